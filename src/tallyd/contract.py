@@ -1,0 +1,124 @@
+"""What a poller is, and everything it may touch.
+
+A poller is one frozen settings class that also knows its jobs. It reads the outside world only through
+the `Toolbox` it is handed, and changes nothing but its own source's books: readings, out files, slots,
+problems and the clock are the daemon's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Protocol, TypeVar
+
+from tallyd.core.reading import Facts, Reading, Slot
+from tallyd.core.timetable import At, Every
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """A whole HTTP answer, already read and bounded.
+
+    `body` is decoded (gzip and the like) but not parsed. `skew_s`: our clock minus the `Date` header in
+    seconds, None without a readable one. `elapsed_s`: from the call to the last byte. `host`: `name` or
+    `name:port`, for messages.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    host: str
+    skew_s: float | None
+    elapsed_s: float
+
+
+class Http(Protocol):
+    """GET with a total deadline. Raises `SourceError` without URL or secret, `Stopped` on a shutdown."""
+
+    def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Reply:
+        """Return the answer if its status is 2xx, else raise `SourceError`."""
+        ...
+
+
+class Retry(Protocol):
+    """Call `attempt` until it returns, fails for good, or the policy is used up (see `retry.py`)."""
+
+    def __call__(self, attempt: Callable[[], T]) -> T: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolbox:
+    """Everything a running job may touch.
+
+    `poller` is the poller's name in the config (the first segment of its problem keys), `zone` its time
+    zone. `now()` is aware, UTC. `stop()` is true once the shutdown began. `alive()` tells the daemon that
+    a long run still makes progress. `memory` is what the job's last reading asked to remember.
+    """
+
+    poller: str
+    zone: tzinfo
+    now: Callable[[], datetime]
+    stop: Callable[[], bool]
+    alive: Callable[[], None]
+    http: Http
+    retry: Retry
+    memory: Facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One thing a poller does on its own timetable.
+
+    `judges`: the last key segments (`<what>`) that a reading of this job raises and, by not naming them,
+    closes. `limit_s`: a run that shows no progress for so long is the problem `overdue`. `catch_up_s`: how
+    late a slot may still be taken; None where `when` has no slots.
+    """
+
+    name: str
+    when: At | Every
+    judges: frozenset[str]
+    limit_s: float
+    run: Callable[[Slot, Toolbox], tuple[Reading, ...]]
+    catch_up_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """One line of what `check --online` found at a source, ready to paste into the config."""
+
+    id: str
+    name: str | None
+    count: int | None
+
+
+class Poller(Protocol):
+    """One kind of poller: its settings, its jobs, its parsing."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return the jobs; the same settings always give the same jobs."""
+        ...
+
+    def probe(self, tools: Toolbox) -> tuple[Found, ...]:
+        """Ask the source once, changing nothing. Raises `SourceError`."""
+        ...
+
+
+class HoldsPersonalData(Protocol):
+    """A poller whose source also answers with people's data (`tallyd privacy-check`)."""
+
+    def personal_texts(self, tools: Toolbox) -> Iterable[tuple[str, str]]:
+        """Yield (field, value) of the people in the reply. Only ever held in memory."""
+        ...

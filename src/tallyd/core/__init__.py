@@ -1,0 +1,1 @@
+"""Values and rules. No clock, no disk, no network, no logging: time is always an argument."""

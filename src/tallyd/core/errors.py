@@ -1,0 +1,65 @@
+"""Three failures, three fates: the config is wrong, the source failed, or tallyd was asked to stop.
+
+Anything else that is raised is a bug. It is caught in one place, in daemon.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EXIT_OK = 0
+EXIT_PROBLEM = 1
+EXIT_USAGE = 2
+EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h; systemd shows it as 78/CONFIG
+
+
+@dataclass(frozen=True)
+class ConfigProblem:
+    """One thing that is wrong with the config.
+
+    `place` is a dotted path into the file (`pollers.divera.accesskey`), empty for the file as a whole.
+    `text` says what is wrong and what to do, and never holds a value that may be secret.
+    """
+
+    place: str
+    text: str
+
+
+class ConfigError(Exception):
+    """The config can't be used. Carries every problem at once; ends a command with exit status 78."""
+
+    def __init__(self, file: str, problems: tuple[ConfigProblem, ...]) -> None:
+        super().__init__(f"{file}: {len(problems)} problem(s)")
+        self.file = file
+        self.problems = problems
+
+    def lines(self, *, ending: str = "") -> list[str]:
+        """One line a problem: `config.json: PLACE: TEXT (1 of 3 problems; nothing started)`."""
+        count = len(self.problems)
+        noun = "problem" if count == 1 else "problems"
+        return [
+            f"{self.file}: "
+            + (f"{problem.place}: " if problem.place else "")
+            + f"{problem.text} ({number} of {count} {noun}{ending})"
+            for number, problem in enumerate(self.problems, start=1)
+        ]
+
+
+class SourceError(Exception):
+    """A source did not answer, or not with something that can be counted.
+
+    `transient`: another try may succeed. A refused key is not transient: trying again only hammers.
+    `retry_after_s`: seconds the source asked us to wait, if it did.
+    `text` names type, host and status, never a URL (the key stands in its query) and never a value
+    out of a reply (it may be somebody's name).
+    """
+
+    def __init__(self, text: str, *, transient: bool, retry_after_s: float | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.transient = transient
+        self.retry_after_s = retry_after_s
+
+
+class Stopped(Exception):  # noqa: N818 # not an error: a wait or a transfer was cut short because tallyd is ending
+    """The shutdown began while this was waiting or reading."""

@@ -1,0 +1,62 @@
+"""Names: out files, problem keys, the shapes that instants take as text."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, tzinfo
+from urllib.parse import quote, unquote
+
+_OUT_NAME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}[+-]\d{4}(?:-[1-9]\d*)?\.json")
+_UNSAFE = re.compile(r"[/%*?\[\]\x00-\x1f\x7f]")  # the separator, the escape, what a mute pattern uses
+_MONTH = re.compile(r"\d{4}-\d{2}")
+
+
+def problem_key(*segments: str) -> str:
+    """Join segments to `<poller>/<subject>/<what>`; a `/` inside a segment is percent-encoded.
+
+    >>> problem_key("apps", "PROD / main", "stale")
+    'apps/PROD %2F main/stale'
+    """
+    return "/".join(_UNSAFE.sub(lambda found: quote(found[0], safe=""), segment) for segment in segments)
+
+
+def key_segments(key: str) -> tuple[str, ...]:
+    """Undo `problem_key`."""
+    return tuple(unquote(segment) for segment in key.split("/"))
+
+
+def out_stem(at: datetime, zone: tzinfo) -> str:
+    """Return the month folder and the name without ending: `2026-11/2026-11-20T080000+0100`.
+
+    `at` is aware. The offset makes the two runs of a repeated hour different. Offsets with seconds (local
+    mean times before 1900) are cut to minutes; they do not occur in dates that tallyd writes.
+    """
+    local = at.astimezone(zone)
+    offset = local.strftime("%z")[:5]
+    return f"{local:%Y-%m}/{local:%Y-%m-%dT%H%M%S}{offset}"
+
+
+def numbered(stem: str, number: int) -> str:
+    """Return the file name for the `number`-th reading of the same second: `X.json`, `X-2.json`, ..."""
+    return f"{stem}.json" if number == 1 else f"{stem}-{number}.json"
+
+
+def is_out_name(month: str, name: str) -> bool:
+    """Whether `month/name` is of tallyd's own naming; nothing else is ever deleted."""
+    return bool(_MONTH.fullmatch(month) and _OUT_NAME.fullmatch(name) and name.startswith(month))
+
+
+def instant_text(at: datetime) -> str:
+    """Return an aware instant as UTC text that sorts as the instants do: `2026-11-20T07:00:00.412000Z`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def read_instant(text: str) -> datetime:
+    """Undo `instant_text`. Raises ValueError."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def local_text(at: datetime, zone: tzinfo) -> str:
+    """Return ISO 8601 local time with offset, to the millisecond where there is a fraction."""
+    local = at.astimezone(zone)
+    return local.isoformat(timespec="milliseconds" if local.microsecond else "seconds")

@@ -1,0 +1,60 @@
+"""The values that cross between a poller and the daemon: Slot, Reading, Problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Facts: TypeAlias = Mapping[str, Json]
+Severity: TypeAlias = Literal["warning", "error"]
+Origin: TypeAlias = Literal["live", "late", "once"]
+
+LATE_AFTER_S = 60.0
+"""A reading taken more than this after its slot was caught up: its origin is `late`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Something a person should know of, as a *level*: true now, computable from stored facts.
+
+    `key` is `<poller>/<subject>/<what>`, built by `naming.problem_key`; `since` is aware. `at_once`: the
+    problem already carries a duration of its own, so no further readings are waited for.
+    """
+
+    key: str
+    text: str
+    since: datetime
+    severity: Severity = "error"
+    at_once: bool = False
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One appointed time of one job.
+
+    `key` names it for ever, so that it is counted once; it is None outside the timetable (`once`, plain
+    intervals). `due_at` is aware, UTC. `late_s` is how long after `due_at` the run began, in seconds.
+    """
+
+    key: str | None
+    due_at: datetime
+    late_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What one run of a job found out.
+
+    `facts` are the kind's own keys of the out file (JSON values only); None: there is nothing to write.
+    `memory` replaces what the job remembers until its next run; None leaves it as it is. `skew_s` is how
+    far our clock is ahead of the source's, in seconds, None where the source did not say.
+    """
+
+    taken_at: datetime
+    facts: Facts | None
+    problems: tuple[Problem, ...] = ()
+    memory: Facts | None = field(default=None, repr=False)
+    skew_s: float | None = None

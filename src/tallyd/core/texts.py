@@ -1,0 +1,74 @@
+"""How tallyd speaks: times, durations and foreign text as a person reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+
+# Everything that could break a line, hide text or turn it around: C0, DEL, C1, line and paragraph
+# separators, bidirectional controls, zero-width characters, lone surrogates, the byte order mark.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def visible(text: str) -> str:
+    r"""Return foreign text on one line, control characters shown as escapes.
+
+    >>> visible("a\nb\x1b[31m")
+    'a\\nb\\x1b[31m'
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def shortened(text: str, most: int) -> str:
+    """Return `text` visible and at most `most` characters long, an ellipsis for what was cut."""
+    shown = visible(text)
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
+
+
+def span(seconds: float) -> str:
+    """Return a duration with at most two units: `4 h`, `1 d 2 h`, `17 min`, `0.4 s`.
+
+    Durations are cut, not rounded: 119 s is `1 min 59 s`. Below ten seconds a tenth is shown.
+    """
+    if seconds < 0:
+        return "-" + span(-seconds)
+    if seconds < 10 and seconds != int(seconds):
+        return f"{seconds:.1f} s"
+    rest = int(seconds)
+    parts = []
+    for size, unit in _UNITS:
+        amount, rest = divmod(rest, size)
+        if amount:
+            parts.append(f"{amount} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def clock(at: datetime, zone: tzinfo, *, now: datetime) -> str:
+    """Return an instant as people say it: `08:00` today, `Fri 08:00` this week, else `2026-11-20 08:00`.
+
+    Seconds are shown when they are not zero.
+    """
+    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    time = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+    if local.date() == today:
+        return time
+    if abs((local.date() - today).days) < 7:
+        return f"{local:%a} {time}"
+    return f"{local:%Y-%m-%d} {time}"
+
+
+def day_clock(at: datetime, zone: tzinfo) -> str:
+    """Return weekday and time: `Fri 08:00`."""
+    local = at.astimezone(zone)
+    return f"{local:%a} " + (f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}")
+
+
+def listed(items: Sequence[str], *, most: int = 5) -> str:
+    """Return `a, b and c`; past `most` items, how many more there are."""
+    if len(items) > most:
+        return f"{', '.join(items[:most])} and {len(items) - most} more"
+    return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else "".join(items)

@@ -1,0 +1,215 @@
+"""The one rule of what is due, what was missed and what is to be caught up.
+
+`schedule` says when to look; what is found there is decided here, over aware UTC instants, so that none
+of its naive local arithmetic can make a run early, late or double. Local times of day follow PEP 495 with
+fold=0: a time that does not exist (02:30 when clocks jump from 02:00 to 03:00) is moved on by the gap and
+so runs at 03:30, and a time that comes twice runs the first time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import islice
+from typing import Literal
+
+from tallyd.core.reading import LATE_AFTER_S, Slot
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+EVERY_DAY = frozenset(range(7))
+MOST_STARTS = 3
+"""A slot whose process died under it so often is recorded as missed: it may be what kills the process."""
+MOST_MISSED = 10_000
+"""Slots of one mark that one look records as missed. A clock ten years off must not fill the disk."""
+
+NOT_STARTED = "nothing ran at that time: tallyd or the machine was off, asleep or busy"
+INTERRUPTED = "the run was interrupted and could not be repeated in time"
+
+
+@dataclass(frozen=True)
+class At:
+    """Fixed local times of day, on some days of the week (0 is Monday)."""
+
+    times: tuple[time, ...]
+    days: frozenset[int] = EVERY_DAY
+
+
+@dataclass(frozen=True)
+class Every:
+    """A fixed interval in seconds.
+
+    `grid`: the runs stand on whole multiples of the interval since 1970 (UTC) and are slots. Otherwise the
+    interval is plain: nothing is ever missed or caught up.
+    """
+
+    interval_s: float
+    grid: bool = False
+
+
+@dataclass(frozen=True)
+class Due:
+    """A slot's name, its instant (aware, UTC), and the mark that moves past it once it is claimed."""
+
+    key: str
+    at: datetime
+    mark: str
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A slot that was begun and is not settled: its process died (`claimed`) or its run `failed`.
+
+    `reason` is the text of the failure. A failed slot is not started again before `not_before`.
+    """
+
+    key: str
+    due_at: datetime
+    state: Literal["claimed", "failed"]
+    starts: int
+    reason: str | None = None
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A slot that will have no reading, and why."""
+
+    key: str
+    due_at: datetime
+    reason: str
+    mark: str | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one look found: at most one slot to run, and those to record as missed (oldest first).
+
+    `mark` belongs to `run` and is None when the slot was begun before. `skipped` counts slots older than
+    the newest MOST_MISSED of their mark, which are not recorded one by one.
+    """
+
+    run: Slot | None = None
+    mark: str | None = None
+    missed: tuple[Missed, ...] = ()
+    skipped: int = 0
+
+
+def marks_of(when: At | Every, zone: tzinfo) -> frozenset[str]:
+    """Return the names of the watermarks that a job has.
+
+    One for each time of day, so that a time added at noon is not found to be missed since the morning.
+    Days and zone are part of the name: when they change, the time counts as new from then on.
+    """
+    if isinstance(when, Every):
+        return frozenset({f"every {when.interval_s:g} s"}) if when.grid else frozenset()
+    return frozenset(_mark(at, when.days, zone) for at in when.times)
+
+
+def _mark(at: time, days: frozenset[int], zone: tzinfo) -> str:
+    return f"{at.isoformat()} {''.join(str(day) for day in sorted(days))} {zone}"
+
+
+def slots(when: At | Every, zone: tzinfo, *, after: datetime, until: datetime) -> Iterator[Due]:
+    """Yield the slots with after < at <= until, oldest first. A plain interval has none."""
+    if isinstance(when, Every):
+        if when.grid:
+            yield from _grid_slots(when, after=after, until=until)
+        return
+    day = after.astimezone(zone).date() - timedelta(days=1)
+    last = until.astimezone(zone).date() + timedelta(days=1)
+    while day <= last:
+        # Sorted by instant: across a gap, 02:45 (at 03:45) comes after 03:15.
+        found = [due for at in when.times if (due := _slot(when, zone, day, at)) is not None]
+        yield from sorted((due for due in found if after < due.at <= until), key=lambda due: due.at)
+        day += timedelta(days=1)
+
+
+def _slot(when: At, zone: tzinfo, day: date, at: time) -> Due | None:
+    """Return the slot of one local date and time; None on another weekday, and where it would be a double.
+
+    A time inside a gap lands on a later local time. Where that one is a slot of its own (at: 02:30 and
+    03:30, or a zone that skipped a whole day), there is one instant and so one reading: that slot's.
+    """
+    if day.weekday() not in when.days:
+        return None
+    nominal = datetime.combine(day, at)
+    instant = nominal.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    real = instant.astimezone(zone).replace(tzinfo=None, fold=0)
+    if real != nominal and real.time() in when.times and real.weekday() in when.days:
+        return None
+    return Due(f"{nominal.isoformat()}[{zone}]", instant, _mark(at, when.days, zone))
+
+
+def _grid_slots(when: Every, *, after: datetime, until: datetime) -> Iterator[Due]:
+    number = math.floor(after.timestamp() / when.interval_s) + 1
+    (mark,) = marks_of(when, UTC)
+    while number * when.interval_s <= until.timestamp():
+        at = datetime.fromtimestamp(number * when.interval_s, UTC)
+        yield Due(at.isoformat(), at, mark)
+        number += 1
+
+
+def next_slots(when: At | Every, zone: tzinfo, *, after: datetime, count: int) -> tuple[datetime, ...]:
+    """Return the next `count` instants; fewer when there are not so many within the next two years."""
+    until = after + timedelta(days=2 * 366)
+    return tuple(due.at for due in islice(slots(when, zone, after=after, until=until), count))
+
+
+def due(
+    when: At | Every,
+    zone: tzinfo,
+    *,
+    now: datetime,
+    marks: Mapping[str, datetime],
+    pending: tuple[Pending, ...],
+    is_settled: Callable[[str], bool],
+    catch_up_s: float,
+) -> Plan:
+    """Decide what to do now, for a job that is not running.
+
+    Open are the slots after their mark that are not settled, and the pending ones. The newest open slot is
+    run if it is at most `catch_up_s` (at least LATE_AFTER_S: a start is never exact) late; every other
+    one is missed. Pending slots of the future (the clock was set back) wait. A mark that is not in `marks`
+    has no slots yet: the caller sets it to now first.
+    """
+    begun = {slot.key: slot for slot in pending}
+    fresh, skipped = _fresh(when, zone, now=now, marks=marks)
+    fresh = [slot for slot in fresh if slot.key not in begun and not is_settled(slot.key)]
+    instants = {slot.at for slot in fresh} | {slot.due_at for slot in pending if slot.due_at <= now}
+    if not instants:
+        return Plan(skipped=skipped)
+    newest = max(instants)
+    latest_start = newest + timedelta(seconds=max(catch_up_s, LATE_AFTER_S))
+    runnable = newest if now <= latest_start else None
+
+    run: Slot | None = None
+    mark: str | None = None
+    missed = []
+    for one in fresh:
+        if one.at == runnable:
+            run, mark = Slot(one.key, one.at, (now - one.at).total_seconds()), one.mark
+        else:
+            missed.append(Missed(one.key, one.at, NOT_STARTED, one.mark))
+    for old in (slot for slot in pending if slot.due_at <= now):
+        if old.due_at != runnable or (old.state == "claimed" and old.starts >= MOST_STARTS):
+            missed.append(Missed(old.key, old.due_at, old.reason or INTERRUPTED, None))
+        elif old.not_before is None or now >= old.not_before:
+            run = Slot(old.key, old.due_at, (now - old.due_at).total_seconds())
+    return Plan(run, mark, tuple(sorted(missed, key=lambda slot: slot.due_at)), skipped)
+
+
+def _fresh(
+    when: At | Every, zone: tzinfo, *, now: datetime, marks: Mapping[str, datetime]
+) -> tuple[list[Due], int]:
+    """Return the slots since each one's own mark, and how many more there were than MOST_MISSED."""
+    known = [marks[name] for name in marks_of(when, zone) if name in marks]
+    if not known or min(known) >= now:
+        return [], 0
+    found = [
+        slot
+        for slot in slots(when, zone, after=min(known), until=now)
+        if slot.mark in marks and slot.at > marks[slot.mark]
+    ]
+    return found[-MOST_MISSED:], max(0, len(found) - MOST_MISSED)

@@ -1,0 +1,95 @@
+"""The one retry helper. Everything that asks the outside world again asks through here."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import tenacity
+
+from tallyd.core.errors import SourceError, Stopped
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """How often and how long; waits and limits in seconds.
+
+    The wait before try n+1 is `first_wait_s` * 2^(n-1), at most `longest_wait_s`, less a random part of up
+    to a quarter, so that many machines do not come back at the same moment.
+    """
+
+    attempts: int = 5
+    first_wait_s: float = 15.0
+    longest_wait_s: float = 180.0
+    give_up_after_s: float = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retrying:
+    """`policy` bound to a way of waiting.
+
+    `wait` sleeps for so many seconds and returns true when it was ended early by a shutdown. `on_wait` is
+    told before each wait: the number of tries so far, the failure, and the seconds until the next try.
+    """
+
+    policy: Policy
+    wait: Callable[[float], bool]
+    on_wait: Callable[[int, SourceError, float], None] = lambda _tries, _failure, _wait_s: None
+    monotonic: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = random.random
+
+    def __call__(self, attempt: Callable[[], T]) -> T:
+        """Return what `attempt` returns.
+
+        Only a transient `SourceError` is tried again. The last one is raised once the attempts are used up
+        or the next try would begin after `give_up_after_s`. Raises `Stopped` when a wait is cut short.
+        """
+        began = self.monotonic()
+
+        def used_up(state: tenacity.RetryCallState) -> bool:
+            elapsed = self.monotonic() - began
+            return (
+                state.attempt_number >= self.policy.attempts
+                or elapsed + state.upcoming_sleep > self.policy.give_up_after_s
+            )
+
+        def announce(state: tenacity.RetryCallState) -> None:
+            self.on_wait(state.attempt_number, _failure(state), state.upcoming_sleep)
+
+        def sleep(seconds: float) -> None:
+            if self.wait(seconds):
+                raise Stopped
+
+        helper = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_is_transient),
+            wait=lambda state: self._wait_s(state.attempt_number, _failure(state)),
+            stop=used_up,
+            before_sleep=announce,
+            sleep=sleep,
+            reraise=True,
+        )
+        return helper(attempt)
+
+    def _wait_s(self, tries: int, failure: SourceError) -> float:
+        policy = self.policy
+        # The exponent is bounded: 2.0 ** 1100 is an OverflowError.
+        growing = min(policy.first_wait_s * 2.0 ** min(tries - 1, 60), policy.longest_wait_s)
+        asked = min(failure.retry_after_s or 0.0, policy.longest_wait_s)
+        # Never earlier than the source asked for: the jitter only shortens our own wait.
+        return max(growing * (1 - self.jitter() / 4), asked)
+
+
+def _is_transient(failure: BaseException) -> bool:
+    return isinstance(failure, SourceError) and failure.transient
+
+
+def _failure(state: tenacity.RetryCallState) -> SourceError:
+    failure = state.outcome.exception() if state.outcome else None
+    if not isinstance(failure, SourceError):
+        raise TypeError(f"only a SourceError is retried, not {failure!r}")
+    return failure

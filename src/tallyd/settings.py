@@ -1,0 +1,305 @@
+"""What every settings class is made of: the strict base, and the types that config files are written in.
+
+A validator here raises through `wrong()`, never with a value that may be secret. Secrets are resolved
+while the file is validated, by the `SecretReader` in the validation context, so that a missing key file
+stands in the same list of problems as a misspelt key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from datetime import time
+from functools import cache
+from typing import Annotated, Any, Protocol
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from tallyd.core.timetable import WEEKDAYS
+
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
+_PLACEHOLDER = re.compile(
+    r"(?i).*\b(your|my|the)[_-]?(access)?[_-]?(key|token|password|secret|url)\b.*"
+    r"|.*(change[_-]?me|put[_-].*[_-]here|insert[_-].*[_-]here).*"
+    r"|<.*>|x{3,}|\*+|\.{3}|(access[_-]?)?key|token|password|secret"
+)
+_SECRET_KEYS = re.compile(r"(?i)(?:access|api)?[_-]?(?:key|token|secret|password)")
+_LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1")
+
+
+def wrong(text: str) -> PydanticCustomError:
+    """Return the error that a validator raises; `text` is shown to the person behind its place."""
+    return PydanticCustomError("tallyd", "{text}", {"text": text})
+
+
+def did_you_mean(word: str, known: tuple[str, ...]) -> str:
+    """Return `; did you mean "accesskey"?`, or nothing where no known word is near."""
+    near = difflib.get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
+    return f'; did you mean "{near[0]}"?' if near else ""
+
+
+class Strict(BaseModel):
+    """Base of every settings class: frozen, no unknown key, no silent conversion, no value in an error."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+        arbitrary_types_allowed=True,
+    )
+
+
+class SecretReader(Protocol):
+    """Turns what stands in the config into the secret itself."""
+
+    def read(self, written: str) -> str:
+        """Return the secret that `written` is or refers to. Raises `wrong()` with what to do."""
+        ...
+
+
+class Secret:
+    """A value that never shows: not in repr, not in a message, not in JSON. `reveal()` where it is sent."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value itself. Only for what is sent to its owner, and for redaction."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(
+            cls._validate, serialization=core_schema.plain_serializer_function_ser_schema(lambda _: "***")
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "format": "password"}
+
+    @classmethod
+    def _validate(cls, written: object, info: ValidationInfo) -> Secret:
+        if isinstance(written, Secret):
+            return written
+        if not isinstance(written, str):
+            raise wrong('must be text: the secret itself, or "env:NAME", "file:PATH" or "credential:NAME"')
+        reader: SecretReader | None = (info.context or {}).get("secrets")
+        value = reader.read(written) if reader else written
+        if not value.strip():
+            raise wrong("is empty")
+        if value != value.strip() or any(ord(char) < 32 for char in value):
+            raise wrong(
+                "holds a line break, a control character or spaces around it; put only the secret there"
+            )
+        if _PLACEHOLDER.fullmatch(value):
+            raise wrong(f'"{value}" is a placeholder; put the real one there')
+        return cls(value)
+
+
+def parse_duration(written: object) -> float:
+    """Return the seconds of `"90s"`, `"5m"`, `"2h"`, `"1d"`; above zero."""
+    if isinstance(written, float):  # a default, already in seconds
+        return written
+    if not isinstance(written, str) or not (found := _DURATION.fullmatch(written)):
+        raise wrong('must be a duration: a number and one of s, m, h, d, such as "90s" or "5m"')
+    seconds = float(found[1]) * _UNIT_S[found[2]]
+    if not 0 < seconds <= 3660 * 86400:
+        raise wrong("must be above 0 and at most ten years")
+    return seconds
+
+
+def show_duration(seconds: float) -> str:
+    """Return seconds the way a config writes them: 300.0 is `"5m"`."""
+    for unit in "dhm":
+        if seconds % _UNIT_S[unit] == 0:
+            return f"{int(seconds // _UNIT_S[unit])}{unit}"
+    return f"{seconds:g}s"
+
+
+def parse_time_of_day(written: object) -> time:
+    """Return the time of `"08:00"` or `"08:00:30"`."""
+    if isinstance(written, time):
+        return written
+    if not isinstance(written, str) or not (found := _TIME_OF_DAY.fullmatch(written)):
+        shown = f'"{written}" is' if isinstance(written, str) and len(written) <= 12 else "is"
+        raise wrong(f"{shown} no time of day; write HH:MM or HH:MM:SS, from 00:00 to 23:59:59")
+    return time(int(found[1]), int(found[2]), int(found[3] or 0))
+
+
+def parse_days(written: object) -> frozenset[int]:
+    """Return the weekdays (0 is Monday) of `["mon-fri", "sun"]`; `"fri-mon"` goes over the week's end."""
+    if isinstance(written, frozenset):
+        return written
+    if not isinstance(written, list) or not written:
+        raise wrong('must be a list of days, such as ["mon-fri", "sun"]')
+    days: set[int] = set()
+    for part in written:
+        ends = part.split("-") if isinstance(part, str) else []
+        if not 1 <= len(ends) <= 2 or any(end not in WEEKDAYS for end in ends):
+            raise wrong(f"every entry must be one of {', '.join(WEEKDAYS)}, or a range such as mon-fri")
+        first, last = WEEKDAYS.index(ends[0]), WEEKDAYS.index(ends[-1])
+        days.update((first + step) % 7 for step in range((last - first) % 7 + 1))
+    return frozenset(days)
+
+
+@cache
+def _zone_names() -> tuple[str, ...]:
+    return tuple(sorted(available_timezones()))
+
+
+def parse_zone(written: object) -> ZoneInfo:
+    """Return the zone of an IANA name such as `Europe/Berlin`."""
+    if isinstance(written, ZoneInfo):
+        return written
+    if not isinstance(written, str):
+        raise wrong('must be the name of a time zone, such as "Europe/Berlin"')
+    try:
+        return ZoneInfo(written)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        # OSError: a name that is a folder of the zone database, such as "Europe".
+        near = difflib.get_close_matches(written, _zone_names(), n=1)
+        hint = f'; did you mean "{near[0]}"?' if near else '; write one such as "Europe/Berlin"'
+        raise wrong(f"unknown time zone{hint}") from None
+
+
+def parse_url(written: object) -> str:
+    """Return an http(s) URL that holds no secret: no user, no password, no key in its query."""
+    if not isinstance(written, str):
+        raise wrong("must be text: a URL")
+    if any(char <= " " or char == "\x7f" for char in written):
+        raise wrong("holds a space or a control character")
+    try:
+        parts = urlsplit(written)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise wrong("is no URL") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise wrong("must begin with https:// (or http://) and name a host")
+    if parts.username is not None or parts.password is not None:
+        raise wrong("holds a user or a password; they would show in messages, so they may not stand in a URL")
+    if parts.fragment:
+        raise wrong("holds a #fragment, which no server ever sees; leave it out")
+    return written
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the host of a URL is this machine."""
+    return bool(_LOOPBACK.fullmatch(urlsplit(url).hostname or ""))
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a query parameter of that name usually carries a secret (`accesskey`, `api_key`, `token`)."""
+    return bool(_SECRET_KEYS.fullmatch(name))
+
+
+def _shown(show: Callable[[Any], object]) -> PlainSerializer:
+    return PlainSerializer(show, when_used="json")
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    _shown(show_duration),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^\d+(\.\d+)?[smhd]$", "examples": ["90s", "5m", "2h", "1d"]}
+    ),
+]
+TimeOfDay = Annotated[
+    time,
+    BeforeValidator(parse_time_of_day),
+    _shown(lambda at: at.isoformat(timespec="seconds" if at.second else "minutes")),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$", "examples": ["08:00"]}
+    ),
+]
+Days = Annotated[
+    frozenset[int],
+    BeforeValidator(parse_days),
+    _shown(lambda days: ["mon-sun"] if len(days) == 7 else [WEEKDAYS[day] for day in sorted(days)]),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "string", "pattern": f"^({'|'.join(WEEKDAYS)})(-({'|'.join(WEEKDAYS)}))?$"},
+            "examples": [["mon-fri"]],
+        }
+    ),
+]
+Zone = Annotated[
+    ZoneInfo,
+    BeforeValidator(parse_zone),
+    _shown(str),
+    WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]}),
+]
+Url = Annotated[
+    str,
+    BeforeValidator(parse_url),
+    WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://"}),
+]
+PositiveInt = Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+
+class RetrySettings(Strict):
+    """How often, and for how long, a failed request is tried again."""
+
+    attempts: PositiveInt = Field(5, le=100, description="Tries in all, the first one included.")
+    first_wait: Duration = Field(
+        15.0, description="Wait before the second try; doubled for each further one."
+    )
+    longest_wait: Duration = Field(
+        180.0,
+        description="No wait is longer; a source's Retry-After is honoured up to this. A slot that failed is "
+        "begun again after this pause until `catch_up` ends.",
+    )
+    give_up_after: Duration = Field(600.0, description="No further try is begun so long after the first.")
+
+
+class OutOverride(Strict):
+    """What a poller may set otherwise than `out` at the top."""
+
+    keep_days: PositiveInt | None = Field(
+        None, description="Delete this poller's out files and readings after so many days; null: never."
+    )
+
+
+class PollerSettings(Strict):
+    """What every kind of poller may set for itself; what it leaves out is taken from the top of the file."""
+
+    timezone: Zone | None = Field(
+        None, description="Time zone of this poller; default: `timezone` at the top."
+    )
+    retry: RetrySettings | None = Field(
+        None, description="Keys of `retry` that differ for this poller; the others come from the top."
+    )
+    out: OutOverride | None = Field(None, description="Keys of `out` that differ for this poller.")
