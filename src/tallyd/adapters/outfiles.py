@@ -1,0 +1,169 @@
+"""The out files on disk: written whole or not at all, never overwritten, deleted only by their own names."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from tallyd.core.naming import is_out_name
+
+FILE_MODE = 0o640
+FOLDER_MODE = 0o750
+LATEST = "latest.json"
+
+
+class OutError(Exception):
+    """An out file can't be written now; the text names folder and reason. Nothing half is left in sight."""
+
+
+class OutFiles:
+    """The folder `out/`: a folder for each poller, in it one for each month."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def exists(self, poller: str, name: str) -> bool:
+        """Whether a file of that name is there, whoever wrote it."""
+        return os.path.lexists(self.root / poller / name)
+
+    def write(self, poller: str, name: str, text: str) -> Literal["written", "taken"]:
+        """Write one out file durably; `taken` when a file with other content bears the name.
+
+        A file that is there with exactly this content is fine: the process died between writing it and
+        noting so. Raises `OutError`.
+        """
+        path = self.root / poller / name
+        content = text.encode("utf-8")
+        try:
+            if os.path.lexists(path):
+                return "written" if _content(path, len(content)) == content else "taken"
+            _make_folder(path.parent, top=self.root.parent)
+            _replace(path, content)
+        except OSError as error:
+            raise OutError(f"cannot write {path}: {_reason(error)}") from error
+        return "written"
+
+    def write_latest(self, poller: str, text: str) -> None:
+        """Replace the poller's `latest.json`, whole. Raises `OutError`."""
+        path = self.root / poller / LATEST
+        try:
+            _make_folder(path.parent, top=self.root.parent)
+            _replace(path, text.encode("utf-8"))
+        except OSError as error:
+            raise OutError(f"cannot write {path}: {_reason(error)}") from error
+
+    def try_writing(self) -> None:
+        """Raise `OutError` when nothing can be written to the folder now."""
+        probe = self.root / ".tallyd-probe.tmp"
+        try:
+            _make_folder(self.root, top=self.root.parent)
+            probe.write_bytes(b"x" * 4096)
+            probe.unlink()
+        except OSError as error:
+            with suppress(OSError):
+                probe.unlink()
+            raise OutError(f"cannot write {self.root}: {_reason(error)}") from error
+
+    def remove_leftovers(self) -> int:
+        """Delete temporary files that a killed process left; return how many."""
+        leftovers = [path for path in self.root.glob("*/**/.*.json.tmp") if path.is_file()]
+        for path in leftovers:
+            path.unlink(missing_ok=True)
+        return len(leftovers)
+
+    def prune(self, poller: str, *, before: date) -> int:
+        """Delete the poller's out files of days before `before` (by their names); return how many."""
+        deleted = 0
+        for month, name in self._names(poller):
+            if name[:10] < before.isoformat():
+                (self.root / poller / month / name).unlink(missing_ok=True)
+                deleted += 1
+                with suppress(OSError):  # not empty yet
+                    (self.root / poller / month).rmdir()
+        return deleted
+
+    def contents(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (poller, name, text) of every readable out file, oldest first for each poller."""
+        for folder in sorted(self._folders()):
+            for month, name in self._names(folder):
+                try:
+                    text = (self.root / folder / month / name).read_text("utf-8")
+                    json.loads(text)
+                except (OSError, ValueError):
+                    continue  # somebody else's file under a name of ours; there is nothing to restore in it
+                yield folder, f"{month}/{name}", text
+
+    def _folders(self) -> list[str]:
+        if not self.root.is_dir():
+            return []
+        return [entry.name for entry in os.scandir(self.root) if entry.is_dir()]
+
+    def _names(self, poller: str) -> list[tuple[str, str]]:
+        folder = self.root / poller
+        if not folder.is_dir():
+            return []
+        return sorted(
+            (month.name, file.name)
+            for month in os.scandir(folder)
+            if month.is_dir(follow_symlinks=False)
+            for file in os.scandir(month.path)
+            if file.is_file(follow_symlinks=False) and is_out_name(month.name, file.name)
+        )
+
+
+def _content(path: Path, expected_bytes: int) -> bytes | None:
+    """Return the content of a regular file of the expected size, else None."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size != expected_bytes:
+        return None
+    return path.read_bytes()
+
+
+def _make_folder(folder: Path, *, top: Path) -> None:
+    """Make a folder and those above it, and make their names durable."""
+    missing = [one for one in (folder, *folder.parents) if not one.is_dir()]
+    for one in reversed(missing):
+        one.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        if top in one.parents:
+            _sync_folder(one.parent)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put `content` at `path`: temporary file beside it, fsync, rename, fsync of the folder."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    descriptor = os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE
+    )
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 # a descriptor, not a path
+            os.fchmod(descriptor, FILE_MODE)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network and FUSE file systems cannot sync a folder; the file itself is on disk.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()

@@ -1,0 +1,65 @@
+"""`state.db`: the daemon's memory, and the point where a count begins to exist.
+
+SQLite in WAL mode with `synchronous=FULL`: what was committed survives a power cut. Every change is one
+`BEGIN IMMEDIATE` transaction. Decides nothing: which slot is due and which problem is over is computed in
+core/.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tallyd.adapters.state.alerts import Alerts
+from tallyd.adapters.state.connection import StateDamagedError, StateError, StateFile, StateTooNewError
+from tallyd.adapters.state.readings import Readings
+from tallyd.adapters.state.rows import OutFile, Recorded, Stored, Whose
+from tallyd.adapters.state.slots import Slots
+
+__all__ = [
+    "OutFile",
+    "Recorded",
+    "State",
+    "StateDamagedError",
+    "StateError",
+    "StateTooNewError",
+    "Stored",
+    "Whose",
+]
+
+
+class State:
+    """An open state.db, by its books: `slots`, `readings`, `alerts`, and notes of the daemon's own.
+
+    Opening checks the file (`PRAGMA quick_check`) and creates the tables of a new one. Raises `StateError`,
+    `StateDamagedError` where the file is no sound database, `StateTooNewError` where a newer tallyd wrote it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = StateFile(path)
+        self.path = path
+        self.slots = Slots(self._file)
+        self.readings = Readings(self._file)
+        self.alerts = Alerts(self._file)
+
+    def close(self) -> None:
+        """Close the connection; a further call does nothing."""
+        self._file.close()
+
+    def ping(self) -> None:
+        """Raise `StateError` unless the database answers."""
+        with self._file.reading() as db:
+            db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()
+
+    def note(self, name: str) -> str | None:
+        """Return a note by name (which config is in force, ...)."""
+        with self._file.reading() as db:
+            row = db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
+        return str(row[0]) if row else None
+
+    def set_note(self, name: str, value: str | None) -> None:
+        """Store or, with None, remove a note."""
+        with self._file.transaction() as db:
+            if value is None:
+                db.execute("DELETE FROM meta WHERE name=?", (name,))
+            else:
+                db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, value))

@@ -1,0 +1,127 @@
+"""The connection to state.db: how it is opened, what a transaction is, how its failures are told."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE mark (
+  poller TEXT NOT NULL, job TEXT NOT NULL, mark TEXT NOT NULL, at TEXT NOT NULL,
+  PRIMARY KEY (poller, job, mark)
+);
+CREATE TABLE slot (
+  poller TEXT NOT NULL, job TEXT NOT NULL, slot TEXT NOT NULL, due_at TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('claimed', 'failed')), starts INTEGER NOT NULL,
+  reason TEXT, not_before TEXT,
+  PRIMARY KEY (poller, job, slot)
+);
+CREATE TABLE reading (
+  id INTEGER PRIMARY KEY, poller TEXT NOT NULL, kind TEXT NOT NULL, job TEXT NOT NULL, slot TEXT,
+  outcome TEXT NOT NULL CHECK (outcome IN ('taken', 'missed')), reason TEXT,
+  due_at TEXT, taken_at TEXT NOT NULL, body TEXT, out_name TEXT, written INTEGER NOT NULL,
+  UNIQUE (poller, job, slot), UNIQUE (poller, out_name)
+);
+CREATE INDEX reading_by_time ON reading (poller, taken_at);
+CREATE INDEX reading_unwritten ON reading (id) WHERE NOT written;
+CREATE TABLE memory (poller TEXT NOT NULL, job TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (poller, job));
+CREATE TABLE alert (
+  key TEXT PRIMARY KEY, severity TEXT NOT NULL, text TEXT NOT NULL, since TEXT NOT NULL
+);
+"""
+
+
+class StateError(Exception):
+    """state.db can't be opened, read or written now; the text says why. Nothing was changed."""
+
+
+class StateTooNewError(StateError):
+    """state.db was written by a newer tallyd."""
+
+
+class StateDamagedError(StateError):
+    """state.db is no database any more, or not a sound one."""
+
+
+class StateFile:
+    """An open state.db. One connection, shared by the threads of this process behind a lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        with self._explained():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
+            self._db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        with self._explained():
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            (sound,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if sound != "ok":
+            raise StateDamagedError(f"{self.path} is damaged: {sound}")
+        if version > SCHEMA_VERSION:
+            raise StateTooNewError(
+                f"{self.path} was written by a newer tallyd; install that one again, or restore a backup"
+            )
+        if version == 0:
+            self._create()
+
+    def _create(self) -> None:
+        with self.transaction() as db:
+            # Looked at again: another process may have been faster.
+            if db.execute("PRAGMA user_version").fetchone() == (0,):
+                for statement in _SCHEMA.split(";"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def close(self) -> None:
+        """Close the connection; a further call does nothing."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One `BEGIN IMMEDIATE` ... `COMMIT`; any exception rolls it back. Raises `StateError`."""
+        with self._lock, self._explained():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                # A full disk rolls back by itself, and a second ROLLBACK would hide the first error.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection for queries alone. Raises `StateError`."""
+        with self._lock, self._explained():
+            yield self._db
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what SQLite and the file system raise into `StateError`, with the place and the reason."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise StateError(f"{self.path}: {error}") from error
+        except sqlite3.IntegrityError:
+            raise  # a bug of ours, not a state of the disk
+        except sqlite3.DatabaseError as error:
+            raise StateDamagedError(f"{self.path} is damaged: {error}") from error
+        except OSError as error:
+            raise StateError(f"{self.path}: {error.strerror}") from error

@@ -1,0 +1,132 @@
+"""The slots that were begun and are not settled yet, and the watermarks behind which nothing is due."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+
+from tallyd.adapters.state.alerts import apply
+from tallyd.adapters.state.connection import StateFile
+from tallyd.adapters.state.rows import Recorded, Whose
+from tallyd.core.naming import instant_text, read_instant
+from tallyd.core.reading import Problem, Slot
+from tallyd.core.timetable import Missed, Pending
+
+
+class Slots:
+    """A settled slot is one that has a row in `reading` (taken or missed); `slot` holds the others."""
+
+    def __init__(self, file: StateFile) -> None:
+        self._file = file
+
+    def marks(self, poller: str, job: str) -> dict[str, datetime]:
+        """Return the job's watermarks by name."""
+        with self._file.reading() as db:
+            rows = db.execute("SELECT mark, at FROM mark WHERE poller=? AND job=?", (poller, job))
+            return {mark: read_instant(at) for mark, at in rows}
+
+    def set_marks(
+        self, poller: str, job: str, marks: Mapping[str, datetime], *, drop: frozenset[str]
+    ) -> None:
+        """Set some watermarks and forget others, at once."""
+        with self._file.transaction() as db:
+            db.executemany(
+                "DELETE FROM mark WHERE poller=? AND job=? AND mark=?", [(poller, job, name) for name in drop]
+            )
+            for name, at in marks.items():
+                set_mark(db, poller, job, name, at)
+
+    def pending(self, poller: str, job: str) -> tuple[Pending, ...]:
+        """Return the job's slots that were begun and are not settled, oldest first."""
+        with self._file.reading() as db:
+            rows = db.execute(
+                "SELECT slot, due_at, state, starts, reason, not_before FROM slot WHERE poller=? AND job=?"
+                " ORDER BY due_at",
+                (poller, job),
+            ).fetchall()
+        return tuple(
+            Pending(key, read_instant(due), state, starts, reason, read_instant(wait) if wait else None)
+            for key, due, state, starts, reason, wait in rows
+        )
+
+    def is_settled(self, poller: str, job: str, slot: str, *, now: datetime) -> bool:
+        """Whether the slot has its reading, or was recorded as missed.
+
+        Recorded as missed at a time that lies ahead does not count: a clock that ran ahead has said so.
+        """
+        with self._file.reading() as db:
+            row = db.execute(
+                "SELECT outcome, taken_at FROM reading WHERE poller=? AND job=? AND slot=?",
+                (poller, job, slot),
+            ).fetchone()
+        return row is not None and (row[0] == "taken" or read_instant(row[1]) <= now)
+
+    def claim(self, whose: Whose, slot: Slot, mark: str | None) -> None:
+        """Commit that a slot is begun, once more, and move its watermark past it."""
+        with self._file.transaction() as db:
+            db.execute(
+                "INSERT INTO slot (poller, job, slot, due_at, state, starts)"
+                " VALUES (?, ?, ?, ?, 'claimed', 1)"
+                " ON CONFLICT DO UPDATE SET state='claimed', starts=starts+1",
+                (whose.poller, whose.job, slot.key, instant_text(slot.due_at)),
+            )
+            if mark is not None:
+                set_mark(db, whose.poller, whose.job, mark, slot.due_at)
+
+    def fail(
+        self, whose: Whose, slot: Slot, *, reason: str, not_before: datetime, named: tuple[Problem, ...]
+    ) -> Recorded:
+        """Commit that a run failed; its slot may be begun again from `not_before` on."""
+        with self._file.transaction() as db:
+            db.execute(
+                "INSERT INTO slot (poller, job, slot, due_at, state, starts, reason, not_before)"
+                " VALUES (?, ?, ?, ?, 'failed', 1, ?, ?)"
+                " ON CONFLICT DO UPDATE SET state='failed', reason=excluded.reason,"
+                " not_before=excluded.not_before",
+                (
+                    whose.poller,
+                    whose.job,
+                    slot.key,
+                    instant_text(slot.due_at),
+                    reason,
+                    instant_text(not_before),
+                ),
+            )
+            return Recorded(judgement=apply(db, named, lambda _key: False))
+
+    def miss(
+        self, whose: Whose, missed: tuple[Missed, ...], *, now: datetime, named: tuple[Problem, ...]
+    ) -> Recorded:
+        """Commit that these slots have no reading and will have none."""
+        with self._file.transaction() as db:
+            for one in missed:
+                db.execute(
+                    "DELETE FROM slot WHERE poller=? AND job=? AND slot=?", (whose.poller, whose.job, one.key)
+                )
+                db.execute(
+                    "INSERT INTO reading"
+                    " (poller, kind, job, slot, outcome, reason, due_at, taken_at, written)"
+                    " VALUES (?, ?, ?, ?, 'missed', ?, ?, ?, 1) ON CONFLICT DO UPDATE SET"
+                    " reason=excluded.reason, taken_at=excluded.taken_at WHERE outcome='missed'",
+                    (
+                        whose.poller,
+                        whose.kind,
+                        whose.job,
+                        one.key,
+                        one.reason,
+                        instant_text(one.due_at),
+                        instant_text(now),
+                    ),
+                )
+                if one.mark is not None:
+                    set_mark(db, whose.poller, whose.job, one.mark, one.due_at)
+            return Recorded(judgement=apply(db, named, lambda _key: False))
+
+
+def set_mark(db: sqlite3.Connection, poller: str, job: str, mark: str, at: datetime) -> None:
+    """Set one watermark, within a transaction."""
+    db.execute(
+        "INSERT OR REPLACE INTO mark (poller, job, mark, at) VALUES (?, ?, ?, ?)",
+        (poller, job, mark, instant_text(at)),
+    )

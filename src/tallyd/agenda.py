@@ -1,0 +1,109 @@
+"""When to look: the `schedule` package on one thread, kept honest.
+
+`schedule` computes with naive local time. Whenever the local clock and the monotonic clock disagree (set by
+hand, NTP, a suspend, the host's own summer time) its entries would fall silent or fire in a burst, so the
+whole agenda is then built anew. And since looking is harmless and what is due is decided elsewhere
+(`core.timetable.due`), everything is looked at every half minute in any case.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import schedule
+
+LOOK_EVERY_S = 30
+LONGEST_TICK_S = 1.0
+JUMP_S = 1.5
+"""Clocks that move apart by more than this between two ticks have jumped; NTP slews far slower."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The three clocks: UTC now (aware), local now (naive, as `schedule` reads it), monotonic seconds."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    local: Callable[[], datetime] = datetime.now  # naive on purpose: it is what `schedule` sees
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something to do later: `delay_s()` is asked each time for the seconds until the next time."""
+
+    name: str
+    delay_s: Callable[[], float | None]
+    act: Callable[[], None]
+
+
+class Agenda:
+    """The entries on a `Scheduler` of our own. Not thread-safe: it belongs to the schedule's thread."""
+
+    def __init__(self, clock: Clock, *, look: Callable[[], None], on_jump: Callable[[float], None]) -> None:
+        self._clock = clock
+        self._look = look
+        self._on_jump = on_jump
+        self._entries: tuple[Entry, ...] = ()
+        self._scheduler = schedule.Scheduler()
+        self._local_offset_s = self._local_drift_s()
+        self._utc_offset_s = self._utc_drift_s()
+        self._agreed_since_s = clock.monotonic()
+
+    def plan(self, entries: tuple[Entry, ...]) -> None:
+        """Replace all entries."""
+        self._entries = entries
+        self._rebuild()
+
+    def tick(self) -> None:
+        """Do what is due now. After a jump of the clock: rebuild, and look at everything."""
+        if self._has_jumped():
+            self._rebuild()
+            self._look()
+        self._scheduler.run_pending()
+
+    def idle_s(self) -> float:
+        """Return the seconds to wait before the next tick: from 0 to LONGEST_TICK_S."""
+        until_next = self._scheduler.idle_seconds
+        return LONGEST_TICK_S if until_next is None else max(0.0, min(until_next, LONGEST_TICK_S))
+
+    def agreed_for_s(self) -> float:
+        """Return for how long wall clock and monotonic clock have agreed, in seconds."""
+        return self._clock.monotonic() - self._agreed_since_s
+
+    def _rebuild(self) -> None:
+        self._scheduler.clear()
+        self._scheduler.every(LOOK_EVERY_S).seconds.do(self._look)
+        for entry in self._entries:
+            self._enter(entry)
+
+    def _enter(self, entry: Entry) -> None:
+        delay_s = entry.delay_s()
+        if delay_s is not None:
+            # Whole seconds, rounded up: looking early would find nothing.
+            self._scheduler.every(max(math.ceil(delay_s), 1)).seconds.do(self._act, entry)
+
+    def _act(self, entry: Entry) -> type[schedule.CancelJob]:
+        # Entered anew with its next delay before it acts: whatever it does, it is not forgotten.
+        self._enter(entry)
+        entry.act()
+        return schedule.CancelJob
+
+    def _has_jumped(self) -> bool:
+        local, utc = self._local_drift_s(), self._utc_drift_s()
+        local_jump, utc_jump = local - self._local_offset_s, utc - self._utc_offset_s
+        self._local_offset_s, self._utc_offset_s = local, utc
+        if abs(utc_jump) > JUMP_S:
+            self._agreed_since_s = self._clock.monotonic()
+            self._on_jump(utc_jump)
+        return abs(local_jump) > JUMP_S or abs(utc_jump) > JUMP_S
+
+    def _local_drift_s(self) -> float:
+        # A naive local time is compared as if it were UTC: only its change matters.
+        return self._clock.local().replace(tzinfo=UTC).timestamp() - self._clock.monotonic()
+
+    def _utc_drift_s(self) -> float:
+        return self._clock.now().timestamp() - self._clock.monotonic()

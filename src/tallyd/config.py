@@ -1,0 +1,243 @@
+"""The config file as types. Loads strictly, finds every problem at once, resolves secrets.
+
+A file is taken whole or not at all. `load` never prints and never logs; what is wrong comes back as one
+`ConfigError` with the place of each problem, and without any value that may be secret.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+import tzlocal
+from pydantic import Field, StringConstraints, ValidationError, field_validator
+
+from tallyd.config_file import SecretFiles, read_document
+from tallyd.config_problems import problems_of
+from tallyd.core.errors import ConfigError, ConfigProblem
+from tallyd.pollers.divera import DiveraPoller
+from tallyd.retry import Policy
+from tallyd.settings import (
+    Duration,
+    OutOverride,
+    PollerSettings,
+    RetrySettings,
+    Secret,
+    Strict,
+    Zone,
+    wrong,
+)
+
+S = TypeVar("S", bound=Strict)
+
+AnyPoller = DiveraPoller
+"""Every kind of poller; a further kind joins here, as a union discriminated by `kind`."""
+
+PollerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
+
+
+class OutSettings(OutOverride):
+    """Where the counts are written."""
+
+    dir: str = Field("out", min_length=1, description="Folder of the out files; relative to `data_dir`.")
+
+
+class LogSettings(Strict):
+    """The rotating JSON log."""
+
+    dir: str = Field("log", min_length=1, description="Folder of `tallyd.log`; relative to `data_dir`.")
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least level that is logged."
+    )
+    max_bytes: int = Field(
+        5_000_000, ge=10_000, le=10**12, description="The log is rotated at this size, in bytes."
+    )
+    backups: int = Field(9, ge=1, le=1000, description="Rotated logs that are kept.")
+
+
+class StateSettings(Strict):
+    """The daemon's memory."""
+
+    dir: str = Field(
+        "state", min_length=1, description="Folder of `state.db`, on a local disk; relative to `data_dir`."
+    )
+
+
+class HttpSettings(Strict):
+    """How tallyd asks the outside world."""
+
+    proxy: Secret | None = Field(
+        None,
+        description="URL of a proxy for every request; a secret, since it may hold a password. None is "
+        "ever taken from the environment.",
+    )
+    timeout: Duration = Field(
+        30.0, description="Limit of one whole request, from the connection to the last byte."
+    )
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_url(cls, proxy: Secret | None) -> Secret | None:
+        if proxy is not None and not proxy.reveal().startswith(("http://", "https://")):
+            raise wrong("must be a URL that begins with http:// or https://")
+        return proxy
+
+
+class Settings(Strict):
+    """The whole config file."""
+
+    schema_: str | None = Field(
+        None, alias="$schema", description="JSON Schema of this file, for editors; not read."
+    )
+    name: str = Field(
+        default_factory=socket.gethostname,
+        min_length=1,
+        max_length=100,
+        description="Name of this tallyd; stands in every notice. Default: the host's name.",
+    )
+    timezone: Zone | None = Field(
+        None, description="Time zone of all times of day, such as `Europe/Berlin`. Default: the host's."
+    )
+    data_dir: str = Field(
+        ".",
+        min_length=1,
+        description="Folder that relative paths hang on; itself relative to this file's folder.",
+    )
+    out: OutSettings = Field(OutSettings(), description="Where the counts are written.")
+    log: LogSettings = Field(LogSettings(), description="The rotating JSON log.")
+    state: StateSettings = Field(StateSettings(), description="The daemon's memory.")
+    http: HttpSettings = Field(HttpSettings(), description="How tallyd asks the outside world.")
+    retry: RetrySettings = Field(RetrySettings(), description="How often a failed request is tried again.")
+    pollers: dict[PollerName, AnyPoller] = Field(
+        {}, description="The pollers by name; several of one kind may stand side by side."
+    )
+
+    @field_validator("pollers")
+    @classmethod
+    def _no_reserved_name(cls, pollers: dict[str, AnyPoller]) -> dict[str, AnyPoller]:
+        if "tallyd" in pollers:
+            raise wrong('the name "tallyd" is taken by the daemon itself; choose another')
+        return pollers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effective:
+    """What holds for one poller, once the top of the file and its own keys are merged."""
+
+    zone: ZoneInfo
+    policy: Policy
+    keep_days: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A config that is in force, or could be.
+
+    `host_zone` was read once, at load. `secrets` are all values to redact. `files` are the file itself and
+    every file it names, to be watched for changes. `digest` is of the file's bytes (sha256, hex). `notes`
+    are worth a line in `check` but stop nothing.
+    """
+
+    path: Path
+    settings: Settings
+    host_zone: ZoneInfo
+    secrets: tuple[str, ...]
+    files: tuple[Path, ...]
+    digest: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def data_dir(self) -> Path:
+        return (self.path.parent / self.settings.data_dir).absolute()
+
+    @property
+    def out_dir(self) -> Path:
+        return self.data_dir / self.settings.out.dir
+
+    @property
+    def log_dir(self) -> Path:
+        return self.data_dir / self.settings.log.dir
+
+    @property
+    def state_dir(self) -> Path:
+        return self.data_dir / self.settings.state.dir
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self.settings.timezone or self.host_zone
+
+    def effective(self, name: str) -> Effective:
+        """Merge, field by field, what the poller sets for itself over the top of the file."""
+        poller: PollerSettings = self.settings.pollers[name]
+        retry = _merged(self.settings.retry, poller.retry)
+        out = _merged(self.settings.out, poller.out)
+        return Effective(zone=poller.timezone or self.zone, policy=_policy(retry), keep_days=out.keep_days)
+
+    def restart_needed(self, newer: Config) -> tuple[str, ...]:
+        """Return the keys whose change can't be taken while running."""
+        pairs = {
+            "data_dir": (self.data_dir, newer.data_dir),
+            "out.dir": (self.out_dir, newer.out_dir),
+            "log.dir": (self.log_dir, newer.log_dir),
+            "state.dir": (self.state_dir, newer.state_dir),
+        }
+        return tuple(key for key, (old, new) in pairs.items() if old != new)
+
+
+def _merged(top: S, own: Strict | None) -> S:
+    changed = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
+    return top.model_copy(update=changed)
+
+
+def _policy(retry: RetrySettings) -> Policy:
+    return Policy(
+        attempts=retry.attempts,
+        first_wait_s=retry.first_wait,
+        longest_wait_s=retry.longest_wait,
+        give_up_after_s=retry.give_up_after,
+    )
+
+
+def load(path: Path, *, environ: Mapping[str, str], lenient: bool = False) -> Config:
+    """Read, check and resolve a config file. Raises `ConfigError` with every problem at once.
+
+    With `lenient`, credentials that only the running service can read are noted, not refused.
+    """
+    document = read_document(path)
+    reader = SecretFiles(path.parent.absolute(), environ, lenient)
+    try:
+        settings = Settings.model_validate_json(document.json, context={"secrets": reader})
+    except ValidationError as error:
+        # Raised outside of the handler: the pydantic error holds what was read, and may not be chained.
+        problems = problems_of(error, Settings)
+    else:
+        problems = ()
+    host_zone, trouble = _host_zone()
+    if trouble and not problems and settings.timezone is None:
+        problems = (ConfigProblem("timezone", trouble),)
+    if problems:
+        raise ConfigError(path.name, problems)
+    return Config(
+        path=path.absolute(),
+        settings=settings,
+        host_zone=host_zone,
+        secrets=tuple(sorted(reader.values)),
+        files=(path.absolute(), *sorted(reader.files)),
+        digest=document.digest,
+        notes=tuple(reader.notes),
+    )
+
+
+def _host_zone() -> tuple[ZoneInfo, str | None]:
+    """Return the host's zone, or UTC and what is wrong with the host's setting."""
+    try:
+        return tzlocal.get_localzone(), None
+    except (LookupError, OSError, ValueError):
+        # tzlocal refuses to guess where /etc/timezone and /etc/localtime disagree or make no sense.
+        return ZoneInfo("UTC"), (
+            'this machine contradicts itself about its time zone; write one here, such as "Europe/Berlin"'
+        )

@@ -1,0 +1,209 @@
+"""What stands in a config file, before it means anything: JSON without comments, and secrets resolved."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tallyd.core.errors import ConfigError, ConfigProblem
+from tallyd.settings import wrong
+
+MOST_BYTES = 16 * 1024 * 1024
+MOST_SECRET_BYTES = 64 * 1024
+SERVICE_CREDENTIALS = Path("/run/credentials/tallyd.service")
+UNREADABLE_CREDENTIAL = "unreadable-credential"
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A config file as JSON text without its comments; `digest` is of the bytes on disk (sha256, hex)."""
+
+    json: str
+    digest: str
+
+
+def read_document(path: Path) -> Document:
+    """Read a config file. Raises `ConfigError` for what is no readable, unambiguous JSON object.
+
+    Keys that begin with `//` are comments and are dropped, at any depth. A key that stands twice in one
+    object is refused, where JSON itself would silently take the last.
+    """
+    raw = _read_bytes(path)
+    problems: list[ConfigProblem] = []
+    try:
+        text = raw.decode("utf-8-sig")  # with the byte order mark that some editors write
+        value = json.loads(text, object_pairs_hook=_pairs(problems), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise _broken(path, f"is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise _broken(path, f"broken JSON at {where}: {error.msg}{_advice(error)}") from None
+    except RecursionError:
+        raise _broken(path, "broken JSON: nested too deeply") from None
+    except ValueError as error:
+        # A number of over 4,300 digits, NaN or Infinity.
+        raise _broken(path, f"broken JSON: {str(error).split(':')[0]}") from None
+    if problems:
+        raise ConfigError(path.name, tuple(problems))
+    if not isinstance(value, dict):
+        raise _broken(path, "must be a JSON object: { ... }")
+    text = json.dumps(value)
+    if _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+        raise _broken(path, r"holds half of a surrogate pair (\ud800 to \udfff)")
+    return Document(text, hashlib.sha256(raw).hexdigest())
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise _broken(path, f"is larger than {MOST_BYTES // 2**20} MiB; that is no config")
+        return path.read_bytes()
+    except FileNotFoundError:
+        hint = "Write one with: tallyd init > config.json, or name another with --config"
+        raise _broken(path, f"no such file: {path.absolute()}. {hint}") from None
+    except PermissionError:
+        raise _broken(path, f"may not be read by {getpass.getuser()}: {path.absolute()}") from None
+    except OSError as error:
+        raise _broken(path, f"cannot be read: {error.strerror}: {path.absolute()}") from None
+
+
+def _pairs(problems: list[ConfigProblem]) -> Any:
+    def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        built: dict[str, Any] = {}
+        for key, value in pairs:
+            if key.startswith("//"):
+                continue
+            if key in built:
+                problems.append(ConfigProblem("", f'the key "{key}" stands twice in one object; keep one'))
+            built[key] = value
+        return built
+
+    return build
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _advice(error: json.JSONDecodeError) -> str:
+    before = error.doc[: error.pos].rstrip()
+    if before.endswith(",") and error.doc[error.pos : error.pos + 1] in ("}", "]"):
+        return " (a comma before a closing bracket)"
+    if error.doc[error.pos : error.pos + 2] in ("//", "/*"):
+        return ' (write a comment as "//": "text")'
+    return ""
+
+
+def _broken(path: Path, text: str) -> ConfigError:
+    return ConfigError(path.name, (ConfigProblem("", text),))
+
+
+@dataclass
+class SecretFiles:
+    """Resolves `env:`, `file:` and `credential:`; remembers the values for redaction and the files to watch.
+
+    `folder` is the config file's. With `lenient`, a credential that only the service can read becomes a
+    note instead of a problem: `check` in a shell can say all the rest.
+    """
+
+    folder: Path
+    environ: Mapping[str, str]
+    lenient: bool = False
+    values: set[str] = field(default_factory=set)
+    files: set[Path] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+    def read(self, written: str) -> str:
+        """Return the secret; raises `wrong()` with what to do."""
+        scheme, colon, rest = written.partition(":")
+        if colon and scheme == "env":
+            value = self._from_environment(rest)
+        elif colon and scheme == "file":
+            value = self._from_file(self.folder / rest)
+        elif colon and scheme == "credential":
+            value = self._from_credential(rest)
+        else:
+            value = written
+        self.values.add(value)
+        return value
+
+    def _from_environment(self, name: str) -> str:
+        if not _ENV_NAME.fullmatch(name):
+            raise wrong('"env:" must be followed by the name of an environment variable')
+        value = self.environ.get(name)
+        if value is None:
+            raise wrong(
+                f"the environment variable {name} is not set. The service reads /etc/tallyd/env; "
+                f"in a shell: export {name}=..."
+            )
+        if not value.strip():
+            raise wrong(f"the environment variable {name} is empty")
+        return value
+
+    def _from_file(self, path: Path) -> str:
+        self.files.add(path)
+        try:
+            with path.open("rb") as file:
+                mode, raw = stat.S_IMODE(path.stat().st_mode), file.read(MOST_SECRET_BYTES + 1)
+        except FileNotFoundError:
+            raise wrong(
+                f"{path} is missing. Put only the secret into it, readable for group tallyd (0640)."
+            ) from None
+        except PermissionError:
+            raise wrong(
+                f"{path} may not be read by {getpass.getuser()}. Make it readable for group tallyd: "
+                f"chgrp tallyd {path} && chmod 640 {path}"
+            ) from None
+        except OSError as error:
+            raise wrong(f"{path} cannot be read: {error.strerror}") from None
+        if len(raw) > MOST_SECRET_BYTES:
+            raise wrong(f"{path} is larger than 64 KiB; put only the secret into it")
+        if mode & 0o007:
+            self.notes.append(f"{path} may be read by everybody (mode {mode:04o}); better: chmod 640 {path}")
+        return self._text(raw, path)
+
+    def _from_credential(self, name: str) -> str:
+        if not name or "/" in name or name.startswith("."):
+            raise wrong('"credential:" must be followed by the name of a systemd credential')
+        own = self.environ.get("CREDENTIALS_DIRECTORY")
+        path = Path(own) / name if own else SERVICE_CREDENTIALS / name
+        try:
+            return self._text(path.read_bytes(), path)
+        except FileNotFoundError:
+            if not own and self.lenient and not SERVICE_CREDENTIALS.exists():
+                return self._unreadable(name, "the service is not running")
+            raise wrong(
+                f"there is no credential {name} in {path.parent}. "
+                f"Add LoadCredential={name}:/path/to/file to the unit"
+            ) from None
+        except PermissionError:
+            if self.lenient:
+                return self._unreadable(name, f"{getpass.getuser()} may not read {path.parent}")
+            raise wrong(f"{path} may not be read by {getpass.getuser()}; run it with sudo") from None
+        except OSError as error:
+            raise wrong(f"{path} cannot be read: {error.strerror}") from None
+
+    def _unreadable(self, name: str, why: str) -> str:
+        self.notes.append(f"credential:{name} could not be looked at from here ({why}); the rest was checked")
+        return UNREADABLE_CREDENTIAL
+
+    @staticmethod
+    def _text(raw: bytes, path: Path) -> str:
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raise wrong(f"{path} is not UTF-8 text; put only the secret into it") from None
+        text = text.removesuffix("\n").removesuffix("\r")
+        if not text.strip():
+            raise wrong(f"{path} is empty. Put only the secret into it.")
+        return text
