@@ -6,9 +6,9 @@ import re
 from datetime import UTC, datetime, tzinfo
 from urllib.parse import quote, unquote
 
-_OUT_NAME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}[+-]\d{4}(?:-[1-9]\d*)?\.json")
+_OUT_NAME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}[+-]\d{4}(?:-(?:[2-9]|[1-9]\d+))?\.json", re.ASCII)
 _UNSAFE = re.compile(r"[/%*?\[\]\x00-\x1f\x7f]")  # the separator, the escape, what a mute pattern uses
-_MONTH = re.compile(r"\d{4}-\d{2}")
+_MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
 
 
 def problem_key(*segments: str) -> str:
@@ -48,7 +48,8 @@ def is_out_name(month: str, name: str) -> bool:
 
 def instant_text(at: datetime) -> str:
     """Return an aware instant as UTC text that sorts as the instants do: `2026-11-20T07:00:00.412000Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime: its %Y does not pad a year before 1000.
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def read_instant(text: str) -> datetime:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
-# Everything that could break a line, hide text or turn it around: C0, DEL, C1, line and paragraph
-# separators, bidirectional controls, zero-width characters, lone surrogates, the byte order mark.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+# Everything that could break a line, hide text or turn it around: C0, DEL, C1, soft hyphen, line and
+# paragraph separators, bidirectional controls, zero-width characters, lone surrogates, the byte order mark,
+# tags (a whole invisible alphabet).
+UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -20,11 +22,11 @@ def visible(text: str) -> str:
     >>> visible("a\nb\x1b[31m")
     'a\\nb\\x1b[31m'
     """
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def shortened(text: str, most: int) -> str:
-    """Return `text` visible and at most `most` characters long, an ellipsis for what was cut."""
+    """Return `text` visible and at most `most` (1 or more) characters long, an ellipsis for what was cut."""
     shown = visible(text)
     return shown if len(shown) <= most else shown[: most - 1] + "…"
 
@@ -34,17 +36,17 @@ def span(seconds: float) -> str:
 
     Durations are cut, not rounded: 119 s is `1 min 59 s`. Below ten seconds a tenth is shown.
     """
-    if seconds < 0:
+    if seconds <= -0.1:
         return "-" + span(-seconds)
-    if seconds < 10 and seconds != int(seconds):
-        return f"{seconds:.1f} s"
+    if seconds < 10:
+        return f"{int(seconds * 10) / 10:g} s"
     rest = int(seconds)
     parts = []
     for size, unit in _UNITS:
         amount, rest = divmod(rest, size)
         if amount:
             parts.append(f"{amount} {unit}")
-    return " ".join(parts[:2]) or "0 s"
+    return " ".join(parts[:2])
 
 
 def clock(at: datetime, zone: tzinfo, *, now: datetime) -> str:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
-from tallyd.core.reading import LATE_AFTER_S, Slot
+from tallyd.core.reading import LATE_AFTER_S, Json, Slot
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
@@ -213,3 +213,17 @@ def _fresh(
         if slot.mark in marks and slot.at > marks[slot.mark]
     ]
     return found[-MOST_MISSED:], max(0, len(found) - MOST_MISSED)
+
+
+def when_json(when: At | Every) -> dict[str, Json]:
+    """Return a timetable as JSON values; undone by `read_when`."""
+    if isinstance(when, Every):
+        return {"every_s": when.interval_s, "grid": when.grid}
+    return {"at": [at.isoformat() for at in when.times], "days": [*sorted(when.days)]}
+
+
+def read_when(content: Mapping[str, Any]) -> At | Every:
+    """Undo `when_json`. Raises KeyError, ValueError."""
+    if "every_s" in content:
+        return Every(content["every_s"], content["grid"])
+    return At(tuple(time.fromisoformat(at) for at in content["at"]), frozenset(content["days"]))

@@ -73,6 +73,25 @@ class Readings:
             ).fetchall()
         return tuple(OutFile(id=id_, poller=poller, name=name, text=body) for id_, poller, name, body in rows)
 
+    def is_last(self, out: OutFile) -> bool:
+        """Whether no reading of the poller was stored after this one."""
+        with self._file.reading() as db:
+            (last,) = db.execute(
+                "SELECT max(id) FROM reading WHERE poller=? AND outcome='taken'", (out.poller,)
+            ).fetchone()
+        return bool(last == out.id)
+
+    def missed_since_taken(self, poller: str, job: str) -> tuple[datetime, ...]:
+        """Return the slots missed since the job's last reading within the timetable, oldest first."""
+        with self._file.reading() as db:
+            rows = db.execute(
+                "SELECT due_at FROM reading WHERE poller=:poller AND job=:job AND outcome='missed'"
+                " AND due_at > coalesce((SELECT max(due_at) FROM reading WHERE poller=:poller AND job=:job"
+                " AND outcome='taken'), '') ORDER BY due_at",
+                {"poller": poller, "job": job},
+            )
+            return tuple(read_instant(due_at) for (due_at,) in rows)
+
     def mark_written(self, out: OutFile) -> None:
         """Commit that the out file is on disk."""
         with self._file.transaction() as db:

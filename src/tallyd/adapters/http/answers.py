@@ -1,0 +1,109 @@
+"""What an answer's status and headers mean: refused, moved, wait, and how far our clocks are apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from tallyd.core.errors import SourceError
+from tallyd.core.texts import shortened
+
+_PASSING = frozenset({408, 425, 429})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SECONDS = re.compile(r"[+-]?[0-9]{1,15}")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def host_of(url: str) -> str:
+    """Return the host as messages name it: `name`, or `name:port` where the port is not the scheme's own.
+
+    Raises ValueError for what is no http(s) address, names no host or can't be read.
+    """
+    scheme, name, port = _origin(urlsplit(url))
+    if not name or scheme not in _DEFAULT_PORTS:
+        raise ValueError
+    name = f"[{name}]" if ":" in name else name
+    return name if port == _DEFAULT_PORTS[scheme] else f"{name}:{port}"
+
+
+def refusal(status: int, headers: Mapping[str, str], *, host: str, now: datetime) -> SourceError:
+    """Return what a status that is not 2xx means. 408, 425, 429 and 5xx may pass, with `Retry-After`."""
+    if status in (401, 403):
+        return SourceError(f"{host}: access refused (HTTP {status})", transient=False)
+    if status == 407:
+        return SourceError(f"{host}: the proxy refused access (HTTP 407)", transient=False)
+    transient = status in _PASSING or status >= 500
+    return SourceError(
+        f"{host} answered HTTP {status}",
+        transient=transient,
+        retry_after_s=retry_after_s(headers, now=now) if transient else None,
+    )
+
+
+def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
+    """Return how many seconds the answer asks us to wait; None without a readable `Retry-After`.
+
+    It is a number of seconds or a date. A date is counted from the answer's own `Date`, since the two come
+    from one clock, and only without one from `now`. What lies in the past is 0. Nothing is capped.
+    """
+    written = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(written):
+        return max(float(written), 0.0)
+    until = parse_date(written)
+    if until is None:
+        return None
+    return max((until - (parse_date(headers.get("Date")) or now)).total_seconds(), 0.0)
+
+
+def parse_date(written: str | None) -> datetime | None:
+    """Return the instant of an HTTP date, aware, UTC; None for anything else. Without a zone it is UTC."""
+    try:
+        found = parsedate_to_datetime(written or "")
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None  # headers are the other side's: a missing date is nothing to fail for
+
+
+def redirect_of(status: int, headers: Mapping[str, str]) -> str | None:
+    """Return where the answer sends us, as written; None where it does not."""
+    return headers.get("Location") if status in _REDIRECTS else None
+
+
+def followed(url: str, location: str, *, host: str) -> str:
+    """Return the absolute URL of a redirect that may be followed, else raise `SourceError`.
+
+    Followed is what stays with the same scheme, host and port, and http to https on one host: key and
+    headers go along. What is not followed is named by its host alone.
+    """
+    try:
+        target = urljoin(url, _as_utf8(location))
+        before, after = _origin(urlsplit(url)), _origin(urlsplit(target))
+        named = shortened(host_of(target), 80)
+    except ValueError:
+        raise SourceError(f"{host} redirects to an address that can't be read", transient=False) from None
+    upgraded = before[:2] == ("http", after[1]) and after[0] == "https"
+    if "@" not in urlsplit(target).netloc and (before == after or upgraded):
+        return target
+    if before[:2] == ("https", after[1]) and after[0] == "http":
+        raise SourceError(f"{host} redirects from https to http, which is not followed", transient=False)
+    raise SourceError(
+        f"{host} redirects to {named}, which is not followed; if that is right, set the new address",
+        transient=False,
+    )
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
+    """Return scheme, host and port. Raises ValueError for a port that is none."""
+    name = (parts.hostname or "").rstrip(".")
+    return parts.scheme, name, parts.port if parts.port is not None else _DEFAULT_PORTS.get(parts.scheme)
+
+
+def _as_utf8(header: str) -> str:
+    """Return a header that holds UTF-8 as that: http.client reads every header as Latin-1."""
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return header

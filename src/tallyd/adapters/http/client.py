@@ -1,0 +1,187 @@
+"""The HTTP client: GET, over in time whatever the other side does, and silent about its URLs."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import requests
+from requests.structures import CaseInsensitiveDict
+
+from tallyd.adapters.http.answers import followed, host_of, parse_date, redirect_of, refusal
+from tallyd.adapters.http.body import read_body
+from tallyd.adapters.http.faults import TROUBLE, explain, is_hangup, timed_out
+from tallyd.adapters.http.transfer import Ended, Transfer, Watch
+from tallyd.adapters.http.trust import TrustStore, system_store
+from tallyd.adapters.http.wire import Adapter, silence_libraries
+from tallyd.contract import Reply
+from tallyd.core.errors import SourceError, Stopped
+from tallyd.settings import is_loopback
+
+MOST_REDIRECTS = 5
+MOST_BYTES = 32 * 1024 * 1024
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+
+
+class HttpClient:
+    """GET for any number of threads at once; satisfies `contract.Http`.
+
+    `timeout_s` is for a whole request: connecting, TLS, headers, every byte of the body and all redirects
+    together. Only the lookup of a name can't be cut short: the system's resolver answers when it does
+    (within 10 to 30 s, usually; see resolv.conf), and then the deadline or a shutdown is noticed at once.
+
+    `proxy` (`http://` or `https://`) is used for every host but this machine itself; none is taken from
+    the environment, nor is a password from `.netrc`. Certificates are verified against `ca_file` (a file
+    or a folder), by default the system's. `redact` is applied to every text that is raised. Of a body, at
+    most `max_bytes` are read, counted unpacked.
+    """
+
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        timeout_s: float,
+        proxy: str | None = None,
+        redact: Callable[[str], str] = str,
+        max_bytes: int = MOST_BYTES,
+        ca_file: Path | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        silence_libraries()
+        self._user_agent = user_agent
+        self._timeout_s = timeout_s
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._redact = redact
+        self._max_bytes = max_bytes
+        self._now = now
+        self._watch = Watch(monotonic)
+        self._adapter = Adapter(TrustStore(ca_file or system_store()))
+
+    def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Reply:
+        """Return the answer if its status is 2xx, also with an empty body.
+
+        Raises `SourceError` for anything else, without a cause or context that could show the URL, and
+        `Stopped` once `abort` was called, in the middle of a transfer as well. A redirect is followed
+        within one host only, five times at most.
+        """
+        with self._watch.transfer(self._timeout_s if timeout_s is None else timeout_s) as transfer:
+            request = self._prepared(url, params or {}, headers or {})
+            outcome = self._outcome(transfer, request)
+        if isinstance(outcome, Reply):
+            return outcome
+        raise outcome  # outside of every except block: there it would get a context
+
+    def abort(self) -> None:
+        """End every transfer in flight at once; they and every later call raise `Stopped`."""
+        self._watch.abort()
+
+    def close(self) -> None:
+        """Abort, and close the idle connections. May be called again."""
+        self.abort()
+        self._adapter.close()
+
+    def _prepared(
+        self, url: str, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> requests.PreparedRequest:
+        """Return the request as it will be sent. Raises `SourceError` for what can't be."""
+        sent = CaseInsensitiveDict(
+            {"User-Agent": self._user_agent, "Accept": "*/*", "Connection": "keep-alive"}
+        )
+        sent.update(headers)
+        sent["Accept-Encoding"] = "gzip"  # whatever was asked for: only this is unpacked
+        for name, value in sent.items():
+            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+                raise SourceError("a header holds characters that can't be sent", transient=False)
+        request = requests.Request("GET", url, params=params, headers=sent)
+        with contextlib.suppress(requests.RequestException, ValueError):
+            prepared = request.prepare()
+            if host_of(prepared.url or ""):
+                return prepared
+        raise SourceError(
+            "the address can't be read; it must begin with https:// and name a host", transient=False
+        )
+
+    def _outcome(
+        self, transfer: Transfer, request: requests.PreparedRequest
+    ) -> Reply | SourceError | Stopped:
+        """Return the answer, or what is to be raised."""
+        host = host_of(request.url or "")
+        outcome: Reply | SourceError
+        try:
+            outcome = self._followed(transfer, request, host)
+        except SourceError as failure:
+            outcome = failure
+        except TROUBLE as error:
+            outcome = explain(error, host=host, limit_s=transfer.limit_s)
+        # A connection that was cut looks like one that the other side closed, even like the end of a body.
+        if transfer.ended is Ended.SHUTDOWN:
+            return Stopped()
+        if transfer.ended is Ended.DEADLINE:
+            outcome = timed_out(host, transfer.limit_s)
+        if isinstance(outcome, Reply):
+            return outcome
+        text = self._redact(outcome.text)
+        # A new one: the other may have a context.
+        return SourceError(text, transient=outcome.transient, retry_after_s=outcome.retry_after_s)
+
+    def _followed(self, transfer: Transfer, request: requests.PreparedRequest, host: str) -> Reply:
+        """Return the answer at the end of all redirects. Raises `SourceError` and `TROUBLE`."""
+        for _ in range(MOST_REDIRECTS + 1):
+            asked_at = self._now()
+            with contextlib.closing(self._sent(transfer, request)) as answer:
+                location = redirect_of(answer.status_code, answer.headers)
+                if location is None:
+                    return self._reply(transfer, answer, host=host, asked_at=asked_at)
+            request = request.copy()
+            request.prepare_url(followed(request.url or "", location, host=host), None)
+        raise SourceError(f"{host} redirects more than {MOST_REDIRECTS} times", transient=False)
+
+    def _reply(
+        self, transfer: Transfer, answer: requests.Response, *, host: str, asked_at: datetime
+    ) -> Reply:
+        now = self._now()
+        if not 200 <= answer.status_code < 300:
+            raise refusal(answer.status_code, answer.headers, host=host, now=now)
+        date = parse_date(answer.headers.get("Date"))
+        return Reply(
+            status=answer.status_code,
+            headers=answer.headers,
+            body=read_body(answer, most_bytes=self._max_bytes, check=transfer.check),
+            host=host,
+            skew_s=(asked_at + (now - asked_at) / 2 - date).total_seconds() if date else None,
+            elapsed_s=transfer.elapsed_s(),
+        )
+
+    def _sent(self, transfer: Transfer, request: requests.PreparedRequest) -> requests.Response:
+        """Return the answer, its body unread.
+
+        A server may close an idle connection at the moment it is used again. That says nothing about the
+        server, so the request is sent once more, over a new connection.
+        """
+        try:
+            return self._send(transfer, request)
+        except TROUBLE as error:
+            if transfer.connected or not is_hangup(error):
+                raise
+        transfer.avoid_pool = True
+        return self._send(transfer, request)
+
+    def _send(self, transfer: Transfer, request: requests.PreparedRequest) -> requests.Response:
+        transfer.check()
+        transfer.connected = False
+        proxies = {} if is_loopback(request.url or "") else self._proxies
+        return self._adapter.send(request, stream=True, timeout=transfer.left_s(), proxies=proxies)

@@ -1,0 +1,146 @@
+"""Logging: a rotating file of JSON lines, readable lines on stderr, and no secret in either.
+
+All of tallyd logs in one way: `log = logging.getLogger(__name__)`, then
+`log.info("reading taken", extra={"poller": poller, "job": job, "total": total})`. The event is constant text,
+the data is `extra`, written out as a literal: then the linter (G101) finds a name that clashes with one of
+`logging`'s own.
+
+Logging never raises into its caller. While the file can't be written, lines still reach stderr, the daemon
+is told, and every line tries the file again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable
+from datetime import tzinfo
+from typing import Literal, TextIO
+
+from tallyd.adapters.logs import hooks
+from tallyd.adapters.logs.lines import OURS, JsonLines, TextLines
+from tallyd.adapters.logs.rotating import LogFile, RotatingFile
+from tallyd.adapters.logs.sinks import FileWriter, Sink, StreamWriter
+from tallyd.core.redaction import Redactor
+
+__all__ = ["Level", "LogFile", "Logs"]
+
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+log = logging.getLogger(OURS)
+
+
+class Logs:
+    """The process's logging, from construction to the end of the process.
+
+    Commands log to stderr only; the daemon has a `file` too. `zone` is that of the times on a terminal
+    (default: the host's). `on_failure` gets a text for people once the file can't be written or rotated,
+    `on_recovered` is called when it can be again; both on whichever thread logged, without a lock held.
+    They must not raise; what they log reaches stderr only.
+    """
+
+    def __init__(
+        self,
+        *,
+        level: Level = "INFO",
+        secrets: Iterable[str] = (),
+        file: LogFile | None = None,
+        stream: TextIO | None = None,
+        zone: tzinfo | None = None,
+        on_failure: Callable[[str], None] = lambda _text: None,
+        on_recovered: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._redactor = Redactor(secrets)
+        self._on_failure = on_failure
+        self._on_recovered = on_recovered
+        self._file: FileWriter | None = None
+        self._sinks: list[Sink] = []
+        self._levels_before = logging.getLogger().level, log.level
+        self._restore_hooks = hooks.install()
+        stream = stream or sys.stderr
+        if stream is not None:  # None: the process was started without a stderr
+            self._add(Sink(_text_lines(self.redact, stream, zone), StreamWriter(stream).write))
+        self.reconfigure(level=level, file=file)
+
+    def redact(self, text: str) -> str:
+        """Return `text` without the secrets known by now: for what is said elsewhere than in the log."""
+        return self._redactor.redact(text)
+
+    def reconfigure(
+        self,
+        *,
+        level: Level | None = None,
+        secrets: Iterable[str] | None = None,
+        file: LogFile | None = None,
+    ) -> None:
+        """Change what is given. Secrets are added: the old ones stay hidden.
+
+        Libraries stay at WARNING or above, whatever the level: below it they print URLs with keys.
+        """
+        if secrets is not None:
+            self._redactor = self._redactor.with_secrets(secrets)
+        if level is not None:
+            log.setLevel(level)
+            logging.getLogger().setLevel(max(log.level, logging.WARNING))
+        if file is not None and self._file is not None:
+            self._file.settings(file)
+        elif file is not None:
+            formatter = JsonLines(self.redact)
+            self._file = FileWriter(RotatingFile(file), formatter, self._failed, self._recovered)
+            self._add(Sink(formatter, self._file.write))
+
+    @property
+    def failure(self) -> str | None:
+        """Why the file can't be written or rotated, as of the last line; None while it can."""
+        return self._file.failure if self._file else None
+
+    def try_again(self) -> None:
+        """Find out whether a file that failed can be written again, where no line would show it for hours."""
+        if self.failure is not None:
+            self._sinks[-1].write(None)
+
+    def stop(self) -> None:
+        """Give everything back as it was before: handlers, levels, hooks.
+
+        Not needed before the process ends, and wrong there: an exception on its way out would be printed
+        by Python's own hook, secrets included.
+        """
+        for sink in self._sinks:
+            logging.getLogger().removeHandler(sink)
+            sink.close()
+        self._sinks.clear()
+        if self._file:
+            self._file.close()
+        root_level, own_level = self._levels_before
+        logging.getLogger().setLevel(root_level)
+        log.setLevel(own_level)
+        self._restore_hooks()
+
+    def _add(self, sink: Sink) -> None:
+        self._sinks.append(sink)
+        logging.getLogger().addHandler(sink)
+
+    def _failed(self, text: str) -> None:
+        log.error("log file failed", extra={"why": text})
+        self._on_failure(text)
+
+    def _recovered(self) -> None:
+        log.info("log file is written again")
+        self._on_recovered()
+
+
+def _text_lines(redact: Callable[[str], str], stream: TextIO, zone: tzinfo | None) -> TextLines:
+    """Return how lines look on `stream`: the journal adds times itself, a terminal is read today."""
+    if _is_journal(stream):
+        return TextLines(redact, timestamp="", priorities=True)
+    return TextLines(redact, timestamp="%H:%M:%S" if stream.isatty() else "%Y-%m-%d %H:%M:%S", zone=zone)
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """Whether systemd connected this very stream to the journal (`JOURNAL_STREAM=device:inode`)."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # no file at all, or closed
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"

@@ -1,0 +1,240 @@
+"""state.db and out/ together: commit, then write, then note that it is written.
+
+state.db is the commit point and the out files are its projection. What can't be committed now is held in
+memory and tried again; what can't be written to out/ is found again as unwritten.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import partial
+
+from tallyd.adapters.outfiles import OutError, OutFiles
+from tallyd.adapters.state import OutFile, Recorded, State, StateError
+from tallyd.core.alerts import Judgement, closed_by_reading, lasted_s
+from tallyd.core.document import Heading, dumped, is_clock_suspect
+from tallyd.core.failures import CLOCK_KEY, clock_suspect
+from tallyd.core.naming import local_text
+from tallyd.core.reading import LATE_AFTER_S, Problem, Reading, Slot
+from tallyd.core.texts import visible
+from tallyd.tasks import Task
+
+PRUNE_BATCH = 500
+
+log = logging.getLogger("tallyd")
+
+
+@dataclass(frozen=True)
+class Held:
+    """A change that could not be committed yet, and the slot that it settles."""
+
+    slot: tuple[str, str, str | None]
+    commit: Callable[[], None]
+
+
+class Books:
+    """What is stored. Used by the schedule's thread and by the runs' threads."""
+
+    def __init__(self, state: State, out: OutFiles, *, now: Callable[[], datetime]) -> None:
+        self.state = state
+        self.out = out
+        self._now = now
+        self._held: list[Held] = []
+        self._lock = threading.Lock()
+        self.state_trouble: str | None = None
+
+    # -- what a run stores -------------------------------------------------------------------------------
+
+    def claim(self, task: Task, slot: Slot, mark: str | None) -> None:
+        """Commit that a slot is begun. Where that fails the run goes on: a count in memory beats none."""
+        try:
+            self.state.slots.claim(task.whose, slot, mark)
+        except StateError as error:
+            self.note_trouble(error)
+
+    def take(self, task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> OutFile | None:
+        """Commit a reading and write its out file; return the reserved file, None where nothing is to write.
+
+        `in_timetable` false is `once`: no problem is touched and nothing is remembered.
+        """
+        heading = heading_of(task, slot, reading, in_timetable=in_timetable)
+        may_close = closed_by_reading(*task.name, task.job.judges) if in_timetable else None
+        done: list[OutFile] = []
+
+        def commit() -> None:
+            recorded = self.state.readings.record(
+                task.whose,
+                slot,
+                reading,
+                heading,
+                may_close=may_close,
+                is_taken=partial(self.out.exists, task.poller),
+            )
+            if recorded.out is not None:
+                done.append(recorded.out)
+            if in_timetable:
+                self.log_judgement(recorded.judgement)
+
+        self._commit(task, slot, commit)
+        if in_timetable:
+            self._judge_clock(reading)
+        for out in done:
+            self.try_write(out, task)
+        return done[0] if done else None
+
+    def settle(self, task: Task, slot: Slot, store: Callable[[], Recorded]) -> None:
+        """Commit that a run failed, or that slots were missed; what is said of it is logged."""
+        self._commit(task, slot, lambda: self.log_judgement(store().judgement))
+
+    def _commit(self, task: Task, slot: Slot, commit: Callable[[], None]) -> None:
+        try:
+            commit()
+        except StateError as error:
+            self.note_trouble(error)
+            with self._lock:
+                self._held.append(Held((*task.name, slot.key), commit))
+
+    # -- what is made up for -----------------------------------------------------------------------------
+
+    def is_held(self, poller: str, job: str, slot: str) -> bool:
+        """Whether the slot is settled in memory and waits for state.db."""
+        with self._lock:
+            return any(held.slot == (poller, job, slot) for held in self._held)
+
+    def commit_held(self) -> None:
+        """Try again to commit what is held, in order; stop at the first that still fails."""
+        while True:
+            with self._lock:
+                held = self._held[0] if self._held else None
+            if held is None:
+                return
+            try:
+                held.commit()
+            except StateError as error:
+                self.note_trouble(error)
+                return
+            with self._lock:
+                self._held.remove(held)
+
+    def check_state(self) -> bool:
+        """Whether state.db can be read and written again; tells once when it no longer, or again, can."""
+        try:
+            self.state.ping()
+            if self.state_trouble is not None:
+                self.state.set_note("written_at", self._now().isoformat())
+        except StateError as error:
+            self.note_trouble(error)
+            return False
+        if self.state_trouble is not None and not self._held:
+            log.warning("state.db works again", extra={"was": self.state_trouble})
+            self.state_trouble = None
+        return True
+
+    def note_trouble(self, error: StateError) -> None:
+        """Remember and log, once, that state.db can't be used now."""
+        text = visible(str(error))
+        if text != self.state_trouble:
+            log.error(
+                "state.db cannot be used; readings are held in memory and lost if tallyd ends",
+                extra={"reason": text, "key": "tallyd/state"},
+            )
+        self.state_trouble = text
+
+    # -- out files ---------------------------------------------------------------------------------------
+
+    def try_write(self, out: OutFile, task: Task | None) -> bool:
+        """Write a reserved out file and `latest.json`, and note that it is written.
+
+        False: not now. It stays unwritten in state.db, and `write_unwritten` finds it there.
+        """
+        try:
+            self._write(out, task)
+        except OutError as error:
+            text = (
+                f"{error}. Readings are kept in state.db and written as soon as it can be. "
+                "Check the disk and the rights of the folder."
+            )
+            self._tell(Problem(key="tallyd/out", text=text, since=self._now()))
+            return False
+        except StateError as error:
+            self.note_trouble(error)
+            return False
+        log.debug("out file written", extra={"poller": out.poller, "file": f"{out.poller}/{out.name}"})
+        return True
+
+    def _write(self, out: OutFile, task: Task | None) -> None:
+        is_taken = partial(self.out.exists, out.poller)
+        while self.out.write(out.poller, out.name, out.text) == "taken":
+            out = self.state.readings.rename_out(out, is_taken=is_taken)
+        # A file that is written late does not replace a newer latest.json.
+        if self.state.readings.is_last(out):
+            content = json.loads(out.text)
+            next_at = task.next_at(self._now()) if task else None
+            content["next_due_at"] = local_text(next_at, task.zone) if task and next_at else None
+            self.out.write_latest(out.poller, dumped(content))
+        self.state.readings.mark_written(out)
+
+    def write_unwritten(self, tasks: tuple[Task, ...]) -> None:
+        """Write every out file that is not known to be on disk, oldest first; stop when one can't be."""
+        by_poller = {task.poller: task for task in tasks}
+        for out in self.state.readings.unwritten():
+            if not self.try_write(out, by_poller.get(out.poller)):
+                return
+        self.judge((), may_close=lambda key: key == "tallyd/out")
+
+    # -- problems ----------------------------------------------------------------------------------------
+
+    def judge(self, named: tuple[Problem, ...], *, may_close: Callable[[str], bool]) -> None:
+        """Raise and close problems outside of a run, and log what changed. Raises `StateError`."""
+        self.log_judgement(self.state.alerts.judge(named, may_close=may_close))
+
+    def _judge_clock(self, reading: Reading) -> None:
+        """Raise or close `tallyd/clock` by what the source said of the time."""
+        if reading.skew_s is None:
+            return
+        suspect = clock_suspect(reading.skew_s, now=self._now())
+        with suppress(StateError):  # told as trouble with state.db
+            self.judge((suspect,) if suspect else (), may_close=lambda key: key == CLOCK_KEY)
+
+    def prune(self, poller: str, *, before: datetime, zone: tzinfo) -> None:
+        """Delete the poller's out files and readings from before an instant. Raises `StateError`."""
+        files = self.out.prune(poller, before=before.astimezone(zone).date())
+        rows = 0
+        while (batch := self.state.readings.prune(poller, before=before, most=PRUNE_BATCH)) > 0:
+            rows += batch
+        if files or rows:
+            log.info("old readings deleted", extra={"poller": poller, "files": files, "rows": rows})
+
+    def _tell(self, problem: Problem) -> None:
+        with suppress(StateError):  # already told as trouble with state.db, which matters more
+            self.judge((problem,), may_close=lambda _key: False)
+
+    def log_judgement(self, judgement: Judgement) -> None:
+        """Log which problems began and which are over."""
+        for problem in judgement.raised:
+            level = logging.ERROR if problem.severity == "error" else logging.WARNING
+            log.log(level, "problem begins", extra={"key": problem.key, "text": problem.text})
+        for problem in judgement.closed:
+            lasted = round(lasted_s(problem, until=self._now()))
+            log.warning("problem over", extra={"key": problem.key, "lasted_s": lasted})
+
+
+def heading_of(task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> Heading:
+    """Return what the out file of a reading begins with."""
+    due_at = slot.due_at if in_timetable else None
+    late_s = (reading.taken_at - slot.due_at).total_seconds()
+    return Heading(
+        poller=task.poller,
+        kind=task.source.kind,
+        origin="once" if not in_timetable else "late" if late_s > LATE_AFTER_S else "live",
+        due_at=due_at,
+        taken_at=reading.taken_at,
+        zone=task.zone,
+        clock_suspect=is_clock_suspect(reading.skew_s),
+    )

@@ -1,0 +1,1 @@
+"""The commands: wiring, output, exit codes. What only one command needs is imported inside it."""

@@ -1,0 +1,203 @@
+"""The command line. Each command imports what it needs when it is called, so that `--help` stays quick."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import tallyd
+
+app = typer.Typer(
+    help="Counts things on a schedule, writes every count to a file, and speaks up when they go quiet.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they print local variables, and a local variable may be a key
+    rich_markup_mode=None,
+)
+
+
+class Kind(StrEnum):
+    """A kind of poller that `init` can write."""
+
+    DIVERA = "divera"
+
+
+class By(StrEnum):
+    """What `report` puts together."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEKDAY = "weekday"
+    MONTH = "month"
+    YEAR = "year"
+
+
+class Format(StrEnum):
+    """How `report` shows it."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+class SchemaFormat(StrEnum):
+    """How `schema` describes the config."""
+
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PollerName = Annotated[str, typer.Argument(metavar="POLLER", help="Name of a poller in the config.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tallyd {tallyd.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", metavar="PATH", help="The config; default: $TALLYD_CONFIG, else ./config.json."
+        ),
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    context.obj = config or Path(os.environ.get("TALLYD_CONFIG") or "config.json")
+
+
+@app.command()
+def run(context: typer.Context) -> None:
+    """Run the daemon in the foreground."""
+    from tallyd.cli.run import run as command
+
+    raise typer.Exit(command(context.obj))
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    online: Annotated[
+        bool, typer.Option("--online", help="Also ask each source, changing nothing, and print what it has.")
+    ] = False,
+) -> None:
+    """Name every problem of the config; when fine, the zone and the next three runs of each job."""
+    from tallyd.cli.check import check as command
+
+    raise typer.Exit(command(context.obj, online=online))
+
+
+@app.command()
+def once(
+    context: typer.Context,
+    poller: PollerName,
+    job: Annotated[str | None, typer.Option("--job", help="Only this job of the poller.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; show what would be written.")
+    ] = False,
+    as_json: AsJson = False,
+    attempts: Annotated[int | None, typer.Option("--attempts", min=1, max=100, help="Tries in all.")] = None,
+) -> None:
+    """Run a poller's jobs once, now, beside a running daemon or without one."""
+    from tallyd.cli.once import once as command
+
+    raise typer.Exit(
+        command(context.obj, poller, job=job, dry_run=dry_run, as_json=as_json, attempts=attempts)
+    )
+
+
+@app.command()
+def status(context: typer.Context, as_json: AsJson = False) -> None:
+    """Say which config is in force, when each job ran and runs, and what is wrong."""
+    from tallyd.cli.status import status as command
+
+    raise typer.Exit(command(context.obj, as_json=as_json))
+
+
+@app.command()
+def report(
+    context: typer.Context,
+    start: Annotated[str | None, typer.Option("--from", metavar="D", help="First day, YYYY-MM-DD.")] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="D", help="Last day, YYYY-MM-DD; default: today.")
+    ] = None,
+    poller: Annotated[str | None, typer.Option("--poller", metavar="P", help="Only this poller.")] = None,
+    by: Annotated[
+        By | None, typer.Option("--by", help="Put readings together; default: each reading.")
+    ] = None,
+    shape: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TABLE,
+    excel: Annotated[
+        bool, typer.Option("--excel", help="CSV for Excel: byte order mark and semicolons.")
+    ] = False,
+) -> None:
+    """Show counts over time, on stdout."""
+    from tallyd.cli.report import report as command
+
+    raise typer.Exit(
+        command(
+            context.obj,
+            start=start,
+            end=end,
+            poller=poller,
+            by=by.value if by else None,
+            shape="csv" if excel else shape.value,
+            excel=excel,
+        )
+    )
+
+
+@app.command("privacy-check")
+def privacy_check(context: typer.Context, poller: PollerName) -> None:
+    """Prove on live data that nothing personal was written."""
+    from tallyd.cli.privacy import privacy_check as command
+
+    raise typer.Exit(command(context.obj, poller))
+
+
+@app.command()
+def schema(
+    shape: Annotated[SchemaFormat, typer.Option("--format", help="JSON Schema, or a page for people.")] = (
+        SchemaFormat.JSON
+    ),
+) -> None:
+    """Print the JSON Schema of the config."""
+    from tallyd.cli.schema import schema as command
+
+    raise typer.Exit(command(shape.value))
+
+
+@app.command()
+def init(
+    kind: Annotated[Kind, typer.Option("--kind", help="Kind of poller to begin with.")] = Kind.DIVERA,
+) -> None:
+    """Print a config to begin with."""
+    from tallyd.cli.schema import init as command
+
+    raise typer.Exit(command(kind.value))
+
+
+@app.command()
+def demo(
+    duration: Annotated[
+        str | None, typer.Option("--for", metavar="60s", help="End by itself after so long; default: Ctrl-C.")
+    ] = None,
+    serve_only: Annotated[
+        bool, typer.Option("--serve-only", help="Only serve the small world, to try a config against.")
+    ] = False,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of the small world.")] = 0,
+) -> None:
+    """Run the daemon against a small world on this machine."""
+    from tallyd.demo import demo as command
+
+    raise typer.Exit(command(duration=duration, serve_only=serve_only, port=port))

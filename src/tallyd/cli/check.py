@@ -1,0 +1,112 @@
+"""`tallyd check`: every problem of the config at once; when it is fine, what will happen when."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from tallyd.cli.output import complain, say, show_table
+from tallyd.cli.shared import load_config, probe_toolbox, utc_now
+from tallyd.config import Config
+from tallyd.contract import Found
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, SourceError
+from tallyd.core.timetable import next_slots
+from tallyd.tasks import Task, tasks_of
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.sshfs"}
+)
+RUNS_SHOWN = 3
+
+
+def check(path: Path, *, online: bool) -> int:
+    """Check a config; return the exit status. Raises `ConfigError`."""
+    config = load_config(path, lenient=not online)
+    say(f"{config.path} is fine.", style="fine")
+    source = "timezone in the config" if config.settings.timezone else "this machine's"
+    say(f"Time zone: {config.zone} ({source})")
+    _show_runs(config)
+    for note in (*config.notes, *_notes(config)):
+        say(f"Note: {note}", style="warning")
+    return _ask_sources(config) if online else EXIT_OK
+
+
+def _show_runs(config: Config) -> None:
+    now, rows = utc_now(), []
+    for task in tasks_of(config):
+        for at in next_slots(task.job.when, task.zone, after=now, count=RUNS_SHOWN):
+            local = at.astimezone(task.zone)
+            rows.append((task.poller, task.job.name, f"{local:%a %Y-%m-%d %H:%M:%S}", f"{task.zone}"))
+    if rows:
+        say("Next runs:")
+        show_table(("poller", "job", "at", "zone"), rows)
+    if not config.settings.pollers:
+        say('No poller is configured yet: add one under "pollers" (tallyd init shows one).')
+
+
+def _notes(config: Config) -> list[str]:
+    notes = []
+    kind = _file_system(config.state_dir, Path("/proc/self/mounts"))
+    if kind in NETWORK_FILE_SYSTEMS:
+        notes.append(
+            f"state.dir {config.state_dir} is on a network file system ({kind}); put it on a local disk"
+        )
+    for key, folder in (
+        ("out.dir", config.out_dir),
+        ("log.dir", config.log_dir),
+        ("state.dir", config.state_dir),
+    ):
+        existing = next(one for one in (folder, *folder.parents) if one.exists())
+        if not os.access(existing, os.W_OK | os.X_OK):
+            notes.append(
+                f"{key}: {existing} may not be written by this user; the service's user must be able to"
+            )
+    return notes
+
+
+def _file_system(folder: Path, mounts: Path) -> str:
+    """Return the type of the file system that a folder is on, by the longest mount point above it."""
+    best, kind = "", ""
+    try:
+        lines = mounts.read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""  # not Linux; nothing is said rather than something guessed
+    for line in lines:
+        _, point, type_, *_ = line.split(" ")
+        point = point.encode().decode("unicode_escape")  # a space stands as \040
+        if folder.is_relative_to(point) and len(point) >= len(best):
+            best, kind = point, type_
+    return kind
+
+
+def _ask_sources(config: Config) -> int:
+    """Ask each poller's source once, changing nothing; 1 when one does not answer as it should."""
+    status = EXIT_OK
+    first_jobs = {task.poller: task for task in reversed(tasks_of(config))}
+    for task in reversed(first_jobs.values()):
+        try:
+            with probe_toolbox(config, task) as tools:
+                found = task.source.probe(tools)
+        except SourceError as failure:
+            complain(f"{task.poller}: {failure.text}")
+            status = EXIT_PROBLEM
+        else:
+            _show_found(task, found)
+    return status
+
+
+def _show_found(task: Task, found: tuple[Found, ...]) -> None:
+    say()
+    say(f"{task.poller}: the source answers", style="fine")
+    show_table(
+        ("id", "name", "count"), [(one.id, one.name, _count(one)) for one in found], right=frozenset({2})
+    )
+    names = {one.id: one.name for one in found if one.name is not None}
+    if names:
+        say("Names, to be pasted into the config:")
+        say('"status_names": ' + json.dumps(names, ensure_ascii=False))
+
+
+def _count(found: Found) -> str:
+    return "hidden" if found.count is None else str(found.count)

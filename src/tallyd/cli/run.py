@@ -1,0 +1,205 @@
+"""`tallyd run`: the daemon as a process. Lock, signals, threads, systemd; what it does is in daemon.py.
+
+Signals are blocked everywhere and waited for by the main thread alone: a handler that touches a lock can
+deadlock with the thread it interrupts. The schedule has a thread of its own, runs have the executor's.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from tallyd.adapters.http import HttpClient
+from tallyd.adapters.locks import FileLock, LockedError
+from tallyd.adapters.logs import LogFile, Logs
+from tallyd.adapters.outfiles import OutFiles
+from tallyd.adapters.state import StateError
+from tallyd.adapters.systemd import Notifier
+from tallyd.agenda import Clock
+from tallyd.books import Books
+from tallyd.cli.output import complain
+from tallyd.cli.shared import http_client, load_config, make_folders, runner
+from tallyd.config import Config
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
+from tallyd.core.reading import Problem
+from tallyd.daemon import Daemon, Kit
+from tallyd.in_force import InForce
+from tallyd.recovery import damage_problems, open_state
+from tallyd.runs import Runner
+
+log = logging.getLogger("tallyd")
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+LONGEST_STOP_S = 4.0
+"""Runs under way get so long to end after SIGTERM; what they leave is made up for at the next start."""
+WORKERS = 16
+
+
+def run(path: Path) -> int:
+    """Run the daemon until SIGTERM or SIGINT; return the exit status. Raises `ConfigError`."""
+    config = load_config(path)
+    make_folders(config)
+    # Before any thread exists: every thread inherits the mask.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        with FileLock(config.state_dir / "lock").take():
+            return Process(config).run()
+    except LockedError as error:
+        who = f"process {error.pid}" if error.pid else "another process"
+        complain(f"tallyd: {who} already runs with {config.state_dir}; a second daemon would count twice")
+        return EXIT_PROBLEM
+
+
+class Process:
+    """Everything that lives as long as the process does."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._reload = False
+        self._clients: list[HttpClient] = []
+        self._notifier = Notifier.from_environment()
+        self._clock = Clock()
+        self._log_trouble: Problem | None = None
+        self._failed = False
+        self._logs = Logs(
+            level=config.settings.log.level,
+            secrets=config.secrets,
+            file=_log_file(config),
+            on_failure=self._log_failed,
+            on_recovered=self._log_recovered,
+        )
+
+    def run(self) -> int:
+        """Start, serve until told to stop, stop. Returns the exit status."""
+        with ExitStack() as stack:
+            try:
+                state = open_state(self._config, now=self._clock.now())
+            except StateError as error:
+                log.error("cannot start", extra={"reason": str(error)})  # noqa: TRY400 # no bug, no traceback
+                return EXIT_PROBLEM
+            stack.callback(state.close)
+            books = Books(state, OutFiles(self._config.out_dir), now=self._clock.now)
+            executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="run")
+            daemon = Daemon(self._kit(books, executor))
+            ticking = partial(self._tick_until_stopped, daemon, books)
+            schedule = threading.Thread(target=ticking, name="schedule")
+            schedule.start()
+            self._serve_signals()
+            schedule.join()
+            self._end_runs(daemon, executor)
+        return EXIT_PROBLEM if self._failed else EXIT_OK
+
+    def _kit(self, books: Books, executor: ThreadPoolExecutor) -> Kit:
+        in_force = InForce(
+            self._config, now=self._clock.now, monotonic=self._clock.monotonic, environ=dict(os.environ)
+        )
+        return Kit(
+            books=books,
+            executor=executor,
+            clock=self._clock,
+            notifier=self._notifier,
+            in_force=in_force,
+            runner=partial(self._runner, books),
+            on_config=self._configure,
+            troubles=partial(self._troubles, self._config.state_dir),
+        )
+
+    def _runner(self, books: Books, config: Config) -> Runner:
+        # The client of an older config stays usable: runs under way finish on the settings they began with.
+        client = http_client(config, self._logs.redact)
+        self._clients.append(client)
+        return runner(config, books, client, self._stop)
+
+    def _configure(self, config: Config) -> None:
+        self._logs.reconfigure(
+            level=config.settings.log.level, secrets=config.secrets, file=_log_file(config)
+        )
+
+    # -- the schedule's thread ---------------------------------------------------------------------------
+
+    def _tick_until_stopped(self, daemon: Daemon, books: Books) -> None:
+        try:
+            daemon.start()
+            log.info("tallyd started", extra={"config": str(self._config.path), "pid": os.getpid()})
+            self._notifier.ready(daemon.status())
+            self._tick(daemon, books)
+        except BaseException:
+            # A bug outside of any run. systemd starts a fresh process, which is safe at any point.
+            log.exception("the schedule crashed, tallyd ends")
+            self._failed = True
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _tick(self, daemon: Daemon, books: Books) -> None:
+        feed_every_s = self._notifier.watchdog_interval_s
+        fed_s = self._clock.monotonic()
+        while not self._stop.is_set():
+            reload, self._reload = self._reload, False
+            if reload:
+                self._notifier.reloading()
+            daemon.tick(reload=reload)
+            if reload:
+                self._notifier.ready(daemon.status())
+            if feed_every_s is not None and self._clock.monotonic() - fed_s >= feed_every_s:
+                fed_s = self._clock.monotonic()
+                if books.check_state():
+                    self._notifier.watchdog()
+            self._wake.wait(daemon.idle_s())
+            self._wake.clear()
+
+    # -- signals and the end -----------------------------------------------------------------------------
+
+    def _serve_signals(self) -> None:
+        """Wait for signals in the main thread; return when it is time to stop."""
+        while (received := signal.sigwait(SIGNALS)) == signal.SIGHUP:
+            self._reload = True
+            self._wake.set()
+        log.info("tallyd stops", extra={"signal": signal.Signals(received).name})
+        self._notifier.stopping()
+        self._stop.set()
+        self._wake.set()
+        for client in self._clients:
+            client.abort()
+
+    def _end_runs(self, daemon: Daemon, executor: ThreadPoolExecutor) -> None:
+        executor.shutdown(wait=False, cancel_futures=True)
+        if daemon.wait(LONGEST_STOP_S):
+            log.info("tallyd stopped")
+            return
+        # A thread hangs where nothing can end it (a name lookup). Its slot is claimed and will be made up
+        # for; waiting for it would only bring SIGKILL.
+        log.warning("a run could not be ended in time and is cut off; it is made up for at the next start")
+        self._logs.stop()
+        os._exit(EXIT_PROBLEM if self._failed else EXIT_OK)
+
+    # -- what the process has to say of itself -----------------------------------------------------------
+
+    def _log_failed(self, text: str) -> None:
+        self._log_trouble = Problem(
+            key="tallyd/log",
+            text=f"the log cannot be written: {text}. Its lines go to stderr (the journal) until it can be.",
+            since=self._clock.now(),
+            severity="warning",
+        )
+
+    def _log_recovered(self) -> None:
+        self._log_trouble = None
+
+    def _troubles(self, state_dir: Path) -> tuple[Problem, ...]:
+        self._logs.try_again()
+        own = (self._log_trouble,) if self._log_trouble else ()
+        return (*own, *damage_problems(state_dir))
+
+
+def _log_file(config: Config) -> LogFile:
+    log_settings = config.settings.log
+    return LogFile(
+        path=config.log_dir / "tallyd.log", max_bytes=log_settings.max_bytes, backups=log_settings.backups
+    )

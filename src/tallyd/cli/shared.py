@@ -1,0 +1,129 @@
+"""What several commands need: the config, the folders, the books, the way out into the network."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+import tallyd
+from tallyd.adapters.http import HttpClient
+from tallyd.adapters.outfiles import OutFiles
+from tallyd.adapters.state import State
+from tallyd.books import Books
+from tallyd.cli.output import complain
+from tallyd.config import Config, load
+from tallyd.contract import Toolbox
+from tallyd.core.errors import EXIT_PROBLEM, EXIT_USAGE
+from tallyd.core.redaction import Redactor
+from tallyd.runs import Progress, Runner, Stop, toolbox
+from tallyd.settings import did_you_mean
+from tallyd.tasks import Task, tasks_of
+
+USER_AGENT = f"tallyd/{tallyd.__version__}"
+FOLDER_MODE = 0o750
+UMASK = 0o027
+"""Group tallyd may read what is written, everybody else may not."""
+
+
+def utc_now() -> datetime:
+    """Return the time, aware, UTC."""
+    return datetime.now(UTC)
+
+
+def load_config(path: Path, *, lenient: bool = False) -> Config:
+    """Load the config of a command. Raises `ConfigError`."""
+    return load(path, environ=os.environ, lenient=lenient)
+
+
+def make_folders(config: Config) -> None:
+    """Make the folders that tallyd writes to; ends the command where that fails."""
+    os.umask(UMASK)
+    for folder in (
+        config.data_dir,
+        config.out_dir,
+        config.state_dir,
+        config.log_dir,
+        config.state_dir / "locks",
+    ):
+        try:
+            folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        except OSError as error:
+            complain(f"tallyd: cannot make the folder {folder}: {(error.strerror or '').lower()}")
+            raise typer.Exit(EXIT_PROBLEM) from None
+
+
+def http_client(config: Config, redact: Callable[[str], str]) -> HttpClient:
+    """Return the client for the outside world as the config wants it."""
+    proxy = config.settings.http.proxy
+    return HttpClient(
+        user_agent=USER_AGENT,
+        timeout_s=config.settings.http.timeout,
+        proxy=proxy.reveal() if proxy else None,
+        redact=redact,
+    )
+
+
+def runner(config: Config, books: Books, http: HttpClient, stop: Stop) -> Runner:
+    """Return what runs jobs under a config."""
+    return Runner(
+        books=books,
+        http=http,
+        stop=stop,
+        locks=config.state_dir / "locks",
+        now=utc_now,
+        monotonic=time.monotonic,
+    )
+
+
+@contextmanager
+def command_runner(config: Config) -> Iterator[Runner]:
+    """The runner of a command (`once`): its own connection to state.db, ended by Ctrl-C alone."""
+    make_folders(config)
+    state = State(config.state_dir / "state.db")
+    http = http_client(config, Redactor(config.secrets).redact)
+    try:
+        books = Books(state, OutFiles(config.out_dir), now=utc_now)
+        yield runner(config, books, http, threading.Event())
+    finally:
+        http.close()
+        state.close()
+
+
+def tasks_named(config: Config, poller: str, job: str | None = None) -> tuple[Task, ...]:
+    """Return the poller's jobs, or one of them; ends the command with status 2 where there is none."""
+    pollers = tuple(config.settings.pollers)
+    if poller not in pollers:
+        known = f"; the config has: {', '.join(pollers)}" if pollers else "; the config has none"
+        complain(f'tallyd: there is no poller "{poller}"{did_you_mean(poller, pollers) or known}')
+        raise typer.Exit(EXIT_USAGE)
+    tasks = tuple(task for task in tasks_of(config) if task.poller == poller)
+    chosen = tuple(task for task in tasks if job in (None, task.job.name))
+    if not chosen:
+        names = ", ".join(task.job.name for task in tasks)
+        complain(f'tallyd: poller "{poller}" has no job "{job}"; it has: {names}')
+        raise typer.Exit(EXIT_USAGE)
+    return chosen
+
+
+@contextmanager
+def probe_toolbox(config: Config, task: Task) -> Iterator[Toolbox]:
+    """A toolbox that asks the source once and writes nothing (`check --online`, `privacy-check`)."""
+    http = http_client(config, Redactor(config.secrets).redact)
+    try:
+        yield toolbox(
+            task.with_attempts(1),
+            http=http,
+            stop=threading.Event(),
+            progress=Progress(time.monotonic, utc_now()),
+            now=utc_now,
+            memory={},
+        )
+    finally:
+        http.close()

@@ -1,0 +1,292 @@
+"""THE MAIN FLOW. Start reading here.
+
+A tick, about once a second on one thread: `schedule` says which jobs to look at (`agenda.py`); a look
+compares the timetable with what is stored (`core/timetable.py`) and hands at most one run to the executor;
+the run fetches, commits and writes (`runs.py`, `books.py`). Everything that must be remembered is in
+state.db, so that a tick, a look and a run may be repeated or cut off anywhere.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from concurrent.futures import wait as futures_wait
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from tallyd.adapters.state import StateError
+from tallyd.agenda import Agenda, Clock, Entry
+from tallyd.books import Books
+from tallyd.config import Config
+from tallyd.core import failures
+from tallyd.core.alerts import unwatched
+from tallyd.core.naming import key_segments
+from tallyd.core.reading import Problem, Slot
+from tallyd.core.texts import clock as clock_text
+from tallyd.core.timetable import Every, Plan, due, marks_of
+from tallyd.in_force import InForce
+from tallyd.runs import Progress, Runner
+from tallyd.tasks import Task, tasks_of
+
+log = logging.getLogger("tallyd")
+
+OWN_KEYS = frozenset({"tallyd/config", "tallyd/log", "tallyd/state"})
+PRUNE_EVERY_S = 3600.0
+PRUNE_AGREED_S = 3600.0
+"""Old files are deleted only once wall and monotonic clock have agreed for so long."""
+
+
+class Notifier(Protocol):
+    """systemd, or nobody."""
+
+    def status(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kit:
+    """What wiring hands to the daemon: the outside world, and how to use it.
+
+    `runner` makes what runs jobs under a config. `on_config` is told each config that is put in force (log
+    level, secrets to redact). `troubles` are the problems of the process's own parts (the log).
+    """
+
+    books: Books
+    executor: Executor
+    clock: Clock
+    notifier: Notifier
+    in_force: InForce
+    runner: Callable[[Config], Runner]
+    on_config: Callable[[Config], None]
+    troubles: Callable[[], tuple[Problem, ...]] = tuple
+
+
+@dataclass
+class Desk:
+    """One job while the daemon runs: its task, its run under way, and what was skipped meanwhile."""
+
+    task: Task
+    future: Future[None] | None = None
+    progress: Progress | None = None
+    skipped: set[str] = field(default_factory=set)
+
+    @property
+    def is_running(self) -> bool:
+        return self.future is not None and not self.future.done()
+
+
+class Daemon:
+    """The pollers of one config on their timetables. `start`, then `tick` until told to stop."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+        self._books = kit.books
+        self._now = kit.clock.now
+        self._agenda = Agenda(kit.clock, look=self.look_at_everything, on_jump=self._clock_jumped)
+        self._runner = kit.runner(kit.in_force.config)
+        self._desks: dict[tuple[str, str], Desk] = {}
+        self._leaving: list[Future[None]] = []
+
+    def start(self) -> None:
+        """Make up for what a dead process left, and put the config in force."""
+        self._put_in_force()
+        self._books.out.remove_leftovers()
+        self.look_at_everything()
+
+    def tick(self, *, reload: bool = False) -> None:
+        """Do what is due. About once a second; `reload` when it was asked for (SIGHUP)."""
+        newer = self._kit.in_force.newer(asked=reload)
+        if newer is not None:
+            self._kit.in_force.take(newer)
+            self._runner = self._kit.runner(newer)
+            self._put_in_force()
+            log.warning(
+                "config taken", extra={"path": str(newer.path), "pollers": list(newer.settings.pollers)}
+            )
+        self._agenda.tick()
+
+    def idle_s(self) -> float:
+        """Return how long to wait before the next tick, in seconds."""
+        return self._agenda.idle_s()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for the runs under way; false when some are still going on."""
+        running = self._leaving + [desk.future for desk in self._desks.values() if desk.future is not None]
+        return not futures_wait(running, timeout=timeout_s).not_done
+
+    # -- looking -----------------------------------------------------------------------------------------
+
+    def look_at_everything(self) -> None:
+        """Compare every timetable with what is stored, and make up for what could not be stored."""
+        self._books.commit_held()
+        if self._books.check_state():
+            try:
+                self._books.write_unwritten(self._tasks())
+                self._judge_itself()
+                self._kit.in_force.note(self._books.state, self._tasks())
+            except StateError as error:
+                self._books.note_trouble(error)
+        for desk in tuple(self._desks.values()):
+            self._look(desk)
+        self._kit.notifier.status(self.status())
+
+    def _look(self, desk: Desk) -> None:
+        """Find out what is due for one job, and begin it."""
+        was_running = desk.is_running  # before the plan: a run that ends meanwhile has changed the books
+        try:
+            plan = self._plan(desk.task)
+            if was_running:
+                self._skip(desk, plan)
+                return
+            if plan.missed:
+                self._runner.record_missed(desk.task, plan.missed, more=plan.skipped)
+        except StateError as error:
+            self._books.note_trouble(error)
+            return
+        if plan.run is not None:
+            self._begin(desk, plan.run, plan.mark)
+
+    def _plan(self, task: Task) -> Plan:
+        slots, now = self._books.state.slots, self._now()
+        marks = self._marks(task, now)
+        return due(
+            task.job.when,
+            task.zone,
+            now=now,
+            marks=marks,
+            pending=tuple(
+                one for one in slots.pending(*task.name) if not self._books.is_held(*task.name, one.key)
+            ),
+            is_settled=lambda key: (
+                self._books.is_held(*task.name, key) or slots.is_settled(*task.name, key, now=now)
+            ),
+            catch_up_s=task.job.catch_up_s or 0.0,
+        )
+
+    def _marks(self, task: Task, now: datetime) -> dict[str, datetime]:
+        """Return the job's watermarks, the new ones set to now, and none ahead of a clock set back."""
+        slots = self._books.state.slots
+        known, wanted = slots.marks(*task.name), marks_of(task.job.when, task.zone)
+        changed = {name: now for name in wanted if known.get(name, now) > now or name not in known}
+        gone = frozenset(known) - wanted
+        if changed or gone:
+            slots.set_marks(*task.name, changed, drop=gone)
+        return {name: changed.get(name) or known[name] for name in wanted}
+
+    def _skip(self, desk: Desk, plan: Plan) -> None:
+        """Note, once, a slot that comes while the job still runs; it stays due."""
+        if plan.run is None or plan.run.key is None or plan.mark is None or plan.run.key in desk.skipped:
+            return
+        desk.skipped.add(plan.run.key)
+        fields = {"slot": plan.run.key, "skipped": len(desk.skipped)}
+        log.warning("job still runs, slot has to wait", extra={**_whose(desk.task), **fields})
+
+    def _begin(self, desk: Desk, slot: Slot, mark: str | None) -> None:
+        runner, task = self._runner, desk.task
+        desk.progress = runner.progress()
+        log.debug("run begins", extra={**_whose(task), "slot": slot.key, "late_s": round(slot.late_s, 1)})
+        desk.future = self._kit.executor.submit(runner.run, task, slot, mark, desk.progress)
+
+    # -- the config in force -----------------------------------------------------------------------------
+
+    def _put_in_force(self) -> None:
+        """Plan the jobs of the config in force. Runs under way finish on the settings they began with."""
+        config = self._kit.in_force.config
+        self._kit.on_config(config)
+        old, self._desks = self._desks, {}
+        for task in tasks_of(config):
+            before = old.pop(task.name, None)
+            self._desks[task.name] = Desk(task, before.future, before.progress) if before else Desk(task)
+        self._leaving = [desk.future for desk in old.values() if desk.future is not None and desk.is_running]
+        entries = [self._entry(desk) for desk in self._desks.values()]
+        self._agenda.plan((*entries, Entry("pruning", lambda: PRUNE_EVERY_S, self._prune)))
+        self._close_unwatched()
+
+    def _entry(self, desk: Desk) -> Entry:
+        when, name = desk.task.job.when, " ".join(desk.task.name)
+        if isinstance(when, Every) and not when.grid:
+            delays = itertools.chain([0.0], itertools.repeat(when.interval_s))
+            return Entry(name, lambda: next(delays), lambda: self._begin_plain(desk))
+
+        def until_next_s() -> float | None:
+            now = self._now()
+            next_at = desk.task.next_at(now)
+            return None if next_at is None else (next_at - now).total_seconds()
+
+        return Entry(name, until_next_s, lambda: self._look(desk))
+
+    def _begin_plain(self, desk: Desk) -> None:
+        """Begin a run outside of slots, unless the one before still goes on."""
+        if not desk.is_running:
+            self._begin(desk, Slot(None, self._now()), None)
+
+    def _close_unwatched(self) -> None:
+        jobs = [(task.poller, task.job.name, task.job.judges) for task in self._tasks()]
+        try:
+            self._books.judge((), may_close=unwatched(jobs))
+        except StateError as error:
+            self._books.note_trouble(error)
+
+    def _tasks(self) -> tuple[Task, ...]:
+        return tuple(desk.task for desk in self._desks.values())
+
+    # -- the daemon's own health -------------------------------------------------------------------------
+
+    def _judge_itself(self) -> None:
+        """Raise and close what the daemon has to say of itself. Raises `StateError`."""
+        named = [*self._overdue(), *self._kit.troubles()]
+        refused = self._kit.in_force.problem()
+        if refused is not None:
+            named.append(refused)
+        self._books.judge(tuple(named), may_close=_is_own)
+
+    def _overdue(self) -> list[Problem]:
+        now, monotonic_s = self._now(), self._kit.clock.monotonic()
+        return [
+            failures.overdue(*desk.task.name, since=desk.progress.began_at, now=now, zone=desk.task.zone)
+            for desk in self._desks.values()
+            if desk.is_running
+            and desk.progress is not None
+            and monotonic_s - desk.progress.alive_s > desk.task.job.limit_s
+        ]
+
+    def _clock_jumped(self, by_s: float) -> None:
+        log.warning("clock jumped", extra={"by_s": round(by_s, 1)})
+
+    def _prune(self) -> None:
+        """Delete what is older than `keep_days`, while the clock can be trusted."""
+        if self._agenda.agreed_for_s() < PRUNE_AGREED_S:
+            return
+        keep = {task.poller: (task.keep_days, task.zone) for task in self._tasks() if task.keep_days}
+        for poller, (days, zone) in keep.items():
+            before = self._now() - timedelta(days=days or 0)
+            try:
+                self._books.prune(poller, before=before, zone=zone)
+            except StateError as error:
+                self._books.note_trouble(error)
+
+    def status(self) -> str:
+        """Return in one line how things are and what comes next."""
+        now, parts = self._now(), []
+        if self._books.state_trouble:
+            parts.append(f"cannot use state.db: {self._books.state_trouble}; readings are held in memory")
+        coming = [(at, desk.task) for desk in self._desks.values() if (at := desk.task.next_at(now))]
+        if coming:
+            at, task = min(coming, key=lambda pair: pair[0])
+            parts.append(f"next: {task.poller} {task.job.name} {clock_text(at, task.zone, now=now)}")
+        elif not self._desks:
+            parts.append("no poller is configured; add one to the config, it is taken by itself")
+        if self._kit.in_force.refused:
+            parts.append("the config on disk is refused (tallyd check)")
+        return "; ".join(parts)
+
+
+def _is_own(key: str) -> bool:
+    segments = key_segments(key)
+    return segments[-1] == "overdue" or key in OWN_KEYS
+
+
+def _whose(task: Task) -> dict[str, object]:
+    return {"poller": task.poller, "job": task.job.name}

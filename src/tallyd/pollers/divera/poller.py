@@ -1,0 +1,174 @@
+"""The Divera poller: one reading at each time of day.
+
+Asks, counts, hides what is too small to be shown, and names the minimums that are not reached. What it
+hands on holds numbers and names of statuses; everything about a person ended in `reply.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import partial
+
+from tallyd.contract import Found, Job, Toolbox
+from tallyd.core.counting import NO_STATUS, Shortage, hide_qualifications, hide_small, shortages
+from tallyd.core.errors import SourceError
+from tallyd.core.naming import problem_key
+from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
+from tallyd.core.texts import listed
+from tallyd.core.timetable import At
+from tallyd.pollers.divera.fetch import Answer, ask, is_users_url, pull_params, pull_url_of
+from tallyd.pollers.divera.people import texts_of_pull, texts_of_users
+from tallyd.pollers.divera.reply import Tally, read_monitor, read_names, read_users
+from tallyd.pollers.divera.settings import DiveraSettings
+
+_LIMIT_S = 600.0
+"""One try ends with the HTTP timeout and the wait after it with `retry.longest_wait`; each shows progress."""
+
+
+class DiveraPoller(DiveraSettings):
+    """Counts the people of a Divera unit by status, at fixed times of day."""
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return the one job, `count`."""
+        count = Job(
+            name="count",
+            when=At(self.at, self.days),
+            judges=frozenset({"failed", "below"}),
+            limit_s=_LIMIT_S,
+            catch_up_s=self.catch_up,
+            run=self._count,
+        )
+        return (count,)
+
+    def probe(self, tools: Toolbox) -> tuple[Found, ...]:
+        """Ask once and return every status with its name and count; a hidden count is None.
+
+        The list of users already holds people's data, so the names of the statuses are asked for beside it
+        even where the config does not: they are what is pasted into it. Raises `SourceError`.
+        """
+        tally = self._ask(tools).value
+        told = tally.names
+        if self.source == "users" and is_users_url(self.address):
+            told = self._ask_names(tools) if self.fetch_status_names else self._names_or_none(tools)
+        names = {**told, **self.status_names}
+        shown = self._shown(tally)
+        return tuple(Found(status, names.get(status), shown.get(status)) for status in tally.counts)
+
+    def personal_texts(self, tools: Toolbox) -> Iterable[tuple[str, str]]:
+        """Return (field, value) of the people's texts in what this poller is sent, or could be sent.
+
+        With `monitor` that is more than a reading asks for. Raises `SourceError`.
+        """
+        key, pull = self.accesskey, pull_params(tools.now(), cluster=True)
+        if self.source == "monitor":
+            return ask(tools, self.address, key, pull, read=texts_of_pull).value
+        found = ask(tools, self.address, key, {}, read=texts_of_users).value
+        if self.fetch_status_names:
+            found += ask(tools, pull_url_of(self.address), key, pull, read=texts_of_pull).value
+        return tuple(dict.fromkeys(found))
+
+    def _count(self, _slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
+        answer = tools.retry(lambda: self._ask(tools))
+        tally = answer.value
+        told = self._told_names(tools, tally)
+        names = {**(told or self._remembered_names(tools)), **self.status_names}
+        taken_at = tools.now()
+        short = shortages(tally.counts, (each.minimum for each in self.at_least))
+        return (
+            Reading(
+                taken_at=taken_at,
+                facts=self._facts(tally, names),
+                problems=tuple(self._problem(each, tally, names, tools.poller, taken_at) for each in short),
+                memory={"names": dict(told)} if told else None,
+                skew_s=answer.skew_s,
+            ),
+        )
+
+    def _ask(self, tools: Toolbox) -> Answer[Tally]:
+        if self.source == "users":
+            return ask(tools, self.address, self.accesskey, {}, read=read_users)
+        params = pull_params(tools.now(), cluster=self.fetch_status_names)
+        read = partial(read_monitor, qualifications=self.qualifications)
+        return ask(tools, self.address, self.accesskey, params, read=read)
+
+    def _ask_names(self, tools: Toolbox) -> Mapping[str, str]:
+        params = pull_params(tools.now(), cluster=True)
+        return ask(tools, pull_url_of(self.address), self.accesskey, params, read=read_names).value
+
+    def _names_or_none(self, tools: Toolbox) -> Mapping[str, str]:
+        try:
+            return self._ask_names(tools)
+        except SourceError:
+            # A count without names is worth more than no count; ids are what everything is keyed by.
+            return {}
+
+    def _told_names(self, tools: Toolbox, tally: Tally) -> Mapping[str, str]:
+        """Return the names that Divera told now; empty when it was not asked or told none."""
+        if not self.fetch_status_names:
+            return {}
+        return tally.names if self.source == "monitor" else self._names_or_none(tools)
+
+    def _remembered_names(self, tools: Toolbox) -> Mapping[str, str]:
+        """Return the names that Divera told last time."""
+        names = tools.memory.get("names") if self.fetch_status_names else None
+        found = names.items() if isinstance(names, dict) else ()
+        return {status: name for status, name in found if isinstance(name, str)}
+
+    def _shown(self, tally: Tally) -> Mapping[str, int | None]:
+        return tally.counts if self.hide_below is None else hide_small(tally.counts, self.hide_below)
+
+    def _facts(self, tally: Tally, names: Mapping[str, str]) -> Facts:
+        """Return the kind's keys of the out file. The statuses in `names` are those in `counts`, no others:
+        a name without a count would tell that somebody is there.
+        """
+        shown = self._shown(tally)
+        facts: dict[str, Json] = {
+            "source": self.source,
+            "total": sum(tally.counts.values()) if self.hide_below is None else None,
+            "counts": dict(shown),
+            "names": {status: names[status] for status in shown if status in names},
+        }
+        if self.hide_below is not None:
+            facts["hide_below"] = self.hide_below
+        if self.qualifications:
+            facts["qualifications"] = self._shown_qualifications(tally, shown)
+        return facts
+
+    def _shown_qualifications(self, tally: Tally, shown: Mapping[str, int | None]) -> Json:
+        """Return qualification counts by status; a status where Divera lists none is left out."""
+        listed_ones = {status: row for status, row in tally.qualifications.items() if row}
+        if self.hide_below is None:
+            return {status: dict(row) for status, row in listed_ones.items()}
+        safe = hide_qualifications(listed_ones, shown=shown, k=self.hide_below)
+        return {status: None if row is None else dict(row) for status, row in safe.items()}
+
+    def _problem(
+        self, shortage: Shortage, tally: Tally, names: Mapping[str, str], poller: str, now: datetime
+    ) -> Problem:
+        statuses = shortage.minimum.statuses
+        where = listed([_label(status, names) for status in statuses], most=len(statuses))
+        if self.hide_below is None:
+            text = f"{_people(shortage.found)} on {where}, at least {shortage.minimum.count} wanted"
+        else:
+            text = f"fewer than {shortage.minimum.count} people on {where}"
+        unknown = [status for status in statuses if status not in tally.counts]
+        if unknown and self.source == "monitor":
+            text += f"; the monitor in Divera does not show {listed(unknown)}, which counts as nobody there"
+        return Problem(
+            key=problem_key(poller, "+".join(statuses), "below"),
+            text=f"{poller}: {text}",
+            since=now,
+            severity="warning",
+        )
+
+
+def _people(count: int) -> str:
+    return {0: "nobody", 1: "1 person"}.get(count, f"{count} people")
+
+
+def _label(status: str, names: Mapping[str, str]) -> str:
+    """Return `Einsatzbereit (50101)`, or `status 50101` where no name is known."""
+    if status in names:
+        return f"{names[status]} ({status})"
+    return "no status" if status == NO_STATUS else f"status {status}"

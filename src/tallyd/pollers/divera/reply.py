@@ -1,0 +1,193 @@
+"""What Divera's answers mean. Takes bytes, gives counts; nothing of a person leaves this module.
+
+Divera speaks the JSON of PHP: an empty object may arrive as `[]`, anywhere, and an id is text as a key and
+a number as a value. What can't be counted is refused as a whole: a count that is nearly right is worse than
+none. `Unreadable` says which part was wrong, never what stood there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from tallyd.core.counting import NO_STATUS, count_statuses, in_order
+from tallyd.core.texts import shortened
+
+_ID = re.compile(r"[1-9][0-9]{0,18}")
+_MOST = 10**9
+"""No count is larger; what claims to be is no count."""
+_LONGEST_NAME = 80
+_NOT_JSON = object()
+_MONITOR_1 = "1"
+"""The anonymous monitor. The others list persons, with notes."""
+
+
+class Unreadable(Exception):  # noqa: N818 # named after what the answer is, as "raises Unreadable" reads
+    """An answer that can't be counted; the text follows after "HOST answered HTTP 200"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """How many people there are by status id (`none` for those without one), and nothing about any of them.
+
+    `qualifications`: by status id and qualification id; one person may have several, so they are never
+    added up. `names`: of statuses by id, as far as the answer told.
+    """
+
+    counts: Mapping[str, int]
+    qualifications: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_users(body: bytes) -> Tally:
+    """Count the rows of /api/users by `status_id`. A person of several units has several rows; all count.
+
+    Raises `Unreadable`.
+    """
+    rows = people_of(read_answer(body))
+    return Tally(counts=count_statuses(_status_of(row, number) for number, row in enumerate(rows, start=1)))
+
+
+def read_monitor(body: bytes, *, qualifications: bool = False) -> Tally:
+    """Read the anonymous counts of /api/v2/pull/all. Without a monitor there is no count: not zero.
+
+    Qualifications are read, and can be wrong, only when they are asked for. Raises `Unreadable`.
+    """
+    data = as_object(read_answer(body).get("data"))
+    monitor = as_object(as_object(data.get("monitor")).get(_MONITOR_1))
+    if not monitor:
+        raise Unreadable(
+            "without counts: no monitor is set up in Divera, or this key may not see it; "
+            'set one up there, or count by "source": "users"'
+        )
+    counts: dict[str, int] = {}
+    having: dict[str, dict[str, int]] = {}
+    for number, (key, entry) in enumerate(monitor.items(), start=1):
+        # The outer key: an `id` inside the entry may differ from it.
+        status = _status_id(key)
+        if status is None or status in counts:
+            raise Unreadable(f"with a monitor whose entry {number} has no readable status id")
+        values = as_object(entry)
+        counts[status] = _count(values.get("all"), number)
+        if qualifications:
+            having[status] = _qualifications(values.get("qualification"), number)
+    return Tally(
+        counts=in_order(counts),
+        qualifications={status: having[status] for status in in_order(counts) if status in having},
+        names=_names(data),
+    )
+
+
+def read_names(body: bytes) -> Mapping[str, str]:
+    """Return the status names of /api/v2/pull/all by status id, without spaces around them.
+
+    Entries without a usable name are left out. Raises `Unreadable`.
+    """
+    return _names(as_object(read_answer(body).get("data")))
+
+
+def read_answer(body: bytes) -> Mapping[str, Any]:
+    """Return the top of an answer that says `"success": true`. Raises `Unreadable`."""
+    if not body.strip():
+        raise Unreadable("without JSON (an empty body)")
+    answer = _parsed(body)
+    if answer is _NOT_JSON:
+        is_page = body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+        raise Unreadable(f"without JSON ({'a web page' if is_page else 'something else'})")
+    if not isinstance(answer, dict):
+        raise Unreadable(f"with JSON of another kind ({_kind(answer)})")
+    if answer.get("success") is not True:
+        raise Unreadable(_refusal(answer))
+    return answer
+
+
+def _parsed(body: bytes) -> object:
+    """Return what JSON says. No error is raised here: the parser's own holds the text it failed on."""
+    try:
+        return json.loads(body, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return _NOT_JSON
+
+
+def people_of(answer: Mapping[str, Any]) -> list[Any]:
+    """Return the rows of /api/users: `data`, `data.items` or `items`. Raises `Unreadable`."""
+    data = answer.get("data")
+    if isinstance(data, list):
+        return data
+    items = data.get("items") if isinstance(data, dict) else answer.get("items") if data is None else None
+    if not isinstance(items, list):
+        raise Unreadable("without a list of people; is this the address of /api/users?")
+    return items
+
+
+def as_object(value: object) -> Mapping[str, Any]:
+    """Return an object; an empty one for PHP's `[]` and for what is missing or of another kind."""
+    return value if isinstance(value, dict) else {}
+
+
+def _status_of(row: object, number: int) -> str:
+    if not isinstance(row, dict) and row != []:
+        raise Unreadable(f"with a list of people whose row {number} is {_kind(row)}")
+    value = as_object(row).get("status_id")
+    status = NO_STATUS if value is None else _status_id(value)
+    if status is None:
+        raise Unreadable(f"with a list of people whose row {number} has no readable status_id")
+    return status
+
+
+def _status_id(value: object) -> str | None:
+    """Return a status id as text, `none` for 0, None for what is no id. `true` is not 1."""
+    text = str(value) if type(value) is int and abs(value) < 10**19 else value
+    if text == "0":
+        return NO_STATUS
+    return text if isinstance(text, str) and _ID.fullmatch(text) else None
+
+
+def _count(value: object, number: int) -> int:
+    if type(value) is not int or not 0 <= value <= _MOST:
+        raise Unreadable(f"with a monitor whose entry {number} holds no readable count")
+    return value
+
+
+def _qualifications(having: object, number: int) -> dict[str, int]:
+    if not isinstance(having, dict) and having not in (None, []):
+        raise Unreadable(f"with a monitor whose entry {number} has no readable qualifications")
+    if not all(_ID.fullmatch(key) for key in as_object(having)):
+        raise Unreadable(f"with a monitor whose entry {number} has no readable qualification id")
+    return in_order({key: _count(value, number) for key, value in as_object(having).items()})
+
+
+def _names(data: Mapping[str, Any]) -> Mapping[str, str]:
+    """Read `cluster.status`. `cluster.consumer`, beside it, holds everybody's names and is not looked at."""
+    statuses = as_object(as_object(data.get("cluster")).get("status"))
+    names = {}
+    for key, entry in statuses.items():
+        name = as_object(entry).get("name")
+        if _ID.fullmatch(key) and isinstance(name, str) and name.strip():
+            names[key] = shortened(name.strip(), _LONGEST_NAME)
+    return names
+
+
+def _refusal(answer: Mapping[str, Any]) -> str:
+    """Say that an answer is a refusal, and where its reason stands: the reason may name somebody."""
+    said = [f'"{key}" ({_kind(answer[key])})' for key in ("error", "errors", "message") if answer.get(key)]
+    word = '"success": false' if answer.get("success") is False else 'no "success": true'
+    return f"but {word}" + (
+        f"; its reason in {', '.join(said)} may name people and is not shown" if said else ""
+    )
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, str):
+        return "a text"
+    if isinstance(value, list):
+        return "a list"
+    return "an object" if isinstance(value, dict) else "a single value"
+
+
+def _no_number(_constant: str) -> NoReturn:
+    """NaN and Infinity are not JSON; Python would take them."""
+    raise ValueError

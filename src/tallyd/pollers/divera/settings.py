@@ -1,0 +1,218 @@
+"""What a config may say about a Divera poller."""
+
+from __future__ import annotations
+
+import re
+from datetime import time
+from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+
+from tallyd.core.counting import NO_STATUS, Minimum
+from tallyd.core.texts import visible
+from tallyd.core.timetable import EVERY_DAY
+from tallyd.pollers.divera.fetch import PULL_URL, USERS_URL, is_pull_url, is_users_url
+from tallyd.settings import (
+    Days,
+    Duration,
+    PollerSettings,
+    PositiveInt,
+    Secret,
+    Strict,
+    TimeOfDay,
+    Url,
+    is_loopback,
+    is_secret_name,
+    wrong,
+)
+
+_STATUS_ID = re.compile(rf"[1-9][0-9]{{0,18}}|{NO_STATUS}")
+_SMALLEST_HIDE_BELOW = 3
+
+
+def _as_tuple(written: object) -> object:
+    """Take a list where a tuple is kept: a frozen value may hold no list, and JSON has no tuple."""
+    return tuple(written) if isinstance(written, list) else written
+
+
+def _status_id(written: str) -> str:
+    if not _STATUS_ID.fullmatch(written):
+        raise wrong(f'must be a status id such as "50101", or "{NO_STATUS}" for people without a status')
+    return written
+
+
+StatusId = Annotated[
+    str,
+    AfterValidator(_status_id),
+    WithJsonSchema({"type": "string", "pattern": f"^({_STATUS_ID.pattern})$", "examples": ["50101"]}),
+]
+
+
+class AtLeast(Strict):
+    """A minimum strength: a warning below it."""
+
+    statuses: Annotated[tuple[StatusId, ...], BeforeValidator(_as_tuple)] = Field(
+        description="Status ids whose people are added up; `none` stands for people without a status."
+    )
+    count: PositiveInt = Field(description="How many are wanted on them together.")
+
+    @field_validator("statuses")
+    @classmethod
+    def _are_statuses(cls, statuses: tuple[str, ...]) -> tuple[str, ...]:
+        if not statuses:
+            raise wrong("must name one status at least")
+        if len(set(statuses)) < len(statuses):
+            raise wrong("names a status twice; nobody is counted twice")
+        return statuses
+
+    @property
+    def minimum(self) -> Minimum:
+        return Minimum(self.statuses, self.count)
+
+
+class DiveraSettings(PollerSettings):
+    """The settings of a Divera poller.
+
+    A check of one key against another stands with the later one, not with the whole: so every problem of a
+    file is found at once.
+    """
+
+    kind: Literal["divera"] = Field(description="What kind of poller this is.")
+    source: Literal["users", "monitor"] = Field(
+        "users",
+        description="What is counted: `users`, the rows of /api/users by their status; or `monitor`, the "
+        "anonymous counts of a monitor that is set up in Divera, read from /api/v2/pull/all.",
+    )
+    url: Url | None = Field(
+        None,
+        description="Address of the API, without the key. Default: https://app.divera247.com/api/users, with "
+        '`"source": "monitor"` https://app.divera247.com/api/v2/pull/all.',
+    )
+    accesskey: Secret = Field(description="Access key of a system user of the unit. A secret.")
+    at: Annotated[tuple[TimeOfDay, ...], BeforeValidator(_as_tuple)] = Field(
+        description="Local times of day at which it counts."
+    )
+    days: Days = Field(EVERY_DAY, description="Days on which it counts. Default: every day.")
+    catch_up: Duration = Field(
+        900.0,
+        description="How late a count may still be taken, after an outage or a failure; later, it is "
+        "recorded as missed.",
+    )
+    status_names: dict[str, str] = Field(
+        {},
+        description="Names of statuses by id, for files and messages; they win over those that "
+        "`fetch_status_names` brings. `none` names people without a status.",
+    )
+    fetch_status_names: bool = Field(
+        False,
+        description="Ask Divera for the names of the statuses, each time it counts. That answer also "
+        "holds the names of all people; they are dropped as it is read.",
+    )
+    qualifications: bool = Field(
+        False, description="Count qualifications within each status as well; only with `source` `monitor`."
+    )
+    at_least: Annotated[tuple[AtLeast, ...], BeforeValidator(_as_tuple)] = Field(
+        (), description="Minimum strengths; below one of them it warns."
+    )
+    hide_below: int | None = Field(
+        None,
+        description="Privacy: counts from 1 to one less than this are written as null, and so is whatever "
+        "would give them away. 3 or more; null: nothing is hidden.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_right_address(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is None:
+            return None
+        url = _without_empty_key(url)
+        if url.startswith("http://") and not is_loopback(url):
+            raise wrong("begins with http://, which would send the access key readable for all; use https://")
+        if info.data.get("source") == "users" and is_pull_url(url):
+            raise wrong('is the address of the monitor; set "source": "monitor", or leave url out')
+        if info.data.get("source") == "monitor" and is_users_url(url):
+            raise wrong("is not the address of the monitor, which ends in /api/v2/pull/all; or leave url out")
+        return url
+
+    @field_validator("at")
+    @classmethod
+    def _are_times(cls, at: tuple[time, ...]) -> tuple[time, ...]:
+        if not at:
+            raise wrong('must name one time of day at least, such as ["08:00"]')
+        twice = sorted({str(each) for each in at if at.count(each) > 1})
+        if twice:
+            raise wrong(f"names {twice[0]} twice")
+        return tuple(sorted(at))
+
+    @field_validator("status_names")
+    @classmethod
+    def _are_names(cls, names: dict[str, str]) -> dict[str, str]:
+        for key, name in names.items():
+            if not _STATUS_ID.fullmatch(key):
+                raise wrong(f'"{visible(key)}" is no status id such as "50101", nor "{NO_STATUS}"')
+            if not name.strip():
+                raise wrong(f'the name of "{key}" is empty')
+        return {key: visible(name.strip()) for key, name in names.items()}
+
+    @field_validator("fetch_status_names")
+    @classmethod
+    def _has_address_of_names(cls, fetch: bool, info: ValidationInfo) -> bool:
+        url = info.data.get("url")
+        if fetch and url is not None and info.data.get("source") == "users" and not is_users_url(url):
+            raise wrong(
+                "works only where url ends in /api/users: from there it finds /api/v2/pull/all beside it"
+            )
+        return fetch
+
+    @field_validator("qualifications")
+    @classmethod
+    def _are_in_source(cls, qualifications: bool, info: ValidationInfo) -> bool:
+        if qualifications and info.data.get("source") == "users":
+            raise wrong('needs "source": "monitor"; the list of users has no qualifications')
+        return qualifications
+
+    @field_validator("at_least")
+    @classmethod
+    def _are_different(cls, at_least: tuple[AtLeast, ...]) -> tuple[AtLeast, ...]:
+        if len({frozenset(each.statuses) for each in at_least}) < len(at_least):
+            raise wrong("names the same statuses in two entries; keep the one with the higher count")
+        return at_least
+
+    @field_validator("hide_below")
+    @classmethod
+    def _hides(cls, hide_below: int | None, info: ValidationInfo) -> int | None:
+        if hide_below is None:
+            return None
+        if hide_below < _SMALLEST_HIDE_BELOW:
+            raise wrong(
+                "must be 3 or more: below 2 there is nothing to hide, and with 2 a null could only be 1"
+            )
+        at_least: tuple[AtLeast, ...] = info.data.get("at_least", ())
+        if any(each.count < hide_below for each in at_least):
+            raise wrong(
+                "is higher than a count in at_least, whose warning would tell what is hidden; "
+                "no count there may be lower than hide_below"
+            )
+        return hide_below
+
+    @property
+    def address(self) -> str:
+        """Where the counts are asked for."""
+        return self.url or (USERS_URL if self.source == "users" else PULL_URL)
+
+
+def _without_empty_key(url: str) -> str:
+    """Return a URL without empty key parameters: people paste `...?accesskey=` and write the key apart.
+
+    A key that stands in the URL is refused, since URLs are shown. Raises `wrong()` without the key.
+    """
+    parts = urlsplit(url)
+    kept = []
+    for pair in parts.query.split("&"):
+        name, _, value = pair.partition("=")
+        if not is_secret_name(unquote(name)):
+            kept.append(pair)
+        elif value:
+            raise wrong(f'holds a key ("{unquote(name)}=..."), and URLs are shown; move it to accesskey')
+    return parts._replace(query="&".join(kept)).geturl()

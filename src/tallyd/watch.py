@@ -1,0 +1,52 @@
+"""Notices that the config file, or a file it names, has changed and stood still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+SETTLE_S = 2.0
+
+Stat: TypeAlias = "tuple[int, int, int] | None"
+
+
+class ConfigWatch:
+    """Compares what `stat` says of some files. Reads nothing."""
+
+    def __init__(self, files: tuple[Path, ...], *, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._taken = _look(files)
+        self._seen = self._taken
+        self._seen_s = monotonic()
+
+    def follow(self, files: tuple[Path, ...]) -> None:
+        """Watch these files from now on.
+
+        A file that was watched before keeps the look it was taken with: what changed while it was being
+        read is a change still to come.
+        """
+        self._taken = {path: self._taken.get(path, stat) for path, stat in _look(files).items()}
+        self._seen = self._taken
+
+    def has_changed(self) -> bool:
+        """Whether the files differ from those taken and have stood still for SETTLE_S; told once."""
+        found = _look(tuple(self._taken))
+        if found != self._seen:
+            self._seen, self._seen_s = found, self._monotonic()
+        if found == self._taken or self._monotonic() - self._seen_s < SETTLE_S:
+            return False
+        self._taken = found
+        return True
+
+
+def _look(files: tuple[Path, ...]) -> dict[Path, Stat]:
+    return {path: _stat(path) for path in files}
+
+
+def _stat(path: Path) -> Stat:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
