@@ -68,13 +68,14 @@ def _text(detail: ErrorDetails) -> str:
         return _TEXTS[kind]
     if kind in ("literal_error", "union_tag_invalid"):
         context: dict[str, Any] = detail.get("ctx", {})
-        return f"must be one of: {context.get('expected') or context.get('expected_tags')}"
+        expected = str(context.get("expected") or context.get("expected_tags"))
+        return "must be one of: " + expected.replace("'", '"')
     if kind == "union_tag_not_found":
         return 'the key "kind" is missing; it says what kind of poller this is'
     if kind == "tallyd":
         return detail["msg"]
     # pydantic's own words for the rest: "Input should be greater than or equal to 1".
-    return detail["msg"].replace("Input should", "must").replace("must have", "must have")
+    return detail["msg"].replace("Input should", "must")
 
 
 class Walk:

@@ -97,14 +97,18 @@ class Daemon:
 
     def tick(self, *, reload: bool = False) -> None:
         """Do what is due. About once a second; `reload` when it was asked for (SIGHUP)."""
-        newer = self._kit.in_force.newer(asked=reload)
+        in_force = self._kit.in_force
+        refused_before = in_force.refused
+        newer = in_force.newer(asked=reload)
         if newer is not None:
-            self._kit.in_force.take(newer)
+            in_force.take(newer)
             self._runner = self._kit.runner(newer)
             self._put_in_force()
-            log.warning(
-                "config taken", extra={"path": str(newer.path), "pollers": list(newer.settings.pollers)}
-            )
+            pollers = list(newer.settings.pollers)
+            log.warning("config taken", extra={"path": str(newer.path), "pollers": pollers})
+        if newer is not None or in_force.refused != refused_before:
+            # At once: a new time of day is due from now on, and `status` must say what was refused.
+            self.look_at_everything()
         self._agenda.tick()
 
     def idle_s(self) -> float:

@@ -35,10 +35,11 @@ _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 _PLACEHOLDER = re.compile(
-    r"(?i).*\b(your|my|the)[_-]?(access)?[_-]?(key|token|password|secret|url)\b.*"
-    r"|.*(change[_-]?me|put[_-].*[_-]here|insert[_-].*[_-]here).*"
-    r"|<.*>|x{3,}|\*+|\.{3}|(access[_-]?)?key|token|password|secret"
+    # Only what nobody would choose as a secret: it is shown in the message.
+    r"(?i)[<\[{]?(?:(?:your|my|the|put|insert|enter)[_ -]?)?(?:divera[_ -]?)?(?:access|api)?[_ -]?"
+    r"(?:key|token|password|secret|url)(?:[_ -]?here)?[>\]}]?|change[_ -]?me|x{3,}|\*{3,}|\.{3,}|todo"
 )
+_SHORTEST_SECRET = 4
 _SECRET_KEYS = re.compile(r"(?i)(?:access|api)?[_-]?(?:key|token|secret|password)")
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1")
 
@@ -124,6 +125,9 @@ class Secret:
             )
         if _PLACEHOLDER.fullmatch(value):
             raise wrong(f'"{value}" is a placeholder; put the real one there')
+        if len(value) < _SHORTEST_SECRET:
+            # It would occur by chance in every log line, so that it could not be kept out of the log.
+            raise wrong(f"is too short to be a secret; {_SHORTEST_SECRET} characters at least")
         return cls(value)
 
 

@@ -66,7 +66,7 @@ def entry(count: object, /, **qualifications: object) -> dict[str, Any]:
     return {"all": count, "qualification": having or []}
 
 
-def read(poller: DiveraPoller, *answers: Reply | Exception | dict[str, Any], **tools: Any) -> Reading:
+def read(poller: DiveraPoller, /, *answers: Reply | Exception | dict[str, Any], **tools: Any) -> Reading:
     """Run the poller's job once over these answers and return its reading."""
     http = FakeHttp(*(json_answer(each) if isinstance(each, dict) else each for each in answers))
     (job,) = poller.jobs()

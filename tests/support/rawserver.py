@@ -82,32 +82,30 @@ def serving(script: Script, *, tls: ssl.SSLContext | None = None) -> Iterator[Ra
     """Serve `script` on 127.0.0.1 until the block is left; whatever it still does ends then."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
         server = RawServer(listener, listener.getsockname()[1], scheme="https" if tls else "http")
-        open_now: set[socket.socket] = set()
-        threads = [threading.Thread(target=_accept, args=(server, script, tls, open_now), daemon=True)]
-        threads[0].start()
+        connections: list[Connection] = []
+        acceptor = threading.Thread(target=_accept, args=(server, script, tls, connections), daemon=True)
+        acceptor.start()
         try:
             yield server
         finally:
             server.stopping.set()
             # Ends accept() and every recv() or sendall() that a script is blocked in.
-            for sock in (listener, *open_now):
+            for sock in (listener, *(connection.sock for connection in connections)):
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
-            for thread in threads:
-                thread.join(timeout=5)
+            acceptor.join(timeout=5)
 
 
 def _accept(
-    server: RawServer, script: Script, tls: ssl.SSLContext | None, open_now: set[socket.socket]
+    server: RawServer, script: Script, tls: ssl.SSLContext | None, connections: list[Connection]
 ) -> None:
     threads = []
     with contextlib.suppress(OSError):
         while not server.stopping.is_set():
             sock, _address = server.listener.accept()
             server.connections += 1
-            connection = Connection(sock, server.connections, server)
-            open_now.add(sock)
-            threads.append(threading.Thread(target=_speak, args=(connection, script, tls), daemon=True))
+            connections.append(Connection(sock, server.connections, server))
+            threads.append(threading.Thread(target=_speak, args=(connections[-1], script, tls), daemon=True))
             threads[-1].start()
     for thread in threads:
         thread.join(timeout=5)
@@ -117,7 +115,9 @@ def _speak(connection: Connection, script: Script, tls: ssl.SSLContext | None) -
     # OSError: the client has gone, which is what most of these scripts are for.
     with contextlib.suppress(OSError):
         if tls is not None:
-            connection.sock = tls.wrap_socket(connection.sock, server_side=True)
+            secured = tls.wrap_socket(connection.sock, server_side=True, do_handshake_on_connect=False)
+            connection.sock = secured
+            secured.do_handshake()
         script(connection)
     connection.sock.close()
 
@@ -253,6 +253,9 @@ BROKEN: dict[str, Script] = {
     "closed in the status line": once(b"HTTP/1.1 20"),
     "closed in the headers": once(b"HTTP/1.1 200 OK\r\nContent-Le"),
     "closed between two headers": once(b"HTTP/1.1 200 OK\r\nServer: x\r\n"),
+    "a line among the headers that is none": once(
+        b"HTTP/1.1 200 OK\r\nHello\r\nContent-Length: 9\r\n\r\nshort"
+    ),
     "100,000 headers": once(_many_headers(100_000)),
     "a header of a megabyte": once(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1_000_000 + b"\r\n\r\n"),
     "Content-Length too large": once(answer(b"short", Content_Length="500")),

@@ -18,6 +18,7 @@ import urllib3.exceptions
 
 from tallyd.adapters.http.body import Garbled, TooLarge, UnknownEncoding
 from tallyd.adapters.http.trust import StoreUnreadable
+from tallyd.adapters.http.wire import MalformedHeaders
 from tallyd.core.errors import SourceError
 from tallyd.core.texts import span
 
@@ -52,6 +53,7 @@ _KNOWN: tuple[tuple[type[Exception], str, bool], ...] = (
     (http.client.LineTooLong, " sent a header that is too long", True),
     (http.client.BadStatusLine, " answered with something that is not HTTP", True),
     (http.client.UnknownProtocol, " answered in an unknown version of HTTP", True),
+    (MalformedHeaders, " sent headers that can't be read", True),
     (http.client.HTTPException, " sent too many headers", True),
     (urllib3.exceptions.InvalidHeader, " contradicts itself about the length of its answer", True),
 )
@@ -62,6 +64,8 @@ _NOT_YET_VALID, _EXPIRED, _WRONG_NAME, _WRONG_ADDRESS = 9, 10, 62, 64  # X509_V_
 
 def explain(error: Exception, *, host: str, limit_s: float) -> SourceError:
     """Return what `error`, raised by requests or below it, means to a person. Never raises."""
+    if isinstance(error, TooLarge):
+        return SourceError(f"{host} sent more than {error.most_bytes / 1024 / 1024:g} MiB", transient=True)
     chain = tuple(_chain(error))
     if any(isinstance(each, urllib3.exceptions.ProxyError) for each in chain):
         host = f"the proxy on the way to {host}"
@@ -86,8 +90,6 @@ def is_hangup(error: Exception) -> bool:
 
 def _told_by(error: BaseException, host: str, limit_s: float) -> SourceError | None:
     """Return the failure that this one exception tells of by its numbers; None if by none."""
-    if isinstance(error, TooLarge):
-        return SourceError(f"{host} sent more than {error.most_bytes / 1024 / 1024:g} MiB", transient=True)
     if isinstance(error, ssl.SSLCertVerificationError):
         return _not_trusted(error, host)
     if isinstance(error, ssl.SSLError):

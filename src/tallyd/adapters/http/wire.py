@@ -32,6 +32,10 @@ def silence_libraries() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
+class MalformedHeaders(http.client.HTTPException):
+    """A line among the headers is none, and all that followed it was lost, perhaps the body's length."""
+
+
 class _Reader(io.BufferedReader):
     """A socket's bytes; remembers the last line, as http.client takes an end of file for an empty one."""
 
@@ -43,7 +47,7 @@ class _Reader(io.BufferedReader):
 
 
 class _Answer(http.client.HTTPResponse):
-    """An answer that is an error, and not a short one, when it ends in the middle of its headers."""
+    """An answer that is an error, and not a short one, when its headers break off or can't be read."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -53,6 +57,11 @@ class _Answer(http.client.HTTPResponse):
         super().begin(*args, **kwargs)
         if self._lines.last_line not in (b"\r\n", b"\n"):
             raise http.client.IncompleteRead(b"")
+        rest = self.msg.get_payload()
+        if (
+            isinstance(rest, str) and rest
+        ):  # to this parser of e-mails, a line without a colon begins the text
+            raise MalformedHeaders
 
 
 class _Endable(urllib3.connection.HTTPConnection):

@@ -1,0 +1,733 @@
+#!/bin/sh
+# Sets tallyd up: a look at it (demo), every check of it (test), or the service (install and what comes after).
+# `sh setup.sh` alone names the choices. POSIX sh; every command may be given again at any time.
+
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+venv=$here/.venv
+
+# Where the service lives. docs/install.md says what is where and whose.
+opt=/opt/tallyd
+etc=/etc/tallyd
+lib=/var/lib/tallyd
+log=/var/log/tallyd
+command=/usr/local/bin/tallyd
+unit=/etc/systemd/system/tallyd.service
+user=tallyd
+
+usage() {
+    cat <<'USAGE'
+Usage: sh setup.sh COMMAND
+
+To look at it, or to work on it (all of it stays in this folder):
+  demo [--for 60s]      runs the daemon against a small world of its own, until Ctrl-C
+  test [ARGUMENT...]    runs every check; arguments go to pytest
+
+The service (as root, so with sudo in front):
+  install               installs tallyd as a service; again: upgrades it
+  allow PATH            lets the service write a folder elsewhere, such as an inbox
+  rollback              goes back to the version before; again: forth
+  uninstall [--purge]   removes the service; with --purge also its config, data and log
+USAGE
+}
+
+say() { printf '%s\n' "$*"; }
+
+die() {
+    printf 'setup.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+wrong_usage() {
+    printf 'setup.sh: %s\n' "$*" >&2
+    usage >&2
+    exit 2
+}
+
+# ---- Python ------------------------------------------------------------------------------------------------
+
+is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+# Its real place: not a shim, and not the Python of a venv that happens to be active.
+real_python() { "$1" -c 'import os, sys; print(os.path.realpath(sys._base_executable))'; }
+
+version_of() { "$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null || echo 'unknown'; }
+
+no_python() {
+    found=$(command -v python3 || true)
+    if [ -z "$found" ]; then
+        found='no python3 was found'
+    else
+        found="found $(version_of "$found") at $found"
+    fi
+    die "tallyd needs Python 3.11 or newer; $found. Debian 12 and newer have it: sudo apt-get install python3 python3-venv"
+}
+
+# Print the Python to work with here: the caller's own choice ($PYTHON), else python3, else the newest other.
+find_python() {
+    for python in "${PYTHON:-python3}" python3.14 python3.13 python3.12 python3.11; do
+        if command -v "$python" >/dev/null 2>&1 && is_new_enough "$python"; then
+            real_python "$python"
+            return
+        fi
+        [ -z "${PYTHON:-}" ] || die "PYTHON=$PYTHON is not Python 3.11 or newer"
+    done
+    no_python
+}
+
+# Print a Python that the service can run. It is another user and sees no home, so a Python that lies in somebody's
+# home (pyenv, uv) is of no use to it, even where the rights would do.
+find_system_python() {
+    in_a_home=
+    for python in ${PYTHON:+"$PYTHON"} /usr/bin/python3 /usr/bin/python3.1[1-9] /usr/local/bin/python3 \
+        /usr/local/bin/python3.1[1-9] python3; do
+        if ! command -v "$python" >/dev/null 2>&1 || ! is_new_enough "$python"; then continue; fi
+        python=$(real_python "$python")
+        case $python in
+            /home/* | /root/* | /tmp/* | /var/tmp/* | /run/user/*) in_a_home=$python ;;
+            *)
+                if setpriv --reuid=65534 --regid=65534 --clear-groups -- "$python" -c '' 2>/dev/null; then
+                    printf '%s\n' "$python"
+                    return
+                fi
+                in_a_home=$python
+                ;;
+        esac
+    done
+    [ -z "$in_a_home" ] || die "the service cannot run $in_a_home: it is another user and sees no home. Install the system's own: apt-get install python3 python3-venv"
+    no_python
+}
+
+# Make sure that Python $1 can make a venv with pip in it, which Debian keeps in a package of its own.
+need_venv() {
+    "$1" -c 'import ensurepip, venv' 2>/dev/null && return
+    case $1 in
+        /usr/bin/*) package=python$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv ;;
+        *) die "$1 has no venv with pip (its modules venv and ensurepip). Install it complete, or use the system's: sudo apt-get install python3 python3-venv" ;;
+    esac
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        die "$1 cannot make a venv with pip in it. Install that, then run this again: sudo apt-get install $package"
+    fi
+    say "Installing $package, which Python's venv needs here."
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get update -qq && apt-get install -qq -y --no-install-recommends "$package" >/dev/null; } ||
+        die "apt-get could not install $package; see above"
+}
+
+# Install the locked packages of $2 and then tallyd itself ($3: -e for the source as it lies here) into the venv $1.
+# Only wheels with a known hash; tallyd itself is built without a look at any index.
+fill_venv() {
+    run_pip "$1" install --require-hashes --only-binary :all: -r "$2" || {
+        [ "$("$1/bin/python" -c 'import struct; print(struct.calcsize("P"))')" = 8 ] ||
+            say 'This Python is a 32-bit one, for which not every package is made; a 64-bit system has them all.' >&2
+        die "pip could not install $(basename "$2"); see above. Nothing was changed but $1"
+    }
+    # shellcheck disable=SC2086 # $3 is -e or nothing at all
+    run_pip "$1" install --no-deps --no-build-isolation --no-index --force-reinstall ${3:-} "$here" ||
+        die 'pip could not install tallyd itself; see above'
+}
+
+# Errors only: pip also warns of indexes that the machine's own settings name.
+run_pip() {
+    python=$1/bin/python
+    shift
+    "$python" -m pip -qq --disable-pip-version-check --no-input "$@"
+}
+
+# ---- demo and test: .venv in this folder -------------------------------------------------------------------
+
+# Say what is wrong with .venv, if anything: it must run, be of this Python, and have been made in this place.
+venv_fault() {
+    if ! has=$("$venv/bin/python" -c "$which_python" 2>/dev/null); then
+        echo 'it no longer works'
+    elif [ "$has" != "$("$1" -c "$which_python")" ]; then
+        echo "another Python made it, not $1"
+    elif ! grep -qF "$venv/bin/python" "$venv/bin/pip" 2>/dev/null; then
+        echo 'it was made in another place or without pip'
+    fi
+}
+which_python='import os, sys; print(sys.version, os.path.realpath(sys._base_executable))'
+
+# Make .venv fit for use with the lock $1; at once when it already is.
+prepare_venv() {
+    python=$(find_python)
+    if [ -e "$venv" ]; then
+        fault=$(venv_fault "$python")
+        if [ -n "$fault" ]; then
+            say "Making .venv anew: $fault."
+            rm -rf -- "$venv" || die "cannot remove $venv; whose is it? ls -ld '$venv' tells"
+        fi
+    fi
+    if [ ! -e "$venv" ]; then
+        need_venv "$python"
+        say "Making .venv with Python $(version_of "$python")."
+        "$python" -m venv "$venv" || die "$python could not make a venv; see above"
+    fi
+    # The same lock again needs no pip. Changed sources need none either: they are used as they lie.
+    wanted=$(cat "$here/$1" "$here/pyproject.toml" | sha256sum)
+    [ "$(cat "$venv/installed-$1" 2>/dev/null)" != "$wanted" ] || return 0
+    say "Installing what $1 lists."
+    fill_venv "$venv" "$here/$1" -e
+    printf '%s\n' "$wanted" >"$venv/installed-$1"
+}
+
+demo() {
+    prepare_venv requirements.txt
+    exec "$venv/bin/tallyd" demo "$@"
+}
+
+# Run one check; say which, and remember it if it fails.
+check() {
+    name=$1
+    shift
+    say "== $name"
+    "$@" || failed="$failed, $name"
+}
+
+run_tests() {
+    prepare_venv requirements-dev.txt
+    cd "$here"
+    failed=
+    PATH=$venv/bin:$PATH
+    check 'format' ruff format --check
+    check 'lint' ruff check
+    check 'types' mypy
+    check 'imports' lint-imports
+    check 'packages' python -m pip --disable-pip-version-check check
+    check 'tests' pytest -n 2 "$@"
+    [ -z "$failed" ] || die "failed: ${failed#, }"
+    say 'Every check passed.'
+}
+
+# ---- the service -------------------------------------------------------------------------------------------
+
+need_root() {
+    [ "$(id -u)" -eq 0 ] || die "$1 changes the system, so it needs root: sudo sh setup.sh $1"
+}
+
+# Two installs at once would take each other's releases away.
+take_turn() {
+    mkdir -p /run/lock
+    exec 9>/run/lock/tallyd-setup.lock
+    flock -n 9 || die 'another setup.sh is at work on the service; wait for it'
+}
+
+systemd_runs() { [ -d /run/systemd/system ]; }
+
+as_user() { setpriv --reuid="$user" --regid="$user" --init-groups -- "$@"; }
+
+# Print the release the link $1 (current, previous) points at, or nothing.
+release_of() {
+    release=$(readlink -- "$opt/$1" || true)
+    if [ -n "$release" ] && [ -d "$opt/$release" ]; then printf '%s\n' "${release#releases/}"; fi
+}
+
+# Let the link $1 point at release $2: a rename, so that there is no moment without it.
+point() {
+    ln -sfn -- "releases/$2" "$opt/$1.new"
+    mv -T -- "$opt/$1.new" "$opt/$1"
+}
+
+make_user() {
+    if ! getent group "$user" >/dev/null; then
+        say "Making the group $user."
+        groupadd --system "$user"
+    fi
+    if ! getent passwd "$user" >/dev/null; then
+        say "Making the user $user, who cannot log in."
+        useradd --system --gid "$user" --home-dir "$lib" --no-create-home --shell /usr/sbin/nologin \
+            --comment 'tallyd daemon' "$user"
+    fi
+    admin=${SUDO_USER:-root}
+    if [ "$admin" != root ] && ! id -nG "$admin" | tr ' ' '\n' | grep -qx "$user"; then
+        say "Adding $admin to the group $user: it may read the config, the data and the log. Log in again for that to take effect."
+        usermod --append --groups "$user" "$admin"
+    fi
+}
+
+# Print what the file $1 starts with: only what makes it work, for the next steps are printed at the end.
+first_content() {
+    case $1 in
+        config.json) cat <<CONFIG ;;
+{
+  "//": "Every key: docs/config.md. A whole example: tallyd init --kind divera. Is it right? sudo tallyd check",
+  "data_dir": "$lib",
+  "out": {"dir": "$lib/out"},
+  "state": {"dir": "$lib/state"},
+  "log": {"dir": "$log"},
+  "pollers": {}
+}
+CONFIG
+        env) cat <<'ENV' ;;
+# One NAME=value a line, for secrets that the config names as "env:NAME". After a change: sudo systemctl restart tallyd
+ENV
+    esac
+}
+
+make_folders() {
+    say "Making sure of $etc, $lib and $log."
+    install -d -m 0750 -o root -g "$user" "$etc" "$etc/secrets"
+    install -d -m 0750 -o "$user" -g "$user" "$lib" "$log"
+    for file in config.json env; do
+        [ -e "$etc/$file" ] && continue
+        say "Writing $etc/$file."
+        first_content "$file" >"$etc/$file.new"
+        chown "root:$user" "$etc/$file.new"
+        chmod 0640 "$etc/$file.new"
+        mv -- "$etc/$file.new" "$etc/$file"
+    done
+}
+
+# Build release $2 with Python $1: a venv, the unit file and the command, each belonging to this very version.
+build_release() {
+    folder=$opt/releases/$2
+    say "Building tallyd $2 in $folder with Python $(version_of "$1")."
+    install -d -m 0755 "$opt" "$opt/releases"
+    mkdir -- "$folder"
+    "$1" -m venv "$folder/venv" || die "$1 could not make a venv; see above"
+    fill_venv "$folder/venv" "$here/requirements.txt"
+    cp -- "$folder"/venv/lib/python3*/site-packages/tallyd/tallyd.service "$folder/tallyd.service"
+    wrapper | sed "s|@RELEASE@|$folder|" >"$folder/tallyd"
+    chmod 0755 "$folder/tallyd"
+}
+
+version_here() { sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$here/src/tallyd/__init__.py"; }
+
+# Check the config with the code of release $1, as the service would see it: its user, its environment, nothing of ours.
+check_config() {
+    env -i PATH="$PATH" LANG="${LANG:-C.UTF-8}" "$opt/releases/$1/tallyd" check
+}
+
+# Copy the databases as they are now, with the daemon running: SQLite's own way, which a plain copy is not.
+back_up() {
+    set -- "$opt/releases/$1/venv/bin/python" "$lib/state" "$lib/backups" "$(date -u +%Y-%m-%dT%H%M%SZ)"
+    (umask 027 && as_user "$1" -I -c "$backup" "$2" "$3" "$4")
+}
+backup='
+import contextlib, pathlib, shutil, sqlite3, sys
+
+state, backups = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+databases = sorted(state.rglob("*.db"))
+for database in databases:
+    target = backups / sys.argv[3] / database.relative_to(state)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(sqlite3.connect(database, timeout=30)) as source:
+        with contextlib.closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+    print(f"Backed {database} up to {target}.")
+if databases:
+    for old in sorted(backups.iterdir())[:-3]:
+        shutil.rmtree(old)
+'
+
+# Put unit and command of the current release into their places.
+put_in_place() {
+    install -m 0644 "$opt/current/tallyd.service" "$unit"
+    install -d -m 0755 "$(dirname -- "$command")"
+    ln -sfn -- "$opt/current/tallyd" "$command"
+}
+
+# Start the service anew with what is in place. True once it said that it is ready, and still runs 3 s later.
+start_service() {
+    systemctl daemon-reload
+    if systemctl restart tallyd.service && sleep 3 && systemctl is-active --quiet tallyd.service; then
+        say 'The service runs.'
+    else
+        say 'The service does not start. Its last lines:' >&2
+        journalctl --unit tallyd.service --lines 15 --no-pager --output cat >&2 || true
+        return 1
+    fi
+}
+
+# Make release $1 the current one and start it; if it does not start, go back to $2.
+switch() {
+    say "Switching to $1."
+    point current "$1"
+    put_in_place
+    systemd_runs || return 0
+    start_service && return
+    say "Going back to $2."
+    point current "$2"
+    put_in_place
+    start_service || true
+    return 1
+}
+
+# What an interrupted or refused install leaves behind.
+drop_release() { [ -z "${unfinished:-}" ] || rm -rf -- "$opt/releases/$unfinished"; }
+
+install_service() {
+    need_root install
+    take_turn
+    umask 022
+    [ -L "$command" ] || [ ! -e "$command" ] || die "$command is not from this setup.sh; move it out of the way first"
+    python=$(find_system_python)
+    need_venv "$python"
+    make_user
+    make_folders
+    old=$(release_of current)
+    new=$(version_here)-$(date -u +%Y%m%dT%H%M%SZ)
+    unfinished=$new
+    trap drop_release EXIT
+    trap 'exit 130' INT TERM HUP
+    build_release "$python" "$new"
+    say "Checking $etc/config.json with $new."
+    fits=yes
+    check_config "$new" || fits=no
+    if [ -z "$old" ]; then
+        first_install "$new"
+    else
+        [ "$fits" = yes ] || die "$new does not take the config, see above. Nothing was changed: $old stays"
+        upgrade "$old" "$new"
+    fi
+}
+
+first_install() {
+    point current "$1"
+    unfinished=
+    put_in_place
+    if systemd_runs; then systemctl enable --quiet tallyd.service; fi
+    if [ "$fits" = no ]; then
+        die 'installed, but not started: the config that was already there has problems, see above. Mend it, then: sudo systemctl restart tallyd'
+    fi
+    if systemd_runs; then
+        start_service || die 'installed, but the service does not start, see above'
+    else
+        say 'No systemd runs here, so the service cannot be started. Where one runs: sudo systemctl enable --now tallyd'
+    fi
+    next_steps
+}
+
+upgrade() {
+    back_up "$2" || die "the databases could not be backed up, see above. Nothing was changed: $1 stays"
+    switch "$2" "$1" || die "$2 did not start, so $1 is in place again$where_backups"
+    unfinished=
+    point previous "$1"
+    drop_old_releases
+    say "Upgraded from $1 to $2. Back again: sudo sh setup.sh rollback"
+}
+where_backups=". The databases as they were before each upgrade lie in $lib/backups"
+
+drop_old_releases() {
+    for folder in "$opt"/releases/*; do
+        case ${folder##*/} in
+            "$(release_of current)" | "$(release_of previous)") ;;
+            *)
+                say "Removing the older ${folder##*/}."
+                rm -rf -- "$folder"
+                ;;
+        esac
+    done
+}
+
+next_steps() {
+    cat <<NEXT
+Next:
+  1. Put the access key, and nothing else, into $etc/secrets/divera-key, then: sudo chmod 0640 $etc/secrets/divera-key; sudo chgrp $user $etc/secrets/divera-key
+  2. Write a poller into $etc/config.json; tallyd init --kind divera prints one to start from.
+  3. sudo tallyd check --online    The service takes the new config by itself; tallyd status tells.
+NEXT
+}
+
+roll_back() {
+    need_root rollback
+    take_turn
+    current=$(release_of current)
+    previous=$(release_of previous)
+    [ -n "$previous" ] || die 'there is no earlier version to go back to'
+    switch "$previous" "$current" || die "$previous did not start, so $current is in place again$where_backups"
+    point previous "$current"
+    say "Now $previous is in place; $current is kept. Again: sudo sh setup.sh rollback$where_backups."
+}
+
+# ---- allow -------------------------------------------------------------------------------------------------
+
+# A path as one word of a unit file: quoted, and nothing in it taken for an escape, a specifier or the end.
+unit_word() { printf '%s' "$1" | sed 's/[\\"]/\\&/g; s/%/%%/g; s/^/"/; s/$/"/'; }
+
+allow() {
+    need_root 'allow PATH'
+    take_turn
+    [ -e "$unit" ] || die 'the service is not installed; first: sudo sh setup.sh install'
+    systemd_runs || die 'no systemd runs here'
+    path=$(readlink -e -- "$1") || die "$1 does not exist"
+    [ -d "$path" ] || die "$path is not a folder"
+    case $path in
+        *[[:cntrl:]]*) die 'a path with control characters cannot be named in a unit file' ;;
+        "$lib" | "$lib"/* | "$log" | "$log"/*)
+            say "The service may write $path anyway."
+            return
+            ;;
+        /home/*/*) ;;
+        / | /home | /home/* | /opt | /run | /var | /var/lib | /var/log)
+            die "$path is too much; name the one folder that the service needs" ;;
+        /bin | /bin/* | /boot | /boot/* | /dev | /dev/* | /etc | /etc/* | /lib | /lib/* | /lib64 | /lib64/* | \
+            "$opt" | "$opt"/* | /proc | /proc/* | /root | /root/* | /run/* | /sbin | /sbin/* | /sys | /sys/* | \
+            /usr | /usr/* | /var/lib/dpkg | /var/lib/dpkg/* | /var/lib/systemd | /var/lib/systemd/*)
+            die "$path belongs to the system; use a folder elsewhere, for example $lib/inbox" ;;
+        /tmp | /tmp/* | /var/tmp | /var/tmp/*)
+            die "the service has a /tmp of its own and cannot see $path; use a folder elsewhere, for example $lib/inbox" ;;
+    esac
+    word=$(unit_word "$path")
+    dropin=$unit.d/allow-$(systemd-escape --path "$path").conf
+    say "Letting the service write $path: $dropin"
+    install -d -m 0755 "$unit.d"
+    {
+        printf '[Unit]\nRequiresMountsFor=%s\n[Service]\n' "$word"
+        case $path in
+            # /home is hidden from the service. It gets an empty one, with this folder in it and nothing else.
+            /home/*) printf 'ProtectHome=tmpfs\nBindPaths=%s\n' "$word" ;;
+        esac
+        # The dash: a folder that was taken away is an alert, and no reason not to start.
+        printf 'ReadWritePaths=%s\n' "\"-${word#\"}"
+    } >"$dropin"
+    chmod 0644 "$dropin"
+    tell_access "$path"
+    start_service || die "it did with $dropin; without: sudo rm '$dropin' and sudo systemctl daemon-reload"
+}
+
+# Say who may write the folder; whose it is, is its owner's business.
+tell_access() {
+    say "$1 belongs to $(stat -c '%U, group %G, mode %a' -- "$1")."
+    as_user test -w "$1" -a -x "$1" ||
+        say "The user $user cannot write it yet. If the folder may be its group's: sudo chgrp $user '$1' && sudo chmod g+rwxs '$1'"
+}
+
+# ---- uninstall ---------------------------------------------------------------------------------------------
+
+# Print a file that waits in an inbox below $lib, if there is one. An inbox is known by the .tallyd in it.
+waiting_file() {
+    { printf '%s\n' "$lib/inbox" && find "$lib" -type d -name .tallyd -prune 2>/dev/null | sed 's|/\.tallyd$||'; } |
+        while IFS= read -r inbox; do
+            find "$inbox" -name .tallyd -prune -o -type f -print 2>/dev/null
+        done | head -n 1
+}
+
+# Nothing but what was checked here may be lost: no inbox that still holds files, nothing that is mounted or linked.
+may_purge() {
+    waiting=$(waiting_file)
+    [ -z "$waiting" ] || die "files wait in an inbox, for example $waiting. Move them away first; nothing was changed"
+    for folder in "$etc" "$lib" "$log"; do
+        [ ! -L "$folder" ] || die "$folder is a link; remove it and what it leads to by hand first; nothing was changed"
+        mounted=$(awk -v folder="$folder" '$5 == folder || index($5, folder "/") == 1 { print $5; exit }' /proc/self/mountinfo)
+        [ -z "$mounted" ] || die "something is mounted at $mounted; unmount it first; nothing was changed"
+    done
+}
+
+uninstall() {
+    need_root uninstall
+    take_turn
+    [ "$1" = keep ] || may_purge
+    if [ -e "$unit" ] && systemd_runs; then
+        say 'Stopping the service.'
+        systemctl disable --now --quiet tallyd.service
+    fi
+    say "Removing $unit, $command and $opt."
+    rm -f -- "$unit" /etc/systemd/system/multi-user.target.wants/tallyd.service
+    [ ! -L "$command" ] || rm -f -- "$command"
+    rm -rf -- "$opt"
+    if [ "$1" = purge ]; then
+        say "Removing $etc, $lib, $log and $unit.d."
+        rm -rf --one-file-system -- "$etc" "$lib" "$log" "$unit.d"
+        say "Removing the user and the group $user."
+        if getent passwd "$user" >/dev/null; then userdel "$user"; fi
+        if getent group "$user" >/dev/null; then groupdel "$user"; fi
+    else
+        say "Left as they are: the config in $etc, the data in $lib, the log in $log, the user $user."
+        say 'To remove these too: sudo sh setup.sh uninstall --purge'
+    fi
+    ! systemd_runs || systemctl daemon-reload
+}
+
+# ---- the command -------------------------------------------------------------------------------------------
+
+# Print /usr/local/bin/tallyd; @RELEASE@ stands for the folder of the release it belongs to.
+wrapper() {
+    cat <<'WRAPPER'
+#!/bin/sh
+# The installed tallyd: always with its own config, never with a ./config.json that happens to lie here, in the
+# environment of the service, and never leaving a file that the daemon cannot write. Made by setup.sh.
+set -eu
+
+release=@RELEASE@
+config=/etc/tallyd/config.json
+env_file=/etc/tallyd/env
+home=/var/lib/tallyd
+user=tallyd
+
+die() {
+    printf 'tallyd: %s\n' "$*" >&2
+    exit 1
+}
+
+# Export what file $1 sets, read as systemd reads an EnvironmentFile=. It is never run: a $ or ` is only a character.
+read_env() {
+    newline='
+'
+    tab=$(printf '\t') return=$(printf '\r')
+    state=before_key key='' value='' spaces=''
+    while IFS= read -r rest || [ -n "$rest" ]; do
+        rest=$rest$newline
+        while [ -n "$rest" ]; do
+            char=${rest%"${rest#?}"}
+            rest=${rest#?}
+            take "$char"
+        done
+    done <"$1"
+    case $state in before_key | comment | key) ;; *) set_variable ;; esac
+}
+
+# One character. Spaces are held back until what follows shows that they are inside a value, not after it.
+take() {
+    case $state in
+        before_key)
+            case $1 in
+                ' ' | "$tab" | "$return" | "$newline") ;;
+                '#' | ';') state=comment ;;
+                *) state=key key=$1 ;;
+            esac
+            ;;
+        comment) case $1 in "$newline" | "$return") state=before_key ;; esac ;;
+        key)
+            case $1 in
+                "$newline" | "$return") state=before_key ;;
+                '=') state=before_value value='' spaces='' ;;
+                *) key=$key$1 ;;
+            esac
+            ;;
+        before_value)
+            case $1 in
+                "$newline" | "$return") set_variable ;;
+                ' ' | "$tab") ;;
+                "'") state=single ;;
+                '"') state=double ;;
+                \\) state=escape ;;
+                *) state=value value=$value$1 ;;
+            esac
+            ;;
+        value)
+            case $1 in
+                "$newline" | "$return") set_variable ;;
+                ' ' | "$tab") spaces=$spaces$1 ;;
+                \\) state=escape value=$value$spaces spaces='' ;;
+                *) value=$value$spaces$1 spaces='' ;;
+            esac
+            ;;
+        escape)
+            state=value
+            case $1 in "$newline" | "$return") ;; *) value=$value$1 ;; esac
+            ;;
+        single) case $1 in "'") state=before_value ;; *) value=$value$1 ;; esac ;;
+        double)
+            case $1 in
+                '"') state=before_value ;;
+                \\) state=double_escape ;;
+                *) value=$value$1 ;;
+            esac
+            ;;
+        double_escape)
+            state=double
+            case $1 in
+                '"' | \\ | '$' | '`') value=$value$1 ;;
+                "$newline") ;;
+                *) value=$value\\$1 ;;
+            esac
+            ;;
+    esac
+}
+
+set_variable() {
+    state=before_key
+    case $key in
+        *[' '"$tab"]) key=${key%"${key##*[! "$tab"]}"} ;;
+    esac
+    case $key in
+        '' | [0-9]* | *[!A-Za-z0-9_]*) ;;
+        *) export "$key=$value" ;;
+    esac
+}
+
+# What stands before the command may name another config.
+command='' own_config='' next_is_config=no
+for argument; do
+    if [ "$next_is_config" = yes ]; then
+        next_is_config=no own_config=$argument
+        continue
+    fi
+    case $argument in
+        --config) next_is_config=yes ;;
+        --config=*) own_config=${argument#--config=} ;;
+        -*) ;;
+        *)
+            command=$argument
+            break
+            ;;
+    esac
+done
+
+me=$(id -un)
+if [ "$me" != "$user" ] && [ "$(id -u)" -ne 0 ]; then
+    if ! id -nG | tr ' ' '\n' | grep -qx "$user"; then
+        if id -nG "$me" | tr ' ' '\n' | grep -qx "$user"; then
+            die "$me is in the group $user since this log-in began: log in again, or use sudo: sudo tallyd${command:+ $command}"
+        fi
+        die "$me is not in the group $user. Use sudo: sudo tallyd${command:+ $command}"
+    fi
+    # The group reads; what writes is the service's user, or the daemon would find files that it cannot write.
+    case $command in
+        '' | alerts | check | demo | files | init | report | schema | status) ;;
+        *) die "\"$command\" writes what belongs to the service. Use sudo: sudo tallyd${command:+ $command}" ;;
+    esac
+fi
+
+[ ! -t 2 ] || [ -z "$command" ] || printf 'tallyd: config %s\n' "${own_config:-$config}" >&2
+[ -n "$own_config" ] || set -- --config "$config" "$@"
+set -- "$release/venv/bin/tallyd" "$@"
+umask 0027
+unset PYTHONHOME PYTHONPATH
+[ ! -r "$env_file" ] || read_env "$env_file"
+
+[ "$(id -u)" -eq 0 ] || exec "$@"
+export HOME="$home" USER="$user" LOGNAME="$user"
+# Only privacy-check looks through the journal, so only there the user may.
+if [ "$command" = privacy-check ] && getent group systemd-journal >/dev/null; then
+    groups=$(id -nG "$user" | tr ' ' ','),systemd-journal
+    exec setpriv --reuid="$user" --regid="$user" --groups="$groups" -- "$@"
+fi
+exec setpriv --reuid="$user" --regid="$user" --init-groups -- "$@"
+WRAPPER
+}
+
+# ---- which of these --------------------------------------------------------------------------------------
+
+no_more() { [ "$#" -le 1 ] || wrong_usage "$1 takes no arguments"; }
+
+case ${1:-} in
+    '' | -h | --help | help) usage ;;
+    demo | test)
+        what=$1
+        shift
+        if [ "$what" = demo ]; then demo "$@"; else run_tests "$@"; fi
+        ;;
+    install)
+        no_more "$@"
+        install_service
+        ;;
+    rollback)
+        no_more "$@"
+        roll_back
+        ;;
+    allow)
+        [ "$#" -eq 2 ] || wrong_usage 'allow takes one path'
+        allow "$2"
+        ;;
+    uninstall)
+        case ${2:-}:$# in
+            :1) uninstall keep ;;
+            --purge:2) uninstall purge ;;
+            *) wrong_usage 'uninstall takes nothing but --purge' ;;
+        esac
+        ;;
+    *) wrong_usage "there is no command $1" ;;
+esac

@@ -1,0 +1,45 @@
+"""CSV that spreadsheets read as it was meant: RFC 4180, and no cell that begins a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from tallyd.core.texts import visible
+
+Cell: TypeAlias = str | int | float | None
+
+BYTE_ORDER_MARK = "\ufeff"
+# What makes Excel, LibreOffice or Google Sheets calculate; the wide forms are read like the narrow ones.
+_BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def csv_text(rows: Iterable[Sequence[Cell]], *, excel: bool = False) -> str:
+    """Return rows as CSV: commas, quotes where needed, CRLF; None is an empty cell.
+
+    `excel` is for an Excel that is set to German, which no plain CSV satisfies: a byte order mark (or it
+    takes UTF-8 for Windows-1252), semicolons between cells (the comma is its decimal mark), and for the
+    same reason commas in numbers.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=";" if excel else ",", lineterminator="\r\n")
+    writer.writerows([_spelled(cell, excel=excel) for cell in row] for row in rows)
+    return (BYTE_ORDER_MARK if excel else "") + text.getvalue()
+
+
+def _spelled(cell: Cell, *, excel: bool) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, str):
+        return harmless(cell)
+    return str(cell).replace(".", ",") if excel else str(cell)
+
+
+def harmless(text: str) -> str:
+    """Return text as one visible line; an apostrophe in front where a spreadsheet would calculate.
+
+    The apostrophe is how spreadsheets themselves mark text. Numbers are not to be passed through here.
+    """
+    return ("'" if text.startswith(_BEGINS_FORMULA) else "") + visible(text)

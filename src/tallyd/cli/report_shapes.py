@@ -1,0 +1,230 @@
+"""What `tallyd report` prints: a table, CSV or JSON.
+
+As JSON it is a list with one object a poller:
+
+    {"poller": "divera", "kind": "divera", "zone": "Europe/Berlin", "from": "2026-11-01", "to": "2026-11-30",
+     "statuses": [{"id": "50101", "name": "Einsatzbereit"}],
+     "readings": [{"at": "2026-11-20T08:00:00+01:00", "taken_at": "2026-11-20T08:00:00.412+01:00",
+                   "origin": "live", "total": 18, "counts": {"50101": 12}}]}
+
+`origin` is `live`, `late`, `once` or `missed`. A missed slot has a `reason`; its `taken_at`, `total` and
+`counts` are null. A hidden count is null, one that nobody knows is left out. `hide_below` and
+`clock_suspect` stand where they apply. With `--by` there are `by` and `buckets` instead of `readings`:
+
+    {"date": "2026-11-20", "weekday": "Fri", "readings": 5, "missed": 0,
+     "total": {"mean": 17.6, "min": 16, "max": 18, "known": 5}, "counts": {"50101": {...}}}
+
+A bucket is named by `date`, `hour` and `weekday`, by `date` and `weekday`, or by `weekday`, `month` or
+`year` alone. `known` is how many readings the mean is of; where it would be 0 there is null instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+from tallyd.cli.csv_text import Cell, csv_text
+from tallyd.cli.output import say, show_table
+from tallyd.core.counting import NO_STATUS
+from tallyd.core.history import (
+    LABELS,
+    Bucket,
+    By,
+    Entry,
+    Gap,
+    Spread,
+    Status,
+    Value,
+    buckets,
+    remarks,
+    weekday,
+)
+from tallyd.core.naming import local_text
+from tallyd.core.reading import Json
+
+Row: TypeAlias = Mapping[str, Cell]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """What is known of one poller from the first to the last day (local dates, inclusive), oldest first.
+
+    `kind` is None where nothing is known of the poller but its name. `statuses` are the columns.
+    """
+
+    poller: str
+    kind: str | None
+    zone: ZoneInfo
+    first: date
+    last: date
+    statuses: tuple[Status, ...]
+    entries: tuple[Entry, ...]
+
+    def buckets(self, by: By) -> tuple[Bucket, ...]:
+        return buckets(self.entries, self.statuses, by=by, zone=self.zone)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Rows under headings; a row holds its cells by heading, and what it does not hold is empty."""
+
+    before: tuple[str, ...]
+    statuses: tuple[Status, ...]
+    after: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        return (*self.before, *(status.heading for status in self.statuses), *self.after)
+
+
+# -- tables and CSV -----------------------------------------------------------------------------------------
+
+
+def show_tables(pasts: Sequence[Past], by: By | None) -> None:
+    """Print a heading and a table for each poller; hidden counts say so."""
+    if not pasts:
+        say("No poller is configured, and none has readings from these days.")
+    for number, past in enumerate(pasts):
+        missed = sum(entry.is_missed for entry in past.entries)
+        taken = len(past.entries) - missed
+        said = f"{taken} {'reading' if taken == 1 else 'readings'}, {missed} missed"
+        say(("\n" if number else "") + f"{past.poller}, {past.first} to {past.last} ({past.zone}): {said}")
+        sheet = _sheet(past, by, hidden="hidden")
+        if sheet.rows:
+            _show(sheet)
+
+
+def _show(sheet: Sheet) -> None:
+    headings = sheet.headings
+    texts = ("date", "time", "hour", "weekday", "month", "year", "note")
+    numbers = frozenset(place for place, heading in enumerate(headings) if heading not in texts)
+    show_table(headings, [[row.get(heading) for heading in headings] for row in sheet.rows], right=numbers)
+
+
+def as_csv(pasts: Iterable[Past], by: By | None, *, excel: bool, name_pollers: bool) -> str:
+    """Return CSV, one line of headings for all pollers together.
+
+    With `name_pollers` the first column is the poller. A column that a poller does not have is empty there.
+    Hidden counts are empty cells too, named in the note of their row.
+    """
+    sheets = [(past.poller, _sheet(past, by, hidden=None)) for past in pasts]
+    found = dict.fromkeys(status for _, sheet in sheets for status in sheet.statuses)
+    columns = tuple(sorted(found, key=lambda status: status.id == NO_STATUS))
+    before, after = (sheets[0][1].before, sheets[0][1].after) if sheets else ((), ())
+    headings = Sheet(before, columns, after, ()).headings
+    lines: list[list[Cell]] = [["poller", *headings] if name_pollers else [*headings]]
+    for poller, sheet in sheets:
+        for row in sheet.rows:
+            cells = [row.get(heading) for heading in headings]
+            lines.append([poller, *cells] if name_pollers else cells)
+    return csv_text(lines, excel=excel)
+
+
+def _sheet(past: Past, by: By | None, *, hidden: str | None) -> Sheet:
+    """Return the rows; `hidden` stands where a count is hidden, and with None the note says it instead."""
+    if by is None:
+        rows = tuple(_reading_row(entry, past, hidden) for entry in past.entries)
+        return Sheet(("date", "time", "weekday", "total"), past.statuses, ("note",), rows)
+    rows = tuple(_bucket_row(bucket, past.statuses) for bucket in past.buckets(by))
+    return Sheet((*LABELS[by], "readings", "missed", "total"), past.statuses, (), rows)
+
+
+def _reading_row(entry: Entry, past: Past, hidden: str | None) -> Row:
+    local = entry.at.astimezone(past.zone)
+    notes = [*remarks(entry, past.zone)]
+    values = {"total": entry.total, **{status.id: entry.count(status.id) for status in past.statuses}}
+    secret = [name for name, value in values.items() if value is Gap.HIDDEN]
+    if secret and hidden is None:
+        notes.append(f"hidden (hide_below {entry.hide_below}): {', '.join(secret)}")
+    return {
+        "date": local.date().isoformat(),
+        "time": f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}",
+        "weekday": weekday(local),
+        "total": _cell(entry.total, hidden),
+        **{status.heading: _cell(entry.count(status.id), hidden) for status in past.statuses},
+        "note": "; ".join(notes),
+    }
+
+
+def _cell(value: Value, hidden: str | None) -> Cell:
+    return hidden if value is Gap.HIDDEN else None if isinstance(value, Gap) else value
+
+
+def _bucket_row(bucket: Bucket, columns: Iterable[Status]) -> Row:
+    return {
+        **bucket.labels,
+        "readings": bucket.readings,
+        "missed": bucket.missed,
+        "total": bucket.total.mean if bucket.total else None,
+        **{status.heading: _mean(bucket.counts[status.id]) for status in columns},
+    }
+
+
+def _mean(spread: Spread | None) -> float | None:
+    return spread.mean if spread else None
+
+
+# -- JSON ---------------------------------------------------------------------------------------------------
+
+
+def as_json(pasts: Iterable[Past], by: By | None) -> Json:
+    """Return what the top of this module describes."""
+    return [_past_json(past, by) for past in pasts]
+
+
+def _past_json(past: Past, by: By | None) -> Json:
+    content: dict[str, Json] = {
+        "poller": past.poller,
+        "kind": past.kind,
+        "zone": str(past.zone),
+        "from": past.first.isoformat(),
+        "to": past.last.isoformat(),
+        "statuses": [{"id": status.id, "name": status.name} for status in past.statuses],
+    }
+    if by is None:
+        return {**content, "readings": [_reading_json(entry, past) for entry in past.entries]}
+    return {**content, "by": by, "buckets": [_bucket_json(bucket) for bucket in past.buckets(by)]}
+
+
+def _reading_json(entry: Entry, past: Past) -> Json:
+    values = {status.id: entry.count(status.id) for status in past.statuses}
+    content: dict[str, Json] = {
+        "at": local_text(entry.at, past.zone),
+        "taken_at": local_text(entry.taken_at, past.zone) if entry.taken_at else None,
+        "origin": entry.origin,
+        "total": _number(entry.total),
+        "counts": None
+        if entry.is_missed
+        else {each: _number(value) for each, value in values.items() if value is not Gap.UNKNOWN},
+    }
+    if entry.is_missed:
+        content["reason"] = entry.reason
+    if entry.hide_below is not None:
+        content["hide_below"] = entry.hide_below
+    if entry.is_clock_suspect:
+        content["clock_suspect"] = True
+    return content
+
+
+def _number(value: Value) -> int | None:
+    return None if isinstance(value, Gap) else value
+
+
+def _bucket_json(bucket: Bucket) -> Json:
+    return {
+        **bucket.labels,
+        "readings": bucket.readings,
+        "missed": bucket.missed,
+        "total": _spread_json(bucket.total),
+        "counts": {status: _spread_json(spread) for status, spread in bucket.counts.items()},
+    }
+
+
+def _spread_json(spread: Spread | None) -> Json:
+    if spread is None:
+        return None
+    return {"mean": spread.mean, "min": spread.low, "max": spread.high, "known": spread.known}

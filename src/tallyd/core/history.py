@@ -1,0 +1,258 @@
+"""The past as a table: one row a reading, or means over hours, days, weekdays, months and years.
+
+Two kinds of holes are told apart, and neither is ever read as zero: a count that is hidden (`hide_below`),
+and one that nobody knows (a missed slot, or a monitor that did not show the status).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, tzinfo
+from enum import Enum
+from typing import Literal, TypeAlias
+
+from tallyd.core.counting import NO_STATUS, in_order
+from tallyd.core.reading import Facts
+from tallyd.core.texts import span, visible
+from tallyd.core.timetable import WEEKDAYS
+
+By: TypeAlias = Literal["hour", "day", "weekday", "month", "year"]
+LABELS: Mapping[By, tuple[str, ...]] = {
+    "hour": ("date", "hour", "weekday"),
+    "day": ("date", "weekday"),
+    "weekday": ("weekday",),
+    "month": ("month",),
+    "year": ("year",),
+}
+"""What names a bucket."""
+
+
+class Gap(Enum):
+    """Why there is no number."""
+
+    HIDDEN = "hidden"
+    UNKNOWN = "unknown"
+
+
+Value: TypeAlias = int | Gap
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A reading or a missed slot.
+
+    `at` is the slot's instant, outside the timetable the one it was taken at. `unlisted` is the value of a
+    status that `counts` does not mention. `reason` says why a slot was missed. All text is visible.
+    """
+
+    at: datetime
+    taken_at: datetime | None
+    origin: Literal["live", "late", "once", "missed"]
+    total: Value = Gap.UNKNOWN
+    counts: Mapping[str, Value] = field(default_factory=dict)
+    unlisted: Value = Gap.UNKNOWN
+    names: Mapping[str, str] = field(default_factory=dict)
+    hide_below: int | None = None
+    is_clock_suspect: bool = False
+    reason: str | None = None
+
+    @property
+    def is_missed(self) -> bool:
+        return self.origin == "missed"
+
+    @property
+    def late_s(self) -> float:
+        """How long after its time it was taken, in seconds; 0 when it was not."""
+        return (self.taken_at - self.at).total_seconds() if self.taken_at else 0.0
+
+    def count(self, status: str) -> Value:
+        """Return the count of a status, listed or not."""
+        return self.counts.get(status, self.unlisted)
+
+
+@dataclass(frozen=True)
+class Status:
+    """A column: the id that everything is keyed by, and the newest name known for it."""
+
+    id: str
+    name: str | None = None
+
+    @property
+    def heading(self) -> str:
+        """`Einsatzbereit (50101)`; `50101` where no name is known."""
+        name = self.name or ("no status" if self.id == NO_STATUS else None)
+        return f"{name} ({self.id})" if name else self.id
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean (one decimal, halves away from zero), least and most of the `known` numbers of one bucket."""
+
+    mean: float
+    low: int
+    high: int
+    known: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """What the readings of an hour, a day, ... come to. None: no number is known.
+
+    `labels` name it, each with its column's heading: `{"date": "2026-11-20", "weekday": "Fri"}`.
+    """
+
+    labels: Mapping[str, str]
+    readings: int
+    missed: int
+    total: Spread | None
+    counts: Mapping[str, Spread | None]
+
+
+def missed_slot(at: datetime, *, reason: str | None) -> Entry:
+    """Return a slot that has no reading."""
+    return Entry(at=at, taken_at=None, origin="missed", reason=visible(reason or "for an unknown reason"))
+
+
+def reading(at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
+    """Return a reading by the content of its out file.
+
+    The list of users mentions only the statuses that occur, so one that is not mentioned is nobody. Of a
+    monitor's statuses, and of hidden counts that left nothing to show, that can't be said. What is of an
+    unexpected kind (files may be edited) is unknown.
+    """
+    counts = {visible(key): _value(value) for key, value in _object(body.get("counts")).items()}
+    names = {visible(key): visible(str(name)) for key, name in _object(body.get("names")).items()}
+    hide_below = body.get("hide_below")
+    origin = body.get("origin")
+    return Entry(
+        at=at,
+        taken_at=taken_at,
+        origin="late" if origin == "late" else "once" if origin == "once" else "live",
+        total=_value(body.get("total")),
+        counts=counts,
+        unlisted=_unlisted(body, counts),
+        names=names,
+        hide_below=hide_below if isinstance(hide_below, int) else None,
+        is_clock_suspect=body.get("clock_suspect") is True,
+    )
+
+
+def _unlisted(body: Facts, counts: Mapping[str, Value]) -> Value:
+    if "counts" not in body or body.get("source") == "monitor":
+        return Gap.UNKNOWN
+    return Gap.HIDDEN if body.get("hide_below") is not None and not counts else 0
+
+
+def _value(value: object) -> Value:
+    if value is None:
+        return Gap.HIDDEN
+    return value if type(value) is int else Gap.UNKNOWN
+
+
+def _object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def statuses(entries: Iterable[Entry], configured: Mapping[str, str]) -> tuple[Status, ...]:
+    """Return the columns: the configured names in their order, then by ascending id; `none` stands last.
+
+    A configured status is a column even where it never occurs, so that the reports of two months fit
+    together. The config's name wins, then the one in the newest reading. `entries` are oldest first.
+    """
+    names: dict[str, str] = {}
+    mentioned: dict[str, int] = {}
+    for entry in entries:
+        names.update(entry.names)
+        mentioned.update(dict.fromkeys(entry.counts, 0))
+    names.update(configured)
+    others = in_order({each: 0 for each in mentioned if each not in configured})
+    order = sorted((*configured, *others), key=NO_STATUS.__eq__)
+    return tuple(Status(each, names.get(each)) for each in order)
+
+
+def remarks(entry: Entry, zone: tzinfo) -> tuple[str, ...]:
+    """Return what is to be said of a row beside its numbers; nothing for an ordinary one."""
+    local = entry.at.astimezone(zone)
+    said = {
+        f"missed: {entry.reason}": entry.is_missed,
+        f"late by {span(entry.late_s)}": entry.origin == "late",
+        "once, outside the timetable": entry.origin == "once",
+        "clock suspect: it differs from the source's": entry.is_clock_suspect,
+        f"{_offset(local)}, this time comes twice": _comes_twice(local),
+    }
+    return tuple(text for text, holds in said.items() if holds)
+
+
+def weekday(day: date) -> str:
+    """Return `Mon` to `Sun`, in English whatever the locale."""
+    return WEEKDAYS[day.weekday()].capitalize()
+
+
+def _offset(local: datetime) -> str:
+    return "UTC" + local.isoformat(timespec="seconds")[len("2026-11-20T08:00:00") :]
+
+
+def _comes_twice(local: datetime) -> bool:
+    """Whether a local time occurs twice, because clocks are set back over it (PEP 495)."""
+    first, second = (local.replace(fold=fold).utcoffset() for fold in (0, 1))
+    return first is not None and second is not None and first > second
+
+
+def buckets(
+    entries: Iterable[Entry], columns: Sequence[Status], *, by: By, zone: tzinfo
+) -> tuple[Bucket, ...]:
+    """Put readings together, in order of time; weekdays from Monday on. `entries` are oldest first.
+
+    Readings by `once` stand outside the timetable and are left out: a mean over the slots stays one. A
+    bucket in which there was no slot does not exist. An hour that comes twice is two buckets.
+    """
+    groups: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in entries:
+        if entry.origin != "once":
+            local = entry.at.astimezone(zone)
+            groups.setdefault(tuple(_SPELLED[label](local) for label in LABELS[by]), []).append(entry)
+    found = [
+        _bucket(dict(zip(LABELS[by], label, strict=True)), group, columns) for label, group in groups.items()
+    ]
+    if by == "weekday":
+        found.sort(key=lambda bucket: WEEKDAYS.index(bucket.labels["weekday"].lower()))
+    return tuple(found)
+
+
+def _hour(local: datetime) -> str:
+    """Return `02:00`; with the offset (`02:00 UTC+02:00`) in an hour of which some minutes come twice."""
+    last_minute = local.replace(minute=59)
+    text = f"{local.hour:02}:00"
+    return f"{text} {_offset(last_minute)}" if _comes_twice(last_minute) else text
+
+
+_SPELLED: Mapping[str, Callable[[datetime], str]] = {
+    "date": lambda local: local.date().isoformat(),
+    "hour": _hour,
+    "weekday": weekday,
+    "month": lambda local: local.date().isoformat()[:7],
+    "year": lambda local: local.date().isoformat()[:4],
+}
+
+
+def _bucket(labels: Mapping[str, str], group: Sequence[Entry], columns: Sequence[Status]) -> Bucket:
+    taken = [entry for entry in group if not entry.is_missed]
+    return Bucket(
+        labels=labels,
+        readings=len(taken),
+        missed=len(group) - len(taken),
+        total=spread(entry.total for entry in taken),
+        counts={status.id: spread(entry.count(status.id) for entry in taken) for status in columns},
+    )
+
+
+def spread(values: Iterable[Value]) -> Spread | None:
+    """Return mean, least and most of the numbers; None where there is none."""
+    numbers = [value for value in values if isinstance(value, int)]
+    if not numbers:
+        return None
+    total, count = sum(numbers), len(numbers)
+    # In whole numbers: round() would take 0.25 to 0.2, and a reader who checks by hand gets 0.3.
+    tenths = (20 * abs(total) + count) // (2 * count)
+    return Spread(tenths / 10 * (-1 if total < 0 else 1), min(numbers), max(numbers), count)

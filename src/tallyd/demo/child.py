@@ -1,0 +1,91 @@
+"""A process that the demo starts: what it says line by line, and an end in any case."""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_TAIL = 40
+_SERVICE_ONLY = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM")
+"""Of a service that runs the demo, not of the daemon inside it."""
+
+
+class Child:
+    """One process. Its stdout and stderr are one stream; the last lines are kept."""
+
+    def __init__(self, name: str, *program: str) -> None:
+        self.name = name
+        self.tail: deque[str] = deque(maxlen=_TAIL)
+        self.status: int | None = None
+        """Exit status; None while it runs. Negative: the signal that ended it."""
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._process = subprocess.Popen(  # noqa: S603 # our own interpreter and modules
+            [sys.executable, "-P", "-m", "tallyd.demo.tether", str(os.getpid()), *program],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            env={name: value for name, value in os.environ.items() if name not in _SERVICE_ONLY},
+            process_group=0,  # a Ctrl-C reaches the demo alone, which ends the daemon before its world
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def line(self, *, within_s: float) -> str | None:
+        """Return the next line; None when none comes in time, or none will come any more."""
+        try:
+            return self._lines.get(timeout=within_s)
+        except queue.Empty:
+            return None
+
+    def new_lines(self) -> Iterator[str]:
+        """Yield the lines that came since the last look."""
+        while not self._lines.empty():
+            line = self._lines.get()
+            if line is not None:
+                yield line
+
+    def has_ended(self) -> bool:
+        """Whether it is gone."""
+        self.status = self._process.poll()
+        return self.status is not None
+
+    def end(self, *, within_s: float) -> float:
+        """Ask it to end (SIGTERM), then make it end; return how many seconds that took."""
+        began_s = time.monotonic()
+        self._process.terminate()
+        try:
+            self.status = self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self.status = self._process.wait()
+        # Until it said its last line; not for ever, should a process of its own still hold the pipe.
+        self._reader.join(timeout=1.0)
+        return time.monotonic() - began_s
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 # stdout=PIPE
+        with self._process.stdout as stream:
+            for line in stream:
+                self.tail.append(line.rstrip("\n"))
+                self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+
+@contextmanager
+def started(name: str, *program: str, end_within_s: float) -> Iterator[Child]:
+    """Start a process that ends with the block, in time or killed."""
+    child = Child(name, *program)
+    try:
+        yield child
+    finally:
+        if child.status is None:
+            child.end(within_s=end_within_s)

@@ -1,0 +1,110 @@
+"""The folder of the demo: all it writes is below, and nothing else there is ever touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tallyd.adapters.locks import FileLock, LockedError
+from tallyd.core.reading import Json
+
+MARKER = ".made-by-tallyd-demo"
+"""Only a folder with this file in it is ever cleared. It is also the lock: one demo in a folder at a time."""
+
+_OWN = (
+    "config.json",
+    ".config.json.tmp",
+    "secrets/divera-key",
+    "log/tallyd.log",
+    "log/tallyd.log.*",
+    "out/*/*.json",
+    "out/*/.*.tmp",
+    "out/*/????-??/*.json",
+    "out/*/????-??/.*.tmp",
+    "state/lock",
+    "state/locks/*.lock",
+    "state/state.db*",
+)
+"""What the demo and its daemon write. Files of other names are the user's and stay."""
+_TIMES_A_LINE = 12
+
+
+class DemoError(Exception):
+    """The demo can't go on; the text says why and what to do."""
+
+
+class DemoFolder:
+    """`demo-data/`, fresh for each run."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.config = root / "config.json"
+        self.out = root / "out"
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Make the folder, clear what a former run left in it, and hold it. Raises `DemoError`."""
+        try:
+            self._check()
+            self.root.mkdir(exist_ok=True)
+            lock = FileLock(self.root / MARKER).take()
+        except LockedError as error:
+            held = f"process {error.pid}" if error.pid else "another process"
+            raise DemoError(f"a demo runs in {self.root}/ already ({held}); end it first") from None
+        except OSError as error:
+            raise DemoError(f"cannot use {self.root}/: {(error.strerror or '').lower()}") from None
+        try:
+            self._clear()
+            yield
+        finally:
+            lock.release()
+
+    def write_config(self, poller: dict[str, Json], *, times: Iterable[str], zone: str, key: str) -> None:
+        """Write the config, whole, for one Divera poller that counts at these times of day."""
+        secret = self.root / "secrets" / "divera-key"
+        if not secret.exists():
+            secret.parent.mkdir(mode=0o700, exist_ok=True)
+            secret.touch(mode=0o600)
+            secret.write_text(f"{key}\n", "utf-8")
+        text = _config_text(poller, tuple(times), zone)
+        temporary = self.root / ".config.json.tmp"
+        temporary.write_text(text, "utf-8")
+        temporary.replace(self.config)
+
+    def _check(self) -> None:
+        if self.root.is_dir() and any(self.root.iterdir()) and not (self.root / MARKER).is_file():
+            raise DemoError(
+                f"{self.root}/ is there and was not made by the demo, so it stays as it is; "
+                "move it away, or run the demo in another folder"
+            )
+
+    def _clear(self) -> None:
+        for pattern in _OWN:
+            for path in self.root.glob(pattern):
+                if path.is_file() or path.is_symlink():
+                    path.unlink()
+        folders = (path for path in self.root.glob("**/") if path != self.root and not path.is_symlink())
+        for folder in sorted(folders, reverse=True):  # the inner ones first
+            with suppress(OSError):  # not empty: something of the user's is in it
+                folder.rmdir()
+
+
+def _config_text(poller: dict[str, Json], times: tuple[str, ...], zone: str) -> str:
+    """Return the config as JSON, with many times on a line: there are hundreds."""
+    content: dict[str, Json] = {
+        "//": "Written by tallyd demo, anew for each run. It adds further times of day while it runs.",
+        "name": "demo",
+        "timezone": zone,
+        "http": {"timeout": "5s"},
+        "retry": {"attempts": 3, "first_wait": "1s", "longest_wait": "2s", "give_up_after": "8s"},
+        "pollers": {
+            "divera": {**poller, "accesskey": "file:secrets/divera-key", "catch_up": "1m", "at": ["@"]},
+        },
+    }
+    lines = [
+        ", ".join(f'"{time}"' for time in times[start : start + _TIMES_A_LINE])
+        for start in range(0, len(times), _TIMES_A_LINE)
+    ]
+    return json.dumps(content, ensure_ascii=False, indent=1).replace('"@"', ",\n    ".join(lines)) + "\n"

@@ -1,0 +1,132 @@
+"""The made-up people of the small world, and the rule by which they change status.
+
+Who is on which status is a pure function of the seconds since the world began: no state, no chance, the
+same in every run. Names are plants, phone numbers come from the ranges set aside for fiction.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+
+SEED = "tallyd"
+ALARM_EVERY_S = 60
+ALARM_BEGINS_S = 15
+ALARM_LASTS_S = 20
+"""Each minute, from its 15th second on, most of those who are ready are out for 20 s."""
+_ANSWERS_ALARM = 0.7
+_LONGEST_HOLD_S = 50
+
+
+@dataclass(frozen=True)
+class Status:
+    """A status of the unit. Names carry the spaces that people typed."""
+
+    id: int
+    name: str
+    color_hex: str
+    hidden: bool = False
+
+
+READY = Status(50101, "Einsatzbereit ", "1ba345")
+LIMITED = Status(50102, "Bedingt bereit", "ffd000")
+AWAY = Status(50103, "Nicht bereit  ", "d60000")
+OUT = Status(50104, "Im Einsatz ", "0057b8")
+LEAVE = Status(50105, "Beurlaubt", "999999", hidden=True)
+STATUSES = (READY, LIMITED, AWAY, OUT, LEAVE)
+
+QUALIFICATIONS: Mapping[int, str] = {1: "Atemschutz", 2: "Maschinist ", 3: "Gruppenführer"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A membership: a person of two units has two, with one `user_id`. `number` counts them from 1."""
+
+    number: int
+    user_id: int
+    cluster_id: int
+    firstname: str
+    lastname: str
+    qualifications: tuple[int, ...]
+
+    @property
+    def phone(self) -> str:
+        return f"+49 30 23125 {self.user_id % 1000:03d}"
+
+    @property
+    def email(self) -> str:
+        return f"{self.firstname}.{self.lastname}@feuerwehr.example".lower().replace("ü", "ue")
+
+
+_NAMES = (
+    "Mara Ahorn, Jonas Birke, Selma Buche, Till Distel, Greta Eibe, Henry Erle, Ida Esche, Oskar Espe, "
+    "Frieda Farn, Emil Fichte, Nele Ginster, Anton Hasel, Paula Holunder, Bruno Kiefer, Lotte Klee, "
+    "Hannes Lärche, Merle Linde, Karl Mistel, Elsa Quitte, Ole Rüster, Thea Schlehe, Jasper Tanne, "
+    "Carla Ulme, Levi Weide"
+)
+_HOME, _NEIGHBOURS = 4711, 4712
+_ON_LEAVE = 22
+_WITHOUT_STATUS = (13, 23, 24)
+
+
+def _members() -> Iterator[Member]:
+    names = [name.split() for name in _NAMES.split(", ")]
+    for number, (firstname, lastname) in enumerate([*names, names[0]], start=1):
+        is_second = number > len(names)
+        yield Member(
+            number=number,
+            user_id=90_001 if is_second else 90_000 + number,
+            cluster_id=_NEIGHBOURS if is_second else _HOME,
+            firstname=firstname,
+            lastname=lastname,
+            qualifications=tuple(key for key in QUALIFICATIONS if number % (key + 2) == 0),
+        )
+
+
+MEMBERS = tuple(_members())
+"""25 memberships of 24 people: the first one belongs to a second unit as well."""
+
+
+def status_of(member: Member, elapsed_s: float) -> Status | None:
+    """Return a member's status so many seconds after the world began; None: never had one.
+
+    Each has a rhythm of 12 to 50 s, after which the next status is drawn (often the same again), and an
+    alarm calls most of the ready ones out.
+    """
+    if member.number in _WITHOUT_STATUS:
+        return None
+    if member.number == _ON_LEAVE:
+        return LEAVE
+    hold_s = 12 + int(_chance(member.number) * (_LONGEST_HOLD_S - 12))
+    turn = int((elapsed_s + member.number) // hold_s)
+    status = _drawn(_chance(member.number, turn))
+    alarm, into_alarm_s = divmod(elapsed_s - ALARM_BEGINS_S, ALARM_EVERY_S)
+    is_called = status is READY and elapsed_s >= ALARM_BEGINS_S and into_alarm_s < ALARM_LASTS_S
+    if is_called and _chance(member.number, "alarm", alarm) < _ANSWERS_ALARM:
+        return OUT
+    return status
+
+
+def counts_at(elapsed_s: float) -> Counter[Status | None]:
+    """Return how many members are on each status."""
+    return Counter(status_of(member, elapsed_s) for member in MEMBERS)
+
+
+def last_change_s(elapsed_s: float) -> int:
+    """Return the last full second (since the world began) at which anybody's status changed; 0 at first."""
+    now = [status_of(member, elapsed_s) for member in MEMBERS]
+    for second in range(int(elapsed_s), 0, -1):
+        if [status_of(member, second - 1) for member in MEMBERS] != now:
+            return second
+    return 0
+
+
+def _drawn(chance: float) -> Status:
+    return READY if chance < 0.55 else LIMITED if chance < 0.75 else AWAY
+
+
+def _chance(*what: object) -> float:
+    """Return a number from 0 to 1 that belongs to `what` for ever."""
+    return Random("/".join(str(part) for part in (SEED, *what))).random()  # noqa: S311 # not for secrets

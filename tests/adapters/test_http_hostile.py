@@ -1,0 +1,286 @@
+"""The HTTP client with servers and networks that do not behave: it is over in time, and small."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from support.rawserver import (
+    BROKEN,
+    SLOW,
+    UNWANTED,
+    Connection,
+    Script,
+    always,
+    answer,
+    gzip_bomb,
+    once,
+    serving,
+)
+from tallyd.adapters.http import HttpClient
+from tallyd.core.errors import SourceError, Stopped
+
+LIMIT_S = 0.3
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def client() -> Iterator[HttpClient]:
+    made = HttpClient(user_agent="tallyd", timeout_s=LIMIT_S, max_bytes=MIB)
+    yield made
+    made.close()
+
+
+def refused(client: HttpClient, url: str) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        client.get(url, timeout_s=10)
+    return caught.value
+
+
+@contextmanager
+def unreachable() -> Iterator[str]:
+    """Yield the URL of a port on which a connection is neither accepted nor refused."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):  # more than the queue holds: the kernel drops what comes next
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("script", SLOW.values(), ids=SLOW.keys())
+def test_the_deadline_is_that_of_the_whole_request(client: HttpClient, script: Script) -> None:
+    with serving(script) as server:
+        began = time.monotonic()
+        with pytest.raises(SourceError) as caught:
+            client.get(server.url)
+        took_s = time.monotonic() - began
+    assert caught.value.text == f"{server.host} timed out after 0.3 s"
+    assert caught.value.transient
+    assert LIMIT_S <= took_s < LIMIT_S + 0.5
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_connecting_and_the_tls_handshake_are_under_the_deadline(client: HttpClient, scheme: str) -> None:
+    def dripping_handshake(connection: Connection) -> None:
+        connection.drip(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc" + bytes(10_000))
+
+    with unreachable() as url, serving(dripping_handshake) as server:
+        for slow in (url.replace("http:", f"{scheme}:"), f"https://{server.host}"):
+            began = time.monotonic()
+            with pytest.raises(SourceError, match=r"timed out after 0\.3 s$"):
+                client.get(slow)
+            assert LIMIT_S <= time.monotonic() - began < LIMIT_S + 0.5
+
+
+def test_the_deadline_is_that_of_all_redirects_together(client: HttpClient) -> None:
+    def slowly_on(connection: Connection) -> None:
+        while connection.request():
+            connection.server.stopping.wait(LIMIT_S * 0.6)
+            connection.send(answer(status="302 Found", Location="/again"))
+
+    with serving(slowly_on) as server:
+        began = time.monotonic()
+        with pytest.raises(SourceError, match="timed out"):
+            client.get(server.url)
+        assert time.monotonic() - began < LIMIT_S + 0.5
+
+
+def test_the_deadline_of_one_call_may_differ(client: HttpClient) -> None:
+    with (
+        serving(SLOW["no answer at all"]) as server,
+        pytest.raises(SourceError, match=r"timed out after 0\.1 s"),
+    ):
+        client.get(server.url, timeout_s=0.1)
+
+
+def test_a_later_request_with_an_earlier_deadline_is_ended_first(client: HttpClient) -> None:
+    ended: list[str] = []
+
+    def ask(url: str, limit_s: float) -> None:
+        with pytest.raises(SourceError):
+            client.get(url, timeout_s=limit_s)
+        ended.append(f"{limit_s:g}")
+
+    with serving(SLOW["body byte by byte"]) as server, ThreadPoolExecutor(3) as threads:
+        for limit_s in (0.9, 0.6, 0.3):
+            threads.submit(ask, server.url, limit_s)
+    assert ended == ["0.3", "0.6", "0.9"]
+
+
+def test_a_connection_on_which_a_request_timed_out_is_not_used_again(client: HttpClient) -> None:
+    def slow_first(connection: Connection) -> None:
+        while connection.request():
+            if len(connection.server.heads) == 2:
+                connection.server.stopping.wait(LIMIT_S * 2)
+            connection.send(answer(str(len(connection.server.heads)).encode()))
+
+    with serving(slow_first) as server:
+        assert client.get(server.url).body == b"1"
+        with pytest.raises(SourceError, match="timed out"):
+            client.get(server.url)
+        assert client.get(server.url).body == b"3"
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("script", BROKEN.values(), ids=BROKEN.keys())
+def test_what_is_no_whole_answer_is_a_failure_that_may_pass(client: HttpClient, script: Script) -> None:
+    with serving(script) as server:
+        failure = refused(client, server.url)
+    assert failure.text.startswith(server.host)
+    assert failure.transient
+    assert "timed out" not in failure.text
+
+
+@pytest.mark.parametrize("script", UNWANTED.values(), ids=UNWANTED.keys())
+def test_what_another_try_would_not_mend_does_not_pass(client: HttpClient, script: Script) -> None:
+    with serving(script) as server:
+        failure = refused(client, server.url)
+    assert failure.text.startswith(server.host)
+    assert not failure.transient
+
+
+@pytest.mark.parametrize(
+    ("misdeed", "text"),
+    [
+        ("no HTTP", " answered with something that is not HTTP"),
+        ("closed without a byte", " closed the connection without an answer"),
+        ("closed between two headers", " broke off in the middle of its answer"),
+        ("Content-Length too large", " broke off in the middle of its answer"),
+        ("100,000 headers", " sent too many headers"),
+        ("a header of a megabyte", " sent a header that is too long"),
+        ("gzip that breaks off", " sent a body that can't be unpacked"),
+        ("gzip bomb", " sent more than 1 MiB"),
+        ("endless body", " sent more than 1 MiB"),
+        ("reset in the body", ": connection reset by peer"),
+    ],
+)
+def test_a_broken_answer_is_described_in_plain_words(client: HttpClient, misdeed: str, text: str) -> None:
+    with serving(BROKEN[misdeed]) as server:
+        assert refused(client, server.url).text == server.host + text
+
+
+def test_a_refused_connection_is_named_as_such(client: HttpClient) -> None:
+    with serving(once(b"")) as gone:
+        pass
+    failure = refused(client, gone.url)
+    assert failure.text == f"{gone.host}: connection refused"
+    assert failure.transient
+
+
+@pytest.mark.parametrize(
+    ("host", "text", "transient"),
+    [
+        ("nowhere.invalid", "nowhere.invalid: its name can't be resolved", True),
+        ("a..b", "a..b: that is no name of a host", False),
+        ("a" * 64 + ".example", "a" * 64 + ".example: that is no name of a host", False),
+    ],
+)
+def test_a_name_without_an_address_is_named_as_such(
+    client: HttpClient, host: str, text: str, transient: bool
+) -> None:
+    failure = refused(client, f"http://{host}/")
+    assert failure.text == text
+    assert failure.transient is transient
+
+
+@pytest.mark.parametrize("packed", [True, False], ids=["gzip bomb", "endless body"])
+def test_a_body_costs_no_more_memory_than_its_limit(client: HttpClient, packed: bool) -> None:
+    bomb = once(answer(gzip_bomb(64 * MIB), Content_Encoding="gzip"))
+    with serving(bomb if packed else BROKEN["endless body"]) as server:
+        tracemalloc.start()
+        refused(client, server.url)
+        _now, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 4 * MIB
+
+
+def test_an_answer_of_exactly_the_limit_is_taken(client: HttpClient) -> None:
+    with serving(once(answer(bytes(MIB)))) as server:
+        assert len(client.get(server.url, timeout_s=10).body) == MIB
+    with serving(once(answer(bytes(MIB + 1)))) as server:
+        assert refused(client, server.url).text == f"{server.host} sent more than 1 MiB"
+
+
+@pytest.mark.parametrize("script", SLOW.values(), ids=SLOW.keys())
+def test_abort_ends_a_transfer_at_once(script: Script) -> None:
+    client = HttpClient(user_agent="tallyd", timeout_s=60)
+    with serving(script) as server:
+        aborted_at: list[float] = []
+
+        def abort() -> None:
+            aborted_at.append(time.monotonic())
+            client.abort()
+
+        timer = threading.Timer(0.1, abort)
+        timer.start()
+        with pytest.raises(Stopped) as caught:
+            client.get(server.url)
+        assert time.monotonic() - aborted_at[0] < 0.3
+        assert caught.value.__context__ is None
+        timer.join()
+        with pytest.raises(Stopped):
+            client.get(server.url)
+    client.close()
+
+
+def test_abort_ends_connecting_at_once() -> None:
+    client = HttpClient(user_agent="tallyd", timeout_s=60)
+    timer = threading.Timer(0.1, client.abort)
+    with unreachable() as url:
+        timer.start()
+        began = time.monotonic()
+        with pytest.raises(Stopped):
+            client.get(url)
+        assert time.monotonic() - began < 0.5
+    timer.join()
+    client.close()
+
+
+def test_abort_ends_the_transfers_of_all_threads() -> None:
+    client = HttpClient(user_agent="tallyd", timeout_s=60)
+    with serving(SLOW["body byte by byte"]) as server, ThreadPoolExecutor(8) as threads:
+        transfers = [threads.submit(client.get, server.url) for _ in range(8)]
+        while len(server.heads) < 8:
+            time.sleep(0.01)
+        client.abort()
+        assert all(isinstance(transfer.exception(timeout=1), Stopped) for transfer in transfers)
+    client.close()
+
+
+def test_a_closed_client_begins_nothing_more_and_may_be_closed_again() -> None:
+    client = HttpClient(user_agent="tallyd", timeout_s=1)
+    with serving(always(answer())) as server:
+        client.get(server.url)
+        client.close()
+        client.close()
+        with pytest.raises(Stopped):
+            client.get(server.url)
+    assert not any(thread.name == "http-deadlines" for thread in threading.enumerate())
+
+
+def test_nothing_stays_open_whatever_happens() -> None:
+    def open_files() -> int:
+        gc.collect()
+        return len(list(Path(f"/proc/{os.getpid()}/fd").iterdir()))
+
+    before = open_files()
+    client = HttpClient(user_agent="tallyd", timeout_s=0.1, max_bytes=MIB)
+    for script in (always(answer(b"x")), *SLOW.values(), *BROKEN.values(), *UNWANTED.values()):
+        with serving(script) as server:
+            for _ in range(3):
+                with suppress(SourceError):
+                    client.get(server.url)
+    client.close()
+    assert open_files() == before

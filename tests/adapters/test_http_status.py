@@ -1,0 +1,215 @@
+"""What the HTTP client makes of an answer's status and headers: refused, moved, wait, and the other clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import pytest
+
+from support.rawserver import Connection, always, answer, serving
+from tallyd.adapters.http import HttpClient
+from tallyd.core.errors import SourceError
+
+NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def client() -> Iterator[HttpClient]:
+    made = HttpClient(user_agent="tallyd", timeout_s=10, now=lambda: NOW)
+    yield made
+    made.close()
+
+
+def refused(client: HttpClient, url: str) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        client.get(url)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("date", "skew_s"),
+    [
+        pytest.param("Fri, 20 Nov 2026 07:59:30 GMT", 30.0, id="we are ahead"),
+        pytest.param("Fri, 20 Nov 2026 09:01:00 +0100", -60.0, id="we are behind, another zone"),
+        pytest.param("Fri, 20 Nov 2026 08:00:00 -0000", 0.0, id="zone not told"),
+        pytest.param("soon", None, id="no date"),
+        pytest.param("Fri, 99 Nov 2026 08:00:00 GMT", None, id="no such day"),
+        pytest.param("Fri, 20 Nov 99999 08:00:00 GMT", None, id="no such year"),
+        pytest.param("", None, id="empty"),
+    ],
+)
+def test_the_skew_is_our_clock_minus_theirs(client: HttpClient, date: str, skew_s: float | None) -> None:
+    with serving(always(answer(Date=date))) as server:
+        assert client.get(server.url).skew_s == skew_s
+
+
+def test_without_a_date_there_is_no_skew(client: HttpClient) -> None:
+    with serving(always(answer())) as server:
+        assert client.get(server.url).skew_s is None
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "transient"),
+    [
+        ("301 Moved Permanently", "answered HTTP 301", False),
+        ("304 Not Modified", "answered HTTP 304", False),
+        ("400 Bad Request", "answered HTTP 400", False),
+        ("401 Unauthorized", ": access refused (HTTP 401)", False),
+        ("403 Forbidden", ": access refused (HTTP 403)", False),
+        ("404 Not Found", "answered HTTP 404", False),
+        ("407 Proxy Authentication Required", ": the proxy refused access (HTTP 407)", False),
+        ("408 Request Timeout", "answered HTTP 408", True),
+        ("425 Too Early", "answered HTTP 425", True),
+        ("429 Too Many Requests", "answered HTTP 429", True),
+        ("500 Internal Server Error", "answered HTTP 500", True),
+        ("503 Service Unavailable", "answered HTTP 503", True),
+        ("999 Odd", "answered HTTP 999", True),
+    ],
+)
+def test_any_other_status_is_a_failure(client: HttpClient, status: str, text: str, transient: bool) -> None:
+    with serving(always(answer(b"some body", status=status))) as server:
+        failure = refused(client, server.url)
+    assert failure.text == server.host + (text if text.startswith(":") else f" {text}")
+    assert failure.transient is transient
+    assert failure.retry_after_s is None
+
+
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        pytest.param({"Retry_After": "120"}, 120.0, id="seconds"),
+        pytest.param({"Retry_After": "0"}, 0.0, id="at once"),
+        pytest.param({"Retry_After": "-5"}, 0.0, id="negative"),
+        pytest.param({"Retry_After": str(10 * 366 * 86400)}, 10 * 366 * 86400.0, id="ten years"),
+        pytest.param({"Retry_After": "Fri, 20 Nov 2026 08:02:00 GMT"}, 120.0, id="date"),
+        pytest.param({"Retry_After": "Fri, 20 Nov 2026 07:00:00 GMT"}, 0.0, id="date that has passed"),
+        pytest.param(
+            {"Retry_After": "Fri, 20 Nov 2026 08:02:00 GMT", "Date": "Fri, 20 Nov 2026 08:01:00 GMT"},
+            60.0,
+            id="date by a clock ahead of ours",
+        ),
+        pytest.param({"Retry_After": "a while"}, None, id="garbage"),
+        pytest.param({"Retry_After": "1.5"}, None, id="fraction"),
+        pytest.param({"Retry_After": "9" * 5000}, None, id="5,000 digits"),
+        pytest.param({"Retry_After": ""}, None, id="empty"),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(
+    client: HttpClient, status: str, headers: dict[str, str], seconds: float | None
+) -> None:
+    with serving(always(answer(b"", status=status, **headers))) as server:
+        assert refused(client, server.url).retry_after_s == seconds
+
+
+def test_retry_after_counts_only_where_another_try_may_help(client: HttpClient) -> None:
+    with serving(always(answer(status="403 Forbidden", Retry_After="5"))) as server:
+        assert refused(client, server.url).retry_after_s is None
+
+
+def redirecting(location: str, *, status: str = "302 Found") -> Callable[[Connection], None]:
+    """Return a script that sends `/` to `location` and answers everything else."""
+
+    def script(connection: Connection) -> None:
+        while head := connection.request():
+            first = head.startswith(b"GET / ")
+            connection.send(answer(status=status, Location=location) if first else answer(b"there"))
+
+    return script
+
+
+@pytest.mark.parametrize("status", ["301 M", "302 F", "303 S", "307 T", "308 P"])
+@pytest.mark.parametrize(
+    ("location", "asked"),
+    [
+        pytest.param("/new?x=1", b"GET /new?x=1 ", id="absolute path"),
+        pytest.param("new", b"GET /new ", id="relative"),
+        pytest.param("?x=1", b"GET /?x=1 ", id="query alone"),
+        pytest.param("/\xfc", b"GET /%C3%BC ", id="Latin-1"),
+    ],
+)
+def test_a_redirect_within_one_host_is_followed(
+    client: HttpClient, status: str, location: str, asked: bytes
+) -> None:
+    with serving(redirecting(location, status=status)) as server:
+        reply = client.get(server.url, headers={"X-Key": "s3cret"})
+    assert reply.body == b"there"
+    assert server.heads[-1].startswith(asked)
+    assert b"X-Key: s3cret" in server.heads[-1]
+
+
+def test_a_redirect_to_the_full_address_of_the_same_host_is_followed(client: HttpClient) -> None:
+    def script(connection: Connection) -> None:
+        while head := connection.request():
+            there = head.startswith(b"GET /new ")
+            location = f"HTTP://{connection.server.host}/new"
+            connection.send(answer(b"there") if there else answer(status="302 F", Location=location))
+
+    with serving(script) as server:
+        assert client.get(server.url).body == b"there"
+
+
+def test_a_redirect_to_another_port_is_not_followed_and_hears_no_key(client: HttpClient) -> None:
+    with serving(always(answer(b"there"))) as other, serving(redirecting(f"{other.url}/?k=s3cret")) as server:
+        failure = refused(client, server.url)
+    assert failure.text == (
+        f"{server.host} redirects to {other.host}, which is not followed; "
+        "if that is right, set the new address"
+    )
+    assert not failure.transient
+    assert other.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("location", "named"),
+    [
+        pytest.param("https://elsewhere.example/s3cret", "to elsewhere.example,", id="another host"),
+        pytest.param("//elsewhere.example:8443/s3cret", "to elsewhere.example:8443,", id="without a scheme"),
+        pytest.param("http://[::1]:99/s3cret", "to [::1]:99,", id="IPv6"),
+        pytest.param(
+            "ftp://elsewhere.example/s3cret", "to an address that can't be read", id="another scheme"
+        ),
+        pytest.param("javascript:s3cret", "to an address that can't be read", id="no address"),
+        pytest.param(
+            "http://elsewhere.example:port/s3cret", "to an address that can't be read", id="no port"
+        ),
+        pytest.param("http://a\x1bb.example/s3cret", r"to a\x1bb.example,", id="control characters"),
+    ],
+)
+def test_a_redirect_that_is_not_followed_is_named_by_its_host_alone(
+    client: HttpClient, location: str, named: str
+) -> None:
+    with serving(redirecting(location)) as server:
+        failure = refused(client, server.url)
+    assert f"redirects {named}" in failure.text
+    assert "s3cret" not in failure.text
+    assert not failure.transient
+
+
+def test_a_redirect_with_a_password_is_not_followed(client: HttpClient) -> None:
+    def script(connection: Connection) -> None:
+        connection.request()
+        connection.send(answer(status="302 F", Location=f"http://me:s3cret@{connection.server.host}/"))
+
+    with serving(script) as server:
+        failure = refused(client, server.url)
+    assert "not followed" in failure.text
+    assert len(server.heads) == 1
+
+
+def test_a_redirect_loop_ends_after_five(client: HttpClient) -> None:
+    with serving(always(answer(status="302 Found", Location="/again"))) as server:
+        failure = refused(client, server.url)
+    assert failure.text == f"{server.host} redirects more than 5 times"
+    assert not failure.transient
+    assert len(server.heads) == 6
+
+
+def test_our_clock_is_taken_midway() -> None:
+    times = iter([NOW, NOW.replace(second=10)])
+    client = HttpClient(user_agent="tallyd", timeout_s=10, now=lambda: next(times))
+    with serving(always(answer(Date=format_datetime(NOW, usegmt=True)))) as server:
+        assert client.get(server.url).skew_s == 5.0
+    client.close()

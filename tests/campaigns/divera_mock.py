@@ -1,0 +1,21 @@
+"""A Divera API of two people on loopback port 8099, for the service campaign; it answers every path alike."""
+
+import json
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+# Nothing that tallyd writes may hold the name.
+_PEOPLE = [{"user_cluster_relation_id": n, "status_id": 50101 + n, "firstname": "Zita"} for n in range(2)]
+_BODY = json.dumps({"success": True, "data": _PEOPLE}).encode()
+
+
+class _Answer(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(_BODY)))
+        self.end_headers()
+        self.wfile.write(_BODY)
+
+
+if __name__ == "__main__":
+    HTTPServer(("127.0.0.1", 8099), _Answer).serve_forever()

@@ -1,0 +1,388 @@
+#!/bin/sh
+# Runs inside the container of service.sh, as root, one phase at a time. Exit status 0: all was as it must be.
+
+set -u
+
+FORM=$(cat /campaign/form)
+export PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels LANG=C.UTF-8
+cd /
+
+failures=0
+step() { printf '\n-- %s\n' "$*"; }
+
+# expect WHAT COMMAND...: the command must succeed; its output is shown only when it does not.
+expect() {
+    what=$1
+    shift
+    if "$@" >/tmp/expect 2>&1; then
+        printf 'ok      %s\n' "$what"
+    else
+        printf 'FAILED  %s: %s\n' "$what" "$*"
+        tail -n 40 /tmp/expect | sed 's/^/        | /'
+        failures=$((failures + 1))
+    fi
+}
+
+# refused WHAT STATUS TEXT COMMAND...: it must end with STATUS and say TEXT.
+refused() {
+    what=$1 status=$2 text=$3
+    shift 3
+    "$@" >/tmp/refused 2>&1
+    got=$?
+    expect "$what" ended_so "$got" "$status" "$text"
+}
+ended_so() {
+    cat /tmp/refused
+    echo "exit status $1, wanted $2 and: $3"
+    [ "$1" = "$2" ] && grep -qF -- "$3" /tmp/refused
+}
+
+# within SECONDS COMMAND...: it must succeed before that.
+within() {
+    until_s=$(($(date +%s) + $1))
+    shift
+    until "$@"; do
+        [ "$(date +%s)" -lt "$until_s" ] || return 1
+        sleep 0.3
+    done
+}
+
+not() { ! "$@"; }
+is() { echo "is $1, wanted $2" && [ "$1" = "$2" ]; }
+has() { printf '%s\n' "$2" && printf '%s\n' "$2" | grep -qF -- "$1"; }
+setup() { sh /src/setup.sh "$@"; }
+property() { systemctl show --property="$1" --value tallyd.service; }
+as() { # as USER COMMAND...: with the groups it has now, as after a new log-in
+    who=$1
+    shift
+    setpriv --reuid="$who" --regid="$(id -gn "$who")" --init-groups -- "$@"
+}
+owner_and_mode() { stat -c '%U:%G %a' "$1"; }
+journal() { journalctl --unit tallyd.service --no-pager --output cat; }
+releases() { find /opt/tallyd/releases -mindepth 1 -maxdepth 1 | wc -l; }
+current() { basename "$(readlink -f /opt/tallyd/current)"; }
+# What the service itself sees and may do: its mounts and its user.
+in_service() { nsenter --target "$(property MainPID)" --mount -- setpriv --reuid=tallyd --regid=tallyd --init-groups -- "$@"; }
+
+check_places() {
+    expect 'modes: /etc/tallyd' is "$(owner_and_mode /etc/tallyd)" 'root:tallyd 750'
+    expect 'modes: config.json' is "$(owner_and_mode /etc/tallyd/config.json)" 'root:tallyd 640'
+    expect 'modes: secrets/' is "$(owner_and_mode /etc/tallyd/secrets)" 'root:tallyd 750'
+    expect 'modes: env' is "$(owner_and_mode /etc/tallyd/env)" 'root:tallyd 640'
+    expect 'modes: /var/lib/tallyd' is "$(owner_and_mode /var/lib/tallyd)" 'tallyd:tallyd 750'
+    expect 'modes: /var/log/tallyd' is "$(owner_and_mode /var/log/tallyd)" 'tallyd:tallyd 750'
+    expect 'only root may change the code' is "$(find /opt/tallyd ! -user root -o -perm /022 ! -type l | head -n 1)" ''
+    expect 'the user cannot log in' is "$(getent passwd tallyd | cut -d: -f6,7)" '/var/lib/tallyd:/usr/sbin/nologin'
+    expect 'tallyd --version' /usr/local/bin/tallyd --version
+    expect 'tallyd check' /usr/local/bin/tallyd check
+}
+
+nothing_left() {
+    for place in /opt/tallyd /etc/tallyd /var/lib/tallyd /var/log/tallyd /usr/local/bin/tallyd \
+        /etc/systemd/system/tallyd.service /etc/systemd/system/tallyd.service.d; do
+        expect "gone: $place" [ ! -e "$place" ]
+    done
+    expect 'gone: the user' not getent passwd tallyd
+    expect 'gone: the group' not getent group tallyd
+}
+
+# ---- 1. a container without systemd -----------------------------------------------------------------------
+
+without_systemd() {
+    step 'install where no systemd runs'
+    setup install >/tmp/install 2>&1
+    expect 'install ends well' is "$?" 0
+    expect 'it says why nothing was started' has 'No systemd runs here' "$(cat /tmp/install)"
+    check_places
+    step 'uninstall --purge'
+    expect 'purge' setup uninstall --purge
+    nothing_left
+    expect 'uninstalling what is not there is fine' setup uninstall
+    expect 'the source is as it was' is "$(find /src ! -user root -o -name '*.egg-info' -o -name build)" ''
+}
+
+# ---- 2. from install to rollback ---------------------------------------------------------------------------
+
+mock() { # a Divera API on loopback; see divera_mock.py
+    systemd-run --quiet --unit=divera-mock python3 /src/tests/campaigns/divera_mock.py
+    within 10 python3 -c 'import socket; socket.create_connection(("127.0.0.1", 8099))' 2>/dev/null
+}
+
+# Write a config with one poller that runs at $1 and, so that it is never without a next run, at midnight.
+write_config() {
+    cat >/tmp/config.json <<CONFIG
+{
+  "timezone": "UTC",
+  "data_dir": "/var/lib/tallyd",
+  "out": {"dir": "/var/lib/tallyd/out"},
+  "state": {"dir": "/var/lib/tallyd/state"},
+  "log": {"dir": "/var/log/tallyd"},
+  "pollers": {
+    "divera": {
+      "kind": "divera",
+      "url": "http://127.0.0.1:8099/api/users",
+      "accesskey": "env:DIVERA_ACCESSKEY",
+      "at": ["00:00:00", "$1"]
+    }
+  }
+}
+CONFIG
+    cat /tmp/config.json >/etc/tallyd/config.json
+}
+in_seconds() { date -u -d "+$1 seconds" +%H:%M:%S; }
+break_config() { sed -i 's/"accesskey"/"acceskey"/' /etc/tallyd/config.json; }
+mend_config() { sed -i 's/"acceskey"/"accesskey"/' /etc/tallyd/config.json; }
+readings() { find /var/lib/tallyd/out/divera -name '20*.json' 2>/dev/null | wc -l; }
+readings_are() { [ "$(readings)" -ge "$1" ]; }
+status_has() { tallyd status 2>&1 | grep -qF -- "$1"; }
+failed() { [ "$(property ActiveState)" = failed ]; }
+runs_as_other_than() { [ "$(property MainPID)" != "$1" ] && runs; }
+send() { [ "$2" -eq 0 ] || kill "-$1" "$2"; } # 0, no process, would mean all of ours
+runs() { is "$(property ActiveState)/$(property SubState)" active/running; }
+
+first_boot() {
+    useradd --create-home alice
+    useradd --create-home bob
+    export SUDO_USER=alice
+
+    step 'install'
+    setup install >/tmp/install 2>&1
+    expect 'install ends well' is "$?" 0
+    expect 'it prints the next steps' has 'sudo tallyd check --online' "$(cat /tmp/install)"
+    check_places
+    expect 'the service runs' runs
+    expect 'and will after a boot' systemctl is-enabled --quiet tallyd.service
+    expect 'alice is in the group' has tallyd "$(id -nG alice)"
+    expect 'its status line says something' not is "$(property StatusText)" ''
+    expect 'no unit is broken' is "$(systemctl --failed --no-legend)" ''
+    expect 'systemd has nothing to say about the unit' is "$(systemd-analyze verify tallyd.service 2>&1)" ''
+
+    step 'a first poller: the new config is taken without a restart, and a real slot gives a reading'
+    mock
+    pid=$(property MainPID)
+    echo 'DIVERA_ACCESSKEY="key %h"' >>/etc/tallyd/env
+    systemctl restart tallyd.service # the environment is systemd's to read
+    expect 'a restart takes the new environment' not is "$(property MainPID)" "$pid"
+    pid=$(property MainPID)
+    at=$(in_seconds 12)
+    write_config "$at"
+    expect 'a reading is written' within 40 readings_are 1
+    expect 'by the same process' is "$(property MainPID)" "$pid"
+    file=$(find /var/lib/tallyd/out/divera -name '20*.json' | head -n 1)
+    expect 'as a file of the service' is "$(owner_and_mode "$file")" 'tallyd:tallyd 640'
+    expect 'with the counts' grep -q '"50101": *1' "$file"
+    expect 'no name of a person and no key is anywhere' not grep -rqE 'Zita|key %h' /var/lib/tallyd /var/log/tallyd
+    expect 'nor in the journal' not has Zita "$(journal)"
+
+    step 'install again: an upgrade'
+    first=$(current)
+    setup install >/tmp/install 2>&1
+    expect 'it ends well' is "$?" 0
+    expect 'it says so' has "Upgraded from $first" "$(cat /tmp/install)"
+    expect 'another release is in place' not is "$(current)" "$first"
+    expect 'the one before is kept' is "$(basename "$(readlink -f /opt/tallyd/previous)")" "$first"
+    expect 'the databases are backed up' test -s "$(find /var/lib/tallyd/backups -name state.db | head -n 1)"
+    expect 'the backup can be read' python3 -c 'import sqlite3, sys; assert sqlite3.connect(sys.argv[1]).execute("PRAGMA integrity_check").fetchone() == ("ok",)' "$(find /var/lib/tallyd/backups -name state.db | head -n 1)"
+    expect 'the service runs' runs
+    expect 'the config was left alone' cmp /tmp/config.json /etc/tallyd/config.json
+    expect 'the reading is still there' readings_are 1
+    setup install >/tmp/install 2>&1
+    expect 'a third time: two releases are kept' is "$(releases)" 2
+
+    step 'a time edited while it runs'
+    pid=$(property MainPID)
+    write_config 03:07:09
+    expect 'the new time is taken by itself' within 20 status_has 03:07:09
+    write_config 04:05:06
+    expect 'systemctl reload' systemctl reload tallyd.service
+    expect 'takes it at once' within 2 status_has 04:05:06
+    expect 'by the same process' is "$(property MainPID)" "$pid"
+    expect 'which still runs' runs
+
+    step 'a config with a mistake'
+    break_config
+    expect 'status says that it was refused' within 20 status_has refused
+    expect 'the old one goes on, in the same process' is "$(property MainPID)" "$pid"
+    expect 'with the old times' status_has 04:05:06
+    refused 'check says what is wrong' 78 'did you mean "accesskey"' tallyd check
+    at_first=$(current)
+    refused 'an upgrade is refused' 1 "$at_first stays" setup install
+    expect 'nothing of it is left' is "$(releases)" 2
+    expect 'the same release is in place' is "$(current)" "$at_first"
+    expect 'still the same process' is "$(property MainPID)" "$pid"
+    expect 'a restart fails' not systemctl restart tallyd.service
+    within 5 failed
+    expect 'with 78/CONFIG' has 'status=78/CONFIG' "$(systemctl status --no-pager tallyd.service)"
+    count=$(property NRestarts)
+    sleep 20
+    expect 'and is not tried again' is "$(property ActiveState)/$(property NRestarts)" "failed/$count"
+    mend_config
+    expect 'mended, it starts' systemctl restart tallyd.service
+    expect 'and runs' runs
+
+    step 'the process is killed'
+    pid=$(property MainPID)
+    send KILL "$pid"
+    expect 'systemd starts it again' within 30 runs_as_other_than "$pid"
+    expect 'the reading is still there' readings_are 1
+
+    if [ "$FORM" != --short ]; then
+        step 'the process hangs'
+        pid=$(property MainPID)
+        send STOP "$pid"
+        expect 'the watchdog strikes' within 120 runs_as_other_than "$pid"
+    fi
+
+    step 'a new version that does not start'
+    before=$(current)
+    cp -a /src /broken
+    sed -i 's/^__version__ = .*/__version__ = "9.9.8"/' /broken/src/tallyd/__init__.py
+    sed -i 's|^ExecStart=.*|ExecStart=/bin/false|' /broken/src/tallyd/tallyd.service
+    refused 'is not kept' 1 "$before is in place again" sh /broken/setup.sh install
+    expect 'the one before is in place' is "$(current)" "$before"
+    expect 'and runs' runs
+    expect 'nothing else is left' is "$(releases)" 2
+
+    step 'a new version, back, and forth'
+    cp -a /src /newer
+    sed -i 's/^__version__ = .*/__version__ = "9.9.9"/' /newer/src/tallyd/__init__.py
+    expect 'upgrade' sh /newer/setup.sh install
+    expect 'the new one runs' has 9.9.9 "$(tallyd --version; current; readlink "/proc/$(property MainPID)/exe")"
+    expect 'rollback' setup rollback
+    expect 'the old one is in place' is "$(current)" "$before"
+    expect 'tallyd --version agrees' not has 9.9.9 "$(tallyd --version)"
+    expect 'and runs' runs
+    expect 'rollback again' setup rollback
+    expect 'the new one is in place' has 9.9.9 "$(tallyd --version)"
+    expect 'and runs' runs
+    expect 'three backups are kept' is "$(find /var/lib/tallyd/backups -mindepth 1 -maxdepth 1 | wc -l)" 3
+
+    step 'allow'
+    spaced='/srv/in box 100% "x"'
+    mkdir -p "$spaced" /srv/other /home/alice/inbox
+    expect 'before, it may not write' not in_service touch "$spaced/a"
+    chgrp tallyd "$spaced" /home/alice/inbox
+    expect 'a folder that it cannot write yet' setup allow "$spaced"
+    expect 'is said to be so' has 'cannot write it yet' "$(cat /tmp/expect)"
+    chmod g+rwxs "$spaced" /home/alice/inbox
+    expect 'after, it may' in_service touch "$spaced/a"
+    expect 'and nothing beside it' not in_service touch /srv/a
+    chmod 0777 /srv/other
+    expect 'whatever its mode' not in_service touch /srv/other/a
+    expect 'the drop-in asks for the mount' has '/srv/in box 100% "x"' "$(property RequiresMountsFor) $(property ReadWritePaths)"
+    chmod 0700 /home/alice
+    expect 'a folder in a home' setup allow /home/alice/inbox
+    expect 'is writable too' in_service touch /home/alice/inbox/a
+    expect 'and the first still is' in_service touch "$spaced/b"
+    expect 'nothing else of the home can be seen' is "$(in_service ls -A /home /home/alice | tr '\n' ' ')" '/home: alice  /home/alice: inbox '
+    expect 'the service runs' runs
+    expect 'systemd has nothing to say about the unit' is "$(systemd-analyze verify tallyd.service 2>&1)" ''
+    for path in / /etc /usr/share /home /root /tmp /opt/tallyd; do
+        expect "refused: $path" not setup allow "$path"
+    done
+    refused 'a folder that is not there' 1 'does not exist' setup allow /srv/nonesuch
+    rm -r "$spaced"
+    expect 'a folder taken away does not stop it' systemctl restart tallyd.service
+
+    step 'who may run what'
+    echo '{"nonsense": 1}' >/home/config.json
+    cd /home || return
+    refused 'bob is told to use sudo' 1 'sudo tallyd status' as bob tallyd status
+    expect 'alice may look' as alice tallyd status
+    expect 'and check' as alice tallyd check
+    refused 'what writes needs sudo' 1 'sudo tallyd once' as alice tallyd once divera
+    systemctl stop tallyd.service
+    expect 'alice may look while it is stopped' as alice tallyd status
+    systemctl start tallyd.service
+    expect 'root may do everything' tallyd once divera
+    expect 'and leaves nothing that the daemon cannot write' is "$(find /var/lib/tallyd /var/log/tallyd ! -user tallyd)" ''
+    expect 'on a terminal it says which config it uses' has 'tallyd: config /etc/tallyd/config.json' "$(script -qec 'tallyd check' /dev/null)"
+    expect 'in a pipe it does not' not has 'tallyd: config' "$(tallyd check 2>&1)"
+    cd /
+
+    step 'the env file means the same to the command and to systemd'
+    env_file_agrees
+
+    step 'privacy'
+    expect 'privacy-check finds nothing' tallyd privacy-check divera
+}
+
+env_file_agrees() {
+    cat >/etc/tallyd/env.probe <<'ENV'
+# a comment with "quotes
+; another
+A=plain
+B = spaced   out  
+C="double $HOME `id` \" \\ \n \$x"   
+D='single \ " $HOME'
+E=back\ slash\\ end\
+ continued
+F="two
+lines"
+ G=lead
+export H=no
+9X=no
+X-Y=no
+I=$(touch /tmp/run-as-code)`id`
+J="a" b
+K=
+L= 'q' 
+M=tail\ 
+N=ümläut € ok
+O='a''b'"c"
+P=a'b'c
+Q=a#b;c=d
+no equals sign
+R="unknown \q kept"
+S=$HOME %h
+T=last
+ENV
+    printf 'U=cr\r\nV="open\nend' >>/etc/tallyd/env.probe
+    systemd-run --quiet --wait --pipe --property=EnvironmentFile=/etc/tallyd/env.probe \
+        python3 -c 'import json, os; print(json.dumps({k: v for k, v in os.environ.items() if len(k) == 1 and k != "_"}, sort_keys=True, indent=1))' >/tmp/of-systemd
+    sed -n '/^# Export what file/,/^# What stands before/p' /opt/tallyd/current/tallyd >/tmp/read-env.sh
+    env -i PATH="$PATH" sh -eu -c '. /tmp/read-env.sh; read_env /etc/tallyd/env.probe
+        exec python3 -c "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if len(k) == 1 and k != \"_\"}, sort_keys=True, indent=1))"' >/tmp/of-ours
+    expect 'every value' diff /tmp/of-systemd /tmp/of-ours
+    expect 'there are values' grep -q '"T": "last"' /tmp/of-ours
+    expect 'nothing in it was run' [ ! -e /tmp/run-as-code ]
+    rm /etc/tallyd/env.probe
+}
+
+# ---- 3. after a boot; uninstall ----------------------------------------------------------------------------
+
+second_boot() {
+    step 'after a boot'
+    expect 'the service runs by itself' within 20 runs
+    expect 'with its readings' readings_are 1
+
+    step 'uninstall'
+    mkdir -p /srv/inbox /var/lib/tallyd/inbox/.tallyd/done
+    touch /srv/inbox/waits.json /var/lib/tallyd/inbox/.tallyd/done/taken.json
+    expect 'uninstall' setup uninstall
+    for place in /opt/tallyd /usr/local/bin/tallyd /etc/systemd/system/tallyd.service; do
+        expect "gone: $place" [ ! -e "$place" ]
+    done
+    expect 'systemd no longer knows it' is "$(property LoadState)" not-found
+    expect 'config, data and log are left' [ -s /etc/tallyd/config.json -a -s /var/lib/tallyd/state/state.db -a -s /var/log/tallyd/tallyd.log ]
+    expect 'installed again, it goes on with them' setup install
+    expect 'and runs' runs
+    expect 'with its readings' readings_are 1
+
+    step 'uninstall --purge'
+    touch /var/lib/tallyd/inbox/waits.json
+    refused 'is refused while a file waits' 1 /var/lib/tallyd/inbox/waits.json setup uninstall --purge
+    expect 'and has changed nothing' runs
+    mv /var/lib/tallyd/inbox/waits.json /root
+    expect 'without one it is done' setup uninstall --purge
+    nothing_left
+    expect 'an inbox elsewhere is not touched' [ -e /srv/inbox/waits.json ]
+}
+
+case $1 in
+    without-systemd) without_systemd ;;
+    first-boot) first_boot ;;
+    second-boot) second_boot ;;
+esac
+[ "$failures" -eq 0 ] || printf '\n%s expectations failed.\n' "$failures"
+[ "$failures" -eq 0 ]

@@ -1,0 +1,209 @@
+"""The config file: what loads, what is merged, what the documents beside it say."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import BaseModel
+
+from tallyd.cli.schema import init, json_schema, markdown
+from tallyd.config import AnyPoller, Config, Settings, load
+from tallyd.core.errors import ConfigError
+from tallyd.settings import Secret, parse_duration, show_duration
+
+ROOT = Path(__file__).parents[2]
+KEY = "canary-5e1f-as-an-access-key"
+
+
+def _load(folder: Path, content: dict[str, Any], **environ: str) -> Config:
+    path = folder / "config.json"
+    path.write_text(json.dumps(content))
+    return load(path, environ={"KEY": KEY, **environ})
+
+
+def _poller(**more: Any) -> dict[str, Any]:
+    return {"kind": "divera", "accesskey": "env:KEY", "at": ["08:00"], **more}
+
+
+def test_an_empty_object_is_a_config(tmp_path: Path) -> None:
+    config = _load(tmp_path, {})
+    assert config.settings.pollers == {}
+    assert config.out_dir == tmp_path / "out"
+    assert config.state_dir == tmp_path / "state"
+    assert config.log_dir == tmp_path / "log"
+
+
+def test_keys_that_begin_with_two_slashes_are_comments_at_every_depth(tmp_path: Path) -> None:
+    poller = _poller(**{"//": "why", "//at": ["old"], "at_least": [{"//": 1, "statuses": ["1"], "count": 2}]})
+    config = _load(tmp_path, {"//": "x", "pollers": {"//": "none", "a": poller}, "retry": {"//attempts": 3}})
+    assert list(config.settings.pollers) == ["a"]
+
+
+def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(b'\xef\xbb\xbf{"name": "W\xc3\xa4che"}')
+    assert load(tmp_path / "config.json", environ={}).settings.name == "Wäche"
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        pytest.param('{"name": "x"}'.encode("utf-16"), "is not UTF-8 text", id="utf-16"),
+        pytest.param(b'{"name": "\xff"}', "is not UTF-8 text (byte 10)", id="latin-1"),
+        pytest.param(rb'{"name": "\ud800"}', "half of a surrogate pair", id="lone surrogate"),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused(raw: bytes, expected: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(raw)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "config.json", environ={})
+    assert expected in caught.value.lines()[0]
+
+
+def test_a_poller_overrides_the_top_field_by_field(tmp_path: Path) -> None:
+    config = _load(
+        tmp_path,
+        {
+            "timezone": "Europe/Berlin",
+            "retry": {"attempts": 7, "first_wait": "2s"},
+            "out": {"keep_days": 10},
+            "pollers": {
+                "a": _poller(),
+                "b": _poller(timezone="Asia/Kathmandu", retry={"attempts": 2}, out={"keep_days": None}),
+            },
+        },
+    )
+    a, b = config.effective("a"), config.effective("b")
+    assert (a.zone, a.policy.attempts, a.policy.first_wait_s, a.keep_days) == (
+        ZoneInfo("Europe/Berlin"),
+        7,
+        2.0,
+        10,
+    )
+    assert (b.zone, b.policy.attempts, b.policy.first_wait_s, b.keep_days) == (
+        ZoneInfo("Asia/Kathmandu"),
+        2,
+        2.0,
+        None,
+    )
+
+
+def test_a_secret_file_is_read_beside_the_config_and_loses_one_newline(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "key").write_text(KEY + "\n")
+    config = _load(tmp_path, {"pollers": {"a": _poller(accesskey="file:secrets/key")}})
+    assert config.settings.pollers["a"].accesskey == Secret(KEY)
+    assert config.secrets == (KEY,)
+    assert tmp_path / "secrets" / "key" in config.files
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param(f"{KEY}\n\n", "holds a line break", id="two newlines"),
+        pytest.param(f"key={KEY}\nother=1\n", "holds a line break", id="two lines"),
+        pytest.param("\n", "is empty", id="empty"),
+        pytest.param("x" * 70000, "larger than 64 KiB", id="too large"),
+    ],
+)
+def test_a_secret_file_holds_only_the_secret(content: str, expected: str, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, {"pollers": {"a": _poller(accesskey="file:key")}})
+    assert expected in caught.value.lines()[0]
+    assert KEY not in caught.value.lines()[0]
+
+
+def test_a_secret_file_that_everybody_may_read_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY)
+    (tmp_path / "key").chmod(0o644)
+    config = _load(tmp_path, {"pollers": {"a": _poller(accesskey="file:key")}})
+    assert any("may be read by everybody" in note for note in config.notes)
+
+
+def test_a_credential_comes_from_the_folder_that_systemd_names(tmp_path: Path) -> None:
+    (tmp_path / "divera").write_text(KEY)
+    content = {"pollers": {"a": _poller(accesskey="credential:divera")}}
+    config = _load(tmp_path, content, CREDENTIALS_DIRECTORY=str(tmp_path))
+    assert config.secrets == (KEY,)
+
+
+def test_a_credential_of_a_stopped_service_is_a_note_for_check(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"pollers": {"a": _poller(accesskey="credential:absent")}}))
+    config = load(path, environ={}, lenient=True)
+    assert any("credential:absent could not be looked at" in note for note in config.notes)
+
+
+def test_a_secret_never_shows(tmp_path: Path) -> None:
+    config = _load(
+        tmp_path, {"pollers": {"a": _poller(accesskey=KEY)}, "http": {"proxy": f"http://u:{KEY}@h:1"}}
+    )
+    shown = (repr(config.settings), str(config.settings), config.settings.model_dump_json())
+    assert all(KEY not in text for text in shown)
+
+
+def test_what_needs_a_restart_is_named(tmp_path: Path) -> None:
+    old = _load(tmp_path, {})
+    new = _load(tmp_path, {"out": {"dir": "elsewhere"}, "name": "other"})
+    assert old.restart_needed(new) == ("out.dir",)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("90s", 90), ("5m", 300), ("2h", 7200), ("1d", 86400), ("0.5s", 0.5)]
+)
+def test_a_duration_has_a_number_and_a_unit(written: str, seconds: float) -> None:
+    assert parse_duration(written) == seconds
+    assert parse_duration(show_duration(seconds)) == seconds
+
+
+def test_the_example_loads_and_shows_every_key() -> None:
+    text = (ROOT / "config.example.json").read_text("utf-8")
+    config = load(ROOT / "config.example.json", environ={"DIVERA_ACCESSKEY": KEY})
+    assert len(config.settings.pollers) == 2
+    assert json.loads(text)["$schema"] == "./docs/config.schema.json"
+    assert [key for key in _keys(Settings) if f'"{key}"' not in text] == []
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    found = []
+    for name, field in model.model_fields.items():
+        found.append(field.alias or name)
+        for part in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                found += _keys(part)
+    return found + (_keys(AnyPoller) if model is Settings else [])
+
+
+def test_the_committed_schema_is_the_one_of_the_program() -> None:
+    committed = json.loads((ROOT / "docs" / "config.schema.json").read_text("utf-8"))
+    assert committed == json_schema(), "write it anew: tallyd schema > docs/config.schema.json"
+
+
+def test_the_documented_keys_are_those_of_the_program() -> None:
+    committed = (ROOT / "docs" / "config.md").read_text("utf-8")
+    assert committed == markdown(), "write it anew: tallyd schema --format markdown > docs/config.md"
+
+
+def test_every_key_is_explained() -> None:
+    assert "|  |\n" not in markdown()
+
+
+def test_what_init_prints_is_a_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert init("divera") == 0
+    (tmp_path / "config.json").write_text(capsys.readouterr().out)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "divera-key").write_text(KEY)
+    assert list(load(tmp_path / "config.json", environ={}).settings.pollers) == ["divera"]
+
+
+def test_schema_is_printed_as_json() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tallyd", "schema"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert json.loads(done.stdout)["title"] == "tallyd configuration"

@@ -1,0 +1,270 @@
+"""`tallyd demo` as a process, with the real daemon inside."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tallyd.config import load
+from tallyd.demo.divera import KEY
+from tallyd.demo.folder import MARKER, DemoFolder
+
+DEMO = (sys.executable, "-m", "tallyd", "demo")
+FAST = "import sys; from tallyd.demo.story import play; from tallyd.demo.times import Pace; "
+FAST += "sys.exit(play(port=0, lasts_s=60, pace=Pace(every_s=2, ahead_s=10, extend_below_s=6)))"
+A_READING = r"25 people: Einsatzbereit \d+"
+
+
+class Running:
+    """A demo under way; `said` grows while it runs."""
+
+    def __init__(self, folder: Path, *command: str) -> None:
+        self.began_s = time.monotonic()
+        self.process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.said = ""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as stream:
+            for line in stream:
+                self.said += line
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        wait_until(lambda: re.search(pattern, self.said) or self.process.poll() is not None)
+        found = re.search(pattern, self.said)
+        assert found, self.said
+        return found
+
+    def ended(self, *, within_s: float) -> int:
+        status = self.process.wait(within_s)
+        self._reader.join(timeout=5)
+        return status
+
+    def children(self) -> dict[str, int]:
+        """Return the pids of the world and the daemon."""
+        found = {}
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if f"\nPPid:\t{self.process.pid}\n" in (entry / "status").read_text():
+                    command = (entry / "cmdline").read_text()
+                    found["world" if "tallyd.demo.world" in command else "daemon"] = int(entry.name)
+        return found
+
+
+def is_alive(pid: int) -> bool:
+    # A zombie is dead; who reaps it is not the demo's business.
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def wait_until(is_so: Callable[[], object], *, within_s: float = 30) -> None:
+    until_s = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Start demos in an empty folder; whatever still runs at the end is killed."""
+    running: list[Running] = []
+
+    def begin(*command: str) -> Running:
+        running.append(Running(tmp_path, *command))
+        return running[-1]
+
+    yield begin
+    for demo in running:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(demo.process.pid, signal.SIGKILL)
+        demo.ended(within_s=10)
+
+
+def test_it_runs_for_as_long_as_it_was_told_and_sums_up(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    demo = start(*DEMO, "--for", "15s")
+    status = demo.ended(within_s=30)
+
+    files = sorted((tmp_path / "demo-data/out/divera").glob("*/*.json"))
+    assert status == 0, demo.said
+    assert 15 <= time.monotonic() - demo.began_s < 22
+    assert files
+    for file in files:
+        content = json.loads(file.read_text())
+        assert str(file.relative_to(tmp_path)) in demo.said
+        assert content["total"] == sum(content["counts"].values()) == 25
+        assert content["names"]["50101"] == "Einsatzbereit"
+    assert f"{len(files)} reading" in demo.said
+    assert re.search(r"^status +last +least +most$", demo.said, re.MULTILINE)
+    assert "tallyd --config demo-data/config.json status" in demo.said
+    with DemoFolder(tmp_path / "demo-data").taken():
+        assert [path.name for path in (tmp_path / "demo-data").rglob("*")] == [MARKER]
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_it_with_a_summary_and_leaves_no_process(
+    start: Callable[..., Running], asked: signal.Signals
+) -> None:
+    demo = start(*DEMO)
+    demo.wait_for(A_READING)
+    children = demo.children()
+    began_s = time.monotonic()
+    os.killpg(demo.process.pid, asked)
+    status = demo.ended(within_s=10)
+
+    assert status == 0, demo.said
+    assert time.monotonic() - began_s < 5
+    assert "1 reading in 1 file" in demo.said
+    assert "Traceback" not in demo.said
+    assert children.keys() == {"world", "daemon"}
+    assert not any(is_alive(pid) for pid in children.values())
+
+
+def test_killed_it_leaves_no_process(start: Callable[..., Running]) -> None:
+    demo = start(*DEMO)
+    demo.wait_for("an outage:")
+    wait_until(lambda: len(demo.children()) == 2)
+    children = demo.children()
+    demo.process.kill()
+
+    wait_until(lambda: not any(is_alive(pid) for pid in children.values()), within_s=5)
+
+
+def test_ended_before_the_first_reading_it_says_so(start: Callable[..., Running]) -> None:
+    demo = start(*DEMO, "--for", "1s")
+
+    assert demo.ended(within_s=15) == 1
+    assert re.search(
+        r"tallyd: no reading was written in .* the first one was due at \d\d:\d\d:\d\d", demo.said
+    )
+
+
+@pytest.mark.parametrize(("victim", "name"), [("daemon", "daemon"), ("world", "small world")])
+def test_when_the_daemon_or_the_world_dies_it_ends_with_a_reason(
+    start: Callable[..., Running], victim: str, name: str
+) -> None:
+    demo = start(*DEMO)
+    wait_until(lambda: len(demo.children()) == 2)
+    children = demo.children()
+    demo.wait_for("an outage:")
+    os.kill(children[victim], signal.SIGKILL)
+
+    assert demo.ended(within_s=15) == 1
+    assert f"tallyd: the {name} ended by itself (exit status -9)" in demo.said
+    assert not any(is_alive(pid) for pid in children.values())
+
+
+def test_what_the_daemon_said_is_shown_when_it_dies(start: Callable[..., Running], tmp_path: Path) -> None:
+    # A file where the daemon wants a folder: it can't start.
+    (tmp_path / "demo-data").mkdir()
+    (tmp_path / "demo-data" / MARKER).touch()
+    (tmp_path / "demo-data" / "out").write_text("mine")
+    demo = start(*DEMO, "--for", "20s")
+
+    assert demo.ended(within_s=15) == 1
+    assert "the daemon ended by itself (exit status 1). It said:\n" in demo.said
+    assert "cannot make the folder" in demo.said
+    assert (tmp_path / "demo-data" / "out").read_text() == "mine"
+
+
+def test_further_times_are_written_and_the_daemon_takes_them(start: Callable[..., Running]) -> None:
+    demo = start(sys.executable, "-c", FAST)
+    last_covered = 3 + 10 / 2
+    wait_until(lambda: len(re.findall(A_READING, demo.said)) > last_covered)
+    os.killpg(demo.process.pid, signal.SIGINT)
+
+    assert demo.ended(within_s=10) == 0
+    assert "further times of day written" in demo.said
+    assert "config taken" in demo.said
+    assert "slots without a reading" not in demo.said
+
+
+def test_an_outage_can_be_played_and_is_seen_to_begin_and_end(start: Callable[..., Running]) -> None:
+    demo = start(sys.executable, "-c", FAST)
+    control = demo.wait_for(r"http://127\.0\.0\.1:\d+/world/divera")[0]
+    demo.wait_for(A_READING)
+    for mode, seen in (("down", "problem begins key=divera/count/failed"), ("ok", "problem over")):
+        body = json.dumps({"mode": mode}).encode()
+        with urllib.request.urlopen(control, data=body) as answer:
+            assert answer.status == 200
+        demo.wait_for(seen)
+
+
+@pytest.mark.parametrize("written", ["soon", "0s", "-5s", "60"])
+def test_a_duration_that_is_none_is_wrong_usage(start: Callable[..., Running], written: str) -> None:
+    demo = start(*DEMO, f"--for={written}")
+
+    assert demo.ended(within_s=10) == 2
+    assert demo.said.startswith("tallyd: --for must be")
+
+
+def test_a_folder_of_somebody_else_is_refused(start: Callable[..., Running], tmp_path: Path) -> None:
+    (tmp_path / "demo-data").mkdir()
+    (tmp_path / "demo-data" / "thesis.txt").write_text("mine")
+    demo = start(*DEMO, "--for", "20s")
+
+    assert demo.ended(within_s=10) == 1
+    assert "demo-data/ is there and was not made by the demo" in demo.said
+
+
+def test_the_world_alone_says_what_can_be_asked_of_it(start: Callable[..., Running], tmp_path: Path) -> None:
+    world = start(*DEMO, "--serve-only")
+    users = world.wait_for(r"http://\S+/api/users\?\S+")[0]
+    config = world.wait_for(r"(?s)\n(\{\n.*\n\})\n")[1]
+    (tmp_path / "config.json").write_text(config)
+
+    with urllib.request.urlopen(users) as answer:
+        assert json.load(answer)["success"] is True
+    assert load(tmp_path / "config.json", environ={}).secrets == (KEY,)
+    assert not (tmp_path / "demo-data").exists()
+    os.killpg(world.process.pid, signal.SIGINT)
+    assert world.ended(within_s=5) == 0
+    assert "Traceback" not in world.said
+
+
+def test_the_world_alone_ends_by_itself_when_told_for_how_long(start: Callable[..., Running]) -> None:
+    assert start(*DEMO, "--serve-only", "--for", "0.5s").ended(within_s=10) == 0
+
+
+@pytest.mark.parametrize("more", [("--serve-only",), ()], ids=["world alone", "demo"])
+def test_a_port_that_is_taken_is_named(start: Callable[..., Running], more: tuple[str, ...]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        demo = start(*DEMO, *more, "--port", str(port))
+
+        assert demo.ended(within_s=10) == 1
+    assert (
+        f"tallyd: cannot serve the small world on port {port} of 127.0.0.1: address already in use"
+        in demo.said
+    )
+
+
+def test_what_only_the_demo_needs_is_not_imported_for_help() -> None:
+    script = "import sys, tallyd.demo; sys.exit('pydantic' in sys.modules or 'http.server' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -1,0 +1,276 @@
+"""The Divera API of the small world, over real HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+from tallyd.demo.divera import CONTROL, KEY, MODES, PULL, USERS, Divera
+from tallyd.demo.people import MEMBERS, OUT, READY, STATUSES, counts_at
+from tallyd.demo.server import serving
+from tallyd.pollers.divera.people import texts_of_pull, texts_of_users
+from tallyd.pollers.divera.reply import read_monitor, read_names, read_users
+
+BEGAN_AT = 1_790_000_000
+QUIET = {f"ts_{block}": str(BEGAN_AT + 10**6) for block in ("user", "alarm", "news", "event", "status")}
+QUIET |= {f"ts_{block}": str(BEGAN_AT + 10**6) for block in ("statusplan", "cluster", "localmonitor")}
+
+
+class World:
+    """The API at a standstill: `elapsed_s` moves only when a test says so."""
+
+    def __init__(self) -> None:
+        self.elapsed_s = 25.0
+        self.divera = Divera(
+            elapsed=lambda: self.elapsed_s, now=lambda: BEGAN_AT + self.elapsed_s, slow_s=0.3
+        )
+        self.base_url = ""
+
+    def ask(
+        self,
+        path: str,
+        query: dict[str, str] | None = None,
+        *,
+        method: str = "GET",
+        body: bytes | None = None,
+    ) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection(urlsplit(self.base_url).netloc, timeout=10)
+        connection.request(
+            method, f"{path}?{urlencode({'accesskey': KEY} if query is None else query)}", body
+        )
+        return connection.getresponse()
+
+    def json(self, path: str, query: dict[str, str] | None = None) -> Any:
+        return json.loads(self.ask(path, query).read())
+
+    def play(self, mode: str) -> None:
+        assert self.ask(CONTROL, {}, method="POST", body=json.dumps({"mode": mode}).encode()).status == 200
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    with serving(made.divera.routes()) as made.base_url:
+        yield made
+
+
+def row(world: World, number: int) -> Any:
+    return world.json(USERS)["data"][number - 1]
+
+
+def pulled(world: World) -> Any:
+    return world.json(PULL)["data"]
+
+
+SHAPES: dict[str, tuple[Callable[[World], object], object]] = {
+    "users succeed": (lambda world: world.json(USERS)["success"], True),
+    "users are a flat list": (lambda world: len(world.json(USERS)["data"]), 25),
+    "ids of a user are numbers": (
+        lambda world: {type(row(world, 1)[key]) for key in ("user_id", "cluster_id", "status_id")},
+        {int},
+    ),
+    "one person of two units has two rows": (
+        lambda world: (
+            row(world, 25)["user_id"] == row(world, 1)["user_id"]
+            and row(world, 25)["user_cluster_relation_id"] != row(world, 1)["user_cluster_relation_id"]
+        ),
+        True,
+    ),
+    "somebody's status is null": (lambda world: row(world, 13)["status_id"], None),
+    "somebody's status is 0": (lambda world: row(world, 23)["status_id"], 0),
+    "somebody has no status at all": (lambda world: "status_id" in row(world, 24), False),
+    "an empty list of phones is a list": (lambda world: row(world, 2)["phonenumbers"], []),
+    "pull succeeds": (lambda world: world.json(PULL)["success"], True),
+    "pull says when": (lambda world: pulled(world)["ts"], BEGAN_AT + 25),
+    "monitors are 1, 2 and 3": (
+        lambda world: sorted(pulled(world)["monitor"]),
+        ["1", "2", "3", "cached", "ts"],
+    ),
+    "monitor 1 has numbers": (
+        lambda world: pulled(world)["monitor"]["1"][str(OUT.id)]["all"],
+        counts_at(25.0)[OUT],
+    ),
+    "qualifications are keyed by text": (
+        lambda world: {type(key) for key in pulled(world)["monitor"]["1"][str(OUT.id)]["qualification"]},
+        {str},
+    ),
+    "no qualification is an empty list": (
+        lambda world: pulled(world)["monitor"]["1"]["50105"]["qualification"],
+        [],
+    ),
+    "monitor 2 has persons and notes": (
+        lambda world: sorted(pulled(world)["monitor"]["2"][str(OUT.id)][0]),
+        ["id", "note"],
+    ),
+    "names of statuses have spaces behind": (
+        lambda world: pulled(world)["cluster"]["status"][str(READY.id)]["name"],
+        "Einsatzbereit ",
+    ),
+    "a status is hidden": (lambda world: pulled(world)["cluster"]["status"]["50105"]["hidden"], True),
+    "the consumers are everybody": (lambda world: len(pulled(world)["cluster"]["consumer"]), 25),
+    "an empty block is a list": (lambda world: pulled(world)["statusplan"], []),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_answers_have_the_shape_of_the_real_ones(world: World, shape: str) -> None:
+    found, expected = SHAPES[shape]
+
+    assert found(world) == expected
+
+
+def test_timestamps_suppress_every_block_but_the_monitor(world: World) -> None:
+    everything = {"user", "alarm", "news", "events", "status", "statusplan", "cluster", "localmonitor"}
+
+    assert set(pulled(world)) == {"ts", "monitor", *everything}
+    assert set(world.json(PULL, {"accesskey": KEY, **QUIET})["data"]) == {"ts", "monitor"}
+
+
+def test_a_timestamp_from_before_the_last_change_suppresses_nothing(world: World) -> None:
+    changed_at = pulled(world)["monitor"]["ts"]
+
+    for asked, is_sent in ((changed_at - 1, True), (changed_at, False), ("", True), ("now", True)):
+        data = world.json(PULL, {"accesskey": KEY, **QUIET, "ts_monitor": str(asked)})["data"]
+        assert ("monitor" in data) is is_sent
+
+
+def test_the_poller_reads_the_same_counts_and_names_from_both(world: World) -> None:
+    users, pull = world.ask(USERS).read(), world.ask(PULL).read()
+    tally = read_users(users)
+
+    assert sum(tally.counts.values()) == len(MEMBERS)
+    assert {status: count for status, count in read_monitor(pull).counts.items() if count} == {
+        status: count for status, count in tally.counts.items() if status != "none"
+    }
+    assert read_names(pull) == {str(status.id): status.name.strip() for status in STATUSES}
+
+
+def test_the_answers_hold_personal_texts_for_the_privacy_check_to_look_for(world: World) -> None:
+    in_users = {value for _field, value in texts_of_users(world.ask(USERS).read())}
+    in_pull = {value for _field, value in texts_of_pull(world.ask(PULL).read())}
+
+    assert {"Mara", "Ahorn", "mara.ahorn@feuerwehr.example", "+49 30 23125 001"} <= in_users
+    assert {"Mara", "Ahorn", "Ahorn, Mara"} <= in_pull
+
+
+def test_time_moves_people(world: World) -> None:
+    at_first = read_users(world.ask(USERS).read()).counts
+    world.elapsed_s = 40.0
+
+    assert read_users(world.ask(USERS).read()).counts != at_first
+
+
+@pytest.mark.parametrize("path", [USERS, PULL])
+@pytest.mark.parametrize(
+    "query", [{}, {"accesskey": ""}, {"accesskey": KEY + "x"}], ids=["none", "empty", "wrong"]
+)
+def test_a_wrong_key_is_refused_with_403(world: World, path: str, query: dict[str, str]) -> None:
+    answer = world.ask(path, query)
+
+    assert answer.status == 403
+    assert json.loads(answer.read())["success"] is False
+
+
+def test_every_answer_says_what_time_it_is(world: World) -> None:
+    for answer in (world.ask(USERS), world.ask(USERS, {}), world.ask("/nowhere")):
+        date = parsedate_to_datetime(answer.headers["Date"])
+        assert abs(date.timestamp() - time.time()) < 5
+
+
+def test_a_connection_is_kept_for_further_requests(world: World) -> None:
+    connection = http.client.HTTPConnection(urlsplit(world.base_url).netloc, timeout=10)
+    sockets = set()
+    for path in (USERS, "/nowhere", PULL):
+        connection.request("GET", f"{path}?accesskey={KEY}")
+        connection.getresponse().read()
+        sockets.add(connection.sock)
+
+    assert len(sockets) == 1
+    assert None not in sockets
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/", 404), ("POST", "/api/users/", 404), ("POST", USERS, 405), ("PUT", USERS, 501)],
+)
+def test_only_what_is_in_the_table_of_routes_is_answered(
+    world: World, method: str, path: str, status: int
+) -> None:
+    assert world.ask(path, method=method).status == status
+
+
+def test_down_closes_the_connection_without_a_word(world: World) -> None:
+    world.play("down")
+
+    with pytest.raises(http.client.RemoteDisconnected):
+        world.ask(USERS)
+
+
+def test_slow_answers_in_the_end(world: World) -> None:
+    world.play("slow")
+    began_s = time.monotonic()
+
+    assert world.ask(USERS).status == 200
+    assert time.monotonic() - began_s >= 0.3
+
+
+def test_slow_lets_go_once_another_mode_is_played(world: World) -> None:
+    statuses = []
+    with serving((slow := Divera(slow_s=60)).routes()) as world.base_url:
+        slow.mode = "slow"
+        asking = threading.Thread(target=lambda: statuses.append(world.ask(USERS).status))
+        asking.start()
+        world.play("ok")
+        asking.join(timeout=5)
+
+    assert statuses == [200]
+
+
+def test_forbidden_refuses_the_right_key_too(world: World) -> None:
+    world.play("forbidden")
+
+    assert world.ask(USERS).status == 403
+
+
+def test_html_is_a_page_with_status_200(world: World) -> None:
+    world.play("html")
+    answer = world.ask(PULL)
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert answer.read().startswith(b"<!DOCTYPE html>")
+
+
+def test_after_every_mode_ok_brings_it_back(world: World) -> None:
+    for mode in MODES:
+        world.play(mode)
+        assert world.json(CONTROL)["mode"] == mode
+    world.play("ok")
+
+    assert world.ask(USERS).status == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"mode": "odd"}', b'{"mode": []}', b"\xff"])
+def test_an_unknown_mode_is_refused_and_changes_nothing(world: World, body: bytes) -> None:
+    answer = world.ask(CONTROL, {}, method="POST", body=body)
+
+    assert answer.status == 400
+    assert json.loads(answer.read())["modes"] == list(MODES)
+    assert world.json(CONTROL)["mode"] == "ok"
+
+
+def test_a_body_of_unknown_or_absurd_length_is_not_read(world: World) -> None:
+    connection = http.client.HTTPConnection(urlsplit(world.base_url).netloc, timeout=10)
+    connection.putrequest("POST", CONTROL)
+    connection.putheader("Content-Length", str(10**12))
+    connection.endheaders()
+
+    assert connection.getresponse().status == 411

@@ -1,0 +1,129 @@
+"""What the demo does to the folder it works in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tallyd.config import load
+from tallyd.demo.divera import KEY, poller
+from tallyd.demo.folder import MARKER, DemoError, DemoFolder
+
+WRITTEN_BY_A_RUN = (
+    "config.json",
+    "secrets/divera-key",
+    "log/tallyd.log",
+    "log/tallyd.log.1",
+    "out/divera/latest.json",
+    "out/divera/2026-11/2026-11-20T080000+0100.json",
+    "state/state.db",
+    "state/state.db-wal",
+    "state/lock",
+    "state/locks/divera.count.lock",
+)
+
+
+def put(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+
+
+def in_folder(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*")}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "demo-data"
+
+
+def test_a_run_begins_with_an_empty_folder(root: Path) -> None:
+    put(root, MARKER, *WRITTEN_BY_A_RUN)
+
+    with DemoFolder(root).taken():
+        assert in_folder(root) == {MARKER}
+
+
+def test_what_the_demo_did_not_write_stays(root: Path, tmp_path: Path) -> None:
+    mine = {"notes.txt", "out/divera/2026-11/chart.png", "state/copy.db", "secrets/other"}
+    put(root, MARKER, *WRITTEN_BY_A_RUN, *mine)
+    put(tmp_path, "elsewhere/latest.json")
+    (root / "out" / "link").symlink_to(tmp_path / "elsewhere")
+
+    with DemoFolder(root).taken():
+        files = {name for name in in_folder(root) if (root / name).is_file()}
+    assert files == {MARKER, *mine}
+    assert (tmp_path / "elsewhere/latest.json").exists()
+
+
+def test_a_folder_that_the_demo_did_not_make_is_refused_untouched(root: Path) -> None:
+    put(root, "config.json", "out/divera/latest.json")
+    before = in_folder(root)
+
+    with pytest.raises(DemoError, match="was not made by the demo"), DemoFolder(root).taken():
+        pass
+    assert in_folder(root) == before
+
+
+def test_an_empty_folder_is_taken(root: Path) -> None:
+    root.mkdir()
+
+    with DemoFolder(root).taken():
+        assert in_folder(root) == {MARKER}
+
+
+def test_a_file_in_the_folders_place_is_refused(root: Path) -> None:
+    root.write_text("mine")
+
+    with pytest.raises(DemoError, match="cannot use"), DemoFolder(root).taken():
+        pass
+    assert root.read_text() == "mine"
+
+
+def test_two_demos_do_not_share_a_folder(root: Path) -> None:
+    with DemoFolder(root).taken():
+        put(root, "config.json")
+        with pytest.raises(DemoError, match="runs in .* already"), DemoFolder(root).taken():
+            pass
+        assert (root / "config.json").exists()
+    with DemoFolder(root).taken():
+        assert not (root / "config.json").exists()
+
+
+def test_the_config_is_one_that_the_daemon_takes(root: Path) -> None:
+    folder = DemoFolder(root)
+    times = [f"{hour:02}:{minute:02}:30" for hour in (8, 9) for minute in range(60)]
+    with folder.taken():
+        folder.write_config(
+            poller("http://127.0.0.1:8000"), times=times, zone="Europe/Berlin", key="secret-of-a-test"
+        )
+    config = load(folder.config, environ={})
+
+    assert str(config.zone) == "Europe/Berlin"
+    assert config.settings.pollers["divera"].accesskey.reveal() == "secret-of-a-test"
+    assert [str(at) for at in config.settings.pollers["divera"].at] == times
+    assert config.out_dir == folder.out.absolute()
+    assert len(folder.config.read_text().splitlines()) < 50
+
+
+def test_the_key_is_its_owners_alone_and_not_in_the_config(root: Path) -> None:
+    folder = DemoFolder(root)
+    with folder.taken():
+        folder.write_config(poller("http://127.0.0.1:8000"), times=["08:00:00"], zone="UTC", key=KEY)
+
+    assert (root / "secrets" / "divera-key").stat().st_mode & 0o777 == 0o600
+    assert KEY not in folder.config.read_text()
+
+
+def test_writing_the_config_again_changes_its_times_and_leaves_nothing_beside_it(root: Path) -> None:
+    folder = DemoFolder(root)
+    with folder.taken():
+        for time in ("08:00:00", "09:00:00"):
+            folder.write_config(poller("http://127.0.0.1:8000"), times=[time], zone="UTC", key=KEY)
+
+    assert json.loads(folder.config.read_text())["pollers"]["divera"]["at"] == ["09:00:00"]
+    assert in_folder(root) == {MARKER, "config.json", "secrets", "secrets/divera-key"}

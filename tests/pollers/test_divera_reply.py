@@ -1,0 +1,246 @@
+"""What Divera's answers mean, and every way in which one is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from support.divera import CANARIES, divera, entry, facts, person, pull, read, users
+from support.toolbox import answer, json_answer
+from tallyd.core.errors import SourceError
+
+MONITOR = {"50101": entry(12, q2=5, q7=1), "50102": entry(0), "50103": entry(4)}
+
+
+def test_people_are_counted_by_status_and_those_without_one_apart() -> None:
+    reading = read(divera(), users(50101, 50101, 50103, None, 0))
+    assert facts(reading) == {
+        "source": "users",
+        "total": 5,
+        "counts": {"50101": 2, "50103": 1, "none": 2},
+        "names": {},
+    }
+
+
+def test_the_anonymous_monitor_is_read_and_the_others_are_not() -> None:
+    reading = read(divera(source="monitor"), pull(MONITOR))
+    assert facts(reading) == {
+        "source": "monitor",
+        "total": 16,
+        "counts": {"50101": 12, "50102": 0, "50103": 4},
+        "names": {},
+    }
+
+
+def test_qualifications_are_listed_by_status_and_never_added_up() -> None:
+    reading = read(divera(source="monitor", qualifications=True), pull(MONITOR))
+    assert facts(reading)["qualifications"] == {"50101": {"2": 5, "7": 1}}
+    assert facts(reading)["total"] == 16
+
+
+@pytest.mark.parametrize(
+    ("rows", "counts"),
+    [
+        pytest.param([person()], {"none": 1}, id="status-missing"),
+        pytest.param([person(status_id=None)], {"none": 1}, id="status-null"),
+        pytest.param([person(status_id=0)], {"none": 1}, id="status-zero"),
+        pytest.param([person(status_id="0")], {"none": 1}, id="status-zero-as-text"),
+        pytest.param([person(status_id="50101"), person(status_id=50101)], {"50101": 2}, id="id-as-text"),
+        pytest.param([person(status_id=987654321)], {"987654321": 1}, id="unknown-id"),
+        pytest.param([person(status_id=2**63 - 1)], {str(2**63 - 1): 1}, id="huge-id"),
+        pytest.param([person(1, status_id=7), person(1, status_id=7)], {"7": 2}, id="member-of-two-units"),
+        pytest.param([[]], {"none": 1}, id="an-empty-object-of-php"),
+        pytest.param([], {}, id="nobody"),
+    ],
+)
+def test_rows_of_users_that_count(rows: list[Any], counts: dict[str, int]) -> None:
+    assert facts(read(divera(), {"success": True, "data": rows}))["counts"] == counts
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param({"success": True, "data": [person(status_id=7)]}, id="data"),
+        pytest.param({"success": True, "data": {"items": [person(status_id=7)]}}, id="data-items"),
+        pytest.param({"success": True, "items": [person(status_id=7)]}, id="items"),
+    ],
+)
+def test_the_list_of_people_stands_in_one_of_three_places(content: dict[str, Any]) -> None:
+    assert facts(read(divera(), content))["counts"] == {"7": 1}
+
+
+@pytest.mark.parametrize(
+    ("monitor", "counts"),
+    [
+        pytest.param({"7": {"all": 3, "qualification": []}}, {"7": 3}, id="php-empty-object"),
+        pytest.param({"7": {"all": 3}}, {"7": 3}, id="no-qualifications"),
+        pytest.param({"7": {"all": 3, "id": 9}}, {"7": 3}, id="inner-id-differs"),
+        pytest.param({"0": {"all": 2}, "7": {"all": 3}}, {"7": 3, "none": 2}, id="people-without-status"),
+        pytest.param({"7": {"all": 0}}, {"7": 0}, id="a-zero-that-divera-tells"),
+        pytest.param({"7": {"all": 3, "qualification": {"2": "x"}}}, {"7": 3}, id="broken-but-not-asked-for"),
+    ],
+)
+def test_monitors_that_count(monitor: dict[str, Any], counts: dict[str, int]) -> None:
+    assert facts(read(divera(source="monitor"), pull(monitor)))["counts"] == counts
+
+
+def test_of_two_equal_keys_the_last_counts_as_in_every_json_parser() -> None:
+    body = b'{"success": false, "success": true, "data": [{"status_id": 1, "status_id": 2}]}'
+    assert facts(read(divera(), answer(body)))["counts"] == {"2": 1}
+
+
+def test_a_byte_order_mark_is_no_reason_to_refuse() -> None:
+    body = b"\xef\xbb\xbf" + json.dumps(users(7)).encode()
+    assert facts(read(divera(), answer(body)))["counts"] == {"7": 1}
+
+
+NO_JSON = {
+    "empty": b"",
+    "only-spaces": b" \r\n",
+    "a-web-page": b"<!DOCTYPE html><title>Wartung</title>",
+    "a-web-page-with-a-mark": b"\xef\xbb\xbf<html>",
+    "text": b"Internal error",
+    "cut-off": b'{"success": true, "data": [',
+    "not-a-number": b'{"success": true, "data": [], "x": NaN}',
+    "infinity": b'{"success": true, "data": [], "x": -Infinity}',
+    "a-number-of-5000-digits": b'{"success": true, "data": [{"status_id": %s}]}' % (b"9" * 5000),
+    "deeply-nested": b"[" * 100_000,
+    "no-utf-8": b'{"success": true, "data": "\xff\xfe\xfd"}',
+}
+
+
+@pytest.mark.parametrize("source", ["users", "monitor"])
+@pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON.keys())
+def test_what_is_no_json_is_worth_another_try(source: str, body: bytes) -> None:
+    with pytest.raises(SourceError, match=r"^app\.divera247\.com answered HTTP 200 without JSON") as failure:
+        read(divera(source=source), answer(body))
+    assert failure.value.transient
+
+
+def test_a_204_names_its_status() -> None:
+    with pytest.raises(SourceError, match=r"answered HTTP 204 without JSON \(an empty body\)$"):
+        read(divera(), answer(b"", status=204))
+
+
+@pytest.mark.parametrize("content", [[], [1], "text", 5, None, True], ids=repr)
+def test_json_that_is_no_object_is_worth_another_try(content: object) -> None:
+    with pytest.raises(SourceError, match=r"answered HTTP 200 with JSON of another kind") as failure:
+        read(divera(), json_answer(content))
+    assert failure.value.transient
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        pytest.param({}, 'but no "success": true', id="missing"),
+        pytest.param({"success": False}, 'but "success": false', id="false"),
+        pytest.param({"success": 1, "data": []}, 'but no "success": true', id="one-is-not-true"),
+        pytest.param({"success": "true", "data": []}, 'but no "success": true', id="text-is-not-true"),
+        pytest.param({"success": None, "data": []}, 'but no "success": true', id="null"),
+        pytest.param(
+            {"success": False, "error": f"{CANARIES[1]} darf das nicht"},
+            'but "success": false; its reason in "error" (a text) may name people and is not shown',
+            id="reason-as-text",
+        ),
+        pytest.param(
+            {"success": False, "errors": [CANARIES[0]], "message": {"de": CANARIES[2]}},
+            'but "success": false; its reason in "errors" (a list), "message" (an object) may name people '
+            "and is not shown",
+            id="reasons-as-list-and-object",
+        ),
+        pytest.param({"success": False, "errors": []}, 'but "success": false', id="empty-reason"),
+    ],
+)
+@pytest.mark.parametrize("source", ["users", "monitor"])
+def test_an_answer_without_success_is_a_failure_whose_reason_is_not_shown(
+    source: str, content: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(SourceError) as failure:
+        read(divera(source=source), content)
+    assert failure.value.text == f"app.divera247.com answered HTTP 200 {text}"
+    assert failure.value.transient
+
+
+@pytest.mark.parametrize(
+    "data",
+    [None, {}, {"items": None}, {"items": {}}, {"users": []}, "text", 7],
+    ids=["missing", "empty", "items-null", "items-an-object", "other-key", "text", "number"],
+)
+def test_without_a_list_of_people_there_is_no_count(data: object) -> None:
+    with pytest.raises(SourceError, match=r"without a list of people"):
+        read(divera(), {"success": True, "data": data})
+
+
+NO_IDS: tuple[object, ...] = (
+    *(True, False, 50101.0, 1.5, -1, 2**64, 10**30, [], {}),
+    *("", " 7", "7 ", "07", "+7", "1e3", "\u0667", "abc", "9" * 20),
+)
+
+
+@pytest.mark.parametrize("status", NO_IDS, ids=repr)
+def test_a_status_that_is_no_id_refuses_the_answer_and_names_the_row_alone(status: object) -> None:
+    with pytest.raises(SourceError) as failure:
+        read(divera(), users(50101, 50102, status, 50103))
+    assert failure.value.text == (
+        "app.divera247.com answered HTTP 200 with a list of people whose row 3 has no readable status_id"
+    )
+
+
+@pytest.mark.parametrize("row", [None, 5, "Canaria", [1], [[]]], ids=repr)
+def test_a_row_that_is_no_person_refuses_the_answer(row: object) -> None:
+    with pytest.raises(SourceError, match=r"whose row 2 is (a text|a list|a single value)$"):
+        read(divera(), {"success": True, "data": [person(), row]})
+
+
+NO_MONITOR: dict[str, dict[str, Any]] = {
+    "data-missing": {"success": True},
+    "data-empty-in-php": {"success": True, "data": []},
+    "monitor-missing": pull(None),
+    "monitor-null": {"success": True, "data": {"monitor": None}},
+    "monitor-empty-in-php": {"success": True, "data": {"monitor": []}},
+    "first-monitor-missing": {"success": True, "data": {"monitor": {"2": {"7": {"all": 3}}, "ts": 1}}},
+    "first-monitor-empty": pull({}),
+    "first-monitor-empty-in-php": pull([]),
+    "first-monitor-a-list": pull([{"all": 3}]),
+}
+
+
+@pytest.mark.parametrize("content", NO_MONITOR.values(), ids=NO_MONITOR.keys())
+def test_no_monitor_is_no_data_and_never_zero(content: dict[str, Any]) -> None:
+    with pytest.raises(SourceError, match=r"no monitor is set up in Divera") as failure:
+        read(divera(source="monitor"), content)
+    assert failure.value.transient
+
+
+@pytest.mark.parametrize(
+    ("monitor", "text"),
+    [
+        pytest.param({"7": {"all": 1}, "x": {"all": 1}}, "entry 2 has no readable status id", id="key-no-id"),
+        pytest.param({"none": {"all": 1}}, "entry 1 has no readable status id", id="our-own-word-as-key"),
+        pytest.param({"07": {"all": 1}}, "entry 1 has no readable status id", id="key-with-a-zero-in-front"),
+        pytest.param({"7": {}}, "entry 1 holds no readable count", id="no-count"),
+        pytest.param({"7": []}, "entry 1 holds no readable count", id="entry-empty-in-php"),
+        pytest.param({"7": 5}, "entry 1 holds no readable count", id="entry-a-number"),
+        pytest.param({"7": {"all": True}}, "entry 1 holds no readable count", id="count-true"),
+        pytest.param({"7": {"all": "5"}}, "entry 1 holds no readable count", id="count-text"),
+        pytest.param({"7": {"all": 5.0}}, "entry 1 holds no readable count", id="count-float"),
+        pytest.param({"7": {"all": -1}}, "entry 1 holds no readable count", id="count-negative"),
+        pytest.param({"7": {"all": 10**30}}, "entry 1 holds no readable count", id="count-huge"),
+        pytest.param({"7": {"all": [{"id": 1}]}}, "entry 1 holds no readable count", id="people-not-a-count"),
+        pytest.param(
+            {"7": {"all": 5, "qualification": 3}}, "entry 1 has no readable qualifications", id="no-object"
+        ),
+        pytest.param(
+            {"7": {"all": 5, "qualification": {"a": 3}}},
+            "entry 1 has no readable qualification id",
+            id="no-id",
+        ),
+        pytest.param({"7": entry(5, q2=True)}, "entry 1 holds no readable count", id="qualification-true"),
+    ],
+)
+def test_a_monitor_that_can_not_be_counted_is_refused_as_a_whole(monitor: dict[str, Any], text: str) -> None:
+    with pytest.raises(SourceError) as failure:
+        read(divera(source="monitor", qualifications=True), pull(monitor))
+    assert failure.value.text == f"app.divera247.com answered HTTP 200 with a monitor whose {text}"

@@ -1,0 +1,218 @@
+"""What a config may say about a Divera poller: one mistake each, and what is told of it."""
+
+from __future__ import annotations
+
+import json
+from datetime import time
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from support.divera import KEY, divera
+from tallyd.core.counting import Minimum
+from tallyd.pollers.divera import DiveraPoller
+from tallyd.settings import Secret
+
+LEAST = {"kind": "divera", "accesskey": KEY, "at": ["08:00"]}
+
+
+def problems(**keys: Any) -> list[tuple[str, str]]:
+    """Return (place, text) of all that is wrong with a config."""
+    with pytest.raises(ValidationError) as error:
+        divera(**keys)
+    return [(".".join(map(str, each["loc"])), each["msg"]) for each in error.value.errors()]
+
+
+def test_the_least_config_has_the_documented_defaults() -> None:
+    poller = divera()
+    assert poller.address == "https://app.divera247.com/api/users"
+    assert poller.accesskey == Secret(KEY)
+    assert (poller.source, poller.days, poller.catch_up) == ("users", frozenset(range(7)), 900.0)
+    assert (poller.status_names, poller.fetch_status_names, poller.qualifications) == ({}, False, False)
+    assert (poller.at_least, poller.hide_below) == ((), None)
+
+
+def test_the_monitor_has_an_address_of_its_own() -> None:
+    assert divera(source="monitor").address == "https://app.divera247.com/api/v2/pull/all"
+
+
+@pytest.mark.parametrize("as_json", [True, False], ids=["json", "python"])
+def test_a_whole_config_is_taken_from_a_file_as_from_a_dict(as_json: bool) -> None:
+    keys = {
+        **LEAST,
+        "source": "monitor",
+        "url": "https://divera.example/api/v2/pull/all?x=1",
+        "at": ["20:00", "08:00:30"],
+        "days": ["mon-fri"],
+        "catch_up": "5m",
+        "status_names": {"50101": " Einsatzbereit ", "none": "Ohne"},
+        "fetch_status_names": True,
+        "qualifications": True,
+        "at_least": [{"statuses": ["50101", "none"], "count": 6}],
+        "hide_below": 3,
+    }
+    take = DiveraPoller.model_validate_json if as_json else DiveraPoller.model_validate
+    poller = take(json.dumps(keys) if as_json else keys)  # type: ignore[arg-type] # the two take different things
+    assert poller.at == (time(8, 0, 30), time(20))
+    assert poller.status_names == {"50101": "Einsatzbereit", "none": "Ohne"}
+    assert [each.minimum for each in poller.at_least] == [Minimum(("50101", "none"), 6)]
+    assert poller.address == "https://divera.example/api/v2/pull/all?x=1"
+
+
+def test_a_poller_can_not_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        divera().source = "monitor"  # type: ignore[misc] # that it can't be done is what is tested
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        pytest.param("https://d.example/api/users?accesskey=", "https://d.example/api/users", id="empty-key"),
+        pytest.param("https://d.example/api/users?accesskey", "https://d.example/api/users", id="bare-key"),
+        pytest.param(
+            "https://d.example/api/users?unit=3&accesskey=&x=%20",
+            "https://d.example/api/users?unit=3&x=%20",
+            id="others-stay",
+        ),
+        pytest.param("http://127.0.0.1:8800/api/users", "http://127.0.0.1:8800/api/users", id="loopback"),
+        pytest.param("http://localhost/api/users", "http://localhost/api/users", id="localhost"),
+        pytest.param("http://[::1]:80/api/users", "http://[::1]:80/api/users", id="loopback-of-ipv6"),
+    ],
+)
+def test_urls_that_are_taken(url: str, address: str) -> None:
+    assert divera(url=url).address == address
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        pytest.param(f"https://d.example/api/users?accesskey={KEY}", '("accesskey=...")', id="accesskey"),
+        pytest.param(f"https://d.example/api/users?x=1&ACCESSKEY={KEY}", '("ACCESSKEY=...")', id="capitals"),
+        pytest.param(f"https://d.example/api/users?access%6Bey={KEY}", '("accesskey=...")', id="encoded"),
+        pytest.param(f"https://d.example/api/users?api_key={KEY}", '("api_key=...")', id="api-key"),
+        pytest.param(f"https://d.example/api/users?token={KEY}", '("token=...")', id="token"),
+    ],
+)
+def test_a_key_in_the_url_is_refused_and_not_shown(url: str, text: str) -> None:
+    ((place, told),) = problems(url=url)
+    assert place == "url"
+    assert text in told
+    assert "accesskey" in told
+    assert KEY not in told
+
+
+@pytest.mark.parametrize(
+    ("keys", "place", "text"),
+    [
+        pytest.param(
+            {"url": "http://app.divera247.com/api/users"}, "url", "use https://", id="key-in-the-clear"
+        ),
+        pytest.param(
+            {"url": "https://app.divera247.com/api/v2/pull/all"},
+            "url",
+            'set "source": "monitor"',
+            id="monitor-url-for-users",
+        ),
+        pytest.param(
+            {"source": "monitor", "url": "https://app.divera247.com/api/users"},
+            "url",
+            "ends in /api/v2/pull/all",
+            id="users-url-for-monitor",
+        ),
+        pytest.param({"at": []}, "at", "one time of day at least", id="no-time"),
+        pytest.param({"at": ["08:00", "12:00", "08:00:00"]}, "at", "names 08:00:00 twice", id="time-twice"),
+        pytest.param({"at": "08:00"}, "at", "valid tuple", id="time-not-in-a-list"),
+        pytest.param({"at": ["8:00"]}, "at.0", "no time of day", id="time-of-one-digit"),
+        pytest.param({"days": ["monday"]}, "days", "must be one of mon", id="unknown-day"),
+        pytest.param({"catch_up": "0s"}, "catch_up", "must be above 0", id="catch-up-of-nothing"),
+        pytest.param({"catch_up": 15}, "catch_up", "must be a duration", id="catch-up-without-unit"),
+        pytest.param(
+            {"status_names": {"ready": "Bereit"}}, "status_names", '"ready" is no status id', id="name-id"
+        ),
+        pytest.param({"status_names": {"0": "Ohne"}}, "status_names", 'nor "none"', id="name-of-zero"),
+        pytest.param({"status_names": {"7": " "}}, "status_names", 'name of "7" is empty', id="empty-name"),
+        pytest.param(
+            {"url": "https://proxy.example/people", "fetch_status_names": True},
+            "fetch_status_names",
+            "url ends in /api/users",
+            id="no-address-of-names",
+        ),
+        pytest.param(
+            {"qualifications": True}, "qualifications", 'needs "source": "monitor"', id="no-source-of-them"
+        ),
+        pytest.param(
+            {"at_least": [{"statuses": [], "count": 1}]},
+            "at_least.0.statuses",
+            "one status at least",
+            id="no-status",
+        ),
+        pytest.param(
+            {"at_least": [{"statuses": ["7", "7"], "count": 1}]},
+            "at_least.0.statuses",
+            "twice",
+            id="status-twice",
+        ),
+        pytest.param(
+            {"at_least": [{"statuses": ["x"], "count": 1}]},
+            "at_least.0.statuses.0",
+            "must be a status id",
+            id="no-id",
+        ),
+        pytest.param(
+            {"at_least": [{"statuses": [7], "count": 1}]},
+            "at_least.0.statuses.0",
+            "valid string",
+            id="id-not-in-quotes",
+        ),
+        pytest.param(
+            {"at_least": [{"statuses": ["7"], "count": 0}]}, "at_least.0.count", "greater", id="count-0"
+        ),
+        pytest.param(
+            {"at_least": [{"statuses": ["7", "8"], "count": 2}, {"statuses": ["8", "7"], "count": 3}]},
+            "at_least",
+            "the same statuses in two entries",
+            id="minimum-twice",
+        ),
+        pytest.param({"hide_below": 2}, "hide_below", "with 2 a null could only be 1", id="hide-below-2"),
+        pytest.param({"hide_below": -1}, "hide_below", "must be 3 or more", id="hide-below-nothing"),
+        pytest.param({"hide_below": True}, "hide_below", "valid integer", id="hide-below-true"),
+        pytest.param(
+            {"hide_below": 5, "at_least": [{"statuses": ["7"], "count": 4}]},
+            "hide_below",
+            "whose warning would tell what is hidden",
+            id="minimum-below-the-hidden",
+        ),
+        pytest.param({"acceskey": "x"}, "acceskey", "not permitted", id="unknown-key"),
+    ],
+)
+def test_each_mistake_is_told_at_its_place(keys: dict[str, Any], place: str, text: str) -> None:
+    ((found, told),) = problems(**keys)
+    assert found == place
+    assert text in told
+
+
+def test_a_minimum_as_high_as_what_is_hidden_tells_nothing_more() -> None:
+    assert divera(hide_below=4, at_least=[{"statuses": ["7"], "count": 4}]).hide_below == 4
+
+
+def test_all_mistakes_of_a_poller_are_told_at_once() -> None:
+    found = problems(
+        url=f"https://d.example/?accesskey={KEY}",
+        accesskey="",
+        at=[],
+        qualifications=True,
+        at_least=[{"statuses": ["7"], "count": 1}],
+        hide_below=3,
+    )
+    assert [place for place, _ in found] == ["url", "accesskey", "at", "qualifications", "hide_below"]
+
+
+def test_a_wrong_source_is_the_only_mistake_told_of_it() -> None:
+    assert [place for place, _ in problems(source="people", qualifications=True)] == ["source"]
+
+
+def test_every_key_is_described() -> None:
+    schema = DiveraPoller.model_json_schema()
+    described = [*schema["properties"].values(), *schema["$defs"]["AtLeast"]["properties"].values()]
+    assert all(each.get("description", "").endswith(".") for each in described)
