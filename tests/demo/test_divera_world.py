@@ -7,6 +7,9 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -22,6 +25,13 @@ from tallyd.pollers.divera.reply import read_monitor, read_names, read_users
 BEGAN_AT = 1_790_000_000
 QUIET = {f"ts_{block}": str(BEGAN_AT + 10**6) for block in ("user", "alarm", "news", "event", "status")}
 QUIET |= {f"ts_{block}": str(BEGAN_AT + 10**6) for block in ("statusplan", "cluster", "localmonitor")}
+
+
+@dataclass(frozen=True)
+class Answered:
+    status: int
+    headers: Message
+    body: bytes
 
 
 class World:
@@ -41,15 +51,18 @@ class World:
         *,
         method: str = "GET",
         body: bytes | None = None,
-    ) -> http.client.HTTPResponse:
-        connection = http.client.HTTPConnection(urlsplit(self.base_url).netloc, timeout=10)
-        connection.request(
-            method, f"{path}?{urlencode({'accesskey': KEY} if query is None else query)}", body
-        )
-        return connection.getresponse()
+    ) -> Answered:
+        with self.connection() as connection:
+            whole = f"{path}?{urlencode({'accesskey': KEY} if query is None else query)}"
+            connection.request(method, whole, body)
+            answer = connection.getresponse()
+            return Answered(answer.status, answer.headers, answer.read())
+
+    def connection(self) -> AbstractContextManager[http.client.HTTPConnection]:
+        return closing(http.client.HTTPConnection(urlsplit(self.base_url).netloc, timeout=10))
 
     def json(self, path: str, query: dict[str, str] | None = None) -> Any:
-        return json.loads(self.ask(path, query).read())
+        return json.loads(self.ask(path, query).body)
 
     def play(self, mode: str) -> None:
         assert self.ask(CONTROL, {}, method="POST", body=json.dumps({"mode": mode}).encode()).status == 200
@@ -143,7 +156,7 @@ def test_a_timestamp_from_before_the_last_change_suppresses_nothing(world: World
 
 
 def test_the_poller_reads_the_same_counts_and_names_from_both(world: World) -> None:
-    users, pull = world.ask(USERS).read(), world.ask(PULL).read()
+    users, pull = world.ask(USERS).body, world.ask(PULL).body
     tally = read_users(users)
 
     assert sum(tally.counts.values()) == len(MEMBERS)
@@ -154,18 +167,18 @@ def test_the_poller_reads_the_same_counts_and_names_from_both(world: World) -> N
 
 
 def test_the_answers_hold_personal_texts_for_the_privacy_check_to_look_for(world: World) -> None:
-    in_users = {value for _field, value in texts_of_users(world.ask(USERS).read())}
-    in_pull = {value for _field, value in texts_of_pull(world.ask(PULL).read())}
+    in_users = {value for _field, value in texts_of_users(world.ask(USERS).body)}
+    in_pull = {value for _field, value in texts_of_pull(world.ask(PULL).body)}
 
     assert {"Mara", "Ahorn", "mara.ahorn@feuerwehr.example", "+49 30 23125 001"} <= in_users
     assert {"Mara", "Ahorn", "Ahorn, Mara"} <= in_pull
 
 
 def test_time_moves_people(world: World) -> None:
-    at_first = read_users(world.ask(USERS).read()).counts
+    at_first = read_users(world.ask(USERS).body).counts
     world.elapsed_s = 40.0
 
-    assert read_users(world.ask(USERS).read()).counts != at_first
+    assert read_users(world.ask(USERS).body).counts != at_first
 
 
 @pytest.mark.parametrize("path", [USERS, PULL])
@@ -176,7 +189,7 @@ def test_a_wrong_key_is_refused_with_403(world: World, path: str, query: dict[st
     answer = world.ask(path, query)
 
     assert answer.status == 403
-    assert json.loads(answer.read())["success"] is False
+    assert json.loads(answer.body)["success"] is False
 
 
 def test_every_answer_says_what_time_it_is(world: World) -> None:
@@ -186,15 +199,15 @@ def test_every_answer_says_what_time_it_is(world: World) -> None:
 
 
 def test_a_connection_is_kept_for_further_requests(world: World) -> None:
-    connection = http.client.HTTPConnection(urlsplit(world.base_url).netloc, timeout=10)
-    sockets = set()
-    for path in (USERS, "/nowhere", PULL):
-        connection.request("GET", f"{path}?accesskey={KEY}")
-        connection.getresponse().read()
-        sockets.add(connection.sock)
+    with world.connection() as connection:
+        ports = set()
+        for path in (USERS, "/nowhere", PULL):
+            connection.request("GET", f"{path}?accesskey={KEY}")
+            connection.getresponse().read()
+            assert connection.sock is not None
+            ports.add(connection.sock.getsockname()[1])
 
-    assert len(sockets) == 1
-    assert None not in sockets
+    assert len(ports) == 1
 
 
 @pytest.mark.parametrize(
@@ -246,7 +259,7 @@ def test_html_is_a_page_with_status_200(world: World) -> None:
 
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/html")
-    assert answer.read().startswith(b"<!DOCTYPE html>")
+    assert answer.body.startswith(b"<!DOCTYPE html>")
 
 
 def test_after_every_mode_ok_brings_it_back(world: World) -> None:
@@ -263,14 +276,14 @@ def test_an_unknown_mode_is_refused_and_changes_nothing(world: World, body: byte
     answer = world.ask(CONTROL, {}, method="POST", body=body)
 
     assert answer.status == 400
-    assert json.loads(answer.read())["modes"] == list(MODES)
+    assert json.loads(answer.body)["modes"] == list(MODES)
     assert world.json(CONTROL)["mode"] == "ok"
 
 
 def test_a_body_of_unknown_or_absurd_length_is_not_read(world: World) -> None:
-    connection = http.client.HTTPConnection(urlsplit(world.base_url).netloc, timeout=10)
-    connection.putrequest("POST", CONTROL)
-    connection.putheader("Content-Length", str(10**12))
-    connection.endheaders()
+    with world.connection() as connection:
+        connection.putrequest("POST", CONTROL)
+        connection.putheader("Content-Length", str(10**12))
+        connection.endheaders()
 
-    assert connection.getresponse().status == 411
+        assert connection.getresponse().status == 411

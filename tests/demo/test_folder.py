@@ -49,7 +49,13 @@ def test_a_run_begins_with_an_empty_folder(root: Path) -> None:
 
 
 def test_what_the_demo_did_not_write_stays(root: Path, tmp_path: Path) -> None:
-    mine = {"notes.txt", "out/divera/2026-11/chart.png", "state/copy.db", "secrets/other"}
+    mine = {
+        "notes.txt",
+        "out/divera/2026-11/chart.png",
+        "out/divera/mine.json",
+        "state/copy.db",
+        "secrets/other",
+    }
     put(root, MARKER, *WRITTEN_BY_A_RUN, *mine)
     put(tmp_path, "elsewhere/latest.json")
     (root / "out" / "link").symlink_to(tmp_path / "elsewhere")
@@ -87,7 +93,7 @@ def test_a_file_in_the_folders_place_is_refused(root: Path) -> None:
 def test_two_demos_do_not_share_a_folder(root: Path) -> None:
     with DemoFolder(root).taken():
         put(root, "config.json")
-        with pytest.raises(DemoError, match="runs in .* already"), DemoFolder(root).taken():
+        with pytest.raises(DemoError, match=r"runs in .* already"), DemoFolder(root).taken():
             pass
         assert (root / "config.json").exists()
     with DemoFolder(root).taken():

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -47,10 +48,15 @@ def test_another_process_finds_everybody_on_the_same_status() -> None:
     assert said.strip() == str(here)
 
 
+def test_a_whole_second_is_the_same_instant_however_it_is_written() -> None:
+    for at in range(0, 300, 7):
+        assert counts_at(at) == counts_at(float(at))
+
+
 def test_counts_move_between_any_two_readings_of_the_demo() -> None:
     readings = [counts_at(at) for at in range(4, 600, 10)]
 
-    moved = sum(before != after for before, after in zip(readings, readings[1:], strict=False))
+    moved = sum(before != after for before, after in pairwise(readings))
     assert moved >= 0.9 * len(readings)
 
 

@@ -20,8 +20,8 @@ A bucket is named by `date`, `hour` and `weekday`, by `date` and `weekday`, or b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -105,13 +105,13 @@ def _show(sheet: Sheet) -> None:
     show_table(headings, [[row.get(heading) for heading in headings] for row in sheet.rows], right=numbers)
 
 
-def as_csv(pasts: Iterable[Past], by: By | None, *, excel: bool, name_pollers: bool) -> str:
+def as_csv(pasts: Sequence[Past], by: By | None, *, excel: bool, name_pollers: bool) -> str:
     """Return CSV, one line of headings for all pollers together.
 
     With `name_pollers` the first column is the poller. A column that a poller does not have is empty there.
     Hidden counts are empty cells too, named in the note of their row.
     """
-    sheets = [(past.poller, _sheet(past, by, hidden=None)) for past in pasts]
+    sheets = [(past.poller, _sheet(past, by, hidden=None)) for past in _sharing_names(pasts)]
     found = dict.fromkeys(status for _, sheet in sheets for status in sheet.statuses)
     columns = tuple(sorted(found, key=lambda status: status.id == NO_STATUS))
     before, after = (sheets[0][1].before, sheets[0][1].after) if sheets else ((), ())
@@ -122,6 +122,14 @@ def as_csv(pasts: Iterable[Past], by: By | None, *, excel: bool, name_pollers: b
             cells = [row.get(heading) for heading in headings]
             lines.append([poller, *cells] if name_pollers else cells)
     return csv_text(lines, excel=excel)
+
+
+def _sharing_names(pasts: Sequence[Past]) -> Iterator[Past]:
+    """Yield the pasts; a status without a name takes the one that another poller knows for its id."""
+    names = {status.id: status.name for past in pasts for status in past.statuses if status.name}
+    for past in pasts:
+        named = (Status(status.id, status.name or names.get(status.id)) for status in past.statuses)
+        yield replace(past, statuses=tuple(named))
 
 
 def _sheet(past: Past, by: By | None, *, hidden: str | None) -> Sheet:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tallyd.adapters.locks import FileLock, LockedError
@@ -19,10 +21,10 @@ _OWN = (
     "secrets/divera-key",
     "log/tallyd.log",
     "log/tallyd.log.*",
-    "out/*/*.json",
-    "out/*/.*.tmp",
-    "out/*/????-??/*.json",
-    "out/*/????-??/.*.tmp",
+    "out/*/latest.json",
+    "out/*/.latest.json.tmp",
+    "out/*/????-??/????-??-??T*.json",
+    "out/*/????-??/.????-??-??T*.json.tmp",
     "state/lock",
     "state/locks/*.lock",
     "state/state.db*",
@@ -81,14 +83,22 @@ class DemoFolder:
             )
 
     def _clear(self) -> None:
-        for pattern in _OWN:
-            for path in self.root.glob(pattern):
-                if path.is_file() or path.is_symlink():
+        # os.walk goes into no folder that is a link, and a file that is one is only unlinked.
+        for name, _folders, files in os.walk(self.root, topdown=False):
+            folder = Path(name)
+            for path in (folder / file for file in files):
+                if _is_own(path.relative_to(self.root)):
                     path.unlink()
-        folders = (path for path in self.root.glob("**/") if path != self.root and not path.is_symlink())
-        for folder in sorted(folders, reverse=True):  # the inner ones first
-            with suppress(OSError):  # not empty: something of the user's is in it
-                folder.rmdir()
+            if folder != self.root:
+                with suppress(OSError):  # not empty: something of the user's is in it
+                    folder.rmdir()
+
+
+def _is_own(path: Path) -> bool:
+    patterns = (pattern.split("/") for pattern in _OWN)
+    return any(
+        len(pattern) == len(path.parts) and all(map(fnmatchcase, path.parts, pattern)) for pattern in patterns
+    )
 
 
 def _config_text(poller: dict[str, Json], times: tuple[str, ...], zone: str) -> str:

@@ -17,7 +17,7 @@ ALARM_BEGINS_S = 15
 ALARM_LASTS_S = 20
 """Each minute, from its 15th second on, most of those who are ready are out for 20 s."""
 _ANSWERS_ALARM = 0.7
-_LONGEST_HOLD_S = 50
+_SHORTEST_HOLD_S, _LONGEST_HOLD_S = 8, 30
 
 
 @dataclass(frozen=True)
@@ -92,19 +92,19 @@ MEMBERS = tuple(_members())
 def status_of(member: Member, elapsed_s: float) -> Status | None:
     """Return a member's status so many seconds after the world began; None: never had one.
 
-    Each has a rhythm of 12 to 50 s, after which the next status is drawn (often the same again), and an
+    Each has a rhythm of 8 to 30 s, after which the next status is drawn (often the same again), and an
     alarm calls most of the ready ones out.
     """
     if member.number in _WITHOUT_STATUS:
         return None
     if member.number == _ON_LEAVE:
         return LEAVE
-    hold_s = 12 + int(_chance(member.number) * (_LONGEST_HOLD_S - 12))
+    hold_s = _SHORTEST_HOLD_S + int(_chance(member.number) * (_LONGEST_HOLD_S - _SHORTEST_HOLD_S))
     turn = int((elapsed_s + member.number) // hold_s)
     status = _drawn(_chance(member.number, turn))
     alarm, into_alarm_s = divmod(elapsed_s - ALARM_BEGINS_S, ALARM_EVERY_S)
     is_called = status is READY and elapsed_s >= ALARM_BEGINS_S and into_alarm_s < ALARM_LASTS_S
-    if is_called and _chance(member.number, "alarm", alarm) < _ANSWERS_ALARM:
+    if is_called and _chance(member.number, "alarm", int(alarm)) < _ANSWERS_ALARM:
         return OUT
     return status
 

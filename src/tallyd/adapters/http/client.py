@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlencode
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -106,7 +107,7 @@ class HttpClient:
         for name, value in sent.items():
             if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
                 raise SourceError("a header holds characters that can't be sent", transient=False)
-        request = requests.Request("GET", url, params=params, headers=sent)
+        request = requests.Request("GET", url, params=urlencode(params), headers=sent)
         with contextlib.suppress(requests.RequestException, ValueError):
             prepared = request.prepare()
             if host_of(prepared.url or ""):

@@ -90,7 +90,7 @@ def _outcome(
 
 
 def _named(failure: SourceError) -> SourceError:
-    """Say what a refused key means here; every other failure speaks for itself."""
+    """Return what a refused key means here; every other failure speaks for itself."""
     status = getattr(failure, "status", None)  # only a failure with an answer has one
     if status not in _REFUSED:
         return failure
