@@ -426,7 +426,7 @@ next_steps() {
 Next:
   1. Put the access key, and nothing else, into $etc/secrets/divera-key, then: sudo chmod 0640 $etc/secrets/divera-key; sudo chgrp $user $etc/secrets/divera-key
   2. Write a poller into $etc/config.json; tallyd init --kind divera prints one to start from.
-  3. sudo tallyd check --online    The service takes the new config by itself; tallyd status tells.
+  3. sudo tallyd check --online    The service takes the new config by itself; sudo tallyd status tells.
 NEXT
 }
 
@@ -567,8 +567,10 @@ read_env() {
 '
     tab=$(printf '\t') return=$(printf '\r')
     state=before_key key='' value='' spaces=''
-    while IFS= read -r rest || [ -n "$rest" ]; do
-        rest=$rest$newline
+    while
+        if IFS= read -r rest; then rest=$rest$newline; fi
+        [ -n "$rest" ]
+    do
         while [ -n "$rest" ]; do
             char=${rest%"${rest#?}"}
             rest=${rest#?}
@@ -674,15 +676,16 @@ if [ "$me" != "$user" ] && [ "$(id -u)" -ne 0 ]; then
         fi
         die "$me is not in the group $user. Use sudo: sudo tallyd${command:+ $command}"
     fi
-    # The group reads; what writes is the service's user, or the daemon would find files that it cannot write.
+    # The group may read files, and that is all these need. Whatever opens a database, be it only to read, may have to
+    # write beside it (SQLite's -wal and -shm), and the daemon must be able to write what was left there.
     case $command in
-        '' | alerts | check | demo | files | init | report | schema | status) ;;
-        *) die "\"$command\" writes what belongs to the service. Use sudo: sudo tallyd${command:+ $command}" ;;
+        '' | check | demo | init | schema) ;;
+        *) die "\"$command\" opens the service's databases. Use sudo: sudo tallyd $command" ;;
     esac
 fi
 
 [ ! -t 2 ] || [ -z "$command" ] || printf 'tallyd: config %s\n' "${own_config:-$config}" >&2
-[ -n "$own_config" ] || set -- --config "$config" "$@"
+[ -n "$own_config" ] || [ -z "$command" ] || set -- --config "$config" "$@"
 set -- "$release/venv/bin/tallyd" "$@"
 umask 0027
 unset PYTHONHOME PYTHONPATH

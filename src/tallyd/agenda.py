@@ -19,7 +19,9 @@ import schedule
 LOOK_EVERY_S = 30
 LONGEST_TICK_S = 1.0
 JUMP_S = 1.5
-"""Clocks that move apart by more than this between two ticks have jumped; NTP slews far slower."""
+"""Clocks that have moved apart by more than this since they last agreed have jumped. Slewing by NTP does not
+add up to it, since the monotonic clock is slewed along; many small steps do.
+"""
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,16 @@ class Agenda:
         self._look = look
         self._on_jump = on_jump
         self._entries: tuple[Entry, ...] = ()
+        self._latest_s: dict[str, float] = {}
         self._scheduler = schedule.Scheduler()
         self._local_offset_s = self._local_drift_s()
         self._utc_offset_s = self._utc_drift_s()
         self._agreed_since_s = clock.monotonic()
 
     def plan(self, entries: tuple[Entry, ...]) -> None:
-        """Replace all entries."""
+        """Replace all entries; each has a name of its own."""
         self._entries = entries
+        self._latest_s = {}
         self._rebuild()
 
     def tick(self) -> None:
@@ -77,12 +81,20 @@ class Agenda:
     def _rebuild(self) -> None:
         self._scheduler.clear()
         self._scheduler.every(LOOK_EVERY_S).seconds.do(self._look)
+        now_s = self._clock.monotonic()
         for entry in self._entries:
-            self._enter(entry)
+            # Never later than it was to come before: else a clock that jumps often would put it off for ever.
+            left_s = self._latest_s.get(entry.name, math.inf) - now_s
+            if left_s > 0:
+                self._enter(entry, at_most_s=left_s)
+            else:
+                self._act(entry)
 
-    def _enter(self, entry: Entry) -> None:
+    def _enter(self, entry: Entry, *, at_most_s: float = math.inf) -> None:
         delay_s = entry.delay_s()
         if delay_s is not None:
+            delay_s = min(delay_s, at_most_s)
+            self._latest_s[entry.name] = self._clock.monotonic() + delay_s
             # Whole seconds, rounded up: looking early would find nothing.
             self._scheduler.every(max(math.ceil(delay_s), 1)).seconds.do(self._act, entry)
 
@@ -95,11 +107,13 @@ class Agenda:
     def _has_jumped(self) -> bool:
         local, utc = self._local_drift_s(), self._utc_drift_s()
         local_jump, utc_jump = local - self._local_offset_s, utc - self._utc_offset_s
+        if max(abs(local_jump), abs(utc_jump)) <= JUMP_S:
+            return False
         self._local_offset_s, self._utc_offset_s = local, utc
         if abs(utc_jump) > JUMP_S:
             self._agreed_since_s = self._clock.monotonic()
             self._on_jump(utc_jump)
-        return abs(local_jump) > JUMP_S or abs(utc_jump) > JUMP_S
+        return True
 
     def _local_drift_s(self) -> float:
         # A naive local time is compared as if it were UTC: only its change matters.

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from concurrent.futures import wait as futures_wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -26,7 +26,7 @@ from tallyd.core.alerts import unwatched
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem, Slot
 from tallyd.core.texts import clock as clock_text
-from tallyd.core.timetable import Every, Plan, due, marks_of
+from tallyd.core.timetable import Every, Plan, due, watermarks
 from tallyd.in_force import InForce
 from tallyd.runs import Progress, Runner
 from tallyd.tasks import Task, tasks_of
@@ -87,7 +87,7 @@ class Daemon:
         self._agenda = Agenda(kit.clock, look=self.look_at_everything, on_jump=self._clock_jumped)
         self._runner = kit.runner(kit.in_force.config)
         self._desks: dict[tuple[str, str], Desk] = {}
-        self._leaving: list[Future[None]] = []
+        self._leaving: dict[tuple[str, str], Desk] = {}
 
     def start(self) -> None:
         """Make up for what a dead process left, and put the config in force."""
@@ -101,6 +101,7 @@ class Daemon:
         refused_before = in_force.refused
         newer = in_force.newer(asked=reload)
         if newer is not None:
+            self._look_at_jobs()  # a slot that came before the change is still begun
             in_force.take(newer)
             self._runner = self._kit.runner(newer)
             self._put_in_force()
@@ -117,7 +118,8 @@ class Daemon:
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for the runs under way; false when some are still going on."""
-        running = self._leaving + [desk.future for desk in self._desks.values() if desk.future is not None]
+        desks = (*self._leaving.values(), *self._desks.values())
+        running = [desk.future for desk in desks if desk.future is not None]
         return not futures_wait(running, timeout=timeout_s).not_done
 
     # -- looking -----------------------------------------------------------------------------------------
@@ -132,23 +134,29 @@ class Daemon:
                 self._kit.in_force.note(self._books.state, self._tasks())
             except StateError as error:
                 self._books.note_trouble(error)
-        for desk in tuple(self._desks.values()):
-            self._look(desk)
+        self._look_at_jobs()
         self._kit.notifier.status(self.status())
+
+    def _look_at_jobs(self) -> None:
+        for desk in self._desks.values():
+            self._look(desk)
 
     def _look(self, desk: Desk) -> None:
         """Find out what is due for one job, and begin it."""
         was_running = desk.is_running  # before the plan: a run that ends meanwhile has changed the books
         try:
             plan = self._plan(desk.task)
-            if was_running:
-                self._skip(desk, plan)
-                return
-            if plan.missed:
-                self._runner.record_missed(desk.task, plan.missed, more=plan.skipped)
         except StateError as error:
             self._books.note_trouble(error)
             return
+        if was_running:
+            self._skip(desk, plan)
+            return
+        if plan.missed:
+            try:
+                self._runner.record_missed(desk.task, plan.missed, more=plan.skipped)
+            except StateError as error:
+                self._books.note_trouble(error)  # they stay open; what is due now is counted all the same
         if plan.run is not None:
             self._begin(desk, plan.run, plan.mark)
 
@@ -167,17 +175,19 @@ class Daemon:
                 self._books.is_held(*task.name, key) or slots.is_settled(*task.name, key, now=now)
             ),
             catch_up_s=task.job.catch_up_s or 0.0,
+            kept_from=now - timedelta(days=task.keep_days) if task.keep_days else None,
         )
 
     def _marks(self, task: Task, now: datetime) -> dict[str, datetime]:
-        """Return the job's watermarks, the new ones set to now, and none ahead of a clock set back."""
+        """Return the job's watermarks, and store those that are new or were moved."""
         slots = self._books.state.slots
-        known, wanted = slots.marks(*task.name), marks_of(task.job.when, task.zone)
-        changed = {name: now for name in wanted if known.get(name, now) > now or name not in known}
-        gone = frozenset(known) - wanted
+        known = slots.marks(*task.name)
+        marks = watermarks(known, task.job.when, task.zone, now=now)
+        changed = {name: at for name, at in marks.items() if known.get(name) != at}
+        gone = frozenset(known.keys() - marks.keys())
         if changed or gone:
             slots.set_marks(*task.name, changed, drop=gone)
-        return {name: changed.get(name) or known[name] for name in wanted}
+        return marks
 
     def _skip(self, desk: Desk, plan: Plan) -> None:
         """Note, once, a slot that comes while the job still runs; it stays due."""
@@ -189,7 +199,7 @@ class Daemon:
 
     def _begin(self, desk: Desk, slot: Slot, mark: str | None) -> None:
         runner, task = self._runner, desk.task
-        desk.progress = runner.progress()
+        desk.progress, desk.skipped = runner.progress(), set()
         log.debug("run begins", extra={**_whose(task), "slot": slot.key, "late_s": round(slot.late_s, 1)})
         desk.future = self._kit.executor.submit(runner.run, task, slot, mark, desk.progress)
 
@@ -199,11 +209,12 @@ class Daemon:
         """Plan the jobs of the config in force. Runs under way finish on the settings they began with."""
         config = self._kit.in_force.config
         self._kit.on_config(config)
-        old, self._desks = self._desks, {}
+        # A job that was removed and comes back may still be running: then it is not begun a second time.
+        old, self._desks = {**self._leaving, **self._desks}, {}
         for task in tasks_of(config):
             before = old.pop(task.name, None)
-            self._desks[task.name] = Desk(task, before.future, before.progress) if before else Desk(task)
-        self._leaving = [desk.future for desk in old.values() if desk.future is not None and desk.is_running]
+            self._desks[task.name] = replace(before, task=task) if before else Desk(task)
+        self._leaving = {name: desk for name, desk in old.items() if desk.is_running}
         entries = [self._entry(desk) for desk in self._desks.values()]
         self._agenda.plan((*entries, Entry("pruning", lambda: PRUNE_EVERY_S, self._prune)))
         self._close_unwatched()

@@ -235,6 +235,7 @@ class Runner:
                 lambda: slots.fail(task.whose, slot, reason=reason, not_before=not_before, named=named),
             )
         else:
+            log.error("slot given up, recorded as missed", extra={**_whose(task), "slot": slot.key})
             given_up = (Missed(slot.key, slot.due_at, reason, None),)
             self.books.settle(task, slot, lambda: slots.miss(task.whose, given_up, now=now, named=named))
 

@@ -101,7 +101,6 @@ def test_every_2xx_is_an_answer(client: HttpClient, raw: bytes, body: bytes) -> 
         pytest.param("http://host.example:99999/s3cret", {}, id="port too large"),
         pytest.param("http://[::1/s3cret", {}, id="half an IPv6 address"),
         pytest.param("http://*.example/s3cret", {}, id="wildcard"),
-        pytest.param("http://host.example/s3cret\ud800", {}, id="half a character"),
         pytest.param("http://host.example/", {"X-Key": "s3cret\r\nX: y"}, id="line break in a header"),
         pytest.param("http://host.example/", {"X-Key": "s3cret\n"}, id="line break behind a header"),
         pytest.param("http://host.example/", {"X-Key": "s3cret \u20ac"}, id="header outside Latin-1"),

@@ -111,6 +111,21 @@ def test_a_library_is_not_heard_below_warning_even_if_it_set_its_own_level(path:
     assert [line["event"] for line in lines_of(path)] == ["heard"]
 
 
+def test_a_library_does_not_even_spell_out_what_nobody_will_hear() -> None:
+    with logging_to(level="DEBUG"):
+        assert not logging.getLogger("a.library").isEnabledFor(logging.INFO)
+        assert logging.getLogger("a.library").isEnabledFor(logging.WARNING)
+
+
+def test_a_handler_of_a_strangers_that_fails_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    closed = StringIO()
+    closed.close()
+    with logging_to(secrets=[KEY]):
+        logging.getLogger().addHandler(logging.StreamHandler(closed))
+        OWN.error("x", extra={"key": KEY})
+    assert capsys.readouterr().err == ""
+
+
 def test_an_uncaught_error_of_a_thread_is_logged_without_secrets(path: Path) -> None:
     def fail() -> None:
         raise ValueError(KEY)

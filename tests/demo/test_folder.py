@@ -57,12 +57,14 @@ def test_what_the_demo_did_not_write_stays(root: Path, tmp_path: Path) -> None:
         "secrets/other",
     }
     put(root, MARKER, *WRITTEN_BY_A_RUN, *mine)
+    (root / "empty").mkdir()
     put(tmp_path, "elsewhere/latest.json")
     (root / "out" / "link").symlink_to(tmp_path / "elsewhere")
 
     with DemoFolder(root).taken():
         files = {name for name in in_folder(root) if (root / name).is_file()}
     assert files == {MARKER, *mine}
+    assert (root / "empty").is_dir()
     assert (tmp_path / "elsewhere/latest.json").exists()
 
 
@@ -88,6 +90,15 @@ def test_a_file_in_the_folders_place_is_refused(root: Path) -> None:
     with pytest.raises(DemoError, match="cannot use"), DemoFolder(root).taken():
         pass
     assert root.read_text() == "mine"
+
+
+def test_a_config_that_cannot_be_written_is_told_with_its_place(root: Path) -> None:
+    (root / "config.json" / "mine").mkdir(parents=True)
+    (root / MARKER).touch()
+    folder = DemoFolder(root)
+
+    with folder.taken(), pytest.raises(DemoError, match=r"cannot use .*config\.json.*is a directory"):
+        folder.write_config(poller("http://127.0.0.1:8000"), times=["08:00:00"], zone="UTC", key=KEY)
 
 
 def test_two_demos_do_not_share_a_folder(root: Path) -> None:

@@ -52,7 +52,9 @@ class Past:
         taken_at = instant(at) if due_at is None else due_at + timedelta(seconds=late_s)
         hidden = "hide_below" in facts
         total = None if hidden else sum(count for count in counts.values() if count is not None)
-        reading = Reading(taken_at=taken_at, facts={"source": "users", "total": total, "counts": dict(counts), **facts})
+        reading = Reading(
+            taken_at=taken_at, facts={"source": "users", "total": total, "counts": dict(counts), **facts}
+        )
         heading = Heading(
             poller=self.poller,
             kind="divera",

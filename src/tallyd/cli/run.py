@@ -19,7 +19,7 @@ from tallyd.adapters.http import HttpClient
 from tallyd.adapters.locks import FileLock, LockedError
 from tallyd.adapters.logs import LogFile, Logs
 from tallyd.adapters.outfiles import OutFiles
-from tallyd.adapters.state import StateError
+from tallyd.adapters.state import State, StateError
 from tallyd.adapters.systemd import Notifier
 from tallyd.agenda import Clock
 from tallyd.books import Books
@@ -86,7 +86,7 @@ class Process:
                 log.error("cannot start", extra={"reason": str(error)})  # noqa: TRY400 # no bug, no traceback
                 return EXIT_PROBLEM
             stack.callback(state.close)
-            books = Books(state, OutFiles(self._config.out_dir), now=self._clock.now)
+            books = self.make_books(state)
             executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="run")
             daemon = Daemon(self._kit(books, executor))
             ticking = partial(self._tick_until_stopped, daemon, books)
@@ -96,6 +96,10 @@ class Process:
             schedule.join()
             self._end_runs(daemon, executor)
         return EXIT_PROBLEM if self._failed else EXIT_OK
+
+    def make_books(self, state: State) -> Books:
+        """Return what counts are stored in; the order of one run is theirs."""
+        return Books(state, OutFiles(self._config.out_dir), now=self._clock.now)
 
     def _kit(self, books: Books, executor: ThreadPoolExecutor) -> Kit:
         in_force = InForce(

@@ -129,7 +129,7 @@ def excused(personal: Iterable[Personal], own_texts: Iterable[str]) -> frozenset
 
     Found again in a log they would prove nothing: a town in the name of the time zone.
     """
-    own, left = tuple(own_texts), tuple(personal)
+    own, left = tuple(dict.fromkeys(own_texts)), tuple(personal)
     found: set[Personal] = set()
     while True:
         # Again without what was found: "Nord" may stand in it, and only the longest is told.
@@ -173,7 +173,7 @@ def _spellings(value: str) -> Iterator[list[str]]:
 
     The very first part is always a single plain character: `re` skips text quickly to where one of them is.
     """
-    for form in dict.fromkeys(normalize(kind, value) for kind in ("NFC", "NFD")):
+    for form in dict.fromkeys([value, normalize("NFC", value), normalize("NFD", value)]):
         is_cut = len(form) > LONGEST
         shown = form[:LONGEST]
         begins = _BEGINS_WORD if shown[0].isalnum() else ""

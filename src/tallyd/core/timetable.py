@@ -9,10 +9,11 @@ so runs at 03:30, and a time that comes twice runs the first time.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from itertools import islice
+from itertools import count, islice
 from typing import Any, Literal
 
 from tallyd.core.reading import LATE_AFTER_S, Json, Slot
@@ -26,6 +27,9 @@ MOST_MISSED = 10_000
 
 NOT_STARTED = "nothing ran at that time: tallyd or the machine was off, asleep or busy"
 INTERRUPTED = "the run was interrupted and could not be repeated in time"
+
+_SINCE = "since "
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,19 @@ def marks_of(when: At | Every, zone: tzinfo) -> frozenset[str]:
     return frozenset(_mark(at, when.days, zone) for at in when.times)
 
 
+def watermarks(
+    known: Mapping[str, datetime], when: At | Every, zone: tzinfo, *, now: datetime
+) -> dict[str, datetime]:
+    """Return the watermarks that hold from now on: those known, new ones at now, and none ahead of now.
+
+    A clock that is set back takes a mark back with it. So beside each mark stands `since ...`, when it was
+    first set, which stays: a machine that boots years in the past must not, once its clock is right again,
+    find everything missed from before it was set up.
+    """
+    marks = {name: min(known.get(name, now), now) for name in marks_of(when, zone)}
+    return marks | {_SINCE + name: known.get(_SINCE + name, known.get(name, now)) for name in marks}
+
+
 def _mark(at: time, days: frozenset[int], zone: tzinfo) -> str:
     return f"{at.isoformat()} {''.join(str(day) for day in sorted(days))} {zone}"
 
@@ -119,11 +136,17 @@ def slots(when: At | Every, zone: tzinfo, *, after: datetime, until: datetime) -
         return
     day = after.astimezone(zone).date() - timedelta(days=1)
     last = until.astimezone(zone).date() + timedelta(days=1)
+    found: list[Due] = []
     while day <= last:
-        # Sorted by instant: across a gap, 02:45 (at 03:45) comes after 03:15.
-        found = [due for at in when.times if (due := _slot(when, zone, day, at)) is not None]
-        yield from sorted((due for due in found if after < due.at <= until), key=lambda due: due.at)
+        found += [due for at in when.times if (due := _slot(when, zone, day, at)) and after < due.at <= until]
+        # By instant: across a gap, 02:45 (at 03:45) comes after 03:15, and 23:45 after the next day's 00:30.
+        found.sort(key=lambda due: due.at)
         day += timedelta(days=1)
+        # A gap is a day long at most (Apia, 2011), so no slot of the days to come lies before this.
+        reached = _instant(day, time(), zone) - timedelta(days=1)
+        while found and found[0].at < reached:
+            yield found.pop(0)
+    yield from found
 
 
 def _slot(when: At, zone: tzinfo, day: date, at: time) -> Due | None:
@@ -134,21 +157,25 @@ def _slot(when: At, zone: tzinfo, day: date, at: time) -> Due | None:
     """
     if day.weekday() not in when.days:
         return None
-    nominal = datetime.combine(day, at)
-    instant = nominal.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    nominal, instant = datetime.combine(day, at), _instant(day, at, zone)
     real = instant.astimezone(zone).replace(tzinfo=None, fold=0)
     if real != nominal and real.time() in when.times and real.weekday() in when.days:
         return None
     return Due(f"{nominal.isoformat()}[{zone}]", instant, _mark(at, when.days, zone))
 
 
+def _instant(day: date, at: time, zone: tzinfo) -> datetime:
+    return datetime.combine(day, at, zone).replace(fold=0).astimezone(UTC)
+
+
 def _grid_slots(when: Every, *, after: datetime, until: datetime) -> Iterator[Due]:
-    number = math.floor(after.timestamp() / when.interval_s) + 1
     (mark,) = marks_of(when, UTC)
-    while number * when.interval_s <= until.timestamp():
+    for number in count(math.floor(after.timestamp() / when.interval_s)):
         at = datetime.fromtimestamp(number * when.interval_s, UTC)
-        yield Due(at.isoformat(), at, mark)
-        number += 1
+        if at > until:
+            return
+        if at > after:  # compared as instants: in floats, 1.2 / 0.3 is less than 4
+            yield Due(at.isoformat(), at, mark)
 
 
 def next_slots(when: At | Every, zone: tzinfo, *, after: datetime, count: int) -> tuple[datetime, ...]:
@@ -166,23 +193,29 @@ def due(
     pending: tuple[Pending, ...],
     is_settled: Callable[[str], bool],
     catch_up_s: float,
+    kept_from: datetime | None = None,
 ) -> Plan:
     """Decide what to do now, for a job that is not running.
 
     Open are the slots after their mark that are not settled, and the pending ones. The newest open slot is
     run if it is at most `catch_up_s` (at least LATE_AFTER_S: a start is never exact) late; every other
-    one is missed. Pending slots of the future (the clock was set back) wait. A mark that is not in `marks`
-    has no slots yet: the caller sets it to now first.
+    one is missed. Pending slots of the future (the clock was set back) wait. `marks` are those of
+    `watermarks`. Slots from before their mark was first set, or before `kept_from`, may be run but are
+    never missed: there was nothing to miss them, or what is known of them has been deleted.
     """
     begun = {slot.key: slot for slot in pending}
-    fresh, skipped = _fresh(when, zone, now=now, marks=marks)
+    catch_up = timedelta(seconds=max(catch_up_s, LATE_AFTER_S))
+    # Neither to be missed nor to be run are slots from before both of these: they need not be looked at.
+    floors = {name: max(marks[_SINCE + name], kept_from or _NEVER) for name in marks_of(when, zone)}
+    too_old = now - catch_up - timedelta.resolution
+    behind = {name: max(marks[name], min(floor, too_old)) for name, floor in floors.items()}
+    fresh, skipped = _fresh(when, zone, now=now, marks=behind)
     fresh = [slot for slot in fresh if slot.key not in begun and not is_settled(slot.key)]
     instants = {slot.at for slot in fresh} | {slot.due_at for slot in pending if slot.due_at <= now}
     if not instants:
         return Plan(skipped=skipped)
     newest = max(instants)
-    latest_start = newest + timedelta(seconds=max(catch_up_s, LATE_AFTER_S))
-    runnable = newest if now <= latest_start else None
+    runnable = newest if now <= newest + catch_up else None
 
     run: Slot | None = None
     mark: str | None = None
@@ -190,7 +223,7 @@ def due(
     for one in fresh:
         if one.at == runnable:
             run, mark = Slot(one.key, one.at, (now - one.at).total_seconds()), one.mark
-        else:
+        elif one.at > floors[one.mark]:
             missed.append(Missed(one.key, one.at, NOT_STARTED, one.mark))
     for old in (slot for slot in pending if slot.due_at <= now):
         if old.due_at != runnable or (old.state == "claimed" and old.starts >= MOST_STARTS):
@@ -204,15 +237,14 @@ def _fresh(
     when: At | Every, zone: tzinfo, *, now: datetime, marks: Mapping[str, datetime]
 ) -> tuple[list[Due], int]:
     """Return the slots since each one's own mark, and how many more there were than MOST_MISSED."""
-    known = [marks[name] for name in marks_of(when, zone) if name in marks]
-    if not known or min(known) >= now:
-        return [], 0
-    found = [
-        slot
-        for slot in slots(when, zone, after=min(known), until=now)
-        if slot.mark in marks and slot.at > marks[slot.mark]
-    ]
-    return found[-MOST_MISSED:], max(0, len(found) - MOST_MISSED)
+    earliest = min(marks.values(), default=now)
+    newest: deque[Due] = deque(maxlen=MOST_MISSED)  # a grid has millions of slots since 1970
+    number = 0
+    for slot in slots(when, zone, after=earliest, until=now):
+        if slot.at > marks[slot.mark]:
+            newest.append(slot)
+            number += 1
+    return list(newest), number - len(newest)
 
 
 def when_json(when: At | Every) -> dict[str, Json]:

@@ -29,7 +29,7 @@ _OWN = (
     "state/locks/*.lock",
     "state/state.db*",
 )
-"""What the demo and its daemon write. Files of other names are the user's and stay."""
+"""What the demo and its daemon write, and the folders for it. Whatever bears another name stays."""
 _TIMES_A_LINE = 12
 
 
@@ -48,32 +48,47 @@ class DemoFolder:
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Make the folder, clear what a former run left in it, and hold it. Raises `DemoError`."""
-        try:
+        with self._usable():
             self._check()
             self.root.mkdir(exist_ok=True)
-            lock = FileLock(self.root / MARKER).take()
+            lock = self._lock()
+        with lock:
+            with self._usable():
+                self._clear()
+            yield
+
+    def write_config(self, poller: dict[str, Json], *, times: Iterable[str], zone: str, key: str) -> None:
+        """Write the config, whole, for one Divera poller that counts at these times of day.
+
+        Raises `DemoError`.
+        """
+        secret, temporary = self.root / "secrets" / "divera-key", self.root / ".config.json.tmp"
+        with self._usable():
+            if not secret.exists():
+                secret.parent.mkdir(mode=0o700, exist_ok=True)
+                secret.touch(mode=0o600)
+                secret.write_text(f"{key}\n", "utf-8")
+            temporary.write_text(_config_text(poller, tuple(times), zone), "utf-8")
+            temporary.replace(self.config)
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Turn an OSError, which names no remedy, into a `DemoError`."""
+        try:
+            yield
+        except OSError as error:
+            reason = (error.strerror or type(error).__name__).lower()
+            where = error.filename or f"{self.root}/"
+            raise DemoError(
+                f"cannot use {where}: {reason}. Run it in a folder that you may write to"
+            ) from None
+
+    def _lock(self) -> FileLock:
+        try:
+            return FileLock(self.root / MARKER).take()
         except LockedError as error:
             held = f"process {error.pid}" if error.pid else "another process"
             raise DemoError(f"a demo runs in {self.root}/ already ({held}); end it first") from None
-        except OSError as error:
-            raise DemoError(f"cannot use {self.root}/: {(error.strerror or '').lower()}") from None
-        try:
-            self._clear()
-            yield
-        finally:
-            lock.release()
-
-    def write_config(self, poller: dict[str, Json], *, times: Iterable[str], zone: str, key: str) -> None:
-        """Write the config, whole, for one Divera poller that counts at these times of day."""
-        secret = self.root / "secrets" / "divera-key"
-        if not secret.exists():
-            secret.parent.mkdir(mode=0o700, exist_ok=True)
-            secret.touch(mode=0o600)
-            secret.write_text(f"{key}\n", "utf-8")
-        text = _config_text(poller, tuple(times), zone)
-        temporary = self.root / ".config.json.tmp"
-        temporary.write_text(text, "utf-8")
-        temporary.replace(self.config)
 
     def _check(self) -> None:
         if self.root.is_dir() and any(self.root.iterdir()) and not (self.root / MARKER).is_file():
@@ -85,20 +100,19 @@ class DemoFolder:
     def _clear(self) -> None:
         # os.walk goes into no folder that is a link, and a file that is one is only unlinked.
         for name, _folders, files in os.walk(self.root, topdown=False):
-            folder = Path(name)
-            for path in (folder / file for file in files):
-                if _is_own(path.relative_to(self.root)):
-                    path.unlink()
-            if folder != self.root:
+            folder = Path(name).relative_to(self.root)
+            for file in files:
+                if any(_fits(folder / file, pattern) for pattern in _OWN):
+                    (self.root / folder / file).unlink()
+            if any(_fits(folder, str(parent)) for pattern in _OWN for parent in Path(pattern).parents[:-1]):
                 with suppress(OSError):  # not empty: something of the user's is in it
-                    folder.rmdir()
+                    (self.root / folder).rmdir()
 
 
-def _is_own(path: Path) -> bool:
-    patterns = (pattern.split("/") for pattern in _OWN)
-    return any(
-        len(pattern) == len(path.parts) and all(map(fnmatchcase, path.parts, pattern)) for pattern in patterns
-    )
+def _fits(path: Path, pattern: str) -> bool:
+    """Whether each part of a relative path fits its part of the pattern."""
+    wanted = pattern.split("/")
+    return len(wanted) == len(path.parts) and all(map(fnmatchcase, path.parts, wanted))
 
 
 def _config_text(poller: dict[str, Json], times: tuple[str, ...], zone: str) -> str:

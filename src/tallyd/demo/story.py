@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,6 +82,16 @@ def _address(world: Child) -> str:
     return line
 
 
+def _tallyd() -> str:
+    """Return how this tallyd is called from here: it need not be on the PATH."""
+    called, found = Path(sys.argv[0]), shutil.which("tallyd")
+    if called.name != "tallyd":
+        return f"{sys.executable} -m tallyd"
+    if found and called.exists() and Path(found).samefile(called):
+        return "tallyd"
+    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
+
+
 def _said(daemon: Child) -> str:
     return "".join(f"\n  {line}" for line in daemon.tail)
 
@@ -102,7 +114,7 @@ class Show:
         every = f"every {self._times.pace.every_s} seconds"
         say(f"The real daemon counts the people of a small world, {every}, until Ctrl-C.")
         say(f"All of it is invented and stays in {self._folder.root}/.")
-        say(f"  the daemon:  tallyd --config {self._folder.config} run")
+        say(f"  the daemon:  {_tallyd()} --config {self._folder.config} run")
         say(f"  the world:   {self._base_url}{divera.USERS}?accesskey={divera.KEY}")
         say(
             f"""  an outage:   curl -d '{{"mode": "down"}}' {self._base_url}{divera.CONTROL}   (over: "ok")"""
@@ -153,7 +165,7 @@ class Show:
         show_table(("status", "last", "least", "most"), in_a_table(readings), right=frozenset({1, 2, 3}))
         say("\nTo look further:")
         for command in ("status", "report", "check"):
-            say(f"  tallyd --config {self._folder.config} {command}")
+            say(f"  {_tallyd()} --config {self._folder.config} {command}")
         return EXIT_OK
 
     def _write_config(self, now: datetime) -> None:

@@ -2,8 +2,9 @@
 
     python -m tallyd.demo.tether PARENT-PID -m tallyd run
 
-The kernel sees to it (`PR_SET_PDEATHSIG`, kept across exec). A pipe to notice the parent's end by would need
-the daemon's help, and what runs here is the daemon as it is.
+The kernel sees to it (`PR_SET_PDEATHSIG`, kept across exec; the parent's main thread must have started it, as
+the end of the starting thread is what counts). A pipe to notice the end by would need the daemon's help, and
+what runs here is the daemon as it is.
 """
 
 from __future__ import annotations

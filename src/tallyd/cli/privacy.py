@@ -1,0 +1,178 @@
+"""`tallyd privacy-check`: proof on live data that nothing personal was written.
+
+Asks the source as the poller does, takes the personal texts out of its answer, and looks for them in
+everything that tallyd has written. The texts live in this process's memory only: none is printed, logged
+or stored.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from tallyd.adapters.outfiles import OutFiles
+from tallyd.cli.output import complain, say
+from tallyd.cli.shared import load_config, probe_toolbox, tasks_named
+from tallyd.cli.traces import Search
+from tallyd.config import Config
+from tallyd.contract import Toolbox
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
+from tallyd.core.finding import Finder, Personal, excused, is_searchable
+from tallyd.core.reading import Json
+from tallyd.core.texts import visible
+from tallyd.tasks import Task
+
+MOST_SHOWN = 50
+_FIELD_PART = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+
+
+def privacy_check(path: Path, poller: str) -> int:
+    """Search what was written for what the poller is sent about people; return the exit status.
+
+    0: nothing was found, or the poller is sent nothing personal. 1: something was found, or nothing can be
+    proved: the answer holds no personal text, nothing has been written yet, or a file can't be read.
+    Raises `SourceError`.
+    """
+    config = load_config(path)
+    task = tasks_named(config, poller)[0]
+    personal = _personal_texts(config, task)
+    if personal is None:
+        say(
+            f"{poller}: a {task.source.kind} poller is sent nothing personal, so there is nothing to look for"
+        )
+        return EXIT_OK
+    finder = _finder(config, personal)
+    if not finder.personal:
+        complain(
+            f"{poller}: the answer holds no personal text to look for (names, phone numbers, addresses), so "
+            "nothing can be proved; perhaps the access key has no right to see them"
+        )
+        return EXIT_PROBLEM
+    search = Search(finder)
+    search.search_written(config)
+    unsearched = search.search_journal()
+    return _tell(search, unsearched)
+
+
+def _personal_texts(config: Config, task: Task) -> tuple[Personal, ...] | None:
+    """Return what the source says about people; None where it says nothing by its nature."""
+    texts: Callable[[Toolbox], Iterable[tuple[str, str]]] | None
+    texts = getattr(task.source, "personal_texts", None)
+    if texts is None:
+        return None
+    with probe_toolbox(config, task) as tools:
+        found = tuple(texts(tools))
+    values = {value for _, value in found}
+    return tuple(Personal(_without(values, name), value.strip()) for name, value in found)
+
+
+def _without(values: set[str], name: str) -> str:
+    """Return the name of a field; a part of it that may itself be a person's (JSON keys may) is left out."""
+    return ".".join(
+        part if _FIELD_PART.fullmatch(part) and part not in values else "*" for part in name.split(".")
+    )
+
+
+# -- what is looked for -------------------------------------------------------------------------------------
+
+
+def _finder(config: Config, personal: tuple[Personal, ...]) -> Finder:
+    """Return what finds the texts that mean something when they are found; say which ones do not."""
+    short = [one for one in personal if not is_searchable(one.value)]
+    _note(short, "too short, or too few digits, to mean anything; not searched")
+    for own, where in (
+        (_status_texts(config), "the name of a status"),
+        (_config_texts(config), "the config"),
+    ):
+        known = excused(personal, own)
+        _note(known, f"also in {where}, not counted")
+        values = {one.value for one in known}
+        personal = tuple(one for one in personal if one.value not in values)
+    return Finder(personal)
+
+
+def _note(personal: Iterable[Personal], text: str) -> None:
+    for name, count in sorted(Counter(one.name for one in personal).items()):
+        say(f"note: {name}: {_amount(count, 'value')} {text}", style="quiet")
+
+
+def _status_texts(config: Config) -> Iterator[str]:
+    """Yield names and ids of statuses: those of the config, and those in the out files."""
+    for poller in config.settings.pollers.values():
+        yield from _texts(dict(getattr(poller, "status_names", {})))  # not every kind has statuses
+    with suppress(OSError):  # what can't be read is told when it is searched
+        for _, _, text in OutFiles(config.out_dir).contents():
+            content = _object(json.loads(text))
+            yield from _texts(content.get("names"))
+            yield from _object(content.get("counts"))
+
+
+def _config_texts(config: Config) -> Iterator[str]:
+    """Yield what the config itself says, and would be written without any answer; no secret, no comment."""
+    yield from _texts(config.settings.model_dump(mode="json"))
+    yield from (str(config.zone), str(config.path), *map(str, _folders(config)))
+
+
+def _folders(config: Config) -> tuple[Path, ...]:
+    return config.data_dir, config.out_dir, config.log_dir, config.state_dir
+
+
+def _texts(value: Json) -> Iterator[str]:
+    """Yield every text inside, keys too."""
+    if isinstance(value, str):
+        yield visible(value)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield visible(key)
+            yield from _texts(each)
+
+
+def _object(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+# -- what is told -------------------------------------------------------------------------------------------
+
+
+def _tell(search: Search, unsearched_journal: str | None) -> int:
+    """Print what was found: the field and the place, never the text."""
+    for (personal, place), spot in list(search.found.items())[:MOST_SHOWN]:
+        again = f" and {spot.times - 1} more in there" if spot.times > 1 else ""
+        say(
+            f"found: {personal.name} in {search.finder.masked(place)}, {spot.first}{again}",
+            style="error",
+        )
+    if len(search.found) > MOST_SHOWN:
+        say(f"found: {len(search.found) - MOST_SHOWN} more", style="error")
+    for text in search.unread:
+        complain(f"not searched: {search.finder.masked(text)}")
+    if unsearched_journal:
+        complain(f"The journal was not searched: {unsearched_journal}.", style="warning")
+    say(_summary(search, with_journal=unsearched_journal is None), style="error" if search.found else None)
+    return EXIT_PROBLEM if search.found or search.unread or not search.files else EXIT_OK
+
+
+def _summary(search: Search, *, with_journal: bool) -> str:
+    sought = search.finder.personal
+    where = f"{_amount(search.files, 'file')} ({search.size_bytes / 1e6:.1f} MB)"
+    outcome = "nothing found"
+    if search.found:
+        found = len({personal for personal, _ in search.found})
+        outcome = f"{found} of them found, in {_amount(len(search.found), 'place')}"
+    elif not search.files:
+        outcome = "nothing has been written yet, so nothing is proved"
+    return (
+        f"searched {where}{' and the journal' if with_journal else ''} for {_amount(len(sought), 'value')} "
+        f"of {_amount(len({one.name for one in sought}), 'field')}: {outcome}"
+    )
+
+
+def _amount(count: int, noun: str) -> str:
+    return f"{count:,} {noun if count == 1 else noun + 's'}"

@@ -1,0 +1,221 @@
+"""state.db: what is committed at once, what is unique, what happens to a file that is no database."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tallyd.adapters.state import (
+    OutFile,
+    Recorded,
+    State,
+    StateDamagedError,
+    StateError,
+    StateTooNewError,
+    Whose,
+)
+from tallyd.core.alerts import closed_by_reading
+from tallyd.core.document import Heading
+from tallyd.core.reading import Problem, Reading, Slot
+from tallyd.core.timetable import Missed
+
+AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+WHOSE = Whose(poller="divera", kind="divera", job="count")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    state = State(tmp_path / "state.db")
+    yield state
+    state.close()
+
+
+def _record(
+    state: State, slot: Slot, *problems: Problem, total: int = 3, taken: frozenset[str] = frozenset()
+) -> Recorded:
+    reading = Reading(
+        taken_at=AT + timedelta(seconds=1), facts={"total": total}, problems=problems, memory={"n": total}
+    )
+    heading = Heading(
+        poller="divera",
+        kind="divera",
+        origin="live" if slot.key else "once",
+        due_at=slot.due_at if slot.key else None,
+        taken_at=reading.taken_at,
+        zone=UTC,
+    )
+    may_close = closed_by_reading("divera", "count", frozenset({"below"})) if slot.key else None
+    return state.readings.record(
+        WHOSE, slot, reading, heading, may_close=may_close, is_taken=taken.__contains__
+    )
+
+
+def _slot(key: str = "a", minutes: int = 0) -> Slot:
+    return Slot(key, AT + timedelta(minutes=minutes))
+
+
+def test_a_reading_settles_its_slot_and_reserves_its_file(state: State) -> None:
+    state.slots.claim(WHOSE, _slot(), "mark")
+    recorded = _record(state, _slot())
+    assert recorded.out is not None
+    assert recorded.out.name == "2026-11/2026-11-20T070000+0000.json"
+    assert state.slots.pending("divera", "count") == ()
+    assert state.slots.is_settled("divera", "count", "a", now=AT)
+    assert state.slots.marks("divera", "count") == {"mark": AT}
+    assert [out.name for out in state.readings.unwritten()] == [recorded.out.name]
+    state.readings.mark_written(recorded.out)
+    assert state.readings.unwritten() == ()
+
+
+def test_a_slot_has_one_reading_for_ever(state: State) -> None:
+    _record(state, _slot(), total=3)
+    assert _record(state, _slot(), total=4) == Recorded()
+    (row,) = state.readings.history()
+    assert row.body is not None
+    assert row.body["total"] == 3
+
+
+def test_two_readings_of_one_second_have_two_names(state: State) -> None:
+    names = [
+        out.name for out in (_record(state, Slot(None, AT)).out, _record(state, Slot(None, AT)).out) if out
+    ]
+    assert names == ["2026-11/2026-11-20T070001+0000.json", "2026-11/2026-11-20T070001+0000-2.json"]
+
+
+def test_a_name_on_disk_is_not_reserved(state: State) -> None:
+    recorded = _record(state, _slot(), taken=frozenset({"2026-11/2026-11-20T070000+0000.json"}))
+    assert recorded.out is not None
+    assert recorded.out.name == "2026-11/2026-11-20T070000+0000-2.json"
+
+
+def test_once_touches_no_problem_and_remembers_nothing(state: State) -> None:
+    problem = Problem(key="divera/50101/below", text="few", since=AT)
+    _record(state, Slot(None, AT), problem)
+    assert state.alerts.open() == ()
+    assert state.readings.memory("divera", "count") == {}
+
+
+def test_a_problem_goes_on_with_its_beginning_and_ends_with_the_reading_that_does_not_name_it(
+    state: State,
+) -> None:
+    first = Problem(key="divera/50101/below", text="4 of 6", since=AT)
+    assert _record(state, _slot("a"), first).judgement.raised == (first,)
+    later = Problem(key="divera/50101/below", text="3 of 6", since=AT + timedelta(hours=4))
+    judgement = _record(state, _slot("b", 240), later).judgement
+    assert judgement.raised == ()
+    assert [(one.text, one.since) for one in judgement.standing] == [("3 of 6", AT)]
+    assert [one.key for one in _record(state, _slot("c", 480)).judgement.closed] == ["divera/50101/below"]
+    assert state.alerts.open() == ()
+
+
+def test_a_missed_slot_is_settled_unless_a_clock_that_ran_ahead_said_so(state: State) -> None:
+    state.slots.miss(WHOSE, (Missed("a", AT, "why", "mark"),), now=AT + timedelta(hours=1), named=())
+    assert state.slots.is_settled("divera", "count", "a", now=AT + timedelta(hours=2))
+    assert not state.slots.is_settled("divera", "count", "a", now=AT)
+    _record(state, _slot("a"))
+    (row,) = state.readings.history()
+    assert (row.outcome, row.reason) == ("taken", None)
+
+
+def test_missing_a_slot_never_undoes_its_reading(state: State) -> None:
+    _record(state, _slot("a"))
+    state.slots.miss(WHOSE, (Missed("a", AT, "why", None),), now=AT, named=())
+    (row,) = state.readings.history()
+    assert row.outcome == "taken"
+
+
+def test_claims_are_counted_and_a_failure_keeps_the_count(state: State) -> None:
+    state.slots.claim(WHOSE, _slot(), "mark")
+    state.slots.fail(WHOSE, _slot(), reason="timed out", not_before=AT, named=())
+    state.slots.claim(WHOSE, _slot(), None)
+    (pending,) = state.slots.pending("divera", "count")
+    assert (pending.state, pending.starts, pending.reason) == ("claimed", 2, "timed out")
+
+
+def test_missed_slots_are_counted_from_the_last_reading_on(state: State) -> None:
+    for key, minutes in (("a", 0), ("c", 20), ("d", 30)):
+        slot = _slot(key, minutes)
+        state.slots.miss(WHOSE, (Missed(key, slot.due_at, "why", None),), now=AT, named=())
+    _record(state, _slot("b", 10))
+    minutes_missed = [
+        (at - AT).total_seconds() / 60 for at in state.readings.missed_since_taken("divera", "count")
+    ]
+    assert minutes_missed == [20, 30]
+
+
+def test_readings_from_before_a_day_are_forgotten_in_batches_but_never_unwritten_ones(state: State) -> None:
+    for number in range(5):
+        out = _record(state, _slot(str(number), number)).out
+        assert out is not None
+        if number:
+            state.readings.mark_written(out)
+    later = AT + timedelta(days=1)
+    assert [state.readings.prune("divera", before=later, most=3) for _ in range(3)] == [3, 1, 0]
+    assert len(state.readings.history()) == 1
+
+
+def test_a_history_is_cut_by_poller_and_time(state: State) -> None:
+    for number in range(4):
+        _record(state, _slot(str(number), number * 60))
+    found = state.readings.history(
+        poller="divera", since=AT + timedelta(hours=1), until=AT + timedelta(hours=3)
+    )
+    assert [row.slot for row in found] == ["1", "2"]
+    assert state.readings.history(poller="other") == ()
+
+
+def test_an_idle_judgement_writes_nothing(state: State) -> None:
+    problem = Problem(key="tallyd/log", text="full", since=AT)
+    state.alerts.judge((problem,), may_close=lambda _key: True)
+    watcher = sqlite3.connect(state.path)
+    before = watcher.execute("PRAGMA data_version").fetchone()
+    state.alerts.judge((problem,), may_close=lambda _key: True)
+    assert watcher.execute("PRAGMA data_version").fetchone() == before
+    watcher.close()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"garbage" * 1000, id="garbage"),
+        pytest.param(b"SQLite format 3\0" + b"\xff" * 5000, id="header only"),
+    ],
+)
+def test_a_file_that_is_no_database_is_called_damaged(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_bytes(content)
+    with pytest.raises(StateDamagedError):
+        State(tmp_path / "state.db")
+
+
+def test_a_database_of_a_newer_tallyd_is_refused_and_left_alone(state: State) -> None:
+    state.close()
+    database = sqlite3.connect(state.path)
+    database.execute("PRAGMA user_version=99")
+    database.close()
+    with pytest.raises(StateTooNewError, match="newer tallyd"):
+        State(state.path)
+
+
+def test_a_folder_that_is_not_there_is_told_with_its_path(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match=str(tmp_path / "absent" / "state.db")):
+        State(tmp_path / "absent" / "state.db")
+
+
+def test_a_database_that_is_locked_by_another_is_an_error_that_changes_nothing(state: State) -> None:
+    state._file._db.execute("PRAGMA busy_timeout=50")
+    other = sqlite3.connect(state.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StateError, match="locked"):
+        _record(state, _slot())
+    other.execute("ROLLBACK")
+    other.close()
+    assert _record(state, _slot()).out == OutFile(
+        id=1,
+        poller="divera",
+        name="2026-11/2026-11-20T070000+0000.json",
+        text=state.readings.unwritten()[0].text,
+    )

@@ -1,0 +1,98 @@
+"""The daemon in an order that loses or doubles counts: what a kill campaign must be able to find.
+
+    python naive_daemon.py VARIANT --config PATH run
+
+Everything is the real thing but for one class, which does what a first version of such a program does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+from tallyd.adapters.outfiles import OutFiles
+from tallyd.adapters.state import OutFile, State
+from tallyd.books import Books, heading_of
+from tallyd.cli.run import SIGNALS, Process
+from tallyd.cli.shared import load_config, make_folders, utc_now
+from tallyd.config import Config
+from tallyd.core.document import document, dumped
+from tallyd.core.naming import numbered, out_stem
+from tallyd.core.reading import Reading, Slot
+from tallyd.tasks import Task
+
+
+class FileFirst(Books):
+    """Writes the out file, then stores the reading: killed in between, it writes another one."""
+
+    def take(self, task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> OutFile | None:
+        heading = heading_of(task, slot, reading, in_timetable=in_timetable)
+        names = (numbered(out_stem(slot.due_at, task.zone), number) for number in count(1))
+        mine = next(name for name in names if not self.out.exists(task.poller, name))
+        self.out.write(task.poller, mine, dumped(document(heading, reading.facts or {}, reading.problems)))
+        recorded = self.state.readings.record(
+            task.whose, slot, reading, heading, may_close=None, is_taken=lambda name: name != mine
+        )
+        if recorded.out is not None:
+            self.try_write(recorded.out, task)
+        return recorded.out
+
+
+class DoneFirst(Books):
+    """Notes the slot as done, then fetches: killed in between, nobody knows that a count is missing."""
+
+    def claim(self, task: Task, slot: Slot, mark: str | None) -> None:
+        if mark is not None:
+            self.state.slots.set_marks(*task.name, {mark: slot.due_at}, drop=frozenset())
+
+
+class UnsyncedFiles(OutFiles):
+    """Renames without an fsync: after a power cut the name may be there, and nothing in it."""
+
+    def write(self, poller: str, name: str, text: str) -> Literal["written", "taken"]:
+        self._put(self.root / poller / name, text)
+        return "written"
+
+    def write_latest(self, poller: str, text: str) -> None:
+        self._put(self.root / poller / "latest.json", text)
+
+    def _put(self, path: Path, text: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text(text)
+        temporary.replace(path)
+
+
+class NaiveProcess(Process):
+    """The process with other books."""
+
+    def __init__(self, config: Config, variant: str) -> None:
+        super().__init__(config)
+        self._out = config.out_dir
+        self._variant = variant
+
+    def make_books(self, state: State) -> Books:
+        variants: dict[str, tuple[type[Books], type[OutFiles]]] = {
+            "file-first": (FileFirst, OutFiles),
+            "done-first": (DoneFirst, OutFiles),
+            "unsynced": (Books, UnsyncedFiles),
+        }
+        books, out = variants[self._variant]
+        return books(state, out(self._out), now=utc_now)
+
+
+def main() -> int:
+    _program, variant, _option, path, _run = sys.argv
+    config = load_config(Path(path))
+    make_folders(config)
+    (config.state_dir / "lock").write_text(f"{os.getpid()}\n")
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    return NaiveProcess(config, variant).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""What a killed daemon left, and whether its successor made good of it.
+
+Looks at the files as anybody could: plain SQLite and JSON, none of tallyd's own code.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+from support.site import PAST_TOTAL, Site
+
+Kind = Literal["twice", "lost", "half", "wrong"]
+
+
+class Step(StrEnum):
+    """How far a run had come, by what is found on disk."""
+
+    BEFORE = "before the claim"
+    CLAIMED = "claimed"
+    FETCHED = "fetched"
+    FILE_ALONE = "file without a commit"
+    COMMITTED = "committed"
+    FILE = "file written"
+    MARKED = "marked written"
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken promise: a count taken `twice`, `lost`, a `half` file, or something else `wrong`."""
+
+    kind: Kind
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of `reading`."""
+
+    due_at: datetime | None
+    outcome: str
+    reason: str | None
+    name: str | None
+    body: str | None
+    written: bool
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What state.db holds: the readings, the slots begun and not settled, the newest watermark."""
+
+    rows: tuple[Row, ...]
+    begun: dict[datetime, tuple[str, int]]
+    mark: datetime
+
+    def of(self, at: datetime) -> list[Row]:
+        return [row for row in self.rows if row.due_at == at]
+
+
+def stored(database: Path) -> Stored:
+    """Read state.db without changing it: what is left of a dead process belongs to its successor."""
+    with tempfile.TemporaryDirectory() as beside:
+        for part in database.parent.glob(f"{database.name}*"):
+            if not part.name.endswith("-shm"):
+                shutil.copy(part, beside)
+        with closing(sqlite3.connect(Path(beside, database.name))) as db:
+            rows = db.execute("SELECT due_at, outcome, reason, out_name, body, written FROM reading ORDER BY id")
+            return Stored(
+                rows=tuple(Row(_instant(due), *rest, bool(written)) for due, *rest, written in rows),
+                begun={
+                    datetime.fromisoformat(due): (state, starts)
+                    for due, state, starts in db.execute("SELECT due_at, state, starts FROM slot")
+                },
+                mark=datetime.fromisoformat(db.execute("SELECT max(at) FROM mark").fetchone()[0]),
+            )
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def step_of(site: Site) -> Step:
+    """Say how far the run of the due slot had come when it was killed."""
+    found = stored(site.database)
+    has_file = bool(_files_of(site, site.due))
+    for row in found.of(site.due):
+        return Step.MARKED if row.written else Step.FILE if has_file else Step.COMMITTED
+    if has_file:
+        return Step.FILE_ALONE
+    if len(site.client.answers) > site.answered:
+        return Step.FETCHED
+    return Step.CLAIMED if site.due in found.begun or found.mark >= site.due else Step.BEFORE
+
+
+def _files_of(site: Site, at: datetime) -> list[Path]:
+    return sorted(site.out.glob(f"*/{at.astimezone(UTC):%Y-%m-%dT%H%M%S}+0000*.json"))
+
+
+def violations(site: Site) -> list[Violation]:
+    """Return every promise broken, after a daemon has made up for what was left and was stopped."""
+    try:
+        found = stored(site.database)
+    except (sqlite3.Error, TypeError) as error:
+        return [Violation("wrong", f"state.db cannot be read: {error}")]
+    broken = [
+        *_slots(site, found),
+        *_files(site, found),
+        *_latest(site, found),
+        *_log(site),
+    ]
+    if found.begun:
+        broken.append(Violation("wrong", f"slots are still begun: {found.begun}"))
+    return broken
+
+
+def _slots(site: Site, found: Stored) -> list[Violation]:
+    """Every slot came to what it must: it has its reading, or is recorded as missed."""
+    broken: list[Violation] = []
+    for at, outcome in site.expected.items():
+        outcomes = [row.outcome for row in found.of(at)]
+        if not outcomes:
+            broken.append(Violation("lost", f"slot {at:%H:%M:%S} has no reading and is not recorded as missed"))
+        elif len(outcomes) > 1:
+            broken.append(Violation("twice", f"slot {at:%H:%M:%S} stands {len(outcomes)} times in state.db"))
+        elif outcomes != [outcome]:
+            broken.append(Violation("lost", f"slot {at:%H:%M:%S} is {outcomes[0]}, not {outcome}"))
+    others = [row for row in found.rows if row.due_at not in site.expected]
+    return [*broken, *(Violation("wrong", f"a reading nobody asked for: {row}") for row in others)]
+
+
+def _files(site: Site, found: Stored) -> list[Violation]:
+    """Every reading has its one file, whole and with the content of state.db; there are no others."""
+    broken: list[Violation] = []
+    files = {str(path.relative_to(site.out)): path.read_bytes() for path in site.out.rglob("*") if path.is_file()}
+    del files["latest.json"]
+    taken = [row for row in found.rows if row.outcome == "taken"]
+    slots: Counter[str] = Counter()
+    for name, content in files.items():
+        parsed = _parsed(content)
+        if parsed is None:
+            broken.append(Violation("half", f"{name} holds {len(content)} bytes and is no whole JSON"))
+        else:
+            slots[parsed["due_at"]] += 1
+            if parsed["total"] not in (PAST_TOTAL, *site.client.answers):
+                broken.append(Violation("wrong", f"{name}: a count of {parsed['total']} was never given"))
+    broken += [Violation("twice", f"slot {at} has {n} files") for at, n in slots.items() if n > 1]
+    for row in taken:
+        content = files.pop(row.name or "", None)
+        if content is None:
+            broken.append(Violation("lost", f"{row.name} is in state.db but not in out/"))
+        elif content.decode(errors="replace") != row.body:
+            broken.append(Violation("wrong", f"{row.name} differs from state.db"))
+        if not row.written:
+            broken.append(Violation("wrong", f"{row.name} is not marked as written"))
+    return [*broken, *(Violation("wrong", f"{name} is in out/ but not in state.db") for name in files)]
+
+
+def _latest(site: Site, found: Stored) -> list[Violation]:
+    """`latest.json` is the newest reading, and says when the next one is due."""
+    path = site.out / "latest.json"
+    latest = _parsed(path.read_bytes()) if path.exists() else None
+    if latest is None:
+        return [Violation("half", "latest.json is missing or no whole JSON")]
+    newest = max((row for row in found.rows if row.body and row.due_at), key=lambda row: str(row.due_at))
+    next_due_at = latest.pop("next_due_at", None)
+    if latest != json.loads(newest.body or ""):
+        return [Violation("wrong", f"latest.json is of {latest['due_at']}, not of {newest.due_at}")]
+    if not next_due_at:
+        return [Violation("wrong", "latest.json does not say when the next slot is due")]
+    return []
+
+
+def _log(site: Site) -> list[Violation]:
+    lines = site.log.read_bytes().splitlines(keepends=True)
+    return [Violation("half", f"log line {line!r}") for line in lines if _parsed(line) is None or line[-1:] != b"\n"]
+
+
+def _parsed(content: bytes) -> dict[str, Any] | None:
+    try:
+        parsed = json.loads(content)
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
