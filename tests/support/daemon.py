@@ -42,7 +42,13 @@ def wait_until(is_so: Callable[[], object], *, within_s: float = 20.0, what: str
 class Daemon:
     """A running `tallyd run`. Its stdout and stderr go to files, so that it can never block on them."""
 
-    def __init__(self, config: Path, *, command: tuple[str, ...] = ("-m", "tallyd"), **environ: str) -> None:
+    def __init__(
+        self,
+        config: Path,
+        environ: dict[str, str] | None = None,
+        *,
+        command: tuple[str, ...] = ("-m", "tallyd"),
+    ) -> None:
         self.folder = config.parent
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._address = f"\0tallyd-test-{os.getpid()}-{id(self)}"
@@ -57,7 +63,7 @@ class Daemon:
                 stdout=out,
                 stderr=err,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, "NOTIFY_SOCKET": "@" + self._address[1:], **environ},
+                env={**os.environ, "NOTIFY_SOCKET": "@" + self._address[1:], **(environ or {})},
             )
 
     def heard(self, text: str) -> bool:
@@ -106,7 +112,7 @@ class Daemon:
 @contextmanager
 def running(config: Path, **environ: str) -> Iterator[Daemon]:
     """A daemon that is ready; killed at the end if the test did not end it."""
-    daemon = Daemon(config, **environ)
+    daemon = Daemon(config, environ)
     try:
         daemon.wait_ready()
         yield daemon

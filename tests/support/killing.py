@@ -42,7 +42,7 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class Kill:
-    """One kill and its outcome. `call` is the one that was not carried out, None where the run ended first."""
+    """One kill and its outcome. `call` was not carried out; None: the run had ended."""
 
     number: int
     call: tuple[str, str] | None
@@ -85,7 +85,9 @@ def traced(
             stderr=stderr,
         )
     try:
-        wait_until(lambda: is_at_rest() or tracer.poll() is not None, within_s=LONGEST_S, what="rest or a kill")
+        wait_until(
+            lambda: is_at_rest() or tracer.poll() is not None, within_s=LONGEST_S, what="rest or a kill"
+        )
         if tracer.poll() is None and whole_life:
             os.kill(int((site.folder / "state" / "lock").read_text()), signal.SIGTERM)
         elif tracer.poll() is None:
@@ -150,7 +152,7 @@ def kill_and_start_again(
     """Kill a run before its `number`-th system call and start the daemon again."""
     report = traced(site, command, at=number, whole_life=whole_life)
     call = report.calls[-1] if report.killed_before else None
-    step = step_of(site)
+    step = step_of(site, answers=len(site.client.answers))
     return Kill(number=number, call=call, step=step, violations=tuple(start_again(site, command)))
 
 
@@ -158,9 +160,10 @@ def cut_and_start_again(site: Site, number: int, command: Command = TALLYD) -> I
     """Cut the power before the `number`-th call, and start the daemon again on each kind of disk."""
     report = traced(site, command, at=number, whole_life=True, disk=True)
     name, about = report.calls[-1] if report.killed_before else ("end", "")
+    answers = len(site.client.answers)
     for kind in ("strict", "names"):
         put_back(site.folder.with_suffix(".disk") / kind, site.folder)
-        step = step_of(site)
+        step = step_of(site, answers=answers)
         call = (f"{name} ({kind} disk)", about)
         yield Kill(number=number, call=call, step=step, violations=tuple(start_again(site, command)))
 

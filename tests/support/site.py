@@ -28,9 +28,9 @@ PAST_TOTAL = 1000
 class Site:
     """One daemon's folder and who answers it.
 
-    `past` has its reading. `missed` is older than `due` and gets none; `due` is to be taken at the next start.
-    `expected` is what each slot must have come to in the end, `answered` how many answers were given before
-    the run that is looked at.
+    `past` has its reading. `missed` is older than `due` and gets none; `due` is to be taken at the next
+    start. `expected` is what each slot must have come to in the end, `answered` how many answers were given
+    before the run that is looked at.
     """
 
     folder: Path

@@ -63,7 +63,7 @@ class Stored:
 
     rows: tuple[Row, ...]
     begun: dict[datetime, tuple[str, int]]
-    mark: datetime
+    mark: datetime | None
 
     def of(self, at: datetime) -> list[Row]:
         return [row for row in self.rows if row.due_at == at]
@@ -76,32 +76,36 @@ def stored(database: Path) -> Stored:
             if not part.name.endswith("-shm"):
                 shutil.copy(part, beside)
         with closing(sqlite3.connect(Path(beside, database.name))) as db:
-            rows = db.execute("SELECT due_at, outcome, reason, out_name, body, written FROM reading ORDER BY id")
-            return Stored(
-                rows=tuple(Row(_instant(due), *rest, bool(written)) for due, *rest, written in rows),
-                begun={
-                    datetime.fromisoformat(due): (state, starts)
-                    for due, state, starts in db.execute("SELECT due_at, state, starts FROM slot")
-                },
-                mark=datetime.fromisoformat(db.execute("SELECT max(at) FROM mark").fetchone()[0]),
-            )
+            rows = db.execute(
+                "SELECT due_at, outcome, reason, out_name, body, written FROM reading ORDER BY id"
+            ).fetchall()
+            begun = db.execute("SELECT due_at, state, starts FROM slot").fetchall()
+            (mark,) = db.execute("SELECT max(at) FROM mark").fetchone()
+    return Stored(
+        rows=tuple(
+            Row(_instant(due), outcome, reason, name, body, bool(written))
+            for due, outcome, reason, name, body, written in rows
+        ),
+        begun={datetime.fromisoformat(due): (state, starts) for due, state, starts in begun},
+        mark=_instant(mark),
+    )
 
 
 def _instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def step_of(site: Site) -> Step:
-    """Say how far the run of the due slot had come when it was killed."""
+def step_of(site: Site, *, answers: int) -> Step:
+    """Say how far the run of the due slot had come when it was killed, with so many answers given by then."""
     found = stored(site.database)
     has_file = bool(_files_of(site, site.due))
     for row in found.of(site.due):
         return Step.MARKED if row.written else Step.FILE if has_file else Step.COMMITTED
     if has_file:
         return Step.FILE_ALONE
-    if len(site.client.answers) > site.answered:
+    if answers > site.answered:
         return Step.FETCHED
-    return Step.CLAIMED if site.due in found.begun or found.mark >= site.due else Step.BEFORE
+    return Step.CLAIMED if site.due in found.begun or (found.mark and found.mark >= site.due) else Step.BEFORE
 
 
 def _files_of(site: Site, at: datetime) -> list[Path]:
@@ -112,7 +116,7 @@ def violations(site: Site) -> list[Violation]:
     """Return every promise broken, after a daemon has made up for what was left and was stopped."""
     try:
         found = stored(site.database)
-    except (sqlite3.Error, TypeError) as error:
+    except sqlite3.Error as error:
         return [Violation("wrong", f"state.db cannot be read: {error}")]
     broken = [
         *_slots(site, found),
@@ -131,7 +135,9 @@ def _slots(site: Site, found: Stored) -> list[Violation]:
     for at, outcome in site.expected.items():
         outcomes = [row.outcome for row in found.of(at)]
         if not outcomes:
-            broken.append(Violation("lost", f"slot {at:%H:%M:%S} has no reading and is not recorded as missed"))
+            broken.append(
+                Violation("lost", f"slot {at:%H:%M:%S} has no reading and is not recorded as missed")
+            )
         elif len(outcomes) > 1:
             broken.append(Violation("twice", f"slot {at:%H:%M:%S} stands {len(outcomes)} times in state.db"))
         elif outcomes != [outcome]:
@@ -143,7 +149,9 @@ def _slots(site: Site, found: Stored) -> list[Violation]:
 def _files(site: Site, found: Stored) -> list[Violation]:
     """Every reading has its one file, whole and with the content of state.db; there are no others."""
     broken: list[Violation] = []
-    files = {str(path.relative_to(site.out)): path.read_bytes() for path in site.out.rglob("*") if path.is_file()}
+    files = {
+        str(path.relative_to(site.out)): path.read_bytes() for path in site.out.rglob("*") if path.is_file()
+    }
     del files["latest.json"]
     taken = [row for row in found.rows if row.outcome == "taken"]
     slots: Counter[str] = Counter()
@@ -157,10 +165,10 @@ def _files(site: Site, found: Stored) -> list[Violation]:
                 broken.append(Violation("wrong", f"{name}: a count of {parsed['total']} was never given"))
     broken += [Violation("twice", f"slot {at} has {n} files") for at, n in slots.items() if n > 1]
     for row in taken:
-        content = files.pop(row.name or "", None)
-        if content is None:
+        found_there = files.pop(row.name or "", None)
+        if found_there is None:
             broken.append(Violation("lost", f"{row.name} is in state.db but not in out/"))
-        elif content.decode(errors="replace") != row.body:
+        elif found_there.decode(errors="replace") != row.body:
             broken.append(Violation("wrong", f"{row.name} differs from state.db"))
         if not row.written:
             broken.append(Violation("wrong", f"{row.name} is not marked as written"))
@@ -184,7 +192,11 @@ def _latest(site: Site, found: Stored) -> list[Violation]:
 
 def _log(site: Site) -> list[Violation]:
     lines = site.log.read_bytes().splitlines(keepends=True)
-    return [Violation("half", f"log line {line!r}") for line in lines if _parsed(line) is None or line[-1:] != b"\n"]
+    return [
+        Violation("half", f"log line {line!r}")
+        for line in lines
+        if _parsed(line) is None or line[-1:] != b"\n"
+    ]
 
 
 def _parsed(content: bytes) -> dict[str, Any] | None:

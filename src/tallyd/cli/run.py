@@ -188,7 +188,7 @@ class Process:
     def _log_failed(self, text: str) -> None:
         self._log_trouble = Problem(
             key="tallyd/log",
-            text=f"the log cannot be written: {text}. Its lines go to stderr (the journal) until it can be.",
+            text=text,
             since=self._clock.now(),
             severity="warning",
         )

@@ -1,0 +1,359 @@
+"""A machine in a box: the real daemon with real books, on clocks that a test moves by hand.
+
+with FakeClock(at("2026-11-20 07:59")) as clock, World(tmp_path, clock, FakePoller(daily("08:00"))) as world:
+    world.run(minutes=5)
+    assert world.taken() == ["2026-11-20 08:00"]
+
+Real are the daemon, the agenda with `schedule`, state.db and the out files. Fake are the clocks (what
+`datetime.now` says, too, for `schedule` reads it), the poller, and who runs the runs.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from resource import RLIMIT_FSIZE, getrlimit, setrlimit
+from types import TracebackType
+from typing import Any, ClassVar, Self, TypeVar
+from zoneinfo import ZoneInfo
+
+import time_machine
+from support.toolbox import FakeHttp
+
+from tallyd.adapters.outfiles import OutFiles
+from tallyd.adapters.state import State, Stored
+from tallyd.agenda import Clock
+from tallyd.books import Books
+from tallyd.config import Config, load
+from tallyd.contract import Found, Job, Toolbox
+from tallyd.core.reading import Problem, Reading, Slot
+from tallyd.core.timetable import At, Every
+from tallyd.daemon import Daemon, Kit
+from tallyd.in_force import InForce
+from tallyd.runs import Runner
+from tallyd.settings import OutOverride, RetrySettings
+
+T = TypeVar("T")
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def at(local: str, zone: ZoneInfo = BERLIN) -> datetime:
+    """Return the instant of `2026-11-20 08:00`, aware, UTC."""
+    return datetime.fromisoformat(local).replace(tzinfo=zone).astimezone(UTC)
+
+
+def daily(*times: str) -> At:
+    """Return a timetable of these times of day, on every day."""
+    return At(tuple(time.fromisoformat(one) for one in times))
+
+
+class Killed(BaseException):
+    """SIGKILL, as near as it comes within a process: nothing catches it, nothing is stored on its way."""
+
+
+class FakeClock:
+    """The clocks of a machine. While it is entered, `datetime.now` follows it, in the host's zone."""
+
+    def __init__(self, start: datetime, *, host_zone: str = "UTC") -> None:
+        self._travel = time_machine.travel(start.astimezone(ZoneInfo(host_zone)), tick=False)
+        self._monotonic_s = 1000.0
+
+    def __enter__(self) -> Self:
+        self._wall = self._travel.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._travel.stop()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return self._monotonic_s
+
+    def pass_s(self, seconds: float) -> None:
+        """Let time pass."""
+        self._monotonic_s += seconds
+        self._wall.shift(timedelta(seconds=seconds))
+
+    def set(self, instant: datetime) -> None:
+        """Set the wall clock, forward or back, or be suspended until then: no monotonic time passes."""
+        self._wall.shift(instant - self.now())
+
+    def clock(self) -> Clock:
+        """Return the clocks as the daemon reads them."""
+        return Clock(now=self.now, monotonic=self.monotonic)
+
+
+class FakeStop:
+    """A shutdown that comes when `stopped` is set. Waiting takes its time on the fake clock."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.stopped = False
+
+    def is_set(self) -> bool:
+        return self.stopped
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self.stopped:
+            self._clock.pass_s(timeout or 0.0)
+        return self.stopped
+
+
+class Inline(Executor):
+    """Runs a run at once, on the schedule's thread. Whatever a run raises comes out: it should raise nothing."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class Threads(Executor):
+    """Runs on threads, one thing at a time: `submit` returns when the run has ended or waits at a gate."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(8)
+        self._own = threading.local()
+        self._gates: list[threading.Event] = []
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        rests = threading.Event()
+
+        def run() -> T:
+            self._own.rests = rests
+            return fn(*args, **kwargs)
+
+        future = self._pool.submit(run)
+        future.add_done_callback(lambda _: rests.set())
+        assert rests.wait(20), "a run neither ended nor came to a gate"
+        return future
+
+    def gate(self) -> threading.Event:
+        """Return a gate for `wait_at`; set, it lets the runs there go on."""
+        self._gates.append(threading.Event())
+        return self._gates[-1]
+
+    def wait_at(self, gate: threading.Event) -> None:
+        """Hang, within a run, until the gate is set."""
+        self._own.rests.set()
+        assert gate.wait(20), "nobody opened the gate"
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        for gate in self._gates:
+            gate.set()
+        self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+
+def one_person(_slot: Slot, tools: Toolbox) -> Reading:
+    """Count a single person: a run that works."""
+    return Reading(taken_at=tools.now(), facts={"total": 1, "counts": {"50101": 1}})
+
+
+@dataclass
+class FakePoller:
+    """A poller with one job, `count`. `act` is what its runs do; `runs` are those that were begun."""
+
+    when: At | Every
+    act: Callable[[Slot, Toolbox], Reading] = one_person
+    catch_up_s: float | None = 900.0
+    limit_s: float = 600.0
+    timezone: ZoneInfo | None = None
+    retry: RetrySettings | None = None
+    out: OutOverride | None = None
+    runs: list[Slot] = field(default_factory=list)
+    kind: ClassVar[str] = "fake"
+
+    def jobs(self) -> tuple[Job, ...]:
+        job = Job(
+            name="count",
+            when=self.when,
+            judges=frozenset({"below"}),
+            limit_s=self.limit_s,
+            run=self._run,
+            catch_up_s=self.catch_up_s,
+        )
+        return (job,)
+
+    def probe(self, tools: Toolbox) -> tuple[Found, ...]:
+        return ()
+
+    def _run(self, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
+        self.runs.append(slot)
+        return (self.act(slot, tools),)
+
+
+class FakeNotifier:
+    """Remembers what systemd would be told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def status(self, text: str) -> None:
+        self.said.append(text)
+
+
+class OfferedConfig(InForce):
+    """The config in force; a newer one comes from the test instead of the disk."""
+
+    offered: Config | None = None
+
+    def newer(self, *, asked: bool) -> Config | None:
+        taken, self.offered = self.offered, None
+        return taken
+
+
+class World:
+    """A data folder, a clock, and one daemon at a time. Entered, the daemon has started."""
+
+    def __init__(
+        self,
+        folder: Path,
+        clock: FakeClock,
+        poller: FakePoller | Mapping[str, FakePoller],
+        *,
+        zone: str = "Europe/Berlin",
+        executor: Executor | None = None,
+    ) -> None:
+        self.folder = folder
+        self.clock = clock
+        self.executor = executor or Inline()
+        self.notifier = FakeNotifier()
+        self.stop = FakeStop(clock)
+        self.config = self._config(poller, zone)
+        (folder / "state").mkdir(exist_ok=True)
+
+    def _config(self, poller: FakePoller | Mapping[str, FakePoller], zone: str) -> Config:
+        path = self.folder / "config.json"
+        path.write_text(json.dumps({"name": "box", "timezone": zone}))
+        pollers = {"one": poller} if isinstance(poller, FakePoller) else dict(poller)
+        base = load(path, environ={})
+        return replace(base, settings=base.settings.model_copy(update={"pollers": pollers}))
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.executor.shutdown()
+        self.state.close()
+
+    # -- the process -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start a daemon as a new process would, with nothing but what is on disk."""
+        self.state = State(self.folder / "state" / "state.db")
+        self.books = Books(self.state, OutFiles(self.folder / "out"), now=self.clock.now)
+        clock = self.clock.clock()
+        self.in_force = OfferedConfig(self.config, now=clock.now, monotonic=clock.monotonic, environ={})
+        self.daemon = Daemon(
+            Kit(
+                books=self.books,
+                executor=self.executor,
+                clock=clock,
+                notifier=self.notifier,
+                in_force=self.in_force,
+                runner=self._runner,
+                on_config=lambda _config: None,
+            )
+        )
+        self.daemon.start()
+
+    def _runner(self, _config: Config) -> Runner:
+        return Runner(
+            books=self.books,
+            http=FakeHttp(),
+            stop=self.stop,
+            locks=self.folder / "state" / "locks",
+            now=self.clock.now,
+            monotonic=self.clock.monotonic,
+        )
+
+    def kill(self) -> None:
+        """End the daemon where it stands."""
+        self.state.close()
+
+    def restart(self, *, off_s: float = 0.0) -> None:
+        """Kill the daemon, and start it again so much later."""
+        self.kill()
+        self.clock.pass_s(off_s)
+        self.start()
+
+    def edit(
+        self, poller: FakePoller | Mapping[str, FakePoller] | None = None, *, zone: str | None = None
+    ) -> None:
+        """Change the config; the daemon takes it at its next tick."""
+        pollers = poller if poller is not None else self.pollers
+        self.config = self._config(pollers, zone or str(self.config.zone))
+        self.in_force.offered = self.config
+
+    @property
+    def pollers(self) -> dict[str, FakePoller]:
+        found: Any = self.config.settings.pollers
+        return dict(found)
+
+    # -- time --------------------------------------------------------------------------------------------
+
+    def run(
+        self, *, hours: float = 0.0, minutes: float = 0.0, seconds: float = 0.0, least_s: float = 0.05
+    ) -> int:
+        """Tick for so long (monotonic), waiting as the daemon asks, at least `least_s`; return the ticks."""
+        end_s = self.clock.monotonic() + hours * 3600 + minutes * 60 + seconds
+        ticks = 0
+        while (left_s := end_s - self.clock.monotonic()) > 0:
+            self.daemon.tick()
+            ticks += 1
+            self.clock.pass_s(min(left_s, max(self.daemon.idle_s(), least_s)))
+        return ticks
+
+    # -- what came of it ---------------------------------------------------------------------------------
+
+    def history(self, poller: str = "one") -> tuple[Stored, ...]:
+        return self.state.readings.history(poller=poller)
+
+    def outcomes(self, poller: str = "one") -> list[str]:
+        """Return what became of each slot, by its instant, as `2026-11-20 08:00 taken` in the config's zone."""
+        return [f"{self._local(row.due_at)} {row.outcome}" for row in self.history(poller)]
+
+    def taken(self, poller: str = "one") -> list[str]:
+        """Return the slots that have their reading, as `2026-11-20 08:00` in the config's zone."""
+        return [self._local(row.due_at) for row in self.history(poller) if row.outcome == "taken"]
+
+    def _local(self, instant: datetime | None) -> str:
+        if instant is None:
+            return "no slot"
+        local = instant.astimezone(self.config.zone).replace(tzinfo=None)
+        return local.isoformat(" ", "seconds" if local.second else "minutes")
+
+    def problems(self) -> dict[str, Problem]:
+        """Return what is open, by key."""
+        return {problem.key: problem for problem in self.state.alerts.open()}
+
+    def out_files(self, poller: str = "one") -> list[str]:
+        """Return the names of the poller's out files, `latest.json` left out."""
+        folder = self.folder / "out" / poller
+        return sorted(str(path.relative_to(folder)) for path in folder.glob("*/*"))
+
+
+@contextmanager
+def disk_refuses() -> Iterator[None]:
+    """Let every write to any file fail, as on a full or broken disk; reading goes on.
+
+    It is the limit on file sizes of this process (EFBIG): real SQLite fails really, even for root.
+    """
+    soft, hard = getrlimit(RLIMIT_FSIZE)
+    setrlimit(RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        setrlimit(RLIMIT_FSIZE, (soft, hard))
