@@ -483,15 +483,12 @@ allow() {
         printf 'ReadWritePaths=%s\n' "\"-${word#\"}"
     } >"$dropin"
     chmod 0644 "$dropin"
-    tell_access "$path"
-    start_service || die "it did with $dropin; without: sudo rm '$dropin' and sudo systemctl daemon-reload"
-}
-
-# Say who may write the folder; whose it is, is its owner's business.
-tell_access() {
-    say "$1 belongs to $(stat -c '%U, group %G, mode %a' -- "$1")."
-    as_user test -w "$1" -a -x "$1" ||
-        say "The user $user cannot write it yet. If the folder may be its group's: sudo chgrp $user '$1' && sudo chmod g+rwxs '$1'"
+    start_service || die "the service does not start with this; to take it back: sudo rm '$dropin' && sudo systemctl daemon-reload"
+    # Whose the folder is, is its owner's business: said, not forced. The service's own view counts.
+    say "$path belongs to $(stat -c '%U, group %G, mode %a' -- "$path")."
+    pid=$(systemctl show --property=MainPID --value tallyd.service)
+    nsenter --target "$pid" --mount -- setpriv --reuid="$user" --regid="$user" --init-groups -- test -w "$path" -a -x "$path" ||
+        say "The user $user cannot write it yet. If it may be the group's: sudo chgrp $user '$path' && sudo chmod g+rwxs '$path'"
 }
 
 # ---- uninstall ---------------------------------------------------------------------------------------------

@@ -25,8 +25,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from support.divera_server import DiveraServer, divera_server  # noqa: E402 # the path must be known first
-from support.killing import (  # noqa: E402
+from support.divera_server import DiveraServer, divera_server
+from support.killing import (
     TALLYD,
     Command,
     Kill,
@@ -36,10 +36,10 @@ from support.killing import (  # noqa: E402
     start_again,
     traced,
 )
-from support.plan import steps  # noqa: E402
-from support.site import Site, prepare  # noqa: E402
-from support.syscalls import OUTWARD  # noqa: E402
-from support.verdict import Step, Violation  # noqa: E402
+from support.plan import steps
+from support.site import Site, prepare
+from support.syscalls import OUTWARD
+from support.verdict import Step, Violation
 
 GARBAGE = b"\xde\xad\xbe\xef" * 4096
 

@@ -272,6 +272,7 @@ first_boot() {
     expect 'the drop-in asks for the mount' has '/srv/in box 100% \"x\"' "$(property RequiresMountsFor)"
     chmod 0700 /home/alice
     expect 'a folder in a home' setup allow /home/alice/inbox
+    expect 'is not said to be out of reach' not has 'cannot write' "$(cat /tmp/expect)"
     expect 'is writable too' in_service touch /home/alice/inbox/a
     expect 'and the first still is' in_service touch "$spaced/b"
     expect 'nothing else of the home can be seen' is "$(in_service ls -A /home /home/alice | tr '\n' ' ')" '/home: alice  /home/alice: inbox '
@@ -381,5 +382,8 @@ case $1 in
     first-boot) first_boot ;;
     second-boot) second_boot ;;
 esac
-[ "$failures" -eq 0 ] || printf '\n%s expectations failed.\n' "$failures"
+if [ "$failures" -gt 0 ]; then
+    printf '\n%s expectations failed. The last lines of the journal:\n' "$failures"
+    journalctl --unit tallyd.service --no-pager --lines 60 2>/dev/null
+fi
 [ "$failures" -eq 0 ]

@@ -28,7 +28,7 @@ form=${1:-whole}
 
 # shellcheck source=/dev/null # the machine's own
 suite=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-bookworm}")
-pristine=$cache/$suite
+pristine=$cache/$suite-$(printf '%s' "$packages" | cksum | cut -d ' ' -f 1)
 if [ ! -d "$pristine" ]; then
     echo "Making a minimal Debian $suite in $pristine (once)."
     mkdir -p "$cache"

@@ -45,16 +45,16 @@ class Past:
         origin: Origin = "live",
         late_s: float = 0.4,
         clock_suspect: bool = False,
+        names: Mapping[str, str] | None = None,
         **facts: Json,
     ) -> None:
         """Store a reading of the slot `at`; with origin `once`, one that was taken at `at`."""
         due_at = None if origin == "once" else instant(at)
         taken_at = instant(at) if due_at is None else due_at + timedelta(seconds=late_s)
+        facts = {"source": "users", "counts": dict(counts), "names": dict(names or {}), **facts}
         hidden = "hide_below" in facts
         total = None if hidden else sum(count for count in counts.values() if count is not None)
-        reading = Reading(
-            taken_at=taken_at, facts={"source": "users", "total": total, "counts": dict(counts), **facts}
-        )
+        reading = Reading(taken_at=taken_at, facts={"total": total, **facts})
         heading = Heading(
             poller=self.poller,
             kind="divera",

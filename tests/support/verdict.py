@@ -25,6 +25,7 @@ Kind = Literal["twice", "lost", "half", "wrong"]
 class Step(StrEnum):
     """How far a run had come, by what is found on disk."""
 
+    NOTHING = "no sound state.db"
     BEFORE = "before the claim"
     CLAIMED = "claimed"
     FETCHED = "fetched"
@@ -97,7 +98,10 @@ def _instant(text: str | None) -> datetime | None:
 
 def step_of(site: Site, *, answers: int) -> Step:
     """Say how far the run of the due slot had come when it was killed, with so many answers given by then."""
-    found = stored(site.database)
+    try:
+        found = stored(site.database)
+    except (sqlite3.Error, OSError):
+        return Step.NOTHING
     has_file = bool(_files_of(site, site.due))
     for row in found.of(site.due):
         return Step.MARKED if row.written else Step.FILE if has_file else Step.COMMITTED
@@ -181,10 +185,11 @@ def _latest(site: Site, found: Stored) -> list[Violation]:
     latest = _parsed(path.read_bytes()) if path.exists() else None
     if latest is None:
         return [Violation("half", "latest.json is missing or no whole JSON")]
-    newest = max((row for row in found.rows if row.body and row.due_at), key=lambda row: str(row.due_at))
+    bodies = [json.loads(row.body) for row in found.rows if row.body]
+    newest = max(bodies, key=lambda body: str(body["due_at"]), default={})
     next_due_at = latest.pop("next_due_at", None)
-    if latest != json.loads(newest.body or ""):
-        return [Violation("wrong", f"latest.json is of {latest['due_at']}, not of {newest.due_at}")]
+    if latest != newest:
+        return [Violation("wrong", f"latest.json is of {latest['due_at']}, not of {newest.get('due_at')}")]
     if not next_due_at:
         return [Violation("wrong", "latest.json does not say when the next slot is due")]
     return []

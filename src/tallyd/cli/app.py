@@ -128,17 +128,19 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command()
 def report(
     context: typer.Context,
-    start: Annotated[str | None, typer.Option("--from", metavar="D", help="First day, YYYY-MM-DD.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="D", help="First day, YYYY-MM-DD; default: 30 days.")
+    ] = None,
     end: Annotated[
         str | None, typer.Option("--to", metavar="D", help="Last day, YYYY-MM-DD; default: today.")
     ] = None,
     poller: Annotated[str | None, typer.Option("--poller", metavar="P", help="Only this poller.")] = None,
     by: Annotated[
-        By | None, typer.Option("--by", help="Put readings together; default: each reading.")
+        By | None, typer.Option("--by", help="Put the timetable's readings together; default: each reading.")
     ] = None,
     shape: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TABLE,
     excel: Annotated[
-        bool, typer.Option("--excel", help="CSV for Excel: byte order mark and semicolons.")
+        bool, typer.Option("--excel", help="CSV for Excel: byte order mark, semicolons, decimal comma.")
     ] = False,
 ) -> None:
     """Show counts over time, on stdout."""

@@ -39,7 +39,7 @@ def privacy_check(path: Path, poller: str) -> int:
     """
     config = load_config(path)
     task = tasks_named(config, poller)[0]
-    personal = _personal_texts(config, task)
+    personal = personal_texts(config, task)
     if personal is None:
         say(
             f"{poller}: a {task.source.kind} poller is sent nothing personal, so there is nothing to look for"
@@ -58,8 +58,11 @@ def privacy_check(path: Path, poller: str) -> int:
     return _tell(search, unsearched)
 
 
-def _personal_texts(config: Config, task: Task) -> tuple[Personal, ...] | None:
-    """Return what the source says about people; None where it says nothing by its nature."""
+def personal_texts(config: Config, task: Task) -> tuple[Personal, ...] | None:
+    """Return what the source says about people; None where it says nothing by its nature.
+
+    Raises `SourceError`.
+    """
     texts: Callable[[Toolbox], Iterable[tuple[str, str]]] | None
     texts = getattr(task.source, "personal_texts", None)
     if texts is None:

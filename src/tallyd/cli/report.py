@@ -127,21 +127,32 @@ def _pasts(
     periods = {
         zone: _period(days, now.astimezone(zone).date()) for zone in (config.zone, *configured.values())
     }
-    with closing(State(database)) as state:
-        if asked is not None and not configured and not state.readings.history(poller=asked):
-            _refuse(asked, tuple(config.settings.pollers))
-        rows = state.readings.history(
-            poller=asked,
-            since=_midnight(min(first for first, _ in periods.values())) - _ANY_ZONE,
-            until=_midnight(max(last for _, last in periods.values())) + _DAY_LENGTH + _ANY_ZONE,
-        )
-    former = {name: config.zone for name in sorted({row.poller for row in rows}) if name not in configured}
+    rows = _rows(config, database, asked, tuple(periods.values()))
+    named = {row.poller for row in rows} | ({asked} if asked else set())
+    former = dict.fromkeys(sorted(named - configured.keys()), config.zone)
     pasts = []
     for name, zone in (configured | former).items():
         own = [row for row in rows if row.poller == name and _is_within(_at(row), periods[zone], zone)]
         if own or name in configured or asked:
             pasts.append(_past(config, name, zone, periods[zone], own))
     return tuple(pasts)
+
+
+def _rows(
+    config: Config, database: Path, asked: str | None, periods: tuple[tuple[date, date], ...]
+) -> tuple[Stored, ...]:
+    """Return what is stored of these days, and a little more. A poller that never was is wrong usage."""
+    first, last = min(first for first, _ in periods), max(last for _, last in periods)
+    with closing(State(database)) as state:
+        known = tuple(config.settings.pollers)
+        if asked is not None and asked not in known and not state.readings.history(poller=asked):
+            has = f"; the config has: {', '.join(known)}" if known else "; the config has none"
+            _usage(f'there is no poller "{asked}", and no reading of one{did_you_mean(asked, known) or has}')
+        return state.readings.history(
+            poller=asked,
+            since=_midnight(first) - _ANY_ZONE,
+            until=_midnight(last) + _DAY_LENGTH + _ANY_ZONE,
+        )
 
 
 def _past(
@@ -177,8 +188,3 @@ def _midnight(day: date) -> datetime:
 def _is_within(at: datetime, period: tuple[date, date], zone: tzinfo) -> bool:
     """Whether the local date is within. Not by the midnights around it: some zones set clocks back there."""
     return period[0] <= at.astimezone(zone).date() <= period[1]
-
-
-def _refuse(asked: str, known: tuple[str, ...]) -> NoReturn:
-    has = f"; the config has: {', '.join(known)}" if known else "; the config has none"
-    _usage(f'there is no poller "{asked}", and no reading of one{did_you_mean(asked, known) or has}')

@@ -89,13 +89,20 @@ def show_tables(pasts: Sequence[Past], by: By | None) -> None:
     if not pasts:
         say("No poller is configured, and none has readings from these days.")
     for number, past in enumerate(pasts):
-        missed = sum(entry.is_missed for entry in past.entries)
-        taken = len(past.entries) - missed
-        said = f"{taken} {'reading' if taken == 1 else 'readings'}, {missed} missed"
-        say(("\n" if number else "") + f"{past.poller}, {past.first} to {past.last} ({past.zone}): {said}")
+        said = f"{past.first} to {past.last} ({past.zone}): {_tally(past, by)}"
+        say(("\n" if number else "") + f"{past.poller}, {said}")
         sheet = _sheet(past, by, hidden="hidden")
         if sheet.rows:
             _show(sheet)
+
+
+def _tally(past: Past, by: By | None) -> str:
+    """Return how many readings the table is made of: `4 readings, 1 missed`."""
+    missed = sum(entry.is_missed for entry in past.entries)
+    left_out = sum(entry.origin == "once" for entry in past.entries) if by else 0
+    taken = len(past.entries) - missed - left_out
+    said = f"{taken} {'reading' if taken == 1 else 'readings'}, {missed} missed"
+    return f"{said}; {left_out} by once left out" if left_out else said
 
 
 def _show(sheet: Sheet) -> None:

@@ -138,7 +138,9 @@ def slots(when: At | Every, zone: tzinfo, *, after: datetime, until: datetime) -
     last = until.astimezone(zone).date() + timedelta(days=1)
     found: list[Due] = []
     while day <= last:
-        found += [due for at in when.times if (due := _slot(when, zone, day, at)) and after < due.at <= until]
+        instants = ((at, _instant(day, at, zone)) for at in when.times)
+        within = ((at, instant) for at, instant in instants if after < instant <= until)
+        found += [due for at, instant in within if (due := _slot(when, zone, datetime.combine(day, at), instant))]
         # By instant: across a gap, 02:45 (at 03:45) comes after 03:15, and 23:45 after the next day's 00:30.
         found.sort(key=lambda due: due.at)
         day += timedelta(days=1)
@@ -149,19 +151,18 @@ def slots(when: At | Every, zone: tzinfo, *, after: datetime, until: datetime) -
     yield from found
 
 
-def _slot(when: At, zone: tzinfo, day: date, at: time) -> Due | None:
+def _slot(when: At, zone: tzinfo, nominal: datetime, instant: datetime) -> Due | None:
     """Return the slot of one local date and time; None on another weekday, and where it would be a double.
 
     A time inside a gap lands on a later local time. Where that one is a slot of its own (at: 02:30 and
     03:30, or a zone that skipped a whole day), there is one instant and so one reading: that slot's.
     """
-    if day.weekday() not in when.days:
+    if nominal.weekday() not in when.days:
         return None
-    nominal, instant = datetime.combine(day, at), _instant(day, at, zone)
     real = instant.astimezone(zone).replace(tzinfo=None, fold=0)
     if real != nominal and real.time() in when.times and real.weekday() in when.days:
         return None
-    return Due(f"{nominal.isoformat()}[{zone}]", instant, _mark(at, when.days, zone))
+    return Due(f"{nominal.isoformat()}[{zone}]", instant, _mark(nominal.time(), when.days, zone))
 
 
 def _instant(day: date, at: time, zone: tzinfo) -> datetime:

@@ -1,0 +1,415 @@
+"""`tallyd report`: the days, the columns and the cells, as a table, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.past import Past, write_config
+from tallyd.cli.csv_text import csv_text, harmless
+from tallyd.cli.report import report
+from tallyd.core.reading import Json
+
+NAMES = {"50101": "Einsatzbereit", "50103": "Nicht bereit"}
+TABLE = """\
+divera, 2026-11-19 to 2026-11-20 (Europe/Berlin): 4 readings, 1 missed
+date        time      weekday   total  Einsatzbereit (50101)       7  Nicht bereit (50103)  no status (none)  note
+2026-11-19  08:00     Thu          18                     12       0                     4                 2
+2026-11-19  20:00     Thu          10                      9       1                     0                 0  late by 12 min 30 s
+2026-11-20  08:00     Fri                                                                                     missed: nothing ran at that time
+2026-11-20  11:12:13  Fri          90                     90       0                     0                 0  once, outside the timetable
+2026-11-20  20:00     Fri      hidden                      8  hidden                hidden                 0
+"""  # noqa: E501 # as it is printed
+EXCEL = """\
+month;readings;missed;total;Einsatzbereit (50101);7;Nicht bereit (50103);no status (none)
+2026-11;3;1;14,0;9,7;0,5;2,0;0,7
+"""
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Past:
+    """Two days: ordinary, late, missed and once; then one with hidden counts."""
+    write_config(tmp_path)
+    past = Past(tmp_path)
+    past.taken("2026-11-19T08:00:00", {"50101": 12, "50103": 4, "none": 2}, names=NAMES)
+    past.taken("2026-11-19T20:00:00", {"50101": 9, "7": 1}, origin="late", late_s=750, names=NAMES)
+    past.missed("2026-11-20T08:00:00")
+    past.taken("2026-11-20T11:12:13", {"50101": 90}, origin="once", names=NAMES)
+    past.taken("2026-11-20T20:00:00", {"50101": 8, "50103": None, "7": None}, hide_below=3, names=NAMES)
+    return past
+
+
+def run(folder: Path, **options: Any) -> int:
+    """Return the exit status of a report of November 19 and 20, unless told otherwise."""
+    given = {
+        "start": "2026-11-19",
+        "end": "2026-11-20",
+        "poller": None,
+        "by": None,
+        "shape": "table",
+        "excel": False,
+    }
+    try:
+        return report(folder / "config.json", **{**given, **options})
+    except typer.Exit as ending:
+        return ending.exit_code
+
+
+def rows_of(text: str, delimiter: str = ",") -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+
+
+class TestTable:
+    def test_every_reading_is_a_row_and_no_gap_is_a_zero(
+        self, past: Past, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(past.folder) == 0
+        assert capsys.readouterr().out == TABLE
+
+    def test_put_together_by_day_it_shows_means_and_what_is_missing(
+        self, past: Past, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(past.folder, by="day") == 0
+        output = capsys.readouterr()
+        assert output.out.splitlines()[0].endswith(": 3 readings, 1 missed; 1 by once left out")
+        rows = [line.split() for line in output.out.splitlines()[2:]]
+        assert rows == [
+            ["2026-11-19", "Thu", "2", "0", "14.0", "10.5", "0.5", "2.0", "1.0"],
+            ["2026-11-20", "Fri", "1", "1", "8.0", "0.0"],
+        ]
+        assert output.err == "Hidden counts are left out of the means, which so are too high.\n"
+
+    def test_a_poller_that_is_no_longer_configured_is_shown_after_the_others(
+        self, past: Past, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Past(past.folder, "anno").taken("2026-11-20T20:00:00", {"50101": 3})
+        assert run(past.folder) == 0
+        headings = [line for line in capsys.readouterr().out.splitlines() if " to 2026" in line]
+        assert headings == [
+            "divera, 2026-11-19 to 2026-11-20 (Europe/Berlin): 4 readings, 1 missed",
+            "anno, 2026-11-19 to 2026-11-20 (Europe/Berlin): 1 reading, 0 missed",
+        ]
+
+    def test_days_without_a_reading_are_said_to_have_none(
+        self, past: Past, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(past.folder, start="2025-01-01", end="2025-01-02") == 0
+        assert capsys.readouterr().out == (
+            "divera, 2025-01-01 to 2025-01-02 (Europe/Berlin): 0 readings, 0 missed\n"
+        )
+
+    def test_names_from_outside_do_nothing_to_a_terminal(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write_config(tmp_path)
+        Past(tmp_path).taken("2026-11-20T08:00:00", {"7": 1}, names={"7": "\x1b[31m[bold]\nx"})
+        assert run(tmp_path) == 0
+        assert "\\x1b[31m[bold]\\nx (7)" in capsys.readouterr().out
+
+
+class TestCsv:
+    def test_it_is_what_rfc_4180_says(self, past: Past, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+        assert run(past.folder, shape="csv") == 0
+        assert capsysbinary.readouterr().out.decode("utf-8").split("\r\n") == [
+            "date,time,weekday,total,Einsatzbereit (50101),7,Nicht bereit (50103),no status (none),note",
+            "2026-11-19,08:00,Thu,18,12,0,4,2,",
+            "2026-11-19,20:00,Thu,10,9,1,0,0,late by 12 min 30 s",
+            "2026-11-20,08:00,Fri,,,,,,missed: nothing ran at that time",
+            '2026-11-20,11:12:13,Fri,90,90,0,0,0,"once, outside the timetable"',
+            '2026-11-20,20:00,Fri,,8,,,0,"hidden (hide_below 3): total, 7, 50103"',
+            "",
+        ]
+
+    def test_for_excel_it_has_a_mark_semicolons_and_decimal_commas(
+        self, past: Past, capsysbinary: pytest.CaptureFixture[bytes]
+    ) -> None:
+        assert run(past.folder, shape="csv", excel=True, by="month") == 0
+        assert capsysbinary.readouterr().out == b"\xef\xbb\xbf" + EXCEL.replace("\n", "\r\n").encode()
+
+    def test_several_pollers_share_one_line_of_headings(
+        self, past: Past, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        other = Past(past.folder, "other")
+        other.taken("2026-11-20T20:00:00", {"50101": 3, "60001": 1, "none": 5}, names={"60001": "Dienst"})
+        assert run(past.folder, shape="csv", start="2026-11-20") == 0
+        heading, *rows = rows_of(capsys.readouterr().out)
+        assert heading == [
+            *("poller", "date", "time", "weekday", "total", "Einsatzbereit (50101)", "7"),
+            *("Nicht bereit (50103)", "Dienst (60001)", "no status (none)", "note"),
+        ]
+        assert rows[-1] == ["other", "2026-11-20", "20:00", "Fri", "9", "3", "", "", "1", "5", ""]
+        assert [row[0] for row in rows] == ["divera"] * 3 + ["other"]
+
+    def test_a_poller_asked_for_by_name_has_no_column_of_its_name(
+        self, past: Past, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Past(past.folder, "other").taken("2026-11-20T20:00:00", {"50101": 3})
+        assert run(past.folder, shape="csv", poller="other") == 0
+        assert rows_of(capsys.readouterr().out)[0] == ["date", "time", "weekday", "total", "50101", "note"]
+
+    def test_without_a_reading_there_are_the_headings(
+        self, past: Past, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(past.folder, shape="csv", start="2025-01-01", end="2025-01-01", by="hour") == 0
+        assert rows_of(capsys.readouterr().out) == [
+            ["date", "hour", "weekday", "readings", "missed", "total", "Einsatzbereit (50101)"]
+        ]
+
+    @pytest.mark.parametrize(
+        ("text", "cell"),
+        [
+            pytest.param("=1+1", "'=1+1", id="equals"),
+            pytest.param("+49 170", "'+49 170", id="plus"),
+            pytest.param("-2", "'-2", id="minus"),
+            pytest.param("@SUM(A1)", "'@SUM(A1)", id="at"),
+            pytest.param("\t=1", "'\\t=1", id="tab"),
+            pytest.param("\r=1", "'\\r=1", id="carriage-return"),
+            pytest.param("\uff1d1+1", "'\uff1d1+1", id="wide-equals"),
+            pytest.param("Bereit = ja", "Bereit = ja", id="not-at-the-beginning"),
+            pytest.param("Bereit\n", "Bereit\\n", id="on-one-line"),
+            pytest.param("", "", id="empty"),
+        ],
+    )
+    def test_no_cell_begins_a_formula(self, text: str, cell: str) -> None:
+        assert harmless(text) == cell
+
+    @pytest.mark.parametrize(
+        ("excel", "line"),
+        [pytest.param(False, "-2,-0.5,\r\n", id="csv"), pytest.param(True, "-2;-0,5;\r\n", id="excel")],
+    )
+    def test_numbers_below_zero_stay_numbers(self, excel: bool, line: str) -> None:
+        assert csv_text([[-2, -0.5, None]], excel=excel).removeprefix("\ufeff") == line
+
+    @given(st.lists(st.lists(st.text(max_size=12), min_size=2, max_size=4), max_size=4), st.booleans())
+    def test_any_text_survives_the_way_through_a_spreadsheet(
+        self, rows: list[list[str]], excel: bool
+    ) -> None:
+        text = csv_text(rows, excel=excel).removeprefix("\ufeff")
+        assert rows_of(text, ";" if excel else ",") == [[harmless(cell) for cell in row] for row in rows]
+
+
+class TestJson:
+    def test_readings_say_what_is_hidden_and_what_is_not_known(
+        self, past: Past, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        past.taken("2026-11-20T21:00:00", {"50101": 8}, source="monitor", clock_suspect=True)
+        assert run(past.folder, shape="json", start="2026-11-20") == 0
+        (found,) = json.loads(capsys.readouterr().out)
+        assert {key: found[key] for key in ("poller", "kind", "zone", "from", "to")} == {
+            "poller": "divera",
+            "kind": "divera",
+            "zone": "Europe/Berlin",
+            "from": "2026-11-20",
+            "to": "2026-11-20",
+        }
+        assert found["statuses"] == [
+            {"id": "50101", "name": "Einsatzbereit"},
+            {"id": "7", "name": None},
+            {"id": "50103", "name": "Nicht bereit"},
+        ]
+        assert found["readings"] == [
+            {
+                "at": "2026-11-20T08:00:00+01:00",
+                "taken_at": None,
+                "origin": "missed",
+                "total": None,
+                "counts": None,
+                "reason": "nothing ran at that time",
+            },
+            {
+                "at": "2026-11-20T11:12:13+01:00",
+                "taken_at": "2026-11-20T11:12:13+01:00",
+                "origin": "once",
+                "total": 90,
+                "counts": {"50101": 90, "7": 0, "50103": 0},
+            },
+            {
+                "at": "2026-11-20T20:00:00+01:00",
+                "taken_at": "2026-11-20T20:00:00.400+01:00",
+                "origin": "live",
+                "total": None,
+                "counts": {"50101": 8, "7": None, "50103": None},
+                "hide_below": 3,
+            },
+            {
+                "at": "2026-11-20T21:00:00+01:00",
+                "taken_at": "2026-11-20T21:00:00.400+01:00",
+                "origin": "live",
+                "total": 8,
+                "counts": {"50101": 8},
+                "clock_suspect": True,
+            },
+        ]
+
+    def test_buckets_have_mean_least_and_most(self, past: Past, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(past.folder, shape="json", by="weekday") == 0
+        (found,) = json.loads(capsys.readouterr().out)
+        assert found["by"] == "weekday"
+        assert found["buckets"][0] == {
+            "weekday": "Thu",
+            "readings": 2,
+            "missed": 0,
+            "total": {"mean": 14.0, "min": 10, "max": 18, "known": 2},
+            "counts": {
+                "50101": {"mean": 10.5, "min": 9, "max": 12, "known": 2},
+                "7": {"mean": 0.5, "min": 0, "max": 1, "known": 2},
+                "50103": {"mean": 2.0, "min": 0, "max": 4, "known": 2},
+                "none": {"mean": 1.0, "min": 0, "max": 2, "known": 2},
+            },
+        }
+        assert found["buckets"][1]["total"] is None
+
+    def test_without_pollers_it_is_an_empty_list(
+        self, past: Past, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write_config(past.folder, pollers={})
+        assert run(past.folder, shape="json", start="2025-01-01", end="2025-01-01") == 0
+        assert json.loads(capsys.readouterr().out) == []
+
+
+class TestDays:
+    @pytest.mark.parametrize(
+        ("zone", "days", "count"),
+        [
+            pytest.param(
+                "Europe/Berlin", ("2026-11-20", "2026-11-20"), 2, id="both-ends-are-days-of-the-zone"
+            ),
+            pytest.param("UTC", ("2026-11-20", "2026-11-20"), 1, id="in-another-zone"),
+            pytest.param("Pacific/Kiritimati", ("2026-11-20", "2026-11-20"), 1, id="in-the-first-zone"),
+            pytest.param("Pacific/Pago_Pago", ("2026-11-19", "2026-11-19"), 1, id="in-the-last-zone"),
+        ],
+    )
+    def test_days_are_local_and_both_ends_belong(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], zone: str, days: tuple[str, str], count: int
+    ) -> None:
+        write_config(tmp_path, timezone=zone)
+        past = Past(tmp_path)
+        past.taken("2026-11-20T00:00:00", {"7": 1})  # 23:00 UTC of the day before
+        past.taken("2026-11-20T23:59:59", {"7": 2})  # 22:59:59 UTC
+        assert run(tmp_path, start=days[0], end=days[1], shape="json") == 0
+        (found,) = json.loads(capsys.readouterr().out)
+        assert len(found["readings"]) == count
+
+    def test_by_default_it_is_the_last_30_and_says_so(
+        self, past: Past, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        # In Berlin it is the 21st already.
+        with time_machine.travel("2026-11-20T23:30:00Z", tick=False):
+            assert run(past.folder, start=None, end=None, shape="json") == 0
+        output = capsys.readouterr()
+        assert output.err == "30 days, 2026-10-23 to 2026-11-21; others with --from and --to\n"
+        assert json.loads(output.out)[0]["from"] == "2026-10-23"
+
+    def test_an_end_alone_is_the_last_of_30(self, past: Past, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(past.folder, start=None) == 0
+        assert "30 days, 2026-10-22 to 2026-11-20;" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("days", "said"),
+        [
+            pytest.param(
+                {"start": "2026-02-30"}, "--from 2026-02-30: no such day; write it as", id="no-such-day"
+            ),
+            pytest.param({"end": "20.11.2026"}, "--to 20.11.2026: no such day; write it as", id="german"),
+            pytest.param({"start": "20261120"}, "--from 20261120: no such day", id="without-dashes"),
+            pytest.param({"start": "2026-W47-5"}, "--from 2026-W47-5: no such day", id="week"),
+            pytest.param({"start": ""}, "--from : no such day", id="empty"),
+            pytest.param(
+                {"end": "0001-01-01"}, "--to 0001-01-01: no such day", id="before-there-were-readings"
+            ),
+            pytest.param({"end": "9999-12-31"}, "--to 9999-12-31: no such day", id="at-the-end-of-time"),
+            pytest.param(
+                {"start": "2026-11-21"}, "--from 2026-11-21 is after --to 2026-11-20", id="wrong-way-round"
+            ),
+            pytest.param(
+                {"start": "2996-11-21", "end": None}, "--from 2996-11-21 is after today, ", id="to-come"
+            ),
+        ],
+    )
+    def test_days_that_make_no_sense_are_wrong_usage(
+        self, past: Past, capsys: pytest.CaptureFixture[str], days: dict[str, str | None], said: str
+    ) -> None:
+        assert run(past.folder, **days) == 2
+        output = capsys.readouterr()
+        assert output.out == ""
+        assert said in output.err
+
+
+class TestPollers:
+    def test_only_the_one_asked_for_is_shown(self, past: Past, capsys: pytest.CaptureFixture[str]) -> None:
+        Past(past.folder, "other").taken("2026-11-20T20:00:00", {"50101": 3})
+        assert run(past.folder, shape="json", poller="divera") == 0
+        assert [found["poller"] for found in json.loads(capsys.readouterr().out)] == ["divera"]
+
+    def test_a_former_one_may_be_asked_for_on_days_without_readings(
+        self, past: Past, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Past(past.folder, "anno").taken("2019-11-20T20:00:00", {"50101": 3})
+        assert run(past.folder, poller="anno") == 0
+        assert capsys.readouterr().out.startswith(
+            "anno, 2026-11-19 to 2026-11-20 (Europe/Berlin): 0 readings"
+        )
+
+    def test_an_unknown_one_is_wrong_usage(self, past: Past, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(past.folder, poller="divra") == 2
+        assert capsys.readouterr().err == (
+            'tallyd: there is no poller "divra", and no reading of one; did you mean "divera"?\n'
+        )
+
+    def test_each_has_the_days_of_its_own_zone(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        poller: dict[str, Json] = {"kind": "divera", "accesskey": "canary-key-8f3a", "at": ["08:00"]}
+        write_config(tmp_path, pollers={"here": poller, "there": {**poller, "timezone": "Pacific/Auckland"}})
+        for name in ("here", "there"):
+            Past(tmp_path, name).taken("2026-11-20T20:00:00", {"7": 1})
+        assert run(tmp_path, shape="json", start="2026-11-20") == 0
+        found = {each["poller"]: each["readings"] for each in json.loads(capsys.readouterr().out)}
+        assert (len(found["here"]), len(found["there"])) == (1, 0)
+
+
+class TestTroubles:
+    def test_where_tallyd_never_ran_it_says_so_and_creates_nothing(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write_config(tmp_path)
+        assert run(tmp_path) == 1
+        assert "tallyd has not run with" in capsys.readouterr().err
+        assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+    def test_a_damaged_database_is_said_to_be_damaged(
+        self, past: Past, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        database = past.folder / "state" / "state.db"
+        database.write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
+        assert run(past.folder) == 1
+        assert f"tallyd: {database}" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("shape", ["table", "csv", "json"])
+    def test_a_reader_that_leaves_early_is_no_error_to_shout_about(self, tmp_path: Path, shape: str) -> None:
+        write_config(tmp_path)
+        # More columns than a pipe holds.
+        Past(tmp_path).taken("2026-11-20T08:00:00", {str(number): 1 for number in range(1, 20_000)})
+        command = [sys.executable, "-m", "tallyd", "report", "--from", "2026-11-20", "--format", shape]
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        with subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.read(10)
+            process.stdout.close()
+            complaint = process.stderr.read()
+        assert (process.returncode, complaint) == (1, b"")
