@@ -8,18 +8,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+
 from support.needs import needs
 from tallyd.core.errors import EXIT_CONFIG, EXIT_USAGE
 
 _ROOT = Path(__file__).parents[1]
 _WORST_SCORE = 1.5
-
-
-class _Directives(dict[str, str]):
-    """A directive may be given more than once; systemd adds up what it is given."""
-
-    def __setitem__(self, name: str, value: str) -> None:
-        super().__setitem__(name, f"{self[name]}\n{value}" if name in self else value)
 
 
 @pytest.fixture
@@ -29,11 +23,7 @@ def unit_text() -> str:
 
 @pytest.fixture
 def service(unit_text: str) -> dict[str, str]:
-    found = re.findall(r"^(\w+)=(.*)$", unit_text.partition("[Service]")[2], flags=re.MULTILINE)
-    directives = _Directives()
-    for name, value in found:
-        directives[name] = value
-    return directives
+    return dict(re.findall(r"^(\w+)=(.*)$", unit_text.partition("[Service]")[2], flags=re.MULTILINE))
 
 
 def _analyze(*arguments: str) -> str:

@@ -222,7 +222,8 @@ class Books:
             log.log(level, "problem begins", extra={"key": problem.key, "text": problem.text})
         for problem in judgement.closed:
             lasted = round(lasted_s(problem, until=self._now()))
-            log.warning("problem over", extra={"key": problem.key, "lasted_s": lasted})
+            fields = {"key": problem.key, "lasted_s": lasted, "text": problem.text}
+            log.info("problem over", extra=fields)
 
 
 def heading_of(task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> Heading:

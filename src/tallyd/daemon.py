@@ -26,7 +26,7 @@ from tallyd.core.alerts import unwatched
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem, Slot
 from tallyd.core.texts import clock as clock_text
-from tallyd.core.timetable import Every, Plan, due, watermarks
+from tallyd.core.timetable import BUSY, NOT_STARTED, Every, Missed, Plan, due, watermarks
 from tallyd.in_force import InForce
 from tallyd.runs import Progress, Runner
 from tallyd.tasks import Task, tasks_of
@@ -72,6 +72,13 @@ class Desk:
     progress: Progress | None = None
     skipped: set[str] = field(default_factory=set)
 
+    def with_reasons(self, missed: tuple[Missed, ...]) -> tuple[Missed, ...]:
+        """Return missed slots with the better reason for those that waited while the job still ran."""
+        return tuple(
+            replace(one, reason=BUSY) if one.key in self.skipped and one.reason == NOT_STARTED else one
+            for one in missed
+        )
+
     @property
     def is_running(self) -> bool:
         return self.future is not None and not self.future.done()
@@ -106,7 +113,7 @@ class Daemon:
             self._runner = self._kit.runner(newer)
             self._put_in_force()
             pollers = list(newer.settings.pollers)
-            log.warning("config taken", extra={"path": str(newer.path), "pollers": pollers})
+            log.info("config taken", extra={"path": str(newer.path), "pollers": pollers})
         if newer is not None or in_force.refused != refused_before:
             # At once: a new time of day is due from now on, and `status` must say what was refused.
             self.look_at_everything()
@@ -154,7 +161,7 @@ class Daemon:
             return
         if plan.missed:
             try:
-                self._runner.record_missed(desk.task, plan.missed, more=plan.skipped)
+                self._runner.record_missed(desk.task, desk.with_reasons(plan.missed), more=plan.skipped)
             except StateError as error:
                 self._books.note_trouble(error)  # they stay open; what is due now is counted all the same
         if plan.run is not None:

@@ -1,17 +1,19 @@
-"""What happens to a damaged state.db: it is set aside, and its readings are restored from the out files."""
+"""state.db at start: a damaged one is set aside, and what it does not know is taken back in from out/."""
 
 from __future__ import annotations
 
 import json
 import logging
 from datetime import UTC, datetime
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.outfiles import OutFiles
-from tallyd.adapters.state import State, StateDamagedError, Whose
+from tallyd.adapters.state import FromFile, OutText, State, StateDamagedError, Whose
 from tallyd.config import Config
-from tallyd.core.document import SCHEMA, Heading
+from tallyd.core.document import SCHEMA
 from tallyd.core.reading import Problem
 from tallyd.core.timetable import marks_of
 from tallyd.tasks import tasks_of
@@ -24,49 +26,57 @@ _TIME = "%Y%m%dT%H%M%SZ"
 
 
 def open_state(config: Config, *, now: datetime) -> State:
-    """Open state.db; where it is damaged, set it aside and begin a new one from the out files.
+    """Open state.db, knowing every reading that lies in out/.
 
-    Raises `StateError` where it can't be opened for another reason (a full disk, missing rights).
+    A damaged one is set aside and a new one begun. What is missing is taken back in from the out files at
+    each start, whatever the reason: damage, a start that was killed in the middle of this, a backup put
+    back, a state.db that somebody removed. Raises `StateError` where it can't be opened for another reason
+    (a full disk, missing rights).
     """
     path = config.state_dir / DATABASE
     try:
-        return State(path)
+        state = State(path)
     except StateDamagedError as error:
-        aside = path.with_name(f"{_DAMAGED}{now:{_TIME}}")
-        log.error("state.db is damaged", extra={"reason": str(error), "set_aside": str(aside)})  # noqa: TRY400 # told
+        _set_aside(path, now=now, reason=str(error))
+        state = State(path)
+    try:
+        restored = restore(state, OutFiles(config.out_dir), config)
+    except BaseException:
+        state.close()
+        raise
+    if restored:
+        log.warning("readings taken back in from out files", extra={"count": restored})
+    return state
+
+
+def _set_aside(path: Path, *, now: datetime, reason: str) -> None:
+    """Rename a damaged database; the file itself first, since its new name is what people are told of."""
+    aside = path.with_name(f"{_DAMAGED}{now:{_TIME}}")
+    log.error("state.db is damaged", extra={"reason": reason, "set_aside": str(aside)})
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(DATABASE + suffix)
         if part.exists():
             part.rename(aside.with_name(aside.name + suffix))
-    state = State(path)
-    restored = restore(state, OutFiles(config.out_dir), config)
-    log.warning("state.db begun anew", extra={"readings_restored": restored})
-    return state
 
 
 def restore(state: State, out: OutFiles, config: Config) -> int:
-    """Take the readings in out/ back into a new state.db; return how many.
+    """Take the readings that are in out/ alone back into state.db; return how many.
 
-    The watermarks of each poller are set to its newest slot, so that a slot missed since is still found.
+    Months before the newest that state.db knows of are not looked at: what it lost is what came last.
     """
-    newest: dict[str, datetime] = {}
-    count = 0
-    for poller, name, text in out.contents():
-        content = json.loads(text)
-        heading = _heading(poller, content)
-        if heading is None:
-            continue
-        job = _job_of(config, poller)
-        whose = Whose(poller=poller, kind=heading.kind, job=job)
-        slot = _slot_key(config, poller, heading.due_at)
-        count += state.readings.restore(whose, slot, heading, name, text)
-        if heading.due_at is not None:
-            newest[poller] = max(heading.due_at, newest.get(poller, heading.due_at))
-    for task in tasks_of(config):
-        if task.poller in newest:
-            marks = dict.fromkeys(marks_of(task.job.when, task.zone), newest[task.poller])
-            state.slots.set_marks(*task.name, marks, drop=frozenset())
-    return count
+    names = cache(state.readings.newest_names)
+
+    def is_known(poller: str, name: str) -> bool:
+        known = names(poller)
+        return name in known or name[:7] < min(known, default="")[:7]
+
+    found = (_from_file(config, *each) for each in out.contents(skip=is_known))
+    readings = (each for each in found if each is not None)
+    first = next(readings, None)
+    if first is None:
+        return 0
+    marks = {task.name: marks_of(task.job.when, task.zone) for task in tasks_of(config)}
+    return state.readings.restore(chain((first,), readings), marks)
 
 
 def damage_problems(state_dir: Path) -> tuple[Problem, ...]:
@@ -84,17 +94,23 @@ def damage_problems(state_dir: Path) -> tuple[Problem, ...]:
     )
 
 
-def _heading(poller: str, content: object) -> Heading | None:
-    """Return the heading of an out file; None for a file that is not one of tallyd's."""
+def _from_file(config: Config, poller: str, name: str, text: str) -> FromFile | None:
+    """Return the reading that an out file tells of; None for a file that is not one of tallyd's."""
+    content = json.loads(text)
     try:
-        if not isinstance(content, dict) or content["schema"] != SCHEMA or content["poller"] != poller:
+        if content["schema"] != SCHEMA or content["poller"] != poller:
             return None
         due_at = datetime.fromisoformat(content["due_at"]) if content["due_at"] else None
-        taken_at = datetime.fromisoformat(content["taken_at"])
-        kind, origin = str(content["kind"]), content["origin"]
+        taken_at, kind = datetime.fromisoformat(content["taken_at"]), str(content["kind"])
     except (KeyError, TypeError, ValueError):
         return None
-    return Heading(poller=poller, kind=kind, origin=origin, due_at=due_at, taken_at=taken_at, zone=UTC)
+    return FromFile(
+        whose=Whose(poller=poller, kind=kind, job=_job_of(config, poller)),
+        slot=_slot_key(config, poller, due_at),
+        due_at=due_at,
+        taken_at=taken_at,
+        out=OutText(name, text),
+    )
 
 
 def _job_of(config: Config, poller: str) -> str:

@@ -21,8 +21,9 @@ from tallyd.books import Books
 from tallyd.contract import Http, Toolbox
 from tallyd.core import failures
 from tallyd.core.errors import SourceError, Stopped
+from tallyd.core.naming import problem_key
 from tallyd.core.reading import LATE_AFTER_S, Facts, Problem, Reading, Slot
-from tallyd.core.timetable import NOT_STARTED, Missed
+from tallyd.core.timetable import BUSY, NOT_STARTED, Missed
 from tallyd.retry import Retrying
 from tallyd.tasks import Task
 
@@ -203,7 +204,7 @@ class Runner:
 
     def _failed(self, task: Task, slot: Slot, failure: SourceError, progress: Progress) -> None:
         described, tries = self._described(task, slot), progress.attempts
-        log.warning(
+        log.info(
             "run failed",
             extra={**_whose(task), "slot": slot.key, "reason": failure.text, "attempts": tries},
         )
@@ -240,21 +241,32 @@ class Runner:
             self.books.settle(task, slot, lambda: slots.miss(task.whose, given_up, now=now, named=named))
 
     def record_missed(self, task: Task, missed: tuple[Missed, ...], *, more: int) -> None:
-        """Commit slots that were found to have no reading: nothing ran, or what ran never succeeded.
+        """Commit slots that were found to have no reading, each with its own reason.
 
         `more` older ones are too many to be recorded one by one. Raises `StateError`.
         """
-        last, readings = missed[-1], self.books.state.readings
-        described = self._described(task, Slot(last.key, last.due_at))
-        if last.reason == NOT_STARTED:
-            times = {*readings.missed_since_taken(*task.name), *(one.due_at for one in missed)}
-            problem = failures.missed(described, sorted(times), last.reason)
-        else:
-            problem = failures.failed_for_good(described, last.reason, attempts=1)
-        recorded = self.books.state.slots.miss(task.whose, missed, now=described.now, named=(problem,))
-        fields = {"count": len(missed), "more": more, "last": last.key, "reason": last.reason}
-        log.warning("slots missed", extra={**_whose(task), **fields})
-        self.books.log_judgement(recorded.judgement)
+        for reason in dict.fromkeys(one.reason for one in missed):
+            group = tuple(one for one in missed if one.reason == reason)
+            described = self._described(task, Slot(group[-1].key, group[-1].due_at))
+            named = self._missed_problem(task, described, group)
+            recorded = self.books.state.slots.miss(task.whose, group, now=described.now, named=named)
+            fields = {"count": len(group), "more": more, "last": group[-1].key, "reason": reason}
+            log.warning("slots missed", extra={**_whose(task), **fields})
+            self.books.log_judgement(recorded.judgement)
+
+    def _missed_problem(
+        self, task: Task, described: failures.Run, group: tuple[Missed, ...]
+    ) -> tuple[Problem, ...]:
+        """Return what is said of slots missed for one reason. One outage is one problem."""
+        reason = group[0].reason
+        if reason not in (NOT_STARTED, BUSY):
+            return (failures.failed_for_good(described, reason, attempts=1),)
+        failed = problem_key(*task.name, "failed")
+        if reason == BUSY and any(problem.key == failed for problem in self.books.state.alerts.open()):
+            return ()  # they waited for a run that failed, which is told already
+        before = self.books.state.readings.missed_since_taken(*task.name, reason=reason)
+        times = {*before, *(one.due_at for one in group)}
+        return (failures.missed(described, sorted(times), reason),)
 
 
 def _catch_up_ends(task: Task, slot: Slot) -> datetime:

@@ -177,6 +177,7 @@ def test_a_refused_connection_is_named_as_such(client: HttpClient) -> None:
     failure = refused(client, gone.url)
     assert failure.text == f"{gone.host}: connection refused"
     assert failure.transient
+    assert failure.status is None
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ def test_any_other_status_is_a_failure(client: HttpClient, status: str, text: st
         failure = refused(client, server.url)
     assert failure.text == server.host + (text if text.startswith(":") else f" {text}")
     assert failure.transient is transient
+    assert failure.status == int(status[:3])
     assert failure.retry_after_s is None
 
 

@@ -54,8 +54,12 @@ def at(*times: str, days: frozenset[int] = frozenset(range(7))) -> At:
         pytest.param(
             "America/Asuncion", "2023-10-01", "00:30", "2023-10-01T04:30Z", "01:30", id="Asuncion-midnight"
         ),
-        pytest.param("Asia/Tehran", "2022-03-22", "00:30", "2022-03-21T21:00Z", "01:30", id="Tehran-midnight"),
-        pytest.param("Africa/Cairo", "2024-04-26", "00:30", "2024-04-25T22:30Z", "01:30", id="Cairo-midnight"),
+        pytest.param(
+            "Asia/Tehran", "2022-03-22", "00:30", "2022-03-21T21:00Z", "01:30", id="Tehran-midnight"
+        ),
+        pytest.param(
+            "Africa/Cairo", "2024-04-26", "00:30", "2024-04-25T22:30Z", "01:30", id="Cairo-midnight"
+        ),
         pytest.param(
             "Africa/Casablanca", "2024-04-14", "02:30", "2024-04-14T02:30Z", "03:30", id="Casablanca-Ramadan"
         ),
@@ -64,7 +68,12 @@ def at(*times: str, days: frozenset[int] = frozenset(range(7))) -> At:
             "America/Nuuk", "2025-03-29", "23:30", "2025-03-30T01:30Z", "00:30", id="Nuuk-into-the-next-day"
         ),
         pytest.param(
-            "Pacific/Apia", "2011-12-30", "08:00", "2011-12-30T18:00Z", "08:00", id="Apia-a-day-that-never-was"
+            "Pacific/Apia",
+            "2011-12-30",
+            "08:00",
+            "2011-12-30T18:00Z",
+            "08:00",
+            id="Apia-a-day-that-never-was",
         ),
     ],
 )
@@ -85,16 +94,24 @@ def test_a_time_that_does_not_exist_runs_once_moved_on_by_the_gap(
         pytest.param("America/New_York", "2026-11-01", "01:30", "2026-11-01T05:30Z", id="New-York"),
         pytest.param("America/Havana", "2026-11-01", "00:30", "2026-11-01T04:30Z", id="Havana"),
         pytest.param("America/St_Johns", "2026-11-01", "01:30", "2026-11-01T04:00Z", id="St-Johns"),
-        pytest.param("Australia/Lord_Howe", "2026-04-05", "01:45", "2026-04-04T14:45Z", id="Lord-Howe-30-min"),
+        pytest.param(
+            "Australia/Lord_Howe", "2026-04-05", "01:45", "2026-04-04T14:45Z", id="Lord-Howe-30-min"
+        ),
         pytest.param("Pacific/Chatham", "2026-04-05", "03:00", "2026-04-04T13:15Z", id="Chatham"),
         pytest.param("Pacific/Apia", "2012-04-01", "03:30", "2012-03-31T13:30Z", id="Apia"),
-        pytest.param("America/Sao_Paulo", "2018-02-17", "23:30", "2018-02-18T01:30Z", id="Sao-Paulo-midnight"),
+        pytest.param(
+            "America/Sao_Paulo", "2018-02-17", "23:30", "2018-02-18T01:30Z", id="Sao-Paulo-midnight"
+        ),
         pytest.param("America/Asuncion", "2024-03-23", "23:30", "2024-03-24T02:30Z", id="Asuncion-midnight"),
         pytest.param("America/Nuuk", "2025-10-25", "23:30", "2025-10-26T00:30Z", id="Nuuk-midnight"),
         pytest.param("Asia/Tehran", "2022-09-21", "23:30", "2022-09-21T19:00Z", id="Tehran-midnight"),
         pytest.param("Africa/Cairo", "2024-10-31", "23:30", "2024-10-31T20:30Z", id="Cairo-midnight"),
-        pytest.param("Africa/Casablanca", "2024-03-10", "02:30", "2024-03-10T01:30Z", id="Casablanca-Ramadan"),
-        pytest.param("Antarctica/Troll", "2026-10-25", "01:30", "2026-10-24T23:30Z", id="Troll-2-h-its-start"),
+        pytest.param(
+            "Africa/Casablanca", "2024-03-10", "02:30", "2024-03-10T01:30Z", id="Casablanca-Ramadan"
+        ),
+        pytest.param(
+            "Antarctica/Troll", "2026-10-25", "01:30", "2026-10-24T23:30Z", id="Troll-2-h-its-start"
+        ),
         pytest.param("Antarctica/Troll", "2026-10-25", "02:30", "2026-10-25T00:30Z", id="Troll-2-h-its-end"),
     ],
 )

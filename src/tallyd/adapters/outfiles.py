@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -88,10 +88,17 @@ class OutFiles:
                     (self.root / poller / month).rmdir()
         return deleted
 
-    def contents(self) -> Iterator[tuple[str, str, str]]:
-        """Yield (poller, name, text) of every readable out file, oldest first for each poller."""
+    def contents(
+        self, *, skip: Callable[[str, str], bool] = lambda _poller, _name: False
+    ) -> Iterator[tuple[str, str, str]]:
+        """Yield (poller, name, text) of every readable out file, oldest first for each poller.
+
+        Those that `skip`, handed poller and name, is true for are not read.
+        """
         for folder in sorted(self._folders()):
             for month, name in self._names(folder):
+                if skip(folder, f"{month}/{name}"):
+                    continue
                 try:
                     text = (self.root / folder / month / name).read_text("utf-8")
                     json.loads(text)

@@ -157,7 +157,7 @@ def _show(found: Status) -> None:
             for one in found.jobs
         ]
         show_table(
-            ("poller", "job", "last reading", "total", "missed since", "next run"),
+            ("poller", "job", "last reading", "total", "missed", "next run"),
             rows,
             right=frozenset({3, 4}),
         )

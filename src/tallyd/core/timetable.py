@@ -25,7 +25,8 @@ MOST_STARTS = 3
 MOST_MISSED = 10_000
 """Slots of one mark that one look records as missed. A clock ten years off must not fill the disk."""
 
-NOT_STARTED = "nothing ran at that time: tallyd or the machine was off, asleep or busy"
+NOT_STARTED = "nothing ran at that time: tallyd or the machine was off or asleep"
+BUSY = "the run before it was still going"
 INTERRUPTED = "the run was interrupted and could not be repeated in time"
 
 _SINCE = "since "
@@ -140,7 +141,9 @@ def slots(when: At | Every, zone: tzinfo, *, after: datetime, until: datetime) -
     while day <= last:
         instants = ((at, _instant(day, at, zone)) for at in when.times)
         within = ((at, instant) for at, instant in instants if after < instant <= until)
-        found += [due for at, instant in within if (due := _slot(when, zone, datetime.combine(day, at), instant))]
+        found += [
+            due for at, instant in within if (due := _slot(when, zone, datetime.combine(day, at), instant))
+        ]
         # By instant: across a gap, 02:45 (at 03:45) comes after 03:15, and 23:45 after the next day's 00:30.
         found.sort(key=lambda due: due.at)
         day += timedelta(days=1)

@@ -12,11 +12,13 @@ from pathlib import Path
 from tallyd.adapters.state.alerts import Alerts
 from tallyd.adapters.state.connection import StateDamagedError, StateError, StateFile, StateTooNewError
 from tallyd.adapters.state.readings import Readings
-from tallyd.adapters.state.rows import OutFile, Recorded, Stored, Whose
+from tallyd.adapters.state.rows import FromFile, OutFile, OutText, Recorded, Stored, Whose
 from tallyd.adapters.state.slots import Slots
 
 __all__ = [
+    "FromFile",
     "OutFile",
+    "OutText",
     "Recorded",
     "State",
     "StateDamagedError",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import count
 from typing import Any, Literal, cast
 
 from tallyd.adapters.state.alerts import apply
 from tallyd.adapters.state.connection import StateFile
-from tallyd.adapters.state.rows import OutFile, OutText, Recorded, Stored, Whose
+from tallyd.adapters.state.rows import FromFile, OutFile, OutText, Recorded, Stored, Whose
 from tallyd.core.alerts import Judgement
 from tallyd.core.document import Heading, document, dumped
 from tallyd.core.naming import instant_text, numbered, out_stem, read_instant
@@ -81,14 +81,18 @@ class Readings:
             ).fetchone()
         return bool(last == out.id)
 
-    def missed_since_taken(self, poller: str, job: str) -> tuple[datetime, ...]:
-        """Return the slots missed since the job's last reading within the timetable, oldest first."""
+    def missed_since_taken(self, poller: str, job: str, *, reason: str | None = None) -> tuple[datetime, ...]:
+        """Return the slots missed since the job's last reading within the timetable, oldest first.
+
+        With `reason`, only those missed for it.
+        """
         with self._file.reading() as db:
             rows = db.execute(
                 "SELECT due_at FROM reading WHERE poller=:poller AND job=:job AND outcome='missed'"
-                " AND due_at > coalesce((SELECT max(due_at) FROM reading WHERE poller=:poller AND job=:job"
-                " AND outcome='taken'), '') ORDER BY due_at",
-                {"poller": poller, "job": job},
+                " AND (:reason IS NULL OR reason=:reason)"
+                " AND due_at > coalesce((SELECT max(due_at) FROM reading"
+                " WHERE poller=:poller AND job=:job AND outcome='taken'), '') ORDER BY due_at",
+                {"poller": poller, "job": job, "reason": reason},
             )
             return tuple(read_instant(due_at) for (due_at,) in rows)
 
@@ -105,24 +109,35 @@ class Readings:
             db.execute("UPDATE reading SET out_name=? WHERE id=?", (name, out.id))
         return OutFile(id=out.id, poller=out.poller, name=name, text=out.text)
 
-    def restore(self, whose: Whose, slot: str | None, heading: Heading, name: str, text: str) -> bool:
-        """Take a reading back in from its out file; false when it is known already."""
-        with self._file.transaction() as db:
-            done = db.execute(
-                "INSERT OR IGNORE INTO reading (poller, kind, job, slot, outcome, due_at, taken_at, body,"
-                " out_name, written) VALUES (?, ?, ?, ?, 'taken', ?, ?, ?, ?, 1)",
-                (
-                    whose.poller,
-                    whose.kind,
-                    whose.job,
-                    slot,
-                    instant_text(heading.due_at) if heading.due_at else None,
-                    instant_text(heading.taken_at),
-                    text,
-                    name,
-                ),
+    def newest_names(self, poller: str) -> frozenset[str]:
+        """Return the names of the poller's out files of the newest month that has any."""
+        with self._file.reading() as db:
+            rows = db.execute(
+                "SELECT out_name FROM reading WHERE poller=:poller AND out_name>="
+                "(SELECT substr(max(out_name), 1, 7) FROM reading WHERE poller=:poller)",
+                {"poller": poller},
             )
-            return done.rowcount == 1
+            return frozenset(name for (name,) in rows)
+
+    def restore(self, found: Iterable[FromFile], marks: Mapping[tuple[str, str], frozenset[str]]) -> int:
+        """Take readings back in from their out files, all or none; return how many were.
+
+        A slot that has its reading keeps it. The `marks` of each (poller, job) are moved on to its newest
+        reading, so that a slot missed since is found.
+        """
+        with self._file.transaction() as db:
+            count = sum(_restore(db, each) for each in found)
+            for (poller, job), names in marks.items():
+                (newest,) = db.execute(
+                    "SELECT max(due_at) FROM reading WHERE poller=? AND job=? AND outcome='taken'",
+                    (poller, job),
+                ).fetchone()
+                db.executemany(
+                    "INSERT INTO mark (poller, job, mark, at) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT DO UPDATE SET at=max(at, excluded.at)",
+                    [(poller, job, name, newest) for name in names if newest is not None],
+                )
+            return count
 
     def memory(self, poller: str, job: str) -> Facts:
         """Return what the job's last reading asked to remember."""
@@ -171,6 +186,28 @@ class Readings:
                 (poller, instant_text(before), most),
             )
             return done.rowcount
+
+
+def _restore(db: sqlite3.Connection, found: FromFile) -> int:
+    whose, due_at = found.whose, found.due_at
+    done = db.execute(
+        "INSERT INTO reading (poller, kind, job, slot, outcome, due_at, taken_at, body, out_name, written)"
+        " VALUES (?, ?, ?, ?, 'taken', ?, ?, ?, ?, 1) ON CONFLICT (poller, job, slot) DO UPDATE SET"
+        " outcome='taken', reason=NULL, taken_at=excluded.taken_at, body=excluded.body,"
+        " out_name=excluded.out_name WHERE outcome='missed'",
+        (
+            whose.poller,
+            whose.kind,
+            whose.job,
+            found.slot,
+            instant_text(due_at) if due_at else None,
+            instant_text(found.taken_at),
+            found.out.text,
+            found.out.name,
+        ),
+    )
+    db.execute("DELETE FROM slot WHERE poller=? AND job=? AND slot=?", (whose.poller, whose.job, found.slot))
+    return done.rowcount
 
 
 def _is_taken_slot(db: sqlite3.Connection, whose: Whose, slot: str) -> bool:

@@ -28,6 +28,17 @@ class OutText:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FromFile:
+    """A reading as its out file tells it. `slot` and `due_at` are None for one outside the timetable."""
+
+    whose: Whose
+    slot: str | None
+    due_at: datetime | None
+    taken_at: datetime
+    out: OutText
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutFile:
     """An out file that is reserved: `name` is relative to the poller's folder, `text` its whole content."""
 
