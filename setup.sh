@@ -193,7 +193,7 @@ run_tests() {
     check 'format' ruff format --check
     check 'lint' ruff check
     check 'types' mypy
-    check 'imports' lint-imports
+    check 'imports' lint-imports --no-logo
     check 'packages' python -m pip --disable-pip-version-check check
     check 'tests' pytest -n 2 "$@"
     [ -z "$failed" ] || die "failed: ${failed#, }"
@@ -251,7 +251,7 @@ first_content() {
     case $1 in
         config.json) cat <<CONFIG ;;
 {
-  "//": "Every key: docs/config.md. A whole example: tallyd init --kind divera. Is it right? sudo tallyd check",
+  "//": "Every key: docs/config.md. A poller to start from: sudo tallyd init --kind divera. Is it right? sudo tallyd check",
   "data_dir": "$lib",
   "out": {"dir": "$lib/out"},
   "state": {"dir": "$lib/state"},
@@ -301,8 +301,9 @@ check_config() {
 
 # Copy the databases as they are now, with the daemon running: SQLite's own way, which a plain copy is not.
 back_up() {
-    set -- "$opt/releases/$1/venv/bin/python" "$lib/state" "$lib/backups" "$(date -u +%Y-%m-%dT%H%M%SZ)"
-    (umask 027 && as_user "$1" -I -c "$backup" "$2" "$3" "$4")
+    python=$opt/releases/$1/venv/bin/python
+    now=$(date -u +%Y-%m-%dT%H%M%SZ)
+    (umask 027 && as_user "$python" -I -c "$backup" "$lib/state" "$lib/backups" "$now")
 }
 backup='
 import contextlib, pathlib, shutil, sqlite3, sys
@@ -401,8 +402,11 @@ first_install() {
 
 upgrade() {
     back_up "$2" || die "the databases could not be backed up, see above. Nothing was changed: $1 stays"
-    switch "$2" "$1" || die "$2 did not start, so $1 is in place again$where_backups"
-    unfinished=
+    unfinished= # from here on it may be the one in use
+    if ! switch "$2" "$1"; then
+        rm -rf -- "$opt/releases/$2"
+        die "$2 did not start, so $1 is in place again$where_backups"
+    fi
     point previous "$1"
     drop_old_releases
     say "Upgraded from $1 to $2. Back again: sudo sh setup.sh rollback"
@@ -424,9 +428,12 @@ drop_old_releases() {
 next_steps() {
     cat <<NEXT
 Next:
-  1. Put the access key, and nothing else, into $etc/secrets/divera-key, then: sudo chmod 0640 $etc/secrets/divera-key; sudo chgrp $user $etc/secrets/divera-key
-  2. Write a poller into $etc/config.json; tallyd init --kind divera prints one to start from.
-  3. sudo tallyd check --online    The service takes the new config by itself; sudo tallyd status tells.
+  1. The access key, on a line by itself, then Ctrl-D:
+     sudo install -m 0640 -g $user /dev/stdin $etc/secrets/divera-key
+  2. A poller, in $etc/config.json; this prints one to start from:
+     sudo tallyd init --kind divera
+  3. Is it right, and what does the source have? The service then takes it by itself.
+     sudo tallyd check --online
 NEXT
 }
 
@@ -435,6 +442,7 @@ roll_back() {
     take_turn
     current=$(release_of current)
     previous=$(release_of previous)
+    [ -n "$current" ] || die 'the service is not installed; first: sudo sh setup.sh install'
     [ -n "$previous" ] || die 'there is no earlier version to go back to'
     switch "$previous" "$current" || die "$previous did not start, so $current is in place again$where_backups"
     point previous "$current"

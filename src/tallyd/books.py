@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, time, tzinfo
 from functools import partial
 
 from tallyd.adapters.outfiles import OutError, OutFiles
@@ -47,6 +47,7 @@ class Books:
         self._now = now
         self._held: list[Held] = []
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self.state_trouble: str | None = None
 
     # -- what a run stores -------------------------------------------------------------------------------
@@ -154,7 +155,10 @@ class Books:
         False: not now. It stays unwritten in state.db, and `write_unwritten` finds it there.
         """
         try:
-            self._write(out, task)
+            # A run's thread and the schedule's may both have found it unwritten.
+            with self._writing:
+                if self.state.readings.is_unwritten(out):
+                    self._write(out, task)
         except OutError as error:
             text = (
                 f"{error}. Readings are kept in state.db and written as soon as it can be. "
@@ -203,10 +207,15 @@ class Books:
             self.judge((suspect,) if suspect else (), may_close=lambda key: key == CLOCK_KEY)
 
     def prune(self, poller: str, *, before: datetime, zone: tzinfo) -> None:
-        """Delete the poller's out files and readings from before an instant. Raises `StateError`."""
-        files = self.out.prune(poller, before=before.astimezone(zone).date())
-        rows = 0
-        while (batch := self.state.readings.prune(poller, before=before, most=PRUNE_BATCH)) > 0:
+        """Delete the poller's out files and readings from before the day of an instant.
+
+        Both to the same midnight: a file whose reading is gone would be taken back in at the next start.
+        Raises `StateError`.
+        """
+        day = before.astimezone(zone).date()
+        files = self.out.prune(poller, before=day)
+        rows, midnight = 0, datetime.combine(day, time(), zone)
+        while (batch := self.state.readings.prune(poller, before=midnight, most=PRUNE_BATCH)) > 0:
             rows += batch
         if files or rows:
             log.info("old readings deleted", extra={"poller": poller, "files": files, "rows": rows})

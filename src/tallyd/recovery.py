@@ -35,11 +35,16 @@ def open_state(config: Config, *, now: datetime) -> State:
     """
     path = config.state_dir / DATABASE
     try:
-        state = State(path)
+        return _opened(path, config)
     except StateDamagedError as error:
         _set_aside(path, now=now, reason=str(error))
-        state = State(path)
+        return _opened(path, config)
+
+
+def _opened(path: Path, config: Config) -> State:
+    state = State(path)
     try:
+        state.check()
         restored = restore(state, OutFiles(config.out_dir), config)
     except BaseException:
         state.close()

@@ -6,7 +6,6 @@ import gzip
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 import pytest
 
@@ -123,6 +122,13 @@ def test_parameters_that_cannot_be_sent_are_a_failure_too(client: HttpClient) ->
         client.get("http://host.example/", params={"key": "s3cret\ud800"})
 
 
+def test_no_packing_is_asked_for_that_could_not_be_unpacked(client: HttpClient) -> None:
+    with serving(always(answer())) as server:
+        client.get(server.url, headers={"accept-encoding": "br, zstd"})
+    lines = server.heads[0].decode().lower().split("\r\n")
+    assert [line for line in lines if line.startswith("accept-encoding")] == ["accept-encoding: gzip"]
+
+
 def test_connections_are_kept_and_used_again(client: HttpClient) -> None:
     with serving(always(answer(b"x"))) as server:
         for _ in range(5):
@@ -139,6 +145,22 @@ def test_a_server_that_closed_an_idle_connection_is_asked_again_over_a_new_one(c
 
     with serving(one_answer_each) as server:
         assert [client.get(server.url).body for _ in range(3)] == [b"x"] * 3
+    assert server.connections == 3
+
+
+def test_the_second_try_is_not_made_over_another_idle_connection(client: HttpClient) -> None:
+    both_asked = threading.Barrier(2)
+
+    def one_answer_each(connection: Connection) -> None:
+        if connection.request():
+            if connection.number <= 2:  # so that two connections are open, and then idle, at once
+                both_asked.wait(timeout=5)
+            connection.send(answer(b"x"))
+            connection.sock.recv(1)
+
+    with serving(one_answer_each) as server, ThreadPoolExecutor(2) as threads:
+        assert [reply.body for reply in threads.map(client.get, [server.url] * 2)] == [b"x"] * 2
+        assert client.get(server.url).body == b"x"
     assert server.connections == 3
 
 
@@ -197,54 +219,6 @@ def test_no_proxy_and_no_password_come_from_the_environment(
     with serving(always(answer(b"direct"))) as server:
         assert client.get(server.url).body == b"direct"
     assert b"Authorization" not in server.heads[0]
-
-
-def test_the_configured_proxy_is_asked_for_other_hosts_and_not_for_this_machine() -> None:
-    with ExitStack() as stack:
-        proxy = stack.enter_context(serving(always(answer(b"by proxy"))))
-        server = stack.enter_context(serving(always(answer(b"direct"))))
-        client = HttpClient(user_agent="tallyd", timeout_s=10, proxy=proxy.url)
-        stack.callback(client.close)
-        assert client.get("http://host.example/a", params={"b": "c"}).body == b"by proxy"
-        assert client.get(server.url).body == b"direct"
-    assert proxy.heads[0].startswith(b"GET http://host.example/a?b=c HTTP/1.1\r\n")
-    assert len(proxy.heads) == 1
-
-
-@pytest.mark.parametrize(
-    ("raw", "text", "transient"),
-    [
-        pytest.param(
-            answer(status="407 Proxy Authentication Required"),
-            "the proxy on the way to host.example refused (HTTP 407)",
-            False,
-            id="refused",
-        ),
-        pytest.param(
-            answer(status="502 Bad Gateway"),
-            "the proxy on the way to host.example refused (HTTP 502)",
-            True,
-            id="host away",
-        ),
-        pytest.param(b"", "host.example closed the connection without an answer", True, id="closed"),
-    ],
-)
-def test_a_proxy_that_does_not_open_the_way_is_named_as_such(raw: bytes, text: str, transient: bool) -> None:
-    with serving(once(raw)) as proxy:
-        client = HttpClient(user_agent="tallyd", timeout_s=10, proxy=proxy.url)
-        failure = refused(client, "https://host.example/")
-        client.close()
-    assert failure.text == text
-    assert failure.transient is transient
-
-
-def test_a_proxy_that_is_away_is_named_as_such() -> None:
-    with serving(once(b"")) as gone:
-        client = HttpClient(user_agent="tallyd", timeout_s=10, proxy=gone.url)
-    failure = refused(client, "http://host.example/")
-    client.close()
-    assert failure.text == "the proxy on the way to host.example: connection refused"
-    assert failure.transient
 
 
 def test_every_text_goes_through_redact() -> None:

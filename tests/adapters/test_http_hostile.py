@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import socket
-import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 
 import pytest
 
@@ -26,9 +21,11 @@ from support.rawserver import (
     gzip_bomb,
     once,
     serving,
+    unreachable,
 )
 from tallyd.adapters.http import HttpClient
-from tallyd.core.errors import SourceError, Stopped
+from tallyd.adapters.http.transfer import Address, Watch
+from tallyd.core.errors import SourceError
 
 LIMIT_S = 0.3
 MIB = 1024 * 1024
@@ -45,18 +42,6 @@ def refused(client: HttpClient, url: str) -> SourceError:
     with pytest.raises(SourceError) as caught:
         client.get(url, timeout_s=10)
     return caught.value
-
-
-@contextmanager
-def unreachable() -> Iterator[str]:
-    """Yield the URL of a port on which a connection is neither accepted nor refused."""
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(4):  # more than the queue holds: the kernel drops what comes next
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @pytest.mark.parametrize("script", SLOW.values(), ids=SLOW.keys())
@@ -82,6 +67,21 @@ def test_connecting_and_the_tls_handshake_are_under_the_deadline(client: HttpCli
             with pytest.raises(SourceError, match=r"timed out after 0\.3 s$"):
                 client.get(slow)
             assert LIMIT_S <= time.monotonic() - began < LIMIT_S + 2
+
+
+def test_an_address_that_swallows_packets_leaves_time_for_the_next_one() -> None:
+    def address(url: str) -> Address:
+        return socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", int(url.rpartition(":")[2]))
+
+    with serving(once(b"")) as gone:
+        pass
+    with unreachable() as swallowing, serving(always(answer())) as server:
+        addresses = [address(gone.url), address(swallowing), address(server.url)]
+        watch = Watch(time.monotonic)
+        with watch.transfer(LIMIT_S * 2) as transfer:
+            transfer.connect(addresses, ()).close()
+            assert LIMIT_S * 2 / 3 < transfer.elapsed_s() < LIMIT_S * 2
+        watch.abort()
 
 
 def test_the_deadline_is_that_of_all_redirects_together(client: HttpClient) -> None:
@@ -117,6 +117,21 @@ def test_a_later_request_with_an_earlier_deadline_is_ended_first(client: HttpCli
         for limit_s in (0.9, 0.6, 0.3):
             threads.submit(ask, server.url, limit_s)
     assert ended == ["0.3", "0.6", "0.9"]
+
+
+def test_the_deadline_holds_on_a_connection_that_is_used_again(client: HttpClient) -> None:
+    def drip_second(connection: Connection) -> None:
+        connection.request()
+        connection.send(answer(b"first"))
+        SLOW["headers byte by byte"](connection)
+
+    with serving(drip_second) as server:
+        assert client.get(server.url).body == b"first"
+        began = time.monotonic()
+        with pytest.raises(SourceError, match="timed out"):
+            client.get(server.url)
+        assert time.monotonic() - began < LIMIT_S + 2
+    assert server.connections == 1
 
 
 def test_a_connection_on_which_a_request_timed_out_is_not_used_again(client: HttpClient) -> None:
@@ -212,76 +227,3 @@ def test_an_answer_of_exactly_the_limit_is_taken(client: HttpClient) -> None:
         assert len(client.get(server.url, timeout_s=10).body) == MIB
     with serving(once(answer(bytes(MIB + 1)))) as server:
         assert refused(client, server.url).text == f"{server.host} sent more than 1 MiB"
-
-
-@pytest.mark.parametrize("script", SLOW.values(), ids=SLOW.keys())
-def test_abort_ends_a_transfer_at_once(script: Script) -> None:
-    client = HttpClient(user_agent="tallyd", timeout_s=60)
-    with serving(script) as server:
-        aborted_at: list[float] = []
-
-        def abort() -> None:
-            aborted_at.append(time.monotonic())
-            client.abort()
-
-        timer = threading.Timer(0.1, abort)
-        timer.start()
-        with pytest.raises(Stopped) as caught:
-            client.get(server.url)
-        assert time.monotonic() - aborted_at[0] < 1
-        assert caught.value.__context__ is None
-        timer.join()
-        with pytest.raises(Stopped):
-            client.get(server.url)
-    client.close()
-
-
-def test_abort_ends_connecting_at_once() -> None:
-    client = HttpClient(user_agent="tallyd", timeout_s=60)
-    timer = threading.Timer(0.1, client.abort)
-    with unreachable() as url:
-        timer.start()
-        began = time.monotonic()
-        with pytest.raises(Stopped):
-            client.get(url)
-        assert time.monotonic() - began < 1
-    timer.join()
-    client.close()
-
-
-def test_abort_ends_the_transfers_of_all_threads() -> None:
-    client = HttpClient(user_agent="tallyd", timeout_s=60)
-    with serving(SLOW["body byte by byte"]) as server, ThreadPoolExecutor(8) as threads:
-        transfers = [threads.submit(client.get, server.url) for _ in range(8)]
-        while len(server.heads) < 8:
-            time.sleep(0.01)
-        client.abort()
-        assert all(isinstance(transfer.exception(timeout=1), Stopped) for transfer in transfers)
-    client.close()
-
-
-def test_a_closed_client_begins_nothing_more_and_may_be_closed_again() -> None:
-    client = HttpClient(user_agent="tallyd", timeout_s=1)
-    with serving(always(answer())) as server:
-        client.get(server.url)
-        client.close()
-        client.close()
-        with pytest.raises(Stopped):
-            client.get(server.url)
-    assert not any(thread.name == "http-deadlines" for thread in threading.enumerate())
-
-
-def test_nothing_stays_open_whatever_happens() -> None:
-    def open_files() -> int:
-        gc.collect()
-        return len(list(Path(f"/proc/{os.getpid()}/fd").iterdir()))
-
-    before = open_files()
-    client = HttpClient(user_agent="tallyd", timeout_s=0.05, max_bytes=MIB)
-    for script in (always(answer(b"x")), *SLOW.values(), *BROKEN.values(), *UNWANTED.values()):
-        with serving(script) as server:
-            for _ in range(2):
-                with suppress(SourceError):
-                    client.get(server.url)
-    client.close()
-    assert open_files() == before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import ssl
 import threading
 import time
@@ -12,10 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 import trustme
 
 from support.rawserver import SLOW, Connection, RawServer, Script, always, answer, once, serving
 from tallyd.adapters.http import HttpClient
+from tallyd.adapters.http.transfer import Watch
+from tallyd.adapters.http.trust import TrustStore
+from tallyd.adapters.http.wire import Adapter
 from tallyd.core.errors import SourceError, Stopped
 
 DAY = timedelta(days=1)
@@ -142,6 +145,16 @@ def test_a_server_that_speaks_no_tls_is_named_as_such(client: HttpClient) -> Non
     assert failure.transient
 
 
+def test_no_certificate_is_trusted_beside_those_of_the_file(ca_file: Path, secured: Secured) -> None:
+    trust, watch = TrustStore(ca_file), Watch(time.monotonic)
+    adapter = Adapter(trust)
+    with secured(always(answer(b"x"))) as server, watch.transfer(10):
+        adapter.send(requests.Request("GET", server.url).prepare()).close()
+    adapter.close()
+    watch.abort()
+    assert trust.context().cert_store_stats()["x509_ca"] == 1
+
+
 def test_certificates_that_were_replaced_are_read_again(tmp_path: Path) -> None:
     ca_file, old, new = tmp_path / "ca.pem", trustme.CA(), trustme.CA()
     old.cert_pem.write_to_path(str(ca_file))
@@ -215,6 +228,26 @@ def test_the_deadline_holds_over_tls(client: HttpClient, secured: Secured, name:
         assert 0.3 <= time.monotonic() - began < 2
 
 
+def test_the_deadline_holds_where_a_redirect_leads_to_an_idle_connection(
+    client: HttpClient, secured: Secured
+) -> None:
+    def drip_second(connection: Connection) -> None:
+        connection.request()
+        connection.send(answer(b"first"))
+        SLOW["headers byte by byte"](connection)
+
+    with (
+        secured(drip_second) as server,
+        serving(always(answer(status="302 F", Location=f"{server.url}/slow"))) as plain,
+    ):
+        assert client.get(server.url).body == b"first"
+        began = time.monotonic()
+        with pytest.raises(SourceError, match="timed out"):
+            client.get(plain.url, timeout_s=0.3)
+        assert time.monotonic() - began < 2
+    assert server.connections == 1
+
+
 def test_abort_ends_a_transfer_over_tls_at_once(client: HttpClient, secured: Secured) -> None:
     timer = threading.Timer(0.2, client.abort)
     with secured(SLOW["body byte by byte, ended by closing"]) as server:
@@ -224,67 +257,6 @@ def test_abort_ends_a_transfer_over_tls_at_once(client: HttpClient, secured: Sec
             client.get(server.url)
         assert time.monotonic() - began < 1
     timer.join()
-
-
-def tunnel(connection: Connection) -> None:
-    """Be an HTTP proxy: open the way that CONNECT asks for, whatever its name, on loopback."""
-    port = int(connection.request().split()[1].rpartition(b":")[2])
-    with socket.create_connection(("127.0.0.1", port)) as far:
-        connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        back = threading.Thread(target=_copy, args=(far, connection.sock), daemon=True)
-        back.start()
-        _copy(connection.sock, far)
-        back.join(timeout=5)
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while piece := source.recv(65536):
-            target.sendall(piece)
-        target.shutdown(socket.SHUT_WR)
-
-
-@pytest.fixture
-def by_proxy(ca_file: Path) -> Iterator[tuple[HttpClient, RawServer]]:
-    with serving(tunnel) as proxy:
-        client = HttpClient(user_agent="tallyd", timeout_s=10, ca_file=ca_file, proxy=proxy.url)
-        yield client, proxy
-        client.close()
-
-
-def test_a_proxy_sees_of_tls_only_the_host(
-    by_proxy: tuple[HttpClient, RawServer], authority: trustme.CA
-) -> None:
-    client, proxy = by_proxy
-    context = presenting(authority.issue_cert("host.example"))
-    with serving(always(answer(b"x")), tls=context) as server:
-        for _ in range(2):
-            reply = client.get(f"https://host.example:{server.port}/path", params={"k": "s3cret"})
-            assert reply.body == b"x"
-            assert reply.host == f"host.example:{server.port}"
-    assert len(proxy.heads) == 1
-    assert proxy.heads[0].startswith(f"CONNECT host.example:{server.port} HTTP/1.".encode())
-    assert b"s3cret" not in proxy.heads[0]
-    assert b"tallyd" not in proxy.heads[0]
-
-
-def test_the_deadline_holds_through_a_proxy(
-    by_proxy: tuple[HttpClient, RawServer], authority: trustme.CA
-) -> None:
-    client, _proxy = by_proxy
-    context = presenting(authority.issue_cert("host.example"))
-    with serving(SLOW["body byte by byte"], tls=context) as server:
-        began = time.monotonic()
-        with pytest.raises(SourceError, match=r"^host\.example:\d+ timed out after 0\.3 s$"):
-            client.get(f"https://host.example:{server.port}/", timeout_s=0.3)
-        assert time.monotonic() - began < 2
-
-
-def test_a_proxy_that_never_opens_the_way_is_under_the_deadline() -> None:
-    with serving(SLOW["no answer at all"]) as proxy:
-        client = HttpClient(user_agent="tallyd", timeout_s=0.3, proxy=proxy.url)
-        assert refused(client, "https://host.example/").text == "host.example timed out after 0.3 s"
-        client.close()
 
 
 def test_a_server_that_closes_in_the_handshake_is_a_failure_that_may_pass(client: HttpClient) -> None:

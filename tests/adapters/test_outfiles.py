@@ -66,9 +66,17 @@ def test_leftovers_of_a_killed_process_are_removed_and_nothing_else(out: OutFile
     month = out.root / "divera" / "2026-11"
     (month / f".{Path(NAME).name}.tmp").write_text("{")
     (out.root / "divera" / ".latest.json.tmp").write_text("{")
+    (month / f".{Path(NAME).name}.4711.tmp").write_text("{")
     (month / ".mine").write_text("kept")
-    assert out.remove_leftovers() == 2
+    assert out.remove_leftovers() == 3
     assert _names(month) == [".mine", Path(NAME).name]
+
+
+def test_a_leftover_that_cannot_be_removed_is_left_and_nobody_is_held_up(out: OutFiles) -> None:
+    folder = out.root / "divera" / "2026-11" / f".{Path(NAME).name}.4711.tmp"
+    folder.mkdir(parents=True)  # unlink refuses it, for root too
+    assert out.remove_leftovers() == 0
+    assert folder.is_dir()
 
 
 def test_only_files_of_own_naming_are_deleted_and_only_older_ones(out: OutFiles) -> None:

@@ -32,15 +32,17 @@ from support.killing import (
     Kill,
     cut_and_start_again,
     kill_and_start_again,
+    kill_as_planned,
     naive,
     start_again,
     traced,
 )
 from support.plan import steps
-from support.site import Site, prepare
+from support.site import POLLER, Site, prepare
 from support.syscalls import OUTWARD
 from support.verdict import Step, Violation
 
+ONCE = ("once", POLLER)
 GARBAGE = b"\xde\xad\xbe\xef" * 4096
 
 
@@ -77,6 +79,7 @@ class Campaign:
                 for step in (Step.CLAIMED, Step.COMMITTED, Step.FILE)
                 for again in (self._again(step),)
             ),
+            Part("once", "each call of `tallyd once`, the daemon started after it", self.once),
             Part("damaged", "each call of the start that finds state.db damaged", self.damaged),
             Part("power", "the power cut at each call that changes something", self.power),
             Part(
@@ -93,7 +96,7 @@ class Campaign:
 
     def run(self, command: Command = TALLYD) -> Iterator[Kill]:
         calls = traced(self._site(), command).calls
-        return self._each(len(calls), lambda number: [kill_and_start_again(self._site(), number, command)])
+        return self._each(len(calls), lambda number: [kill_as_planned(self._site, number, calls, command)])
 
     def _naive(self, variant: str) -> Callable[[], Iterator[Kill]]:
         return lambda: self.run(naive(variant))
@@ -112,6 +115,12 @@ class Campaign:
             return self._lives_of(killed)
 
         return again
+
+    def once(self) -> Iterator[Kill]:
+        def kill(number: int) -> Iterable[Kill]:
+            return [kill_and_start_again(self._site(), number, whole_life=True, words=ONCE)]
+
+        return self._each(len(traced(self._site(), whole_life=True, words=ONCE).calls), kill)
 
     def damaged(self) -> Iterator[Kill]:
         site = self._site()

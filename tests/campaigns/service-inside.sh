@@ -153,7 +153,7 @@ first_boot() {
     expect 'the service runs' runs
     expect 'and will after a boot' systemctl is-enabled --quiet tallyd.service
     expect 'alice is in the group' has tallyd "$(id -nG alice)"
-    expect 'its status line says something' not is "$(property StatusText)" ''
+    expect 'its status line says what to do next' has 'no poller is configured' "$(property StatusText)"
     expect 'no unit is broken' is "$(systemctl --failed --no-legend)" ''
     expect 'systemd has nothing to say about the unit' is "$(systemd-analyze verify tallyd.service 2>&1)" ''
 
@@ -301,6 +301,15 @@ first_boot() {
     step 'the env file means the same to the command and to systemd'
     env_file_agrees
 
+    step 'a key as a credential'
+    (umask 077 && echo 'another key' >/etc/divera-key)
+    mkdir -p /etc/systemd/system/tallyd.service.d
+    printf '[Service]\nLoadCredential=divera-key:/etc/divera-key\n' >/etc/systemd/system/tallyd.service.d/key.conf
+    sed -i 's/env:DIVERA_ACCESSKEY/credential:divera-key/' /etc/tallyd/config.json
+    systemctl daemon-reload
+    expect 'it runs with that' systemctl restart tallyd.service
+    expect 'and so does a command' tallyd once divera
+
     step 'privacy'
     expect 'privacy-check finds nothing' tallyd privacy-check divera
 }
@@ -371,7 +380,7 @@ second_boot() {
     touch /var/lib/tallyd/inbox/waits.json
     refused 'is refused while a file waits' 1 /var/lib/tallyd/inbox/waits.json setup uninstall --purge
     expect 'and has changed nothing' runs
-    mv /var/lib/tallyd/inbox/waits.json /root
+    mv /var/lib/tallyd/inbox/waits.json /srv
     expect 'without one it is done' setup uninstall --purge
     nothing_left
     expect 'an inbox elsewhere is not touched' [ -e /srv/inbox/waits.json ]

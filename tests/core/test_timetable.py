@@ -276,6 +276,12 @@ def test_slots_come_oldest_first_even_where_a_gap_moves_one_past_the_next_days_f
     assert found == ["2025-03-29T01:30Z", "2025-03-29T02:15Z", "2025-03-30T01:15Z", "2025-03-30T01:30Z"]
 
 
+def test_a_slot_that_a_gap_moves_past_midnight_is_found_by_a_look_after_midnight() -> None:
+    after = datetime(2025, 3, 30, 1, 10, tzinfo=UTC)  # 00:10 local
+    found = slots(at("23:30"), ZoneInfo("America/Nuuk"), after=after, until=after + timedelta(hours=1))
+    assert [due.key for due in found] == ["2025-03-29T23:30:00[America/Nuuk]"]
+
+
 def test_the_next_slot_is_the_one_that_comes_first_even_where_a_gap_moves_another() -> None:
     evening = datetime(2025, 3, 29, 23, tzinfo=UTC)
     found = next_slots(at("23:30", "00:15"), ZoneInfo("America/Nuuk"), after=evening, count=2)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
-from support.ledger import Ledger, times
 
+from support.ledger import Ledger, times
 from tallyd.core.timetable import (
     INTERRUPTED,
     MOST_MISSED,
@@ -28,7 +28,7 @@ DAY = timedelta(days=1)
 
 def on(clock: str, day: int = 20) -> datetime:
     """Return an instant of 20 November 2026 (or another day of that month), UTC."""
-    return datetime.combine(datetime(2026, 11, day), time.fromisoformat(clock), UTC)
+    return datetime.combine(date(2026, 11, day), time.fromisoformat(clock), UTC)
 
 
 def begun(
@@ -128,6 +128,7 @@ def test_a_slot_may_always_be_a_minute_late_however_short_the_catch_up(
         ),
         pytest.param("12:01", begun(EIGHT), ("12:00", ["08:00"]), id="a-newer-one-goes-first"),
         pytest.param("07:30", begun(EIGHT), (None, []), id="the-clock-was-set-back-before-it"),
+        pytest.param("08:05", begun(FOUR), ("08:00", []), id="one-of-the-future-waits-and-disturbs-nobody"),
     ],
 )
 def test_a_slot_that_was_begun_is_repeated_while_it_can_be(
@@ -177,8 +178,8 @@ def test_at_the_first_look_nothing_earlier_is_due_or_missed() -> None:
 def test_a_time_that_is_added_counts_from_then_on_and_the_others_keep_their_memory() -> None:
     ledger = Ledger(At(times(EIGHT)), UTC_ZONE)
     ledger.look(on("07:00"))
-    ledger.when = At(times("07:30", EIGHT, "08:30"))
-    assert ledger.look(on("09:00")) is None
+    ledger.when = At(times("07:30", EIGHT, "08:30", "08:55"))
+    assert ledger.look(on("09:00")) is None, "though 08:55 could still be caught up"
     assert [found.due_at for found in ledger.settled.values()] == [on(EIGHT)]
     assert ledger.look(on("07:30:20", day=21)) is not None
 
@@ -229,6 +230,17 @@ def test_after_a_boot_in_the_past_nothing_from_before_the_first_start_is_missed(
     assert states == {key(EIGHT, 18): "taken", key(EIGHT, 19): "taken", key(EIGHT): "missed"}
 
 
+def test_after_a_boot_in_the_past_a_slot_from_just_before_the_first_start_may_run_but_not_be_missed() -> None:
+    ledger = Ledger(Every(300.0, grid=True), UTC_ZONE)
+    ledger.look(on("08:31"))
+    ledger.look(datetime(2020, 1, 1, tzinfo=UTC))
+    slot = ledger.look(on("08:31"))
+    assert slot is not None
+    assert slot.due_at == on("08:30")
+    assert not ledger.settled, "08:20 and 08:25 could be caught up as well, but are not missed"
+    assert ledger.skipped == 0, "and the years before are not even looked at"
+
+
 def test_what_is_older_than_the_readings_that_are_kept_is_not_found_missed_again() -> None:
     when = At(times(EIGHT))
     found = due(
@@ -246,15 +258,18 @@ def test_what_is_older_than_the_readings_that_are_kept_is_not_found_missed_again
 
 @pytest.mark.parametrize(
     "when",
-    [pytest.param(Every(300.0, grid=True), id="grid"), pytest.param(At(times(*[f"{h:02}:{m:02}" for h in range(24) for m in (0, 30)])), id="times")],
-)  # fmt: skip
+    [
+        pytest.param(Every(300.0, grid=True), id="grid"),
+        pytest.param(At(tuple(time(hour, minute) for hour in range(24) for minute in (0, 30))), id="times"),
+    ],
+)
 def test_a_clock_that_is_years_ahead_does_not_fill_the_disk_with_missed_slots(when: At | Every) -> None:
-    ledger = Ledger(when, UTC_ZONE)
+    ledger = Ledger(when, UTC_ZONE, catch_up_s=60.0)
     ledger.look(on("07:00"))
-    ledger.look(on("07:01") + 1000 * DAY)
+    ledger.look(on("07:03") + 1000 * DAY)
     assert len(ledger.settled) == MOST_MISSED
     assert ledger.skipped > 0
     assert max(found.due_at for found in ledger.settled.values()) > on("06:00") + 1000 * DAY
     skipped = ledger.skipped
-    ledger.look(on("07:02") + 1000 * DAY)
+    ledger.look(on("07:04") + 1000 * DAY)
     assert (len(ledger.settled), ledger.skipped) == (MOST_MISSED, skipped), "once is enough"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from support.ledger import Ledger, first_instant, times
 
+from support.ledger import Ledger, first_instant, times
 from tallyd.core.timetable import At, Every, next_slots
 
 OWN_LOOK_S = 1.0
@@ -19,7 +19,9 @@ ALL_DAY = ("00:00", "00:30", "01:45", "02:30", "08:00", "23:30")
 
 def year_of(zone: ZoneInfo, year: int) -> tuple[datetime, datetime]:
     """Return the instants just before the local year begins, and at its very end."""
-    new_years = [first_instant(datetime(number, 1, 1), zone) for number in (year, year + 1)]
+    new_years = [
+        first_instant(datetime.combine(date(number, 1, 1), time()), zone) for number in (year, year + 1)
+    ]
     assert None not in new_years
     first, last = (instant for instant in new_years if instant is not None)
     return first - timedelta(seconds=1), last - timedelta(seconds=1)
@@ -101,7 +103,5 @@ def test_in_a_year_with_weekday_times_every_such_day_is_counted(name: str) -> No
     first, last = year_of(zone, 2025)
     ledger = Ledger(At(times("02:15", "23:30"), frozenset({5, 6})), zone)
     live_through(ledger, first, last)
-    weekend_days = sum(
-        (datetime(2025, 1, 1) + timedelta(days=number)).weekday() >= 5 for number in range(365)
-    )
+    weekend_days = sum((date(2025, 1, 1) + timedelta(days=number)).weekday() >= 5 for number in range(365))
     assert len(ledger.takes) == len(set(ledger.takes)) == 2 * weekend_days == 208

@@ -24,8 +24,9 @@ from typing import Any, ClassVar, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 import time_machine
-from support.toolbox import FakeHttp
 
+from support.toolbox import FakeHttp
+from tallyd.adapters.locks import FileLock
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State, Stored
 from tallyd.agenda import Clock
@@ -109,7 +110,7 @@ class FakeStop:
 
 
 class Inline(Executor):
-    """Runs a run at once, on the schedule's thread. Whatever a run raises comes out: it should raise nothing."""
+    """Runs a run at once, on the schedule's thread. What it raises comes out: it should raise nothing."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         future: Future[T] = Future()
@@ -124,6 +125,7 @@ class Threads(Executor):
         self._pool = ThreadPoolExecutor(8)
         self._own = threading.local()
         self._gates: list[threading.Event] = []
+        self._moved: list[threading.Event] = []
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         rests = threading.Event()
@@ -145,7 +147,14 @@ class Threads(Executor):
     def wait_at(self, gate: threading.Event) -> None:
         """Hang, within a run, until the gate is set."""
         self._own.rests.set()
+        while self._moved:
+            self._moved.pop().set()
         assert gate.wait(20), "nobody opened the gate"
+
+    def moved(self) -> threading.Event:
+        """Return what is set when a run next comes to a gate."""
+        self._moved.append(threading.Event())
+        return self._moved[-1]
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         for gate in self._gates:
@@ -302,6 +311,12 @@ class World:
         found: Any = self.config.settings.pollers
         return dict(found)
 
+    def job_lock(self, poller: str) -> FileLock:
+        """Hold the lock of the poller's job, as `tallyd once` in another process does."""
+        locks = self.folder / "state" / "locks"
+        locks.mkdir(exist_ok=True)
+        return FileLock(locks / f"{poller}.count.lock").take()
+
     # -- time --------------------------------------------------------------------------------------------
 
     def run(
@@ -322,12 +337,16 @@ class World:
         return self.state.readings.history(poller=poller)
 
     def outcomes(self, poller: str = "one") -> list[str]:
-        """Return what became of each slot, by its instant, as `2026-11-20 08:00 taken` in the config's zone."""
+        """Return what became of each slot, oldest first, as `2026-11-20 08:00 taken` (the config's zone)."""
         return [f"{self._local(row.due_at)} {row.outcome}" for row in self.history(poller)]
 
     def taken(self, poller: str = "one") -> list[str]:
         """Return the slots that have their reading, as `2026-11-20 08:00` in the config's zone."""
         return [self._local(row.due_at) for row in self.history(poller) if row.outcome == "taken"]
+
+    def origins(self, poller: str = "one") -> list[object]:
+        """Return the origin of each reading: live, late or once."""
+        return [row.body["origin"] for row in self.history(poller) if row.body]
 
     def _local(self, instant: datetime | None) -> str:
         if instant is None:

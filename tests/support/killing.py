@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from support.verdict import Step, Violation, step_of, violations
 TESTS = Path(__file__).parents[1]
 DATABASE = "state/state.db"
 LONGEST_S = 30.0
+TRIES = 3
 
 Command = tuple[str, ...]
 TALLYD: Command = ("-m", "tallyd")
@@ -62,11 +62,13 @@ def traced(
     at: int | None = None,
     whole_life: bool = False,
     disk: bool = False,
+    words: tuple[str, ...] = ("run",),
 ) -> Report:
     """Run the daemon under the tracer until it is killed at call `at`, or has come to rest.
 
     Counted are the run's own calls; with `whole_life` those of every thread, from the opening of state.db
-    to the end of a clean stop. With `disk`, the disks of a power cut are laid out (see durable.py).
+    to the end of a clean stop. With `disk`, the disks of a power cut are laid out (see durable.py). `words`
+    are another command than `run`, which ends by itself.
     """
     report = site.folder.with_suffix(".report")
     options = [
@@ -74,11 +76,11 @@ def traced(
         *(("--opened", DATABASE) if whole_life else ()),
         *(("--disk", str(site.folder)) if disk else ()),
     ]
-    daemon = [sys.executable, *command, "--config", str(site.config), "run"]
+    tallyd = [sys.executable, *command, "--config", str(site.config), *words]
     is_at_rest = rest(site)
     with (site.folder / "stderr.txt").open("ab") as stderr:
         tracer = subprocess.Popen(
-            [sys.executable, "-S", "-m", "support.kill_at", *options, str(report), *daemon],
+            [sys.executable, "-S", "-m", "support.kill_at", *options, str(report), *tallyd],
             cwd=TESTS,
             stdin=subprocess.DEVNULL,
             stdout=stderr,
@@ -147,13 +149,33 @@ def start_again(site: Site, command: Command = TALLYD) -> list[Violation]:
 
 
 def kill_and_start_again(
-    site: Site, number: int, command: Command = TALLYD, *, whole_life: bool = False
+    site: Site,
+    number: int,
+    command: Command = TALLYD,
+    *,
+    whole_life: bool = False,
+    words: tuple[str, ...] = ("run",),
 ) -> Kill:
-    """Kill a run before its `number`-th system call and start the daemon again."""
-    report = traced(site, command, at=number, whole_life=whole_life)
+    """Kill a run before its `number`-th system call and start the daemon."""
+    report = traced(site, command, at=number, whole_life=whole_life, words=words)
     call = report.calls[-1] if report.killed_before else None
     step = step_of(site, answers=len(site.client.answers))
     return Kill(number=number, call=call, step=step, violations=tuple(start_again(site, command)))
+
+
+def kill_as_planned(
+    make: Callable[[], Site], number: int, calls: Sequence[tuple[str, str]], command: Command = TALLYD
+) -> Kill:
+    """Kill a run in a new site before its `number`-th call, which is the one that `calls` has there.
+
+    Where it is another, the network took one look more or less at an answer: it is done again.
+    """
+    for _ in range(TRIES):
+        kill = kill_and_start_again(make(), number, command)
+        planned = calls[number - 1][0] if number <= len(calls) else None
+        if (kill.call and kill.call[0]) == planned or kill.violations:
+            return kill
+    raise AssertionError(f"call {number} is not {planned}, but in {TRIES} runs it was another: {kill}")
 
 
 def cut_and_start_again(site: Site, number: int, command: Command = TALLYD) -> Iterator[Kill]:
@@ -166,9 +188,3 @@ def cut_and_start_again(site: Site, number: int, command: Command = TALLYD) -> I
         step = step_of(site, answers=answers)
         call = (f"{name} ({kind} disk)", about)
         yield Kill(number=number, call=call, step=step, violations=tuple(start_again(site, command)))
-
-
-def in_parallel(kill: Callable[[int], Kill], numbers: Iterable[int], *, workers: int) -> Iterator[Kill]:
-    """Yield the outcome of each kill, in order, with so many at a time."""
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(kill, numbers)

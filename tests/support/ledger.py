@@ -41,6 +41,7 @@ class Ledger:
     settled: dict[str, Outcome] = field(default_factory=dict)
     takes: list[str] = field(default_factory=list)
     skipped: int = 0
+    last: Plan = Plan()
 
     def plan(self, now: datetime) -> Plan:
         """Look; what is missed is not recorded yet."""
@@ -60,8 +61,8 @@ class Ledger:
         return found is not None and (found.state == "taken" or found.said_at <= now)
 
     def look(self, now: datetime) -> Slot | None:
-        """Look, record what is missed, claim what is due and return it: to be taken, failed or left behind."""
-        plan = self.plan(now)
+        """Look, record what is missed, claim what is due and return it; the caller settles it or dies."""
+        plan = self.last = self.plan(now)
         self.skipped += plan.skipped
         for one in plan.missed:
             self.miss(one, now)
@@ -89,7 +90,7 @@ class Ledger:
         self.settled[slot.key] = Outcome(slot.due_at, "taken", now, slot.late_s)
 
     def fail(self, slot: Slot, now: datetime, *, pause_s: float) -> None:
-        """The run failed: its slot is begun again after a pause, or given up where there is no room for it."""
+        """The run failed: it is begun again after a pause, or given up where there is no room for that."""
         assert slot.key is not None
         again_at = now + timedelta(seconds=pause_s)
         if again_at > slot.due_at + timedelta(seconds=max(self.catch_up_s, 60.0)):

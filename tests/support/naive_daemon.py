@@ -72,17 +72,19 @@ class NaiveProcess(Process):
 
     def __init__(self, config: Config, variant: str) -> None:
         super().__init__(config)
-        self._out = config.out_dir
+        self._folders = config.out_dir, config.state_dir
         self._variant = variant
 
-    def make_books(self, state: State) -> Books:
+    def open_books(self) -> Books:
+        out_dir, state_dir = self._folders
         variants: dict[str, tuple[type[Books], type[OutFiles]]] = {
             "file-first": (FileFirst, OutFiles),
             "done-first": (DoneFirst, OutFiles),
             "unsynced": (Books, UnsyncedFiles),
         }
         books, out = variants[self._variant]
-        return books(state, out(self._out), now=utc_now)
+        # Nor does a first version look into out/ for what its database does not know.
+        return books(State(state_dir / "state.db"), out(out_dir), now=utc_now)
 
 
 def main() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from itertools import pairwise
 
 from support.syscalls import OUTWARD
 from support.verdict import Step
@@ -23,29 +22,27 @@ def steps(calls: Sequence[Call]) -> dict[Step, range]:
     asked = next(n for n, (name, _about) in _numbered(calls) if name == "sendto")
     answered = next(n for n, (name, _about) in _numbered(calls) if name == "recvfrom")
     renamed = next(n for n, (name, about) in _numbered(calls) if name.startswith("rename"))
-    bounds = {
-        Step.BEFORE: 1,
-        Step.CLAIMED: claim,
-        Step.COMMITTED: commit,
-        Step.FILE: renamed + 1,
-        Step.MARKED: mark,
+    return {
+        Step.BEFORE: range(1, claim),
+        Step.CLAIMED: range(claim, asked + 1),
+        Step.FETCHED: range(answered + 1, commit),
+        Step.COMMITTED: range(commit, renamed + 1),
+        Step.FILE: range(renamed + 1, mark),
+        Step.MARKED: range(mark, len(calls) + 2),
     }
-    found = {step: range(first, after) for (step, first), (_next, after) in pairwise(bounds.items())}
-    found[Step.MARKED] = range(mark, len(calls) + 2)
-    found[Step.CLAIMED] = range(claim, asked + 1)
-    found[Step.FETCHED] = range(answered + 1, commit)
-    return found
 
 
-def sample(calls: Sequence[Call], numbers: range, *, most: int, seed: int) -> list[int]:
-    """Return some numbers: the first and the last, then calls that change something, the rest by chance."""
-    chance = random.Random(seed)
-    ends = {numbers[0], numbers[-1]}
-    changing = [n for n in numbers if n <= len(calls) and calls[n - 1][0] in OUTWARD and n not in ends]
-    others = [n for n in numbers if n not in ends and n not in changing]
-    chance.shuffle(changing)
-    chance.shuffle(others)
-    return sorted((*ends, *(*changing, *others)[: most - len(ends)]))
+def sample(calls: Sequence[Call], numbers: range, *, most: int, seed: int = 1) -> list[int]:
+    """Return some of the numbers: the first and the last, then, by chance, calls that change something."""
+    ends = [numbers[0], numbers[-1]]
+    return sorted({*ends, *shuffled(calls, numbers, seed=seed)[: most - len(ends)]})
+
+
+def shuffled(calls: Sequence[Call], numbers: range, *, seed: int = 1) -> list[int]:
+    """Return the numbers between the ends in an order by chance, calls that change something first."""
+    between = list(numbers[1:-1])
+    random.Random(seed).shuffle(between)
+    return sorted(between, key=lambda number: calls[number - 1][0] not in OUTWARD)
 
 
 def _numbered(calls: Sequence[Call]) -> list[tuple[int, Call]]:

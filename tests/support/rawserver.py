@@ -96,6 +96,18 @@ def serving(script: Script, *, tls: ssl.SSLContext | None = None) -> Iterator[Ra
             acceptor.join(timeout=5)
 
 
+@contextlib.contextmanager
+def unreachable() -> Iterator[str]:
+    """Yield the URL of a port on which a connection is neither accepted nor refused."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):  # more than the queue holds: the kernel drops what comes next
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
 def _accept(
     server: RawServer, script: Script, tls: ssl.SSLContext | None, connections: list[Connection]
 ) -> None:

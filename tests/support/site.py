@@ -68,10 +68,17 @@ class Site:
         return copy
 
 
-def prepare(folder: Path, client: Client, **poller: Any) -> Site:
-    """Make the folder; `poller` are further keys of the poller's config."""
+def prepare(folder: Path, client: Client, *, past_days: int = 32, **poller: Any) -> Site:
+    """Make the folder; `poller` are further keys of the poller's config.
+
+    The past lies an hour and so many days back: in another month, so that the next run makes a new folder.
+    """
     now = datetime.now(UTC).replace(microsecond=0)
-    past, missed, due = (now - timedelta(seconds=ago_s) for ago_s in (3600, 90, 30))
+    past, missed, due = (
+        now - timedelta(days=past_days, hours=1),
+        now - timedelta(seconds=90),
+        now - timedelta(seconds=30),
+    )
     site = Site(
         folder=folder,
         client=client,

@@ -66,7 +66,7 @@ class Stored:
     begun: dict[datetime, tuple[str, int]]
     mark: datetime | None
 
-    def of(self, at: datetime) -> list[Row]:
+    def of(self, at: datetime | None) -> list[Row]:
         return [row for row in self.rows if row.due_at == at]
 
 
@@ -97,23 +97,23 @@ def _instant(text: str | None) -> datetime | None:
 
 
 def step_of(site: Site, *, answers: int) -> Step:
-    """Say how far the run of the due slot had come when it was killed, with so many answers given by then."""
+    """Say how far a run had come when it was killed, with so many answers given by then.
+
+    The run is that of the due slot, or of `tallyd once`, whose reading has no slot.
+    """
     try:
         found = stored(site.database)
     except (sqlite3.Error, OSError):
         return Step.NOTHING
-    has_file = bool(_files_of(site, site.due))
-    for row in found.of(site.due):
+    for row in (*found.of(site.due), *found.of(None)):
+        has_file = (site.out / (row.name or "")).is_file()
         return Step.MARKED if row.written else Step.FILE if has_file else Step.COMMITTED
-    if has_file:
+    if any(site.out.glob(f"*/{site.due.astimezone(UTC):%Y-%m-%dT%H%M%S}+0000*.json")):
         return Step.FILE_ALONE
     if answers > site.answered:
         return Step.FETCHED
-    return Step.CLAIMED if site.due in found.begun or (found.mark and found.mark >= site.due) else Step.BEFORE
-
-
-def _files_of(site: Site, at: datetime) -> list[Path]:
-    return sorted(site.out.glob(f"*/{at.astimezone(UTC):%Y-%m-%dT%H%M%S}+0000*.json"))
+    is_claimed = site.due in found.begun or (found.mark is not None and found.mark >= site.due)
+    return Step.CLAIMED if is_claimed else Step.BEFORE
 
 
 def violations(site: Site) -> list[Violation]:
@@ -146,7 +146,7 @@ def _slots(site: Site, found: Stored) -> list[Violation]:
             broken.append(Violation("twice", f"slot {at:%H:%M:%S} stands {len(outcomes)} times in state.db"))
         elif outcomes != [outcome]:
             broken.append(Violation("lost", f"slot {at:%H:%M:%S} is {outcomes[0]}, not {outcome}"))
-    others = [row for row in found.rows if row.due_at not in site.expected]
+    others = [row for row in found.rows if row.due_at and row.due_at not in site.expected]
     return [*broken, *(Violation("wrong", f"a reading nobody asked for: {row}") for row in others)]
 
 
@@ -158,16 +158,21 @@ def _files(site: Site, found: Stored) -> list[Violation]:
     }
     del files["latest.json"]
     taken = [row for row in found.rows if row.outcome == "taken"]
-    slots: Counter[str] = Counter()
+    slots: Counter[str | None] = Counter()
+    totals: Counter[int] = Counter()
     for name, content in files.items():
         parsed = _parsed(content)
         if parsed is None:
             broken.append(Violation("half", f"{name} holds {len(content)} bytes and is no whole JSON"))
         else:
             slots[parsed["due_at"]] += 1
+            totals[parsed["total"]] += 1
             if parsed["total"] not in (PAST_TOTAL, *site.client.answers):
                 broken.append(Violation("wrong", f"{name}: a count of {parsed['total']} was never given"))
-    broken += [Violation("twice", f"slot {at} has {n} files") for at, n in slots.items() if n > 1]
+    broken += [Violation("twice", f"slot {at} has {n} files") for at, n in slots.items() if at and n > 1]
+    broken += [
+        Violation("twice", f"the count {total} is in {n} files") for total, n in totals.items() if n > 1
+    ]
     for row in taken:
         found_there = files.pop(row.name or "", None)
         if found_there is None:
@@ -186,10 +191,12 @@ def _latest(site: Site, found: Stored) -> list[Violation]:
     if latest is None:
         return [Violation("half", "latest.json is missing or no whole JSON")]
     bodies = [json.loads(row.body) for row in found.rows if row.body]
-    newest = max(bodies, key=lambda body: str(body["due_at"]), default={})
+    newest: dict[str, Any] = max(bodies, key=lambda body: str(body["taken_at"]), default={})
     next_due_at = latest.pop("next_due_at", None)
     if latest != newest:
-        return [Violation("wrong", f"latest.json is of {latest['due_at']}, not of {newest.get('due_at')}")]
+        return [
+            Violation("wrong", f"latest.json is of {latest['taken_at']}, not of {newest.get('taken_at')}")
+        ]
     if not next_due_at:
         return [Violation("wrong", "latest.json does not say when the next slot is due")]
     return []

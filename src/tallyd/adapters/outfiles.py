@@ -72,10 +72,12 @@ class OutFiles:
 
     def remove_leftovers(self) -> int:
         """Delete temporary files that a killed process left; return how many."""
-        leftovers = [path for path in self.root.glob("*/**/.*.json.tmp") if path.is_file()]
-        for path in leftovers:
-            path.unlink(missing_ok=True)
-        return len(leftovers)
+        removed = 0
+        for path in self.root.glob("*/**/.*.json.*tmp"):
+            with suppress(OSError):  # a folder that can't be written to; that is told of a reading's file
+                path.unlink()
+                removed += 1
+        return removed
 
     def prune(self, poller: str, *, before: date) -> int:
         """Delete the poller's out files of days before `before` (by their names); return how many."""
@@ -142,7 +144,8 @@ def _make_folder(folder: Path, *, top: Path) -> None:
 
 def _replace(path: Path, content: bytes) -> None:
     """Put `content` at `path`: temporary file beside it, fsync, rename, fsync of the folder."""
-    temporary = path.with_name(f".{path.name}.tmp")
+    # Each process has its own: `tallyd once` may write the same file at the same time.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE
     )

@@ -19,7 +19,7 @@ from tallyd.adapters.http import HttpClient
 from tallyd.adapters.locks import FileLock, LockedError
 from tallyd.adapters.logs import LogFile, Logs
 from tallyd.adapters.outfiles import OutFiles
-from tallyd.adapters.state import State, StateError
+from tallyd.adapters.state import StateError
 from tallyd.adapters.systemd import Notifier
 from tallyd.agenda import Clock
 from tallyd.books import Books
@@ -81,12 +81,11 @@ class Process:
         """Start, serve until told to stop, stop. Returns the exit status."""
         with ExitStack() as stack:
             try:
-                state = open_state(self._config, now=self._clock.now())
+                books = self.open_books()
             except StateError as error:
                 log.error("cannot start", extra={"reason": str(error)})  # noqa: TRY400 # no bug, no traceback
                 return EXIT_PROBLEM
-            stack.callback(state.close)
-            books = self.make_books(state)
+            stack.callback(books.state.close)
             executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="run")
             daemon = Daemon(self._kit(books, executor))
             ticking = partial(self._tick_until_stopped, daemon, books)
@@ -97,8 +96,9 @@ class Process:
             self._end_runs(daemon, executor)
         return EXIT_PROBLEM if self._failed else EXIT_OK
 
-    def make_books(self, state: State) -> Books:
-        """Return what counts are stored in; the order of one run is theirs."""
+    def open_books(self) -> Books:
+        """Open what counts are stored in. Raises `StateError`."""
+        state = open_state(self._config, now=self._clock.now())
         return Books(state, OutFiles(self._config.out_dir), now=self._clock.now)
 
     def _kit(self, books: Books, executor: ThreadPoolExecutor) -> Kit:

@@ -69,16 +69,14 @@ def _unpacked(pieces: Iterator[bytes], check: Callable[[], None]) -> Iterator[by
 
 
 def _inflated(member: zlib._Decompress, packed: bytes, check: Callable[[], None]) -> Iterator[bytes]:
-    full = True
-    while packed or full:
+    while packed:
         try:
             piece = member.decompress(packed, _PIECE_BYTES)
         except zlib.error as error:
             raise Garbled from error
         check()
         yield piece
-        # A full piece may leave more inside zlib, even where all of the input is used up.
-        packed, full = member.unconsumed_tail, len(piece) == _PIECE_BYTES
+        packed = member.unconsumed_tail
 
 
 def _new_member() -> zlib._Decompress:

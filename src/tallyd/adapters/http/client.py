@@ -182,7 +182,7 @@ class HttpClient:
         except TROUBLE as error:
             if transfer.connected or not is_hangup(error):
                 raise
-        transfer.avoid_pool = True
+        # urllib3 has put an empty place where that connection was, and takes that first.
         return self._send(transfer, request)
 
     def _send(self, transfer: Transfer, request: requests.PreparedRequest) -> requests.Response:

@@ -15,11 +15,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from enum import Enum, auto
-
-from urllib3.util.connection import allowed_gai_family
+from typing import Any
 
 from tallyd.core.errors import Stopped
 
+Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
 SocketOption = tuple[int, int, int | bytes]
 
 _current: ContextVar[Transfer] = ContextVar("transfer")
@@ -41,7 +41,7 @@ class Transfer:
     """One request, its redirects included: how long it may take, and the socket it is on now.
 
     `connected`: whether a connection was opened for it since that was last set to False; if none was, it
-    is on one out of the pool. `avoid_pool`: never take one out of the pool. `ended`: why it was cut short.
+    is on one out of the pool. `ended`: why it was cut short.
     """
 
     def __init__(self, limit_s: float, monotonic: Callable[[], float], lock: threading.Condition) -> None:
@@ -49,7 +49,6 @@ class Transfer:
         self.began = monotonic()
         self.deadline = self.began + limit_s
         self.connected = False
-        self.avoid_pool = False
         self.ended: Ended | None = None
         self._monotonic = monotonic
         self._lock = lock
@@ -64,19 +63,17 @@ class Transfer:
         return self._monotonic() - self.began
 
     def check(self) -> None:
-        """Raise `TimeoutError` once the transfer was ended or its time is up."""
-        if self.ended is None and self._monotonic() >= self.deadline:
-            self.end(Ended.DEADLINE)
+        """Raise `TimeoutError` once the transfer was ended from outside."""
         if self.ended is not None:
             raise TimeoutError
 
-    def connect(self, host: str, port: int, options: Sequence[SocketOption]) -> socket.socket:
-        """Return a new connection. Raises `OSError` with the failure of the last address tried.
+    def connect(self, addresses: Sequence[Address], options: Sequence[SocketOption]) -> socket.socket:
+        """Return a connection to the first address that takes one. Raises `OSError` with the last failure.
 
-        Each address of the host gets an equal share of the time left, so that one that swallows every
-        packet (IPv6 without a route, often) does not use up what the next one needs.
+        `addresses` are those of `socket.getaddrinfo`, `options` arguments of `setsockopt`. Each address
+        gets an equal share of the time left, so that one that swallows every packet (IPv6 without a route,
+        often) does not use up what the next one needs.
         """
-        addresses = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
         failure = OSError()
         for tried, (family, kind, protocol, _name, address) in enumerate(addresses):
             sock = socket.socket(family, kind, protocol)

@@ -14,6 +14,7 @@ import requests.adapters
 import urllib3
 import urllib3.connection
 import urllib3.exceptions
+from urllib3.util.connection import allowed_gai_family
 
 from tallyd.adapters.http import transfer
 from tallyd.adapters.http.trust import TrustStore
@@ -71,7 +72,8 @@ class _Endable(urllib3.connection.HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         try:
-            return transfer.current().connect(self._dns_host, self.port, self.socket_options or ())
+            found = socket.getaddrinfo(self._dns_host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+            return transfer.current().connect(found, self.socket_options or ())
         except (OSError, UnicodeError) as error:  # UnicodeError: no name of a host at all
             raise urllib3.exceptions.NewConnectionError(self, "not connected") from error
 
@@ -89,15 +91,9 @@ class _EndableTls(_Endable, urllib3.connection.HTTPSConnection):
 class _Pool(urllib3.HTTPConnectionPool):
     ConnectionCls = _Endable
 
-    def _get_conn(self, timeout: float | None = None) -> Any:
-        return self._new_conn() if transfer.current().avoid_pool else super()._get_conn(timeout)
-
 
 class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _EndableTls
-
-    def _get_conn(self, timeout: float | None = None) -> Any:
-        return self._new_conn() if transfer.current().avoid_pool else super()._get_conn(timeout)
 
 
 class Adapter(requests.adapters.HTTPAdapter):

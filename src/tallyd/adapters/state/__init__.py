@@ -47,6 +47,19 @@ class State:
         """Close the connection; a further call does nothing."""
         self._file.close()
 
+    def check(self) -> None:
+        """Raise `StateDamagedError` where what the daemon begins with makes no sense.
+
+        Opening looks at the structure of the file; here it is the texts that are read. The past is left out,
+        since there may be years of it.
+        """
+        try:
+            self.alerts.open()
+            self.slots.check()
+            self.readings.check()
+        except ValueError as error:
+            raise StateDamagedError(f"{self.path} is damaged: {error}") from error
+
     def ping(self) -> None:
         """Raise `StateError` unless the database answers."""
         with self._file.reading() as db:

@@ -65,7 +65,7 @@ class StateFile:
             raise
 
     def _prepare(self) -> None:
-        with self._explained():
+        with self._explained(opening=True):
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             (sound,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
@@ -83,6 +83,8 @@ class StateFile:
         with self.transaction() as db:
             # Looked at again: another process may have been faster.
             if db.execute("PRAGMA user_version").fetchone() == (0,):
+                if db.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
+                    raise StateDamagedError(f"{self.path} is damaged: it has tables but no version")
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -113,12 +115,20 @@ class StateFile:
             yield self._db
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, *, opening: bool = False) -> Iterator[None]:
         """Turn what SQLite and the file system raise into `StateError`, with the place and the reason."""
         try:
             yield
         except sqlite3.OperationalError as error:
+            # Python's own error, of text that is no UTF-8, has no code. A full or locked disk has one of its
+            # own; the general one means, of our fixed statements, that the file's header or schema is wrong.
+            code = getattr(error, "sqlite_errorcode", None)
+            if code is None or (opening and code == sqlite3.SQLITE_ERROR):
+                raise StateDamagedError(f"{self.path} is damaged: {error}") from error
             raise StateError(f"{self.path}: {error}") from error
+        except UnicodeDecodeError as error:
+            # SQLite quotes the damaged place in its message, and Python can't read that.
+            raise StateDamagedError(f"{self.path} is damaged: {error.reason}") from error
         except sqlite3.IntegrityError:
             raise  # a bug of ours, not a state of the disk
         except sqlite3.DatabaseError as error:

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any, Literal, cast
 
 from tallyd.adapters.state.alerts import apply
-from tallyd.adapters.state.connection import StateFile
+from tallyd.adapters.state.connection import StateDamagedError, StateFile
 from tallyd.adapters.state.rows import FromFile, OutFile, OutText, Recorded, Stored, Whose
 from tallyd.core.alerts import Judgement
 from tallyd.core.document import Heading, document, dumped
@@ -73,6 +73,12 @@ class Readings:
             ).fetchall()
         return tuple(OutFile(id=id_, poller=poller, name=name, text=body) for id_, poller, name, body in rows)
 
+    def is_unwritten(self, out: OutFile) -> bool:
+        """Whether the out file is still not known to be on disk."""
+        with self._file.reading() as db:
+            row = db.execute("SELECT 1 FROM reading WHERE id=? AND NOT written", (out.id,)).fetchone()
+        return row is not None
+
     def is_last(self, out: OutFile) -> bool:
         """Whether no reading of the poller was stored after this one."""
         with self._file.reading() as db:
@@ -126,7 +132,11 @@ class Readings:
         reading, so that a slot missed since is found.
         """
         with self._file.transaction() as db:
-            count = sum(_restore(db, each) for each in found)
+            try:
+                count = sum(_restore(db, each) for each in found)
+            except sqlite3.IntegrityError as error:
+                # These names are not in the table; then its index is wrong.
+                raise StateDamagedError(f"{self._file.path} is damaged: {error}") from error
             for (poller, job), names in marks.items():
                 (newest,) = db.execute(
                     "SELECT max(due_at) FROM reading WHERE poller=? AND job=? AND outcome='taken'",
@@ -138,6 +148,14 @@ class Readings:
                     [(poller, job, name, newest) for name in names if newest is not None],
                 )
             return count
+
+    def check(self) -> None:
+        """Raise ValueError where what is remembered, or is still to be written, makes no sense."""
+        with self._file.reading() as db:
+            for (text,) in db.execute(
+                "SELECT value FROM memory UNION ALL SELECT body FROM reading WHERE NOT written"
+            ):
+                json.loads(text)
 
     def memory(self, poller: str, job: str) -> Facts:
         """Return what the job's last reading asked to remember."""

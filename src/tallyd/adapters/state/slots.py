@@ -37,6 +37,15 @@ class Slots:
             for name, at in marks.items():
                 set_mark(db, poller, job, name, at)
 
+    def check(self) -> None:
+        """Raise ValueError where a watermark or a slot that was begun makes no sense."""
+        with self._file.reading() as db:
+            for (at,) in db.execute(
+                "SELECT at FROM mark UNION ALL SELECT due_at FROM slot"
+                " UNION ALL SELECT not_before FROM slot WHERE not_before IS NOT NULL"
+            ):
+                read_instant(at)
+
     def pending(self, poller: str, job: str) -> tuple[Pending, ...]:
         """Return the job's slots that were begun and are not settled, oldest first."""
         with self._file.reading() as db:

@@ -1,0 +1,146 @@
+"""The HTTP client by way of a proxy: what the proxy sees, and what is said when it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import trustme
+
+from support.rawserver import SLOW, Connection, RawServer, always, answer, once, serving
+from tallyd.adapters.http import HttpClient
+from tallyd.core.errors import SourceError
+
+
+def refused(client: HttpClient, url: str) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        client.get(url)
+    return caught.value
+
+
+def test_the_configured_proxy_is_asked_for_other_hosts_and_not_for_this_machine() -> None:
+    with ExitStack() as stack:
+        proxy = stack.enter_context(serving(always(answer(b"by proxy"))))
+        server = stack.enter_context(serving(always(answer(b"direct"))))
+        client = HttpClient(user_agent="tallyd", timeout_s=10, proxy=proxy.url)
+        stack.callback(client.close)
+        assert client.get("http://host.example/a", params={"b": "c"}).body == b"by proxy"
+        assert client.get(server.url).body == b"direct"
+    assert proxy.heads[0].startswith(b"GET http://host.example/a?b=c HTTP/1.1\r\n")
+    assert len(proxy.heads) == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "text", "transient"),
+    [
+        pytest.param(
+            answer(status="407 Proxy Authentication Required"),
+            "the proxy on the way to host.example refused (HTTP 407)",
+            False,
+            id="refused",
+        ),
+        pytest.param(
+            answer(status="502 Bad Gateway"),
+            "the proxy on the way to host.example refused (HTTP 502)",
+            True,
+            id="host away",
+        ),
+        pytest.param(b"", "host.example closed the connection without an answer", True, id="closed"),
+    ],
+)
+def test_a_proxy_that_does_not_open_the_way_is_named_as_such(raw: bytes, text: str, transient: bool) -> None:
+    with serving(once(raw)) as proxy:
+        client = HttpClient(user_agent="tallyd", timeout_s=10, proxy=proxy.url)
+        failure = refused(client, "https://host.example/")
+        client.close()
+    assert failure.text == text
+    assert failure.transient is transient
+
+
+def test_a_proxy_that_is_away_is_named_as_such() -> None:
+    with serving(once(b"")) as gone:
+        client = HttpClient(user_agent="tallyd", timeout_s=10, proxy=gone.url)
+    failure = refused(client, "http://host.example/")
+    client.close()
+    assert failure.text == "the proxy on the way to host.example: connection refused"
+    assert failure.transient
+
+
+def tunnel(connection: Connection) -> None:
+    """Be an HTTP proxy: open the way that CONNECT asks for, whatever its name, on loopback."""
+    port = int(connection.request().split()[1].rpartition(b":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as far:
+        connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        back = threading.Thread(target=_copy, args=(far, connection.sock), daemon=True)
+        back.start()
+        _copy(connection.sock, far)
+        back.join(timeout=5)
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while piece := source.recv(65536):
+            target.sendall(piece)
+        target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def certified(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("host.example").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def by_proxy(authority: trustme.CA, tmp_path: Path) -> Iterator[tuple[HttpClient, RawServer]]:
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    with serving(tunnel) as proxy:
+        client = HttpClient(user_agent="tallyd", timeout_s=10, ca_file=ca_file, proxy=proxy.url)
+        yield client, proxy
+        client.close()
+
+
+def test_a_proxy_sees_of_tls_only_the_host(
+    by_proxy: tuple[HttpClient, RawServer], certified: ssl.SSLContext
+) -> None:
+    client, proxy = by_proxy
+    with serving(always(answer(b"x")), tls=certified) as server:
+        for _ in range(2):
+            reply = client.get(f"https://host.example:{server.port}/path", params={"k": "s3cret"})
+            assert reply.body == b"x"
+            assert reply.host == f"host.example:{server.port}"
+    assert len(proxy.heads) == 1
+    assert proxy.heads[0].startswith(f"CONNECT host.example:{server.port} HTTP/1.".encode())
+    assert b"s3cret" not in proxy.heads[0]
+    assert b"tallyd" not in proxy.heads[0]
+
+
+def test_the_deadline_holds_through_a_proxy(
+    by_proxy: tuple[HttpClient, RawServer], certified: ssl.SSLContext
+) -> None:
+    client, _proxy = by_proxy
+    with serving(SLOW["body byte by byte"], tls=certified) as server:
+        began = time.monotonic()
+        with pytest.raises(SourceError, match=r"^host\.example:\d+ timed out after 0\.3 s$"):
+            client.get(f"https://host.example:{server.port}/", timeout_s=0.3)
+        assert time.monotonic() - began < 2
+
+
+def test_a_proxy_that_never_opens_the_way_is_under_the_deadline() -> None:
+    with serving(SLOW["no answer at all"]) as proxy:
+        client = HttpClient(user_agent="tallyd", timeout_s=0.3, proxy=proxy.url)
+        assert refused(client, "https://host.example/").text == "host.example timed out after 0.3 s"
+        client.close()
