@@ -89,6 +89,7 @@ def test_two_processes_that_write_the_same_file_leave_it_whole(site: Site, task:
     folder = site.out / Path(out.name).parent
     # What another process, killed or still at it, has begun under its own number.
     other = folder / f".{Path(out.name).name}.1.tmp"
+    other.parent.mkdir()
     other.write_text("{")
     books = Books(state, OutFiles(site.folder / "out"), now=utc_now)
     books.write_unwritten((task,))

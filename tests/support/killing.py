@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from support.verdict import Step, Violation, step_of, violations
 TESTS = Path(__file__).parents[1]
 DATABASE = "state/state.db"
 LONGEST_S = 30.0
+AFTERWARDS_S = 0.05
+"""What a run still does after the line in the log that tells its end: it gives back its lock."""
 TRIES = 3
 
 Command = tuple[str, ...]
@@ -90,14 +92,17 @@ def traced(
         wait_until(
             lambda: is_at_rest() or tracer.poll() is not None, within_s=LONGEST_S, what="rest or a kill"
         )
+        time.sleep(AFTERWARDS_S)
         if tracer.poll() is None and whole_life:
-            os.kill(int((site.folder / "state" / "lock").read_text()), signal.SIGTERM)
+            with suppress(ProcessLookupError):  # killed at this very moment
+                os.kill(int((site.folder / "state" / "lock").read_text()), signal.SIGTERM)
         elif tracer.poll() is None:
             tracer.terminate()
         tracer.wait(LONGEST_S)
     finally:
         tracer.kill()
         tracer.wait()
+    assert tracer.returncode == 0, (site.folder / "stderr.txt").read_text()[-2000:]
     content = json.loads(report.read_text())
     return Report(content["killed_before"], tuple((name, about) for name, about in content["calls"]))
 

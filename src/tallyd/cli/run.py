@@ -65,6 +65,7 @@ class Process:
         self._wake = threading.Event()
         self._reload = False
         self._clients: list[HttpClient] = []
+        self._http_settings = config.settings.http
         self._notifier = Notifier.from_environment()
         self._clock = Clock()
         self._log_trouble: Problem | None = None
@@ -117,10 +118,12 @@ class Process:
         )
 
     def _runner(self, books: Books, config: Config) -> Runner:
-        # The client of an older config stays usable: runs under way finish on the settings they began with.
-        client = http_client(config, self._logs.redact)
-        self._clients.append(client)
-        return runner(config, books, client, self._stop)
+        # The same client while `http` stays the same. An older one stays usable until the process ends, since
+        # runs under way finish on the settings they began with; that is one thread for each edit of `http`.
+        if not self._clients or config.settings.http != self._http_settings:
+            self._http_settings = config.settings.http
+            self._clients.append(http_client(config, self._logs.redact))
+        return runner(config, books, self._clients[-1], self._stop)
 
     def _configure(self, config: Config) -> None:
         self._logs.reconfigure(

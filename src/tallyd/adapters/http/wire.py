@@ -58,10 +58,9 @@ class _Answer(http.client.HTTPResponse):
         super().begin(*args, **kwargs)
         if self._lines.last_line not in (b"\r\n", b"\n"):
             raise http.client.IncompleteRead(b"")
-        rest = self.msg.get_payload()
-        if (
-            isinstance(rest, str) and rest
-        ):  # to this parser of e-mails, a line without a colon begins the text
+        # Headers are read by a parser of e-mails, to which a line without a colon begins the text.
+        text = self.msg.get_payload()
+        if isinstance(text, str) and text:
             raise MalformedHeaders
 
 
