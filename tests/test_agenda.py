@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from support.fakeworld import FakeClock
+from support.fakeclock import FakeClock
 from tallyd.agenda import LOOK_EVERY_S, Agenda, Entry
 from tallyd.core.timetable import At, Every, next_slots
 

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from support.fakeworld import BERLIN, FakeClock, FakePoller, Killed, World, at, daily, one_person
+from support.fakeclock import BERLIN, FakeClock, at
+from support.fakeworld import FakePoller, Killed, World, daily, one_person
 from tallyd.contract import Toolbox
 from tallyd.core.reading import Reading, Slot
 from tallyd.core.timetable import At, Every, slots

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from support.fakeworld import FakeClock, FakePoller, World, at, daily, disk_refuses, one_person
+from support.fakeclock import FakeClock, at
+from support.fakeworld import FakePoller, World, daily, disk_refuses, one_person
 from tallyd.contract import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Reading, Slot

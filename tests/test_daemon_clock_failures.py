@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from support.fakeworld import FakeClock, FakePoller, Threads, World, at, daily, one_person
+from support.executors import Threads
+from support.fakeclock import FakeClock, at
+from support.fakeworld import FakePoller, World, daily, one_person
 from tallyd.contract import Toolbox
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.reading import Reading, Slot

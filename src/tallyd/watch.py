@@ -9,15 +9,20 @@ from typing import TypeAlias
 SETTLE_S = 2.0
 
 Stat: TypeAlias = "tuple[int, int, int] | None"
+_UNSEEN: Stat = (-1, -1, -1)
 
 
 class ConfigWatch:
-    """Compares what `stat` says of some files. Reads nothing."""
+    """Compares what `stat` says of some files. Reads nothing.
+
+    The start counts as a change: the files were read some time before the watch begins, and one that was
+    edited in between must not go unnoticed.
+    """
 
     def __init__(self, files: tuple[Path, ...], *, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._taken = _look(files)
-        self._seen = self._taken
+        self._taken = dict.fromkeys(files, _UNSEEN)
+        self._seen = _look(files)
         self._seen_s = monotonic()
 
     def follow(self, files: tuple[Path, ...]) -> None:

@@ -11,25 +11,23 @@ Real are the daemon, the agenda with `schedule`, state.db and the out files. Fak
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time
 from pathlib import Path
 from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 from types import TracebackType
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
 
-import time_machine
-
+from support.executors import Inline
+from support.fakeclock import FakeClock, FakeStop
 from support.toolbox import FakeHttp
 from tallyd.adapters.locks import FileLock
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State, Stored
-from tallyd.agenda import Clock
 from tallyd.books import Books
 from tallyd.config import Config, load
 from tallyd.contract import Found, Job, Toolbox
@@ -40,15 +38,6 @@ from tallyd.in_force import InForce
 from tallyd.runs import Runner
 from tallyd.settings import OutOverride, RetrySettings
 
-T = TypeVar("T")
-
-BERLIN = ZoneInfo("Europe/Berlin")
-
-
-def at(local: str, zone: ZoneInfo = BERLIN) -> datetime:
-    """Return the instant of `2026-11-20 08:00`, aware, UTC."""
-    return datetime.fromisoformat(local).replace(tzinfo=zone).astimezone(UTC)
-
 
 def daily(*times: str) -> At:
     """Return a timetable of these times of day, on every day."""
@@ -57,109 +46,6 @@ def daily(*times: str) -> At:
 
 class Killed(BaseException):
     """SIGKILL, as near as it comes within a process: nothing catches it, nothing is stored on its way."""
-
-
-class FakeClock:
-    """The clocks of a machine. While it is entered, `datetime.now` follows it, in the host's zone."""
-
-    def __init__(self, start: datetime, *, host_zone: str = "UTC") -> None:
-        self._travel = time_machine.travel(start.astimezone(ZoneInfo(host_zone)), tick=False)
-        self._monotonic_s = 1000.0
-
-    def __enter__(self) -> Self:
-        self._wall = self._travel.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._travel.stop()
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return self._monotonic_s
-
-    def pass_s(self, seconds: float) -> None:
-        """Let time pass."""
-        self._monotonic_s += seconds
-        self._wall.shift(timedelta(seconds=seconds))
-
-    def set(self, instant: datetime) -> None:
-        """Set the wall clock, forward or back, or be suspended until then: no monotonic time passes."""
-        self._wall.shift(instant - self.now())
-
-    def clock(self) -> Clock:
-        """Return the clocks as the daemon reads them."""
-        return Clock(now=self.now, monotonic=self.monotonic)
-
-
-class FakeStop:
-    """A shutdown that comes when `stopped` is set. Waiting takes its time on the fake clock."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self._clock = clock
-        self.stopped = False
-
-    def is_set(self) -> bool:
-        return self.stopped
-
-    def wait(self, timeout: float | None = None) -> bool:
-        if not self.stopped:
-            self._clock.pass_s(timeout or 0.0)
-        return self.stopped
-
-
-class Inline(Executor):
-    """Runs a run at once, on the schedule's thread. What it raises comes out: it should raise nothing."""
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        future: Future[T] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
-
-
-class Threads(Executor):
-    """Runs on threads, one thing at a time: `submit` returns when the run has ended or waits at a gate."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(8)
-        self._own = threading.local()
-        self._gates: list[threading.Event] = []
-        self._moved: list[threading.Event] = []
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        rests = threading.Event()
-
-        def run() -> T:
-            self._own.rests = rests
-            return fn(*args, **kwargs)
-
-        future = self._pool.submit(run)
-        future.add_done_callback(lambda _: rests.set())
-        assert rests.wait(20), "a run neither ended nor came to a gate"
-        return future
-
-    def gate(self) -> threading.Event:
-        """Return a gate for `wait_at`; set, it lets the runs there go on."""
-        self._gates.append(threading.Event())
-        return self._gates[-1]
-
-    def wait_at(self, gate: threading.Event) -> None:
-        """Hang, within a run, until the gate is set."""
-        self._own.rests.set()
-        while self._moved:
-            self._moved.pop().set()
-        assert gate.wait(20), "nobody opened the gate"
-
-    def moved(self) -> threading.Event:
-        """Return what is set when a run next comes to a gate."""
-        self._moved.append(threading.Event())
-        return self._moved[-1]
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        for gate in self._gates:
-            gate.set()
-        self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
 
 
 def one_person(_slot: Slot, tools: Toolbox) -> Reading:

@@ -1,0 +1,68 @@
+"""The clocks of a machine, moved by hand, and a shutdown whose waits take their time on them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Self
+from zoneinfo import ZoneInfo
+
+import time_machine
+
+from tallyd.agenda import Clock
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def at(local: str, zone: ZoneInfo = BERLIN) -> datetime:
+    """Return the instant of `2026-11-20 08:00`, aware, UTC."""
+    return datetime.fromisoformat(local).replace(tzinfo=zone).astimezone(UTC)
+
+
+class FakeClock:
+    """The clocks of a machine. While it is entered, `datetime.now` follows it, in the host's zone."""
+
+    def __init__(self, start: datetime, *, host_zone: str = "UTC") -> None:
+        self._travel = time_machine.travel(start.astimezone(ZoneInfo(host_zone)), tick=False)
+        self._monotonic_s = 1000.0
+
+    def __enter__(self) -> Self:
+        self._wall = self._travel.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._travel.stop()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return self._monotonic_s
+
+    def pass_s(self, seconds: float) -> None:
+        """Let time pass."""
+        self._monotonic_s += seconds
+        self._wall.shift(timedelta(seconds=seconds))
+
+    def set(self, instant: datetime) -> None:
+        """Set the wall clock, forward or back, or be suspended until then: no monotonic time passes."""
+        self._wall.shift(instant - self.now())
+
+    def clock(self) -> Clock:
+        """Return the clocks as the daemon reads them."""
+        return Clock(now=self.now, monotonic=self.monotonic)
+
+
+class FakeStop:
+    """A shutdown that comes when `stopped` is set. Waiting takes its time on the fake clock."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.stopped = False
+
+    def is_set(self) -> bool:
+        return self.stopped
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self.stopped:
+            self._clock.pass_s(timeout or 0.0)
+        return self.stopped
