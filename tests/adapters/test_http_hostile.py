@@ -142,10 +142,10 @@ def test_a_connection_on_which_a_request_timed_out_is_not_used_again(client: Htt
             connection.send(answer(str(len(connection.server.heads)).encode()))
 
     with serving(slow_first) as server:
-        assert client.get(server.url).body == b"1"
+        assert client.get(server.url, timeout_s=20).body == b"1"
         with pytest.raises(SourceError, match="timed out"):
             client.get(server.url)
-        assert client.get(server.url).body == b"3"
+        assert client.get(server.url, timeout_s=20).body == b"3"
     assert server.connections == 2
 
 

@@ -191,7 +191,7 @@ deeds = st.lists(
 
 
 @st.composite
-def lives(draw: st.DrawFn, when: st.SearchStrategy[At] | st.SearchStrategy[Every]) -> Life:
+def lives(draw: st.DrawFn, when: st.SearchStrategy[At | Every]) -> Life:
     """Return a job that has just been looked at for the first time, shortly before clocks change."""
     name = draw(st.sampled_from(ZONES))
     before = draw(st.timedeltas(timedelta(0), timedelta(days=3)))

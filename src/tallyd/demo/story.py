@@ -26,8 +26,8 @@ _LOOK_EVERY_S = 0.2
 _WORLD_ANSWERS_WITHIN_S = 15.0
 _DAEMON_ENDS_WITHIN_S = 10.0
 _WORLD_ENDS_WITHIN_S = 2.0
-_ROUTINE = re.compile(r"\S+ (\S+ )?(DEBUG|INFO) ")
-"""How a line of the daemon begins that is no problem; everything else it says is shown."""
+_ROUTINE = re.compile(r"\S+ (\S+ )?(DEBUG|INFO) (?!problem over|config taken)")
+"""How a line of the daemon begins that is no news; everything else it says is shown."""
 
 
 def serve_alone(*, port: int, lasts_s: float | None) -> int:

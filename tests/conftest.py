@@ -1,0 +1,19 @@
+"""What every test leaves as it found it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+LIBRARIES = ("urllib3", "requests", "charset_normalizer")
+
+
+@pytest.fixture(autouse=True)
+def library_loggers() -> Iterator[None]:
+    """The HTTP client silences its libraries for the whole process; the next test begins without that."""
+    before = {name: logging.getLogger(name).level for name in LIBRARIES}
+    yield
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
