@@ -126,7 +126,7 @@ def test_the_deadline_holds_on_a_connection_that_is_used_again(client: HttpClien
         SLOW["headers byte by byte"](connection)
 
     with serving(drip_second) as server:
-        assert client.get(server.url).body == b"first"
+        assert client.get(server.url, timeout_s=20).body == b"first"
         began = time.monotonic()
         with pytest.raises(SourceError, match="timed out"):
             client.get(server.url)
