@@ -46,6 +46,25 @@ def test_a_time_counts_from_the_moment_it_is_added_until_it_is_removed(
         assert [one.removeprefix("2026-11-20 ") for one in world.outcomes()] == expected
 
 
+def test_a_time_that_was_removed_for_a_while_is_not_found_missed_when_it_comes_back(tmp_path: Path) -> None:
+    with (
+        FakeClock(at("2026-11-20 07:59")) as clock,
+        World(tmp_path, clock, FakePoller(daily("08:00"))) as world,
+    ):
+        world.run(minutes=5)
+        world.edit(FakePoller(daily("20:00")))
+        world.run(hours=48, least_s=300)
+        world.edit(FakePoller(daily("08:00", "20:00")))
+        world.run(hours=25, least_s=300)
+        assert world.outcomes() == [
+            "2026-11-20 08:00 taken",
+            "2026-11-20 20:00 taken",
+            "2026-11-21 20:00 taken",
+            "2026-11-22 20:00 taken",
+            "2026-11-23 08:00 taken",
+        ]
+
+
 def test_a_slot_that_comes_in_the_second_of_an_edit_that_removes_it_is_still_taken(tmp_path: Path) -> None:
     with (
         FakeClock(at("2026-11-20 07:59")) as clock,

@@ -13,7 +13,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +36,7 @@ from support.killing import (
 from support.plan import sample, shuffled, steps
 from support.site import Site, prepare
 from support.verdict import Kind, Step, stored
+from tallyd.core.reading import LATE_AFTER_S
 from tallyd.core.timetable import INTERRUPTED, MOST_STARTS
 
 Make = Callable[..., Site]
@@ -175,6 +178,23 @@ def test_a_slot_under_which_the_process_died_three_times_is_missed_and_not_asked
     assert site.client.requests == MOST_STARTS
     (row,) = stored(site.database).of(site.due)
     assert row.reason == INTERRUPTED
+
+
+def test_a_killed_slot_whose_catch_up_is_over_is_recorded_as_missed(
+    server: DiveraServer, tmp_path: Path
+) -> None:
+    site = prepare(tmp_path / "site", server.client("over"), due_ago_s=45, catch_up="1s")
+    site.client.gate.clear()
+    with started(site) as daemon:
+        assert site.client.wait_asked(1)
+        daemon.kill()
+    site.client.gate.set()
+    # A start within a minute is never too late.
+    over = site.due + timedelta(seconds=LATE_AFTER_S + 1)
+    time.sleep(max(0.0, (over - datetime.now(UTC)).total_seconds()))
+    site = replace(site, expected={**site.expected, site.due: "missed"})
+    assert start_again(site) == []
+    assert site.client.requests == 1
 
 
 def test_a_daemon_that_is_stopped_and_started_without_pause_takes_a_slot_once(make: Make) -> None:

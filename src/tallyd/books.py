@@ -26,6 +26,7 @@ from tallyd.core.texts import visible
 from tallyd.tasks import Task
 
 PRUNE_BATCH = 500
+OUT_KEY = "tallyd/out"
 
 log = logging.getLogger("tallyd")
 
@@ -36,6 +37,17 @@ class Held:
 
     slot: tuple[str, str, str | None]
     commit: Callable[[], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What became of a reading: its reserved out file (None: nothing to write, or not stored yet), whether
+    it is committed (else it is held in memory), and why its file is not written yet, if so.
+    """
+
+    out: OutFile | None
+    is_stored: bool
+    not_written: str | None
 
 
 class Books:
@@ -54,13 +66,15 @@ class Books:
 
     def claim(self, task: Task, slot: Slot, mark: str | None) -> None:
         """Commit that a slot is begun. Where that fails the run goes on: a count in memory beats none."""
+        if self.state_trouble is not None:
+            return  # known to fail, and every try would hold up the other jobs
         try:
             self.state.slots.claim(task.whose, slot, mark)
         except StateError as error:
             self.note_trouble(error)
 
-    def take(self, task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> OutFile | None:
-        """Commit a reading and write its out file; return the reserved file, None where nothing is to write.
+    def take(self, task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> Taken:
+        """Commit a reading and write its out file.
 
         `in_timetable` false is `once`: no problem is touched and nothing is remembered.
         """
@@ -82,24 +96,31 @@ class Books:
             if in_timetable:
                 self.log_judgement(recorded.judgement)
 
-        self._commit(task, slot, commit)
+        is_stored = self._commit(task, slot, commit)
         if in_timetable:
             self._judge_clock(reading)
+        failure = None
         for out in done:
-            self.try_write(out, task)
-        return done[0] if done else None
+            failure = self.why_not_written(out, task)
+            if failure is not None and in_timetable:
+                self._tell_out(failure)
+        return Taken(out=done[0] if done else None, is_stored=is_stored, not_written=failure)
 
     def settle(self, task: Task, slot: Slot, store: Callable[[], Recorded]) -> None:
         """Commit that a run failed, or that slots were missed; what is said of it is logged."""
         self._commit(task, slot, lambda: self.log_judgement(store().judgement))
 
-    def _commit(self, task: Task, slot: Slot, commit: Callable[[], None]) -> None:
+    def _commit(self, task: Task, slot: Slot, commit: Callable[[], None]) -> bool:
+        """Commit now, else hold it in memory; whether it is committed."""
         try:
-            commit()
+            if not self._held:  # behind what is held already: the order stays, and the disk is tried once
+                commit()
+                return True
         except StateError as error:
             self.note_trouble(error)
-            with self._lock:
-                self._held.append(Held((*task.name, slot.key), commit))
+        with self._lock:
+            self._held.append(Held((*task.name, slot.key), commit))
+        return False
 
     # -- what is made up for -----------------------------------------------------------------------------
 
@@ -122,6 +143,24 @@ class Books:
                 return
             with self._lock:
                 self._held.remove(held)
+
+    def finish(self, tasks: tuple[Task, ...]) -> None:
+        """Store and write what can be, before the process ends; what can't be is lost, and that is said."""
+        self.commit_held()
+        with self._lock:
+            lost = [held.slot for held in self._held]
+        if lost:
+            log.error("readings held in memory are lost", extra={"count": len(lost), "slots": lost})
+        elif self.check_state():
+            self.write_unwritten(tasks)
+
+    def answers(self) -> bool:
+        """Whether state.db can be read, which feeds the watchdog: a full disk is no reason to be killed."""
+        try:
+            self.state.ping()
+        except StateError:
+            return False
+        return True
 
     def check_state(self) -> bool:
         """Whether state.db can be read and written again; tells once when it no longer, or again, can."""
@@ -149,10 +188,10 @@ class Books:
 
     # -- out files ---------------------------------------------------------------------------------------
 
-    def try_write(self, out: OutFile, task: Task | None) -> bool:
-        """Write a reserved out file and `latest.json`, and note that it is written.
+    def why_not_written(self, out: OutFile, task: Task | None) -> str | None:
+        """Write a reserved out file and `latest.json`, and note that it is written; None: done.
 
-        False: not now. It stays unwritten in state.db, and `write_unwritten` finds it there.
+        Else the reason. It stays unwritten in state.db, and `write_unwritten` finds it there.
         """
         try:
             # A run's thread and the schedule's may both have found it unwritten.
@@ -160,17 +199,12 @@ class Books:
                 if self.state.readings.is_unwritten(out):
                     self._write(out, task)
         except OutError as error:
-            text = (
-                f"{error}. Readings are kept in state.db and written as soon as it can be. "
-                "Check the disk and the rights of the folder."
-            )
-            self._tell(Problem(key="tallyd/out", text=text, since=self._now()))
-            return False
+            return str(error)
         except StateError as error:
             self.note_trouble(error)
-            return False
+            return str(error)
         log.debug("out file written", extra={"poller": out.poller, "file": f"{out.poller}/{out.name}"})
-        return True
+        return None
 
     def _write(self, out: OutFile, task: Task | None) -> None:
         is_taken = partial(self.out.exists, out.poller)
@@ -185,12 +219,20 @@ class Books:
         self.state.readings.mark_written(out)
 
     def write_unwritten(self, tasks: tuple[Task, ...]) -> None:
-        """Write every out file that is not known to be on disk, oldest first; stop when one can't be."""
+        """Write every out file that is not known to be on disk, oldest first.
+
+        A poller whose folder can't be written to does not hold up the others. Raises `StateError`.
+        """
         by_poller = {task.poller: task for task in tasks}
+        failures: dict[str, str] = {}
         for out in self.state.readings.unwritten():
-            if not self.try_write(out, by_poller.get(out.poller)):
-                return
-        self.judge((), may_close=lambda key: key == "tallyd/out")
+            if out.poller not in failures:
+                failure = self.why_not_written(out, by_poller.get(out.poller))
+                failures |= {out.poller: failure} if failure is not None else {}
+        for failure in failures.values():
+            self._tell_out(failure)
+        if not failures:
+            self.judge((), may_close=lambda key: key == OUT_KEY)
 
     # -- problems ----------------------------------------------------------------------------------------
 
@@ -220,7 +262,12 @@ class Books:
         if files or rows:
             log.info("old readings deleted", extra={"poller": poller, "files": files, "rows": rows})
 
-    def _tell(self, problem: Problem) -> None:
+    def _tell_out(self, failure: str) -> None:
+        text = (
+            f"{failure}. Readings are kept in state.db and written as soon as it can be. "
+            "Check the disk and the rights of the folder."
+        )
+        problem = Problem(key=OUT_KEY, text=text, since=self._now())
         with suppress(StateError):  # already told as trouble with state.db, which matters more
             self.judge((problem,), may_close=lambda _key: False)
 

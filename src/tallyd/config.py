@@ -17,15 +17,17 @@ import tzlocal
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
 from tallyd.config_file import SecretFiles, read_document
-from tallyd.config_problems import problems_of
+from tallyd.config_problems import place_of, problems_of
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.pollers.divera import DiveraPoller
 from tallyd.retry import Policy
 from tallyd.settings import (
     Duration,
+    FolderPath,
     OutOverride,
     PollerSettings,
     RetrySettings,
+    Seconds,
     Secret,
     Strict,
     Zone,
@@ -43,13 +45,13 @@ PollerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", 
 class OutSettings(OutOverride):
     """Where the counts are written."""
 
-    dir: str = Field("out", min_length=1, description="Folder of the out files; relative to `data_dir`.")
+    dir: FolderPath = Field("out", description="Folder of the out files; relative to `data_dir`.")
 
 
 class LogSettings(Strict):
     """The rotating JSON log."""
 
-    dir: str = Field("log", min_length=1, description="Folder of `tallyd.log`; relative to `data_dir`.")
+    dir: FolderPath = Field("log", description="Folder of `tallyd.log`; relative to `data_dir`.")
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least level that is logged."
     )
@@ -62,8 +64,8 @@ class LogSettings(Strict):
 class StateSettings(Strict):
     """The daemon's memory."""
 
-    dir: str = Field(
-        "state", min_length=1, description="Folder of `state.db`, on a local disk; relative to `data_dir`."
+    dir: FolderPath = Field(
+        "state", description="Folder of `state.db`, on a local disk; relative to `data_dir`."
     )
 
 
@@ -76,7 +78,7 @@ class HttpSettings(Strict):
         "ever taken from the environment.",
     )
     timeout: Duration = Field(
-        30.0, description="Limit of one whole request, from the connection to the last byte."
+        Seconds(30), description="Limit of one whole request, from the connection to the last byte."
     )
 
     @field_validator("proxy")
@@ -102,9 +104,8 @@ class Settings(Strict):
     timezone: Zone | None = Field(
         None, description="Time zone of all times of day, such as `Europe/Berlin`. Default: the host's."
     )
-    data_dir: str = Field(
+    data_dir: FolderPath = Field(
         ".",
-        min_length=1,
         description="Folder that relative paths hang on; itself relative to this file's folder.",
     )
     out: OutSettings = Field(OutSettings(), description="Where the counts are written.")
@@ -208,6 +209,9 @@ def load(path: Path, *, environ: Mapping[str, str], lenient: bool = False) -> Co
     With `lenient`, credentials that only the running service can read are noted, not refused.
     """
     document = read_document(path)
+    twice = tuple(
+        ConfigProblem(place_of(where), "stands twice in one object; keep one") for where in document.twice
+    )
     reader = SecretFiles(path.parent.absolute(), environ, lenient)
     try:
         settings = Settings.model_validate_json(document.json, context={"secrets": reader})
@@ -217,10 +221,11 @@ def load(path: Path, *, environ: Mapping[str, str], lenient: bool = False) -> Co
     else:
         problems = ()
     host_zone, trouble = _host_zone()
+    problems = twice + problems
     if trouble and not problems and settings.timezone is None:
         problems = (ConfigProblem("timezone", trouble),)
     if problems:
-        raise ConfigError(path.name, problems)
+        raise ConfigError(path.name, problems, names=tuple(str(file) for file in reader.files))
     return Config(
         path=path.absolute(),
         settings=settings,

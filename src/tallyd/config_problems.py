@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from tallyd.core.errors import ConfigProblem
+from tallyd.core.texts import shortened
 from tallyd.settings import did_you_mean
 
 _TEXTS = {
@@ -57,7 +58,7 @@ def place_of(segments: Iterable[str | int]) -> str:
         if isinstance(segment, int):
             place += f"[{segment}]"
         else:
-            shown = segment if _PLAIN_SEGMENT.fullmatch(segment) else f'"{segment}"'
+            shown = segment if _PLAIN_SEGMENT.fullmatch(segment) else f'"{shortened(segment, 80)}"'
             place += f".{shown}" if place else shown
     return place
 

@@ -15,6 +15,7 @@ from concurrent.futures import Executor, Future
 from concurrent.futures import wait as futures_wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from tallyd.adapters.state import StateError
@@ -95,6 +96,7 @@ class Daemon:
         self._runner = kit.runner(kit.in_force.config)
         self._desks: dict[tuple[str, str], Desk] = {}
         self._leaving: dict[tuple[str, str], Desk] = {}
+        self._crashes: dict[str, Problem] = {}
 
     def start(self) -> None:
         """Make up for what a dead process left, and put the config in force."""
@@ -123,24 +125,26 @@ class Daemon:
         """Return how long to wait before the next tick, in seconds."""
         return self._agenda.idle_s()
 
+    def finish(self) -> None:
+        """Store and write what can be, once the runs have ended."""
+        self._safely("last write", lambda: self._books.finish(self._tasks()))
+
     def wait(self, timeout_s: float) -> bool:
         """Wait for the runs under way; false when some are still going on."""
         desks = (*self._leaving.values(), *self._desks.values())
-        running = [desk.future for desk in desks if desk.future is not None]
+        # A run that was queued and cancelled is no run: nothing ever tells that it is done.
+        running = [desk.future for desk in desks if desk.future is not None and not desk.future.cancelled()]
         return not futures_wait(running, timeout=timeout_s).not_done
 
     # -- looking -----------------------------------------------------------------------------------------
 
     def look_at_everything(self) -> None:
         """Compare every timetable with what is stored, and make up for what could not be stored."""
-        self._books.commit_held()
+        self._safely("held readings", self._books.commit_held)
         if self._books.check_state():
-            try:
-                self._books.write_unwritten(self._tasks())
-                self._judge_itself()
-                self._kit.in_force.note(self._books.state, self._tasks())
-            except StateError as error:
-                self._books.note_trouble(error)
+            self._safely("out files", lambda: self._books.write_unwritten(self._tasks()))
+            self._safely("own problems", self._judge_itself)
+            self._safely("note", lambda: self._kit.in_force.note(self._books.state, self._tasks()))
         self._look_at_jobs()
         self._kit.notifier.status(self.status())
 
@@ -148,22 +152,34 @@ class Daemon:
         for desk in self._desks.values():
             self._look(desk)
 
-    def _look(self, desk: Desk) -> None:
-        """Find out what is due for one job, and begin it."""
-        was_running = desk.is_running  # before the plan: a run that ends meanwhile has changed the books
+    def _safely(self, part: str, act: Callable[[], None]) -> None:
+        """Do one part of a tick. State.db that can't be used, or a bug, ends this part and no other."""
         try:
-            plan = self._plan(desk.task)
+            act()
         except StateError as error:
             self._books.note_trouble(error)
-            return
+        except Exception as error:
+            if part not in self._crashes:  # a part is done again each half minute; once in the log is enough
+                log.exception("part of the daemon crashed", extra={"part": part})
+                self._crashes[part] = failures.part_crashed(part, type(error).__name__, now=self._now())
+        else:
+            self._crashes.pop(part, None)
+
+    def _look(self, desk: Desk) -> None:
+        self._safely(f"look at {' '.join(desk.task.name)}", lambda: self._look_closely(desk))
+
+    def _look_closely(self, desk: Desk) -> None:
+        """Find out what is due for one job, and begin it. Raises `StateError`."""
+        was_running = desk.is_running  # before the plan: a run that ends meanwhile has changed the books
+        plan = self._plan(desk.task)
         if was_running:
             self._skip(desk, plan)
             return
         if plan.missed:
-            try:
-                self._runner.record_missed(desk.task, desk.with_reasons(plan.missed), more=plan.skipped)
-            except StateError as error:
-                self._books.note_trouble(error)  # they stay open; what is due now is counted all the same
+            # Where they can't be recorded they stay open; what is due now is counted all the same.
+            missed = desk.with_reasons(plan.missed)
+            record = partial(self._runner.record_missed, desk.task, missed, more=plan.skipped)
+            self._safely("missed slots", record)
         if plan.run is not None:
             self._begin(desk, plan.run, plan.mark)
 
@@ -246,10 +262,9 @@ class Daemon:
 
     def _close_unwatched(self) -> None:
         jobs = [(task.poller, task.job.name, task.job.judges) for task in self._tasks()]
-        try:
-            self._books.judge((), may_close=unwatched(jobs))
-        except StateError as error:
-            self._books.note_trouble(error)
+        names = frozenset(self._desks)
+        self._safely("unwatched", lambda: self._books.judge((), may_close=unwatched(jobs)))
+        self._safely("forgotten jobs", lambda: self._books.state.slots.forget_others(names))
 
     def _tasks(self) -> tuple[Task, ...]:
         return tuple(desk.task for desk in self._desks.values())
@@ -258,7 +273,7 @@ class Daemon:
 
     def _judge_itself(self) -> None:
         """Raise and close what the daemon has to say of itself. Raises `StateError`."""
-        named = [*self._overdue(), *self._kit.troubles()]
+        named = [*self._overdue(), *self._kit.troubles(), *self._crashes.values()]
         refused = self._kit.in_force.problem()
         if refused is not None:
             named.append(refused)
@@ -284,10 +299,7 @@ class Daemon:
         keep = {task.poller: (task.keep_days, task.zone) for task in self._tasks() if task.keep_days}
         for poller, (days, zone) in keep.items():
             before = self._now() - timedelta(days=days or 0)
-            try:
-                self._books.prune(poller, before=before, zone=zone)
-            except StateError as error:
-                self._books.note_trouble(error)
+            self._safely("pruning", partial(self._books.prune, poller, before=before, zone=zone))
 
     def status(self) -> str:
         """Return in one line how things are and what comes next."""
@@ -307,7 +319,9 @@ class Daemon:
 
 def _is_own(key: str) -> bool:
     segments = key_segments(key)
-    return segments[-1] == "overdue" or key in OWN_KEYS
+    return (
+        segments[-1] == "overdue" or key in OWN_KEYS or (segments[0], segments[-1]) == ("tallyd", "crashed")
+    )
 
 
 def _whose(task: Task) -> dict[str, object]:

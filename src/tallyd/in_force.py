@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tallyd.adapters.state import State
@@ -132,6 +133,8 @@ class InForce:
         except ConfigError as error:
             lines = tuple(error.lines(ending="; the old config stays in force"))
             self.refused = Refused(self.refused.since if self.refused else self._now(), lines)
+            # What may mend it is watched too: a secret's file that is missing now.
+            self._watch.follow((*self.config.files, *(Path(name) for name in error.names)))
             log.error("config refused", extra={"problems": list(lines)})  # noqa: TRY400 # a person's slip, no traceback
             return None
         was_refused, self.refused = self.refused is not None, None
@@ -152,8 +155,8 @@ class InForce:
             return None
         return Problem(
             key=KEY,
-            text=f"the config on disk is refused and the old one stays in force; the next start would fail. "
-            f"{self.refused.lines[0]}. Mend it, then it is taken by itself.",
+            text=f"the config on disk is refused and the old one stays in force: {self.refused.lines[0]}. "
+            "Mend it, then it is taken by itself; what needs a restart is taken by the next start.",
             since=self.refused.since,
         )
 

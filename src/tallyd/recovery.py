@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
@@ -23,6 +24,7 @@ log = logging.getLogger("tallyd")
 DATABASE = "state.db"
 _DAMAGED = f"{DATABASE}.damaged-"
 _TIME = "%Y%m%dT%H%M%SZ"
+_SET_ASIDE = re.compile(re.escape(_DAMAGED) + r"[0-9]{8}T[0-9]{6}Z")
 
 
 def open_state(config: Config, *, now: datetime) -> State:
@@ -86,7 +88,7 @@ def restore(state: State, out: OutFiles, config: Config) -> int:
 
 def damage_problems(state_dir: Path) -> tuple[Problem, ...]:
     """Return the problem of a database that was set aside and is still there; removing it ends it."""
-    found = sorted(path.name for path in state_dir.glob(f"{_DAMAGED}*Z"))
+    found = sorted(path.name for path in state_dir.glob(f"{_DAMAGED}*Z") if _SET_ASIDE.fullmatch(path.name))
     if not found:
         return ()
     return (
@@ -107,11 +109,13 @@ def _from_file(config: Config, poller: str, name: str, text: str) -> FromFile | 
             return None
         due_at = datetime.fromisoformat(content["due_at"]) if content["due_at"] else None
         taken_at, kind = datetime.fromisoformat(content["taken_at"]), str(content["kind"])
-    except (KeyError, TypeError, ValueError):
+        slot = _slot_key(config, poller, due_at)
+        taken_at.astimezone(UTC)
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return FromFile(
         whose=Whose(poller=poller, kind=kind, job=_job_of(config, poller)),
-        slot=_slot_key(config, poller, due_at),
+        slot=slot,
         due_at=due_at,
         taken_at=taken_at,
         out=OutText(name, text),

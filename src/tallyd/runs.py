@@ -17,7 +17,7 @@ from typing import Protocol
 
 from tallyd.adapters.locks import FileLock, LockedError
 from tallyd.adapters.state import OutFile, StateError
-from tallyd.books import Books
+from tallyd.books import Books, Taken
 from tallyd.contract import Http, Toolbox
 from tallyd.core import failures
 from tallyd.core.errors import SourceError, Stopped
@@ -115,12 +115,18 @@ class Runner:
             # `tallyd once` runs the same job; the slot is still due at the next look.
             log.warning("job is run by somebody else", extra={**_whose(task), "pid": error.pid})
         except Exception as error:
-            # The one place where a bug ends: the other jobs go on.
+            # The one place where a bug in a run ends: the other jobs go on.
             log.exception("job crashed", extra=_whose(task))
-            kind = type(error).__name__
+            self._crashed(task, slot, type(error).__name__)
+
+    def _crashed(self, task: Task, slot: Slot, kind: str) -> None:
+        """Commit a run that a bug ended; what the bug broke may break this too, and is then only logged."""
+        try:
             problem = failures.crashed(self._described(task, slot), kind)
             again = self._may_begin_again(task, slot)
             self._end_without(task, slot, f"tallyd itself failed ({kind})", problem, again=again)
+        except Exception:
+            log.exception("the crash could not be recorded", extra=_whose(task))
 
     def _run(self, task: Task, slot: Slot, mark: str | None, progress: Progress) -> None:
         if slot.key is not None:
@@ -133,21 +139,15 @@ class Runner:
             self._failed(task, slot, failure, progress)
         else:
             for reading in readings:
-                out = self.books.take(task, slot, reading, in_timetable=True)
-                log.info(
-                    "reading taken",
-                    extra={
-                        **_whose(task),
-                        "slot": slot.key,
-                        "late_s": round(slot.late_s, 1),
-                        **_file(task, out),
-                    },
-                )
+                taken = self.books.take(task, slot, reading, in_timetable=True)
+                fields = {"slot": slot.key, "late_s": round(slot.late_s, 1), **_file(task, taken.out)}
+                event = "reading taken" if taken.is_stored else "reading held in memory"
+                log.info(event, extra={**_whose(task), **fields})
 
-    def once(self, task: Task) -> tuple[tuple[Reading, OutFile | None], ...]:
+    def once(self, task: Task) -> tuple[tuple[Reading, Taken], ...]:
         """Run a job now, outside the timetable: no slot, no problem touched.
 
-        Returns each reading with the out file it was written to. Raises `SourceError`, `LockedError` after
+        Returns each reading with what became of it. Raises `SourceError`, `LockedError` after
         30 s, `Stopped`.
         """
         with self._locked(task):
@@ -162,7 +162,7 @@ class Runner:
         """Hold the job's lock file, which `once` and the daemon share."""
         lock = FileLock(self.locks / f"{task.poller}.{task.job.name}.lock")
         try:
-            self.locks.mkdir(mode=0o750, exist_ok=True)
+            self.locks.mkdir(mode=0o750, parents=True, exist_ok=True)
             lock.take(wait_s=LOCK_WAIT_S, stop=self.stop.is_set)
         except OSError as error:
             # The disk refuses new files. Counting goes on without the lock: it only keeps `once` apart.

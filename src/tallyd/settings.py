@@ -8,6 +8,7 @@ stands in the same list of problems as a misspelt key.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Callable
 from datetime import time
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -29,18 +31,24 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from tallyd.core.texts import UNPRINTABLE
 from tallyd.core.timetable import WEEKDAYS
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
-_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _PLACEHOLDER = re.compile(
     # Only what nobody would choose as a secret: it is shown in the message.
-    r"(?i)[<\[{]?(?:(?:your|my|the|put|insert|enter)[_ -]?)?(?:divera[_ -]?)?(?:access|api)?[_ -]?"
-    r"(?:key|token|password|secret|url)(?:[_ -]?here)?[>\]}]?|change[_ -]?me|x{3,}|\*{3,}|\.{3,}|todo"
+    r"(?i)[<\[{]?(?:(?:put|insert|enter|paste|add)[_ -]?)?(?:(?:your|my|the|deinen?|ihren?)[_ -]?)?"
+    r"(?:divera[_ -]?)?(?:access|api)?[_ -]?(?:key|token|password|secret|url)(?:[_ -]?here)?[>\]}]?"
+    r"|(?:change|replace)[_ -]?(?:me|this)|x{3,}(?:[_ -]x{2,})*|\*{3,}|\.{3,}|todo"
 )
 _SHORTEST_SECRET = 4
-_SECRET_KEYS = re.compile(r"(?i)(?:access|api)?[_-]?(?:key|token|secret|password)")
+_SECRET_KEYS = re.compile(
+    r"(?i)(?:access|api)?[_-]?(?:key|token|secret|password|passwd|pass|pwd|auth|signature|sig)"
+)
+_LONGEST_NAME_BYTES = 200  # a file system takes 255, and tallyd adds to some names
+_LONGEST_PATH_BYTES = 2000  # the system takes 4095, and tallyd's own folders and files hang below
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1")
 
 
@@ -119,9 +127,10 @@ class Secret:
         value = reader.read(written) if reader else written
         if not value.strip():
             raise wrong("is empty")
-        if value != value.strip() or any(ord(char) < 32 for char in value):
+        if value != value.strip() or UNPRINTABLE.search(value):
             raise wrong(
-                "holds a line break, a control character or spaces around it; put only the secret there"
+                "holds a line break, a control or invisible character or spaces around it; "
+                "put only the secret there"
             )
         if _PLACEHOLDER.fullmatch(value):
             raise wrong(f'"{value}" is a placeholder; put the real one there')
@@ -131,9 +140,13 @@ class Secret:
         return cls(value)
 
 
+class Seconds(float):
+    """A default of a `Duration`. A plain number is none: that of a file has no unit."""
+
+
 def parse_duration(written: object) -> float:
     """Return the seconds of `"90s"`, `"5m"`, `"2h"`, `"1d"`; above zero."""
-    if isinstance(written, float):  # a default, already in seconds
+    if isinstance(written, Seconds):
         return written
     if not isinstance(written, str) or not (found := _DURATION.fullmatch(written)):
         raise wrong('must be a duration: a number and one of s, m, h, d, such as "90s" or "5m"')
@@ -217,6 +230,17 @@ def parse_url(written: object) -> str:
     return written
 
 
+def check_folder(written: str) -> str:
+    """Return the path of a folder that a file system can take."""
+    if UNPRINTABLE.search(written):
+        raise wrong("holds a control or invisible character")
+    if any(len(os.fsencode(name)) > _LONGEST_NAME_BYTES for name in written.split("/")):
+        raise wrong(f"holds a name of over {_LONGEST_NAME_BYTES} bytes")
+    if len(os.fsencode(written)) > _LONGEST_PATH_BYTES:
+        raise wrong(f"is longer than {_LONGEST_PATH_BYTES} bytes")
+    return written
+
+
 def is_loopback(url: str) -> bool:
     """Whether the host of a URL is this machine."""
     return bool(_LOOPBACK.fullmatch(urlsplit(url).hostname or ""))
@@ -271,6 +295,7 @@ Url = Annotated[
     BeforeValidator(parse_url),
     WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://"}),
 ]
+FolderPath = Annotated[str, Field(min_length=1), AfterValidator(check_folder)]
 PositiveInt = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
@@ -279,20 +304,22 @@ class RetrySettings(Strict):
 
     attempts: PositiveInt = Field(5, le=100, description="Tries in all, the first one included.")
     first_wait: Duration = Field(
-        15.0, description="Wait before the second try; doubled for each further one."
+        Seconds(15), description="Wait before the second try; doubled for each further one."
     )
     longest_wait: Duration = Field(
-        180.0,
+        Seconds(180),
         description="No wait is longer; a source's Retry-After is honoured up to this. A slot that failed is "
         "begun again after this pause until `catch_up` ends.",
     )
-    give_up_after: Duration = Field(600.0, description="No further try is begun so long after the first.")
+    give_up_after: Duration = Field(
+        Seconds(600), description="No further try is begun so long after the first."
+    )
 
 
 class OutOverride(Strict):
     """What a poller may set otherwise than `out` at the top."""
 
-    keep_days: PositiveInt | None = Field(
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(
         None, description="Delete this poller's out files and readings after so many days; null: never."
     )
 

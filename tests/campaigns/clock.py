@@ -20,7 +20,6 @@ from itertools import product
 from zoneinfo import ZoneInfo
 
 from support.ledger import Ledger, expected_slots, times
-
 from tallyd.core.timetable import At
 
 ZONES = (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +119,65 @@ def test_a_secret_file_holds_only_the_secret(content: str, expected: str, tmp_pa
         _load(tmp_path, {"pollers": {"a": _poller(accesskey="file:key")}})
     assert expected in caught.value.lines()[0]
     assert KEY not in caught.value.lines()[0]
+
+
+def test_a_secret_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("\ufeff" + KEY, "utf-8")
+    assert _load(tmp_path, {"pollers": {"a": _poller(accesskey="file:key")}}).secrets == (KEY,)
+
+
+def test_a_pipe_instead_of_a_secret_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "key")
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, {"pollers": {"a": _poller(accesskey="file:key")}})
+    assert f"{tmp_path / 'key'} cannot be read: it is no regular file" in caught.value.lines()[0]
+
+
+def test_a_pipe_instead_of_a_config_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(ConfigError, match="1 problem") as caught:
+        load(tmp_path / "config.json", environ={})
+    assert "it is no regular file" in caught.value.lines()[0]
+
+
+def test_a_user_without_a_name_is_told_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    monkeypatch.setattr("os.open", _refuse)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "config.json", environ={})
+    assert f"may not be read by uid {os.getuid()}" in caught.value.lines()[0]
+
+
+def _refuse(*_arguments: object) -> int:
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_a_key_that_stands_twice_hides_no_other_problem(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"name": "a", "name": "b", "retry": {"attempts": 0}}')
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "config.json", environ={})
+    assert [problem.place for problem in caught.value.problems] == ["name", "retry.attempts"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "INSERT_YOUR_KEY_HERE",
+        "PUT_YOUR_KEY_HERE",
+        "PASTE_KEY_HERE",
+        "REPLACE_ME",
+        "DEIN_ACCESSKEY",
+        "xxxx-xxxx",
+        "<your-access-key>",
+    ],
+)
+def test_a_placeholder_is_no_secret(written: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, {"pollers": {"a": _poller(accesskey=written)}})
+    assert f'"{written}" is a placeholder' in caught.value.lines()[0]
 
 
 def test_a_secret_file_that_everybody_may_read_is_noted(tmp_path: Path) -> None:

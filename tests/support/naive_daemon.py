@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from tallyd.adapters.outfiles import OutFiles
-from tallyd.adapters.state import OutFile, State
-from tallyd.books import Books, heading_of
+from tallyd.adapters.state import State
+from tallyd.books import Books, Taken, heading_of
 from tallyd.cli.run import SIGNALS, Process
 from tallyd.cli.shared import load_config, make_folders, utc_now
 from tallyd.config import Config
@@ -29,7 +29,7 @@ from tallyd.tasks import Task
 class FileFirst(Books):
     """Writes the out file, then stores the reading: killed in between, it writes another one."""
 
-    def take(self, task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> OutFile | None:
+    def take(self, task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> Taken:
         heading = heading_of(task, slot, reading, in_timetable=in_timetable)
         names = (numbered(out_stem(slot.due_at, task.zone), number) for number in count(1))
         mine = next(name for name in names if not self.out.exists(task.poller, name))
@@ -38,8 +38,8 @@ class FileFirst(Books):
             task.whose, slot, reading, heading, may_close=None, is_taken=lambda name: name != mine
         )
         if recorded.out is not None:
-            self.try_write(recorded.out, task)
-        return recorded.out
+            self.why_not_written(recorded.out, task)
+        return Taken(out=recorded.out, is_stored=True, not_written=None)
 
 
 class DoneFirst(Books):

@@ -68,17 +68,14 @@ class Site:
         return copy
 
 
-def prepare(folder: Path, client: Client, *, past_days: int = 32, **poller: Any) -> Site:
+def prepare(folder: Path, client: Client, *, past_days: int = 32, due_ago_s: int = 30, **poller: Any) -> Site:
     """Make the folder; `poller` are further keys of the poller's config.
 
     The past lies an hour and so many days back: in another month, so that the next run makes a new folder.
     """
     now = datetime.now(UTC).replace(microsecond=0)
-    past, missed, due = (
-        now - timedelta(days=past_days, hours=1),
-        now - timedelta(seconds=90),
-        now - timedelta(seconds=30),
-    )
+    past, due = now - timedelta(days=past_days, hours=1), now - timedelta(seconds=due_ago_s)
+    missed = due - timedelta(seconds=60)
     site = Site(
         folder=folder,
         client=client,

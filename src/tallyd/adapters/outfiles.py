@@ -58,18 +58,6 @@ class OutFiles:
         except OSError as error:
             raise OutError(f"cannot write {path}: {_reason(error)}") from error
 
-    def try_writing(self) -> None:
-        """Raise `OutError` when nothing can be written to the folder now."""
-        probe = self.root / ".tallyd-probe.tmp"
-        try:
-            _make_folder(self.root, top=self.root.parent)
-            probe.write_bytes(b"x" * 4096)
-            probe.unlink()
-        except OSError as error:
-            with suppress(OSError):
-                probe.unlink()
-            raise OutError(f"cannot write {self.root}: {_reason(error)}") from error
-
     def remove_leftovers(self) -> int:
         """Delete temporary files that a killed process left; return how many."""
         removed = 0
@@ -84,8 +72,9 @@ class OutFiles:
         deleted = 0
         for month, name in self._names(poller):
             if name[:10] < before.isoformat():
-                (self.root / poller / month / name).unlink(missing_ok=True)
-                deleted += 1
+                with suppress(OSError):  # a file that can't be deleted now is found again the next time
+                    (self.root / poller / month / name).unlink(missing_ok=True)
+                    deleted += 1
                 with suppress(OSError):  # not empty yet
                     (self.root / poller / month).rmdir()
         return deleted
@@ -104,26 +93,30 @@ class OutFiles:
                 try:
                     text = (self.root / folder / month / name).read_text("utf-8")
                     json.loads(text)
-                except (OSError, ValueError):
+                except (OSError, ValueError, RecursionError):
                     continue  # somebody else's file under a name of ours; there is nothing to restore in it
                 yield folder, f"{month}/{name}", text
 
     def _folders(self) -> list[str]:
-        if not self.root.is_dir():
-            return []
-        return [entry.name for entry in os.scandir(self.root) if entry.is_dir()]
+        return [entry.name for entry in _entries(self.root) if entry.is_dir()]
 
     def _names(self, poller: str) -> list[tuple[str, str]]:
-        folder = self.root / poller
-        if not folder.is_dir():
-            return []
         return sorted(
             (month.name, file.name)
-            for month in os.scandir(folder)
+            for month in _entries(self.root / poller)
             if month.is_dir(follow_symlinks=False)
-            for file in os.scandir(month.path)
+            for file in _entries(month.path)
             if file.is_file(follow_symlinks=False) and is_out_name(month.name, file.name)
         )
+
+
+def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
+    """Return what is in a folder; nothing where it can't be looked into (`lost+found`) or is none."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
 
 
 def _content(path: Path, expected_bytes: int) -> bytes | None:

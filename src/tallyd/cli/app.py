@@ -51,6 +51,9 @@ class SchemaFormat(StrEnum):
     MARKDOWN = "markdown"
 
 
+_LOGGING = frozenset({"check", "once", "status", "report", "privacy-check"})
+"""The commands that load a config and have no log of their own."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PollerName = Annotated[str, typer.Argument(metavar="POLLER", help="Name of a poller in the config.")]
 
@@ -67,7 +70,10 @@ def _common(
     config: Annotated[
         Path | None,
         typer.Option(
-            "--config", metavar="PATH", help="The config; default: $TALLYD_CONFIG, else ./config.json."
+            "--config",
+            metavar="PATH",
+            readable=False,  # not looked at before it is read, which says more
+            help="The config; default: $TALLYD_CONFIG, else ./config.json.",
         ),
     ] = None,
     version: Annotated[
@@ -75,6 +81,10 @@ def _common(
     ] = False,
 ) -> None:
     context.obj = config or Path(os.environ.get("TALLYD_CONFIG") or "config.json")
+    if context.invoked_subcommand in _LOGGING:
+        from tallyd.cli.shared import log_to_stderr
+
+        log_to_stderr()
 
 
 @app.command()
@@ -153,7 +163,7 @@ def report(
             end=end,
             poller=poller,
             by=by.value if by else None,
-            shape="csv" if excel else shape.value,
+            shape=shape.value,
             excel=excel,
         )
     )

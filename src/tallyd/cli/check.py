@@ -57,7 +57,8 @@ def _notes(config: Config) -> list[str]:
         ("log.dir", config.log_dir),
         ("state.dir", config.state_dir),
     ):
-        existing = next(one for one in (folder, *folder.parents) if one.exists())
+        # Not Path.exists, which fails below a folder that may not be entered: that folder is to be named.
+        existing = next(one for one in (folder, *folder.parents) if os.path.exists(one))  # noqa: PTH110 # see above
         if not os.access(existing, os.W_OK | os.X_OK):
             notes.append(
                 f"{key}: {existing} may not be written by this user; the service's user must be able to"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from io import TextIOWrapper
 
 import tallyd
 from tallyd.core.errors import EXIT_CONFIG, EXIT_PROBLEM, ConfigError, SourceError, Stopped
+from tallyd.core.texts import visible
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def main() -> int:
     """Run the command line; return the exit status (0 fine, 1 a problem, 2 wrong usage, 78 wrong config)."""
-    if sys.argv[1:] == ["--version"]:
-        # Answered before anything is imported: scripts ask for it, on machines where an import takes long.
-        print(f"tallyd {tallyd.__version__}")  # noqa: T201 # the answer
-        return 0
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # None where it is closed
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _call()
     except ConfigError as error:
@@ -27,23 +29,48 @@ def main() -> int:
     except (Stopped, KeyboardInterrupt):
         return _say("tallyd: interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our output went away (`tallyd report | head`). Python would say so at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output went away (`tallyd report | head`).
+        _drop_output()
         return EXIT_PROBLEM
+    except OSError as error:
+        _drop_output()
+        place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        return _say(f"tallyd: {place}{(error.strerror or type(error).__name__).lower()}", EXIT_PROBLEM)
 
 
 def _call() -> int:
+    if sys.stdout is None and "run" not in sys.argv:  # the daemon needs none
+        raise OSError(errno.EBADF, "stdout is closed")
+    if sys.argv[1:] == ["--version"]:
+        # Answered before anything is imported: scripts ask for it, on machines where an import takes long.
+        print(f"tallyd {tallyd.__version__}", flush=True)  # noqa: T201 # the answer
+        return 0
     from tallyd.cli.app import app  # noqa: PLC0415 # see main()
 
     try:
         app(prog_name="tallyd")
-        sys.stdout.flush()
+        _flush()
     except SystemExit as ending:
-        sys.stdout.flush()  # here, where a reader that went away is noticed
+        _flush()  # here, where a reader that went away is noticed
         return ending.code if isinstance(ending.code, int) else EXIT_PROBLEM
     return 0
 
 
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _drop_output() -> None:
+    """Let go of output that can't be written. Python would try again at exit, and complain."""
+    try:
+        _flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _say(text: str, status: int) -> int:
-    print(text, file=sys.stderr)  # noqa: T201 # a command speaks on stderr
+    if sys.stderr is not None:  # else print() would take stdout
+        for line in text.split("\n"):
+            print(visible(line), file=sys.stderr)  # noqa: T201 # a command speaks on stderr
     return status

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tallyd.adapters.locks import LockedError
-from tallyd.adapters.logs import Logs
+from tallyd.adapters.outfiles import OutError
 from tallyd.adapters.state import StateError
 from tallyd.books import heading_of
 from tallyd.cli.output import complain, say, show_json, show_table
@@ -25,7 +25,6 @@ def once(
     config = load_config(path)
     tasks = [task.with_attempts(attempts) for task in tasks_named(config, poller, job)]
     status = EXIT_OK
-    Logs(level="WARNING", secrets=config.secrets)
     for task in tasks:
         try:
             _once(config, task, dry_run=dry_run, as_json=as_json or not sys.stdout.isatty())
@@ -35,6 +34,9 @@ def once(
         except LockedError as error:
             who = f"process {error.pid}" if error.pid else "another process"
             complain(f"{poller}: {task.job.name} is still being run by {who}; waited 30 s. Try again later.")
+            status = EXIT_PROBLEM
+        except OutError as error:
+            complain(f"{poller}: the reading is stored, but its file is not: {error}")
             status = EXIT_PROBLEM
         except StateError as error:
             complain(f"{poller}: the reading could not be stored: {error}")
@@ -51,13 +53,14 @@ def _once(config: Config, task: Task, *, dry_run: bool, as_json: bool) -> None:
         complain("dry run: nothing was written", style="quiet")
         return
     with command_runner(config) as runner:
-        for reading, out in runner.once(task):
+        for reading, taken in runner.once(task):
             _show(task, reading, as_json=as_json)
-            if out is not None:
-                complain(f"written to {config.out_dir / out.poller / out.name}", style="quiet")
-        trouble = runner.books.state_trouble
-    if trouble:
-        raise StateError(trouble)
+            if not taken.is_stored:
+                raise StateError(runner.books.state_trouble or "state.db cannot be written")
+            if taken.not_written is not None:
+                raise OutError(taken.not_written)
+            if taken.out is not None:
+                complain(f"written to {config.out_dir / taken.out.poller / taken.out.name}", style="quiet")
 
 
 def _show(task: Task, reading: Reading, *, as_json: bool) -> None:

@@ -35,6 +35,8 @@ def complain(text: str, *, style: str | None = "error") -> None:
 
 
 def _print(text: str, style: str | None, stream: object) -> None:
+    if stream is None:  # closed; rich would take the other one
+        return
     # soft_wrap: a long line is the terminal's to wrap, and is never cut in a pipe.
     console = Console(file=stream, highlight=False, soft_wrap=True)  # type: ignore[arg-type] # a text stream
     console.print(

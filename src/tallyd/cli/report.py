@@ -42,9 +42,11 @@ def report(
     """Print the counts of these days; return the exit status.
 
     Days are local dates of each poller's zone, both inclusive; without `start`, the last 30. `by` is one of
-    `history.LABELS`, `shape` is `table`, `csv` or `json`. Ends the command with status 2 for days and
-    pollers that make no sense.
+    `history.LABELS`, `shape` is `table`, `csv` or `json`; `excel` makes it `csv`. Ends the command with
+    status 2 for days, pollers and shapes that make no sense.
     """
+    if excel and shape == "json":
+        _usage("--excel is CSV, not JSON; leave out --excel or --format json")
     config = load_config(path, lenient=True)
     days = (_day("--from", start), _day("--to", end))
     database = config.state_dir / "state.db"
@@ -61,6 +63,7 @@ def report(
         complain(f"{DEFAULT_DAYS} days, {first} to {last}; others with --from and --to", style="quiet")
     if by is not None and any(map(_hides, pasts)):
         complain("Hidden counts are left out of the means, which so are too high.", style="warning")
+    shape = "csv" if excel else shape
     _show(pasts, cast("By | None", by), shape, excel=excel, name_pollers=poller is None and len(pasts) > 1)
     return EXIT_OK
 

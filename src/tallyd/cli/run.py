@@ -36,9 +36,10 @@ from tallyd.runs import Runner
 log = logging.getLogger("tallyd")
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-LONGEST_STOP_S = 4.0
+LONGEST_STOP_S = 2.0
 """Runs under way get so long to end after SIGTERM; what they leave is made up for at the next start."""
-WORKERS = 16
+WORKERS = 256
+"""Runs at the same time; a thread is made when one is needed, so that no hanging source holds up another."""
 
 
 def run(path: Path) -> int:
@@ -47,13 +48,29 @@ def run(path: Path) -> int:
     make_folders(config)
     # Before any thread exists: every thread inherits the mask.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    lock = FileLock(config.state_dir / "lock")
     try:
-        with FileLock(config.state_dir / "lock").take():
-            return Process(config).run()
+        lock.take()
     except LockedError as error:
         who = f"process {error.pid}" if error.pid else "another process"
         complain(f"tallyd: {who} already runs with {config.state_dir}; a second daemon would count twice")
         return EXIT_PROBLEM
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        complain(
+            f"tallyd: cannot write {config.state_dir}: {reason}. "
+            "Check the disk (SD card) and whose folder it is; nothing started."
+        )
+        return EXIT_PROBLEM
+    with lock:
+        return Process(config).run()
+
+
+class StateGoneError(Exception):
+    """state.db was deleted or replaced under the daemon; a fresh start takes it back in from out/."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} was deleted or replaced while tallyd ran")
 
 
 class Process:
@@ -63,7 +80,7 @@ class Process:
         self._config = config
         self._stop = threading.Event()
         self._wake = threading.Event()
-        self._reload = False
+        self._reload = threading.Event()
         self._clients: list[HttpClient] = []
         self._http_settings = config.settings.http
         self._notifier = Notifier.from_environment()
@@ -93,8 +110,9 @@ class Process:
             schedule = threading.Thread(target=ticking, name="schedule")
             schedule.start()
             self._serve_signals()
-            schedule.join()
-            self._end_runs(daemon, executor)
+            # Not without limit: a config on a dead network share can hold this thread for ever.
+            schedule.join(LONGEST_STOP_S)
+            self._end_runs(daemon, executor, is_cut_off=schedule.is_alive())
         return EXIT_PROBLEM if self._failed else EXIT_OK
 
     def open_books(self) -> Books:
@@ -148,16 +166,19 @@ class Process:
         feed_every_s = self._notifier.watchdog_interval_s
         fed_s = self._clock.monotonic()
         while not self._stop.is_set():
-            reload, self._reload = self._reload, False
+            reload = self._reload.is_set()
             if reload:
+                self._reload.clear()
                 self._notifier.reloading()
             daemon.tick(reload=reload)
             if reload:
                 self._notifier.ready(daemon.status())
             if feed_every_s is not None and self._clock.monotonic() - fed_s >= feed_every_s:
                 fed_s = self._clock.monotonic()
-                if books.check_state():
+                if books.answers():
                     self._notifier.watchdog()
+            if not books.state.is_in_place():
+                raise StateGoneError(books.state.path)
             self._wake.wait(daemon.idle_s())
             self._wake.clear()
 
@@ -166,7 +187,7 @@ class Process:
     def _serve_signals(self) -> None:
         """Wait for signals in the main thread; return when it is time to stop."""
         while (received := signal.sigwait(SIGNALS)) == signal.SIGHUP:
-            self._reload = True
+            self._reload.set()
             self._wake.set()
         log.info("tallyd stops", extra={"signal": signal.Signals(received).name})
         self._notifier.stopping()
@@ -175,9 +196,10 @@ class Process:
         for client in self._clients:
             client.abort()
 
-    def _end_runs(self, daemon: Daemon, executor: ThreadPoolExecutor) -> None:
+    def _end_runs(self, daemon: Daemon, executor: ThreadPoolExecutor, *, is_cut_off: bool) -> None:
         executor.shutdown(wait=False, cancel_futures=True)
-        if daemon.wait(LONGEST_STOP_S):
+        if not is_cut_off and daemon.wait(LONGEST_STOP_S):
+            daemon.finish()
             log.info("tallyd stopped")
             return
         # A thread hangs where nothing can end it (a name lookup). Its slot is claimed and will be made up

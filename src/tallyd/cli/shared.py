@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import typer
 
 import tallyd
 from tallyd.adapters.http import HttpClient
+from tallyd.adapters.logs import Logs
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
 from tallyd.books import Books
@@ -30,6 +32,7 @@ USER_AGENT = f"tallyd/{tallyd.__version__}"
 FOLDER_MODE = 0o750
 UMASK = 0o027
 """Group tallyd may read what is written, everybody else may not."""
+_logs: ContextVar[Logs | None] = ContextVar("logs", default=None)
 
 
 def utc_now() -> datetime:
@@ -37,9 +40,17 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def log_to_stderr() -> None:
+    """Begin the log of a command: warnings, and what nobody caught, without the secrets of its config."""
+    _logs.set(Logs(level="WARNING"))
+
+
 def load_config(path: Path, *, lenient: bool = False) -> Config:
     """Load the config of a command. Raises `ConfigError`."""
-    return load(path, environ=os.environ, lenient=lenient)
+    config = load(path, environ=os.environ, lenient=lenient)
+    if logs := _logs.get():
+        logs.reconfigure(secrets=config.secrets)
+    return config
 
 
 def make_folders(config: Config) -> None:

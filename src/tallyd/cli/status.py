@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from tallyd.adapters.locks import holder
@@ -21,18 +22,27 @@ from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, ConfigError
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Json, Problem
 from tallyd.core.texts import clock
-from tallyd.core.timetable import next_slots
+from tallyd.core.timetable import next_slots, slots
 from tallyd.in_force import InForceNote, JobNote, read_note
+
+BEGUN_WITHIN = timedelta(seconds=60)
+"""A slot that is due is begun within seconds; later, something is wrong."""
+LONGEST_PAUSE = timedelta(days=8)
+"""Between two times of day of one job lies a week at most."""
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """One job: its last reading, the slots missed since, and when it runs next."""
+    """One job: its last reading, the slots missed since, and when it runs next.
+
+    `unknown` is its newest slot where nothing at all became of it, which should not be while tallyd runs.
+    """
 
     job: JobNote
     last: Stored | None
     missed: tuple[datetime, ...]
     next_at: datetime | None
+    unknown: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +86,19 @@ def status(path: Path, *, as_json: bool) -> int:
         complain(f"tallyd: {error}")
         return EXIT_PROBLEM
     if found is None:
-        complain(f"tallyd has not run with {path.absolute()} yet (no readings in {database})")
+        complain(_never_ran(path.absolute(), database))
         return EXIT_PROBLEM
     if as_json:
         show_json(_json(found))
     else:
         _show(found)
     return EXIT_OK
+
+
+def _never_ran(path: Path, database: Path) -> str:
+    if database.exists():  # `tallyd once` has made it
+        return f"tallyd run has not been started with {path} yet; readings taken by hand: tallyd report"
+    return f"tallyd has not run with {path} yet (no readings in {database})"
 
 
 def _state_folder(path: Path) -> tuple[Path, str | None]:
@@ -93,9 +109,13 @@ def _state_folder(path: Path) -> tuple[Path, str | None]:
     try:
         return load_config(path, lenient=True).state_dir, None
     except ConfigError as error:
-        if not path.is_file():
-            raise
-        text, first = path.read_text("utf-8", errors="replace"), error.lines()[0]
+        first = error.lines()[0]
+        try:
+            if not path.is_file():
+                raise
+            text = path.read_text("utf-8", errors="replace")
+        except OSError:
+            raise error from None
     data_dir = _written(text, r'"data_dir"\s*:\s*("(?:[^"\\]|\\.)*")', ".")
     state_dir = _written(text, r'"state"\s*:\s*\{\s*"dir"\s*:\s*("(?:[^"\\]|\\.)*")', "state")
     return path.absolute().parent / data_dir / state_dir, first
@@ -121,7 +141,7 @@ def _read(database: Path, on_disk: str | None) -> Status | None:
             pid=holder(database.parent / "lock"),
             note=note,
             on_disk=on_disk,
-            jobs=tuple(_job(state, job, now) for job in note.jobs),
+            jobs=tuple(_job(state, job, since=note.since, now=now) for job in note.jobs),
             problems=state.alerts.open(),
             unwritten=len(readings.unwritten()),
         )
@@ -129,14 +149,27 @@ def _read(database: Path, on_disk: str | None) -> Status | None:
         state.close()
 
 
-def _job(state: State, job: JobNote, now: datetime) -> JobStatus:
+def _job(state: State, job: JobNote, *, since: datetime, now: datetime) -> JobStatus:
     coming = next_slots(job.when, job.zone, after=now, count=1)
     return JobStatus(
         job=job,
         last=state.readings.newest(job.poller),
         missed=state.readings.missed_since_taken(job.poller, job.job),
         next_at=coming[0] if coming else None,
+        unknown=_unknown(state, job, since=since, now=now),
     )
+
+
+def _unknown(state: State, job: JobNote, *, since: datetime, now: datetime) -> datetime | None:
+    """Return the newest slot since the config is in force, where it is neither taken, missed nor begun."""
+    came = slots(job.when, job.zone, after=max(since, now - LONGEST_PAUSE), until=now - BEGUN_WITHIN)
+    newest = deque(came, maxlen=1)
+    if not newest:
+        return None
+    (due,) = newest
+    begun = {pending.key for pending in state.slots.pending(job.poller, job.job)}
+    is_known = due.key in begun or state.slots.is_settled(job.poller, job.job, due.key, now=now)
+    return None if is_known else due.at
 
 
 def _show(found: Status) -> None:
@@ -161,6 +194,10 @@ def _show(found: Status) -> None:
             rows,
             right=frozenset({3, 4}),
         )
+    for one in found.jobs:
+        if found.pid and one.unknown:
+            text = f"{one.job.poller} {one.job.job}: no reading known for {found.clock(one.unknown)}"
+            say(text, style="warning")
     for problem in found.problems:
         say(
             f"{problem.severity} since {found.clock(problem.since)}: {problem.text} [{problem.key}]",

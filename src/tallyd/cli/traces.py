@@ -65,6 +65,9 @@ class Search:
         """Search the files below a folder. Links are followed, since tallyd writes through them too."""
         for folder, inner, files in os.walk(root, onerror=self._unreadable, followlinks=True):
             inner[:] = [name for name in inner if self._is_new(Path(folder, name))]
+            for name in inner:
+                for hit in self.finder.scan([name]):
+                    self._note(hit.personal, folder, "the name of a folder")
             for name in sorted(files, key=lambda name: (len(name), name)):
                 if fnmatch(name, names):
                     self._search_file(Path(folder, name))

@@ -26,10 +26,16 @@ class ConfigProblem:
 
 
 class ConfigError(Exception):
-    """The config can't be used. Carries every problem at once; ends a command with exit status 78."""
+    """The config can't be used. Carries every problem at once; ends a command with exit status 78.
 
-    def __init__(self, file: str, problems: tuple[ConfigProblem, ...]) -> None:
+    `names` are the paths of the files that it names (secrets), present or not: what may mend it.
+    """
+
+    def __init__(
+        self, file: str, problems: tuple[ConfigProblem, ...], *, names: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(f"{file}: {len(problems)} problem(s)")
+        self.names = names
         self.file = file
         self.problems = problems
 

@@ -93,6 +93,16 @@ def crashed(run: Run, kind: str) -> Problem:
     )
 
 
+def part_crashed(part: str, kind: str, *, now: datetime) -> Problem:
+    """Return the problem of a bug outside of any run; `kind` is the exception's type."""
+    return Problem(
+        key=problem_key("tallyd", part, "crashed"),
+        text=f"tallyd itself failed ({kind}) at: {part}. The rest goes on and it is tried again. "
+        "The log has the traceback; please report it.",
+        since=now,
+    )
+
+
 def overdue(poller: str, job: str, *, since: datetime, now: datetime, zone: tzinfo) -> Problem:
     """Return the problem of a run that shows no progress; `since` is its beginning."""
     return Problem(

@@ -60,6 +60,10 @@ class State:
         except ValueError as error:
             raise StateDamagedError(f"{self.path} is damaged: {error}") from error
 
+    def is_in_place(self) -> bool:
+        """Whether state.db is still the file that was opened: nobody deleted or replaced it."""
+        return self._file.is_in_place()
+
     def ping(self) -> None:
         """Raise `StateError` unless the database answers."""
         with self._file.reading() as db:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SCHEMA_VERSION = 1
+BUSY_S = 1.0
+"""So long a transaction waits for another process. Not longer: the other threads wait with it."""
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE mark (
@@ -56,8 +58,11 @@ class StateFile:
         self.path = path
         self._lock = threading.RLock()
         with self._explained():
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
-            self._db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            found = os.fstat(descriptor)
+            os.close(descriptor)
+            self._identity = (found.st_dev, found.st_ino)
+            self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
             self._prepare()
         except BaseException:
@@ -88,6 +93,14 @@ class StateFile:
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def is_in_place(self) -> bool:
+        """Whether the file that was opened still stands under its name, not deleted and not replaced."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
 
     def close(self) -> None:
         """Close the connection; a further call does nothing."""

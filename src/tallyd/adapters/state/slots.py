@@ -46,6 +46,20 @@ class Slots:
             ):
                 read_instant(at)
 
+    def forget_others(self, names: frozenset[tuple[str, str]]) -> None:
+        """Forget watermarks and begun slots of every (poller, job) but these.
+
+        One that comes back later begins anew: what came while it was not configured was not missed.
+        """
+        with self._file.reading() as db:
+            known = set(db.execute("SELECT poller, job FROM mark UNION SELECT poller, job FROM slot"))
+        if known <= names:
+            return
+        with self._file.transaction() as db:
+            for poller, job in known - names:
+                db.execute("DELETE FROM mark WHERE poller=? AND job=?", (poller, job))
+                db.execute("DELETE FROM slot WHERE poller=? AND job=?", (poller, job))
+
     def pending(self, poller: str, job: str) -> tuple[Pending, ...]:
         """Return the job's slots that were begun and are not settled, oldest first."""
         with self._file.reading() as db:

@@ -18,6 +18,7 @@ from tallyd.settings import (
     Duration,
     PollerSettings,
     PositiveInt,
+    Seconds,
     Secret,
     Strict,
     TimeOfDay,
@@ -28,6 +29,7 @@ from tallyd.settings import (
 )
 
 _STATUS_ID = re.compile(rf"[1-9][0-9]{{0,18}}|{NO_STATUS}")
+_KEY = re.compile(r"[!#-&(-~]+")  # ASCII without spaces and quotes
 _SMALLEST_HIDE_BELOW = 3
 
 
@@ -95,7 +97,7 @@ class DiveraSettings(PollerSettings):
     )
     days: Days = Field(EVERY_DAY, description="Days on which it counts. Default: every day.")
     catch_up: Duration = Field(
-        900.0,
+        Seconds(900),
         description="How late a count may still be taken, after an outage or a failure; later, it is "
         "recorded as missed.",
     )
@@ -134,6 +136,19 @@ class DiveraSettings(PollerSettings):
         if info.data.get("source") == "monitor" and is_users_url(url):
             raise wrong("is not the address of the monitor, which ends in /api/v2/pull/all; or leave url out")
         return url
+
+    @field_validator("accesskey")
+    @classmethod
+    def _is_key(cls, accesskey: Secret) -> Secret:
+        key = accesskey.reveal()
+        name, equals, _ = key.lstrip("?&").partition("=")
+        if equals and is_secret_name(name):
+            raise wrong('begins with the name of a parameter and "="; put only the key there')
+        if "://" in key:
+            raise wrong("is a URL; put only the key there, and the address into url")
+        if not _KEY.fullmatch(key):
+            raise wrong("holds a space, a quote or a character that is not ASCII; put only the key there")
+        return accesskey
 
     @field_validator("at")
     @classmethod
@@ -205,14 +220,23 @@ class DiveraSettings(PollerSettings):
 def _without_empty_key(url: str) -> str:
     """Return a URL without empty key parameters: people paste `...?accesskey=` and write the key apart.
 
-    A key that stands in the URL is refused, since URLs are shown. Raises `wrong()` without the key.
+    A key that stands in the URL is refused, since URLs are shown: in the query, whose parts are parted by
+    `&` or `;`, and in the parameters of the path (`/users;key=...`). Raises `wrong()` without the key.
     """
     parts = urlsplit(url)
-    kept = []
-    for pair in parts.query.split("&"):
-        name, _, value = pair.partition("=")
-        if not is_secret_name(unquote(name)):
-            kept.append(pair)
-        elif value:
-            raise wrong(f'holds a key ("{unquote(name)}=..."), and URLs are shown; move it to accesskey')
-    return parts._replace(query="&".join(kept)).geturl()
+    for segment in parts.path.split("/"):
+        for pair in segment.split(";")[1:]:
+            _refuse_key(pair)
+    pairs = re.split("[&;]", parts.query)
+    kept = [pair for pair in pairs if not _refuse_key(pair)]
+    return url if kept == pairs else parts._replace(query="&".join(kept)).geturl()
+
+
+def _refuse_key(pair: str) -> bool:
+    """Return whether `name=value` is a key parameter without a value. Raises `wrong()` where it has one."""
+    name, _, value = pair.partition("=")
+    if not is_secret_name(unquote(name)):
+        return False
+    if value:
+        raise wrong(f'holds a key ("{unquote(name)}=..."), and URLs are shown; move it to accesskey')
+    return True
