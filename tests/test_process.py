@@ -291,3 +291,31 @@ def _tallyd(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "NO_COLOR": "1"},
         check=False,
     )
+
+
+def test_a_config_refused_for_a_missing_key_file_is_taken_once_the_file_is_there(
+    source: Source, tmp_path: Path
+) -> None:
+    with running(write_config(tmp_path, {"pollers": {}})) as daemon:
+        content = _content(source, ["00:00"])
+        content["pollers"]["divera"]["accesskey"] = "file:key"
+        write_config(tmp_path, content)
+        wait_until(lambda: any(line["event"] == "config refused" for line in daemon.log()))
+        (tmp_path / "key").write_text("k3y-of-this-test")
+        wait_until(lambda: any(line["event"] == "config taken" for line in daemon.log()))
+        assert daemon.end() == 0
+
+
+def test_a_deleted_state_db_ends_the_daemon_and_the_next_start_knows_its_readings(
+    source: Source, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, _content(source, every_seconds(1, count=1)))
+    with running(config) as daemon:
+        wait_until(lambda: len(daemon.out_files("divera")) == 1)
+        for path in (tmp_path / "state").glob("state.db*"):
+            path.unlink()
+        assert daemon.process.wait(10) == 1
+    with running(config) as daemon:
+        assert json.loads(_tallyd(config, "status", "--json").stdout)["jobs"][0]["last_file"]
+        assert daemon.end() == 0
+    assert len(daemon.out_files("divera")) == 1

@@ -152,7 +152,7 @@ class Daemon:
         for desk in self._desks.values():
             self._look(desk)
 
-    def _safely(self, part: str, act: Callable[[], None]) -> None:
+    def _safely(self, part: str, act: Callable[[], object]) -> None:
         """Do one part of a tick. State.db that can't be used, or a bug, ends this part and no other."""
         try:
             act()

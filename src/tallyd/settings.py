@@ -39,7 +39,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _PLACEHOLDER = re.compile(
     # Only what nobody would choose as a secret: it is shown in the message.
-    r"(?i)[<\[{]?(?:(?:put|insert|enter|paste|add)[_ -]?)?(?:(?:your|my|the|deinen?|ihren?)[_ -]?)?"
+    r"(?i)[<\[{]?(?:(?:put|insert|enter|paste|add)[_ -]?)?(?:(?:your|my|the|dein(?:en?)?|ihr(?:en?)?)[_ -]?)?"
     r"(?:divera[_ -]?)?(?:access|api)?[_ -]?(?:key|token|password|secret|url)(?:[_ -]?here)?[>\]}]?"
     r"|(?:change|replace)[_ -]?(?:me|this)|x{3,}(?:[_ -]x{2,})*|\*{3,}|\.{3,}|todo"
 )

@@ -198,6 +198,12 @@ class TestFound:
         assert f"found: data.lastname in {folder / 'out/divera'}, the name of a file\n" in output
         assert f"found: data.firstname in {folder / 'out/divera'}/***.json, line 1\n" in output
 
+    def test_in_the_name_of_a_folder(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (folder / "out" / "divera" / LAST).mkdir()
+        status, output = run(folder, capsys)
+        assert status == 1
+        assert f"found: data.lastname in {folder / 'out/divera'}, the name of a folder\n" in output
+
     def test_through_a_link_too(
         self, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -1,0 +1,60 @@
+"""`tallyd status`: what it says of a slot of which nothing became."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import time
+from pathlib import Path
+
+import pytest
+import time_machine
+
+from support.past import BERLIN, Past, instant, write_config
+from tallyd.adapters.locks import FileLock
+from tallyd.adapters.state import State
+from tallyd.cli.status import status
+from tallyd.core.timetable import EVERY_DAY, At
+from tallyd.in_force import InForceNote, JobNote
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Past:
+    """A config in force since the 19th, with a count at 08:00 and 20:00."""
+    path, past = write_config(tmp_path), Past(tmp_path)
+    job = JobNote(
+        poller="divera", kind="divera", job="count", when=At((time(8), time(20)), EVERY_DAY), zone=BERLIN
+    )
+    note = InForceNote(
+        path=str(path),
+        since=instant("2026-11-19T07:00:00"),
+        digest="",
+        zone=BERLIN,
+        refused=None,
+        jobs=(job,),
+    )
+    with closing(State(tmp_path / "state" / "state.db")) as state:
+        state.set_note("config", note.dumped())
+    return past
+
+
+def said(past: Past, now: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what status says at that time while a daemon holds its lock."""
+    with FileLock(past.folder / "state" / "lock").take(), time_machine.travel(instant(now), tick=False):
+        assert status(past.folder / "config.json", as_json=False) == 0
+    return capsys.readouterr().out
+
+
+def test_a_slot_of_which_nothing_became_is_told(past: Past, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "divera count: no reading known for 08:00\n" in said(past, "2026-11-19T08:05:00", capsys)
+
+
+@pytest.mark.parametrize("now", ["2026-11-19T07:59:00", "2026-11-19T08:00:30"], ids=["before it", "just due"])
+def test_a_slot_to_come_is_not(past: Past, now: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no reading known" not in said(past, now, capsys)
+
+
+def test_a_slot_that_was_taken_or_missed_is_not(past: Past, capsys: pytest.CaptureFixture[str]) -> None:
+    past.taken("2026-11-19T08:00:00", {"50101": 12})
+    assert "no reading known" not in said(past, "2026-11-19T08:05:00", capsys)
+    past.missed("2026-11-19T20:00:00")
+    assert "no reading known" not in said(past, "2026-11-19T21:05:00", capsys)
