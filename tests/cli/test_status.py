@@ -11,9 +11,10 @@ import time_machine
 
 from support.past import BERLIN, Past, instant, write_config
 from tallyd.adapters.locks import FileLock
-from tallyd.adapters.state import State
+from tallyd.adapters.state import State, Whose
 from tallyd.cli.status import status
-from tallyd.core.timetable import EVERY_DAY, At
+from tallyd.core.reading import Slot
+from tallyd.core.timetable import EVERY_DAY, At, Missed
 from tallyd.in_force import InForceNote, JobNote
 
 
@@ -53,8 +54,15 @@ def test_a_slot_to_come_is_not(past: Past, now: str, capsys: pytest.CaptureFixtu
     assert "no reading known" not in said(past, now, capsys)
 
 
-def test_a_slot_that_was_taken_or_missed_is_not(past: Past, capsys: pytest.CaptureFixture[str]) -> None:
-    past.taken("2026-11-19T08:00:00", {"50101": 12})
+@pytest.mark.parametrize("fate", ["begun", "missed"])
+def test_a_slot_that_was_begun_or_missed_is_not(
+    past: Past, fate: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at, key = instant("2026-11-19T08:00:00"), "2026-11-19T08:00:00[Europe/Berlin]"
+    whose = Whose(poller="divera", kind="divera", job="count")
+    with closing(State(past.folder / "state" / "state.db")) as state:
+        if fate == "begun":
+            state.slots.claim(whose, Slot(key, at), None)
+        else:
+            state.slots.miss(whose, (Missed(key, at, "off", None),), now=at, named=())
     assert "no reading known" not in said(past, "2026-11-19T08:05:00", capsys)
-    past.missed("2026-11-19T20:00:00")
-    assert "no reading known" not in said(past, "2026-11-19T21:05:00", capsys)
