@@ -6,6 +6,11 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# A deadline for each example measures how busy the machine is, not the code.
+settings.register_profile("tallyd", deadline=None)
+settings.load_profile("tallyd")
 
 LIBRARIES = ("urllib3", "requests", "charset_normalizer")
 

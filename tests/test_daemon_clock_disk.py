@@ -216,9 +216,20 @@ def test_what_retention_deleted_is_not_found_missed_after_a_boot_in_the_past(tmp
 # -- nothing to do -----------------------------------------------------------------------------------------
 
 
-def test_without_anything_to_do_nothing_is_written_to_state_db(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wakes", "problems"),
+    [
+        pytest.param("2026-11-20 08:00", [], id="all-is-well"),
+        pytest.param("2026-11-20 08:20", ["one/count/missed"], id="a-problem-is-open"),
+    ],
+)
+def test_without_anything_to_do_nothing_is_written_to_state_db(
+    tmp_path: Path, wakes: str, problems: list[str]
+) -> None:
     with FakeClock(at("2026-11-20 07:59")) as clock, World(tmp_path, clock, FakePoller(NOON)) as world:
+        clock.set(at(wakes))
         world.run(minutes=5)
+        assert list(world.problems()) == problems
         looker = sqlite3.connect(tmp_path / "state" / "state.db")
         files = [tmp_path / "state" / name for name in ("state.db", "state.db-wal")]
 

@@ -28,7 +28,7 @@ from tallyd.core.reading import Reading, Slot
 from tallyd.core.timetable import At
 from tallyd.settings import RetrySettings
 
-LIVES = 15 * int(os.environ.get("TALLYD_TEST_LONG", "1"))
+LIVES = 12 * int(os.environ.get("TALLYD_TEST_LONG", "1"))
 NIGHTS = ("2026-03-28 21:00", "2026-10-24 21:00", "2026-11-20 07:00")
 
 

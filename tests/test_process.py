@@ -147,7 +147,7 @@ def test_a_second_daemon_on_the_same_state_is_refused_and_says_who_holds_it(
 
 def test_an_edited_time_is_taken_by_itself(source: Source, tmp_path: Path) -> None:
     with running(write_config(tmp_path, _content(source, ["00:00"]))) as daemon:
-        write_config(tmp_path, _content(source, every_seconds(1, count=1, first_in_s=6)))
+        write_config(tmp_path, _content(source, every_seconds(1, count=1, first_in_s=9)))
         wait_until(lambda: len(daemon.out_files("divera")) == 1, what="a reading at the edited time")
         assert any(line["event"] == "config taken" for line in daemon.log())
         assert daemon.end() == 0
@@ -166,7 +166,7 @@ def test_sighup_takes_the_config_at_once_and_systemd_is_told(source: Source, tmp
 def test_a_refused_config_leaves_the_old_one_in_force_and_heads_status(
     source: Source, tmp_path: Path
 ) -> None:
-    config = write_config(tmp_path, _content(source, every_seconds(4, count=8)))
+    config = write_config(tmp_path, _content(source, every_seconds(4, count=14)))
     with running(config) as daemon:
         config.write_text('{"pollers": {"divera": {"kind": ')
         wait_until(lambda: any(line["event"] == "config refused" for line in daemon.log()))
@@ -204,7 +204,7 @@ def test_without_a_poller_it_runs_and_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_once_beside_the_daemon_writes_its_file_and_takes_no_slot(source: Source, tmp_path: Path) -> None:
-    config = write_config(tmp_path, _content(source, every_seconds(1, count=1, first_in_s=4)))
+    config = write_config(tmp_path, _content(source, every_seconds(1, count=1, first_in_s=8)))
     with running(config) as daemon:
         done = _tallyd(config, "once", "divera")
         assert done.returncode == 0, done.stderr

@@ -1,10 +1,12 @@
 """Random lives of one job: clock changes, restarts, hangs, failures, clocks set, times edited.
 
 Whatever happens, every slot ends exactly once as taken or missed, and none is lost in silence.
+TALLYD_TEST_LONG=20 tries twenty times as many lives.
 """
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,6 +40,7 @@ ZONES = (
     "Pacific/Chatham",
 )
 PAUSE_S = 180.0
+LIVES = 20 * int(os.environ.get("TALLYD_TEST_LONG", "1"))
 GRID = Every(7200.0, grid=True)
 
 
@@ -201,7 +204,7 @@ def lives(draw: st.DrawFn, when: st.SearchStrategy[At | Every]) -> Life:
     return life
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=4 * LIVES, deadline=None)
 @given(lives(timetables), deeds)
 def test_every_slot_ends_once_as_taken_or_missed_and_none_in_silence(
     life: Life, happens: list[tuple[Callable[[Life, Any], None], Any]]
@@ -220,7 +223,7 @@ def test_every_slot_ends_once_as_taken_or_missed_and_none_in_silence(
         assert instant in ended or instant <= life.since[_time_of(name)], f"{name} was lost in silence"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=LIVES, deadline=None)
 @given(lives(st.just(GRID)), deeds)
 def test_every_slot_of_a_grid_ends_once_as_taken_or_missed_and_none_in_silence(
     life: Life, happens: list[tuple[Callable[[Life, Any], None], Any]]
@@ -236,7 +239,7 @@ def test_every_slot_of_a_grid_ends_once_as_taken_or_missed_and_none_in_silence(
     assert wanted <= ledger.settled.keys(), "a slot was neither taken nor missed"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=3 * LIVES, deadline=None)
 @given(lives(timetables), st.integers(1, 40))
 def test_the_slots_are_those_that_trying_every_offset_finds(life: Life, days: int) -> None:
     when, zone, until = life.ledger.when, life.ledger.zone, life.now + timedelta(days=days)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 
-def every_seconds(step: int, *, count: int, first_in_s: float = 2.0) -> list[str]:
+def every_seconds(step: int, *, count: int, first_in_s: float = 6.0) -> list[str]:
     """Return UTC times of day from now on, as `at` wants them."""
     first = datetime.now(UTC) + timedelta(seconds=first_in_s)
     return [f"{first + timedelta(seconds=step * number):%H:%M:%S}" for number in range(count)]
@@ -31,7 +31,7 @@ def write_config(folder: Path, content: dict[str, Any]) -> Path:
     return path
 
 
-def wait_until(is_so: Callable[[], object], *, within_s: float = 20.0, what: str = "") -> None:
+def wait_until(is_so: Callable[[], object], *, within_s: float = 30.0, what: str = "") -> None:
     """Return once `is_so`; fail after `within_s`."""
     until = time.monotonic() + within_s
     while not is_so():

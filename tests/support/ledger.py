@@ -41,7 +41,7 @@ class Ledger:
     settled: dict[str, Outcome] = field(default_factory=dict)
     takes: list[str] = field(default_factory=list)
     skipped: int = 0
-    last: Plan = Plan()
+    last: Plan = field(default_factory=Plan)
 
     def plan(self, now: datetime) -> Plan:
         """Look; what is missed is not recorded yet."""
