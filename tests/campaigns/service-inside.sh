@@ -160,7 +160,7 @@ first_boot() {
     step 'a first poller: the new config is taken without a restart, and a real slot gives a reading'
     mock
     pid=$(property MainPID)
-    echo 'DIVERA_ACCESSKEY="key %h"' >>/etc/tallyd/env
+    echo 'DIVERA_ACCESSKEY="key-%h"' >>/etc/tallyd/env
     systemctl restart tallyd.service # the environment is systemd's to read
     expect 'a restart takes the new environment' not is "$(property MainPID)" "$pid"
     pid=$(property MainPID)
@@ -171,7 +171,7 @@ first_boot() {
     file=$(find /var/lib/tallyd/out/divera -name '20*.json' | head -n 1)
     expect 'as a file of the service' is "$(owner_and_mode "$file")" 'tallyd:tallyd 640'
     expect 'with the counts' grep -q '"50101": *1' "$file"
-    expect 'no name of a person and no key is anywhere' not grep -rqE 'Zita|key %h' /var/lib/tallyd /var/log/tallyd
+    expect 'no name of a person and no key is anywhere' not grep -rqE 'Zita|key-%h' /var/lib/tallyd /var/log/tallyd
     expect 'nor in the journal' not has Zita "$(journal)"
 
     step 'install again: an upgrade'
@@ -302,7 +302,7 @@ first_boot() {
     env_file_agrees
 
     step 'a key as a credential'
-    (umask 077 && echo 'another key' >/etc/divera-key)
+    (umask 077 && echo 'another-key' >/etc/divera-key)
     mkdir -p /etc/systemd/system/tallyd.service.d
     printf '[Service]\nLoadCredential=divera-key:/etc/divera-key\n' >/etc/systemd/system/tallyd.service.d/key.conf
     sed -i 's/env:DIVERA_ACCESSKEY/credential:divera-key/' /etc/tallyd/config.json
