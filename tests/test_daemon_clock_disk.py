@@ -119,6 +119,34 @@ def test_what_was_missed_and_cannot_be_recorded_does_not_hold_up_what_is_due(
         assert world.outcomes() == ["2026-11-20 08:00 missed", "2026-11-20 12:00 taken"]
 
 
+@pytest.mark.parametrize(
+    ("set_back", "expected"),
+    [
+        pytest.param(0, ["08:00 taken", "08:30 taken", "08:45 taken"], id="edited"),
+        pytest.param(20, ["08:00 taken", "08:30 taken", "08:45 taken"], id="edited-and-the-clock-set-back"),
+    ],
+)
+def test_a_time_that_is_added_while_state_db_refuses_counts_and_holds_up_no_other(
+    tmp_path: Path, disk: Disk, set_back: int, expected: list[str]
+) -> None:
+    with FakeClock(at("2026-11-20 07:59")) as clock, World(tmp_path, clock, FakePoller(EIGHT)) as world:
+        world.run(minutes=11)
+        world.edit(FakePoller(daily("08:00", "08:45")))
+        world.run(minutes=1)
+        disk.refuse()
+        world.edit(FakePoller(daily("08:00", "08:30", "08:45")))
+        world.run(minutes=1)
+        clock.set(clock.now() - timedelta(minutes=set_back))
+        world.run(minutes=70)
+        assert [one.removeprefix("2026-11-20 ") for one in world.outcomes()] == ["08:00 taken"]
+        disk.work()
+        world.run(minutes=1)
+        assert [one.removeprefix("2026-11-20 ") for one in world.outcomes()] == expected
+        world.restart()
+        world.run(minutes=1)
+        assert [one.removeprefix("2026-11-20 ") for one in world.outcomes()] == expected
+
+
 def test_while_out_cannot_be_written_readings_are_kept_and_written_later_and_told(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.write_text("somebody put a file here")

@@ -96,6 +96,7 @@ class Daemon:
         self._runner = kit.runner(kit.in_force.config)
         self._desks: dict[tuple[str, str], Desk] = {}
         self._leaving: dict[tuple[str, str], Desk] = {}
+        self._held_marks: dict[tuple[str, str], dict[str, datetime]] = {}
         self._crashes: dict[str, Problem] = {}
 
     def start(self) -> None:
@@ -202,14 +203,22 @@ class Daemon:
         )
 
     def _marks(self, task: Task, now: datetime) -> dict[str, datetime]:
-        """Return the job's watermarks, and store those that are new or were moved."""
+        """Return the job's watermarks, and store those that are new or were moved.
+
+        What state.db refuses is held in memory: a time that is added while the disk is full counts too.
+        """
         slots = self._books.state.slots
-        known = slots.marks(*task.name)
+        stored = slots.marks(*task.name)
+        known = stored | self._held_marks.pop(task.name, {})
         marks = watermarks(known, task.job.when, task.zone, now=now)
-        changed = {name: at for name, at in marks.items() if known.get(name) != at}
-        gone = frozenset(known.keys() - marks.keys())
+        changed = {name: at for name, at in marks.items() if stored.get(name) != at}
+        gone = frozenset(stored.keys() - marks.keys())
         if changed or gone:
-            slots.set_marks(*task.name, changed, drop=gone)
+            try:
+                slots.set_marks(*task.name, changed, drop=gone)
+            except StateError as error:
+                self._held_marks[task.name] = changed
+                self._books.note_trouble(error)
         return marks
 
     def _skip(self, desk: Desk, plan: Plan) -> None:

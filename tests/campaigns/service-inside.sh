@@ -122,7 +122,7 @@ write_config() {
       "kind": "divera",
       "url": "http://127.0.0.1:8099/api/users",
       "accesskey": "env:DIVERA_ACCESSKEY",
-      "at": ["00:00:00", "$1"]
+      "at": ["$1"]
     }
   }
 }

@@ -123,15 +123,16 @@ class World:
         self.executor = executor or Inline()
         self.notifier = FakeNotifier()
         self.stop = FakeStop(clock)
+        path = folder / "config.json"
+        path.write_text(json.dumps({"name": "box"}))
+        self._base = load(path, environ={})
         self.config = self._config(poller, zone)
         (folder / "state").mkdir(exist_ok=True)
 
     def _config(self, poller: FakePoller | Mapping[str, FakePoller], zone: str) -> Config:
-        path = self.folder / "config.json"
-        path.write_text(json.dumps({"name": "box", "timezone": zone}))
         pollers = {"one": poller} if isinstance(poller, FakePoller) else dict(poller)
-        base = load(path, environ={})
-        return replace(base, settings=base.settings.model_copy(update={"pollers": pollers}))
+        changed = {"pollers": pollers, "timezone": ZoneInfo(zone)}
+        return replace(self._base, settings=self._base.settings.model_copy(update=changed))
 
     def __enter__(self) -> Self:
         self.start()
