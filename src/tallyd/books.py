@@ -10,32 +10,32 @@ import json
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 from functools import partial
 
 from tallyd.adapters.outfiles import OutError, OutFiles
 from tallyd.adapters.state import OutFile, Recorded, State, StateError
-from tallyd.core.alerts import Judgement, closed_by_reading, lasted_s
+from tallyd.alert_book import AlertBook
+from tallyd.core.alerts import Findings, closed_by_reading
 from tallyd.core.document import Heading, dumped, is_clock_suspect
-from tallyd.core.failures import CLOCK_KEY, clock_suspect
+from tallyd.core.failures import CLOCK, OUT, clock_suspect, out_unwritable
 from tallyd.core.naming import local_text
+from tallyd.core.notices import Manner
 from tallyd.core.reading import LATE_AFTER_S, Problem, Reading, Slot
 from tallyd.core.texts import visible
 from tallyd.tasks import Task
 
 PRUNE_BATCH = 500
-OUT_KEY = "tallyd/out"
 
 log = logging.getLogger("tallyd")
 
 
 @dataclass(frozen=True)
 class Held:
-    """A change that could not be committed yet, and the slot that it settles."""
+    """A change that could not be committed yet, and the slot that it settles (None: of alerts alone)."""
 
-    slot: tuple[str, str, str | None]
+    slot: tuple[str, str, str | None] | None
     commit: Callable[[], None]
 
 
@@ -51,16 +51,22 @@ class Taken:
 
 
 class Books:
-    """What is stored. Used by the schedule's thread and by the runs' threads."""
+    """What is stored. Used by the schedule's thread and by the runs' threads.
+
+    `manner` is how tallyd's own problems are told, by the config in force.
+    """
 
     def __init__(self, state: State, out: OutFiles, *, now: Callable[[], datetime]) -> None:
         self.state = state
         self.out = out
+        self.alerts = AlertBook(state, now=now)
+        self.manner = Manner()
         self._now = now
         self._held: list[Held] = []
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self.state_trouble: str | None = None
+        self._trouble_since: datetime | None = None
 
     # -- what a run stores -------------------------------------------------------------------------------
 
@@ -79,7 +85,7 @@ class Books:
         `in_timetable` false is `once`: no problem is touched and nothing is remembered.
         """
         heading = heading_of(task, slot, reading, in_timetable=in_timetable)
-        may_close = closed_by_reading(*task.name, task.job.judges) if in_timetable else None
+        findings = _findings_of(task, slot, reading) if in_timetable else None
         done: list[OutFile] = []
 
         def commit() -> None:
@@ -88,15 +94,15 @@ class Books:
                 slot,
                 reading,
                 heading,
-                may_close=may_close,
+                findings=findings,
                 is_taken=partial(self.out.exists, task.poller),
             )
             if recorded.out is not None:
                 done.append(recorded.out)
             if in_timetable:
-                self.log_judgement(recorded.judgement)
+                self.alerts.stored(recorded.judgement)
 
-        is_stored = self._commit(task, slot, commit)
+        is_stored = self._commit(task, slot, commit, findings)
         if in_timetable:
             self._judge_clock(reading)
         failure = None
@@ -106,12 +112,14 @@ class Books:
                 self._tell_out(failure)
         return Taken(out=done[0] if done else None, is_stored=is_stored, not_written=failure)
 
-    def settle(self, task: Task, slot: Slot, store: Callable[[], Recorded]) -> None:
+    def settle(
+        self, task: Task, slot: Slot, store: Callable[[Findings], Recorded], findings: Findings
+    ) -> None:
         """Commit that a run failed, or that slots were missed; what is said of it is logged."""
-        self._commit(task, slot, lambda: self.log_judgement(store().judgement))
+        self._commit(task, slot, lambda: self.alerts.stored(store(findings).judgement), findings)
 
-    def _commit(self, task: Task, slot: Slot, commit: Callable[[], None]) -> bool:
-        """Commit now, else hold it in memory; whether it is committed."""
+    def _commit(self, task: Task, slot: Slot, commit: Callable[[], None], findings: Findings | None) -> bool:
+        """Commit now, else hold it in memory, alerts included; whether it is committed."""
         try:
             if not self._held:  # behind what is held already: the order stays, and the disk is tried once
                 commit()
@@ -119,6 +127,8 @@ class Books:
         except StateError as error:
             self.note_trouble(error)
         with self._lock:
+            if findings is not None:
+                self.alerts.remember(findings)
             self._held.append(Held((*task.name, slot.key), commit))
         return False
 
@@ -148,7 +158,7 @@ class Books:
         """Store and write what can be, before the process ends; what can't be is lost, and that is said."""
         self.commit_held()
         with self._lock:
-            lost = [held.slot for held in self._held]
+            lost = [held.slot for held in self._held if held.slot is not None]
         if lost:
             log.error("readings held in memory are lost", extra={"count": len(lost), "slots": lost})
         elif self.check_state():
@@ -170,10 +180,16 @@ class Books:
                 self.state.set_note("written_at", self._now().isoformat())
         except StateError as error:
             self.note_trouble(error)
+            self._tell_trouble()
             return False
-        if self.state_trouble is not None and not self._held:
+        with self._lock:
+            has_all = not self._held
+            if has_all:
+                self.alerts.caught_up()
+        if self.state_trouble is not None and has_all:
             log.warning("state.db works again", extra={"was": self.state_trouble})
-            self.state_trouble = None
+            self.state_trouble = self._trouble_since = None
+            self.alerts.state_works()
         return True
 
     def note_trouble(self, error: StateError) -> None:
@@ -185,6 +201,11 @@ class Books:
                 extra={"reason": text, "key": "tallyd/state"},
             )
         self.state_trouble = text
+        self._trouble_since = self._trouble_since or self._now()
+
+    def _tell_trouble(self) -> None:
+        if self.state_trouble is not None and self._trouble_since is not None:
+            self.alerts.state_fails(self.state_trouble, since=self._trouble_since, manner=self.manner)
 
     # -- out files ---------------------------------------------------------------------------------------
 
@@ -232,21 +253,44 @@ class Books:
         for failure in failures.values():
             self._tell_out(failure)
         if not failures:
-            self.judge((), may_close=lambda key: key == OUT_KEY)
+            self.judge((), may_close=lambda key: key == OUT.key)
 
     # -- problems ----------------------------------------------------------------------------------------
 
-    def judge(self, named: tuple[Problem, ...], *, may_close: Callable[[str], bool]) -> None:
-        """Raise and close problems outside of a run, and log what changed. Raises `StateError`."""
-        self.log_judgement(self.state.alerts.judge(named, may_close=may_close))
+    def judge(
+        self,
+        named: tuple[Problem, ...],
+        *,
+        may_close: Callable[[str], bool],
+        is_unwatched: bool = False,
+    ) -> None:
+        """Raise and close problems outside of a run, and log what changed; in memory where it must be."""
+        findings = Findings(
+            named=tuple(self.manner.worded(problem) for problem in named),
+            may_close=may_close,
+            now=self._now(),
+            is_unwatched=is_unwatched,
+        )
+
+        def commit() -> None:
+            self.alerts.stored(self.state.alerts.judge(findings))
+
+        try:
+            if not self._held:
+                commit()
+                return
+        except StateError as error:
+            self.note_trouble(error)
+        with self._lock:
+            if self.alerts.remember(findings):
+                self._held.append(Held(None, commit))
 
     def _judge_clock(self, reading: Reading) -> None:
         """Raise or close `tallyd/clock` by what the source said of the time."""
         if reading.skew_s is None:
             return
         suspect = clock_suspect(reading.skew_s, now=self._now())
-        with suppress(StateError):  # told as trouble with state.db
-            self.judge((suspect,) if suspect else (), may_close=lambda key: key == CLOCK_KEY)
+        self.judge((suspect,) if suspect else (), may_close=lambda key: key == CLOCK.key)
 
     def prune(self, poller: str, *, before: datetime, zone: tzinfo) -> None:
         """Delete the poller's out files and readings from before the day of an instant.
@@ -263,23 +307,17 @@ class Books:
             log.info("old readings deleted", extra={"poller": poller, "files": files, "rows": rows})
 
     def _tell_out(self, failure: str) -> None:
-        text = (
-            f"{failure}. Readings are kept in state.db and written as soon as it can be. "
-            "Check the disk and the rights of the folder."
-        )
-        problem = Problem(key=OUT_KEY, text=text, since=self._now())
-        with suppress(StateError):  # already told as trouble with state.db, which matters more
-            self.judge((problem,), may_close=lambda _key: False)
+        self.judge((out_unwritable(failure, now=self._now()),), may_close=lambda _key: False)
 
-    def log_judgement(self, judgement: Judgement) -> None:
-        """Log which problems began and which are over."""
-        for problem in judgement.raised:
-            level = logging.ERROR if problem.severity == "error" else logging.WARNING
-            log.log(level, "problem begins", extra={"key": problem.key, "text": problem.text})
-        for problem in judgement.closed:
-            lasted = round(lasted_s(problem, until=self._now()))
-            fields = {"key": problem.key, "lasted_s": lasted, "text": problem.text}
-            log.info("problem over", extra=fields)
+
+def _findings_of(task: Task, slot: Slot, reading: Reading) -> Findings:
+    """Return what a reading says of alerts; what it ends has ended at its slot, where it was not late."""
+    is_late = (reading.taken_at - slot.due_at).total_seconds() > LATE_AFTER_S
+    return task.findings(
+        reading.problems,
+        now=reading.taken_at if slot.key is None or is_late else slot.due_at,
+        may_close=closed_by_reading(*task.name, task.job.judges),
+    )
 
 
 def heading_of(task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> Heading:

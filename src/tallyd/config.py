@@ -6,9 +6,10 @@ A file is taken whole or not at all. `load` never prints and never logs; what is
 
 from __future__ import annotations
 
+import json
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
@@ -18,10 +19,19 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator
 
 from tallyd.config_file import SecretFiles, read_document
 from tallyd.config_problems import place_of, problems_of
+from tallyd.core.alerts import Rules
 from tallyd.core.errors import ConfigError, ConfigProblem
+from tallyd.core.failures import OWN_KINDS, RUN_KINDS
+from tallyd.core.kinds import AlertKind
+from tallyd.core.naming import key_segments
+from tallyd.core.notices import Manner
+from tallyd.core.templates import read_template
 from tallyd.pollers.divera import DiveraPoller
 from tallyd.retry import Policy
 from tallyd.settings import (
+    AlertSettings,
+    ChannelName,
+    ChannelUrl,
     Duration,
     FolderPath,
     OutOverride,
@@ -31,6 +41,7 @@ from tallyd.settings import (
     Secret,
     Strict,
     Zone,
+    check_texts,
     wrong,
 )
 
@@ -89,6 +100,22 @@ class HttpSettings(Strict):
         return proxy
 
 
+class HeartbeatSettings(Strict):
+    """A dead man's switch, the way of healthchecks.io: it speaks up once tallyd no longer does."""
+
+    url: Secret = Field(
+        description="Asked every so often; with `/fail` behind it while tallyd itself is not well. A secret."
+    )
+    every: Duration = Field(Seconds(300), ge=10, description="How often.")
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, url: Secret) -> Secret:
+        if not url.reveal().startswith(("http://", "https://")):
+            raise wrong("must be a URL that begins with http:// or https://")
+        return url
+
+
 class Settings(Strict):
     """The whole config file."""
 
@@ -113,9 +140,26 @@ class Settings(Strict):
     state: StateSettings = Field(StateSettings(), description="The daemon's memory.")
     http: HttpSettings = Field(HttpSettings(), description="How tallyd asks the outside world.")
     retry: RetrySettings = Field(RetrySettings(), description="How often a failed request is tried again.")
+    channels: dict[ChannelName, ChannelUrl] = Field(
+        {},
+        description="Where notices go, by name: URLs of Apprise (https://appriseit.com), or a webhook of "
+        "Rocket.Chat as it is. Secrets.",
+    )
+    alerts: AlertSettings = Field(
+        AlertSettings(), description="How alerts are told. `texts` are those of tallyd's own problems."
+    )
+    heartbeat: HeartbeatSettings | None = Field(
+        None, description="A dead man's switch: it speaks up once tallyd no longer does."
+    )
     pollers: dict[PollerName, AnyPoller] = Field(
         {}, description="The pollers by name; several of one kind may stand side by side."
     )
+
+    @field_validator("alerts")
+    @classmethod
+    def _has_known_texts(cls, alerts: AlertSettings) -> AlertSettings:
+        check_texts(alerts.texts, OWN_KINDS)
+        return alerts
 
     @field_validator("pollers")
     @classmethod
@@ -132,6 +176,7 @@ class Effective:
     zone: ZoneInfo
     policy: Policy
     keep_days: int | None
+    manner: Manner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +221,27 @@ class Config:
         poller: PollerSettings = self.settings.pollers[name]
         retry = _merged(self.settings.retry, poller.retry)
         out = _merged(self.settings.out, poller.out)
-        return Effective(zone=poller.timezone or self.zone, policy=_policy(retry), keep_days=out.keep_days)
+        # Texts are not merged: those at the top are of tallyd's own problems.
+        alerts = _merged(self.settings.alerts.model_copy(update={"texts": {}}), poller.alerts)
+        zone = poller.timezone or self.zone
+        return Effective(
+            zone=zone, policy=_policy(retry), keep_days=out.keep_days, manner=_manner(alerts, zone)
+        )
+
+    @property
+    def own_manner(self) -> Manner:
+        """Return how tallyd's own problems are told; they count no readings."""
+        return replace(_manner(self.settings.alerts, self.zone), rules=Rules())
+
+    def manner_of(self, key: str) -> Manner:
+        """Return how a problem is told, by its key; those of a poller that is gone as tallyd's own."""
+        poller = key_segments(key)[0]
+        return self.effective(poller).manner if poller in self.settings.pollers else self.own_manner
+
+    def kinds_of(self, key: str) -> tuple[AlertKind, ...]:
+        """Return the kinds of problems that keys beginning like this one may be of."""
+        poller = self.settings.pollers.get(key_segments(key)[0])
+        return OWN_KINDS if poller is None else (*RUN_KINDS, *poller.alert_kinds())
 
     def restart_needed(self, newer: Config) -> tuple[str, ...]:
         """Return the keys whose change can't be taken while running."""
@@ -203,18 +268,41 @@ def _policy(retry: RetrySettings) -> Policy:
     )
 
 
-def load(path: Path, *, environ: Mapping[str, str], lenient: bool = False) -> Config:
+def _manner(alerts: AlertSettings, zone: ZoneInfo) -> Manner:
+    return Manner(
+        channels=tuple(dict.fromkeys(alerts.channels)),
+        rules=Rules(alerts.raise_after, alerts.resolve_after),
+        remind_every_s=alerts.remind_every,
+        quiet=tuple(each.hours for each in alerts.quiet_hours),
+        zone=zone,
+        texts={what: read_template(text) for what, text in alerts.texts.items()},
+    )
+
+
+JudgeChannels = Callable[[Sequence[str]], Sequence[str | None]]
+"""Says of each URL what is wrong with it as a channel; None: nothing."""
+
+
+def load(
+    path: Path,
+    *,
+    environ: Mapping[str, str],
+    lenient: bool = False,
+    judge_channels: JudgeChannels | None = None,
+) -> Config:
     """Read, check and resolve a config file. Raises `ConfigError` with every problem at once.
 
-    With `lenient`, credentials that only the running service can read are noted, not refused.
+    With `lenient`, credentials that only the running service can read are noted, not refused. The URLs of
+    channels are looked at closely only with `judge_channels`, which takes its time, and last.
     """
     document = read_document(path)
     twice = tuple(
         ConfigProblem(place_of(where), "stands twice in one object; keep one") for where in document.twice
     )
     reader = SecretFiles(path.parent.absolute(), environ, lenient)
+    context = {"secrets": reader, "channels": _channel_names(document.json)}
     try:
-        settings = Settings.model_validate_json(document.json, context={"secrets": reader})
+        settings = Settings.model_validate_json(document.json, context=context)
     except ValidationError as error:
         # Raised outside of the handler: the pydantic error holds what was read, and may not be chained.
         problems = problems_of(error, Settings)
@@ -224,6 +312,8 @@ def load(path: Path, *, environ: Mapping[str, str], lenient: bool = False) -> Co
     problems = twice + problems
     if trouble and not problems and settings.timezone is None:
         problems = (ConfigProblem("timezone", trouble),)
+    if not problems and judge_channels is not None:
+        problems = _channel_problems(settings, judge_channels)
     if problems:
         raise ConfigError(path.name, problems, names=tuple(str(file) for file in reader.files))
     return Config(
@@ -234,6 +324,28 @@ def load(path: Path, *, environ: Mapping[str, str], lenient: bool = False) -> Co
         files=(path.absolute(), *sorted(reader.files)),
         digest=document.digest,
         notes=tuple(reader.notes),
+    )
+
+
+def _channel_names(text: str) -> tuple[str, ...] | None:
+    """Return the names of the channels; None where nothing can be said of them yet."""
+    try:
+        channels = json.loads(text)["channels"]
+    except (ValueError, RecursionError):
+        return None
+    except (KeyError, TypeError):
+        return ()
+    return tuple(channels) if isinstance(channels, dict) else None
+
+
+def _channel_problems(settings: Settings, judge: JudgeChannels) -> tuple[ConfigProblem, ...]:
+    if not settings.channels:
+        return ()
+    verdicts = judge([secret.reveal() for secret in settings.channels.values()])
+    return tuple(
+        ConfigProblem(place_of(("channels", name)), verdict)
+        for name, verdict in zip(settings.channels, verdicts, strict=True)
+        if verdict is not None
     )
 
 

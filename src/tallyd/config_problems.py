@@ -34,7 +34,16 @@ _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_$-]+")
 def problems_of(error: ValidationError, model: type[BaseModel]) -> tuple[ConfigProblem, ...]:
     """Return one problem for each error, in the order of the file's model. Never with an input value."""
     details = error.errors(include_url=False, include_input=False)
-    return tuple(_problem(one, model) for one in details)
+    return tuple(problem for one in details for problem in _problems(one, model))
+
+
+def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[ConfigProblem]:
+    found = _problem(detail, model)
+    if detail["type"] != "tallyd_each":
+        return [found]
+    return [
+        ConfigProblem(place_of(each["at"], below=found.place), each["text"]) for each in detail["ctx"]["each"]
+    ]
 
 
 def _problem(detail: ErrorDetails, model: type[BaseModel]) -> ConfigProblem:
@@ -51,9 +60,9 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> ConfigProblem:
     return ConfigProblem(place, text)
 
 
-def place_of(segments: Iterable[str | int]) -> str:
-    """Return `pollers.divera.at[2]`; a name with a dot or a space in it is quoted."""
-    place = ""
+def place_of(segments: Iterable[str | int], *, below: str = "") -> str:
+    """Return `pollers.divera.at[2]`, below a place; a name with a dot or a space in it is quoted."""
+    place = below
     for segment in segments:
         if isinstance(segment, int):
             place += f"[{segment}]"
@@ -73,7 +82,7 @@ def _text(detail: ErrorDetails) -> str:
         return "must be one of: " + expected.replace("'", '"')
     if kind == "union_tag_not_found":
         return 'the key "kind" is missing; it says what kind of poller this is'
-    if kind == "tallyd":
+    if kind in ("tallyd", "tallyd_each"):
         return detail["msg"]
     # pydantic's own words for the rest: "Input should be greater than or equal to 1".
     return detail["msg"].replace("Input should", "must")

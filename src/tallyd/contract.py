@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Protocol, TypeVar
 
+from tallyd.core.kinds import AlertKind
 from tallyd.core.reading import Facts, Reading, Slot
 from tallyd.core.timetable import At, Every
 
@@ -109,6 +110,14 @@ class Poller(Protocol):
 
     def jobs(self) -> tuple[Job, ...]:
         """Return the jobs; the same settings always give the same jobs."""
+        ...
+
+    def alert_kinds(self) -> tuple[AlertKind, ...]:
+        """Return the kinds of problems that it finds, besides those of its runs."""
+        ...
+
+    def watched(self) -> Mapping[str, int]:
+        """Return how many subjects a problem can be raised for, by the last segment of its key."""
         ...
 
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:

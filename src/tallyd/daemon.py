@@ -23,18 +23,21 @@ from tallyd.agenda import Agenda, Clock, Entry
 from tallyd.books import Books
 from tallyd.config import Config
 from tallyd.core import failures
-from tallyd.core.alerts import unwatched
+from tallyd.core.alerts import OWN, unwatched
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem, Slot
 from tallyd.core.texts import clock as clock_text
 from tallyd.core.timetable import BUSY, NOT_STARTED, Every, Missed, Plan, due, watermarks
+from tallyd.heartbeat import Heartbeat, is_well
 from tallyd.in_force import InForce
 from tallyd.runs import Progress, Runner
 from tallyd.tasks import Task, tasks_of
+from tallyd.telling import Teller
 
 log = logging.getLogger("tallyd")
 
-OWN_KEYS = frozenset({"tallyd/config", "tallyd/log", "tallyd/state"})
+OWN_KEYS = frozenset(kind.key for kind in (failures.CONFIG, failures.LOG, failures.DAMAGED))
+OWN_WHATS = frozenset(kind.what for kind in (failures.PART_CRASHED, failures.UNDELIVERED))
 PRUNE_EVERY_S = 3600.0
 PRUNE_AGREED_S = 3600.0
 """Old files are deleted only once wall and monotonic clock have agreed for so long."""
@@ -51,7 +54,8 @@ class Kit:
     """What wiring hands to the daemon: the outside world, and how to use it.
 
     `runner` makes what runs jobs under a config. `on_config` is told each config that is put in force (log
-    level, secrets to redact). `troubles` are the problems of the process's own parts (the log).
+    level, secrets to redact). `troubles` are the problems of the process's own parts (the log). `teller` and
+    `heartbeat` speak to people and to the dead man's switch.
     """
 
     books: Books
@@ -61,6 +65,8 @@ class Kit:
     in_force: InForce
     runner: Callable[[Config], Runner]
     on_config: Callable[[Config], None]
+    teller: Teller
+    heartbeat: Heartbeat
     troubles: Callable[[], tuple[Problem, ...]] = tuple
 
 
@@ -121,6 +127,8 @@ class Daemon:
             # At once: a new time of day is due from now on, and `status` must say what was refused.
             self.look_at_everything()
         self._agenda.tick()
+        if self._books.alerts.is_news.is_set():
+            self._tell()
 
     def idle_s(self) -> float:
         """Return how long to wait before the next tick, in seconds."""
@@ -131,10 +139,12 @@ class Daemon:
         self._safely("last write", lambda: self._books.finish(self._tasks()))
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for the runs under way; false when some are still going on."""
+        """Wait for the runs and deliveries under way; false when some are still going on."""
         desks = (*self._leaving.values(), *self._desks.values())
         # A run that was queued and cancelled is no run: nothing ever tells that it is done.
         running = [desk.future for desk in desks if desk.future is not None and not desk.future.cancelled()]
+        speaking = [*self._kit.teller.under_way(), *self._kit.heartbeat.under_way()]
+        running += [future for future in speaking if not future.cancelled()]
         return not futures_wait(running, timeout=timeout_s).not_done
 
     # -- looking -----------------------------------------------------------------------------------------
@@ -144,14 +154,20 @@ class Daemon:
         self._safely("held readings", self._books.commit_held)
         if self._books.check_state():
             self._safely("out files", lambda: self._books.write_unwritten(self._tasks()))
-            self._safely("own problems", self._judge_itself)
             self._safely("note", lambda: self._kit.in_force.note(self._books.state, self._tasks()))
+        self._safely("own problems", self._judge_itself)
         self._look_at_jobs()
+        self._tell()
         self._kit.notifier.status(self.status())
 
     def _look_at_jobs(self) -> None:
         for desk in self._desks.values():
             self._look(desk)
+
+    def _tell(self) -> None:
+        """Tell what is to be told. Needs no state.db: what it does not know is told from memory."""
+        self._books.alerts.is_news.clear()
+        self._safely("telling", self._kit.teller.look)
 
     def _safely(self, part: str, act: Callable[[], object]) -> None:
         """Do one part of a tick. State.db that can't be used, or a bug, ends this part and no other."""
@@ -241,6 +257,8 @@ class Daemon:
         """Plan the jobs of the config in force. Runs under way finish on the settings they began with."""
         config = self._kit.in_force.config
         self._kit.on_config(config)
+        self._books.manner = config.own_manner
+        self._kit.teller.put_in_force(config)
         # A job that was removed and comes back may still be running: then it is not begun a second time.
         old, self._desks = {**self._leaving, **self._desks}, {}
         for task in tasks_of(config):
@@ -248,14 +266,28 @@ class Daemon:
             self._desks[task.name] = replace(before, task=task) if before else Desk(task)
         self._leaving = {name: desk for name, desk in old.items() if desk.is_running}
         entries = [self._entry(desk) for desk in self._desks.values()]
-        self._agenda.plan((*entries, Entry("pruning", lambda: PRUNE_EVERY_S, self._prune)))
+        self._agenda.plan(
+            (*entries, *self._beats(config), Entry("pruning", lambda: PRUNE_EVERY_S, self._prune))
+        )
         self._close_unwatched()
+
+    def _beats(self, config: Config) -> list[Entry]:
+        """Return the entry of the heartbeat, where one is wanted."""
+        wanted = config.settings.heartbeat
+        if wanted is None:
+            return []
+        url = wanted.url.reveal()
+
+        def beat() -> None:
+            well = is_well(self._books.alerts.alerts().values())
+            self._kit.heartbeat.beat(self._runner.http, url, is_well=well)
+
+        return [_every("heartbeat", wanted.every, lambda: self._safely("heartbeat", beat))]
 
     def _entry(self, desk: Desk) -> Entry:
         when, name = desk.task.job.when, " ".join(desk.task.name)
         if isinstance(when, Every) and not when.grid:
-            delays = itertools.chain([0.0], itertools.repeat(when.interval_s))
-            return Entry(name, lambda: next(delays), lambda: self._begin_plain(desk))
+            return _every(name, when.interval_s, lambda: self._begin_plain(desk))
 
         def until_next_s() -> float | None:
             now = self._now()
@@ -272,7 +304,8 @@ class Daemon:
     def _close_unwatched(self) -> None:
         jobs = [(task.poller, task.job.name, task.job.judges) for task in self._tasks()]
         names = frozenset(self._desks)
-        self._safely("unwatched", lambda: self._books.judge((), may_close=unwatched(jobs)))
+        close = partial(self._books.judge, (), may_close=unwatched(jobs), is_unwatched=True)
+        self._safely("unwatched", close)
         self._safely("forgotten jobs", lambda: self._books.state.slots.forget_others(names))
 
     def _tasks(self) -> tuple[Task, ...]:
@@ -281,17 +314,29 @@ class Daemon:
     # -- the daemon's own health -------------------------------------------------------------------------
 
     def _judge_itself(self) -> None:
-        """Raise and close what the daemon has to say of itself. Raises `StateError`."""
-        named = [*self._overdue(), *self._kit.troubles(), *self._crashes.values()]
+        """Raise and close what the daemon has to say of itself."""
+        named = [*self._kit.troubles(), *self._kit.teller.problems(), *self._crashes.values()]
+        # In the words of the poller that is late; all else in tallyd's own.
+        overdue = [task.manner.worded(problem) for task, problem in self._overdue()]
+        named += overdue
         refused = self._kit.in_force.problem()
         if refused is not None:
             named.append(refused)
         self._books.judge(tuple(named), may_close=_is_own)
 
-    def _overdue(self) -> list[Problem]:
+    def _overdue(self) -> list[tuple[Task, Problem]]:
         now, monotonic_s = self._now(), self._kit.clock.monotonic()
         return [
-            failures.overdue(*desk.task.name, since=desk.progress.began_at, now=now, zone=desk.task.zone)
+            (
+                desk.task,
+                failures.overdue(
+                    *desk.task.name,
+                    since=desk.progress.began_at,
+                    limit_s=desk.task.job.limit_s,
+                    now=now,
+                    zone=desk.task.zone,
+                ),
+            )
             for desk in self._desks.values()
             if desk.is_running
             and desk.progress is not None
@@ -329,8 +374,16 @@ class Daemon:
 def _is_own(key: str) -> bool:
     segments = key_segments(key)
     return (
-        segments[-1] == "overdue" or key in OWN_KEYS or (segments[0], segments[-1]) == ("tallyd", "crashed")
+        segments[-1] == failures.OVERDUE.what
+        or key in OWN_KEYS
+        or (segments[0] == OWN and segments[-1] in OWN_WHATS)
     )
+
+
+def _every(name: str, interval_s: float, act: Callable[[], None]) -> Entry:
+    """Return an entry that acts at once, and then every so often."""
+    delays = itertools.chain([0.0], itertools.repeat(interval_s))
+    return Entry(name, lambda: next(delays), act)
 
 
 def _whose(task: Task) -> dict[str, object]:

@@ -11,8 +11,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tallyd.adapters.state import State
-from tallyd.config import Config, load
+from tallyd.config import Config, JudgeChannels, load
 from tallyd.core.errors import ConfigError, ConfigProblem
+from tallyd.core.failures import config_refused
 from tallyd.core.naming import instant_text, read_instant
 from tallyd.core.reading import Problem
 from tallyd.core.timetable import At, Every, read_when, when_json
@@ -23,7 +24,6 @@ log = logging.getLogger("tallyd")
 
 TOLD_AFTER_S = 60.0
 """A refused config is told so late: an editor that saves twice must not wake anybody."""
-KEY = "tallyd/config"
 _NOTE = "config"
 
 
@@ -111,12 +111,14 @@ class InForce:
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         environ: Mapping[str, str],
+        judge_channels: JudgeChannels | None = None,
     ) -> None:
         self.config = config
         self.since = now()
         self.refused: Refused | None = None
         self._now = now
         self._environ = environ
+        self._judge_channels = judge_channels
         self._watch = ConfigWatch(config.files, monotonic=monotonic)
 
     def newer(self, *, asked: bool) -> Config | None:
@@ -128,7 +130,7 @@ class InForce:
         if not (changed or asked):
             return None
         try:
-            config = load(self.config.path, environ=self._environ)
+            config = load(self.config.path, environ=self._environ, judge_channels=self._judge_channels)
             self._check_restart(config)
         except ConfigError as error:
             lines = tuple(error.lines(ending="; the old config stays in force"))
@@ -153,12 +155,7 @@ class InForce:
         """Return the problem `tallyd/config` once a refused config has stood for TOLD_AFTER_S."""
         if self.refused is None or (self._now() - self.refused.since).total_seconds() < TOLD_AFTER_S:
             return None
-        return Problem(
-            key=KEY,
-            text=f"the config on disk is refused and the old one stays in force: {self.refused.lines[0]}. "
-            "Mend it, then it is taken by itself; what needs a restart is taken by the next start.",
-            since=self.refused.since,
-        )
+        return config_refused(self.refused.lines[0], since=self.refused.since)
 
     def note(self, state: State, tasks: Iterable[Task]) -> None:
         """Store what `status` shows, when it changed. Raises `StateError`."""

@@ -15,6 +15,7 @@ from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import FromFile, OutText, State, StateDamagedError, Whose
 from tallyd.config import Config
 from tallyd.core.document import SCHEMA
+from tallyd.core.failures import state_damaged
 from tallyd.core.reading import Problem
 from tallyd.core.timetable import marks_of
 from tallyd.tasks import tasks_of
@@ -91,14 +92,8 @@ def damage_problems(state_dir: Path) -> tuple[Problem, ...]:
     found = sorted(path.name for path in state_dir.glob(f"{_DAMAGED}*Z") if _SET_ASIDE.fullmatch(path.name))
     if not found:
         return ()
-    return (
-        Problem(
-            key="tallyd/state",
-            text=f"state.db was damaged and set aside as {state_dir / found[-1]}; "
-            "a new one was begun with the readings in out/. Check the disk (SD card), then remove that file.",
-            since=datetime.strptime(found[-1].removeprefix(_DAMAGED), _TIME).replace(tzinfo=UTC),
-        ),
-    )
+    since = datetime.strptime(found[-1].removeprefix(_DAMAGED), _TIME).replace(tzinfo=UTC)
+    return (state_damaged(str(state_dir / found[-1]), since=since),)
 
 
 def _from_file(config: Config, poller: str, name: str, text: str) -> FromFile | None:

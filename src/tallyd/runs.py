@@ -10,16 +10,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from tallyd.adapters.locks import FileLock, LockedError
-from tallyd.adapters.state import OutFile, StateError
+from tallyd.adapters.state import OutFile, Recorded, StateError
 from tallyd.books import Books, Taken
 from tallyd.contract import Http, Toolbox
 from tallyd.core import failures
+from tallyd.core.alerts import Findings
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import LATE_AFTER_S, Facts, Problem, Reading, Slot
@@ -31,6 +32,8 @@ log = logging.getLogger("tallyd")
 
 LOCK_WAIT_S = 30.0
 ALIVE_EVERY_S = 60.0
+TOLD_LATE_S = 900.0
+"""A slot that failed and is tried again is told after so long at the latest, in seconds."""
 
 
 class Stop(Protocol):
@@ -197,9 +200,14 @@ class Runner:
         self.books.settle(
             task,
             slot,
-            lambda: self.books.state.slots.fail(
-                task.whose, slot, reason="tallyd was stopped during the run", not_before=now, named=()
+            lambda findings: self.books.state.slots.fail(
+                task.whose,
+                slot,
+                reason="tallyd was stopped during the run",
+                not_before=now,
+                findings=findings,
             ),
+            task.findings((), now=now),
         )
 
     def _failed(self, task: Task, slot: Slot, failure: SourceError, progress: Progress) -> None:
@@ -212,6 +220,9 @@ class Runner:
         if again:
             until = _catch_up_ends(task, slot)
             problem = failures.failed_for_now(described, failure.text, attempts=tries, until=until)
+            # Told while it is still tried only where that takes long: most outages are made up for.
+            is_told = (described.now - slot.due_at).total_seconds() >= TOLD_LATE_S
+            problem = replace(problem, at_once=is_told and task.manner.rules.raise_after == 1)
         elif failure.transient:
             problem = failures.failed_for_good(described, failure.text, attempts=tries)
         else:
@@ -225,20 +236,20 @@ class Runner:
 
     def _end_without(self, task: Task, slot: Slot, reason: str, problem: Problem, *, again: bool) -> None:
         """Commit a run that gave no reading: to be begun again after a pause, or recorded as missed."""
-        now, slots, named = self.now(), self.books.state.slots, (problem,)
-        if slot.key is None:
-            self.books.settle(task, slot, lambda: slots.miss(task.whose, (), now=now, named=named))
-        elif again:
-            not_before = now + timedelta(seconds=task.policy.longest_wait_s)
-            self.books.settle(
-                task,
-                slot,
-                lambda: slots.fail(task.whose, slot, reason=reason, not_before=not_before, named=named),
-            )
-        else:
+        now, slots = self.now(), self.books.state.slots
+        findings = task.findings((problem,), now=now, counts=not again)
+        given_up: tuple[Missed, ...] = ()
+
+        def store(findings: Findings) -> Recorded:
+            if again:
+                not_before = now + timedelta(seconds=task.policy.longest_wait_s)
+                return slots.fail(task.whose, slot, reason=reason, not_before=not_before, findings=findings)
+            return slots.miss(task.whose, given_up, now=now, findings=findings)
+
+        if slot.key is not None and not again:
             log.error("slot given up, recorded as missed", extra={**_whose(task), "slot": slot.key})
             given_up = (Missed(slot.key, slot.due_at, reason, None),)
-            self.books.settle(task, slot, lambda: slots.miss(task.whose, given_up, now=now, named=named))
+        self.books.settle(task, slot, store, findings)
 
     def record_missed(self, task: Task, missed: tuple[Missed, ...], *, more: int) -> None:
         """Commit slots that were found to have no reading, each with its own reason.
@@ -249,10 +260,11 @@ class Runner:
             group = tuple(one for one in missed if one.reason == reason)
             described = self._described(task, Slot(group[-1].key, group[-1].due_at))
             named = self._missed_problem(task, described, group)
-            recorded = self.books.state.slots.miss(task.whose, group, now=described.now, named=named)
+            findings = task.findings(named, now=described.now)
+            recorded = self.books.state.slots.miss(task.whose, group, now=described.now, findings=findings)
             fields = {"count": len(group), "more": more, "last": group[-1].key, "reason": reason}
             log.warning("slots missed", extra={**_whose(task), **fields})
-            self.books.log_judgement(recorded.judgement)
+            self.books.alerts.stored(recorded.judgement)
 
     def _missed_problem(
         self, task: Task, described: failures.Run, group: tuple[Missed, ...]
@@ -262,7 +274,7 @@ class Runner:
         if reason not in (NOT_STARTED, BUSY):
             return (failures.failed_for_good(described, reason, attempts=1),)
         failed = problem_key(*task.name, "failed")
-        if reason == BUSY and any(problem.key == failed for problem in self.books.state.alerts.open()):
+        if reason == BUSY and any(alert.key == failed for alert in self.books.state.alerts.open()):
             return ()  # they waited for a run that failed, which is told already
         before = self.books.state.readings.missed_since_taken(*task.name, reason=reason)
         times = {*before, *(one.due_at for one in group)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -9,13 +10,18 @@ from zoneinfo import ZoneInfo
 from tallyd.adapters.state import Whose
 from tallyd.config import Config
 from tallyd.contract import Job, Poller
+from tallyd.core.alerts import Findings
+from tallyd.core.notices import Manner
+from tallyd.core.reading import Problem
 from tallyd.core.timetable import next_slots
 from tallyd.retry import Policy
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One job of one poller as the config has it now: its zone, how to retry, how long files are kept."""
+    """One job of one poller as the config has it now: its zone, how to retry, how long files are kept, how
+    its problems are told.
+    """
 
     poller: str
     source: Poller
@@ -23,6 +29,7 @@ class Task:
     zone: ZoneInfo
     policy: Policy
     keep_days: int | None
+    manner: Manner
 
     @property
     def name(self) -> tuple[str, str]:
@@ -37,6 +44,23 @@ class Task:
         """Return the next slot; None for a plain interval, and where no slot comes within two years."""
         coming = next_slots(self.job.when, self.zone, after=after, count=1)
         return coming[0] if coming else None
+
+    def findings(
+        self,
+        named: tuple[Problem, ...],
+        *,
+        now: datetime,
+        may_close: Callable[[str], bool] = lambda _key: False,
+        counts: bool = True,
+    ) -> Findings:
+        """Return what a run of this job found, worded as the config wants it."""
+        return Findings(
+            named=tuple(self.manner.worded(problem) for problem in named),
+            may_close=may_close,
+            now=now,
+            rules=self.manner.rules,
+            counts=counts,
+        )
 
     def with_attempts(self, attempts: int | None) -> Task:
         """Return the task with another number of attempts; None changes nothing."""
@@ -53,6 +77,7 @@ def tasks_of(config: Config) -> tuple[Task, ...]:
             zone=effective.zone,
             policy=effective.policy,
             keep_days=effective.keep_days,
+            manner=effective.manner,
         )
         for name, poller in config.settings.pollers.items()
         for effective in (config.effective(name),)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import BaseModel
 
-from tallyd.cli.schema import init, json_schema, markdown
+from tallyd.cli.schema import alert_table, init, json_schema, markdown
 from tallyd.config import AnyPoller, Config, Settings, load
 from tallyd.core.errors import ConfigError
 from tallyd.settings import Secret, parse_duration, show_duration
@@ -223,9 +223,17 @@ def test_a_duration_has_a_number_and_a_unit(written: str, seconds: float) -> Non
     assert parse_duration(show_duration(seconds)) == seconds
 
 
+EXAMPLE_ENVIRON = {
+    "DIVERA_ACCESSKEY": KEY,
+    "ROCKETCHAT_URL": "https://chat.example/hooks/5f1c0ffee5f1c0ffee/aToken5f1c0ffee5f1c0ffee",
+    "TELEGRAM_URL": "tgram://123456789:an-invented_bot_5f1c0ffee/4711/",
+    "HEARTBEAT_URL": "https://hc.example/5f1c0ffe-e5f1-c0ff",
+}
+
+
 def test_the_example_loads_and_shows_every_key() -> None:
     text = (ROOT / "config.example.json").read_text("utf-8")
-    config = load(ROOT / "config.example.json", environ={"DIVERA_ACCESSKEY": KEY})
+    config = load(ROOT / "config.example.json", environ=EXAMPLE_ENVIRON)
     assert len(config.settings.pollers) == 2
     assert json.loads(text)["$schema"] == "./docs/config.schema.json"
     assert [key for key in _keys(Settings) if f'"{key}"' not in text] == []
@@ -253,6 +261,11 @@ def test_the_documented_keys_are_those_of_the_program() -> None:
 
 def test_every_key_is_explained() -> None:
     assert "|  |\n" not in markdown()
+
+
+def test_the_documented_alerts_are_those_of_the_program() -> None:
+    page = (ROOT / "docs" / "alerts.md").read_text("utf-8")
+    assert alert_table() in page, "put it in anew: tallyd schema --format alerts"
 
 
 def test_what_init_prints_is_a_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

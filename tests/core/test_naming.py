@@ -145,7 +145,7 @@ def test_stored_instants_sort_as_instants_do(one: datetime, other: datetime) -> 
     ["", "2026-11-20", "2026-11-20T07:00:00Z", "2026-11-20T07:00:00.412000", "2026-13-20T07:00:00.412000Z"],
 )
 def test_another_shape_of_an_instant_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"does not match|unconverted"):
+    with pytest.raises(ValueError, match=r"not an instant|month must be"):
         read_instant(text)
 
 

@@ -31,12 +31,27 @@ from tallyd.adapters.state import State, Stored
 from tallyd.books import Books
 from tallyd.config import Config, load
 from tallyd.contract import Found, Job, Toolbox
-from tallyd.core.reading import Problem, Reading, Slot
+from tallyd.core.alerts import Alert
+from tallyd.core.errors import DeliveryError
+from tallyd.core.kinds import AlertKind
+from tallyd.core.message import Message
+from tallyd.core.reading import Reading, Slot
 from tallyd.core.timetable import At, Every
 from tallyd.daemon import Daemon, Kit
+from tallyd.heartbeat import Heartbeat
 from tallyd.in_force import InForce
 from tallyd.runs import Runner
-from tallyd.settings import OutOverride, RetrySettings
+from tallyd.settings import AlertSettings, OutOverride, RetrySettings
+from tallyd.telling import Deliver, Teller
+
+BELOW = AlertKind(
+    key="<poller>/<subject>/below",
+    severity="warning",
+    text="{poller}: too few on {subject}",
+    over="{poller}: enough on {subject}",
+    ends="a reading with enough",
+    many="subjects below",
+)
 
 
 def daily(*times: str) -> At:
@@ -64,6 +79,8 @@ class FakePoller:
     timezone: ZoneInfo | None = None
     retry: RetrySettings | None = None
     out: OutOverride | None = None
+    alerts: AlertSettings | None = None
+    watches: Mapping[str, int] = field(default_factory=dict)
     runs: list[Slot] = field(default_factory=list)
     kind: ClassVar[str] = "fake"
 
@@ -77,6 +94,13 @@ class FakePoller:
             catch_up_s=self.catch_up_s,
         )
         return (job,)
+
+    @classmethod
+    def alert_kinds(cls) -> tuple[AlertKind, ...]:
+        return (BELOW,)
+
+    def watched(self) -> Mapping[str, int]:
+        return self.watches
 
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:
         return ()
@@ -94,6 +118,26 @@ class FakeNotifier:
 
     def status(self, text: str) -> None:
         self.said.append(text)
+
+
+@dataclass
+class FakeChats:
+    """Takes messages by URL. Those in `down` refuse, those in `lost` take it and then tallyd is killed."""
+
+    messages: dict[str, list[Message]] = field(default_factory=dict)
+    down: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+
+    def __call__(self, url: str, message: Message) -> None:
+        if url in self.down:
+            raise DeliveryError("chat.example: connection refused")
+        self.messages.setdefault(url, []).append(message)
+        if url in self.lost:
+            raise Killed
+
+    def texts(self, url: str = "json://ops.example/x") -> list[str]:
+        """Return what a channel was sent, oldest first."""
+        return [message.text for message in self.messages.get(url, [])]
 
 
 class OfferedConfig(InForce):
@@ -117,14 +161,18 @@ class World:
         *,
         zone: str = "Europe/Berlin",
         executor: Executor | None = None,
+        top: Mapping[str, object] | None = None,
     ) -> None:
         self.folder = folder
         self.clock = clock
         self.executor = executor or Inline()
         self.notifier = FakeNotifier()
+        self.chats = FakeChats()
+        self.http = FakeHttp()
+        self._deliver: Deliver = self.chats
         self.stop = FakeStop(clock)
         path = folder / "config.json"
-        path.write_text(json.dumps({"name": "box"}))
+        path.write_text(json.dumps({"name": "box", **(top or {})}))
         self._base = load(path, environ={})
         self.config = self._config(poller, zone)
         (folder / "state").mkdir(exist_ok=True)
@@ -161,6 +209,14 @@ class World:
                 in_force=self.in_force,
                 runner=self._runner,
                 on_config=lambda _config: None,
+                teller=Teller(
+                    self.books,
+                    deliver=lambda url, message: self._deliver(url, message),  # noqa: PLW0108 # it may change
+                    executor=self.executor,
+                    now=clock.now,
+                    monotonic=clock.monotonic,
+                ),
+                heartbeat=Heartbeat(self.executor, wait=self.stop.wait, monotonic=clock.monotonic),
             )
         )
         self.daemon.start()
@@ -168,12 +224,16 @@ class World:
     def _runner(self, _config: Config) -> Runner:
         return Runner(
             books=self.books,
-            http=FakeHttp(),
+            http=self.http,
             stop=self.stop,
             locks=self.folder / "state" / "locks",
             now=self.clock.now,
             monotonic=self.clock.monotonic,
         )
+
+    def teller_deliver(self, deliver: Deliver) -> None:
+        """Let messages go another way from now on."""
+        self._deliver = deliver
 
     def kill(self) -> None:
         """End the daemon where it stands."""
@@ -241,9 +301,9 @@ class World:
         local = instant.astimezone(self.config.zone).replace(tzinfo=None)
         return local.isoformat(" ", "seconds" if local.second else "minutes")
 
-    def problems(self) -> dict[str, Problem]:
-        """Return what is open, by key."""
-        return {problem.key: problem for problem in self.state.alerts.open()}
+    def problems(self) -> dict[str, Alert]:
+        """Return what is open or waits to be raised, by key."""
+        return {alert.key: alert for alert in self.state.alerts.all().values() if alert.over_at is None}
 
     def out_files(self, poller: str = "one") -> list[str]:
         """Return the names of the poller's out files, `latest.json` left out."""

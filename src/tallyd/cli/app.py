@@ -49,9 +49,12 @@ class SchemaFormat(StrEnum):
 
     JSON = "json"
     MARKDOWN = "markdown"
+    ALERTS = "alerts"
 
 
-_LOGGING = frozenset({"check", "once", "status", "report", "privacy-check"})
+_LOGGING = frozenset(
+    {"check", "once", "status", "report", "privacy-check", "notify", "alerts", "mute", "unmute"}
+)
 """The commands that load a config and have no log of their own."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -99,7 +102,7 @@ def run(context: typer.Context) -> None:
 def check(
     context: typer.Context,
     online: Annotated[
-        bool, typer.Option("--online", help="Also ask each source, changing nothing, and print what it has.")
+        bool, typer.Option("--online", help="Also try each source and channel, changing and sending nothing.")
     ] = False,
 ) -> None:
     """Name every problem of the config; when fine, the zone and the next three runs of each job."""
@@ -169,6 +172,55 @@ def report(
     )
 
 
+@app.command()
+def alerts(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show the open alerts, who was told of them, and what is muted."""
+    from tallyd.cli.alerts import alerts as command
+
+    raise typer.Exit(command(context.obj, as_json=as_json))
+
+
+@app.command()
+def mute(
+    context: typer.Context,
+    key: Annotated[
+        str,
+        typer.Argument(
+            metavar="KEY", help="Key of an alert, or a pattern such as 'apps/*/stale'; need not be open yet."
+        ),
+    ],
+    lasts: Annotated[str, typer.Option("--for", metavar="2h", help="How long.")],
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Told to the channels as well.")] = "",
+) -> None:
+    """Send no messages for a known problem for a while."""
+    from tallyd.cli.alerts import mute as command
+
+    raise typer.Exit(command(context.obj, key, lasts=lasts, why=why))
+
+
+@app.command()
+def unmute(
+    context: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="What was muted, as it was written then.")],
+) -> None:
+    """End a mute."""
+    from tallyd.cli.alerts import unmute as command
+
+    raise typer.Exit(command(context.obj, key))
+
+
+@app.command()
+def notify(
+    context: typer.Context,
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="Name of a channel in the config.")],
+    message: Annotated[str | None, typer.Option("--message", metavar="TEXT", help="What to send.")] = None,
+) -> None:
+    """Send a test message to a channel."""
+    from tallyd.cli.notify import notify as command
+
+    raise typer.Exit(command(context.obj, channel, text=message))
+
+
 @app.command("privacy-check")
 def privacy_check(context: typer.Context, poller: PollerName) -> None:
     """Prove on live data that nothing personal was written."""
@@ -179,11 +231,11 @@ def privacy_check(context: typer.Context, poller: PollerName) -> None:
 
 @app.command()
 def schema(
-    shape: Annotated[SchemaFormat, typer.Option("--format", help="JSON Schema, or a page for people.")] = (
-        SchemaFormat.JSON
-    ),
+    shape: Annotated[
+        SchemaFormat, typer.Option("--format", help="JSON Schema, a page for people, or all alerts.")
+    ] = SchemaFormat.JSON,
 ) -> None:
-    """Print the JSON Schema of the config."""
+    """Print what may stand in the config, or every alert that there is."""
     from tallyd.cli.schema import schema as command
 
     raise typer.Exit(command(shape.value))

@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 
 from tallyd.cli.output import complain, say, show_table
-from tallyd.cli.shared import load_config, probe_toolbox, utc_now
+from tallyd.cli.shared import channels, load_config, probe_toolbox, utc_now
 from tallyd.config import Config
 from tallyd.contract import Found
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, SourceError
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, DeliveryError, SourceError
+from tallyd.core.redaction import Redactor
 from tallyd.core.timetable import next_slots
 from tallyd.tasks import Task, tasks_of
 
@@ -22,14 +23,16 @@ RUNS_SHOWN = 3
 
 def check(path: Path, *, online: bool) -> int:
     """Check a config; return the exit status. Raises `ConfigError`."""
-    config = load_config(path, lenient=not online)
+    config = load_config(path, lenient=not online, closely=True)
     say(f"{config.path} is fine.", style="fine")
     source = "timezone in the config" if config.settings.timezone else "this machine's"
     say(f"Time zone: {config.zone} ({source})")
     _show_runs(config)
     for note in (*config.notes, *_notes(config)):
         say(f"Note: {note}", style="warning")
-    return _ask_sources(config) if online else EXIT_OK
+    if not online:
+        return EXIT_OK
+    return max(_ask_sources(config), _try_channels(config))
 
 
 def _show_runs(config: Config) -> None:
@@ -94,6 +97,21 @@ def _ask_sources(config: Config) -> int:
             status = EXIT_PROBLEM
         else:
             _show_found(task, found)
+    return status
+
+
+def _try_channels(config: Config) -> int:
+    """Try each channel, sending nothing; 1 when one does not answer as it should."""
+    status = EXIT_OK
+    sender = channels(config, Redactor(config.secrets).redact)
+    if config.settings.channels:
+        say()
+    for name, url in config.settings.channels.items():
+        try:
+            say(f"channel {name}: {sender.probe(url.reveal())}", style="fine")
+        except DeliveryError as error:
+            complain(f"channel {name}: {error.text}")
+            status = EXIT_PROBLEM
     return status
 
 

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+from tallyd.adapters.channels import Channels
 from tallyd.adapters.http import HttpClient
 from tallyd.adapters.locks import FileLock, LockedError
 from tallyd.adapters.logs import LogFile, Logs
@@ -24,27 +25,33 @@ from tallyd.adapters.systemd import Notifier
 from tallyd.agenda import Clock
 from tallyd.books import Books
 from tallyd.cli.output import complain
-from tallyd.cli.shared import http_client, load_config, make_folders, runner
+from tallyd.cli.shared import channels, http_client, judge_channels, load_config, make_folders, runner
 from tallyd.config import Config
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
+from tallyd.core.failures import log_unwritable
+from tallyd.core.message import Message
 from tallyd.core.reading import Problem
 from tallyd.daemon import Daemon, Kit
+from tallyd.heartbeat import Heartbeat
 from tallyd.in_force import InForce
 from tallyd.recovery import damage_problems, open_state
 from tallyd.runs import Runner
+from tallyd.telling import Teller
 
 log = logging.getLogger("tallyd")
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LONGEST_STOP_S = 2.0
 """Runs under way get so long to end after SIGTERM; what they leave is made up for at the next start."""
+DELIVERIES_END_S = 0.5
+"""So long deliveries get to end once they are told to."""
 WORKERS = 256
 """Runs at the same time; a thread is made when one is needed, so that no hanging source holds up another."""
 
 
 def run(path: Path) -> int:
     """Run the daemon until SIGTERM or SIGINT; return the exit status. Raises `ConfigError`."""
-    config = load_config(path)
+    config = load_config(path, closely=True)
     make_folders(config)
     # Before any thread exists: every thread inherits the mask.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -82,6 +89,7 @@ class Process:
         self._wake = threading.Event()
         self._reload = threading.Event()
         self._clients: list[HttpClient] = []
+        self._channels: list[Channels] = []
         self._http_settings = config.settings.http
         self._notifier = Notifier.from_environment()
         self._clock = Clock()
@@ -122,7 +130,11 @@ class Process:
 
     def _kit(self, books: Books, executor: ThreadPoolExecutor) -> Kit:
         in_force = InForce(
-            self._config, now=self._clock.now, monotonic=self._clock.monotonic, environ=dict(os.environ)
+            self._config,
+            now=self._clock.now,
+            monotonic=self._clock.monotonic,
+            environ=dict(os.environ),
+            judge_channels=judge_channels,
         )
         return Kit(
             books=books,
@@ -132,6 +144,14 @@ class Process:
             in_force=in_force,
             runner=partial(self._runner, books),
             on_config=self._configure,
+            teller=Teller(
+                books,
+                deliver=self._deliver,
+                executor=executor,
+                now=self._clock.now,
+                monotonic=self._clock.monotonic,
+            ),
+            heartbeat=Heartbeat(executor, wait=self._stop.wait, monotonic=self._clock.monotonic),
             troubles=partial(self._troubles, self._config.state_dir),
         )
 
@@ -141,7 +161,11 @@ class Process:
         if not self._clients or config.settings.http != self._http_settings:
             self._http_settings = config.settings.http
             self._clients.append(http_client(config, self._logs.redact))
+            self._channels.append(channels(config, self._logs.redact))
         return runner(config, books, self._clients[-1], self._stop)
+
+    def _deliver(self, url: str, message: Message) -> None:
+        self._channels[-1].deliver(url, message)
 
     def _configure(self, config: Config) -> None:
         self._logs.reconfigure(
@@ -198,7 +222,11 @@ class Process:
 
     def _end_runs(self, daemon: Daemon, executor: ThreadPoolExecutor, *, is_cut_off: bool) -> None:
         executor.shutdown(wait=False, cancel_futures=True)
-        if not is_cut_off and daemon.wait(LONGEST_STOP_S):
+        is_done = daemon.wait(LONGEST_STOP_S)
+        for sender in self._channels:
+            # Only now: a message that is cut off may have arrived, and would be sent again.
+            sender.abort()
+        if not is_cut_off and (is_done or daemon.wait(DELIVERIES_END_S)):
             daemon.finish()
             log.info("tallyd stopped")
             return
@@ -211,12 +239,7 @@ class Process:
     # -- what the process has to say of itself -----------------------------------------------------------
 
     def _log_failed(self, text: str) -> None:
-        self._log_trouble = Problem(
-            key="tallyd/log",
-            text=text,
-            since=self._clock.now(),
-            severity="warning",
-        )
+        self._log_trouble = log_unwritable(text, now=self._clock.now())
 
     def _log_recovered(self) -> None:
         self._log_trouble = None

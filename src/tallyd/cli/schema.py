@@ -12,6 +12,8 @@ from pydantic_core import PydanticUndefined
 from tallyd.cli.output import show_json
 from tallyd.config import AnyPoller, Settings
 from tallyd.core.errors import EXIT_OK
+from tallyd.core.failures import OWN_KINDS, RUN_KINDS
+from tallyd.core.templates import read_template
 
 _TITLE = "tallyd configuration"
 _INTRO = """# The config, key by key
@@ -22,6 +24,9 @@ written `"90s"`, `"5m"`, `"2h"`, `"1d"`. A secret is written as it is, or better
 `data_dir`. `tallyd check` names every mistake at once; `tallyd schema` prints the JSON Schema that editors
 read. This page is generated from the program (`tallyd schema --format markdown`).
 """
+
+_AT_THE_TOP = ("retry", "out", "alerts")
+"""Keys of a poller that stand at the top of the file too, and are explained there."""
 
 _STARTERS: dict[str, dict[str, Any]] = {
     "divera": {
@@ -40,8 +45,10 @@ _STARTERS: dict[str, dict[str, Any]] = {
 
 
 def schema(shape: str) -> int:
-    """Print the JSON Schema of the config, or with `markdown` its documentation."""
-    if shape == "markdown":
+    """Print the JSON Schema of the config, with `markdown` its documentation, with `alerts` every problem."""
+    if shape == "alerts":
+        print(alert_table(), end="")  # noqa: T201 # the answer
+    elif shape == "markdown":
         print(markdown(), end="")  # noqa: T201 # the answer
     else:
         show_json(json_schema())
@@ -68,8 +75,10 @@ def markdown() -> str:
     """Return docs/config.md."""
     parts = [_INTRO, "## The file\n", _table(Settings)]
     for name, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            parts += [f"## `{name}`\n", f"{_first_line(field.annotation)}\n", _table(field.annotation)]
+        for model in _models(field) if name != "pollers" else []:
+            parts += [f"## `{name}`\n", f"{_first_line(model)}\n", _table(model)]
+            for below, nested in _nested(model):
+                parts += [f"### `{below}`\n", f"{_first_line(nested)}\n", _table(nested)]
     for poller in (AnyPoller,):
         kind = poller.model_fields["kind"].annotation
         parts += [f"## `pollers`: kind `{kind.__args__[0]}`\n", f"{_first_line(poller)}\n", _table(poller)]  # type: ignore[union-attr] # a Literal
@@ -88,8 +97,28 @@ def _nested(model: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
         (name, part)
         for name, field in model.model_fields.items()
         for part in getattr(field.annotation, "__args__", ())
-        if isinstance(part, type) and issubclass(part, BaseModel) and name not in ("retry", "out")
+        if isinstance(part, type) and issubclass(part, BaseModel) and name not in _AT_THE_TOP
     ]
+
+
+def _models(field: FieldInfo) -> list[type[BaseModel]]:
+    """Return the model that a key at the top is made of, if it is one (or may be null instead)."""
+    options = (field.annotation, *getattr(field.annotation, "__args__", ()))
+    return [part for part in options if isinstance(part, type) and issubclass(part, BaseModel)]
+
+
+def alert_table() -> str:
+    """Return the table of docs/alerts.md: every problem that tallyd knows."""
+    lines = [
+        "| key | severity | text | over | what ends it | further placeholders |",
+        "|---|---|---|---|---|---|",
+    ]
+    for kind in (*RUN_KINDS, *AnyPoller.alert_kinds(), *OWN_KINDS):
+        used = read_template(kind.text).names
+        further = ", ".join(f"`{{{name}}}`" for name in sorted(kind.fields - used))
+        cells = (f"`{kind.key}`", kind.severity, kind.text, f"{kind.over} since ...", kind.ends, further)
+        lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _table(model: type[BaseModel]) -> str:

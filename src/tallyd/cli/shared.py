@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from pathlib import Path
 import typer
 
 import tallyd
+from tallyd.adapters.channels import Channels
 from tallyd.adapters.http import HttpClient
 from tallyd.adapters.logs import Logs
 from tallyd.adapters.outfiles import OutFiles
@@ -22,16 +24,19 @@ from tallyd.books import Books
 from tallyd.cli.output import complain
 from tallyd.config import Config, load
 from tallyd.contract import Toolbox
-from tallyd.core.errors import EXIT_PROBLEM, EXIT_USAGE
+from tallyd.core.errors import EXIT_PROBLEM, EXIT_USAGE, DeliveryError
 from tallyd.core.redaction import Redactor
 from tallyd.runs import Progress, Runner, Stop, toolbox
 from tallyd.settings import did_you_mean
 from tallyd.tasks import Task, tasks_of
 
 USER_AGENT = f"tallyd/{tallyd.__version__}"
+DELIVERY_S = 60.0
+"""Limit of one delivery, in seconds: on a small machine the start alone takes some."""
 FOLDER_MODE = 0o750
 UMASK = 0o027
 """Group tallyd may read what is written, everybody else may not."""
+log = logging.getLogger("tallyd")
 _logs: ContextVar[Logs | None] = ContextVar("logs", default=None)
 
 
@@ -45,9 +50,10 @@ def log_to_stderr() -> None:
     _logs.set(Logs(level="WARNING"))
 
 
-def load_config(path: Path, *, lenient: bool = False) -> Config:
-    """Load the config of a command. Raises `ConfigError`."""
-    config = load(path, environ=os.environ, lenient=lenient)
+def load_config(path: Path, *, lenient: bool = False, closely: bool = False) -> Config:
+    """Load the config of a command; `closely` looks at the channels too. Raises `ConfigError`."""
+    judge = judge_channels if closely else None
+    config = load(path, environ=os.environ, lenient=lenient, judge_channels=judge)
     if logs := _logs.get():
         logs.reconfigure(secrets=config.secrets)
     return config
@@ -79,6 +85,21 @@ def http_client(config: Config, redact: Callable[[str], str]) -> HttpClient:
         proxy=proxy.reveal() if proxy else None,
         redact=redact,
     )
+
+
+def channels(config: Config, redact: Callable[[str], str]) -> Channels:
+    """Return what sends messages as the config wants it."""
+    proxy = config.settings.http.proxy
+    return Channels(timeout_s=DELIVERY_S, proxy=proxy.reveal() if proxy else None, redact=redact)
+
+
+def judge_channels(urls: Sequence[str]) -> Sequence[str | None]:
+    """Return for each URL what is wrong with it as a channel; nothing where that can't be found out now."""
+    try:
+        return Channels(timeout_s=DELIVERY_S, proxy=None, redact=Redactor(urls).redact).judge(urls)
+    except DeliveryError as error:
+        log.warning("channels cannot be checked now", extra={"reason": error.text})
+        return [None] * len(urls)
 
 
 def runner(config: Config, books: Books, http: HttpClient, stop: Stop) -> Runner:

@@ -15,12 +15,15 @@ from pathlib import Path
 
 from tallyd.adapters.locks import holder
 from tallyd.adapters.state import State, StateError, Stored
+from tallyd.cli.alerts import known_alerts, mute_json
 from tallyd.cli.output import complain, say, show_json, show_table
 from tallyd.cli.shared import load_config, utc_now
+from tallyd.core.alerts import Alert
 from tallyd.core.document import problem_json
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, ConfigError
+from tallyd.core.mutes import Mute, mute_of
 from tallyd.core.naming import local_text
-from tallyd.core.reading import Json, Problem
+from tallyd.core.reading import Json
 from tallyd.core.texts import clock
 from tallyd.core.timetable import next_slots, slots
 from tallyd.in_force import InForceNote, JobNote, read_note
@@ -57,7 +60,8 @@ class Status:
     note: InForceNote
     on_disk: str | None
     jobs: tuple[JobStatus, ...]
-    problems: tuple[Problem, ...]
+    alerts: tuple[Alert, ...]
+    mutes: tuple[Mute, ...]
     unwritten: int
 
     def headline(self) -> tuple[str, str]:
@@ -142,7 +146,8 @@ def _read(database: Path, on_disk: str | None) -> Status | None:
             note=note,
             on_disk=on_disk,
             jobs=tuple(_job(state, job, since=note.since, now=now) for job in note.jobs),
-            problems=state.alerts.open(),
+            alerts=known_alerts(state),
+            mutes=tuple(mute for mute in state.telling.mutes() if mute.is_in_force(now)),
             unwritten=len(readings.unwritten()),
         )
     finally:
@@ -198,13 +203,14 @@ def _show(found: Status) -> None:
         if found.pid and one.unknown:
             text = f"{one.job.poller} {one.job.job}: no reading known for {found.clock(one.unknown)}"
             say(text, style="warning")
-    for problem in found.problems:
-        say(
-            f"{problem.severity} since {found.clock(problem.since)}: {problem.text} [{problem.key}]",
-            style=problem.severity,
-        )
-    if not found.problems:
-        say("No open problem.", style="fine")
+    for alert in found.alerts:
+        is_told, style = alert.is_open, alert.severity if alert.is_open else "quiet"
+        kind = alert.severity if is_told else "not yet an alert"
+        mute = mute_of(alert.key, found.mutes, now=found.now)
+        muted = f" (muted until {found.clock(mute.until)})" if mute else ""
+        say(f"{kind} since {found.clock(alert.since)}: {alert.text} [{alert.key}]{muted}", style=style)
+    if not any(alert.is_open for alert in found.alerts):
+        say("No open alert.", style="fine")
     if found.unwritten:
         say(f"{found.unwritten} readings wait to be written to out/.", style="warning")
 
@@ -227,7 +233,9 @@ def _json(found: Status) -> dict[str, Json]:
         "running": found.pid is not None,
         "pid": found.pid,
         "jobs": [_job_json(one) for one in found.jobs],
-        "problems": [problem_json(problem, zone) for problem in found.problems],
+        "problems": [problem_json(alert.problem, zone) for alert in found.alerts if alert.is_open],
+        "waiting": [problem_json(alert.problem, zone) for alert in found.alerts if alert.is_waiting],
+        "mutes": [mute_json(mute, zone) for mute in found.mutes],
         "unwritten": found.unwritten,
     }
 

@@ -1,4 +1,9 @@
-"""Which problems begin, go on and end. Pure: what is open comes in, what changes goes out."""
+"""When a problem becomes an alert and when it is over. Pure: what is known comes in, what changes goes out.
+
+A key's life: *waiting* while fewer than `raise_after` readings in a row have named it; *open*; *over* once
+`resolve_after` readings in a row did not name it. One that is over is kept until every channel has heard so
+(`notices.py`). Its version grows with every change that is to be told.
+"""
 
 from __future__ import annotations
 
@@ -7,42 +12,179 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tallyd.core.naming import key_segments
-from tallyd.core.reading import Problem
+from tallyd.core.reading import Problem, Severity
 
 RUN_WHATS = frozenset({"failed", "missed", "crashed"})
 """What the daemon itself says about a job's runs; a good reading of the job ends it."""
+OWN = "tallyd"
+"""The first segment of what the daemon has to say of itself."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """After how many readings in a row a problem is raised, and after how many good ones it is over."""
+
+    raise_after: int = 1
+    resolve_after: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """One key as it is remembered.
+
+    `since` is when the trouble began, `raised_at` when it was raised (None: waiting), `over_at` the first
+    good reading of those that ended it (None: not over). `is_unwatched`: it ended because the config does not
+    ask for it any more. `bad` and `good` count readings in a row, `bad_since` and `good_since` since when.
+    """
+
+    key: str
+    severity: Severity
+    text: str
+    over: str
+    since: datetime
+    version: int = 0
+    bad: int = 0
+    bad_since: datetime | None = None
+    good: int = 0
+    good_since: datetime | None = None
+    raised_at: datetime | None = None
+    over_at: datetime | None = None
+    is_unwatched: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return self.raised_at is not None and self.over_at is None
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.raised_at is None
+
+    @property
+    def problem(self) -> Problem:
+        """The alert as a problem of a reading."""
+        return Problem(key=self.key, text=self.text, over=self.over, since=self.since, severity=self.severity)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What one look at things found: the problems named, and which keys it would have named (`may_close`).
+
+    `counts` false: the look is no reading (a run that will be done again); it raises nothing but what is to
+    be raised `at_once`. `is_unwatched`: what may be closed is so at once, since nobody asks for it any more.
+    """
+
+    named: tuple[Problem, ...]
+    may_close: Callable[[str], bool]
+    now: datetime
+    rules: Rules = Rules()
+    counts: bool = True
+    is_unwatched: bool = False
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one run changes.
+    """What findings change.
 
-    `standing` are the problems named now, each with the `since` of its beginning. `raised` are those among
-    them that were not open, `closed` those that were open and are over.
+    `standing` are the problems named, each with the `since` of its beginning. `changed` are the alerts as
+    they are to be stored, `gone` the keys to be forgotten. `raised` and `closed` are those of `changed` that
+    began (or became worse) and ended.
     """
 
     standing: tuple[Problem, ...] = ()
-    raised: tuple[Problem, ...] = ()
-    closed: tuple[Problem, ...] = ()
+    changed: tuple[Alert, ...] = ()
+    gone: tuple[str, ...] = ()
+    raised: tuple[Alert, ...] = ()
+    closed: tuple[Alert, ...] = ()
 
 
-def judge(
-    open_now: Mapping[str, Problem], named: Iterable[Problem], *, may_close: Callable[[str], bool]
-) -> Judgement:
-    """Raise what is named and not open; close what is open, not named, and within `may_close`.
+def judge(known: Mapping[str, Alert], findings: Findings) -> Judgement:
+    """Raise what is named often enough; end what is not named, may be closed, and was good often enough.
 
     A problem that goes on keeps the `since` of its beginning and takes the newer text and severity. Of two
     problems with one key the later in order counts.
     """
-    latest = {problem.key: problem for problem in named}
-    standing = tuple(
-        replace(problem, since=min(open_now[key].since, problem.since)) if key in open_now else problem
-        for key, problem in latest.items()
+    named = {problem.key: problem for problem in findings.named}
+    after = {key: _worse(known.get(key), problem, findings) for key, problem in named.items()}
+    better = {
+        key: _better(alert, findings)
+        for key, alert in known.items()
+        if key not in named and findings.may_close(key)
+    }
+    changed = tuple(
+        alert
+        for key, alert in (*after.items(), *better.items())
+        if alert is not None and alert != known.get(key)
     )
     return Judgement(
-        standing=standing,
-        raised=tuple(problem for problem in standing if problem.key not in open_now),
-        closed=tuple(problem for key, problem in open_now.items() if key not in latest and may_close(key)),
+        standing=tuple(
+            replace(problem, since=min(problem.since, _began(after[key]))) for key, problem in named.items()
+        ),
+        changed=changed,
+        gone=tuple(key for key, alert in better.items() if alert is None),
+        raised=tuple(each for each in changed if each.is_open and each.version != _version(known, each)),
+        closed=tuple(each for each in changed if each.over_at and each.version != _version(known, each)),
+    )
+
+
+def _version(known: Mapping[str, Alert], alert: Alert) -> int:
+    return known[alert.key].version if alert.key in known else 0
+
+
+def _began(alert: Alert) -> datetime:
+    return alert.since if alert.is_open or alert.bad_since is None else alert.bad_since
+
+
+def _worse(alert: Alert | None, problem: Problem, findings: Findings) -> Alert:
+    """Return what becomes of a key that is named."""
+    if alert is not None and alert.is_open:
+        is_worse = (alert.severity, problem.severity) == ("warning", "error")
+        return replace(
+            alert,
+            severity=problem.severity,
+            text=problem.text,
+            over=problem.over,
+            since=min(alert.since, problem.since),
+            good=0,
+            good_since=None,
+            version=alert.version + is_worse,
+        )
+    known_bad = alert.bad if alert else 0
+    bad_since = min(problem.since, (alert.bad_since if alert else None) or problem.since)
+    bad = known_bad + findings.counts
+    begun = Alert(
+        key=problem.key,
+        severity=problem.severity,
+        text=problem.text,
+        over=problem.over,
+        since=bad_since,
+        version=alert.version if alert else 0,
+        bad=bad,
+        bad_since=bad_since,
+    )
+    if problem.at_once or (findings.counts and bad >= findings.rules.raise_after):
+        return replace(begun, bad=0, bad_since=None, raised_at=findings.now, version=begun.version + 1)
+    if alert is not None and alert.over_at is not None:
+        # Its end is perhaps still to be told: it only counts, until it is raised anew.
+        return replace(alert, bad=bad, bad_since=bad_since)
+    return begun
+
+
+def _better(alert: Alert, findings: Findings) -> Alert | None:
+    """Return what becomes of a key that could have been named and was not; None: it is forgotten."""
+    if alert.is_waiting:
+        return None
+    if alert.over_at is not None:
+        return replace(alert, bad=0, bad_since=None)
+    good, good_since = alert.good + 1, alert.good_since or findings.now
+    if not findings.is_unwatched and good < findings.rules.resolve_after:
+        return replace(alert, good=good, good_since=good_since)
+    return replace(
+        alert,
+        good=0,
+        good_since=None,
+        over_at=findings.now if findings.is_unwatched else good_since,
+        is_unwatched=findings.is_unwatched,
+        version=alert.version + 1,
     )
 
 
@@ -67,13 +209,13 @@ def unwatched(jobs: Iterable[tuple[str, str, frozenset[str]]]) -> Callable[[str]
 
     def is_unwatched(key: str) -> bool:
         segments = key_segments(key)
-        if segments[0] == "tallyd":
+        if segments[0] == OWN:
             return False
         return (segments[0], segments[1]) not in names and not any(may_close(key) for may_close in known)
 
     return is_unwatched
 
 
-def lasted_s(problem: Problem, *, until: datetime) -> float:
-    """Return how long a problem lasted, in seconds; never negative, the clock may have been set back."""
-    return max(0.0, (until - problem.since).total_seconds())
+def lasted_s(alert: Alert, *, until: datetime) -> float:
+    """Return how long an alert lasted, in seconds; never negative, the clock may have been set back."""
+    return max(0.0, ((alert.over_at or until) - alert.since).total_seconds())

@@ -76,5 +76,16 @@ class SourceError(Exception):
         self.status = status
 
 
+class DeliveryError(Exception):
+    """A channel did not take a message.
+
+    `text` says why (service, host, status) and never holds a URL or a token.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
 class Stopped(Exception):  # noqa: N818 # not an error: a wait or a transfer was cut short because tallyd is ending
     """The shutdown began while this was waiting or reading."""

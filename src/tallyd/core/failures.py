@@ -1,4 +1,4 @@
-"""What a person is told of runs that gave no reading: what, when, why, and what comes next."""
+"""What the daemon itself has to say: runs that gave no reading, and its own health."""
 
 from __future__ import annotations
 
@@ -6,12 +6,129 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from tallyd.core.alerts import OWN
 from tallyd.core.document import is_clock_suspect
-from tallyd.core.naming import problem_key
+from tallyd.core.kinds import AlertKind
 from tallyd.core.reading import Problem
 from tallyd.core.texts import clock, day_clock, listed, span
 
-CLOCK_KEY = "tallyd/clock"
+FAILED = AlertKind(
+    key="<poller>/<job>/failed",
+    severity="error",
+    text="{poller}: no reading[ for {slot}][ {yet}]: {reason}[ ({attempts} attempts until {until})]."
+    "[ Tried again until {again_until}.][ No retry before {no_retry_before}.][ Next slot {next_slot}.]"
+    "[ {missing}]",
+    over="{poller}: working again",
+    ends="the next reading",
+    many="jobs without a reading",
+)
+MISSED = AlertKind(
+    key="<poller>/<job>/missed",
+    severity="warning",
+    text="{poller}: no {readings} for {slots}: {reason}.[ Next slot {next_slot}.] {missing}",
+    over="{poller}: working again",
+    ends="the next reading",
+    many="jobs with missed slots",
+)
+CRASHED = AlertKind(
+    key="<poller>/<job>/crashed",
+    severity="error",
+    text="{poller}: no reading[ for {slot}]: tallyd itself failed ({reason}). "
+    "The log has the traceback; please report it.[ Next slot {next_slot}.]",
+    over="{poller}: working again",
+    ends="the next reading",
+    many="jobs that tallyd failed at",
+    at_once=True,
+)
+OVERDUE = AlertKind(
+    key="<poller>/<job>/overdue",
+    severity="error",
+    text="{poller}: the {job} begun at {begun} shows no progress for over {limit}. "
+    "The other jobs go on; if it stays so, restart tallyd.",
+    over="{poller}: the {job} that hung has ended or goes on",
+    ends="the run goes on, or ends",
+    many="jobs that hang",
+    at_once=True,
+)
+RUN_KINDS = (FAILED, MISSED, CRASHED, OVERDUE)
+"""What can be said of every poller's jobs."""
+
+CLOCK = AlertKind(
+    key="tallyd/clock",
+    severity="warning",
+    text="this machine's clock is {skew} {direction} the clock of a source. "
+    "Readings bear wrong times (clock_suspect). Check the time with: timedatectl",
+    over="this machine's clock is right again",
+    ends="a source whose clock agrees to a minute",
+    many="clocks",
+)
+CONFIG = AlertKind(
+    key="tallyd/config",
+    severity="error",
+    text="the config on disk is refused and the old one stays in force: {reason}. "
+    "Mend it, then it is taken by itself; what needs a restart is taken by the next start.",
+    over="the config on disk is fine",
+    ends="a config on disk that is in force, or is taken",
+    many="configs",
+)
+STATE = AlertKind(
+    key="tallyd/state",
+    severity="error",
+    text="cannot write {reason}, since {begun}. Sent from memory; readings are held in memory too, and are "
+    "lost if tallyd ends. Check the disk (SD card).",
+    over="state.db can be written",
+    ends="state.db can be written, and what was held in memory is in it",
+    many="databases",
+)
+DAMAGED = AlertKind(
+    key="tallyd/damaged",
+    severity="error",
+    text="state.db was damaged and set aside as {file}; a new one was begun with the readings in out/. "
+    "Check the disk (SD card), then remove that file.",
+    over="the damaged state.db was removed",
+    ends="the file that was set aside is removed",
+    many="databases",
+)
+OUT = AlertKind(
+    key="tallyd/out",
+    severity="error",
+    text="{reason}. Readings are kept in state.db and written as soon as it can be. "
+    "Check the disk and the rights of the folder.",
+    over="out/ can be written, and has every reading",
+    ends="every reading is written",
+    many="folders",
+)
+LOG = AlertKind(
+    key="tallyd/log",
+    severity="warning",
+    text="{reason}",
+    over="the log can be written",
+    ends="the log can be written, and rotated",
+    many="logs",
+)
+PART_CRASHED = AlertKind(
+    key="tallyd/<part>/crashed",
+    severity="error",
+    text="tallyd itself failed ({reason}) at: {part}. The rest goes on and it is tried again. "
+    "The log has the traceback; please report it.",
+    over="works again: {part}",
+    ends="the part works",
+    many="parts of tallyd failed",
+)
+UNDELIVERED = AlertKind(
+    key="tallyd/<channel>/undelivered",
+    severity="error",
+    text="channel {channel} takes no message since {begun}: {reason}. Nothing is lost: it is tried again and "
+    "then told what it has missed. To test it: tallyd notify {channel}",
+    over="channel {channel} takes messages",
+    ends="the channel takes a message",
+    many="channels that take no message",
+)
+OWN_KINDS = (CLOCK, CONFIG, STATE, DAMAGED, OUT, LOG, PART_CRASHED, UNDELIVERED)
+"""What the daemon can say of itself."""
+
+CLOCK_KEY = CLOCK.key
+_MISSING = "Recorded as missing, not zero."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,99 +142,108 @@ class Run:
     zone: tzinfo
     next_at: datetime | None
 
-    def next_text(self) -> str:
-        """` Next slot 12:00.`, or nothing."""
-        if self.next_at is None:
-            return ""
-        return f" Next slot {clock(self.next_at, self.zone, now=self.now)}."
+    @property
+    def next_slot(self) -> str:
+        """`12:00`, or nothing."""
+        return "" if self.next_at is None else clock(self.next_at, self.zone, now=self.now)
 
-    def slot_text(self) -> str:
-        """` for Fri 08:00`, or nothing outside the timetable."""
-        return f" for {day_clock(self.due_at, self.zone)}" if self.due_at else ""
+    @property
+    def slot(self) -> str:
+        """`Fri 08:00`, or nothing outside the timetable."""
+        return day_clock(self.due_at, self.zone) if self.due_at else ""
+
+    @property
+    def since(self) -> datetime:
+        return self.due_at or self.now
 
 
 def failed_for_now(run: Run, failure: str, *, attempts: int, until: datetime) -> Problem:
     """Return the problem of a run that will be begun again before `until`, the end of its catch-up."""
-    tried = _tried(attempts, run)
-    return Problem(
-        key=problem_key(run.poller, run.job, "failed"),
-        text=f"{run.poller}: no reading{run.slot_text()} yet: {failure}{tried}. "
-        f"Tried again until {clock(until, run.zone, now=run.now)}.",
-        since=run.due_at or run.now,
-    )
+    again_until = clock(until, run.zone, now=run.now)
+    return _failed(run, failure, **_tried(attempts, run), yet="yet", again_until=again_until)
 
 
 def failed_for_good(run: Run, failure: str, *, attempts: int) -> Problem:
     """Return the problem of a slot that has no reading and will have none."""
-    recorded = " Recorded as missing, not zero." if run.due_at else ""
-    return Problem(
-        key=problem_key(run.poller, run.job, "failed"),
-        text=f"{run.poller}: no reading{run.slot_text()}: {failure}{_tried(attempts, run)}."
-        f"{run.next_text()}{recorded}",
-        since=run.due_at or run.now,
-    )
+    return _failed(run, failure, **_tried(attempts, run), next_slot=run.next_slot, missing=_missing(run))
 
 
 def refused(run: Run, failure: str) -> Problem:
     """Return the problem of a failure that another try would not mend (a wrong key)."""
-    retry = f" No retry before {clock(run.next_at, run.zone, now=run.now)}." if run.next_at else ""
-    recorded = " Recorded as missing, not zero." if run.due_at else ""
-    return Problem(
-        key=problem_key(run.poller, run.job, "failed"),
-        text=f"{run.poller}: no reading{run.slot_text()}: {failure}.{retry}{recorded}",
-        since=run.due_at or run.now,
-        at_once=True,
+    return _failed(run, failure, no_retry_before=run.next_slot, missing=_missing(run))
+
+
+def _failed(run: Run, reason: str, **fields: str) -> Problem:
+    return FAILED.problem(
+        run.poller,
+        run.job,
+        since=run.since,
+        poller=run.poller,
+        job=run.job,
+        slot=run.slot,
+        reason=reason,
+        **fields,
     )
+
+
+def _missing(run: Run) -> str:
+    return _MISSING if run.due_at else ""
+
+
+def _tried(attempts: int, run: Run) -> dict[str, str]:
+    if attempts <= 1:
+        return {}
+    return {"attempts": str(attempts), "until": clock(run.now, run.zone, now=run.now)}
 
 
 def missed(run: Run, slots: Sequence[datetime], reason: str) -> Problem:
     """Return the problem of slots at which nothing ran; `slots` are those since the last reading."""
-    times = listed([clock(at, run.zone, now=run.now) for at in slots])
-    noun = "reading" if len(slots) == 1 else "readings"
-    return Problem(
-        key=problem_key(run.poller, run.job, "missed"),
-        text=f"{run.poller}: no {noun} for {times}: {reason}.{run.next_text()} "
-        "Recorded as missing, not zero.",
+    return MISSED.problem(
+        run.poller,
+        run.job,
         since=slots[0],
-        severity="warning",
+        poller=run.poller,
+        job=run.job,
+        readings="reading" if len(slots) == 1 else "readings",
+        slots=listed([clock(at, run.zone, now=run.now) for at in slots]),
+        reason=reason,
+        next_slot=run.next_slot,
+        missing=_MISSING,
     )
 
 
 def crashed(run: Run, kind: str) -> Problem:
     """Return the problem of a bug; `kind` is the exception's type, its text may hold anything."""
-    return Problem(
-        key=problem_key(run.poller, run.job, "crashed"),
-        text=f"{run.poller}: no reading{run.slot_text()}: tallyd itself failed ({kind}). "
-        f"The log has the traceback; please report it.{run.next_text()}",
-        since=run.due_at or run.now,
+    return CRASHED.problem(
+        run.poller,
+        run.job,
+        since=run.since,
+        poller=run.poller,
+        job=run.job,
+        slot=run.slot,
+        reason=kind,
+        next_slot=run.next_slot,
     )
 
 
 def part_crashed(part: str, kind: str, *, now: datetime) -> Problem:
     """Return the problem of a bug outside of any run; `kind` is the exception's type."""
-    return Problem(
-        key=problem_key("tallyd", part, "crashed"),
-        text=f"tallyd itself failed ({kind}) at: {part}. The rest goes on and it is tried again. "
-        "The log has the traceback; please report it.",
-        since=now,
-    )
+    return PART_CRASHED.problem(OWN, part, since=now, part=part, reason=kind)
 
 
-def overdue(poller: str, job: str, *, since: datetime, now: datetime, zone: tzinfo) -> Problem:
-    """Return the problem of a run that shows no progress; `since` is its beginning."""
-    return Problem(
-        key=problem_key(poller, job, "overdue"),
-        text=f"{poller}: the {job} begun at {clock(since, zone, now=now)} shows no progress for "
-        f"{span((now - since).total_seconds())}. The other jobs go on; if it stays so, restart tallyd.",
+def overdue(
+    poller: str, job: str, *, since: datetime, limit_s: float, now: datetime, zone: tzinfo
+) -> Problem:
+    """Return the problem of a run that has shown no progress for `limit_s`; `since` is its beginning."""
+    return OVERDUE.problem(
+        poller,
+        job,
         since=since,
-        at_once=True,
+        poller=poller,
+        job=job,
+        begun=clock(since, zone, now=now),
+        limit=span(limit_s),
     )
-
-
-def _tried(attempts: int, run: Run) -> str:
-    if attempts <= 1:
-        return ""
-    return f" ({attempts} attempts until {clock(run.now, run.zone, now=run.now)})"
 
 
 def clock_suspect(skew_s: float, *, now: datetime) -> Problem | None:
@@ -128,10 +254,36 @@ def clock_suspect(skew_s: float, *, now: datetime) -> Problem | None:
     if not is_clock_suspect(skew_s):
         return None
     direction = "ahead of" if skew_s > 0 else "behind"
-    return Problem(
-        key=CLOCK_KEY,
-        text=f"this machine's clock is {span(abs(skew_s))} {direction} the clock of a source. "
-        "Readings bear wrong times (clock_suspect). Check the time with: timedatectl",
-        since=now,
-        severity="warning",
+    return CLOCK.problem(OWN, since=now, skew=span(abs(skew_s)), direction=direction)
+
+
+def config_refused(reason: str, *, since: datetime) -> Problem:
+    """Return the problem of a config on disk that is not in force; `reason` is its first mistake."""
+    return CONFIG.problem(OWN, since=since, reason=reason)
+
+
+def state_unusable(reason: str, *, since: datetime, now: datetime, zone: tzinfo) -> Problem:
+    """Return the problem of a state.db that can't be used; `reason` begins with its path."""
+    return STATE.problem(OWN, since=since, reason=reason, begun=clock(since, zone, now=now))
+
+
+def state_damaged(file: str, *, since: datetime) -> Problem:
+    """Return the problem of a database that was set aside; `file` is where it is now."""
+    return DAMAGED.problem(OWN, since=since, file=file)
+
+
+def out_unwritable(reason: str, *, now: datetime) -> Problem:
+    """Return the problem of an out file that can't be written; `reason` names it."""
+    return OUT.problem(OWN, since=now, reason=reason)
+
+
+def log_unwritable(reason: str, *, now: datetime) -> Problem:
+    """Return the problem of a log that can't be written or rotated; `reason` is a whole sentence."""
+    return LOG.problem(OWN, since=now, reason=reason)
+
+
+def undelivered(channel: str, reason: str, *, since: datetime, now: datetime, zone: tzinfo) -> Problem:
+    """Return the problem of a channel that takes no message."""
+    return UNDELIVERED.problem(
+        OWN, channel, since=since, channel=channel, reason=reason, begun=clock(since, zone, now=now)
     )

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 
 _OUT_NAME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}[+-]\d{4}(?:-(?:[2-9]|[1-9]\d+))?\.json", re.ASCII)
 _UNSAFE = re.compile(r"[/%*?\[\]\x00-\x1f\x7f]")  # the separator, the escape, what a mute pattern uses
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
 
 
@@ -54,7 +55,9 @@ def instant_text(at: datetime) -> str:
 
 def read_instant(text: str) -> datetime:
     """Undo `instant_text`. Raises ValueError."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    if not _INSTANT.fullmatch(text):
+        raise ValueError("not an instant as tallyd writes it")
+    return datetime.fromisoformat(text)  # many times faster than strptime, and takes more, hence the check
 
 
 def local_text(at: datetime, zone: tzinfo) -> str:

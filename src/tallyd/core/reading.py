@@ -20,15 +20,19 @@ LATE_AFTER_S = 60.0
 class Problem:
     """Something a person should know of, as a *level*: true now, computable from stored facts.
 
-    `key` is `<poller>/<subject>/<what>`, built by `naming.problem_key`; `since` is aware. `at_once`: the
-    problem already carries a duration of its own, so no further readings are waited for.
+    `key` is `<poller>/<subject>/<what>`, built by `naming.problem_key`; `since` is aware. `over` is what is
+    said of its end (`divera: working again`), in front of since when. `at_once`: the problem already
+    carries a duration of its own, so no further readings are waited for. `fields` are what its text was made
+    of, for a text that the config puts in its place.
     """
 
     key: str
     text: str
     since: datetime
+    over: str = ""
     severity: Severity = "error"
     at_once: bool = False
+    fields: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

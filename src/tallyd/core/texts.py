@@ -32,21 +32,22 @@ def shortened(text: str, most: int) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a duration with at most two units: `4 h`, `1 d 2 h`, `17 min`, `0.4 s`.
+    """Return a duration with one unit or two that are neighbours: `4 h`, `1 d 2 h`, `17 min`, `0.4 s`.
 
-    Durations are cut, not rounded: 119 s is `1 min 59 s`. Below ten seconds a tenth is shown.
+    Durations are cut, not rounded: 119 s is `1 min 59 s`, and 3,605 s is `1 h`. Below ten seconds a tenth is
+    shown.
     """
     if seconds <= -0.1:
         return "-" + span(-seconds)
     if seconds < 10:
         return f"{int(seconds * 10) / 10:g} s"
     rest = int(seconds)
-    parts = []
+    amounts = []
     for size, unit in _UNITS:
         amount, rest = divmod(rest, size)
-        if amount:
-            parts.append(f"{amount} {unit}")
-    return " ".join(parts[:2])
+        amounts.append((amount, unit))
+    first = next(number for number, (amount, _) in enumerate(amounts) if amount)
+    return " ".join(f"{amount} {unit}" for amount, unit in amounts[first : first + 2] if amount)
 
 
 def clock(at: datetime, zone: tzinfo, *, now: datetime) -> str:

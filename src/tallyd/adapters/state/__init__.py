@@ -14,6 +14,7 @@ from tallyd.adapters.state.connection import StateDamagedError, StateError, Stat
 from tallyd.adapters.state.readings import Readings
 from tallyd.adapters.state.rows import FromFile, OutFile, OutText, Recorded, Stored, Whose
 from tallyd.adapters.state.slots import Slots
+from tallyd.adapters.state.telling import Telling
 
 __all__ = [
     "FromFile",
@@ -30,7 +31,7 @@ __all__ = [
 
 
 class State:
-    """An open state.db, by its books: `slots`, `readings`, `alerts`, and notes of the daemon's own.
+    """An open state.db by its books: `slots`, `readings`, `alerts`, `telling`, and notes of the daemon's own.
 
     Opening checks the file (`PRAGMA quick_check`) and creates the tables of a new one. Raises `StateError`,
     `StateDamagedError` where the file is no sound database, `StateTooNewError` where a newer tallyd wrote it.
@@ -42,6 +43,7 @@ class State:
         self.slots = Slots(self._file)
         self.readings = Readings(self._file)
         self.alerts = Alerts(self._file)
+        self.telling = Telling(self._file)
 
     def close(self) -> None:
         """Close the connection; a further call does nothing."""
@@ -54,7 +56,8 @@ class State:
         since there may be years of it.
         """
         try:
-            self.alerts.open()
+            self.alerts.all()
+            self.telling.check()
             self.slots.check()
             self.readings.check()
         except ValueError as error:

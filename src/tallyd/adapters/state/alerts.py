@@ -1,55 +1,125 @@
-"""The open problems, as they are stored."""
+"""The alerts as they are stored."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, cast
 
 from tallyd.adapters.state.connection import StateFile
-from tallyd.core.alerts import Judgement, judge
+from tallyd.core.alerts import Alert, Findings, Judgement, judge
 from tallyd.core.naming import instant_text, read_instant
-from tallyd.core.reading import Problem, Severity
+from tallyd.core.reading import Severity
+
+_COLUMNS = (
+    'key, severity, text, "over", since, version, bad, bad_since, good, good_since, raised_at, over_at,'
+    " is_unwatched"
+)
 
 
 class Alerts:
-    """The open problems by key. Which begin and end is decided by `core.alerts.judge`."""
+    """The alerts by key. Which begin and end is decided by `core.alerts.judge`."""
 
     def __init__(self, file: StateFile) -> None:
         self._file = file
 
-    def open(self) -> tuple[Problem, ...]:
-        """Return the open problems, errors first, then oldest first."""
+    def all(self) -> dict[str, Alert]:
+        """Return every alert that is waiting, open, or over and perhaps still to be told."""
         with self._file.reading() as db:
-            found = open_problems(db).values()
-        return tuple(sorted(found, key=lambda problem: (problem.severity, problem.since, problem.key)))
+            return known_alerts(db)
 
-    def judge(self, named: tuple[Problem, ...], *, may_close: Callable[[str], bool]) -> Judgement:
-        """Raise and close problems outside of a run. Writes nothing when nothing changes."""
-        with self._file.reading() as db:
-            known = open_problems(db)
-        judgement = judge(known, named, may_close=may_close)
-        if not judgement.closed and all(known.get(one.key) == one for one in judgement.standing):
+    def open(self) -> tuple[Alert, ...]:
+        """Return the open alerts, errors first, then oldest first."""
+        found = [alert for alert in self.all().values() if alert.is_open]
+        return tuple(sorted(found, key=lambda alert: (alert.severity, alert.since, alert.key)))
+
+    def judge(self, findings: Findings) -> Judgement:
+        """Store what findings change. Writes nothing when nothing changes."""
+        judgement = judge(self.all(), findings)
+        if not judgement.changed and not judgement.gone:
             return judgement
         with self._file.transaction() as db:
-            return apply(db, named, may_close)
+            return apply(db, findings)
+
+    def put(self, alert: Alert) -> None:
+        """Store an alert that was judged elsewhere."""
+        with self._file.transaction() as db:
+            _store(db, [alert])
+
+    def forget(self, is_settled: Callable[[Alert], bool]) -> None:
+        """Forget alerts that are over and settled, and what was told of them."""
+        gone = [(key,) for key, alert in self.all().items() if alert.over_at and is_settled(alert)]
+        if gone:
+            with self._file.transaction() as db:
+                now = known_alerts(db)  # a run may have raised one of them anew
+                gone = [(key,) for (key,) in gone if key in now and is_settled(now[key]) and now[key].over_at]
+                db.executemany("DELETE FROM alert WHERE key=?", gone)
+                db.executemany("DELETE FROM told WHERE key=?", gone)
 
 
-def open_problems(db: sqlite3.Connection) -> dict[str, Problem]:
-    """Return what is open, by key."""
-    rows = db.execute("SELECT key, severity, text, since FROM alert")
-    return {
-        key: Problem(key=key, severity=cast("Severity", severity), text=text, since=read_instant(since))
-        for key, severity, text, since in rows
-    }
+def known_alerts(db: sqlite3.Connection) -> dict[str, Alert]:
+    """Return the alerts by key."""
+    rows = db.execute(f"SELECT {_COLUMNS} FROM alert")  # noqa: S608 # a constant
+    return {row[0]: _alert(row) for row in rows}
 
 
-def apply(db: sqlite3.Connection, named: tuple[Problem, ...], may_close: Callable[[str], bool]) -> Judgement:
+def apply(db: sqlite3.Connection, findings: Findings) -> Judgement:
     """Judge and store, within a transaction."""
-    judgement = judge(open_problems(db), named, may_close=may_close)
-    db.executemany("DELETE FROM alert WHERE key=?", [(problem.key,) for problem in judgement.closed])
-    db.executemany(
-        "INSERT OR REPLACE INTO alert (key, severity, text, since) VALUES (?, ?, ?, ?)",
-        [(one.key, one.severity, one.text, instant_text(one.since)) for one in judgement.standing],
-    )
+    judgement = judge(known_alerts(db), findings)
+    # A key that only waited is nobody's to be told of.
+    db.executemany("DELETE FROM alert WHERE key=?", [(key,) for key in judgement.gone])
+    _store(db, judgement.changed)
     return judgement
+
+
+def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
+    db.executemany(
+        f"INSERT OR REPLACE INTO alert ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 # a constant
+        [
+            (
+                alert.key,
+                alert.severity,
+                alert.text,
+                alert.over,
+                instant_text(alert.since),
+                alert.version,
+                alert.bad,
+                _text(alert.bad_since),
+                alert.good,
+                _text(alert.good_since),
+                _text(alert.raised_at),
+                _text(alert.over_at),
+                alert.is_unwatched,
+            )
+            for alert in alerts
+        ],
+    )
+
+
+def _alert(row: tuple[Any, ...]) -> Alert:
+    key, severity, text, over, since, version, bad, bad_since, good, good_since, *ending = row
+    raised, ended, unwatched = ending
+    return Alert(
+        key=key,
+        severity=cast("Severity", severity),
+        text=text,
+        over=over,
+        since=read_instant(since),
+        version=version,
+        bad=bad,
+        bad_since=_instant(bad_since),
+        good=good,
+        good_since=_instant(good_since),
+        raised_at=_instant(raised),
+        over_at=_instant(ended),
+        is_unwatched=bool(unwatched),
+    )
+
+
+def _text(at: datetime | None) -> str | None:
+    return instant_text(at) if at else None
+
+
+def _instant(text: str | None) -> datetime | None:
+    return read_instant(text) if text else None

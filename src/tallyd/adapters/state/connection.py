@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_S = 1.0
 """So long a transaction waits for another process. Not longer: the other threads wait with it."""
 _SCHEMA = """
@@ -34,9 +34,43 @@ CREATE INDEX reading_by_time ON reading (poller, taken_at);
 CREATE INDEX reading_unwritten ON reading (id) WHERE NOT written;
 CREATE TABLE memory (poller TEXT NOT NULL, job TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (poller, job));
 CREATE TABLE alert (
-  key TEXT PRIMARY KEY, severity TEXT NOT NULL, text TEXT NOT NULL, since TEXT NOT NULL
+  key TEXT PRIMARY KEY, severity TEXT NOT NULL, text TEXT NOT NULL, since TEXT NOT NULL,
+  "over" TEXT NOT NULL DEFAULT '', version INTEGER NOT NULL DEFAULT 1,
+  bad INTEGER NOT NULL DEFAULT 0, bad_since TEXT, good INTEGER NOT NULL DEFAULT 0, good_since TEXT,
+  raised_at TEXT, over_at TEXT, is_unwatched INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE told (
+  channel TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL,
+  PRIMARY KEY (key, channel)
+);
+CREATE TABLE mute (
+  pattern TEXT PRIMARY KEY, since TEXT NOT NULL, until TEXT NOT NULL, why TEXT NOT NULL,
+  "by" TEXT NOT NULL, ended_by TEXT, version INTEGER NOT NULL
 );
 """
+_UPGRADES = {
+    # What was open then has never been told: it is, as how things stand.
+    1: """
+ALTER TABLE alert RENAME TO alert_1;
+CREATE TABLE alert (
+  key TEXT PRIMARY KEY, severity TEXT NOT NULL, text TEXT NOT NULL, since TEXT NOT NULL,
+  "over" TEXT NOT NULL DEFAULT '', version INTEGER NOT NULL DEFAULT 1,
+  bad INTEGER NOT NULL DEFAULT 0, bad_since TEXT, good INTEGER NOT NULL DEFAULT 0, good_since TEXT,
+  raised_at TEXT, over_at TEXT, is_unwatched INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO alert (key, severity, text, since, raised_at)
+  SELECT key, severity, text, since, since FROM alert_1;
+DROP TABLE alert_1;
+CREATE TABLE told (
+  channel TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL,
+  PRIMARY KEY (key, channel)
+);
+CREATE TABLE mute (
+  pattern TEXT PRIMARY KEY, since TEXT NOT NULL, until TEXT NOT NULL, why TEXT NOT NULL,
+  "by" TEXT NOT NULL, ended_by TEXT, version INTEGER NOT NULL
+)""",
+}
+"""By the version that they begin with; each leads to the next one."""
 
 
 class StateError(Exception):
@@ -83,6 +117,8 @@ class StateFile:
             )
         if version == 0:
             self._create()
+        else:
+            self._upgrade()
 
     def _create(self) -> None:
         with self.transaction() as db:
@@ -93,6 +129,18 @@ class StateFile:
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _upgrade(self) -> None:
+        """Bring the tables of an older tallyd up to date, whole or not at all."""
+        with self.reading() as db:
+            if db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,):
+                return
+        with self.transaction() as db:
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            for old in range(version, SCHEMA_VERSION):
+                for statement in _UPGRADES[old].split(";"):
+                    db.execute(statement)
+            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def is_in_place(self) -> bool:
         """Whether the file that was opened still stands under its name, not deleted and not replaced."""

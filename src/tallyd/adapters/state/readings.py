@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 from tallyd.adapters.state.alerts import apply
 from tallyd.adapters.state.connection import StateDamagedError, StateFile
 from tallyd.adapters.state.rows import FromFile, OutFile, OutText, Recorded, Stored, Whose
-from tallyd.core.alerts import Judgement
+from tallyd.core.alerts import Findings, Judgement
 from tallyd.core.document import Heading, document, dumped
 from tallyd.core.naming import instant_text, numbered, out_stem, read_instant
 from tallyd.core.reading import Facts, Reading, Slot
@@ -33,24 +33,20 @@ class Readings:
         reading: Reading,
         heading: Heading,
         *,
-        may_close: Callable[[str], bool] | None,
+        findings: Findings | None,
         is_taken: Callable[[str], bool],
     ) -> Recorded:
         """Commit a reading: from here on the count exists.
 
         The slot is settled, the out file's name reserved (`is_taken` knows the names on disk), what the job
-        remembers and its problems are stored, all at once. `may_close` None leaves every problem alone
+        remembers and its alerts are stored, all at once. `findings` None leaves every alert alone
         (`once`). A slot that has its reading already keeps it, and nothing at all is changed.
         """
         with self._file.transaction() as db:
             if slot.key is not None and _is_taken_slot(db, whose, slot.key):
                 return Recorded()
-            judgement = (
-                Judgement(standing=reading.problems)
-                if may_close is None
-                else apply(db, reading.problems, may_close)
-            )
-            if reading.memory is not None and may_close is not None:
+            judgement = Judgement(standing=reading.problems) if findings is None else apply(db, findings)
+            if reading.memory is not None and findings is not None:
                 db.execute(
                     "INSERT OR REPLACE INTO memory (poller, job, value) VALUES (?, ?, ?)",
                     (whose.poller, whose.job, json.dumps(reading.memory)),
@@ -99,6 +95,16 @@ class Readings:
                 " AND due_at > coalesce((SELECT max(due_at) FROM reading"
                 " WHERE poller=:poller AND job=:job AND outcome='taken'), '') ORDER BY due_at",
                 {"poller": poller, "job": job, "reason": reason},
+            )
+            return tuple(read_instant(due_at) for (due_at,) in rows)
+
+    def missed_between(self, poller: str, job: str, since: datetime, until: datetime) -> tuple[datetime, ...]:
+        """Return the job's slots with since <= slot < until that have no reading, oldest first."""
+        with self._file.reading() as db:
+            rows = db.execute(
+                "SELECT due_at FROM reading WHERE poller=? AND job=? AND outcome='missed'"
+                " AND due_at>=? AND due_at<? ORDER BY due_at",
+                (poller, job, instant_text(since), instant_text(until)),
             )
             return tuple(read_instant(due_at) for (due_at,) in rows)
 

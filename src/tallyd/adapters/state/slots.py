@@ -9,8 +9,9 @@ from datetime import datetime
 from tallyd.adapters.state.alerts import apply
 from tallyd.adapters.state.connection import StateFile
 from tallyd.adapters.state.rows import Recorded, Whose
+from tallyd.core.alerts import Findings
 from tallyd.core.naming import instant_text, read_instant
-from tallyd.core.reading import Problem, Slot
+from tallyd.core.reading import Slot
 from tallyd.core.timetable import Missed, Pending
 
 
@@ -98,7 +99,7 @@ class Slots:
                 set_mark(db, whose.poller, whose.job, mark, slot.due_at)
 
     def fail(
-        self, whose: Whose, slot: Slot, *, reason: str, not_before: datetime, named: tuple[Problem, ...]
+        self, whose: Whose, slot: Slot, *, reason: str, not_before: datetime, findings: Findings
     ) -> Recorded:
         """Commit that a run failed; its slot may be begun again from `not_before` on."""
         with self._file.transaction() as db:
@@ -116,10 +117,10 @@ class Slots:
                     instant_text(not_before),
                 ),
             )
-            return Recorded(judgement=apply(db, named, lambda _key: False))
+            return Recorded(judgement=apply(db, findings))
 
     def miss(
-        self, whose: Whose, missed: tuple[Missed, ...], *, now: datetime, named: tuple[Problem, ...]
+        self, whose: Whose, missed: tuple[Missed, ...], *, now: datetime, findings: Findings
     ) -> Recorded:
         """Commit that these slots have no reading and will have none."""
         with self._file.transaction() as db:
@@ -144,7 +145,7 @@ class Slots:
                 )
                 if one.mark is not None:
                     set_mark(db, whose.poller, whose.job, one.mark, one.due_at)
-            return Recorded(judgement=apply(db, named, lambda _key: False))
+            return Recorded(judgement=apply(db, findings))
 
 
 def set_mark(db: sqlite3.Connection, poller: str, job: str, mark: str, at: datetime) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from tallyd.contract import Found, Job, Toolbox
 from tallyd.core.counting import NO_STATUS, Shortage, hide_qualifications, hide_small, shortages
 from tallyd.core.errors import SourceError
-from tallyd.core.naming import problem_key
+from tallyd.core.kinds import AlertKind
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
 from tallyd.core.texts import listed
 from tallyd.core.timetable import At
@@ -26,15 +26,34 @@ _LIMIT_S = 600.0
 """One try ends with the HTTP timeout and the wait after it with `retry.longest_wait`; each shows progress."""
 
 
+BELOW = AlertKind(
+    key="<poller>/<statuses>/below",
+    severity="warning",
+    text="{poller}: {people} on {statuses}[, at least {at_least} wanted][; {note}]",
+    over="{poller}: {wanted} or more on {statuses} again",
+    ends="a reading with enough people",
+    many="minimum strengths not reached",
+)
+
+
 class DiveraPoller(DiveraSettings):
     """Counts the people of a Divera unit by status, at fixed times of day."""
+
+    @classmethod
+    def alert_kinds(cls) -> tuple[AlertKind, ...]:
+        """Return the one kind of problem that readings of this kind have."""
+        return (BELOW,)
+
+    def watched(self) -> Mapping[str, int]:
+        """Return how many minimum strengths are watched."""
+        return {BELOW.what: len(self.at_least)}
 
     def jobs(self) -> tuple[Job, ...]:
         """Return the one job, `count`."""
         count = Job(
             name="count",
             when=At(self.at, self.days),
-            judges=frozenset({"failed", "below"}),
+            judges=frozenset({BELOW.what}),
             limit_s=_LIMIT_S,
             catch_up_s=self.catch_up,
             run=self._count,
@@ -148,18 +167,22 @@ class DiveraPoller(DiveraSettings):
     ) -> Problem:
         statuses = shortage.minimum.statuses
         where = listed([_label(status, names) for status in statuses], most=len(statuses))
-        if self.hide_below is None:
-            text = f"{_people(shortage.found)} on {where}, at least {shortage.minimum.count} wanted"
-        else:
-            text = f"fewer than {shortage.minimum.count} people on {where}"
         unknown = [status for status in statuses if status not in tally.counts]
+        note = ""
         if unknown and self.source == "monitor":
-            text += f"; the monitor in Divera does not show {listed(unknown)}, which counts as nobody there"
-        return Problem(
-            key=problem_key(poller, "+".join(statuses), "below"),
-            text=f"{poller}: {text}",
+            note = f"the monitor in Divera does not show {listed(unknown)}, which counts as nobody there"
+        is_shown = self.hide_below is None
+        return BELOW.problem(
+            poller,
+            "+".join(statuses),
             since=now,
-            severity="warning",
+            poller=poller,
+            # How many there are is not to be known; that they are too few is.
+            people=_people(shortage.found) if is_shown else f"fewer than {shortage.minimum.count} people",
+            statuses=where,
+            wanted=str(shortage.minimum.count),
+            at_least=str(shortage.minimum.count) if is_shown else "",
+            note=note,
         )
 
 

@@ -23,6 +23,7 @@ from tallyd.settings import (
     Strict,
     TimeOfDay,
     Url,
+    as_tuple,
     is_loopback,
     is_secret_name,
     wrong,
@@ -31,11 +32,6 @@ from tallyd.settings import (
 _STATUS_ID = re.compile(rf"[1-9][0-9]{{0,18}}|{NO_STATUS}")
 _KEY = re.compile(r"[!#-&(-~]+")  # ASCII without spaces and quotes
 _SMALLEST_HIDE_BELOW = 3
-
-
-def _as_tuple(written: object) -> object:
-    """Take a list where a tuple is kept: a frozen value may hold no list, and JSON has no tuple."""
-    return tuple(written) if isinstance(written, list) else written
 
 
 def _status_id(written: str) -> str:
@@ -54,7 +50,7 @@ StatusId = Annotated[
 class AtLeast(Strict):
     """A minimum strength: a warning below it."""
 
-    statuses: Annotated[tuple[StatusId, ...], BeforeValidator(_as_tuple)] = Field(
+    statuses: Annotated[tuple[StatusId, ...], BeforeValidator(as_tuple)] = Field(
         description="Status ids whose people are added up; `none` stands for people without a status."
     )
     count: PositiveInt = Field(description="How many are wanted on them together.")
@@ -92,7 +88,7 @@ class DiveraSettings(PollerSettings):
         '`"source": "monitor"` https://app.divera247.com/api/v2/pull/all.',
     )
     accesskey: Secret = Field(description="Access key of a system user of the unit. A secret.")
-    at: Annotated[tuple[TimeOfDay, ...], BeforeValidator(_as_tuple)] = Field(
+    at: Annotated[tuple[TimeOfDay, ...], BeforeValidator(as_tuple)] = Field(
         description="Local times of day at which it counts."
     )
     days: Days = Field(EVERY_DAY, description="Days on which it counts. Default: every day.")
@@ -114,7 +110,7 @@ class DiveraSettings(PollerSettings):
     qualifications: bool = Field(
         False, description="Count qualifications within each status as well; only with `source` `monitor`."
     )
-    at_least: Annotated[tuple[AtLeast, ...], BeforeValidator(_as_tuple)] = Field(
+    at_least: Annotated[tuple[AtLeast, ...], BeforeValidator(as_tuple)] = Field(
         (), description="Minimum strengths; below one of them it warns."
     )
     hide_below: int | None = Field(

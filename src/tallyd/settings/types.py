@@ -1,8 +1,6 @@
-"""What every settings class is made of: the strict base, and the types that config files are written in.
+"""The types that config files are written in: durations, times of day, days, zones, addresses, folders.
 
-A validator here raises through `wrong()`, never with a value that may be secret. Secrets are resolved
-while the file is validated, by the `SecretReader` in the validation context, so that a missing key file
-stands in the same list of problems as a misspelt key.
+A validator here raises through `wrong()`, never with a value that may be secret.
 """
 
 from __future__ import annotations
@@ -10,10 +8,10 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import time
 from functools import cache
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -23,13 +21,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     PlainSerializer,
-    ValidationInfo,
     WithJsonSchema,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.core.timetable import WEEKDAYS
@@ -37,13 +32,6 @@ from tallyd.core.timetable import WEEKDAYS
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
-_PLACEHOLDER = re.compile(
-    # Only what nobody would choose as a secret: it is shown in the message.
-    r"(?i)[<\[{]?(?:(?:put|insert|enter|paste|add)[_ -]?)?(?:(?:your|my|the|dein(?:en?)?|ihr(?:en?)?)[_ -]?)?"
-    r"(?:divera[_ -]?)?(?:access|api)?[_ -]?(?:key|token|password|secret|url)(?:[_ -]?here)?[>\]}]?"
-    r"|(?:change|replace)[_ -]?(?:me|this)|x{3,}(?:[_ -]x{2,})*|\*{3,}|\.{3,}|todo"
-)
-_SHORTEST_SECRET = 4
 _SECRET_KEYS = re.compile(
     r"(?i)(?:access|api)?[_-]?(?:key|token|secret|password|passwd|pass|pwd|auth|signature|sig)"
 )
@@ -55,6 +43,12 @@ _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1")
 def wrong(text: str) -> PydanticCustomError:
     """Return the error that a validator raises; `text` is shown to the person behind its place."""
     return PydanticCustomError("tallyd", "{text}", {"text": text})
+
+
+def wrong_each(problems: Sequence[tuple[tuple[str, ...], str]]) -> PydanticCustomError:
+    """Return one error for several problems: (keys below the value that is validated, text)."""
+    each = [{"at": list(keys), "text": text} for keys, text in problems]
+    return PydanticCustomError("tallyd_each", "{text}", {"text": problems[0][1], "each": each})
 
 
 def did_you_mean(word: str, known: tuple[str, ...]) -> str:
@@ -74,70 +68,6 @@ class Strict(BaseModel):
         validate_default=True,
         arbitrary_types_allowed=True,
     )
-
-
-class SecretReader(Protocol):
-    """Turns what stands in the config into the secret itself."""
-
-    def read(self, written: str) -> str:
-        """Return the secret that `written` is or refers to. Raises `wrong()` with what to do."""
-        ...
-
-
-class Secret:
-    """A value that never shows: not in repr, not in a message, not in JSON. `reveal()` where it is sent."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Return the value itself. Only for what is sent to its owner, and for redaction."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.with_info_plain_validator_function(
-            cls._validate, serialization=core_schema.plain_serializer_function_ser_schema(lambda _: "***")
-        )
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {"type": "string", "format": "password"}
-
-    @classmethod
-    def _validate(cls, written: object, info: ValidationInfo) -> Secret:
-        if isinstance(written, Secret):
-            return written
-        if not isinstance(written, str):
-            raise wrong('must be text: the secret itself, or "env:NAME", "file:PATH" or "credential:NAME"')
-        reader: SecretReader | None = (info.context or {}).get("secrets")
-        value = reader.read(written) if reader else written
-        if not value.strip():
-            raise wrong("is empty")
-        if value != value.strip() or UNPRINTABLE.search(value):
-            raise wrong(
-                "holds a line break, a control or invisible character or spaces around it; "
-                "put only the secret there"
-            )
-        if _PLACEHOLDER.fullmatch(value):
-            raise wrong(f'"{value}" is a placeholder; put the real one there')
-        if len(value) < _SHORTEST_SECRET:
-            # It would occur by chance in every log line, so that it could not be kept out of the log.
-            raise wrong(f"is too short to be a secret; {_SHORTEST_SECRET} characters at least")
-        return cls(value)
 
 
 class Seconds(float):
@@ -241,6 +171,11 @@ def check_folder(written: str) -> str:
     return written
 
 
+def as_tuple(written: object) -> object:
+    """Take a list where a tuple is kept: a frozen value may hold no list, and JSON has no tuple."""
+    return tuple(written) if isinstance(written, list) else written
+
+
 def is_loopback(url: str) -> bool:
     """Whether the host of a URL is this machine."""
     return bool(_LOOPBACK.fullmatch(urlsplit(url).hostname or ""))
@@ -297,40 +232,3 @@ Url = Annotated[
 ]
 FolderPath = Annotated[str, Field(min_length=1), AfterValidator(check_folder)]
 PositiveInt = Annotated[int, Field(ge=1, le=1_000_000_000)]
-
-
-class RetrySettings(Strict):
-    """How often, and for how long, a failed request is tried again."""
-
-    attempts: PositiveInt = Field(5, le=100, description="Tries in all, the first one included.")
-    first_wait: Duration = Field(
-        Seconds(15), description="Wait before the second try; doubled for each further one."
-    )
-    longest_wait: Duration = Field(
-        Seconds(180),
-        description="No wait is longer; a source's Retry-After is honoured up to this. A slot that failed is "
-        "begun again after this pause until `catch_up` ends.",
-    )
-    give_up_after: Duration = Field(
-        Seconds(600), description="No further try is begun so long after the first."
-    )
-
-
-class OutOverride(Strict):
-    """What a poller may set otherwise than `out` at the top."""
-
-    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(
-        None, description="Delete this poller's out files and readings after so many days; null: never."
-    )
-
-
-class PollerSettings(Strict):
-    """What every kind of poller may set for itself; what it leaves out is taken from the top of the file."""
-
-    timezone: Zone | None = Field(
-        None, description="Time zone of this poller; default: `timezone` at the top."
-    )
-    retry: RetrySettings | None = Field(
-        None, description="Keys of `retry` that differ for this poller; the others come from the top."
-    )
-    out: OutOverride | None = Field(None, description="Keys of `out` that differ for this poller.")

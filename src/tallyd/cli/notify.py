@@ -1,0 +1,31 @@
+"""`tallyd notify`: sends a test message to one channel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tallyd.cli.output import complain, say
+from tallyd.cli.shared import channels, load_config
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, DeliveryError
+from tallyd.core.message import trial
+from tallyd.core.redaction import Redactor
+from tallyd.settings import did_you_mean
+
+
+def notify(path: Path, channel: str, *, text: str | None) -> int:
+    """Send a test message; return the exit status."""
+    config = load_config(path)
+    known = tuple(config.settings.channels)
+    if channel not in known:
+        names = f"; the config has: {', '.join(known)}" if known else "; the config has none"
+        complain(f'tallyd: there is no channel "{channel}"{did_you_mean(channel, known) or names}')
+        return EXIT_USAGE
+    message = trial(config.settings.name, text)
+    redact = Redactor(config.secrets).redact
+    try:
+        channels(config, redact).deliver(config.settings.channels[channel].reveal(), message)
+    except DeliveryError as error:
+        complain(f"tallyd: channel {channel} did not take the message: {error.text}")
+        return EXIT_PROBLEM
+    say(f"Channel {channel} took the message: {redact(message.text)}", style="fine")
+    return EXIT_OK

@@ -1,0 +1,206 @@
+"""What one channel is sent in one pass: at most one message, whatever there is to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from itertools import groupby
+from typing import Literal
+
+from tallyd.core.alerts import RUN_WHATS, Alert, lasted_s
+from tallyd.core.naming import key_segments
+from tallyd.core.notices import MuteNotice, Notice
+from tallyd.core.texts import clock, listed, shortened, span
+
+Tone = Literal["error", "warning", "over", "info"]
+
+MOST_CHARS = 1500
+"""Of one message: what chats and phones still show, and services still take."""
+MOST_LINE_CHARS = 500
+MOST_SUBJECT_CHARS = 100
+MOST_ALIKE = 3
+"""So many problems of one kind have a line each; more share one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """A message as a person reads it. Plain text: no Markdown, no HTML, but names in it may look like either.
+
+    `subject` is one line for channels that have one (mail); `text` is the whole message, lines separated by
+    line feeds, and does not need the subject. `tone` is that of the most serious line.
+    """
+
+    subject: str
+    text: str
+    tone: Tone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What notices are worded with.
+
+    `name` is this tallyd's. `zone_of` a key is the zone of its times, `many_of` what several problems of its
+    kind share (`targets unreachable`). `watched` is how many subjects (poller, what) may be said of, None
+    where that is not known. `missing` are the slots without a reading while an alert lasted.
+    """
+
+    name: str
+    now: datetime
+    zone_of: Callable[[str], tzinfo]
+    many_of: Callable[[str], str]
+    watched: Callable[[str, str], int | None]
+    missing: Callable[[Alert], Sequence[datetime]]
+
+
+@dataclass(frozen=True)
+class _Line:
+    rank: int
+    tone: Tone
+    since: datetime
+    text: str
+    count: int = 1
+
+
+def message_of(
+    notices: Iterable[Notice], mutes: Iterable[MuteNotice], around: Surroundings
+) -> Message | None:
+    """Return the one message for all of them, most serious first; None where there is nothing to tell."""
+    lines = [*_lines(tuple(notices), around), *(_mute_line(each, around) for each in mutes)]
+    if not lines:
+        return None
+    lines.sort(key=lambda line: (line.rank, line.since, line.text))
+    prefix = f"[{shortened(around.name, 60)}] "
+    texts = [shortened(line.text, MOST_LINE_CHARS) for line in lines]
+    if len(lines) == 1:
+        whole = prefix + texts[0]
+        return Message(subject=shortened(whole, MOST_SUBJECT_CHARS), text=whole, tone=lines[0].tone)
+    heading = prefix + _heading(lines)
+    return Message(subject=heading, text=_joined(heading, texts, lines), tone=lines[0].tone)
+
+
+def trial(name: str, text: str | None) -> Message:
+    """Return what `tallyd notify` sends."""
+    said = shortened(text or "a test message; this channel works", MOST_CHARS)
+    whole = f"[{shortened(name, 60)}] {said}"
+    return Message(subject=shortened(whole, MOST_SUBJECT_CHARS), text=whole, tone="info")
+
+
+def _joined(heading: str, texts: Sequence[str], lines: Sequence[_Line]) -> str:
+    """Return heading and lines, as many as fit, and how many things are left out."""
+    shown, used = [f"{heading}:"], len(heading)
+    for number, text in enumerate(texts):
+        used += len(text) + 3
+        if used > MOST_CHARS:
+            left = sum(line.count for line in lines[number:])
+            shown.append(f"... and {left} more; all of them: tallyd alerts")
+            break
+        shown.append(f"- {text}")
+    return "\n".join(shown)
+
+
+def _heading(lines: Sequence[_Line]) -> str:
+    """Return `2 problems, 1 over`."""
+    problems = sum(line.count for line in lines if line.tone in ("error", "warning"))
+    over = sum(line.count for line in lines if line.tone == "over")
+    other = sum(line.count for line in lines if line.tone == "info")
+    parts = [
+        f"{problems} problem{'s' if problems > 1 else ''}" if problems else "",
+        f"{over} over" if over else "",
+        f"{other} notice{'s' if other > 1 else ''}" if other else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+# -- lines ---------------------------------------------------------------------------------------------------
+
+
+def _lines(notices: Sequence[Notice], around: Surroundings) -> list[_Line]:
+    """Return a line for each notice, or one for all of a kind where they are many."""
+
+    def group(notice: Notice) -> tuple[str, ...]:
+        segments = key_segments(notice.alert.key)
+        if notice.news == "over" and segments[-1] in RUN_WHATS and len(segments) == 3:
+            return ("run", *segments[:2])  # `failed` and `missed` end with the same reading: one thing to say
+        return (notice.news, segments[0], segments[-1])
+
+    found: list[_Line] = []
+    for kind, members in groupby(sorted(notices, key=group), key=group):
+        alike = sorted(members, key=lambda notice: (notice.alert.since, notice.alert.key))
+        if kind[0] == "run":
+            found.append(_line(alike[0], around))
+        elif len(alike) > MOST_ALIKE:
+            found.append(_shared_line(alike, around))
+        else:
+            found += [_line(notice, around) for notice in alike]
+    return found
+
+
+def _line(notice: Notice, around: Surroundings) -> _Line:
+    alert = notice.alert
+    texts = {
+        "begins": lambda: alert.text,
+        "reminder": lambda: f"still, after {span(_age_s(alert, around))}: {alert.text}",
+        "over": lambda: _over_text(notice, around),
+        "unwatched": lambda: f"no longer watched, it has left the config: {alert.text}",
+    }
+    return _Line(_rank(notice), _tone(notice), alert.since, texts[notice.news]())
+
+
+def _age_s(alert: Alert, around: Surroundings) -> float:
+    return lasted_s(alert, until=around.now)
+
+
+def _over_text(notice: Notice, around: Surroundings) -> str:
+    """Return `divera: working again since Fri 12:00, after 4 h; 1 reading missing (08:00).`"""
+    alert = notice.alert
+    zone, over_at = around.zone_of(alert.key), alert.over_at or around.now
+    text = f"{alert.over or 'over: ' + alert.text} since {clock(over_at, zone, now=around.now)}"
+    text += f", after {span(_age_s(alert, around))}"
+    missing = around.missing(alert)
+    if missing:
+        noun = "reading" if len(missing) == 1 else "readings"
+        text += (
+            f"; {len(missing)} {noun} missing ({listed([clock(at, zone, now=around.now) for at in missing])})"
+        )
+    return f"{text}. It was: {alert.text}" if notice.is_late else f"{text}."
+
+
+def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
+    """Return `apps: 12 of 12 targets unreachable: PROD, TEST, A, B, C and 7 more`."""
+    worst = min(alike, key=_rank)
+    poller, *subject, what = key_segments(worst.alert.key)
+    total = around.watched(poller, what)
+    of = f" of {total}" if total is not None and total >= len(alike) else ""
+    names = listed([" ".join(key_segments(notice.alert.key)[1:-1]) or poller for notice in alike])
+    said = f"{len(alike)}{of} {around.many_of(worst.alert.key)}: {names}"
+    if subject and poller != "tallyd":
+        said = f"{poller}: {said}"
+    before = {"begins": "", "reminder": "still: ", "over": "over: ", "unwatched": "no longer watched: "}
+    return _Line(
+        _rank(worst), _tone(worst), alike[0].alert.since, before[worst.news] + said, count=len(alike)
+    )
+
+
+def _mute_line(notice: MuteNotice, around: Surroundings) -> _Line:
+    mute = notice.mute
+    by = mute.by if notice.news == "muted" else mute.ended_by
+    who = f" by {by}" if by else ""
+    if notice.news == "unmuted":
+        return _Line(6, "info", mute.since, f"no longer muted{who}: {mute.pattern}")
+    until = clock(mute.until, around.zone_of(mute.pattern), now=around.now)
+    why = f" ({mute.why})" if mute.why else ""
+    return _Line(6, "info", mute.since, f"muted until {until}{who}: {mute.pattern}{why}")
+
+
+def _rank(notice: Notice) -> int:
+    """Return the place in the message, most serious first."""
+    if notice.news in ("over", "unwatched"):
+        return 4 if notice.news == "over" else 5
+    return (0 if notice.alert.severity == "error" else 2) + (notice.news == "reminder")
+
+
+def _tone(notice: Notice) -> Tone:
+    if notice.news in ("over", "unwatched"):
+        return "over" if notice.news == "over" else "info"
+    return notice.alert.severity

@@ -1,0 +1,115 @@
+"""What a channel has yet to hear of an alert: a function of the alert, of what it was told, and of now.
+
+Nothing is queued. What was told is noted after the delivery, so that a process that dies in between tells
+twice rather than never; and a channel that was down hears how things stand, not every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
+from typing import Literal
+
+from tallyd.core.alerts import Alert, Rules
+from tallyd.core.hours import Hours, any_hold
+from tallyd.core.mutes import Mute
+from tallyd.core.naming import key_segments
+from tallyd.core.reading import Problem
+from tallyd.core.templates import Template
+
+News = Literal["begins", "reminder", "over", "unwatched"]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a channel was told of a key: which version, and when last."""
+
+    version: int
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """How the problems of one poller, or of tallyd itself, are told.
+
+    `remind_every_s` None: never. `texts` are those of the config by `what`.
+    """
+
+    channels: tuple[str, ...] = ()
+    rules: Rules = field(default_factory=Rules)
+    remind_every_s: float | None = None
+    quiet: tuple[Hours, ...] = ()
+    zone: tzinfo = UTC
+    texts: Mapping[str, Template] = field(default_factory=dict)
+
+    def worded(self, problem: Problem) -> Problem:
+        """Return the problem with the text that the config wants for it."""
+        template = self.texts.get(key_segments(problem.key)[-1])
+        return problem if template is None else replace(problem, text=template.filled(problem.fields))
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One thing to be told to one channel. `is_late`: it is over before it could be told."""
+
+    alert: Alert
+    news: News
+    is_late: bool = False
+
+
+def notice_for(
+    alert: Alert, told: Told | None, manner: Manner, *, is_muted: bool, now: datetime
+) -> Notice | None:
+    """Return what one channel is to be told of one alert now; None: nothing, or not now."""
+    if is_muted or alert.is_waiting or _is_held_back(alert, manner, now):
+        return None
+    is_known = told is not None and told.version == alert.version
+    if alert.is_open:
+        if not is_known:
+            return Notice(alert, "begins")
+        return Notice(alert, "reminder") if _is_reminder_due(told, manner, now) else None
+    if is_known or (told is None and alert.is_unwatched):
+        return None
+    return Notice(alert, "unwatched" if alert.is_unwatched else "over", is_late=told is None)
+
+
+def is_settled(alert: Alert, told: Told | None, *, is_muted: bool) -> bool:
+    """Whether an alert that is over has nothing more to say to a channel, so that it may be forgotten.
+
+    What came and went while it was muted is not told afterwards: somebody knew.
+    """
+    if told is None:
+        return alert.is_unwatched or is_muted
+    return told.version == alert.version
+
+
+def _is_held_back(alert: Alert, manner: Manner, now: datetime) -> bool:
+    return alert.severity == "warning" and any_hold(manner.quiet, now.astimezone(manner.zone))
+
+
+def _is_reminder_due(told: Told | None, manner: Manner, now: datetime) -> bool:
+    if told is None or manner.remind_every_s is None:
+        return False
+    # Told at a time that lies ahead: the clock was wrong then, and may have been so by years.
+    return not 0 <= (now - told.at).total_seconds() < manner.remind_every_s
+
+
+MuteNews = Literal["muted", "unmuted"]
+
+
+@dataclass(frozen=True)
+class MuteNotice:
+    """A mute that began or was ended, to be told to one channel."""
+
+    mute: Mute
+    news: MuteNews
+
+
+def mute_notice_for(mute: Mute, told: Told | None, *, now: datetime) -> MuteNotice | None:
+    """Return what one channel is to be told of a mute; one that ran out by itself says nothing."""
+    if told is not None and told.version == mute.version:
+        return None
+    if mute.is_in_force(now):
+        return MuteNotice(mute, "muted")
+    return MuteNotice(mute, "unmuted") if told is not None and mute.ended_by is not None else None

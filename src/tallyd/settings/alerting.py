@@ -1,0 +1,134 @@
+"""How alerts are told: to whom, after how many readings, how often again, when not, in which words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated
+from urllib.parse import unquote
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+
+from tallyd.core.hours import Hours
+from tallyd.core.kinds import AlertKind
+from tallyd.core.templates import TemplateError, read_template
+from tallyd.core.timetable import EVERY_DAY
+from tallyd.settings.secrets import Secret, is_placeholder
+from tallyd.settings.types import (
+    Days,
+    Duration,
+    PositiveInt,
+    Seconds,
+    Strict,
+    TimeOfDay,
+    as_tuple,
+    did_you_mean,
+    wrong,
+    wrong_each,
+)
+
+NAME = r"^[a-z0-9][a-z0-9_-]*$"
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.+)", re.DOTALL)
+_ROCKET_CHAT = re.compile(r"https?://[^/?#\s]+(?:/[^?#\s]*)?/hooks/[^/?#\s]+/[^/?#\s]+/?", re.IGNORECASE)
+_LONGEST_TEXT = 2000
+
+
+def _is_channel(name: str, info: ValidationInfo) -> str:
+    """Return the name if `channels` at the top has it; the validation context holds the names."""
+    known: tuple[str, ...] | None = (info.context or {}).get("channels")
+    if known is not None and name not in known:
+        names = f"; it has: {', '.join(known)}" if known else ", which is empty"
+        hint = did_you_mean(name, known) or f" at the top of the file{names}"
+        raise wrong(f"no such channel in `channels`{hint}")
+    return name
+
+
+def _channel_url(secret: Secret) -> Secret:
+    """Return what looks like a channel's URL; Apprise has the last word, once the whole file is fine."""
+    url = secret.reveal()
+    found = _SCHEME.fullmatch(url)
+    if not found or any(char <= " " for char in url):
+        raise wrong("is no URL of a channel such as tgram://BOT_TOKEN/CHAT_ID, or a webhook of Rocket.Chat")
+    placeholders = [part for part in re.split(r"[/:@?&=#]", unquote(found[2])) if is_placeholder(part)]
+    if placeholders:
+        raise wrong(f'holds "{placeholders[0]}", which is a placeholder; put the real one there')
+    if found[1].lower() in ("http", "https") and not _ROCKET_CHAT.fullmatch(url):
+        raise wrong(
+            "is a web address, but no webhook of Rocket.Chat (https://host/hooks/ID/TOKEN); "
+            "for a webhook of your own write jsons://host/path"
+        )
+    return secret
+
+
+ChannelName = Annotated[str, Field(pattern=NAME, max_length=60), AfterValidator(_is_channel)]
+ChannelUrl = Annotated[Secret, AfterValidator(_channel_url)]
+
+
+class HoursSettings(Strict):
+    """Hours of the day, by the wall clock."""
+
+    days: Days = Field(EVERY_DAY, description="Days on which the hours begin. Default: every day.")
+    start: TimeOfDay = Field(alias="from", description="When they begin.")
+    end: TimeOfDay = Field(
+        alias="to", description="When they end; not after `from`: on the next day. The same: a whole day."
+    )
+
+    @property
+    def hours(self) -> Hours:
+        return Hours(self.days, self.start, self.end)
+
+
+class AlertSettings(Strict):
+    """How alerts are told."""
+
+    channels: Annotated[tuple[ChannelName, ...], BeforeValidator(as_tuple)] = Field(
+        (), description="Names of the channels that are told. None: alerts stand in `tallyd status` alone."
+    )
+    raise_after: PositiveInt = Field(
+        1,
+        le=1000,
+        description="So many bad readings in a row raise an alert; a slot without a reading is one.",
+    )
+    resolve_after: PositiveInt = Field(1, le=1000, description="So many good readings in a row end it.")
+    remind_every: Duration | None = Field(
+        Seconds(86400), description="It is told again after so long, while it goes on; null: never."
+    )
+    quiet_hours: Annotated[tuple[HoursSettings, ...], BeforeValidator(as_tuple)] = Field(
+        (), description="Hours in which warnings wait (errors do not); then it is told once how things stand."
+    )
+    texts: dict[str, Annotated[str, Field(min_length=1, max_length=_LONGEST_TEXT)]] = Field(
+        {},
+        description="Own words by the last part of a problem's key; docs/alerts.md lists the keys and their "
+        "placeholders. `[ for {slot}]` vanishes where there is no slot.",
+        json_schema_extra={"examples": [{"missed": "{poller}: Lücke um {slots}"}]},
+    )
+
+
+def check_texts(texts: Mapping[str, str], kinds: Iterable[AlertKind]) -> None:
+    """Raise `wrong_each()` unless every text is of one of the kinds and uses its placeholders alone."""
+    by_what = {kind.what: kind for kind in kinds}
+    problems = [
+        (("texts", what), trouble)
+        for what, text in texts.items()
+        if (trouble := _trouble(what, text, by_what)) is not None
+    ]
+    if problems:
+        raise wrong_each(problems)
+
+
+def _trouble(what: str, text: str, kinds: Mapping[str, AlertKind]) -> str | None:
+    if what not in kinds:
+        known = tuple(sorted(kinds))
+        return f"no problem is called so here{did_you_mean(what, known) or '; known are ' + ', '.join(known)}"
+    try:
+        names = read_template(text).names
+    except TemplateError as error:
+        return str(error)
+    fields = kinds[what].fields
+    unknown = sorted(names - fields)
+    if not unknown:
+        return None
+    listed = ", ".join(f"{{{name}}}" for name in sorted(fields))
+    return (
+        f"unknown placeholder {{{unknown[0]}}}{did_you_mean(unknown[0], tuple(fields))}; known are {listed}"
+    )

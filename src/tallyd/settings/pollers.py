@@ -1,0 +1,65 @@
+"""What every kind of poller may set for itself, over the top of the file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from tallyd.core.failures import RUN_KINDS
+from tallyd.core.kinds import AlertKind
+from tallyd.settings.alerting import AlertSettings, check_texts
+from tallyd.settings.types import Duration, PositiveInt, Seconds, Strict, Zone
+
+
+class RetrySettings(Strict):
+    """How often, and for how long, a failed request is tried again."""
+
+    attempts: PositiveInt = Field(5, le=100, description="Tries in all, the first one included.")
+    first_wait: Duration = Field(
+        Seconds(15), description="Wait before the second try; doubled for each further one."
+    )
+    longest_wait: Duration = Field(
+        Seconds(180),
+        description="No wait is longer; a source's Retry-After is honoured up to this. A slot that failed is "
+        "begun again after this pause until `catch_up` ends.",
+    )
+    give_up_after: Duration = Field(
+        Seconds(600), description="No further try is begun so long after the first."
+    )
+
+
+class OutOverride(Strict):
+    """What a poller may set otherwise than `out` at the top."""
+
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(
+        None, description="Delete this poller's out files and readings after so many days; null: never."
+    )
+
+
+class PollerSettings(Strict):
+    """What every kind of poller may set for itself; what it leaves out is taken from the top of the file."""
+
+    timezone: Zone | None = Field(
+        None, description="Time zone of this poller; default: `timezone` at the top."
+    )
+    retry: RetrySettings | None = Field(
+        None, description="Keys of `retry` that differ for this poller; the others come from the top."
+    )
+    out: OutOverride | None = Field(None, description="Keys of `out` that differ for this poller.")
+    alerts: AlertSettings | None = Field(
+        None,
+        description="Keys of `alerts` that differ for this poller. `texts` are those of its own problems.",
+    )
+
+    @classmethod
+    def alert_kinds(cls) -> tuple[AlertKind, ...]:
+        """Return the kinds of problems that this kind of poller finds, besides those of its runs."""
+        return ()
+
+    @field_validator("alerts")
+    @classmethod
+    def _has_known_texts(cls, alerts: AlertSettings | None) -> AlertSettings | None:
+        if alerts is not None:
+            check_texts(alerts.texts, (*RUN_KINDS, *cls.alert_kinds()))
+        return alerts

@@ -1,0 +1,89 @@
+"""Secrets in the config: written as they are or as a reference, and never shown."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Protocol
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, core_schema
+
+from tallyd.core.texts import UNPRINTABLE
+from tallyd.settings.types import wrong
+
+_PLACEHOLDER = re.compile(
+    # Only what nobody would choose as a secret: it is shown in the message.
+    r"(?i)[<\[{]?(?:(?:put|insert|enter|paste|add)[_ -]?)?(?:(?:your|my|the|dein(?:en?)?|ihr(?:en?)?)[_ -]?)?"
+    r"(?:divera[_ -]?)?(?:access|api)?[_ -]?(?:key|token|password|secret|url)(?:[_ -]?here)?[>\]}]?"
+    r"|(?:change|replace)[_ -]?(?:me|this)|x{3,}(?:[_ -]x{2,})*|\*{3,}|\.{3,}|todo"
+)
+_SHORTEST_SECRET = 4
+
+
+class SecretReader(Protocol):
+    """Turns what stands in the config into the secret itself."""
+
+    def read(self, written: str) -> str:
+        """Return the secret that `written` is or refers to. Raises `wrong()` with what to do."""
+        ...
+
+
+class Secret:
+    """A value that never shows: not in repr, not in a message, not in JSON. `reveal()` where it is sent."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value itself. Only for what is sent to its owner, and for redaction."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(
+            cls._validate, serialization=core_schema.plain_serializer_function_ser_schema(lambda _: "***")
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "format": "password"}
+
+    @classmethod
+    def _validate(cls, written: object, info: ValidationInfo) -> Secret:
+        if isinstance(written, Secret):
+            return written
+        if not isinstance(written, str):
+            raise wrong('must be text: the secret itself, or "env:NAME", "file:PATH" or "credential:NAME"')
+        reader: SecretReader | None = (info.context or {}).get("secrets")
+        value = reader.read(written) if reader else written
+        if not value.strip():
+            raise wrong("is empty")
+        if value != value.strip() or UNPRINTABLE.search(value):
+            raise wrong(
+                "holds a line break, a control or invisible character or spaces around it; "
+                "put only the secret there"
+            )
+        if _PLACEHOLDER.fullmatch(value):
+            raise wrong(f'"{value}" is a placeholder; put the real one there')
+        if len(value) < _SHORTEST_SECRET:
+            # It would occur by chance in every log line, so that it could not be kept out of the log.
+            raise wrong(f"is too short to be a secret; {_SHORTEST_SECRET} characters at least")
+        return cls(value)
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a text stands where the real one is to be put: `YOUR_KEY`, `TOKEN`, `changeme`."""
+    return bool(_PLACEHOLDER.fullmatch(text))

@@ -1,0 +1,270 @@
+"""Telling people: what each channel has yet to hear is sent to it as one message, and noted once it is taken.
+
+A look computes it anew from what is stored, so that a process that dies at any point forgets nothing. Each
+channel is told by a run of its own: one that is down delays no other, and hears later how things stand then.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+from tallyd.adapters.state import StateError
+from tallyd.books import Books
+from tallyd.config import Config
+from tallyd.core.alerts import OWN, RUN_WHATS, Alert
+from tallyd.core.errors import DeliveryError, Stopped
+from tallyd.core.failures import undelivered
+from tallyd.core.message import Message, Surroundings, message_of
+from tallyd.core.mutes import Mute, mute_of
+from tallyd.core.naming import key_segments
+from tallyd.core.notices import Manner, Told, is_settled, mute_notice_for, notice_for
+from tallyd.core.reading import Problem
+
+log = logging.getLogger("tallyd")
+
+FIRST_PAUSE_S = 30.0
+LONGEST_PAUSE_S = 600.0
+"""A channel that takes no message is tried again after a pause that doubles from the one to the other."""
+TOLD_AFTER_S = 600.0
+"""A channel that has taken no message for so long is a problem, which the others are told."""
+
+
+class Deliver(Protocol):
+    """Sends a message. Raises `DeliveryError` when the channel did not take it, `Stopped` on a shutdown."""
+
+    def __call__(self, url: str, message: Message) -> None: ...
+
+
+@dataclass
+class _Channel:
+    """One channel while the daemon runs: its URL, the delivery under way, and how the last ones went."""
+
+    url: str
+    future: Future[None] | None = None
+    failures: int = 0
+    failing_since: datetime | None = None
+    reason: str = ""
+    not_before_s: float = 0.0
+
+    @property
+    def is_busy(self) -> bool:
+        return self.future is not None and not self.future.done()
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """How things stand at one look."""
+
+    alerts: Mapping[str, Alert]
+    told: Mapping[tuple[str, str], Told]
+    mutes: Sequence[Mute]
+    now: datetime
+    muted: Mapping[str, bool] = field(default_factory=dict)
+
+
+class Teller:
+    """Tells the channels of a config. `look` belongs to the schedule's thread."""
+
+    def __init__(
+        self,
+        books: Books,
+        *,
+        deliver: Deliver,
+        executor: Executor,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._books = books
+        self._deliver = deliver
+        self._executor = executor
+        self._now = now
+        self._monotonic = monotonic
+        self._config: Config | None = None
+        self._channels: dict[str, _Channel] = {}
+        self._manners: dict[str, Manner] = {}
+
+    def put_in_force(self, config: Config) -> None:
+        """Tell by this config from now on. A channel whose URL changed is tried again at once."""
+        before, self._config = self._channels, config
+        self._channels = {}
+        for name, secret in config.settings.channels.items():
+            url, known = secret.reveal(), before.get(name)
+            if known is not None and known.url == url:
+                self._channels[name] = known
+            else:
+                self._channels[name] = _Channel(url, future=known.future if known else None)
+        self._manners = {name: config.effective(name).manner for name in config.settings.pollers}
+        self._manners[OWN] = config.own_manner
+
+    def look(self) -> None:
+        """Begin to tell each channel what it has yet to hear. Raises `StateError`."""
+        config = self._config
+        if config is None:
+            return
+        picture = self._picture()
+        for name, channel in self._channels.items():
+            if not channel.is_busy and self._monotonic() >= channel.not_before_s:
+                self._begin(config, name, channel, picture)
+        self._forget(picture)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return the problems of channels that take no message."""
+        now, manner = self._now(), self._manner("")
+        return tuple(
+            undelivered(name, channel.reason, since=channel.failing_since, now=now, zone=manner.zone)
+            for name, channel in self._channels.items()
+            if channel.failing_since and (now - channel.failing_since).total_seconds() >= TOLD_AFTER_S
+        )
+
+    def under_way(self) -> list[Future[None]]:
+        """Return the deliveries that have not ended."""
+        return [channel.future for channel in self._channels.values() if channel.future and channel.is_busy]
+
+    # -- what there is to tell ---------------------------------------------------------------------------
+
+    def _picture(self) -> _Picture:
+        book, now = self._books.alerts, self._now()
+        alerts, mutes = book.alerts(), book.mutes()
+        muted = {key: mute_of(key, mutes, now=now) is not None for key in alerts} if mutes else {}
+        return _Picture(alerts=alerts, told=book.told(), mutes=mutes, now=now, muted=muted)
+
+    def _begin(self, config: Config, name: str, channel: _Channel, picture: _Picture) -> None:
+        notices = [
+            notice
+            for alert in picture.alerts.values()
+            if name in self._hearers(alert, picture)
+            and (
+                notice := notice_for(
+                    alert,
+                    picture.told.get((name, alert.key)),
+                    self._manner(alert.key),
+                    is_muted=picture.muted.get(alert.key, False),
+                    now=picture.now,
+                )
+            )
+        ]
+        mutes = [
+            mute_notice
+            for mute in picture.mutes
+            if name in self._hearers_of_mute(mute)
+            and (mute_notice := mute_notice_for(mute, picture.told.get((name, mute.key)), now=picture.now))
+        ]
+        message = message_of(notices, mutes, self._surroundings(config, picture.now))
+        if message is None:
+            if channel.failures:  # what it would not take is told by now, or no news any more
+                channel.failures, channel.failing_since, channel.reason = 0, None, ""
+            return
+        versions = {notice.alert.key: notice.alert.version for notice in notices}
+        versions |= {each.mute.key: each.mute.version for each in mutes}
+        channel.future = self._executor.submit(self._tell, name, channel, message, versions)
+
+    def _hearers(self, alert: Alert, picture: _Picture) -> set[str]:
+        """Return the channels that an alert concerns: those of the config, and those that know of it."""
+        wanted = {*self._manner(alert.key).channels}
+        if alert.over_at is not None:
+            wanted |= {name for name in self._channels if (name, alert.key) in picture.told}
+        return wanted & self._channels.keys()
+
+    def _hearers_of_mute(self, mute: Mute) -> set[str]:
+        """Return the channels of the pollers that a mute is about; of nobody's: tallyd's own."""
+        first = mute.pattern.split("/", maxsplit=1)[0]
+        manners = [manner for name, manner in self._manners.items() if fnmatchcase(name, first)]
+        channels = {name for manner in manners or [self._manners[OWN]] for name in manner.channels}
+        return channels & self._channels.keys()
+
+    def _manner(self, key: str) -> Manner:
+        """Return how a key is told; one of a poller that has left the config as tallyd's own."""
+        return self._manners.get(key_segments(key)[0], self._manners[OWN])
+
+    def _surroundings(self, config: Config, now: datetime) -> Surroundings:
+        def zone_of(key: str) -> tzinfo:
+            return self._manner(key).zone
+
+        def many_of(key: str) -> str:
+            what = key_segments(key)[-1]
+            return next((kind.many for kind in config.kinds_of(key) if kind.what == what), "problems")
+
+        def watched(poller: str, what: str) -> int | None:
+            settings = config.settings.pollers.get(poller)
+            return settings.watched().get(what) if settings else None
+
+        return Surroundings(
+            name=config.settings.name,
+            now=now,
+            zone_of=zone_of,
+            many_of=many_of,
+            watched=watched,
+            missing=self._missing,
+        )
+
+    def _missing(self, alert: Alert) -> Sequence[datetime]:
+        """Return the slots without a reading while a job did not work."""
+        segments = key_segments(alert.key)
+        if len(segments) != 3 or segments[2] not in RUN_WHATS:
+            return ()
+        poller, job, _ = segments
+        until = alert.over_at or self._now()
+        try:
+            return self._books.state.readings.missed_between(poller, job, alert.since, until)
+        except StateError:
+            return ()  # that it works again is said all the same
+
+    # -- telling -----------------------------------------------------------------------------------------
+
+    def _tell(self, name: str, channel: _Channel, message: Message, versions: Mapping[str, int]) -> None:
+        """Deliver one message; runs on the executor. What was taken is noted, with the version it was of."""
+        try:
+            self._deliver(channel.url, message)
+        except DeliveryError as error:
+            self._failed(name, channel, error.text)
+        except Stopped:
+            return  # not known to be taken: told at the next start
+        except Exception as error:
+            log.exception("telling crashed", extra={"channel": name})
+            self._failed(name, channel, f"tallyd itself failed ({type(error).__name__})")
+        else:
+            now = self._now()
+            self._books.alerts.mark({(name, key): Told(version, now) for key, version in versions.items()})
+            fields = {"channel": name, "notices": len(versions), "text": message.text}
+            log.info("notice sent", extra=fields)
+            channel.failures, channel.failing_since, channel.reason = 0, None, ""
+            channel.not_before_s = 0.0
+            self._books.alerts.is_news.set()
+
+    def _failed(self, name: str, channel: _Channel, reason: str) -> None:
+        pause_s = min(FIRST_PAUSE_S * 2**channel.failures, LONGEST_PAUSE_S)
+        level = logging.DEBUG if reason == channel.reason else logging.WARNING
+        fields = {"channel": name, "reason": reason, "next_try_in_s": pause_s}
+        log.log(level, "notice not taken, it is tried again", extra=fields)
+        channel.failures = min(channel.failures + 1, 20)
+        channel.failing_since = channel.failing_since or self._now()
+        channel.reason = reason
+        channel.not_before_s = self._monotonic() + pause_s
+
+    # -- forgetting --------------------------------------------------------------------------------------
+
+    def _forget(self, picture: _Picture) -> None:
+        """Forget what is over and was told to everybody whom it concerns. Raises `StateError`."""
+
+        def is_told(alert: Alert) -> bool:
+            is_muted = picture.muted.get(alert.key, False)
+            return not alert.bad and all(
+                is_settled(alert, picture.told.get((name, alert.key)), is_muted=is_muted)
+                for name in self._hearers(alert, picture)
+            )
+
+        def is_mute_told(mute: Mute) -> bool:
+            if mute.is_in_force(picture.now):
+                return False
+            heard = [picture.told.get((name, mute.key)) for name in self._hearers_of_mute(mute)]
+            return mute.ended_by is None or all(
+                each is None or each.version == mute.version for each in heard
+            )
+
+        self._books.alerts.forget(is_told, is_mute_settled=is_mute_told, channels=frozenset(self._channels))
