@@ -30,7 +30,7 @@ from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State, Stored
 from tallyd.books import Books
 from tallyd.config import Config, load
-from tallyd.contract import Found, Job, Toolbox
+from tallyd.contract import Found, Http, Job, Toolbox
 from tallyd.core.alerts import Alert
 from tallyd.core.errors import DeliveryError
 from tallyd.core.kinds import AlertKind
@@ -162,13 +162,14 @@ class World:
         zone: str = "Europe/Berlin",
         executor: Executor | None = None,
         top: Mapping[str, object] | None = None,
+        http: Http | None = None,
     ) -> None:
         self.folder = folder
         self.clock = clock
         self.executor = executor or Inline()
         self.notifier = FakeNotifier()
         self.chats = FakeChats()
-        self.http = FakeHttp()
+        self.http: Http = http or FakeHttp()
         self._deliver: Deliver = self.chats
         self.stop = FakeStop(clock)
         path = folder / "config.json"
