@@ -172,6 +172,13 @@ class Books:
             return False
         return True
 
+    def was_changed_elsewhere(self) -> bool:
+        """Whether a command (`tallyd mute`) has changed state.db since the last time this was asked."""
+        try:
+            return self.state.was_changed_elsewhere()
+        except StateError:
+            return False  # what can't be read is told at the next look
+
     def check_state(self) -> bool:
         """Whether state.db can be read and written again; tells once when it no longer, or again, can."""
         try:

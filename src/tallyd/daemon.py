@@ -127,7 +127,7 @@ class Daemon:
             # At once: a new time of day is due from now on, and `status` must say what was refused.
             self.look_at_everything()
         self._agenda.tick()
-        if self._books.alerts.is_news.is_set():
+        if self._books.alerts.is_news.is_set() or self._books.was_changed_elsewhere():
             self._tell()
 
     def idle_s(self) -> float:

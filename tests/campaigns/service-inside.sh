@@ -117,12 +117,16 @@ write_config() {
   "out": {"dir": "/var/lib/tallyd/out"},
   "state": {"dir": "/var/lib/tallyd/state"},
   "log": {"dir": "/var/log/tallyd"},
+  "name": "station",
+  "channels": {"chat": "env:CHAT_URL"},
+  "alerts": {"channels": ["chat"]},
   "pollers": {
     "divera": {
       "kind": "divera",
       "url": "http://127.0.0.1:8099/api/users",
       "accesskey": "env:DIVERA_ACCESSKEY",
-      "at": ["$1"]
+      "at": ["$1"],
+      "at_least": [{"statuses": ["50101"], "count": 5}]
     }
   }
 }
@@ -138,6 +142,7 @@ status_has() { tallyd status 2>&1 | grep -qF -- "$1"; }
 failed() { [ "$(property ActiveState)" = failed ]; }
 runs_as_other_than() { [ "$(property MainPID)" != "$1" ] && runs; }
 send() { [ "$2" -eq 0 ] || kill "-$1" "$2"; } # 0, no process, would mean all of ours
+notices_have() { grep -qF -- "$1" /run/notices; }
 runs() { is "$(property ActiveState)/$(property SubState)" active/running; }
 
 first_boot() {
@@ -160,7 +165,10 @@ first_boot() {
     step 'a first poller: the new config is taken without a restart, and a real slot gives a reading'
     mock
     pid=$(property MainPID)
-    echo 'DIVERA_ACCESSKEY="key-%h"' >>/etc/tallyd/env
+    {
+        echo 'DIVERA_ACCESSKEY="key-%h"'
+        echo 'CHAT_URL=http://127.0.0.1:8099/hooks/abcdef1234567890/a-token-4711a-token-4711'
+    } >>/etc/tallyd/env
     systemctl restart tallyd.service # the environment is systemd's to read
     expect 'a restart takes the new environment' not is "$(property MainPID)" "$pid"
     pid=$(property MainPID)
@@ -171,7 +179,11 @@ first_boot() {
     file=$(find /var/lib/tallyd/out/divera -name '20*.json' | head -n 1)
     expect 'as a file of the service' is "$(owner_and_mode "$file")" 'tallyd:tallyd 640'
     expect 'with the counts' grep -q '"50101": *1' "$file"
-    expect 'no name of a person and no key is anywhere' not grep -rqE 'Zita|key-%h' /var/lib/tallyd /var/log/tallyd
+    expect 'no name of a person and no key is anywhere' not grep -rqE 'Zita|key-%h|a-token-4711' /var/lib/tallyd /var/log/tallyd
+    expect 'the chat is told that too few are there' within 20 notices_have '[station] divera: 1 person on status 50101, at least 5 wanted'
+    expect 'once' is "$(grep -c 'at least 5 wanted' /run/notices)" 1
+    expect 'from a shell, too' tallyd notify chat --message 'from a shell'
+    expect 'it arrives' notices_have '[station] from a shell'
     expect 'nor in the journal' not has Zita "$(journal)"
 
     step 'install again: an upgrade'

@@ -67,6 +67,10 @@ class State:
         """Whether state.db is still the file that was opened: nobody deleted or replaced it."""
         return self._file.is_in_place()
 
+    def was_changed_elsewhere(self) -> bool:
+        """Whether another process has committed since the last time this was asked (`tallyd mute`)."""
+        return self._file.was_changed_elsewhere()
+
     def ping(self) -> None:
         """Raise `StateError` unless the database answers."""
         with self._file.reading() as db:

@@ -91,6 +91,7 @@ class StateFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._data_version: int | None = None
         with self._explained():
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
             found = os.fstat(descriptor)
@@ -149,6 +150,13 @@ class StateFile:
         except OSError:
             return False
         return (found.st_dev, found.st_ino) == self._identity
+
+    def was_changed_elsewhere(self) -> bool:
+        """Whether another connection has committed since the last time this was asked."""
+        with self.reading() as db:
+            (version,) = db.execute("PRAGMA data_version").fetchone()
+        was_changed, self._data_version = version != self._data_version, version
+        return was_changed
 
     def close(self) -> None:
         """Close the connection; a further call does nothing."""
