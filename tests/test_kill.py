@@ -6,10 +6,7 @@ same kills find what is wrong with two naive orders, so that they would find it 
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,7 +19,6 @@ import pytest
 from support.daemon import wait_until
 from support.divera_server import DiveraServer, divera_server
 from support.killing import (
-    TESTS,
     Report,
     cut_and_start_again,
     kill_and_start_again,
@@ -33,6 +29,7 @@ from support.killing import (
     started,
     traced,
 )
+from support.needs import may_trace
 from support.plan import sample, shuffled, steps
 from support.site import Site, prepare
 from support.verdict import Kind, Step, stored
@@ -43,22 +40,9 @@ Make = Callable[..., Site]
 
 
 @pytest.fixture(scope="module")
-def tracing(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Skip where one process may not trace another (or the kernel is older than 5.3)."""
-    report = tmp_path_factory.mktemp("tracing") / "report"
-    tried = subprocess.run(
-        [sys.executable, "-S", "-m", "support.kill_at", str(report), sys.executable, "-S", "-c", ""],
-        cwd=TESTS,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if tried.returncode == 0:
-        return
-    reason = f"needs leave to trace a process of its own: {tried.stderr.strip().splitlines()[-1]}"
-    if os.environ.get("TALLYD_TEST_ALL") == "1":
-        pytest.fail(f"{reason}; TALLYD_TEST_ALL=1 allows no skip", pytrace=False)
-    pytest.skip(reason)
+def tracing() -> None:
+    """Skip where one process may not trace another."""
+    may_trace()
 
 
 @pytest.fixture(scope="module")

@@ -352,7 +352,7 @@ def _channel_problems(settings: Settings, judge: JudgeChannels) -> tuple[ConfigP
 def _host_zone() -> tuple[ZoneInfo, str | None]:
     """Return the host's zone, or UTC and what is wrong with the host's setting."""
     try:
-        return tzlocal.get_localzone(), None
+        return tzlocal.reload_localzone(), None  # it may have been changed since the last load
     except (LookupError, OSError, ValueError):
         # tzlocal refuses to guess where /etc/timezone and /etc/localtime disagree or make no sense.
         return ZoneInfo("UTC"), (

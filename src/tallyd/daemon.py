@@ -77,6 +77,7 @@ class Desk:
     task: Task
     future: Future[None] | None = None
     progress: Progress | None = None
+    slot: str | None = None
     skipped: set[str] = field(default_factory=set)
 
     def with_reasons(self, missed: tuple[Missed, ...]) -> tuple[Missed, ...]:
@@ -104,6 +105,7 @@ class Daemon:
         self._leaving: dict[tuple[str, str], Desk] = {}
         self._held_marks: dict[tuple[str, str], dict[str, datetime]] = {}
         self._crashes: dict[str, Problem] = {}
+        self._pruned_s = kit.clock.monotonic()
 
     def start(self) -> None:
         """Make up for what a dead process left, and put the config in force."""
@@ -239,7 +241,11 @@ class Daemon:
 
     def _skip(self, desk: Desk, plan: Plan) -> None:
         """Note, once, a slot that comes while the job still runs; it stays due."""
-        if plan.run is None or plan.run.key is None or plan.mark is None or plan.run.key in desk.skipped:
+        if plan.run is None or plan.run.key is None or plan.mark is None:
+            return
+        if (
+            plan.run.key in desk.skipped or plan.run.key == desk.slot
+        ):  # the run itself may not have claimed it yet
             return
         desk.skipped.add(plan.run.key)
         fields = {"slot": plan.run.key, "skipped": len(desk.skipped)}
@@ -247,7 +253,7 @@ class Daemon:
 
     def _begin(self, desk: Desk, slot: Slot, mark: str | None) -> None:
         runner, task = self._runner, desk.task
-        desk.progress, desk.skipped = runner.progress(), set()
+        desk.progress, desk.slot, desk.skipped = runner.progress(), slot.key, set()
         log.debug("run begins", extra={**_whose(task), "slot": slot.key, "late_s": round(slot.late_s, 1)})
         desk.future = self._kit.executor.submit(runner.run, task, slot, mark, desk.progress)
 
@@ -267,7 +273,7 @@ class Daemon:
         self._leaving = {name: desk for name, desk in old.items() if desk.is_running}
         entries = [self._entry(desk) for desk in self._desks.values()]
         self._agenda.plan(
-            (*entries, *self._beats(config), Entry("pruning", lambda: PRUNE_EVERY_S, self._prune))
+            (*entries, *self._beats(config), Entry("pruning", self._until_pruning_s, self._prune))
         )
         self._close_unwatched()
 
@@ -304,7 +310,12 @@ class Daemon:
     def _close_unwatched(self) -> None:
         jobs = [(task.poller, task.job.name, task.job.judges) for task in self._tasks()]
         names = frozenset(self._desks)
-        close = partial(self._books.judge, (), may_close=unwatched(jobs), is_unwatched=True)
+        is_unwatched = unwatched(jobs)
+
+        def may_close(key: str) -> bool:
+            return is_unwatched(key) or (key == failures.CLOCK.key and not jobs)  # no source to compare with
+
+        close = partial(self._books.judge, (), may_close=may_close, is_unwatched=True)
         self._safely("unwatched", close)
         self._safely("forgotten jobs", lambda: self._books.state.slots.forget_others(names))
 
@@ -348,12 +359,25 @@ class Daemon:
 
     def _prune(self) -> None:
         """Delete what is older than `keep_days`, while the clock can be trusted."""
+        self._pruned_s = self._kit.clock.monotonic()
         if self._agenda.agreed_for_s() < PRUNE_AGREED_S:
             return
-        keep = {task.poller: (task.keep_days, task.zone) for task in self._tasks() if task.keep_days}
+        self._safely("pruning", self._prune_all)
+
+    def _prune_all(self) -> None:
+        """Prune every poller, those that have left the config as the top of the file has it."""
+        config = self._kit.in_force.config
+        left = (config.settings.out.keep_days, config.zone)
+        keep = dict.fromkeys(self._books.state.readings.pollers(), left)
+        keep |= {task.poller: (task.keep_days, task.zone) for task in self._tasks()}
         for poller, (days, zone) in keep.items():
-            before = self._now() - timedelta(days=days or 0)
-            self._safely("pruning", partial(self._books.prune, poller, before=before, zone=zone))
+            if days:
+                before = self._now() - timedelta(days=days)
+                self._safely("pruning", partial(self._books.prune, poller, before=before, zone=zone))
+
+    def _until_pruning_s(self) -> float:
+        """Return the seconds until it is time: a config that is taken does not put it off."""
+        return max(0.0, self._pruned_s + PRUNE_EVERY_S - self._kit.clock.monotonic())
 
     def status(self) -> str:
         """Return in one line how things are and what comes next."""

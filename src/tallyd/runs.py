@@ -276,7 +276,7 @@ class Runner:
         failed = problem_key(*task.name, "failed")
         if reason == BUSY and any(alert.key == failed for alert in self.books.state.alerts.open()):
             return ()  # they waited for a run that failed, which is told already
-        before = self.books.state.readings.missed_since_taken(*task.name, reason=reason)
+        before = self.books.state.readings.missed_since_taken(*task.name, now=described.now, reason=reason)
         times = {*before, *(one.due_at for one in group)}
         return (failures.missed(described, sorted(times), reason),)
 

@@ -65,12 +65,14 @@ def traced(
     whole_life: bool = False,
     disk: bool = False,
     words: tuple[str, ...] = ("run",),
+    at_rest: Callable[[Site], Callable[[], bool]] | None = None,
 ) -> Report:
     """Run the daemon under the tracer until it is killed at call `at`, or has come to rest.
 
     Counted are the run's own calls; with `whole_life` those of every thread, from the opening of state.db
     to the end of a clean stop. With `disk`, the disks of a power cut are laid out (see durable.py). `words`
-    are another command than `run`, which ends by itself.
+    are another command than `run`, which ends by itself. `at_rest` makes what says that all is done, where
+    that is more than the runs.
     """
     report = site.folder.with_suffix(".report")
     options = [
@@ -79,7 +81,7 @@ def traced(
         *(("--disk", str(site.folder)) if disk else ()),
     ]
     tallyd = [sys.executable, *command, "--config", str(site.config), *words]
-    is_at_rest = rest(site)
+    is_at_rest = (at_rest or rest)(site)
     with (site.folder / "stderr.txt").open("ab") as stderr:
         tracer = subprocess.Popen(
             [sys.executable, "-S", "-m", "support.kill_at", *options, str(report), *tallyd],

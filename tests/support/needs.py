@@ -10,6 +10,10 @@ Without the tool the test is skipped, with a reason that says what to install. W
 
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +42,22 @@ def needs(*programs: str, root: bool = False) -> None:
     if os.environ.get("TALLYD_TEST_ALL") == "1":
         pytest.fail(f"{reason}; TALLYD_TEST_ALL=1 allows no skip", pytrace=False)
     pytest.skip(reason, allow_module_level=True)
+
+
+def may_trace() -> None:
+    """Go on only if one process may trace another here (and the kernel is not older than 5.3)."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = str(Path(folder) / "report")
+        tried = subprocess.run(
+            [sys.executable, "-S", "-m", "support.kill_at", report, sys.executable, "-S", "-c", ""],
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if tried.returncode == 0:
+        return
+    reason = f"needs leave to trace a process of its own: {tried.stderr.strip().splitlines()[-1]}"
+    if os.environ.get("TALLYD_TEST_ALL") == "1":
+        pytest.fail(f"{reason}; TALLYD_TEST_ALL=1 allows no skip", pytrace=False)
+    pytest.skip(reason)

@@ -158,8 +158,8 @@ def _job(state: State, job: JobNote, *, since: datetime, now: datetime) -> JobSt
     coming = next_slots(job.when, job.zone, after=now, count=1)
     return JobStatus(
         job=job,
-        last=state.readings.newest(job.poller),
-        missed=state.readings.missed_since_taken(job.poller, job.job),
+        last=state.readings.newest(job.poller, now=now),
+        missed=state.readings.missed_since_taken(job.poller, job.job, now=now),
         next_at=coming[0] if coming else None,
         unknown=_unknown(state, job, since=since, now=now),
     )

@@ -154,7 +154,7 @@ class StateFile:
     def was_changed_elsewhere(self) -> bool:
         """Whether another connection has committed since the last time this was asked."""
         with self.reading() as db:
-            (version,) = db.execute("PRAGMA data_version").fetchone()
+            version: int = db.execute("PRAGMA data_version").fetchone()[0]
         was_changed, self._data_version = version != self._data_version, version
         return was_changed
 

@@ -83,18 +83,21 @@ class Readings:
             ).fetchone()
         return bool(last == out.id)
 
-    def missed_since_taken(self, poller: str, job: str, *, reason: str | None = None) -> tuple[datetime, ...]:
+    def missed_since_taken(
+        self, poller: str, job: str, *, now: datetime, reason: str | None = None
+    ) -> tuple[datetime, ...]:
         """Return the slots missed since the job's last reading within the timetable, oldest first.
 
-        With `reason`, only those missed for it.
+        With `reason`, only those missed for it. Slots ahead of `now` are of a clock that ran ahead.
         """
         with self._file.reading() as db:
             rows = db.execute(
                 "SELECT due_at FROM reading WHERE poller=:poller AND job=:job AND outcome='missed'"
-                " AND (:reason IS NULL OR reason=:reason)"
+                " AND (:reason IS NULL OR reason=:reason) AND due_at <= :now"
                 " AND due_at > coalesce((SELECT max(due_at) FROM reading"
-                " WHERE poller=:poller AND job=:job AND outcome='taken'), '') ORDER BY due_at",
-                {"poller": poller, "job": job, "reason": reason},
+                " WHERE poller=:poller AND job=:job AND outcome='taken' AND due_at <= :now), '')"
+                " ORDER BY due_at",
+                {"poller": poller, "job": job, "reason": reason, "now": instant_text(now)},
             )
             return tuple(read_instant(due_at) for (due_at,) in rows)
 
@@ -191,15 +194,22 @@ class Readings:
             )
             return tuple(_stored(row) for row in rows)
 
-    def newest(self, poller: str, *, outcome: Literal["taken", "missed"] = "taken") -> Stored | None:
-        """Return the poller's last reading within the timetable, or its last missed slot."""
+    def newest(
+        self, poller: str, *, now: datetime, outcome: Literal["taken", "missed"] = "taken"
+    ) -> Stored | None:
+        """Return the poller's last reading within the timetable, or its last missed slot, up to `now`."""
         with self._file.reading() as db:
             row = db.execute(
                 f"SELECT {_COLUMNS} FROM reading"  # noqa: S608 # a constant
-                " WHERE poller=? AND outcome=? AND due_at IS NOT NULL ORDER BY due_at DESC LIMIT 1",
-                (poller, outcome),
+                " WHERE poller=? AND outcome=? AND due_at <= ? ORDER BY due_at DESC LIMIT 1",
+                (poller, outcome, instant_text(now)),
             ).fetchone()
         return _stored(row) if row else None
+
+    def pollers(self) -> tuple[str, ...]:
+        """Return the pollers that have readings, those no longer in the config included."""
+        with self._file.reading() as db:
+            return tuple(name for (name,) in db.execute("SELECT DISTINCT poller FROM reading ORDER BY 1"))
 
     def prune(self, poller: str, *, before: datetime, most: int) -> int:
         """Forget at most `most` written readings from before an instant; return how many."""

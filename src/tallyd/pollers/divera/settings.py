@@ -95,7 +95,7 @@ class DiveraSettings(PollerSettings):
     catch_up: Duration = Field(
         Seconds(900),
         description="How late a count may still be taken, after an outage or a failure; later, it is "
-        "recorded as missed.",
+        "recorded as missed. Less than a minute counts as one.",
     )
     status_names: dict[str, str] = Field(
         {},

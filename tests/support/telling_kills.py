@@ -1,0 +1,130 @@
+"""Kills the daemon at a system call while it counts and tells, starts it again, and says what people heard.
+
+Of each thing that is to be told, a chat must hear once, or twice where the kill came between its answer and
+the note of it; never not at all, and never again once all is noted.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+
+from support.chatservers import WebService
+from support.divera_server import Client
+from support.killing import Report, rest, started, traced
+from support.site import POLLER, Site, prepare
+from tallyd.adapters.state import State
+from tallyd.core.alerts import Findings
+from tallyd.core.failures import Run, failed_for_good
+from tallyd.core.notices import Told
+
+CHANNEL = "chat"
+MISSED, REFUSED, WORKING = "nothing ran at that time", "access key refused", "working again"
+WITHIN_S = 30.0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a chat heard of each thing, and how often, by the end; and by a further start."""
+
+    number: int
+    call: tuple[str, str] | None
+    times: dict[str, int]
+    more: int
+
+    def violations(self) -> list[str]:
+        """Return what is wrong with it."""
+        found = [f"{what}: heard {times} times" for what, times in self.times.items() if not 1 <= times <= 2]
+        return found + ([f"{self.more} more messages after all was told"] if self.more else [])
+
+    def __str__(self) -> str:
+        return f"kill {self.number}, before {self.call}: {self.times}, {self.more} more; {self.violations()}"
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A site with a chat. `expected` are the things that the chat must hear of."""
+
+    site: Site
+    chat: WebService
+    hook: str
+    expected: tuple[str, ...]
+
+    def texts(self) -> list[str]:
+        return [posted.json["text"] for posted in self.chat.at(self.hook)]
+
+    def at_rest(self, site: Site) -> Callable[[], bool]:
+        """Return what says that the runs have ended and everything is told and noted."""
+        runs_ended = rest(site)
+        return lambda: runs_ended() and _all_told(site.database)
+
+
+def begin(folder: Path, client: Client, chat: WebService) -> Telling:
+    """A site whose next start finds a slot missed and a key refused: two things to tell."""
+    client.status = 403
+    return Telling(_with_chat(prepare(folder, client), chat), chat, _hook(folder), (MISSED, REFUSED))
+
+
+def end(folder: Path, client: Client, chat: WebService) -> Telling:
+    """A site whose next start ends what was told: a reading comes, and that it works again is to be told."""
+    site = _with_chat(prepare(folder, client), chat)
+    run = Run(poller=POLLER, job="count", due_at=site.past, now=site.past, zone=UTC, next_at=None)
+    problem = failed_for_good(run, "timed out", attempts=1)
+    with closing(State(site.database)) as state:
+        judged = state.alerts.judge(Findings(named=(problem,), may_close=lambda _key: False, now=site.past))
+        state.telling.mark({(CHANNEL, problem.key): Told(judged.raised[0].version, site.past)})
+    return Telling(site, chat, _hook(folder), (WORKING,))
+
+
+def undisturbed(telling: Telling) -> Report:
+    """Return the calls of a start that nobody kills."""
+    return traced(telling.site, at_rest=telling.at_rest)
+
+
+def kill(telling: Telling, number: int) -> Heard:
+    """Kill a start before its `number`-th call, start twice more, and say what was heard."""
+    report = traced(telling.site, at=number, at_rest=telling.at_rest)
+    _start_until_told(telling)
+    texts = telling.texts()
+    _start_until_told(telling)
+    call = report.calls[-1] if report.killed_before else None
+    times = {what: sum(what in text for text in texts) for what in telling.expected}
+    return Heard(number, call, times, len(telling.texts()) - len(texts))
+
+
+def _start_until_told(telling: Telling) -> None:
+    is_at_rest = telling.at_rest(telling.site)
+    with started(telling.site) as daemon:
+        until = time.monotonic() + WITHIN_S
+        while not is_at_rest() and time.monotonic() < until:
+            assert daemon.process.poll() is None, daemon.stderr.read_text()[-2000:]
+            time.sleep(0.05)
+        daemon.end()
+
+
+def _hook(folder: Path) -> str:
+    return f"/hooks/5f1c0ffee5f1c0ffe/{folder.name}aTokenOfThisTest4711"
+
+
+def _with_chat(site: Site, chat: WebService) -> Site:
+    content = json.loads(site.config.read_text())
+    content["channels"] = {CHANNEL: f"http://{chat.host}{_hook(site.folder)}"}
+    content["alerts"] = {"channels": [CHANNEL]}
+    site.config.write_text(json.dumps(content))
+    return site
+
+
+def _all_told(database: Path) -> bool:
+    """Whether every alert that is or was open is known to the chat as it is now; one that is over is gone."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        untold = db.execute(
+            "SELECT count(*) FROM alert LEFT JOIN told USING (key, version)"
+            " WHERE raised_at IS NOT NULL AND (told.key IS NULL OR over_at IS NOT NULL)"
+        )
+        return bool(untold.fetchone() == (0,))

@@ -1,0 +1,53 @@
+"""The real daemon is killed with SIGKILL while it tells people; nothing that is to be told is lost.
+
+The short form of campaigns/kill_tell.py, which does it at every system call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.chatservers import WebService, web_service
+from support.divera_server import DiveraServer, divera_server
+from support.needs import may_trace
+from support.syscalls import OUTWARD
+from support.telling_kills import Telling, begin, end, kill, undisturbed
+
+Make = Callable[[Callable[..., Telling]], Telling]
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[DiveraServer, WebService]]:
+    with divera_server() as divera, web_service() as chat:
+        yield divera, chat
+
+
+@pytest.fixture
+def make(servers: tuple[DiveraServer, WebService], tmp_path: Path) -> Make:
+    """Returns a new site at each call, of the kind that is handed in."""
+    divera, chat = servers
+    made: list[Telling] = []
+
+    def new(kind: Callable[..., Telling]) -> Telling:
+        name = f"{tmp_path.name}{len(made)}"
+        made.append(kind(tmp_path / name, divera.client(name), chat))
+        return made[-1]
+
+    return new
+
+
+@pytest.mark.parametrize("kind", [begin, end], ids=["it begins", "it is over"])
+def test_killed_at_any_step_it_is_told_and_once_noted_never_again(
+    kind: Callable[..., Telling], make: Make
+) -> None:
+    may_trace()
+    calls = undisturbed(make(kind)).calls
+    # The last calls are those of telling: the process that sends has answered, the note is committed.
+    outward = [n for n, (name, _about) in enumerate(calls, start=1) if name in OUTWARD]
+    assert len(outward) >= 8, calls
+    for number in (outward[-3], outward[-1]):
+        heard = kill(make(kind), number)
+        assert not heard.violations(), str(heard)
