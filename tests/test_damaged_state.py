@@ -104,7 +104,7 @@ def test_status_shows_what_was_set_aside_until_it_is_removed(site: Site) -> None
     assert start_again(site) == []
     (aside,) = site.database.parent.glob("state.db.damaged-*Z")
     (problem,) = _status(site)["problems"]
-    assert problem["key"] == "tallyd/state"
+    assert problem["key"] == "tallyd/damaged"
     assert str(aside) in problem["text"]
     aside.unlink()
     assert start_again(site) == []

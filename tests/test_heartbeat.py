@@ -1,4 +1,4 @@
-"""The dead man's switch: asked while tallyd is well, told otherwise while it is not, whatever the sources do."""
+"""The dead man's switch: asked while tallyd is well, told otherwise while it is not, whatever sources do."""
 
 from __future__ import annotations
 

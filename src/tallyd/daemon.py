@@ -78,6 +78,7 @@ class Desk:
     future: Future[None] | None = None
     progress: Progress | None = None
     slot: str | None = None
+    has_waiting: bool = False
     skipped: set[str] = field(default_factory=set)
 
     def with_reasons(self, missed: tuple[Missed, ...]) -> tuple[Missed, ...]:
@@ -129,6 +130,10 @@ class Daemon:
             # At once: a new time of day is due from now on, and `status` must say what was refused.
             self.look_at_everything()
         self._agenda.tick()
+        for desk in self._desks.values():
+            if desk.has_waiting and not desk.is_running:
+                desk.has_waiting = False
+                self._look(desk)
         if self._books.alerts.is_news.is_set() or self._books.was_changed_elsewhere():
             self._tell()
 
@@ -248,6 +253,7 @@ class Daemon:
         ):  # the run itself may not have claimed it yet
             return
         desk.skipped.add(plan.run.key)
+        desk.has_waiting = True
         fields = {"slot": plan.run.key, "skipped": len(desk.skipped)}
         log.warning("job still runs, slot has to wait", extra={**_whose(desk.task), **fields})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -130,7 +130,7 @@ class InForce:
         if not (changed or asked):
             return None
         try:
-            config = load(self.config.path, environ=self._environ, judge_channels=self._judge_channels)
+            config = load(self.config.path, environ=self._environ, judge_channels=self._judge)
             self._check_restart(config)
         except ConfigError as error:
             lines = tuple(error.lines(ending="; the old config stays in force"))
@@ -145,6 +145,13 @@ class InForce:
                 log.warning("config on disk is the one in force again")
             return None
         return config
+
+    def _judge(self, urls: Sequence[str]) -> Sequence[str | None]:
+        """Judge channels that are not in force already: it takes its time, and the schedule waits."""
+        known = {secret.reveal() for secret in self.config.settings.channels.values()}
+        if self._judge_channels is None or known.issuperset(urls):
+            return [None] * len(urls)
+        return self._judge_channels(urls)
 
     def take(self, config: Config) -> None:
         """Put a config in force."""

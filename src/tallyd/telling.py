@@ -160,9 +160,10 @@ class Teller:
             if channel.failures:  # what it would not take is told by now, or no news any more
                 channel.failures, channel.failing_since, channel.reason = 0, None, ""
             return
-        versions = {notice.alert.key: notice.alert.version for notice in notices}
-        versions |= {each.mute.key: each.mute.version for each in mutes}
-        channel.future = self._executor.submit(self._tell, name, channel, message, versions)
+        # What it then knows, but for the time.
+        told = {notice.alert.key: (notice.alert.version, notice.alert.is_open) for notice in notices}
+        told |= {each.mute.key: (each.mute.version, each.news == "muted") for each in mutes}
+        channel.future = self._executor.submit(self._tell, name, channel, message, told)
 
     def _hearers(self, alert: Alert, picture: _Picture) -> set[str]:
         """Return the channels that an alert concerns: those of the config, and those that know of it."""
@@ -217,7 +218,9 @@ class Teller:
 
     # -- telling -----------------------------------------------------------------------------------------
 
-    def _tell(self, name: str, channel: _Channel, message: Message, versions: Mapping[str, int]) -> None:
+    def _tell(
+        self, name: str, channel: _Channel, message: Message, told: Mapping[str, tuple[int, bool]]
+    ) -> None:
         """Deliver one message; runs on the executor. What was taken is noted, with the version it was of."""
         try:
             self._deliver(channel.url, message)
@@ -230,8 +233,10 @@ class Teller:
             self._failed(name, channel, f"tallyd itself failed ({type(error).__name__})")
         else:
             now = self._now()
-            self._books.alerts.mark({(name, key): Told(version, now) for key, version in versions.items()})
-            fields = {"channel": name, "notices": len(versions), "text": message.text}
+            self._books.alerts.mark(
+                {(name, key): Told(version, now, is_open) for key, (version, is_open) in told.items()}
+            )
+            fields = {"channel": name, "notices": len(told), "text": message.text}
             log.info("notice sent", extra=fields)
             channel.failures, channel.failing_since, channel.reason = 0, None, ""
             channel.not_before_s = 0.0
@@ -252,19 +257,27 @@ class Teller:
     def _forget(self, picture: _Picture) -> None:
         """Forget what is over and was told to everybody whom it concerns. Raises `StateError`."""
 
+        # What is being told now is noted soon; forgotten before, the note would outlive it, and the next
+        # alert of the key, counted from one again, would be taken for told.
+        busy = {name for name, channel in self._channels.items() if channel.is_busy}
+
         def is_told(alert: Alert) -> bool:
-            is_muted = picture.muted.get(alert.key, False)
-            return not alert.bad and all(
-                is_settled(alert, picture.told.get((name, alert.key)), is_muted=is_muted)
-                for name in self._hearers(alert, picture)
+            is_muted, hearers = picture.muted.get(alert.key, False), self._hearers(alert, picture)
+            return (
+                not alert.bad
+                and not hearers & busy
+                and all(
+                    is_settled(alert, picture.told.get((name, alert.key)), is_muted=is_muted)
+                    for name in hearers
+                )
             )
 
         def is_mute_told(mute: Mute) -> bool:
-            if mute.is_in_force(picture.now):
+            if mute.is_in_force(picture.now) or self._hearers_of_mute(mute) & busy:
                 return False
             heard = [picture.told.get((name, mute.key)) for name in self._hearers_of_mute(mute)]
             return mute.ended_by is None or all(
-                each is None or each.version == mute.version for each in heard
+                each is None or not each.is_open or each.version == mute.version for each in heard
             )
 
         self._books.alerts.forget(is_told, is_mute_settled=is_mute_told, channels=frozenset(self._channels))

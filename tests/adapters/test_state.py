@@ -18,13 +18,14 @@ from tallyd.adapters.state import (
     StateTooNewError,
     Whose,
 )
-from tallyd.core.alerts import closed_by_reading
+from tallyd.core.alerts import Findings, closed_by_reading
 from tallyd.core.document import Heading
 from tallyd.core.reading import Problem, Reading, Slot
 from tallyd.core.timetable import Missed
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 WHOSE = Whose(poller="divera", kind="divera", job="count")
+NOTHING_SAID = Findings(named=(), may_close=lambda _key: False, now=AT)
 
 
 @pytest.fixture
@@ -48,9 +49,18 @@ def _record(
         taken_at=reading.taken_at,
         zone=UTC,
     )
-    may_close = closed_by_reading("divera", "count", frozenset({"below"})) if slot.key else None
+    findings = Findings(
+        named=problems,
+        may_close=closed_by_reading("divera", "count", frozenset({"below"})),
+        now=reading.taken_at,
+    )
     return state.readings.record(
-        WHOSE, slot, reading, heading, may_close=may_close, is_taken=taken.__contains__
+        WHOSE,
+        slot,
+        reading,
+        heading,
+        findings=findings if slot.key else None,
+        is_taken=taken.__contains__,
     )
 
 
@@ -103,7 +113,8 @@ def test_a_problem_goes_on_with_its_beginning_and_ends_with_the_reading_that_doe
     state: State,
 ) -> None:
     first = Problem(key="divera/50101/below", text="4 of 6", since=AT)
-    assert _record(state, _slot("a"), first).judgement.raised == (first,)
+    (raised,) = _record(state, _slot("a"), first).judgement.raised
+    assert raised.problem == first
     later = Problem(key="divera/50101/below", text="3 of 6", since=AT + timedelta(hours=4))
     judgement = _record(state, _slot("b", 240), later).judgement
     assert judgement.raised == ()
@@ -113,7 +124,9 @@ def test_a_problem_goes_on_with_its_beginning_and_ends_with_the_reading_that_doe
 
 
 def test_a_missed_slot_is_settled_unless_a_clock_that_ran_ahead_said_so(state: State) -> None:
-    state.slots.miss(WHOSE, (Missed("a", AT, "why", "mark"),), now=AT + timedelta(hours=1), named=())
+    state.slots.miss(
+        WHOSE, (Missed("a", AT, "why", "mark"),), now=AT + timedelta(hours=1), findings=NOTHING_SAID
+    )
     assert state.slots.is_settled("divera", "count", "a", now=AT + timedelta(hours=2))
     assert not state.slots.is_settled("divera", "count", "a", now=AT)
     _record(state, _slot("a"))
@@ -123,14 +136,14 @@ def test_a_missed_slot_is_settled_unless_a_clock_that_ran_ahead_said_so(state: S
 
 def test_missing_a_slot_never_undoes_its_reading(state: State) -> None:
     _record(state, _slot("a"))
-    state.slots.miss(WHOSE, (Missed("a", AT, "why", None),), now=AT, named=())
+    state.slots.miss(WHOSE, (Missed("a", AT, "why", None),), now=AT, findings=NOTHING_SAID)
     (row,) = state.readings.history()
     assert row.outcome == "taken"
 
 
 def test_claims_are_counted_and_a_failure_keeps_the_count(state: State) -> None:
     state.slots.claim(WHOSE, _slot(), "mark")
-    state.slots.fail(WHOSE, _slot(), reason="timed out", not_before=AT, named=())
+    state.slots.fail(WHOSE, _slot(), reason="timed out", not_before=AT, findings=NOTHING_SAID)
     state.slots.claim(WHOSE, _slot(), None)
     (pending,) = state.slots.pending("divera", "count")
     assert (pending.state, pending.starts, pending.reason) == ("claimed", 2, "timed out")
@@ -139,12 +152,42 @@ def test_claims_are_counted_and_a_failure_keeps_the_count(state: State) -> None:
 def test_missed_slots_are_counted_from_the_last_reading_on(state: State) -> None:
     for key, minutes in (("a", 0), ("c", 20), ("d", 30)):
         slot = _slot(key, minutes)
-        state.slots.miss(WHOSE, (Missed(key, slot.due_at, "why", None),), now=AT, named=())
+        state.slots.miss(WHOSE, (Missed(key, slot.due_at, "why", None),), now=AT, findings=NOTHING_SAID)
     _record(state, _slot("b", 10))
     minutes_missed = [
-        (at - AT).total_seconds() / 60 for at in state.readings.missed_since_taken("divera", "count")
+        (at - AT).total_seconds() / 60
+        for at in state.readings.missed_since_taken("divera", "count", now=AT + timedelta(days=1))
     ]
     assert minutes_missed == [20, 30]
+
+
+def test_missed_slots_are_found_from_an_instant_up_to_another(state: State) -> None:
+    for key, minutes in (("a", 0), ("b", 10), ("d", 30)):
+        slot = _slot(key, minutes)
+        state.slots.miss(WHOSE, (Missed(key, slot.due_at, "why", None),), now=AT, findings=NOTHING_SAID)
+    _record(state, _slot("c", 20))
+    found = state.readings.missed_between("divera", "count", AT, AT + timedelta(minutes=30))
+    assert found == (AT, AT + timedelta(minutes=10))
+    assert state.readings.missed_between("divera", "other", AT, AT + timedelta(days=1)) == ()
+
+
+def test_a_run_without_a_reading_raises_what_is_said_of_it_with_its_slot(state: State) -> None:
+    problem = Problem(key="divera/count/failed", text="timed out", over="works", since=AT)
+    tried = Findings(named=(problem,), may_close=lambda _key: False, now=AT, counts=False)
+    failed = state.slots.fail(WHOSE, _slot(), reason="timed out", not_before=AT, findings=tried)
+    assert failed.judgement.raised == ()
+    assert [alert.is_waiting for alert in state.alerts.all().values()] == [True]
+    given_up = Findings(named=(problem,), may_close=lambda _key: False, now=AT)
+    missed = state.slots.miss(WHOSE, (Missed("a", AT, "why", None),), now=AT, findings=given_up)
+    assert missed.judgement.raised == state.alerts.open()
+    (closed,) = _record(state, _slot("b", 10)).judgement.closed
+    assert (closed.key, closed.over) == ("divera/count/failed", "works")
+
+
+def test_a_slot_that_has_its_reading_judges_nothing_a_second_time(state: State) -> None:
+    _record(state, _slot("a"))
+    _record(state, _slot("a"), Problem(key="divera/50101/below", text="few", since=AT))
+    assert state.alerts.all() == {}
 
 
 def test_readings_from_before_a_day_are_forgotten_in_batches_but_never_unwritten_ones(state: State) -> None:
@@ -170,10 +213,11 @@ def test_a_history_is_cut_by_poller_and_time(state: State) -> None:
 
 def test_an_idle_judgement_writes_nothing(state: State) -> None:
     problem = Problem(key="tallyd/log", text="full", since=AT)
-    state.alerts.judge((problem,), may_close=lambda _key: True)
+    findings = Findings(named=(problem,), may_close=lambda _key: True, now=AT)
+    state.alerts.judge(findings)
     watcher = sqlite3.connect(state.path)
     before = watcher.execute("PRAGMA data_version").fetchone()
-    state.alerts.judge((problem,), may_close=lambda _key: True)
+    state.alerts.judge(findings)
     assert watcher.execute("PRAGMA data_version").fetchone() == before
     watcher.close()
 

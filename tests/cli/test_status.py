@@ -13,6 +13,7 @@ from support.past import BERLIN, Past, instant, write_config
 from tallyd.adapters.locks import FileLock
 from tallyd.adapters.state import State, Whose
 from tallyd.cli.status import status
+from tallyd.core.alerts import Findings
 from tallyd.core.reading import Slot
 from tallyd.core.timetable import EVERY_DAY, At, Missed
 from tallyd.in_force import InForceNote, JobNote
@@ -64,5 +65,6 @@ def test_a_slot_that_was_begun_or_missed_is_not(
         if fate == "begun":
             state.slots.claim(whose, Slot(key, at), None)
         else:
-            state.slots.miss(whose, (Missed(key, at, "off", None),), now=at, named=())
+            findings = Findings(named=(), may_close=lambda _key: False, now=at)
+            state.slots.miss(whose, (Missed(key, at, "off", None),), now=at, findings=findings)
     assert "no reading known" not in said(past, "2026-11-19T08:05:00", capsys)

@@ -19,13 +19,22 @@ from pathlib import Path
 import pytest
 
 from tallyd.config import load
+from tallyd.demo.chat import HOOK
 from tallyd.demo.divera import KEY
 from tallyd.demo.folder import MARKER, DemoFolder
+from tallyd.demo.times import Pace
 
 DEMO = (sys.executable, "-m", "tallyd", "demo")
-FAST = "import sys; from tallyd.demo.story import play; from tallyd.demo.times import Pace; "
-FAST += "sys.exit(play(port=0, lasts_s=60, pace=Pace(every_s=2, ahead_s=10, extend_below_s=6)))"
+
 A_READING = r"25 people: Einsatzbereit \d+"
+BEGINS = r"(?m)^(?:chat:|     ) .*divera: no reading for .* closed the connection"
+ENDS = r"(?m)^(?:chat:|     ) .*divera: working again since "
+
+
+def paced(pace: Pace, *, lasts_s: float = 60) -> tuple[str, ...]:
+    """Return a demo of another pace as a command."""
+    script = "import sys; from tallyd.demo.story import play; from tallyd.demo.times import Pace; "
+    return (sys.executable, "-c", f"{script}sys.exit(play(port=0, lasts_s={lasts_s}, pace={pace}))")
 
 
 class Running:
@@ -194,9 +203,10 @@ def test_what_the_daemon_said_is_shown_when_it_dies(start: Callable[..., Running
 
 
 def test_further_times_are_written_and_the_daemon_takes_them(start: Callable[..., Running]) -> None:
-    demo = start(sys.executable, "-c", FAST)
-    covered_at_first = 5
-    wait_until(lambda: len(re.findall(A_READING, demo.said)) > covered_at_first)
+    # Between two slots there is time for taking a config: its channels are judged by a process of their own.
+    demo = start(*paced(Pace(every_s=5, ahead_s=20, extend_below_s=10)))
+    covered_at_first = 4
+    wait_until(lambda: len(re.findall(A_READING, demo.said)) > covered_at_first, within_s=60)
     os.killpg(demo.process.pid, signal.SIGINT)
 
     assert demo.ended(within_s=10) == 0
@@ -205,15 +215,37 @@ def test_further_times_are_written_and_the_daemon_takes_them(start: Callable[...
     assert "slots without a reading" not in demo.said
 
 
-def test_an_outage_can_be_played_and_is_seen_to_begin_and_end(start: Callable[..., Running]) -> None:
-    demo = start(sys.executable, "-c", FAST)
+def test_an_outage_played_by_hand_is_told_to_the_chat_once_as_is_its_end(
+    start: Callable[..., Running],
+) -> None:
+    # A run that fails takes 3 s: the next slot has not to wait for it, which would be told too.
+    demo = start(*paced(Pace(every_s=5, outage_after_s=1000), lasts_s=110))
     control = demo.wait_for(r"http://127\.0\.0\.1:\d+/world/divera")[0]
     demo.wait_for(A_READING)
-    for mode, seen in (("down", "problem begins key=divera/count/failed"), ("ok", "problem over")):
+    for mode, logged, told in (
+        ("down", "problem begins key=divera/count/failed", BEGINS),
+        ("ok", "problem over key=divera/count/failed", ENDS),
+    ):
         body = json.dumps({"mode": mode}).encode()
         with urllib.request.urlopen(control, data=body) as answer:
             assert answer.status == 200
-        demo.wait_for(seen)
+        demo.wait_for(logged)
+        demo.wait_for(told)
+    readings = len(re.findall(A_READING, demo.said))
+    wait_until(lambda: len(re.findall(A_READING, demo.said)) > readings + 2)
+    os.killpg(demo.process.pid, signal.SIGINT)
+
+    assert demo.ended(within_s=10) == 0
+    assert len(re.findall(BEGINS, demo.said)) == 1, demo.said
+    assert len(re.findall(ENDS, demo.said)) == 1, demo.said
+    assert re.search(r"^The chat got \d+ messages\.$", demo.said, re.MULTILINE)
+
+
+def test_it_plays_an_outage_by_itself(start: Callable[..., Running]) -> None:
+    demo = start(*paced(Pace(every_s=4, outage_after_s=6, outage_lasts_s=12), lasts_s=110))
+    demo.wait_for("Divera goes away")
+    begins, comes_back, ends = (demo.wait_for(seen).start() for seen in (BEGINS, "Divera comes back", ENDS))
+    assert begins < comes_back < ends, demo.said
 
 
 @pytest.mark.parametrize("written", ["soon", "0s", "-5s", "60"])
@@ -241,7 +273,9 @@ def test_the_world_alone_says_what_can_be_asked_of_it(start: Callable[..., Runni
 
     with urllib.request.urlopen(users) as answer:
         assert json.load(answer)["success"] is True
-    assert load(tmp_path / "config.json", environ={}).secrets == (KEY,)
+    loaded = load(tmp_path / "config.json", environ={})
+    assert set(loaded.secrets) == {KEY, users.partition("/api/")[0] + HOOK}
+    assert loaded.effective("divera").manner.channels == ("chat",)
     assert not (tmp_path / "demo-data").exists()
     os.killpg(world.process.pid, signal.SIGINT)
     assert world.ended(within_s=5) == 0

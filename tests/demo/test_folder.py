@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from tallyd.config import load
-from tallyd.demo.divera import KEY, poller
+from tallyd.demo.chat import HOOK, TOKEN
+from tallyd.demo.divera import KEY
 from tallyd.demo.folder import MARKER, DemoError, DemoFolder
 
+BASE_URL = "http://127.0.0.1:8000"
+SECRETS = ("secrets/divera-key", "secrets/chat-webhook")
 WRITTEN_BY_A_RUN = (
     "config.json",
-    "secrets/divera-key",
+    *SECRETS,
     "log/tallyd.log",
     "log/tallyd.log.1",
     "out/divera/latest.json",
@@ -98,7 +101,7 @@ def test_a_config_that_cannot_be_written_is_told_with_its_place(root: Path) -> N
     folder = DemoFolder(root)
 
     with folder.taken(), pytest.raises(DemoError, match=r"cannot use .*config\.json.*is a directory"):
-        folder.write_config(poller("http://127.0.0.1:8000"), times=["08:00:00"], zone="UTC", key=KEY)
+        folder.write_config(BASE_URL, times=["08:00:00"], zone="UTC")
 
 
 def test_two_demos_do_not_share_a_folder(root: Path) -> None:
@@ -115,32 +118,34 @@ def test_the_config_is_one_that_the_daemon_takes(root: Path) -> None:
     folder = DemoFolder(root)
     times = [f"{hour:02}:{minute:02}:30" for hour in (8, 9) for minute in range(60)]
     with folder.taken():
-        folder.write_config(
-            poller("http://127.0.0.1:8000"), times=times, zone="Europe/Berlin", key="secret-of-a-test"
-        )
+        folder.write_config(BASE_URL, times=times, zone="Europe/Berlin")
     config = load(folder.config, environ={})
 
     assert str(config.zone) == "Europe/Berlin"
-    assert config.settings.pollers["divera"].accesskey.reveal() == "secret-of-a-test"
+    assert config.settings.pollers["divera"].accesskey.reveal() == KEY
+    assert config.settings.channels["chat"].reveal() == BASE_URL + HOOK
+    assert config.effective("divera").manner.channels == ("chat",)
     assert [str(at) for at in config.settings.pollers["divera"].at] == times
     assert config.out_dir == folder.out.absolute()
-    assert len(folder.config.read_text().splitlines()) < 50
+    assert len(folder.config.read_text().splitlines()) < 60
 
 
-def test_the_key_is_its_owners_alone_and_not_in_the_config(root: Path) -> None:
+def test_secrets_are_their_owners_alone_and_not_in_the_config(root: Path) -> None:
     folder = DemoFolder(root)
     with folder.taken():
-        folder.write_config(poller("http://127.0.0.1:8000"), times=["08:00:00"], zone="UTC", key=KEY)
+        folder.write_config(BASE_URL, times=["08:00:00"], zone="UTC")
 
-    assert (root / "secrets" / "divera-key").stat().st_mode & 0o777 == 0o600
-    assert KEY not in folder.config.read_text()
+    for name, secret in (("divera-key", KEY), ("chat-webhook", TOKEN)):
+        assert (root / "secrets" / name).stat().st_mode & 0o777 == 0o600
+        assert secret in (root / "secrets" / name).read_text()
+        assert secret not in folder.config.read_text()
 
 
 def test_writing_the_config_again_changes_its_times_and_leaves_nothing_beside_it(root: Path) -> None:
     folder = DemoFolder(root)
     with folder.taken():
         for time in ("08:00:00", "09:00:00"):
-            folder.write_config(poller("http://127.0.0.1:8000"), times=[time], zone="UTC", key=KEY)
+            folder.write_config(BASE_URL, times=[time], zone="UTC")
 
     assert json.loads(folder.config.read_text())["pollers"]["divera"]["at"] == ["09:00:00"]
-    assert in_folder(root) == {MARKER, "config.json", "secrets", "secrets/divera-key"}
+    assert in_folder(root) == {MARKER, "config.json", "secrets", *SECRETS}

@@ -35,7 +35,7 @@ class FileFirst(Books):
         mine = next(name for name in names if not self.out.exists(task.poller, name))
         self.out.write(task.poller, mine, dumped(document(heading, reading.facts or {}, reading.problems)))
         recorded = self.state.readings.record(
-            task.whose, slot, reading, heading, may_close=None, is_taken=lambda name: name != mine
+            task.whose, slot, reading, heading, findings=None, is_taken=lambda name: name != mine
         )
         if recorded.out is not None:
             self.why_not_written(recorded.out, task)

@@ -10,6 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.state import State, Whose
+from tallyd.core.alerts import Findings
 from tallyd.core.document import Heading
 from tallyd.core.reading import Json, Origin, Reading, Slot
 from tallyd.core.timetable import Missed
@@ -68,7 +69,7 @@ class Past:
         state = State(self.folder / "state" / "state.db")
         try:
             state.readings.record(
-                self._whose, slot, reading, heading, may_close=None, is_taken=lambda _name: False
+                self._whose, slot, reading, heading, findings=None, is_taken=lambda _name: False
             )
         finally:
             state.close()
@@ -77,8 +78,9 @@ class Past:
         """Store a slot that has no reading."""
         state = State(self.folder / "state" / "state.db")
         try:
-            one = Missed(at, instant(at), reason, None)
-            state.slots.miss(self._whose, (one,), now=instant(at) + timedelta(hours=1), named=())
+            one, now = Missed(at, instant(at), reason, None), instant(at) + timedelta(hours=1)
+            findings = Findings(named=(), may_close=lambda _key: False, now=now)
+            state.slots.miss(self._whose, (one,), now=now, findings=findings)
         finally:
             state.close()
 

@@ -33,6 +33,8 @@ from tallyd.tasks import Task, tasks_of
 USER_AGENT = f"tallyd/{tallyd.__version__}"
 DELIVERY_S = 60.0
 """Limit of one delivery, in seconds: on a small machine the start alone takes some."""
+JUDGE_S = 20.0
+"""Limit of a close look at channels, in seconds: within the daemon, the schedule waits for it."""
 FOLDER_MODE = 0o750
 UMASK = 0o027
 """Group tallyd may read what is written, everybody else may not."""
@@ -96,7 +98,7 @@ def channels(config: Config, redact: Callable[[str], str]) -> Channels:
 def judge_channels(urls: Sequence[str]) -> Sequence[str | None]:
     """Return for each URL what is wrong with it as a channel; nothing where that can't be found out now."""
     try:
-        return Channels(timeout_s=DELIVERY_S, proxy=None, redact=Redactor(urls).redact).judge(urls)
+        return Channels(timeout_s=JUDGE_S, proxy=None, redact=Redactor(urls).redact).judge(urls)
     except DeliveryError as error:
         log.warning("channels cannot be checked now", extra={"reason": error.text})
         return [None] * len(urls)

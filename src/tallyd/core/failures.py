@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
 from tallyd.core.alerts import OWN
@@ -170,7 +170,8 @@ def failed_for_good(run: Run, failure: str, *, attempts: int) -> Problem:
 
 def refused(run: Run, failure: str) -> Problem:
     """Return the problem of a failure that another try would not mend (a wrong key)."""
-    return _failed(run, failure, no_retry_before=run.next_slot, missing=_missing(run))
+    found = _failed(run, failure, no_retry_before=run.next_slot, missing=_missing(run))
+    return replace(found, at_once=True)
 
 
 def _failed(run: Run, reason: str, **fields: str) -> Problem:

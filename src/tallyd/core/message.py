@@ -76,7 +76,8 @@ def message_of(
         whole = prefix + texts[0]
         return Message(subject=shortened(whole, MOST_SUBJECT_CHARS), text=whole, tone=lines[0].tone)
     heading = prefix + _heading(lines)
-    return Message(subject=heading, text=_joined(heading, texts, lines), tone=lines[0].tone)
+    subject = shortened(heading, MOST_SUBJECT_CHARS)
+    return Message(subject=subject, text=_joined(heading, texts, lines), tone=lines[0].tone)
 
 
 def trial(name: str, text: str | None) -> Message:
@@ -120,20 +121,35 @@ def _lines(notices: Sequence[Notice], around: Surroundings) -> list[_Line]:
 
     def group(notice: Notice) -> tuple[str, ...]:
         segments = key_segments(notice.alert.key)
-        if notice.news == "over" and segments[-1] in RUN_WHATS and len(segments) == 3:
-            return ("run", *segments[:2])  # `failed` and `missed` end with the same reading: one thing to say
-        return (notice.news, segments[0], segments[-1])
+        return (notice.news, segments[0], "run" if _is_end_of_run(notice) else segments[-1])
 
     found: list[_Line] = []
-    for kind, members in groupby(sorted(notices, key=group), key=group):
+    for _, members in groupby(sorted(_without_doubles(notices), key=group), key=group):
         alike = sorted(members, key=lambda notice: (notice.alert.since, notice.alert.key))
-        if kind[0] == "run":
-            found.append(_line(alike[0], around))
-        elif len(alike) > MOST_ALIKE:
+        if len(alike) > MOST_ALIKE:
             found.append(_shared_line(alike, around))
         else:
             found += [_line(notice, around) for notice in alike]
     return found
+
+
+def _is_end_of_run(notice: Notice) -> bool:
+    segments = key_segments(notice.alert.key)
+    return notice.news == "over" and len(segments) == 3 and segments[-1] in RUN_WHATS
+
+
+def _without_doubles(notices: Sequence[Notice]) -> list[Notice]:
+    """Return the notices; of `failed` and `missed` that ended with the same reading only the older one."""
+    found: dict[tuple[object, ...], Notice] = {}
+    for notice in sorted(notices, key=lambda notice: (notice.alert.since, notice.alert.key)):
+        alert = notice.alert
+        same = (
+            (key_segments(alert.key)[:2], alert.over_at)
+            if _is_end_of_run(notice)
+            else (alert.key, notice.news)
+        )
+        found.setdefault(same, notice)
+    return list(found.values())
 
 
 def _line(notice: Notice, around: Surroundings) -> _Line:

@@ -32,7 +32,7 @@ class Mute:
 
     def covers(self, key: str) -> bool:
         """Whether a key falls under the pattern, upper and lower case told apart."""
-        return fnmatchcase(key, self.pattern)
+        return fnmatchcase(key, self.pattern.replace("[", "[[]"))  # a bracket is a bracket
 
     @property
     def key(self) -> str:

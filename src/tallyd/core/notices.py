@@ -23,10 +23,11 @@ News = Literal["begins", "reminder", "over", "unwatched"]
 
 @dataclass(frozen=True)
 class Told:
-    """What a channel was told of a key: which version, and when last."""
+    """What a channel was told of a key: which version, when last, and whether it was told that it is open."""
 
     version: int
     at: datetime
+    is_open: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +70,10 @@ def notice_for(
         if not is_known:
             return Notice(alert, "begins")
         return Notice(alert, "reminder") if _is_reminder_due(told, manner, now) else None
-    if is_known or (told is None and alert.is_unwatched):
+    knows_it_open = told is not None and told.is_open
+    if is_known or (not knows_it_open and alert.is_unwatched):
         return None
-    return Notice(alert, "unwatched" if alert.is_unwatched else "over", is_late=told is None)
+    return Notice(alert, "unwatched" if alert.is_unwatched else "over", is_late=not knows_it_open)
 
 
 def is_settled(alert: Alert, told: Told | None, *, is_muted: bool) -> bool:
@@ -79,9 +81,10 @@ def is_settled(alert: Alert, told: Told | None, *, is_muted: bool) -> bool:
 
     What came and went while it was muted is not told afterwards: somebody knew.
     """
-    if told is None:
-        return alert.is_unwatched or is_muted
-    return told.version == alert.version
+    if told is not None and told.version == alert.version:
+        return True
+    knows_it_open = told is not None and told.is_open
+    return not knows_it_open and (alert.is_unwatched or is_muted)
 
 
 def _is_held_back(alert: Alert, manner: Manner, now: datetime) -> bool:
@@ -112,4 +115,5 @@ def mute_notice_for(mute: Mute, told: Told | None, *, now: datetime) -> MuteNoti
         return None
     if mute.is_in_force(now):
         return MuteNotice(mute, "muted")
-    return MuteNotice(mute, "unmuted") if told is not None and mute.ended_by is not None else None
+    knows_of_it = told is not None and told.is_open
+    return MuteNotice(mute, "unmuted") if knows_of_it and mute.ended_by is not None else None

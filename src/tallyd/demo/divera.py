@@ -6,7 +6,6 @@ who has no status has null, 0, or no such key; the answers hold people's names, 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 
@@ -22,7 +21,7 @@ from tallyd.demo.people import (
     last_change_s,
     status_of,
 )
-from tallyd.demo.server import Answer, Request, Route, Routes, json_answer
+from tallyd.demo.server import Answer, Request, Route, Routes, asked_mode, json_answer, modes_answer
 
 KEY = "small-world-4711"
 """The access key. Of no use anywhere else, so it may be shown."""
@@ -64,7 +63,7 @@ class Divera:
         return {
             ("GET", USERS): self._played(self._users),
             ("GET", PULL): self._played(self._pull),
-            ("GET", CONTROL): lambda _request: self._said(),
+            ("GET", CONTROL): lambda _request: modes_answer(self.mode, MODES),
             ("POST", CONTROL): self._control,
         }
 
@@ -105,18 +104,9 @@ class Divera:
         return played
 
     def _control(self, request: Request) -> Answer:
-        try:
-            asked = json.loads(request.body)
-        except ValueError:
-            asked = None
-        mode = asked.get("mode") if isinstance(asked, dict) else None
-        if mode not in MODES:
-            return json_answer({"error": 'send {"mode": MODE}', "modes": list(MODES)}, 400)
-        self.mode = mode
-        return self._said()
-
-    def _said(self) -> Answer:
-        return json_answer({"mode": self.mode, "modes": list(MODES)})
+        mode = asked_mode(request, MODES)
+        self.mode = mode or self.mode
+        return modes_answer(mode, MODES)
 
     # -- the API -----------------------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tallyd.adapters.locks import FileLock, LockedError
 from tallyd.core.reading import Json
+from tallyd.demo import chat, divera
+from tallyd.demo.world import NAME
 
 MARKER = ".made-by-tallyd-demo"
 """Only a folder with this file in it is ever cleared. It is also the lock: one demo in a folder at a time."""
@@ -19,6 +21,7 @@ _OWN = (
     "config.json",
     ".config.json.tmp",
     "secrets/divera-key",
+    "secrets/chat-webhook",
     "log/tallyd.log",
     "log/tallyd.log.*",
     "out/*/latest.json",
@@ -57,19 +60,24 @@ class DemoFolder:
                 self._clear()
             yield
 
-    def write_config(self, poller: dict[str, Json], *, times: Iterable[str], zone: str, key: str) -> None:
-        """Write the config, whole, for one Divera poller that counts at these times of day.
+    def write_config(self, base_url: str, *, times: Iterable[str], zone: str) -> None:
+        """Write the config, whole: the world's Divera counted at these times of day, its chat told.
 
         Raises `DemoError`.
         """
-        secret, temporary = self.root / "secrets" / "divera-key", self.root / ".config.json.tmp"
+        temporary = self.root / ".config.json.tmp"
         with self._usable():
-            if not secret.exists():
-                secret.parent.mkdir(mode=0o700, exist_ok=True)
-                secret.touch(mode=0o600)
-                secret.write_text(f"{key}\n", "utf-8")
-            temporary.write_text(_config_text(poller, tuple(times), zone), "utf-8")
+            self._write_secret("divera-key", divera.KEY)
+            self._write_secret("chat-webhook", chat.webhook(base_url))
+            temporary.write_text(_config_text(divera.poller(base_url), tuple(times), zone), "utf-8")
             temporary.replace(self.config)
+
+    def _write_secret(self, name: str, value: str) -> None:
+        secret = self.root / "secrets" / name
+        if not secret.exists():
+            secret.parent.mkdir(mode=0o700, exist_ok=True)
+            secret.touch(mode=0o600)
+            secret.write_text(f"{value}\n", "utf-8")
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
@@ -119,10 +127,14 @@ def _config_text(poller: dict[str, Json], times: tuple[str, ...], zone: str) -> 
     """Return the config as JSON, with many times on a line: there are hundreds."""
     content: dict[str, Json] = {
         "//": "Written by tallyd demo, anew for each run. It adds further times of day while it runs.",
-        "name": "demo",
+        "name": NAME,
         "timezone": zone,
         "http": {"timeout": "5s"},
-        "retry": {"attempts": 3, "first_wait": "1s", "longest_wait": "2s", "give_up_after": "8s"},
+        # A run fails within the 10 s between two slots, and pauses for so long that the next slot, which
+        # gives up the one that failed, is never held up by another run of it.
+        "retry": {"attempts": 3, "first_wait": "1s", "longest_wait": "8s", "give_up_after": "5s"},
+        "channels": {chat.CHANNEL: "file:secrets/chat-webhook"},
+        "alerts": chat.alerts(),
         "pollers": {
             "divera": {**poller, "accesskey": "file:secrets/divera-key", "catch_up": "1m", "at": ["@"]},
         },

@@ -26,6 +26,7 @@ class Request:
 
     query: Mapping[str, str]
     body: bytes = b""
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ Route: TypeAlias = Callable[[Request], "Answer | None"]
 """Answers a request; None: the connection is closed without a word. May take its time."""
 
 Routes: TypeAlias = Mapping[tuple[str, str], Route]
-"""By method and path: `("GET", "/api/users")`."""
+"""By method and path: `("GET", "/api/users")`. A path that ends in `/` answers for all that is below it."""
 
 
 class Part(Protocol):
@@ -59,6 +60,23 @@ class Part(Protocol):
 def json_answer(content: Json, status: int = 200) -> Answer:
     """Return an answer of JSON."""
     return Answer(json.dumps(content, ensure_ascii=False).encode(), status)
+
+
+def asked_mode(request: Request, modes: tuple[str, ...]) -> str | None:
+    """Return the mode that `{"mode": "down"}` asks to play; None where it is none of them."""
+    try:
+        asked = json.loads(request.body)
+    except (ValueError, RecursionError):
+        return None
+    mode = asked.get("mode") if isinstance(asked, dict) else None
+    return mode if mode in modes else None
+
+
+def modes_answer(mode: str | None, modes: tuple[str, ...]) -> Answer:
+    """Return which mode is played and which ones there are; None: what was asked for is none of them."""
+    if mode is None:
+        return json_answer({"error": 'send {"mode": MODE}', "modes": list(modes)}, 400)
+    return json_answer({"mode": mode, "modes": list(modes)})
 
 
 @contextmanager
@@ -114,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        answer = self._route(parts.path)(Request(query=query, body=body))
+        answer = self._route(parts.path)(Request(query=query, body=body, path=parts.path))
         if answer is None:
             self.close_connection = True
         else:
@@ -128,11 +146,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _route(self, path: str) -> Route:
         routes = self.server.routes
-        known = sorted(method for method, its_path in routes if its_path == path)
-        if not known:
+        place = _place(path, {its_path for _, its_path in routes})
+        if place is None:
             return lambda _request: json_answer({"error": f"nothing is at {path}"}, 404)
+        known = sorted(method for method, its_path in routes if its_path == place)
         refusal = json_answer({"error": f"only {' and '.join(known)} work here"}, 405)
-        return routes.get((self.command, path), lambda _request: refusal)
+        return routes.get((self.command, place), lambda _request: refusal)
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
@@ -140,3 +159,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         self.wfile.write(answer.body)
+
+
+def _place(path: str, known: set[str]) -> str | None:
+    """Return which of the known paths answers for this one."""
+    if path in known:
+        return path
+    return next((each for each in known if each.endswith("/") and path.startswith(each)), None)

@@ -13,11 +13,13 @@ from pathlib import Path
 from tallyd.cli.output import complain, say, show_table
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.texts import span
-from tallyd.demo import divera
+from tallyd.demo import chat, divera
 from tallyd.demo.child import Child, started
+from tallyd.demo.client import Client
 from tallyd.demo.counts import Counted, OutFolder, in_a_line, in_a_table, missing
 from tallyd.demo.ending import asked_to_end, hold_signals
 from tallyd.demo.folder import DemoError, DemoFolder
+from tallyd.demo.outage import Outage
 from tallyd.demo.server import Part
 from tallyd.demo.times import Pace, Times, zone_of_demo
 from tallyd.demo.world import example_config, serve, why_not_served
@@ -67,7 +69,8 @@ def _play(folder: DemoFolder, port: int, until_s: float | None, pace: Pace) -> i
     daemon_program = ("-m", "tallyd", "--config", str(folder.config), "run")
     with started("small world", *world_program, end_within_s=_WORLD_ENDS_WITHIN_S) as world:
         base_url = _address(world)
-        show = Show(folder, base_url, pace)
+        lasts_s = None if until_s is None else until_s - time.monotonic()
+        show = Show(folder, base_url, pace, lasts_s=lasts_s)
         with started("daemon", *daemon_program, end_within_s=_DAEMON_ENDS_WITHIN_S) as daemon:
             show.introduce()
             show.watch(world, daemon, until_s)
@@ -98,15 +101,21 @@ def _said(daemon: Child) -> str:
 
 
 class Show:
-    """What the demo shows of a running daemon. Making one writes the daemon's config."""
+    """What the demo shows of a running daemon. Making one writes the daemon's config.
 
-    def __init__(self, folder: DemoFolder, base_url: str, pace: Pace) -> None:
+    `lasts_s` is how long the demo will last from now on, if that is known.
+    """
+
+    def __init__(self, folder: DemoFolder, base_url: str, pace: Pace, *, lasts_s: float | None) -> None:
         now = datetime.now(UTC)
         self._folder = folder
         self._base_url = base_url
         self._times = Times(pace, now=now)
         self._out = OutFolder(folder.out)
         self._readings: list[Counted] = []
+        self._client = Client(base_url)
+        self._heard = 0
+        self._outage = Outage(self._client, pace, lasts_s=lasts_s)
         self._began_s = time.monotonic()
         self._write_config(now)
 
@@ -117,9 +126,11 @@ class Show:
         say(f"All of it is invented and stays in {self._folder.root}/.")
         say(f"  the daemon:  {_tallyd()} --config {self._folder.config} run")
         say(f"  the world:   {self._base_url}{divera.USERS}?accesskey={divera.KEY}")
+        say(f"  the chat:    {self._base_url}{chat.CONTROL}   (what it is sent is shown here too)")
         say(
             f"""  an outage:   curl -d '{{"mode": "down"}}' {self._base_url}{divera.CONTROL}   (over: "ok")"""
         )
+        say(f"  of the chat: the same with {self._base_url}{chat.CONTROL}")
         say()
 
     def watch(self, world: Child, daemon: Child, until_s: float | None) -> None:
@@ -128,6 +139,7 @@ class Show:
             left_s = _LOOK_EVERY_S if until_s is None else min(_LOOK_EVERY_S, until_s - time.monotonic())
             if asked_to_end(within_s=left_s):
                 return
+            self._play_outage()
             self._look(world, daemon)
             if daemon.has_ended():
                 raise DemoError(
@@ -165,16 +177,20 @@ class Show:
         )
         say()
         show_table(("status", "last", "least", "most"), in_a_table(readings), right=frozenset({1, 2, 3}))
+        say(f"\nThe chat got {self._heard} message{'' if self._heard == 1 else 's'}.")
         say("\nTo look further:")
-        for command in ("status", "report", "check"):
+        for command in ("status", "alerts", "report", "check"):
             say(f"  {_tallyd()} --config {self._folder.config} {command}")
         return EXIT_OK
 
     def _write_config(self, now: datetime) -> None:
         zone = zone_of_demo(now)
-        self._folder.write_config(
-            divera.poller(self._base_url), times=self._times.extend(now, zone), zone=str(zone), key=divera.KEY
-        )
+        self._folder.write_config(self._base_url, times=self._times.extend(now, zone), zone=str(zone))
+
+    def _play_outage(self) -> None:
+        said = self._outage.play(time.monotonic() - self._began_s)
+        if said:
+            say(f"~ {said}", style="warning")
 
     def _look(self, *children: Child) -> None:
         for child in children:
@@ -185,3 +201,12 @@ class Show:
             say(str(reading.path))
             say(f"    {in_a_line(reading, self._readings[-1] if self._readings else None)}")
             self._readings.append(reading)
+        self._show_chat()
+
+    def _show_chat(self) -> None:
+        """Show what came in since the last look; of very many messages at once, the newest."""
+        found = self._client.get(chat.CONTROL) or {"messages": []}
+        for message in found["messages"]:
+            if message["number"] > self._heard:
+                self._heard = message["number"]
+                say(f"chat: {message['shown']}".replace("\n", "\n      "))

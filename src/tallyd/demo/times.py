@@ -18,12 +18,17 @@ class Pace:
 
     `first_after_s`: from the start of the demo to the first reading; the daemon must have begun by then.
     `extend_below_s`: further times are written once fewer than so many seconds are covered.
+    `outage_after_s`: from the start of the demo until Divera goes away, for `outage_lasts_s`: at the normal
+    pace, between the two alarms that draw people off, with two slots in it. A slot that found nobody is given
+    up when the next one comes.
     """
 
     every_s: int = 10
     first_after_s: float = 3.0
     ahead_s: float = 3600.0
     extend_below_s: float = 1200.0
+    outage_after_s: float = 48.0
+    outage_lasts_s: float = 24.0
 
 
 def zone_of_demo(now: datetime) -> ZoneInfo:

@@ -1,7 +1,7 @@
 """The small world: what tallyd watches in the demo, over real HTTP on loopback, in a process of its own.
 
-A further part (an upstream, application servers, cameras, a chat) is a module beside `divera.py` and an entry
-in `PARTS`. The server has one table of routes, made of theirs.
+A further part (an upstream, application servers, cameras) is a module beside `divera.py` and an entry in
+`PARTS`. The server has one table of routes, made of theirs.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from collections.abc import Callable
 
 from tallyd.core.reading import Json
 from tallyd.core.texts import visible
-from tallyd.demo import divera
+from tallyd.demo import chat, divera
+from tallyd.demo.chat import Chat
 from tallyd.demo.divera import Divera
 from tallyd.demo.ending import asked_to_end, hold_signals
 from tallyd.demo.server import Part, Route, serving
 
-PARTS: tuple[Callable[[], Part], ...] = (Divera,)
+PARTS: tuple[Callable[[], Part], ...] = (Divera, Chat)
+NAME = "small-world"
+"""What a tallyd that watches it is called in its messages."""
 
 
 def serve(*, port: int, lasts_s: float | None, tell: Callable[[str, tuple[Part, ...]], None]) -> None:
@@ -36,13 +39,19 @@ def serve(*, port: int, lasts_s: float | None, tell: Callable[[str, tuple[Part, 
 
 
 def example_config(base_url: str) -> str:
-    """Return a whole config, as JSON, that counts what is in this world."""
+    """Return a whole config, as JSON, that counts what is in this world and tells its chat."""
     divera_poller: dict[str, Json] = {
         **divera.poller(base_url),
         "accesskey": divera.KEY,
         "at": ["08:00", "12:00", "20:00"],
     }
-    return json.dumps({"pollers": {"divera": divera_poller}}, indent=1)
+    content: dict[str, Json] = {
+        "name": NAME,
+        "channels": {chat.CHANNEL: chat.webhook(base_url)},
+        "alerts": chat.alerts(),
+        "pollers": {"divera": divera_poller},
+    }
+    return json.dumps(content, indent=1)
 
 
 def why_not_served(port: int, error: OSError) -> str:

@@ -7,6 +7,7 @@ core/.
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 from tallyd.adapters.state.alerts import Alerts
@@ -62,6 +63,11 @@ class State:
             self.readings.check()
         except ValueError as error:
             raise StateDamagedError(f"{self.path} is damaged: {error}") from error
+        except StateError as error:
+            # Of our own fixed queries, SQLite's general error says that a table is not as it was made.
+            if getattr(error.__cause__, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+                raise StateDamagedError(f"{self.path} is damaged: {error.__cause__}") from error
+            raise
 
     def is_in_place(self) -> bool:
         """Whether state.db is still the file that was opened: nobody deleted or replaced it."""

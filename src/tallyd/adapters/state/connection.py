@@ -41,6 +41,7 @@ CREATE TABLE alert (
 );
 CREATE TABLE told (
   channel TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL,
+  is_open INTEGER NOT NULL,
   PRIMARY KEY (key, channel)
 );
 CREATE TABLE mute (
@@ -63,6 +64,7 @@ INSERT INTO alert (key, severity, text, since, raised_at)
 DROP TABLE alert_1;
 CREATE TABLE told (
   channel TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL,
+  is_open INTEGER NOT NULL,
   PRIMARY KEY (key, channel)
 );
 CREATE TABLE mute (

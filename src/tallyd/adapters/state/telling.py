@@ -22,16 +22,19 @@ class Telling:
     def told(self) -> dict[tuple[str, str], Told]:
         """Return what was told, by channel and key (of a problem, or of a mute)."""
         with self._file.reading() as db:
-            rows = db.execute("SELECT channel, key, version, at FROM told")
-            return {(channel, key): Told(version, read_instant(at)) for channel, key, version, at in rows}
+            rows = db.execute("SELECT channel, key, version, at, is_open FROM told")
+            return {
+                (channel, key): Told(version, read_instant(at), bool(is_open))
+                for channel, key, version, at, is_open in rows
+            }
 
     def mark(self, told: Mapping[tuple[str, str], Told]) -> None:
         """Commit that channels were told."""
         with self._file.transaction() as db:
             db.executemany(
-                "INSERT OR REPLACE INTO told (channel, key, version, at) VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO told (channel, key, version, at, is_open) VALUES (?, ?, ?, ?, ?)",
                 [
-                    (channel, key, each.version, instant_text(each.at))
+                    (channel, key, each.version, instant_text(each.at), each.is_open)
                     for (channel, key), each in told.items()
                 ],
             )

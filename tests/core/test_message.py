@@ -1,0 +1,480 @@
+"""What one channel is sent: how it is worded, what shares a line, and that it never grows too long."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tallyd.core.alerts import Alert
+from tallyd.core.message import (
+    MOST_ALIKE,
+    MOST_CHARS,
+    MOST_LINE_CHARS,
+    MOST_SUBJECT_CHARS,
+    Message,
+    Surroundings,
+    Tone,
+    message_of,
+    trial,
+)
+from tallyd.core.mutes import Mute
+from tallyd.core.naming import problem_key
+from tallyd.core.notices import MuteNotice, News, Notice
+from tallyd.core.reading import Severity
+from tallyd.core.texts import UNPRINTABLE
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)  # a Friday, 12:00 in Berlin
+SINCE = NOW - timedelta(hours=4)
+LAST_LINE = len("\n... and 10000 more; all of them: tallyd alerts")
+
+
+def around(
+    *, name: str = "box", missing: Sequence[datetime] = (), watched: int | None = None
+) -> Surroundings:
+    return Surroundings(
+        name=name,
+        now=NOW,
+        zone_of=lambda _key: BERLIN,
+        many_of=lambda key: {"unreachable": "targets unreachable"}.get(key.rsplit("/")[-1], "problems"),
+        watched=lambda _poller, _what: watched,
+        missing=lambda _alert: missing,
+    )
+
+
+def notice(
+    *segments: str,
+    news: News = "begins",
+    text: str | None = None,
+    over: str = "divera: working again",
+    severity: Severity = "error",
+    since: datetime = SINCE,
+    over_at: datetime | None = None,
+    is_late: bool = False,
+) -> Notice:
+    key = problem_key(*(segments or ("divera", "count", "failed")))
+    is_over = news in ("over", "unwatched")
+    alert = Alert(
+        key=key,
+        severity=severity,
+        text=f"{key} is bad" if text is None else text,
+        over=over,
+        since=since,
+        raised_at=since,
+        over_at=(over_at or NOW) if is_over else None,
+        is_unwatched=news == "unwatched",
+        version=2 if is_over else 1,
+    )
+    return Notice(alert, news, is_late=is_late)
+
+
+def message(*notices: Notice, surroundings: Surroundings | None = None) -> Message:
+    found = message_of(notices, (), surroundings or around())
+    assert found is not None
+    return found
+
+
+def test_nothing_to_tell_is_no_message() -> None:
+    assert message_of((), (), around()) is None
+
+
+def test_one_thing_is_one_line_with_the_name_in_front() -> None:
+    found = message(notice(text="divera: no reading: timed out."))
+    assert found == Message(
+        subject="[box] divera: no reading: timed out.",
+        text="[box] divera: no reading: timed out.",
+        tone="error",
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "missing", "text", "tone"),
+    [
+        pytest.param(notice(text="bad"), 0, "bad", "error", id="begins"),
+        pytest.param(notice(text="bad", severity="warning"), 0, "bad", "warning", id="warns"),
+        pytest.param(notice(text="bad", news="reminder"), 0, "still, after 4 h: bad", "error", id="reminder"),
+        pytest.param(
+            notice(news="over"), 0, "divera: working again since 12:00, after 4 h.", "over", id="over"
+        ),
+        pytest.param(
+            notice(news="over"),
+            1,
+            "divera: working again since 12:00, after 4 h; 1 reading missing (08:00).",
+            "over",
+            id="one reading missing",
+        ),
+        pytest.param(
+            notice(news="over"),
+            2,
+            "divera: working again since 12:00, after 4 h; 2 readings missing (08:00 and 09:00).",
+            "over",
+            id="two readings missing",
+        ),
+        pytest.param(
+            notice(news="over"),
+            9,
+            "divera: working again since 12:00, after 4 h; 9 readings missing "
+            "(08:00, 09:00, 10:00, 11:00, 12:00 and 4 more).",
+            "over",
+            id="many readings missing",
+        ),
+        pytest.param(
+            notice(news="over", over_at=NOW - timedelta(days=1), since=NOW - timedelta(days=1, minutes=5)),
+            0,
+            "divera: working again since Thu 12:00, after 5 min.",
+            "over",
+            id="told a day after its end",
+        ),
+        pytest.param(
+            notice(news="over", since=NOW + timedelta(hours=1)),
+            0,
+            "divera: working again since 12:00, after 0 s.",
+            "over",
+            id="the clock was set back",
+        ),
+        pytest.param(
+            notice(news="over", text="divera: no reading: timed out.", is_late=True),
+            1,
+            "divera: working again since 12:00, after 4 h; 1 reading missing (08:00). "
+            "It was: divera: no reading: timed out.",
+            "over",
+            id="over before it could be told",
+        ),
+        pytest.param(
+            notice(news="over", text="bad", over=""),
+            0,
+            "over: bad since 12:00, after 4 h.",
+            "over",
+            id="of old",
+        ),
+        pytest.param(
+            notice(news="unwatched", text="bad"),
+            0,
+            "no longer watched, it has left the config: bad",
+            "info",
+            id="unwatched",
+        ),
+    ],
+)
+def test_each_news_has_its_words(told: Notice, missing: int, text: str, tone: Tone) -> None:
+    slots = [SINCE + timedelta(hours=number) for number in range(missing)]
+    found = message(told, surroundings=around(missing=slots))
+    assert (found.text, found.tone) == (f"[box] {text}", tone)
+
+
+def test_most_serious_first_and_the_oldest_of_equals() -> None:
+    found = message(
+        notice("a", "5", "x", news="unwatched", text="left"),
+        notice("a", "4", "x", news="over", over="good"),
+        notice("a", "3", "x", severity="warning", news="reminder", text="few"),
+        notice("a", "2", "x", severity="warning", text="fewer"),
+        notice("a", "1", "x", news="reminder", text="worse"),
+        notice("a", "0", "x", text="worst", since=NOW),
+        notice("b", "0", "x", text="worst and old", since=SINCE),
+    )
+    assert found.subject == "[box] 5 problems, 1 over, 1 notice"
+    assert found.tone == "error"
+    assert found.text.split("\n") == [
+        "[box] 5 problems, 1 over, 1 notice:",
+        "- worst and old",
+        "- worst",
+        "- still, after 4 h: worse",
+        "- fewer",
+        "- still, after 4 h: few",
+        "- good since 12:00, after 4 h.",
+        "- no longer watched, it has left the config: left",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("news", "severity", "tone"),
+    [
+        ("begins", "error", "error"),
+        ("reminder", "warning", "warning"),
+        ("over", "error", "over"),
+        ("unwatched", "error", "info"),
+    ],
+)
+def test_a_message_of_one_kind_has_its_tone(news: News, severity: Severity, tone: Tone) -> None:
+    found = message(*(notice("a", name, "x", news=news, severity=severity) for name in "AB"))
+    assert found.tone == tone
+
+
+# -- what shares a line --------------------------------------------------------------------------------------
+
+
+def unreachable(count: int, news: News = "begins", poller: str = "apps") -> list[Notice]:
+    return [notice(poller, chr(ord("A") + number), "unreachable", news=news) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("count", "watched", "news", "text"),
+    [
+        (12, 12, "begins", "apps: 12 of 12 targets unreachable: A, B, C, D, E and 7 more"),
+        (12, None, "begins", "apps: 12 targets unreachable: A, B, C, D, E and 7 more"),
+        (12, 3, "begins", "apps: 12 targets unreachable: A, B, C, D, E and 7 more"),
+        (4, 9, "begins", "apps: 4 of 9 targets unreachable: A, B, C and D"),
+        (4, 9, "reminder", "still: apps: 4 of 9 targets unreachable: A, B, C and D"),
+        (4, 9, "over", "over: apps: 4 of 9 targets unreachable: A, B, C and D"),
+        (4, 9, "unwatched", "no longer watched: apps: 4 of 9 targets unreachable: A, B, C and D"),
+    ],
+    ids=["all", "of unknown", "of too few", "four", "reminder", "over", "unwatched"],
+)
+def test_more_than_three_of_a_kind_share_a_line(
+    count: int, watched: int | None, news: News, text: str
+) -> None:
+    found = message(*unreachable(count, news), surroundings=around(watched=watched))
+    assert found.text == f"[box] {text}"
+
+
+def test_three_of_a_kind_have_a_line_each() -> None:
+    found = message(*unreachable(3))
+    assert found.text.split("\n")[1:] == [f"- apps/{name}/unreachable is bad" for name in "ABC"]
+
+
+def test_only_the_same_news_of_the_same_poller_and_what_share_a_line() -> None:
+    found = message(
+        *unreachable(3),
+        *unreachable(3, poller="sites"),
+        *unreachable(3, "over"),
+        *(notice("apps", name, "stale") for name in "ABC"),
+    )
+    assert len(found.text.split("\n")) == 1 + 12
+    assert found.subject == "[box] 9 problems, 3 over"
+
+
+def test_those_that_share_a_line_count_each() -> None:
+    found = message(*unreachable(12), notice(news="over"))
+    assert found.subject == "[box] 12 problems, 1 over"
+
+
+def test_channels_that_are_down_together_share_a_line_that_names_them() -> None:
+    found = message(*(notice("tallyd", name, "undelivered") for name in "abcd"))
+    assert found.text == "[box] 4 problems: a, b, c and d"
+
+
+def test_one_that_is_an_error_makes_the_shared_line_one() -> None:
+    found = message(
+        *(notice("a", name, "x", severity="warning") for name in "ABC"), notice("a", "D", "x"), notice()
+    )
+    assert found.tone == "error"
+    assert found.text.split("\n")[2] == "- divera/count/failed is bad"
+
+
+def test_failed_and_missed_that_end_with_the_same_reading_give_one_line() -> None:
+    found = message(
+        notice("divera", "count", "failed", news="over", since=NOW - timedelta(hours=1)),
+        notice("divera", "count", "missed", news="over", severity="warning"),
+    )
+    assert found.text == "[box] divera: working again since 12:00, after 4 h."
+
+
+def test_failed_and_missed_that_ended_with_different_readings_are_not_one() -> None:
+    found = message(
+        notice("divera", "count", "failed", news="over", over_at=NOW - timedelta(hours=3)),
+        notice("divera", "count", "missed", news="over", since=NOW - timedelta(hours=2)),
+    )
+    assert "working again since 12:00" in found.text
+
+
+def test_jobs_that_work_again_have_a_line_each() -> None:
+    found = message(
+        notice("divera", "count", "failed", news="over", over="divera: counts again"),
+        notice("divera", "sum", "failed", news="over", over="divera: sums again"),
+        notice("divera", "sum", "overdue", news="over", over="divera: goes on"),
+    )
+    assert len(found.text.split("\n")) == 1 + 3
+
+
+def test_runs_of_many_jobs_that_work_again_share_a_line() -> None:
+    found = message(*(notice("apps", f"job{number}", "failed", news="over") for number in range(12)))
+    assert len(found.text.split("\n")) == 1
+
+
+# -- mutes ---------------------------------------------------------------------------------------------------
+
+MUTE = Mute(pattern="divera/*", since=NOW, until=NOW + timedelta(hours=2), why="moved", by="anna")
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        pytest.param(MuteNotice(MUTE, "muted"), "muted until 14:00 by anna: divera/* (moved)", id="muted"),
+        pytest.param(
+            MuteNotice(replace(MUTE, by="", why=""), "muted"), "muted until 14:00: divera/*", id="by nobody"
+        ),
+        pytest.param(
+            MuteNotice(replace(MUTE, ended_by="bert"), "unmuted"),
+            "no longer muted by bert: divera/*",
+            id="unmuted",
+        ),
+        pytest.param(
+            MuteNotice(replace(MUTE, ended_by=""), "unmuted"),
+            "no longer muted: divera/*",
+            id="by nobody again",
+        ),
+    ],
+)
+def test_a_mute_is_told_with_who_until_when_and_why(told: MuteNotice, text: str) -> None:
+    found = message_of((), (told,), around())
+    assert found is not None
+    assert (found.text, found.tone) == (f"[box] {text}", "info")
+
+
+def test_a_mute_stands_behind_what_is_wrong() -> None:
+    found = message_of((notice(news="over"),), (MuteNotice(MUTE, "muted"),), around())
+    assert found is not None
+    assert found.tone == "over"
+    assert found.text.split("\n")[-1] == "- muted until 14:00 by anna: divera/* (moved)"
+
+
+# -- how long it may be --------------------------------------------------------------------------------------
+
+MANY: dict[str, Callable[[int], Notice]] = {
+    "of one kind": lambda number: notice("apps", f"{number}", "unreachable"),
+    "of a poller each": lambda number: notice(f"p{number}", "count", "failed"),
+    "of a poller each, over": lambda number: notice(f"p{number}", "count", "failed", news="over"),
+    "with long texts": lambda number: notice(f"p{number}", "count", "failed", text="long " * 2000),
+    "empty": lambda number: notice(f"p{number}", "count", "failed", text=""),
+    "half of one kind": lambda number: notice("zoo" if number % 2 else f"p{number}", f"{number}", "x"),
+}
+
+
+@pytest.mark.parametrize("count", [1, 2, 25, 300, 10_000])
+@pytest.mark.parametrize("many", MANY.values(), ids=list(MANY))
+def test_a_message_is_never_long_and_leaves_out_exactly_as_many_as_it_says(
+    many: Callable[[int], Notice], count: int
+) -> None:
+    notices = [many(number) for number in range(count)]
+    before = time.monotonic()
+    found = message(*notices)
+    assert time.monotonic() - before < 5, "a second on a quick machine"
+    assert len(found.text) <= MOST_CHARS + LAST_LINE
+    lines = found.text.split("\n")
+    if len(lines) == 1:
+        return
+    assert lines[0] == f"[box] {count} problems:" or lines[0] == f"[box] {count} over:"
+    left = re.fullmatch(r"\.\.\. and (\d+) more; all of them: tallyd alerts", lines[-1])
+    shown = lines[1:-1] if left else lines[1:]
+    counts = [re.match(r"- (?:apps|zoo): (\d+) ", line) for line in shown]
+    told = sum(int(found[1]) if found else 1 for found in counts)
+    assert told + (int(left[1]) if left else 0) == count
+
+
+def test_most_serious_is_never_what_is_left_out() -> None:
+    found = message(
+        *(notice(f"p{number}", "count", "missed", severity="warning") for number in range(500)),
+        notice("last", "count", "failed", since=NOW),
+    )
+    assert found.text.split("\n")[1] == "- last/count/failed is bad"
+
+
+LONG = "x" * 10_000
+NASTY = st.text(max_size=30) | st.sampled_from(
+    [
+        "a\nb",
+        "\r\n",
+        "\u2028",
+        "\x00\x1b[31m",
+        "*b* _i_ `c` [x](y)",
+        "<b>&amp;",
+        "\u202eevil",
+        "@all #x",
+        "x" * (MOST_LINE_CHARS + 1),
+    ]
+)
+nasty_notices = st.lists(
+    st.builds(
+        notice,
+        st.just("apps"),
+        NASTY,
+        st.just("x"),
+        news=st.sampled_from(["begins", "reminder", "over", "unwatched"]),
+        text=NASTY,
+        over=NASTY,
+        is_late=st.booleans(),
+    ),
+    max_size=8,
+    unique_by=lambda each: each.alert.key,
+)
+nasty_mutes = st.builds(
+    lambda pattern, why, by: MuteNotice(replace(MUTE, pattern=pattern, why=why, by=by), "muted"),
+    NASTY,
+    NASTY,
+    NASTY,
+)
+
+
+@given(notices=nasty_notices, mute=nasty_mutes, own=NASTY)
+@example(notices=[notice("apps", LONG, "x")], mute=MuteNotice(MUTE, "muted"), own=LONG)
+@example(
+    notices=[notice("apps", LONG + name, "x") for name in "abcd"],
+    mute=MuteNotice(replace(MUTE, pattern=LONG, why=LONG, by=LONG), "muted"),
+    own="box",
+)
+def test_foreign_text_never_breaks_a_line_nor_makes_one_endless(
+    notices: list[Notice], mute: MuteNotice, own: str
+) -> None:
+    found = message_of(notices, (mute,), around(name=own))
+    assert found is not None
+    lines = found.text.split("\n")
+    alike = Counter(each.news for each in notices)
+    entries = 1 + sum(count if count <= MOST_ALIKE else 1 for count in alike.values())
+    is_cut = lines[-1].startswith("... and ")
+    assert len(lines) <= 1 + entries if is_cut else len(lines) == (1 if entries == 1 else 1 + entries)
+    for line in (*lines, found.subject):
+        assert not UNPRINTABLE.search(line)
+        assert len(line) <= MOST_LINE_CHARS + len("[] ") + 60
+    assert len(found.subject) <= MOST_SUBJECT_CHARS
+
+
+def test_markdown_in_names_stays_as_it_is() -> None:
+    text = "apps: *PROD* _x_ `y` [z](http://example.org) <b>&amp;</b> is stale"
+    assert message(notice(text=text)).text == f"[box] {text}"
+
+
+@pytest.mark.parametrize(
+    "own", ["box", "[box]", "a\nb", "x" * 10_000], ids=["plain", "brackets", "lines", "long"]
+)
+def test_its_name_stands_in_front_of_every_message(own: str) -> None:
+    surroundings = around(name=own)
+    several = message(notice(), notice("a", "b", "c"), surroundings=surroundings)
+    shown = "x" * 59 + "…" if len(own) > 60 else own.replace("\n", "\\n")
+    for found in (message(notice(), surroundings=surroundings), several, trial(own, None)):
+        assert found.text.startswith(f"[{shown}] ")
+        assert found.subject.startswith(f"[{shown}] ")
+
+
+def test_a_subject_is_short_even_with_a_long_name_and_many_of_everything() -> None:
+    news: tuple[News, ...] = ("begins", "over", "unwatched")
+    notices = (notice(f"p{number}", "a", "x", news=each) for each in news for number in range(10_000))
+    found = message(*notices, surroundings=around(name="x" * 100))
+    assert len(found.subject) <= MOST_SUBJECT_CHARS
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "[box] a test message; this channel works"),
+        ("", "[box] a test message; this channel works"),
+        ("moving\nhouse", "[box] moving\\nhouse"),
+    ],
+    ids=["default", "empty", "lines"],
+)
+def test_a_trial_says_what_it_is_or_what_was_asked_for(text: str | None, said: str) -> None:
+    assert trial("box", text) == Message(subject=said, text=said, tone="info")
+
+
+def test_a_long_trial_is_cut() -> None:
+    found = trial("box", "x" * 10_000)
+    assert len(found.text) <= MOST_CHARS + len("[box] ")
+    assert len(found.subject) <= MOST_SUBJECT_CHARS

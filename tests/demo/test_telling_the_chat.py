@@ -1,0 +1,114 @@
+"""The world and the daemon as processes, the daemon killed in the middle of an outage."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tallyd.demo import chat, divera
+from tallyd.demo.client import Client
+from tallyd.demo.folder import DemoFolder
+from tallyd.demo.times import Pace, Times
+
+BEGINS = re.compile(r"divera: no reading for .* closed the connection")
+ENDS = re.compile(r"divera: working again since ")
+PACE = Pace(every_s=4, ahead_s=110.0)
+
+
+def wait_until(is_so: Callable[[], object], *, within_s: float = 40) -> None:
+    until_s = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+
+
+class Scene:
+    """A small world and the daemon that watches it; `daemon` may be killed and begun again."""
+
+    def __init__(self, root: Path, world: subprocess.Popen[str]) -> None:
+        assert world.stdout is not None
+        base_url = world.stdout.readline().strip()
+        now = datetime.now(UTC)
+        self.folder = DemoFolder(root)
+        self.client = Client(base_url)
+        self.daemon: subprocess.Popen[bytes] | None = None
+        with self.folder.taken():
+            times = Times(PACE, now=now).extend(now, ZoneInfo("UTC"))
+            self.folder.write_config(base_url, times=times, zone="UTC")
+
+    def begin(self) -> None:
+        self.daemon = subprocess.Popen(
+            [sys.executable, "-m", "tallyd", "--config", str(self.folder.config), "run"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def kill(self) -> None:
+        if self.daemon is not None:
+            self.daemon.kill()
+            self.daemon.wait()
+
+    def play(self, mode: str) -> None:
+        assert self.client.post(divera.CONTROL, {"mode": mode}) is not None
+
+    def told(self, pattern: re.Pattern[str]) -> int:
+        """Return how many messages of the chat say so."""
+        found = self.client.get(chat.CONTROL) or {"messages": []}
+        return sum(bool(pattern.search(message["shown"])) for message in found["messages"])
+
+    def readings(self) -> int:
+        return len(list(self.folder.out.glob("divera/*/*.json")))
+
+    def log(self) -> str:
+        return (self.folder.root / "log" / "tallyd.log").read_text("utf-8")
+
+    def wait_for_readings(self, more: int) -> None:
+        wanted = self.readings() + more
+        wait_until(lambda: self.readings() >= wanted)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tallyd.demo.world", "0"], stdout=subprocess.PIPE, text=True
+    ) as world:
+        made = None
+        try:
+            made = Scene(tmp_path / "demo-data", world)
+            yield made
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                world.kill()
+            if made:
+                made.kill()
+
+
+def test_an_outage_and_its_end_are_told_once_each_though_the_daemon_is_killed_in_between(
+    scene: Scene,
+) -> None:
+    scene.begin()
+    scene.wait_for_readings(1)
+    scene.play("down")
+    wait_until(lambda: scene.told(BEGINS))
+    # Killed between the delivery and its note, it tells twice rather than never; here it has noted it.
+    wait_until(lambda: re.search(r"notice sent.*no reading for", scene.log()))
+    scene.kill()
+    scene.begin()
+    failed = scene.log().count("run failed")
+    wait_until(lambda: scene.log().count("run failed") >= failed + 2)
+    scene.play("ok")
+    wait_until(lambda: scene.told(ENDS))
+    scene.kill()
+    scene.begin()
+    scene.wait_for_readings(2)
+
+    assert (scene.told(BEGINS), scene.told(ENDS)) == (1, 1)
