@@ -319,10 +319,9 @@ class Books:
 
 def _findings_of(task: Task, slot: Slot, reading: Reading) -> Findings:
     """Return what a reading says of alerts; what it ends has ended at its slot, where it was not late."""
-    is_late = (reading.taken_at - slot.due_at).total_seconds() > LATE_AFTER_S
     return task.findings(
         reading.problems,
-        now=reading.taken_at if slot.key is None or is_late else slot.due_at,
+        now=slot.stands_for(reading.taken_at),
         may_close=closed_by_reading(*task.name, task.job.judges),
     )
 

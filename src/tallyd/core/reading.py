@@ -47,6 +47,11 @@ class Slot:
     due_at: datetime
     late_s: float = 0.0
 
+    def stands_for(self, taken_at: datetime) -> datetime:
+        """Return the instant that people are told for what a run found: its slot, where it was not late."""
+        is_late = (taken_at - self.due_at).total_seconds() > LATE_AFTER_S
+        return taken_at if self.key is None or is_late else self.due_at
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:

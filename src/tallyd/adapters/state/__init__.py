@@ -61,7 +61,7 @@ class State:
             self.telling.check()
             self.slots.check()
             self.readings.check()
-        except ValueError as error:
+        except (ValueError, TypeError) as error:  # TypeError: what should be text is bytes
             raise StateDamagedError(f"{self.path} is damaged: {error}") from error
         except StateError as error:
             # Of our own fixed queries, SQLite's general error says that a table is not as it was made.

@@ -125,14 +125,20 @@ class Readings:
         return OutFile(id=out.id, poller=out.poller, name=name, text=out.text)
 
     def newest_names(self, poller: str) -> frozenset[str]:
-        """Return the names of the poller's out files of the newest month that has any."""
+        """Return the names of the poller's out files of the newest month that has any.
+
+        Raises `StateDamagedError` where a name is no text any more.
+        """
         with self._file.reading() as db:
             rows = db.execute(
                 "SELECT out_name FROM reading WHERE poller=:poller AND out_name>="
                 "(SELECT substr(max(out_name), 1, 7) FROM reading WHERE poller=:poller)",
                 {"poller": poller},
             )
-            return frozenset(name for (name,) in rows)
+            names = frozenset(name for (name,) in rows)
+        if not all(isinstance(name, str) for name in names):
+            raise StateDamagedError("state.db is damaged: the name of an out file is no text")
+        return names
 
     def restore(self, found: Iterable[FromFile], marks: Mapping[tuple[str, str], frozenset[str]]) -> int:
         """Take readings back in from their out files, all or none; return how many were.

@@ -87,18 +87,19 @@ class DiveraPoller(DiveraSettings):
             found += ask(tools, pull_url_of(self.address), key, pull, read=texts_of_pull).value
         return tuple(dict.fromkeys(found))
 
-    def _count(self, _slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
+    def _count(self, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
         answer = tools.retry(lambda: self._ask(tools))
         tally = answer.value
         told = self._told_names(tools, tally)
         names = {**(told or self._remembered_names(tools)), **self.status_names}
         taken_at = tools.now()
         short = shortages(tally.counts, (each.minimum for each in self.at_least))
+        since = slot.stands_for(taken_at)
         return (
             Reading(
                 taken_at=taken_at,
                 facts=self._facts(tally, names),
-                problems=tuple(self._problem(each, tally, names, tools.poller, taken_at) for each in short),
+                problems=tuple(self._problem(each, tally, names, tools.poller, since) for each in short),
                 memory={"names": dict(told)} if told else None,
                 skew_s=answer.skew_s,
             ),
@@ -163,7 +164,7 @@ class DiveraPoller(DiveraSettings):
         return {status: None if row is None else dict(row) for status, row in safe.items()}
 
     def _problem(
-        self, shortage: Shortage, tally: Tally, names: Mapping[str, str], poller: str, now: datetime
+        self, shortage: Shortage, tally: Tally, names: Mapping[str, str], poller: str, since: datetime
     ) -> Problem:
         statuses = shortage.minimum.statuses
         where = listed([_label(status, names) for status in statuses], most=len(statuses))
@@ -175,7 +176,7 @@ class DiveraPoller(DiveraSettings):
         return BELOW.problem(
             poller,
             "+".join(statuses),
-            since=now,
+            since=since,
             poller=poller,
             # How many there are is not to be known; that they are too few is.
             people=_people(shortage.found) if is_shown else f"fewer than {shortage.minimum.count} people",
