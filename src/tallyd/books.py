@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 from functools import partial
@@ -24,6 +24,7 @@ from tallyd.core.naming import local_text
 from tallyd.core.notices import Manner
 from tallyd.core.reading import LATE_AFTER_S, Problem, Reading, Slot
 from tallyd.core.texts import visible
+from tallyd.core.timetable import Missed
 from tallyd.tasks import Task
 
 PRUNE_BATCH = 500
@@ -33,9 +34,9 @@ log = logging.getLogger("tallyd")
 
 @dataclass(frozen=True)
 class Held:
-    """A change that could not be committed yet, and the slot that it settles (None: of alerts alone)."""
+    """A change that could not be committed yet, and the slots that it settles (none: of alerts alone)."""
 
-    slot: tuple[str, str, str | None] | None
+    slots: frozenset[tuple[str, str, str | None]]
     commit: Callable[[], None]
 
 
@@ -67,6 +68,7 @@ class Books:
         self._writing = threading.Lock()
         self.state_trouble: str | None = None
         self._trouble_since: datetime | None = None
+        self._suspects: dict[str, Problem] = {}
 
     # -- what a run stores -------------------------------------------------------------------------------
 
@@ -102,9 +104,9 @@ class Books:
             if in_timetable:
                 self.alerts.stored(recorded.judgement)
 
-        is_stored = self._commit(task, slot, commit, findings)
+        is_stored = self._commit(task, (slot,), commit, findings)
         if in_timetable:
-            self._judge_clock(reading)
+            self._judge_clock(task.poller, reading)
         failure = None
         for out in done:
             failure = self.why_not_written(out, task)
@@ -113,12 +115,22 @@ class Books:
         return Taken(out=done[0] if done else None, is_stored=is_stored, not_written=failure)
 
     def settle(
-        self, task: Task, slot: Slot, store: Callable[[Findings], Recorded], findings: Findings
+        self,
+        task: Task,
+        slots: Iterable[Slot | Missed],
+        store: Callable[[Findings], Recorded],
+        findings: Findings,
     ) -> None:
         """Commit that a run failed, or that slots were missed; what is said of it is logged."""
-        self._commit(task, slot, lambda: self.alerts.stored(store(findings).judgement), findings)
+        self._commit(task, slots, lambda: self.alerts.stored(store(findings).judgement), findings)
 
-    def _commit(self, task: Task, slot: Slot, commit: Callable[[], None], findings: Findings | None) -> bool:
+    def _commit(
+        self,
+        task: Task,
+        slots: Iterable[Slot | Missed],
+        commit: Callable[[], None],
+        findings: Findings | None,
+    ) -> bool:
         """Commit now, else hold it in memory, alerts included; whether it is committed."""
         try:
             if not self._held:  # behind what is held already: the order stays, and the disk is tried once
@@ -126,10 +138,11 @@ class Books:
                 return True
         except StateError as error:
             self.note_trouble(error)
+        names = frozenset((*task.name, slot.key) for slot in slots)
         with self._lock:
             if findings is not None:
                 self.alerts.remember(findings)
-            self._held.append(Held((*task.name, slot.key), commit))
+            self._held.append(Held(names, commit))
         return False
 
     # -- what is made up for -----------------------------------------------------------------------------
@@ -137,7 +150,7 @@ class Books:
     def is_held(self, poller: str, job: str, slot: str) -> bool:
         """Whether the slot is settled in memory and waits for state.db."""
         with self._lock:
-            return any(held.slot == (poller, job, slot) for held in self._held)
+            return any((poller, job, slot) in held.slots for held in self._held)
 
     def commit_held(self) -> None:
         """Try again to commit what is held, in order; stop at the first that still fails."""
@@ -158,7 +171,7 @@ class Books:
         """Store and write what can be, before the process ends; what can't be is lost, and that is said."""
         self.commit_held()
         with self._lock:
-            lost = [held.slot for held in self._held if held.slot is not None]
+            lost = [sorted(slot[2] or "" for slot in held.slots) for held in self._held if held.slots]
         if lost:
             log.error("readings held in memory are lost", extra={"count": len(lost), "slots": lost})
         elif self.check_state():
@@ -196,7 +209,8 @@ class Books:
         if self.state_trouble is not None and has_all:
             log.warning("state.db works again", extra={"was": self.state_trouble})
             self.state_trouble = self._trouble_since = None
-            self.alerts.state_works()
+        if self.state_trouble is None:
+            self.alerts.state_works()  # each time: it may not have been possible the last time
         return True
 
     def note_trouble(self, error: StateError) -> None:
@@ -290,14 +304,27 @@ class Books:
             self.note_trouble(error)
         with self._lock:
             if self.alerts.remember(findings):
-                self._held.append(Held(None, commit))
+                self._held.append(Held(frozenset(), commit))
 
-    def _judge_clock(self, reading: Reading) -> None:
-        """Raise or close `tallyd/clock` by what the source said of the time."""
+    def _judge_clock(self, poller: str, reading: Reading) -> None:
+        """Raise or close `tallyd/clock` by what the sources say of the time.
+
+        Each takes back only what it has said itself: of two that disagree one is wrong for good.
+        """
         if reading.skew_s is None:
             return
         suspect = clock_suspect(reading.skew_s, now=self._now())
-        self.judge((suspect,) if suspect else (), may_close=lambda key: key == CLOCK.key)
+        with self._lock:
+            self._suspects.pop(poller, None)
+            if suspect is not None:
+                self._suspects[poller] = suspect
+            suspects = tuple(self._suspects.values())
+        self.judge(suspects[:1], may_close=lambda key: key == CLOCK.key)
+
+    def forget_suspects(self, pollers: Container[str]) -> None:
+        """Forget what sources said of the clock that are no longer asked."""
+        with self._lock:
+            self._suspects = {name: one for name, one in self._suspects.items() if name in pollers}
 
     def prune(self, poller: str, *, before: datetime, zone: tzinfo) -> None:
         """Delete the poller's out files and readings from before the day of an instant.

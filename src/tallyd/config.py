@@ -42,6 +42,7 @@ from tallyd.settings import (
     Strict,
     Zone,
     check_texts,
+    parse_url,
     wrong,
 )
 
@@ -111,8 +112,7 @@ class HeartbeatSettings(Strict):
     @field_validator("url")
     @classmethod
     def _is_url(cls, url: Secret) -> Secret:
-        if not url.reveal().startswith(("http://", "https://")):
-            raise wrong("must be a URL that begins with http:// or https://")
+        parse_url(url.reveal())
         return url
 
 

@@ -7,12 +7,13 @@ problems and the clock are the daemon's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Protocol, TypeVar
 
 from tallyd.core.kinds import AlertKind
+from tallyd.core.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest
 from tallyd.core.reading import Facts, Reading, Slot
 from tallyd.core.timetable import At, Every
 
@@ -55,6 +56,41 @@ class Retry(Protocol):
     """Call `attempt` until it returns, fails for good, or the policy is used up (see `retry.py`)."""
 
     def __call__(self, attempt: Callable[[], T]) -> T: ...
+
+
+class Records(Protocol):
+    """One poller's records in the database. Every method raises `RecordsError` where it can't be used now."""
+
+    def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
+        """Return those of the files that are done."""
+        ...
+
+    def ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
+        """Store files in one transaction, all or none: rows (if `keep_rows`), minute counts, ledger.
+
+        One that is done already adds nothing (`repeat`); so does the second of two with one content. What was
+        rejected before is replaced. A done file without records leaves no trace.
+        """
+        ...
+
+    def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
+        """Return what was counted in the minutes with since <= minute < until, by source."""
+        ...
+
+    def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
+        """Return (source, minute, count) of the minutes with since <= minute < until, in that order."""
+        ...
+
+    def ledger(self, *, rejected: bool, most: int) -> tuple[LedgerRow, ...]:
+        """Return the newest files, or with `rejected` the newest that were rejected; newest first."""
+        ...
+
+    def prune(self, before: datetime, *, most: int) -> int:
+        """Forget at most `most` passages seen, and as many ledger rows written, before an instant.
+
+        Return how many of both; minute counts stay.
+        """
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +152,11 @@ class Poller(Protocol):
         """Return the kinds of problems that it finds, besides those of its runs."""
         ...
 
-    def watched(self) -> Mapping[str, int]:
-        """Return how many subjects a problem can be raised for, by the last segment of its key."""
+    def watched(self) -> Mapping[str, frozenset[str]]:
+        """Return the subjects (second segments of keys) that there are, by the last segment of the keys.
+
+        A problem whose last segment is not in it may be of any subject.
+        """
         ...
 
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:

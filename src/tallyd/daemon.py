@@ -270,6 +270,8 @@ class Daemon:
         config = self._kit.in_force.config
         self._kit.on_config(config)
         self._books.manner = config.own_manner
+        self._books.forget_suspects(config.settings.pollers)
+        self._crashes.clear()  # what still fails is noted anew at the next look
         self._kit.teller.put_in_force(config)
         # A job that was removed and comes back may still be running: then it is not begun a second time.
         old, self._desks = {**self._leaving, **self._desks}, {}
@@ -316,10 +318,11 @@ class Daemon:
     def _close_unwatched(self) -> None:
         jobs = [(task.poller, task.job.name, task.job.judges) for task in self._tasks()]
         names = frozenset(self._desks)
-        is_unwatched = unwatched(jobs)
+        is_unwatched = unwatched(jobs, {task.poller: task.source.watched() for task in self._tasks()})
 
         def may_close(key: str) -> bool:
-            return is_unwatched(key) or (key == failures.CLOCK.key and not jobs)  # no source to compare with
+            no_source = key == failures.CLOCK.key and not jobs  # to compare the clock with
+            return is_unwatched(key) or no_source or self._kit.teller.is_gone(key)
 
         close = partial(self._books.judge, (), may_close=may_close, is_unwatched=True)
         self._safely("unwatched", close)
@@ -339,7 +342,11 @@ class Daemon:
         refused = self._kit.in_force.problem()
         if refused is not None:
             named.append(refused)
-        self._books.judge(tuple(named), may_close=_is_own)
+        self._books.judge(tuple(named), may_close=self._may_end)
+
+    def _may_end(self, key: str) -> bool:
+        """Whether a key is the daemon's own, and over where it is not named."""
+        return _is_own(key) and not self._kit.teller.may_still_be(key)
 
     def _overdue(self) -> list[tuple[Task, Problem]]:
         now, monotonic_s = self._now(), self._kit.clock.monotonic()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -199,7 +200,7 @@ class Runner:
         now = self.now()
         self.books.settle(
             task,
-            slot,
+            (slot,),
             lambda findings: self.books.state.slots.fail(
                 task.whose,
                 slot,
@@ -232,7 +233,9 @@ class Runner:
     def _may_begin_again(self, task: Task, slot: Slot) -> bool:
         """Whether the slot's catch-up leaves room for another run after the pause."""
         pause = timedelta(seconds=task.policy.longest_wait_s)
-        return slot.key is not None and self.now() + pause <= _catch_up_ends(task, slot)
+        if slot.key is None or self.books.state_trouble is not None:
+            return False  # what can't be stored would look settled: it is given up, and told
+        return self.now() + pause <= _catch_up_ends(task, slot)
 
     def _end_without(self, task: Task, slot: Slot, reason: str, problem: Problem, *, again: bool) -> None:
         """Commit a run that gave no reading: to be begun again after a pause, or recorded as missed."""
@@ -249,22 +252,25 @@ class Runner:
         if slot.key is not None and not again:
             log.error("slot given up, recorded as missed", extra={**_whose(task), "slot": slot.key})
             given_up = (Missed(slot.key, slot.due_at, reason, None),)
-        self.books.settle(task, slot, store, findings)
+        self.books.settle(task, (slot,), store, findings)
 
     def record_missed(self, task: Task, missed: tuple[Missed, ...], *, more: int) -> None:
         """Commit slots that were found to have no reading, each with its own reason.
 
-        `more` older ones are too many to be recorded one by one. Raises `StateError`.
+        `more` older ones are too many to be recorded one by one.
         """
         for reason in dict.fromkeys(one.reason for one in missed):
             group = tuple(one for one in missed if one.reason == reason)
             described = self._described(task, Slot(group[-1].key, group[-1].due_at))
             named = self._missed_problem(task, described, group)
             findings = task.findings(named, now=described.now)
-            recorded = self.books.state.slots.miss(task.whose, group, now=described.now, findings=findings)
+            store = partial(self._miss, task, group, described.now)
+            self.books.settle(task, group, store, findings)
             fields = {"count": len(group), "more": more, "last": group[-1].key, "reason": reason}
             log.warning("slots missed", extra={**_whose(task), **fields})
-            self.books.alerts.stored(recorded.judgement)
+
+    def _miss(self, task: Task, group: tuple[Missed, ...], now: datetime, findings: Findings) -> Recorded:
+        return self.books.state.slots.miss(task.whose, group, now=now, findings=findings)
 
     def _missed_problem(
         self, task: Task, described: failures.Run, group: tuple[Missed, ...]
@@ -278,7 +284,9 @@ class Runner:
             return ()  # they waited for a run that failed, which is told already
         before = self.books.state.readings.missed_since_taken(*task.name, now=described.now, reason=reason)
         times = {*before, *(one.due_at for one in group)}
-        return (failures.missed(described, sorted(times), reason),)
+        # Found together they are one bad reading, but as many slots as one would have waited for.
+        is_enough = len(times) >= task.manner.rules.raise_after
+        return (replace(failures.missed(described, sorted(times), reason), at_once=is_enough),)
 
 
 def _catch_up_ends(task: Task, slot: Slot) -> datetime:

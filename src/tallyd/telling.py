@@ -7,11 +7,11 @@ channel is told by a run of its own: one that is down delays no other, and hears
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from fnmatch import fnmatchcase
 from typing import Protocol
 
 from tallyd.adapters.state import StateError
@@ -19,17 +19,25 @@ from tallyd.books import Books
 from tallyd.config import Config
 from tallyd.core.alerts import OWN, RUN_WHATS, Alert
 from tallyd.core.errors import DeliveryError, Stopped
-from tallyd.core.failures import undelivered
+from tallyd.core.failures import UNDELIVERED, undelivered
 from tallyd.core.message import Message, Surroundings, message_of
 from tallyd.core.mutes import Mute, mute_of
 from tallyd.core.naming import key_segments
-from tallyd.core.notices import Manner, Told, is_settled, mute_notice_for, notice_for
+from tallyd.core.notices import (
+    Manner,
+    Told,
+    is_hushed,
+    is_settled,
+    is_to_be_hushed,
+    mute_notice_for,
+    notice_for,
+)
 from tallyd.core.reading import Problem
 
 log = logging.getLogger("tallyd")
 
 FIRST_PAUSE_S = 30.0
-LONGEST_PAUSE_S = 600.0
+LONGEST_PAUSE_S = 300.0
 """A channel that takes no message is tried again after a pause that doubles from the one to the other."""
 TOLD_AFTER_S = 600.0
 """A channel that has taken no message for so long is a problem, which the others are told."""
@@ -43,13 +51,19 @@ class Deliver(Protocol):
 
 @dataclass
 class _Channel:
-    """One channel while the daemon runs: its URL, the delivery under way, and how the last ones went."""
+    """One channel while the daemon runs: its URL, the delivery under way, and how the last ones went.
+
+    `has_taken`: the last message of this process was taken. `failing_since` and `failed_at` are the first and
+    the last failure in a row.
+    """
 
     url: str
     future: Future[None] | None = None
     failures: int = 0
     failing_since: datetime | None = None
+    failed_at: datetime | None = None
     reason: str = ""
+    has_taken: bool = False
     not_before_s: float = 0.0
 
     @property
@@ -65,7 +79,7 @@ class _Picture:
     told: Mapping[tuple[str, str], Told]
     mutes: Sequence[Mute]
     now: datetime
-    muted: Mapping[str, bool] = field(default_factory=dict)
+    muted: Mapping[str, Mute] = field(default_factory=dict)
 
 
 class Teller:
@@ -107,10 +121,17 @@ class Teller:
         config = self._config
         if config is None:
             return
+        now_s = self._monotonic()
+        # Before the picture is taken: a delivery that ends in between would be missing in it.
+        free = [
+            (name, channel)
+            for name, channel in self._channels.items()
+            if not channel.is_busy and now_s >= channel.not_before_s
+        ]
         picture = self._picture()
-        for name, channel in self._channels.items():
-            if not channel.is_busy and self._monotonic() >= channel.not_before_s:
-                self._begin(config, name, channel, picture)
+        for name, channel in free:
+            self._begin(config, name, channel, picture)
+        self._hush(picture)
         self._forget(picture)
 
     def problems(self) -> tuple[Problem, ...]:
@@ -119,8 +140,20 @@ class Teller:
         return tuple(
             undelivered(name, channel.reason, since=channel.failing_since, now=now, zone=manner.zone)
             for name, channel in self._channels.items()
-            if channel.failing_since and (now - channel.failing_since).total_seconds() >= TOLD_AFTER_S
+            if channel.failing_since
+            and channel.failed_at
+            and (channel.failed_at - channel.failing_since).total_seconds() >= TOLD_AFTER_S
         )
+
+    def may_still_be(self, key: str) -> bool:
+        """Whether the key is of a channel of which it is not known that it takes messages again."""
+        channel = self._channels.get(_channel_of(key) or "")
+        return channel is not None and not channel.has_taken
+
+    def is_gone(self, key: str) -> bool:
+        """Whether the key is of a channel that has left the config."""
+        name = _channel_of(key)
+        return name is not None and name not in self._channels
 
     def under_way(self) -> list[Future[None]]:
         """Return the deliveries that have not ended."""
@@ -131,7 +164,8 @@ class Teller:
     def _picture(self) -> _Picture:
         book, now = self._books.alerts, self._now()
         alerts, mutes = book.alerts(), book.mutes()
-        muted = {key: mute_of(key, mutes, now=now) is not None for key in alerts} if mutes else {}
+        found = ((key, mute_of(key, mutes, now=now)) for key in alerts) if mutes else ()
+        muted = {key: mute for key, mute in found if mute is not None}
         return _Picture(alerts=alerts, told=book.told(), mutes=mutes, now=now, muted=muted)
 
     def _begin(self, config: Config, name: str, channel: _Channel, picture: _Picture) -> None:
@@ -144,7 +178,7 @@ class Teller:
                     alert,
                     picture.told.get((name, alert.key)),
                     self._manner(alert.key),
-                    is_muted=picture.muted.get(alert.key, False),
+                    is_muted=alert.key in picture.muted,
                     now=picture.now,
                 )
             )
@@ -157,8 +191,6 @@ class Teller:
         ]
         message = message_of(notices, mutes, self._surroundings(config, picture.now))
         if message is None:
-            if channel.failures:  # what it would not take is told by now, or no news any more
-                channel.failures, channel.failing_since, channel.reason = 0, None, ""
             return
         # What it then knows, but for the time.
         told = {notice.alert.key: (notice.alert.version, notice.alert.is_open) for notice in notices}
@@ -173,9 +205,13 @@ class Teller:
         return wanted & self._channels.keys()
 
     def _hearers_of_mute(self, mute: Mute) -> set[str]:
-        """Return the channels of the pollers that a mute is about; of nobody's: tallyd's own."""
-        first = mute.pattern.split("/", maxsplit=1)[0]
-        manners = [manner for name, manner in self._manners.items() if fnmatchcase(name, first)]
+        """Return the channels of the pollers that a mute may be about; of nobody's: tallyd's own."""
+        plain = re.split(r"[*?]", mute.pattern, maxsplit=1)[0]  # what its keys begin with
+        manners = [
+            manner
+            for name, manner in self._manners.items()
+            if plain.startswith(f"{name}/") or (plain != mute.pattern and f"{name}/".startswith(plain))
+        ]
         channels = {name for manner in manners or [self._manners[OWN]] for name in manner.channels}
         return channels & self._channels.keys()
 
@@ -193,7 +229,8 @@ class Teller:
 
         def watched(poller: str, what: str) -> int | None:
             settings = config.settings.pollers.get(poller)
-            return settings.watched().get(what) if settings else None
+            subjects = settings.watched().get(what) if settings else None
+            return None if subjects is None else len(subjects)
 
         return Surroundings(
             name=config.settings.name,
@@ -233,13 +270,14 @@ class Teller:
             self._failed(name, channel, f"tallyd itself failed ({type(error).__name__})")
         else:
             now = self._now()
-            self._books.alerts.mark(
-                {(name, key): Told(version, now, is_open) for key, (version, is_open) in told.items()}
-            )
+            if self._channels.get(name) is channel:  # else another one bears the name by now
+                self._books.alerts.mark(
+                    {(name, key): Told(version, now, is_open) for key, (version, is_open) in told.items()}
+                )
             fields = {"channel": name, "notices": len(told), "text": message.text}
             log.info("notice sent", extra=fields)
             channel.failures, channel.failing_since, channel.reason = 0, None, ""
-            channel.not_before_s = 0.0
+            channel.not_before_s, channel.has_taken = 0.0, True
             self._books.alerts.is_news.set()
 
     def _failed(self, name: str, channel: _Channel, reason: str) -> None:
@@ -248,9 +286,21 @@ class Teller:
         fields = {"channel": name, "reason": reason, "next_try_in_s": pause_s}
         log.log(level, "notice not taken, it is tried again", extra=fields)
         channel.failures = min(channel.failures + 1, 20)
-        channel.failing_since = channel.failing_since or self._now()
+        channel.failed_at, channel.has_taken = self._now(), False
+        channel.failing_since = channel.failing_since or channel.failed_at
         channel.reason = reason
         channel.not_before_s = self._monotonic() + pause_s
+
+    def _hush(self, picture: _Picture) -> None:
+        """Note as told what came and went under a mute, so that no channel hears of it afterwards."""
+        hushed = {
+            (name, alert.key): Told(alert.version, picture.now, is_open=False)
+            for alert in picture.alerts.values()
+            for name in self._hearers(alert, picture)
+            if is_to_be_hushed(alert, picture.told.get((name, alert.key)), picture.muted.get(alert.key))
+        }
+        if hushed:
+            self._books.alerts.mark(hushed)
 
     # -- forgetting --------------------------------------------------------------------------------------
 
@@ -262,12 +312,13 @@ class Teller:
         busy = {name for name, channel in self._channels.items() if channel.is_busy}
 
         def is_told(alert: Alert) -> bool:
-            is_muted, hearers = picture.muted.get(alert.key, False), self._hearers(alert, picture)
+            hushed = is_hushed(alert, picture.muted.get(alert.key))
+            hearers = self._hearers(alert, picture)
             return (
                 not alert.bad
                 and not hearers & busy
                 and all(
-                    is_settled(alert, picture.told.get((name, alert.key)), is_muted=is_muted)
+                    is_settled(alert, picture.told.get((name, alert.key)), is_hushed=hushed)
                     for name in hearers
                 )
             )
@@ -281,3 +332,9 @@ class Teller:
             )
 
         self._books.alerts.forget(is_told, is_mute_settled=is_mute_told, channels=frozenset(self._channels))
+
+
+def _channel_of(key: str) -> str | None:
+    """Return the channel that a key says takes no message; None for any other key."""
+    segments = key_segments(key)
+    return segments[1] if (segments[0], segments[-1]) == (OWN, UNDELIVERED.what) else None

@@ -21,7 +21,16 @@ from tallyd.adapters.state import State
 from tallyd.core.alerts import Alert, Findings, Rules, judge
 from tallyd.core.hours import Hours
 from tallyd.core.mutes import Mute, mute_of
-from tallyd.core.notices import Manner, Notice, Told, is_settled, mute_notice_for, notice_for
+from tallyd.core.notices import (
+    Manner,
+    Notice,
+    Told,
+    is_hushed,
+    is_settled,
+    is_to_be_hushed,
+    mute_notice_for,
+    notice_for,
+)
 from tallyd.core.reading import Problem
 from tallyd.core.templates import read_template
 
@@ -61,6 +70,7 @@ class Player:
     raised: list[tuple[str, int, int]] = field(default_factory=list)
     """Key, life and version of each that was raised or grew worse."""
     closings: Counter[str] = field(default_factory=Counter)
+    muted_since: datetime | None = None
     excused: set[tuple[str, int]] = field(default_factory=set)
     """Key and life of what was forgotten while muted, or because nobody watches it."""
 
@@ -78,11 +88,14 @@ class Player:
         for key, letter in readings.items():
             self._read(key, letter)
         manner = Manner(remind_every_s=self.remind_every_s, quiet=(ALWAYS,) if quiet else ())
-        mute = Mute(pattern="divera/*", since=self.now, until=self.now + STEP, why="", by="")
+        self.muted_since = (self.muted_since or self.now) if muted else None
+        since = self.muted_since or self.now
+        mute = Mute(pattern="divera/*", since=since, until=self.now + STEP, why="", by="")
         mutes = (mute,) if muted else ()
         before = len(self.heard)
         for channel in set(self.channels) - set(down):
             self._tell(channel, manner, mutes)
+        self._hush(mutes)
         self._forget(mutes)
         return self.heard[before:]
 
@@ -121,15 +134,22 @@ class Player:
                 self.heard.append(Heard(channel, notice, self.now, self.lives.get(key, 0)))
                 self.told[channel, key] = Told(alert.version, self.now, alert.is_open)
 
+    def _hush(self, mutes: tuple[Mute, ...]) -> None:
+        for key, alert in self.alerts.items():
+            mute = mute_of(key, mutes, now=self.now)
+            for channel in self.channels:
+                if is_to_be_hushed(alert, self.told.get((channel, key)), mute):
+                    self.told[channel, key] = Told(alert.version, self.now, is_open=False)
+
     def _forget(self, mutes: tuple[Mute, ...]) -> None:
         for key, alert in list(self.alerts.items()):
-            is_muted = mute_of(key, mutes, now=self.now) is not None
+            hushed = is_hushed(alert, mute_of(key, mutes, now=self.now))
             heard = [self.told.get((channel, key)) for channel in self.channels]
             if alert.over_at is None or alert.bad:
                 continue
-            if all(is_settled(alert, told, is_muted=is_muted) for told in heard):
+            if all(is_settled(alert, told, is_hushed=hushed) for told in heard):
                 life = self.lives.get(key, 0)
-                if is_muted or alert.is_unwatched:
+                if hushed or alert.is_unwatched:
                     self.excused.add((key, life))
                 self.lives[key] = life + 1
                 del self.alerts[key]
@@ -189,7 +209,7 @@ RESTARTS = pytest.mark.parametrize("restarts", [False, True], ids=["one life", "
         pytest.param(1, 1, "B--G--", "r..R..", id="time alone says nothing"),
         pytest.param(1, 1, "WBBG", "rr.R", id="grows worse"),
         pytest.param(1, 1, "BWG", "r.R", id="grows milder"),
-        pytest.param(1, 1, "BWBG", "r.rR", id="grows worse again"),
+        pytest.param(1, 1, "BWBG", "r..R", id="grows as bad again as it was"),
         pytest.param(3, 1, "WBW", "..r", id="severities wait together"),
         pytest.param(1, 9, "BU", "ru", id="no longer configured"),
         pytest.param(1, 9, "BGU", "r.u", id="no longer configured, while good"),
@@ -324,12 +344,19 @@ def test_a_channel_that_is_down_delays_no_other() -> None:
     assert player.alerts == {}, "nothing is kept that everybody knows"
 
 
-@pytest.mark.parametrize("hours", [-9, 9000], ids=["told at a time that lies ahead", "years ago"])
+@pytest.mark.parametrize("hours", [-9000, 9000], ids=["told at a time that lies far ahead", "years ago"])
 def test_a_reminder_does_not_wait_for_a_clock_that_was_wrong(hours: int) -> None:
     player = Player(remind_every_s=12 * 3600)
     player.step({KEY: "B"})
     (heard,) = player.step({KEY: "B"}, lasts=timedelta(hours=hours))
     assert heard.letter == "m"
+
+
+@pytest.mark.parametrize("seconds", [-2, -3600], ids=["by two seconds", "by an hour"])
+def test_a_clock_that_is_set_back_repeats_nothing(seconds: int) -> None:
+    player = Player(remind_every_s=12 * 3600)
+    player.step({KEY: "B"})
+    assert player.step({KEY: "B"}, lasts=timedelta(seconds=seconds)) == []
 
 
 def test_a_channel_that_knows_of_another_version_than_there_is_is_told() -> None:

@@ -80,7 +80,7 @@ class FakePoller:
     retry: RetrySettings | None = None
     out: OutOverride | None = None
     alerts: AlertSettings | None = None
-    watches: Mapping[str, int] = field(default_factory=dict)
+    watches: Mapping[str, frozenset[str]] = field(default_factory=dict)
     runs: list[Slot] = field(default_factory=list)
     kind: ClassVar[str] = "fake"
 
@@ -99,7 +99,7 @@ class FakePoller:
     def alert_kinds(cls) -> tuple[AlertKind, ...]:
         return (BELOW,)
 
-    def watched(self) -> Mapping[str, int]:
+    def watched(self) -> Mapping[str, frozenset[str]]:
         return self.watches
 
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:

@@ -5,23 +5,26 @@ from __future__ import annotations
 import os
 import pwd
 from contextlib import closing
-from datetime import datetime, timedelta, tzinfo
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 from pydantic_core import PydanticCustomError
 
+from tallyd.adapters.locks import holder
 from tallyd.adapters.state import State, StateError
 from tallyd.cli.output import complain, say, show_json, show_table
-from tallyd.cli.shared import load_config, utc_now
+from tallyd.cli.shared import load_config, state_folder, utc_now
 from tallyd.config import Config
 from tallyd.core.alerts import Alert
 from tallyd.core.document import problem_json
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, ConfigError
 from tallyd.core.mutes import Mute, mute_of
 from tallyd.core.naming import local_text
-from tallyd.core.notices import Told
+from tallyd.core.notices import Manner, Told
 from tallyd.core.reading import Json
 from tallyd.core.texts import UNPRINTABLE, clock, listed, shortened
+from tallyd.in_force import read_note
 from tallyd.settings import parse_duration
 
 MOST_WHY_CHARS = 200
@@ -34,30 +37,82 @@ def known_alerts(state: State) -> tuple[Alert, ...]:
     return tuple(sorted(found, key=lambda alert: (alert.is_waiting, alert.severity, alert.since, alert.key)))
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where state.db is, and the config; None while the one on disk is refused: muting must work then too."""
+
+    folder: Path
+    config: Config | None
+
+    def open(self) -> State:
+        database = self.folder / "state.db"
+        if not database.exists():
+            raise FileNotFoundError(database)
+        return State(database)
+
+    def zone(self, state: State) -> tzinfo:
+        if self.config is not None:
+            return self.config.zone
+        note = read_note(state)
+        return note.zone if note else UTC
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Picture:
+    """The alerts as they stand, and what is known of each."""
+
+    config: Config | None
+    zone: tzinfo
+    found: tuple[Alert, ...]
+    told: dict[tuple[str, str], Told]
+    mutes: tuple[Mute, ...]
+    now: datetime
+
+    def manner_of(self, key: str) -> Manner:
+        """Return how a key is told; without a config, the channels are those that have heard of it."""
+        if self.config is not None:
+            return self.config.manner_of(key)
+        channels = sorted(channel for channel, its_key in self.told if its_key == key)
+        return Manner(channels=tuple(channels), zone=self.zone)
+
+    def heard(self, alert: Alert) -> dict[str, Told]:
+        """Return the channels that know the alert as it is."""
+        pairs = ((name, self.told.get((name, alert.key))) for name in self.manner_of(alert.key).channels)
+        return {name: each for name, each in pairs if each is not None and each.version == alert.version}
+
+
+def _place(path: Path) -> _Place:
+    """Return the place of state.db. Raises `ConfigError` where no folder is known at all."""
+    try:
+        config = load_config(path, lenient=True)
+    except ConfigError:
+        folder, trouble = state_folder(path)
+        complain(f"{trouble}; this is of the config in force", style="warning")
+        return _Place(folder, None)
+    return _Place(config.state_dir, config)
+
+
 def alerts(path: Path, *, as_json: bool) -> int:
     """Show the open alerts, who was told of them, and the mutes; return the exit status."""
-    config = load_config(path, lenient=True)
-    now = utc_now()
+    place, now = _place(path), utc_now()
     try:
-        with closing(_state(config)) as state:
-            found, told = known_alerts(state), state.telling.told()
-            mutes = tuple(mute for mute in state.telling.mutes() if mute.is_in_force(now))
+        with closing(place.open()) as state:
+            picture = _Picture(
+                config=place.config,
+                zone=place.zone(state),
+                found=known_alerts(state),
+                told=state.telling.told(),
+                mutes=tuple(mute for mute in state.telling.mutes() if mute.is_in_force(now)),
+                now=now,
+            )
     except (StateError, FileNotFoundError) as error:
         return _no_state(error)
     if as_json:
-        show_json(
-            {
-                "alerts": [_alert_json(alert, config, told, mutes, now) for alert in found if alert.is_open],
-                "mutes": [mute_json(mute, config.zone) for mute in mutes],
-            }
-        )
+        open_ones: list[Json] = [_alert_json(alert, picture) for alert in picture.found if alert.is_open]
+        mutes: list[Json] = [mute_json(mute, picture.zone) for mute in picture.mutes]
+        show_json({"alerts": open_ones, "mutes": mutes})
         return EXIT_OK
-    _show_alerts([alert for alert in found if alert.is_open], config, told, mutes, now)
-    for alert in found:
-        if alert.is_waiting:
-            say(f"not yet an alert: {alert.text} [{alert.key}]", style="quiet")
-    for mute in mutes:
-        say(_mute_text(mute, config.zone, now), style="quiet")
+    _show(picture)
     return EXIT_OK
 
 
@@ -68,22 +123,25 @@ def mute(path: Path, pattern: str, *, lasts: str, why: str) -> int:
     except PydanticCustomError as error:
         complain(f"tallyd: --for {error.message()}")
         return EXIT_USAGE
-    wrong = _why_no_pattern(pattern)
-    if wrong or UNPRINTABLE.search(why) or len(why) > MOST_WHY_CHARS:
-        reason = wrong or f"--why takes one line of {MOST_WHY_CHARS} characters at most"
-        complain(f"tallyd: {reason}")
+    wrong = _why_not(pattern, why)
+    if wrong:
+        complain(f"tallyd: {wrong}")
         return EXIT_USAGE
-    config, now = load_config(path, lenient=True), utc_now()
+    place, now = _place(path), utc_now()
     until = now + timedelta(seconds=lasts_s)
     try:
-        with closing(_state(config)) as state:
+        with closing(place.open()) as state:
             state.telling.mute(pattern, since=now, until=until, why=why, by=_who())
-            covered = [alert for alert in known_alerts(state) if _covers(pattern, alert) and alert.is_open]
+            (muted,) = (mute for mute in state.telling.mutes() if mute.pattern == pattern)
+            covered = [
+                alert.key for alert in known_alerts(state) if alert.is_open and muted.covers(alert.key)
+            ]
+            zone = place.zone(state)
     except (StateError, FileNotFoundError) as error:
         return _no_state(error)
-    say(f"Muted until {clock(until, config.zone, now=now)}: {pattern}. The channels are told so.")
+    say(f"Muted until {clock(until, zone, now=now)}: {pattern}.{_who_hears(place)}")
     if covered:
-        say(f"Of the open alerts that is {listed([alert.key for alert in covered])}.")
+        say(f"Of the open alerts that is {listed(covered)}.")
     else:
         say("No open alert is called so yet; see the keys in: tallyd alerts", style="warning")
     return EXIT_OK
@@ -91,15 +149,15 @@ def mute(path: Path, pattern: str, *, lasts: str, why: str) -> int:
 
 def unmute(path: Path, pattern: str) -> int:
     """End a mute; return the exit status, 1 where there is none."""
-    config, now = load_config(path, lenient=True), utc_now()
+    place, now = _place(path), utc_now()
     try:
-        with closing(_state(config)) as state:
+        with closing(place.open()) as state:
             was_muted = state.telling.unmute(pattern, now=now, by=_who())
             others = [mute.pattern for mute in state.telling.mutes() if mute.is_in_force(now)]
     except (StateError, FileNotFoundError) as error:
         return _no_state(error)
     if was_muted:
-        say(f"No longer muted: {pattern}. The channels are told so.")
+        say(f"No longer muted: {pattern}.{_who_hears(place)}")
         return EXIT_OK
     known = f"; muted are: {', '.join(others)}" if others else "; nothing is muted"
     complain(f"tallyd: {shortened(pattern, 100)} is not muted{known}")
@@ -117,13 +175,6 @@ def mute_json(mute: Mute, zone: tzinfo) -> dict[str, Json]:
     }
 
 
-def _state(config: Config) -> State:
-    database = config.state_dir / "state.db"
-    if not database.exists():
-        raise FileNotFoundError(database)
-    return State(database)
-
-
 def _no_state(error: StateError | FileNotFoundError) -> int:
     if isinstance(error, FileNotFoundError):
         complain(f"tallyd: tallyd has not run with this config yet (there is no {error})")
@@ -132,15 +183,21 @@ def _no_state(error: StateError | FileNotFoundError) -> int:
     return EXIT_PROBLEM
 
 
-def _covers(pattern: str, alert: Alert) -> bool:
-    now = utc_now()
-    return Mute(pattern=pattern, since=now, until=now, why="", by="").covers(alert.key)
-
-
-def _why_no_pattern(pattern: str) -> str | None:
+def _why_not(pattern: str, why: str) -> str | None:
+    """Return why something can't be muted so; None: it can."""
     if not pattern.strip() or UNPRINTABLE.search(pattern) or len(pattern) > MOST_PATTERN_CHARS:
         return "KEY must be the key of an alert, or a pattern such as apps/*/stale; see: tallyd alerts"
+    if UNPRINTABLE.search(why) or len(why) > MOST_WHY_CHARS:
+        return f"--why takes one line of {MOST_WHY_CHARS} characters at most"
     return None
+
+
+def _who_hears(place: _Place) -> str:
+    if place.config is not None and not place.config.settings.channels:
+        return ""
+    if holder(place.folder / "lock") is None:
+        return " The channels are told so once tallyd runs."
+    return " The channels are told so."
 
 
 def _who() -> str:
@@ -154,64 +211,46 @@ def _who() -> str:
         return str(os.getuid())
 
 
-def _show_alerts(
-    found: list[Alert],
-    config: Config,
-    told: dict[tuple[str, str], Told],
-    mutes: tuple[Mute, ...],
-    now: datetime,
-) -> None:
-    if not found:
+def _show(picture: _Picture) -> None:
+    open_ones = [alert for alert in picture.found if alert.is_open]
+    if not open_ones:
         say("No open alert.", style="fine")
-        return
-    for alert in found:
-        zone = config.manner_of(alert.key).zone
-        say(f"{alert.severity} since {clock(alert.since, zone, now=now)}: {alert.text}", style=alert.severity)
-    say()
-    rows = [(alert.key, alert.severity, _told_text(alert, config, told, mutes, now)) for alert in found]
-    show_table(("key", "severity", "told"), rows)
+    for alert in open_ones:
+        since = clock(alert.since, picture.manner_of(alert.key).zone, now=picture.now)
+        say(f"{alert.severity} since {since}: {alert.text}", style=alert.severity)
+    if open_ones:
+        say()
+        rows = [(alert.key, alert.severity, _told_text(alert, picture)) for alert in open_ones]
+        show_table(("key", "severity", "told"), rows)
+    for alert in picture.found:
+        if alert.is_waiting:
+            say(f"not yet an alert: {alert.text} [{alert.key}]", style="quiet")
+    for mute in picture.mutes:
+        say(mute_text(mute, picture.zone, picture.now), style="quiet")
 
 
-def _told_text(
-    alert: Alert,
-    config: Config,
-    told: dict[tuple[str, str], Told],
-    mutes: tuple[Mute, ...],
-    now: datetime,
-) -> str:
-    mute = mute_of(alert.key, mutes, now=now)
-    manner = config.manner_of(alert.key)
-    parts = [f"muted until {clock(mute.until, manner.zone, now=now)}"] if mute else []
-    for channel in manner.channels:
-        each = told.get((channel, alert.key))
-        if each is not None and each.version == alert.version:
-            parts.append(f"{channel} {clock(each.at, manner.zone, now=now)}")
-        elif not mute:
-            parts.append(f"{channel} not yet")
+def _told_text(alert: Alert, picture: _Picture) -> str:
+    mute, manner = mute_of(alert.key, picture.mutes, now=picture.now), picture.manner_of(alert.key)
+    heard = picture.heard(alert)
+    parts = [f"muted until {clock(mute.until, manner.zone, now=picture.now)}"] if mute else []
+    parts += [f"{name} {clock(each.at, manner.zone, now=picture.now)}" for name, each in heard.items()]
+    if not mute:
+        parts += [f"{name} not yet" for name in manner.channels if name not in heard]
     return ", ".join(parts) or "no channel"
 
 
-def _alert_json(
-    alert: Alert,
-    config: Config,
-    told: dict[tuple[str, str], Told],
-    mutes: tuple[Mute, ...],
-    now: datetime,
-) -> dict[str, Json]:
-    manner, mute = config.manner_of(alert.key), mute_of(alert.key, mutes, now=now)
-    found = {
-        channel: each
-        for channel in manner.channels
-        if (each := told.get((channel, alert.key))) and each.version == alert.version
-    }
+def _alert_json(alert: Alert, picture: _Picture) -> dict[str, Json]:
+    manner, heard = picture.manner_of(alert.key), picture.heard(alert)
+    mute = mute_of(alert.key, picture.mutes, now=picture.now)
     return {
         **problem_json(alert.problem, manner.zone),
-        "told": {channel: local_text(each.at, manner.zone) for channel, each in found.items()},
-        "not_told": [channel for channel in manner.channels if channel not in found],
+        "told": {name: local_text(each.at, manner.zone) for name, each in heard.items()},
+        "not_told": [name for name in manner.channels if name not in heard],
         "muted_until": local_text(mute.until, manner.zone) if mute else None,
     }
 
 
-def _mute_text(mute: Mute, zone: tzinfo, now: datetime) -> str:
+def mute_text(mute: Mute, zone: tzinfo, now: datetime) -> str:
+    """Return a mute as `status` and `alerts` show it."""
     by, why = f" by {mute.by}" if mute.by else "", f" ({mute.why})" if mute.why else ""
     return f"muted until {clock(mute.until, zone, now=now)}{by}: {mute.pattern}{why}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +26,7 @@ from tallyd.books import Books
 from tallyd.cli.output import complain
 from tallyd.config import Config, load
 from tallyd.contract import Toolbox
-from tallyd.core.errors import EXIT_PROBLEM, EXIT_USAGE, DeliveryError
+from tallyd.core.errors import EXIT_PROBLEM, EXIT_USAGE, ConfigError, DeliveryError
 from tallyd.core.redaction import Redactor
 from tallyd.runs import Progress, Runner, Stop, toolbox
 from tallyd.settings import did_you_mean
@@ -59,6 +61,34 @@ def load_config(path: Path, *, lenient: bool = False, closely: bool = False) -> 
     if logs := _logs.get():
         logs.reconfigure(secrets=config.secrets)
     return config
+
+
+def state_folder(path: Path) -> tuple[Path, str | None]:
+    """Return where state.db is, and what is wrong with the config on disk.
+
+    A config that can't be loaded still says where its folders are, in most of its broken forms.
+    """
+    try:
+        return load_config(path, lenient=True).state_dir, None
+    except ConfigError as error:
+        first = error.lines()[0]
+        try:
+            if not path.is_file():
+                raise
+            text = path.read_text("utf-8", errors="replace")
+        except OSError:
+            raise error from None
+    data_dir = _written(text, r'"data_dir"\s*:\s*("(?:[^"\\]|\\.)*")', ".")
+    state_dir = _written(text, r'"state"\s*:\s*\{\s*"dir"\s*:\s*("(?:[^"\\]|\\.)*")', "state")
+    return path.absolute().parent / data_dir / state_dir, first
+
+
+def _written(text: str, pattern: str, otherwise: str) -> str:
+    found = re.search(pattern, text)
+    try:
+        return str(json.loads(found[1])) if found else otherwise
+    except ValueError:
+        return otherwise
 
 
 def make_folders(config: Config) -> None:

@@ -6,8 +6,6 @@ file on disk may be broken just now.
 
 from __future__ import annotations
 
-import json
-import re
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,12 +13,12 @@ from pathlib import Path
 
 from tallyd.adapters.locks import holder
 from tallyd.adapters.state import State, StateError, Stored
-from tallyd.cli.alerts import known_alerts, mute_json
+from tallyd.cli.alerts import known_alerts, mute_json, mute_text
 from tallyd.cli.output import complain, say, show_json, show_table
-from tallyd.cli.shared import load_config, utc_now
+from tallyd.cli.shared import state_folder, utc_now
 from tallyd.core.alerts import Alert
 from tallyd.core.document import problem_json
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, ConfigError
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.mutes import Mute, mute_of
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Json
@@ -82,7 +80,7 @@ class Status:
 
 def status(path: Path, *, as_json: bool) -> int:
     """Show how things are; return the exit status. Raises `ConfigError` where no folder is known at all."""
-    folder, on_disk = _state_folder(path)
+    folder, on_disk = state_folder(path)
     database = folder / "state.db"
     try:
         found = _read(database, on_disk) if database.exists() else None
@@ -103,34 +101,6 @@ def _never_ran(path: Path, database: Path) -> str:
     if database.exists():  # `tallyd once` has made it
         return f"tallyd run has not been started with {path} yet; readings taken by hand: tallyd report"
     return f"tallyd has not run with {path} yet (no readings in {database})"
-
-
-def _state_folder(path: Path) -> tuple[Path, str | None]:
-    """Return where state.db is, and what is wrong with the config on disk.
-
-    A config that can't be loaded still says where its folders are, in most of its broken forms.
-    """
-    try:
-        return load_config(path, lenient=True).state_dir, None
-    except ConfigError as error:
-        first = error.lines()[0]
-        try:
-            if not path.is_file():
-                raise
-            text = path.read_text("utf-8", errors="replace")
-        except OSError:
-            raise error from None
-    data_dir = _written(text, r'"data_dir"\s*:\s*("(?:[^"\\]|\\.)*")', ".")
-    state_dir = _written(text, r'"state"\s*:\s*\{\s*"dir"\s*:\s*("(?:[^"\\]|\\.)*")', "state")
-    return path.absolute().parent / data_dir / state_dir, first
-
-
-def _written(text: str, pattern: str, otherwise: str) -> str:
-    found = re.search(pattern, text)
-    try:
-        return str(json.loads(found[1])) if found else otherwise
-    except ValueError:
-        return otherwise
 
 
 def _read(database: Path, on_disk: str | None) -> Status | None:
@@ -209,6 +179,8 @@ def _show(found: Status) -> None:
         mute = mute_of(alert.key, found.mutes, now=found.now)
         muted = f" (muted until {found.clock(mute.until)})" if mute else ""
         say(f"{kind} since {found.clock(alert.since)}: {alert.text} [{alert.key}]{muted}", style=style)
+    for mute in found.mutes:
+        say(mute_text(mute, found.note.zone, found.now), style="quiet")
     if not any(alert.is_open for alert in found.alerts):
         say("No open alert.", style="fine")
     if found.unwritten:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem, Severity
@@ -35,6 +36,7 @@ class Alert:
     `since` is when the trouble began, `raised_at` when it was raised (None: waiting), `over_at` the first
     good reading of those that ended it (None: not over). `is_unwatched`: it ended because the config does not
     ask for it any more. `bad` and `good` count readings in a row, `bad_since` and `good_since` since when.
+    `degree` is how bad it has been at worst; when it grows, it is told again.
     """
 
     key: str
@@ -43,6 +45,7 @@ class Alert:
     over: str
     since: datetime
     version: int = 0
+    degree: int = 0
     bad: int = 0
     bad_since: datetime | None = None
     good: int = 0
@@ -137,7 +140,7 @@ def _began(alert: Alert) -> datetime:
 def _worse(alert: Alert | None, problem: Problem, findings: Findings) -> Alert:
     """Return what becomes of a key that is named."""
     if alert is not None and alert.is_open:
-        is_worse = (alert.severity, problem.severity) == ("warning", "error")
+        degree = max(alert.degree, _degree(problem))
         return replace(
             alert,
             severity=problem.severity,
@@ -146,7 +149,8 @@ def _worse(alert: Alert | None, problem: Problem, findings: Findings) -> Alert:
             since=min(alert.since, problem.since),
             good=0,
             good_since=None,
-            version=alert.version + is_worse,
+            version=alert.version + (degree > alert.degree),
+            degree=degree,
         )
     known_bad = alert.bad if alert else 0
     bad_since = min(problem.since, (alert.bad_since if alert else None) or problem.since)
@@ -158,6 +162,7 @@ def _worse(alert: Alert | None, problem: Problem, findings: Findings) -> Alert:
         over=problem.over,
         since=bad_since,
         version=alert.version if alert else 0,
+        degree=_degree(problem),
         bad=bad,
         bad_since=bad_since,
     )
@@ -167,6 +172,11 @@ def _worse(alert: Alert | None, problem: Problem, findings: Findings) -> Alert:
         # Its end is perhaps still to be told: it only counts, until it is raised anew.
         return replace(alert, bad=bad, bad_since=bad_since)
     return begun
+
+
+def _degree(problem: Problem) -> int:
+    """Return how bad a problem is: 0 for a warning; an error is worse, one that stays by itself the worst."""
+    return (problem.severity == "error") + problem.stays
 
 
 def _better(alert: Alert, findings: Findings) -> Alert | None:
@@ -201,8 +211,14 @@ def closed_by_reading(poller: str, job: str, judges: frozenset[str]) -> Callable
     return may_close
 
 
-def unwatched(jobs: Iterable[tuple[str, str, frozenset[str]]]) -> Callable[[str], bool]:
-    """Return which keys belong to no job (poller, name, judges) any more; the daemon's own always belong."""
+def unwatched(
+    jobs: Iterable[tuple[str, str, frozenset[str]]],
+    watched: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType({}),
+) -> Callable[[str], bool]:
+    """Return which keys belong to no job (poller, name, judges) any more; the daemon's own always belong.
+
+    `watched` are, by poller and last segment, the subjects that there are; others are unwatched as well.
+    """
     jobs = tuple(jobs)
     known = [closed_by_reading(poller, job, judges) for poller, job, judges in jobs]
     names = {(poller, job) for poller, job, _ in jobs}
@@ -211,7 +227,10 @@ def unwatched(jobs: Iterable[tuple[str, str, frozenset[str]]]) -> Callable[[str]
         segments = key_segments(key)
         if segments[0] == OWN:
             return False
-        return (segments[0], segments[1]) not in names and not any(may_close(key) for may_close in known)
+        subjects = watched.get(segments[0], {}).get(segments[-1])
+        if subjects is not None and segments[1] not in subjects:
+            return True
+        return segments[:2] not in names and not any(may_close(key) for may_close in known)
 
     return is_unwatched
 

@@ -76,6 +76,14 @@ class SourceError(Exception):
         self.status = status
 
 
+class RecordsError(Exception):
+    """The database of records can't be used now; nothing of the call was stored. `text` says why."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
 class DeliveryError(Exception):
     """A channel did not take a message.
 

@@ -171,7 +171,7 @@ def failed_for_good(run: Run, failure: str, *, attempts: int) -> Problem:
 def refused(run: Run, failure: str) -> Problem:
     """Return the problem of a failure that another try would not mend (a wrong key)."""
     found = _failed(run, failure, no_retry_before=run.next_slot, missing=_missing(run))
-    return replace(found, at_once=True)
+    return replace(found, at_once=True, stays=True)
 
 
 def _failed(run: Run, reason: str, **fields: str) -> Problem:

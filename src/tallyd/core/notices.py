@@ -76,15 +76,30 @@ def notice_for(
     return Notice(alert, "unwatched" if alert.is_unwatched else "over", is_late=not knows_it_open)
 
 
-def is_settled(alert: Alert, told: Told | None, *, is_muted: bool) -> bool:
+def is_settled(alert: Alert, told: Told | None, *, is_hushed: bool) -> bool:
     """Whether an alert that is over has nothing more to say to a channel, so that it may be forgotten.
 
-    What came and went while it was muted is not told afterwards: somebody knew.
+    What came and went while it was muted (`is_hushed`) is not told afterwards: somebody knew.
     """
     if told is not None and told.version == alert.version:
         return True
     knows_it_open = told is not None and told.is_open
-    return not knows_it_open and (alert.is_unwatched or is_muted)
+    return not knows_it_open and (alert.is_unwatched or is_hushed)
+
+
+def is_hushed(alert: Alert, mute: Mute | None) -> bool:
+    """Whether all of an alert fell under the mute that covers it now: it was raised since the mute began."""
+    return mute is not None and alert.raised_at is not None and alert.raised_at >= mute.since
+
+
+def is_to_be_hushed(alert: Alert, told: Told | None, mute: Mute | None) -> bool:
+    """Whether an end that is never to be told must be noted as told, lest it is told after the mute.
+
+    That is where a channel knows of an earlier end of the key, and the alert is kept for another channel.
+    """
+    if alert.over_at is None or told is None or told.is_open or told.version == alert.version:
+        return False
+    return is_hushed(alert, mute)
 
 
 def _is_held_back(alert: Alert, manner: Manner, now: datetime) -> bool:
@@ -94,8 +109,8 @@ def _is_held_back(alert: Alert, manner: Manner, now: datetime) -> bool:
 def _is_reminder_due(told: Told | None, manner: Manner, now: datetime) -> bool:
     if told is None or manner.remind_every_s is None:
         return False
-    # Told at a time that lies ahead: the clock was wrong then, and may have been so by years.
-    return not 0 <= (now - told.at).total_seconds() < manner.remind_every_s
+    # A time far ahead is due as well: the clock was wrong then, perhaps by years. A little ahead is nothing.
+    return abs((now - told.at).total_seconds()) >= manner.remind_every_s
 
 
 MuteNews = Literal["muted", "unmuted"]

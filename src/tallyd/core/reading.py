@@ -22,7 +22,8 @@ class Problem:
 
     `key` is `<poller>/<subject>/<what>`, built by `naming.problem_key`; `since` is aware. `over` is what is
     said of its end (`divera: working again`), in front of since when. `at_once`: the problem already
-    carries a duration of its own, so no further readings are waited for. `fields` are what its text was made
+    carries a duration of its own, so no further readings are waited for. `stays`: it will not go by itself (a
+    wrong key), which is told even where it is open for a lesser reason. `fields` are what its text was made
     of, for a text that the config puts in its place.
     """
 
@@ -32,6 +33,7 @@ class Problem:
     over: str = ""
     severity: Severity = "error"
     at_once: bool = False
+    stays: bool = False
     fields: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 

@@ -91,7 +91,7 @@ class AlertSettings(Strict):
     )
     resolve_after: PositiveInt = Field(1, le=1000, description="So many good readings in a row end it.")
     remind_every: Duration | None = Field(
-        Seconds(86400), description="It is told again after so long, while it goes on; null: never."
+        Seconds(86400), ge=60, description="It is told again after so long, while it goes on; null: never."
     )
     quiet_hours: Annotated[tuple[HoursSettings, ...], BeforeValidator(as_tuple)] = Field(
         (), description="Hours in which warnings wait (errors do not); then it is told once how things stand."
@@ -121,13 +121,14 @@ def _trouble(what: str, text: str, kinds: Mapping[str, AlertKind]) -> str | None
         known = tuple(sorted(kinds))
         return f"no problem is called so here{did_you_mean(what, known) or '; known are ' + ', '.join(known)}"
     try:
-        names = read_template(text).names
+        template = read_template(text)
     except TemplateError as error:
         return str(error)
     fields = kinds[what].fields
-    unknown = sorted(names - fields)
+    unknown = sorted(template.names - fields)
     if not unknown:
-        return None
+        is_blank = not template.filled(dict.fromkeys(fields, "x")).strip()
+        return "comes out empty" if is_blank else None
     listed = ", ".join(f"{{{name}}}" for name in sorted(fields))
     return (
         f"unknown placeholder {{{unknown[0]}}}{did_you_mean(unknown[0], tuple(fields))}; known are {listed}"

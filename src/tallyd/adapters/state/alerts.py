@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, cast
 
-from tallyd.adapters.state.connection import StateFile
+from tallyd.adapters.state.connection import StateDamagedError, StateFile
 from tallyd.core.alerts import Alert, Findings, Judgement, judge
 from tallyd.core.naming import instant_text, read_instant
 from tallyd.core.reading import Severity
 
 _COLUMNS = (
     'key, severity, text, "over", since, version, bad, bad_since, good, good_since, raised_at, over_at,'
-    " is_unwatched"
+    " is_unwatched, degree"
 )
 
 
@@ -61,7 +61,10 @@ class Alerts:
 def known_alerts(db: sqlite3.Connection) -> dict[str, Alert]:
     """Return the alerts by key."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM alert")  # noqa: S608 # a constant
-    return {row[0]: _alert(row) for row in rows}
+    try:
+        return {row[0]: _alert(row) for row in rows}
+    except (ValueError, TypeError) as error:
+        raise StateDamagedError(f"state.db is damaged: an alert makes no sense ({error})") from error
 
 
 def apply(db: sqlite3.Connection, findings: Findings) -> Judgement:
@@ -75,7 +78,7 @@ def apply(db: sqlite3.Connection, findings: Findings) -> Judgement:
 
 def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
     db.executemany(
-        f"INSERT OR REPLACE INTO alert ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 # a constant
+        f"INSERT OR REPLACE INTO alert ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 # a constant
         [
             (
                 alert.key,
@@ -91,6 +94,7 @@ def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
                 _text(alert.raised_at),
                 _text(alert.over_at),
                 alert.is_unwatched,
+                alert.degree,
             )
             for alert in alerts
         ],
@@ -99,7 +103,7 @@ def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
 
 def _alert(row: tuple[Any, ...]) -> Alert:
     key, severity, text, over, since, version, bad, bad_since, good, good_since, *ending = row
-    raised, ended, unwatched = ending
+    raised, ended, unwatched, degree = ending
     return Alert(
         key=key,
         severity=cast("Severity", severity),
@@ -114,6 +118,7 @@ def _alert(row: tuple[Any, ...]) -> Alert:
         raised_at=_instant(raised),
         over_at=_instant(ended),
         is_unwatched=bool(unwatched),
+        degree=degree,
     )
 
 

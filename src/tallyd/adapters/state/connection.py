@@ -37,7 +37,7 @@ CREATE TABLE alert (
   key TEXT PRIMARY KEY, severity TEXT NOT NULL, text TEXT NOT NULL, since TEXT NOT NULL,
   "over" TEXT NOT NULL DEFAULT '', version INTEGER NOT NULL DEFAULT 1,
   bad INTEGER NOT NULL DEFAULT 0, bad_since TEXT, good INTEGER NOT NULL DEFAULT 0, good_since TEXT,
-  raised_at TEXT, over_at TEXT, is_unwatched INTEGER NOT NULL DEFAULT 0
+  raised_at TEXT, over_at TEXT, is_unwatched INTEGER NOT NULL DEFAULT 0, degree INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE told (
   channel TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL,
@@ -57,10 +57,10 @@ CREATE TABLE alert (
   key TEXT PRIMARY KEY, severity TEXT NOT NULL, text TEXT NOT NULL, since TEXT NOT NULL,
   "over" TEXT NOT NULL DEFAULT '', version INTEGER NOT NULL DEFAULT 1,
   bad INTEGER NOT NULL DEFAULT 0, bad_since TEXT, good INTEGER NOT NULL DEFAULT 0, good_since TEXT,
-  raised_at TEXT, over_at TEXT, is_unwatched INTEGER NOT NULL DEFAULT 0
+  raised_at TEXT, over_at TEXT, is_unwatched INTEGER NOT NULL DEFAULT 0, degree INTEGER NOT NULL DEFAULT 0
 );
-INSERT INTO alert (key, severity, text, since, raised_at)
-  SELECT key, severity, text, since, since FROM alert_1;
+INSERT INTO alert (key, severity, text, since, raised_at, degree)
+  SELECT key, severity, text, since, since, severity='error' FROM alert_1;
 DROP TABLE alert_1;
 CREATE TABLE told (
   channel TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL,

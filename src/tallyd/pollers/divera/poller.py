@@ -30,7 +30,7 @@ BELOW = AlertKind(
     key="<poller>/<statuses>/below",
     severity="warning",
     text="{poller}: {people} on {statuses}[, at least {at_least} wanted][; {note}]",
-    over="{poller}: {wanted} or more on {statuses} again",
+    over="{poller}: enough people on {statuses} again",
     ends="a reading with enough people",
     many="minimum strengths not reached",
 )
@@ -44,9 +44,9 @@ class DiveraPoller(DiveraSettings):
         """Return the one kind of problem that readings of this kind have."""
         return (BELOW,)
 
-    def watched(self) -> Mapping[str, int]:
-        """Return how many minimum strengths are watched."""
-        return {BELOW.what: len(self.at_least)}
+    def watched(self) -> Mapping[str, frozenset[str]]:
+        """Return the statuses whose minimum strength is watched."""
+        return {BELOW.what: frozenset("+".join(each.statuses) for each in self.at_least)}
 
     def jobs(self) -> tuple[Job, ...]:
         """Return the one job, `count`."""

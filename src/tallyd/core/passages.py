@@ -1,0 +1,99 @@
+"""People who walked in and out, as they cross between the inbox, the parser and the database.
+
+Instants of passages are text here, `YYYY-MM-DD HH:MM:SS` in UTC, as the database keeps them: a file may hold
+millions, and they are only ever compared and stored. Such text sorts as the instants do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias
+
+Direction: TypeAlias = Literal["in", "out", "other"]
+Row: TypeAlias = "tuple[int, Direction, str, int | None]"
+"""person_id, direction, seen_at, frame."""
+Fingerprint: TypeAlias = "tuple[str, str]"
+"""The source and the SHA-256 (hex) of a file's content: what makes a file the same file again."""
+Outcome: TypeAlias = Literal["done", "repeat", "rejected"]
+"""What became of a file: its rows were stored; they were stored before; nothing of it was stored."""
+
+
+def seen_text(at: datetime) -> str:
+    """Return an aware instant as passages have it, cut to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def read_seen(text: str) -> datetime:
+    """Undo `seen_text`. Raises ValueError."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many walked which way in some span of time, and when the first and the last of them."""
+
+    n_in: int
+    n_out: int
+    n_other: int
+    first_at: str
+    last_at: str
+
+    def __add__(self, other: Count) -> Count:
+        return Count(
+            self.n_in + other.n_in,
+            self.n_out + other.n_out,
+            self.n_other + other.n_other,
+            min(self.first_at, other.first_at),
+            max(self.last_at, other.last_at),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What a file was found to hold: how many records, their counts by minute, the newest record.
+
+    A minute is its first second (`2026-11-20 08:15:00`). `skipped` records were left out as the config wants
+    it. `newest_at` is None for a file without records.
+    """
+
+    records: int
+    minutes: Mapping[str, Count]
+    newest_at: str | None
+    skipped: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToIngest:
+    """A file that is to be stored, or (`content` None) to be noted as rejected for a `reason`.
+
+    `name` is shown, `size` is in bytes. `rows` is called within the transaction, at most once, and gives the
+    rows in batches; what it raises ends the transaction.
+    """
+
+    source: str
+    sha256: str
+    name: str
+    size: int
+    content: Content | None
+    reason: str | None = None
+    rows: Callable[[], Iterable[Sequence[Row]]] = tuple
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return (self.source, self.sha256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerRow:
+    """A file as the ledger has it. `records` is None for one that was rejected."""
+
+    source: str
+    sha256: str
+    name: str
+    size: int
+    records: int | None
+    state: Literal["done", "rejected"]
+    reason: str | None
+    ingested_at: datetime

@@ -1,0 +1,134 @@
+"""`tallyd alerts`, `mute`, `unmute`: what they show and how they end, in every odd situation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tallyd.adapters.state import State
+from tallyd.cli.alerts import alerts, mute, unmute
+from tallyd.core.alerts import Findings
+from tallyd.core.errors import ConfigError
+from tallyd.core.failures import out_unwritable, state_damaged
+from tallyd.core.notices import Told
+
+NOW = datetime.now(UTC) - timedelta(minutes=5)
+Said = Callable[[], tuple[str, str]]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A config with two channels whose state.db has two alerts; `ops` was told of the first one."""
+    path = tmp_path / "config.json"
+    content = {
+        "timezone": "UTC",
+        "channels": {"ops": "json://ops.example/x", "phone": "json://phone.example/x"},
+        "alerts": {"channels": ["ops", "phone"]},
+    }
+    path.write_text(json.dumps(content))
+    (tmp_path / "state").mkdir()
+    problems = (out_unwritable("cannot write out/: no space left", now=NOW), state_damaged("x", since=NOW))
+    with closing(State(tmp_path / "state" / "state.db")) as state:
+        state.alerts.judge(Findings(named=problems, may_close=lambda _key: False, now=NOW))
+        state.telling.mark({("ops", "tallyd/out"): Told(1, NOW)})
+    return path
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Said:
+    def read() -> tuple[str, str]:
+        captured = capsys.readouterr()
+        return captured.out, captured.err
+
+    return read
+
+
+def test_it_says_who_was_told_and_who_not_yet(config: Path, said: Said) -> None:
+    assert alerts(config, as_json=False) == 0
+    out, _ = said()
+    assert "error since" in out
+    (line,) = (line for line in out.splitlines() if line.startswith("tallyd/out "))
+    assert "ops " in line
+    assert "phone not yet" in line
+    assert alerts(config, as_json=True) == 0
+    shown = {each["key"]: each for each in json.loads(said()[0])["alerts"]}
+    assert list(shown["tallyd/out"]["told"]) == ["ops"]
+    assert shown["tallyd/out"]["not_told"] == ["phone"]
+    assert shown["tallyd/damaged"]["not_told"] == ["ops", "phone"]
+
+
+def test_a_mute_is_shown_with_its_alerts_and_ends_when_it_is_taken_back(config: Path, said: Said) -> None:
+    assert mute(config, "tallyd/*", lasts="2h", why="Umzug") == 0
+    out, _ = said()
+    assert "The channels are told so once tallyd runs." in out
+    assert "tallyd/out" in out
+    assert "tallyd/damaged" in out
+    alerts(config, as_json=False)
+    out, _ = said()
+    assert out.count("muted until") == 3
+    assert "(Umzug)" in out
+    assert unmute(config, "tallyd/*") == 0
+    said()
+    alerts(config, as_json=False)
+    assert "muted" not in said()[0]
+    assert unmute(config, "tallyd/*") == 1
+    assert "is not muted; nothing is muted" in said()[1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (("tallyd/out", "2", ""), "--for must be a duration"),
+        (("", "2h", ""), "KEY must be the key of an alert"),
+        (("a\nb", "2h", ""), "KEY must be the key of an alert"),
+        (("a" * 600, "2h", ""), "KEY must be the key of an alert"),
+        (("a", "2h", "x" * 300), "--why takes one line"),
+        (("a", "2h", "two\nlines"), "--why takes one line"),
+    ],
+)
+def test_what_can_not_be_muted_so_is_wrong_usage(
+    config: Path, said: Said, asked: tuple[str, str, str], expected: str
+) -> None:
+    pattern, lasts, why = asked
+    assert mute(config, pattern, lasts=lasts, why=why) == 2
+    assert expected in said()[1]
+
+
+def test_while_the_config_on_disk_is_refused_they_work_by_the_one_in_force(config: Path, said: Said) -> None:
+    config.write_text(config.read_text().replace('"UTC"', '"Nowhere"'))
+    assert alerts(config, as_json=False) == 0
+    out, err = said()
+    assert "tallyd/out" in out
+    assert "unknown time zone" in err
+    assert mute(config, "tallyd/config", lasts="2h", why="") == 0
+    assert unmute(config, "tallyd/config") == 0
+
+
+def test_before_anything_has_run_they_say_so(config: Path, said: Said) -> None:
+    (config.parent / "state" / "state.db").unlink()
+    assert alerts(config, as_json=False) == 1
+    assert mute(config, "a", lasts="1h", why="") == 1
+    assert unmute(config, "a") == 1
+    assert said()[1].count("has not run with this config yet") == 3
+
+
+def test_without_a_config_there_is_nothing_to_look_at(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        alerts(tmp_path / "none.json", as_json=False)
+
+
+def test_an_alert_that_makes_no_sense_is_a_damaged_state_db_and_no_traceback(
+    config: Path, said: Said
+) -> None:
+    with (
+        closing(State(config.parent / "state" / "state.db")) as state,
+        state._file.transaction() as db,
+    ):  # to damage it
+        db.execute("UPDATE alert SET since='2026'")
+    assert alerts(config, as_json=False) == 1
+    assert "is damaged" in said()[1]
