@@ -1,0 +1,189 @@
+"""The elements of a JSON list, one by one, out of a stream of bytes: strict, and one at a time in memory.
+
+The scanner is the one of the standard library, called for one element after the other. A parser that
+streams by itself (ijson with yajl) was tried: it takes a lone surrogate for a question mark, a second key for
+the first, and does not survive a hundred thousand opening brackets.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn
+
+MOST_CHARS = 1024 * 1024
+"""Of one element. A record has a hundred; what is longer is none, and would have to be held in memory."""
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_WORD_AT_END = re.compile(r"[-+.\w]*[ \t\r\n]*\Z")
+_NUMBER_AT_END = re.compile(r"[-+.0-9eE]*\Z")
+_OPEN_TEXT = "Unterminated string"
+_ODD_ESCAPE = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
+
+
+class RefusedError(Exception):
+    """A file that can't be taken; the text is a reason for people and holds no value of the file."""
+
+
+class CutShortError(RefusedError):
+    """A file that ends too early: perhaps its writer has not finished yet."""
+
+
+def elements(chunks: Iterable[bytes]) -> Iterator[Any]:
+    """Yield each element of a JSON list that comes in chunks of UTF-8, a byte order mark allowed.
+
+    Raises `RefusedError` with the reason: another root, broken JSON, NaN, a key that stands twice in one
+    object, a number of thousands of digits, nesting beyond all measure, a lone surrogate or a NUL in a text,
+    other bytes than UTF-8; and `CutShortError` where the list has no end.
+    """
+    text = _Text(chunks)
+    if text.next_char() != "[":
+        raise CutShortError("is empty") if text.is_at_end() else RefusedError("is no JSON list")
+    text.skip(1)
+    if text.next_char() == "]":
+        text.skip(1)
+    else:
+        yield from _until_bracket(text)
+    if text.next_char():
+        raise RefusedError("goes on after the end of its list")
+
+
+def _until_bracket(text: _Text) -> Iterator[Any]:
+    while True:
+        yield text.element()
+        char = text.next_char()
+        if not char:
+            raise CutShortError("ends in the middle of its list")
+        if char not in ",]":
+            raise RefusedError("is broken JSON: between two records there is no comma")
+        text.skip(1)
+        if char == "]":
+            return
+
+
+class _Text:
+    """What was read and not used up yet."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._decode = codecs.getincrementaldecoder("utf-8")("strict").decode
+        self._text = ""
+        self._at = 0
+        self._has_ended = False
+        self._is_begun = False
+
+    def next_char(self) -> str:
+        """Return the next character that is no white space, without using it up; empty at the end."""
+        while True:
+            found = _SPACE.match(self._text, self._at)
+            self._at = found.end() if found else self._at
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._read():
+                return ""
+
+    def is_at_end(self) -> bool:
+        return self._has_ended and self._at >= len(self._text)
+
+    def skip(self, chars: int) -> None:
+        self._at += chars
+
+    def element(self) -> Any:
+        """Use up one element and return it."""
+        if not self.next_char():
+            raise CutShortError("ends in the middle of its list")
+        while True:
+            try:
+                found, end = _scan(self._text, self._at)
+            except (StopIteration, json.JSONDecodeError) as error:
+                # Perhaps only its end is missing. Of an element that is whole the scanner needs nothing more.
+                position = error.pos if isinstance(error, json.JSONDecodeError) else error.value
+                is_open_text = isinstance(error, json.JSONDecodeError) and error.msg.startswith(_OPEN_TEXT)
+                where = position - self._at  # what is behind is dropped by reading on
+                if len(self._text) - self._at > MOST_CHARS:
+                    raise RefusedError(
+                        "is broken JSON, or holds a record of over a million characters"
+                    ) from None
+                if not self._read():
+                    raise self._at_the_end(where, is_open_text=is_open_text) from None
+            except RecursionError:
+                raise RefusedError("is nested too deep") from None
+            except ValueError:
+                # Of int(), for thousands of digits.
+                raise RefusedError("holds a number that is too long") from None
+            else:
+                is_whole = self._text[end - 1] in '}]"'
+                if not is_whole and _NUMBER_AT_END.match(self._text, end) and self._read():
+                    continue  # a number may go on
+                if _ODD_ESCAPE.search(self._text, self._at, end):
+                    _check_texts(found)
+                self._at = end
+                return found
+
+    def _at_the_end(self, position: int, *, is_open_text: bool) -> RefusedError:
+        # What stops the scanner before the end is no missing end, but for a text, or a word such as `tru`.
+        if is_open_text or _WORD_AT_END.match(self._text, self._at + position):
+            return CutShortError("ends in the middle of a record")
+        return RefusedError("is broken JSON")
+
+    def _read(self) -> bool:
+        """Read on; false at the end."""
+        if self._has_ended:
+            return False
+        chunk = next(self._chunks, b"")
+        if not self._is_begun:
+            self._is_begun = True
+            while chunk and len(chunk) < 4 and (more_bytes := next(self._chunks, b"")):
+                chunk += more_bytes  # a mark may come in pieces
+            chunk = _without_mark(chunk)
+        try:
+            more = self._decode(chunk, final=not chunk)
+        except UnicodeDecodeError:
+            raise RefusedError("is not UTF-8") from None
+        self._has_ended = not chunk
+        self._text, self._at = self._text[self._at :] + more, 0
+        return bool(chunk)
+
+
+def _without_mark(first: bytes) -> bytes:
+    if first.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in first[:4]:
+        raise RefusedError("is UTF-16 or UTF-32; it must be UTF-8")
+    return first.removeprefix(b"\xef\xbb\xbf")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise RefusedError("holds an object in which a key stands twice")
+    return found
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise RefusedError("holds NaN or Infinity, which are no JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise RefusedError("holds a number that is too large")
+    return number
+
+
+_decoder: Any = json.JSONDecoder(  # Any: typeshed does not know its scan_once
+    object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite
+)
+_scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once
+
+
+def _check_texts(element: Any) -> None:
+    """Refuse what no database takes: a half of a character, and NUL."""
+    text = json.dumps(element, ensure_ascii=False)
+    if "\\u0000" in text:
+        raise RefusedError("holds a NUL character in a text")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise RefusedError("holds half a character (a lone surrogate) in a text") from None
