@@ -84,6 +84,14 @@ class RecordsError(Exception):
         self.text = text
 
 
+class InboxError(Exception):
+    """A file or folder of an inbox can't be used now; nothing was changed. `text` says what and why."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
 class DeliveryError(Exception):
     """A channel did not take a message.
 

@@ -1,0 +1,116 @@
+"""What passages add up to: who came, who left, how many are inside; and the body that an upstream is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any, Literal
+
+from tallyd.core.passages import Count, read_seen
+from tallyd.core.reading import Json
+
+TAGS: Mapping[str, str] = {"Count": "901", "CountAccuIn": "902", "CountAccuOut": "903"}
+"""The upstream's numbers for how many are inside, came, and left."""
+NOBODY = Count(0, 0, 0, "", "")
+
+
+def day_span(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Return the first instant (UTC) of a local day and that of the next: 23 to 25 hours, as clocks go.
+
+    A midnight that does not exist is the first instant after the gap; one that comes twice is the first.
+    """
+    return tuple(  # type: ignore[return-value] # of two
+        datetime.combine(each, time(), zone).astimezone(UTC) for each in (day, day + timedelta(days=1))
+    )
+
+
+def day_of(at: datetime, zone: tzinfo) -> date:
+    """Return the local day of an instant."""
+    return at.astimezone(zone).date()
+
+
+def together(counts: Iterable[Count]) -> Count:
+    """Return the sum; `NOBODY` of none."""
+    found = [count for count in counts if count != NOBODY]
+    total = NOBODY if not found else found[0]
+    for count in found[1:]:
+        total += count
+    return total
+
+
+def inside(count: Count) -> int:
+    """Return how many are inside: never below zero, however many leaving ones were counted."""
+    return max(0, count.n_in - count.n_out)
+
+
+def visits_json(count: Count) -> dict[str, Json]:
+    """Return the counts as out files have them; `balance` is `inside` where it may be negative."""
+    return {
+        "in": count.n_in,
+        "out": count.n_out,
+        "inside": inside(count),
+        "other": count.n_other,
+        "balance": count.n_in - count.n_out,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """How an upstream wants a report.
+
+    `window`: StartTime and EndTime are those of the day's first and last record (`records`), or of the last
+    `every_s` seconds before the slot (`interval`). `time_format` is for `strftime`, in `zone`.
+    """
+
+    zone: tzinfo
+    window: Literal["records", "interval"]
+    every_s: float
+    time_format: str
+    tags: Mapping[str, str]
+
+
+def body(ssid: str, count: Count, form: Form, *, day: date, due_at: datetime) -> list[Json]:
+    """Return the report of one day for one name: three objects, every value text.
+
+    A day without a record begins at its midnight and ends at the slot, or at its end once it is past.
+    """
+    midnight, next_midnight = day_span(day, form.zone)
+    slot = min(due_at, next_midnight)
+    if form.window == "interval":
+        start, end = slot - timedelta(seconds=form.every_s), slot
+    elif count.first_at:
+        start, end = read_seen(count.first_at), read_seen(count.last_at)
+    else:
+        start, end = midnight, slot
+    values = {"Count": inside(count), "CountAccuIn": count.n_in, "CountAccuOut": count.n_out}
+    return [
+        {
+            "SSID": ssid,
+            "TagType": tag,
+            "TagID": form.tags[tag],
+            "TagValue": str(value),
+            "StartTime": start.astimezone(form.zone).strftime(form.time_format),
+            "EndTime": end.astimezone(form.zone).strftime(form.time_format),
+        }
+        for tag, value in values.items()
+    ]
+
+
+def answer_field(answer: bytes, field: str) -> str | None:
+    """Return a field of the upstream's answer as text; None where there is none.
+
+    The answer is JSON, a byte order mark in front allowed; a number or a truth value is its JSON text.
+    """
+    try:
+        found: Any = json.loads(answer.decode("utf-8-sig"))
+        value = found[field]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def is_success(answer: bytes, *, field: str | None, equals: Collection[str]) -> bool:
+    """Whether the upstream has taken a report; without a field, each 2xx answer means so."""
+    return field is None or answer_field(answer, field) in equals
