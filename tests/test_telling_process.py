@@ -68,7 +68,7 @@ def test_a_refused_key_is_told_once_and_its_end_once_whatever_is_killed_in_betwe
     tmp_path: Path, service: WebService
 ) -> None:
     service.replies[SOURCE] = Reply(403, b"{}")
-    config = write_config(tmp_path, _content(service, every_seconds(3, count=2)))
+    config = write_config(tmp_path, _content(service, every_seconds(3, count=2, first_in_s=4)))
     with running(config) as daemon:
         wait_until(lambda: len(_texts(service)) == 1, what="the first message")
         wait_until(lambda: "notice sent" in daemon.stderr.read_text(), what="the note")
@@ -77,15 +77,15 @@ def test_a_refused_key_is_told_once_and_its_end_once_whatever_is_killed_in_betwe
     assert begins.startswith("[florian-pi] divera: no reading for ")
     assert "access key refused (HTTP 403)" in begins
     with running(config):
-        time.sleep(2.5)
+        time.sleep(1.5)
     shown = json.loads(_command(config, "alerts", "--json").stdout)
     assert [alert["key"] for alert in shown["alerts"]] == ["divera/count/failed"]
     assert list(shown["alerts"][0]["told"]) == ["chat"]
     service.replies[SOURCE] = Reply(200, USERS)
-    config = write_config(tmp_path, _content(service, every_seconds(3, count=2, first_in_s=4)))
+    config = write_config(tmp_path, _content(service, every_seconds(3, count=1, first_in_s=4)))
     with running(config) as daemon:
         wait_until(lambda: len(_texts(service)) == 2, what="the end")
-        time.sleep(4)
+        time.sleep(2)
         assert daemon.end() == 0
     assert len(_texts(service)) == 2
     assert "divera: working again since" in _texts(service)[1]

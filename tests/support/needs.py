@@ -19,6 +19,9 @@ import pytest
 
 # Where Debian keeps a program in a package of another name.
 _PACKAGES = {
+    "mariadb-install-db": "mariadb-server",
+    "mariadbd": "mariadb-server",
+    "pg_ctl": "postgresql",
     "systemd-analyze": "systemd",
     "systemd-nspawn": "systemd-container",
 }

@@ -97,7 +97,8 @@ _NAMES = {
 INWARD = frozenset(
     {
         *("brk", "madvise", "mmap", "mprotect", "munmap"),
-        *("clone3", "exit", "futex", "getpid", "gettid", "rseq", "sched_yield", "set_robust_list"),
+        # fcntl: SQLite's locks, which go with the process, and which other threads' queries make come and go.
+        *("clone3", "exit", "fcntl", "futex", "getpid", "gettid", "rseq", "sched_yield", "set_robust_list"),
         *("clock_gettime", "clock_nanosleep", "getrandom", "nanosleep"),
         *("rt_sigaction", "rt_sigprocmask", "rt_sigtimedwait"),
     }
