@@ -6,12 +6,13 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from tallyd.core.passages import Count, read_seen
 from tallyd.core.reading import Json
 
-TAGS: Mapping[str, str] = {"Count": "901", "CountAccuIn": "902", "CountAccuOut": "903"}
+Tag: TypeAlias = Literal["Count", "CountAccuIn", "CountAccuOut"]
+TAGS: dict[Tag, str] = {"Count": "901", "CountAccuIn": "902", "CountAccuOut": "903"}
 """The upstream's numbers for how many are inside, came, and left."""
 NOBODY = Count(0, 0, 0, "", "")
 
@@ -68,7 +69,7 @@ class Form:
     window: Literal["records", "interval"]
     every_s: float
     time_format: str
-    tags: Mapping[str, str]
+    tags: Mapping[Tag, str]
 
 
 def body(ssid: str, count: Count, form: Form, *, day: date, due_at: datetime) -> list[Json]:
@@ -84,7 +85,7 @@ def body(ssid: str, count: Count, form: Form, *, day: date, due_at: datetime) ->
         start, end = read_seen(count.first_at), read_seen(count.last_at)
     else:
         start, end = midnight, slot
-    values = {"Count": inside(count), "CountAccuIn": count.n_in, "CountAccuOut": count.n_out}
+    values: dict[Tag, int] = {"Count": inside(count), "CountAccuIn": count.n_in, "CountAccuOut": count.n_out}
     return [
         {
             "SSID": ssid,
