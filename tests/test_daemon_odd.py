@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from support.fakeclock import FakeClock, at
-from support.fakeworld import FakePoller, World, daily, one_person
+from support.fakeworld import BELOW, FakePoller, World, daily, one_person
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.contract import Toolbox
 from tallyd.core.reading import Problem, Reading, Slot
+from tallyd.core.timetable import Every
 from tallyd.daemon import Daemon
 from tallyd.recovery import damage_problems
 
@@ -128,3 +129,36 @@ def test_a_state_db_that_is_deleted_or_replaced_is_noticed(tmp_path: Path) -> No
         assert not world.state.is_in_place()
         world.state.path.unlink()
         assert not world.state.is_in_place()
+
+
+def test_a_run_that_finds_nothing_new_writes_nothing(tmp_path: Path) -> None:
+    def looks(_slot: Slot, tools: Toolbox) -> Reading:
+        return Reading(taken_at=tools.now(), facts=None)
+
+    poller = FakePoller(Every(2.0), looks, catch_up_s=None)
+    with FakeClock(at("2026-11-20 08:00")) as clock, World(tmp_path, clock, poller) as world:
+        world.run(seconds=40, least_s=0.5)
+        wal = tmp_path / "state" / "state.db-wal"
+        before = wal.stat().st_size
+        world.run(minutes=5, least_s=0.5)
+        assert len(poller.runs) > 150
+        assert wal.stat().st_size == before
+        assert world.history() == ()
+
+
+def test_a_reading_ends_only_what_it_can_say_something_of(tmp_path: Path) -> None:
+    is_night = False
+
+    def looks(_slot: Slot, tools: Toolbox) -> Reading:
+        if is_night:
+            return Reading(taken_at=tools.now(), facts=None, judges=frozenset())
+        problem = BELOW.problem("one", "gate", since=tools.now(), poller="one", subject="gate")
+        return Reading(taken_at=tools.now(), facts=None, problems=(problem,))
+
+    poller = FakePoller(Every(2.0), looks, catch_up_s=None)
+    with FakeClock(at("2026-11-20 08:00")) as clock, World(tmp_path, clock, poller) as world:
+        world.run(seconds=10, least_s=0.5)
+        assert list(world.problems()) == ["one/gate/below"]
+        is_night = True
+        world.run(minutes=5, least_s=0.5)
+        assert list(world.problems()) == ["one/gate/below"], "suspended, and not over"

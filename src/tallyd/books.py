@@ -88,6 +88,10 @@ class Books:
         """
         heading = heading_of(task, slot, reading, in_timetable=in_timetable)
         findings = _findings_of(task, slot, reading) if in_timetable else None
+        if findings is not None and slot.key is None and reading.facts is None and reading.memory is None:
+            # Every two seconds of every day: an idle pass may not write.
+            self._judge(findings)
+            return Taken(out=None, is_stored=not self._held, not_written=None)
         done: list[OutFile] = []
 
         def commit() -> None:
@@ -293,6 +297,11 @@ class Books:
             is_unwatched=is_unwatched,
         )
 
+        self._judge(findings)
+
+    def _judge(self, findings: Findings) -> None:
+        """Store what findings change, if anything; where it must be, later."""
+
         def commit() -> None:
             self.alerts.stored(self.state.alerts.judge(findings))
 
@@ -349,7 +358,9 @@ def _findings_of(task: Task, slot: Slot, reading: Reading) -> Findings:
     return task.findings(
         reading.problems,
         now=slot.stands_for(reading.taken_at),
-        may_close=closed_by_reading(*task.name, task.job.judges),
+        may_close=closed_by_reading(
+            *task.name, task.job.judges if reading.judges is None else reading.judges
+        ),
     )
 
 

@@ -146,7 +146,10 @@ class Runner:
                 taken = self.books.take(task, slot, reading, in_timetable=True)
                 fields = {"slot": slot.key, "late_s": round(slot.late_s, 1), **_file(task, taken.out)}
                 event = "reading taken" if taken.is_stored else "reading held in memory"
-                log.info(event, extra={**_whose(task), **fields})
+                is_routine = reading.facts is None and slot.key is None
+                log.log(
+                    logging.DEBUG if is_routine else logging.INFO, event, extra={**_whose(task), **fields}
+                )
 
     def once(self, task: Task) -> tuple[tuple[Reading, Taken], ...]:
         """Run a job now, outside the timetable: no slot, no problem touched.

@@ -60,7 +60,8 @@ class Reading:
     """What one run of a job found out.
 
     `facts` are the kind's own keys of the out file (JSON values only); None: there is nothing to write.
-    `memory` replaces what the job remembers until its next run; None leaves it as it is. `skew_s` is how
+    `memory` replaces what the job remembers until its next run; None leaves it as it is. `judges` are the
+    last key segments that this reading can say something of; None: all that its job judges. `skew_s` is how
     far our clock is ahead of the source's, in seconds, None where the source did not say.
     """
 
@@ -68,4 +69,5 @@ class Reading:
     facts: Facts | None
     problems: tuple[Problem, ...] = ()
     memory: Facts | None = field(default=None, repr=False)
+    judges: frozenset[str] | None = None
     skew_s: float | None = None
