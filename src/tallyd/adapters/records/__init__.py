@@ -1,0 +1,63 @@
+"""The database of records: what was seen, minute by minute, and which files it came from.
+
+SQLite, PostgreSQL, or MariaDB and MySQL, by SQLAlchemy. A file's rows, its minute counts and its ledger row
+are one transaction, so that a file is counted once however often it is handed in. Decides nothing: what a
+file holds was found by its parser, and when something is old is the caller's to say.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import inspect, text
+
+from tallyd.adapters.records.access import Access
+from tallyd.adapters.records.books import BoundRecords
+from tallyd.adapters.records.engines import PATIENCE_S, lacks_file
+from tallyd.adapters.records.migrating import RecordsTooNewError, bring_up_to_date
+from tallyd.adapters.records.tables import KNOWN_REVISIONS, REVISION, VERSION_TABLE
+from tallyd.core.errors import RecordsError
+
+__all__ = ["BoundRecords", "Database", "RecordsTooNewError"]
+
+
+class Database:
+    """A database by its URL; the tables in it by poller (`records`). Any number of threads.
+
+    Nothing is connected to before the first call. A call fails where one answer takes longer than
+    `patience_s`. Raises `RecordsError` for a URL that can't be used.
+    """
+
+    def __init__(self, url: str, *, patience_s: float = PATIENCE_S) -> None:
+        self._url = url
+        self._access = Access(url, patience_s=patience_s)
+
+    def revision(self) -> str | None:
+        """Return the revision of the stored tables, None where there are none. Raises `RecordsError`."""
+        if lacks_file(self._url):
+            return None
+        with self._access.reading() as connection:
+            if not inspect(connection).has_table(VERSION_TABLE):
+                return None
+            found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 # a constant
+        return None if found is None else str(found)
+
+    def prepare(self) -> None:
+        """Bring the tables up to date; starts a process only where they are not.
+
+        Raises `RecordsError`, and `RecordsTooNewError` where a newer tallyd has been at them.
+        """
+        stored = self.revision()
+        if stored == REVISION:
+            return
+        if stored is not None and stored not in KNOWN_REVISIONS:
+            raise RecordsTooNewError(self._access.place)
+        bring_up_to_date(self._url, self._access.place)
+        if self.revision() != REVISION:
+            raise RecordsError(f"{self._access.place}: its tables could not be brought up to date")
+
+    def records(self, poller: str) -> BoundRecords:
+        """Return the records of one poller."""
+        return BoundRecords(self._access, poller)
+
+    def close(self) -> None:
+        """Close the connections that are not in use; a further call does nothing."""
+        self._access.close()

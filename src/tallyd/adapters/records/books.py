@@ -1,0 +1,170 @@
+"""One poller's records: what `contract.Records` says, on any of the databases."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy.exc import DBAPIError
+
+from tallyd.adapters.records.access import Access
+from tallyd.adapters.records.faults import explained, is_conflict
+from tallyd.adapters.records.ingest import in_ledger, plan, write_counts, write_ledger, write_rows
+from tallyd.adapters.records.pruning import forget_files, forget_passages
+from tallyd.adapters.records.tables import INGESTED_FILE, PASSAGE_MINUTE
+from tallyd.core.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, read_seen, seen_text
+
+_TRIES: Final = 5
+"""One more is enough where the other process has committed. Deadlocks, on MariaDB, may take some."""
+
+
+class BoundRecords:
+    """The records of one poller; those of others are not seen. Implements `contract.Records`."""
+
+    def __init__(self, access: Access, poller: str) -> None:
+        self._access = access
+        self._poller = poller
+
+    def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
+        if not files:
+            return frozenset()
+        with self._access.reading() as connection:
+            found = in_ledger(connection, self._poller, files)
+        return frozenset(file for file, (_, state) in found.items() if state == "done")
+
+    def ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
+        if not files:
+            return ()
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                with self._access.told():
+                    return self._ingest(files, now=now, keep_rows=keep_rows)
+            except _OvertakenError as overtaken:
+                # Seen anew, what the other process stored is a repeat.
+                if not tries_left:
+                    raise explained(self._access.place, overtaken.cause) from None
+        raise AssertionError("the last try returns or raises")
+
+    def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
+        columns = PASSAGE_MINUTE.c
+        query = (
+            select(
+                columns.source,
+                func.sum(columns.n_in),
+                func.sum(columns.n_out),
+                func.sum(columns.n_other),
+                func.min(columns.first_at),
+                func.max(columns.last_at),
+            )
+            .where(*self._between(since, until))
+            .group_by(columns.source)
+        )
+        with self._access.reading() as connection:
+            return {row[0]: _count(row[1:]) for row in connection.execute(query)}
+
+    def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
+        columns = PASSAGE_MINUTE.c
+        query = select(
+            columns.source,
+            columns.minute,
+            columns.n_in,
+            columns.n_out,
+            columns.n_other,
+            columns.first_at,
+            columns.last_at,
+        ).where(*self._between(since, until))
+        with self._access.reading() as connection:
+            found = [(row[0], row[1], _count(row[2:])) for row in connection.execute(query)]
+        # Not by the database: each has an order of its own for texts.
+        return tuple(sorted(found, key=lambda each: each[:2]))
+
+    def ledger(self, *, rejected: bool, most: int) -> tuple[LedgerRow, ...]:
+        states = ("rejected",) if rejected else ("done", "rejected")
+        with self._access.reading() as connection:
+            # By state, as the index has them; of each the newest suffice.
+            rows = [row for state in states for row in self._newest(connection, state, most)]
+        rows.sort(key=lambda row: (row[-1], row[0]), reverse=True)
+        return tuple(_ledger_row(row[1:]) for row in rows[:most])
+
+    def prune(self, before: datetime, *, most: int) -> int:
+        bound = _bound(before)
+        return forget_passages(self._access, self._poller, bound, most=most) + forget_files(
+            self._access, self._poller, bound, most=most
+        )
+
+    def _ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
+        with self._access.untold_writing() as connection:
+            ledger = in_ledger(connection, self._poller, {file.fingerprint for file in files})
+            made = plan(files, ledger)
+            # What others may be faster with comes first: `rows()` can be called only once.
+            try:
+                stored = write_ledger(connection, self._poller, made, now=now)
+                write_counts(connection, self._poller, stored)
+            except DBAPIError as error:
+                if is_conflict(error):
+                    raise _OvertakenError(error) from None
+                raise
+            if keep_rows:
+                write_rows(connection, self._poller, stored)
+        return tuple(made.outcomes)
+
+    def _between(self, since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:
+        columns = PASSAGE_MINUTE.c
+        return (
+            columns.poller == self._poller,
+            columns.minute >= _bound(since),
+            columns.minute < _bound(until),
+        )
+
+    def _newest(self, connection: Connection, state: str, most: int) -> Sequence[Sequence[Any]]:
+        columns = INGESTED_FILE.c
+        return connection.execute(
+            select(
+                columns.id,
+                columns.source,
+                columns.sha256,
+                columns.name,
+                columns.size,
+                columns.records,
+                columns.state,
+                columns.reason,
+                columns.ingested_at,
+            )
+            .where(columns.poller == self._poller, columns.state == state)
+            .order_by(columns.ingested_at.desc(), columns.id.desc())
+            .limit(most)
+        ).all()
+
+
+class _OvertakenError(Exception):
+    """Another process got in the way; nothing was stored, and `rows()` not called."""
+
+    def __init__(self, cause: DBAPIError) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+def _bound(at: datetime) -> str:
+    """Return the first whole second that is not before an instant: what is stored is cut to the second."""
+    return seen_text(at + timedelta(microseconds=999_999))
+
+
+def _count(row: Sequence[Any]) -> Count:
+    n_in, n_out, n_other, first_at, last_at = row
+    return Count(int(n_in), int(n_out), int(n_other), first_at, last_at)  # sums may be Decimal
+
+
+def _ledger_row(row: Sequence[Any]) -> LedgerRow:
+    source, sha256, name, size, records, state, reason, ingested_at = row
+    return LedgerRow(
+        source=source,
+        sha256=sha256,
+        name=name,
+        size=size,
+        records=records,
+        state=state,
+        reason=reason,
+        ingested_at=read_seen(ingested_at),
+    )

@@ -1,0 +1,242 @@
+"""How each kind of database is reached: its driver, its timeouts, and what a session is set to."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.pool import QueuePool
+
+from tallyd.core.errors import RecordsError
+
+PATIENCE_S: Final = 12.0
+"""So long for one answer. A dead connection costs a ping and a new one: together they stay below 30 s."""
+_LOCK_SHARE: Final = 2 / 3
+"""So much of it for what another process has locked: then it is the server that says so."""
+
+_FORMS: Final = "sqlite:////PATH, postgresql+psycopg://... or mysql+pymysql://..."
+_WRITES: Final = "tallyd_writes"
+
+
+def engine_of(url: str, *, patience_s: float) -> tuple[Engine, str]:
+    """Return an engine, and how its database is called in messages. Connects to nothing.
+
+    It waits `patience_s` for any one answer, and less for a lock. Raises `RecordsError` for a URL that can't
+    be used.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise RecordsError(f"the database's URL can't be read; it is {_FORMS}") from None
+    for name in ("sqlalchemy.pool", "sqlalchemy.engine", "psycopg"):
+        # Their errors are raised to us as well, and their debugging shows what was read.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    make = _KINDS.get(parsed.drivername)
+    if make is None:
+        raise RecordsError(f"the database's URL is of no known kind; it is {_FORMS}")
+    return make(parsed, patience_s)
+
+
+def for_writing(connection: Connection) -> Connection:
+    """Mark a connection, before its transaction begins, as one that will write."""
+    return connection.execution_options(**{_WRITES: True})
+
+
+# ---- SQLite ------------------------------------------------------------------------------------------------
+
+
+def _sqlite(url: URL, patience_s: float) -> tuple[Engine, str]:
+    path = Path(url.database or "")
+    if not path.is_absolute() or url.query or url.host:
+        raise RecordsError("the database's URL must name a file by its whole path: sqlite:////PATH")
+
+    def connect() -> sqlite3.Connection:
+        # `rw`: a file that vanished is an error. Made anew it would be empty, and counts begin at zero.
+        return sqlite3.connect(
+            f"file:{quote(str(path))}?mode=rw",
+            uri=True,
+            timeout=patience_s * _LOCK_SHARE,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
+    engine = create_engine(
+        "sqlite+pysqlite://", creator=connect, poolclass=QueuePool, hide_parameters=True, pool_timeout=20
+    )
+    _keep_to_file(engine, path)
+    event.listen(engine, "begin", _begin)
+    return engine, f"SQLite ({path})"
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _keep_to_file(engine: Engine, path: Path) -> None:
+    def identity() -> tuple[int, int] | None:
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def prepare(connection: sqlite3.Connection, record: Any) -> None:
+        record.info["identity"] = identity()
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA journal_size_limit=67108864")
+
+    def check(_connection: object, record: Any, _proxy: object) -> None:
+        # SQLite would go on writing into a file that was deleted or replaced, and nobody would see it again.
+        if record.info["identity"] != identity():
+            raise DisconnectionError
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "checkout", check)
+
+
+def create_file(url: str) -> int | None:
+    """Create the file of a SQLite database if it is missing; return a descriptor of it, None for others.
+
+    It must stay open as long as the process: closing it would drop the locks that SQLite holds on the file.
+    """
+    parsed = make_url(url)
+    if not parsed.drivername.startswith("sqlite"):
+        return None
+    return os.open(parsed.database or "", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+
+
+def lacks_file(url: str) -> bool:
+    """Whether it is a SQLite database whose file does not exist yet."""
+    parsed = make_url(url)
+    return parsed.drivername.startswith("sqlite") and not Path(parsed.database or "").exists()
+
+
+# ---- PostgreSQL --------------------------------------------------------------------------------------------
+
+_SESSION: Final = "SET statement_timeout=0; SET TimeZone='UTC'; SET DateStyle='ISO'"
+"""No limit for a statement: one COPY takes as long as a large file is being read. Each answer has its own."""
+
+
+def _postgresql(url: URL, patience_s: float) -> tuple[Engine, str]:
+    try:
+        from psycopg import pq  # noqa: PLC0415 # an extra
+    except ImportError:
+        raise RecordsError(
+            "PostgreSQL needs psycopg, which is not installed: pip install 'tallyd[postgres]'"
+        ) from None
+    _options_known(url, {each.keyword.decode() for each in pq.Conninfo.get_defaults()})
+    place = _place("PostgreSQL", url)
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        pool_timeout=20,
+        isolation_level="READ COMMITTED",
+        connect_args={
+            "connect_timeout": int(patience_s),
+            "client_encoding": "utf8",
+            "prepare_threshold": None,  # a pooler may hand each transaction another session
+        },
+    )
+    _bound(engine, place, patience_s)
+    return engine, place
+
+
+def _bound(engine: Engine, place: str, patience_s: float) -> None:
+    from tallyd.adapters.records.bounded import BoundedConnection  # noqa: PLC0415 # needs psycopg
+
+    def connect(_dialect: object, _record: object, args: list[Any], options: dict[str, Any]) -> object:
+        connection = BoundedConnection.connect(*args, **options)
+        connection.answer_s = patience_s
+        return connection
+
+    def prepare(connection: Any, _record: object) -> None:
+        if connection.info.parameter_status("server_encoding") != "UTF8":
+            raise RecordsError(f"{place}: its encoding is not UTF8; create the database with ENCODING 'UTF8'")
+        connection.execute(f"{_SESSION}; SET lock_timeout={int(patience_s * _LOCK_SHARE * 1000)}")
+        connection.commit()
+
+    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "connect", prepare)
+
+
+# ---- MariaDB and MySQL -------------------------------------------------------------------------------------
+
+
+_MYSQL_OPTIONS: Final = frozenset(
+    {
+        "charset",
+        "ssl_ca",
+        "ssl_cert",
+        "ssl_disabled",
+        "ssl_key",
+        "ssl_verify_cert",
+        "ssl_verify_identity",
+        "unix_socket",
+    }
+)
+
+
+def _mysql(url: URL, patience_s: float) -> tuple[Engine, str]:
+    try:
+        import pymysql  # type: ignore[import-untyped] # noqa: F401, PLC0415 # an extra; it brings no types
+    except ImportError:
+        raise RecordsError(
+            "MariaDB and MySQL need PyMySQL, which is not installed: pip install 'tallyd[mysql]'"
+        ) from None
+    _options_known(url, _MYSQL_OPTIONS)
+    lock_s = max(1, int(patience_s * _LOCK_SHARE))
+    engine = create_engine(
+        url.set(drivername="mysql+pymysql"),
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        pool_timeout=20,
+        connect_args={
+            "charset": "utf8mb4",
+            "connect_timeout": patience_s,
+            "read_timeout": patience_s,
+            "write_timeout": patience_s,
+            # Strict: what does not fit is an error, never cut.
+            "sql_mode": "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION",
+            "init_command": f"SET innodb_lock_wait_timeout={lock_s}, lock_wait_timeout={lock_s},"
+            " time_zone='+00:00'",
+        },
+    )
+    return engine, _place("MariaDB or MySQL", url)
+
+
+def _options_known(url: URL, known: Collection[str]) -> None:
+    if not set(url.query) <= set(known):
+        # Not named: what follows a `?` may be the rest of a password.
+        raise RecordsError(
+            "the database's URL has an option (after its `?`) that the driver does not know; a `?` in the"
+            " password is written as %3F"
+        )
+
+
+def _place(kind: str, url: URL) -> str:
+    named = url.host or url.query.get("host") or url.query.get("unix_socket")
+    if not isinstance(named, str) or named.startswith("/"):
+        return f"{kind} on this machine"
+    host = f"[{named}]" if ":" in named else named
+    return f"{kind} at {host}:{url.port}" if url.port else f"{kind} at {host}"
+
+
+_KINDS: Final[dict[str, Callable[[URL, float], tuple[Engine, str]]]] = {
+    "sqlite": _sqlite,
+    "sqlite+pysqlite": _sqlite,
+    "postgresql+psycopg": _postgresql,
+    "mysql+pymysql": _mysql,
+    "mariadb+pymysql": _mysql,
+}

@@ -1,0 +1,111 @@
+"""The child process: `python -m tallyd.adapters.records.migrate`, `{"url": ...}` on stdin.
+
+Status 0 when the tables are up to date, else one JSON object on stdout: `text` says why, `too_new` whether a
+newer tallyd has been at them. Two at once are no harm: the second waits, and then finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from importlib import resources
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from tallyd.adapters.records.access import Access
+from tallyd.adapters.records.engines import create_file
+from tallyd.adapters.records.migrating import RecordsTooNewError
+from tallyd.adapters.records.tables import VERSION_TABLE
+from tallyd.core.errors import RecordsError
+
+WAIT_S: Final = 8
+"""So long for another process that does the same."""
+
+
+def main() -> int:
+    """Migrate and answer. Any other exception ends the process, which the parent tells from its status."""
+    # The daemon's blocked signals are let in again, so that this process can be ended.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    logging.disable(logging.CRITICAL)
+    url = json.load(sys.stdin.buffer)["url"]
+    try:
+        upgrade(url)
+    except RecordsError as error:
+        sys.stdout.write(json.dumps({"text": error.text, "too_new": isinstance(error, RecordsTooNewError)}))
+        return 1
+    return 0
+
+
+def upgrade(url: str) -> None:
+    """Bring the tables up to date. Raises `RecordsError`, `RecordsTooNewError`."""
+    access = Access(url)
+    try:
+        _hold_file(url, access.place)
+        with access.writing() as connection:
+            _hold(connection, access.place)
+            config = configured(connection)
+            known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+            stored = _stored(connection)
+            if stored is not None and stored not in known:
+                raise RecordsTooNewError(access.place)
+            command.upgrade(config, "head")
+    finally:
+        access.close()
+
+
+def configured(connection: Connection | None = None) -> Config:
+    """Return alembic's configuration for the migrations as they are installed."""
+    config = Config()
+    config.set_main_option(
+        "script_location", str(resources.files("tallyd") / "migrations").replace("%", "%%")
+    )
+    config.attributes["connection"] = connection
+    config.attributes["version_table"] = VERSION_TABLE
+    return config
+
+
+def _hold_file(url: str, place: str) -> None:
+    """Make sure that a SQLite file is there and that no other process sets it up at the same time."""
+    try:
+        descriptor = create_file(url)
+    except OSError as error:
+        raise RecordsError(f"{place}: {os.strerror(error.errno or 0).lower()}") from None
+    deadline = time.monotonic() + WAIT_S
+    while descriptor is not None:  # held until the process ends
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise RecordsError(f"{place}: another process is setting it up") from None
+            time.sleep(0.05)
+
+
+def _hold(connection: Connection, place: str) -> None:
+    """Let nobody else migrate until this transaction (on MariaDB: this connection) ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('tallyd'))"))
+    elif connection.dialect.name == "mysql":
+        name = "CONCAT('tallyd ', LEFT(DATABASE(), 50))"
+        if not connection.execute(text(f"SELECT GET_LOCK({name}, {WAIT_S})")).scalar():
+            raise RecordsError(f"{place}: another process is bringing its tables up to date")
+
+
+def _stored(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 # a constant
+    return None if found is None else str(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The tables as queries see them. What is stored how on which database stands in `tallyd.migrations`.
+
+A passage's id is its file's id times `IDS_A_FILE` plus its number in the file. So the passages of a file are
+one range of the primary key, rows are only ever appended, and no further index is needed: one over `seen_at`
+would halve the speed at which a large file is stored.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Column, DateTime, Dialect, MetaData, String, Table
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+REVISION: Final = "0001"
+"""What this code works with. A test compares it with the newest in `tallyd.migrations`."""
+KNOWN_REVISIONS: Final = frozenset({REVISION})
+VERSION_TABLE: Final = "tallyd_revision"
+"""Not alembic's own name: the database may be another program's too, and it may use alembic as well."""
+
+IDS_A_FILE: Final = 1 << 32
+
+
+class Instant(TypeDecorator[str]):
+    """`YYYY-MM-DD HH:MM:SS` in UTC here; there, text on SQLite, else a timestamp that knows no time zone."""
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        kind: TypeEngine[Any] = String() if dialect.name == "sqlite" else DateTime()
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> object:
+        if value is None or dialect.name == "sqlite":
+            return value
+        return datetime.fromisoformat(value)
+
+    def process_result_value(self, value: object, dialect: Dialect) -> str | None:
+        del dialect
+        return value.isoformat(sep=" ") if isinstance(value, datetime) else value  # type: ignore[return-value] # text
+
+
+_metadata = MetaData()
+
+INGESTED_FILE = Table(
+    "ingested_file",
+    _metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("poller", String),
+    Column("source", String),
+    Column("sha256", String),
+    Column("name", String),
+    Column("size", BigInteger),
+    Column("records", BigInteger),
+    Column("state", String),
+    Column("reason", String),
+    Column("ingested_at", Instant),
+)
+
+PASSAGE = Table(
+    "passage",
+    _metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("seen_at", Instant),
+)
+"""Only what is asked for; `rows.py` writes the rest."""
+
+PASSAGE_SPAN = Table(
+    "passage_span",
+    _metadata,
+    Column("file_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("poller", String),
+    Column("oldest_at", Instant),
+)
+"""A row for each file of which passages are still stored, and when the oldest of them was seen."""
+
+PASSAGE_MINUTE = Table(
+    "passage_minute",
+    _metadata,
+    Column("poller", String, primary_key=True),
+    Column("minute", Instant, primary_key=True),
+    Column("source", String, primary_key=True),
+    Column("n_in", BigInteger),
+    Column("n_out", BigInteger),
+    Column("n_other", BigInteger),
+    Column("first_at", Instant),
+    Column("last_at", Instant),
+)

@@ -1,0 +1,73 @@
+"""Made-up files of passages, and what each database has to come to, in plain Python."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+
+from tallyd.core.passages import Content, Count, Row, ToIngest
+
+NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
+DAY = (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
+
+IN: Row = (4711, "in", "2026-11-20 08:15:07", 1)
+OUT: Row = (4712, "out", "2026-11-20 08:15:59", None)
+OTHER: Row = (4713, "other", "2026-11-20 08:16:00", 3)
+
+
+def minute_counts(rows: Sequence[Row]) -> dict[str, Count]:
+    """Return what the rows come to, minute by minute."""
+    counts: dict[str, Count] = {}
+    for _, direction, seen_at, _ in rows:
+        minute = seen_at[:16] + ":00"
+        one = Count(
+            int(direction == "in"), int(direction == "out"), int(direction == "other"), seen_at, seen_at
+        )
+        counts[minute] = counts[minute] + one if minute in counts else one
+    return counts
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def visitor_file(
+    name: str,
+    *rows: Row,
+    source: str = "12",
+    read: Callable[[], Iterable[Sequence[Row]]] | None = None,
+    batch: int = 1000,
+) -> ToIngest:
+    """Return a file with these rows, or those that `read` gives. A name stands for a content."""
+    content = Content(
+        records=len(rows), minutes=minute_counts(rows), newest_at=max((row[2] for row in rows), default=None)
+    )
+    return ToIngest(
+        source=source,
+        sha256=sha256(name),
+        name=f"{name}.json",
+        size=100 * len(rows),
+        content=content,
+        rows=read or (lambda: [rows[begin : begin + batch] for begin in range(0, len(rows), batch)]),
+    )
+
+
+def rejected_file(name: str, *, source: str = "12", reason: str = "not JSON") -> ToIngest:
+    return ToIngest(
+        source=source, sha256=sha256(name), name=f"{name}.json", size=7, content=None, reason=reason
+    )
+
+
+def many(count: int, *, day: str = "2026-11-20") -> list[Row]:
+    """Return rows, a second apart, from midnight on."""
+    directions = ("in", "out", "other")
+    return [
+        (
+            10**12 + number,
+            directions[number % 3],  # type: ignore[misc] # each of them is a direction
+            f"{day} {number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}",
+            number,
+        )
+        for number in range(count)
+    ]

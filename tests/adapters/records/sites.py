@@ -1,0 +1,44 @@
+"""A database of each kind, ready to be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from sqlalchemy import NullPool, create_engine, text
+
+from adapters.records.servers import Server
+from tallyd.adapters.records import BoundRecords, Database
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Site:
+    """One database. Tests share it, each as a poller of its own. `server` is None for SQLite."""
+
+    kind: str
+    url: str
+    database: Database
+    server: Server | None
+
+    def new_poller(self) -> str:
+        return f"visitors{next(_numbers)}"
+
+    def records(self) -> BoundRecords:
+        return self.database.records(self.new_poller())
+
+    def query(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
+        """Return what a person with SQL would see."""
+        engine = create_engine(self.url, poolclass=NullPool)
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(statement), values)]
+
+
+def passages(site: Site, records: BoundRecords) -> list[tuple[Any, ...]]:
+    """Return the passages of a poller, as they are stored."""
+    return site.query(
+        "SELECT source, person_id, direction, seen_at, frame FROM passage WHERE poller=:poller ORDER BY id",
+        poller=records._poller,  # only for looking into the database
+    )

@@ -1,0 +1,211 @@
+"""How the tables come to be, and what happens where they are not as this tallyd has them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+
+from adapters.records.samples import DAY, IN, NOW, visitor_file
+from adapters.records.sites import Site
+from tallyd.adapters.records import Database, RecordsTooNewError
+from tallyd.adapters.records.migrate import configured
+from tallyd.adapters.records.migrating import COMMAND, bring_up_to_date
+from tallyd.adapters.records.tables import KNOWN_REVISIONS, REVISION, VERSION_TABLE
+from tallyd.core.errors import RecordsError
+
+
+def test_the_code_knows_the_revisions_that_there_are() -> None:
+    scripts = ScriptDirectory.from_config(configured())
+
+    assert scripts.get_heads() == [REVISION]
+    assert {script.revision for script in scripts.walk_revisions()} == KNOWN_REVISIONS
+
+
+def test_tables_come_from_nothing_once(empty_url: str) -> None:
+    database = Database(empty_url)
+    assert database.revision() is None
+
+    database.prepare()
+
+    assert database.revision() == REVISION
+    records = database.records("x")
+    assert records.ingest([visitor_file("a", IN)], now=NOW, keep_rows=True) == ("done",)
+    database.prepare()
+    assert set(records.counts(*DAY)) == {"12"}
+    database.close()
+    database.close()
+
+
+def test_mariadb_may_be_called_by_its_own_name(mariadb_site: Site) -> None:
+    database = Database(mariadb_site.url.replace("mysql+", "mariadb+"))
+
+    assert database.revision() == REVISION
+    assert database.records("by its name").ingest([visitor_file("a", IN)], now=NOW, keep_rows=True) == (
+        "done",
+    )
+    database.close()
+
+
+def test_where_nothing_is_to_be_done_no_process_is_started(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise AssertionError("started")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+
+    site.database.prepare()
+
+
+def test_a_newer_database_is_refused_and_left_alone(empty_url: str, site: Site) -> None:
+    own = Site(site.kind, empty_url, Database(empty_url), site.server)
+    own.database.prepare()
+    with own.database._access.writing() as connection:
+        connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num='9999'")
+
+    with pytest.raises(RecordsTooNewError, match="newer tallyd"):
+        own.database.prepare()
+
+    assert own.database.revision() == "9999"
+    own.database.close()
+
+
+def test_the_process_itself_refuses_a_newer_database(empty_url: str) -> None:
+    database = Database(empty_url)
+    database.prepare()
+    with database._access.writing() as connection:
+        connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num='9999'")
+    database.close()
+
+    with pytest.raises(RecordsTooNewError, match="newer tallyd"):
+        bring_up_to_date(empty_url, "here")
+
+
+def test_two_processes_that_migrate_at_once_both_succeed(empty_url: str) -> None:
+    running = [
+        subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd="/",
+            env={"PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path))},
+        )
+        for _ in range(3)
+    ]
+    for process in running:
+        assert process.stdin
+        process.stdin.write(json.dumps({"url": empty_url}).encode())
+        process.stdin.close()
+        process.stdin = None
+    answers = [(process.communicate(timeout=60)[0], process.returncode) for process in running]
+
+    assert answers == [(b"", 0)] * 3
+    database = Database(empty_url)
+    assert database.revision() == REVISION
+    database.close()
+
+
+def test_a_migration_that_was_interrupted_begins_again(empty_url: str) -> None:
+    """On MariaDB each statement commits by itself, so that some tables may be there without a revision."""
+    database = Database(empty_url)
+    database.prepare()
+    is_transactional = database._access.kind != "mysql"
+    with database._access.writing() as connection:
+        connection.exec_driver_sql(f"DELETE FROM {VERSION_TABLE}")
+        for table in ("passage_minute", "passage_span"):
+            connection.exec_driver_sql(f"DROP TABLE {table}")
+        if is_transactional:  # there it is all or nothing
+            for table in ("passage", "ingested_file", VERSION_TABLE):
+                connection.exec_driver_sql(f"DROP TABLE {table}")
+
+    database.prepare()
+
+    assert database.revision() == REVISION
+    assert database.records("x").counts(*DAY) == {}
+    database.close()
+
+
+def test_the_url_is_neither_in_the_command_line_nor_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed: list[tuple[object, object]] = []
+    real = subprocess.Popen
+
+    class Noted(real[bytes]):  # type: ignore[misc, valid-type] # the real one, looked at
+        def __init__(self, command: object, **options: object) -> None:
+            handed.append((command, options["env"]))
+            super().__init__(command, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", Noted)
+    monkeypatch.setenv("SOME_DATABASE_URL", f"sqlite:///{tmp_path}/records.db")
+    Database(f"sqlite:///{tmp_path}/records.db").prepare()
+
+    assert len(handed) == 1
+    assert f"{tmp_path}/records.db" not in repr(handed)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "secret-Zq7",
+        "secret-Zq7://x",
+        "postgresql://secret-Zq7@h/x",
+        "mysql+mysqldb://a:secret-Zq7@h/x",
+        "sqlite://",
+        "sqlite:///secret-Zq7.db",
+        "sqlite:////tmp/secret-Zq7.db?mode=ro",
+        "postgresql+psycopg://a:secret-Zq7@h:port/x",
+    ],
+)
+def test_a_url_that_can_not_be_used_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(RecordsError) as caught:
+        Database(url)
+
+    assert "Zq7" not in caught.value.text
+    assert "sqlite:////PATH" in caught.value.text
+
+
+@pytest.mark.parametrize("kind", ["postgresql+psycopg", "mysql+pymysql"])
+def test_an_option_that_the_driver_does_not_know_is_refused_without_showing_it(kind: str) -> None:
+    with pytest.raises(RecordsError, match="does not know") as caught:
+        Database(f"{kind}://tally@h/x?secret-Zq7=1")
+
+    assert "Zq7" not in caught.value.text
+
+
+def test_options_that_a_driver_knows_are_taken() -> None:
+    Database("mysql+pymysql://tally@/x?unix_socket=/run/x").close()
+    database = Database("postgresql+psycopg://tally@/x?host=/run/x&sslmode=prefer")
+
+    with pytest.raises(RecordsError, match="on this machine: nothing accepts connections"):
+        database.revision()
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("module", "url", "extra"),
+    [
+        ("psycopg", "postgresql+psycopg://a@h/x", "tallyd[postgres]"),
+        ("pymysql", "mysql+pymysql://a@h/x", "tallyd[mysql]"),
+    ],
+)
+def test_a_driver_that_is_not_installed_says_what_to_install(module: str, url: str, extra: str) -> None:
+    script = (
+        f"import sys; sys.modules[{module!r}] = None\n"
+        "from tallyd.adapters.records import Database\n"
+        "from tallyd.core.errors import RecordsError\n"
+        f"try: Database({url!r})\n"
+        "except RecordsError as error: print(error.text)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
+    )
+
+    assert f"pip install '{extra}'" in done.stdout

@@ -1,0 +1,139 @@
+"""What is special to the database that is a file."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
+from adapters.records.conftest import prepared
+from adapters.records.samples import DAY, IN, NOW, many, visitor_file
+from adapters.records.sites import Site, passages
+from support.needs import needs
+from tallyd.adapters.records import Database
+from tallyd.core.errors import RecordsError
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Site]:
+    with prepared("sqlite", f"sqlite:///{tmp_path / 'own.db'}", None) as site:
+        yield site
+
+
+def test_what_was_committed_survives_a_power_cut(own: Site) -> None:
+    """WAL and FULL; the first is the file's, the second each connection's own."""
+    with own.database._access.reading() as connection:  # the settings of the adapter's own connection
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+
+
+@pytest.fixture
+def page_limit() -> Iterator[list[int]]:
+    """How many pages a database may have, for connections made from now on."""
+    limit = [2**30]
+
+    def confine(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute(f"PRAGMA max_page_count={limit[0]}")
+
+    event.listen(Pool, "connect", confine)
+    yield limit
+    event.remove(Pool, "connect", confine)
+
+
+def test_a_full_disk_is_an_error_that_leaves_nothing(own: Site, page_limit: list[int]) -> None:
+    own.database.records("x").ingest([visitor_file("a", IN)], now=NOW, keep_rows=True)
+    own.database.close()
+    page_limit[0] = 60
+    records = own.database.records("x")
+    large = visitor_file("b", *many(20_000))
+
+    for _ in range(2):
+        with pytest.raises(RecordsError, match=r"disk is full \(SQLITE_FULL\)"):
+            records.ingest([large], now=NOW, keep_rows=True)
+    assert records.ingest([visitor_file("c", IN)], now=NOW, keep_rows=True) == ("done",)
+    assert len(passages(own, records)) == 2
+
+    own.database.close()
+    page_limit[0] = 2**30
+    assert records.ingest([large], now=NOW, keep_rows=True) == ("done",)
+    assert len(passages(own, records)) == 20_002
+
+
+def test_a_disk_that_is_really_full_is_no_different(tmp_path: Path) -> None:
+    needs("mount", root=True)
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tallyd-test", str(folder)], check=True)
+    try:
+        with prepared("sqlite", f"sqlite:///{folder / 'records.db'}", None) as site:
+            records = site.records()
+            for _ in range(2):
+                with pytest.raises(RecordsError, match="SQLITE_"):
+                    records.ingest([visitor_file("a", *many(50_000))], now=NOW, keep_rows=True)
+            assert records.ingest([visitor_file("b", *many(100))], now=NOW, keep_rows=True) == ("done",)
+            assert len(passages(site, records)) == 100
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_path_with_odd_signs_is_that_file(tmp_path: Path) -> None:
+    path = tmp_path / "a name%20with#odd?signs&é.db"
+
+    with prepared("sqlite", f"sqlite:///{quote(str(path))}", None):
+        assert path.stat().st_size > 0
+
+
+def test_a_file_that_was_deleted_is_missed_and_not_made_anew(own: Site) -> None:
+    records = own.records()
+    records.ingest([visitor_file("a", IN)], now=NOW, keep_rows=True)
+    path = Path(own.url.removeprefix("sqlite:///"))
+    for each in path.parent.glob("own.db*"):
+        each.rename(path.parent / f"away-{each.name}")
+
+    with pytest.raises(RecordsError, match="missing"):
+        records.ingest([visitor_file("b", IN)], now=NOW, keep_rows=True)
+    with pytest.raises(RecordsError, match="missing"):
+        records.counts(*DAY)
+    assert not path.exists()
+
+    for each in path.parent.glob("away-*"):
+        each.rename(path.parent / each.name.removeprefix("away-"))
+    again = [visitor_file("a", IN), visitor_file("b", IN)]
+    assert records.ingest(again, now=NOW, keep_rows=True) == ("repeat", "done")
+
+
+def test_what_is_no_database_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "records.db"
+    path.write_bytes(b"no database, but long enough to be looked at\n" * 100)
+    database = Database(f"sqlite:///{path}")
+
+    with pytest.raises(RecordsError, match="is no SQLite database"):
+        database.prepare()
+    database.close()
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/nowhere/records.db")
+
+    with pytest.raises(RecordsError, match="no such file or directory"):
+        database.prepare()
+    database.close()
+
+
+def test_the_file_is_not_for_everybody(own: Site) -> None:
+    assert Path(own.url.removeprefix("sqlite:///")).stat().st_mode & 0o137 == 0
+
+
+def test_the_counts_of_a_day_are_one_range_of_the_key(own: Site) -> None:
+    """However many passages and years there are: neither is looked at."""
+    plan = own.query(
+        "EXPLAIN QUERY PLAN SELECT source, sum(n_in) FROM passage_minute"
+        " WHERE poller='x' AND minute>='2026-11-20 00:00:00' AND minute<'2026-11-21 00:00:00' GROUP BY source"
+    )
+    assert "SEARCH passage_minute USING PRIMARY KEY (poller=? AND minute>? AND minute<?)" in plan[0][3]
