@@ -21,6 +21,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _WORD_AT_END = re.compile(r"[-+.\w]*[ \t\r\n]*\Z")
 _NUMBER_AT_END = re.compile(r"[-+.0-9eE]*\Z")
 _OPEN_TEXT = "Unterminated string"
+_ODD = re.compile("[\0\ud800-\udfff]")
 _ODD_ESCAPE = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
 
 
@@ -116,8 +117,13 @@ class _Text:
                 raise RefusedError("holds a number that is too long") from None
             else:
                 is_whole = self._text[end - 1] in '}]"'
-                if not is_whole and _NUMBER_AT_END.match(self._text, end) and self._read():
-                    continue  # a number may go on
+                if not is_whole and _NUMBER_AT_END.match(self._text, end):
+                    # A number may go on.
+                    if not self._has_ended:
+                        self._read()
+                        continue
+                    if end < len(self._text):
+                        raise CutShortError("ends in the middle of a record")
                 if _ODD_ESCAPE.search(self._text, self._at, end):
                     _check_texts(found)
                 self._at = end
@@ -180,10 +186,13 @@ _scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once
 
 def _check_texts(element: Any) -> None:
     """Refuse what no database takes: a half of a character, and NUL."""
-    text = json.dumps(element, ensure_ascii=False)
-    if "\\u0000" in text:
-        raise RefusedError("holds a NUL character in a text")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise RefusedError("holds half a character (a lone surrogate) in a text") from None
+    left = [element]
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            left += [*part.keys(), *part.values()]
+        elif isinstance(part, list):
+            left += part
+        elif isinstance(part, str) and (found := _ODD.search(part)):
+            what = "a NUL character" if found[0] == "\0" else "half a character (a lone surrogate)"
+            raise RefusedError(f"holds {what} in a text")

@@ -1,0 +1,139 @@
+"""Single files of the inbox: opened, and put aside as what was opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+
+from tallyd.adapters.inbox.aside import Aside
+from tallyd.adapters.inbox.faults import why
+from tallyd.adapters.inbox.memory import MOST_FILES, Troubles
+from tallyd.adapters.inbox.moving import ChangedError, Identity, Wanted, identity
+from tallyd.adapters.inbox.opened import Opened, open_regular
+from tallyd.adapters.inbox.places import AwayError, Places, folder_of
+from tallyd.adapters.inbox.sweep import instant
+from tallyd.contract import Waiting
+from tallyd.core.errors import InboxError
+from tallyd.core.reading import Json
+
+
+class Files:
+    """What `contract.Inbox` does with one file. What can't be used is noted in `troubles`."""
+
+    def __init__(
+        self,
+        places: Places,
+        aside: Aside,
+        troubles: Troubles,
+        *,
+        max_bytes: int,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._places = places
+        self._aside = aside
+        self._troubles = troubles
+        self._max_bytes = max_bytes
+        self._now = now
+        self._opened: dict[str, Identity] = {}
+
+    @contextmanager
+    def open(self, waiting: Waiting) -> Iterator[Opened]:
+        """See `Folder.open`."""
+        opened = self._open(waiting)
+        try:
+            if not _is_as_seen(waiting, opened.identity):
+                raise InboxError(_changed(waiting))
+            self._remember(os.fsdecode(waiting.key), opened.identity)
+            yield opened
+        finally:
+            opened.close()
+
+    def done(self, waiting: Waiting, *, delete: bool) -> None:
+        """See `Folder.done`."""
+        path, wanted = os.fsdecode(waiting.key), self._wanted(waiting)
+        with suppress(FileNotFoundError), self._used(waiting), self._places.inbox() as inbox:
+            if delete:
+                self._aside.delete(inbox, path, wanted=wanted)
+            else:
+                day = self._now().astimezone(UTC).date()
+                self._aside.done(inbox, path, source=waiting.source, day=day, wanted=wanted)
+        self._forget(path)
+
+    def rejected(self, waiting: Waiting, reason: Mapping[str, Json]) -> None:
+        """See `Folder.rejected`."""
+        path, wanted = os.fsdecode(waiting.key), self._wanted(waiting)
+        with suppress(FileNotFoundError), self._used(waiting), self._places.inbox() as inbox:
+            self._aside.rejected(inbox, path, reason, source=waiting.source, wanted=wanted)
+        self._forget(path)
+
+    def _open(self, waiting: Waiting) -> Opened:
+        path = os.fsdecode(waiting.key)
+        try:
+            with self._used(waiting), self._places.inbox() as inbox, folder_of(inbox, path) as (folder, name):
+                opened = Opened(
+                    open_regular(folder, name),
+                    folder,
+                    name,
+                    shown=waiting.name,
+                    max_bytes=self._max_bytes,
+                    failed=lambda reason: self._failed(waiting, opened.identity, reason),
+                )
+                return opened
+        except FileNotFoundError as error:
+            raise InboxError(f"{waiting.name} is gone") from error
+
+    @contextmanager
+    def _used(self, waiting: Waiting) -> Iterator[None]:
+        """Turn what goes wrong with a file into `InboxError`, and note it where it may stay wrong.
+
+        FileNotFoundError stays: whether that is wrong depends.
+        """
+        try:
+            yield
+        except (FileNotFoundError, AwayError):
+            raise
+        except ChangedError as error:
+            raise InboxError(_changed(waiting)) from error
+        except InboxError as error:
+            self._note(waiting, error.text)
+            raise
+        except OSError as error:
+            self._note(waiting, why(error))
+            raise InboxError(f"{waiting.name}: {why(error)}") from error
+
+    def _note(self, waiting: Waiting, reason: str) -> None:
+        path = os.fsdecode(waiting.key)
+        with suppress(OSError, InboxError), self._places.inbox() as inbox:
+            with folder_of(inbox, path) as (folder, name):
+                found = identity(os.stat(name, dir_fd=folder, follow_symlinks=False))
+            self._troubles.note(path, found, reason)
+
+    def _failed(self, waiting: Waiting, found: Identity, reason: str) -> InboxError:
+        self._troubles.note(os.fsdecode(waiting.key), found, reason)
+        return InboxError(f"{waiting.name}: {reason}")
+
+    def _remember(self, path: str, found: Identity) -> None:
+        self._opened.pop(path, None)
+        if len(self._opened) >= MOST_FILES:
+            del self._opened[next(iter(self._opened))]
+        self._opened[path] = found
+
+    def _forget(self, path: str) -> None:
+        self._opened.pop(path, None)
+        self._troubles.forget(path)
+
+    def _wanted(self, waiting: Waiting) -> Wanted:
+        opened = self._opened.get(os.fsdecode(waiting.key))
+        if opened is not None and _is_as_seen(waiting, opened):
+            return lambda found: identity(found) == opened
+        return lambda found: _is_as_seen(waiting, identity(found))
+
+
+def _is_as_seen(waiting: Waiting, found: Identity) -> bool:
+    return (waiting.size, waiting.modified_at) == (found[2], instant(found[3]))
+
+
+def _changed(waiting: Waiting) -> str:
+    return f"{waiting.name} changed after it was seen; it stays, and is looked at again"

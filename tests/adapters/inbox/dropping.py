@@ -1,0 +1,119 @@
+"""What the tests of the inbox share: files that are dropped, clocks that are moved by hand."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tallyd.adapters.inbox import Folder
+from tallyd.contract import Look, Waiting
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Clocks:
+    at: datetime = NOON
+    mono: float = 1000.0
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.mono
+
+    def forward(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+        self.mono += seconds
+
+
+@dataclass
+class Site:
+    """An inbox with a `Folder` on it, at noon by its clocks."""
+
+    path: Path
+    clocks: Clocks = field(default_factory=Clocks)
+
+    def __post_init__(self) -> None:
+        self.path.mkdir(exist_ok=True)
+        self.folder = self.again()
+
+    def again(self, *, is_mount: bool = False, max_bytes: int = 1 << 20, pattern: str = "*.json") -> Folder:
+        """Another `Folder` on the same inbox, as after a restart."""
+        return Folder(
+            self.path,
+            own_source="hall",
+            pattern=pattern,
+            is_mount=is_mount,
+            max_bytes=max_bytes,
+            now=self.clocks.now,
+            monotonic=self.clocks.monotonic,
+        )
+
+    def drop(self, name: str | bytes, content: bytes = b"[]", *, age_s: float = 60.0) -> Path:
+        """Write a file that was changed so long ago."""
+        path = self.path / os.fsdecode(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        self.age(path, age_s)
+        return path
+
+    def age(self, path: Path, age_s: float) -> None:
+        at = self.clocks.at.timestamp() - age_s
+        os.utime(path, (at, at))
+
+    def only(self) -> Waiting:
+        (one,) = self.folder.look().waiting
+        return one
+
+    def read(self, waiting: Waiting) -> bytes:
+        with self.folder.open(waiting) as opened:
+            return b"".join(opened.chunks())
+
+    def aside(self, *below: str) -> dict[str, bytes]:
+        """What lies below `.tallyd/<below>`, by path."""
+        top = self.path.joinpath(".tallyd", *below)
+        return {
+            str(one.relative_to(top)): one.read_bytes() for one in sorted(top.rglob("*")) if one.is_file()
+        }
+
+
+class AsNobody:
+    """For a while not root, to whom nothing is forbidden. Folders above `path` are opened meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self._above = [one for one in path.parents if one.stat().st_uid == os.geteuid()]
+        self._modes = [one.stat().st_mode for one in self._above]
+
+    def __enter__(self) -> None:
+        if os.geteuid() == 0:
+            for one, mode in zip(self._above, self._modes, strict=True):
+                one.chmod(mode | 0o011)
+            os.seteuid(65534)
+
+    def __exit__(self, *_: object) -> None:
+        if os.getuid() == 0:
+            os.seteuid(0)
+            for one, mode in zip(self._above, self._modes, strict=True):
+                one.chmod(mode)
+
+
+def names(look: Look) -> list[str]:
+    return [one.name for one in look.waiting]
+
+
+def descriptors() -> list[int]:
+    """The numbers of all descriptors of this process, in order, but for that of the listing itself."""
+    return sorted(int(one.name) for one in Path("/proc/self/fd").iterdir() if one.is_symlink())
+
+
+def until(true: Callable[[], bool], *, within_s: float = 10.0) -> None:
+    """Wait for something that other threads do."""
+    end = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.01)
