@@ -150,12 +150,11 @@ class AlertBook:
         if (now - since).total_seconds() < TOLD_AFTER_S:
             return
         problem = manner.worded(failures.state_unusable(reason, since=since, now=now, zone=manner.zone))
+        findings = Findings(named=(problem,), may_close=lambda _key: False, now=now)
         with self._lock:
-            known = {} if self._state_alert is None else {self._state_alert.key: self._state_alert}
-            before = self._alerts.get(problem.key)
-            known = known or ({before.key: before} if before else {})
-            findings = Findings(named=(problem,), may_close=lambda _key: False, now=now)
-            (self._state_alert,) = judge(known, findings).changed
+            # Counted on from the last time, which a channel may still have to hear of.
+            before = self._state_alert or self._alerts.get(problem.key)
+            (self._state_alert,) = judge({before.key: before} if before else {}, findings).changed
         self.is_news.set()
 
     def state_works(self) -> None:

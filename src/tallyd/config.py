@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
 import tzlocal
@@ -32,17 +32,17 @@ from tallyd.settings import (
     AlertSettings,
     ChannelName,
     ChannelUrl,
-    Duration,
     FolderPath,
-    OutOverride,
+    HeartbeatSettings,
+    HttpSettings,
+    LogSettings,
+    OutSettings,
     PollerSettings,
     RetrySettings,
-    Seconds,
-    Secret,
+    StateSettings,
     Strict,
     Zone,
     check_texts,
-    parse_url,
     wrong,
 )
 
@@ -52,68 +52,6 @@ AnyPoller = DiveraPoller
 """Every kind of poller; a further kind joins here, as a union discriminated by `kind`."""
 
 PollerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
-
-
-class OutSettings(OutOverride):
-    """Where the counts are written."""
-
-    dir: FolderPath = Field("out", description="Folder of the out files; relative to `data_dir`.")
-
-
-class LogSettings(Strict):
-    """The rotating JSON log."""
-
-    dir: FolderPath = Field("log", description="Folder of `tallyd.log`; relative to `data_dir`.")
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Least level that is logged."
-    )
-    max_bytes: int = Field(
-        5_000_000, ge=10_000, le=10**12, description="The log is rotated at this size, in bytes."
-    )
-    backups: int = Field(9, ge=1, le=1000, description="Rotated logs that are kept.")
-
-
-class StateSettings(Strict):
-    """The daemon's memory."""
-
-    dir: FolderPath = Field(
-        "state", description="Folder of `state.db`, on a local disk; relative to `data_dir`."
-    )
-
-
-class HttpSettings(Strict):
-    """How tallyd asks the outside world."""
-
-    proxy: Secret | None = Field(
-        None,
-        description="URL of a proxy for every request; a secret, since it may hold a password. None is "
-        "ever taken from the environment.",
-    )
-    timeout: Duration = Field(
-        Seconds(30), description="Limit of one whole request, from the connection to the last byte."
-    )
-
-    @field_validator("proxy")
-    @classmethod
-    def _is_url(cls, proxy: Secret | None) -> Secret | None:
-        if proxy is not None and not proxy.reveal().startswith(("http://", "https://")):
-            raise wrong("must be a URL that begins with http:// or https://")
-        return proxy
-
-
-class HeartbeatSettings(Strict):
-    """A dead man's switch, the way of healthchecks.io: it speaks up once tallyd no longer does."""
-
-    url: Secret = Field(
-        description="Asked every so often; with `/fail` behind it while tallyd itself is not well. A secret."
-    )
-    every: Duration = Field(Seconds(300), ge=10, description="How often.")
-
-    @field_validator("url")
-    @classmethod
-    def _is_url(cls, url: Secret) -> Secret:
-        parse_url(url.reveal())
-        return url
 
 
 class Settings(Strict):
@@ -339,12 +277,11 @@ def _channel_names(text: str) -> tuple[str, ...] | None:
 
 
 def _channel_problems(settings: Settings, judge: JudgeChannels) -> tuple[ConfigProblem, ...]:
-    if not settings.channels:
-        return ()
-    verdicts = judge([secret.reveal() for secret in settings.channels.values()])
+    known = {name: secret.reveal() for name, secret in settings.channels.items() if secret.is_known}
+    verdicts = judge(list(known.values()))
     return tuple(
         ConfigProblem(place_of(("channels", name)), verdict)
-        for name, verdict in zip(settings.channels, verdicts, strict=True)
+        for name, verdict in zip(known, verdicts, strict=True)
         if verdict is not None
     )
 

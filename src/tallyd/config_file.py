@@ -17,12 +17,11 @@ from typing import Any
 
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.texts import UNPRINTABLE
-from tallyd.settings import wrong
+from tallyd.settings import UNREADABLE_CREDENTIAL, wrong
 
 MOST_BYTES = 16 * 1024 * 1024
 MOST_SECRET_BYTES = 64 * 1024
 SERVICE_CREDENTIALS = Path("/run/credentials/tallyd.service")
-UNREADABLE_CREDENTIAL = "unreadable-credential"
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _AFTER_SCHEME = {"env": "NAME", "file": "PATH", "credential": "NAME"}

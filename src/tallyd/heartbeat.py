@@ -63,9 +63,7 @@ class Heartbeat:
         return [self._future] if self._future is not None and not self._future.done() else []
 
     def _beat(self, http: Http, url: str) -> None:
-        def ignored(_tries: int, _failure: SourceError, _wait_s: float) -> None: ...
-
-        retry = Retrying(policy=POLICY, wait=self._wait, on_wait=ignored, monotonic=self._monotonic)
+        retry = Retrying(policy=POLICY, wait=self._wait, monotonic=self._monotonic)
         failure = None
         try:
             retry(lambda: http.get(url))
@@ -73,6 +71,10 @@ class Heartbeat:
             failure = error.text
         except Stopped:
             return
+        except Exception as error:
+            # Nobody asks the future: here is where a bug in a beat ends, and is told.
+            log.exception("heartbeat crashed")
+            failure = f"tallyd itself failed ({type(error).__name__})"
         if failure is not None and failure != self._failure:
             log.warning("heartbeat not taken", extra={"reason": failure})
         elif failure is None and self._failure is not None:

@@ -41,7 +41,7 @@ def test_it_says_in_words_what_it_is_what_ends_it_and_what_many_share(kind: Aler
 
 @each_kind
 def test_its_key_is_lower_case_with_its_own_name_at_the_end(kind: AlertKind) -> None:
-    assert re.fullmatch(r"(tallyd|<poller>)(/<[a-z]+>)?/[a-z]+", kind.key)
+    assert re.fullmatch(r"(tallyd|<poller>)(/<[a-z]+>|/[a-z]+)?/[a-z-]+", kind.key)
     assert kind.key.endswith("/" + kind.what)
 
 
@@ -78,7 +78,6 @@ def test_a_key_can_be_pasted_into_a_shell() -> None:
         over="{target} is fresh",
         ends="a fresh one",
         many="targets stale",
-        more_fields=frozenset({"age"}),
     )
     problem = kind.problem("apps", "PROD's $HOME", since=AT, target="PROD")
     assert shlex.split(problem.text.removeprefix("mute it: ")) == [
@@ -87,4 +86,4 @@ def test_a_key_can_be_pasted_into_a_shell() -> None:
         "apps/PROD's $HOME/stale",
     ]
     assert problem.over == "PROD is fresh"
-    assert kind.fields == {"key", "target", "age"}
+    assert kind.fields == {"key", "target"}

@@ -5,6 +5,7 @@ Anything else that is raised is a bug. It is caught in one place, in daemon.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 EXIT_OK = 0
@@ -101,6 +102,23 @@ class DeliveryError(Exception):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.text = text
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield `error` and all that it came from, the outermost first, each once.
+
+    requests and urllib3 hand the original on in `args`, in `reason` or as the cause, depending on the case.
+    """
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        each = waiting.pop(0)
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        inner = (*each.args, getattr(each, "reason", None), each.__cause__, each.__context__)
+        waiting.extend(found for found in inner if isinstance(found, BaseException))
 
 
 class Stopped(Exception):  # noqa: N818 # not an error: a wait or a transfer was cut short because tallyd is ending

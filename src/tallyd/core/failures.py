@@ -127,7 +127,6 @@ UNDELIVERED = AlertKind(
 OWN_KINDS = (CLOCK, CONFIG, STATE, DAMAGED, OUT, LOG, PART_CRASHED, UNDELIVERED)
 """What the daemon can say of itself."""
 
-CLOCK_KEY = CLOCK.key
 _MISSING = "Recorded as missing, not zero."
 
 

@@ -33,7 +33,6 @@ class AlertKind:
     ends: str
     many: str
     at_once: bool = False
-    more_fields: frozenset[str] = frozenset()
 
     @property
     def what(self) -> str:
@@ -43,7 +42,7 @@ class AlertKind:
     @property
     def fields(self) -> frozenset[str]:
         """The placeholders that a text of the config may use."""
-        return self._text.names | self._over.names | self.more_fields | {"key"}
+        return self._text.names | self._over.names | {"key"}
 
     @cached_property
     def _text(self) -> Template:

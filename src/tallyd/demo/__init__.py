@@ -15,12 +15,12 @@ def demo(*, duration: str | None, serve_only: bool, port: int) -> int:
     Return the exit status: 0, 1 with a reason on stderr, 2 for a duration that is none.
     """
     # Imported when called, so that `tallyd --help` stays quick.
-    from pydantic_core import PydanticCustomError  # noqa: PLC0415
+    from pydantic_core import PydanticCustomError  # noqa: PLC0415 # see above
 
-    from tallyd.cli.output import complain  # noqa: PLC0415
-    from tallyd.core.errors import EXIT_USAGE  # noqa: PLC0415
-    from tallyd.demo.story import play, serve_alone  # noqa: PLC0415
-    from tallyd.settings import parse_duration  # noqa: PLC0415
+    from tallyd.cli.output import complain  # noqa: PLC0415 # see above
+    from tallyd.core.errors import EXIT_USAGE  # noqa: PLC0415 # see above
+    from tallyd.demo.story import play, serve_alone  # noqa: PLC0415 # see above
+    from tallyd.settings import parse_duration  # noqa: PLC0415 # see above
 
     try:
         lasts_s = None if duration is None else parse_duration(duration)

@@ -6,7 +6,8 @@ missing key file stands in the same list of problems as a misspelt key.
 
 from tallyd.settings.alerting import AlertSettings, ChannelName, ChannelUrl, HoursSettings, check_texts
 from tallyd.settings.pollers import OutOverride, PollerSettings, RetrySettings
-from tallyd.settings.secrets import Secret, SecretReader
+from tallyd.settings.secrets import UNREADABLE_CREDENTIAL, Secret, SecretReader
+from tallyd.settings.top import HeartbeatSettings, HttpSettings, LogSettings, OutSettings, StateSettings
 from tallyd.settings.types import (
     Days,
     Duration,
@@ -33,20 +34,26 @@ from tallyd.settings.types import (
 )
 
 __all__ = [
+    "UNREADABLE_CREDENTIAL",
     "AlertSettings",
     "ChannelName",
     "ChannelUrl",
     "Days",
     "Duration",
     "FolderPath",
+    "HeartbeatSettings",
     "HoursSettings",
+    "HttpSettings",
+    "LogSettings",
     "OutOverride",
+    "OutSettings",
     "PollerSettings",
     "PositiveInt",
     "RetrySettings",
     "Seconds",
     "Secret",
     "SecretReader",
+    "StateSettings",
     "Strict",
     "TimeOfDay",
     "Url",

@@ -43,9 +43,8 @@ def _is_channel(name: str, info: ValidationInfo) -> str:
     return name
 
 
-def _channel_url(secret: Secret) -> Secret:
-    """Return what looks like a channel's URL; Apprise has the last word, once the whole file is fine."""
-    url = secret.reveal()
+def _check_channel(url: str) -> None:
+    """Raise `wrong()` for what is no channel's URL; Apprise has the last word, once all the file is fine."""
     found = _SCHEME.fullmatch(url)
     if not found or any(char <= " " for char in url):
         raise wrong("is no URL of a channel such as tgram://BOT_TOKEN/CHAT_ID, or a webhook of Rocket.Chat")
@@ -57,11 +56,10 @@ def _channel_url(secret: Secret) -> Secret:
             "is a web address, but no webhook of Rocket.Chat (https://host/hooks/ID/TOKEN); "
             "for a webhook of your own write jsons://host/path"
         )
-    return secret
 
 
 ChannelName = Annotated[str, Field(pattern=NAME, max_length=60), AfterValidator(_is_channel)]
-ChannelUrl = Annotated[Secret, AfterValidator(_channel_url)]
+ChannelUrl = Annotated[Secret, AfterValidator(lambda secret: secret.check(_check_channel))]
 
 
 class HoursSettings(Strict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
@@ -18,6 +19,10 @@ _PLACEHOLDER = re.compile(
     r"|(?:change|replace)[_ -]?(?:me|this)|x{3,}(?:[_ -]x{2,})*|\*{3,}|\.{3,}|todo"
 )
 _SHORTEST_SECRET = 4
+
+
+UNREADABLE_CREDENTIAL = "unreadable-credential"
+"""Stands for a secret that only the service can read, where the rest of a config is checked without it."""
 
 
 class SecretReader(Protocol):
@@ -40,6 +45,11 @@ class Secret:
         """Return the value itself. Only for what is sent to its owner, and for redaction."""
         return self._value
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the secret was read; of one that was not, nothing can be said."""
+        return self._value != UNREADABLE_CREDENTIAL
+
     def __repr__(self) -> str:
         return "Secret(***)"
 
@@ -60,6 +70,12 @@ class Secret:
         cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return {"type": "string", "format": "password"}
+
+    def check(self, check: Callable[[str], object]) -> Secret:
+        """Return the secret itself once `check` has not raised on its value; what is not known is fine."""
+        if self.is_known:
+            check(self._value)
+        return self
 
     @classmethod
     def _validate(cls, written: object, info: ValidationInfo) -> Secret:

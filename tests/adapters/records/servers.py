@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def free_port() -> int:
         return port
 
 
-class Server:
+class Server(ABC):
     """A database server: `start`, `stop`, `url(database)`."""
 
     user = ""
@@ -96,25 +97,25 @@ class Server:
         self.execute(f"CREATE DATABASE {name}")
         return name
 
-    def command(self) -> list[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def command(self) -> list[str]: ...
 
-    def answers(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def answers(self) -> bool: ...
 
-    def shut_down(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def shut_down(self) -> None: ...
 
+    @abstractmethod
     def execute(self, statement: str, database: str = "") -> list[tuple[object, ...]]:
         """Run a statement as the administrator; return its rows."""
-        raise NotImplementedError
 
-    def url(self, database: str, port: int | None = None) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def url(self, database: str, port: int | None = None) -> str: ...
 
+    @abstractmethod
     def end_sessions(self) -> None:
         """End the session of every user of databases but the one that asks."""
-        raise NotImplementedError
 
 
 class PostgreSql(Server):

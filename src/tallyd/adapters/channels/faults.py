@@ -11,12 +11,14 @@ import os
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
+
+from tallyd.core.errors import causes
 
 LONGEST_REASON = 120
 
@@ -100,7 +102,7 @@ def explain(error: BaseException, host: str) -> str:
             return f"{host}: {text}" + (f" (SMTP {code})" if code else "")
     if isinstance(error, smtplib.SMTPResponseException):
         return f"{host}: SMTP {error.smtp_code}"
-    chain = tuple(_chain(error))
+    chain = tuple(causes(error))
     if any(isinstance(each, urllib3.exceptions.ProxyError) for each in chain):
         host = f"the proxy on the way to {host}"
     return f"{host}: {_cause(chain)}"
@@ -134,17 +136,3 @@ def _said(answer: requests.Response) -> str:
     text = (body.get("description") or body.get("error")) if isinstance(body, dict) else None
     usable = isinstance(text, str) and "/" not in text and len(text) <= LONGEST_REASON
     return str(text) if usable else ""
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield `error` and all that it came from, the outermost first, each once."""
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        each = waiting.pop(0)
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        inner = (*each.args, getattr(each, "reason", None), each.__cause__, each.__context__)
-        waiting += [one for one in inner if isinstance(one, BaseException)]

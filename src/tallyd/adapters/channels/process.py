@@ -16,15 +16,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import BinaryIO
 
+from tallyd.children import environment, in_memory
 from tallyd.core.errors import DeliveryError, Stopped
 from tallyd.core.texts import span
 
 CHILD = (sys.executable, "-P", "-m", "tallyd.adapters.channels.child")
 MOST_BYTES = 256 * 1024
 
-_KEPT = ("TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PATIENCE_S = 1.0
 
 
@@ -79,14 +78,14 @@ class Children:
     @contextlib.contextmanager
     def _running_child(self, job: bytes) -> Iterator[subprocess.Popen[bytes]]:
         """Start a child and, in the end, kill whatever is left of it and of what it started."""
-        with _as_file(job) as stdin:
+        with in_memory(job) as stdin:
             child = subprocess.Popen(  # noqa: S603 # our own module
                 self._command,
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
-                env=_environment(),
+                env=environment() | {"HOME": "/nonexistent", "NETRC": os.devnull},
                 start_new_session=True,
             )
         with self._lock:
@@ -100,28 +99,6 @@ class Children:
                 self._running.discard(child)
                 _kill(child)  # before it is waited for: until then no other process gets its number
             _reap(child)
-
-
-def _environment() -> dict[str, str]:
-    """Return all that the child gets of the environment; what is secret comes with the job."""
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return kept | {
-        "HOME": "/nonexistent",
-        "LANG": "C.UTF-8",
-        "NETRC": os.devnull,
-        "PATH": os.defpath,
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if os.path.isabs(path)),  # noqa: PTH117
-        "PYTHONUTF8": "1",
-    }
-
-
-def _as_file(data: bytes) -> BinaryIO:
-    """Return a file in memory: a pipe would block where the child does not read."""
-    file = open(os.memfd_create("tallyd-job"), "w+b", buffering=0)  # noqa: SIM115, PTH123 # closed by the caller
-    file.write(data)
-    file.seek(0)
-    return file
 
 
 def _read(child: subprocess.Popen[bytes], deadline: float) -> bytes | None:

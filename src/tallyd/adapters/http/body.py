@@ -21,11 +21,11 @@ class TooLarge(Exception):  # noqa: N818 # this and the next two are named after
         self.most_bytes = most_bytes
 
 
-class Garbled(Exception):  # noqa: N818
+class Garbled(Exception):  # noqa: N818 # reads as what it is where it is caught
     """The body is no gzip, or ends in the middle of it."""
 
 
-class UnknownEncoding(Exception):  # noqa: N818
+class UnknownEncoding(Exception):  # noqa: N818 # the same
     """The body is packed in a way that was not asked for."""
 
 

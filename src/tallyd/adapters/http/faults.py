@@ -11,7 +11,6 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator
 
 import requests
 import urllib3.exceptions
@@ -19,7 +18,7 @@ import urllib3.exceptions
 from tallyd.adapters.http.body import Garbled, TooLarge, UnknownEncoding
 from tallyd.adapters.http.trust import StoreUnreadable
 from tallyd.adapters.http.wire import MalformedHeaders
-from tallyd.core.errors import SourceError
+from tallyd.core.errors import SourceError, causes
 from tallyd.core.texts import span
 
 TROUBLE = (
@@ -66,7 +65,7 @@ def explain(error: Exception, *, host: str, limit_s: float) -> SourceError:
     """Return what `error`, raised by requests or below it, means to a person. Never raises."""
     if isinstance(error, TooLarge):
         return SourceError(f"{host} sent more than {error.most_bytes / 1024 / 1024:g} MiB", transient=True)
-    chain = tuple(_chain(error))
+    chain = tuple(causes(error))
     if any(isinstance(each, urllib3.exceptions.ProxyError) for each in chain):
         host = f"the proxy on the way to {host}"
     for kind, text, transient in _KNOWN:
@@ -85,7 +84,7 @@ def timed_out(host: str, limit_s: float) -> SourceError:
 
 def is_hangup(error: Exception) -> bool:
     """Whether the other side closed the connection, as it may any time with one that is idle."""
-    return any(isinstance(each, _HANGUPS) for each in _chain(error))
+    return any(isinstance(each, _HANGUPS) for each in causes(error))
 
 
 def _told_by(error: BaseException, host: str, limit_s: float) -> SourceError | None:
@@ -116,20 +115,3 @@ def _not_trusted(error: ssl.SSLCertVerificationError, host: str) -> SourceError:
     # A machine without a battery boots in the past, and is in order once it has heard the time.
     passing = code == _NOT_YET_VALID
     return SourceError(f"{host}: certificate not trusted ({what}); {advice}", transient=passing)
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield `error` and all that it came from, the outermost first, each once.
-
-    requests and urllib3 hand the original on in `args`, in `reason` or as the cause, depending on the case.
-    """
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        each = waiting.pop(0)
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        inner = (*each.args, getattr(each, "reason", None), each.__cause__, each.__context__)
-        waiting.extend(found for found in inner if isinstance(found, BaseException))

@@ -33,7 +33,7 @@ class Folder:
     """A folder on disk as `contract.Inbox`; used by one thread at a time.
 
     `own_source` is the source of files that lie directly in it. A look offers at most `most` files, the
-    oldest; `held_back` is how many more the last one found. Raises ValueError for an `own_source` that can be
+    oldest. Raises ValueError for an `own_source` that can be
     no folder's name (empty, `.`, `..`, with a slash, over 200 bytes).
     """
 
@@ -64,7 +64,6 @@ class Folder:
         self._pruning = Pruning(self._places, self._rejects)
         self._lock: InboxLock | None = None
         self._watcher: Watcher | None = None
-        self.held_back = 0
 
     def look(self) -> Look:
         """See `contract.Inbox`. Takes the lock and the watch again where the folder was made anew.
@@ -182,10 +181,10 @@ class Folder:
         if self._watcher:
             self._watcher.tend(inbox, sweep.folders)
         waiting = sweep.waiting()
-        self.held_back = sweep.more
         return Look(
             state="here",
             waiting=waiting,
+            more=sweep.more,
             unsettled=sweep.unsettled,
             arrivals=sweep.arrivals(),
             untakable=untakable | sweep.untakable,

@@ -12,12 +12,11 @@ import subprocess
 import sys
 from typing import Final
 
+from tallyd.children import environment, in_memory
 from tallyd.core.errors import RecordsError
 
 COMMAND: Final = (sys.executable, "-P", "-m", "tallyd.adapters.records.migrate")
 LONGEST_S: Final = 600.0
-
-_KEPT: Final = ("HOME", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class RecordsTooNewError(RecordsError):
@@ -31,10 +30,7 @@ class RecordsTooNewError(RecordsError):
 
 def bring_up_to_date(url: str, place: str) -> None:
     """Bring the tables up to date. Raises `RecordsError`, `RecordsTooNewError`."""
-    # By a file in memory: others can read command lines and environments, and the URL may hold a password.
-    with open(os.memfd_create("tallyd-database"), "w+b", buffering=0) as job:  # noqa: PTH123 # a descriptor
-        job.write(json.dumps({"url": url}).encode())
-        job.seek(0)
+    with in_memory(json.dumps({"url": url}).encode()) as job:
         try:
             done = subprocess.run(  # noqa: S603 # our own module
                 COMMAND,
@@ -42,7 +38,7 @@ def bring_up_to_date(url: str, place: str) -> None:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
-                env=_environment(),
+                env=environment(_is_kept),
                 timeout=LONGEST_S,
                 start_new_session=True,
                 check=False,
@@ -71,13 +67,6 @@ def _judge(done: subprocess.CompletedProcess[bytes], place: str) -> None:
     raise RecordsError(answer["text"])
 
 
-def _environment() -> dict[str, str]:
-    """Return all that the child gets of the environment: libpq reads names of its own there."""
-    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("PG")}
-    return kept | {
-        "LANG": "C.UTF-8",
-        "PATH": os.defpath,
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if os.path.isabs(path)),  # noqa: PTH117
-        "PYTHONUTF8": "1",
-    }
+def _is_kept(name: str) -> bool:
+    """Whether a variable is kept: libpq reads names of its own, and a password file below HOME."""
+    return name == "HOME" or name.startswith("PG")

@@ -12,7 +12,7 @@ from pathlib import Path
 SCHEMA_VERSION = 2
 BUSY_S = 1.0
 """So long a transaction waits for another process. Not longer: the other threads wait with it."""
-_SCHEMA = """
+_BOOKS = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE mark (
   poller TEXT NOT NULL, job TEXT NOT NULL, mark TEXT NOT NULL, at TEXT NOT NULL,
@@ -33,12 +33,16 @@ CREATE TABLE reading (
 CREATE INDEX reading_by_time ON reading (poller, taken_at);
 CREATE INDEX reading_unwritten ON reading (id) WHERE NOT written;
 CREATE TABLE memory (poller TEXT NOT NULL, job TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (poller, job));
+"""
+_ALERT = """
 CREATE TABLE alert (
   key TEXT PRIMARY KEY, severity TEXT NOT NULL, text TEXT NOT NULL, since TEXT NOT NULL,
   "over" TEXT NOT NULL DEFAULT '', version INTEGER NOT NULL DEFAULT 1,
   bad INTEGER NOT NULL DEFAULT 0, bad_since TEXT, good INTEGER NOT NULL DEFAULT 0, good_since TEXT,
   raised_at TEXT, over_at TEXT, is_unwatched INTEGER NOT NULL DEFAULT 0, degree INTEGER NOT NULL DEFAULT 0
 );
+"""
+_TELLING = """
 CREATE TABLE told (
   channel TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL,
   is_open INTEGER NOT NULL,
@@ -49,28 +53,17 @@ CREATE TABLE mute (
   "by" TEXT NOT NULL, ended_by TEXT, version INTEGER NOT NULL
 );
 """
+_SCHEMA = _BOOKS + _ALERT + _TELLING
 _UPGRADES = {
     # What was open then has never been told: it is, as how things stand.
-    1: """
+    1: f"""
 ALTER TABLE alert RENAME TO alert_1;
-CREATE TABLE alert (
-  key TEXT PRIMARY KEY, severity TEXT NOT NULL, text TEXT NOT NULL, since TEXT NOT NULL,
-  "over" TEXT NOT NULL DEFAULT '', version INTEGER NOT NULL DEFAULT 1,
-  bad INTEGER NOT NULL DEFAULT 0, bad_since TEXT, good INTEGER NOT NULL DEFAULT 0, good_since TEXT,
-  raised_at TEXT, over_at TEXT, is_unwatched INTEGER NOT NULL DEFAULT 0, degree INTEGER NOT NULL DEFAULT 0
-);
+{_ALERT}
 INSERT INTO alert (key, severity, text, since, raised_at, degree)
   SELECT key, severity, text, since, since, severity='error' FROM alert_1;
 DROP TABLE alert_1;
-CREATE TABLE told (
-  channel TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL,
-  is_open INTEGER NOT NULL,
-  PRIMARY KEY (key, channel)
-);
-CREATE TABLE mute (
-  pattern TEXT PRIMARY KEY, since TEXT NOT NULL, until TEXT NOT NULL, why TEXT NOT NULL,
-  "by" TEXT NOT NULL, ended_by TEXT, version INTEGER NOT NULL
-)""",
+{_TELLING}
+""",  # noqa: S608 # constants
 }
 """By the version that they begin with; each leads to the next one."""
 

@@ -1,0 +1,76 @@
+"""The parts of a config file that stand at its top: where things are kept, how the outside world is asked."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from tallyd.settings.pollers import OutOverride
+from tallyd.settings.secrets import Secret
+from tallyd.settings.types import Duration, FolderPath, Seconds, Strict, parse_url, wrong
+
+
+class OutSettings(OutOverride):
+    """Where the counts are written."""
+
+    dir: FolderPath = Field("out", description="Folder of the out files; relative to `data_dir`.")
+
+
+class LogSettings(Strict):
+    """The rotating JSON log."""
+
+    dir: FolderPath = Field("log", description="Folder of `tallyd.log`; relative to `data_dir`.")
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least level that is logged."
+    )
+    max_bytes: int = Field(
+        5_000_000, ge=10_000, le=10**12, description="The log is rotated at this size, in bytes."
+    )
+    backups: int = Field(9, ge=1, le=1000, description="Rotated logs that are kept.")
+
+
+class StateSettings(Strict):
+    """The daemon's memory."""
+
+    dir: FolderPath = Field(
+        "state", description="Folder of `state.db`, on a local disk; relative to `data_dir`."
+    )
+
+
+class HttpSettings(Strict):
+    """How tallyd asks the outside world."""
+
+    proxy: Secret | None = Field(
+        None,
+        description="URL of a proxy for every request; a secret, since it may hold a password. None is "
+        "ever taken from the environment.",
+    )
+    timeout: Duration = Field(
+        Seconds(30), description="Limit of one whole request, from the connection to the last byte."
+    )
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_url(cls, proxy: Secret | None) -> Secret | None:
+        return None if proxy is None else proxy.check(_check_proxy)
+
+
+class HeartbeatSettings(Strict):
+    """A dead man's switch, the way of healthchecks.io: it speaks up once tallyd no longer does."""
+
+    url: Secret = Field(
+        description="Asked every so often; with `/fail` behind it while tallyd itself is not well. A secret."
+    )
+    every: Duration = Field(Seconds(300), ge=10, description="How often.")
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, url: Secret) -> Secret:
+        return url.check(parse_url)
+
+
+def _check_proxy(url: str) -> None:
+    # Not parse_url: a proxy's URL may hold a user and a password.
+    if not url.startswith(("http://", "https://")):
+        raise wrong("must be a URL that begins with http:// or https://")
