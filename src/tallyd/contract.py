@@ -11,11 +11,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from tallyd.core.kinds import AlertKind
+from tallyd.core.needs import InboxNeeded
 from tallyd.core.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest
-from tallyd.core.reading import Facts, Json, Reading, Slot
+from tallyd.core.reading import Facts, Json, Reading, Send, Slot
 from tallyd.core.timetable import At, Every
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ class Reply:
 
 
 class Http(Protocol):
-    """GET with a total deadline. Raises `SourceError` without URL or secret, `Stopped` on a shutdown."""
+    """GET and POST with a total deadline. Raise `SourceError` without URL or secret, `Stopped` on a shutdown."""
 
     def get(
         self,
@@ -50,6 +51,17 @@ class Http(Protocol):
         timeout_s: float | None = None,
     ) -> Reply:
         """Return the answer if its status is 2xx, else raise `SourceError`."""
+        ...
+
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Reply:
+        """Send a body; else as `get`. Sent once: no redirect is followed, and nothing is sent again."""
         ...
 
 
@@ -86,6 +98,10 @@ class Records(Protocol):
         """Return the newest files, or with `rejected` the newest that were rejected; newest first."""
         ...
 
+    def free_bytes(self) -> int | None:
+        """Return the free space of the disk that the database is on; None where that can't be known."""
+        ...
+
     def prune(self, before: datetime, *, most: int) -> int:
         """Forget at most `most` passages seen, and as many ledger rows written, before an instant.
 
@@ -115,12 +131,15 @@ class Look:
 
     `state`: `gone` where the folder is not there, `unmounted` where nothing is mounted on it but something
     must be. `waiting` are the files that may be taken, oldest first; `unsettled` is how many are still being
-    written. `arrivals` is when the newest file of each source came that is there now, settled or not.
-    `untakable` are files that can't be read or moved, with the reason.
+    written. `arrivals` is when the newest file of each source came that any look of this process saw, taken
+    or not.
+    `untakable` are files that can't be read or moved, with the reason. `more` is how many files may be taken
+    besides those that are `waiting`; they are offered once these are gone.
     """
 
     state: Literal["here", "gone", "unmounted"]
     waiting: tuple[Waiting, ...] = ()
+    more: int = 0
     unsettled: int = 0
     arrivals: Mapping[str, datetime] = field(default_factory=dict)
     untakable: Mapping[str, str] = field(default_factory=dict)
@@ -170,7 +189,9 @@ class Toolbox:
 
     `poller` is the poller's name in the config (the first segment of its problem keys), `zone` its time
     zone. `now()` is aware, UTC. `stop()` is true once the shutdown began. `alive()` tells the daemon that
-    a long run still makes progress. `memory` is what the job's last reading asked to remember.
+    a long run still makes progress. `memory` is what the job's last reading asked to remember. `records` and
+    `inbox` are None for a poller that needs none; passages are kept for `keep_days` (0: never). `wake` has
+    the job run once more, at once. `show_progress(done, total)` is for a person who waits, in bytes or rows.
     """
 
     poller: str
@@ -181,6 +202,11 @@ class Toolbox:
     http: Http
     retry: Retry
     memory: Facts
+    records: Records | None = None
+    inbox: Inbox | None = None
+    keep_days: int = 90
+    wake: Callable[[], None] = lambda: None
+    show_progress: Callable[[int, int], None] = lambda _done, _total: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +215,8 @@ class Job:
 
     `judges`: the last key segments (`<what>`) that a reading of this job raises and, by not naming them,
     closes. `limit_s`: a run that shows no progress for so long is the problem `overdue`. `catch_up_s`: how
-    late a slot may still be taken; None where `when` has no slots.
+    late a slot may still be taken; None where `when` has no slots. `wakes`: events of the inbox begin a run
+    as well. `tells_gaps` false: a slot without a reading is recorded and logged, and is no problem by itself.
     """
 
     name: str
@@ -198,6 +225,8 @@ class Job:
     limit_s: float
     run: Callable[[Slot, Toolbox], tuple[Reading, ...]]
     catch_up_s: float | None = None
+    wakes: bool = False
+    tells_gaps: bool = True
 
 
 @dataclass(frozen=True)
@@ -214,6 +243,15 @@ class Poller(Protocol):
 
     @property
     def kind(self) -> str: ...
+
+    @property
+    def needs_records(self) -> bool:
+        """Whether it keeps something in the database of records."""
+        ...
+
+    def inbox_needed(self, poller: str) -> InboxNeeded | None:
+        """Return the folder that it takes files from, for a poller of that name; None: it takes none."""
+        ...
 
     def jobs(self) -> tuple[Job, ...]:
         """Return the jobs; the same settings always give the same jobs."""
@@ -232,6 +270,38 @@ class Poller(Protocol):
 
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:
         """Ask the source once, changing nothing. Raises `SourceError`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An upstream has taken what it was sent; `answer` is what it said, for people."""
+
+    answer: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An upstream has not taken what it was sent; `answer` is what it said, for people.
+
+    `for_good`: the same would be refused again and again (HTTP 403, say), and is only sent anew once it has
+    changed.
+    """
+
+    answer: str
+    for_good: bool
+
+
+@runtime_checkable
+class Delivers(Protocol):
+    """A poller whose readings have sends."""
+
+    def is_sending(self) -> bool:
+        """Whether sends are to be posted; else those that wait are forgotten."""
+        ...
+
+    def deliver(self, send: Send, tools: Toolbox, *, timeout_s: float) -> Accepted | Refused:
+        """Post it once. Raises `SourceError` where there was no answer, `Stopped`."""
         ...
 
 

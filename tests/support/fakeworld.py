@@ -35,6 +35,7 @@ from tallyd.core.alerts import Alert
 from tallyd.core.errors import DeliveryError
 from tallyd.core.kinds import AlertKind
 from tallyd.core.message import Message
+from tallyd.core.needs import InboxNeeded
 from tallyd.core.reading import Reading, Slot
 from tallyd.core.timetable import At, Every
 from tallyd.daemon import Daemon, Kit
@@ -83,6 +84,10 @@ class FakePoller:
     watches: Mapping[str, frozenset[str]] = field(default_factory=dict)
     runs: list[Slot] = field(default_factory=list)
     kind: ClassVar[str] = "fake"
+    needs_records: ClassVar[bool] = False
+
+    def inbox_needed(self, poller: str) -> InboxNeeded | None:
+        return None
 
     def jobs(self) -> tuple[Job, ...]:
         job = Job(

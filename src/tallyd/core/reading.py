@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -56,18 +56,35 @@ class Slot:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Send:
+    """A report of one day that an upstream is to be sent, until a newer one of that day takes its place.
+
+    `ssid` is the upstream's name for what is counted. `body` is what is posted; no URL, no secret.
+    """
+
+    ssid: str
+    day: date
+    body: Json = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reading:
     """What one run of a job found out.
 
     `facts` are the kind's own keys of the out file (JSON values only); None: there is nothing to write.
-    `memory` replaces what the job remembers until its next run; None leaves it as it is. `judges` are the
-    last key segments that this reading can say something of; None: all that its job judges. `skew_s` is how
-    far our clock is ahead of the source's, in seconds, None where the source did not say.
+    `part` tells several readings of one slot apart; the slot's own has None. `sends` are committed with the
+    reading, then sent. `memory` replaces what the job remembers until its next run; None leaves it as it is.
+    `judges` are the last key segments that this reading can say something of; None: all that its job judges.
+    `skew_s` is how far our clock is ahead of the source's, in seconds, None where the source did not say.
+    `summary` is what a person who ran the job by hand is shown beside the facts; it is never stored.
     """
 
     taken_at: datetime
     facts: Facts | None
+    part: str | None = None
     problems: tuple[Problem, ...] = ()
+    sends: tuple[Send, ...] = ()
     memory: Facts | None = field(default=None, repr=False)
     judges: frozenset[str] | None = None
     skew_s: float | None = None
+    summary: Facts | None = field(default=None, repr=False)

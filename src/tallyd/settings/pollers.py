@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from tallyd.core.failures import RUN_KINDS
 from tallyd.core.kinds import AlertKind
+from tallyd.core.needs import InboxNeeded
 from tallyd.settings.alerting import AlertSettings, check_texts
 from tallyd.settings.types import Duration, PositiveInt, Seconds, Strict, Zone
 
@@ -56,6 +57,16 @@ class PollerSettings(Strict):
     def alert_kinds(cls) -> tuple[AlertKind, ...]:
         """Return the kinds of problems that this kind of poller finds, besides those of its runs."""
         return ()
+
+    @property
+    def needs_records(self) -> bool:
+        """Whether this poller keeps something in the database of records."""
+        return False
+
+    def inbox_needed(self, poller: str) -> InboxNeeded | None:
+        """Return the folder that it takes files from, for a poller of that name; None: it takes none."""
+        del poller
+        return None
 
     @field_validator("alerts")
     @classmethod
