@@ -95,8 +95,9 @@ def test_what_a_stop_finds_in_memory_is_stored_and_written_before_the_end(tmp_pa
         slot = Slot("2026-11-20T08:00:00[Europe/Berlin]", at("2026-11-20 08:00"))
         world.state.close()
         reading = Reading(taken_at=slot.due_at, facts={"total": 1})
-        assert not world.books.take(task, slot, reading, in_timetable=True).is_stored
-        world.books.state = world.state = type(world.state)(world.state.path)
+        (taken,) = world.books.take(task, slot, [reading], in_timetable=True)
+        assert not taken.is_stored
+        world.books.state = world.books.files._state = world.state = type(world.state)(world.state.path)
         world.daemon.finish()
         assert world.outcomes() == ["2026-11-20 08:00 taken"]
         assert world.out_files() == ["2026-11/2026-11-20T080000+0100.json"]

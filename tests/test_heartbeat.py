@@ -37,11 +37,22 @@ class Switch:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
+        ca_file: Path | None = None,
     ) -> Reply:
         self.asked.append(f"{self.clock.now():%H:%M:%S} {url.removeprefix(PING) or 'well'}")
         if self.is_down:
             raise SourceError("hc.example: connection refused", transient=True)
         return Reply(status=200, headers={}, body=b"OK", host="hc.example", skew_s=0.0, elapsed_s=0.1)
+
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Reply:
+        raise AssertionError("a heartbeat is asked for, nothing is sent to it")
 
     @property
     def states(self) -> set[str]:

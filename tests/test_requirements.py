@@ -14,7 +14,7 @@ _ROOT = Path(__file__).parents[1]
 _GROUPS = {"requirements.txt": ("build",), "requirements-dev.txt": ("build", "dev")}
 _LOCKS = pytest.mark.parametrize("lock", sorted(_GROUPS))
 
-_COMPILE = "uv pip compile --universal --generate-hashes"
+_COMPILE = "uv pip compile --universal --generate-hashes --all-extras"
 _AGAIN = f"""compile the locks again:
   {_COMPILE} --group build -o requirements.txt pyproject.toml
   {_COMPILE} --group build --group dev -c requirements.txt -o requirements-dev.txt pyproject.toml
@@ -46,6 +46,8 @@ def _pins(lock: str) -> dict[str, tuple[Version, Marker | None]]:
 def _wanted(lock: str) -> list[Requirement]:
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     texts = list(project["project"]["dependencies"])
+    for extra in project["project"]["optional-dependencies"].values():
+        texts += extra
     for group in _GROUPS[lock]:
         texts += project["dependency-groups"][group]
     return [Requirement(text) for text in texts]

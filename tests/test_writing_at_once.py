@@ -85,7 +85,7 @@ def test_a_look_during_the_writing_of_a_run_does_not_write_the_file_as_well(
 
 def test_two_processes_that_write_the_same_file_leave_it_whole(site: Site, task: Task, state: State) -> None:
     take(Books(state, FullDisk(site.folder / "out"), now=utc_now), task, site.due, 5)
-    (out,) = state.readings.unwritten()
+    (out,) = state.outs.unwritten()
     folder = site.out / Path(out.name).parent
     # What another process, killed or still at it, has begun under its own number.
     other = folder / f".{Path(out.name).name}.1.tmp"

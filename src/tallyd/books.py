@@ -9,25 +9,25 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime, time, tzinfo
+from datetime import datetime
 from functools import partial
 
-from tallyd.adapters.outfiles import OutError, OutFiles
+from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import OutFile, Recorded, State, StateError
 from tallyd.alert_book import AlertBook
 from tallyd.core.alerts import Findings, closed_by_reading
 from tallyd.core.document import Heading, dumped, is_clock_suspect
 from tallyd.core.failures import CLOCK, OUT, clock_suspect, out_unwritable
-from tallyd.core.naming import local_text
 from tallyd.core.notices import Manner
-from tallyd.core.reading import LATE_AFTER_S, Problem, Reading, Slot
+from tallyd.core.reading import LATE_AFTER_S, Facts, Problem, Reading, Send, Slot
+from tallyd.core.sending import Outcomes, reported
 from tallyd.core.texts import visible
 from tallyd.core.timetable import Missed
+from tallyd.out_book import OutBook
 from tallyd.tasks import Task
-
-PRUNE_BATCH = 500
 
 log = logging.getLogger("tallyd")
 
@@ -42,13 +42,21 @@ class Held:
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """What became of a reading: its reserved out file (None: nothing to write, or not stored yet), whether
-    it is committed (else it is held in memory), and why its file is not written yet, if so.
+    """What became of a reading, which says what is known of its report by now.
+
+    `out` is its reserved out file (None: nothing to write, or not stored yet). `is_stored`: it is committed,
+    else it is held in memory. `not_written` is why its file is not written yet, if so.
     """
 
+    reading: Reading
     out: OutFile | None
     is_stored: bool
-    not_written: str | None
+    not_written: str | None = None
+
+    @property
+    def facts(self) -> Facts | None:
+        """What the out file says of what was counted, and of its report."""
+        return self.reading.facts
 
 
 class Books:
@@ -60,12 +68,12 @@ class Books:
     def __init__(self, state: State, out: OutFiles, *, now: Callable[[], datetime]) -> None:
         self.state = state
         self.out = out
+        self.files = OutBook(state, out, now=now, on_trouble=self.note_trouble)
         self.alerts = AlertBook(state, now=now)
         self.manner = Manner()
         self._now = now
         self._held: list[Held] = []
         self._lock = threading.Lock()
-        self._writing = threading.Lock()
         self.state_trouble: str | None = None
         self._trouble_since: datetime | None = None
         self._suspects: dict[str, Problem] = {}
@@ -81,42 +89,79 @@ class Books:
         except StateError as error:
             self.note_trouble(error)
 
-    def take(self, task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> Taken:
-        """Commit a reading and write its out file.
+    def take(
+        self,
+        task: Task,
+        slot: Slot,
+        readings: Sequence[Reading],
+        *,
+        in_timetable: bool,
+        post: Callable[[Sequence[Send]], Outcomes] = lambda _sends: {},
+    ) -> tuple[Taken, ...]:
+        """Commit the readings of one run, have what they send posted, and write their out files.
 
-        `in_timetable` false is `once`: no problem is touched and nothing is remembered.
+        `in_timetable` false is `once`: no problem is touched and nothing is remembered. `post` tries, after
+        the commit, to send what the readings send, and returns what is known of it then. It raises nothing.
         """
-        heading = heading_of(task, slot, reading, in_timetable=in_timetable)
-        findings = _findings_of(task, slot, reading) if in_timetable else None
-        if findings is not None and slot.key is None and reading.facts is None and reading.memory is None:
+        findings = findings_of(task, slot, readings, now=self._now()) if in_timetable else None
+        if findings is not None and slot.key is None and all(_is_idle(each) for each in readings):
             # Every two seconds of every day: an idle pass may not write.
             self._judge(findings)
-            return Taken(out=None, is_stored=not self._held, not_written=None)
-        done: list[OutFile] = []
+            return tuple(Taken(reading=each, out=None, is_stored=not self._held) for each in readings)
+        sends = tuple(send for each in readings for send in each.sends)
+        # Nobody writes the files before it is known what became of the sends.
+        with self.files.held_back(task.poller) if sends else nullcontext():
+            outs, is_stored = self._commit_readings(task, slot, readings, findings)
+            outcomes = post(sends) if sends and is_stored else {}
+            told = [reported(each, outcomes) for each in readings]
+            outs = tuple(
+                self._amended(out, each) if out and each.sends and outcomes else out
+                for out, each in zip(outs, told, strict=True)
+            )
+        if in_timetable:
+            for each in readings:
+                self._judge_clock(task.poller, each)
+        failures = [self.files.why_not_written(out, task) if out else None for out in outs]
+        for failure in [each for each in failures if each is not None and in_timetable][:1]:
+            self._tell_out(failure)
+        return tuple(
+            Taken(reading=reading, out=out, is_stored=is_stored, not_written=failure)
+            for reading, out, failure in zip(told, outs, failures, strict=True)
+        )
+
+    def _commit_readings(
+        self, task: Task, slot: Slot, readings: Sequence[Reading], findings: Findings | None
+    ) -> tuple[tuple[OutFile | None, ...], bool]:
+        """Return the out file of each reading, and whether they are committed."""
+        in_timetable = findings is not None
+        headed = [(each, heading_of(task, slot, each, in_timetable=in_timetable)) for each in readings]
+        done: list[tuple[OutFile | None, ...]] = []
 
         def commit() -> None:
             recorded = self.state.readings.record(
                 task.whose,
                 slot,
-                reading,
-                heading,
+                headed,
                 findings=findings,
                 is_taken=partial(self.out.exists, task.poller),
             )
-            if recorded.out is not None:
-                done.append(recorded.out)
+            done.append(recorded.outs)
             if in_timetable:
                 self.alerts.stored(recorded.judgement)
 
         is_stored = self._commit(task, (slot,), commit, findings)
-        if in_timetable:
-            self._judge_clock(task.poller, reading)
-        failure = None
-        for out in done:
-            failure = self.why_not_written(out, task)
-            if failure is not None and in_timetable:
-                self._tell_out(failure)
-        return Taken(out=done[0] if done else None, is_stored=is_stored, not_written=failure)
+        outs = done[0] if done and done[0] else (None,) * len(readings)
+        return outs, is_stored
+
+    def _amended(self, out: OutFile, reading: Reading) -> OutFile:
+        """Return an out file that says what is known of its report; where that can't be stored, as it was."""
+        content = json.loads(out.text)
+        content["report"] = (reading.facts or {})["report"]
+        try:
+            return self.state.outs.amend(out, dumped(content))
+        except StateError as error:
+            self.note_trouble(error)
+            return out
 
     def settle(
         self,
@@ -234,48 +279,10 @@ class Books:
 
     # -- out files ---------------------------------------------------------------------------------------
 
-    def why_not_written(self, out: OutFile, task: Task | None) -> str | None:
-        """Write a reserved out file and `latest.json`, and note that it is written; None: done.
-
-        Else the reason. It stays unwritten in state.db, and `write_unwritten` finds it there.
-        """
-        try:
-            # A run's thread and the schedule's may both have found it unwritten.
-            with self._writing:
-                if self.state.readings.is_unwritten(out):
-                    self._write(out, task)
-        except OutError as error:
-            return str(error)
-        except StateError as error:
-            self.note_trouble(error)
-            return str(error)
-        log.debug("out file written", extra={"poller": out.poller, "file": f"{out.poller}/{out.name}"})
-        return None
-
-    def _write(self, out: OutFile, task: Task | None) -> None:
-        is_taken = partial(self.out.exists, out.poller)
-        while self.out.write(out.poller, out.name, out.text) == "taken":
-            out = self.state.readings.rename_out(out, is_taken=is_taken)
-        # A file that is written late does not replace a newer latest.json.
-        if self.state.readings.is_last(out):
-            content = json.loads(out.text)
-            next_at = task.next_at(self._now()) if task else None
-            content["next_due_at"] = local_text(next_at, task.zone) if task and next_at else None
-            self.out.write_latest(out.poller, dumped(content))
-        self.state.readings.mark_written(out)
-
     def write_unwritten(self, tasks: tuple[Task, ...]) -> None:
-        """Write every out file that is not known to be on disk, oldest first.
-
-        A poller whose folder can't be written to does not hold up the others. Raises `StateError`.
-        """
-        by_poller = {task.poller: task for task in tasks}
-        failures: dict[str, str] = {}
-        for out in self.state.readings.unwritten():
-            if out.poller not in failures:
-                failure = self.why_not_written(out, by_poller.get(out.poller))
-                failures |= {out.poller: failure} if failure is not None else {}
-        for failure in failures.values():
+        """Write every out file that is not known to be on disk. Raises `StateError`."""
+        failures = self.files.write_unwritten(tasks)
+        for failure in failures:
             self._tell_out(failure)
         if not failures:
             self.judge((), may_close=lambda key: key == OUT.key)
@@ -335,33 +342,26 @@ class Books:
         with self._lock:
             self._suspects = {name: one for name, one in self._suspects.items() if name in pollers}
 
-    def prune(self, poller: str, *, before: datetime, zone: tzinfo) -> None:
-        """Delete the poller's out files and readings from before the day of an instant.
-
-        Both to the same midnight: a file whose reading is gone would be taken back in at the next start.
-        Raises `StateError`.
-        """
-        day = before.astimezone(zone).date()
-        files = self.out.prune(poller, before=day)
-        rows, midnight = 0, datetime.combine(day, time(), zone)
-        while (batch := self.state.readings.prune(poller, before=midnight, most=PRUNE_BATCH)) > 0:
-            rows += batch
-        if files or rows:
-            log.info("old readings deleted", extra={"poller": poller, "files": files, "rows": rows})
-
     def _tell_out(self, failure: str) -> None:
         self.judge((out_unwritable(failure, now=self._now()),), may_close=lambda _key: False)
 
 
-def _findings_of(task: Task, slot: Slot, reading: Reading) -> Findings:
-    """Return what a reading says of alerts; what it ends has ended at its slot, where it was not late."""
+def findings_of(task: Task, slot: Slot, readings: Sequence[Reading], *, now: datetime) -> Findings:
+    """Return what the readings of one run say of alerts, all together.
+
+    What they end has ended at their slot, where they were not late. A run without any is a good one that has
+    nothing to say; it was over at `now`.
+    """
+    judged = [task.job.judges if each.judges is None else each.judges for each in readings]
     return task.findings(
-        reading.problems,
-        now=slot.stands_for(reading.taken_at),
-        may_close=closed_by_reading(
-            *task.name, task.job.judges if reading.judges is None else reading.judges
-        ),
+        tuple(problem for each in readings for problem in each.problems),
+        now=slot.stands_for(readings[-1].taken_at if readings else now),
+        may_close=closed_by_reading(*task.name, frozenset().union(*judged)),
     )
+
+
+def _is_idle(reading: Reading) -> bool:
+    return reading.facts is None and reading.memory is None and not reading.sends
 
 
 def heading_of(task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> Heading:
@@ -376,4 +376,5 @@ def heading_of(task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) 
         taken_at=reading.taken_at,
         zone=task.zone,
         clock_suspect=is_clock_suspect(reading.skew_s),
+        part=reading.part,
     )

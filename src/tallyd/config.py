@@ -10,14 +10,16 @@ import json
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 import tzlocal
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
 from tallyd.config_file import SecretFiles, read_document
+from tallyd.config_folders import database_url, inbox_problems
 from tallyd.config_problems import place_of, problems_of
 from tallyd.core.alerts import Rules
 from tallyd.core.errors import ConfigError, ConfigProblem
@@ -27,11 +29,14 @@ from tallyd.core.naming import key_segments
 from tallyd.core.notices import Manner
 from tallyd.core.templates import read_template
 from tallyd.pollers.divera import DiveraPoller
+from tallyd.pollers.servers import ServersPoller
+from tallyd.pollers.visitors import VisitorsPoller
 from tallyd.retry import Policy
 from tallyd.settings import (
     AlertSettings,
     ChannelName,
     ChannelUrl,
+    DatabaseSettings,
     FolderPath,
     HeartbeatSettings,
     HttpSettings,
@@ -48,8 +53,10 @@ from tallyd.settings import (
 
 S = TypeVar("S", bound=Strict)
 
-AnyPoller = DiveraPoller
-"""Every kind of poller; a further kind joins here, as a union discriminated by `kind`."""
+AnyPoller: TypeAlias = "DiveraPoller | VisitorsPoller | ServersPoller"
+"""Every kind of poller, told apart by `kind`; a further kind joins here."""
+KINDS: tuple[type[AnyPoller], ...] = (DiveraPoller, VisitorsPoller, ServersPoller)
+"""The same, to go through."""
 
 PollerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
 
@@ -76,6 +83,9 @@ class Settings(Strict):
     out: OutSettings = Field(OutSettings(), description="Where the counts are written.")
     log: LogSettings = Field(LogSettings(), description="The rotating JSON log.")
     state: StateSettings = Field(StateSettings(), description="The daemon's memory.")
+    database: DatabaseSettings = Field(
+        DatabaseSettings(), description="The database of what visitors and servers pollers find out."
+    )
     http: HttpSettings = Field(HttpSettings(), description="How tallyd asks the outside world.")
     retry: RetrySettings = Field(RetrySettings(), description="How often a failed request is tried again.")
     channels: dict[ChannelName, ChannelUrl] = Field(
@@ -89,7 +99,7 @@ class Settings(Strict):
     heartbeat: HeartbeatSettings | None = Field(
         None, description="A dead man's switch: it speaks up once tallyd no longer does."
     )
-    pollers: dict[PollerName, AnyPoller] = Field(
+    pollers: dict[PollerName, Annotated[AnyPoller, Field(discriminator="kind")]] = Field(
         {}, description="The pollers by name; several of one kind may stand side by side."
     )
 
@@ -151,20 +161,37 @@ class Config:
         return self.data_dir / self.settings.state.dir
 
     @property
+    def database_url(self) -> str:
+        """The URL of the database of records, of SQLite with the whole path. A secret."""
+        return database_url(self.settings.database.url.reveal(), self.data_dir)
+
+    @property
+    def inboxes(self) -> dict[str, Path]:
+        """The folder of each poller that takes files."""
+        needed = {name: poller.inbox_needed(name) for name, poller in self.settings.pollers.items()}
+        return {name: self.data_dir / each.path for name, each in needed.items() if each is not None}
+
+    @property
     def zone(self) -> ZoneInfo:
         return self.settings.timezone or self.host_zone
 
     def effective(self, name: str) -> Effective:
-        """Merge, field by field, what the poller sets for itself over the top of the file."""
+        """Return what the poller sets for itself, merged field by field over the top of the file."""
+        return self._effective[name]
+
+    @cached_property
+    def _effective(self) -> dict[str, Effective]:
+        return {name: self._merge(name) for name in self.settings.pollers}
+
+    def _merge(self, name: str) -> Effective:
         poller: PollerSettings = self.settings.pollers[name]
         retry = _merged(self.settings.retry, poller.retry)
         out = _merged(self.settings.out, poller.out)
         # Texts are not merged: those at the top are of tallyd's own problems.
         alerts = _merged(self.settings.alerts.model_copy(update={"texts": {}}), poller.alerts)
         zone = poller.timezone or self.zone
-        return Effective(
-            zone=zone, policy=_policy(retry), keep_days=out.keep_days, manner=_manner(alerts, zone)
-        )
+        manner = replace(_manner(alerts, zone), reminders=poller.reminders())
+        return Effective(zone=zone, policy=_policy(retry), keep_days=out.keep_days, manner=manner)
 
     @property
     def own_manner(self) -> Manner:
@@ -188,8 +215,12 @@ class Config:
             "out.dir": (self.out_dir, newer.out_dir),
             "log.dir": (self.log_dir, newer.log_dir),
             "state.dir": (self.state_dir, newer.state_dir),
+            "database": (self.settings.database, newer.settings.database),
         }
-        return tuple(key for key, (old, new) in pairs.items() if old != new)
+        both = self.inboxes.keys() & newer.inboxes.keys()
+        moved = [name for name in newer.inboxes if name in both and self.inboxes[name] != newer.inboxes[name]]
+        fixed = [key for key, (old, new) in pairs.items() if old != new]
+        return (*fixed, *(place_of(("pollers", name, "inbox")) for name in moved))
 
 
 def _merged(top: S, own: Strict | None) -> S:
@@ -250,18 +281,36 @@ def load(
     problems = twice + problems
     if trouble and not problems and settings.timezone is None:
         problems = (ConfigProblem("timezone", trouble),)
+    if not problems:
+        config = Config(
+            path=path.absolute(),
+            settings=settings,
+            host_zone=host_zone,
+            secrets=tuple(sorted(reader.values)),
+            files=(path.absolute(), *sorted(reader.files)),
+            digest=document.digest,
+            notes=(*reader.notes, *_poller_notes(settings)),
+        )
+        problems = _problems_across(config)
     if not problems and judge_channels is not None:
         problems = _channel_problems(settings, judge_channels)
     if problems:
         raise ConfigError(path.name, problems, names=tuple(str(file) for file in reader.files))
-    return Config(
-        path=path.absolute(),
-        settings=settings,
-        host_zone=host_zone,
-        secrets=tuple(sorted(reader.values)),
-        files=(path.absolute(), *sorted(reader.files)),
-        digest=document.digest,
-        notes=tuple(reader.notes),
+    return config
+
+
+def _problems_across(config: Config) -> tuple[ConfigProblem, ...]:
+    """Return what is wrong with parts that are fine by themselves."""
+    written = {"out.dir": config.out_dir, "log.dir": config.log_dir, "state.dir": config.state_dir}
+    places = {name: place_of(("pollers", name, "inbox")) for name in config.inboxes}
+    return inbox_problems(config.inboxes, written, places)
+
+
+def _poller_notes(settings: Settings) -> tuple[str, ...]:
+    return tuple(
+        f"{place_of(('pollers', name))}.{note}"
+        for name, poller in settings.pollers.items()
+        for note in poller.notes()
     )
 
 

@@ -190,6 +190,29 @@ class SecretFiles:
         self.values.add(value)
         return value
 
+    def path_of(self, written: str) -> Path:
+        """Return where a file is that the config names, which is watched for changes from now on."""
+        path = self.folder / written
+        self.files.add(path)
+        return path
+
+    def read_object(self, written: str) -> dict[str, Any]:
+        """Return what stands in a part of the config that has a file of its own; raises `wrong()`.
+
+        As in the config itself, comments are dropped, and a key that stands twice is refused.
+        """
+        path = self.path_of(written)
+        if not path.exists():
+            raise wrong(f"{path} is missing")
+        try:
+            document = read_document(path)
+        except ConfigError as error:
+            raise wrong(f"{path}: {error.problems[0].text}") from None
+        if document.twice:
+            raise wrong(f'{path}: "{document.twice[0][-1]}" stands twice in one object; keep one')
+        found: dict[str, Any] = json.loads(document.json)
+        return found
+
     def _from_environment(self, name: str) -> str:
         if not _ENV_NAME.fullmatch(name):
             raise wrong('"env:" must be followed by the name of an environment variable')

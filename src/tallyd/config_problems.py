@@ -51,7 +51,9 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> ConfigProblem:
     segments = [segment for segment in detail["loc"] if walk.enter(segment)]
     is_key = bool(segments) and segments[-1] == "[key]"
     place = place_of(segments[:-1] if is_key else segments)
-    if is_key:
+    if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        place = place_of(("kind",), below=place)
+    if is_key and detail["type"] == "string_pattern_mismatch":
         text = 'a name must be made of a-z, 0-9, "_" and "-", and begin with a letter or digit'
     elif detail["type"] == "extra_forbidden":
         text = "unknown key" + did_you_mean(str(segments[-1]), walk.known)
@@ -81,7 +83,7 @@ def _text(detail: ErrorDetails) -> str:
         expected = str(context.get("expected") or context.get("expected_tags"))
         return "must be one of: " + expected.replace("'", '"')
     if kind == "union_tag_not_found":
-        return 'the key "kind" is missing; it says what kind of poller this is'
+        return "is missing; it says what kind of poller this is"
     if kind in ("tallyd", "tallyd_each"):
         return detail["msg"]
     # pydantic's own words for the rest: "Input should be greater than or equal to 1".

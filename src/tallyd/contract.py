@@ -11,9 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from tallyd.core.kinds import AlertKind
+from tallyd.core.lags import Hours, Kept, LagRow
 from tallyd.core.needs import InboxNeeded
 from tallyd.core.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest
 from tallyd.core.reading import Facts, Json, Reading, Send, Slot
@@ -49,8 +51,12 @@ class Http(Protocol):
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
+        ca_file: Path | None = None,
     ) -> Reply:
-        """Return the answer if its status is 2xx, else raise `SourceError`."""
+        """Return the answer if its status is 2xx, else raise `SourceError`.
+
+        Certificates are verified against `ca_file` alone, by default against what this machine trusts.
+        """
         ...
 
     def post(
@@ -102,10 +108,19 @@ class Records(Protocol):
         """Return the free space of the disk that the database is on; None where that can't be known."""
         ...
 
-    def prune(self, before: datetime, *, most: int) -> int:
-        """Forget at most `most` passages seen, and as many ledger rows written, before an instant.
+    def note_checks(self, rows: Sequence[LagRow], hours: Hours) -> Kept:
+        """Store changes, and add to hours, in one transaction. Raises nothing.
 
-        Return how many of both; minute counts stay.
+        While the database can't be used they wait in memory, `lags.MOST_WAITING` of them, and go with the next
+        ones; of more than that the oldest are dropped, and counted.
+        """
+        ...
+
+    def prune(self, before: datetime, *, most: int) -> int:
+        """Forget at most `most` passages seen, as many ledger rows written, and as many changes of servers,
+        before an instant.
+
+        Return how many in all; counts of minutes and hours stay.
         """
         ...
 
@@ -134,7 +149,8 @@ class Look:
     written. `arrivals` is when the newest file of each source came that any look of this process saw, taken
     or not.
     `untakable` are files that can't be read or moved, with the reason. `more` is how many files may be taken
-    besides those that are `waiting`; they are offered once these are gone.
+    besides those that are `waiting`; they are offered once these are gone. `is_blind`: the folder is there,
+    but what lies in it could not be seen, as `untakable` says.
     """
 
     state: Literal["here", "gone", "unmounted"]
@@ -143,6 +159,7 @@ class Look:
     unsettled: int = 0
     arrivals: Mapping[str, datetime] = field(default_factory=dict)
     untakable: Mapping[str, str] = field(default_factory=dict)
+    is_blind: bool = False
 
 
 class OpenFile(Protocol):
@@ -192,6 +209,8 @@ class Toolbox:
     a long run still makes progress. `memory` is what the job's last reading asked to remember. `records` and
     `inbox` are None for a poller that needs none; passages are kept for `keep_days` (0: never). `wake` has
     the job run once more, at once. `show_progress(done, total)` is for a person who waits, in bytes or rows.
+    `is_by_hand`: a person waits for this run (`once`), which is none of the timetable. `kept` is the job's own
+    from run to run as long as the process lives; it begins empty.
     """
 
     poller: str
@@ -207,6 +226,8 @@ class Toolbox:
     keep_days: int = 90
     wake: Callable[[], None] = lambda: None
     show_progress: Callable[[int, int], None] = lambda _done, _total: None
+    is_by_hand: bool = False
+    kept: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from concurrent.futures import wait as futures_wait
@@ -30,14 +31,18 @@ from tallyd.core.texts import clock as clock_text
 from tallyd.core.timetable import BUSY, NOT_STARTED, Every, Missed, Plan, due, watermarks
 from tallyd.heartbeat import Heartbeat, is_well
 from tallyd.in_force import InForce
+from tallyd.keeping import Keeper
 from tallyd.runs import Progress, Runner
+from tallyd.sending import Sender
 from tallyd.tasks import Task, tasks_of
 from tallyd.telling import Teller
+from tallyd.wakes import Wakes
 
 log = logging.getLogger("tallyd")
 
 OWN_KEYS = frozenset(kind.key for kind in (failures.CONFIG, failures.LOG, failures.DAMAGED))
 OWN_WHATS = frozenset(kind.what for kind in (failures.PART_CRASHED, failures.UNDELIVERED))
+WAKE_PAUSE_S = 0.1
 PRUNE_EVERY_S = 3600.0
 PRUNE_AGREED_S = 3600.0
 """Old files are deleted only once wall and monotonic clock have agreed for so long."""
@@ -55,7 +60,8 @@ class Kit:
 
     `runner` makes what runs jobs under a config. `on_config` is told each config that is put in force (log
     level, secrets to redact). `troubles` are the problems of the process's own parts (the log). `teller` and
-    `heartbeat` speak to people and to the dead man's switch.
+    `heartbeat` speak to people and to the dead man's switch. `wakes` are jobs that are wanted at once, and
+    `keeper` deletes what is old beside readings. `sender` sends reports until they are taken.
     """
 
     books: Books
@@ -67,18 +73,26 @@ class Kit:
     on_config: Callable[[Config], None]
     teller: Teller
     heartbeat: Heartbeat
+    wakes: Wakes
+    keeper: Keeper
+    sender: Sender
     troubles: Callable[[], tuple[Problem, ...]] = tuple
 
 
 @dataclass
 class Desk:
-    """One job while the daemon runs: its task, its run under way, and what was skipped meanwhile."""
+    """One job while the daemon runs: its task, its run under way, and what was skipped meanwhile.
+
+    `is_woken`: a run outside of slots is wanted at once. `begun_s` is when the last run began (monotonic).
+    """
 
     task: Task
     future: Future[None] | None = None
     progress: Progress | None = None
     slot: str | None = None
     has_waiting: bool = False
+    is_woken: bool = False
+    begun_s: float = -math.inf
     skipped: set[str] = field(default_factory=set)
 
     def with_reasons(self, missed: tuple[Missed, ...]) -> tuple[Missed, ...]:
@@ -134,12 +148,16 @@ class Daemon:
             if desk.has_waiting and not desk.is_running:
                 desk.has_waiting = False
                 self._look(desk)
+        self._begin_woken()
         if self._books.alerts.is_news.is_set() or self._books.was_changed_elsewhere():
             self._tell()
 
     def idle_s(self) -> float:
         """Return how long to wait before the next tick, in seconds."""
-        return self._agenda.idle_s()
+        pauses_s = [
+            self._pause_s(desk) for desk in self._desks.values() if desk.is_woken and not desk.is_running
+        ]
+        return min(self._agenda.idle_s(), *pauses_s) if pauses_s else self._agenda.idle_s()
 
     def finish(self) -> None:
         """Store and write what can be, once the runs have ended."""
@@ -151,6 +169,7 @@ class Daemon:
         # A run that was queued and cancelled is no run: nothing ever tells that it is done.
         running = [desk.future for desk in desks if desk.future is not None and not desk.future.cancelled()]
         speaking = [*self._kit.teller.under_way(), *self._kit.heartbeat.under_way()]
+        speaking += [*self._kit.keeper.under_way(), *self._kit.sender.under_way()]
         running += [future for future in speaking if not future.cancelled()]
         return not futures_wait(running, timeout=timeout_s).not_done
 
@@ -162,6 +181,7 @@ class Daemon:
         if self._books.check_state():
             self._safely("out files", lambda: self._books.write_unwritten(self._tasks()))
             self._safely("note", lambda: self._kit.in_force.note(self._books.state, self._tasks()))
+            self._safely("sending", self._kit.sender.look)
         self._safely("own problems", self._judge_itself)
         self._look_at_jobs()
         self._tell()
@@ -257,11 +277,27 @@ class Daemon:
         fields = {"slot": plan.run.key, "skipped": len(desk.skipped)}
         log.warning("job still runs, slot has to wait", extra={**_whose(desk.task), **fields})
 
+    def _begin_woken(self) -> None:
+        """Begin what was woken; a run under way is followed by another."""
+        for name in self._kit.wakes.taken():
+            if name in self._desks:
+                self._desks[name].is_woken = True
+        for desk in self._desks.values():
+            if desk.is_woken and not desk.is_running and self._pause_s(desk) == 0:
+                self._begin_plain(desk)
+
+    def _pause_s(self, desk: Desk) -> float:
+        """Return how long a job that was woken waits yet: events come in bursts, and each run is a commit."""
+        return max(0.0, desk.begun_s + WAKE_PAUSE_S - self._kit.clock.monotonic())
+
     def _begin(self, desk: Desk, slot: Slot, mark: str | None) -> None:
         runner, task = self._runner, desk.task
+        desk.is_woken, desk.begun_s = False, self._kit.clock.monotonic()
         desk.progress, desk.slot, desk.skipped = runner.progress(), slot.key, set()
         log.debug("run begins", extra={**_whose(task), "slot": slot.key, "late_s": round(slot.late_s, 1)})
         desk.future = self._kit.executor.submit(runner.run, task, slot, mark, desk.progress)
+        if task.job.wakes:
+            desk.future.add_done_callback(lambda _run: self._kit.wakes.rouse() if desk.is_woken else None)
 
     # -- the config in force -----------------------------------------------------------------------------
 
@@ -273,6 +309,7 @@ class Daemon:
         self._books.forget_suspects(config.settings.pollers)
         self._crashes.clear()  # what still fails is noted anew at the next look
         self._kit.teller.put_in_force(config)
+        self._kit.sender.put_in_force(config, self._runner.plain_tools)
         # A job that was removed and comes back may still be running: then it is not begun a second time.
         old, self._desks = {**self._leaving, **self._desks}, {}
         for task in tasks_of(config):
@@ -322,7 +359,8 @@ class Daemon:
 
         def may_close(key: str) -> bool:
             no_source = key == failures.CLOCK.key and not jobs  # to compare the clock with
-            return is_unwatched(key) or no_source or self._kit.teller.is_gone(key)
+            is_gone = is_unwatched(key) and not self._kit.sender.watches(key)
+            return is_gone or no_source or self._kit.teller.is_gone(key)
 
         close = partial(self._books.judge, (), may_close=may_close, is_unwatched=True)
         self._safely("unwatched", close)
@@ -336,6 +374,7 @@ class Daemon:
     def _judge_itself(self) -> None:
         """Raise and close what the daemon has to say of itself."""
         named = [*self._kit.troubles(), *self._kit.teller.problems(), *self._crashes.values()]
+        named += self._kit.sender.problems()
         # In the words of the poller that is late; all else in tallyd's own.
         overdue = [task.manner.worded(problem) for task, problem in self._overdue()]
         named += overdue
@@ -346,7 +385,7 @@ class Daemon:
 
     def _may_end(self, key: str) -> bool:
         """Whether a key is the daemon's own, and over where it is not named."""
-        return _is_own(key) and not self._kit.teller.may_still_be(key)
+        return (_is_own(key) and not self._kit.teller.may_still_be(key)) or self._kit.sender.watches(key)
 
     def _overdue(self) -> list[tuple[Task, Problem]]:
         now, monotonic_s = self._now(), self._kit.clock.monotonic()
@@ -386,7 +425,9 @@ class Daemon:
         for poller, (days, zone) in keep.items():
             if days:
                 before = self._now() - timedelta(days=days)
-                self._safely("pruning", partial(self._books.prune, poller, before=before, zone=zone))
+                self._safely("pruning", partial(self._books.files.prune, poller, before=before, zone=zone))
+        self._safely("pruning", self._kit.sender.prune)
+        self._safely("pruning", self._kit.keeper.begin)
 
     def _until_pruning_s(self) -> float:
         """Return the seconds until it is time: a config that is taken does not put it off."""

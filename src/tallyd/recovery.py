@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
@@ -17,8 +18,8 @@ from tallyd.config import Config
 from tallyd.core.document import SCHEMA
 from tallyd.core.failures import state_damaged
 from tallyd.core.reading import Problem
-from tallyd.core.timetable import marks_of
-from tallyd.tasks import tasks_of
+from tallyd.core.timetable import At, Every, marks_of
+from tallyd.tasks import Task, tasks_of
 
 log = logging.getLogger("tallyd")
 
@@ -72,13 +73,14 @@ def restore(state: State, out: OutFiles, config: Config) -> int:
 
     Months before the newest that state.db knows of are not looked at: what it lost is what came last.
     """
-    names = cache(state.readings.newest_names)
+    names = cache(state.outs.newest_names)
 
     def is_known(poller: str, name: str) -> bool:
         known = names(poller)
         return name in known or name[:7] < min(known, default="")[:7]
 
-    found = (_from_file(config, *each) for each in out.contents(skip=is_known))
+    writers = _writers(config)
+    found = (_from_file(writers, *each) for each in out.contents(skip=is_known))
     readings = (each for each in found if each is not None)
     first = next(readings, None)
     if first is None:
@@ -96,35 +98,41 @@ def damage_problems(state_dir: Path) -> tuple[Problem, ...]:
     return (state_damaged(str(state_dir / found[-1]), since=since),)
 
 
-def _from_file(config: Config, poller: str, name: str, text: str) -> FromFile | None:
+def _from_file(writers: Mapping[str, Task], poller: str, name: str, text: str) -> FromFile | None:
     """Return the reading that an out file tells of; None for a file that is not one of tallyd's."""
     content = json.loads(text)
+    task = writers.get(poller)
     try:
         if content["schema"] != SCHEMA or content["poller"] != poller:
             return None
         due_at = datetime.fromisoformat(content["due_at"]) if content["due_at"] else None
         taken_at, kind = datetime.fromisoformat(content["taken_at"]), str(content["kind"])
-        slot = _slot_key(config, poller, due_at)
+        part = None if content.get("part") is None else str(content["part"])
+        slot = _slot_key(task, due_at) if due_at else None
         taken_at.astimezone(UTC)
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return FromFile(
-        whose=Whose(poller=poller, kind=kind, job=_job_of(config, poller)),
+        whose=Whose(poller=poller, kind=kind, job=task.job.name if task else ""),
         slot=slot,
+        part=part,
         due_at=due_at,
         taken_at=taken_at,
         out=OutText(name, text),
     )
 
 
-def _job_of(config: Config, poller: str) -> str:
-    """Return the name of the poller's job that writes out files; its first, or nothing known any more."""
-    settings = config.settings.pollers.get(poller)
-    return settings.jobs()[0].name if settings else ""
+def _writers(config: Config) -> dict[str, Task]:
+    """Return of each poller the job that writes out files: the first that has slots, else the first."""
+    tasks = tasks_of(config)
+    slotted = [task for task in tasks if marks_of(task.job.when, task.zone)]
+    return {task.poller: task for task in (*reversed(tasks), *reversed(slotted))}
 
 
-def _slot_key(config: Config, poller: str, due_at: datetime | None) -> str | None:
-    if due_at is None:
-        return None
-    zone = config.effective(poller).zone if poller in config.settings.pollers else ZoneInfo("UTC")
+def _slot_key(task: Task | None, due_at: datetime) -> str | None:
+    """Return the key of a slot; None where the job has none. A poller that is gone had times of day."""
+    when = task.job.when if task else At(())
+    if isinstance(when, Every):
+        return due_at.astimezone(UTC).isoformat() if when.grid else None
+    zone = task.zone if task else ZoneInfo("UTC")
     return f"{due_at.astimezone(zone).replace(tzinfo=None).isoformat()}[{zone}]"

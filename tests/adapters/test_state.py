@@ -57,11 +57,17 @@ def _record(
     return state.readings.record(
         WHOSE,
         slot,
-        reading,
-        heading,
+        [(reading, heading)],
         findings=findings if slot.key else None,
         is_taken=taken.__contains__,
     )
+
+
+def _out(recorded: Recorded) -> OutFile:
+    """Return the only out file."""
+    (out,) = recorded.outs
+    assert out is not None
+    return out
 
 
 def _slot(key: str = "a", minutes: int = 0) -> Slot:
@@ -71,14 +77,13 @@ def _slot(key: str = "a", minutes: int = 0) -> Slot:
 def test_a_reading_settles_its_slot_and_reserves_its_file(state: State) -> None:
     state.slots.claim(WHOSE, _slot(), "mark")
     recorded = _record(state, _slot())
-    assert recorded.out is not None
-    assert recorded.out.name == "2026-11/2026-11-20T070000+0000.json"
+    assert _out(recorded).name == "2026-11/2026-11-20T070000+0000.json"
     assert state.slots.pending("divera", "count") == ()
     assert state.slots.is_settled("divera", "count", "a", now=AT)
     assert state.slots.marks("divera", "count") == {"mark": AT}
-    assert [out.name for out in state.readings.unwritten()] == [recorded.out.name]
-    state.readings.mark_written(recorded.out)
-    assert state.readings.unwritten() == ()
+    assert [out.name for out in state.outs.unwritten()] == [_out(recorded).name]
+    state.outs.mark_written(_out(recorded))
+    assert state.outs.unwritten() == ()
 
 
 def test_a_slot_has_one_reading_for_ever(state: State) -> None:
@@ -90,16 +95,13 @@ def test_a_slot_has_one_reading_for_ever(state: State) -> None:
 
 
 def test_two_readings_of_one_second_have_two_names(state: State) -> None:
-    names = [
-        out.name for out in (_record(state, Slot(None, AT)).out, _record(state, Slot(None, AT)).out) if out
-    ]
+    names = [_out(_record(state, Slot(None, AT))).name for _ in range(2)]
     assert names == ["2026-11/2026-11-20T070001+0000.json", "2026-11/2026-11-20T070001+0000-2.json"]
 
 
 def test_a_name_on_disk_is_not_reserved(state: State) -> None:
     recorded = _record(state, _slot(), taken=frozenset({"2026-11/2026-11-20T070000+0000.json"}))
-    assert recorded.out is not None
-    assert recorded.out.name == "2026-11/2026-11-20T070000+0000-2.json"
+    assert _out(recorded).name == "2026-11/2026-11-20T070000+0000-2.json"
 
 
 def test_once_touches_no_problem_and_remembers_nothing(state: State) -> None:
@@ -192,10 +194,9 @@ def test_a_slot_that_has_its_reading_judges_nothing_a_second_time(state: State) 
 
 def test_readings_from_before_a_day_are_forgotten_in_batches_but_never_unwritten_ones(state: State) -> None:
     for number in range(5):
-        out = _record(state, _slot(str(number), number)).out
-        assert out is not None
+        out = _out(_record(state, _slot(str(number), number)))
         if number:
-            state.readings.mark_written(out)
+            state.outs.mark_written(out)
     later = AT + timedelta(days=1)
     assert [state.readings.prune("divera", before=later, most=3) for _ in range(3)] == [3, 1, 0]
     assert len(state.readings.history()) == 1
@@ -257,9 +258,9 @@ def test_a_database_that_is_locked_by_another_is_an_error_that_changes_nothing(s
         _record(state, _slot())
     other.execute("ROLLBACK")
     other.close()
-    assert _record(state, _slot()).out == OutFile(
+    assert _out(_record(state, _slot())) == OutFile(
         id=1,
         poller="divera",
         name="2026-11/2026-11-20T070000+0000.json",
-        text=state.readings.unwritten()[0].text,
+        text=state.outs.unwritten()[0].text,
     )

@@ -347,7 +347,7 @@ def test_the_readings_of_the_first_version_are_kept(first: Path) -> None:
         assert state.note("config") == "as it was"
         assert state.slots.marks("divera", "count") == {"at": AT}
         assert [each.key for each in state.slots.pending("divera", "count")] == ["b"]
-        assert [each.id for each in state.readings.unwritten()] == [7]
+        assert [each.id for each in state.outs.unwritten()] == [7]
         assert state.readings.memory("divera", "count") == {"n": 3}
 
 

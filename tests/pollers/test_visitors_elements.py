@@ -29,7 +29,7 @@ def _chunks(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def _read(data: bytes, size: int = 65536) -> list[Any]:
-    return list(elements(_chunks(data, size)))
+    return [one for some in elements(_chunks(data, size)) for one in some]
 
 
 @given(

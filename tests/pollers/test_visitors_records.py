@@ -151,9 +151,12 @@ def test_names_and_directions_are_the_config_s() -> None:
 
 def test_rows_come_in_batches_and_are_counted_over_all_of_them() -> None:
     reading = Reading(shape=SHAPE, now=NOW)
-    content = json.dumps([record(ID=number) for number in range(2 * BATCH_ROWS + 1)]).encode()
-    assert [len(batch) for batch in reading.rows([content])] == [BATCH_ROWS, BATCH_ROWS, 1]
-    assert reading.content.records == 2 * BATCH_ROWS + 1
+    content = json.dumps([record(ID=number) for number in range(4 * BATCH_ROWS)]).encode()
+    chunks = [content[at : at + 100_000] for at in range(0, len(content), 100_000)]
+    batches = list(reading.rows(chunks))
+    assert [row[0] for batch in batches for row in batch] == list(range(4 * BATCH_ROWS))
+    assert all(BATCH_ROWS <= len(batch) < 1.5 * BATCH_ROWS for batch in batches[:-1])
+    assert reading.content.records == 4 * BATCH_ROWS
 
 
 @given(

@@ -11,8 +11,7 @@ from pydantic import ValidationError
 
 from tallyd.core.hours import Hours
 from tallyd.core.timetable import EVERY_DAY
-from tallyd.core.visits import TAGS
-from tallyd.pollers.visitors.settings import VisitorsSettings
+from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
 
 LEAST = {"kind": "visitors", "inbox": "inbox/visitors"}
 REPORT = {"url": "https://upstream.example/report", "ssid": "SS-007"}
@@ -45,7 +44,7 @@ def test_what_a_park_writes_is_taken() -> None:
     assert found.no_files is not None
     assert [each.hours for each in found.no_files.active] == [Hours(EVERY_DAY, time(9), time(18))]
     assert found.report is not None
-    assert found.report.tags == {**TAGS, "Count": "1"}
+    assert found.report.tags.by_type == {"Count": "1", "CountAccuIn": "902", "CountAccuOut": "903"}
 
 
 @pytest.mark.parametrize(
@@ -71,16 +70,111 @@ def test_what_a_park_writes_is_taken() -> None:
             "is neither one of `sources` nor",
             id="for nobody",
         ),
-        pytest.param({"report": {**REPORT, "tags": {"Cuont": "1"}}}, "Count", id="a misspelt tag"),
+        pytest.param({"report": {**REPORT, "tags": {"Cuont": "1"}}}, "tags.Cuont", id="a misspelt tag"),
+        pytest.param({"report": {**REPORT, "tags": {"Count": " "}}}, "must not be empty", id="an empty tag"),
         pytest.param(
-            {"report": {**REPORT, "success": {"field": "Desc", "equals": []}}}, "at least 1", id="no yes"
+            {"report": {**REPORT, "success": {"field": "Desc", "equals": []}}},
+            "must name one text at least",
+            id="no yes",
         ),
-        pytest.param({"report": {**REPORT, "every": "1s"}}, "greater than or equal to 10", id="each second"),
+        pytest.param({"report": {"every": "1s"}}, 'must be "10s" to "1d"', id="each second"),
+        pytest.param({"report": {"every": "2d"}}, 'must be "10s" to "1d"', id="every other day"),
+        pytest.param({"report": {"correct_within": "32d"}}, 'must be "1s" to "31d"', id="for ever"),
+        pytest.param(
+            {"report": {"url": REPORT["url"]}}, "report.ssid\n  is missing; with a url", id="no ssid"
+        ),
+        pytest.param({"report": {"ssid": 7}}, "report.ssid\n  must be text, or an object", id="a number"),
+        pytest.param({"report": {"ssid": {"1": 7}}}, "must be text, or an object", id="numbers"),
+        pytest.param({"report": {"ssid": {}}}, "must name one source or group", id="no source"),
+        pytest.param({"report": {"ssid": "\u202e"}}, "invisible character", id="an invisible ssid"),
+        pytest.param({"report": {"ssid": "x" * 101}}, "is longer than 100", id="a long ssid"),
+        pytest.param(
+            {"sources": {"1": {}, "2": {}}, "report": {"ssid": {"1": "x", "2": "x"}}},
+            "stands for another one already",
+            id="an ssid twice",
+        ),
+        pytest.param({"report": {"time_format": "at noon"}}, "is no form of a day", id="no form of a report"),
+        pytest.param(
+            {"report": {**REPORT, "url": "http://upstream.example/", "headers": {"X-Key": "s3cret"}}},
+            "would be readable for all on the way",
+            id="a key over http",
+        ),
+        pytest.param({"report": {"headers": {"X Key": "s3cret"}}}, "is no name of a header", id="a space"),
+        pytest.param({"report": {"headers": {"X-Key": "schlüssel"}}}, "only ASCII can", id="not ASCII"),
+        pytest.param(
+            {"report": {"headers": {"content-Type": "text/plain"}}}, "by tallyd itself", id="its own"
+        ),
+        pytest.param(
+            {"report": {"headers": {"X-Key": "s3cret", "x-key": "s4cret"}}}, "stands there twice", id="twice"
+        ),
+        pytest.param({"directions": {"in": True}}, "must be a whole number, or text", id="true is no number"),
+        pytest.param({"sources": {"1": {"label": " "}}}, "must not be empty", id="an empty label"),
         pytest.param({"report": {**REPORT, "url": "ftp://x"}}, "must begin with https", id="no web address"),
         pytest.param({"max_bytes": 0}, "greater than or equal to 1", id="no bytes"),
-        pytest.param({"sweep_every": "0.1s"}, "greater than or equal to 0.5", id="ten times a second"),
+        pytest.param({"sweep_every": "0.1s"}, 'must be "0.5s" to "1h"', id="ten times a second"),
     ],
 )
 def test_what_is_wrong_is_said(keys: dict[str, Any], fault: str) -> None:
     with pytest.raises(ValidationError, match=fault):
         read(**keys)
+
+
+def test_no_message_shows_a_header() -> None:
+    with pytest.raises(ValidationError) as caught:
+        read(report={**REPORT, "url": "http://upstream.example/", "headers": {"X-Key": "canary-8f3a"}})
+    assert "canary" not in str(caught.value)
+
+
+def test_without_an_upstream_a_report_is_only_written() -> None:
+    report = read(report={}).report
+    assert report is not None
+    assert (report.url, report.ssid, report.every, report.is_posted) == (None, None, 300, False)
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_posted"),
+    [
+        pytest.param({}, True, id="with a url"),
+        pytest.param({"send": False}, False, id="beside an old system"),
+        pytest.param({"url": None}, False, id="an ssid alone"),
+    ],
+)
+def test_it_is_posted_where_there_is_a_url_and_nobody_says_no(keys: dict[str, Any], is_posted: bool) -> None:
+    report = read(report={**REPORT, **keys}).report
+    assert report is not None
+    assert report.is_posted is is_posted
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8000/report", "http://127.0.0.1/report", "https://upstream.example/report"]
+)
+def test_headers_go_where_nobody_can_read_them(url: str) -> None:
+    report = read(report={**REPORT, "url": url, "headers": {"X-Key": "s3cret"}}).report
+    assert isinstance(report, ReportSettings)
+    assert report.headers["X-Key"].reveal() == "s3cret"
+
+
+@pytest.mark.parametrize(
+    "form", ["%Y%m%d%H%M%S", "%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M", "%Y-%m-%dT%H:%M:%S%z"]
+)
+def test_times_may_have_many_forms(form: str) -> None:
+    report = read(report={"time_format": form}).report
+    assert report is not None
+    assert report.time_format == form
+
+
+@pytest.mark.parametrize(
+    ("report", "count"),
+    [
+        pytest.param(None, 0, id="no report"),
+        pytest.param({}, 0, id="no upstream"),
+        pytest.param(REPORT, 1, id="any 2xx is a yes"),
+        pytest.param({**REPORT, "success": {"field": "Desc", "equals": ["OK"]}}, 0, id="it says how"),
+    ],
+)
+def test_an_upstream_whose_yes_is_not_known_is_worth_a_note(
+    report: dict[str, Any] | None, count: int
+) -> None:
+    notes = read(report=report).notes()
+    assert len(notes) == count
+    assert all("report.success is missing" in note and "HTTP 200" in note for note in notes)

@@ -38,12 +38,16 @@ from tallyd.core.message import Message
 from tallyd.core.needs import InboxNeeded
 from tallyd.core.reading import Reading, Slot
 from tallyd.core.timetable import At, Every
+from tallyd.courier import Courier
 from tallyd.daemon import Daemon, Kit
 from tallyd.heartbeat import Heartbeat
 from tallyd.in_force import InForce
+from tallyd.keeping import Keeper, Shelf
 from tallyd.runs import Runner
+from tallyd.sending import Sender
 from tallyd.settings import AlertSettings, OutOverride, RetrySettings
 from tallyd.telling import Deliver, Teller
+from tallyd.wakes import Wakes
 
 BELOW = AlertKind(
     key="<poller>/<subject>/below",
@@ -85,6 +89,9 @@ class FakePoller:
     runs: list[Slot] = field(default_factory=list)
     kind: ClassVar[str] = "fake"
     needs_records: ClassVar[bool] = False
+
+    def reminders(self) -> Mapping[str, float | None]:
+        return {}
 
     def inbox_needed(self, poller: str) -> InboxNeeded | None:
         return None
@@ -177,6 +184,8 @@ class World:
         self.http: Http = http or FakeHttp()
         self._deliver: Deliver = self.chats
         self.stop = FakeStop(clock)
+        self.wakes = Wakes(lambda: None)
+        self.shelves: Callable[[], tuple[Shelf, ...]] = tuple
         path = folder / "config.json"
         path.write_text(json.dumps({"name": "box", **(top or {})}))
         self._base = load(path, environ={})
@@ -205,6 +214,9 @@ class World:
         self.state = State(self.folder / "state" / "state.db")
         self.books = Books(self.state, OutFiles(self.folder / "out"), now=self.clock.now)
         clock = self.clock.clock()
+        self.courier = Courier(
+            self.books, locks=self.folder / "state" / "locks", now=clock.now, monotonic=clock.monotonic
+        )
         self.in_force = OfferedConfig(self.config, now=clock.now, monotonic=clock.monotonic, environ={})
         self.daemon = Daemon(
             Kit(
@@ -223,6 +235,9 @@ class World:
                     monotonic=clock.monotonic,
                 ),
                 heartbeat=Heartbeat(self.executor, wait=self.stop.wait, monotonic=clock.monotonic),
+                sender=Sender(self.books, self.courier, executor=self.executor, now=clock.now),
+                wakes=self.wakes,
+                keeper=Keeper(self.executor, self.shelves, self.stop.is_set),
             )
         )
         self.daemon.start()
@@ -235,6 +250,8 @@ class World:
             locks=self.folder / "state" / "locks",
             now=self.clock.now,
             monotonic=self.clock.monotonic,
+            wake=self.wakes.wake,
+            post=self.courier.deliver_now,
         )
 
     def teller_deliver(self, deliver: Deliver) -> None:
@@ -266,9 +283,13 @@ class World:
 
     def job_lock(self, poller: str) -> FileLock:
         """Hold the lock of the poller's job, as `tallyd once` in another process does."""
+        return self.lock(f"{poller}.count")
+
+    def lock(self, name: str) -> FileLock:
+        """Hold one of the locks that processes are kept apart by."""
         locks = self.folder / "state" / "locks"
         locks.mkdir(exist_ok=True)
-        return FileLock(locks / f"{poller}.count.lock").take()
+        return FileLock(locks / f"{name}.lock").take()
 
     # -- time --------------------------------------------------------------------------------------------
 

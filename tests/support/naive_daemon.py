@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -22,24 +23,35 @@ from tallyd.cli.shared import load_config, make_folders, utc_now
 from tallyd.config import Config
 from tallyd.core.document import document, dumped
 from tallyd.core.naming import numbered, out_stem
-from tallyd.core.reading import Reading, Slot
+from tallyd.core.reading import Reading, Send, Slot
+from tallyd.core.sending import Outcomes
 from tallyd.tasks import Task
 
 
 class FileFirst(Books):
     """Writes the out file, then stores the reading: killed in between, it writes another one."""
 
-    def take(self, task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> Taken:
+    def take(
+        self,
+        task: Task,
+        slot: Slot,
+        readings: Sequence[Reading],
+        *,
+        in_timetable: bool,
+        post: Callable[[Sequence[Send]], Outcomes] = lambda _sends: {},
+    ) -> tuple[Taken, ...]:
+        (reading,) = readings
         heading = heading_of(task, slot, reading, in_timetable=in_timetable)
         names = (numbered(out_stem(slot.due_at, task.zone), number) for number in count(1))
         mine = next(name for name in names if not self.out.exists(task.poller, name))
         self.out.write(task.poller, mine, dumped(document(heading, reading.facts or {}, reading.problems)))
         recorded = self.state.readings.record(
-            task.whose, slot, reading, heading, findings=None, is_taken=lambda name: name != mine
+            task.whose, slot, [(reading, heading)], findings=None, is_taken=lambda name: name != mine
         )
-        if recorded.out is not None:
-            self.why_not_written(recorded.out, task)
-        return Taken(out=recorded.out, is_stored=True, not_written=None)
+        for out in recorded.outs:
+            if out is not None:
+                self.files.why_not_written(out, task)
+        return tuple(Taken(reading=reading, out=out, is_stored=True) for out in recorded.outs)
 
 
 class DoneFirst(Books):

@@ -30,13 +30,14 @@ class Past:
 
     folder: Path
     poller: str = "divera"
+    kind: str = "divera"
 
     def __post_init__(self) -> None:
         (self.folder / "state").mkdir(exist_ok=True)
 
     @property
     def _whose(self) -> Whose:
-        return Whose(poller=self.poller, kind="divera", job="count")
+        return Whose(poller=self.poller, kind=self.kind, job="count")
 
     def taken(
         self,
@@ -58,7 +59,7 @@ class Past:
         reading = Reading(taken_at=taken_at, facts={"total": total, **facts})
         heading = Heading(
             poller=self.poller,
-            kind="divera",
+            kind=self.kind,
             origin=origin,
             due_at=due_at,
             taken_at=taken_at,
@@ -69,7 +70,7 @@ class Past:
         state = State(self.folder / "state" / "state.db")
         try:
             state.readings.record(
-                self._whose, slot, reading, heading, findings=None, is_taken=lambda _name: False
+                self._whose, slot, [(reading, heading)], findings=None, is_taken=lambda _name: False
             )
         finally:
             state.close()

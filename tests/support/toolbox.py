@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -47,12 +48,13 @@ def timeout(*, host: str = HOST) -> SourceError:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One request that a poller sent."""
+    """One request that a poller sent; `body` is None for a GET."""
 
     url: str
     params: Mapping[str, str]
     headers: Mapping[str, str]
     timeout_s: float | None
+    body: bytes | None = None
 
 
 class FakeHttp:
@@ -69,10 +71,26 @@ class FakeHttp:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
+        ca_file: Path | None = None,
     ) -> Reply:
-        self.calls.append(
+        return self._given(
             Call(url=url, params=dict(params or {}), headers=dict(headers or {}), timeout_s=timeout_s)
         )
+
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Reply:
+        return self._given(
+            Call(url=url, params={}, headers=dict(headers or {}), timeout_s=timeout_s, body=body)
+        )
+
+    def _given(self, call: Call) -> Reply:
+        self.calls.append(call)
         assert len(self.calls) <= len(self.answers), f"request {len(self.calls)} has no canned answer"
         given = self.answers[len(self.calls) - 1]
         if isinstance(given, Exception):

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     """A kind of poller that `init` can write."""
 
     DIVERA = "divera"
+    VISITORS = "visitors"
 
 
 class By(StrEnum):
@@ -53,7 +54,19 @@ class SchemaFormat(StrEnum):
 
 
 _LOGGING = frozenset(
-    {"check", "once", "status", "report", "privacy-check", "notify", "alerts", "mute", "unmute"}
+    {
+        "check",
+        "once",
+        "status",
+        "report",
+        "files",
+        "replay",
+        "privacy-check",
+        "notify",
+        "alerts",
+        "mute",
+        "unmute",
+    }
 )
 """The commands that load a config and have no log of their own."""
 
@@ -142,14 +155,24 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 def report(
     context: typer.Context,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="D", help="First day, YYYY-MM-DD; default: 30 days.")
+        str | None,
+        typer.Option(
+            "--from", metavar="D", help="First day, YYYY-MM-DD; default: 30 days, of visitors by hour today."
+        ),
     ] = None,
     end: Annotated[
         str | None, typer.Option("--to", metavar="D", help="Last day, YYYY-MM-DD; default: today.")
     ] = None,
     poller: Annotated[str | None, typer.Option("--poller", metavar="P", help="Only this poller.")] = None,
     by: Annotated[
-        By | None, typer.Option("--by", help="Put the timetable's readings together; default: each reading.")
+        By | None,
+        typer.Option("--by", help="What is put together; default: each reading, of visitors each hour."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="S", help="Visitors: only of this source.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="G", help="Visitors: only of this group of sources.")
     ] = None,
     shape: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TABLE,
     excel: Annotated[
@@ -168,8 +191,43 @@ def report(
             by=by.value if by else None,
             shape=shape.value,
             excel=excel,
+            source=source,
+            group=group,
         )
     )
+
+
+@app.command()
+def files(
+    context: typer.Context,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Only refused files that wait to be put back.")
+    ] = False,
+    poller: Annotated[str | None, typer.Option("--poller", metavar="P", help="Only this poller.")] = None,
+    most: Annotated[int, typer.Option("--most", min=1, max=100_000, help="How many, the newest first.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show which files were taken and refused."""
+    from tallyd.cli.files import files as command
+
+    raise typer.Exit(command(context.obj, poller=poller, rejected=rejected, most=most, as_json=as_json))
+
+
+@app.command()
+def replay(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE...", help="Refused files, as tallyd files --rejected shows them."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All refused files.")] = False,
+    source: Annotated[str | None, typer.Option("--source", metavar="S", help="Only of this source.")] = None,
+    poller: Annotated[str | None, typer.Option("--poller", metavar="P", help="Only this poller.")] = None,
+) -> None:
+    """Put refused files back into the inbox, once what was wrong is mended."""
+    from tallyd.cli.files import replay as command
+
+    raise typer.Exit(command(context.obj, names or (), every=every, source=source, poller=poller))
 
 
 @app.command()

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 from tallyd.cli.output import complain, say, show_table
-from tallyd.cli.shared import channels, load_config, probe_toolbox, utc_now
+from tallyd.cli.shared import channels, dry_outside, load_config, probe_toolbox, utc_now
 from tallyd.config import Config
 from tallyd.contract import Found
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, DeliveryError, SourceError
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, DeliveryError, RecordsError, SourceError
 from tallyd.core.redaction import Redactor
 from tallyd.core.timetable import next_slots
 from tallyd.tasks import Task, tasks_of
@@ -90,9 +90,9 @@ def _ask_sources(config: Config) -> int:
     first_jobs = {task.poller: task for task in reversed(tasks_of(config))}
     for task in reversed(first_jobs.values()):
         try:
-            with probe_toolbox(config, task) as tools:
+            with dry_outside(config) as reach, probe_toolbox(config, task, reach) as tools:
                 found = task.source.probe(tools)
-        except SourceError as failure:
+        except (SourceError, RecordsError) as failure:
             complain(f"{task.poller}: {failure.text}")
             status = EXIT_PROBLEM
         else:

@@ -3,89 +3,94 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tallyd.adapters.locks import LockedError
 from tallyd.adapters.outfiles import OutError
 from tallyd.adapters.state import StateError
 from tallyd.books import heading_of
-from tallyd.cli.output import complain, say, show_json, show_table
-from tallyd.cli.shared import command_runner, load_config, probe_toolbox, tasks_named
+from tallyd.cli.once_shown import Shown, together
+from tallyd.cli.output import complain, progress_shown
+from tallyd.cli.shared import command_runner, dry_outside, load_config, probe_toolbox, tasks_named
 from tallyd.config import Config
 from tallyd.core.document import document
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, SourceError
-from tallyd.core.reading import Json, Reading, Slot
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError, SourceError
+from tallyd.core.reading import Reading, Slot
+from tallyd.runs import Reach, Runner
 from tallyd.tasks import Task
 
 
 def once(
     path: Path, poller: str, *, job: str | None, dry_run: bool, as_json: bool, attempts: int | None
 ) -> int:
-    """Run the jobs; return the exit status. Raises `ConfigError`."""
+    """Run the jobs, one after the other; return the exit status. Raises `ConfigError`."""
     config = load_config(path)
     tasks = [task.with_attempts(attempts) for task in tasks_named(config, poller, job)]
-    status = EXIT_OK
-    for task in tasks:
-        try:
-            _once(config, task, dry_run=dry_run, as_json=as_json or not sys.stdout.isatty())
-        except SourceError as failure:
-            complain(f"{poller}: no reading: {failure.text}")
-            status = EXIT_PROBLEM
-        except LockedError as error:
-            who = f"process {error.pid}" if error.pid else "another process"
-            complain(f"{poller}: {task.job.name} is still being run by {who}; waited 30 s. Try again later.")
-            status = EXIT_PROBLEM
-        except OutError as error:
-            complain(f"{poller}: the reading is stored, but its file is not: {error}")
-            status = EXIT_PROBLEM
-        except StateError as error:
-            complain(f"{poller}: the reading could not be stored: {error}")
-            status = EXIT_PROBLEM
-    return status
+    shown = Shown(as_json=as_json or not sys.stdout.isatty())
+    with _way(config, shown, dry_run=dry_run) as run:
+        failures = [failure for task in tasks if (failure := _failure(run, task)) is not None]
+    shown.finish()
+    for failure in failures:
+        complain(f"{poller}: {failure}")
+    return EXIT_PROBLEM if failures else EXIT_OK
 
 
-def _once(config: Config, task: Task, *, dry_run: bool, as_json: bool) -> None:
+@contextmanager
+def _way(config: Config, shown: Shown, *, dry_run: bool) -> Iterator[Callable[[Task], None]]:
+    """Yield what runs a task: for real, or so that nothing changes."""
     if dry_run:
-        with probe_toolbox(config, task) as tools:
-            slot = Slot(None, tools.now())
-            for reading in task.job.run(slot, tools):
-                _show(task, reading, as_json=as_json)
-        complain("dry run: nothing was written", style="quiet")
-        return
-    with command_runner(config) as runner:
-        for reading, taken in runner.once(task):
-            _show(task, reading, as_json=as_json)
-            if not taken.is_stored:
-                raise StateError(runner.books.state_trouble or "state.db cannot be written")
-            if taken.not_written is not None:
-                raise OutError(taken.not_written)
-            if taken.out is not None:
-                complain(f"written to {config.out_dir / taken.out.poller / taken.out.name}", style="quiet")
-
-
-def _show(task: Task, reading: Reading, *, as_json: bool) -> None:
-    if reading.facts is None:
-        return
-    heading = heading_of(task, Slot(None, reading.taken_at), reading, in_timetable=False)
-    content = document(heading, reading.facts, reading.problems)
-    if as_json:
-        show_json(content)
+        # One reach for all jobs: what a sweep would have stored is in the report.
+        with dry_outside(config) as reach:
+            yield partial(_look_only, config, reach, shown)
+        complain("dry run: nothing was written, moved or sent", style="quiet")
     else:
-        _show_counts(content)
+        with command_runner(config) as runner:
+            yield partial(_for_real, config, runner, shown)
 
 
-def _show_counts(content: dict[str, Json]) -> None:
-    counts, names = content.get("counts"), content.get("names")
-    if isinstance(counts, dict):
-        known = names if isinstance(names, dict) else {}
-        rows = [
-            (status, known.get(status), "hidden" if count is None else count)
-            for status, count in counts.items()
-        ]
-        if content.get("total") is not None:
-            rows.append(("total", None, str(content["total"])))
-        show_table(("status", "name", "count"), rows, right=frozenset({2}))
-    problems = content.get("problems")
-    for problem in problems if isinstance(problems, list) else []:
-        if isinstance(problem, dict):
-            say(str(problem["text"]), style=str(problem["severity"]))
+def _look_only(config: Config, reach: Reach, shown: Shown, task: Task) -> None:
+    with probe_toolbox(config, task, reach) as tools:
+        _show(shown, task, task.job.run(Slot(None, tools.now()), tools))
+
+
+def _for_real(config: Config, runner: Runner, shown: Shown, task: Task) -> None:
+    """Run a task. Raises what `Runner.once` raises, `StateError`, `OutError`."""
+    with progress_shown(f"{task.poller} {task.job.name}") as show_progress:
+        done = runner.once(task, show_progress=show_progress)
+    _show(shown, task, [reading for reading, _ in done])
+    for _, taken in done:
+        if not taken.is_stored:
+            raise StateError(runner.books.state_trouble or "state.db cannot be written")
+        if taken.not_written is not None:
+            raise OutError(taken.not_written)
+        if taken.out is not None:
+            complain(f"written to {config.out_dir / taken.out.poller / taken.out.name}", style="quiet")
+
+
+def _show(shown: Shown, task: Task, readings: Sequence[Reading]) -> None:
+    for reading in readings:
+        if reading.facts is not None:
+            heading = heading_of(task, Slot(None, reading.taken_at), reading, in_timetable=False)
+            shown.reading(document(heading, reading.facts, reading.problems))
+    summaries = [reading.summary for reading in readings if reading.summary is not None]
+    if summaries:
+        shown.summary(task.poller, task.job.name, together(summaries))
+
+
+def _failure(run: Callable[[Task], None], task: Task) -> str | None:
+    """Run a task; return what went wrong, None: nothing."""
+    try:
+        run(task)
+    except (SourceError, RecordsError) as error:
+        return f"no reading: {error.text}"
+    except LockedError as error:
+        who = f"process {error.pid}" if error.pid else "another process"
+        return f"{task.job.name} is still being run by {who}; waited 30 s. Try again later."
+    except OutError as error:
+        return f"the reading is stored, but its file is not: {error}"
+    except StateError as error:
+        return f"the reading could not be stored: {error}"
+    return None

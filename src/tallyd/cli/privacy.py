@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.cli.output import complain, say
-from tallyd.cli.shared import load_config, probe_toolbox, tasks_named
+from tallyd.cli.shared import dry_outside, load_config, probe_toolbox, tasks_named
 from tallyd.cli.traces import Search
 from tallyd.config import Config
 from tallyd.contract import Toolbox
@@ -67,7 +67,7 @@ def personal_texts(config: Config, task: Task) -> tuple[Personal, ...] | None:
     texts = getattr(task.source, "personal_texts", None)
     if texts is None:
         return None
-    with probe_toolbox(config, task) as tools:
+    with dry_outside(config) as reach, probe_toolbox(config, task, reach) as tools:
         found = tuple(texts(tools))
     values = {value for _, value in found}
     return tuple(Personal(_without(values, name), value.strip()) for name, value in found)

@@ -1,32 +1,31 @@
-"""`tallyd report`: counts over time, on stdout. Creates nothing where tallyd never ran."""
+"""`tallyd report`: counts over time, on stdout. Creates nothing where tallyd never ran.
+
+Each kind of poller is reported in a way of its own (`report_asked.Part`); here is what they have in common.
+"""
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
-from typing import NoReturn, cast
-from zoneinfo import ZoneInfo
+from typing import TypeAlias, cast
 
-import typer
-
-from tallyd.adapters.state import State, StateError, Stored
-from tallyd.cli.output import complain, show_json
-from tallyd.cli.report_shapes import Past, as_csv, as_json, show_tables
+from tallyd.adapters.state import State, StateError
+from tallyd.cli.output import complain, say, show_json
+from tallyd.cli.report_asked import Asked, Part, day_asked, usage
+from tallyd.cli.report_readings import former_kind, readings
+from tallyd.cli.report_visits import KIND as VISITORS
+from tallyd.cli.report_visits import visits
 from tallyd.cli.shared import load_config, utc_now
 from tallyd.config import Config
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
-from tallyd.core.history import By, Entry, Gap, missed_slot, reading, statuses
-from tallyd.settings import did_you_mean
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError
+from tallyd.core.history import By
 
-DEFAULT_DAYS = 30
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_FIRST_YEAR, _LAST_YEAR = 1970, 9998  # no reading is older, and a day may be added on either side
-_DAY_LENGTH = timedelta(days=1)
-_ANY_ZONE = timedelta(days=1)  # no zone is so far from UTC
+Report: TypeAlias = "Callable[[Config, tuple[str, ...], Asked], Part]"
+
+OWN: dict[str, Report] = {VISITORS: visits}
+"""The kinds that have more than readings to show, in the order in which they are shown."""
 
 
 def report(
@@ -38,156 +37,138 @@ def report(
     by: str | None,
     shape: str,
     excel: bool,
+    source: str | None = None,
+    group: str | None = None,
 ) -> int:
     """Print the counts of these days; return the exit status.
 
-    Days are local dates of each poller's zone, both inclusive; without `start`, the last 30. `by` is one of
-    `history.LABELS`, `shape` is `table`, `csv` or `json`; `excel` makes it `csv`. Ends the command with
-    status 2 for days, pollers and shapes that make no sense.
+    Days are local dates of each poller's zone, both inclusive; without `start`, the last 30, of visitors by
+    the hour today. `by` is one of `history.LABELS`, `shape` is `table`, `csv` or `json`; `excel` makes it
+    `csv`. `source` or `group` is for visitors: only that one. Ends the command with status 2 for days,
+    pollers and shapes that make no sense.
     """
     if excel and shape == "json":
-        _usage("--excel is CSV, not JSON; leave out --excel or --format json")
+        usage("--excel is CSV, not JSON; leave out --excel or --format json")
+    if source is not None and group is not None:
+        usage("--source and --group can't go together; leave one out")
     config = load_config(path, lenient=True)
-    days = (_day("--from", start), _day("--to", end))
-    database = config.state_dir / "state.db"
-    if not database.exists():
-        complain(f"tallyd has not run with {path.absolute()} yet (no readings in {database})")
-        return EXIT_PROBLEM
-    try:
-        pasts = _pasts(config, database, days, poller)
-    except StateError as error:
-        complain(f"tallyd: {error}")
-        return EXIT_PROBLEM
-    if start is None and pasts:
-        first, last = min(past.first for past in pasts), max(past.last for past in pasts)
-        complain(f"{DEFAULT_DAYS} days, {first} to {last}; others with --from and --to", style="quiet")
-    if by is not None and any(map(_hides, pasts)):
-        complain("Hidden counts are left out of the means, which so are too high.", style="warning")
+    asked = Asked(
+        start=day_asked("--from", start),
+        end=day_asked("--to", end),
+        poller=poller,
+        by=cast("By | None", by),
+        source=source,
+        group=group,
+        now=utc_now(),
+    )
     shape = "csv" if excel else shape
-    _show(pasts, cast("By | None", by), shape, excel=excel, name_pollers=poller is None and len(pasts) > 1)
-    return EXIT_OK
+    if shape == "csv" and poller is None and not asked.is_of_some:
+        _refuse_mixture({name: each.kind for name, each in config.settings.pollers.items()})
+    parts, status = _parts(config, asked)
+    _show(parts, shape, asked, excel=excel)
+    return status
 
 
-def _show(pasts: tuple[Past, ...], by: By | None, shape: str, *, excel: bool, name_pollers: bool) -> None:
+def _refuse_mixture(kinds: Mapping[str, str]) -> None:
+    """End the command where pollers are of kinds with different columns."""
+    if len({kind if kind in OWN else None for kind in kinds.values()}) > 1:
+        usage(f"one CSV can't hold pollers of different kinds; add --poller and one of: {', '.join(kinds)}")
+
+
+def _parts(config: Config, asked: Asked) -> tuple[list[Part], int]:
+    """Return what there is to report, kind by kind, and the exit status; what can't be read is said."""
+    by_kind = _by_kind(config, asked)
+    parts: list[Part] = []
+    status = EXIT_OK
+    if _wants_readings(config, by_kind, asked):
+        database = config.state_dir / "state.db"
+        try:
+            if database.exists():
+                parts.append(readings(config, database, asked, but=OWN))
+            else:
+                complain(f"tallyd has not run with {config.path} yet (no readings in {database})")
+                status = EXIT_PROBLEM
+        except StateError as error:
+            complain(f"tallyd: {error}")
+            status = EXIT_PROBLEM
+    for kind, make in OWN.items():
+        try:
+            if by_kind.get(kind):
+                parts.append(make(config, by_kind[kind], asked))
+        except RecordsError as error:
+            complain(f"tallyd: {error.text}")
+            status = EXIT_PROBLEM
+    return parts, status
+
+
+def _by_kind(config: Config, asked: Asked) -> dict[str, tuple[str, ...]]:
+    """Return the pollers asked for that are of a kind in `OWN`, by kind."""
+    pollers: dict[str, str | None] = {name: poller.kind for name, poller in config.settings.pollers.items()}
+    if asked.poller is not None:
+        kind = pollers[asked.poller] if asked.poller in pollers else _former_kind(config, asked)
+        pollers = {asked.poller: kind}
+    found = {kind: tuple(name for name in pollers if pollers[name] == kind) for kind in OWN}
+    if asked.is_of_some:
+        found = {kind: names for kind, names in found.items() if kind == VISITORS}
+        if not found[VISITORS]:
+            option = "--source" if asked.source is not None else "--group"
+            whose = f'"{asked.poller}" counts none' if asked.poller else "none of the pollers counts any"
+            usage(f"{option} is for pollers that count visitors; {whose}")
+    return found
+
+
+def _former_kind(config: Config, asked: Asked) -> str | None:
+    """Return the kind of a poller that is no longer configured; None where nothing is known of it."""
+    database = config.state_dir / "state.db"
+    if asked.poller is None or not database.exists():
+        return None
+    try:
+        with closing(State(database)) as state:
+            return former_kind(state, asked.poller, now=asked.now)
+    except StateError:
+        return None  # told where its readings are read
+
+
+def _wants_readings(config: Config, by_kind: dict[str, tuple[str, ...]], asked: Asked) -> bool:
+    """Whether readings are to be shown; where all kinds have more than that, only if there are older ones."""
+    if asked.is_of_some:
+        return False
+    if asked.poller is not None:
+        return not any(by_kind.values())
+    pollers = config.settings.pollers.values()
+    has_plain = not pollers or any(poller.kind not in OWN for poller in pollers)
+    return has_plain or (config.state_dir / "state.db").exists()
+
+
+# -- how it is shown ----------------------------------------------------------------------------------------
+
+
+def _show(parts: list[Part], shape: str, asked: Asked, *, excel: bool) -> None:
     if shape == "json":
-        show_json(as_json(pasts, by))
+        if parts:
+            show_json([content for part in parts for content in part.as_json()])
     elif shape == "csv":
-        # As bytes: CSV is UTF-8 with CRLF whatever the locale says of stdout.
-        sys.stdout.flush()
-        text = as_csv(pasts, by, excel=excel, name_pollers=name_pollers)
-        sys.stdout.buffer.write(text.encode("utf-8"))
+        _write_csv(parts, asked, excel=excel)
     else:
-        show_tables(pasts, by)
+        _show_tables(parts)
     sys.stdout.flush()  # so that a reader who went away (`| head`) is noticed where it is handled
 
 
-def _hides(past: Past) -> bool:
-    """Whether a count is hidden."""
-    return any(entry.count(status.id) is Gap.HIDDEN for entry in past.entries for status in past.statuses)
+def _show_tables(parts: list[Part]) -> None:
+    shown = [part for part in parts if part.pollers] or parts[:1]
+    for number, part in enumerate(shown):
+        if number:
+            say()
+        part.show()
 
 
-# -- what is asked for --------------------------------------------------------------------------------------
-
-
-def _day(option: str, written: str | None) -> date | None:
-    if written is None:
-        return None
-    try:
-        day = date.fromisoformat(written) if _DAY.fullmatch(written) else None
-    except ValueError:
-        day = None
-    if day is None or not _FIRST_YEAR <= day.year <= _LAST_YEAR:
-        _usage(f"{option} {written}: no such day; write it as YYYY-MM-DD, such as 2026-11-20")
-    return day
-
-
-def _period(days: tuple[date | None, date | None], today: date) -> tuple[date, date]:
-    """Return the first and the last day; ends the command with status 2 where the first is later."""
-    start, end = days
-    last = end or today
-    first = start or last - timedelta(days=DEFAULT_DAYS - 1)
-    if first > last:
-        _usage(f"--from {first} is after --to {last}" if end else f"--from {first} is after today, {last}")
-    return first, last
-
-
-def _usage(text: str) -> NoReturn:
-    complain(f"tallyd: {text}")
-    raise typer.Exit(EXIT_USAGE)
-
-
-# -- what is stored -----------------------------------------------------------------------------------------
-
-
-def _pasts(
-    config: Config, database: Path, days: tuple[date | None, date | None], asked: str | None
-) -> tuple[Past, ...]:
-    """Return what is asked for: the configured pollers in their order, then those that once were."""
-    now = utc_now()
-    configured = {
-        name: config.effective(name).zone for name in config.settings.pollers if asked in (None, name)
-    }
-    periods = {
-        zone: _period(days, now.astimezone(zone).date()) for zone in (config.zone, *configured.values())
-    }
-    rows = _rows(config, database, asked, tuple(periods.values()))
-    named = {row.poller for row in rows} | ({asked} if asked else set())
-    former = dict.fromkeys(sorted(named - configured.keys()), config.zone)
-    pasts = []
-    for name, zone in (configured | former).items():
-        own = [row for row in rows if row.poller == name and _is_within(_at(row), periods[zone], zone)]
-        if own or name in configured or asked:
-            pasts.append(_past(config, name, zone, periods[zone], own))
-    return tuple(pasts)
-
-
-def _rows(
-    config: Config, database: Path, asked: str | None, periods: tuple[tuple[date, date], ...]
-) -> tuple[Stored, ...]:
-    """Return what is stored of these days, and a little more. A poller that never was is wrong usage."""
-    first, last = min(first for first, _ in periods), max(last for _, last in periods)
-    with closing(State(database)) as state:
-        known = tuple(config.settings.pollers)
-        if asked is not None and asked not in known and not state.readings.history(poller=asked):
-            has = f"; the config has: {', '.join(known)}" if known else "; the config has none"
-            _usage(f'there is no poller "{asked}", and no reading of one{did_you_mean(asked, known) or has}')
-        return state.readings.history(
-            poller=asked,
-            since=_midnight(first) - _ANY_ZONE,
-            until=_midnight(last) + _DAY_LENGTH + _ANY_ZONE,
-        )
-
-
-def _past(
-    config: Config, name: str, zone: ZoneInfo, period: tuple[date, date], rows: Sequence[Stored]
-) -> Past:
-    poller = config.settings.pollers.get(name)
-    entries = tuple(map(_entry, rows))
-    return Past(
-        poller=name,
-        kind=poller.kind if poller else rows[-1].kind if rows else None,
-        zone=zone,
-        first=period[0],
-        last=period[1],
-        statuses=statuses(entries, getattr(poller, "status_names", {})),  # not every kind has statuses
-        entries=entries,
-    )
-
-
-def _entry(row: Stored) -> Entry:
-    if row.outcome == "missed":
-        return missed_slot(_at(row), reason=row.reason)
-    return reading(_at(row), taken_at=row.taken_at, body=row.body or {})
-
-
-def _at(row: Stored) -> datetime:
-    return row.due_at or row.taken_at
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)
-
-
-def _is_within(at: datetime, period: tuple[date, date], zone: tzinfo) -> bool:
-    """Whether the local date is within. Not by the midnights around it: some zones set clocks back there."""
-    return period[0] <= at.astimezone(zone).date() <= period[1]
+def _write_csv(parts: list[Part], asked: Asked, *, excel: bool) -> None:
+    shown = [part for part in parts if part.pollers] or parts[:1]
+    if len(shown) > 1:  # of a poller that is no longer configured, its readings tell the kind
+        names = ", ".join(name for part in shown for name in part.pollers)
+        usage(f"one CSV can't hold pollers of different kinds; add --poller and one of: {names}")
+    for part in shown:
+        # As bytes: CSV is UTF-8 with CRLF whatever the locale says of stdout.
+        sys.stdout.flush()
+        name_pollers = asked.poller is None and len(part.pollers) > 1
+        sys.stdout.buffer.write(part.as_csv(excel=excel, name_pollers=name_pollers).encode("utf-8"))

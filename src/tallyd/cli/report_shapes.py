@@ -186,7 +186,7 @@ def _mean(spread: Spread | None) -> float | None:
 # -- JSON ---------------------------------------------------------------------------------------------------
 
 
-def as_json(pasts: Iterable[Past], by: By | None) -> Json:
+def as_json(pasts: Iterable[Past], by: By | None) -> list[Json]:
     """Return what the top of this module describes."""
     return [_past_json(past, by) for past in pasts]
 

@@ -12,6 +12,7 @@ import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,18 +26,31 @@ from tallyd.adapters.systemd import Notifier
 from tallyd.agenda import Clock
 from tallyd.books import Books
 from tallyd.cli.output import complain
-from tallyd.cli.shared import channels, http_client, judge_channels, load_config, make_folders, runner
+from tallyd.cli.outside import Outside
+from tallyd.cli.shared import (
+    channels,
+    http_client,
+    judge_channels,
+    load_config,
+    make_folders,
+    runner,
+    utc_now,
+)
 from tallyd.config import Config
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.failures import log_unwritable
 from tallyd.core.message import Message
 from tallyd.core.reading import Problem
+from tallyd.courier import Courier
 from tallyd.daemon import Daemon, Kit
 from tallyd.heartbeat import Heartbeat
 from tallyd.in_force import InForce
+from tallyd.keeping import Keeper
 from tallyd.recovery import damage_problems, open_state
 from tallyd.runs import Runner
+from tallyd.sending import Sender
 from tallyd.telling import Teller
+from tallyd.wakes import Wakes
 
 log = logging.getLogger("tallyd")
 
@@ -91,6 +105,9 @@ class Process:
         self._clients: list[HttpClient] = []
         self._channels: list[Channels] = []
         self._http_settings = config.settings.http
+        self._wakes = Wakes(self._wake.set)
+        self._outside = Outside(config, now=utc_now, on_files=self._wakes.wake)
+        self._kept: dict[tuple[str, str], dict[str, object]] = {}
         self._notifier = Notifier.from_environment()
         self._clock = Clock()
         self._log_trouble: Problem | None = None
@@ -112,6 +129,7 @@ class Process:
                 log.error("cannot start", extra={"reason": str(error)})  # noqa: TRY400 # no bug, no traceback
                 return EXIT_PROBLEM
             stack.callback(books.state.close)
+            stack.callback(self._outside.close)
             executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="run")
             daemon = Daemon(self._kit(books, executor))
             ticking = partial(self._tick_until_stopped, daemon, books)
@@ -136,13 +154,19 @@ class Process:
             environ=dict(os.environ),
             judge_channels=judge_channels,
         )
+        courier = Courier(
+            books,
+            locks=self._config.state_dir / "locks",
+            now=self._clock.now,
+            monotonic=self._clock.monotonic,
+        )
         return Kit(
             books=books,
             executor=executor,
             clock=self._clock,
             notifier=self._notifier,
             in_force=in_force,
-            runner=partial(self._runner, books),
+            runner=partial(self._runner, books, courier),
             on_config=self._configure,
             teller=Teller(
                 books,
@@ -152,22 +176,27 @@ class Process:
                 monotonic=self._clock.monotonic,
             ),
             heartbeat=Heartbeat(executor, wait=self._stop.wait, monotonic=self._clock.monotonic),
+            wakes=self._wakes,
+            keeper=Keeper(executor, self._outside.shelves, self._stop.is_set),
+            sender=Sender(books, courier, executor=executor, now=self._clock.now),
             troubles=partial(self._troubles, self._config.state_dir),
         )
 
-    def _runner(self, books: Books, config: Config) -> Runner:
+    def _runner(self, books: Books, courier: Courier, config: Config) -> Runner:
         # The same client while `http` stays the same. An older one stays usable until the process ends, since
         # runs under way finish on the settings they began with; that is one thread for each edit of `http`.
         if not self._clients or config.settings.http != self._http_settings:
             self._http_settings = config.settings.http
             self._clients.append(http_client(config, self._logs.redact))
             self._channels.append(channels(config, self._logs.redact))
-        return runner(config, books, self._clients[-1], self._stop)
+        plain = runner(config, books, self._clients[-1], self._stop, reach=self._outside)
+        return replace(plain, wake=self._wakes.wake, kept=self._kept, post=courier.deliver_now)
 
     def _deliver(self, url: str, message: Message) -> None:
         self._channels[-1].deliver(url, message)
 
     def _configure(self, config: Config) -> None:
+        self._outside.put_in_force(config)
         self._logs.reconfigure(
             level=config.settings.log.level, secrets=config.secrets, file=_log_file(config)
         )

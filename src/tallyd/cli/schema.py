@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from tallyd.cli.output import show_json
-from tallyd.config import AnyPoller, Settings
+from tallyd.config import KINDS, Settings
 from tallyd.core.errors import EXIT_OK
 from tallyd.core.failures import OWN_KINDS, RUN_KINDS
 from tallyd.core.templates import read_template
@@ -79,7 +79,7 @@ def markdown() -> str:
             parts += [f"## `{name}`\n", f"{_first_line(model)}\n", _table(model)]
             for below, nested in _nested(model):
                 parts += [f"### `{below}`\n", f"{_first_line(nested)}\n", _table(nested)]
-    for poller in (AnyPoller,):
+    for poller in KINDS:
         kind = poller.model_fields["kind"].annotation
         parts += [f"## `pollers`: kind `{kind.__args__[0]}`\n", f"{_first_line(poller)}\n", _table(poller)]  # type: ignore[union-attr] # a Literal
         for name, model in _nested(poller):
@@ -91,18 +91,18 @@ def _first_line(model: type[BaseModel]) -> str:
     return " ".join((model.__doc__ or "").strip().split("\n\n")[0].split())
 
 
-def _nested(model: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
-    """Return the models that lists in a model are made of, by the key they stand under."""
-    return [
-        (name, part)
-        for name, field in model.model_fields.items()
-        for part in getattr(field.annotation, "__args__", ())
-        if isinstance(part, type) and issubclass(part, BaseModel) and name not in _AT_THE_TOP
-    ]
+def _nested(model: type[BaseModel], above: str = "") -> list[tuple[str, type[BaseModel]]]:
+    """Return the models that a model is made of, at any depth, by the key they stand under (`report.success`)."""
+    found = []
+    for name, field in model.model_fields.items():
+        for part in _models(field) if name not in _AT_THE_TOP else []:
+            below = above + (field.alias or name)
+            found += [(below, part), *_nested(part, f"{below}.")]
+    return found
 
 
 def _models(field: FieldInfo) -> list[type[BaseModel]]:
-    """Return the model that a key at the top is made of, if it is one (or may be null instead)."""
+    """Return the models that a key is made of, be it one, a list of them or a map of names."""
     options = (field.annotation, *getattr(field.annotation, "__args__", ()))
     return [part for part in options if isinstance(part, type) and issubclass(part, BaseModel)]
 
@@ -113,7 +113,8 @@ def alert_table() -> str:
         "| key | severity | text | over | what ends it | further placeholders |",
         "|---|---|---|---|---|---|",
     ]
-    for kind in (*RUN_KINDS, *AnyPoller.alert_kinds(), *OWN_KINDS):
+    of_pollers = [kind for poller in KINDS for kind in poller.alert_kinds()]
+    for kind in (*RUN_KINDS, *of_pollers, *OWN_KINDS):
         used = read_template(kind.text).names
         further = ", ".join(f"`{{{name}}}`" for name in sorted(kind.fields - used))
         cells = (f"`{kind.key}`", kind.severity, kind.text, f"{kind.over} since ...", kind.ends, further)

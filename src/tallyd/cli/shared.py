@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,12 +24,15 @@ from tallyd.adapters.logs import Logs
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
 from tallyd.books import Books
+from tallyd.cli.dry import DryOutside
 from tallyd.cli.output import complain
+from tallyd.cli.outside import Outside, make_inboxes
 from tallyd.config import Config, load
 from tallyd.contract import Toolbox
 from tallyd.core.errors import EXIT_PROBLEM, EXIT_USAGE, ConfigError, DeliveryError
 from tallyd.core.redaction import Redactor
-from tallyd.runs import Progress, Runner, Stop, toolbox
+from tallyd.courier import Courier
+from tallyd.runs import Progress, Reach, Runner, Stop, toolbox
 from tallyd.settings import did_you_mean
 from tallyd.tasks import Task, tasks_of
 
@@ -106,6 +110,7 @@ def make_folders(config: Config) -> None:
         except OSError as error:
             complain(f"tallyd: cannot make the folder {folder}: {(error.strerror or '').lower()}")
             raise typer.Exit(EXIT_PROBLEM) from None
+    make_inboxes(config)
 
 
 def http_client(config: Config, redact: Callable[[str], str]) -> HttpClient:
@@ -134,12 +139,13 @@ def judge_channels(urls: Sequence[str]) -> Sequence[str | None]:
         return [None] * len(urls)
 
 
-def runner(config: Config, books: Books, http: HttpClient, stop: Stop) -> Runner:
+def runner(config: Config, books: Books, http: HttpClient, stop: Stop, *, reach: Reach) -> Runner:
     """Return what runs jobs under a config."""
     return Runner(
         books=books,
         http=http,
         stop=stop,
+        reach=reach,
         locks=config.state_dir / "locks",
         now=utc_now,
         monotonic=time.monotonic,
@@ -152,10 +158,14 @@ def command_runner(config: Config) -> Iterator[Runner]:
     make_folders(config)
     state = State(config.state_dir / "state.db")
     http = http_client(config, Redactor(config.secrets).redact)
+    outside = Outside(config, now=utc_now)
     try:
         books = Books(state, OutFiles(config.out_dir), now=utc_now)
-        yield runner(config, books, http, threading.Event())
+        courier = Courier(books, locks=config.state_dir / "locks", now=utc_now, monotonic=time.monotonic)
+        plain = runner(config, books, http, threading.Event(), reach=outside)
+        yield replace(plain, post=courier.deliver_now)
     finally:
+        outside.close()
         http.close()
         state.close()
 
@@ -177,8 +187,18 @@ def tasks_named(config: Config, poller: str, job: str | None = None) -> tuple[Ta
 
 
 @contextmanager
-def probe_toolbox(config: Config, task: Task) -> Iterator[Toolbox]:
-    """A toolbox that asks the source once and writes nothing (`check --online`, `privacy-check`)."""
+def dry_outside(config: Config) -> Iterator[DryOutside]:
+    """The database and the inboxes of a config, to look at without changing anything."""
+    outside = DryOutside(Outside(config, now=utc_now, holds=False))
+    try:
+        yield outside
+    finally:
+        outside.close()
+
+
+@contextmanager
+def probe_toolbox(config: Config, task: Task, reach: Reach) -> Iterator[Toolbox]:
+    """A toolbox that asks the source once (`check --online`, `privacy-check`, dry runs)."""
     http = http_client(config, Redactor(config.secrets).redact)
     try:
         yield toolbox(
@@ -188,6 +208,7 @@ def probe_toolbox(config: Config, task: Task) -> Iterator[Toolbox]:
             progress=Progress(time.monotonic, utc_now()),
             now=utc_now,
             memory={},
+            reach=reach,
         )
     finally:
         http.close()

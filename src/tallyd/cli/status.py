@@ -118,7 +118,7 @@ def _read(database: Path, on_disk: str | None) -> Status | None:
             jobs=tuple(_job(state, job, since=note.since, now=now) for job in note.jobs),
             alerts=known_alerts(state),
             mutes=tuple(mute for mute in state.telling.mutes() if mute.is_in_force(now)),
-            unwritten=len(readings.unwritten()),
+            unwritten=len(state.outs.unwritten()),
         )
     finally:
         state.close()

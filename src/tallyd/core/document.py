@@ -17,7 +17,10 @@ CLOCK_SUSPECT_AFTER_S = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Heading:
-    """What every out file begins with. `due_at` is None for a reading outside the timetable."""
+    """What every out file begins with. `due_at` is None for a reading outside the timetable.
+
+    `part` tells several readings of one slot apart; the slot's own has None, and does not show it.
+    """
 
     poller: str
     kind: str
@@ -26,6 +29,7 @@ class Heading:
     taken_at: datetime
     zone: tzinfo
     clock_suspect: bool = False
+    part: str | None = None
 
 
 def document(heading: Heading, facts: Facts, problems: Iterable[Problem]) -> dict[str, Json]:
@@ -39,6 +43,8 @@ def document(heading: Heading, facts: Facts, problems: Iterable[Problem]) -> dic
         "taken_at": local_text(heading.taken_at, heading.zone),
         "late_s": round((heading.taken_at - heading.due_at).total_seconds(), 1) if heading.due_at else None,
     }
+    if heading.part is not None:
+        content["part"] = heading.part
     if heading.clock_suspect:
         content["clock_suspect"] = True
     content.update(facts)

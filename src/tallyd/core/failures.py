@@ -52,6 +52,17 @@ OVERDUE = AlertKind(
 )
 RUN_KINDS = (FAILED, MISSED, CRASHED, OVERDUE)
 """What can be said of every poller's jobs."""
+UNSENT = AlertKind(
+    key="<poller>/<ssid>/unsent",
+    severity="error",
+    text="report {slot}[ for {ssid}] {fate}: {reason}. Counting goes on; the newest report is retried."
+    "[ {advice}]",
+    over="reports[ for {ssid}] are accepted again",
+    ends="a report of that name is accepted",
+    many="names whose reports are not accepted",
+    at_once=True,
+)
+"""Of every poller whose readings are sent to somebody."""
 
 CLOCK = AlertKind(
     key="tallyd/clock",
@@ -223,6 +234,32 @@ def crashed(run: Run, kind: str) -> Problem:
         slot=run.slot,
         reason=kind,
         next_slot=run.next_slot,
+    )
+
+
+def unsent(
+    poller: str,
+    ssid: str,
+    *,
+    slot: str,
+    reason: str,
+    was_refused: bool,
+    since: datetime,
+    is_only: bool,
+) -> Problem:
+    """Return the problem of reports that an upstream does not take, or that do not get there.
+
+    `slot` is that of the report tried last, as people say it. `is_only`: the poller's reports bear one name.
+    """
+    return UNSENT.problem(
+        poller,
+        ssid,
+        since=since,
+        slot=slot,
+        ssid="" if is_only else ssid,
+        fate="not accepted" if was_refused else "not delivered",
+        reason=reason,
+        advice="Is this machine's address still unlocked?" if was_refused else "",
     )
 
 

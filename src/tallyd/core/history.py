@@ -210,14 +210,19 @@ def buckets(
     groups: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
         if entry.origin != "once":
-            local = entry.at.astimezone(zone)
-            groups.setdefault(tuple(_SPELLED[label](local) for label in LABELS[by]), []).append(entry)
+            names = labels_of(entry.at.astimezone(zone), by=by)
+            groups.setdefault(tuple(names.values()), []).append(entry)
     found = [
         _bucket(dict(zip(LABELS[by], label, strict=True)), group, columns) for label, group in groups.items()
     ]
     if by == "weekday":
         found.sort(key=lambda bucket: WEEKDAYS.index(bucket.labels["weekday"].lower()))
     return tuple(found)
+
+
+def labels_of(local: datetime, *, by: By) -> dict[str, str]:
+    """Return what names the bucket that a local time lies in, each with its column's heading."""
+    return {label: _SPELLED[label](local) for label in LABELS[by]}
 
 
 def _hour(local: datetime) -> str:

@@ -34,12 +34,14 @@ class Told:
 class Manner:
     """How the problems of one poller, or of tallyd itself, are told.
 
-    `remind_every_s` None: never. `texts` are those of the config by `what`.
+    `remind_every_s` None: never; `reminders` are those that differ, by the subject of a key. `texts` are those
+    of the config by `what`.
     """
 
     channels: tuple[str, ...] = ()
     rules: Rules = field(default_factory=Rules)
     remind_every_s: float | None = None
+    reminders: Mapping[str, float | None] = field(default_factory=dict)
     quiet: tuple[Hours, ...] = ()
     zone: tzinfo = UTC
     texts: Mapping[str, Template] = field(default_factory=dict)
@@ -48,6 +50,10 @@ class Manner:
         """Return the problem with the text that the config wants for it."""
         template = self.texts.get(key_segments(problem.key)[-1])
         return problem if template is None else replace(problem, text=template.filled(problem.fields))
+
+    def remind_every_s_of(self, key: str) -> float | None:
+        """Return how often a problem that goes on is told again, in seconds; None: never."""
+        return self.reminders.get(key_segments(key)[1], self.remind_every_s)
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def notice_for(
     if alert.is_open:
         if not is_known:
             return Notice(alert, "begins")
-        return Notice(alert, "reminder") if _is_reminder_due(told, manner, now) else None
+        return Notice(alert, "reminder") if _is_reminder_due(alert, told, manner, now) else None
     knows_it_open = told is not None and told.is_open
     if is_known or (not knows_it_open and alert.is_unwatched):
         return None
@@ -106,11 +112,12 @@ def _is_held_back(alert: Alert, manner: Manner, now: datetime) -> bool:
     return alert.severity == "warning" and any_hold(manner.quiet, now.astimezone(manner.zone))
 
 
-def _is_reminder_due(told: Told | None, manner: Manner, now: datetime) -> bool:
-    if told is None or manner.remind_every_s is None:
+def _is_reminder_due(alert: Alert, told: Told | None, manner: Manner, now: datetime) -> bool:
+    every_s = manner.remind_every_s_of(alert.key)
+    if told is None or every_s is None:
         return False
     # A time far ahead is due as well: the clock was wrong then, perhaps by years. A little ahead is nothing.
-    return abs((now - told.at).total_seconds()) >= manner.remind_every_s
+    return abs((now - told.at).total_seconds()) >= every_s
 
 
 MuteNews = Literal["muted", "unmuted"]

@@ -22,7 +22,8 @@ Outcome: TypeAlias = Literal["done", "repeat", "rejected"]
 
 def seen_text(at: datetime) -> str:
     """Return an aware instant as passages have it, cut to the second."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    # Not strftime: its %Y does not pad a year before 1000, and such text would not sort as instants do.
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
 
 
 def read_seen(text: str) -> datetime:

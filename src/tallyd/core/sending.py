@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Literal, TypeAlias
 
-from tallyd.core.reading import Json, Send
+from tallyd.core.reading import Json, Reading, Send
 
 SendState: TypeAlias = Literal["sent", "queued"]
+UnsentState: TypeAlias = Literal["skipped", "off"]
 
 
 @dataclass(frozen=True)
@@ -19,20 +21,47 @@ class Outcome:
     answer: str | None
 
 
-def report_json(sends: Sequence[Send], outcomes: Mapping[str, Outcome] = {}) -> dict[str, Json]:  # noqa: B006 # read only
-    """Return `report` of an out file, for sends of one day; `outcomes` by ssid, without one it is queued.
+Outcomes: TypeAlias = Mapping[tuple[date, str], Outcome]
+"""What became of several sends, by day and ssid."""
 
-    `sent` only where all are. Of several, `answer` is that of the first that is not sent, and `by_ssid` has
-    each one's own.
+
+def reported(reading: Reading, outcomes: Outcomes) -> Reading:
+    """Return a reading whose `report` says what is known of its sends now."""
+    if reading.facts is None or not reading.sends:
+        return reading
+    own = {
+        send.ssid: outcomes[send.day, send.ssid]
+        for send in reading.sends
+        if (send.day, send.ssid) in outcomes
+    }
+    return replace(reading, facts={**reading.facts, "report": report_json(reading.sends, own)})
+
+
+def report_json(sends: Sequence[Send], outcomes: Mapping[str, Outcome] | None = None) -> dict[str, Json]:
+    """Return `report` of an out file, for one or more sends of one day.
+
+    `outcomes` are by ssid; without one, a send is queued. The whole is `sent` only where all are. Of several,
+    `answer` is that of the first that is not sent, and `by_ssid` has each one's own.
     """
-    found = {send.ssid: outcomes.get(send.ssid, Outcome("queued", None)) for send in sends}
+    known = outcomes or {}
+    found = {send.ssid: known.get(send.ssid, Outcome("queued", None)) for send in sends}
     worst = min(found.values(), key=lambda outcome: outcome.state == "sent")
-    payload: list[Json] = []
-    for send in sends:
-        payload += send.body if isinstance(send.body, list) else [send.body]
-    content: dict[str, Json] = {"state": worst.state, "answer": worst.answer, "payload": payload}
+    content: dict[str, Json] = {"state": worst.state, "answer": worst.answer, "payload": _payload(sends)}
     if len(found) > 1:
         content["by_ssid"] = {
             ssid: {"state": outcome.state, "answer": outcome.answer} for ssid, outcome in found.items()
         }
     return content
+
+
+def unsent_json(state: UnsentState, sends: Sequence[Send] = ()) -> dict[str, Json]:
+    """Return `report` of an out file that nothing is posted of; `sends` are what would have been."""
+    return {"state": state, "answer": None, "payload": _payload(sends) if sends else None}
+
+
+def _payload(sends: Iterable[Send]) -> list[Json]:
+    """Return the objects of all bodies, one after the other."""
+    payload: list[Json] = []
+    for send in sends:
+        payload += send.body if isinstance(send.body, list) else [send.body]
+    return payload

@@ -50,6 +50,18 @@ def span(seconds: float) -> str:
     return " ".join(f"{amount} {unit}" for amount, unit in amounts[first : first + 2] if amount)
 
 
+def size_text(size_bytes: float) -> str:
+    """Return a size in bytes as people read it: `812 B`, `1.5 MB` (thousands, one decimal below ten)."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            break
+        size /= 1000
+    else:
+        unit = "TB"
+    return f"{size:.1f} {unit}" if size < 10 and unit != "B" else f"{size:.0f} {unit}"
+
+
 def clock(at: datetime, zone: tzinfo, *, now: datetime) -> str:
     """Return an instant as people say it: `08:00` today, `Fri 08:00` this week, else `2026-11-20 08:00`.
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 from tallyd.core.reading import Json
-from tallyd.demo.server import Answer, Request, Routes, asked_mode, json_answer, modes_answer
+from tallyd.demo.server import Answer, Part, Request, Routes, asked_mode, json_answer, modes_answer
 
 ID, TOKEN = "small-world-chat", "small-world-4712"
 """Of the webhook. Of no use anywhere else, so they may be shown."""
@@ -64,7 +64,7 @@ def as_shown(text: str) -> str:
     return _ESCAPED.sub(r"\1", text).replace(_UNSEEN, "")
 
 
-class Chat:
+class Chat(Part):
     """One webhook. `now` gives an aware time."""
 
     def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:

@@ -21,7 +21,7 @@ from tallyd.demo.people import (
     last_change_s,
     status_of,
 )
-from tallyd.demo.server import Answer, Request, Route, Routes, asked_mode, json_answer, modes_answer
+from tallyd.demo.server import Answer, Part, Request, Route, Routes, asked_mode, json_answer, modes_answer
 
 KEY = "small-world-4711"
 """The access key. Of no use anywhere else, so it may be shown."""
@@ -42,7 +42,7 @@ def poller(base_url: str) -> dict[str, Json]:
     }
 
 
-class Divera:
+class Divera(Part):
     """One unit's API. `elapsed` gives the seconds since the world began, `now` the seconds since 1970."""
 
     def __init__(

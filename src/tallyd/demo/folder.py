@@ -11,12 +11,15 @@ from pathlib import Path
 
 from tallyd.adapters.locks import FileLock, LockedError
 from tallyd.core.reading import Json
-from tallyd.demo import chat, divera
+from tallyd.demo import cameras, chat, divera, servers, upstream
 from tallyd.demo.world import NAME
 
+INBOX = "inbox"
+REPORT_EVERY = "10s"
 MARKER = ".made-by-tallyd-demo"
 """Only a folder with this file in it is ever cleared. It is also the lock: one demo in a folder at a time."""
 
+_A_TIME = "[0-9]" * 14
 _OWN = (
     "config.json",
     ".config.json.tmp",
@@ -31,6 +34,12 @@ _OWN = (
     "state/lock",
     "state/locks/*.lock",
     "state/state.db*",
+    "state/records.db*",
+    f"{INBOX}/*/{_A_TIME}.json",
+    f"{INBOX}/.tallyd/lock",
+    f"{INBOX}/.tallyd/done/????-??-??/*/{_A_TIME}*.json",
+    f"{INBOX}/.tallyd/rejected/*/{_A_TIME}*.json",
+    f"{INBOX}/.tallyd/rejected/*/.{_A_TIME}*.json.tmp",
 )
 """What the demo and its daemon write, and the folders for it. Whatever bears another name stays."""
 _TIMES_A_LINE = 12
@@ -47,6 +56,7 @@ class DemoFolder:
         self.root = root
         self.config = root / "config.json"
         self.out = root / "out"
+        self.inbox = root / INBOX
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -60,16 +70,21 @@ class DemoFolder:
                 self._clear()
             yield
 
-    def write_config(self, base_url: str, *, times: Iterable[str], zone: str) -> None:
-        """Write the config, whole: the world's Divera counted at these times of day, its chat told.
+    def make_inbox(self) -> None:
+        """Make the folder that the cameras drop their files into. Raises `DemoError`."""
+        with self._usable():
+            self.inbox.mkdir(exist_ok=True)
 
-        Raises `DemoError`.
+    def write_config(self, base_url: str, *, times: Iterable[str], zone: str) -> None:
+        """Write the config, whole: the world's Divera counted at these times of day, all else as it comes.
+
+        Its chat is told. Raises `DemoError`.
         """
         temporary = self.root / ".config.json.tmp"
         with self._usable():
             self._write_secret("divera-key", divera.KEY)
             self._write_secret("chat-webhook", chat.webhook(base_url))
-            temporary.write_text(_config_text(divera.poller(base_url), tuple(times), zone), "utf-8")
+            temporary.write_text(_config_text(base_url, tuple(times), zone), "utf-8")
             temporary.replace(self.config)
 
     def _write_secret(self, name: str, value: str) -> None:
@@ -123,7 +138,7 @@ def _fits(path: Path, pattern: str) -> bool:
     return len(wanted) == len(path.parts) and all(map(fnmatchcase, path.parts, wanted))
 
 
-def _config_text(poller: dict[str, Json], times: tuple[str, ...], zone: str) -> str:
+def _config_text(base_url: str, times: tuple[str, ...], zone: str) -> str:
     """Return the config as JSON, with many times on a line: there are hundreds."""
     content: dict[str, Json] = {
         "//": "Written by tallyd demo, anew for each run. It adds further times of day while it runs.",
@@ -136,7 +151,14 @@ def _config_text(poller: dict[str, Json], times: tuple[str, ...], zone: str) -> 
         "channels": {chat.CHANNEL: "file:secrets/chat-webhook"},
         "alerts": chat.alerts(),
         "pollers": {
-            "divera": {**poller, "accesskey": "file:secrets/divera-key", "catch_up": "1m", "at": ["@"]},
+            "divera": {
+                **divera.poller(base_url),
+                "accesskey": "file:secrets/divera-key",
+                "catch_up": "1m",
+                "at": ["@"],
+            },
+            "visitors": {**cameras.poller(INBOX), "report": upstream.report(base_url, every=REPORT_EVERY)},
+            "servers": servers.poller(base_url),
         },
     }
     lines = [

@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol, TypeAlias
@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 from tallyd.core.reading import Json
 
 JSON_TYPE = "application/json; charset=UTF-8"
-_HOST = "127.0.0.1"
+HOST = "127.0.0.1"
 _MOST_BODY_BYTES = 1_000_000
 _IDLE_S = 60.0
 
@@ -53,8 +53,12 @@ class Part(Protocol):
         ...
 
     def about(self, base_url: str) -> tuple[str, ...]:
-        """Return lines for a person: what it is, and what can be asked of it."""
+        """Return lines for a person: what it is, and what can be asked of it. To be asked while it runs."""
         ...
+
+    def running(self) -> AbstractContextManager[object]:
+        """Do what it does by itself until the block is left; most parts only answer. Raises OSError."""
+        return nullcontext()
 
 
 def json_answer(content: Json, status: int = 200) -> Answer:
@@ -82,11 +86,11 @@ def modes_answer(mode: str | None, modes: tuple[str, ...]) -> Answer:
 @contextmanager
 def serving(routes: Routes, *, port: int = 0) -> Iterator[str]:
     """Serve on loopback until the block is left; yields the base URL. 0: any free port. Raises OSError."""
-    with _Server((_HOST, port), routes) as server:
+    with _Server((HOST, port), routes) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
-            yield f"http://{_HOST}:{server.server_port}"
+            yield f"http://{HOST}:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()

@@ -65,7 +65,9 @@ def play(*, port: int, lasts_s: float | None, pace: Pace | None = None) -> int:
 
 
 def _play(folder: DemoFolder, port: int, until_s: float | None, pace: Pace) -> int:
-    world_program = ("-m", "tallyd.demo.world", str(port))
+    folder.make_inbox()
+    zone = zone_of_demo(datetime.now(UTC))
+    world_program = ("-m", "tallyd.demo.world", str(port), str(folder.inbox), str(zone))
     daemon_program = ("-m", "tallyd", "--config", str(folder.config), "run")
     with started("small world", *world_program, end_within_s=_WORLD_ENDS_WITHIN_S) as world:
         base_url = _address(world)

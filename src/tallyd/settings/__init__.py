@@ -7,7 +7,14 @@ missing key file stands in the same list of problems as a misspelt key.
 from tallyd.settings.alerting import AlertSettings, ChannelName, ChannelUrl, HoursSettings, check_texts
 from tallyd.settings.pollers import OutOverride, PollerSettings, RetrySettings
 from tallyd.settings.secrets import UNREADABLE_CREDENTIAL, Secret, SecretReader
-from tallyd.settings.top import HeartbeatSettings, HttpSettings, LogSettings, OutSettings, StateSettings
+from tallyd.settings.top import (
+    DatabaseSettings,
+    HeartbeatSettings,
+    HttpSettings,
+    LogSettings,
+    OutSettings,
+    StateSettings,
+)
 from tallyd.settings.types import (
     Days,
     Duration,
@@ -38,6 +45,7 @@ __all__ = [
     "AlertSettings",
     "ChannelName",
     "ChannelUrl",
+    "DatabaseSettings",
     "Days",
     "Duration",
     "FolderPath",

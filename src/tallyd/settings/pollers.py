@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -56,6 +57,14 @@ class PollerSettings(Strict):
     @classmethod
     def alert_kinds(cls) -> tuple[AlertKind, ...]:
         """Return the kinds of problems that this kind of poller finds, besides those of its runs."""
+        return ()
+
+    def reminders(self) -> Mapping[str, float | None]:
+        """Return how often problems are told again where that differs, by subject; None: never. Seconds."""
+        return {}
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what `check` notes, each beginning with its place below the poller (`report.success: ...`)."""
         return ()
 
     @property

@@ -10,6 +10,8 @@ from tallyd.settings.pollers import OutOverride
 from tallyd.settings.secrets import Secret
 from tallyd.settings.types import Duration, FolderPath, Seconds, Strict, parse_url, wrong
 
+_DATABASES = ("sqlite:///", "postgresql+psycopg://", "mysql+pymysql://", "mariadb+pymysql://")
+
 
 class OutSettings(OutOverride):
     """Where the counts are written."""
@@ -36,6 +38,29 @@ class StateSettings(Strict):
     dir: FolderPath = Field(
         "state", description="Folder of `state.db`, on a local disk; relative to `data_dir`."
     )
+
+
+class DatabaseSettings(Strict):
+    """The database of what visitors and servers pollers find out."""
+
+    url: Secret = Field(
+        Secret("sqlite:///state/records.db"),
+        description="URL of SQLAlchemy: `sqlite:///PATH` (relative to `data_dir`), `postgresql+psycopg://...` "
+        "or `mysql+pymysql://...`. A secret, since it may hold a password. Default: "
+        "`sqlite:///state/records.db`.",
+    )
+    keep_days: int = Field(
+        90,
+        ge=0,
+        le=36_500,
+        description="Single passages and lags are kept so many days; 0: they are not stored. Counts by the "
+        "minute and by the hour stay.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, url: Secret) -> Secret:
+        return url.check(_check_database)
 
 
 class HttpSettings(Strict):
@@ -68,6 +93,16 @@ class HeartbeatSettings(Strict):
     @classmethod
     def _is_url(cls, url: Secret) -> Secret:
         return url.check(parse_url)
+
+
+def _check_database(url: str) -> None:
+    if not url.startswith(_DATABASES):
+        raise wrong(
+            "must be sqlite:///PATH, postgresql+psycopg://USER:PASSWORD@HOST/NAME or "
+            "mysql+pymysql://USER:PASSWORD@HOST/NAME"
+        )
+    if url.startswith("sqlite") and not url.removeprefix("sqlite:///").strip("/"):
+        raise wrong("must name a file: sqlite:///PATH")
 
 
 def _check_proxy(url: str) -> None:

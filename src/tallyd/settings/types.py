@@ -157,7 +157,8 @@ def parse_url(written: object) -> str:
         raise wrong("holds a user or a password; they would show in messages, so they may not stand in a URL")
     if parts.fragment:
         raise wrong("holds a #fragment, which no server ever sees; leave it out")
-    return written
+    # As everybody compares it: HTTP:// is no less readable on the way than http://.
+    return parts.scheme + written[len(parts.scheme) :]
 
 
 def check_folder(written: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tallyd.adapters.inbox import Folder
+from tallyd.adapters.inbox.folder import MOST_OFFERED
 from tallyd.contract import Look, Waiting
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -42,7 +43,14 @@ class Site:
         self.path.mkdir(exist_ok=True)
         self.folder = self.again()
 
-    def again(self, *, is_mount: bool = False, max_bytes: int = 1 << 20, pattern: str = "*.json") -> Folder:
+    def again(
+        self,
+        *,
+        is_mount: bool = False,
+        max_bytes: int = 1 << 20,
+        pattern: str = "*.json",
+        most: int = MOST_OFFERED,
+    ) -> Folder:
         """Another `Folder` on the same inbox, as after a restart."""
         return Folder(
             self.path,
@@ -50,6 +58,7 @@ class Site:
             pattern=pattern,
             is_mount=is_mount,
             max_bytes=max_bytes,
+            most=most,
             now=self.clocks.now,
             monotonic=self.clocks.monotonic,
         )
@@ -100,6 +109,11 @@ class AsNobody:
             os.seteuid(0)
             for one, mode in zip(self._above, self._modes, strict=True):
                 one.chmod(mode)
+
+
+def only_now(look: Look) -> Look:
+    """A look without what it knows from earlier ones."""
+    return replace(look, arrivals={})
 
 
 def names(look: Look) -> list[str]:

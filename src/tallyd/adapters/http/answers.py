@@ -73,6 +73,15 @@ def redirect_of(status: int, headers: Mapping[str, str]) -> str | None:
     return headers.get("Location") if status in _REDIRECTS else None
 
 
+def moved(status: int, *, host: str) -> SourceError:
+    """Return what a redirect means to something that was sent and is not sent on."""
+    return SourceError(
+        f"{host} redirects (HTTP {status}), which is not followed with a report; set the new address",
+        transient=False,
+        status=status,
+    )
+
+
 def followed(url: str, location: str, *, host: str) -> str:
     """Return the absolute URL of a redirect that may be followed, else raise `SourceError`.
 

@@ -1,9 +1,11 @@
-"""The HTTP client: GET, over in time whatever the other side does, and silent about its URLs."""
+"""The HTTP client: GET and POST, over in time whatever the other side does, silent about its URLs."""
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -13,7 +15,7 @@ from urllib.parse import urlencode
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from tallyd.adapters.http.answers import followed, host_of, parse_date, redirect_of, refusal
+from tallyd.adapters.http.answers import followed, host_of, moved, parse_date, redirect_of, refusal
 from tallyd.adapters.http.body import read_body
 from tallyd.adapters.http.faults import TROUBLE, explain, is_hangup, timed_out
 from tallyd.adapters.http.transfer import Ended, Transfer, Watch
@@ -31,7 +33,7 @@ _HEADER_VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff]
 
 
 class HttpClient:
-    """GET for any number of threads at once; satisfies `contract.Http`.
+    """GET and POST for any number of threads at once; satisfies `contract.Http`.
 
     `timeout_s` is for a whole request: connecting, TLS, headers, every byte of the body and all redirects
     together. Only the lookup of a name can't be cut short: the system's resolver answers when it does
@@ -64,6 +66,8 @@ class HttpClient:
         self._now = now
         self._watch = Watch(monotonic)
         self._adapter = Adapter(TrustStore(ca_file or system_store()))
+        self._others: dict[Path, HttpClient] = {}
+        self._making = threading.Lock()
 
     def get(
         self,
@@ -72,6 +76,7 @@ class HttpClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
+        ca_file: Path | None = None,
     ) -> Reply:
         """Return the answer if its status is 2xx, also with an empty body.
 
@@ -79,9 +84,37 @@ class HttpClient:
         `Stopped` once `abort` was called, in the middle of a transfer as well. A redirect is followed
         within one host only, five times at most.
         """
+        client = self if ca_file is None else self._trusting(ca_file)
+        request = client._prepared("GET", url, params or {}, headers or {})
+        return client._answer(request, timeout_s, client._followed)
+
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Reply:
+        """Send `body`, and return the answer as `get` does. It leaves this machine once at most.
+
+        No redirect is followed: the body would go to an address that nobody has set. Nor is anything sent
+        again after a hang-up, since nothing tells whether the other side has read it; who posts decides.
+        So the connection is closed each time: one that idled until the other side let go of it would lose
+        the next body.
+        """
+        request = self._prepared("POST", url, {}, {**(headers or {}), "Connection": "close"}, body)
+        return self._answer(request, timeout_s, self._sent_once)
+
+    def _answer(
+        self,
+        request: requests.PreparedRequest,
+        timeout_s: float | None,
+        ask: Callable[[Transfer, requests.PreparedRequest, str], Reply],
+    ) -> Reply:
+        """Return the answer, or raise what there is instead of one."""
         with self._watch.transfer(self._timeout_s if timeout_s is None else timeout_s) as transfer:
-            request = self._prepared(url, params or {}, headers or {})
-            outcome = self._outcome(transfer, request)
+            outcome = self._outcome(transfer, request, ask)
         if isinstance(outcome, Reply):
             return outcome
         raise outcome  # outside of every except block: there it would get a context
@@ -93,10 +126,24 @@ class HttpClient:
     def close(self) -> None:
         """Abort, and close the idle connections. May be called again."""
         self.abort()
-        self._adapter.close()
+        for client in (self, *self._others.values()):
+            client._adapter.close()
+
+    def _trusting(self, ca_file: Path) -> HttpClient:
+        """Return the same client with other authorities, and so with connections of its own."""
+        with self._making:
+            if ca_file not in self._others:
+                self._others[ca_file] = other = copy.copy(self)
+                other._adapter = Adapter(TrustStore(ca_file))
+            return self._others[ca_file]
 
     def _prepared(
-        self, url: str, params: Mapping[str, str], headers: Mapping[str, str]
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes | None = None,
     ) -> requests.PreparedRequest:
         """Return the request as it will be sent. Raises `SourceError` for what can't be."""
         sent = CaseInsensitiveDict(
@@ -108,7 +155,8 @@ class HttpClient:
             if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
                 raise SourceError("a header holds characters that can't be sent", transient=False)
         with contextlib.suppress(requests.RequestException, ValueError):
-            request = requests.Request("GET", url, params=urlencode(params), headers=sent).prepare()
+            asked = requests.Request(method, url, params=urlencode(params), headers=sent, data=body)
+            request = asked.prepare()
             if host_of(request.url or ""):
                 return request
         raise SourceError(
@@ -116,13 +164,16 @@ class HttpClient:
         )
 
     def _outcome(
-        self, transfer: Transfer, request: requests.PreparedRequest
+        self,
+        transfer: Transfer,
+        request: requests.PreparedRequest,
+        ask: Callable[[Transfer, requests.PreparedRequest, str], Reply],
     ) -> Reply | SourceError | Stopped:
         """Return the answer, or what is to be raised."""
         host = host_of(request.url or "")
         outcome: Reply | SourceError
         try:
-            outcome = self._followed(transfer, request, host)
+            outcome = ask(transfer, request, host)
         except SourceError as failure:
             outcome = failure
         except TROUBLE as error:
@@ -154,6 +205,14 @@ class HttpClient:
             request = request.copy()
             request.prepare_url(followed(request.url or "", location, host=host), None)
         raise SourceError(f"{host} redirects more than {MOST_REDIRECTS} times", transient=False)
+
+    def _sent_once(self, transfer: Transfer, request: requests.PreparedRequest, host: str) -> Reply:
+        """Return the answer to a request that is sent neither on nor again. Raises as `_followed`."""
+        asked_at = self._now()
+        with contextlib.closing(self._send(transfer, request)) as answer:
+            if redirect_of(answer.status_code, answer.headers) is not None:
+                raise moved(answer.status_code, host=host)
+            return self._reply(transfer, answer, host=host, asked_at=asked_at)
 
     def _reply(
         self, transfer: Transfer, answer: requests.Response, *, host: str, asked_at: datetime

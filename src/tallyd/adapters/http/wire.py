@@ -52,10 +52,13 @@ class _Answer(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
+        self._is_to_post = kwargs.get("method") == "POST"
         self.fp = self._lines = _Reader(self.fp.detach())
 
     def begin(self, *args: Any, **kwargs: Any) -> None:
         super().begin(*args, **kwargs)
+        # Whether or not the server closes as it was asked to: see `HttpClient.post`.
+        self.will_close = self.will_close or self._is_to_post
         if self._lines.last_line not in (b"\r\n", b"\n"):
             raise http.client.IncompleteRead(b"")
         # Headers are read by a parser of e-mails, to which a line without a colon begins the text.
@@ -98,7 +101,7 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 class Adapter(requests.adapters.HTTPAdapter):
     """Sends prepared requests over pooled connections; may be used by any number of threads at once.
 
-    It is used without a `requests.Session`. A Session adds nothing to a GET but what is not wanted here:
+    It is used without a `requests.Session`. A Session adds nothing to a request but what is not wanted here:
     cookies that one source sets and the next one is sent, and redirects whose bodies are read without a
     bound. Nor is it meant to be shared, and one for each thread would keep as many idle connections to
     every host as there are threads.

@@ -74,10 +74,9 @@ class Files:
             with self._used(waiting), self._places.inbox() as inbox, folder_of(inbox, path) as (folder, name):
                 opened = Opened(
                     open_regular(folder, name),
-                    folder,
-                    name,
                     shown=waiting.name,
                     max_bytes=self._max_bytes,
+                    there=lambda: self._identity_of(path),
                     failed=lambda reason: self._failed(waiting, opened.identity, reason),
                 )
                 return opened
@@ -105,10 +104,19 @@ class Files:
 
     def _note(self, waiting: Waiting, reason: str) -> None:
         path = os.fsdecode(waiting.key)
-        with suppress(OSError, InboxError), self._places.inbox() as inbox:
-            with folder_of(inbox, path) as (folder, name):
-                found = identity(os.stat(name, dir_fd=folder, follow_symlinks=False))
+        found = self._identity_of(path)
+        if found is not None:
             self._troubles.note(path, found, reason)
+
+    def _identity_of(self, path: str) -> Identity | None:
+        """Return what has a name in the inbox now; None where nothing has, or that can't be told."""
+        with (
+            suppress(OSError, InboxError),
+            self._places.inbox() as inbox,
+            folder_of(inbox, path) as (folder, name),
+        ):
+            return identity(os.stat(name, dir_fd=folder, follow_symlinks=False))
+        return None
 
     def _failed(self, waiting: Waiting, found: Identity, reason: str) -> InboxError:
         self._troubles.note(os.fsdecode(waiting.key), found, reason)

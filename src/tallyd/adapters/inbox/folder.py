@@ -13,7 +13,7 @@ from tallyd.adapters.inbox.aside import Aside
 from tallyd.adapters.inbox.faults import why
 from tallyd.adapters.inbox.files import Files
 from tallyd.adapters.inbox.locking import InboxHeldError, InboxLock
-from tallyd.adapters.inbox.memory import Settling, Troubles
+from tallyd.adapters.inbox.memory import Arrivals, Settling, Troubles
 from tallyd.adapters.inbox.names import MOST_BYTES, Pattern
 from tallyd.adapters.inbox.places import OWN, AwayError, Places
 from tallyd.adapters.inbox.pruning import Pruning
@@ -58,6 +58,7 @@ class Folder:
         self._places = Places(path, is_mount=is_mount)
         self._settling = Settling(settle_s, now=now, monotonic=monotonic)
         self._troubles = Troubles(monotonic=monotonic)
+        self._arrivals = Arrivals(now=now)
         aside = Aside(self._places, self._pattern)
         self._files = Files(self._places, aside, self._troubles, max_bytes=max_bytes, now=now)
         self._rejects = Rejects(self._places, self._pattern, own_source)
@@ -78,9 +79,11 @@ class Folder:
                 self._watcher.tend(None)
             if self._lock:
                 self._lock.release()
-            return Look(state=error.state)
+            return Look(state=error.state, arrivals=self._arrivals.known())
         except InboxError as error:
-            return Look(state="here", untakable={".": error.text})
+            return Look(
+                state="here", arrivals=self._arrivals.known(), untakable={".": error.text}, is_blind=True
+            )
 
     def open(self, waiting: Waiting) -> AbstractContextManager[OpenFile]:
         """See `contract.Inbox`. Raises on entering, for a file that changed since the look too."""
@@ -137,16 +140,21 @@ class Folder:
         self._watcher = self._lock = None
 
     def replay(
-        self, names: Collection[str] | Literal["all"], *, source: str | None = None
+        self,
+        names: Collection[str] | Literal["all"],
+        *,
+        source: str | None = None,
+        show_progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> tuple[str, ...]:
         """Move rejected files back to the folder of their source, and return the names of those.
 
         `names` are as in `rejected_files()`; with `source` only those of that source are meant. A file in
         the inbox is not overwritten (`-2`); the reasons are deleted. A daemon may be at work meanwhile.
+        `show_progress` is told how many are done, of how many.
         Raises `InboxError`: where a name is not among them nothing was moved, else perhaps some were.
         """
         with self._kept(), self._places.inbox() as inbox:
-            return self._rejects.replay(inbox, names, source)
+            return self._rejects.replay(inbox, names, source, show_progress)
 
     def rejected_files(self, *, most: int = 1000) -> tuple[Rejected, ...]:
         """Return the newest rejected files with their reasons, newest first. Raises `InboxError`."""
@@ -171,7 +179,8 @@ class Folder:
             with suppress(FileNotFoundError), self._places.own(inbox, make=False):
                 pass
         except InboxHeldError as error:
-            return Look(state="here", untakable={f"{OWN}/lock": error.text})
+            untakable[f"{OWN}/lock"] = error.text
+            return Look(state="here", arrivals=self._arrivals.known(), untakable=untakable, is_blind=True)
         except (InboxError, OSError) as error:
             # Counting goes on: what can't be moved is known to the ledger.
             untakable[OWN] = error.text if isinstance(error, InboxError) else why(error)
@@ -186,8 +195,9 @@ class Folder:
             waiting=waiting,
             more=sweep.more,
             unsettled=sweep.unsettled,
-            arrivals=sweep.arrivals(),
+            arrivals=self._arrivals.seen(sweep.arrived),
             untakable=untakable | sweep.untakable,
+            is_blind=sweep.is_blind,
         )
 
     @contextmanager

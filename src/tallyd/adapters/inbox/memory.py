@@ -9,11 +9,13 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 
 from tallyd.adapters.inbox.moving import Identity, identity
 
 MOST_FILES = 100_000
 MOST_TROUBLES = 10_000
+MOST_SOURCES = 1000
 AGAIN_AFTER_S = 60.0
 FUTURE_S = 2.0
 """So far ahead a time of change may be: clocks of file servers are never quite ours."""
@@ -48,12 +50,15 @@ class Settling:
     def judge(self, path: str, stat: os.stat_result) -> tuple[bool, float]:
         """Return whether a file that is there may be taken, and when it came (seconds since 1970).
 
-        A time of change that makes no sense (before 1990, in the future) says neither: then it is taken once
-        it stood still for so long, and came when it was first seen.
+        It came when it was changed, or was renamed after that: a file moved in may be years old. A time of
+        change that makes no sense (before 1990, in the future) says neither: then it is taken once it stood
+        still for so long, and came when it was first seen.
         """
-        changed_at = stat.st_mtime
+        changed_at, moved_at = stat.st_mtime, stat.st_ctime
         if _SENSIBLE_FROM <= changed_at <= self._latest:
             settled = changed_at <= self._settled_before or self._is_finished(path, stat)
+            if changed_at < moved_at <= self._latest:
+                changed_at = moved_at
             return settled, changed_at if changed_at < self._wall else self._wall
         standing = self._stands(path, stat)
         settled = self._mono - standing.still_since_s >= self._settle_s or self._is_finished(path, stat)
@@ -81,6 +86,30 @@ class Settling:
         if len(self._standing) < MOST_FILES:
             self._standing[path] = standing
         return standing
+
+
+class Arrivals:
+    """When the newest file of each source came, of all looks."""
+
+    def __init__(self, *, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._newest: dict[str, float] = {}
+
+    def seen(self, arrived: Mapping[str, float]) -> Mapping[str, datetime]:
+        """Take in what a look saw (seconds since 1970); return what is known now."""
+        for source, at in arrived.items():
+            if at > self._newest.get(source, float("-inf")):
+                self._newest[source] = at
+        if len(self._newest) > MOST_SOURCES:
+            newest = sorted(self._newest.items(), key=itemgetter(1), reverse=True)
+            self._newest = dict(newest[:MOST_SOURCES])
+        return self.known()
+
+    def known(self) -> Mapping[str, datetime]:
+        """Return what is known. Where our clock was set back, what is ahead of it came at this moment."""
+        wall = self._now().timestamp()
+        self._newest = {source: min(at, wall) for source, at in self._newest.items()}
+        return {source: datetime.fromtimestamp(at, UTC) for source, at in self._newest.items()}
 
 
 @dataclass(slots=True)

@@ -33,31 +33,26 @@ def open_regular(folder: int, name: str) -> int:
 
 
 class Opened:
-    """An `OpenFile` (see `contract`). `close` closes its descriptor, and one of its own of its folder.
+    """An `OpenFile` (see `contract`).
 
-    `failed` is told why it can't be read, and gives what is raised. Content that changes while it is read, or
-    between two readings, is an `InboxError` at the end of `chunks()` at the latest.
+    `there` returns what has its name now, None where nothing has; `failed` is told why it can't be read, and
+    gives what is raised. Content that changes while it is read, or between two readings, is an `InboxError`
+    at the end of `chunks()` at the latest.
     """
 
     def __init__(
         self,
         descriptor: int,
-        folder: int,
-        name: str,
         *,
         shown: str,
         max_bytes: int,
+        there: Callable[[], Identity | None],
         failed: Callable[[str], InboxError],
     ) -> None:
         self._descriptor = descriptor
-        try:
-            self._folder = os.dup(folder)
-        except OSError:
-            os.close(descriptor)
-            raise
-        self._name = name
         self._shown = shown
         self._max_bytes = max_bytes
+        self._there = there
         self._failed = failed
         self._sha256: str | None = None
         self.identity: Identity = identity(os.fstat(descriptor))
@@ -73,12 +68,11 @@ class Opened:
         return self._sha256
 
     def is_unchanged(self) -> bool:
-        """See `contract.OpenFile`; false too where another file, or none, has its name now."""
-        try:
-            there = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
-        except OSError:
-            return False
-        return self._is_still() and identity(there) == self.identity
+        """See `contract.OpenFile`; false too where another file, or none, has its name now.
+
+        Asked by name alone, so that it can be told of a file that was closed: hundreds are waited with.
+        """
+        return self._there() == self.identity
 
     def chunks(self) -> Iterator[bytes]:
         """See `contract.OpenFile`. Two readings may run at a time."""
@@ -97,7 +91,6 @@ class Opened:
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
-        os.close(self._folder)
 
     def _read(self, position: int) -> bytes:
         most = min(CHUNK_BYTES, self._max_bytes + 1 - position)

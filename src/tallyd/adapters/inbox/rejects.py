@@ -6,7 +6,7 @@ import heapq
 import json
 import os
 import stat
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,7 +75,11 @@ class Rejects:
         )
 
     def replay(
-        self, inbox: int, names: Collection[str] | Literal["all"], source: str | None
+        self,
+        inbox: int,
+        names: Collection[str] | Literal["all"],
+        source: str | None,
+        show_progress: Callable[[int, int], None],
     ) -> tuple[str, ...]:
         """See `Folder.replay`."""
         files = [one for one in self.lying(inbox) if one.size is not None and source in {None, one.source}]
@@ -88,7 +92,12 @@ class Rejects:
             return ()
         folders = self._folders(inbox)
         self._refuse_lost(files, folders)
-        return tuple(one.path for one in files if self._replay(inbox, one, folders))
+        moved = []
+        for number, one in enumerate(files, start=1):
+            if self._replay(inbox, one, folders):
+                moved.append(one.path)
+            show_progress(number, len(files))
+        return tuple(moved)
 
     def lying(self, inbox: int) -> Iterator[Lying]:
         """Yield what lies there, by source and name; nothing where there is no such folder."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from tallyd.adapters.inbox.faults import why
@@ -38,7 +37,8 @@ def _key(path: str) -> bytes:
 class Sweep:
     """What is there now. `most`: so many files are kept, the oldest; `more` counts the others.
 
-    `folders` are those of the sources, by name, each with its device and inode.
+    `folders` are those of the sources, by name, each with its device and inode. `arrived` is when the newest
+    file of each source came (seconds since 1970). `is_blind`: the inbox itself could not be listed.
     """
 
     def __init__(
@@ -50,10 +50,11 @@ class Sweep:
         self._troubles = troubles
         self._most = most
         self._found: list[tuple[int, str, int, str]] = []
-        self._arrived: dict[str, float] = {}
+        self.arrived: dict[str, float] = {}
         self.folders: dict[str, tuple[int, int]] = {}
         self.more = 0
         self.unsettled = 0
+        self.is_blind = False
         self.untakable: dict[str, str] = {}
 
     def through(self, inbox: int) -> None:
@@ -71,10 +72,6 @@ class Sweep:
             for at, path, size, source in self._found
         )
 
-    def arrivals(self) -> Mapping[str, datetime]:
-        """Return when the newest file of each source came."""
-        return {source: instant(int(at * 1e9)) for source, at in self._arrived.items()}
-
     def _folder(self, folder: int, above: tuple[str, ...], source: str | None) -> None:
         """Look through one open folder. `source` is None for the inbox itself."""
         folders = []
@@ -89,6 +86,7 @@ class Sweep:
                     elif wants(entry.name):
                         self._file(entry, prefix + entry.name, whose)
         except OSError as error:
+            self.is_blind |= not prefix
             self._tell(prefix, error)
         for name in folders:
             if not is_ignored(name):
@@ -103,8 +101,8 @@ class Sweep:
             self._tell(path, error)
             return
         settled, arrived_at = self._settling.judge(path, stat)
-        if arrived_at > self._arrived.get(source, float("-inf")):
-            self._arrived[source] = arrived_at
+        if arrived_at > self.arrived.get(source, float("-inf")):
+            self.arrived[source] = arrived_at
         reason, may_try = self._troubles.of(path, stat) if self._troubles else (None, True)
         if reason:
             self._say(path, reason)

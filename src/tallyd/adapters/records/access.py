@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from tallyd.adapters.records.engines import PATIENCE_S, engine_of, for_writing
+from tallyd.adapters.records.engines import PATIENCE_S, engine_of, folder_of, for_writing
 from tallyd.adapters.records.faults import explained
 from tallyd.core.errors import RecordsError
 
@@ -20,11 +20,16 @@ QUEUE_S: Final = 30.0
 
 
 class Access:
-    """A database, through a pool of connections. Any number of threads."""
+    """A database, through a pool of connections. Any number of threads.
+
+    `get_ready` is called before each transaction but those of `reading_as_it_is`.
+    """
 
     def __init__(self, url: str, *, patience_s: float = PATIENCE_S) -> None:
         self.engine, self.place = engine_of(url, patience_s=patience_s)
+        self.folder: Final = folder_of(url)
         self.kind: Final = self.engine.dialect.name
+        self.get_ready: Callable[[], None] = _is_ready
         # SQLite's own way of waiting is to look again now and then, which serves some and not others. Who is
         # next holds `_next`, so that one who writes again and again lets the others in between.
         self._next, self._writer = threading.Lock(), threading.Lock()
@@ -37,6 +42,13 @@ class Access:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads. Raises `RecordsError`."""
+        self.get_ready()
+        with self.reading_as_it_is() as connection:
+            yield connection
+
+    @contextmanager
+    def reading_as_it_is(self) -> Iterator[Connection]:
+        """`reading`, whatever tables there are."""
         with self.told(), self._transaction(writes=False) as connection:
             yield connection
 
@@ -49,6 +61,7 @@ class Access:
     @contextmanager
     def untold_writing(self) -> Iterator[Connection]:
         """`writing`, with the errors of SQLAlchemy and the driver as they are."""
+        self.get_ready()
         with self._queue(), self._transaction(writes=True) as connection:
             yield connection
 
@@ -103,3 +116,7 @@ class Access:
             connection.rollback()
         except self._errors:
             connection.invalidate()  # it is lost, and the first error tells why
+
+
+def _is_ready() -> None:
+    """Nothing is to be done first."""

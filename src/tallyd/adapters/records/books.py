@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,8 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from tallyd.adapters.records.access import Access
 from tallyd.adapters.records.faults import explained, is_conflict
 from tallyd.adapters.records.ingest import in_ledger, plan, write_counts, write_ledger, write_rows
+from tallyd.adapters.records.lags import CheckBook, forget_lags, read_hours, read_lags
 from tallyd.adapters.records.pruning import forget_files, forget_passages
 from tallyd.adapters.records.tables import INGESTED_FILE, PASSAGE_MINUTE
+from tallyd.core.lags import HourCount, Hours, Kept, LagRow
 from tallyd.core.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, read_seen, seen_text
 
 _TRIES: Final = 5
@@ -23,9 +26,10 @@ _TRIES: Final = 5
 class BoundRecords:
     """The records of one poller; those of others are not seen. Implements `contract.Records`."""
 
-    def __init__(self, access: Access, poller: str) -> None:
+    def __init__(self, access: Access, poller: str, checks: CheckBook | None = None) -> None:
         self._access = access
         self._poller = poller
+        self._checks = checks or CheckBook(access, poller)
 
     def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
         if not files:
@@ -88,11 +92,28 @@ class BoundRecords:
         rows.sort(key=lambda row: (row[-1], row[0]), reverse=True)
         return tuple(_ledger_row(row[1:]) for row in rows[:most])
 
+    def free_bytes(self) -> int | None:
+        if self._access.folder is None:
+            return None
+        try:
+            found = os.statvfs(self._access.folder)
+        except OSError:
+            return None  # what is wrong with it, the database itself will say
+        return found.f_bavail * found.f_frsize
+
     def prune(self, before: datetime, *, most: int) -> int:
         bound = _bound(before)
-        return forget_passages(self._access, self._poller, bound, most=most) + forget_files(
-            self._access, self._poller, bound, most=most
-        )
+        forgetting = (forget_passages, forget_files, forget_lags)
+        return sum(forget(self._access, self._poller, bound, most=most) for forget in forgetting)
+
+    def note_checks(self, rows: Sequence[LagRow], hours: Hours) -> Kept:
+        return self._checks.note(rows, hours)
+
+    def server_hours(self, since: datetime, until: datetime) -> tuple[tuple[str, str, HourCount], ...]:
+        return read_hours(self._access, self._poller, _bound(since), _bound(until))
+
+    def server_lags(self, server: str, since: datetime, until: datetime, *, most: int) -> tuple[LagRow, ...]:
+        return read_lags(self._access, self._poller, _bound(since), _bound(until), server=server, most=most)
 
     def _ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
         with self._access.untold_writing() as connection:

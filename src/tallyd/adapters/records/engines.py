@@ -120,6 +120,12 @@ def lacks_file(url: str) -> bool:
     return parsed.drivername.startswith("sqlite") and not Path(parsed.database or "").exists()
 
 
+def folder_of(url: str) -> str | None:
+    """Return the folder of a SQLite database, None for others."""
+    parsed = make_url(url)
+    return os.path.dirname(parsed.database or "") if parsed.drivername.startswith("sqlite") else None  # noqa: PTH120 # asked for each file
+
+
 # ---- PostgreSQL --------------------------------------------------------------------------------------------
 
 _SESSION: Final = "SET statement_timeout=0; SET TimeZone='UTC'; SET DateStyle='ISO'"

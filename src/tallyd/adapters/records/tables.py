@@ -10,12 +10,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, DateTime, Dialect, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, DateTime, Dialect, Double, MetaData, String, Table
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-REVISION: Final = "0001"
+REVISION: Final = "0002"
 """What this code works with. A test compares it with the newest in `tallyd.migrations`."""
-KNOWN_REVISIONS: Final = frozenset({REVISION})
+KNOWN_REVISIONS: Final = frozenset({"0001", REVISION})
 VERSION_TABLE: Final = "tallyd_revision"
 """Not alembic's own name: the database may be another program's too, and it may use alembic as well."""
 
@@ -40,6 +40,18 @@ class Instant(TypeDecorator[str]):
     def process_result_value(self, value: object, dialect: Dialect) -> str | None:
         del dialect
         return value.isoformat(sep=" ") if isinstance(value, datetime) else value  # type: ignore[return-value] # text
+
+
+class PreciseInstant(Instant):
+    """The same with milliseconds: `YYYY-MM-DD HH:MM:SS.mmm`."""
+
+    cache_ok = True
+
+    def process_result_value(self, value: object, dialect: Dialect) -> str | None:
+        del dialect
+        if isinstance(value, datetime):
+            return value.isoformat(sep=" ", timespec="milliseconds")
+        return value  # type: ignore[return-value] # text
 
 
 _metadata = MetaData()
@@ -87,4 +99,27 @@ PASSAGE_MINUTE = Table(
     Column("n_other", BigInteger),
     Column("first_at", Instant),
     Column("last_at", Instant),
+)
+
+SERVER_LAG = Table(
+    "server_lag",
+    _metadata,
+    Column("poller", String, primary_key=True),
+    Column("checked_at", Instant, primary_key=True),
+    Column("server", String, primary_key=True),
+    Column("computed_time", PreciseInstant),
+    Column("lag_s", Double),
+    Column("state", String),
+    Column("advanced_s", Double),
+)
+
+SERVER_HOUR = Table(
+    "server_hour",
+    _metadata,
+    Column("poller", String, primary_key=True),
+    Column("hour", Instant, primary_key=True),
+    Column("server", String, primary_key=True),
+    Column("checks", BigInteger),
+    Column("fresh", BigInteger),
+    Column("lag_s_max", Double),
 )

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from tallyd.adapters.state.alerts import Alerts
 from tallyd.adapters.state.connection import StateDamagedError, StateError, StateFile, StateTooNewError
+from tallyd.adapters.state.outs import Outs
 from tallyd.adapters.state.readings import Readings
-from tallyd.adapters.state.rows import FromFile, OutFile, OutText, Recorded, Stored, Whose
+from tallyd.adapters.state.rows import FromFile, OutFile, OutText, Recorded, SendRow, Stored, Whose
+from tallyd.adapters.state.sends import Sends
 from tallyd.adapters.state.slots import Slots
 from tallyd.adapters.state.telling import Telling
 
@@ -22,6 +24,7 @@ __all__ = [
     "OutFile",
     "OutText",
     "Recorded",
+    "SendRow",
     "State",
     "StateDamagedError",
     "StateError",
@@ -32,7 +35,8 @@ __all__ = [
 
 
 class State:
-    """An open state.db by its books: `slots`, `readings`, `alerts`, `telling`, and notes of the daemon's own.
+    """An open state.db by its books: `slots`, `readings` and their `outs`, `sends`, `alerts`, `telling`, and
+    notes of the daemon's own.
 
     Opening checks the file (`PRAGMA quick_check`) and creates the tables of a new one. Raises `StateError`,
     `StateDamagedError` where the file is no sound database, `StateTooNewError` where a newer tallyd wrote it.
@@ -43,6 +47,8 @@ class State:
         self.path = path
         self.slots = Slots(self._file)
         self.readings = Readings(self._file)
+        self.outs = Outs(self._file)
+        self.sends = Sends(self._file)
         self.alerts = Alerts(self._file)
         self.telling = Telling(self._file)
 
@@ -61,6 +67,8 @@ class State:
             self.telling.check()
             self.slots.check()
             self.readings.check()
+            self.outs.check()
+            self.sends.check()
         except (ValueError, TypeError) as error:  # TypeError: what should be text is bytes
             raise StateDamagedError(f"{self.path} is damaged: {error}") from error
         except StateError as error:

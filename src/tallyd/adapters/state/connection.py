@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_S = 1.0
 """So long a transaction waits for another process. Not longer: the other threads wait with it."""
 _BOOKS = """
@@ -28,6 +28,7 @@ CREATE TABLE reading (
   id INTEGER PRIMARY KEY, poller TEXT NOT NULL, kind TEXT NOT NULL, job TEXT NOT NULL, slot TEXT,
   outcome TEXT NOT NULL CHECK (outcome IN ('taken', 'missed')), reason TEXT,
   due_at TEXT, taken_at TEXT NOT NULL, body TEXT, out_name TEXT, written INTEGER NOT NULL,
+  part TEXT,
   UNIQUE (poller, job, slot), UNIQUE (poller, out_name)
 );
 CREATE INDEX reading_by_time ON reading (poller, taken_at);
@@ -53,7 +54,16 @@ CREATE TABLE mute (
   "by" TEXT NOT NULL, ended_by TEXT, version INTEGER NOT NULL
 );
 """
-_SCHEMA = _BOOKS + _ALERT + _TELLING
+_SEND = """
+CREATE TABLE send (
+  poller TEXT NOT NULL, ssid TEXT NOT NULL, day TEXT NOT NULL, body TEXT NOT NULL, version INTEGER NOT NULL,
+  slot_at TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'parked')),
+  tries INTEGER NOT NULL DEFAULT 0, turn INTEGER NOT NULL DEFAULT 0, failing_since TEXT, last_tried_at TEXT,
+  said TEXT CHECK (said IN ('accepted', 'refused', 'never', 'nothing')), answer TEXT, sent_at TEXT,
+  PRIMARY KEY (poller, ssid, day)
+);
+"""
+_SCHEMA = _BOOKS + _ALERT + _TELLING + _SEND
 _UPGRADES = {
     # What was open then has never been told: it is, as how things stand.
     1: f"""
@@ -64,6 +74,10 @@ INSERT INTO alert (key, severity, text, since, raised_at, degree)
 DROP TABLE alert_1;
 {_TELLING}
 """,  # noqa: S608 # constants
+    2: f"""
+ALTER TABLE reading ADD COLUMN part TEXT;
+{_SEND}
+""",
 }
 """By the version that they begin with; each leads to the next one."""
 

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import count
 from typing import Any, Literal, cast
 
 from tallyd.adapters.state.alerts import apply
 from tallyd.adapters.state.connection import StateDamagedError, StateFile
+from tallyd.adapters.state.outs import free_name
 from tallyd.adapters.state.rows import FromFile, OutFile, OutText, Recorded, Stored, Whose
+from tallyd.adapters.state.sends import queue
 from tallyd.core.alerts import Findings, Judgement
 from tallyd.core.document import Heading, document, dumped
-from tallyd.core.naming import instant_text, numbered, out_stem, read_instant
-from tallyd.core.reading import Facts, Reading, Slot
+from tallyd.core.naming import instant_text, out_stem, read_instant
+from tallyd.core.reading import Facts, Problem, Reading, Slot
 
-_COLUMNS = "poller, kind, job, slot, outcome, reason, due_at, taken_at, body, out_name"
+_COLUMNS = "poller, kind, job, slot, outcome, reason, due_at, taken_at, body, out_name, part"
 
 
 class Readings:
-    """Every count that exists, and every slot known to have none."""
+    """Every count that exists, and every slot known to have none.
+
+    Of several readings of one slot, one is the slot's own and bears its key; the others have a `part`, which
+    stands behind it. A slot is settled by its own reading.
+    """
 
     def __init__(self, file: StateFile) -> None:
         self._file = file
@@ -30,58 +35,33 @@ class Readings:
         self,
         whose: Whose,
         slot: Slot,
-        reading: Reading,
-        heading: Heading,
+        headed: Sequence[tuple[Reading, Heading]],
         *,
         findings: Findings | None,
         is_taken: Callable[[str], bool],
     ) -> Recorded:
-        """Commit a reading: from here on the count exists.
+        """Commit the readings of one run: from here on the counts exist.
 
-        The slot is settled, the out file's name reserved (`is_taken` knows the names on disk), what the job
-        remembers and its alerts are stored, all at once. `findings` None leaves every alert alone
-        (`once`). A slot that has its reading already keeps it, and nothing at all is changed.
+        The slot is settled, the names of the out files are reserved one after the other (`is_taken` knows
+        those on disk), what the job remembers, what is to be sent and the alerts are stored, all at once.
+        `findings` None leaves every alert and what is remembered alone (`once`). A slot that has its reading
+        already keeps it, and nothing at all is changed.
         """
         with self._file.transaction() as db:
             if slot.key is not None and _is_taken_slot(db, whose, slot.key):
                 return Recorded()
-            judgement = Judgement(standing=reading.problems) if findings is None else apply(db, findings)
-            if reading.memory is not None and findings is not None:
-                db.execute(
-                    "INSERT OR REPLACE INTO memory (poller, job, value) VALUES (?, ?, ?)",
-                    (whose.poller, whose.job, json.dumps(reading.memory)),
-                )
+            judgement = Judgement() if findings is None else apply(db, findings)
+            if findings is not None:
+                _remember(db, whose, [reading for reading, _ in headed])
             db.execute(
                 "DELETE FROM slot WHERE poller=? AND job=? AND slot=?", (whose.poller, whose.job, slot.key)
             )
-            if reading.facts is None:
-                return Recorded(judgement=judgement)
-            text = dumped(document(heading, reading.facts, judgement.standing))
-            stem = out_stem(heading.due_at or heading.taken_at, heading.zone)
-            name = _free_name(db, whose.poller, stem, is_taken)
-            return Recorded(out=_insert(db, whose, slot, heading, OutText(name, text)), judgement=judgement)
-
-    def unwritten(self) -> tuple[OutFile, ...]:
-        """Return the readings whose out file is not known to be on disk, oldest first."""
-        with self._file.reading() as db:
-            rows = db.execute(
-                "SELECT id, poller, out_name, body FROM reading WHERE NOT written ORDER BY id"
-            ).fetchall()
-        return tuple(OutFile(id=id_, poller=poller, name=name, text=body) for id_, poller, name, body in rows)
-
-    def is_unwritten(self, out: OutFile) -> bool:
-        """Whether the out file is still not known to be on disk."""
-        with self._file.reading() as db:
-            row = db.execute("SELECT 1 FROM reading WHERE id=? AND NOT written", (out.id,)).fetchone()
-        return row is not None
-
-    def is_last(self, out: OutFile) -> bool:
-        """Whether no reading of the poller was stored after this one."""
-        with self._file.reading() as db:
-            (last,) = db.execute(
-                "SELECT max(id) FROM reading WHERE poller=? AND outcome='taken'", (out.poller,)
-            ).fetchone()
-        return bool(last == out.id)
+            outs: list[OutFile | None] = []
+            for reading, heading in headed:
+                standing = reading.problems if findings is None else _standing(judgement, reading)
+                outs.append(_store(db, whose, slot, reading, heading, standing=standing, is_taken=is_taken))
+                queue(db, whose.poller, reading.sends, slot_at=heading.due_at or heading.taken_at)
+            return Recorded(outs=tuple(outs), judgement=judgement)
 
     def missed_since_taken(
         self, poller: str, job: str, *, now: datetime, reason: str | None = None
@@ -111,35 +91,6 @@ class Readings:
             )
             return tuple(read_instant(due_at) for (due_at,) in rows)
 
-    def mark_written(self, out: OutFile) -> None:
-        """Commit that the out file is on disk."""
-        with self._file.transaction() as db:
-            db.execute("UPDATE reading SET written=1 WHERE id=?", (out.id,))
-
-    def rename_out(self, out: OutFile, *, is_taken: Callable[[str], bool]) -> OutFile:
-        """Reserve another name for an out file whose first name turned out to be somebody else's."""
-        with self._file.transaction() as db:
-            stem = out.name.removesuffix(".json")
-            name = _free_name(db, out.poller, stem, is_taken)
-            db.execute("UPDATE reading SET out_name=? WHERE id=?", (name, out.id))
-        return OutFile(id=out.id, poller=out.poller, name=name, text=out.text)
-
-    def newest_names(self, poller: str) -> frozenset[str]:
-        """Return the names of the poller's out files of the newest month that has any.
-
-        Raises `StateDamagedError` where a name is no text any more.
-        """
-        with self._file.reading() as db:
-            rows = db.execute(
-                "SELECT out_name FROM reading WHERE poller=:poller AND out_name>="
-                "(SELECT substr(max(out_name), 1, 7) FROM reading WHERE poller=:poller)",
-                {"poller": poller},
-            )
-            names = frozenset(name for (name,) in rows)
-        if not all(isinstance(name, str) for name in names):
-            raise StateDamagedError("state.db is damaged: the name of an out file is no text")
-        return names
-
     def restore(self, found: Iterable[FromFile], marks: Mapping[tuple[str, str], frozenset[str]]) -> int:
         """Take readings back in from their out files, all or none; return how many were.
 
@@ -165,11 +116,9 @@ class Readings:
             return count
 
     def check(self) -> None:
-        """Raise ValueError where what is remembered, or is still to be written, makes no sense."""
+        """Raise ValueError where what is remembered makes no sense."""
         with self._file.reading() as db:
-            for (text,) in db.execute(
-                "SELECT value FROM memory UNION ALL SELECT body FROM reading WHERE NOT written"
-            ):
+            for (text,) in db.execute("SELECT value FROM memory"):
                 json.loads(text)
 
     def memory(self, poller: str, job: str) -> Facts:
@@ -203,11 +152,15 @@ class Readings:
     def newest(
         self, poller: str, *, now: datetime, outcome: Literal["taken", "missed"] = "taken"
     ) -> Stored | None:
-        """Return the poller's last reading within the timetable, or its last missed slot, up to `now`."""
+        """Return the poller's last reading within the timetable, or its last missed slot, up to `now`.
+
+        Of several readings of the last slot it is the slot's own.
+        """
         with self._file.reading() as db:
             row = db.execute(
                 f"SELECT {_COLUMNS} FROM reading"  # noqa: S608 # a constant
-                " WHERE poller=? AND outcome=? AND due_at <= ? ORDER BY due_at DESC LIMIT 1",
+                " WHERE poller=? AND outcome=? AND due_at <= ?"
+                " ORDER BY due_at DESC, part IS NOT NULL, id DESC LIMIT 1",
                 (poller, outcome, instant_text(now)),
             ).fetchone()
         return _stored(row) if row else None
@@ -231,23 +184,68 @@ class Readings:
 def _restore(db: sqlite3.Connection, found: FromFile) -> int:
     whose, due_at = found.whose, found.due_at
     done = db.execute(
-        "INSERT INTO reading (poller, kind, job, slot, outcome, due_at, taken_at, body, out_name, written)"
-        " VALUES (?, ?, ?, ?, 'taken', ?, ?, ?, ?, 1) ON CONFLICT (poller, job, slot) DO UPDATE SET"
+        "INSERT INTO reading"
+        " (poller, kind, job, slot, outcome, due_at, taken_at, body, out_name, part, written)"
+        " VALUES (?, ?, ?, ?, 'taken', ?, ?, ?, ?, ?, 1) ON CONFLICT (poller, job, slot) DO UPDATE SET"
         " outcome='taken', reason=NULL, taken_at=excluded.taken_at, body=excluded.body,"
         " out_name=excluded.out_name WHERE outcome='missed'",
         (
             whose.poller,
             whose.kind,
             whose.job,
-            found.slot,
+            _row_key(found.slot, found.part),
             instant_text(due_at) if due_at else None,
             instant_text(found.taken_at),
             found.out.text,
             found.out.name,
+            found.part,
         ),
     )
-    db.execute("DELETE FROM slot WHERE poller=? AND job=? AND slot=?", (whose.poller, whose.job, found.slot))
+    if found.part is None:
+        db.execute(
+            "DELETE FROM slot WHERE poller=? AND job=? AND slot=?", (whose.poller, whose.job, found.slot)
+        )
     return done.rowcount
+
+
+def _remember(db: sqlite3.Connection, whose: Whose, readings: Iterable[Reading]) -> None:
+    """Store what the job is to remember: what the last reading that says so wants."""
+    for memory in [each.memory for each in readings if each.memory is not None][-1:]:
+        db.execute(
+            "INSERT OR REPLACE INTO memory (poller, job, value) VALUES (?, ?, ?)",
+            (whose.poller, whose.job, json.dumps(memory)),
+        )
+
+
+def _standing(judgement: Judgement, reading: Reading) -> tuple[Problem, ...]:
+    """Return a reading's own problems, as they stand."""
+    own = {problem.key for problem in reading.problems}
+    return tuple(problem for problem in judgement.standing if problem.key in own)
+
+
+def _store(
+    db: sqlite3.Connection,
+    whose: Whose,
+    slot: Slot,
+    reading: Reading,
+    heading: Heading,
+    *,
+    standing: tuple[Problem, ...],
+    is_taken: Callable[[str], bool],
+) -> OutFile | None:
+    """Store one reading; None where there is nothing to write, or it is known from its out file already."""
+    key = _row_key(slot.key, reading.part)
+    if reading.facts is None or (key is not None and _is_taken_slot(db, whose, key)):
+        return None
+    text = dumped(document(heading, reading.facts, standing))
+    stem = out_stem(heading.due_at or heading.taken_at, heading.zone)
+    name = free_name(db, whose.poller, stem, is_taken)
+    return _insert(db, whose, key, heading, OutText(name, text))
+
+
+def _row_key(slot: str | None, part: str | None) -> str | None:
+    """Return what stands in `slot` of a row; None outside the timetable."""
+    return slot if slot is None or part is None else f"{slot}#{part}"
 
 
 def _is_taken_slot(db: sqlite3.Connection, whose: Whose, slot: str) -> bool:
@@ -258,41 +256,31 @@ def _is_taken_slot(db: sqlite3.Connection, whose: Whose, slot: str) -> bool:
     return row is not None
 
 
-def _insert(db: sqlite3.Connection, whose: Whose, slot: Slot, heading: Heading, out: OutText) -> OutFile:
+def _insert(db: sqlite3.Connection, whose: Whose, key: str | None, heading: Heading, out: OutText) -> OutFile:
     """Store a reading, in the place of what a clock running ahead recorded as missed."""
     done = db.execute(
-        "INSERT INTO reading (poller, kind, job, slot, outcome, due_at, taken_at, body, out_name, written)"
-        " VALUES (?, ?, ?, ?, 'taken', ?, ?, ?, ?, 0) ON CONFLICT (poller, job, slot) DO UPDATE SET"
+        "INSERT INTO reading"
+        " (poller, kind, job, slot, outcome, due_at, taken_at, body, out_name, part, written)"
+        " VALUES (?, ?, ?, ?, 'taken', ?, ?, ?, ?, ?, 0) ON CONFLICT (poller, job, slot) DO UPDATE SET"
         " outcome='taken', reason=NULL, taken_at=excluded.taken_at, body=excluded.body,"
         " out_name=excluded.out_name, written=0 RETURNING id",
         (
             whose.poller,
             whose.kind,
             whose.job,
-            slot.key,
+            key,
             instant_text(heading.due_at) if heading.due_at else None,
             instant_text(heading.taken_at),
             out.text,
             out.name,
+            heading.part,
         ),
     ).fetchone()
     return OutFile(id=done[0], poller=whose.poller, name=out.name, text=out.text)
 
 
-def _free_name(db: sqlite3.Connection, poller: str, stem: str, is_taken: Callable[[str], bool]) -> str:
-    """Return the first name for `stem` that neither a reading has reserved nor a file on disk bears."""
-    for number in count(1):
-        name = numbered(stem, number)
-        reserved = db.execute(
-            "SELECT 1 FROM reading WHERE poller=? AND out_name=?", (poller, name)
-        ).fetchone()
-        if reserved is None and not is_taken(name):
-            return name
-    raise AssertionError("count() never ends")
-
-
 def _stored(row: tuple[Any, ...]) -> Stored:
-    poller, kind, job, slot, outcome, reason, due_at, taken_at, body, out_name = row
+    poller, kind, job, slot, outcome, reason, due_at, taken_at, body, out_name, part = row
     return Stored(
         poller=poller,
         kind=kind,
@@ -304,4 +292,5 @@ def _stored(row: tuple[Any, ...]) -> Stored:
         taken_at=read_instant(taken_at),
         body=cast("Facts", json.loads(body)) if body else None,
         out_name=out_name,
+        part=part,
     )

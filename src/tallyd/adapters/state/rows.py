@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Literal
+from datetime import date, datetime
+from typing import Literal, TypeAlias
 
 from tallyd.core.alerts import Judgement
-from tallyd.core.reading import Facts
+from tallyd.core.reading import Facts, Send
+
+RowState: TypeAlias = Literal["waiting", "sent", "parked"]
+Said: TypeAlias = Literal["accepted", "refused", "never", "nothing"]
+"""What an upstream made of a try; `never`: it refuses that body for good."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +33,14 @@ class OutText:
 
 @dataclass(frozen=True, kw_only=True)
 class FromFile:
-    """A reading as its out file tells it. `slot` and `due_at` are None for one outside the timetable."""
+    """A reading as its out file tells it. `slot` and `due_at` are None for one outside the timetable.
+
+    `part` is that of the reading; the slot's key does not show it.
+    """
 
     whose: Whose
     slot: str | None
+    part: str | None
     due_at: datetime | None
     taken_at: datetime
     out: OutText
@@ -50,7 +58,10 @@ class OutFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """One row of the history. `body` is the out file's content, None for a missed slot."""
+    """One row of the history. `body` is the out file's content, None for a missed slot.
+
+    `slot` is the key of a reading's slot, with `#` and `part` behind it for one that has a part.
+    """
 
     poller: str
     kind: str
@@ -62,11 +73,44 @@ class Stored:
     taken_at: datetime
     body: Facts | None
     out_name: str | None
+    part: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """What one transaction stored: the reserved out file, if any, and what became of the problems."""
+    """What one transaction stored: the reserved out file of each reading, None for one that has none, and
+    what became of the problems. No out files at all: there were no readings, or the slot had its own before.
+    """
 
-    out: OutFile | None = None
+    outs: tuple[OutFile | None, ...] = ()
     judgement: Judgement = field(default_factory=Judgement)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendRow:
+    """A report to an upstream, as it is stored.
+
+    `version` grows with each body that takes the place of another. `slot_at` is that of the body. `tries` are
+    those of this body. `turn` is larger than that of every row of the poller that was tried before; 0: never.
+    `said` is what came of the last try, of this body or the one before, `answer` the upstream's own words, or
+    why it could not be asked.
+    `failing_since` is the first failure since something of this `ssid` was last taken.
+    """
+
+    poller: str
+    send: Send
+    version: int
+    slot_at: datetime
+    state: RowState
+    tries: int
+    turn: int
+    failing_since: datetime | None
+    last_tried_at: datetime | None
+    said: Said | None
+    answer: str | None
+    sent_at: datetime | None
+
+    @property
+    def key(self) -> tuple[date, str]:
+        """The day and the upstream's name, as outcomes are told by."""
+        return (self.send.day, self.send.ssid)

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from tallyd.core.texts import UNPRINTABLE
-from tallyd.core.visits import TAGS, Tag
-from tallyd.pollers.visitors.records import DIGITS
+from tallyd.pollers.visitors.minutes import DIGITS
+from tallyd.pollers.visitors.report_settings import ReportSettings, Text, between, check_form
 from tallyd.settings import (
     Duration,
     FolderPath,
@@ -17,13 +17,13 @@ from tallyd.settings import (
     PollerSettings,
     PositiveInt,
     Seconds,
-    Secret,
     Strict,
-    Url,
     as_tuple,
     wrong,
     wrong_each,
 )
+
+__all__ = ["ReportSettings", "VisitorsSettings"]
 
 _LONGEST_SOURCE_BYTES = 200
 
@@ -36,7 +36,15 @@ def _source_name(name: str) -> str:
     return name
 
 
+def _direction(written: object) -> int | str:
+    # Not by a union of types: of what is neither, it would name two problems, and true is no number here.
+    if type(written) is int or isinstance(written, str):
+        return written
+    raise wrong("must be a whole number, or text in quotes")
+
+
 SourceName = Annotated[str, AfterValidator(_source_name)]
+Direction = Annotated[int | str, BeforeValidator(_direction)]
 Groups: TypeAlias = "dict[str, tuple[str, ...]]"
 Names = Annotated[tuple[SourceName, ...], BeforeValidator(as_tuple)]
 
@@ -56,8 +64,8 @@ class DirectionValues(Strict):
     Not keys of the poller itself, as which they would clash with `out`, where its files are kept.
     """
 
-    way_in: int | str = Field(0, alias="in", description="The value that means in.")
-    way_out: int | str = Field(1, alias="out", description="The value that means out.")
+    way_in: Direction = Field(0, alias="in", description="The value that means in.")
+    way_out: Direction = Field(1, alias="out", description="The value that means out.")
 
     @field_validator("way_out")
     @classmethod
@@ -73,9 +81,7 @@ class DirectionValues(Strict):
 class SourceSettings(Strict):
     """One source: a host that drops files into a sub-folder of its name."""
 
-    label: str | None = Field(
-        None, min_length=1, max_length=100, description="What people call it; default: its name."
-    )
+    label: Text | None = Field(None, description="What people call it; default: its name.")
 
 
 class NoFilesSettings(Strict):
@@ -91,54 +97,6 @@ class NoFilesSettings(Strict):
     )
 
 
-class SuccessSettings(Strict):
-    """How the upstream says that it has taken a report: a refusal may come as HTTP 200."""
-
-    field: str = Field(min_length=1, description="Field of the JSON object that it answers.")
-    equals: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
-        min_length=1, description="Its texts that mean yes."
-    )
-
-
-class ReportSettings(Strict):
-    """The report of today's counts to an upstream."""
-
-    every: Duration = Field(
-        Seconds(300), ge=10, description="How often, on whole multiples of it since midnight UTC."
-    )
-    url: Url = Field(description="Where reports are posted.")
-    headers: dict[str, Secret] = Field({}, description="Further headers, such as a key. Secrets.")
-    send: bool = Field(
-        True, description="false: what would be sent is written to out/, and nothing is posted."
-    )
-    ssid: str | dict[str, str] = Field(
-        description="The upstream's name for all of it; or a name for each source or group, each of which "
-        "then has a report of its own."
-    )
-    tags: dict[Tag, str] = Field(
-        TAGS, description="The upstream's numbers for those inside, those who came, those who left."
-    )
-    window: Literal["records", "interval"] = Field(
-        "records",
-        description="StartTime and EndTime: of the first and last record of the day, or the last `every`.",
-    )
-    time_format: str = Field(DIGITS, description="Form of StartTime and EndTime, as strftime has it.")
-    when_empty: Literal["skip", "zeros"] = Field(
-        "skip", description="A day without records yet: no report, or one of zeros from midnight on."
-    )
-    correct_within: Duration = Field(
-        Seconds(86400), description="So long after its end a day is reported again when its counts changed."
-    )
-    success: SuccessSettings | None = Field(
-        None, description="How the upstream says yes. Default: any 2xx answer means so."
-    )
-
-    @field_validator("tags")
-    @classmethod
-    def _are_all_tags(cls, tags: dict[Tag, str]) -> dict[Tag, str]:
-        return {**TAGS, **tags}
-
-
 class VisitorsSettings(PollerSettings):
     """The settings of a visitors poller."""
 
@@ -151,8 +109,8 @@ class VisitorsSettings(PollerSettings):
         None, description="Source of files directly in the inbox. Default: the poller's name."
     )
     pattern: str = Field("*.json", min_length=1, description="Names of the files that are taken.")
-    sweep_every: Duration = Field(
-        Seconds(2), ge=0.5, description="How often it looks into the inbox; besides, it is woken by events."
+    sweep_every: Annotated[Duration, AfterValidator(between(0.5, 3600.0))] = Field(
+        Seconds(2), description="How often it looks into the inbox; besides, it is woken by events."
     )
     settle: Duration = Field(
         Seconds(2), description="A file is taken once nothing was written to it for so long."
@@ -185,13 +143,7 @@ class VisitorsSettings(PollerSettings):
     @field_validator("time_format")
     @classmethod
     def _is_format(cls, written: str) -> str:
-        tried = datetime(2026, 11, 20, 12, 59)  # noqa: DTZ001 # any time, of any zone
-        try:
-            found = datetime.strptime(tried.strftime(written), written)  # noqa: DTZ007 # the same
-        except ValueError:
-            found = None
-        if found is None or found.replace(tzinfo=None) != tried:
-            raise wrong("is no form of a day and a time that can be read back, such as %Y%m%d%H%M%S")
+        check_form(written, datetime(2026, 11, 20, 12, 59))  # noqa: DTZ001 # any time, of any zone
         return written
 
     @field_validator("groups")
@@ -215,7 +167,7 @@ class VisitorsSettings(PollerSettings):
     def _names_what_there_is(
         cls, report: ReportSettings | None, info: ValidationInfo
     ) -> ReportSettings | None:
-        if report is None or isinstance(report.ssid, str):
+        if report is None or not isinstance(report.ssid, dict):
             return report
         known = {*info.data.get("sources", {}), *info.data.get("groups", {})}
         problems = [
@@ -226,6 +178,17 @@ class VisitorsSettings(PollerSettings):
         if problems:
             raise wrong_each(problems)
         return report
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what is worth a line when the config is checked, though nothing is wrong with it."""
+        report = self.report
+        if report is None or report.url is None or report.success is not None:
+            return ()
+        note = (
+            "report.success is missing, so that any answer with HTTP 2xx counts as taken; an upstream may "
+            'refuse with HTTP 200 as well. Name what it says then: {"field": "Desc", "equals": ["OK"]}'
+        )
+        return (note,)
 
 
 def _group_fault(name: str, members: tuple[str, ...], sources: object) -> str | None:

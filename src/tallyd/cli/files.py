@@ -1,0 +1,201 @@
+"""`tallyd files` and `tallyd replay`: the ledger of files, and refused ones back into the inbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import typer
+
+from tallyd.adapters.inbox import Folder, Rejected
+from tallyd.adapters.locks import holder
+from tallyd.adapters.records import Database
+from tallyd.cli.output import complain, progress_shown, say, show_json, show_table
+from tallyd.cli.shared import load_config, utc_now
+from tallyd.config import Config
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, InboxError, RecordsError
+from tallyd.core.naming import local_text
+from tallyd.core.needs import InboxNeeded
+from tallyd.core.passages import LedgerRow
+from tallyd.core.reading import Json
+from tallyd.core.texts import clock, size_text
+from tallyd.settings import did_you_mean
+
+
+@dataclass(frozen=True)
+class _Taker:
+    """A poller that takes files, and its inbox."""
+
+    name: str
+    needed: InboxNeeded
+    path: Path
+    zone: ZoneInfo
+
+    def folder(self) -> Folder:
+        return Folder(
+            self.path,
+            own_source=self.needed.source,
+            pattern=self.needed.pattern,
+            is_mount=self.needed.is_mount,
+        )
+
+
+def files(path: Path, *, poller: str | None, rejected: bool, most: int, as_json: bool) -> int:
+    """Show the newest files that were taken or refused, newest first; return the exit status.
+
+    With `rejected`, those that lie in `.tallyd/rejected`, by the names that `replay` takes. Raises
+    `ConfigError`.
+    """
+    config = load_config(path, lenient=True)
+    takers, now = _takers(config, poller), utc_now()
+    status = EXIT_OK
+    content: list[Json] = []
+    for taker in takers:
+        try:
+            if rejected:
+                content += _show_rejected(taker, most, as_json=as_json, now=now)
+            else:
+                content += _show_ledger(config, taker, most, as_json=as_json, now=now)
+        except (RecordsError, InboxError) as error:
+            complain(f"{taker.name}: {error.text}")
+            status = EXIT_PROBLEM
+    if as_json:
+        show_json(content)
+    return status
+
+
+def replay(path: Path, names: Sequence[str], *, every: bool, source: str | None, poller: str | None) -> int:
+    """Put refused files back into the inbox; return the exit status. Raises `ConfigError`."""
+    if every == bool(names):
+        complain("tallyd: name files (tallyd files --rejected shows them), or give --all")
+        return EXIT_USAGE
+    config = load_config(path, lenient=True)
+    takers = _takers(config, poller)
+    if names and len(takers) > 1:
+        complain(f"tallyd: whose files? Add --poller and one of: {', '.join(one.name for one in takers)}")
+        return EXIT_USAGE
+    status = EXIT_OK
+    for taker in takers:
+        try:
+            with closing(taker.folder()) as folder, progress_shown("putting back") as show:
+                moved = folder.replay("all" if every else frozenset(names), source=source, show_progress=show)
+        except InboxError as error:
+            complain(f"{taker.name}: {error.text}")
+            status = EXIT_PROBLEM
+            continue
+        _say_moved(config, taker, len(moved), source)
+    return status
+
+
+def _say_moved(config: Config, taker: _Taker, count: int, source: str | None) -> None:
+    of_source = f" of {source}" if source else ""
+    if not count:
+        say(f"{taker.name}: no refused file{of_source} waits in {taker.path}/.tallyd/rejected")
+        return
+    is_running = holder(config.state_dir / "lock") is not None
+    then = "tallyd takes them now" if is_running else f"take them with: tallyd once {taker.name}"
+    files = "1 file" if count == 1 else f"{count} files"
+    say(f"{taker.name}: {files}{of_source} put back into {taker.path}; {then}", style="fine")
+
+
+def _takers(config: Config, asked: str | None) -> list[_Taker]:
+    """Return the pollers that take files, or the one asked for; ends the command where there is none."""
+    found = [
+        _Taker(name, needed, config.data_dir / needed.path, config.effective(name).zone)
+        for name, poller in config.settings.pollers.items()
+        if (needed := poller.inbox_needed(name)) is not None
+    ]
+    names = tuple(one.name for one in found)
+    if not found:
+        complain("tallyd: no poller of the config takes files")
+        raise typer.Exit(EXIT_USAGE)
+    if asked is not None and asked not in names:
+        known = did_you_mean(asked, names) or f"; these do: {', '.join(names)}"
+        complain(f'tallyd: there is no poller "{asked}" that takes files{known}')
+        raise typer.Exit(EXIT_USAGE)
+    return [one for one in found if asked in (None, one.name)]
+
+
+# -- what is shown ------------------------------------------------------------------------------------------
+
+
+def _show_ledger(config: Config, taker: _Taker, most: int, *, as_json: bool, now: datetime) -> list[Json]:
+    with closing(Database(config.database_url)) as database:
+        if database.revision() is None:
+            raise RecordsError("no file was taken yet; the database has no tables")
+        rows = database.records(taker.name).ledger(rejected=False, most=most)
+    if as_json:
+        return [_row_json(taker, row) for row in rows]
+    say(f"{taker.name}: {'no file was taken yet' if not rows else _newest(len(rows), most)}")
+    if rows:
+        shown = [
+            (
+                clock(row.ingested_at, taker.zone, now=now),
+                row.source,
+                row.name,
+                size_text(row.size),
+                row.records,
+                row.state,
+                row.reason,
+            )
+            for row in rows
+        ]
+        headings = ("at", "source", "file", "size", "records", "state", "reason")
+        show_table(headings, shown, right=frozenset({3, 4}))
+    return []
+
+
+def _show_rejected(taker: _Taker, most: int, *, as_json: bool, now: datetime) -> list[Json]:
+    with closing(taker.folder()) as folder:
+        lying = folder.rejected_files(most=most)
+    if as_json:
+        return [_rejected_json(taker, one) for one in lying]
+    if not lying:
+        say(f"{taker.name}: no refused file waits in {taker.path}/.tallyd/rejected", style="fine")
+        return []
+    say(f"{taker.name}: {_newest(len(lying), most)} in {taker.path}/.tallyd/rejected")
+    shown = [
+        (clock(one.rejected_at, taker.zone, now=now), one.name, size_text(one.size), _reason(one))
+        for one in lying
+    ]
+    show_table(("refused", "file", "size", "reason"), shown, right=frozenset({2}))
+    say("Put back with: tallyd replay FILE..., or tallyd replay --all", style="quiet")
+    return []
+
+
+def _newest(count: int, most: int) -> str:
+    return f"the newest {count} files" if count == most else f"{count} file{'' if count == 1 else 's'}"
+
+
+def _reason(one: Rejected) -> str:
+    reason = (one.reason or {}).get("reason")
+    return reason if isinstance(reason, str) else "unknown: its reason file is missing or can't be read"
+
+
+def _row_json(taker: _Taker, row: LedgerRow) -> Json:
+    return {
+        "poller": taker.name,
+        "source": row.source,
+        "name": row.name,
+        "sha256": row.sha256,
+        "size": row.size,
+        "records": row.records,
+        "state": row.state,
+        "reason": row.reason,
+        "ingested_at": local_text(row.ingested_at, taker.zone),
+    }
+
+
+def _rejected_json(taker: _Taker, one: Rejected) -> Json:
+    return {
+        "poller": taker.name,
+        "source": one.source,
+        "name": one.name,
+        "size": one.size,
+        "rejected_at": local_text(one.rejected_at, taker.zone),
+        "reason": dict(one.reason) if one.reason else None,
+    }

@@ -1,0 +1,147 @@
+"""What `tallyd report` shows of readings: those of the kinds that have no report of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from tallyd.adapters.state import State, Stored
+from tallyd.cli.output import complain
+from tallyd.cli.report_asked import DEFAULT_DAYS, Asked, usage
+from tallyd.cli.report_shapes import Past, as_csv, as_json, show_tables
+from tallyd.config import Config
+from tallyd.core.history import By, Entry, Gap, missed_slot, reading, statuses
+from tallyd.core.reading import Json
+from tallyd.settings import did_you_mean
+
+_DAY_LENGTH = timedelta(days=1)
+_ANY_ZONE = timedelta(days=1)  # no zone is so far from UTC
+
+
+@dataclass(frozen=True)
+class Readings:
+    """The readings of some pollers. Satisfies `report_asked.Part`."""
+
+    pasts: tuple[Past, ...]
+    by: By | None
+
+    @property
+    def pollers(self) -> tuple[str, ...]:
+        return tuple(past.poller for past in self.pasts)
+
+    def show(self) -> None:
+        show_tables(self.pasts, self.by)
+
+    def as_json(self) -> list[Json]:
+        return as_json(self.pasts, self.by)
+
+    def as_csv(self, *, excel: bool, name_pollers: bool) -> str:
+        return as_csv(self.pasts, self.by, excel=excel, name_pollers=name_pollers)
+
+
+def readings(config: Config, database: Path, asked: Asked, *, but: Collection[str]) -> Readings:
+    """Return the readings asked for: of the configured pollers in their order, then of those that once were.
+
+    Kinds in `but` are left out. What a reader has to know beside the numbers goes to stderr. A poller that
+    never was ends the command with status 2. Raises `StateError`.
+    """
+    pasts = _pasts(config, database, asked, but)
+    if asked.start is None and pasts:
+        first, last = min(past.first for past in pasts), max(past.last for past in pasts)
+        complain(f"{DEFAULT_DAYS} days, {first} to {last}; others with --from and --to", style="quiet")
+    if asked.by is not None and any(map(_hides, pasts)):
+        complain("Hidden counts are left out of the means, which so are too high.", style="warning")
+    return Readings(pasts, asked.by)
+
+
+def _hides(past: Past) -> bool:
+    """Whether a count is hidden."""
+    return any(entry.count(status.id) is Gap.HIDDEN for entry in past.entries for status in past.statuses)
+
+
+def former_kind(state: State, poller: str, *, now: datetime) -> str | None:
+    """Return the kind of a poller by its readings; None where there is none. Raises `StateError`."""
+    books = state.readings
+    newest = books.newest(poller, now=now) or books.newest(poller, now=now, outcome="missed")
+    if newest is None:
+        rows = books.history(poller=poller)  # all by `once`, which are few
+        newest = rows[-1] if rows else None
+    return newest.kind if newest else None
+
+
+def _pasts(config: Config, database: Path, asked: Asked, but: Collection[str]) -> tuple[Past, ...]:
+    with closing(State(database)) as state:
+        pasts = [
+            _past(config, state, name, zone, asked)
+            for name, zone in _named(config, state, asked, but).items()
+        ]
+    return tuple(
+        past for past in pasts if past.entries or past.poller in config.settings.pollers or asked.poller
+    )
+
+
+def _named(config: Config, state: State, asked: Asked, but: Collection[str]) -> dict[str, ZoneInfo]:
+    """Return the pollers to be shown, with their zones. One that never was is wrong usage."""
+    pollers = config.settings.pollers
+    configured = {
+        name: config.effective(name).zone
+        for name, poller in pollers.items()
+        if asked.poller in (None, name) and poller.kind not in but
+    }
+    former = [
+        name
+        for name in state.readings.pollers()
+        if name not in pollers
+        and asked.poller in (None, name)
+        and former_kind(state, name, now=asked.now) not in but
+    ]
+    if asked.poller is not None and not configured and not former:
+        known = tuple(pollers)
+        has = f"; the config has: {', '.join(known)}" if known else "; the config has none"
+        hint = did_you_mean(asked.poller, known) or has
+        usage(f'there is no poller "{asked.poller}", and no reading of one{hint}')
+    return configured | dict.fromkeys(former, config.zone)
+
+
+def _past(config: Config, state: State, name: str, zone: ZoneInfo, asked: Asked) -> Past:
+    first, last = asked.period(asked.now.astimezone(zone).date())
+    stored = state.readings.history(
+        poller=name,
+        since=_midnight(first) - _ANY_ZONE,
+        until=_midnight(last) + _DAY_LENGTH + _ANY_ZONE,
+    )
+    rows = [row for row in stored if _is_within(_at(row), (first, last), zone)]
+    poller = config.settings.pollers.get(name)
+    entries = tuple(map(_entry, rows))
+    return Past(
+        poller=name,
+        kind=poller.kind if poller else rows[-1].kind if rows else None,
+        zone=zone,
+        first=first,
+        last=last,
+        statuses=statuses(entries, getattr(poller, "status_names", {})),  # not every kind has statuses
+        entries=entries,
+    )
+
+
+def _entry(row: Stored) -> Entry:
+    if row.outcome == "missed":
+        return missed_slot(_at(row), reason=row.reason)
+    return reading(_at(row), taken_at=row.taken_at, body=row.body or {})
+
+
+def _at(row: Stored) -> datetime:
+    return row.due_at or row.taken_at
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
+
+
+def _is_within(at: datetime, period: tuple[date, date], zone: tzinfo) -> bool:
+    """Whether the local date is within. Not by the midnights around it: some zones set clocks back there."""
+    return period[0] <= at.astimezone(zone).date() <= period[1]

@@ -1,0 +1,50 @@
+"""Folders that a config names: where they are on disk, and which of them get in each other's way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+
+from tallyd.core.errors import ConfigProblem
+
+_SQLITE = "sqlite:///"
+
+
+def database_url(written: str, data_dir: Path) -> str:
+    """Return the URL with the whole path of a SQLite file; other URLs as they are."""
+    if not written.startswith(_SQLITE):
+        return written
+    return _SQLITE + str(data_dir / written.removeprefix(_SQLITE))
+
+
+def inbox_problems(
+    inboxes: Mapping[str, Path], folders: Mapping[str, Path], places: Mapping[str, str]
+) -> tuple[ConfigProblem, ...]:
+    """Return what is wrong with inboxes by poller, each at its place in the config.
+
+    Two pollers would take each other's files from the same or a nested folder. `folders` are those that
+    tallyd writes to, by their key: what lies there must not be taken for something dropped.
+    """
+    real = {name: Path(os.path.realpath(path)) for name, path in inboxes.items()}
+    problems = [
+        ConfigProblem(
+            places[second],
+            f"is the inbox of {first} too, or lies inside it or around it; give each poller a folder of its own",
+        )
+        for first, second in combinations(real, 2)
+        if _is_nested(real[first], real[second])
+    ]
+    for name, inbox in real.items():
+        for key, folder in folders.items():
+            if _is_nested(inbox, Path(os.path.realpath(folder))):
+                problems.append(
+                    ConfigProblem(places[name], f"lies inside {key} or around it; choose another folder")
+                )
+                break
+    return tuple(problems)
+
+
+def _is_nested(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)

@@ -1,0 +1,85 @@
+"""What is stored of servers' data: each change, and every hour in figures.
+
+Instants are text here, `YYYY-MM-DD HH:MM:SS` in UTC, as the database keeps them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+
+from tallyd.core.freshness import State, Step
+from tallyd.core.passages import seen_text
+
+MOST_WAITING: Final = 10_000
+"""So many rows wait in memory while the database is away, and as many rows of hours that are over."""
+
+
+@dataclass(frozen=True, slots=True)
+class LagRow:
+    """A check at which a server's state or time changed. `computed_time` has milliseconds.
+
+    `computed_time` and `lag_s` are None where no time could be read, `advanced_s` where nothing is known to
+    compare with. Seconds.
+    """
+
+    server: str
+    checked_at: str
+    computed_time: str | None
+    lag_s: float | None
+    state: State
+    advanced_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """The checks of a server in some span of time, how many found fresh data, and the largest lag."""
+
+    checks: int
+    fresh: int
+    lag_s_max: float | None
+
+    def __add__(self, other: HourCount) -> HourCount:
+        lags = [lag_s for lag_s in (self.lag_s_max, other.lag_s_max) if lag_s is not None]
+        return HourCount(self.checks + other.checks, self.fresh + other.fresh, max(lags, default=None))
+
+
+Hours: TypeAlias = "Mapping[tuple[str, str], HourCount]"
+"""Counts by (hour, server); an hour is its first second."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of rows. `waiting` are those in memory, `dropped` those that are lost for good.
+
+    `trouble` is why the database could not be used, None where all is stored. `dropped` counts since the
+    database was last used.
+    """
+
+    waiting: int = 0
+    dropped: int = 0
+    trouble: str | None = None
+
+
+def lag_row(server: str, step: Step) -> LagRow:
+    """Return the row of a change."""
+    sight = step.sight
+    return LagRow(
+        server=server,
+        checked_at=seen_text(sight.at),
+        computed_time=_computed_text(sight.computed_at) if sight.computed_at else None,
+        lag_s=None if sight.lag_s is None else round(sight.lag_s, 3),
+        state=sight.state,
+        advanced_s=None if step.advanced_s is None else round(step.advanced_s, 3),
+    )
+
+
+def hour_of(at: datetime) -> str:
+    """Return the hour of an instant."""
+    return seen_text(at)[:13] + ":00:00"
+
+
+def _computed_text(at: datetime) -> str:
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")

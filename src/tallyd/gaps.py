@@ -1,0 +1,161 @@
+"""Runs that gave no reading, and slots that nothing ran at: what is recorded, and what is said of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from tallyd.adapters.state import Recorded
+from tallyd.books import Books
+from tallyd.core import failures
+from tallyd.core.alerts import Findings
+from tallyd.core.errors import SourceError
+from tallyd.core.naming import problem_key
+from tallyd.core.reading import LATE_AFTER_S, Problem, Slot
+from tallyd.core.timetable import BUSY, NOT_STARTED, Missed
+from tallyd.tasks import Task
+
+log = logging.getLogger("tallyd")
+
+TOLD_LATE_S = 900.0
+"""A slot that failed and is tried again is told after so long at the latest, in seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gaps:
+    """Records what has no reading. A job that does not tell its gaps has them recorded and logged alone."""
+
+    books: Books
+    now: Callable[[], datetime]
+
+    def let_go(self, task: Task, slot: Slot) -> None:
+        """The shutdown came first: the slot is free again, for the next start within its catch-up."""
+        if slot.key is None:
+            return
+        now = self.now()
+        self.books.settle(
+            task,
+            (slot,),
+            lambda findings: self.books.state.slots.fail(
+                task.whose,
+                slot,
+                reason="tallyd was stopped during the run",
+                not_before=now,
+                findings=findings,
+            ),
+            task.findings((), now=now),
+        )
+
+    def crashed(self, task: Task, slot: Slot, kind: str) -> None:
+        """Commit a run that a bug ended; what the bug broke may break this too, and is then only logged."""
+        try:
+            problem = failures.crashed(self._described(task, slot), kind)
+            again = self._may_begin_again(task, slot)
+            self._end_without(task, slot, f"tallyd itself failed ({kind})", problem, again=again)
+        except Exception:
+            log.exception("the crash could not be recorded", extra=_whose(task))
+
+    def failed(self, task: Task, slot: Slot, failure: SourceError, *, attempts: int) -> None:
+        """Commit a run that the source gave no reading for, after so many attempts."""
+        described = self._described(task, slot)
+        log.info(
+            "run failed",
+            extra={**_whose(task), "slot": slot.key, "reason": failure.text, "attempts": attempts},
+        )
+        again = failure.transient and self._may_begin_again(task, slot)
+        if again:
+            until = _catch_up_ends(task, slot)
+            problem = failures.failed_for_now(described, failure.text, attempts=attempts, until=until)
+            # Told while it is still tried only where that takes long: most outages are made up for.
+            is_told = (described.now - slot.due_at).total_seconds() >= TOLD_LATE_S
+            problem = replace(problem, at_once=is_told and task.manner.rules.raise_after == 1)
+        elif failure.transient:
+            problem = failures.failed_for_good(described, failure.text, attempts=attempts)
+        else:
+            problem = failures.refused(described, failure.text)
+        named = problem if task.job.tells_gaps else None
+        self._end_without(task, slot, failure.text, named, again=again)
+
+    def _described(self, task: Task, slot: Slot) -> failures.Run:
+        now = self.now()
+        return failures.Run(
+            poller=task.poller,
+            job=task.job.name,
+            due_at=slot.due_at if slot.key is not None else None,
+            now=now,
+            zone=task.zone,
+            next_at=task.next_at(now),
+        )
+
+    def _may_begin_again(self, task: Task, slot: Slot) -> bool:
+        """Whether the slot's catch-up leaves room for another run after the pause."""
+        pause = timedelta(seconds=task.policy.longest_wait_s)
+        if slot.key is None or self.books.state_trouble is not None:
+            return False  # what can't be stored would look settled: it is given up, and told
+        return self.now() + pause <= _catch_up_ends(task, slot)
+
+    def _end_without(
+        self, task: Task, slot: Slot, reason: str, problem: Problem | None, *, again: bool
+    ) -> None:
+        """Commit a run that gave no reading: to be begun again after a pause, or recorded as missed."""
+        now, slots = self.now(), self.books.state.slots
+        findings = task.findings((problem,) if problem else (), now=now, counts=not again)
+        given_up: tuple[Missed, ...] = ()
+
+        def store(findings: Findings) -> Recorded:
+            if again:
+                not_before = now + timedelta(seconds=task.policy.longest_wait_s)
+                return slots.fail(task.whose, slot, reason=reason, not_before=not_before, findings=findings)
+            return slots.miss(task.whose, given_up, now=now, findings=findings)
+
+        if slot.key is not None and not again:
+            log.error("slot given up, recorded as missed", extra={**_whose(task), "slot": slot.key})
+            given_up = (Missed(slot.key, slot.due_at, reason, None),)
+        self.books.settle(task, (slot,), store, findings)
+
+    # -- slots that nothing ran at -----------------------------------------------------------------------
+
+    def record_missed(self, task: Task, missed: tuple[Missed, ...], *, more: int) -> None:
+        """Commit slots that were found to have no reading, each with its own reason.
+
+        `more` older ones are too many to be recorded one by one.
+        """
+        for reason in dict.fromkeys(one.reason for one in missed):
+            group = tuple(one for one in missed if one.reason == reason)
+            described = self._described(task, Slot(group[-1].key, group[-1].due_at))
+            named = self._missed_problem(task, described, group) if task.job.tells_gaps else ()
+            findings = task.findings(named, now=described.now)
+            store = partial(self._miss, task, group, described.now)
+            self.books.settle(task, group, store, findings)
+            fields = {"count": len(group), "more": more, "last": group[-1].key, "reason": reason}
+            log.warning("slots missed", extra={**_whose(task), **fields})
+
+    def _miss(self, task: Task, group: tuple[Missed, ...], now: datetime, findings: Findings) -> Recorded:
+        return self.books.state.slots.miss(task.whose, group, now=now, findings=findings)
+
+    def _missed_problem(
+        self, task: Task, described: failures.Run, group: tuple[Missed, ...]
+    ) -> tuple[Problem, ...]:
+        """Return what is said of slots missed for one reason. One outage is one problem."""
+        reason = group[0].reason
+        if reason not in (NOT_STARTED, BUSY):
+            return (failures.failed_for_good(described, reason, attempts=1),)
+        failed = problem_key(*task.name, "failed")
+        if reason == BUSY and any(alert.key == failed for alert in self.books.state.alerts.open()):
+            return ()  # they waited for a run that failed, which is told already
+        before = self.books.state.readings.missed_since_taken(*task.name, now=described.now, reason=reason)
+        times = {*before, *(one.due_at for one in group)}
+        # Found together they are one bad reading, but as many slots as one would have waited for.
+        is_enough = len(times) >= task.manner.rules.raise_after
+        return (replace(failures.missed(described, sorted(times), reason), at_once=is_enough),)
+
+
+def _catch_up_ends(task: Task, slot: Slot) -> datetime:
+    return slot.due_at + timedelta(seconds=max(task.job.catch_up_s or 0.0, LATE_AFTER_S))
+
+
+def _whose(task: Task) -> dict[str, object]:
+    return {"poller": task.poller, "job": task.job.name}

@@ -1,0 +1,104 @@
+"""One check of one target: a GET, the field of its answer, the time in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta, tzinfo
+from typing import Final, NoReturn
+
+from tallyd.contract import Reply, Toolbox
+from tallyd.core.errors import SourceError
+from tallyd.core.freshness import Sight, UnreadableTimeError, has_offset, read_time, sight_of, taken_off
+from tallyd.core.texts import shortened, span, visible
+from tallyd.pollers.servers.targets import Target
+
+# A cache in between would answer with old data that is no fault of the server's.
+_HEADERS: Final = {"Accept": "application/json, */*;q=0.5", "Cache-Control": "no-cache"}
+_AGE: Final = re.compile(r"\d{1,9}", re.ASCII)
+
+
+class UnreadableError(Exception):
+    """An answer without what is looked for. The text goes on behind "answered HTTP 200", without a value."""
+
+
+def check(target: Target, tools: Toolbox, known: datetime | None) -> Sight:
+    """Ask once and return what was found; `known` is the time that the target told last.
+
+    Raises `Stopped`. Whatever the target does is a state.
+    """
+    try:
+        headers = {**_HEADERS, **{name: value.reveal() for name, value in target.headers.items()}}
+        reply = tools.http.get(
+            target.url, headers=headers, timeout_s=target.timeout_s, ca_file=target.ca_file
+        )
+    except SourceError as failure:
+        return Sight(at=tools.now(), state="unreachable", reason=failure.text)
+    return judged(target, reply, now=tools.now(), zone=tools.zone, known=known)
+
+
+def judged(target: Target, reply: Reply, *, now: datetime, zone: tzinfo, known: datetime | None) -> Sight:
+    """Return what an answer means; `zone` is that of times without one, where the target has none."""
+    skew_s = skew_of(reply)
+    said = f"{reply.status}, {_took(reply.elapsed_s)}"
+    try:
+        value = field_of(reply.body, target.path)
+        by_server = now - timedelta(seconds=taken_off(skew_s))
+        computed_at = read_time(value, target.form, zone=target.zone or zone, now=by_server, known=known)
+        is_guessed = target.zone is None and not has_offset(value, target.form)
+    except UnreadableError as error:
+        reason = f"{reply.host} answered HTTP {reply.status} {error}"
+    except UnreadableTimeError as error:
+        named = shortened(target.field, 80)
+        reason = f"{reply.host} answered HTTP {reply.status}, but {named} {error}"
+    else:
+        return sight_of(
+            computed_at,
+            now=now,
+            skew_s=skew_s,
+            limits=target.limits,
+            answered=said,
+            guessed_zone=str(zone) if is_guessed else "",
+        )
+    return Sight(at=now, state="invalid", skew_s=skew_s, reason=reason, answered=said)
+
+
+def skew_of(reply: Reply) -> float | None:
+    """Return how far our clock is ahead of the server's; what a cache says of its answer's age is no skew."""
+    age = reply.headers.get("Age", "").strip()
+    if reply.skew_s is None or not _AGE.fullmatch(age):
+        return reply.skew_s
+    return reply.skew_s - int(age)
+
+
+def _took(seconds: float) -> str:
+    return f"{round(seconds * 1000)} ms" if seconds < 1 else span(seconds)
+
+
+def field_of(body: bytes, path: tuple[str, ...]) -> object:
+    """Return the value at a path into a JSON answer. Raises `UnreadableError`."""
+    value = _parsed(body)
+    for number, segment in enumerate(path):
+        if isinstance(value, dict) and segment in value:
+            value = value[segment]
+        elif isinstance(value, list) and segment.isdecimal() and int(segment) < len(value):
+            value = value[int(segment)]
+        else:
+            raise UnreadableError(f"without {visible('.'.join(path[: number + 1]))}")
+    return value
+
+
+def _parsed(body: bytes) -> object:
+    if not body.strip():
+        raise UnreadableError("without JSON (an empty body)")
+    try:
+        value: object = json.loads(body, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        is_page = body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+        raise UnreadableError(f"without JSON ({'a web page' if is_page else 'something else'})") from None
+    return value
+
+
+def _no_number(_constant: str) -> NoReturn:
+    """NaN and Infinity are not JSON; Python would take them."""
+    raise ValueError

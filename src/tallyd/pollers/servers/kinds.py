@@ -1,0 +1,124 @@
+"""What people are told of servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from tallyd.core.freshness import State, Trouble, taken_off
+from tallyd.core.kinds import AlertKind
+from tallyd.core.lags import Kept
+from tallyd.core.reading import Problem
+from tallyd.core.texts import clock, span, visible
+from tallyd.pollers.servers.targets import Target
+
+_MUTE: Final = " Mute: tallyd mute {key} --for 2h"
+
+STALE = AlertKind(
+    key="<poller>/<target>/stale",
+    severity="warning",
+    text="{target}: data {age} old (limit {limit}), last computed {computed}; server answers ({answered})"
+    "[; its time names no zone and was read as {zone}]." + _MUTE,
+    over="{target}: no longer stale",
+    ends="a check that finds newer data",
+    many="targets stale",
+)
+FUTURE = AlertKind(
+    key="<poller>/<target>/future",
+    severity="warning",
+    text="{target}: data computed {ahead} ahead of now ({computed})[, its clock's {skew} taken off]"
+    "[; its time names no zone and was read as {zone}]. Look at the clock and the time zone there." + _MUTE,
+    over="{target}: no longer in the future",
+    ends="a check that finds a time which is not ahead",
+    many="targets in the future",
+)
+INVALID = AlertKind(
+    key="<poller>/<target>/invalid",
+    severity="error",
+    text="{target}: no time in its answer: {reason}[; last computed {computed}]." + _MUTE,
+    over="{target}: answers with a time again",
+    ends="an answer with a readable time",
+    many="targets with an invalid answer",
+)
+UNREACHABLE = AlertKind(
+    key="<poller>/<target>/unreachable",
+    severity="error",
+    text="{target}: unreachable: {reason}[; last computed {computed}]." + _MUTE,
+    over="{target}: answers again",
+    ends="a 2xx answer",
+    many="targets unreachable",
+)
+UNSTORED = AlertKind(
+    key="<poller>/database/unstored",
+    severity="error",
+    text="{poller}: checks can't be stored since {begun}: {reason}. Checking goes on"
+    "[; the newest wait in memory, but {most} rows or more are lost].",
+    over="{poller}: checks are stored again",
+    ends="the database takes what waits",
+    many="pollers whose checks can't be stored",
+)
+TARGET_KINDS: Final[dict[State, AlertKind]] = {
+    "stale": STALE,
+    "future": FUTURE,
+    "invalid": INVALID,
+    "unreachable": UNREACHABLE,
+}
+KINDS: Final = (*TARGET_KINDS.values(), UNSTORED)
+
+UNSTORED_AFTER_S: Final = 60.0
+"""Checks wait in memory for so long before somebody is told: a database may be restarted."""
+
+
+def problems_of(
+    target: Target, troubles: Iterable[Trouble], poller: str, zone: tzinfo, last: datetime | None
+) -> tuple[Problem, ...]:
+    """Return the problems of one target; `last` is the last time that it told."""
+    return tuple(_problem(target, trouble, poller, zone, last) for trouble in troubles)
+
+
+def _problem(target: Target, trouble: Trouble, poller: str, zone: tzinfo, last: datetime | None) -> Problem:
+    seen = trouble.seen
+    computed_at = seen.computed_at or last
+    lag_s = seen.lag_s or 0.0
+    skew_s = taken_off(seen.skew_s)
+    return TARGET_KINDS[trouble.state].problem(
+        poller,
+        target.name,
+        since=trouble.since,
+        poller=poller,
+        target=visible(target.name),
+        age=span(max(lag_s, 0.0)),
+        ahead=span(max(-lag_s, 0.0)),
+        limit=span(target.limits.stale_after_s),
+        computed=clock(_whole(computed_at), zone, now=seen.at) if computed_at else "",
+        answered=seen.answered,
+        reason=seen.reason,
+        skew=f"{span(abs(skew_s))} {'behind' if skew_s > 0 else 'ahead'}" if skew_s else "",
+        zone=seen.guessed_zone,
+    )
+
+
+def _whole(at: datetime) -> datetime:
+    return at - timedelta(microseconds=at.microsecond)
+
+
+def unstored(kept: Kept, *, since: datetime, now: datetime, poller: str, zone: tzinfo) -> Problem | None:
+    """Return the problem of a database that has taken nothing since `since`; None: not yet, or no more."""
+    if kept.trouble is None or (now - since).total_seconds() < UNSTORED_AFTER_S:
+        return None
+    return UNSTORED.problem(
+        poller,
+        "database",
+        since=since,
+        poller=poller,
+        begun=clock(since, zone, now=now),
+        reason=kept.trouble,
+        most=_about(kept.dropped),
+    )
+
+
+def _about(count: int) -> str:
+    """Return a count that does not change with every round: its first digit, zeros behind it."""
+    digits = str(count)
+    return f"{int(digits[0]) * 10 ** (len(digits) - 1):,}" if count else ""

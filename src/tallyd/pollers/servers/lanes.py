@@ -1,0 +1,115 @@
+"""Checking many targets at the same time, spread over a while, so that none waits for another that hangs."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from queue import SimpleQueue
+from threading import Event
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+TICK_S: Final = 0.5
+"""A shutdown is noticed within so long."""
+_SHORTEST_S: Final = 0.02
+"""Checks that are due so close to each other are begun together."""
+
+
+class Lanes(Generic[T, R]):
+    """One round: every target is checked once, by `workers` threads, begun evenly over `spread_s` seconds.
+
+    Targets that may hang (`is_suspect`: they did not answer the last time) have a lane of their own: at most
+    half of the workers see to them before the others are done. So any number of them takes nothing from the
+    others but that half. `pause(seconds)` is called at least every half second and may raise, which ends the
+    round; it sleeps, perhaps less.
+    """
+
+    def __init__(
+        self,
+        check: Callable[[T], R],
+        *,
+        workers: int,
+        spread_s: float,
+        is_suspect: Callable[[T], bool],
+        pause: Callable[[float], None],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._check = check
+        self._workers = workers
+        self._spread_s = spread_s
+        self._is_suspect = is_suspect
+        self._pause = pause
+        self._monotonic = monotonic
+        self._due: SimpleQueue[T | None] = SimpleQueue()
+        self._suspects: deque[T] = deque()
+        self._results: deque[tuple[T, R]] = deque()
+        self._is_ending = Event()
+
+    def run(self, targets: Sequence[T]) -> tuple[tuple[T, R], ...]:
+        """Return each target with what was found, in the order in which they were done.
+
+        Raises what `check` or `pause` raises, once nothing is under way any more.
+        """
+        self._suspects.extend(target for target in targets if self._is_suspect(target))
+        others = [target for target in targets if not self._is_suspect(target)]
+        count = min(self._workers, len(targets))
+        with ThreadPoolExecutor(count, thread_name_prefix="check") as pool:
+            futures = [pool.submit(self._work, for_suspects=number < count // 2) for number in range(count)]
+            try:
+                self._begin(others, futures)
+                for _ in futures:
+                    self._due.put(None)
+                while wait(futures, TICK_S, FIRST_EXCEPTION).not_done:
+                    self._look_after(futures, 0.0)
+            except BaseException:
+                self._is_ending.set()
+                for _ in futures:
+                    self._due.put(None)
+                raise
+        for future in futures:
+            future.result()
+        return tuple(self._results)
+
+    def _begin(self, others: Sequence[T], futures: Sequence[Future[None]]) -> None:
+        """Hand out the targets, each when its time has come."""
+        began, begun = self._monotonic(), 0
+        step_s = self._spread_s / len(others) if others else 0.0
+        while begun < len(others):
+            passed_s = self._monotonic() - began
+            due = min(len(others), int(passed_s / step_s) + 1) if step_s else len(others)
+            for target in others[begun:due]:
+                self._due.put(target)
+            begun = max(due, begun)
+            if begun < len(others):
+                next_s = began + begun * step_s - self._monotonic()
+                self._look_after(futures, min(max(next_s, _SHORTEST_S), TICK_S))
+
+    def _look_after(self, futures: Sequence[Future[None]], seconds: float) -> None:
+        """Wait a little. Raises what ended a worker."""
+        for future in futures:
+            if future.done():
+                future.result()
+        self._pause(seconds)
+
+    def _work(self, *, for_suspects: bool) -> None:
+        if for_suspects:
+            self._see_to_suspects()
+        while (target := self._due.get()) is not None:
+            self._one(target)
+        self._see_to_suspects()
+
+    def _see_to_suspects(self) -> None:
+        while self._suspects and not self._is_ending.is_set():
+            try:
+                target = self._suspects.popleft()
+            except IndexError:
+                return  # another worker was faster
+            self._one(target)
+
+    def _one(self, target: T) -> None:
+        if not self._is_ending.is_set():
+            self._results.append((target, self._check(target)))

@@ -1,0 +1,72 @@
+"""The servers poller: every so often it asks each target how old its data is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from tallyd.contract import Found, Job, Toolbox
+from tallyd.core.errors import SourceError
+from tallyd.core.kinds import AlertKind
+from tallyd.core.texts import span
+from tallyd.core.timetable import Every
+from tallyd.pollers.servers.book import Book
+from tallyd.pollers.servers.kinds import KINDS, TARGET_KINDS, UNSTORED
+from tallyd.pollers.servers.round import check_all, round_of
+from tallyd.pollers.servers.settings import ServersSettings
+
+_LIMIT_S = 300.0
+"""Without progress. Each check ends with its timeout, but for the lookup of a name."""
+
+
+class ServersPoller(ServersSettings):
+    """Asks servers when their data was last computed."""
+
+    @classmethod
+    def alert_kinds(cls) -> tuple[AlertKind, ...]:
+        """Return what can be said of a target, and of a database that takes no checks."""
+        return KINDS
+
+    def watched(self) -> Mapping[str, frozenset[str]]:
+        """Return the targets that people are told of."""
+        notified = frozenset(target.name for target in self.checked if target.is_notified)
+        return {
+            **{kind.what: notified for kind in TARGET_KINDS.values()},
+            UNSTORED.what: frozenset({"database"}),
+        }
+
+    def reminders(self) -> Mapping[str, float | None]:
+        """Return how often each target is told again, in seconds; None: never. Others as all problems."""
+        return {target.name: target.remind_every_s for target in self.checked if target.has_reminder}
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return the one job, `check`: a run is a round."""
+        check = Job(
+            name="check",
+            when=Every(self.every),
+            judges=frozenset(kind.what for kind in KINDS),
+            limit_s=_LIMIT_S,
+            run=partial(round_of, self),
+        )
+        return (check,)
+
+    @property
+    def needs_records(self) -> bool:
+        """Yes: changes and hours are stored in the database."""
+        return True
+
+    def probe(self, tools: Toolbox) -> tuple[Found, ...]:
+        """Check every target once and return the state of each. Raises `SourceError` where none answers."""
+        sights = check_all(self, tools, Book())
+        if all(sight.state == "unreachable" for sight in sights.values()):
+            first = next(iter(sights.values()))
+            raise SourceError(f"none of its {len(sights)} targets answers: {first.reason}", transient=True)
+        return tuple(
+            Found(
+                target.name,
+                sight.reason or f"{sight.state}, {span(sight.lag_s or 0.0)} old ({sight.answered})",
+                None,
+            )
+            for target in self.checked
+            for sight in (sights[target.name],)
+        )

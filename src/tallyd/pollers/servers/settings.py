@@ -1,0 +1,95 @@
+"""What a config may say about a servers poller."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from tallyd.core.texts import UNPRINTABLE
+from tallyd.pollers.servers.targets import NamedFiles, Target, TargetKeys, TargetSettings, fault_of, merged
+from tallyd.settings import Duration, FolderPath, PollerSettings, Seconds, wrong, wrong_each
+
+LONGEST_NAME = 200
+
+
+def _with_file(written: Any, info: ValidationInfo) -> Any:
+    """Return the targets of the config and, where it names one, of the file with more of them."""
+    named = info.data.get("targets_file")
+    if named is None or not isinstance(written, dict):
+        return written
+    reader: NamedFiles | None = (info.context or {}).get("secrets")
+    if reader is None:
+        raise wrong("cannot be read here: `targets_file` needs the folder of the config")
+    found = reader.read_object(named)
+    twice = [((name,), "stands in `targets_file` as well; keep one") for name in written if name in found]
+    if twice:
+        raise wrong_each(twice)
+    return {**found, **written}
+
+
+# Lax alone in that an object of JSON is taken, read from a file of its own: each key is as strict as ever.
+_AnyTarget = Annotated[TargetSettings, Field(strict=False)]
+
+
+class ServersSettings(PollerSettings):
+    """The settings of a servers poller."""
+
+    kind: Literal["servers"] = Field(description="What kind of poller this is.")
+    every: Duration = Field(
+        Seconds(60), ge=1, description="How often each target is checked; checks are spread over it."
+    )
+    workers: int = Field(16, ge=1, le=256, description="How many targets are checked at the same time.")
+    write_every: Duration = Field(
+        Seconds(900),
+        ge=60,
+        description="How often an out file is written at least, on whole multiples of it since midnight UTC; "
+        "besides, whenever the state of a target changed.",
+    )
+    defaults: TargetKeys = Field(
+        TargetKeys(), description="Keys that hold for every target which does not set them itself."
+    )
+    targets_file: FolderPath | None = Field(
+        None,
+        description="A file with more targets, a JSON object such as `targets` is; relative to the config "
+        "file. It is watched for changes.",
+    )
+    targets: Annotated[dict[str, _AnyTarget], BeforeValidator(_with_file)] = Field(
+        {}, description="The servers by name: any text without `/`."
+    )
+
+    @field_validator("targets")
+    @classmethod
+    def _are_targets(
+        cls, targets: dict[str, TargetSettings], info: ValidationInfo
+    ) -> dict[str, TargetSettings]:
+        if not targets:
+            raise wrong('names no target; write one, such as {"PROD": {"url": "https://..."}}')
+        problems = [((name,), text) for name in targets if (text := _name_fault(name))]
+        every_s, defaults = info.data.get("every"), info.data.get("defaults")
+        if every_s is not None and defaults is not None:
+            for name, own in targets.items():
+                fault = fault_of(merged(name, own, defaults, every_s=every_s), every_s=every_s)
+                if fault:
+                    problems.append(((name, fault[0]), fault[1]))  # type: ignore[arg-type] # of any length
+        if problems:
+            raise wrong_each(problems)
+        return targets
+
+    @cached_property
+    def checked(self) -> tuple[Target, ...]:
+        """The targets as they are checked, in the order of the config."""
+        return tuple(
+            merged(name, own, self.defaults, every_s=self.every) for name, own in self.targets.items()
+        )
+
+
+def _name_fault(name: str) -> str | None:
+    if not name.strip() or name != name.strip():
+        return "must be a name, without spaces around it"
+    if "/" in name or UNPRINTABLE.search(name):
+        return "may hold neither `/` nor control or invisible characters"
+    if len(name) > LONGEST_NAME:
+        return f"is a name of over {LONGEST_NAME} characters"
+    return None

@@ -1,0 +1,257 @@
+"""What a config may say about one target, and a target as it is checked: its own keys over the defaults."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Protocol
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, ValidationInfo
+
+from tallyd.core.freshness import Limits
+from tallyd.core.texts import shortened
+from tallyd.settings import (
+    Duration,
+    FolderPath,
+    Seconds,
+    Secret,
+    Strict,
+    Url,
+    Zone,
+    did_you_mean,
+    is_loopback,
+    is_secret_name,
+    wrong,
+)
+
+_FORMS = ("iso", "epoch", "epoch_ms")
+_TRIED = datetime(2026, 11, 20, 12, 59, tzinfo=UTC)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[!-~\x80-\xff](?:[ -~\x80-\xff]*[!-~\x80-\xff])?")
+_OURS = frozenset({"accept-encoding", "connection", "content-length", "host", "transfer-encoding"})
+_HARMLESS = frozenset({"accept", "accept-language", "cache-control", "user-agent"})
+_LONGEST_FIELD = 200
+
+
+class NamedFiles(Protocol):
+    """The validation context's reader of files that the config names; both raise `wrong()`."""
+
+    def path_of(self, written: str) -> Path:
+        """Return where a named file is, and have it watched for changes."""
+        ...
+
+    def read_object(self, written: str) -> dict[str, object]:
+        """Return the JSON object in a named file, and have it watched for changes."""
+        ...
+
+
+def _field(written: str) -> str:
+    if not all(written.split(".")):
+        raise wrong('must be the name of a field, or several with dots between them, such as "data.time"')
+    return written
+
+
+def _format(written: str) -> str:
+    if written in _FORMS:
+        return written
+    if "%" not in written:
+        known = f"; it is one of {', '.join(_FORMS)}, or a form of strptime such as %Y%m%d%H%M%S"
+        raise wrong(f"is no form of a time{did_you_mean(written, _FORMS) or known}")
+    if "%Z" in written:
+        raise wrong(
+            "holds %Z, which reads a zone's name and forgets it; use %z, or write it out and set timezone"
+        )
+    try:
+        found = datetime.strptime(_TRIED.strftime(written), written)  # noqa: DTZ007 # compared without one
+    except (ValueError, re.error):
+        found = None
+    if found is None or found.replace(tzinfo=None) != _TRIED.replace(tzinfo=None):
+        raise wrong("is no form of a day and a time that can be read back, such as %Y%m%d%H%M%S")
+    return written
+
+
+def _headers(headers: dict[str, Secret]) -> dict[str, Secret]:
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise wrong(f'"{shortened(name, 40)}" is no name of a header')
+        if name.lower() in _OURS:
+            raise wrong(f'"{name}" is set by tallyd itself; leave it out')
+        value.check(_header_value)
+    if len({name.lower() for name in headers}) < len(headers):
+        raise wrong("names a header twice; upper and lower case are the same here")
+    return headers
+
+
+def _header_value(value: str) -> None:
+    if not _HEADER_VALUE.fullmatch(value):
+        raise wrong("has a value that can't be sent in a header; it must be of Latin characters")
+
+
+def _ca_file(written: str, info: ValidationInfo) -> str:
+    """Return the absolute path of a file that holds certificates."""
+    reader: NamedFiles | None = (info.context or {}).get("secrets")
+    path = reader.path_of(written) if reader else Path(written).absolute()
+    try:
+        found = path.stat()
+        _load(path, found.st_mtime_ns)
+    except FileNotFoundError:
+        raise wrong(f"{path} is missing. Put the certificate of the authority into it (PEM).") from None
+    except ssl.SSLError:
+        raise wrong(f"{path} holds no certificate (PEM)") from None
+    except OSError as error:
+        raise wrong(f"{path} cannot be read: {(error.strerror or '').lower()}") from None
+    return str(path)
+
+
+@lru_cache(maxsize=64)
+def _load(path: Path, _mtime_ns: int) -> None:
+    """Read a file of certificates, once for all targets that name it. Raises `OSError`."""
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+
+
+def _url(url: str) -> str:
+    for pair in re.split("[&;]", urlsplit(url).query):
+        name, _, value = pair.partition("=")
+        if value and is_secret_name(unquote(name)):
+            raise wrong(f'holds a key ("{unquote(name)}=..."), and URLs are shown; send it in `headers`')
+    return url
+
+
+class TargetKeys(Strict):
+    """What may be set for each target, and in `defaults` for all of them."""
+
+    field: Annotated[str, Field(min_length=1, max_length=_LONGEST_FIELD), AfterValidator(_field)] = Field(
+        "computed_time",
+        description="Field of the answer with the time its data was computed; `data.time` is one in another, "
+        "a number counts from 0 in a list.",
+    )
+    format: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_format)] = Field(
+        "iso",
+        description="Form of that time: `iso` (ISO 8601), `epoch` or `epoch_ms` (since 1970, in seconds or "
+        "milliseconds), or a form of strptime such as %Y%m%d%H%M%S.",
+    )
+    timezone: Zone | None = Field(
+        None, description="Zone of times that name none. Default: `timezone` of the poller, or at the top."
+    )
+    stale_after: Duration = Field(Seconds(900), description="Older data is stale: what people are told of.")
+    late_after: Duration | None = Field(
+        None, description="Older data is late: worth a line in the log. Default: half of `stale_after`."
+    )
+    remind_every: Duration | None = Field(
+        None,
+        ge=60,
+        description="While a target is not fresh: told again, and logged again, after so long; null: never. "
+        "Default: told as `alerts.remind_every` has it, and not logged again.",
+    )
+    record: bool = Field(True, description="Keep its changes in the database (table `server_lag`).")
+    notify: bool = Field(
+        True, description="Make it an alert when it is stale, unreachable, invalid or in the future."
+    )
+    log_changes: bool = Field(
+        True, description="Log each new time it tells; false: only changes of its state are logged."
+    )
+    headers: Annotated[dict[str, Secret], AfterValidator(_headers)] = Field(
+        {}, description="Further headers, such as a key. Secrets. A target's are added to the defaults'."
+    )
+    timeout: Duration | None = Field(
+        None,
+        description="Limit of one check, from the connection to the last byte; at most a fifth of `every`, "
+        "so that no check reaches into the next round. Default: a fifth of `every`, but no more than 10s.",
+    )
+    ca_file: Annotated[FolderPath, AfterValidator(_ca_file)] | None = Field(
+        None,
+        description="File with the authorities (PEM) whose certificates are trusted; relative to the config "
+        "file. Default: those that this machine trusts.",
+    )
+
+
+class TargetSettings(TargetKeys):
+    """One server that is asked for the age of its data. What it leaves out is taken from `defaults`."""
+
+    url: Annotated[Url, AfterValidator(_url)] = Field(description="Address that answers with JSON.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A target as it is checked. `path` leads to the field. `zone` None: that of the poller.
+
+    `remind_every_s` counts only where `has_reminder`. `timeout_s` is that of one check.
+    """
+
+    name: str
+    url: str
+    field: str
+    path: tuple[str, ...]
+    form: str
+    zone: ZoneInfo | None
+    limits: Limits
+    remind_every_s: float | None
+    has_reminder: bool
+    is_recorded: bool
+    is_notified: bool
+    is_logged: bool
+    headers: Mapping[str, Secret]
+    timeout_s: float
+    ca_file: Path | None
+
+
+def merged(name: str, own: TargetSettings, defaults: TargetKeys, *, every_s: float) -> Target:
+    """Return a target with what it leaves out taken from the defaults, key by key."""
+
+    def keys_of(key: str) -> TargetKeys:
+        return own if key in own.model_fields_set else defaults
+
+    stale_after_s = keys_of("stale_after").stale_after
+    late_after_s = keys_of("late_after").late_after
+    reminding = keys_of("remind_every")
+    field = keys_of("field").field
+    ca_file = keys_of("ca_file").ca_file
+    return Target(
+        name=name,
+        url=own.url,
+        field=field,
+        path=tuple(field.split(".")),
+        form=keys_of("format").format,
+        zone=keys_of("timezone").timezone,
+        limits=Limits(late_after_s or stale_after_s / 2, stale_after_s),
+        remind_every_s=reminding.remind_every,
+        has_reminder="remind_every" in reminding.model_fields_set,
+        is_recorded=keys_of("record").record,
+        is_notified=keys_of("notify").notify,
+        is_logged=keys_of("log_changes").log_changes,
+        headers=_added(defaults.headers, own.headers),
+        timeout_s=keys_of("timeout").timeout or min(10.0, every_s / 5),
+        ca_file=Path(ca_file) if ca_file else None,
+    )
+
+
+def _added(defaults: Mapping[str, Secret], own: Mapping[str, Secret]) -> Mapping[str, Secret]:
+    if not own:
+        return defaults
+    named = {name.lower() for name in own}
+    return {**{name: value for name, value in defaults.items() if name.lower() not in named}, **own}
+
+
+def fault_of(target: Target, *, every_s: float) -> tuple[str, str] | None:
+    """Return the key and what is wrong with it, once the defaults are merged; None: nothing is."""
+    limits = target.limits
+    if limits.late_after_s > limits.stale_after_s:
+        return "late_after", "is longer than `stale_after`; data is late before it is stale"
+    if target.timeout_s > every_s / 5:
+        return "timeout", (
+            f"is longer than a fifth of `every` ({every_s / 5:g}s): a check that hangs would reach into the "
+            "next round"
+        )
+    is_secret = any(name.lower() not in _HARMLESS for name in target.headers)
+    if is_secret and target.url.startswith("http://") and not is_loopback(target.url):
+        return "url", "begins with http://, which would send its headers readable for all; use https://"
+    if target.ca_file is not None and target.url.startswith("http://"):
+        return "ca_file", "is of no use: the url begins with http://, where no certificate is shown"
+    return None

@@ -1,0 +1,120 @@
+"""The visitors poller: a sweep that takes files, and a report of what they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from tallyd.contract import Accepted, Found, Job, Refused, Toolbox
+from tallyd.core.errors import RecordsError, SourceError
+from tallyd.core.failures import UNSENT
+from tallyd.core.kinds import AlertKind
+from tallyd.core.needs import InboxNeeded
+from tallyd.core.reading import Send
+from tallyd.core.timetable import Every
+from tallyd.core.visits import day_of, day_span
+from tallyd.pollers.visitors.delivery import deliver
+from tallyd.pollers.visitors.kinds import JUDGES, KINDS, NO_FILES
+from tallyd.pollers.visitors.report import report
+from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
+from tallyd.pollers.visitors.sweep import sweep
+
+_SWEEP_LIMIT_S = 300.0
+"""Without progress: a group of files shows it, and each batch of a large one."""
+_REPORT_LIMIT_S = 120.0
+
+
+class VisitorsPoller(VisitorsSettings):
+    """Takes files of people who walked in and out from a folder, and reports today's counts."""
+
+    @classmethod
+    def alert_kinds(cls) -> tuple[AlertKind, ...]:
+        """Return what a sweep can find, and what an upstream that takes no report is called."""
+        return (*KINDS, UNSENT)
+
+    def watched(self) -> Mapping[str, frozenset[str]]:
+        """Return the sources that must deliver, and the upstream's names that are reported to."""
+        watches = self.no_files is not None
+        by_source = watches and self.no_files is not None and self.no_files.per_source and self.sources
+        silent = frozenset(self.sources) if by_source else frozenset({"inbox"} if watches else ())
+        return {NO_FILES.what: silent, UNSENT.what: self._ssids() if self.is_sending() else frozenset()}
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return `sweep` and, where the config has one, `report`."""
+        found = Job(
+            name="sweep",
+            when=Every(self.sweep_every),
+            judges=JUDGES,
+            limit_s=_SWEEP_LIMIT_S,
+            run=partial(sweep, self),
+            wakes=True,
+        )
+        return (found,) if self.report is None else (found, self._report_job(self.report))
+
+    def _report_job(self, wanted: ReportSettings) -> Job:
+        return Job(
+            name="report",
+            when=Every(wanted.every, grid=True),
+            judges=frozenset(),
+            limit_s=_REPORT_LIMIT_S,
+            run=partial(report, self),
+            # Sums of the day so far: a late one says what its slot should have, and the next one more.
+            catch_up_s=wanted.every,
+            tells_gaps=False,
+        )
+
+    @property
+    def needs_records(self) -> bool:
+        """Yes: passages are stored in the database."""
+        return True
+
+    def inbox_needed(self, poller: str) -> InboxNeeded | None:
+        """Return the folder, its rules, and how long files put aside are kept."""
+        return InboxNeeded(
+            path=self.inbox,
+            source=self.source or poller,
+            pattern=self.pattern,
+            settle_s=self.settle,
+            is_mount=self.inbox_is_mount,
+            max_bytes=self.max_bytes,
+            done_keep_days=self.done_keep_days,
+            rejected_keep_days=self.rejected_keep_days,
+        )
+
+    def is_sending(self) -> bool:
+        """Whether reports are posted."""
+        return self.report is not None and self.report.send and self.report.url is not None
+
+    def deliver(self, send: Send, tools: Toolbox, *, timeout_s: float) -> Accepted | Refused:
+        """Post a report once. Raises `SourceError` where there was no answer, `Stopped`."""
+        return deliver(self, send, tools, timeout_s=timeout_s)
+
+    def probe(self, tools: Toolbox) -> tuple[Found, ...]:
+        """Look into the inbox and the database, changing nothing: today's passages in, by source.
+
+        Raises `SourceError` where one of them can't be used.
+        """
+        if tools.inbox is None or tools.records is None:
+            raise TypeError("wired without an inbox or a database")
+        look = tools.inbox.look()
+        if look.state != "here":
+            what = "is not there" if look.state == "gone" else "has nothing mounted on it"
+            raise SourceError(f"the inbox {self.inbox} {what}", transient=True)
+        for name, reason in look.untakable.items():
+            raise SourceError(f"inbox {self.inbox}: {name}: {reason}", transient=True)
+        today = day_of(tools.now(), tools.zone)
+        try:
+            counts = tools.records.counts(*day_span(today, tools.zone))
+        except RecordsError as error:
+            raise SourceError(error.text, transient=True) from None
+        sources = dict.fromkeys([*self.sources, *sorted(counts.keys() | look.arrivals.keys())])
+        return tuple(
+            Found(name, self._label(name), counts[name].n_in if name in counts else 0) for name in sources
+        )
+
+    def _label(self, source: str) -> str | None:
+        return self.sources[source].label if source in self.sources else None
+
+    def _ssids(self) -> frozenset[str]:
+        ssid = self.report.ssid if self.report else None
+        return frozenset((ssid,) if isinstance(ssid, str) else (ssid or {}).values())

@@ -1,0 +1,157 @@
+"""Files that are refused, as a level: how many of a source's since when, and what to do about it.
+
+What a run has seen is compared with the ledger, so that a refusal whose run was killed before anything was
+remembered is told later, but told.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
+
+from tallyd.core.passages import LedgerRow
+from tallyd.core.reading import Problem
+from tallyd.core.texts import clock, shortened, span
+from tallyd.pollers.visitors.kinds import REJECTED
+from tallyd.pollers.visitors.parsing import TOO_LARGE, TOO_OLD
+from tallyd.pollers.visitors.remembered import MOST_SOURCES, Level
+from tallyd.pollers.visitors.tally import OfSource
+
+OVER_AFTER = timedelta(hours=1)
+"""So long no file was refused, and a good one came: it is over."""
+MOST_ASKED = 500
+"""Rows of the ledger that are asked for."""
+_EXACT_UP_TO = 100
+_LONGEST_REASON = 200
+_PREDICATES = ("is ", "holds ", "ends ", "goes ")
+
+
+def grown(known: Mapping[str, Level], sources: Mapping[str, OfSource], *, now: datetime) -> dict[str, Level]:
+    """Return the levels after a run, from what it saw of each source."""
+    levels = dict(known)
+    for source, seen in sources.items():
+        before = levels.get(source)
+        if seen.refused:
+            levels[source] = _after_refusals(before, seen, now)
+        elif before is not None and seen.good:
+            levels[source] = replace(before, is_mixed=True, is_good_again=True)
+    return levels
+
+
+def agreed(
+    levels: Mapping[str, Level], ledger: Iterable[LedgerRow], *, asked_at: datetime, now: datetime
+) -> dict[str, Level]:
+    """Return the levels as the ledger's newest rejected rows (at most `MOST_ASKED`) have them.
+
+    A source with rows since the ledger was last `asked_at`, or of the last hour, has a level. One without any
+    since its beginning was replayed, and has none any more.
+    """
+    rows = tuple(ledger)
+    are_all = len(rows) < MOST_ASKED
+    found = dict(levels)
+    recent = min(asked_at, now - OVER_AFTER)
+    for source in dict.fromkeys([*levels, *(row.source for row in rows)]):
+        own = [row for row in rows if row.source == source]
+        if source in levels:
+            own = [row for row in own if row.ingested_at >= _whole(levels[source].since)]
+        else:
+            own = [row for row in own if row.ingested_at > recent]
+        if own:
+            found[source] = _as_stored(found.get(source), own, are_all=are_all)
+        elif are_all:
+            found.pop(source, None)
+    return found
+
+
+def still(levels: Mapping[str, Level], *, now: datetime) -> dict[str, Level]:
+    """Return the levels that are not over, those with the newest refusals if they are too many."""
+    left = {
+        source: level
+        for source, level in levels.items()
+        if not (level.is_good_again and now - level.last_at >= OVER_AFTER)
+    }
+    newest = sorted(left, key=lambda source: left[source].last_at, reverse=True)[:MOST_SOURCES]
+    return {source: left[source] for source in left if source in newest}
+
+
+def rejected(poller: str, source: str, label: str, level: Level, *, zone: tzinfo, now: datetime) -> Problem:
+    """Return the problem of a level: an error where nothing else came, else a warning."""
+    problem = REJECTED.problem(
+        poller,
+        source,
+        since=level.since,
+        source=label,
+        files=_files(level),
+        begun=clock(level.since, zone, now=now),
+        reason=_reason(level),
+        advice=_advice(source, level),
+    )
+    return replace(problem, severity="warning" if level.is_mixed else "error")
+
+
+def _after_refusals(before: Level | None, seen: OfSource, now: datetime) -> Level:
+    is_mixed = seen.good > 0 or (before is not None and before.is_mixed)
+    is_all_ahead = seen.ahead is not None and (before is None or before.ahead_s is not None)
+    return Level(
+        since=before.since if before else seen.first_at or now,
+        last_at=seen.last_at or now,
+        files=(before.files if before else 0) + seen.refused,
+        is_mixed=is_mixed,
+        is_good_again=seen.ends_good,
+        reason=seen.reason,
+        ahead_s=seen.ahead.total_seconds() if seen.ahead and is_all_ahead else None,
+    )
+
+
+def _as_stored(level: Level | None, rows: list[LedgerRow], *, are_all: bool) -> Level:
+    """Return a level with as many files as the ledger has, or more if it was not asked for all of them.
+
+    `rows` are the newest first.
+    """
+    if level is None:
+        return Level(
+            since=rows[-1].ingested_at,
+            last_at=rows[0].ingested_at,
+            files=len(rows),
+            is_mixed=True,  # whether others were good is not known: the lesser
+            reason=rows[0].reason or "",
+        )
+    files = len(rows) if are_all else max(level.files, len(rows))
+    return replace(level, files=files, last_at=max(level.last_at, rows[0].ingested_at))
+
+
+def _whole(at: datetime) -> datetime:
+    """Return an instant cut to the second, as the ledger has it."""
+    return at.replace(microsecond=0)
+
+
+def _files(level: Level) -> str:
+    count = level.files
+    # Not exact above: each change of a text is written.
+    number = str(count) if count <= _EXACT_UP_TO else f"over {(count - 1) // 100 * 100}"
+    if level.is_mixed:
+        return f"{number} file{'' if count == 1 else 's'}"
+    return "the only file" if count == 1 else f"all {number} files"
+
+
+def _reason(level: Level) -> str:
+    if level.ahead_s is not None:
+        return f"times {span(level.ahead_s // 60 * 60)} ahead"
+    text = shortened(level.reason, _LONGEST_REASON)
+    return f"the last one {text}" if text.startswith(_PREDICATES) else text
+
+
+def _advice(source: str, level: Level) -> str:
+    again = f"then: sudo tallyd replay --all --source {shlex.quote(source)}"
+    if level.ahead_s is not None:
+        return f"Set that host's clock, {again}"
+    if level.reason.startswith(TOO_LARGE):
+        return f"If such files are meant to come, raise max_bytes, {again}"
+    if level.reason.startswith(TOO_OLD):
+        return f"If they are meant to be counted, raise database.keep_days, {again}"
+    return (
+        f"What is wrong with each lies beside it in .tallyd/rejected/{source}. "
+        f"Mend that host, or fields and time_format in the config, {again}"
+    )

@@ -1,0 +1,220 @@
+"""What a config may say about the report of a visitors poller."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+
+from tallyd.core.texts import UNPRINTABLE
+from tallyd.core.visits import TAGS, Tag
+from tallyd.pollers.visitors.minutes import DIGITS
+from tallyd.settings import (
+    Duration,
+    Seconds,
+    Secret,
+    Strict,
+    Url,
+    as_tuple,
+    is_loopback,
+    show_duration,
+    wrong,
+    wrong_each,
+)
+
+SHORTEST_EVERY_S: Final = 10.0
+MOST_CORRECTED_S: Final = 31 * 86400.0
+"""Each day that may be corrected is counted anew for each report."""
+_LONGEST_TEXT = 100
+_TWICE = "stands for another one already; each needs a name of its own"
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_HEADER_VALUE = re.compile(r"[ -~]+", re.ASCII)
+_OWN_HEADERS = frozenset(
+    {"connection", "content-encoding", "content-length", "content-type", "host", "transfer-encoding"}
+)
+
+
+def _fault(written: str) -> str | None:
+    """Return what is wrong with a text that others are to read."""
+    if not written.strip() or UNPRINTABLE.search(written):
+        return "must not be empty, and hold no control or invisible character"
+    return f"is longer than {_LONGEST_TEXT} characters" if len(written) > _LONGEST_TEXT else None
+
+
+def _text(written: str) -> str:
+    if fault := _fault(written):
+        raise wrong(fault)
+    return written
+
+
+def _ssid(written: object) -> str | dict[str, str]:
+    """Return the upstream's name, or its name for each source or group."""
+    if isinstance(written, str):
+        return _text(written)
+    if not isinstance(written, dict) or not all(isinstance(each, str) for each in written.values()):
+        raise wrong('must be text, or an object with a text for each source or group: {"12": "SS-012"}')
+    if not written:
+        raise wrong("must name one source or group at least")
+    taken = list(written.values())
+    problems = [
+        ((name,), fault)
+        for number, (name, each) in enumerate(written.items())
+        if (fault := _fault(each) or (_TWICE if each in taken[:number] else None))
+    ]
+    if problems:
+        raise wrong_each(problems)
+    return written
+
+
+def between(least_s: float, most_s: float) -> Callable[[float], float]:
+    """Return a validator of durations, both ends included."""
+
+    def check(seconds: float) -> float:
+        if not least_s <= seconds <= most_s:
+            raise wrong(f'must be "{show_duration(least_s)}" to "{show_duration(most_s)}"')
+        return seconds
+
+    return check
+
+
+def check_form(written: str, tried: datetime) -> None:
+    """Raise `wrong()` for what is no form of a day and a time."""
+    try:
+        found = datetime.strptime(tried.strftime(written), written)  # noqa: DTZ007 # compared without a zone
+    except ValueError:
+        found = None
+    if found is None or found.replace(tzinfo=None) != tried.replace(tzinfo=None):
+        raise wrong(f"is no form of a day and a time that can be read back, such as {DIGITS}")
+
+
+def _header_fault(name: str, secret: Secret, *, is_twice: bool) -> str | None:
+    if not _HEADER_NAME.fullmatch(name):
+        return "is no name of a header"
+    if name.lower() in _OWN_HEADERS:
+        return "is set by tallyd itself; leave it out"
+    if is_twice:
+        return "stands there twice; capital letters make no difference"
+    if secret.is_known and not _HEADER_VALUE.fullmatch(secret.reveal()):
+        return "holds a character that can't be sent in a header; only ASCII can"
+    return None
+
+
+Text = Annotated[str, AfterValidator(_text)]
+Ssid = Annotated[
+    str | dict[str, str],
+    BeforeValidator(_ssid),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}
+    ),
+]
+
+
+class SuccessSettings(Strict):
+    """How the upstream says that it has taken a report: a refusal may come as HTTP 200."""
+
+    field: str = Field(min_length=1, description="Field of the JSON object that it answers.")
+    equals: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
+        description="Its texts that mean yes."
+    )
+
+    @field_validator("equals")
+    @classmethod
+    def _is_any(cls, equals: tuple[str, ...]) -> tuple[str, ...]:
+        if not equals:
+            raise wrong('must name one text at least, such as ["OK"]')
+        return equals
+
+
+class TagSettings(Strict):
+    """The upstream's numbers for what it is told, as text."""
+
+    inside: Text = Field(TAGS["Count"], alias="Count", description="Of how many are inside.")
+    came: Text = Field(TAGS["CountAccuIn"], alias="CountAccuIn", description="Of how many came that day.")
+    left: Text = Field(TAGS["CountAccuOut"], alias="CountAccuOut", description="Of how many left that day.")
+
+    @property
+    def by_type(self) -> dict[Tag, str]:
+        return {"Count": self.inside, "CountAccuIn": self.came, "CountAccuOut": self.left}
+
+
+class ReportSettings(Strict):
+    """Today's counts, written to out/ again and again, and sent to an upstream where there is one.
+
+    A check of one key against another stands with the later one, so that every problem is found at once.
+    """
+
+    every: Annotated[Duration, AfterValidator(between(SHORTEST_EVERY_S, 86400.0))] = Field(
+        Seconds(300), description="How often: at whole multiples of it, counted in UTC. `10s` to `1d`."
+    )
+    url: Url | None = Field(
+        None, description="Where reports are posted; null: counts are only written to out/."
+    )
+    headers: dict[str, Secret] = Field({}, description="Further headers, such as a key. Secrets.")
+    send: bool = Field(
+        True, description="false: what would be sent is written to out/, and nothing is posted."
+    )
+    ssid: Ssid | None = Field(
+        None,
+        description="The upstream's name for all of it; or a name for each source or group, each of which "
+        "then has a report of its own. Needed with `url`.",
+    )
+    tags: TagSettings = Field(TagSettings(), description="The upstream's numbers for what it is told.")
+    window: Literal["records", "interval"] = Field(
+        "records",
+        description="StartTime and EndTime: of the first and last record of the day, or the last `every`.",
+    )
+    time_format: str = Field(DIGITS, description="Form of StartTime and EndTime, as strftime has it.")
+    when_empty: Literal["skip", "zeros"] = Field(
+        "skip", description="A day without records yet: no report, or one of zeros from midnight on."
+    )
+    correct_within: Annotated[Duration, AfterValidator(between(1.0, MOST_CORRECTED_S))] = Field(
+        Seconds(86400),
+        description="So long after its end a day is reported again when its counts changed. At most `31d`.",
+    )
+    success: SuccessSettings | None = Field(
+        None, description="How the upstream says yes. Default: any 2xx answer means so."
+    )
+
+    @field_validator("headers")
+    @classmethod
+    def _can_be_sent(cls, headers: dict[str, Secret], info: ValidationInfo) -> dict[str, Secret]:
+        url = info.data.get("url")
+        if headers and url is not None and url.startswith("http://") and not is_loopback(url):
+            raise wrong("would be readable for all on the way: url begins with http://; use https://")
+        names = [name.lower() for name in headers]
+        problems = [
+            ((name,), fault)
+            for name, secret in headers.items()
+            if (fault := _header_fault(name, secret, is_twice=names.count(name.lower()) > 1))
+        ]
+        if problems:
+            raise wrong_each(problems)
+        return headers
+
+    @field_validator("ssid")
+    @classmethod
+    def _is_there(cls, ssid: Ssid | None, info: ValidationInfo) -> Ssid | None:
+        if ssid is None and info.data.get("url") is not None:
+            raise wrong("is missing; with a url, put the upstream's name for what is counted there")
+        return ssid
+
+    @field_validator("time_format")
+    @classmethod
+    def _is_form(cls, written: str) -> str:
+        check_form(written, datetime(2026, 11, 20, 12, 59, tzinfo=UTC))
+        return written
+
+    @property
+    def is_posted(self) -> bool:
+        """Whether reports are sent at all."""
+        return self.send and self.url is not None

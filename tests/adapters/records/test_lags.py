@@ -1,0 +1,275 @@
+"""Checks of servers in each kind of database: stored at once, exactly, and from memory once it is back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection
+
+from adapters.records.relay import Relay
+from adapters.records.sites import Site
+from tallyd.adapters.records import BoundRecords, Database
+from tallyd.adapters.records.access import Access
+from tallyd.adapters.records.lags import CheckBook
+from tallyd.core.errors import RecordsError
+from tallyd.core.lags import HourCount, Kept, LagRow
+
+NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
+HOUR = "2026-11-20 14:00:00"
+NEXT = "2026-11-20 15:00:00"
+LATER = "2026-11-20 16:00:00"
+EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+
+ROW = LagRow("PROD", "2026-11-20 14:03:12", "2026-11-20 14:01:00.500", 131.5, "fresh", 60.25)
+SILENT = LagRow("PROD", "2026-11-20 14:04:12", None, None, "unreachable", None)
+
+
+def stored(records: BoundRecords, server: str = "PROD") -> tuple[LagRow, ...]:
+    return records.server_lags(server, *EVER, most=1000)
+
+
+def hours(records: BoundRecords) -> dict[tuple[str, str], HourCount]:
+    return {(server, hour): found for server, hour, found in records.server_hours(*EVER)}
+
+
+def row(server: str, second: int) -> LagRow:
+    at = (NOW + timedelta(seconds=second)).strftime("%Y-%m-%d %H:%M:%S")
+    return replace(ROW, server=server, checked_at=at)
+
+
+def test_rows_come_back_as_they_were(site: Site, records: BoundRecords) -> None:
+    assert records.note_checks([ROW, SILENT], {(HOUR, "PROD"): HourCount(2, 1, 131.5)}) == Kept()
+
+    assert stored(records) == (ROW, SILENT)
+    assert hours(records) == {("PROD", HOUR): HourCount(2, 1, 131.5)}
+    assert stored(site.records()) == ()
+    query = "SELECT state, lag_s, advanced_s FROM server_lag WHERE poller=:poller ORDER BY checked_at"
+    assert site.query(query, poller=records._poller) == [("fresh", 131.5, 60.25), ("unreachable", None, None)]
+
+
+def test_an_hour_is_added_to_and_keeps_its_largest_lag(records: BoundRecords) -> None:
+    for lag_s in (5.0, None, 7.5, 6.0):
+        records.note_checks([], {(HOUR, "A"): HourCount(1, 1, lag_s), (HOUR, "B"): HourCount(1, 0, None)})
+    assert hours(records) == {("A", HOUR): HourCount(4, 4, 7.5), ("B", HOUR): HourCount(4, 0, None)}
+
+
+def test_names_are_compared_by_their_bytes(records: BoundRecords) -> None:
+    names = ["Gate", "gate", "Gate ", "Ga\u0308te", "Gäte", "🚪", "'; --", "x" * 200]
+    for _ in range(2):
+        counts = {(HOUR, name): HourCount(1, 1, 1.0) for name in names}
+        records.note_checks([row(name, 1) for name in names], counts)
+    assert hours(records) == {(name, HOUR): HourCount(2, 2, 1.0) for name in names}
+    assert [len(stored(records, name)) for name in names] == [1] * len(names)
+
+
+def test_the_newest_rows_of_a_span_are_given_oldest_first(records: BoundRecords) -> None:
+    records.note_checks([row("PROD", second) for second in (30, 10, 20)], {})
+    found = records.server_lags("PROD", NOW + timedelta(seconds=10), NOW + timedelta(seconds=30), most=9)
+    assert [each.checked_at[-2:] for each in found] == ["10", "20"]
+    found = records.server_lags("PROD", *EVER, most=2)
+    assert [each.checked_at[-2:] for each in found] == ["20", "30"]
+
+
+def test_the_same_check_twice_is_one_row_the_later_one(records: BoundRecords) -> None:
+    """After a clock was set back, a second may come again."""
+    records.note_checks([ROW], {})
+    records.note_checks([replace(ROW, state="late")], {})
+    assert [each.state for each in stored(records)] == ["late"]
+
+
+def test_another_process_goes_on_where_one_ended(site: Site) -> None:
+    poller = site.new_poller()
+    site.database.records(poller).note_checks([], {(HOUR, "A"): HourCount(3, 2, 9.0)})
+    other = Database(site.url)
+    other.records(poller).note_checks([], {(HOUR, "A"): HourCount(1, 1, 4.0)})
+    assert hours(other.records(poller)) == {("A", HOUR): HourCount(4, 3, 9.0)}
+    other.close()
+
+
+def test_all_who_ask_for_the_records_of_a_poller_share_what_waits(site: Site) -> None:
+    poller = site.new_poller()
+    for _ in range(3):
+        site.database.records(poller).note_checks([], {(HOUR, "A"): HourCount(1, 1, 1.0)})
+    assert hours(site.database.records(poller)) == {("A", HOUR): HourCount(3, 3, 1.0)}
+
+
+# -- the database is away ------------------------------------------------------------------------------------
+
+
+class Away(Access):
+    """A database that can be away, and of which a commit may be done but not be known to be."""
+
+    is_away = False
+    loses_commits = False
+
+    def writing(self) -> Any:
+        if self.is_away:
+            raise RecordsError("away")
+        return _LosesCommit(super().writing()) if self.loses_commits else super().writing()
+
+
+class _LosesCommit:
+    def __init__(self, real: Any) -> None:
+        self._real = real
+
+    def __enter__(self) -> Connection:
+        connection: Connection = self._real.__enter__()
+        return connection
+
+    def __exit__(self, *error: object) -> None:
+        self._real.__exit__(*error)
+        raise RecordsError("the connection was lost")
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Iterator[Away]:
+    url = f"sqlite:///{tmp_path / 'records.db'}"
+    database = Database(url)
+    database.prepare()
+    database.close()
+    access = Away(url)
+    yield access
+    access.close()
+
+
+def found(access: Access) -> tuple[list[str], dict[tuple[str, str], HourCount]]:
+    records = BoundRecords(access, "apps")
+    return [each.checked_at[-5:] for each in stored(records)], hours(records)
+
+
+def test_what_waits_is_stored_once_the_database_is_back(away: Away) -> None:
+    book = CheckBook(away, "apps")
+    away.is_away = True
+    for second in range(3):
+        kept = book.note([row("PROD", second)], {(HOUR, "PROD"): HourCount(1, 1, 1.0)})
+    assert kept == Kept(waiting=3 + 1, dropped=0, trouble="away")
+    away.is_away = False
+
+    assert book.note([row("PROD", 3)], {(NEXT, "PROD"): HourCount(1, 0, 2.0)}) == Kept()
+
+    assert found(away) == (
+        ["00:00", "00:01", "00:02", "00:03"],
+        {("PROD", HOUR): HourCount(3, 3, 1.0), ("PROD", NEXT): HourCount(1, 0, 2.0)},
+    )
+
+
+def test_of_too_many_rows_the_oldest_are_dropped_and_counted(away: Away) -> None:
+    book = CheckBook(away, "apps", most_waiting=10)
+    away.is_away = True
+    dropped = [book.note([row("PROD", second)], {}).dropped for second in range(14)]
+    assert dropped == [0] * 10 + [1, 2, 3, 4]
+    away.is_away = False
+
+    assert book.note([], {}) == Kept(dropped=4)
+    assert book.note([], {}) == Kept()
+    assert [text[-2:] for text in found(away)[0]] == [f"{second:02}" for second in range(4, 14)]
+
+
+def test_of_too_many_hours_the_oldest_are_dropped_but_never_the_one_that_goes_on(away: Away) -> None:
+    book = CheckBook(away, "apps", most_waiting=10)
+    away.is_away = True
+    for hour in (HOUR, NEXT, LATER):
+        kept = book.note([], {(hour, f"S{number}"): HourCount(1, 1, 1.0) for number in range(7)})
+    assert kept == Kept(waiting=10 + 7, dropped=4, trouble="away")
+    away.is_away = False
+    book.note([], {(LATER, "S1"): HourCount(1, 1, 1.0)})
+    _, counts = found(away)
+    assert sorted(hour for _, hour in counts) == [HOUR] * 3 + [NEXT] * 7 + [LATER] * 7
+
+
+def test_what_was_stored_though_nobody_knew_is_not_counted_again(away: Away) -> None:
+    book = CheckBook(away, "apps")
+    book.note([], {(HOUR, "PROD"): HourCount(1, 1, 1.0)})
+    CheckBook(away, "apps").note([], {(NEXT, "PROD"): HourCount(5, 5, 9.0)})
+    away.loses_commits = True
+    for hour in (HOUR, NEXT, NEXT):
+        kept = book.note([ROW], {(hour, "PROD"): HourCount(1, 0, 2.0)})
+        assert kept.trouble == "the connection was lost"
+    away.loses_commits = False
+
+    assert book.note([], {(NEXT, "PROD"): HourCount(1, 1, 1.0)}).trouble is None
+
+    rows, counts = found(away)
+    assert rows == ["03:12"]
+    assert counts == {("PROD", HOUR): HourCount(2, 1, 2.0), ("PROD", NEXT): HourCount(8, 6, 9.0)}
+
+
+@pytest.mark.parametrize("cut", ["before", "after"])
+def test_a_connection_that_is_lost_during_the_commit_loses_and_doubles_nothing(
+    served: Site, cut: Literal["before", "after"]
+) -> None:
+    assert served.server
+    poller = served.new_poller()
+    with Relay(served.server.port) as relay:
+        database = Database(served.server.url(served.url.rpartition("/")[2], relay.port), patience_s=2.0)
+        records = database.records(poller)
+        assert records.note_checks([ROW], {(HOUR, "PROD"): HourCount(1, 1, 1.0)}) == Kept()
+        relay.cut = cut
+        kept = records.note_checks([SILENT], {(HOUR, "PROD"): HourCount(1, 0, None)})
+        assert (kept.waiting, kept.dropped, bool(kept.trouble)) == (2, 0, True)
+        relay.cut = None
+
+        assert records.note_checks([], {(HOUR, "PROD"): HourCount(1, 1, 1.0)}).trouble is None
+
+        database.close()
+    assert hours(served.database.records(poller)) == {("PROD", HOUR): HourCount(3, 2, 1.0)}
+    assert stored(served.database.records(poller)) == (ROW, SILENT)
+
+
+_numbers = count()
+servers = st.sampled_from(["A", "B", "C"])
+rounds = st.tuples(
+    st.sampled_from(["stored", "away", "lost"]),
+    st.sampled_from([HOUR, NEXT, LATER]),
+    st.dictionaries(servers, st.tuples(st.booleans(), st.none() | st.integers(0, 9).map(float)), max_size=3),
+)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(plan=st.lists(rounds, max_size=12))
+def test_whatever_fails_in_between_the_hours_add_up(away: Away, plan: list[tuple[Any, ...]]) -> None:
+    poller = f"apps{next(_numbers)}"
+    book, model = CheckBook(away, poller), dict[tuple[str, str], HourCount]()
+    for how, hour, checks in [*plan, ("stored", LATER, {})]:
+        away.is_away, away.loses_commits = how == "away", how == "lost"
+        counts = {(hour, name): HourCount(1, int(fresh), lag) for name, (fresh, lag) in checks.items()}
+        for (_, name), added in counts.items():
+            known = model.get((name, hour))
+            model[name, hour] = added if known is None else known + added
+        kept = book.note([], counts)
+        assert (kept.trouble is None) is (how == "stored" or not kept.waiting)
+    away.is_away = away.loses_commits = False
+    assert hours(BoundRecords(away, poller)) == model
+
+
+# -- forgetting ----------------------------------------------------------------------------------------------
+
+
+def test_old_rows_are_forgotten_a_few_at_a_time_and_hours_stay(records: BoundRecords) -> None:
+    rows = [row("PROD", second) for second in range(2500)]
+    records.note_checks(rows, {(HOUR, "PROD"): HourCount(1, 1, 1.0)})
+    before = NOW + timedelta(seconds=2400)
+
+    assert records.prune(before, most=0) == 0
+    assert records.prune(before, most=100) == 100
+    assert stored(records)[0].checked_at.endswith("14:25:00")  # the oldest of the newest thousand
+    assert records.prune(before, most=10_000) == 2300
+    assert records.prune(before, most=10_000) == 0
+    assert len(stored(records)) == 100
+    assert hours(records) == {("PROD", HOUR): HourCount(1, 1, 1.0)}
+
+
+def test_forgetting_leaves_the_rows_of_other_pollers(site: Site, records: BoundRecords) -> None:
+    other = site.records()
+    for each in (records, other):
+        each.note_checks([ROW], {})
+    assert records.prune(EVER[1], most=10) == 1
+    assert (stored(records), stored(other)) == ((), (ROW,))
