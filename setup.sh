@@ -454,6 +454,19 @@ roll_back() {
 # A path as one word of a unit file: quoted, and nothing in it taken for an escape, a specifier or the end.
 unit_word() { printf '%s' "$1" | sed 's/[\\"]/\\&/g; s/%/%%/g; s/^/"/; s/$/"/'; }
 
+# Print the unit that mounts the file system of a folder, if there is one.
+mount_unit_of() {
+    folder=$1
+    while [ "$folder" != / ]; do
+        name=$(systemd-escape --path --suffix=mount "$folder")
+        if [ "$(systemctl show --property=LoadState --value "$name")" = loaded ]; then
+            printf '%s\n' "$name"
+            return
+        fi
+        folder=$(dirname -- "$folder")
+    done
+}
+
 allow() {
     need_root 'allow PATH'
     take_turn
@@ -481,8 +494,11 @@ allow() {
     dropin=$unit.d/allow-$(systemd-escape --path "$path").conf
     say "Letting the service write $path: $dropin"
     install -d -m 0755 "$unit.d"
+    mount=$(mount_unit_of "$path")
     {
-        printf '[Unit]\nRequiresMountsFor=%s\n[Service]\n' "$word"
+        # Wanted, not required: without the share tallyd starts and runs on, and says that the folder is gone.
+        [ -z "$mount" ] || printf '[Unit]\nWants=%s\nAfter=%s\n' "$mount" "$mount"
+        printf '[Service]\n'
         case $path in
             # /home is hidden from the service. It gets an empty one, with this folder in it and nothing else.
             /home/*) printf 'ProtectHome=tmpfs\nBindPaths=%s\n' "$word" ;;

@@ -1,4 +1,4 @@
-"""What a run is handed and what becomes of what it returns: wakes, gaps that are not told, several readings."""
+"""What a run is handed, and what becomes of it: wakes, gaps that are not told, readings of past days."""
 
 from __future__ import annotations
 

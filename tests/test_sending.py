@@ -14,7 +14,7 @@ from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, Killed, World, daily, disk_refuses
 from support.upstream import DOWN, SSID, SendingPoller, Upstream, fails_first, top
 from tallyd.contract import Refused
-from tallyd.core.errors import SourceError
+from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.reading import Send
 from tallyd.settings import AlertSettings, RetrySettings
 
@@ -497,3 +497,50 @@ def test_logs_say_once_that_a_report_is_not_taken(
     with clock, World(tmp_path, clock, poller) as world:
         world.run(minutes=60)
     assert [record.msg for record in caplog.records].count("report not taken, it is tried again") == 1
+
+
+def test_a_file_is_not_written_before_it_is_known_what_became_of_its_report(
+    tmp_path: Path, clock: FakeClock, upstream: Upstream
+) -> None:
+    executor = Threads()
+    gate = executor.gate()
+    upstream.then = lambda _send: executor.wait_at(gate)
+    poller = SendingPoller(upstream=upstream, when=daily("14:05"))
+    with clock, World(tmp_path, clock, poller, executor=executor) as world:
+        world.run(minutes=6)  # several looks at everything, each of which writes what is not written
+        assert len(upstream.posts) == 1
+        assert world.taken() == ["2026-11-20 14:05"]
+        assert world.out_files() == []
+        gate.set()
+        assert world.daemon.wait(10)
+        assert out(world)["report"]["state"] == "sent"
+
+
+def test_a_shutdown_during_a_post_leaves_the_report_queued_and_the_file_written(
+    tmp_path: Path, clock: FakeClock, upstream: Upstream
+) -> None:
+    upstream.then = fails_first(1, Stopped())
+    poller = SendingPoller(upstream=upstream, when=daily("14:05"))
+    with clock, World(tmp_path, clock, poller) as world:
+        world.run(minutes=4.01)
+        assert out(world)["report"] == {"state": "queued", "answer": None, "payload": [1]}
+        assert states(world) == [f"{SSID} 2026-11-20 waiting"]
+        world.restart()
+        assert len(upstream.posts) == 2
+
+
+def test_an_upstream_that_does_not_answer_is_left_alone_after_two_names(
+    tmp_path: Path, clock: FakeClock, upstream: Upstream
+) -> None:
+    upstream.takes_s = 60.0
+    poller = SendingPoller(upstream=upstream, when=daily("14:05"), ssids=("A", "B", "C", "D"))
+    with clock, World(tmp_path, clock, poller) as world:
+        world.run(minutes=4.1)
+        assert len(upstream.tried_at) == 1  # it took all of the twenty seconds
+        world.daemon.look_at_everything()
+        clock.pass_s(60)
+        world.daemon.look_at_everything()
+        assert len(upstream.tried_at) == 3
+        upstream.takes_s = 0.0
+        world.run(minutes=3)
+        assert {ssid for ssid, _ in upstream.taken} == {"A", "B", "C", "D"}

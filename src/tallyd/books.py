@@ -6,10 +6,9 @@ memory and tried again; what can't be written to out/ is found again as unwritte
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,15 +17,16 @@ from functools import partial
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import OutFile, Recorded, State, StateError
 from tallyd.alert_book import AlertBook
-from tallyd.core.alerts import Findings, closed_by_reading
-from tallyd.core.document import Heading, dumped, is_clock_suspect
+from tallyd.core.alerts import Findings
 from tallyd.core.failures import CLOCK, OUT, clock_suspect, out_unwritable
 from tallyd.core.notices import Manner
-from tallyd.core.reading import LATE_AFTER_S, Facts, Problem, Reading, Send, Slot
+from tallyd.core.reading import Problem, Reading, Send, Slot
 from tallyd.core.sending import Outcomes, reported
 from tallyd.core.texts import visible
 from tallyd.core.timetable import Missed
 from tallyd.out_book import OutBook
+from tallyd.suspects import Suspects
+from tallyd.taken import Taken, findings_of, heading_of, is_idle
 from tallyd.tasks import Task
 
 log = logging.getLogger("tallyd")
@@ -38,25 +38,6 @@ class Held:
 
     slots: frozenset[tuple[str, str, str | None]]
     commit: Callable[[], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Taken:
-    """What became of a reading, which says what is known of its report by now.
-
-    `out` is its reserved out file (None: nothing to write, or not stored yet). `is_stored`: it is committed,
-    else it is held in memory. `not_written` is why its file is not written yet, if so.
-    """
-
-    reading: Reading
-    out: OutFile | None
-    is_stored: bool
-    not_written: str | None = None
-
-    @property
-    def facts(self) -> Facts | None:
-        """What the out file says of what was counted, and of its report."""
-        return self.reading.facts
 
 
 class Books:
@@ -76,7 +57,7 @@ class Books:
         self._lock = threading.Lock()
         self.state_trouble: str | None = None
         self._trouble_since: datetime | None = None
-        self._suspects: dict[str, Problem] = {}
+        self.suspects = Suspects()
 
     # -- what a run stores -------------------------------------------------------------------------------
 
@@ -104,7 +85,7 @@ class Books:
         the commit, to send what the readings send, and returns what is known of it then. It raises nothing.
         """
         findings = findings_of(task, slot, readings, now=self._now()) if in_timetable else None
-        if findings is not None and slot.key is None and all(_is_idle(each) for each in readings):
+        if findings is not None and slot.key is None and all(is_idle(each) for each in readings):
             # Every two seconds of every day: an idle pass may not write.
             self._judge(findings)
             return tuple(Taken(reading=each, out=None, is_stored=not self._held) for each in readings)
@@ -115,7 +96,7 @@ class Books:
             outcomes = post(sends) if sends and is_stored else {}
             told = [reported(each, outcomes) for each in readings]
             outs = tuple(
-                self._amended(out, each) if out and each.sends and outcomes else out
+                self.files.amended(out, each) if out and each.sends and outcomes else out
                 for out, each in zip(outs, told, strict=True)
             )
         if in_timetable:
@@ -152,16 +133,6 @@ class Books:
         is_stored = self._commit(task, (slot,), commit, findings)
         outs = done[0] if done and done[0] else (None,) * len(readings)
         return outs, is_stored
-
-    def _amended(self, out: OutFile, reading: Reading) -> OutFile:
-        """Return an out file that says what is known of its report; where that can't be stored, as it was."""
-        content = json.loads(out.text)
-        content["report"] = (reading.facts or {})["report"]
-        try:
-            return self.state.outs.amend(out, dumped(content))
-        except StateError as error:
-            self.note_trouble(error)
-            return out
 
     def settle(
         self,
@@ -323,58 +294,10 @@ class Books:
                 self._held.append(Held(frozenset(), commit))
 
     def _judge_clock(self, poller: str, reading: Reading) -> None:
-        """Raise or close `tallyd/clock` by what the sources say of the time.
-
-        Each takes back only what it has said itself: of two that disagree one is wrong for good.
-        """
-        if reading.skew_s is None:
-            return
-        suspect = clock_suspect(reading.skew_s, now=self._now())
-        with self._lock:
-            self._suspects.pop(poller, None)
-            if suspect is not None:
-                self._suspects[poller] = suspect
-            suspects = tuple(self._suspects.values())
-        self.judge(suspects[:1], may_close=lambda key: key == CLOCK.key)
-
-    def forget_suspects(self, pollers: Container[str]) -> None:
-        """Forget what sources said of the clock that are no longer asked."""
-        with self._lock:
-            self._suspects = {name: one for name, one in self._suspects.items() if name in pollers}
+        """Raise or close `tallyd/clock` by what the sources say of the time."""
+        if reading.skew_s is not None:
+            named = self.suspects.found(poller, clock_suspect(reading.skew_s, now=self._now()))
+            self.judge(named, may_close=lambda key: key == CLOCK.key)
 
     def _tell_out(self, failure: str) -> None:
         self.judge((out_unwritable(failure, now=self._now()),), may_close=lambda _key: False)
-
-
-def findings_of(task: Task, slot: Slot, readings: Sequence[Reading], *, now: datetime) -> Findings:
-    """Return what the readings of one run say of alerts, all together.
-
-    What they end has ended at their slot, where they were not late. A run without any is a good one that has
-    nothing to say; it was over at `now`.
-    """
-    judged = [task.job.judges if each.judges is None else each.judges for each in readings]
-    return task.findings(
-        tuple(problem for each in readings for problem in each.problems),
-        now=slot.stands_for(readings[-1].taken_at if readings else now),
-        may_close=closed_by_reading(*task.name, frozenset().union(*judged)),
-    )
-
-
-def _is_idle(reading: Reading) -> bool:
-    return reading.facts is None and reading.memory is None and not reading.sends
-
-
-def heading_of(task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> Heading:
-    """Return what the out file of a reading begins with."""
-    due_at = slot.due_at if in_timetable else None
-    late_s = (reading.taken_at - slot.due_at).total_seconds()
-    return Heading(
-        poller=task.poller,
-        kind=task.source.kind,
-        origin="once" if not in_timetable else "late" if late_s > LATE_AFTER_S else "live",
-        due_at=due_at,
-        taken_at=reading.taken_at,
-        zone=task.zone,
-        clock_suspect=is_clock_suspect(reading.skew_s),
-        part=reading.part,
-    )

@@ -31,7 +31,7 @@ def inbox_problems(
     problems = [
         ConfigProblem(
             places[second],
-            f"is the inbox of {first} too, or lies inside it or around it; give each poller a folder of its own",
+            f"is the inbox of {first} too, or inside it or around it; give each poller a folder of its own",
         )
         for first, second in combinations(real, 2)
         if _is_nested(real[first], real[second])

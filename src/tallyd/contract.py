@@ -42,7 +42,7 @@ class Reply:
 
 
 class Http(Protocol):
-    """GET and POST with a total deadline. Raise `SourceError` without URL or secret, `Stopped` on a shutdown."""
+    """GET and POST with a total deadline. Raises `SourceError` without URL or secret, `Stopped` at the end."""
 
     def get(
         self,
@@ -111,8 +111,8 @@ class Records(Protocol):
     def note_checks(self, rows: Sequence[LagRow], hours: Hours) -> Kept:
         """Store changes, and add to hours, in one transaction. Raises nothing.
 
-        While the database can't be used they wait in memory, `lags.MOST_WAITING` of them, and go with the next
-        ones; of more than that the oldest are dropped, and counted.
+        While the database can't be used they wait in memory, `lags.MOST_WAITING` of them, and go with the
+        next ones; of more than that the oldest are dropped, and counted.
         """
         ...
 
@@ -209,8 +209,8 @@ class Toolbox:
     a long run still makes progress. `memory` is what the job's last reading asked to remember. `records` and
     `inbox` are None for a poller that needs none; passages are kept for `keep_days` (0: never). `wake` has
     the job run once more, at once. `show_progress(done, total)` is for a person who waits, in bytes or rows.
-    `is_by_hand`: a person waits for this run (`once`), which is none of the timetable. `kept` is the job's own
-    from run to run as long as the process lives; it begins empty.
+    `is_by_hand`: a person waits for this run (`once`), which is none of the timetable. `kept` is the job's
+    own from run to run as long as the process lives; it begins empty.
     """
 
     poller: str

@@ -165,6 +165,8 @@ class Courier:
             asked_s = min(failure.retry_after_s or 0.0, task.policy.longest_wait_s)
             self._line(task.poller).asked_s = self._monotonic() + asked_s
             return failure.text
+        except Stopped:
+            raise
         except Exception as error:
             # Here is where a bug in a delivery ends: the reading is committed, and the report stays queued.
             log.exception("delivery crashed", extra=_whose(row))

@@ -306,7 +306,7 @@ class Daemon:
         config = self._kit.in_force.config
         self._kit.on_config(config)
         self._books.manner = config.own_manner
-        self._books.forget_suspects(config.settings.pollers)
+        self._books.suspects.forget_others(config.settings.pollers)
         self._crashes.clear()  # what still fails is noted anew at the next look
         self._kit.teller.put_in_force(config)
         self._kit.sender.put_in_force(config, self._runner.plain_tools)

@@ -15,6 +15,7 @@ from tallyd.adapters.outfiles import OutError, OutFiles
 from tallyd.adapters.state import OutFile, State, StateError
 from tallyd.core.document import dumped
 from tallyd.core.naming import local_text
+from tallyd.core.reading import Reading
 from tallyd.core.timetable import marks_of
 from tallyd.tasks import Task
 
@@ -54,6 +55,16 @@ class OutBook:
         finally:
             with self._writing:
                 self._held_back[poller] -= 1
+
+    def amended(self, out: OutFile, reading: Reading) -> OutFile:
+        """Have an out file say what is known of its report by now; where that can't be stored, it stays."""
+        content = json.loads(out.text)
+        content["report"] = (reading.facts or {})["report"]
+        try:
+            return self._state.outs.amend(out, dumped(content))
+        except StateError as error:
+            self._on_trouble(error)
+            return out
 
     def why_not_written(self, out: OutFile, task: Task | None) -> str | None:
         """Write a reserved out file and `latest.json`, and note that it is written; None: done.

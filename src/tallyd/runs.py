@@ -18,7 +18,7 @@ from typing import Protocol, TypeAlias
 
 from tallyd.adapters.locks import FileLock, LockedError
 from tallyd.adapters.state import OutFile, StateError
-from tallyd.books import Books, Taken
+from tallyd.books import Books
 from tallyd.contract import Http, Inbox, Records, Toolbox
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.reading import Facts, Reading, Send, Slot
@@ -26,6 +26,7 @@ from tallyd.core.sending import Outcomes
 from tallyd.core.timetable import Missed
 from tallyd.gaps import Gaps
 from tallyd.retry import Retrying
+from tallyd.taken import Taken
 from tallyd.tasks import Task
 
 log = logging.getLogger("tallyd")

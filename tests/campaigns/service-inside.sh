@@ -281,7 +281,15 @@ first_boot() {
     expect 'and nothing beside it' not in_service touch /srv/a
     chmod 0777 /srv/other
     expect 'whatever its mode' not in_service touch /srv/other/a
-    expect 'the drop-in asks for the mount' has '/srv/in box 100% \"x\"' "$(property RequiresMountsFor)"
+    expect 'nothing is asked for that is not mounted' not has 'mount' "$(cat /etc/systemd/system/tallyd.service.d/allow-*.conf)"
+    mkdir -p /srv/share
+    mount -t tmpfs share /srv/share
+    mkdir /srv/share/inbox
+    expect 'a folder on a mount' setup allow /srv/share/inbox
+    expect 'comes after the mount' has srv-share.mount "$(property After)"
+    expect 'wants it' has srv-share.mount "$(property Wants)"
+    expect 'unmounted, it is still there' umount -l /srv/share
+    expect 'and so is the service' runs
     chmod 0700 /home/alice
     expect 'a folder in a home' setup allow /home/alice/inbox
     expect 'is not said to be out of reach' not has 'cannot write' "$(cat /tmp/expect)"

@@ -6,6 +6,11 @@ import csv
 import io
 import json
 import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +23,7 @@ import typer
 from adapters.records.samples import visitor_file
 from support.past import Past
 from tallyd.adapters.records import Database
+from tallyd.adapters.records.tables import VERSION_TABLE
 from tallyd.cli.report import report
 from tallyd.config import load
 from tallyd.core.passages import Direction, Row, seen_text
@@ -350,3 +356,36 @@ def test_a_database_that_can_not_be_read_is_named(site: Path, capsys: pytest.Cap
         database.with_suffix(rest).unlink(missing_ok=True)
     assert run(site) == 1
     assert f"tallyd: SQLite ({database})" in capsys.readouterr().err
+
+
+def test_tables_of_a_newer_tallyd_are_not_read(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(sqlite3.connect(site / "state" / "records.db")) as database, database:
+        database.execute(f"UPDATE {VERSION_TABLE} SET version_num='9999'")
+    assert run(site) == 1
+    assert "tables of a newer tallyd; install that one again" in capsys.readouterr().err
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path)
+    with closing(socket.socket()) as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        url = f"postgresql+psycopg://tallyd:canary-8f3a@127.0.0.1:{port}/tallyd"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "database": {"url": url}}))
+        assert run(tmp_path) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"tallyd: PostgreSQL at 127.0.0.1:{port}")
+    assert "canary" not in said
+
+
+def test_the_command_takes_a_source_and_a_group(filled: Path) -> None:
+    for option in (["--source", "12"], ["--group", "zone five"]):
+        command = [sys.executable, "-m", "tallyd", "report", "--from", "2026-11-20", "--to", "2026-11-20"]
+        done = subprocess.run(
+            [*command, "--format", "json", *option], cwd=filled, capture_output=True, check=True, timeout=60
+        )
+        (found,) = json.loads(done.stdout)
+        assert option[1] in (found["source"], found["group"])
+        assert len(found["buckets"]) == 24

@@ -275,12 +275,13 @@ def test_the_documented_alerts_are_those_of_the_program() -> None:
     assert alert_table() in page, "put it in anew: tallyd schema --format alerts"
 
 
-def test_what_init_prints_is_a_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert init("divera") == 0
+@pytest.mark.parametrize("kind", ["divera", "visitors", "servers"])
+def test_what_init_prints_is_a_config(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    assert init(kind) == 0
     (tmp_path / "config.json").write_text(capsys.readouterr().out)
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "divera-key").write_text(KEY)
-    assert list(load(tmp_path / "config.json", environ={}).settings.pollers) == ["divera"]
+    assert list(load(tmp_path / "config.json", environ={}).settings.pollers) == [kind]
 
 
 def test_schema_is_printed_as_json() -> None:

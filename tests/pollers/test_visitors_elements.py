@@ -125,3 +125,23 @@ def test_a_record_without_end_is_refused_before_it_fills_the_memory() -> None:
 
 def test_pairs_that_are_one_character_are_fine() -> None:
     assert _read(b'[{"a": "\\ud83d\\ude00"}]') == [{"a": "\U0001f600"}]
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        ['{"a": 1}', '{"a": "},"}', '{"b": {"a": [1]}}', '{"a": 1, "a": 2}', '{"a": ":", "b" : "x:"}', "7"]
+    ),
+    max_size=12,
+)
+
+
+@given(pieces=PIECES, between=st.sampled_from([",", ", ", ",\n", " ,", ",,", " "]))
+def test_objects_that_are_read_together_are_what_they_are_one_by_one(pieces: list[str], between: str) -> None:
+    data = f"[{between.join(pieces)}]".encode()
+    outcomes: list[object] = []
+    for size in (1, len(data)):  # with a byte at a time no two are ever read together
+        try:
+            outcomes.append(_read(data, size))
+        except RefusedError as error:
+            outcomes.append(str(error))
+    assert outcomes[0] == outcomes[1]

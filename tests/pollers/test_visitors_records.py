@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from tallyd.core.passages import Row
 from tallyd.pollers.visitors.elements import RefusedError
-from tallyd.pollers.visitors.records import BATCH_ROWS, MOST_NAMED, Reading, Shape
+from tallyd.pollers.visitors.minutes import MOST_MINUTES
+from tallyd.pollers.visitors.records import BATCH_ROWS, MOST_NAMED, BadRecordsError, Reading, Shape
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -80,6 +81,8 @@ def test_an_empty_list_holds_nothing() -> None:
         pytest.param({"time": "20260329023000"}, "did not exist", id="in the hour that is left out"),
         pytest.param({"time": "20261120130501"}, "5 minutes ahead", id="five minutes and a second ahead"),
         pytest.param({"time": "99991231235959"}, "5 minutes ahead", id="far ahead"),
+        pytest.param({"time": "00010101000000"}, "not of the form", id="before all time"),
+        pytest.param({"time": "00000101000000"}, "not of the form", id="year 0"),
     ],
 )
 def test_a_record_that_breaks_a_rule_is_named_with_the_rule_and_no_value(
@@ -181,3 +184,71 @@ def test_minutes_are_counted_as_a_plain_count_does(seconds: list[tuple[int, int]
             f"{at:%Y-%m-%d %H:%M:%S}" for at, _ in passages if f"{at:%Y-%m-%d %H:%M}:00" == minute
         )
         assert (count.first_at, count.last_at) == (inside[0], inside[-1])
+
+
+VALUES: Any = st.one_of(
+    st.sampled_from([0, 1, 2, True, None, "x", -1, 2**63, 2**63 - 1, 7.0, [], {}, "0"]),
+    st.sampled_from(["20261120125907", "20261120125960", "20261120130600", "x", "20260329023000"]),
+)
+RECORDS = st.lists(
+    st.one_of(
+        st.fixed_dictionaries({}, optional=dict.fromkeys(("ID", "inOut", "time", "frameNumber"), VALUES)),
+        st.fixed_dictionaries(
+            {
+                "ID": st.integers(0, 9),
+                "inOut": st.integers(0, 3),
+                "time": st.integers(0, 5999).map(
+                    lambda n: f"202611{n % 20 + 1:02}12{n // 100:02}{n % 60:02}"
+                ),
+            }
+        ),
+        VALUES,
+    ),
+    max_size=8,
+)
+
+
+@given(records=RECORDS, skips_bad=st.booleans())
+def test_many_at_a_time_are_taken_as_one_at_a_time_are(records: list[Any], skips_bad: bool) -> None:
+    found = []
+    for form in ("%Y%m%d%H%M%S", "%Y%m%d%H%M%S "):
+        # The second form is the same, but not the usual one: its times are read one at a time.
+        written = [
+            {**one, "time": f"{one['time']} "}
+            if form.endswith(" ") and isinstance(one, dict) and isinstance(one.get("time"), str)
+            else one
+            for one in records
+        ]
+        reading = Reading(shape=Shape(zone=BERLIN, time_format=form), now=NOW, skips_bad=skips_bad)
+        rows: list[Row] = []
+        try:
+            for batch in reading.rows([json.dumps(written).encode()]):
+                rows += batch
+        except BadRecordsError as error:
+            found.append((str(error), error.ahead))
+        else:
+            found.append((str(rows), reading.content))  # type: ignore[arg-type] # only compared
+    assert found[0] == found[1]
+
+
+def test_how_far_times_are_ahead_is_told_where_that_is_all_that_is_wrong() -> None:
+    ahead = record(time="20261120132731")
+    with pytest.raises(BadRecordsError) as caught:
+        read([record(), ahead, record(time="20261120131000")])
+    assert caught.value.ahead == timedelta(minutes=27, seconds=31)
+    assert [(one.records, one.count) for one in caught.value.broken] == [((2, 3), 2)]
+    with pytest.raises(BadRecordsError) as caught:
+        read([ahead, 7])
+    assert caught.value.ahead is None
+
+
+@pytest.mark.parametrize("form", ["%Y%m%d%H%M%S", "%Y%m%d%H%M%S "], ids=["many at a time", "one at a time"])
+def test_a_file_of_too_many_different_minutes_is_refused_before_it_fills_the_memory(form: str) -> None:
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    records = [
+        record(time=(first + timedelta(minutes=number)).strftime(form)) for number in range(MOST_MINUTES + 1)
+    ]
+    shape = Shape(zone=UTC, time_format=form)
+    assert read(records[1:], shape)[1].content.records == MOST_MINUTES
+    with pytest.raises(RefusedError, match="over 50000 different minutes; split it"):
+        read(records, shape)

@@ -86,7 +86,8 @@ def test_while_the_database_is_away_files_wait_and_it_is_told_after_a_minute(
     found = problem(park.run(), "park/database/unreachable")
     assert found.text == (
         f"park: no file is taken since 13:00: {AWAY}. Nothing is lost: files wait in the inbox, and are "
-        "taken once that is mended. Look at the database, its disk and the way to it. To try: tallyd check --online"
+        "taken once that is mended. Look at the database, its disk and the way to it. To try: "
+        "tallyd check --online"
     )
     assert found.since == park.clocks.at.replace(minute=0)
     assert len(caplog.records) == 1, "told once"

@@ -17,7 +17,7 @@ from typing import Literal
 
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
-from tallyd.books import Books, Taken, heading_of
+from tallyd.books import Books
 from tallyd.cli.run import SIGNALS, Process
 from tallyd.cli.shared import load_config, make_folders, utc_now
 from tallyd.config import Config
@@ -25,6 +25,7 @@ from tallyd.core.document import document, dumped
 from tallyd.core.naming import numbered, out_stem
 from tallyd.core.reading import Reading, Send, Slot
 from tallyd.core.sending import Outcomes
+from tallyd.taken import Taken, heading_of
 from tallyd.tasks import Task
 
 

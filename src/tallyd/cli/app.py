@@ -25,6 +25,7 @@ class Kind(StrEnum):
 
     DIVERA = "divera"
     VISITORS = "visitors"
+    SERVERS = "servers"
 
 
 class By(StrEnum):

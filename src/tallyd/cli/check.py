@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 from tallyd.cli.output import complain, say, show_table
 from tallyd.cli.shared import channels, dry_outside, load_config, probe_toolbox, utc_now
 from tallyd.config import Config
+from tallyd.config_problems import place_of
 from tallyd.contract import Found
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, DeliveryError, RecordsError, SourceError
 from tallyd.core.redaction import Redactor
@@ -19,6 +21,16 @@ NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.sshfs"}
 )
 RUNS_SHOWN = 3
+_HEADINGS = {
+    "divera": ("id", "name", "count"),
+    "visitors": ("source", "label", "in today"),
+    "servers": ("target", "state"),
+}
+"""What a source was found to have, by kind."""
+INSTALLED = Path("/etc/tallyd/config.json")
+SERVICE_FOLDERS = (Path("/var/lib/tallyd"), Path("/var/log/tallyd"))
+DROP_INS = Path("/etc/systemd/system/tallyd.service.d")
+"""Where `setup.sh` puts things; docs/install.md says what is where."""
 
 
 def check(path: Path, *, online: bool) -> int:
@@ -66,7 +78,32 @@ def _notes(config: Config) -> list[str]:
             notes.append(
                 f"{key}: {existing} may not be written by this user; the service's user must be able to"
             )
+    if config.path == INSTALLED:
+        notes += _closed_inboxes(config)
     return notes
+
+
+def _closed_inboxes(config: Config) -> list[str]:
+    """Return a note for each inbox that the hardened service was not given, and so may not write."""
+    open_folders = [*SERVICE_FOLDERS, *_allowed(DROP_INS)]
+    return [
+        f"{place_of(('pollers', name, 'inbox'))}: the service may not write {inbox} yet: "
+        f"sudo sh setup.sh allow {shlex.quote(str(inbox))}"
+        for name, inbox in config.inboxes.items()
+        if not any(inbox.is_relative_to(folder) for folder in open_folders)
+    ]
+
+
+def _allowed(drop_ins: Path) -> list[Path]:
+    """Return the folders that `setup.sh allow` has opened for the service."""
+    found = []
+    for file in drop_ins.glob("*.conf"):
+        for line in file.read_text("utf-8", errors="replace").splitlines():
+            if line.startswith("ReadWritePaths="):
+                word = line.removeprefix("ReadWritePaths=").strip().removeprefix('"').removesuffix('"')
+                plain = word.removeprefix("-").replace('\\"', '"').replace("\\\\", "\\").replace("%%", "%")
+                found.append(Path(plain))
+    return found
 
 
 def _file_system(folder: Path, mounts: Path) -> str:
@@ -118,14 +155,11 @@ def _try_channels(config: Config) -> int:
 def _show_found(task: Task, found: tuple[Found, ...]) -> None:
     say()
     say(f"{task.poller}: the source answers", style="fine")
-    show_table(
-        ("id", "name", "count"), [(one.id, one.name, _count(one)) for one in found], right=frozenset({2})
-    )
+    kind = task.source.kind
+    headings = _HEADINGS[kind]
+    rows = [(one.id, one.name, "hidden" if one.count is None else str(one.count)) for one in found]
+    show_table(headings, [row[: len(headings)] for row in rows], right=frozenset({2}))
     names = {one.id: one.name for one in found if one.name is not None}
-    if names:
+    if names and kind == "divera":
         say("Names, to be pasted into the config:")
         say('"status_names": ' + json.dumps(names, ensure_ascii=False))
-
-
-def _count(found: Found) -> str:
-    return "hidden" if found.count is None else str(found.count)

@@ -11,7 +11,6 @@ from pathlib import Path
 from tallyd.adapters.locks import LockedError
 from tallyd.adapters.outfiles import OutError
 from tallyd.adapters.state import StateError
-from tallyd.books import heading_of
 from tallyd.cli.once_shown import Shown, together
 from tallyd.cli.output import complain, progress_shown
 from tallyd.cli.shared import command_runner, dry_outside, load_config, probe_toolbox, tasks_named
@@ -20,6 +19,7 @@ from tallyd.core.document import document
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError, SourceError
 from tallyd.core.reading import Reading, Slot
 from tallyd.runs import Reach, Runner
+from tallyd.taken import heading_of
 from tallyd.tasks import Task
 
 

@@ -20,6 +20,7 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.records import Database
+from tallyd.adapters.records.tables import KNOWN_REVISIONS
 from tallyd.cli.csv_text import Cell, csv_text
 from tallyd.cli.output import say, show_table
 from tallyd.cli.report_asked import DEFAULT_DAYS, Asked, usage
@@ -28,7 +29,7 @@ from tallyd.core.errors import RecordsError
 from tallyd.core.history import LABELS, By
 from tallyd.core.reading import Json
 from tallyd.core.visit_history import Day, Visits, buckets, days_of, of_sources
-from tallyd.core.visits import day_span
+from tallyd.core.visits import day_of, day_span
 from tallyd.pollers.visitors import VisitorsPoller
 from tallyd.settings import did_you_mean
 
@@ -160,10 +161,7 @@ def visits(config: Config, pollers: tuple[str, ...], asked: Asked) -> AllVisits:
     """
     by = asked.by or "hour"
     with closing(Database(config.database_url)) as database:
-        if database.revision() is None:
-            raise RecordsError(
-                "nothing was counted yet: the database has no tables; the first file that is taken makes them"
-            )
+        _check(database.revision())
         found = [_past(config, database, name, asked, by) for name in pollers]
     pasts = tuple(past for past in found if past is not None)
     if not pasts:
@@ -171,11 +169,21 @@ def visits(config: Config, pollers: tuple[str, ...], asked: Asked) -> AllVisits:
     return AllVisits(pasts, by)
 
 
+def _check(revision: str | None) -> None:
+    """Raise `RecordsError` for tables that can't be read: there are none, or those of a newer tallyd."""
+    if revision is None:
+        raise RecordsError(
+            "nothing was counted yet: the database has no tables; the first file that is taken makes them"
+        )
+    if revision not in KNOWN_REVISIONS:
+        raise RecordsError("the database has the tables of a newer tallyd; install that one again")
+
+
 def _past(config: Config, database: Database, name: str, asked: Asked, by: By) -> PastVisits | None:
     """Return one poller's visits; None where it does not know the source or group asked for."""
     poller = _configured(config, name)
     zone = config.effective(name).zone if poller else config.zone
-    today = asked.now.astimezone(zone).date()
+    today = day_of(asked.now, zone)
     first, last = asked.period(today, days=1 if by == "hour" else DEFAULT_DAYS)
     chosen = _chosen(poller, asked)
     if asked.group is not None and chosen is None:

@@ -41,6 +41,32 @@ _STARTERS: dict[str, dict[str, Any]] = {
             }
         },
     },
+    "visitors": {
+        "//": "See docs/config.md for every key. Check with: tallyd check --online",
+        "timezone": "Europe/Berlin",
+        "pollers": {
+            "visitors": {
+                "kind": "visitors",
+                "//": "The first sub-folder of the inbox is the source: inbox/visitors/12/*.json",
+                "inbox": "inbox/visitors",
+                "sources": {"12": {"label": "Gate 12"}},
+                "no_files": {"after": "5m", "active": [{"from": "09:00", "to": "18:00"}]},
+                "//report": "With url and ssid it is posted too; without, it is written to out/",
+                "report": {"every": "5m"},
+            }
+        },
+    },
+    "servers": {
+        "//": "See docs/config.md for every key. Check with: tallyd check --online",
+        "timezone": "Europe/Berlin",
+        "pollers": {
+            "servers": {
+                "kind": "servers",
+                "every": "60s",
+                "targets": {"PROD": {"url": "http://127.0.0.1:5000/version", "stale_after": "15m"}},
+            }
+        },
+    },
 }
 
 
@@ -92,7 +118,7 @@ def _first_line(model: type[BaseModel]) -> str:
 
 
 def _nested(model: type[BaseModel], above: str = "") -> list[tuple[str, type[BaseModel]]]:
-    """Return the models that a model is made of, at any depth, by the key they stand under (`report.success`)."""
+    """Return the models that a model is made of, at any depth, by their key (`report.success`)."""
     found = []
     for name, field in model.model_fields.items():
         for part in _models(field) if name not in _AT_THE_TOP else []:

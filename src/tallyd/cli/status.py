@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from tallyd.adapters.locks import holder
-from tallyd.adapters.state import State, StateError, Stored
+from tallyd.adapters.state import SendRow, State, StateError, Stored
 from tallyd.cli.alerts import known_alerts, mute_json, mute_text
 from tallyd.cli.output import complain, say, show_json, show_table
 from tallyd.cli.shared import state_folder, utc_now
+from tallyd.cli.status_visits import Files, as_json, files_of, reports_of, show
 from tallyd.core.alerts import Alert
 from tallyd.core.document import problem_json
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
@@ -61,6 +62,8 @@ class Status:
     alerts: tuple[Alert, ...]
     mutes: tuple[Mute, ...]
     unwritten: int
+    reports: tuple[SendRow, ...]
+    files: tuple[Files, ...]
 
     def headline(self) -> tuple[str, str]:
         """Return the first line and its style."""
@@ -83,7 +86,7 @@ def status(path: Path, *, as_json: bool) -> int:
     folder, on_disk = state_folder(path)
     database = folder / "state.db"
     try:
-        found = _read(database, on_disk) if database.exists() else None
+        found = _read(path, database, on_disk) if database.exists() else None
     except StateError as error:
         complain(f"tallyd: {error}")
         return EXIT_PROBLEM
@@ -103,13 +106,13 @@ def _never_ran(path: Path, database: Path) -> str:
     return f"tallyd has not run with {path} yet (no readings in {database})"
 
 
-def _read(database: Path, on_disk: str | None) -> Status | None:
+def _read(path: Path, database: Path, on_disk: str | None) -> Status | None:
     state = State(database)
     try:
         note = read_note(state)
         if note is None:
             return None
-        now, readings = utc_now(), state.readings
+        now = utc_now()
         return Status(
             now=now,
             pid=holder(database.parent / "lock"),
@@ -118,6 +121,8 @@ def _read(database: Path, on_disk: str | None) -> Status | None:
             jobs=tuple(_job(state, job, since=note.since, now=now) for job in note.jobs),
             alerts=known_alerts(state),
             mutes=tuple(mute for mute in state.telling.mutes() if mute.is_in_force(now)),
+            reports=reports_of(state),
+            files=files_of(path, now=now),
             unwritten=len(state.outs.unwritten()),
         )
     finally:
@@ -173,6 +178,7 @@ def _show(found: Status) -> None:
         if found.pid and one.unknown:
             text = f"{one.job.poller} {one.job.job}: no reading known for {found.clock(one.unknown)}"
             say(text, style="warning")
+    show(found.reports, found.files, found.note.zone, found.now)
     for alert in found.alerts:
         is_told, style = alert.is_open, alert.severity if alert.is_open else "quiet"
         kind = alert.severity if is_told else "not yet an alert"
@@ -209,6 +215,7 @@ def _json(found: Status) -> dict[str, Json]:
         "waiting": [problem_json(alert.problem, zone) for alert in found.alerts if alert.is_waiting],
         "mutes": [mute_json(mute, zone) for mute in found.mutes],
         "unwritten": found.unwritten,
+        **as_json(found.reports, found.files, zone),
     }
 
 

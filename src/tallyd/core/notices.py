@@ -34,8 +34,8 @@ class Told:
 class Manner:
     """How the problems of one poller, or of tallyd itself, are told.
 
-    `remind_every_s` None: never; `reminders` are those that differ, by the subject of a key. `texts` are those
-    of the config by `what`.
+    `remind_every_s` None: never; `reminders` are those that differ, by the subject of a key. `texts` are
+    those of the config by `what`.
     """
 
     channels: tuple[str, ...] = ()

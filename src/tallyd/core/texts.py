@@ -52,13 +52,10 @@ def span(seconds: float) -> str:
 
 def size_text(size_bytes: float) -> str:
     """Return a size in bytes as people read it: `812 B`, `1.5 MB` (thousands, one decimal below ten)."""
-    size = float(size_bytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            break
-        size /= 1000
-    else:
-        unit = "TB"
+    size, units = float(size_bytes), iter(("B", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while size >= 1000 and (larger := next(units, None)):
+        size, unit = size / 1000, larger
     return f"{size:.1f} {unit}" if size < 10 and unit != "B" else f"{size:.0f} {unit}"
 
 

@@ -64,7 +64,7 @@ class PollerSettings(Strict):
         return {}
 
     def notes(self) -> tuple[str, ...]:
-        """Return what `check` notes, each beginning with its place below the poller (`report.success: ...`)."""
+        """Return what `check` notes, each with its place below the poller (`report.success: ...`)."""
         return ()
 
     @property

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import time
 from functools import cache
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
@@ -161,6 +161,15 @@ def parse_url(written: object) -> str:
     return parts.scheme + written[len(parts.scheme) :]
 
 
+def check_keyless(url: str) -> str:
+    """Return a URL in whose query no key stands: URLs are shown."""
+    for pair in re.split("[&;]", urlsplit(url).query):
+        name, _, value = pair.partition("=")
+        if value and is_secret_name(unquote(name)):
+            raise wrong(f'holds a key ("{unquote(name)}=..."), and URLs are shown; send it in `headers`')
+    return url
+
+
 def check_folder(written: str) -> str:
     """Return the path of a folder that a file system can take."""
     if UNPRINTABLE.search(written):
@@ -231,5 +240,6 @@ Url = Annotated[
     BeforeValidator(parse_url),
     WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://"}),
 ]
+KeylessUrl = Annotated[Url, AfterValidator(check_keyless)]
 FolderPath = Annotated[str, Field(min_length=1), AfterValidator(check_folder)]
 PositiveInt = Annotated[int, Field(ge=1, le=1_000_000_000)]

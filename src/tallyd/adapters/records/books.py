@@ -101,6 +101,22 @@ class BoundRecords:
             return None  # what is wrong with it, the database itself will say
         return found.f_bavail * found.f_frsize
 
+    def files_since(self, since: datetime) -> Mapping[str, int]:
+        """Return how many files were stored (`done`) and refused (`rejected`) since an instant."""
+        columns = INGESTED_FILE.c
+        query = (
+            select(columns.state, func.count())
+            .where(
+                columns.poller == self._poller,
+                columns.state.in_(("done", "rejected")),  # as the index has them
+                columns.ingested_at >= _bound(since),
+            )
+            .group_by(columns.state)
+        )
+        with self._access.reading() as connection:
+            found = {row[0]: int(row[1]) for row in connection.execute(query)}
+        return {"done": found.get("done", 0), "rejected": found.get("rejected", 0)}
+
     def prune(self, before: datetime, *, most: int) -> int:
         bound = _bound(before)
         forgetting = (forget_passages, forget_files, forget_lags)

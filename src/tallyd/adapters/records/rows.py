@@ -6,6 +6,7 @@ Rows go to the driver as they are: SQLAlchemy's own insert wants a dict of each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, cast
 
@@ -20,6 +21,8 @@ Minutes: TypeAlias = "Mapping[tuple[str, str], Count]"
 _COLUMNS: Final = "id, person_id, direction, seen_at, frame, poller, source, file_id"
 _MINUTE: Final = "poller, minute, source, n_in, n_out, n_other, first_at, last_at"
 
+_SQLITE_ROWS: Final = 1000
+"""Small files together: a statement for each takes longer than to store its rows."""
 _MYSQL_ROWS: Final = 1000
 """Stays below a megabyte, the smallest limit for a statement that is in use."""
 
@@ -65,12 +68,18 @@ def _numbered(file_id: int, file: ToIngest) -> Iterable[tuple[int, Sequence[Any]
 
 
 def _into_sqlite(cursor: Any, poller: str, files: Sequence[tuple[int, ToIngest]]) -> None:
-    """What is the same for all rows of a file stands in the statement: that is a third quicker."""
-    for file_id, file in files:
-        constants = cursor.execute("SELECT quote(?) || ', ' || quote(?)", (poller, file.source)).fetchone()[0]
-        statement = f"INSERT INTO passage ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, {constants}, {file_id})"  # noqa: S608 # quoted by SQLite itself
-        for first, batch in _numbered(file_id, file):
-            cursor.executemany(statement, [(number, *row) for number, row in enumerate(batch, first)])
+    """What is the same for all rows of a source stands in the statement: that is a quarter quicker."""
+    for source, some in groupby(files, key=lambda each: each[1].source):
+        constants = cursor.execute("SELECT quote(?) || ', ' || quote(?)", (poller, source)).fetchone()[0]
+        statement = f"INSERT INTO passage ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, {constants}, ?)"  # noqa: S608 # quoted by SQLite itself
+        rows: list[tuple[Any, ...]] = []
+        for file_id, file in some:
+            for first, batch in _numbered(file_id, file):
+                rows += [(number, *row, file_id) for number, row in enumerate(batch, first)]
+                if len(rows) >= _SQLITE_ROWS:
+                    cursor.executemany(statement, rows)
+                    rows = []
+        cursor.executemany(statement, rows)
 
 
 def _into_postgresql(cursor: Any, poller: str, files: Sequence[tuple[int, ToIngest]]) -> None:

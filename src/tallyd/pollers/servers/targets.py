@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Protocol
-from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, ValidationInfo
@@ -20,14 +19,13 @@ from tallyd.core.texts import shortened
 from tallyd.settings import (
     Duration,
     FolderPath,
+    KeylessUrl,
     Seconds,
     Secret,
     Strict,
-    Url,
     Zone,
     did_you_mean,
     is_loopback,
-    is_secret_name,
     wrong,
 )
 
@@ -116,14 +114,6 @@ def _load(path: Path, _mtime_ns: int) -> None:
     ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
 
 
-def _url(url: str) -> str:
-    for pair in re.split("[&;]", urlsplit(url).query):
-        name, _, value = pair.partition("=")
-        if value and is_secret_name(unquote(name)):
-            raise wrong(f'holds a key ("{unquote(name)}=..."), and URLs are shown; send it in `headers`')
-    return url
-
-
 class TargetKeys(Strict):
     """What may be set for each target, and in `defaults` for all of them."""
 
@@ -175,7 +165,7 @@ class TargetKeys(Strict):
 class TargetSettings(TargetKeys):
     """One server that is asked for the age of its data. What it leaves out is taken from `defaults`."""
 
-    url: Annotated[Url, AfterValidator(_url)] = Field(description="Address that answers with JSON.")
+    url: KeylessUrl = Field(description="Address that answers with JSON.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

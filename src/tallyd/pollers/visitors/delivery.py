@@ -16,6 +16,8 @@ from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
 _WORTH_ANOTHER_TRY: Final = frozenset({408, 425, 429})
 """Those 4xx by which a server only asks for some time."""
 _LONGEST_ANSWER: Final = 200
+_SHORTEST_WORD: Final = 8
+"""Of a secret of several words; shorter ones (Basic, Bearer) are no secret."""
 
 
 def deliver(
@@ -60,5 +62,7 @@ def _judged(reply: Reply, report: ReportSettings) -> Accepted | Refused:
 
 def _shown(said: str, report: ReportSettings) -> str:
     """Return the upstream's words as people may see them: some servers repeat what they were sent."""
-    redactor = Redactor(secret.reveal() for secret in report.headers.values())
-    return shortened(redactor.redact(said), _LONGEST_ANSWER)
+    secrets = [secret.reveal() for secret in report.headers.values()]
+    # Of `Bearer TOKEN` the token alone may come back.
+    words = [word for secret in secrets for word in secret.split() if len(word) >= _SHORTEST_WORD]
+    return shortened(Redactor([*secrets, *words]).redact(said), _LONGEST_ANSWER)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import itemgetter
 from typing import TypeAlias
 
@@ -134,57 +134,62 @@ class Minutes:
         """
         known = self._known.get(written)
         if known is None:
-            text, tally = self._tally_of(self._in_zone(_read_minute(written)))
-            known = self._known[written] = (text[:-2], tally)
+            begin = _begin_of(written, self.zone)
+            known = self._known[written] = (begin[:-2], self._tally_of(begin))
         return known
 
     def _whole(self, written: str) -> _Known:
         """Return a time of another form as an instant. Raises `BadTimeError`."""
         known = self._known.get(written)
         if known is None:
-            known = self._tally_of(self._instant(written))
+            seen_at = seen_text(self._instant(written))
+            known = (seen_at, self._tally_of(seen_at))
             if len(self._known) < MOST_MINUTES:
                 self._known[written] = known
         return known
 
-    def _tally_of(self, at: datetime) -> _Known:
-        text = seen_text(at)
-        tally = self._tallies.setdefault(f"{text[:-2]}00", _Tally())
+    def _tally_of(self, seen_at: str) -> _Tally:
+        tally = self._tallies.setdefault(f"{seen_at[:-2]}00", _Tally())
         if len(self._tallies) > MOST_MINUTES:
             raise RefusedError(
                 f"holds passages of over {MOST_MINUTES} different minutes; split it, a day or a week a file"
             )
-        return text, tally
+        return tally
 
     def _instant(self, time: str) -> datetime:
         try:
             written = datetime.strptime(time, self.time_format)  # noqa: DTZ007 # of the zone below
         except ValueError:
             raise BadTimeError(_OTHER_FORM) from None
-        return self._in_zone(written)
-
-    def _in_zone(self, written: datetime) -> datetime:
-        try:
-            if written.tzinfo is not None:
-                return written.astimezone(UTC)
-            at = written.replace(tzinfo=self.zone).astimezone(UTC)
-            was_there = at.astimezone(self.zone).replace(tzinfo=None) == written
-        except OverflowError:  # the first or the last day of all
-            raise BadTimeError(_OTHER_FORM) from None
-        if not was_there:
-            raise BadTimeError("has a time that did not exist: clocks were put forward over it")
-        return at
+        return _in_zone(written, self.zone)
 
 
-def _read_minute(digits: str) -> datetime:
-    """Return a minute of twelve digits, as `strptime` reads it, which takes many times as long."""
+@lru_cache(maxsize=4096)
+def _begin_of(digits: str, zone: tzinfo) -> str:
+    """Return the first second of a minute of twelve digits: small files, one after the other, share theirs.
+
+    Read as `strptime` does, which takes many times as long. Raises `BadTimeError`.
+    """
     try:
-        found = datetime.fromisoformat(f"{digits[:8]}T{digits[8:]}")
+        written = datetime.fromisoformat(f"{digits[:8]}T{digits[8:]}")
     except ValueError:
         raise BadTimeError(_OTHER_FORM) from None
     if digits[8:10] > "23":  # midnight, to later Pythons
         raise BadTimeError(_OTHER_FORM)
-    return found
+    return seen_text(_in_zone(written, zone))
+
+
+def _in_zone(written: datetime, zone: tzinfo) -> datetime:
+    try:
+        if written.tzinfo is not None:
+            return written.astimezone(UTC)
+        at = written.replace(tzinfo=zone).astimezone(UTC)
+        was_there = at.astimezone(zone).replace(tzinfo=None) == written
+    except OverflowError:  # the first or the last day of all
+        raise BadTimeError(_OTHER_FORM) from None
+    if not was_there:
+        raise BadTimeError("has a time that did not exist: clocks were put forward over it")
+    return at
 
 
 def _are_digits(text: str) -> bool:

@@ -19,6 +19,8 @@ BATCH_ROWS = 5_000
 """A batch has at least so many rows, but for the last."""
 MOST_NAMED = 10
 """Bad records that a reason names; a file may hold nothing else."""
+_FEW = 12
+"""So many records are looked at sooner one by one than together."""
 _LARGEST_ID = 2**63 - 1
 
 
@@ -81,7 +83,8 @@ class Reading:
         batch: list[Row] = []
         first = 1
         for some in elements(chunks):
-            batch += self._all(some) or self._each(some, first)
+            are_few = len(some) < _FEW
+            batch += (None if are_few else self._all(some)) or self._each(some, first)
             first += len(some)
             if len(batch) >= BATCH_ROWS:
                 self._records += len(batch)

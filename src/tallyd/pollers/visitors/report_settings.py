@@ -21,10 +21,10 @@ from tallyd.core.visits import TAGS, Tag
 from tallyd.pollers.visitors.minutes import DIGITS
 from tallyd.settings import (
     Duration,
+    KeylessUrl,
     Seconds,
     Secret,
     Strict,
-    Url,
     as_tuple,
     is_loopback,
     show_duration,
@@ -156,7 +156,7 @@ class ReportSettings(Strict):
     every: Annotated[Duration, AfterValidator(between(SHORTEST_EVERY_S, 86400.0))] = Field(
         Seconds(300), description="How often: at whole multiples of it, counted in UTC. `10s` to `1d`."
     )
-    url: Url | None = Field(
+    url: KeylessUrl | None = Field(
         None, description="Where reports are posted; null: counts are only written to out/."
     )
     headers: dict[str, Secret] = Field({}, description="Further headers, such as a key. Secrets.")

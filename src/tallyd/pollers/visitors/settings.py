@@ -185,7 +185,7 @@ class VisitorsSettings(PollerSettings):
         if report is None or report.url is None or report.success is not None:
             return ()
         note = (
-            "report.success is missing, so that any answer with HTTP 2xx counts as taken; an upstream may "
+            "report.success: is missing, so that any answer with HTTP 2xx counts as taken; an upstream may "
             'refuse with HTTP 200 as well. Name what it says then: {"field": "Desc", "equals": ["OK"]}'
         )
         return (note,)

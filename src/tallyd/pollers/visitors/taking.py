@@ -39,9 +39,10 @@ NO_ROOM = "the disk of the database has less free space than twice the size of {
 
 @dataclass
 class _Group:
-    """Files that are to be stored in one transaction."""
+    """Files that are to be stored in one transaction. `free_bytes` were free when it was begun."""
 
     files: list[Parsed] = field(default_factory=list)
+    free_bytes: int | None = None
     size: int = 0
     weight: int = 0
 
@@ -128,7 +129,9 @@ class Taking:
 
     def _check_room(self, waiting: Waiting) -> None:
         """Raise `RecordsError` where the disk has no room for the group and this file."""
-        free = self._records.free_bytes()
+        if not self._group.files:
+            self._group.free_bytes = self._records.free_bytes()
+        free = self._group.free_bytes
         if free is not None and free < 2 * (self._group.size + self._bytes_of(waiting)):
             self._store()
             raise RecordsError(NO_ROOM.format(name=waiting.name))

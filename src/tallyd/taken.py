@@ -1,0 +1,67 @@
+"""The readings of a run: what they say of problems, what their out files begin with, what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tallyd.adapters.state import OutFile
+from tallyd.core.alerts import Findings, closed_by_reading
+from tallyd.core.document import Heading, is_clock_suspect
+from tallyd.core.reading import LATE_AFTER_S, Facts, Reading, Slot
+from tallyd.tasks import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What became of a reading, which says what is known of its report by now.
+
+    `out` is its reserved out file (None: nothing to write, or not stored yet). `is_stored`: it is committed,
+    else it is held in memory. `not_written` is why its file is not written yet, if so.
+    """
+
+    reading: Reading
+    out: OutFile | None
+    is_stored: bool
+    not_written: str | None = None
+
+    @property
+    def facts(self) -> Facts | None:
+        """What the out file says of what was counted, and of its report."""
+        return self.reading.facts
+
+
+def findings_of(task: Task, slot: Slot, readings: Sequence[Reading], *, now: datetime) -> Findings:
+    """Return what the readings of one run say of alerts, all together.
+
+    What they end has ended at their slot, where they were not late. A run without any is a good one that has
+    nothing to say; it was over at `now`.
+    """
+    judged = [task.job.judges if each.judges is None else each.judges for each in readings]
+    return task.findings(
+        tuple(problem for each in readings for problem in each.problems),
+        now=slot.stands_for(readings[-1].taken_at if readings else now),
+        may_close=closed_by_reading(*task.name, frozenset().union(*judged)),
+    )
+
+
+def is_idle(reading: Reading) -> bool:
+    """Whether a reading changes nothing that is stored, but for problems."""
+    return reading.facts is None and reading.memory is None and not reading.sends
+
+
+def heading_of(task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> Heading:
+    """Return what the out file of a reading begins with."""
+    due_at = slot.due_at if in_timetable else None
+    late_s = (reading.taken_at - slot.due_at).total_seconds()
+    return Heading(
+        poller=task.poller,
+        kind=task.source.kind,
+        origin="once" if not in_timetable else "late" if late_s > LATE_AFTER_S else "live",
+        due_at=due_at,
+        taken_at=reading.taken_at,
+        zone=task.zone,
+        clock_suspect=is_clock_suspect(reading.skew_s),
+        part=reading.part,
+    )

@@ -1,0 +1,123 @@
+"""Hours of checks as a table: in all, and by hour, day, weekday, month and year."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tallyd.core.history import LABELS, By
+from tallyd.core.lag_history import Hour, Lags, Sums, lags_of, sum_up
+from tallyd.core.lags import HourCount, hour_of
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def table(hours: list[Hour], by: By | None, zone: str = "Europe/Berlin") -> list[tuple[object, ...]]:
+    return [
+        (lags.server, *lags.labels.values(), lags.count.checks, lags.count.fresh, lags.count.lag_s_max)
+        for lags in summed(hours, by, zone)
+    ]
+
+
+def summed(hours: list[Hour], by: By | None, zone: str = "Europe/Berlin") -> tuple[Lags, ...]:
+    sums: Sums = {}
+    for begin in range(0, len(hours), 3):
+        sum_up(hours[begin : begin + 3], sums, zone=ZoneInfo(zone), by=by)
+    return lags_of(sums, by=by)
+
+
+HOURS: list[Hour] = [
+    ("PROD", "2026-10-24 22:00:00", HourCount(60, 60, 90.0)),
+    ("PROD", "2026-10-25 00:00:00", HourCount(60, 59, 100.0)),
+    ("PROD", "2026-10-25 01:00:00", HourCount(60, 58, 200.0)),
+    ("PROD", "2026-11-01 11:00:00", HourCount(60, 57, None)),
+    ("STAGE", "2026-10-25 00:00:00", HourCount(10, 0, None)),
+    ("TEST", "2026-10-25 00:00:00", HourCount(0, 0, None)),
+]
+
+
+@pytest.mark.parametrize(
+    ("by", "rows"),
+    [
+        pytest.param(None, [("STAGE", 10, 0, None), ("PROD", 240, 234, 200.0)], id="least fresh first"),
+        pytest.param(
+            "hour",
+            [
+                ("STAGE", "2026-10-25", "02:00 UTC+02:00", "Sun", 10, 0, None),
+                ("PROD", "2026-10-25", "00:00", "Sun", 60, 60, 90.0),
+                ("PROD", "2026-10-25", "02:00 UTC+02:00", "Sun", 60, 59, 100.0),
+                ("PROD", "2026-10-25", "02:00 UTC+01:00", "Sun", 60, 58, 200.0),
+                ("PROD", "2026-11-01", "12:00", "Sun", 60, 57, None),
+            ],
+            id="an hour that comes twice is two",
+        ),
+        pytest.param(
+            "day",
+            [
+                ("STAGE", "2026-10-25", "Sun", 10, 0, None),
+                ("PROD", "2026-10-25", "Sun", 180, 177, 200.0),
+                ("PROD", "2026-11-01", "Sun", 60, 57, None),
+            ],
+            id="days are local",
+        ),
+        pytest.param(
+            "weekday", [("STAGE", "Sun", 10, 0, None), ("PROD", "Sun", 240, 234, 200.0)], id="weekday"
+        ),
+        pytest.param(
+            "month",
+            [
+                ("STAGE", "2026-10", 10, 0, None),
+                ("PROD", "2026-10", 180, 177, 200.0),
+                ("PROD", "2026-11", 60, 57, None),
+            ],
+            id="month",
+        ),
+        pytest.param("year", [("STAGE", "2026", 10, 0, None), ("PROD", "2026", 240, 234, 200.0)], id="year"),
+    ],
+)
+def test_hours_are_put_together(by: By | None, rows: list[tuple[object, ...]]) -> None:
+    assert table(HOURS, by) == rows
+
+
+def test_weekdays_begin_with_monday() -> None:
+    hours = [("A", f"2026-11-{day} 12:00:00", HourCount(1, 1, 1.0)) for day in (20, 21, 22, 23, 24)]
+    assert [row[1] for row in table(hours, "weekday")] == ["Mon", "Tue", "Fri", "Sat", "Sun"]
+
+
+def test_the_share_of_fresh_checks_is_of_all_checks() -> None:
+    (lags,) = summed([("A", "2026-11-20 12:00:00", HourCount(8, 6, 1.0))], None)
+    assert lags.fresh_share == 0.75
+
+
+hours_strategy = st.lists(
+    st.tuples(
+        st.sampled_from(["A", "B"]),
+        st.integers(0, 400).map(lambda n: hour_of(datetime(2026, 10, 20, tzinfo=UTC) + timedelta(hours=n))),
+        st.tuples(st.integers(1, 60), st.integers(0, 60), st.none() | st.floats(0, 1e6)).map(
+            lambda found: HourCount(found[0] + found[1], found[1], found[2])
+        ),
+    ),
+    max_size=40,
+)
+
+
+@given(
+    hours=hours_strategy,
+    by=st.none() | st.sampled_from(list(LABELS)),
+    zone=st.sampled_from(["UTC", "Asia/Kolkata"]),
+)
+def test_no_check_is_lost_or_doubled(hours: list[Hour], by: By | None, zone: str) -> None:
+    found = summed(hours, by, zone)
+    for server in ("A", "B"):
+        own = [count for name, _, count in hours if name == server]
+        sums = [lags.count for lags in found if lags.server == server]
+        assert sum(count.checks for count in sums) == sum(count.checks for count in own)
+        assert sum(count.fresh for count in sums) == sum(count.fresh for count in own)
+        known = [count.lag_s_max for count in own if count.lag_s_max is not None]
+        shown = [count.lag_s_max for count in sums if count.lag_s_max is not None]
+        assert max(shown, default=None) == max(known, default=None)
+    assert all(0 <= lags.fresh_share <= 1 for lags in found)

@@ -1,0 +1,148 @@
+"""The daemon as a process watches servers: over real HTTP, through restarts and edits, with messages."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.apps import app, version
+from support.chatservers import WebService, web_service
+from support.daemon import Daemon, running, wait_until, write_config
+from support.rawserver import Connection, RawServer, serving
+from tallyd.adapters.records import Database
+
+HOOK = "/hooks/5f1c0ffee5f1c0ffe/aTokenOfThisTest0987654321"
+
+
+class Apps:
+    """Servers whose data was computed so many minutes ago; None: they do not answer."""
+
+    def __init__(self, **minutes: float | None) -> None:
+        self.minutes = minutes
+        self.asked = 0
+
+    def __call__(self, connection: Connection, path: str) -> None:
+        self.asked += 1
+        found = self.minutes[path.removeprefix("/")]
+        if found is None:
+            connection.reset()
+        else:
+            connection.send(version(datetime.now(UTC) - timedelta(minutes=found)))
+
+
+@contextmanager
+def site(folder: Path, apps: Apps) -> Iterator[tuple[RawServer, WebService]]:
+    with serving(app(apps)) as server, web_service() as chat:
+        write(folder, server, chat, *apps.minutes)
+        yield server, chat
+
+
+def write(folder: Path, server: RawServer, chat: WebService, *names: str, **top: Any) -> Path:
+    (folder / "targets.json").write_text(
+        json.dumps({name: {"url": f"{server.url}/{name}", "stale_after": "15m"} for name in names})
+    )
+    poller = {"kind": "servers", "every": "1s", "targets_file": "targets.json"}
+    content = {
+        "name": "ops1",
+        "timezone": "UTC",
+        "channels": {"chat": f"http://{chat.host}{HOOK}"},
+        "alerts": {"channels": ["chat"]},
+        "pollers": {"apps": poller},
+    }
+    return write_config(folder, {**content, **top})
+
+
+def texts(chat: WebService) -> list[str]:
+    return [posted.json["text"] for posted in chat.at(HOOK)]
+
+
+def rounds_to_come(apps: Apps, count: int) -> None:
+    """Wait for so many rounds."""
+    before = apps.asked
+    wait_until(lambda: apps.asked >= before + count * len(apps.minutes), what="further rounds")
+
+
+def counts(daemon: Daemon) -> list[dict[str, int]]:
+    return [json.loads(path.read_text())["counts"] for path in daemon.out_files("apps")]
+
+
+@pytest.mark.timeout(120)
+def test_a_server_goes_stale_and_comes_back_over_a_restart_and_one_message_tells_each(tmp_path: Path) -> None:
+    apps = Apps(PROD=1, TEST=1)
+    config = tmp_path / "config.json"
+    with site(tmp_path, apps) as (_, chat):
+        with running(config) as daemon:
+            wait_until(lambda: daemon.out_files("apps"), what="the first file")
+            rounds_to_come(apps, 3)
+            apps.minutes["PROD"] = 20
+            wait_until(lambda: texts(chat), what="the message")
+            wait_until(lambda: "notice sent" in daemon.stderr.read_text(), what="the note")
+            assert daemon.end() == 0
+        with running(config) as daemon:
+            rounds_to_come(apps, 4)
+            assert len(texts(chat)) == 1
+            apps.minutes["PROD"] = 1
+            wait_until(lambda: len(texts(chat)) == 2, what="its end")
+            wait_until(lambda: len(daemon.out_files("apps")) == 3, what="the third file")
+            assert daemon.end() == 0
+    begins, over = texts(chat)
+    assert begins.startswith("[ops1] PROD: data 20 min old (limit 15 min), last computed ")
+    assert begins.endswith("Mute: tallyd mute apps/PROD/stale --for 2h")
+    assert over.startswith("[ops1] PROD: no longer stale since ")
+    assert [(each["fresh"], each["stale"]) for each in counts(daemon)] == [(2, 0), (1, 1), (2, 0)]
+    database = Database(f"sqlite:///{tmp_path / 'state' / 'records.db'}")
+    ever = (datetime(2020, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=1))
+    rows = database.records("apps").server_lags("PROD", *ever, most=1000)
+    changes = [
+        row.state
+        for row, before in zip(rows, (None, *rows), strict=False)
+        if not before or before.state != row.state
+    ]
+    assert changes == ["fresh", "stale", "fresh"]
+    checks = sum(
+        count.checks for name, _, count in database.records("apps").server_hours(*ever) if name == "PROD"
+    )
+    database.close()
+    assert checks >= 8
+
+
+@pytest.mark.timeout(120)
+def test_targets_come_and_go_by_their_file_and_an_alert_ends_with_its_target(tmp_path: Path) -> None:
+    apps = Apps(PROD=None, TEST=1)
+    with site(tmp_path, apps) as (server, chat), running(tmp_path / "config.json") as daemon:
+        wait_until(lambda: texts(chat), what="the message")
+        assert f"PROD: unreachable: {server.host}: connection reset by peer." in texts(chat)[0]
+        apps.minutes["NEW"] = 1
+        write(tmp_path, server, chat, "TEST", "NEW")
+        wait_until(lambda: len(texts(chat)) == 2, what="its end")
+        wait_until(lambda: len(daemon.out_files("apps")) == 2, what="a file with the new target")
+        assert daemon.end() == 0
+    assert "no longer watched, it has left the config: PROD: unreachable" in texts(chat)[1]
+    first, last = (json.loads(path.read_text()) for path in daemon.out_files("apps"))
+    assert sorted(last["targets"]) == ["NEW", "TEST"]
+    assert last["targets"]["TEST"]["since"] == first["targets"]["TEST"]["since"]
+
+
+def test_once_shows_all_targets_and_leaves_a_file_alone(tmp_path: Path) -> None:
+    with site(tmp_path, Apps(PROD=1, TEST=20, GONE=None)):
+        command = [sys.executable, "-m", "tallyd", "--config", str(tmp_path / "config.json")]
+        done = subprocess.run(
+            [*command, "once", "apps", "--json"], capture_output=True, text=True, timeout=60, check=True
+        )
+    content = json.loads(done.stdout[: done.stdout.index("\n}\n") + 2])
+    assert content["origin"] == "once"
+    assert {name: each["state"] for name, each in content["targets"].items()} == {
+        "PROD": "fresh",
+        "TEST": "stale",
+        "GONE": "unreachable",
+    }
+    (written,) = (tmp_path / "out" / "apps").glob("*/*.json")
+    assert json.loads(written.read_text())["targets"].keys() == content["targets"].keys()
