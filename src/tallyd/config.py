@@ -288,7 +288,7 @@ def load(
             host_zone=host_zone,
             secrets=tuple(sorted(reader.values)),
             files=(path.absolute(), *sorted(reader.files)),
-            digest=document.digest,
+            digest=reader.digest_with(document.digest),
             notes=(*reader.notes, *_poller_notes(settings)),
         )
         problems = _problems_across(config)

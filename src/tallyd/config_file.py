@@ -160,7 +160,8 @@ class SecretFiles:
     """Resolves `env:`, `file:` and `credential:`; remembers the values for redaction and the files to watch.
 
     `folder` is the config file's. With `lenient`, a credential that only the service can read becomes a
-    note instead of a problem: `check` in a shell can say all the rest.
+    note instead of a problem: `check` in a shell can say all the rest. `parts` are the digests of those files
+    that are parts of the config.
     """
 
     folder: Path
@@ -169,6 +170,13 @@ class SecretFiles:
     values: set[str] = field(default_factory=set)
     files: set[Path] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    parts: dict[Path, str] = field(default_factory=dict)
+
+    def digest_with(self, digest: str) -> str:
+        """Return the digest of a config whose file has `digest`, the files of its parts included."""
+        if not self.parts:
+            return digest
+        return hashlib.sha256("".join((digest, *sorted(self.parts.values()))).encode()).hexdigest()
 
     def read(self, written: str) -> str:
         """Return the secret; raises `wrong()` with what to do."""
@@ -210,6 +218,7 @@ class SecretFiles:
             raise wrong(f"{path}: {error.problems[0].text}") from None
         if document.twice:
             raise wrong(f'{path}: "{document.twice[0][-1]}" stands twice in one object; keep one')
+        self.parts[path] = document.digest
         found: dict[str, Any] = json.loads(document.json)
         return found
 

@@ -54,11 +54,12 @@ def is_idle(reading: Reading) -> bool:
 def heading_of(task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> Heading:
     """Return what the out file of a reading begins with."""
     due_at = slot.due_at if in_timetable else None
-    late_s = (reading.taken_at - slot.due_at).total_seconds()
+    # A run of a plain interval is due when it begins; one that takes its time is not late.
+    is_late = slot.key is not None and (reading.taken_at - slot.due_at).total_seconds() > LATE_AFTER_S
     return Heading(
         poller=task.poller,
         kind=task.source.kind,
-        origin="once" if not in_timetable else "late" if late_s > LATE_AFTER_S else "live",
+        origin="once" if not in_timetable else "late" if is_late else "live",
         due_at=due_at,
         taken_at=reading.taken_at,
         zone=task.zone,

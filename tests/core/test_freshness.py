@@ -9,16 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallyd.core.computed_time import EARLIEST, UnreadableTimeError, has_offset, read_time
 from tallyd.core.freshness import (
     BY_SERIOUSNESS,
-    EARLIEST,
     STATES,
     Limits,
     State,
-    UnreadableTimeError,
-    has_offset,
     lag_of,
-    read_time,
     sight_of,
     state_of,
 )

@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tallyd.demo.counts import Counted, OutFolder, in_a_line, in_a_table, missing
+from tallyd.demo.counts import Counted, OutFolder, in_a_line, in_a_table, missing, targets_in_a_table
 
 DUE_AT = datetime.fromisoformat("2026-11-20T08:00:04+01:00")
 
@@ -15,6 +15,7 @@ def counted(counts: dict[str, int | None], *, total: int | None = None, after_s:
     return Counted(
         path=Path("x.json"),
         poller="divera",
+        kind="divera",
         due_at=DUE_AT + timedelta(seconds=after_s),
         total=total,
         counts=counts,
@@ -24,7 +25,12 @@ def counted(counts: dict[str, int | None], *, total: int | None = None, after_s:
 def write(root: Path, name: str, counts: dict[str, int], names: dict[str, str] | None = None) -> None:
     path = root / "divera" / "2026-11" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"poller": "divera", "due_at": DUE_AT.isoformat(), "total": sum(counts.values())}
+    content = {
+        "poller": "divera",
+        "kind": "divera",
+        "due_at": DUE_AT.isoformat(),
+        "total": sum(counts.values()),
+    }
     path.write_text(json.dumps({**content, "counts": counts, "names": names or {}}))
 
 
@@ -78,3 +84,66 @@ def test_slots_without_a_reading_are_those_between_the_first_and_the_last() -> N
     assert missing(readings(0, 10, 20), every_s=10) == 0
     assert missing(readings(0, 30, 50), every_s=10) == 3
     assert missing([], every_s=10) == 0
+
+
+VISITORS = {
+    "poller": "gates",
+    "kind": "visitors",
+    "due_at": DUE_AT.isoformat(),
+    "counts": {"in": 9, "out": 2, "inside": 7, "other": 0, "balance": 7},
+    "report": {"state": "sent", "answer": "OK", "payload": []},
+}
+
+
+def server(state: str, lag_s: float | None, oldest_s: float | None) -> dict[str, object]:
+    return {"state": state, "lag_s": lag_s, "lag_s_max": oldest_s}
+
+
+def written(root: Path, *contents: dict[str, object]) -> list[Counted]:
+    for number, content in enumerate(contents):
+        path = root / str(content["poller"]) / "2026-11" / f"2026-11-20T0800{number:02}+0100.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+    return OutFolder(root).new()
+
+
+def servers(targets: dict[str, object]) -> dict[str, object]:
+    counts = {"fresh": 1, "stale": 1}
+    return {
+        "poller": "apps",
+        "kind": "servers",
+        "due_at": DUE_AT.isoformat(),
+        "counts": counts,
+        "targets": targets,
+    }
+
+
+def test_a_report_of_visitors_says_what_the_upstream_answered(tmp_path: Path) -> None:
+    queued = {**VISITORS, "report": {"state": "queued", "answer": None, "payload": []}}
+    first, second = written(tmp_path, VISITORS, queued)
+
+    assert in_a_line(first, None) == "in 9, out 2, inside 7, other 0; report sent: OK"
+    assert in_a_line(second, first) == "in 9, out 2, inside 7, other 0; report queued"
+
+
+def test_servers_are_shown_by_their_state_and_the_age_of_their_data(tmp_path: Path) -> None:
+    (found,) = written(
+        tmp_path, servers({"PROD": server("fresh", 1.9, 2.0), "STAGE": server("unreachable", None, 75.0)})
+    )
+
+    assert in_a_line(found, None) == "PROD fresh (1 s old), STAGE unreachable"
+
+
+def test_the_table_of_servers_has_all_states_and_the_oldest_data(tmp_path: Path) -> None:
+    readings = written(
+        tmp_path,
+        servers({"PROD": server("fresh", 1.0, 3.0), "STAGE": server("stale", 14.0, 14.0)}),
+        servers({"PROD": server("fresh", 2.0, 2.0), "STAGE": server("fresh", 1.0, 21.5)}),
+        servers({"NEW": server("unreachable", None, None), "PROD": server("fresh", 2.0, 2.0)}),
+    )
+
+    assert targets_in_a_table(readings) == [
+        ("PROD", "fresh", "fresh", "3 s"),
+        ("STAGE", "fresh", "stale, fresh", "21 s"),
+        ("NEW", "unreachable", "unreachable", None),
+    ]

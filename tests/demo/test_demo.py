@@ -276,6 +276,7 @@ def test_the_world_alone_says_what_can_be_asked_of_it(start: Callable[..., Runni
     loaded = load(tmp_path / "config.json", environ={})
     assert set(loaded.secrets) == {KEY, users.partition("/api/")[0] + HOOK}
     assert loaded.effective("divera").manner.channels == ("chat",)
+    assert loaded.settings.pollers.keys() == {"divera", "visitors", "servers"}
     assert not (tmp_path / "demo-data").exists()
     os.killpg(world.process.pid, signal.SIGINT)
     assert world.ended(within_s=5) == 0

@@ -25,6 +25,15 @@ WRITTEN_BY_A_RUN = (
     "state/state.db-wal",
     "state/lock",
     "state/locks/divera.count.lock",
+    "state/records.db",
+    "state/records.db-wal",
+    "inbox/12/20261120080000.json",
+    "inbox/.tallyd/lock",
+    "inbox/.tallyd/done/2026-11-20/12/20261120080000.json",
+    "inbox/.tallyd/done/2026-11-20/12/20261120080000-2.json",
+    "inbox/.tallyd/rejected/12/20261120080000.json",
+    "inbox/.tallyd/rejected/12/20261120080000.json.reason.json",
+    "inbox/.tallyd/rejected/12/.20261120080000.json.tmp",
 )
 
 
@@ -58,6 +67,8 @@ def test_what_the_demo_did_not_write_stays(root: Path, tmp_path: Path) -> None:
         "out/divera/mine.json",
         "state/copy.db",
         "secrets/other",
+        "inbox/12/holiday.json",
+        "inbox/.tallyd/rejected/12/why.txt",
     }
     put(root, MARKER, *WRITTEN_BY_A_RUN, *mine)
     (root / "empty").mkdir()
@@ -118,14 +129,17 @@ def test_the_config_is_one_that_the_daemon_takes(root: Path) -> None:
     folder = DemoFolder(root)
     times = [f"{hour:02}:{minute:02}:30" for hour in (8, 9) for minute in range(60)]
     with folder.taken():
-        folder.write_config(BASE_URL, times=times, zone="Europe/Berlin")
+        folder.write_config(BASE_URL, times=times, zone="Europe/Berlin", cameras_zone="Asia/Tokyo")
     config = load(folder.config, environ={})
 
     assert str(config.zone) == "Europe/Berlin"
+    assert str(config.effective("visitors").zone) == "Asia/Tokyo"
     assert config.settings.pollers["divera"].accesskey.reveal() == KEY
     assert config.settings.channels["chat"].reveal() == BASE_URL + HOOK
     assert config.effective("divera").manner.channels == ("chat",)
     assert [str(at) for at in config.settings.pollers["divera"].at] == times
+    assert config.settings.pollers.keys() == {"divera", "visitors", "servers"}
+    assert config.inboxes == {"visitors": folder.inbox.absolute()}
     assert config.out_dir == folder.out.absolute()
     assert len(folder.config.read_text().splitlines()) < 60
 

@@ -42,6 +42,7 @@ class Scene:
         self.client = Client(base_url)
         self.daemon: subprocess.Popen[bytes] | None = None
         with self.folder.taken():
+            self.folder.make_inbox()
             times = Times(PACE, now=now).extend(now, ZoneInfo("UTC"))
             self.folder.write_config(base_url, times=times, zone="UTC")
 
@@ -78,8 +79,9 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
+    inbox = tmp_path / "demo-data" / "inbox"
     with subprocess.Popen(
-        [sys.executable, "-m", "tallyd.demo.world", "0"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tallyd.demo.world", "0", str(inbox), "UTC"], stdout=subprocess.PIPE, text=True
     ) as world:
         made = None
         try:

@@ -15,6 +15,8 @@ from tallyd.adapters.state import State, StateError
 from tallyd.cli.output import complain, say, show_json
 from tallyd.cli.report_asked import Asked, Part, day_asked, usage
 from tallyd.cli.report_readings import former_kind, readings
+from tallyd.cli.report_servers import KIND as SERVERS
+from tallyd.cli.report_servers import lags
 from tallyd.cli.report_visits import KIND as VISITORS
 from tallyd.cli.report_visits import visits
 from tallyd.cli.shared import load_config, utc_now
@@ -24,7 +26,7 @@ from tallyd.core.history import By
 
 Report: TypeAlias = "Callable[[Config, tuple[str, ...], Asked], Part]"
 
-OWN: dict[str, Report] = {VISITORS: visits}
+OWN: dict[str, Report] = {VISITORS: visits, SERVERS: lags}
 """The kinds that have more than readings to show, in the order in which they are shown."""
 
 
@@ -42,10 +44,10 @@ def report(
 ) -> int:
     """Print the counts of these days; return the exit status.
 
-    Days are local dates of each poller's zone, both inclusive; without `start`, the last 30, of visitors by
-    the hour today. `by` is one of `history.LABELS`, `shape` is `table`, `csv` or `json`; `excel` makes it
-    `csv`. `source` or `group` is for visitors: only that one. Ends the command with status 2 for days,
-    pollers and shapes that make no sense.
+    Days are local dates of each poller's zone, both inclusive; without `start`, the last 30, of visitors, and
+    of servers by the hour, today. `by` is one of `history.LABELS`, `shape` is `table`, `csv` or `json`;
+    `excel` makes it `csv`. `source` or `group` is for visitors: only that one. Ends the command with status 2
+    for days, pollers and shapes that make no sense.
     """
     if excel and shape == "json":
         usage("--excel is CSV, not JSON; leave out --excel or --format json")

@@ -201,7 +201,7 @@ def probe_toolbox(config: Config, task: Task, reach: Reach) -> Iterator[Toolbox]
     """A toolbox that asks the source once (`check --online`, `privacy-check`, dry runs)."""
     http = http_client(config, Redactor(config.secrets).redact)
     try:
-        yield toolbox(
+        tools = toolbox(
             task.with_attempts(1),
             http=http,
             stop=threading.Event(),
@@ -210,5 +210,6 @@ def probe_toolbox(config: Config, task: Task, reach: Reach) -> Iterator[Toolbox]
             memory={},
             reach=reach,
         )
+        yield replace(tools, is_by_hand=True)
     finally:
         http.close()

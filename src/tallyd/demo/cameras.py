@@ -44,7 +44,7 @@ _FRAMES_A_SECOND = 25
 _ODD_TRACK = 4711
 _CUT_OFF = 40
 _LOOK_EVERY_S = 0.2
-_PIECES_APART_S = 0.1
+PIECES_APART_S = 0.1
 
 Fault: TypeAlias = Literal["cut short", "wrong type"]
 
@@ -147,11 +147,13 @@ class Cameras(Part):
         *,
         elapsed: Callable[[], float] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        pieces_apart_s: float = PIECES_APART_S,
     ) -> None:
         began_s = time.monotonic()
         self._inbox = inbox
         self._elapsed = elapsed or (lambda: time.monotonic() - began_s)
         self.clock = Clock(now() - timedelta(seconds=self._elapsed()), zone)
+        self._pieces_apart_s = pieces_apart_s
         self._is_ending = threading.Event()
         self._next_s = _LEFT_OVER_S
         self._dropped = dict.fromkeys(HOSTS, 0)
@@ -238,7 +240,7 @@ class Cameras(Part):
         with path.open("w", encoding="utf-8") as file:
             file.write(text[:half])
             file.flush()
-            self._is_ending.wait(_PIECES_APART_S)
+            self._is_ending.wait(self._pieces_apart_s)
             file.write(text[half:])
 
     def _list(self) -> Answer:

@@ -20,7 +20,7 @@ _SHOWN_OF_VISITORS = ("in", "out", "inside", "other")
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A server as a file has it. `lag_s`: how old its data was; `oldest_s`: at most, since the file before."""
+    """A server as a file has it. `lag_s`: how old its data is; `oldest_s`: at most, since the file before."""
 
     state: str
     lag_s: float | None
@@ -146,7 +146,7 @@ def in_a_table(readings: Sequence[Counted]) -> Rows:
 
 
 def targets_in_a_table(readings: Sequence[Counted]) -> Rows:
-    """Return rows of a server's name, last state, the states it was seen in, and how old its data ever was."""
+    """Return rows of a server's name, last state, the states it was in, and how old its data was at most."""
     seen: dict[str, list[Target]] = {}
     for reading in readings:
         for name, target in (reading.targets or {}).items():

@@ -75,16 +75,19 @@ class DemoFolder:
         with self._usable():
             self.inbox.mkdir(exist_ok=True)
 
-    def write_config(self, base_url: str, *, times: Iterable[str], zone: str) -> None:
+    def write_config(
+        self, base_url: str, *, times: Iterable[str], zone: str, cameras_zone: str | None = None
+    ) -> None:
         """Write the config, whole: the world's Divera counted at these times of day, all else as it comes.
 
-        Its chat is told. Raises `DemoError`.
+        Its chat is told. `cameras_zone` is that of the times in the cameras' files; None: the same one.
+        Raises `DemoError`.
         """
         temporary = self.root / ".config.json.tmp"
         with self._usable():
             self._write_secret("divera-key", divera.KEY)
             self._write_secret("chat-webhook", chat.webhook(base_url))
-            temporary.write_text(_config_text(base_url, tuple(times), zone), "utf-8")
+            temporary.write_text(_config_text(base_url, tuple(times), zone, cameras_zone or zone), "utf-8")
             temporary.replace(self.config)
 
     def _write_secret(self, name: str, value: str) -> None:
@@ -138,7 +141,7 @@ def _fits(path: Path, pattern: str) -> bool:
     return len(wanted) == len(path.parts) and all(map(fnmatchcase, path.parts, wanted))
 
 
-def _config_text(base_url: str, times: tuple[str, ...], zone: str) -> str:
+def _config_text(base_url: str, times: tuple[str, ...], zone: str, cameras_zone: str) -> str:
     """Return the config as JSON, with many times on a line: there are hundreds."""
     content: dict[str, Json] = {
         "//": "Written by tallyd demo, anew for each run. It adds further times of day while it runs.",
@@ -157,7 +160,12 @@ def _config_text(base_url: str, times: tuple[str, ...], zone: str) -> str:
                 "catch_up": "1m",
                 "at": ["@"],
             },
-            "visitors": {**cameras.poller(INBOX), "report": upstream.report(base_url, every=REPORT_EVERY)},
+            "visitors": {
+                **cameras.poller(INBOX),
+                # Fixed while it runs: the cameras keep to the zone that they began with.
+                "timezone": cameras_zone,
+                "report": upstream.report(base_url, every=REPORT_EVERY),
+            },
             "servers": servers.poller(base_url),
         },
     }

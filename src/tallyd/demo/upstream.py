@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tallyd.core.reading import Json
-from tallyd.core.visits import TAGS, Tag
+from tallyd.core.visits import TAGS
 from tallyd.demo.server import Answer, Part, Request, Routes, asked_mode, json_answer, modes_answer
 
 SSID = "SS-007"
@@ -81,7 +81,7 @@ class Report:
     ssid: str
     start: str
     end: str
-    values: Mapping[Tag, int]
+    values: Mapping[str, int]
 
 
 def read_report(body: bytes) -> Report:
@@ -102,7 +102,7 @@ def read_report(body: bytes) -> Report:
     one = values[0]
     if one.StartTime > one.EndTime:
         raise NoReportError("StartTime lies after EndTime")
-    numbers: dict[Tag, int] = {value.TagType: int(value.TagValue) for value in values}
+    numbers: dict[str, int] = {value.TagType: int(value.TagValue) for value in values}
     return Report(ssid=one.SSID, start=one.StartTime, end=one.EndTime, values=numbers)
 
 
@@ -123,7 +123,7 @@ class Received:
             "day": self.report.end[:8],
             "StartTime": self.report.start,
             "EndTime": self.report.end,
-            "values": {tag: value for tag, value in self.report.values.items()},
+            "values": {**self.report.values},
         }
 
 

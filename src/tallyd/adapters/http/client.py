@@ -82,7 +82,8 @@ class HttpClient:
 
         Raises `SourceError` for anything else, without a cause or context that could show the URL, and
         `Stopped` once `abort` was called, in the middle of a transfer as well. A redirect is followed
-        within one host only, five times at most.
+        within one host only, five times at most. With `ca_file`, certificates are verified against that
+        alone.
         """
         client = self if ca_file is None else self._trusting(ca_file)
         request = client._prepared("GET", url, params or {}, headers or {})

@@ -40,10 +40,11 @@ class State:
 
     Opening checks the file (`PRAGMA quick_check`) and creates the tables of a new one. Raises `StateError`,
     `StateDamagedError` where the file is no sound database, `StateTooNewError` where a newer tallyd wrote it.
+    With `reads_only` it is opened as it is, beside the one that writes, and can only be read.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file = StateFile(path)
+    def __init__(self, path: Path, *, reads_only: bool = False) -> None:
+        self._file = StateFile(path, reads_only=reads_only)
         self.path = path
         self.slots = Slots(self._file)
         self.readings = Readings(self._file)

@@ -95,12 +95,19 @@ class StateDamagedError(StateError):
 
 
 class StateFile:
-    """An open state.db. One connection, shared by the threads of this process behind a lock."""
+    """An open state.db. One connection, shared by the threads of this process behind a lock.
 
-    def __init__(self, path: Path) -> None:
+    With `reads_only` it is opened beside the one that writes, in the same process or another: nothing is
+    made, checked or brought up to date, and a transaction fails.
+    """
+
+    def __init__(self, path: Path, *, reads_only: bool = False) -> None:
         self.path = path
         self._lock = threading.RLock()
         self._data_version: int | None = None
+        if reads_only:
+            self._open_to_read()
+            return
         with self._explained():
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
             found = os.fstat(descriptor)
@@ -112,6 +119,19 @@ class StateFile:
         except BaseException:
             self._db.close()
             raise
+
+    def _open_to_read(self) -> None:
+        with self._explained():
+            # Not opened and closed beside SQLite: closing any descriptor of a file drops this process's locks.
+            found = self.path.stat()
+            self._identity = (found.st_dev, found.st_ino)
+            self._db = sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?mode=ro",
+                uri=True,
+                timeout=BUSY_S,
+                isolation_level=None,
+                check_same_thread=False,
+            )
 
     def _prepare(self) -> None:
         with self._explained(opening=True):

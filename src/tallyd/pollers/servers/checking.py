@@ -8,8 +8,9 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Final, NoReturn
 
 from tallyd.contract import Reply, Toolbox
+from tallyd.core.computed_time import UnreadableTimeError, has_offset, read_time
 from tallyd.core.errors import SourceError
-from tallyd.core.freshness import Sight, UnreadableTimeError, has_offset, read_time, sight_of, taken_off
+from tallyd.core.freshness import Sight, sight_of, taken_off
 from tallyd.core.texts import shortened, span, visible
 from tallyd.pollers.servers.targets import Target
 

@@ -1,0 +1,211 @@
+"""How fast visitors' files are taken, beside what one would write by hand, and what that costs in memory.
+
+    python bench/ingest.py [--rounds 3] [--scale 1.0] [--only small large huge postgresql]
+
+Two sets of files: many small ones (10,000 of 8 records), and a few large ones (20 of 50,000). Each is taken by
+three programs, one after the other and so often:
+
+limit        orjson, executemany, one transaction a file, WAL, synchronous=FULL: what the disk allows. It checks
+             nothing, knows nothing of repeats, counts no minutes, moves no file.
+sqlite-utils its `insert_all`, a file at a time.
+tallyd       `tallyd once`, from the start of the process to its end: checks, ledger, minute counts, moves.
+
+Prints records and files a second, the largest resident memory, and ratios of the medians. `huge` is one file ten times as large
+as a large one; `postgresql` takes the large set into a PostgreSQL that is started for it. orjson and sqlite-utils go
+into an environment of their own, in a temporary folder or in `--tools`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+TOOLS = ("orjson", "sqlite-utils")
+TARGETS = {
+    ("large", "limit"): 0.5,
+    ("large", "sqlite-utils"): 1.5,
+    ("small", "limit"): 1.0,
+    ("small", "sqlite-utils"): 1.5,
+}
+MOST_MIB = 110.0
+POSTGRESQL_PER_S = 150_000
+
+LIMIT = """
+import orjson, sqlite3, sys
+from pathlib import Path
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA journal_mode=WAL")
+db.execute("PRAGMA synchronous=FULL")
+db.execute("CREATE TABLE passage (source TEXT, person_id INTEGER, direction INTEGER, seen_at TEXT, frame INTEGER)")
+for file in sorted(Path(sys.argv[2]).glob("*/*.json")):
+    rows = [("12", r["ID"], r["inOut"], r["time"], r["frameNumber"]) for r in orjson.loads(file.read_bytes())]
+    db.execute("BEGIN IMMEDIATE")
+    db.executemany("INSERT INTO passage VALUES (?, ?, ?, ?, ?)", rows)
+    db.execute("COMMIT")
+"""
+SQLITE_UTILS = """
+import json, sys
+from pathlib import Path
+import sqlite_utils
+db = sqlite_utils.Database(sys.argv[1])
+db.enable_wal()
+for file in sorted(Path(sys.argv[2]).glob("*/*.json")):
+    db["passage"].insert_all(json.loads(file.read_bytes()))
+"""
+
+
+@dataclass(frozen=True)
+class FileSet:
+    """So many files of so many records."""
+
+    name: str
+    files: int
+    records: int
+
+    @property
+    def all_records(self) -> int:
+        return self.files * self.records
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one program took for one set."""
+
+    seconds: float
+    rss_mib: float
+
+
+def main() -> int:
+    """Measure and print; exit status 1 when a target is not reached."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--scale", type=float, default=1.0, help="so much of the numbers of files")
+    parser.add_argument("--only", nargs="+", choices=("small", "large", "huge", "postgresql"))
+    parser.add_argument("--tools", type=Path, help="environment of the tools beside it; kept")
+    asked = parser.parse_args()
+    wanted = asked.only or ["small", "large", "huge", "postgresql"]
+    small, large = (
+        FileSet("small", int(10_000 * asked.scale), 8),
+        FileSet("large", int(20 * asked.scale) or 1, 50_000),
+    )
+    with tempfile.TemporaryDirectory(prefix="tallyd-bench-") as folder:
+        work = Path(folder)
+        tools = _tools(asked.tools or work / "tools") if {"small", "large"} & {*wanted} else None
+        is_reached = True
+        for files in (small, large):
+            if files.name in wanted and tools is not None:
+                is_reached &= _compare(work, files, tools, asked.rounds)
+        if "huge" in wanted:
+            is_reached &= _huge(work, FileSet("huge", 1, 500_000))
+        if "postgresql" in wanted:
+            is_reached &= _postgresql(work, large, asked.rounds)
+    return 0 if is_reached else 1
+
+
+# -- what is measured ------------------------------------------------------------------------------------------
+
+
+def _compare(work: Path, files: FileSet, tools: Path, rounds: int) -> bool:
+    made = make(work / files.name, files)
+    programs: dict[str, Callable[[Path], Cost]] = {
+        "limit": lambda round_: _by_hand(round_, made, tools, LIMIT),
+        "sqlite-utils": lambda round_: _by_hand(round_, made, tools, SQLITE_UTILS),
+        "tallyd": lambda round_: take(round_, made),
+    }
+    costs: dict[str, list[Cost]] = {name: [] for name in programs}
+    print(f"\n{files.name}: {files.files} files x {files.records} records")
+    for _ in range(rounds):
+        for name, run in programs.items():
+            with tempfile.TemporaryDirectory(dir=work) as folder:
+                costs[name].append(run(Path(folder)))
+    for name, found in costs.items():
+        print(f"  {name:12} {_told(files, found)}")
+    ours = _median_s(costs["tallyd"])
+    rss_mib = max(cost.rss_mib for cost in costs["tallyd"])
+    is_reached = rss_mib <= MOST_MIB
+    for name in ("limit", "sqlite-utils"):
+        ratio, target = _median_s(costs[name]) / ours, TARGETS[files.name, name]
+        is_reached &= ratio >= target
+        print(f"  tallyd / {name:12} {ratio:5.2f}x, to reach {target}x{'' if ratio >= target else '  MISSED'}")
+    print(f"  tallyd's memory {rss_mib:.0f} MiB, at most {MOST_MIB:.0f}")
+    shutil.rmtree(made)
+    return is_reached
+
+
+def _huge(work: Path, files: FileSet) -> bool:
+    made = make(work / files.name, files)
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        cost = take(Path(folder), made)
+    print(f"\n{files.name}: 1 file x {files.records} records\n  tallyd       {_told(files, [cost])}")
+    return cost.rss_mib <= MOST_MIB
+
+
+def _postgresql(work: Path, files: FileSet, rounds: int) -> bool:
+    from adapters.records.conftest import running  # noqa: PLC0415 # needs PostgreSQL's driver
+    from adapters.records.servers import PostgreSql  # noqa: PLC0415 # the same
+
+    made = make(work / "served", files)
+    costs = []
+    with running(PostgreSql) as server:
+        for _ in range(rounds):
+            with tempfile.TemporaryDirectory(dir=work) as folder:
+                costs.append(take(Path(folder), made, url=server.url(server.new_database())))
+    per_s = files.all_records / _median_s(costs)
+    missed = "" if per_s >= POSTGRESQL_PER_S else "  MISSED"
+    print(f"\npostgresql: {files.files} files x {files.records} records\n  tallyd       {_told(files, costs)}")
+    print(f"  to reach {POSTGRESQL_PER_S / 1000:.0f} k records/s{missed}")
+    return not missed
+
+
+def _told(files: FileSet, costs: Sequence[Cost]) -> str:
+    seconds = _median_s(costs)
+    rss_mib = max(cost.rss_mib for cost in costs)
+    spread = "/".join(f"{cost.seconds:.2f}" for cost in costs)
+    rate = files.all_records / seconds / 1000
+    return f"{rate:7.1f} k records/s {files.files / seconds:7.0f} files/s {rss_mib:5.0f} MiB  ({spread} s)"
+
+
+def _median_s(costs: Sequence[Cost]) -> float:
+    return statistics.median(cost.seconds for cost in costs)
+
+
+# -- the programs ----------------------------------------------------------------------------------------------
+
+
+def _by_hand(folder: Path, made: Path, tools: Path, program: str) -> Cost:
+    database = folder / "passages.db"
+    cost = _run([str(tools / "bin" / "python"), "-c", program, str(database), str(made)])
+    return cost
+
+
+def take(folder: Path, made: Path, *, url: str = "sqlite:///state/records.db") -> Cost:
+    """Take a set of files with tallyd into an empty database. Raises RuntimeError where any is left."""
+    inbox = folder / "inbox" / "visitors"
+    subprocess.run(["cp", "-al", str(made), str(inbox.parent)], check=True) if False else None
+    inbox.parent.mkdir(parents=True)
+    shutil.copytree(made, inbox)
+    _age(inbox)
+    config = folder / "config.json"
+    poller = {"kind": "visitors", "inbox": "inbox/visitors"}
+    content = {"timezone": "UTC", "database": {"url": url}, "pollers": {"visitors": poller}}
+    config.write_text(json.dumps(content))
+    cost = _run([_tallyd(), "--config", str(config), "once", "visitors", "--job", "sweep"])
+    left = list(inbox.glob("[!.]*/*.json"))
+    if left:
+        raise RuntimeError(f"{len(left)} files were not taken")
+    return cost
