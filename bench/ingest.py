@@ -2,17 +2,17 @@
 
     python bench/ingest.py [--rounds 3] [--scale 1.0] [--only small large huge postgresql]
 
-Two sets of files: many small ones (10,000 of 8 records), and a few large ones (20 of 50,000). Each is taken by
-three programs, one after the other and so often:
+Two sets of files: many small ones (10,000 of 8 records), and a few large ones (20 of 50,000). Each is taken
+by three programs, one after the other, and so in each round:
 
-limit        orjson, executemany, one transaction a file, WAL, synchronous=FULL: what the disk allows. It checks
-             nothing, knows nothing of repeats, counts no minutes, moves no file.
+limit        orjson, executemany, one transaction a file, WAL, synchronous=FULL: what the disk allows. It
+             checks nothing, knows nothing of repeats, counts no minutes, moves no file.
 sqlite-utils its `insert_all`, a file at a time.
 tallyd       `tallyd once`, from the start of the process to its end: checks, ledger, minute counts, moves.
 
-Prints records and files a second, the largest resident memory, and ratios of the medians. `huge` is one file ten times as large
-as a large one; `postgresql` takes the large set into a PostgreSQL that is started for it. orjson and sqlite-utils go
-into an environment of their own, in a temporary folder or in `--tools`.
+Prints records and files a second, the largest resident memory, and ratios of the medians. `huge` is one file
+ten times as large as a large one; `postgresql` takes the large set into a PostgreSQL that is started for it.
+orjson and sqlite-utils go into an environment of their own, in a temporary folder or in `--tools`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,13 @@ import argparse
 import json
 import os
 import random
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -51,7 +50,7 @@ from pathlib import Path
 db = sqlite3.connect(sys.argv[1], isolation_level=None)
 db.execute("PRAGMA journal_mode=WAL")
 db.execute("PRAGMA synchronous=FULL")
-db.execute("CREATE TABLE passage (source TEXT, person_id INTEGER, direction INTEGER, seen_at TEXT, frame INTEGER)")
+db.execute("CREATE TABLE passage (source TEXT, person INTEGER, way INTEGER, seen_at TEXT, frame INTEGER)")
 for file in sorted(Path(sys.argv[2]).glob("*/*.json")):
     rows = [("12", r["ID"], r["inOut"], r["time"], r["frameNumber"]) for r in orjson.loads(file.read_bytes())]
     db.execute("BEGIN IMMEDIATE")
@@ -117,7 +116,7 @@ def main() -> int:
     return 0 if is_reached else 1
 
 
-# -- what is measured ------------------------------------------------------------------------------------------
+# -- what is measured ----------------------------------------------------------------------------------------
 
 
 def _compare(work: Path, files: FileSet, tools: Path, rounds: int) -> bool:
@@ -141,7 +140,9 @@ def _compare(work: Path, files: FileSet, tools: Path, rounds: int) -> bool:
     for name in ("limit", "sqlite-utils"):
         ratio, target = _median_s(costs[name]) / ours, TARGETS[files.name, name]
         is_reached &= ratio >= target
-        print(f"  tallyd / {name:12} {ratio:5.2f}x, to reach {target}x{'' if ratio >= target else '  MISSED'}")
+        print(
+            f"  tallyd / {name:12} {ratio:5.2f}x, to reach {target}x{'' if ratio >= target else '  MISSED'}"
+        )
     print(f"  tallyd's memory {rss_mib:.0f} MiB, at most {MOST_MIB:.0f}")
     shutil.rmtree(made)
     return is_reached
@@ -167,7 +168,9 @@ def _postgresql(work: Path, files: FileSet, rounds: int) -> bool:
                 costs.append(take(Path(folder), made, url=server.url(server.new_database())))
     per_s = files.all_records / _median_s(costs)
     missed = "" if per_s >= POSTGRESQL_PER_S else "  MISSED"
-    print(f"\npostgresql: {files.files} files x {files.records} records\n  tallyd       {_told(files, costs)}")
+    print(
+        f"\npostgresql: {files.files} files x {files.records} records\n  tallyd       {_told(files, costs)}"
+    )
     print(f"  to reach {POSTGRESQL_PER_S / 1000:.0f} k records/s{missed}")
     return not missed
 
@@ -184,22 +187,19 @@ def _median_s(costs: Sequence[Cost]) -> float:
     return statistics.median(cost.seconds for cost in costs)
 
 
-# -- the programs ----------------------------------------------------------------------------------------------
+# -- the programs --------------------------------------------------------------------------------------------
 
 
 def _by_hand(folder: Path, made: Path, tools: Path, program: str) -> Cost:
     database = folder / "passages.db"
-    cost = _run([str(tools / "bin" / "python"), "-c", program, str(database), str(made)])
-    return cost
+    return _run([str(tools / "bin" / "python"), "-c", program, str(database), str(made)])
 
 
 def take(folder: Path, made: Path, *, url: str = "sqlite:///state/records.db") -> Cost:
     """Take a set of files with tallyd into an empty database. Raises RuntimeError where any is left."""
     inbox = folder / "inbox" / "visitors"
-    subprocess.run(["cp", "-al", str(made), str(inbox.parent)], check=True) if False else None
     inbox.parent.mkdir(parents=True)
     shutil.copytree(made, inbox)
-    _age(inbox)
     config = folder / "config.json"
     poller = {"kind": "visitors", "inbox": "inbox/visitors"}
     content = {"timezone": "UTC", "database": {"url": url}, "pollers": {"visitors": poller}}
@@ -209,3 +209,58 @@ def take(folder: Path, made: Path, *, url: str = "sqlite:///state/records.db") -
     if left:
         raise RuntimeError(f"{len(left)} files were not taken")
     return cost
+
+
+def _run(words: Sequence[str]) -> Cost:
+    """Run a program to its end, with the disk at rest before. Raises RuntimeError where it fails."""
+    os.sync()
+    began_s = time.monotonic()
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        took_s = time.monotonic() - began_s
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            output.seek(0)
+            raise RuntimeError(output.read().decode(errors="replace")[-2000:])
+    return Cost(took_s, usage.ru_maxrss / 1024)
+
+
+def _tallyd() -> str:
+    return str(Path(sys.executable).with_name("tallyd"))
+
+
+def _tools(folder: Path) -> Path:
+    """Return an environment with the programs beside it, made where it is missing."""
+    if not (folder / "bin" / "python").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
+        subprocess.run([*pip, *TOOLS], check=True)
+    return folder
+
+
+def make(folder: Path, files: FileSet) -> Path:
+    """Write the files of a set: invented passages, ten a second, until an hour ago."""
+    (folder / "12").mkdir(parents=True)
+    chance = random.Random(13)
+    at = datetime.now() - timedelta(hours=1, seconds=files.all_records / 10)  # noqa: DTZ005 # only text
+    step, before = timedelta(seconds=0.1), time.time() - 3600
+    for number in range(files.files):
+        path = folder / "12" / f"{at:%Y%m%d%H%M%S}-{number:05}.json"
+        with path.open("w") as file:
+            file.write("[")
+            for record in range(files.records):
+                at += step
+                text = at.strftime("%Y%m%d%H%M%S")
+                way = chance.randrange(3)
+                file.write(
+                    f'{"," if record else ""}{{"ID": {record + 1}, "inOut": {way}, "time": "{text}",'
+                    f' "frameNumber": {chance.randrange(100_000)}, "outputTime": "{text}"}}'
+                )
+            file.write("]")
+        os.utime(path, (before, before))
+    return folder
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -271,3 +271,22 @@ def test_without_anything_to_do_nothing_is_written_to_state_db(
         world.run(hours=1)
         assert seen() != before, "12:00 has been counted: this test sees a write"
         looker.close()
+
+
+def test_a_job_remembers_while_the_disk_is_full_what_it_asked_to(tmp_path: Path) -> None:
+    seen: list[object] = []
+
+    def count_up(_slot: Slot, tools: Toolbox) -> Reading:
+        seen.append(tools.memory.get("runs", 0))
+        return Reading(taken_at=tools.now(), facts=None, memory={"runs": len(seen)})
+
+    with (
+        FakeClock(at("2026-11-20 07:59")) as clock,
+        World(tmp_path, clock, FakePoller(Every(60), count_up)) as world,
+    ):
+        world.run(minutes=1.5)
+        with disk_refuses():
+            world.run(minutes=3)
+        world.run(minutes=2)
+    assert seen == list(range(len(seen)))
+    assert len(seen) >= 6

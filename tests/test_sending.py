@@ -176,6 +176,21 @@ def test_what_an_upstream_asks_for_is_waited_up_to_the_longest_wait(
         assert [tried[:5] for tried in upstream.tried_at] == ["13:05", "13:13"]
 
 
+def test_once_an_upstream_asks_for_time_it_is_not_asked_for_another_name_either(
+    tmp_path: Path, clock: FakeClock, upstream: Upstream
+) -> None:
+    upstream.is_down, upstream.retry_after_s = True, 150.0
+    poller = SendingPoller(upstream=upstream, when=daily("14:05"), ssids=("A", "B"))
+    with clock, World(tmp_path, clock, poller) as world:
+        world.run(minutes=4.1)
+        upstream.retry_after_s = None  # what is said without it does not shorten the wait
+        world.run(minutes=2.3)
+        assert upstream.tried_at == ["13:05:00"]
+        upstream.is_down = False
+        world.run(minutes=1)
+        assert {ssid for ssid, _ in upstream.taken} == {"A", "B"}
+
+
 def test_an_outage_past_midnight_goes_on_being_one(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
@@ -228,6 +243,23 @@ def test_the_next_slots_newer_report_is_posted_although_the_last_was_refused_for
         assert upstream.taken == {(SSID, "2026-11-20"): 3}
         assert world.problems() == {}
         assert len(world.chats.texts()) == 2  # that it began, and that it is over
+
+
+def test_what_was_refused_for_good_is_tried_again_by_another_config_and_at_the_next_start(
+    tmp_path: Path, clock: FakeClock, upstream: Upstream
+) -> None:
+    upstream.refusals[SSID] = NEVER
+    poller = SendingPoller(upstream=upstream, when=daily("14:05"))
+    with clock, World(tmp_path, clock, poller, top=top()) as world:
+        world.run(minutes=10)
+        world.edit(poller)
+        world.run(minutes=2)
+        assert len(upstream.posts) == 2
+        upstream.refusals.clear()
+        world.restart()
+        world.run(minutes=2)
+        assert states(world) == [f"{SSID} 2026-11-20 sent"]
+        assert world.problems() == {}
 
 
 def test_what_is_refused_for_good_of_a_past_day_blocks_nothing(

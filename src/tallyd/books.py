@@ -20,7 +20,7 @@ from tallyd.alert_book import AlertBook
 from tallyd.core.alerts import Findings
 from tallyd.core.failures import CLOCK, OUT, clock_suspect, out_unwritable
 from tallyd.core.notices import Manner
-from tallyd.core.reading import Problem, Reading, Send, Slot
+from tallyd.core.reading import Facts, Problem, Reading, Send, Slot
 from tallyd.core.sending import Outcomes, reported
 from tallyd.core.texts import visible
 from tallyd.core.timetable import Missed
@@ -34,10 +34,14 @@ log = logging.getLogger("tallyd")
 
 @dataclass(frozen=True)
 class Held:
-    """A change that could not be committed yet, and the slots that it settles (none: of alerts alone)."""
+    """A change that could not be committed yet, and the slots that it settles (none: of alerts alone).
+
+    `memory` is what the job asked to remember by it, if anything.
+    """
 
     slots: frozenset[tuple[str, str, str | None]]
     commit: Callable[[], None]
+    memory: Facts | None = None
 
 
 class Books:
@@ -130,7 +134,8 @@ class Books:
             if in_timetable:
                 self.alerts.stored(recorded.judgement)
 
-        is_stored = self._commit(task, (slot,), commit, findings)
+        memory = next((each.memory for each in reversed(readings) if each.memory is not None), None)
+        is_stored = self._commit(task, (slot,), commit, findings, memory=memory if in_timetable else None)
         outs = done[0] if done and done[0] else (None,) * len(readings)
         return outs, is_stored
 
@@ -150,6 +155,8 @@ class Books:
         slots: Iterable[Slot | Missed],
         commit: Callable[[], None],
         findings: Findings | None,
+        *,
+        memory: Facts | None = None,
     ) -> bool:
         """Commit now, else hold it in memory, alerts included; whether it is committed."""
         try:
@@ -162,7 +169,7 @@ class Books:
         with self._lock:
             if findings is not None:
                 self.alerts.remember(findings)
-            self._held.append(Held(names, commit))
+            self._held.append(Held(names, commit, memory))
         return False
 
     # -- what is made up for -----------------------------------------------------------------------------
@@ -171,6 +178,17 @@ class Books:
         """Whether the slot is settled in memory and waits for state.db."""
         with self._lock:
             return any((poller, job, slot) in held.slots for held in self._held)
+
+    def memory(self, poller: str, job: str) -> Facts:
+        """Return what the job's last reading asked to remember, be it stored or held.
+
+        Raises `StateError` where nothing is held and state.db can't be read.
+        """
+        with self._lock:
+            for held in reversed(self._held):
+                if held.memory is not None and any(slot[:2] == (poller, job) for slot in held.slots):
+                    return held.memory
+        return self.state.readings.memory(poller, job)
 
     def commit_held(self) -> None:
         """Try again to commit what is held, in order; stop at the first that still fails."""

@@ -137,11 +137,13 @@ class Courier:
         until_s: float | None = None,
     ) -> bool:
         """Try each once; whether all were taken. Raises `StateError`."""
-        is_fine, silent = True, 0
+        is_fine, silent, line = True, 0, self._line(task.poller)
         for listed in rows:
             left_s = ONE_S if until_s is None else min(ONE_S, until_s - self._monotonic())
             if left_s <= 0 or silent >= MOST_SILENT or tools.stop():
                 return False
+            if self._monotonic() < line.asked_s:
+                return False  # the row before was told to wait, and that is said to all of them
             row = self._books.state.sends.find(listed)  # a newer one may have come meanwhile
             if row is None or row.state != "waiting":
                 continue

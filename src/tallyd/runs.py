@@ -288,7 +288,7 @@ class Runner:
 
     def _memory(self, task: Task) -> Facts:
         try:
-            return self.books.state.readings.memory(*task.name)
+            return self.books.memory(*task.name)
         except StateError:
             return {}  # told by the claim before; what is remembered is only a convenience
 

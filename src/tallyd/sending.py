@@ -42,13 +42,21 @@ class Sender:
         self._problems: tuple[Problem, ...] = ()
 
     def put_in_force(self, config: Config, tools: Callable[[Task], Toolbox]) -> None:
-        """Send by this config from now on; a pass under way ends on the one it began with."""
+        """Send by this config from now on; a pass under way ends on the one it began with.
+
+        What was refused for good is tried once more: an address or a key may have been set right.
+        """
         self._tools = tools
         self._tasks = {}
         for task in tasks_of(config):
             source = task.source
             if isinstance(source, Delivers) and source.is_sending():
                 self._tasks[task.poller] = (task, source)
+        for poller in self._tasks:
+            try:
+                self._books.state.sends.take_up(poller)
+            except StateError as error:
+                self._books.note_trouble(error)
 
     def look(self) -> None:
         """Begin to post what waits, and forget what nobody sends any more. Raises `StateError`."""

@@ -133,15 +133,19 @@ def test_what_came_of_an_older_body_says_nothing_of_a_newer_one(state: State, no
     assert (found.send.body, found.answer) == (2, "said of the older")
 
 
-def test_what_was_refused_for_good_is_sent_again_only_once_it_has_changed(state: State) -> None:
+def test_what_was_refused_for_good_is_sent_again_with_the_next_report_of_its_day_or_when_asked_for(
+    state: State,
+) -> None:
     record(state, reading(send({"a": [1, 2]})))
     state.sends.park(row(state), at=AT, answer="HTTP 403")
     assert state.sends.waiting("park") == ()
     record(state, reading(send({"a": [1, 2]})), at=later(5))
+    assert [each.said for each in state.sends.waiting("park")] == ["never"]
+    state.sends.park(row(state), at=later(5), answer="HTTP 403")
+    state.sends.take_up("other")
     assert state.sends.waiting("park") == ()
-    record(state, reading(send({"a": [1, 3]})), at=later(10))
-    (found,) = state.sends.waiting("park")
-    assert (found.said, found.failing_since) == ("never", AT)
+    state.sends.take_up("park")
+    assert len(state.sends.waiting("park")) == 1
 
 
 def test_a_name_fails_since_its_first_failure_whatever_body_and_day_that_was_of(state: State) -> None:

@@ -1,6 +1,6 @@
 """Kills the taking of visitors' files at every system call, and at random, and says what was found.
 
-    python tests/campaigns/kill.py [--every 1] [--random 200] [--only sweep ...] [--workers 2] [--short] [--json]
+    python tests/campaigns/kill.py [--every 1] [--random 200] [--only sweep ...] [--workers 2] [--short]
 
 The process, the inbox and the database are real; each kill has a folder of its own. After it another process
 takes the rest, and rows, minute counts, ledger and files put aside are compared with what was dropped. Exit
@@ -44,7 +44,7 @@ SHORT_EVERY, SHORT_RANDOM, SERVERS_EVERY, LARGE_EVERY = 25, 10, 4, 20
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the campaign: what is killed; in which steps it must land; whether it must break a promise."""
+    """One part of the campaign: what is killed, in which steps it must land, whether it must break."""
 
     name: str
     title: str
@@ -65,7 +65,7 @@ class Campaign:
         run = partial(self._each_call, lambda: fill(self._sites.new()))
         plain = partial(self._each_call, lambda: fill_plainly(self._sites.new()))
         large = partial(self._each_call, self._large, every=LARGE_EVERY)
-        during_work = frozenset({Step.BEFORE, Step.COMMITTED, Step.MOVING})
+        during_work = frozenset({Step.BEFORE, Step.MOVING})
         return (
             Part("sweep", "each call from the opening of the inbox to the end", run, EACH_STEP),
             Part("large", "the same of a file too large for memory", large, EACH_STEP - {Step.MOVING}),

@@ -126,10 +126,12 @@ def test_an_inbox_that_another_daemon_holds_is_left_alone(gates: Gates) -> None:
     other = Folder(gates.inbox, own_source="other")
     other.take_lock()
     try:
-        sweep, _ = json.loads(gates.tallyd("once", "visitors").stdout)
+        done = gates.tallyd("once", "visitors")
     finally:
         other.close()
-    assert sweep["files"]["done"] == 0
+    assert done.returncode == 1
+    assert "is the inbox of another tallyd" in done.stderr
+    assert json.loads(done.stdout)[0]["files"]["done"] == 0
     assert gates.waiting() == ["a.json", "b.json", "bad.json"]
 
 
@@ -140,6 +142,15 @@ def test_check_online_looks_into_the_inbox_and_changes_nothing(gates: Gates) -> 
     assert "visitors: the source answers" in done.stdout
     assert "status_names" not in done.stdout
     assert sorted(gates.folder.rglob("*")) == before
+
+
+def test_once_ends_with_1_where_the_database_can_not_be_used(gates: Gates) -> None:
+    (gates.folder / "state").mkdir()
+    (gates.folder / "state" / "records.db").mkdir()
+    done = gates.tallyd("once", "visitors", "--job", "sweep")
+    assert done.returncode == 1
+    assert "visitors: sweep: files wait in the inbox: SQLite" in done.stderr
+    assert gates.waiting() == ["a.json", "b.json", "bad.json"]
 
 
 def test_check_names_an_inbox_that_is_not_there(tmp_path: Path) -> None:

@@ -237,6 +237,7 @@ def test_without_a_folder_none_is_written_and_it_is_told_how_to_get_some() -> No
         about = "\n".join(cameras.about("http://127.0.0.1:1"))
     assert f"{sys.executable} -m tallyd.demo.cameras FOLDER" in about
     assert CONTROL not in about
+    assert cameras.routes() == {}
 
 
 # -- alone ---------------------------------------------------------------------------------------------------
@@ -244,19 +245,12 @@ def test_without_a_folder_none_is_written_and_it_is_told_how_to_get_some() -> No
 
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
-    [([], 2, "name the one folder"), (["nowhere"], 1, "nowhere is no folder")],
+    [([], 2, "name the one folder"), (["/nowhere/at/all"], 1, "/nowhere/at/all is no folder")],
     ids=["no folder", "none that is there"],
 )
 def test_alone_they_want_a_folder(
-    arguments: list[str],
-    status: int,
-    said: str,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str], status: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-
     assert main(arguments) == status
     assert said in capsys.readouterr().err
 

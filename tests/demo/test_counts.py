@@ -86,7 +86,7 @@ def test_slots_without_a_reading_are_those_between_the_first_and_the_last() -> N
     assert missing([], every_s=10) == 0
 
 
-VISITORS = {
+VISITORS: dict[str, object] = {
     "poller": "gates",
     "kind": "visitors",
     "due_at": DUE_AT.isoformat(),

@@ -38,12 +38,11 @@ def test_a_span_is_the_same_whole_or_in_pieces(begin: int, first: int, second: i
     assert passages(host, begin, end) == passages(host, begin, middle) + passages(host, middle, end)
 
 
-@given(st.integers(0, HOUR_S))
-def test_nobody_leaves_who_did_not_come(until_s: int) -> None:
-    ways = Counter(passage.way for passage in everywhere(max(0, until_s - 300), until_s))
-    before = Counter(passage.way for passage in everywhere(0, max(0, until_s - 300)))
-
-    assert before[0] + ways[0] >= before[1] + ways[1]
+def test_nobody_leaves_who_did_not_come() -> None:
+    inside = 0
+    for passage in everywhere(0, HOUR_S):
+        inside += {0: 1, 1: -1, 2: 0}[passage.way]
+        assert inside >= 0
 
 
 def test_everybody_who_came_leaves_after_a_while_and_once() -> None:

@@ -27,6 +27,7 @@ from tallyd.demo.times import Pace
 DEMO = (sys.executable, "-m", "tallyd", "demo")
 
 A_READING = r"25 people: Einsatzbereit \d+"
+EVENTS_END_WITHIN_S = 75
 BEGINS = r"(?m)^(?:chat:|     ) .*divera: no reading for .* closed the connection"
 ENDS = r"(?m)^(?:chat:|     ) .*divera: working again since "
 
@@ -60,8 +61,10 @@ class Running:
             for line in stream:
                 self.said += line
 
-    def wait_for(self, pattern: str) -> re.Match[str]:
-        wait_until(lambda: re.search(pattern, self.said) or self.process.poll() is not None)
+    def wait_for(self, pattern: str, *, within_s: float = 30) -> re.Match[str]:
+        wait_until(
+            lambda: re.search(pattern, self.said) or self.process.poll() is not None, within_s=within_s
+        )
         found = re.search(pattern, self.said)
         assert found, self.said
         return found
@@ -128,10 +131,44 @@ def test_it_runs_for_as_long_as_it_was_told_and_sums_up(
         assert str(file.relative_to(tmp_path)) in demo.said
         assert content["total"] == sum(content["counts"].values()) == 25
         assert content["names"]["50101"] == "Einsatzbereit"
-    assert f"{len(files)} reading" in demo.said
+    assert f"divera: {len(files)} reading" in demo.said
     assert re.search(r"^status +last +least +most$", demo.said, re.MULTILINE)
     (further,) = re.findall(r"^  (.* --config demo-data/config.json status)$", demo.said, re.MULTILINE)
     assert subprocess.run(further.split(), cwd=tmp_path, capture_output=True, check=False).returncode == 0
+    with DemoFolder(tmp_path / "demo-data").taken():
+        assert [path.name for path in (tmp_path / "demo-data").rglob("*")] == [MARKER]
+
+
+def test_a_camera_falls_silent_a_server_goes_stale_and_both_come_back(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    demo = start(*DEMO)
+    chat = r"(?m)^(?:chat:|     ) .*"
+    silent, again = f"{chat}Bridge: no file for ", f"{chat}Bridge: files come again since "
+    stale, fresh = f"{chat}STAGE: data .* old", f"{chat}STAGE: no longer stale since "
+    for pattern in (silent, stale, again, fresh, r"upstream: report 3 of SS-007, "):
+        demo.wait_for(pattern, within_s=EVENTS_END_WITHIN_S)
+    os.killpg(demo.process.pid, signal.SIGINT)
+    assert demo.ended(within_s=15) == 0, demo.said
+
+    for pattern in (silent, again, stale, fresh):
+        assert len(re.findall(pattern, demo.said)) == 1, demo.said
+    assert "Traceback" not in demo.said
+    files = sorted((tmp_path / "demo-data/out/visitors").glob("*/*.json"))
+    last = json.loads(files[-1].read_text())
+    counts = last["counts"]
+    assert all(str(file.relative_to(tmp_path)) in demo.said for file in files)
+    assert counts["in"] > counts["out"] >= 0
+    assert counts["in"] - counts["out"] == counts["inside"] == counts["balance"]
+    assert f"in {counts['in']} " in demo.said
+    assert last["report"]["state"] == "sent"
+    # A file that was left over, and one with a wrong type.
+    assert len(re.findall("file refused source=", demo.said)) == 2
+    assert re.search(
+        r"^\d+ files \(\d+ empty, 2 refused\) taken; the upstream took \d+ reports$", demo.said, re.MULTILINE
+    )
+    assert re.search(r"^STAGE +fresh +fresh, .*\bstale\b.* \d+ s$", demo.said, re.MULTILINE)
+    assert re.search(r"^PROD +\w+ +fresh\b.* \d+ s$", demo.said, re.MULTILINE)
     with DemoFolder(tmp_path / "demo-data").taken():
         assert [path.name for path in (tmp_path / "demo-data").rglob("*")] == [MARKER]
 
@@ -149,7 +186,7 @@ def test_ctrl_c_ends_it_with_a_summary_and_leaves_no_process(
 
     assert status == 0, demo.said
     assert time.monotonic() - began_s < 5
-    assert "1 reading in 1 file" in demo.said
+    assert "divera: 1 reading in 1 file" in demo.said
     assert "Traceback" not in demo.said
     assert children.keys() == {"world", "daemon"}
     assert not any(is_alive(pid) for pid in children.values())

@@ -2,8 +2,8 @@
 
     python naive_loader.py VARIANT --config PATH ...
 
-`move-first` moves a file aside and then stores it; `no-ledger` stores it in one transaction and then moves it;
-`row-by-row` does so with a commit for each row. Each is what a first version of such a program does.
+`move-first` moves a file aside and then stores it; `no-ledger` stores it in one transaction and then moves
+it; `row-by-row` does so with a commit for each row. Each is what a first version of such a program does.
 """
 
 from __future__ import annotations

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from support.daemon import Daemon, wait_until
@@ -78,7 +79,7 @@ def kill_and_take_the_rest(site: VisitsSite, number: int, command: Command = TAL
     return Kill(number=number, call=call, step=step, violations=tuple(take_the_rest(site, command)))
 
 
-# -- at any moment, while files keep coming --------------------------------------------------------------------
+# -- at any moment, while files keep coming ------------------------------------------------------------------
 
 
 @contextmanager
@@ -129,16 +130,30 @@ def _has_begun(site: VisitsSite, past: int) -> bool:
         return b'"run begins"' in log.read()
 
 
+def _wait_for_commit(site: VisitsSite) -> None:
+    query = "SELECT max(id) FROM ingested_file"
+    with closing(sqlite3.connect(f"file:{site.folder}/state/records.db?mode=ro", uri=True)) as db:
+        before = db.execute(query).fetchone()
+        until = time.monotonic() + LONGEST_S
+        while db.execute(query).fetchone() == before and time.monotonic() < until:
+            time.sleep(0.001)
+
+
 def kill_at_random(site: VisitsSite, times: int, *, seed: int, per_second: float = 80.0) -> Iterator[Kill]:
     """Kill the daemon again and again while files come; the last kill's violations are those of all.
 
-    Each start is killed within half a second after its first look into the inbox began.
+    Every other one is killed within half a second after its first look into the inbox began, those between
+    within 20 ms after a commit was seen: what follows on a commit is soon over.
     """
     chance = random.Random(seed)
     with dropping(site, per_second=per_second) as goes_on:
         for number in range(1, times + 1):
             with taking(site):
-                time.sleep(chance.uniform(0.0, 0.5))
+                if number % 2:
+                    time.sleep(chance.uniform(0.0, 0.5))
+                else:
+                    _wait_for_commit(site)
+                    time.sleep(chance.uniform(0.0, 0.02))
             assert goes_on(), "no file comes any more"
             yield Kill(number=number, call=None, step=step_of(site), violations=())
     with taking(site) as daemon:

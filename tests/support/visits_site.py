@@ -190,7 +190,7 @@ def fill_plainly(site: VisitsSite) -> VisitsSite:
     return site
 
 
-# -- what is found ---------------------------------------------------------------------------------------------
+# -- what is found -------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -234,7 +234,7 @@ def violations(site: VisitsSite) -> list[Violation]:
 
 
 def counted_wrong(site: VisitsSite) -> list[Violation]:
-    """Return which passages and minute counts were lost or doubled: all that a loader of any kind promises."""
+    """Return which passages and minute counts were lost or doubled: what every loader promises."""
     with database_of(site) as query:
         return [*_passages(site, query), *_minutes(site, query)]
 
@@ -252,7 +252,9 @@ def _minutes(site: VisitsSite, query: Query) -> Iterator[Violation]:
         wanted.update((each.source, f"{seen[:16]}:00", way) for _, way, seen in each.passages)
     found: Counter[tuple[str, str, str]] = Counter()
     columns = "source, minute, n_in, n_out, n_other"
-    for source, minute, *counts in query(f"SELECT {columns} FROM passage_minute WHERE poller='{site.poller}'"):
+    for source, minute, *counts in query(
+        f"SELECT {columns} FROM passage_minute WHERE poller='{site.poller}'"
+    ):
         found.update({(source, minute, way): n for way, n in zip(WAYS, counts, strict=True) if n})
     yield from _compared(wanted, found, "minute count")
 

@@ -39,7 +39,7 @@ def once(
 
 
 @contextmanager
-def _way(config: Config, shown: Shown, *, dry_run: bool) -> Iterator[Callable[[Task], None]]:
+def _way(config: Config, shown: Shown, *, dry_run: bool) -> Iterator[Callable[[Task], str | None]]:
     """Yield what runs a task: for real, or so that nothing changes."""
     if dry_run:
         # One reach for all jobs: what a sweep would have stored is in the report.
@@ -51,16 +51,16 @@ def _way(config: Config, shown: Shown, *, dry_run: bool) -> Iterator[Callable[[T
             yield partial(_for_real, config, runner, shown)
 
 
-def _look_only(config: Config, reach: Reach, shown: Shown, task: Task) -> None:
+def _look_only(config: Config, reach: Reach, shown: Shown, task: Task) -> str | None:
     with probe_toolbox(config, task, reach) as tools:
-        _show(shown, task, task.job.run(Slot(None, tools.now()), tools))
+        return _show(shown, task, task.job.run(Slot(None, tools.now()), tools))
 
 
-def _for_real(config: Config, runner: Runner, shown: Shown, task: Task) -> None:
+def _for_real(config: Config, runner: Runner, shown: Shown, task: Task) -> str | None:
     """Run a task. Raises what `Runner.once` raises, `StateError`, `OutError`."""
     with progress_shown(f"{task.poller} {task.job.name}") as show_progress:
         done = runner.once(task, show_progress=show_progress)
-    _show(shown, task, [reading for reading, _ in done])
+    trouble = _show(shown, task, [reading for reading, _ in done])
     for _, taken in done:
         if not taken.is_stored:
             raise StateError(runner.books.state_trouble or "state.db cannot be written")
@@ -68,22 +68,28 @@ def _for_real(config: Config, runner: Runner, shown: Shown, task: Task) -> None:
             raise OutError(taken.not_written)
         if taken.out is not None:
             complain(f"written to {config.out_dir / taken.out.poller / taken.out.name}", style="quiet")
+    return trouble
 
 
-def _show(shown: Shown, task: Task, readings: Sequence[Reading]) -> None:
+def _show(shown: Shown, task: Task, readings: Sequence[Reading]) -> str | None:
+    """Show what a task gave; return why it could not do all that it should, None: it could."""
     for reading in readings:
         if reading.facts is not None:
             heading = heading_of(task, Slot(None, reading.taken_at), reading, in_timetable=False)
             shown.reading(document(heading, reading.facts, reading.problems))
     summaries = [reading.summary for reading in readings if reading.summary is not None]
-    if summaries:
-        shown.summary(task.poller, task.job.name, together(summaries))
+    if not summaries:
+        return None
+    summary = together(summaries)
+    shown.summary(task.poller, task.job.name, summary)
+    trouble = summary.get("trouble")
+    return trouble if isinstance(trouble, str) else None
 
 
-def _failure(run: Callable[[Task], None], task: Task) -> str | None:
+def _failure(run: Callable[[Task], str | None], task: Task) -> str | None:
     """Run a task; return what went wrong, None: nothing."""
     try:
-        run(task)
+        trouble = run(task)
     except (SourceError, RecordsError) as error:
         return f"no reading: {error.text}"
     except LockedError as error:
@@ -93,4 +99,4 @@ def _failure(run: Callable[[Task], None], task: Task) -> str | None:
         return f"the reading is stored, but its file is not: {error}"
     except StateError as error:
         return f"the reading could not be stored: {error}"
-    return None
+    return f"{task.job.name}: {trouble}" if trouble else None

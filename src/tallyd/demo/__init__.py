@@ -1,9 +1,10 @@
 """`tallyd demo`: the real daemon against a small world that it starts itself, all of it invented.
 
-`story.py` is the main flow. `world.py` is the world (`server.py` serves it; `divera.py` with `people.py`, and
-`chat.py`, are what is in it). `folder.py`, `times.py` and `child.py` are what the daemon is given: its files,
-its timetable, and a process that can't outlive the demo. `counts.py` reads what it wrote, `client.py` asks
-the world, `outage.py` plays an outage.
+`story.py` is the main flow, and `show.py` what it shows. `world.py` is the world (`server.py` serves it;
+`divera.py` with `people.py`, `cameras.py` with `crowd.py`, `upstream.py`, `servers.py`, `chat.py` are what is
+in it). `folder.py`, `times.py` and `child.py` are what the daemon is given: its files, its timetable, and a
+process that can't outlive the demo. `counts.py` and `files.py` read what it did, `summary.py` sums that up;
+`client.py` asks the world, `received.py` what reached it, and `outage.py` plays an outage.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ from tallyd.demo.times import zone_of_demo
 
 CONTROL = "/world/cameras"
 MODES = ("cycle", "fine", "quiet", "none", "broken")
-"""What can be played: one host quiet now and then, all fine, that host quiet, all quiet, one all broken."""
+"""What can be played: now and then one host is quiet and a file broken; all is fine; that host is quiet; all
+are; all files of one host are broken."""
 EVERY_S = 4
 """Each host drops a file so often, a second after the one before it in `HOSTS`."""
 ZONE_FIVE = ("23", "24", "32")
@@ -86,6 +87,8 @@ def drops(first_s: int, end_s: int) -> Iterator[Drop]:
 def played(drop: Drop, mode: str) -> Drop | None:
     """Return a file as it comes in a mode; None: it does not come."""
     if mode == "none" or (mode == "quiet" and drop.host == QUIET_HOST):
+        return None
+    if mode == "fine" and drop.fault is not None:
         return None
     if mode == "cycle" and drop.fault is None and is_quiet(drop.host, drop.second - EVERY_S):
         return None
@@ -162,7 +165,9 @@ class Cameras(Part):
         self.mode = "cycle"
 
     def routes(self) -> Routes:
-        """Return what was dropped, and the address by which a failure is played."""
+        """Return what was dropped, and the address by which a failure is played; none without an inbox."""
+        if self._inbox is None:
+            return {}
         return {
             ("GET", CONTROL): lambda _request: self._list(),
             ("POST", CONTROL): self._control,
@@ -265,11 +270,11 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         complain("python -m tallyd.demo.cameras: name the one folder to drop files into")
         return EXIT_USAGE
-    hold_signals()
     folder, zone = Path(arguments[0]), zone_of_demo(datetime.now(UTC))
     if not folder.is_dir():
         complain(f"{folder} is no folder; make it first, or name the inbox of a visitors poller")
         return EXIT_PROBLEM
+    hold_signals()
     say(f"Cameras {', '.join(HOSTS)} drop files into {folder}/ until Ctrl-C; times are those of {zone}.")
     cameras = Cameras(folder, zone)
     with cameras.running():

@@ -82,9 +82,7 @@ class Show:
         """Say what is going on and how to play with it."""
         at, every = self._base_url, f"every {self._times.pace.every_s} seconds"
         say(f"The real daemon watches a small world until Ctrl-C: it counts people {every}, takes the files")
-        say(
-            f"of cameras and reports their visitors every {REPORT_EVERY}, and watches how old servers' data is."
-        )
+        say(f"of cameras, reports their visitors every {REPORT_EVERY}, and watches the age of servers' data.")
         say(f"All of it is invented and stays in {self._folder.root}/.")
         say(f"  the daemon:    {_tallyd()} --config {self._folder.config} run")
         say(f"  the people:    {at}{divera.USERS}?accesskey={divera.KEY}")

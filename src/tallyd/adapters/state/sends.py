@@ -72,6 +72,16 @@ class Sends:
         """Commit that this version will never be taken; a newer one stays waiting."""
         self._note(row, "parked", "never", at=at, answer=answer)
 
+    def take_up(self, poller: str) -> None:
+        """Try again, from now on, what was refused for good: under another config it may be taken."""
+        with self._file.reading() as db:
+            parked = db.execute(
+                "SELECT 1 FROM send WHERE poller=? AND state='parked' LIMIT 1", (poller,)
+            ).fetchone()
+        if parked is not None:
+            with self._file.transaction() as db:
+                db.execute("UPDATE send SET state='waiting' WHERE poller=? AND state='parked'", (poller,))
+
     def _note(self, row: SendRow, state: RowState, said: Said, *, at: datetime, answer: str) -> None:
         values = {
             "poller": row.poller,
@@ -123,14 +133,13 @@ class Sends:
 def queue(db: sqlite3.Connection, poller: str, sends: Iterable[Send], *, slot_at: datetime) -> None:
     """Have reports sent, within a transaction; each takes the place of an older one of its day.
 
-    The same once more is sent once more, since the upstream may wait for a sign of life; but not what it has
-    refused for good.
+    The same once more is sent once more: the upstream may wait for a sign of life, or have refused for good
+    what it takes now.
     """
     db.executemany(
         "INSERT INTO send (poller, ssid, day, body, version, slot_at, state)"
         " VALUES (?, ?, ?, ?, 1, ?, 'waiting') ON CONFLICT (poller, ssid, day) DO UPDATE SET"
-        " version=version+1, body=excluded.body, slot_at=excluded.slot_at, tries=0, state='waiting'"
-        " WHERE state<>'parked' OR body<>excluded.body",
+        " version=version+1, body=excluded.body, slot_at=excluded.slot_at, tries=0, state='waiting'",
         [
             (poller, send.ssid, send.day.isoformat(), json.dumps(send.body), instant_text(slot_at))
             for send in sends

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import tzinfo
 
-from tallyd.contract import Records, Toolbox
+from tallyd.contract import Look, Records, Toolbox
 from tallyd.core.errors import RecordsError
 from tallyd.core.passages import LedgerRow
 from tallyd.core.reading import Reading, Slot
@@ -62,9 +62,20 @@ def sweep(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Readi
             problems=judged.problems,
             memory=to_remember(known, judged.memory, tools.memory, run.now),
             judges=judged.judges,
-            summary=tally.summary(),
+            summary={**tally.summary(), "trouble": _trouble(look, tally)},
         ),
     )
+
+
+def _trouble(look: Look, tally: Tally) -> str | None:
+    """Return why files were left that should not have been, for a person who ran the sweep by hand."""
+    if look.state != "here":
+        return "the inbox is not there" if look.state == "gone" else "nothing is mounted on the inbox"
+    if tally.database is not None:
+        return f"files wait in the inbox: {tally.database}"
+    for name, reason in {**look.untakable, **tally.failed}.items():
+        return reason if look.is_blind else f"{name}: {reason}"
+    return None
 
 
 def _answers(records: Records, tally: Tally) -> bool:

@@ -1,0 +1,113 @@
+"""What today's counts cost, with ten thousand passages in the database and with ten million.
+
+    python bench/report.py [--many 10000000] [--times 200]
+
+Both databases have the same today: it is what was counted before that differs. They are filled through the
+ingest path, file by file, with minute counts and ledger. Read is what a report reads: today's counts by
+source. Prints the median and the 99th percentile of each, looked at in turns, and the ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tallyd.adapters.records import BoundRecords, Database
+from tallyd.core.passages import Content, Count, Direction, Row, ToIngest
+
+FEW = 10_000
+PER_FILE = 50_000
+SOURCES = ("12", "23", "24", "32")
+MOST_RATIO, MOST_S = 1.5, 0.010
+TODAY = datetime(2026, 11, 20, tzinfo=UTC)
+WAYS: tuple[Direction, ...] = ("in", "out", "other")
+
+
+def main() -> int:
+    """Measure and print; exit status 1 when a limit is not kept."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--many", type=int, default=10_000_000)
+    parser.add_argument("--times", type=int, default=200)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="tallyd-bench-") as folder:
+        few = _filled(Path(folder) / "few.db", FEW)
+        many = _filled(Path(folder) / "many.db", asked.many)
+        taken: dict[str, list[float]] = {"few": [], "many": []}
+        for _ in range(asked.times):
+            for name, records in (("few", few), ("many", many)):
+                began_s = time.perf_counter()
+                counts = records.counts(TODAY, TODAY + timedelta(days=1))
+                taken[name].append(time.perf_counter() - began_s)
+                assert sum(count.n_in + count.n_out + count.n_other for count in counts.values()) == FEW
+    few_s, many_s = (statistics.median(taken[name]) for name in ("few", "many"))
+    for name, passages in (("few", FEW), ("many", asked.many)):
+        last = statistics.quantiles(taken[name], n=100)[98]
+        median = statistics.median(taken[name])
+        print(f"{passages:>10,} passages: p50 {median * 1000:.2f} ms, p99 {last * 1000:.2f} ms")
+    print(f"ratio {many_s / few_s:.2f}x, at most {MOST_RATIO}x; at most {MOST_S * 1000:.0f} ms")
+    return int(many_s / few_s > MOST_RATIO or many_s > MOST_S)
+
+
+def _filled(path: Path, passages: int) -> BoundRecords:
+    """Return a database with `FEW` passages today, and the others on the days before."""
+    database = Database(f"sqlite:///{path}")
+    database.prepare()
+    records = database.records("visitors")
+    _ingest(records, TODAY + timedelta(hours=9), FEW, over=timedelta(hours=10))
+    left, day = passages - FEW, TODAY
+    while left > 0:
+        day -= timedelta(days=1)
+        some = min(left, 120_000)
+        _ingest(records, day + timedelta(hours=9), some, over=timedelta(hours=10))
+        left -= some
+    return records
+
+
+def _ingest(records: BoundRecords, begin: datetime, passages: int, *, over: timedelta) -> None:
+    """Store so many passages, spread evenly, a file of each source after the other."""
+    step = over / passages
+    for first in range(0, passages, PER_FILE):
+        some = min(PER_FILE, passages - first)
+        for number, source in enumerate(SOURCES):
+            rows = list(_rows(begin + step * first, step, range(number, some, len(SOURCES))))
+            file = ToIngest(
+                source=source,
+                sha256=f"{begin:%Y%m%d}-{first}-{source}",
+                name=f"{source}/{begin:%Y%m%d%H%M%S}-{first}.json",
+                size=100 * len(rows),
+                content=_content(rows),
+                reason=None,
+                rows=lambda rows=rows: [rows],  # type: ignore[misc] # mypy loses the default's type
+            )
+            (outcome,) = records.ingest([file], now=TODAY, keep_rows=True)
+            assert outcome == "done"
+
+
+def _rows(begin: datetime, step: timedelta, numbers: Sequence[int]) -> Iterator[Row]:
+    for number in numbers:
+        yield number, WAYS[number % 3], f"{begin + step * number:%Y-%m-%d %H:%M:%S}", number
+
+
+def _content(rows: Sequence[Row]) -> Content:
+    minutes: dict[str, Count] = {}
+    for _, way, at, _ in rows:
+        one = Count(
+            n_in=int(way == "in"),
+            n_out=int(way == "out"),
+            n_other=int(way == "other"),
+            first_at=at,
+            last_at=at,
+        )
+        minute = f"{at[:16]}:00"
+        minutes[minute] = minutes[minute] + one if minute in minutes else one
+    return Content(records=len(rows), minutes=minutes, newest_at=rows[-1][2], skipped=0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,217 @@
+"""The application servers of the small world, over real HTTP, judged by the poller's own rule."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tallyd.core.computed_time import read_time
+from tallyd.core.freshness import Limits, State, lag_of, state_of
+from tallyd.demo.server import serving
+from tallyd.demo.servers import (
+    APPS,
+    CASES,
+    CONTROL,
+    CYCLE_S,
+    MODES,
+    STALE_AFTER_S,
+    STANDS_STILL_FROM_S,
+    STANDS_STILL_UNTIL_S,
+    STEP_S,
+    Case,
+    Servers,
+    computed_s,
+    poller,
+)
+
+BEGAN_AT = 1_790_000_000.0
+LIMITS = Limits(STALE_AFTER_S / 2, STALE_AFTER_S)
+SLOW_S = 0.3
+BY_NAME = {case.name: case for case in CASES}
+
+
+class World:
+    """The servers at a standstill: `elapsed_s` moves only when a test says so."""
+
+    def __init__(self) -> None:
+        self.elapsed_s = 5.0
+        self.servers = Servers(
+            elapsed=lambda: self.elapsed_s, now=lambda: BEGAN_AT + self.elapsed_s, slow_s=SLOW_S
+        )
+        self.base_url = ""
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        with closing(http.client.HTTPConnection(urlsplit(self.base_url).netloc, timeout=10)) as connection:
+            connection.request(method, path, body)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def play(self, mode: str) -> int:
+        return self.ask("POST", CONTROL, json.dumps({"mode": mode}).encode())[0]
+
+    def state(self, name: str) -> State:
+        """Return what the poller would call a server now."""
+        try:
+            status, answer = self.ask("GET", f"{APPS}{name}")
+        except http.client.RemoteDisconnected:
+            return "unreachable"
+        if status != 200:
+            return "unreachable"
+        now = datetime.fromtimestamp(BEGAN_AT + self.elapsed_s, UTC)
+        keys: dict[str, Any] = dict(BY_NAME[name].keys or {})
+        try:
+            value = json.loads(answer)
+            for key in keys.get("field", "computed_time").split("."):
+                value = value[key]
+            at = read_time(
+                value,
+                keys.get("format", "iso"),
+                zone=ZoneInfo(keys.get("timezone", "Pacific/Apia")),
+                now=now,
+            )
+        except (ValueError, KeyError, TypeError):
+            return "invalid"
+        return state_of(lag_of(at, now=now, skew_s=None), LIMITS)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    with made.servers.running(), serving(made.servers.routes()) as made.base_url:
+        yield made
+
+
+STATES: dict[str, State] = {
+    "fresh": "fresh",
+    "changing": "fresh",
+    "stale": "stale",
+    "future": "future",
+    "no-zone": "fresh",
+    "digits": "fresh",
+    "epoch": "fresh",
+    "epoch-ms": "fresh",
+    "nested": "fresh",
+    "slow": "fresh",
+    "broken": "invalid",
+    "html": "invalid",
+    "missing": "invalid",
+    "null": "invalid",
+    "words": "invalid",
+    "error": "unreachable",
+    "closing": "unreachable",
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_each_server_is_what_it_is_called(world: World, case: Case) -> None:
+    assert world.state(case.name) == STATES[case.name]
+
+
+@pytest.mark.parametrize("name", ["fresh", "epoch", "epoch-ms", "nested", "no-zone", "digits"])
+def test_fresh_data_is_computed_again_and_again(world: World, name: str) -> None:
+    before = world.ask("GET", f"{APPS}{name}")
+    same = world.ask("GET", f"{APPS}{name}")
+    world.elapsed_s += STEP_S
+
+    assert before == same != world.ask("GET", f"{APPS}{name}")
+
+
+def test_stale_data_stands_still(world: World) -> None:
+    before = world.ask("GET", f"{APPS}stale")
+    world.elapsed_s += 100.0
+
+    assert world.ask("GET", f"{APPS}stale") == before
+
+
+def test_the_slow_one_takes_its_time(world: World) -> None:
+    began_s = time.monotonic()
+    world.state("slow")
+
+    assert time.monotonic() - began_s >= SLOW_S
+
+
+def test_the_changing_one_goes_stale_and_comes_back_by_itself_in_each_cycle(world: World) -> None:
+    for cycle in (0, 1, 7):
+        seen: dict[State, list[float]] = {}
+        for into_s in range(int(CYCLE_S)):
+            world.elapsed_s = cycle * CYCLE_S + into_s
+            seen.setdefault(world.state("changing"), []).append(into_s)
+        stale = seen["stale"]
+        assert (
+            STANDS_STILL_FROM_S + STALE_AFTER_S - STEP_S
+            <= stale[0]
+            <= STANDS_STILL_FROM_S + STALE_AFTER_S + 1
+        )
+        assert stale[-1] == STANDS_STILL_UNTIL_S - 1
+        assert len(stale) >= 10
+        assert seen.keys() == {"fresh", "late", "stale"}
+
+
+def test_what_was_computed_never_goes_back_nor_ahead() -> None:
+    times = [computed_s(second / 2) for second in range(int(4 * CYCLE_S))]
+
+    assert times == sorted(times)
+    assert all(computed <= second / 2 for second, computed in enumerate(times))
+
+
+def test_the_changing_one_can_be_made_stale_and_fresh(world: World) -> None:
+    assert world.play("stale") == 200
+    assert world.state("changing") == "fresh"
+    world.elapsed_s = STANDS_STILL_UNTIL_S + 20
+    assert world.state("changing") == "stale"
+    assert world.play("stale") == 200  # once more: it stands still since the first time
+    assert world.state("changing") == "stale"
+    assert world.play("fresh") == 200
+    assert world.state("changing") == "fresh"
+
+
+@pytest.mark.parametrize(("mode", "state"), [("invalid", "invalid"), ("down", "unreachable")])
+def test_the_changing_one_can_fail_otherwise(world: World, mode: str, state: State) -> None:
+    world.play(mode)
+    assert world.state("changing") == state
+    assert world.state("fresh") == "fresh"
+    world.play("cycle")
+    assert world.state("changing") == "fresh"
+
+
+def test_an_unknown_mode_is_refused_and_changes_nothing(world: World) -> None:
+    assert world.play("asleep") == 400
+    assert json.loads(world.ask("GET", CONTROL)[1]) == {"mode": "cycle", "modes": list(MODES)}
+
+
+def test_each_has_a_line_with_its_address_and_what_its_target_needs(world: World) -> None:
+    about = "\n".join(world.servers.about(world.base_url))
+
+    for case in CASES:
+        (line,) = re.findall(rf"^  {world.base_url}{APPS}{case.name} +(.*)$", about, re.MULTILINE)
+        assert case.about in line
+        assert all(f'"{key}": ' in line for key in case.keys or {})
+
+
+def test_where_connections_are_refused_they_are_and_nobody_else_gets_the_port(world: World) -> None:
+    (port,) = re.findall(
+        r"http://127\.0\.0\.1:(\d+)/  refuses", "\n".join(world.servers.about(world.base_url))
+    )
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(port)), timeout=5)
+    with pytest.raises(OSError, match="in use"):
+        socket.create_server(("127.0.0.1", int(port)))
+
+
+def test_the_targets_of_the_example_are_served(world: World) -> None:
+    targets: Any = poller(world.base_url)["targets"]
+
+    for target in targets.values():
+        assert world.ask("GET", urlsplit(target["url"]).path)[0] == 200
