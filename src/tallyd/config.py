@@ -46,6 +46,7 @@ from tallyd.settings import (
     RetrySettings,
     StateSettings,
     Strict,
+    WebSettings,
     Zone,
     check_texts,
     wrong,
@@ -98,6 +99,9 @@ class Settings(Strict):
     )
     heartbeat: HeartbeatSettings | None = Field(
         None, description="A dead man's switch: it speaks up once tallyd no longer does."
+    )
+    web: WebSettings | None = Field(
+        None, description="The status page, with metrics and an API beside it; null: there is none."
     )
     pollers: dict[PollerName, Annotated[AnyPoller, Field(discriminator="kind")]] = Field(
         {}, description="The pollers by name; several of one kind may stand side by side."
@@ -216,6 +220,7 @@ class Config:
             "log.dir": (self.log_dir, newer.log_dir),
             "state.dir": (self.state_dir, newer.state_dir),
             "database": (self.settings.database, newer.settings.database),
+            "web": (self.settings.web, newer.settings.web),
         }
         both = self.inboxes.keys() & newer.inboxes.keys()
         moved = [name for name in newer.inboxes if name in both and self.inboxes[name] != newer.inboxes[name]]

@@ -42,7 +42,7 @@ class Reply:
 
 
 class Http(Protocol):
-    """GET and POST with a total deadline. Raises `SourceError` without URL or secret, `Stopped` at the end."""
+    """GET and POST with a total deadline; raises `SourceError` without URL or secret, `Stopped`."""
 
     def get(
         self,

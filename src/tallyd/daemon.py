@@ -40,7 +40,7 @@ from tallyd.wakes import Wakes
 
 log = logging.getLogger("tallyd")
 
-OWN_KEYS = frozenset(kind.key for kind in (failures.CONFIG, failures.LOG, failures.DAMAGED))
+OWN_KEYS = frozenset(kind.key for kind in (failures.CONFIG, failures.LOG, failures.DAMAGED, failures.WEB))
 OWN_WHATS = frozenset(kind.what for kind in (failures.PART_CRASHED, failures.UNDELIVERED))
 WAKE_PAUSE_S = 0.1
 PRUNE_EVERY_S = 3600.0

@@ -163,6 +163,7 @@ class Runner:
 
     `wake` (poller, job) has a job run once more. `post` sends what is committed. `kept` is what jobs keep
     from run to run, by poller and job; it outlives a runner where the next one is handed the same.
+    `complaints` are why job locks could not be taken, as they were logged.
     """
 
     books: Books
@@ -175,6 +176,7 @@ class Runner:
     wake: Wake = wake_nothing
     post: Post = leave_queued
     kept: MutableMapping[tuple[str, str], dict[str, object]] = field(default_factory=dict)
+    complaints: MutableMapping[tuple[str, str], str | None] = field(default_factory=dict)
 
     def progress(self) -> Progress:
         return Progress(self.monotonic, self.now())
@@ -280,7 +282,11 @@ class Runner:
             lock.take(wait_s=LOCK_WAIT_S, stop=self.stop.is_set)
         except OSError as error:
             # The disk refuses new files. Counting goes on without the lock: it only keeps `once` apart.
-            log.warning("job lock cannot be taken", extra={**_whose(task), "reason": error.strerror})
+            # Once: some jobs run every two seconds.
+            known = self.complaints.get(task.name) == error.strerror
+            self.complaints[task.name] = error.strerror
+            level = logging.DEBUG if known else logging.WARNING
+            log.log(level, "job lock cannot be taken", extra={**_whose(task), "reason": error.strerror})
         try:
             yield
         finally:

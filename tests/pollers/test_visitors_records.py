@@ -208,6 +208,11 @@ RECORDS = st.lists(
 )
 
 
+def test_a_file_in_which_nothing_is_right_is_refused_though_bad_records_are_left_out() -> None:
+    with pytest.raises(BadRecordsError, match="ID is not"):
+        read([record(ID=True), record(ID="7")], skips_bad=True)
+
+
 @given(records=RECORDS, skips_bad=st.booleans())
 def test_many_at_a_time_are_taken_as_one_at_a_time_are(records: list[Any], skips_bad: bool) -> None:
     found = []

@@ -117,6 +117,14 @@ LOG = AlertKind(
     ends="the log can be written, and rotated",
     many="logs",
 )
+WEB = AlertKind(
+    key="tallyd/web",
+    severity="warning",
+    text="the page is not served since {begun}: {reason}. Counting goes on; it is tried again every minute.",
+    over="the page is served",
+    ends="the page can be asked for",
+    many="pages",
+)
 PART_CRASHED = AlertKind(
     key="tallyd/<part>/crashed",
     severity="error",
@@ -135,7 +143,7 @@ UNDELIVERED = AlertKind(
     ends="the channel takes a message",
     many="channels that take no message",
 )
-OWN_KINDS = (CLOCK, CONFIG, STATE, DAMAGED, OUT, LOG, PART_CRASHED, UNDELIVERED)
+OWN_KINDS = (CLOCK, CONFIG, STATE, DAMAGED, OUT, LOG, WEB, PART_CRASHED, UNDELIVERED)
 """What the daemon can say of itself."""
 
 _MISSING = "Recorded as missing, not zero."
@@ -324,3 +332,8 @@ def undelivered(channel: str, reason: str, *, since: datetime, now: datetime, zo
     return UNDELIVERED.problem(
         OWN, channel, since=since, channel=channel, reason=reason, begun=clock(since, zone, now=now)
     )
+
+
+def page_unserved(reason: str, *, since: datetime, now: datetime, zone: tzinfo) -> Problem:
+    """Return the problem of a page that can't be served; `reason` says where and why."""
+    return WEB.problem(OWN, since=since, reason=reason, begun=clock(since, zone, now=now))

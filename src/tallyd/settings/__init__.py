@@ -40,6 +40,7 @@ from tallyd.settings.types import (
     wrong,
     wrong_each,
 )
+from tallyd.settings.web import WebSettings
 
 __all__ = [
     "UNREADABLE_CREDENTIAL",
@@ -67,6 +68,7 @@ __all__ = [
     "Strict",
     "TimeOfDay",
     "Url",
+    "WebSettings",
     "Zone",
     "as_tuple",
     "check_folder",

@@ -46,8 +46,8 @@ class DatabaseSettings(Strict):
     url: Secret = Field(
         Secret("sqlite:///state/records.db"),
         description="URL of SQLAlchemy: `sqlite:///PATH` (relative to `data_dir`), "
-        "`postgresql+psycopg://...` or `mysql+pymysql://...`. A secret, since it may hold a password. Default: "
-        "`sqlite:///state/records.db`.",
+        "`postgresql+psycopg://...` or `mysql+pymysql://...`. A secret, since it may hold a password. "
+        "Default: `sqlite:///state/records.db`.",
     )
     keep_days: int = Field(
         90,

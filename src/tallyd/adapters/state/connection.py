@@ -122,7 +122,7 @@ class StateFile:
 
     def _open_to_read(self) -> None:
         with self._explained():
-            # Not opened and closed beside SQLite: closing any descriptor of a file drops this process's locks.
+            # Not opened and closed beside SQLite: closing any descriptor of it drops this process's locks.
             found = self.path.stat()
             self._identity = (found.st_dev, found.st_ino)
             self._db = sqlite3.connect(

@@ -93,7 +93,8 @@ class Reading:
         self._records += len(batch)
         if batch:
             yield batch
-        if self._bad and not self.skips_bad:
+        # Where nothing is right nothing is left out: that is no sign of life, but a host gone wrong.
+        if self._bad and not (self.skips_bad and self._records):
             ahead = self._minutes.ahead if set(self._bad) == {FROM_AHEAD} else None
             raise BadRecordsError(self.broken, ahead)
 
