@@ -190,7 +190,8 @@ def _show(found: Status) -> None:
     if not any(alert.is_open for alert in found.alerts):
         say("No open alert.", style="fine")
     if found.unwritten:
-        say(f"{found.unwritten} readings wait to be written to out/.", style="warning")
+        waits = "reading waits" if found.unwritten == 1 else "readings wait"
+        say(f"{found.unwritten} {waits} to be written to out/.", style="warning")
 
 
 def _total(last: Stored | None) -> str | None:

@@ -132,6 +132,6 @@ def _is_per_source(settings: VisitorsSettings) -> bool:
 def _coarse(seconds: float) -> str:
     """Return a duration that changes seldom: each change of a text is written."""
     if seconds < 60:
-        return "under a minute"
+        return span(seconds // 5 * 5) if seconds >= 10 else "some seconds"
     step = next(step for below, step in _STEPS if seconds < below)
     return span(seconds // step * step)
