@@ -130,6 +130,7 @@ class Daemon:
 
     def tick(self, *, reload: bool = False) -> None:
         """Do what is due. About once a second; `reload` when it was asked for (SIGHUP)."""
+        self._runner.stats.tick(self._kit.clock.monotonic())
         in_force = self._kit.in_force
         refused_before = in_force.refused
         newer = in_force.newer(asked=reload)

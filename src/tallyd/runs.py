@@ -26,6 +26,7 @@ from tallyd.core.sending import Outcomes
 from tallyd.core.timetable import Missed
 from tallyd.gaps import Gaps
 from tallyd.retry import Retrying
+from tallyd.run_stats import Ended, RunStats
 from tallyd.taken import Taken
 from tallyd.tasks import Task
 
@@ -163,7 +164,7 @@ class Runner:
 
     `wake` (poller, job) has a job run once more. `post` sends what is committed. `kept` is what jobs keep
     from run to run, by poller and job; it outlives a runner where the next one is handed the same.
-    `complaints` are why job locks could not be taken, as they were logged.
+    `complaints` are why job locks could not be taken, as they were logged. `stats` notes how runs went.
     """
 
     books: Books
@@ -177,6 +178,7 @@ class Runner:
     post: Post = leave_queued
     kept: MutableMapping[tuple[str, str], dict[str, object]] = field(default_factory=dict)
     complaints: MutableMapping[tuple[str, str], str | None] = field(default_factory=dict)
+    stats: RunStats = field(default_factory=RunStats)
 
     def progress(self) -> Progress:
         return Progress(self.monotonic, self.now())
@@ -202,16 +204,22 @@ class Runner:
 
     def run(self, task: Task, slot: Slot, mark: str | None, progress: Progress) -> None:
         """Run a job once within the timetable. Raises nothing: every failure has its fate here."""
+        begun_s = self.monotonic()
+        ended: Ended = "crashed"
         try:
             with self._locked(task):
-                self._run(task, slot, mark, progress)
+                ended = self._run(task, slot, mark, progress)
         except LockedError as error:
+            ended = "locked"
             # `tallyd once` runs the same job; the slot is still due at the next look.
             log.warning("job is run by somebody else", extra={**_whose(task), "pid": error.pid})
         except Exception as error:
             # The one place where a bug in a run ends: the other jobs go on.
             log.exception("job crashed", extra=_whose(task))
             self._gaps.crashed(task, slot, type(error).__name__)
+        finally:
+            late_s = None if slot.key is None else slot.late_s
+            self.stats.note(task.name, ended, took_s=self.monotonic() - begun_s, late_s=late_s)
 
     def record_missed(self, task: Task, missed: tuple[Missed, ...], *, more: int) -> None:
         """Commit slots that were found to have no reading; `more` are too many to be recorded one by one."""
@@ -221,7 +229,8 @@ class Runner:
     def _gaps(self) -> Gaps:
         return Gaps(books=self.books, now=self.now)
 
-    def _run(self, task: Task, slot: Slot, mark: str | None, progress: Progress) -> None:
+    def _run(self, task: Task, slot: Slot, mark: str | None, progress: Progress) -> Ended:
+        """Run it; return how it ended. Raises what is a bug."""
         if slot.key is not None:
             self.books.claim(task, slot, mark)
         tools = self._tools(task, progress)
@@ -229,16 +238,16 @@ class Runner:
             readings = task.job.run(slot, tools)
         except Stopped:
             self._gaps.let_go(task, slot)
+            return "stopped"
         except SourceError as failure:
             self._gaps.failed(task, slot, failure, attempts=progress.attempts)
-        else:
-            for taken in self._taken(task, slot, readings, tools, in_timetable=True):
-                fields = {"slot": slot.key, "late_s": round(slot.late_s, 1), **_file(task, taken.out)}
-                event = "reading taken" if taken.is_stored else "reading held in memory"
-                is_routine = taken.reading.facts is None and slot.key is None
-                log.log(
-                    logging.DEBUG if is_routine else logging.INFO, event, extra={**_whose(task), **fields}
-                )
+            return "failed"
+        for taken in self._taken(task, slot, readings, tools, in_timetable=True):
+            fields = {"slot": slot.key, "late_s": round(slot.late_s, 1), **_file(task, taken.out)}
+            event = "reading taken" if taken.is_stored else "reading held in memory"
+            is_routine = taken.reading.facts is None and slot.key is None
+            log.log(logging.DEBUG if is_routine else logging.INFO, event, extra={**_whose(task), **fields})
+        return "taken"
 
     def _taken(
         self, task: Task, slot: Slot, readings: Sequence[Reading], tools: Toolbox, *, in_timetable: bool

@@ -127,7 +127,12 @@ def test_a_time_is_read(value: object, form: str, at: str) -> None:
         pytest.param("9999-12-31T23:59:59-14:00", "iso", "is of no year", id="after the last year"),
         pytest.param("1999-12-31T23:59:59Z", "iso", "is before the year 2000", id="last century"),
         pytest.param(0, "epoch", "before the year 2000; perhaps never computed; is its", id="never"),
+        pytest.param(
+            "9999-12-31T23:59:59Z", "iso", "is of the year 9999; perhaps never", id="the last second"
+        ),
         pytest.param(-1, "epoch", "is a negative number", id="below zero"),
+        pytest.param(10**20, "%Y%m%d%H%M%S", "is a number that is too long", id="digits without an end"),
+        pytest.param(20261120.5, "%Y%m%d", "is a number that is too long or broken", id="a broken number"),
         pytest.param(True, "epoch", "is true or false", id="a boolean as a number"),
         pytest.param("soon", "epoch", "is a text", id="a word"),
         pytest.param("1e9", "epoch", "is a text", id="a number in another form"),

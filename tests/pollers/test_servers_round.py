@@ -174,6 +174,61 @@ def test_the_clock_of_the_server_is_taken_into_account_and_shown(tmp_path: Path)
         assert (target(reading, "CACHED")["state"], target(reading, "CACHED")["lag_s"]) == ("stale", 3660.0)
 
 
+def test_a_date_from_which_nothing_can_be_reckoned_is_no_clock_and_ends_no_round(tmp_path: Path) -> None:
+    """Beyond the year 9999 there is no time: one server that claims it must not stop the checks of others."""
+
+    def page(connection: Connection, path: str) -> None:
+        date = "Fri, 31 Dec 9999 23:59:59 GMT" if path == "/LIAR" else http_date(NOW)
+        connection.send(version(NOW, Date=date, Age="99999999"))
+
+    with apps(page, tmp_path, "LIAR", "PROD", timezone="Europe/Berlin") as rounds:
+        found = target(rounds.round(), "LIAR")
+        assert (found["state"], found["lag_s"], found["skew_s"]) == ("fresh", 0.0, None)
+
+
+def test_a_time_of_the_last_second_there_is_ends_no_round(tmp_path: Path) -> None:
+    """East of Greenwich it would be of the year 10000."""
+    last = b'{"computed_time": "9999-12-31T23:59:59Z"}'
+    with apps(lambda connection, _path: connection.send(answer(last)), tmp_path, "PROD") as rounds:
+        found = target(rounds.round())
+        assert (found["state"], found["computed_time"]) == ("invalid", None)
+
+
+def test_an_answer_of_many_megabytes_is_not_parsed(tmp_path: Path) -> None:
+    body = b'{"computed_time": "2026-11-20T14:00:00Z", "more": "' + b"x" * 2**20 + b'"}'
+    with apps(lambda connection, _path: connection.send(answer(body)), tmp_path, "PROD") as rounds:
+        found = target(rounds.round())
+        assert found["state"] == "invalid"
+        assert "with more than 1 MiB" in found["reason"]
+
+
+@pytest.mark.parametrize(
+    ("stood_still_s", "state"),
+    [
+        pytest.param(3600, "fresh", id="suspended for an hour"),
+        pytest.param(1, "unreachable", id="a busy moment: one attempt a round"),
+    ],
+)
+def test_a_suspend_in_the_middle_of_a_check_is_no_fault_of_the_server(
+    tmp_path: Path, stood_still_s: float, state: str
+) -> None:
+    asked: list[str] = []
+
+    def page(connection: Connection, path: str) -> None:
+        asked.append(path)
+        if len(asked) == 1:
+            rounds.now += timedelta(seconds=stood_still_s)
+            connection.reset()
+        else:
+            connection.send(version(rounds.now))
+
+    with apps(page, tmp_path, "PROD") as rounds:
+        reading = rounds.round()
+        assert target(reading)["state"] == state
+        assert keys_of(reading) == ([] if state == "fresh" else ["apps/PROD/unreachable"])
+        assert target(reading)["checks"] == 1
+
+
 def test_our_clock_is_suspect_only_where_no_server_agrees_with_it(tmp_path: Path) -> None:
     dates = {"/A": NOW - timedelta(hours=1), "/B": NOW - timedelta(minutes=2)}
 

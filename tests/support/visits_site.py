@@ -17,7 +17,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import partial
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -296,12 +295,3 @@ def _of_files(site: VisitsSite) -> Iterator[Violation]:
     yield from _compared(of_rejected, found, "file in rejected/")
     if len(reasons) != of_rejected.total():
         yield Violation("wrong", f"{len(reasons)} reasons for {of_rejected.total()} refused files")
-
-
-def idle(site: VisitsSite) -> Callable[[], bool]:
-    """Return what says whether nothing waits any more."""
-    return partial(_is_empty, site)
-
-
-def _is_empty(site: VisitsSite) -> bool:
-    return not site.waiting()

@@ -10,6 +10,8 @@ FUTURE_AFTER_S: Final = 60.0
 """A time that is ahead by so much, or less, is not taken to be ahead: clocks differ."""
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Anything before is no time at which data was computed: 0, `0001-01-01`, seconds read as milliseconds."""
+LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""What is later cannot be shown in each zone, since there is no year 10000; it mostly means "never"."""
 
 _NUMBER: Final = re.compile(r"\d{1,20}(?:\.\d{1,20})?", re.ASCII)
 _ISO: Final = re.compile(r"(?:\d{8}|\d{4}-\d\d-\d\d|\d{4}-?W\d\d-?\d)[T _]\d\d.*", re.ASCII)
@@ -40,6 +42,8 @@ def read_time(
             at = _local(written, zone, now, known) if written.tzinfo is None else written.astimezone(UTC)
     except OverflowError:
         raise UnreadableTimeError(f"is of no year that there is{_unit_hint(form)}") from None
+    if at >= LATEST:
+        raise UnreadableTimeError(f"is of the year 9999; perhaps never computed{_unit_hint(form)}")
     if at < EARLIEST:
         raise _never(form)
     return at
@@ -100,7 +104,7 @@ def _kind(value: object) -> str:
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, int | float):
-        return "a negative number"
+        return "a negative number" if value < 0 else "a number that is too long or broken"
     if isinstance(value, str):
         return "a text"
     return "a list" if isinstance(value, list) else "an object"

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from tallyd.adapters.records.access import Access
 from tallyd.adapters.records.faults import explained, is_conflict
 from tallyd.adapters.records.ingest import in_ledger, plan, write_counts, write_ledger, write_rows
-from tallyd.adapters.records.lags import CheckBook, forget_lags, read_hours, read_lags
+from tallyd.adapters.records.lags import CheckBook, forget_lags, read_hours, read_lags, sum_hours
 from tallyd.adapters.records.pruning import forget_files, forget_passages
 from tallyd.adapters.records.tables import INGESTED_FILE, PASSAGE_MINUTE
 from tallyd.core.lags import HourCount, Hours, Kept, LagRow
@@ -127,6 +127,10 @@ class BoundRecords:
 
     def server_hours(self, since: datetime, until: datetime) -> tuple[tuple[str, str, HourCount], ...]:
         return read_hours(self._access, self._poller, _bound(since), _bound(until))
+
+    def server_sums(self, since: datetime, until: datetime) -> Mapping[str, HourCount]:
+        """Return the checks of each server over the hours that begin with since <= hour < until."""
+        return sum_hours(self._access, self._poller, _bound(since), _bound(until))
 
     def server_lags(self, server: str, since: datetime, until: datetime, *, most: int) -> tuple[LagRow, ...]:
         return read_lags(self._access, self._poller, _bound(since), _bound(until), server=server, most=most)

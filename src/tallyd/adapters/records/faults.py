@@ -36,7 +36,7 @@ _SQLITE: Final = MappingProxyType(
         "SQLITE_BUSY": _HELD,
         "SQLITE_LOCKED": _HELD,
         "SQLITE_READONLY": _READ_ONLY,
-        "SQLITE_CANTOPEN": "the file is missing or can't be opened; put it back, or restart tallyd for another",
+        "SQLITE_CANTOPEN": "the file is missing or can't be opened; put it back, or restart for a new one",
         "SQLITE_CORRUPT": "the file is damaged",
         "SQLITE_NOTADB": "the file is no SQLite database",
         "SQLITE_IOERR": "the disk can't be read or written",

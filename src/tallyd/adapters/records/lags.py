@@ -164,6 +164,18 @@ def read_hours(access: Access, poller: str, first: str, end: str) -> tuple[tuple
     return tuple(sorted(found, key=lambda each: each[:2]))
 
 
+def sum_hours(access: Access, poller: str, first: str, end: str) -> dict[str, HourCount]:
+    """Return the sums of each server over the hours with first <= hour < end."""
+    columns = SERVER_HOUR.c
+    query = (
+        select(columns.server, func.sum(columns.checks), func.sum(columns.fresh), func.max(columns.lag_s_max))
+        .where(columns.poller == poller, columns.hour >= first, columns.hour < end)
+        .group_by(columns.server)
+    )
+    with access.reading() as connection:
+        return {row[0]: HourCount(int(row[1]), int(row[2]), row[3]) for row in connection.execute(query)}
+
+
 def read_lags(
     access: Access, poller: str, first: str, end: str, *, server: str, most: int
 ) -> tuple[LagRow, ...]:

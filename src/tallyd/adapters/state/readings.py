@@ -128,9 +128,14 @@ class Readings:
         return cast("Facts", json.loads(row[0])) if row else {}
 
     def history(
-        self, *, poller: str | None = None, since: datetime | None = None, until: datetime | None = None
+        self,
+        *,
+        poller: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        most: int | None = None,
     ) -> tuple[Stored, ...]:
-        """Return readings and missed slots with since <= time < until, oldest first.
+        """Return readings and missed slots with since <= time < until, the oldest `most`, oldest first.
 
         The time of a row is its slot's, outside the timetable the time it was taken.
         """
@@ -138,13 +143,14 @@ class Readings:
             "poller": poller,
             "since": instant_text(since) if since else None,
             "until": instant_text(until) if until else None,
+            "most": -1 if most is None else most,
         }
         with self._file.reading() as db:
             rows = db.execute(
                 f"SELECT {_COLUMNS} FROM reading WHERE (:poller IS NULL OR poller=:poller)"  # noqa: S608 # a constant
                 " AND (:since IS NULL OR coalesce(due_at, taken_at)>=:since)"
                 " AND (:until IS NULL OR coalesce(due_at, taken_at)<:until)"
-                " ORDER BY coalesce(due_at, taken_at), id",
+                " ORDER BY coalesce(due_at, taken_at), id LIMIT :most",
                 span,
             )
             return tuple(_stored(row) for row in rows)

@@ -17,6 +17,10 @@ from tallyd.pollers.servers.targets import Target
 # A cache in between would answer with old data that is no fault of the server's.
 _HEADERS: Final = {"Accept": "application/json, */*;q=0.5", "Cache-Control": "no-cache"}
 _AGE: Final = re.compile(r"\d{1,9}", re.ASCII)
+_MOST_SKEW_S: Final = 100 * 365 * 86400.0
+"""Further off is no clock: `Date` may say the year 9999, and nothing can be reckoned from there."""
+_MOST_BYTES: Final = 1024 * 1024
+"""Parsed, JSON may need thirty times its size, and some workers may hold an answer at the same time."""
 
 
 class UnreadableError(Exception):
@@ -66,10 +70,11 @@ def judged(target: Target, reply: Reply, *, now: datetime, zone: tzinfo, known: 
 
 def skew_of(reply: Reply) -> float | None:
     """Return how far our clock is ahead of the server's; what a cache says of its answer's age is no skew."""
+    if reply.skew_s is None:
+        return None
     age = reply.headers.get("Age", "").strip()
-    if reply.skew_s is None or not _AGE.fullmatch(age):
-        return reply.skew_s
-    return reply.skew_s - int(age)
+    skew_s = reply.skew_s - (int(age) if _AGE.fullmatch(age) else 0)
+    return skew_s if abs(skew_s) <= _MOST_SKEW_S else None
 
 
 def _took(seconds: float) -> str:
@@ -92,6 +97,8 @@ def field_of(body: bytes, path: tuple[str, ...]) -> object:
 def _parsed(body: bytes) -> object:
     if not body.strip():
         raise UnreadableError("without JSON (an empty body)")
+    if len(body) > _MOST_BYTES:
+        raise UnreadableError("with more than 1 MiB; give the address of a smaller answer")
     try:
         value: object = json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError):

@@ -28,6 +28,8 @@ SPREAD: Final = 0.8
 """The share of `every` over which checks are spread at most; the rest is for the last ones to end in."""
 SPACE_S: Final = 0.1
 """So far apart they are begun where they are few: a round is told of when it has ended."""
+STOOD_STILL_S: Final = 5.0
+"""There is a look every half second; after so long without one, this process or machine stood still."""
 _BOOK: Final = "book"
 
 Steps: TypeAlias = "list[tuple[Target, Step]]"
@@ -70,8 +72,39 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
 
 
 def check_all(settings: ServersSettings, tools: Toolbox, book: Book) -> dict[str, Sight]:
-    """Return what one check of each target found. Raises `Stopped`."""
-    known, targets = book.known, settings.checked
+    """Return what one check of each target found. Raises `Stopped`.
+
+    Where this process stood still meanwhile (a suspend), what was under way has timed out through no fault
+    of the targets, and how far clocks are apart is unknown: those that are not fine are checked once more.
+    """
+    looked = _Looks(tools)
+    sights = _checked(settings, settings.checked, tools, book, looked)
+    looked.look()
+    doubtful = tuple(target for target in settings.checked if sights[target.name].state != "fresh")
+    if looked.has_stood_still and doubtful:
+        sights |= _checked(settings, doubtful, tools, book, looked)
+    return sights
+
+
+class _Looks:
+    """Notices, by either clock, that far more time went by between two looks than should have."""
+
+    def __init__(self, tools: Toolbox) -> None:
+        self._now = tools.now
+        self._last = self._now(), time.monotonic()
+        self.has_stood_still = False
+
+    def look(self) -> None:
+        before, self._last = self._last, (self._now(), time.monotonic())
+        passed_s = max((self._last[0] - before[0]).total_seconds(), self._last[1] - before[1])
+        self.has_stood_still = self.has_stood_still or passed_s > STOOD_STILL_S
+
+
+def _checked(
+    settings: ServersSettings, targets: Sequence[Target], tools: Toolbox, book: Book, looked: _Looks
+) -> dict[str, Sight]:
+    """Check targets, spread as they should be. Raises `Stopped`."""
+    known = book.known
     done = 0
 
     def one(target: Target) -> Sight:
@@ -85,6 +118,7 @@ def check_all(settings: ServersSettings, tools: Toolbox, book: Book) -> dict[str
     def pause(seconds: float) -> None:
         if tools.stop():
             raise Stopped
+        looked.look()
         if seconds:
             tools.alive()  # the next target is not due yet; once all are begun, only their ends count
         tools.show_progress(done, len(targets))

@@ -54,6 +54,7 @@ def sweep(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Readi
         ledger=ledger,
     )
     judged = judge(run, known, settings)
+    tools.kept["arrivals"] = judged.memory.arrivals  # for whoever looks on: it is stored only now and then
     _tell(tally, known, tools.poller)
     return (
         Reading(

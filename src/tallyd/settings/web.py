@@ -1,0 +1,92 @@
+"""The part of a config about the page: where it listens, who may look, by which names it is asked for."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+
+from tallyd.settings.secrets import Secret
+from tallyd.settings.types import Strict, Url, as_tuple, wrong
+
+_LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+|localhost)):(\d{1,5})", re.ASCII)
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
+_SHORTEST_PASSWORD = 8
+
+
+def _host(written: str) -> str:
+    name = written.lower()
+    if not _HOST.fullmatch(name):
+        raise wrong("must be a name alone, such as tallyd.example: no scheme, no port, no path")
+    return name
+
+
+HostName = Annotated[str, AfterValidator(_host)]
+
+
+class WebSettings(Strict):
+    """The page, the metrics and the API, over HTTP."""
+
+    listen: str = Field(
+        "127.0.0.1:8710",
+        description="Address and port, such as `127.0.0.1:8710`, `0.0.0.0:8710` or `[::1]:8710`.",
+    )
+    password: Secret | None = Field(
+        None,
+        description="Asked for by HTTP Basic, with any user name. Needed on any address but loopback. "
+        "A secret.",
+    )
+    hosts: Annotated[tuple[HostName, ...], BeforeValidator(as_tuple)] = Field(
+        (), description="Names under which it may be asked for, besides the address and localhost."
+    )
+    public_url: Url | None = Field(
+        None, description="Where people reach it, for links in notices. Its host is one of `hosts`."
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, written: str) -> str:
+        found = _LISTEN.fullmatch(written)
+        if not found or int(found[3]) > 65535:
+            raise wrong('must be an IP address and a port, such as "127.0.0.1:8710"')
+        try:
+            _address(written)
+        except ValueError:
+            raise wrong("holds no IP address of this or any machine") from None
+        return written
+
+    @field_validator("password")
+    @classmethod
+    def _is_needed(cls, password: Secret | None, info: ValidationInfo) -> Secret | None:
+        listen = info.data.get("listen")
+        if password is None and listen is not None and not _address(listen).is_loopback:
+            raise wrong(
+                f"is missing: whoever reaches {listen} could read everything. Set one, such as "
+                "file:secrets/web-password, or listen on 127.0.0.1 and look through a tunnel: "
+                "ssh -L 8710:127.0.0.1:8710 HOST"
+            )
+        return password if password is None else password.check(_check_password)
+
+    @property
+    def address(self) -> str:
+        """The IP address to listen on."""
+        return str(_address(self.listen))
+
+    @property
+    def port(self) -> int:
+        """The port; 0 takes any that is free."""
+        return int(self.listen.rpartition(":")[2])
+
+
+def _address(listen: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    host = listen.rpartition(":")[0].strip("[]")
+    return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+
+
+def _check_password(password: str) -> None:
+    if len(password) < _SHORTEST_PASSWORD:
+        raise wrong(
+            f"is too short; {_SHORTEST_PASSWORD} characters at least, since it is asked for over a network"
+        )

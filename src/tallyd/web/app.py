@@ -1,0 +1,83 @@
+"""The application: everything that can be asked for, behind the door."""
+
+from __future__ import annotations
+
+import time
+from html import escape
+
+from anyio.to_thread import current_default_thread_limiter
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tallyd.adapters.state import StateError
+from tallyd.core.texts import visible
+from tallyd.settings import WebSettings
+from tallyd.web import api, health, metrics, page, static
+from tallyd.web.auth import Names, Passwords
+from tallyd.web.context import Context
+from tallyd.web.door import Door
+
+THREADS = 3
+"""So many answers are made at the same time; the others wait, and the pollers do not."""
+
+
+def application(context: Context, web: WebSettings) -> ASGIApp:
+    """Return the application as the config wants it."""
+    asked = Starlette(
+        routes=[
+            *page.routes(context),
+            *static.routes(),
+            *health.routes(context),
+            *metrics.routes(context),
+            *api.routes(context),
+        ],
+        exception_handlers={HTTPException: _refused, StateError: _unreadable},
+    )
+    asked.router.redirect_slashes = False
+    names = Names(web.address, web.hosts)
+    password = web.password
+    passwords = Passwords(password.reveal(), monotonic=time.monotonic) if password else None
+    return Door(_FewThreads(asked), names=names, passwords=passwords)
+
+
+class _FewThreads:
+    """Answers are made in threads; this sees to it that there are only a few."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._is_set = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._is_set:  # it can only be set while the loop runs
+            current_default_thread_limiter().total_tokens = THREADS
+            self._is_set = True
+        await self._app(scope, receive, send)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    text = error.detail if isinstance(error, HTTPException) else ""
+    return _said(request, status, "Not here" if status == 404 else "That can't be shown", text)
+
+
+def _unreadable(request: Request, error: Exception) -> Response:
+    text = f"state.db can't be read now: {visible(str(error))}. Counting goes on; look at the disk."
+    return _said(request, 503, "Nothing can be shown just now", text)
+
+
+def _said(request: Request, status: int, heading: str, text: str) -> Response:
+    if "text/html" not in request.headers.get("accept", ""):
+        return PlainTextResponse(f"{heading}: {text}\n", status_code=status)
+    # Without a template: this must work when nothing else does.
+    return HTMLResponse(
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(heading)}</title>"
+        f'<link rel="stylesheet" href="{escape(static.asset_url("page.css"))}">'
+        f"<body><main><h1>{escape(heading)}</h1><p>{escape(text)}</p>"
+        '<p><a href="/">Back to all pollers</a></p></main></body></html>',
+        status_code=status,
+    )

@@ -1,0 +1,299 @@
+"""What is read for the page: out of state.db, the database and the daemon's memory, made into views."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from tallyd.config import AnyPoller
+from tallyd.core.errors import RecordsError
+from tallyd.core.history import Entry
+from tallyd.core.lags import HourCount
+from tallyd.core.naming import key_segments, read_instant
+from tallyd.core.passages import Count
+from tallyd.core.texts import span
+from tallyd.core.timetable import Every
+from tallyd.core.visit_history import Minute
+from tallyd.core.visits import day_of, day_span
+from tallyd.pollers.divera import DiveraPoller
+from tallyd.pollers.servers import ServersPoller
+from tallyd.pollers.servers.book import Book, read_book
+from tallyd.pollers.visitors import VisitorsPoller
+from tallyd.tasks import Task, tasks_of
+from tallyd.web.context import Context
+from tallyd.web.view_divera import WEEKS_BACK, DiveraPast, DiveraView, divera_past, divera_view, entries_of
+from tallyd.web.view_servers import (
+    PLOTTED,
+    SHARE_OF,
+    ServersView,
+    Sort,
+    lag_points,
+    servers_view,
+    small_plot,
+    with_plots,
+)
+from tallyd.web.view_visitors import (
+    Choice,
+    DayView,
+    ReportView,
+    VisitorsView,
+    day_view,
+    reports_view,
+    visitors_view,
+)
+from tallyd.web.views import Card, Head, Standing, card, head
+
+T = TypeVar("T")
+
+REPORTS_BACK = timedelta(days=2)
+MOST_LAG_ROWS = 5000
+MOST_SMALL_ROWS = 300
+"""Of a target that computes very often, a small plot shows the newest only."""
+_SHARES_FOR_S = 60.0
+_SILENT = frozenset({"no-files", "inbox-gone"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """One poller on the page. Of `divera`, `visitors` and `servers` that of its kind is set."""
+
+    card: Card
+    divera: DiveraView | None = None
+    visitors: VisitorsView | None = None
+    servers: ServersView | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """How the table of targets is asked for."""
+
+    sort: Sort = "state"
+    is_reversed: bool = False
+    page: int = 1
+
+
+class PageData:
+    """Reads for the page. Any number of threads. What is not configured raises KeyError.
+
+    Raises `StateError` where state.db can't be read; a database that can't be is told in what is returned.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lock = threading.Lock()
+        self._shares: dict[str, tuple[float, Mapping[str, HourCount]]] = {}
+
+    @property
+    def pollers(self) -> Mapping[str, AnyPoller]:
+        return self._context.config().settings.pollers
+
+    def zone(self, name: str) -> ZoneInfo:
+        return self._context.config().effective(name).zone
+
+    def now(self) -> datetime:
+        return self._context.now()
+
+    def standing(self) -> Standing:
+        return Standing(self._context.alerts(), self._context.mutes(), self.now())
+
+    def head(self, cards: Sequence[Card], standing: Standing) -> Head:
+        """Return the top of the page."""
+        config, ticked_s = self._context.config(), self._context.runs.ticked_s()
+        ago_s = None if ticked_s is None else self._context.monotonic() - ticked_s
+        return head(config.settings.name, config.zone, standing, ticked_ago_s=ago_s, cards=cards)
+
+    def all(self, standing: Standing) -> tuple[Shown, ...]:
+        """Return every poller, in the order of the config."""
+        return tuple(self.one(name, standing) for name in self.pollers)
+
+    def one(self, name: str, standing: Standing, order: Order | None = None) -> Shown:
+        """Return one poller; `order` of the table of targets, without one the most serious few."""
+        poller = self.pollers[name]
+        if isinstance(poller, DiveraPoller):
+            return self._divera(name, poller, standing)
+        if isinstance(poller, VisitorsPoller):
+            return self._visitors(name, poller, standing)
+        return self._servers(name, poller, standing, order)
+
+    def _card(self, name: str, standing: Standing, last: datetime | None) -> Card:
+        tasks = [task for task in tasks_of(self._context.config()) if task.poller == name]
+        coming = [at for task in tasks if (at := task.next_at(standing.now))]
+        return card(
+            name,
+            self.pollers[name].kind,
+            self.zone(name),
+            standing,
+            last=last,
+            next_at=min(coming, default=None),
+            next_label=_every(tasks),
+        )
+
+    # -- divera ------------------------------------------------------------------------------------------
+
+    def _divera(self, name: str, poller: DiveraPoller, standing: Standing) -> Shown:
+        newest = self._context.state.readings.newest(name, now=standing.now)
+        entry = entries_of([newest])[0] if newest else None
+        return Shown(
+            card=self._card(name, standing, newest.taken_at if newest else None),
+            divera=divera_view(entry, poller.status_names),
+        )
+
+    def divera_entries(self, name: str) -> tuple[Entry, ...]:
+        """Return the last weeks, oldest first."""
+        now = self.now()
+        rows = self._context.state.readings.history(poller=name, since=now - WEEKS_BACK, until=now)
+        return entries_of(rows)
+
+    def divera_past(self, name: str, poller: DiveraPoller) -> DiveraPast:
+        return divera_past(self.divera_entries(name), poller.status_names, self.zone(name), now=self.now())
+
+    # -- visitors ----------------------------------------------------------------------------------------
+
+    def _visitors(self, name: str, poller: VisitorsPoller, standing: Standing) -> Shown:
+        zone, now = self.zone(name), standing.now
+        day = day_of(now, zone)
+        counts, trouble = _or_trouble(lambda: self._counts(name, day), _no_counts)
+        newest = self._context.state.readings.newest(name, now=now) if poller.report else None
+        arrivals = self._arrivals(name)
+        last = newest.taken_at if newest else max(arrivals.values(), default=None)
+        silent = {
+            key_segments(alert.key)[1]
+            for alert in standing.of(name)
+            if alert.is_open and key_segments(alert.key)[-1] in _SILENT
+        }
+        view = visitors_view(
+            poller, counts, arrivals, silent=frozenset(silent), day=day, zone=zone, now=now, trouble=trouble
+        )
+        return Shown(card=self._card(name, standing, last), visitors=view)
+
+    def _counts(self, name: str, day: date) -> Mapping[str, Count]:
+        return self._context.records(name).counts(*day_span(day, self.zone(name)))
+
+    def _arrivals(self, name: str) -> Mapping[str, datetime]:
+        """Return when the newest file of each source came: from memory, after a start as it was stored."""
+        kept = self._context.kept(name, "sweep").get("arrivals")
+        if isinstance(kept, Mapping):
+            return kept
+        stored = self._context.state.readings.memory(name, "sweep").get("arrivals")
+        found = {}
+        for source, text in stored.items() if isinstance(stored, dict) else ():
+            try:
+                found[source] = read_instant(str(text))
+            except ValueError:
+                continue  # as the sweep itself takes it: what can't be read is not known
+        return found
+
+    def today(self, name: str) -> date:
+        return day_of(self.now(), self.zone(name))
+
+    def day(self, name: str, poller: VisitorsPoller, choice: Choice) -> DayView:
+        """Return one day of visitors by the hour."""
+        zone = self.zone(name)
+
+        def read() -> tuple[Minute, ...]:
+            return self._context.records(name).minutes(*day_span(choice.day, zone))
+
+        minutes, trouble = _or_trouble(read, _no_minutes)
+        return day_view(
+            poller, minutes, choice, zone=zone, now=self.now(), today=self.today(name), trouble=trouble
+        )
+
+    def reports(self, name: str) -> tuple[ReportView, ...]:
+        """Return the last reports to the upstream, the newest first."""
+        now, state = self.now(), self._context.state
+        readings = state.readings.history(poller=name, since=now - REPORTS_BACK, until=now)
+        return reports_view(readings[-200:], state.sends.all(name), zone=self.zone(name), now=now)
+
+    # -- servers -----------------------------------------------------------------------------------------
+
+    def _servers(self, name: str, poller: ServersPoller, standing: Standing, order: Order | None) -> Shown:
+        book = self._book(name)
+        # A copy: a round may be changing it just now.
+        known, checked = dict(book.known), dict(book.checked_at)
+        shares, _ = _or_trouble(lambda: self._shares_of(name), _no_shares)
+        asked = order or Order()
+        view = servers_view(
+            poller.checked,
+            known,
+            shares,
+            zone=self.zone(name),
+            now=standing.now,
+            sort=asked.sort,
+            is_reversed=asked.is_reversed,
+            page=asked.page,
+            **({} if order else {"rows_a_page": 8}),
+        )
+        last = max(checked.values(), default=None) or book.written_at
+        return Shown(
+            card=self._card(name, standing, last), servers=self._with_plots(name, poller, view, standing.now)
+        )
+
+    def _book(self, name: str) -> Book:
+        found = self._context.kept(name, "check").get("book")
+        return (
+            found
+            if isinstance(found, Book)
+            else read_book(self._context.state.readings.memory(name, "check"))
+        )
+
+    def _shares_of(self, name: str) -> Mapping[str, HourCount]:
+        """Return the checks of the last days by target; of ten thousand that takes a second."""
+        now_s = self._context.monotonic()
+        with self._lock:
+            if name not in self._shares or now_s - self._shares[name][0] > _SHARES_FOR_S:
+                now = self.now()
+                self._shares[name] = (now_s, self._context.records(name).server_sums(now - SHARE_OF, now))
+            return self._shares[name][1]
+
+    def _with_plots(self, name: str, poller: ServersPoller, view: ServersView, now: datetime) -> ServersView:
+        limits = {target.name: target.limits.stale_after_s for target in poller.checked}
+        plots = {}
+        for target in view.names:
+            points, trouble = _or_trouble(
+                partial(self.lag_points, name, target, PLOTTED, MOST_SMALL_ROWS), _no_points
+            )
+            if trouble:
+                break  # the others would wait as long for the same answer
+            plots[target] = small_plot(points, now=now, stale_after_s=limits[target])
+        return with_plots(view, plots)
+
+    def lag_points(
+        self, name: str, target: str, back: timedelta, most: int = MOST_LAG_ROWS
+    ) -> list[tuple[datetime, float]]:
+        """Return a target's lag over time. Raises `RecordsError`."""
+        now = self.now()
+        rows = self._context.records(name).server_lags(target, now - back, now, most=most)
+        return lag_points(rows, first=now - back, last=now)
+
+
+def _or_trouble(read: Callable[[], T], otherwise: Callable[[], T]) -> tuple[T, str]:
+    try:
+        return read(), ""
+    except RecordsError as error:
+        return otherwise(), error.text
+
+
+def _every(tasks: Sequence[Task]) -> str:
+    plain = [task.job.when for task in tasks if isinstance(task.job.when, Every) and not task.job.when.grid]
+    return f"every {span(min(when.interval_s for when in plain))}" if plain else ""
+
+
+def _no_counts() -> Mapping[str, Count]:
+    return {}
+
+
+def _no_minutes() -> tuple[Minute, ...]:
+    return ()
+
+
+def _no_shares() -> Mapping[str, HourCount]:
+    return {}
+
+
+def _no_points() -> list[tuple[datetime, float]]:
+    return []

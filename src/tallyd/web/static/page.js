@@ -1,0 +1,125 @@
+// Keeps the page current by asking for its parts, draws the plots, and says when nothing answers any more.
+"use strict";
+
+(() => {
+  const PAUSE_MS = 4000;
+  const PLOT_PAUSE_MS = 30000;
+  const GIVE_UP_MS = 10000;
+  const lost = document.getElementById("lost");
+  const liveUrl = document.body.dataset.live;
+  let lastAnswer = new Date();
+  let timer = null;
+
+  const clock = (at) => at.toLocaleTimeString("en-GB");
+
+  async function ask(url) {
+    const abort = new AbortController();
+    const giveUp = setTimeout(() => abort.abort(), GIVE_UP_MS);
+    try {
+      const answer = await fetch(url, { signal: abort.signal, cache: "no-store", credentials: "same-origin" });
+      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+      return await answer.json();
+    } finally {
+      clearTimeout(giveUp);
+    }
+  }
+
+  // Puts new content into a part, and leaves alone what somebody is just using there.
+  function replace(part, html) {
+    if (part.dataset.shown === html) return;
+    const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+    const open = [...part.querySelectorAll("details")].map((each) => each.open);
+    const scrolled = [...part.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
+    part.innerHTML = html;
+    part.dataset.shown = html;
+    part.querySelectorAll("details").forEach((each, number) => { each.open = open[number] || false; });
+    part.querySelectorAll(".scroll").forEach((each, number) => { each.scrollLeft = scrolled[number] || 0; });
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+
+  function isSelecting(part) {
+    const selection = document.getSelection();
+    return selection !== null && !selection.isCollapsed && part.contains(selection.anchorNode);
+  }
+
+  async function refresh() {
+    timer = null;
+    try {
+      const answer = await ask(liveUrl);
+      for (const [name, html] of Object.entries(answer.parts)) {
+        const part = document.getElementById(`part-${name}`);
+        if (part !== null && !isSelecting(part)) replace(part, html);
+      }
+      lastAnswer = new Date();
+      lost.hidden = true;
+      document.body.classList.remove("is-lost");
+    } catch (error) {
+      lost.textContent =
+        `No answer from tallyd since ${clock(lastAnswer)} by this device's clock (${error.message}). ` +
+        "What is shown is from then. It is asked again every few seconds.";
+      lost.hidden = false;
+      document.body.classList.add("is-lost");
+    }
+    plan();
+  }
+
+  function plan() {
+    if (timer === null && !document.hidden) timer = setTimeout(refresh, PAUSE_MS);
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      clearTimeout(timer);
+      timer = null;
+    } else {
+      if (timer === null) refresh();
+      drawAll();
+    }
+  });
+
+  // -- plots ------------------------------------------------------------------------------------------------
+
+  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  function dressed(figure) {
+    const axis = { gridcolor: style("--line"), linecolor: style("--line"), zerolinecolor: style("--line"), automargin: true };
+    const layout = { ...figure.layout };
+    for (const name of Object.keys(layout)) {
+      if (/^[xy]axis/.test(name)) layout[name] = { ...axis, ...layout[name] };
+    }
+    return {
+      xaxis: axis,
+      yaxis: axis,
+      ...layout,
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: style("--font"), size: 14, color: style("--text") },
+      colorway: [1, 2, 3, 4, 5, 6].map((number) => style(`--plot-${number}`)),
+      margin: { l: 44, r: 12, t: 12, b: 40 },
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", ...(layout.legend || {}) },
+      hoverlabel: { bgcolor: style("--card"), bordercolor: style("--line"), font: { color: style("--text") } },
+      autosize: true,
+    };
+  }
+
+  async function draw(place) {
+    try {
+      const figure = await ask(place.dataset.plot);
+      const options = { responsive: true, displaylogo: false, displayModeBar: false };
+      await Plotly.react(place, figure.data, dressed(figure), options);
+      place.dataset.drawn = "1";
+    } catch (error) {
+      if (!place.dataset.drawn) place.textContent = `The plot can't be drawn now (${error.message}).`;
+    }
+  }
+
+  function drawAll() {
+    if (typeof Plotly === "undefined" || document.hidden) return;
+    document.querySelectorAll("[data-plot]").forEach(draw);
+  }
+
+  drawAll();
+  setInterval(drawAll, PLOT_PAUSE_MS);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+  plan();
+})();

@@ -1,0 +1,194 @@
+"""What the page shows of every poller, as values: pure functions of what is stored, now, and the config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+from tallyd.core.alerts import OWN, Alert
+from tallyd.core.mutes import Mute, mute_of
+from tallyd.core.naming import key_segments, local_text
+from tallyd.core.texts import clock, span, visible
+
+Level: TypeAlias = Literal["fine", "warning", "error", "unknown"]
+"""Each has a colour, a shape and words of its own."""
+_WORDS: Mapping[Level, str] = {
+    "fine": "All well",
+    "warning": "Needs a look",
+    "error": "Trouble",
+    "unknown": "No reading yet",
+}
+_WORST_FIRST: tuple[Level, ...] = ("error", "warning", "unknown")
+MOST_PROBLEMS = 20
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An instant as people read it (`text`), how long ago or ahead it is, and as machines do (`iso`)."""
+
+    text: str
+    distance: str
+    iso: str
+
+
+@dataclass(frozen=True)
+class State:
+    """How things are: a level, and the words for it."""
+
+    level: Level
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProblemView:
+    """An open problem. `muted` says until when nobody is told of it, empty where it is not muted."""
+
+    level: Level
+    word: str
+    text: str
+    key: str
+    since: Moment
+    muted: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What is the same of every kind of poller. `more_problems` are those that are not listed.
+
+    `timetable` says in words when its jobs run that have no slots.
+    """
+
+    poller: str
+    kind: str
+    zone: str
+    state: State
+    last: Moment | None
+    next: Moment | None
+    next_label: str
+    problems: tuple[ProblemView, ...]
+    more_problems: int
+    waiting: tuple[ProblemView, ...]
+
+
+def moment(at: datetime, zone: ZoneInfo, *, now: datetime) -> Moment:
+    """Return an instant as it is shown: the time of day, the date where it is not today's."""
+    seconds = (now - at).total_seconds()
+    distance = f"{span(abs(round(seconds)))} ago" if seconds >= 0 else f"in {span(abs(round(seconds)))}"
+    return Moment(clock(_whole(at), zone, now=now), distance, local_text(_whole(at), zone))
+
+
+def _whole(at: datetime) -> datetime:
+    return at.replace(microsecond=0)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The alerts and the mutes as they are now."""
+
+    alerts: Mapping[str, Alert]
+    mutes: Sequence[Mute]
+    now: datetime
+
+    def of(self, poller: str) -> tuple[Alert, ...]:
+        """Return a poller's alerts that are not over, errors first, then the oldest; `tallyd`: its own."""
+        found = [
+            alert
+            for alert in self.alerts.values()
+            if alert.over_at is None and key_segments(alert.key)[0] == poller
+        ]
+        return tuple(sorted(found, key=lambda alert: (alert.severity, alert.since, alert.key)))
+
+    def problem(self, alert: Alert, zone: ZoneInfo) -> ProblemView:
+        mute = mute_of(alert.key, self.mutes, now=self.now)
+        level: Level = "error" if alert.severity == "error" else "warning"
+        return ProblemView(
+            level=level,
+            word="Error" if level == "error" else "Warning",
+            text=visible(alert.text),
+            key=visible(alert.key),
+            since=moment(alert.since, zone, now=self.now),
+            muted=clock(mute.until, zone, now=self.now) if mute else "",
+            why=visible(mute.why) if mute else "",
+        )
+
+
+def card(
+    poller: str,
+    kind: str,
+    zone: ZoneInfo,
+    standing: Standing,
+    *,
+    last: datetime | None,
+    next_at: datetime | None,
+    next_label: str = "",
+) -> Card:
+    """Return the card of one poller. `next_label` stands where no slot comes, such as `every 5 s`."""
+    alerts, now = standing.of(poller), standing.now
+    is_open = [alert for alert in alerts if alert.is_open]
+    return Card(
+        poller=poller,
+        kind=kind,
+        zone=str(zone),
+        state=state_of(is_open, has_reading=last is not None),
+        last=moment(last, zone, now=now) if last else None,
+        next=moment(next_at, zone, now=now) if next_at else None,
+        next_label=next_label,
+        problems=tuple(standing.problem(alert, zone) for alert in is_open[:MOST_PROBLEMS]),
+        more_problems=max(0, len(is_open) - MOST_PROBLEMS),
+        waiting=tuple(standing.problem(alert, zone) for alert in alerts if alert.is_waiting)[:MOST_PROBLEMS],
+    )
+
+
+def state_of(alerts: Iterable[Alert], *, has_reading: bool) -> State:
+    """Return the state that open alerts make."""
+    severities = {alert.severity for alert in alerts}
+    level: Level = (
+        "error"
+        if "error" in severities
+        else "warning"
+        if severities
+        else "fine"
+        if has_reading
+        else "unknown"
+    )
+    return State(level, _WORDS[level])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The top of the page: whose tallyd this is, how it is itself, and since when its config is in force.
+
+    `silent_for` is how long its schedule has not ticked, where that is too long.
+    """
+
+    name: str
+    zone: str
+    now: Moment
+    state: State
+    problems: tuple[ProblemView, ...]
+    silent_for: str
+
+
+SILENT_AFTER_S = 60.0
+
+
+def head(
+    name: str, zone: ZoneInfo, standing: Standing, *, ticked_ago_s: float | None, cards: Sequence[Card]
+) -> Head:
+    """Return the top of the page; its state is the worst of tallyd's own and all pollers'."""
+    own = [alert for alert in standing.of(OWN) if alert.is_open]
+    levels = [state_of(own, has_reading=True).level, *(each.state.level for each in cards)]
+    worst: Level = next((level for level in _WORST_FIRST if level in levels), "fine")
+    is_silent = ticked_ago_s is not None and ticked_ago_s > SILENT_AFTER_S
+    return Head(
+        name=visible(name),
+        zone=str(zone),
+        now=moment(standing.now, zone, now=standing.now),
+        state=State(worst, _WORDS[worst]) if cards else State("unknown", "No poller is configured"),
+        problems=tuple(standing.problem(alert, zone) for alert in own),
+        silent_for=span(ticked_ago_s) if is_silent and ticked_ago_s is not None else "",
+    )

@@ -1,0 +1,73 @@
+"""Make screenshots of the page in the small world: `python tests/campaigns/screenshots.py FOLDER`.
+
+Each page at 360, 1280 and 1920 px, light and dark. What chromium complains of is printed, and ends it with 1.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from playwright.sync_api import sync_playwright
+
+from support.browser import CHROMIUM, Watched
+from support.webworld import Site, small_world
+from tallyd.demo import cameras, servers
+
+WIDTHS = {360: 740, 1280: 900, 1920: 1080}
+PAGES = {
+    "overview": "/",
+    "divera": "/poller/divera",
+    "visitors": "/poller/visitors",
+    "servers": "/poller/servers?target=STAGE",
+}
+
+
+def main(folder: Path) -> int:
+    """Make them all; return the exit status."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as work, small_world(Path(work) / "site") as site:
+        site.set_mode(servers.CONTROL, "stale")
+        site.set_mode(cameras.CONTROL, "quiet")
+        complaints = take(site, folder)
+    for complaint in complaints:
+        print(complaint)
+    return 1 if complaints else 0
+
+
+def take(site: Site, folder: Path) -> list[str]:
+    """Take the screenshots; return what the browser complained of."""
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for scheme in ("light", "dark"):
+            for width, height in WIDTHS.items():
+                context = browser.new_context(
+                    viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=1
+                )
+                page = context.new_page()
+                watched = Watched(page, site.url)
+                if scheme == "light" and width == min(WIDTHS):
+                    page.goto(site.url)
+                    page.get_by_text("silent").first.wait_for(timeout=60_000)
+                    page.get_by_text("stale", exact=False).first.wait_for(timeout=60_000)
+                for name, path in PAGES.items():
+                    page.goto(site.url + path)
+                    if "visitors" in path or "divera" in path or "target" in path:
+                        page.locator(".plot[data-drawn]").last.wait_for(timeout=20_000)
+                        page.wait_for_function("!document.querySelector('.plot:not([data-drawn])')")
+                    overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                    if overflow > 0:
+                        complaints.append(f"{name} at {width}: {overflow} px too wide")
+                    page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
+                complaints += [f"{width} {scheme}: {each}" for each in watched.complaints]
+                context.close()
+        browser.close()
+    return complaints
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots")))

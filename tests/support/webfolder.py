@@ -1,0 +1,121 @@
+"""A folder with an invented past of all three kinds, and what the web side reads of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from adapters.records.samples import visitor_file
+from support.past import Past
+from tallyd.adapters.records import Database
+from tallyd.adapters.state import State
+from tallyd.config import Config, load
+from tallyd.core.alerts import Alert
+from tallyd.core.freshness import Known
+from tallyd.core.mutes import Mute
+from tallyd.core.passages import Row
+from tallyd.pollers.servers.book import Book
+from tallyd.run_stats import RunStats
+from tallyd.web.context import Context
+from tallyd.web.server import WebServer
+
+NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
+CONFIG = {
+    "name": "florian-pi",
+    "timezone": "Europe/Berlin",
+    "pollers": {
+        "divera": {"kind": "divera", "accesskey": "canary-key-8f3a", "at": ["08:00", "20:00"]},
+        "park": {"kind": "visitors", "inbox": "inbox", "sources": {"12": {"label": 'Gate "12"'}, "23": {}}},
+        "apps": {
+            "kind": "servers",
+            "targets": {"PROD\\": {"url": "http://127.0.0.1:9/"}, "TEST": {"url": "http://127.0.0.1:9/"}},
+        },
+    },
+}
+
+
+@dataclass
+class Web:
+    """A folder, and a context of it; what the daemon has in memory may be set."""
+
+    folder: Path
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    mutes: tuple[Mute, ...] = ()
+    runs: RunStats = field(default_factory=RunStats)
+    kept: dict[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
+    monotonic_s: float = 1000.0
+
+    def __post_init__(self) -> None:
+        path = self.folder / "config.json"
+        path.write_text(json.dumps(CONFIG))
+        self.config: Config = load(path, environ={})
+        past = Past(self.folder)
+        past.taken("2026-11-19T08:00", {"50101": 7, "50103": 2})
+        past.missed("2026-11-19T20:00")
+        past.taken(
+            "2026-11-20T08:00", {"50101": 12, "50103": None}, names={"50101": 'Ein"satz\n'}, hide_below=5
+        )
+        self.runs.tick(self.monotonic_s)
+        book = Book()
+        at = datetime(2026, 11, 20, 12, 50, tzinfo=UTC)
+        book.known = {
+            "PROD\\": Known(state="stale", since=at, computed_at=at),
+            "TEST": Known(state="unreachable", since=at),
+        }
+        self.kept["apps", "check"] = {"book": book}
+
+    def fill_records(self) -> None:
+        """Store a file of today: three came and one left."""
+        with closing(Database(self.config.database_url, prepares=True)) as database:
+            at = "2026-11-20 07:00:00"
+            rows: list[Row] = [
+                (1, "in", at, None),
+                (2, "in", at, None),
+                (3, "in", at, None),
+                (1, "out", at, None),
+            ]
+            file = visitor_file("a.json", *rows, source="12")
+            database.records("park").ingest([file], now=NOW, keep_rows=True)
+
+    @contextmanager
+    def context(self) -> Iterator[Context]:
+        """What the web side reads."""
+        with (
+            closing(State(self.folder / "state" / "state.db", reads_only=True)) as state,
+            closing(Database(self.config.database_url)) as database,
+        ):
+            yield Context(
+                state=state,
+                records=database.records,
+                config=lambda: self.config,
+                alerts=lambda: self.alerts,
+                mutes=lambda: self.mutes,
+                kept=lambda poller, job: self.kept.get((poller, job), {}),
+                runs=self.runs,
+                now=lambda: NOW,
+                monotonic=lambda: self.monotonic_s,
+            )
+
+
+@contextmanager
+def serving(routes: list[Route]) -> Iterator[str]:
+    """Serve routes on loopback; yields the address."""
+    server = WebServer(lambda: Starlette(routes=routes), "127.0.0.1", 0)
+    server.start()
+    try:
+        deadline = time.monotonic() + 10
+        while server.port is None:
+            assert time.monotonic() < deadline, server.trouble
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.stop()
+        assert server.wait(10)
