@@ -68,7 +68,7 @@ class Campaign:
         during_work = frozenset({Step.BEFORE, Step.MOVING})
         return (
             Part("sweep", "each call from the opening of the inbox to the end", run, EACH_STEP),
-            Part("large", "the same of a file too large for memory", large, EACH_STEP - {Step.MOVING}),
+            Part("large", "the same of a file too large for memory, behind a small one", large, during_work),
             Part("postgresql", "the same, on PostgreSQL", partial(self._served, PostgreSql), EACH_STEP),
             Part("mariadb", "the same, on MariaDB", partial(self._served, MariaDb), EACH_STEP),
             Part("random", "the daemon at any moment, while files come", self._random, during_work),

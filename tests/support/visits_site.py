@@ -70,7 +70,6 @@ class VisitsSite:
     url: str
     dropped: list[Dropped] = field(default_factory=list)
     keys: dict[str, object] = field(default_factory=dict)
-    top: dict[str, object] = field(default_factory=dict)
 
     @property
     def config(self) -> Path:
@@ -85,13 +84,12 @@ class VisitsSite:
         return self.folder / "log" / "tallyd.log"
 
     def write_config(self) -> None:
-        """Write the config; again after `keys` or `top` were changed."""
+        """Write the config; again after `keys` were changed."""
         poller = {"kind": "visitors", "inbox": "inbox/visitors", "settle": "1s", "sweep_every": "1s"}
         content = {
             "timezone": "UTC",
             "log": {"level": "DEBUG"},
             "database": {"url": self.url},
-            **self.top,
             "pollers": {self.poller: {**poller, **self.keys}},
         }
         self.config.write_text(json.dumps(content))
@@ -198,7 +196,7 @@ def database_of(site: VisitsSite) -> Iterator[Query]:
     if not site.url.startswith("sqlite"):
         engine = create_engine(site.url, poolclass=NullPool)
         with engine.connect() as connection:
-            yield lambda query: [tuple(row) for row in connection.execute(text(query))]
+            yield lambda query: [tuple(map(_plain, row)) for row in connection.execute(text(query))]
         return
     with tempfile.TemporaryDirectory() as beside:
         for part in (site.folder / "state").glob("records.db*"):
@@ -206,6 +204,11 @@ def database_of(site: VisitsSite) -> Iterator[Query]:
                 shutil.copy(part, beside)
         with closing(sqlite3.connect(Path(beside, "records.db"))) as db:
             yield lambda query: db.execute(query).fetchall()
+
+
+def _plain(value: object) -> object:
+    # PostgreSQL and MariaDB keep instants, SQLite their text.
+    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else value
 
 
 def step_of(site: VisitsSite) -> Step:
