@@ -233,6 +233,7 @@ EXAMPLE_ENVIRON = {
     "UPSTREAM_KEY": "canary-upstream-5f1c0ffee",
     "SERVERS_TOKEN": "canary-servers-5f1c0ffee",
     "HEARTBEAT_URL": "https://hc.example/5f1c0ffe-e5f1-c0ff",
+    "WEB_PASSWORD": "canary-web-5f1c0ffee",
 }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from adapters.records.samples import visitor_file
 from support.past import Past
@@ -108,7 +109,14 @@ class Web:
 @contextmanager
 def serving(routes: list[Route]) -> Iterator[str]:
     """Serve routes on loopback; yields the address."""
-    server = WebServer(lambda: Starlette(routes=routes), "127.0.0.1", 0)
+    with serving_app(Starlette(routes=routes)) as url:
+        yield url
+
+
+@contextmanager
+def serving_app(app: ASGIApp) -> Iterator[str]:
+    """Serve an application on loopback; yields the address."""
+    server = WebServer(lambda: app, "127.0.0.1", 0)
     server.start()
     try:
         deadline = time.monotonic() + 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
+from html import escape
 from typing import TypeAlias
 
 from tallyd.core.history import Entry, Status, Value, spread
@@ -14,6 +15,7 @@ Figure: TypeAlias = dict[str, Json]
 
 MOST_POINTS = 3000
 """Of one line; of more, the newest are drawn."""
+_UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 _LINE: dict[str, Json] = {"shape": "linear", "width": 2}
 _AXIS_IS_COUNT: dict[str, Json] = {"rangemode": "tozero", "tickformat": ",d"}
 
@@ -26,7 +28,7 @@ def readings_plot(entries: Sequence[Entry], statuses: Sequence[Status], *, zone:
         {
             "type": "scatter",
             "mode": "lines+markers",
-            "name": status.heading,
+            "name": _plain(status.heading),
             "x": at,
             "y": [_number(entry.count(status.id)) for entry in shown],
             "connectgaps": False,
@@ -58,7 +60,7 @@ def day_plot(entries: Sequence[Entry], statuses: Sequence[Status], *, zone: tzin
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                "name": status.heading,
+                "name": _plain(status.heading),
                 "x": [*names],
                 "y": [each.mean if each else None for each in found],
                 "error_y": {
@@ -105,7 +107,9 @@ def visits_plot(hours: Sequence[Visits]) -> Figure:
 
 
 def lags_plot(points: Sequence[tuple[datetime, float]], *, stale_after_s: float, zone: tzinfo) -> Figure:
-    """Return how old data was over local time, in minutes, and the limit above which it is stale."""
+    """Return how old data was over local time, and the limit above which it is stale."""
+    longest_s = max([lag_s for _, lag_s in points] + [stale_after_s])
+    unit_s, unit = next((each for each in _UNITS if longest_s >= 2 * each[0]), _UNITS[-1])
     at: list[Json] = [_local(each, zone) for each, _ in points]
     data: list[Json] = [
         {
@@ -113,26 +117,25 @@ def lags_plot(points: Sequence[tuple[datetime, float]], *, stale_after_s: float,
             "mode": "lines",
             "name": "lag",
             "x": at,
-            "y": [round(lag_s / 60, 2) for _, lag_s in points],
+            "y": [round(lag_s / unit_s, 2) for _, lag_s in points],
             "line": _LINE,
         }
     ]
     if points:
-        ends: list[Json] = [at[0], at[-1]]
-        limit = round(stale_after_s / 60, 2)
+        limit = round(stale_after_s / unit_s, 2)
         data.append(
             {
                 "type": "scatter",
                 "mode": "lines",
                 "name": "stale above",
-                "x": ends,
+                "x": [at[0], at[-1]],
                 "y": [limit, limit],
                 "line": {"dash": "dash", "width": 1},
             }
         )
     layout: dict[str, Json] = {
         "xaxis": {"type": "date"},
-        "yaxis": {"rangemode": "tozero", "title": {"text": "minutes"}},
+        "yaxis": {"rangemode": "tozero", "title": {"text": unit}},
         "hovermode": "x unified",
     }
     return {"data": data, "layout": layout}
@@ -141,6 +144,11 @@ def lags_plot(points: Sequence[tuple[datetime, float]], *, stale_after_s: float,
 def _local(at: datetime, zone: tzinfo) -> str:
     """Return local time without its offset: plotly draws it as it stands there."""
     return at.astimezone(zone).replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+def _plain(text: str) -> str:
+    """Return text that plotly shows as it is: it takes some HTML in names."""
+    return escape(text, quote=False)
 
 
 def _number(value: Value) -> int | None:

@@ -34,6 +34,8 @@ LONGEST_HEAD_BYTES: Final = 16 * 1024
 AGAIN_AFTER_S: Final = 60.0
 BACKLOG: Final = 64
 STOP_S: Final = 1.0
+LAST_ANSWERS_S: Final = 0.3
+"""So long answers under way may still be read once it is to stop."""
 
 
 class Guarded(H11Protocol):
@@ -43,7 +45,6 @@ class Guarded(H11Protocol):
         super().connection_made(transport)
         self._phase: tuple[object, ...] = ()
         self._phase_s = self._moved_s = self.loop.time()
-        self._unread = 0
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
             return
@@ -55,21 +56,40 @@ class Guarded(H11Protocol):
             watch.cancel()
         super().connection_lost(exc)
 
+    def resume_writing(self) -> None:
+        """Some of the answer was read: it goes on."""
+        self._moved_s = self.loop.time()
+        super().resume_writing()
+
     def _look(self) -> None:
         now_s = self.loop.time()
         is_answering = self.cycle is not None and not self.cycle.response_complete
         unread = self.transport.get_write_buffer_size()
-        phase = (id(self.cycle), is_answering)
+        phase = (id(self.cycle), is_answering or unread > 0)
         if phase != self._phase:
             self._phase, self._phase_s = phase, now_s
-        if unread == 0 or unread < self._unread:
+        if unread == 0:
             self._moved_s = now_s
-        self._unread = unread
         limit_s = ANSWER_S if is_answering or unread else HEAD_S
         if now_s - self._phase_s > limit_s or now_s - self._moved_s > STALLED_S:
             self.transport.abort()
             return
         self._watch = self.loop.call_later(LOOK_EVERY_S, self._look)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves no connection open."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # What is cut off at the end is no bug, and no line in the log.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        deadline_s = asyncio.get_running_loop().time() + LAST_ANSWERS_S
+        while self.server_state.tasks and asyncio.get_running_loop().time() < deadline_s:
+            await asyncio.sleep(0.02)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)  # until each of them has heard of it
+        await super().shutdown(sockets)
 
 
 class WebServer:
@@ -126,7 +146,7 @@ class WebServer:
         self.port = sockets[0].getsockname()[1]
         self._note(None)
         log.info("page served", extra={"address": self._address, "port": self.port})
-        self._server = uvicorn.Server(_settings(app))
+        self._server = _Server(_settings(app))
         if self._stop.is_set():  # since it was looked at last, when there was no server to be told
             self._server.should_exit = True
         self._server.run(sockets=sockets)

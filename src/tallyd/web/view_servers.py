@@ -21,6 +21,7 @@ SORTS: tuple[Sort, ...] = get_args(Sort)
 ROWS_A_PAGE = 50
 PLOTTED = timedelta(hours=3)
 SHARE_OF = timedelta(days=7)
+PLOT_STEPS = 60
 LEVELS: Mapping[State, Level] = {
     "fresh": "fine",
     "late": "warning",
@@ -168,9 +169,15 @@ def small_plot(
     """Return a lag over the last hours, from its first point where it is younger."""
     if not points:
         return None
-    first = max(points[0][0], now - PLOTTED)
-    values = [(at.timestamp(), max(0.0, lag_s)) for at, lag_s in points]
-    return line(values, first=first.timestamp(), last=now.timestamp(), limit=stale_after_s)
+    first = max(points[0][0], now - PLOTTED).timestamp()
+    last = now.timestamp()
+    # Of a target that computes often, its ups and downs would be one thick line: the height of each step.
+    highest: dict[int, tuple[float, float]] = {}
+    for at, lag_s in points:
+        step = int(PLOT_STEPS * (at.timestamp() - first) / max(1.0, last - first))
+        if step not in highest or highest[step][1] < lag_s:
+            highest[step] = (at.timestamp(), max(0.0, lag_s))
+    return line([highest[step] for step in sorted(highest)], first=first, last=last, limit=stale_after_s)
 
 
 def with_plots(view: ServersView, plots: Mapping[str, Line | None]) -> ServersView:

@@ -22,6 +22,7 @@ _WORDS: Mapping[Level, str] = {
     "unknown": "No reading yet",
 }
 _WORST_FIRST: tuple[Level, ...] = ("error", "warning", "unknown")
+_ALL_WORDS: Mapping[Level, str] = {"unknown": "Not everything was read yet"}
 MOST_PROBLEMS = 20
 
 
@@ -188,7 +189,9 @@ def head(
         name=visible(name),
         zone=str(zone),
         now=moment(standing.now, zone, now=standing.now),
-        state=State(worst, _WORDS[worst]) if cards else State("unknown", "No poller is configured"),
+        state=State(worst, _ALL_WORDS.get(worst, _WORDS[worst]))
+        if cards
+        else State("unknown", "No poller is configured"),
         problems=tuple(standing.problem(alert, zone) for alert in own),
         silent_for=span(ticked_ago_s) if is_silent and ticked_ago_s is not None else "",
     )
