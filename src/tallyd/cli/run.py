@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tallyd.adapters.channels import Channels
 from tallyd.adapters.http import HttpClient
@@ -37,6 +36,7 @@ from tallyd.cli.shared import (
     runner,
     utc_now,
 )
+from tallyd.cli.webside import WebSide
 from tallyd.config import Config
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.failures import log_unwritable
@@ -54,10 +54,6 @@ from tallyd.sending import Sender
 from tallyd.telling import Teller
 from tallyd.wakes import Wakes
 
-if TYPE_CHECKING:
-    # Imported where it is wanted: without a page, a small machine need not hold its libraries.
-    from tallyd.web.served import Served
-
 log = logging.getLogger("tallyd")
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -65,8 +61,6 @@ LONGEST_STOP_S = 2.0
 """Runs under way get so long to end after SIGTERM; what they leave is made up for at the next start."""
 DELIVERIES_END_S = 0.5
 """So long deliveries get to end once they are told to."""
-PAGE_ENDS_S = 1.5
-"""So long an answer under way gets to end; it was told together with the runs."""
 WORKERS = 256
 """Runs at the same time; a thread is made when one is needed, so that no hanging source holds up another."""
 
@@ -117,7 +111,7 @@ class Process:
         self._outside = Outside(config, now=utc_now, on_files=self._wakes.wake)
         self._kept: dict[tuple[str, str], dict[str, object]] = {}
         self._stats = RunStats()
-        self._served: Served | None = None
+        self._web: WebSide | None = None
         self._notifier = Notifier.from_environment()
         self._clock = Clock()
         self._log_trouble: Problem | None = None
@@ -135,13 +129,13 @@ class Process:
         with ExitStack() as stack:
             try:
                 books = self.open_books()
+                self._web = WebSide(self._config, books, kept=self._kept, runs=self._stats, now=utc_now)
             except StateError as error:
                 log.error("cannot start", extra={"reason": str(error)})  # noqa: TRY400 # no bug, no traceback
                 return EXIT_PROBLEM
             stack.callback(books.state.close)
             stack.callback(self._outside.close)
             executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="run")
-            self._served = self._web(books)
             daemon = Daemon(self._kit(books, executor))
             ticking = partial(self._tick_until_stopped, daemon, books)
             schedule = threading.Thread(target=ticking, name="schedule")
@@ -156,15 +150,6 @@ class Process:
         """Open what counts are stored in. Raises `StateError`."""
         state = open_state(self._config, now=self._clock.now())
         return Books(state, OutFiles(self._config.out_dir), now=self._clock.now)
-
-    def _web(self, books: Books) -> Served | None:
-        """Return what serves the page; None where none is wanted."""
-        web = self._config.settings.web
-        if web is None:
-            return None
-        from tallyd.web.served import Served  # noqa: PLC0415 # see above
-
-        return Served(self._config, web, books, kept=self._kept, runs=self._stats, now=self._clock.now)
 
     def _kit(self, books: Books, executor: ThreadPoolExecutor) -> Kit:
         in_force = InForce(
@@ -219,8 +204,8 @@ class Process:
 
     def _configure(self, config: Config) -> None:
         self._outside.put_in_force(config)
-        if self._served is not None:
-            self._served.put_in_force(config)
+        if self._web is not None:
+            self._web.put_in_force(config)
         self._logs.reconfigure(
             level=config.settings.log.level, secrets=config.secrets, file=_log_file(config)
         )
@@ -232,8 +217,8 @@ class Process:
             daemon.start()
             log.info("tallyd started", extra={"config": str(self._config.path), "pid": os.getpid()})
             self._notifier.ready(daemon.status())
-            if self._served is not None:
-                self._served.start()
+            if self._web is not None:
+                self._web.start()
             self._tick(daemon, books)
         except BaseException:
             # A bug outside of any run. systemd starts a fresh process, which is safe at any point.
@@ -274,8 +259,8 @@ class Process:
         self._wake.set()
         for client in self._clients:
             client.abort()
-        if self._served is not None:
-            self._served.stop()
+        if self._web is not None:
+            self._web.stop()
 
     def _end_runs(self, daemon: Daemon, executor: ThreadPoolExecutor, *, is_cut_off: bool) -> None:
         executor.shutdown(wait=False, cancel_futures=True)
@@ -283,8 +268,8 @@ class Process:
         for sender in self._channels:
             # Only now: a message that is cut off may have arrived, and would be sent again.
             sender.abort()
-        if self._served is not None:
-            self._served.close(within_s=PAGE_ENDS_S)
+        if self._web is not None:
+            self._web.close()
         if not is_cut_off and (is_done or daemon.wait(DELIVERIES_END_S)):
             daemon.finish()
             log.info("tallyd stopped")
@@ -306,8 +291,7 @@ class Process:
     def _troubles(self, state_dir: Path) -> tuple[Problem, ...]:
         self._logs.try_again()
         own = (self._log_trouble,) if self._log_trouble else ()
-        page = self._served.problems() if self._served else ()
-        return (*own, *page, *damage_problems(state_dir))
+        return (*own, *(self._web.problems() if self._web else ()), *damage_problems(state_dir))
 
 
 def _log_file(config: Config) -> LogFile:

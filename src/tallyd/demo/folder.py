@@ -76,18 +76,25 @@ class DemoFolder:
             self.inbox.mkdir(exist_ok=True)
 
     def write_config(
-        self, base_url: str, *, times: Iterable[str], zone: str, cameras_zone: str | None = None
+        self,
+        base_url: str,
+        *,
+        times: Iterable[str],
+        zone: str,
+        cameras_zone: str | None = None,
+        page: str | None = None,
     ) -> None:
         """Write the config, whole: the world's Divera counted at these times of day, all else as it comes.
 
         Its chat is told. `cameras_zone` is that of the times in the cameras' files; None: the same one.
-        Raises `DemoError`.
+        `page` is where the page listens (address and port); None: there is none. Raises `DemoError`.
         """
         temporary = self.root / ".config.json.tmp"
         with self._usable():
             self._write_secret("divera-key", divera.KEY)
             self._write_secret("chat-webhook", chat.webhook(base_url))
-            temporary.write_text(_config_text(base_url, tuple(times), zone, cameras_zone or zone), "utf-8")
+            text = _config_text(base_url, tuple(times), zone, cameras_zone or zone, page)
+            temporary.write_text(text, "utf-8")
             temporary.replace(self.config)
 
     def _write_secret(self, name: str, value: str) -> None:
@@ -141,7 +148,9 @@ def _fits(path: Path, pattern: str) -> bool:
     return len(wanted) == len(path.parts) and all(map(fnmatchcase, path.parts, wanted))
 
 
-def _config_text(base_url: str, times: tuple[str, ...], zone: str, cameras_zone: str) -> str:
+def _config_text(
+    base_url: str, times: tuple[str, ...], zone: str, cameras_zone: str, page: str | None
+) -> str:
     """Return the config as JSON, with many times on a line: there are hundreds."""
     content: dict[str, Json] = {
         "//": "Written by tallyd demo, anew for each run. It adds further times of day while it runs.",
@@ -153,6 +162,7 @@ def _config_text(base_url: str, times: tuple[str, ...], zone: str, cameras_zone:
         "retry": {"attempts": 3, "first_wait": "1s", "longest_wait": "8s", "give_up_after": "5s"},
         "channels": {chat.CHANNEL: "file:secrets/chat-webhook"},
         "alerts": chat.alerts(),
+        **({"web": {"listen": page}} if page else {}),
         "pollers": {
             "divera": {
                 **divera.poller(base_url),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import socket
 import sys
 import time
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from tallyd.demo.summary import show_summary
 from tallyd.demo.times import Pace, Times, zone_of_demo
 
 DAEMON_ENDS_WITHIN_S = 10.0
+PAGE_PORT = 8710
 SHOWN_WITHIN_S = 50.0
 """So long it takes until a server has gone stale and come back, and a camera fallen silent and come again."""
 _LOOK_EVERY_S = 0.2
@@ -45,6 +47,19 @@ def _tallyd() -> str:
     return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
 
 
+def _free_port(wanted: int) -> int:
+    """Return a port of loopback that is free just now: the wanted one, where it is."""
+    for port in (wanted, 0):
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(tried.getsockname()[1])
+    return wanted  # the daemon then says what is wrong with it
+
+
 def _said(daemon: Child) -> str:
     return "".join(f"\n  {line}" for line in daemon.tail)
 
@@ -61,6 +76,7 @@ class Show:
     ) -> None:
         now = datetime.now(UTC)
         self._zone = zone
+        self._page = f"127.0.0.1:{_free_port(PAGE_PORT)}"
         self._folder = folder
         self._base_url = base_url
         self._times = Times(pace, now=now)
@@ -84,6 +100,7 @@ class Show:
         say(f"The real daemon watches a small world until Ctrl-C: it counts people {every}, takes the files")
         say(f"of cameras, reports their visitors every {REPORT_EVERY}, and watches the age of servers' data.")
         say(f"All of it is invented and stays in {self._folder.root}/.")
+        say(f"  the page:      http://{self._page}/   (metrics: /metrics)")
         say(f"  the daemon:    {_tallyd()} --config {self._folder.config} run")
         say(f"  the people:    {at}{divera.USERS}?accesskey={divera.KEY}")
         say(f"  the cameras:   {self._folder.inbox}/")
@@ -152,7 +169,9 @@ class Show:
     def _write_config(self, now: datetime) -> None:
         zone = zone_of_demo(now)
         times = self._times.extend(now, zone)
-        self._folder.write_config(self._base_url, times=times, zone=str(zone), cameras_zone=self._zone)
+        self._folder.write_config(
+            self._base_url, times=times, zone=str(zone), cameras_zone=self._zone, page=self._page
+        )
 
     def _play_outage(self) -> None:
         said = self._outage.play(time.monotonic() - self._began_s)

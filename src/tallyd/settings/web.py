@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -68,6 +69,12 @@ class WebSettings(Strict):
                 "ssh -L 8710:127.0.0.1:8710 HOST"
             )
         return password if password is None else password.check(_check_password)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names under which it may be asked for, besides the address and localhost."""
+        public = urlsplit(self.public_url).hostname if self.public_url else None
+        return (*self.hosts, *((public,) if public else ()))
 
     @property
     def address(self) -> str:

@@ -37,7 +37,7 @@ def application(context: Context, web: WebSettings) -> ASGIApp:
         exception_handlers={HTTPException: _refused, StateError: _unreadable},
     )
     asked.router.redirect_slashes = False
-    names = Names(web.address, web.hosts)
+    names = Names(web.address, web.names)
     password = web.password
     passwords = Passwords(password.reveal(), monotonic=time.monotonic) if password else None
     return Door(_FewThreads(asked), names=names, passwords=passwords)

@@ -55,6 +55,20 @@ def test_rows_come_back_as_they_were(site: Site, records: BoundRecords) -> None:
     assert site.query(query, poller=records._poller) == [("fresh", 131.5, 60.25), ("unreachable", None, None)]
 
 
+def test_the_hours_of_a_span_are_summed_up_for_each_server(site: Site, records: BoundRecords) -> None:
+    hours = {
+        ("2026-11-20 10:00:00", "PROD"): HourCount(60, 60, 12.0),
+        ("2026-11-20 11:00:00", "PROD"): HourCount(60, 30, 900.5),
+        ("2026-11-20 11:00:00", "TEST"): HourCount(60, 0, None),
+        ("2026-11-12 11:00:00", "PROD"): HourCount(60, 0, 5000.0),
+        (HOUR, "PROD"): HourCount(60, 0, 5000.0),
+    }
+    assert records.note_checks([], hours) == Kept()
+    sums = records.server_sums(NOW - timedelta(days=7), NOW)
+    assert sums == {"PROD": HourCount(120, 90, 900.5), "TEST": HourCount(60, 0, None)}
+    assert site.records().server_sums(NOW - timedelta(days=7), NOW) == {}
+
+
 def test_an_hour_is_added_to_and_keeps_its_largest_lag(records: BoundRecords) -> None:
     for lag_s in (5.0, None, 7.5, 6.0):
         records.note_checks([], {(HOUR, "A"): HourCount(1, 1, lag_s), (HOUR, "B"): HourCount(1, 0, None)})

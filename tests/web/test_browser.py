@@ -1,0 +1,217 @@
+"""The page in a real browser, of the running daemon in the small world."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from support.browser import CHROMIUM, Watched
+from support.needs import needs
+from support.past import BERLIN
+from support.webworld import Site, small_world
+from tallyd.demo import cameras, servers
+from tallyd.demo.crowd import LABELS, QUIET_HOST
+
+needs("chromium")
+pytestmark = pytest.mark.timeout(300)
+
+SOON_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with small_world(tmp_path_factory.mktemp("site") / "folder") as found:
+        found.set_mode(servers.CONTROL, "fresh")
+        found.set_mode(cameras.CONTROL, "fine")
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def watched(page: Page, site: Site) -> Iterator[Watched]:
+    """What the browser complains of must be nothing at all."""
+    found = Watched(page, site.url)
+    yield found
+    assert found.complaints == []
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_target_goes_stale_and_recovers_on_a_page_that_nobody_reloads(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    stage = page.get_by_role("row").filter(has_text="STAGE")
+    expect(stage).to_contain_text("fresh", timeout=SOON_MS)
+    site.set_mode(servers.CONTROL, "stale")
+    expect(stage).to_contain_text("stale", timeout=SOON_MS)
+    card = page.get_by_role("region", name="servers", exact=True)
+    expect(card).to_contain_text("Needs a look", timeout=SOON_MS)
+    expect(card).to_contain_text("STAGE: data")
+    site.set_mode(servers.CONTROL, "fresh")
+    expect(stage).to_contain_text("fresh", timeout=SOON_MS)
+    expect(card).to_contain_text("All well", timeout=SOON_MS)
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_silent_camera_is_told_with_its_label_and_so_is_its_return(page: Page, site: Site) -> None:
+    page.goto(site.url + "/poller/visitors")
+    row = page.get_by_role("row").filter(has_text=LABELS[QUIET_HOST])
+    expect(row).to_contain_text("delivers", timeout=SOON_MS)
+    site.set_mode(cameras.CONTROL, "quiet")
+    expect(row).to_contain_text("silent", timeout=SOON_MS)
+    expect(page.locator("#part-card")).to_contain_text("no file for")
+    site.set_mode(cameras.CONTROL, "fine")
+    expect(row).to_contain_text("delivers", timeout=SOON_MS)
+
+
+@pytest.mark.usefixtures("watched")
+def test_the_days_table_can_be_chosen_by_day_and_group_and_the_plot_follows(page: Page, site: Site) -> None:
+    page.goto(site.url + "/poller/visitors")
+    hours = page.get_by_role("table").filter(has_text="All together")
+    now = datetime.now(BERLIN)
+    expect(hours.get_by_role("row").filter(has_text=f"{now:%H}:00")).to_be_visible()
+    expect(page.locator(".plot[data-drawn] svg.main-svg").first).to_be_visible(timeout=SOON_MS)
+    page.get_by_label("Of", exact=True).select_option(label="Group zone five")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("table").filter(has_text="Group zone five")).to_be_visible()
+    assert "of=group%3Azone+five" in page.url
+    page.get_by_role("link", name="Day before").click()
+    expect(page.locator("#part-day")).to_contain_text(re.compile(r"[1-9]\d* in, [1-9]\d* out"))
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV", exact=True).click()
+    assert Path(download.value.path()).read_text().startswith("date,hour,weekday,in,out")
+
+
+@pytest.mark.usefixtures("watched")
+def test_the_last_reports_are_shown_with_the_answer_of_the_upstream(page: Page, site: Site) -> None:
+    page.goto(site.url + "/poller/visitors")
+    first = page.locator("#part-reports tbody tr").first
+    expect(first).to_contain_text("accepted", timeout=SOON_MS)
+    expect(first).to_contain_text("OK")
+
+
+@pytest.mark.usefixtures("watched")
+def test_counts_by_status_are_plotted_and_stand_in_a_table_behind_the_plot(page: Page, site: Site) -> None:
+    page.goto(site.url + "/poller/divera")
+    expect(page.locator(".plot[data-drawn]")).to_have_count(2, timeout=SOON_MS)
+    page.get_by_text("The same as a table").click()
+    table = page.get_by_role("table").filter(has_text="Readings, the newest first")
+    expect(table.get_by_role("columnheader", name="Einsatzbereit (50101)")).to_be_visible()
+    assert table.get_by_role("row").count() > 100
+    page.wait_for_timeout(5000)  # a refresh later it is still open
+    expect(table.get_by_role("columnheader", name="Einsatzbereit (50101)")).to_be_visible()
+
+
+def test_it_says_since_when_nothing_answers_and_that_it_is_well_again(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    page.route("**/*live=1*", lambda route: route.abort())
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text(re.compile(r"No answer from tallyd since \d\d:\d\d:\d\d"), timeout=SOON_MS)
+    page.unroute("**/*live=1*")
+    expect(alert).to_be_hidden(timeout=SOON_MS)
+
+
+@pytest.mark.usefixtures("watched")
+def test_the_keyboard_reaches_everything_and_a_refresh_takes_nothing_away(page: Page, site: Site) -> None:
+    page.goto(site.url + "/poller/servers")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "sort-lag":
+            break
+    expect(page.locator("#sort-lag")).to_be_focused()
+    before = page.locator("header time").text_content()
+    expect(page.locator("header time")).not_to_have_text(before or "", timeout=SOON_MS)
+    expect(page.locator("#sort-lag")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/poller/servers?sort=lag")
+    expect(page.get_by_role("columnheader", name="Lag now")).to_have_attribute("aria-sort", "ascending")
+
+
+@pytest.mark.usefixtures("watched")
+def test_without_scripts_everything_but_the_large_plots_is_there(browser: Browser, site: Site) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site.url)
+    expect(page.get_by_role("heading", name="visitors")).to_be_visible()
+    assert page.locator("svg.line polyline").count() == 3
+    page.get_by_role("link", name="visitors").first.click()
+    page.get_by_label("Of", exact=True).select_option(label="Gate 12 (12)")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("table").filter(has_text="Gate 12 (12), ")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/poller/divera", "/poller/visitors", "/poller/servers"])
+def test_it_is_sound_for_screen_readers_and_readable_on_a_phone(
+    browser: Browser, site: Site, path: str, scheme: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page = context.new_page()
+    page.goto(site.url + path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate("document.documentElement.lang") == "en"
+    for landmark in ("banner", "navigation", "main", "contentinfo"):
+        assert page.get_by_role(landmark).count() >= 1, landmark
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(each => +each.tagName[1])")
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    unlabelled = "[...document.querySelectorAll('input,select')].filter(each => !each.labels.length).length"
+    assert page.evaluate(unlabelled) == 0
+    assert page.evaluate("[...document.querySelectorAll('table')].every(each => each.caption)")
+    assert page.evaluate(_CONTRAST) == []
+    context.close()
+
+
+_CONTRAST = """() => {
+  const parts = (text) => text.match(/[0-9.]+/g).map(Number);
+  const light = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((each) => {
+      const share = each / 255;
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const behind = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const found = parts(getComputedStyle(each).backgroundColor);
+      if (found.length === 3 || found[3] > 0.99) return found;
+    }
+    return [255, 255, 255];
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent.trim();
+    const element = walker.currentNode.parentElement;
+    if (!text || !element.checkVisibility() || element.closest("script,noscript,.plot")) continue;
+    const [a, b] = [light(parts(getComputedStyle(element).color)), light(behind(element))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) found.push(`${text}: ${ratio.toFixed(2)}`);
+  }
+  return found;
+}"""

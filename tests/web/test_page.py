@@ -1,0 +1,302 @@
+"""What the page shows, of an invented folder, over HTTP."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from support.past import Past
+from support.webfolder import CONFIG, NOW, Web, serving_app
+from tallyd.config import load
+from tallyd.core.alerts import Alert
+from tallyd.core.mutes import Mute
+from tallyd.core.reading import Json
+from tallyd.settings import WebSettings
+from tallyd.web.app import application
+
+HOSTILE = """<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }}' &amp;"""
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Web:
+    return Web(tmp_path)
+
+
+@contextmanager
+def page(web: Web) -> Iterator[str]:
+    with web.context() as context, serving_app(application(context, WebSettings())) as url:
+        yield url
+
+
+def get(web: Web, path: str, **headers: str) -> requests.Response:
+    with page(web) as url:
+        return requests.get(url + path, headers={"Accept": "text/html", **headers}, timeout=20)
+
+
+def text_of(html: str) -> str:
+    """Return the text of a page, on one line."""
+    parser = _Text()
+    parser.feed(html)
+    return re.sub(r"\s+", " ", " ".join(parser.found))
+
+
+class _Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_data(self, data: str) -> None:
+        self.found.append(data)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def tags_of(html: str) -> list[tuple[str, dict[str, str | None]]]:
+    parser = _Text()
+    parser.feed(html)
+    return parser.tags
+
+
+def alert(key: str, text: str, **fields: Any) -> dict[str, Alert]:
+    since = NOW - timedelta(minutes=10)
+    found = Alert(key=key, severity="error", text=text, over="", since=since, raised_at=since)
+    return {key: replace(found, **fields)}
+
+
+def test_the_overview_shows_a_card_of_each_poller_with_its_state_its_readings_and_its_zone(web: Web) -> None:
+    web.fill_records()
+    web.alerts = alert("apps/TEST/unreachable", "TEST: unreachable: connection refused")
+    answer = get(web, "/")
+    text = text_of(answer.text)
+    assert answer.status_code == 200
+    assert "florian-pi Trouble as of 14:00 Europe/Berlin" in text
+    assert (
+        "divera All well Last reading 08:00 (6 h ago) Next run 20:00 (in 6 h) Time zone Europe/Berlin" in text
+    )
+    assert "inside now 2 in today 3 out today 1" in text
+    assert (
+        "Error : TEST: unreachable: connection refused since 13:50 (10 min ago) · apps/TEST/unreachable"
+        in text
+    )
+    assert "1 stale" in text
+    assert "1 unreachable" in text
+
+
+def test_small_counts_are_hidden_and_so_is_the_total(web: Web) -> None:
+    text = text_of(get(web, "/poller/divera").text)
+    assert "50103 hidden" in text
+    assert "Total hidden" in text
+    assert "Numbers below 5 are hidden" in text
+    figure = get(web, "/plot/divera").json()
+    (hidden,) = [line for line in figure["data"] if "50103" in line["name"]]
+    assert hidden["y"] == [2, None, None]
+
+
+def test_the_table_behind_the_plot_holds_missed_slots_with_their_reason(web: Web) -> None:
+    text = text_of(get(web, "/poller/divera").text)
+    assert "missed: nothing ran at that time" in text
+    assert re.search(r"Thu 08:00 9 .*7 2", text)
+
+
+def test_a_muted_problem_is_marked_and_says_until_when_and_why(web: Web) -> None:
+    web.alerts = alert("apps/TEST/unreachable", "TEST: unreachable")
+    until = NOW + timedelta(hours=2)
+    web.mutes = (Mute(pattern="apps/*", since=NOW, until=until, why="works on <b>it</b>", by="anna"),)
+    html = get(web, "/").text
+    assert "Muted until 16:00: works on <b>it</b>" in text_of(html)
+    assert ("b", {}) not in tags_of(html)
+
+
+def test_what_waits_to_become_an_alert_is_told_apart(web: Web) -> None:
+    web.alerts = alert("apps/TEST/unreachable", "TEST: unreachable", raised_at=None)
+    text = text_of(get(web, "/").text)
+    assert "1 not yet an alert" in text
+    assert "florian-pi Not everything was read yet" in text
+
+
+def test_a_schedule_that_stands_still_is_told(web: Web) -> None:
+    web.monotonic_s += 600
+    assert "its schedule has stood still for 10 min" in text_of(get(web, "/").text)
+
+
+def test_the_day_of_visitors_can_be_chosen_by_source_and_group_without_a_script(web: Web) -> None:
+    web.fill_records()
+    all_of_it = text_of(get(web, "/poller/park").text)
+    assert "All together, 2026-11-20 (Europe/Berlin): 3 in, 1 out" in all_of_it
+    assert re.search(r"08:00 3 1 2 [23]", all_of_it)
+    assert 'Gate "12" (12), 2026-11-20 (Europe/Berlin): 3 in, 1 out' in text_of(
+        get(web, "/poller/park?of=source:12&day=2026-11-20").text
+    )
+    assert "23, 2026-11-20 (Europe/Berlin): 0 in, 0 out" in text_of(
+        get(web, "/poller/park?of=source:23").text
+    )
+    assert "No records of that day" in text_of(get(web, "/poller/park?day=2026-11-19").text)
+
+
+def test_the_day_as_csv_is_that_of_the_report(web: Web) -> None:
+    web.fill_records()
+    answer = get(web, "/poller/park/day.csv?day=2026-11-20")
+    lines = answer.content.decode().split("\r\n")
+    assert lines[0] == "date,hour,weekday,in,out,inside,most inside,other"
+    assert "2026-11-20,08:00,Fri,3,1,2,2,0" in lines
+    assert answer.headers["content-disposition"] == 'attachment; filename="park-2026-11-20.csv"'
+    assert get(web, "/poller/park/day.csv?excel=1").content.startswith("\ufeffdate;hour".encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        pytest.param("/poller/nobody", 404, "no such poller", id="a poller that is not there"),
+        pytest.param("/poller/park?day=2026-02-30", 400, "no such day", id="no day"),
+        pytest.param("/poller/park?day=<script>", 400, "no such day", id="no day at all"),
+        pytest.param("/poller/park?day=9999-12-31", 400, "no such day", id="the end of time"),
+        pytest.param("/poller/park?of=group:nobody", 404, "no such group", id="no group"),
+        pytest.param("/poller/park?of=<b>", 400, "must be source:NAME", id="neither source nor group"),
+        pytest.param("/poller/apps?sort=url", 400, "must be one of", id="no column"),
+        pytest.param("/poller/apps?page=-1", 400, "must be a number", id="no page"),
+        pytest.param("/poller/apps?page=٣", 400, "must be a number", id="a digit of another alphabet"),
+        pytest.param("/poller/divera/day.csv", 404, "counts no visitors", id="CSV of another kind"),
+        pytest.param("/plot/apps?target=nobody", 404, "no such target", id="no target"),
+        pytest.param("/static/../page.py", 404, "Not here", id="outside of the assets"),
+        pytest.param("/static/%2e%2e%2fpage.py", 404, "Not here", id="outside, encoded"),
+        pytest.param("/etc/passwd", 404, "Not here", id="nothing at all"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_says_why(web: Web, path: str, status: int, said: str) -> None:
+    answer = get(web, path)
+    assert (answer.status_code, said in text_of(answer.text)) == (status, True)
+    assert not [tag for tag, _ in tags_of(answer.text) if tag in ("script", "b")]
+
+
+def test_targets_are_sorted_by_the_query_and_keep_their_order(web: Web) -> None:
+    def order(path: str) -> list[str]:
+        rows = re.findall(r'<th scope="row"><a id="target-\d+"[^>]*>([^<]*)</a>', get(web, path).text)
+        return [row.replace("&#92;", "\\") for row in rows]
+
+    assert order("/poller/apps") == ["TEST", "PROD\\"]
+    assert order("/poller/apps?sort=name") == ["PROD\\", "TEST"]
+    assert order("/poller/apps?sort=name&down=1") == ["TEST", "PROD\\"]
+    assert order("/poller/apps?sort=lag") == ["TEST", "PROD\\"] or order("/poller/apps?sort=lag")[0] == "TEST"
+
+
+def test_every_part_of_a_page_is_given_alone_as_json(web: Web) -> None:
+    with page(web) as url:
+        whole = requests.get(url + "/poller/park", timeout=20).text
+        live = requests.get(url + "/poller/park?live=1", timeout=20).json()
+    assert set(live["parts"]) == {"head", "card", "day", "reports"}
+    ids = {attributes.get("id") for _, attributes in tags_of(whole)}
+    assert {f"part-{name}" for name in live["parts"]} <= ids
+    (body,) = [attributes for tag, attributes in tags_of(whole) if tag == "body"]
+    assert body["data-live"] == "/poller/park?live=1"
+
+
+def test_an_answer_is_packed_for_who_takes_it_and_made_once_for_many(web: Web) -> None:
+    with page(web) as url:
+        plain = requests.get(url, headers={"Accept-Encoding": "identity"}, timeout=20)
+        packed = requests.get(url, headers={"Accept-Encoding": "gzip"}, timeout=20)
+        web.alerts = alert("apps/TEST/unreachable", "TEST: unreachable")
+        again = requests.get(url, timeout=20)
+        web.monotonic_s += 2
+        later = requests.get(url, timeout=20)
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert plain.text == packed.text == again.text
+    assert "TEST: unreachable" in later.text
+
+
+def test_hostile_names_show_as_the_text_they_are_everywhere(tmp_path: Path) -> None:
+    web = Web(tmp_path)
+    hostile = HOSTILE.replace("/", "|")
+    content = json.loads(json.dumps(CONFIG))
+    content["name"] = HOSTILE
+    content["pollers"]["park"]["sources"] = {hostile: {"label": HOSTILE}}
+    content["pollers"]["park"]["groups"] = {"g" + hostile: [hostile]}
+    content["pollers"]["apps"]["targets"] = {hostile: {"url": "http://127.0.0.1:9/"}}
+    content["pollers"]["divera"]["status_names"] = {"50101": HOSTILE}
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    web.config = load(tmp_path / "config.json", environ={})
+    web.fill_records()
+    web.alerts = alert("park/x/no-files", HOSTILE)
+    report: Json = {"state": "queued", "answer": HOSTILE, "payload": [{"SSID": HOSTILE, "TagType": HOSTILE}]}
+    Past(tmp_path, poller="park", kind="visitors").taken("2026-11-20T13:00", {}, day=HOSTILE, report=report)
+    paths = ["/", "/poller/divera", "/poller/park", "/poller/apps", "/api/v1/status", "/plot/divera"]
+    with page(web) as url:
+        for path in paths:
+            answer = requests.get(url + path, timeout=20)
+            assert answer.status_code == 200, path
+            if path.startswith("/poller") or path == "/":
+                scripts = [attributes for tag, attributes in tags_of(answer.text) if tag == "script"]
+                assert all((each["src"] or "").startswith("/static/") for each in scripts), path
+                assert not [1 for tag, _ in tags_of(answer.text) if tag == "img"], path
+                assert not [
+                    1
+                    for _, attributes in tags_of(answer.text)
+                    for name in attributes
+                    if name.startswith("on")
+                ]
+                assert "49" not in re.findall(r">(49)<", answer.text)
+            elif path.startswith("/plot"):
+                # plotly takes a little HTML in names: what could be read as a tag must not arrive as one.
+                assert "<" not in answer.text
+                assert answer.headers["content-type"].startswith("application/json")
+
+
+def test_no_page_names_a_person_or_a_secret(web: Web) -> None:
+    web.fill_records()
+    with page(web) as url:
+        for path in ("/", "/poller/divera", "/poller/park", "/poller/apps", "/api/v1/status", "/metrics"):
+            text = requests.get(url + path, timeout=20).text
+            assert "canary" not in text
+            assert "person_id" not in text
+
+
+def test_an_unused_database_is_told_and_the_rest_is_shown(web: Web) -> None:
+    text = text_of(get(web, "/").text)
+    assert "The numbers can't be read now" in text
+    assert "divera All well" in text
+
+
+def test_assets_are_kept_for_ever_by_their_version_and_asked_for_anew_without(web: Web) -> None:
+    html = get(web, "/poller/divera").text
+    sources = [str(attributes["src"]) for tag, attributes in tags_of(html) if tag == "script"]
+    with page(web) as url:
+        for source in sources:
+            answer = requests.get(url + source, timeout=20)
+            assert answer.headers["cache-control"].endswith("immutable")
+            assert answer.headers["content-encoding"] == "gzip"
+            bare = requests.get(url + source.partition("?")[0], timeout=20)
+            assert bare.headers["cache-control"].endswith("no-cache")
+            tag = bare.headers["etag"]
+            assert requests.get(url + source, headers={"If-None-Match": tag}, timeout=20).status_code == 304
+    assert any("plotly" in source for source in sources)
+
+
+def test_silence_is_told_in_seconds_from_what_the_sweep_has_in_memory(web: Web) -> None:
+    web.fill_records()
+    web.kept["park", "sweep"] = {"arrivals": {"12": NOW - timedelta(seconds=7)}}
+    text = text_of(get(web, "/").text)
+    assert 'Gate "12" 12 7 s ago' in text
+    assert "23 none yet" in text
+
+
+def test_times_are_of_the_pollers_own_zone(tmp_path: Path) -> None:
+    web = Web(tmp_path)
+    content = json.loads(json.dumps(CONFIG))
+    content["pollers"]["divera"]["timezone"] = "America/New_York"
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    web.config = load(tmp_path / "config.json", environ={})
+    assert "Last reading 02:00 (6 h ago) Next run 20:00 (in 12 h) Time zone America/New_York" in text_of(
+        get(web, "/").text
+    )

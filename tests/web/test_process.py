@@ -1,0 +1,151 @@
+"""The daemon as a process, with its page and without."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from support.daemon import Daemon, every_seconds, running, wait_until, write_config
+from support.divera_server import divera_server
+from support.webworld import free_port
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@contextmanager
+def serving_divera() -> Iterator[str]:
+    """An API that answers at once; its address."""
+    with divera_server() as server:
+        yield server.client("pi").url
+
+
+def config(folder: Path, url: str, *, web: dict[str, Any] | None, at: list[str]) -> Path:
+    poller = {"kind": "divera", "url": url, "accesskey": "canary-key-8f3a", "at": at}
+    content: dict[str, Any] = {"name": "pi", "timezone": "UTC", "pollers": {"divera": poller}}
+    return write_config(folder, content if web is None else {**content, "web": web})
+
+
+def imported(daemon: Daemon) -> set[str]:
+    """Return the modules that the daemon said it imported."""
+    return set(re.findall(r"(?m)^import time:.*\|\s*(\S+)$", daemon.stderr.read_text()))
+
+
+def test_without_a_page_nothing_of_it_is_imported(tmp_path: Path) -> None:
+    with serving_divera() as url:
+        path = config(tmp_path, url, web=None, at=every_seconds(1, count=1, first_in_s=4))
+        with running(path, PYTHONPROFILEIMPORTTIME="1") as daemon:
+            wait_until(lambda: daemon.out_files("divera"), what="a reading")
+            assert daemon.end() == 0
+    names = imported(daemon)
+    assert "tallyd.daemon" in names
+    parts = ("starlette", "uvicorn", "jinja2", "plotly", "anyio", "prometheus_client", "tallyd.web")
+    assert not [name for name in names if name.startswith(parts)]
+
+
+def test_two_hundred_hostile_connections_cost_no_slot_its_time(tmp_path: Path) -> None:
+    port = free_port()
+    with serving_divera() as url:
+        at = every_seconds(2, count=6, first_in_s=5)
+        path = config(tmp_path, url, web={"listen": f"127.0.0.1:{port}"}, at=at)
+        with running(path) as daemon, ExitStack() as stack:
+            wait_until(lambda: is_open(port), what="the page")
+            for number in range(200):
+                client = stack.enter_context(
+                    closing(socket.create_connection(("127.0.0.1", port), timeout=10))
+                )
+                kinds = (
+                    b"",
+                    b"G",
+                    b"\x00" * 100,
+                    b"GET /static/plotly.min.js HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                )
+                try:
+                    client.sendall(kinds[number % 4])
+                except OSError:
+                    continue  # cut off already, which is as it should be
+            wait_until(lambda: len(daemon.out_files("divera")) == 6, what="six readings")
+            late_s = [json.loads(path.read_text())["late_s"] for path in daemon.out_files("divera")]
+            assert daemon.end() == 0
+    assert max(late_s) < 1.5, late_s
+    assert [line["event"] for line in daemon.log() if line["level"] in ("ERROR", "CRITICAL")] == []
+
+
+def is_open(port: int) -> bool:
+    with closing(socket.socket()) as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_port_that_is_taken_is_an_alert_and_the_pollers_run_on(tmp_path: Path) -> None:
+    with serving_divera() as url, closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        at = every_seconds(1, count=1, first_in_s=4)
+        path = config(tmp_path, url, web={"listen": f"127.0.0.1:{port}"}, at=at)
+        with running(path) as daemon:
+            wait_until(lambda: daemon.out_files("divera"), what="a reading")
+            wait_until(lambda: "tallyd/web" in said(path, "alerts"), within_s=45, what="the alert")
+            assert f"127.0.0.1:{port} is taken by another program" in " ".join(said(path, "alerts").split())
+            assert daemon.end() == 0
+
+
+def said(path: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "tallyd", "--config", str(path), *arguments, "--json"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+
+
+def test_it_ends_in_time_while_a_browser_holds_connections(tmp_path: Path) -> None:
+    port = free_port()
+    with serving_divera() as url:
+        path = config(tmp_path, url, web={"listen": f"127.0.0.1:{port}"}, at=["08:00"])
+        with running(path) as daemon, requests.Session() as browser:
+            wait_until(lambda: is_open(port), what="the page")
+            assert browser.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 200
+            began_s = time.monotonic()
+            assert daemon.end() == 0
+            assert time.monotonic() - began_s < 4
+    assert [line["event"] for line in daemon.log()][-1] == "tallyd stopped"
+
+
+def test_a_change_of_web_needs_a_restart_and_a_change_of_pollers_shows(tmp_path: Path) -> None:
+    port = free_port()
+    with serving_divera() as url:
+        web = {"listen": f"127.0.0.1:{port}"}
+        path = config(tmp_path, url, web=web, at=["08:00"])
+        with running(path) as daemon:
+            wait_until(lambda: is_open(port), what="the page")
+            config(tmp_path, url, web={**web, "hosts": ["other.example"]}, at=["08:00"])
+            wait_until(lambda: "needs a restart" in daemon.stderr.read_text(), what="the refusal")
+            content = json.loads(path.read_text())
+            content["web"] = web
+            content["pollers"]["second"] = content["pollers"]["divera"]
+            write_config(tmp_path, content)
+            wait_until(
+                lambda: "/poller/second" in requests.get(f"http://127.0.0.1:{port}/", timeout=10).text,
+                what="the second poller",
+            )
+            assert daemon.end() == 0
+
+
+def test_with_a_password_the_page_is_shown_only_to_who_has_it(tmp_path: Path) -> None:
+    port = free_port()
+    with serving_divera() as url:
+        web = {"listen": f"0.0.0.0:{port}", "password": "canary-web-5f1c"}
+        path = config(tmp_path, url, web=web, at=["08:00"])
+        with running(path) as daemon:
+            wait_until(lambda: is_open(port), what="the page")
+            page = f"http://127.0.0.1:{port}"
+            assert requests.get(page + "/", timeout=10).status_code == 401
+            assert requests.get(page + "/", auth=("", "canary-web-5f1c"), timeout=10).status_code == 200
+            assert requests.get(page + "/healthz", timeout=10).status_code == 200
+            assert daemon.end() == 0
+    assert "canary-web-5f1c" not in daemon.stderr.read_text()

@@ -1,0 +1,69 @@
+"""The page reads beside the daemon: it changes nothing, and nobody waits for it."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from support.past import Past, write_config
+from tallyd.adapters.outfiles import OutFiles
+from tallyd.adapters.state import State, StateError
+from tallyd.books import Books
+from tallyd.cli.webside import WebSide
+from tallyd.config import load
+from tallyd.core.errors import ConfigError
+from tallyd.run_stats import RunStats
+
+NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
+
+
+def test_a_state_that_is_opened_to_be_read_can_not_be_written_and_sees_what_is(tmp_path: Path) -> None:
+    Past(tmp_path).taken("2026-11-20T08:00", {"50101": 3})
+    path = tmp_path / "state" / "state.db"
+    with closing(State(path)) as writing, closing(State(path, reads_only=True)) as reads:
+        with pytest.raises(StateError, match="readonly"):
+            reads.set_note("a", "b")
+        writing.set_note("a", "b")
+        assert reads.note("a") == "b"
+        assert len(reads.readings.history(poller="divera")) == 1
+        assert reads.is_in_place()
+
+
+def test_a_read_under_way_holds_up_no_write(tmp_path: Path) -> None:
+    Past(tmp_path).taken("2026-11-20T08:00", {"50101": 3})
+    path = tmp_path / "state" / "state.db"
+    with closing(State(path)) as writing, closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM reading").fetchone()
+        began_s = time.monotonic()
+        writing.set_note("a", "b")
+        assert time.monotonic() - began_s < 0.5
+
+
+def test_none_is_made_where_none_is(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="No such file"):
+        State(tmp_path / "state.db", reads_only=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_library_is_a_problem_of_the_config_that_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load(write_config(tmp_path, web={"listen": "127.0.0.1:0"}), environ={})
+    (tmp_path / "state").mkdir()
+    for name in [name for name in sys.modules if name.startswith(("tallyd.web.served", "uvicorn"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "tallyd.web.server", None)
+    with closing(State(tmp_path / "state" / "state.db")) as state:
+        books = Books(state, OutFiles(tmp_path / "out"), now=lambda: NOW)
+        with pytest.raises(ConfigError) as raised:
+            WebSide(config, books, kept={}, runs=RunStats(), now=lambda: NOW)
+    (line,) = raised.value.lines()
+    assert "web: needs a library that is not installed" in line
+    assert 'pip install "tallyd[web]"' in line
