@@ -52,10 +52,13 @@ class Http(Protocol):
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
         ca_file: Path | None = None,
+        max_bytes: int | None = None,
     ) -> Reply:
         """Return the answer if its status is 2xx, else raise `SourceError`.
 
-        Certificates are verified against `ca_file` alone, by default against what this machine trusts.
+        Certificates are verified against `ca_file` alone, by default against what this machine trusts. Of a
+        body at most `max_bytes` are read; for one that is larger, or can't be unpacked, the error has the
+        status of the answer.
         """
         ...
 

@@ -227,3 +227,23 @@ def test_an_answer_of_exactly_the_limit_is_taken(client: HttpClient) -> None:
         assert len(client.get(server.url, timeout_s=10).body) == MIB
     with serving(once(answer(bytes(MIB + 1)))) as server:
         assert refused(client, server.url).text == f"{server.host} sent more than 1 MiB"
+
+
+def test_a_call_may_set_a_lower_limit_and_learns_that_there_was_an_answer(client: HttpClient) -> None:
+    with serving(once(answer(bytes(2048)))) as server, pytest.raises(SourceError) as caught:
+        client.get(server.url, max_bytes=1024)
+    assert caught.value.status == 200
+    assert caught.value.text.startswith(f"{server.host} sent more than ")
+    with serving(once(answer(bytes(MIB + 1)))) as server, pytest.raises(SourceError, match="1 MiB"):
+        client.get(server.url, max_bytes=64 * MIB)
+
+
+@pytest.mark.parametrize(
+    ("misdeed", "status"),
+    [("gzip that breaks off", 200), ("endless body", 200), ("Content-Length too large", None)],
+)
+def test_an_answer_that_is_of_no_use_is_told_from_one_that_never_came(
+    client: HttpClient, misdeed: str, status: int | None
+) -> None:
+    with serving(BROKEN[misdeed]) as server:
+        assert refused(client, server.url).status == status

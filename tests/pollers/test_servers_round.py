@@ -194,12 +194,12 @@ def test_a_time_of_the_last_second_there_is_ends_no_round(tmp_path: Path) -> Non
         assert (found["state"], found["computed_time"]) == ("invalid", None)
 
 
-def test_an_answer_of_many_megabytes_is_not_parsed(tmp_path: Path) -> None:
+def test_an_answer_of_many_megabytes_is_not_read(tmp_path: Path) -> None:
     body = b'{"computed_time": "2026-11-20T14:00:00Z", "more": "' + b"x" * 2**20 + b'"}'
     with apps(lambda connection, _path: connection.send(answer(body)), tmp_path, "PROD") as rounds:
         found = target(rounds.round())
         assert found["state"] == "invalid"
-        assert "with more than 1 MiB" in found["reason"]
+        assert "sent more than 1 MiB" in found["reason"]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ class FakeHttp:
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
         ca_file: Path | None = None,
+        max_bytes: int | None = None,
     ) -> Reply:
         return self._given(
             Call(url=url, params=dict(params or {}), headers=dict(headers or {}), timeout_s=timeout_s)

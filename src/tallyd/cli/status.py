@@ -1,7 +1,7 @@
 """`tallyd status`: what is in force, what ran, what comes, what is wrong.
 
 Everything but the place of state.db is read from state.db: what the daemon does is what counts, and the
-file on disk may be broken just now.
+file on disk may be broken just now. Files of today are in the database of records, where that answers soon.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class WebSettings(Strict):
         (), description="Names under which it may be asked for, besides the address and localhost."
     )
     public_url: Url | None = Field(
-        None, description="Where people reach it, for links in notices. Its host is one of `hosts`."
+        None, description="Where people reach it; its host is one of `hosts`, so need not stand there too."
     )
 
     @field_validator("listen")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from tallyd.core.freshness import STATES, Known
-from tallyd.core.naming import read_instant
+from tallyd.core.freshness import STATES
 from tallyd.core.visits import NOBODY, day_of, day_span, inside, together
 from tallyd.pollers.servers import ServersPoller
-from tallyd.pollers.servers.book import Book, read_book
 from tallyd.pollers.visitors import VisitorsPoller
 from tallyd.web.context import Context
+from tallyd.web.kept import arrivals_of, book_of
 
 MOST_NAMED: Final = 1000
 """So many targets or sources of a poller have series of their own, the first in the order of the config.
@@ -79,27 +78,15 @@ def of_arrivals(context: Context) -> Iterator[Metric]:
     """Yield how long ago the last file of each source came. Raises `StateError`."""
     age = GaugeMetricFamily(
         "tallyd_source_last_file_age_seconds",
-        "How long ago the last file of a source came; up to 20 s too much.",
+        "How long ago the last file of a source came.",
         labels=["poller", "source"],
     )
-    now_s = context.now().timestamp()
+    now = context.now()
     for poller, settings in context.config().settings.pollers.items():
         if isinstance(settings, VisitorsPoller):
-            for name, at_s in sorted(_arrivals(context, poller).items())[:MOST_NAMED]:
-                age.add_metric([poller, name], max(0.0, now_s - at_s))
+            for name, at in sorted(arrivals_of(context, poller).items())[:MOST_NAMED]:
+                age.add_metric([poller, name], max(0.0, (now - at).total_seconds()))
     yield age
-
-
-def _arrivals(context: Context, poller: str) -> Mapping[str, float]:
-    """Return when the last file of each source came, as the sweep remembers it. Raises `StateError`."""
-    written = context.state.readings.memory(poller, "sweep").get("arrivals")
-    found: dict[str, float] = {}
-    for name, at in written.items() if isinstance(written, dict) else ():
-        try:
-            found[name] = read_instant(str(at)).timestamp()
-        except ValueError:
-            continue  # what makes no sense was never written by the sweep, which reads it the same way
-    return found
 
 
 def of_servers(context: Context) -> Iterator[Metric]:
@@ -119,7 +106,7 @@ def of_servers(context: Context) -> Iterator[Metric]:
     for poller, settings in context.config().settings.pollers.items():
         if not isinstance(settings, ServersPoller):
             continue
-        known = _known(context, poller)
+        known = dict(book_of(context, poller).known)  # a copy: a round may be changing it just now
         named = {name: known[name] for name in settings.targets if name in known}
         counts = Counter(each.state for each in named.values())
         for state in STATES:
@@ -130,11 +117,3 @@ def of_servers(context: Context) -> Iterator[Metric]:
             if each.computed_at is not None:
                 lag.add_metric([poller, name], (now - each.computed_at).total_seconds())
     yield from (lag, fresh, states, unnamed)
-
-
-def _known(context: Context, poller: str) -> Mapping[str, Known]:
-    """Return what is known of targets: from the rounds' memory, before the first one as it was stored."""
-    book = context.kept(poller, "check").get("book")
-    if not isinstance(book, Book):
-        book = read_book(context.state.readings.memory(poller, "check"))
-    return dict(book.known)

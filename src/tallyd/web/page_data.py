@@ -14,7 +14,7 @@ from tallyd.config import AnyPoller
 from tallyd.core.errors import RecordsError
 from tallyd.core.history import Entry
 from tallyd.core.lags import HourCount
-from tallyd.core.naming import key_segments, read_instant
+from tallyd.core.naming import key_segments
 from tallyd.core.passages import Count
 from tallyd.core.texts import span
 from tallyd.core.timetable import Every
@@ -22,10 +22,10 @@ from tallyd.core.visit_history import Minute
 from tallyd.core.visits import day_of, day_span
 from tallyd.pollers.divera import DiveraPoller
 from tallyd.pollers.servers import ServersPoller
-from tallyd.pollers.servers.book import Book, read_book
 from tallyd.pollers.visitors import VisitorsPoller
 from tallyd.tasks import Task, tasks_of
 from tallyd.web.context import Context
+from tallyd.web.kept import arrivals_of, book_of
 from tallyd.web.view_divera import WEEKS_BACK, DiveraPast, DiveraView, divera_past, divera_view, entries_of
 from tallyd.web.view_servers import (
     PLOTTED,
@@ -159,7 +159,7 @@ class PageData:
         day = day_of(now, zone)
         counts, trouble = _or_trouble(lambda: self._counts(name, day), _no_counts)
         newest = self._context.state.readings.newest(name, now=now) if poller.report else None
-        arrivals = self._arrivals(name)
+        arrivals = arrivals_of(self._context, name)
         last = newest.taken_at if newest else max(arrivals.values(), default=None)
         silent = {
             key_segments(alert.key)[1]
@@ -173,20 +173,6 @@ class PageData:
 
     def _counts(self, name: str, day: date) -> Mapping[str, Count]:
         return self._context.records(name).counts(*day_span(day, self.zone(name)))
-
-    def _arrivals(self, name: str) -> Mapping[str, datetime]:
-        """Return when the newest file of each source came: from memory, after a start as it was stored."""
-        kept = self._context.kept(name, "sweep").get("arrivals")
-        if isinstance(kept, Mapping):
-            return kept
-        stored = self._context.state.readings.memory(name, "sweep").get("arrivals")
-        found = {}
-        for source, text in stored.items() if isinstance(stored, dict) else ():
-            try:
-                found[source] = read_instant(str(text))
-            except ValueError:
-                continue  # as the sweep itself takes it: what can't be read is not known
-        return found
 
     def today(self, name: str) -> date:
         return day_of(self.now(), self.zone(name))
@@ -212,7 +198,7 @@ class PageData:
     # -- servers -----------------------------------------------------------------------------------------
 
     def _servers(self, name: str, poller: ServersPoller, standing: Standing, order: Order | None) -> Shown:
-        book = self._book(name)
+        book = book_of(self._context, name)
         # A copy: a round may be changing it just now.
         known, checked = dict(book.known), dict(book.checked_at)
         shares, _ = _or_trouble(lambda: self._shares_of(name), _no_shares)
@@ -231,14 +217,6 @@ class PageData:
         last = max(checked.values(), default=None) or book.written_at
         return Shown(
             card=self._card(name, standing, last), servers=self._with_plots(name, poller, view, standing.now)
-        )
-
-    def _book(self, name: str) -> Book:
-        found = self._context.kept(name, "check").get("book")
-        return (
-            found
-            if isinstance(found, Book)
-            else read_book(self._context.state.readings.memory(name, "check"))
         )
 
     def _shares_of(self, name: str) -> Mapping[str, HourCount]:

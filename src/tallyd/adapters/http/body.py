@@ -29,6 +29,10 @@ class UnknownEncoding(Exception):  # noqa: N818 # the same
     """The body is packed in a way that was not asked for."""
 
 
+UNUSABLE: tuple[type[Exception], ...] = (TooLarge, Garbled, UnknownEncoding)
+"""What is wrong with a body that came; `read_body` raises other things where it did not."""
+
+
 def read_body(answer: requests.Response, *, most_bytes: int, check: Callable[[], None]) -> bytes:
     """Return the whole body, unpacked. `check` is called for each piece and raises to break off.
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -16,7 +17,7 @@ import requests
 from requests.structures import CaseInsensitiveDict
 
 from tallyd.adapters.http.answers import followed, host_of, moved, parse_date, redirect_of, refusal
-from tallyd.adapters.http.body import read_body
+from tallyd.adapters.http.body import UNUSABLE, read_body
 from tallyd.adapters.http.faults import TROUBLE, explain, is_hangup, timed_out
 from tallyd.adapters.http.transfer import Ended, Transfer, Watch
 from tallyd.adapters.http.trust import TrustStore, system_store
@@ -77,17 +78,19 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
         ca_file: Path | None = None,
+        max_bytes: int | None = None,
     ) -> Reply:
         """Return the answer if its status is 2xx, also with an empty body.
 
         Raises `SourceError` for anything else, without a cause or context that could show the URL, and
         `Stopped` once `abort` was called, in the middle of a transfer as well. A redirect is followed
         within one host only, five times at most. With `ca_file`, certificates are verified against that
-        alone.
+        alone. Of the body at most `max_bytes` are read where that is less than the client's own limit.
         """
         client = self if ca_file is None else self._trusting(ca_file)
         request = client._prepared("GET", url, params or {}, headers or {})
-        return client._answer(request, timeout_s, client._followed)
+        most_bytes = min(max_bytes or client._max_bytes, client._max_bytes)
+        return client._answer(request, timeout_s, partial(client._followed, most_bytes=most_bytes))
 
     def post(
         self,
@@ -195,14 +198,16 @@ class HttpClient:
             status=outcome.status,
         )
 
-    def _followed(self, transfer: Transfer, request: requests.PreparedRequest, host: str) -> Reply:
+    def _followed(
+        self, transfer: Transfer, request: requests.PreparedRequest, host: str, *, most_bytes: int
+    ) -> Reply:
         """Return the answer at the end of all redirects. Raises `SourceError` and `TROUBLE`."""
         for _ in range(MOST_REDIRECTS + 1):
             asked_at = self._now()
             with contextlib.closing(self._sent(transfer, request)) as answer:
                 location = redirect_of(answer.status_code, answer.headers)
                 if location is None:
-                    return self._reply(transfer, answer, host=host, asked_at=asked_at)
+                    return self._reply(transfer, answer, host, asked_at, most_bytes)
             request = request.copy()
             request.prepare_url(followed(request.url or "", location, host=host), None)
         raise SourceError(f"{host} redirects more than {MOST_REDIRECTS} times", transient=False)
@@ -213,19 +218,30 @@ class HttpClient:
         with contextlib.closing(self._send(transfer, request)) as answer:
             if redirect_of(answer.status_code, answer.headers) is not None:
                 raise moved(answer.status_code, host=host)
-            return self._reply(transfer, answer, host=host, asked_at=asked_at)
+            return self._reply(transfer, answer, host, asked_at, self._max_bytes)
 
     def _reply(
-        self, transfer: Transfer, answer: requests.Response, *, host: str, asked_at: datetime
+        self,
+        transfer: Transfer,
+        answer: requests.Response,
+        host: str,
+        asked_at: datetime,
+        most_bytes: int,
     ) -> Reply:
         now = self._now()
         if not 200 <= answer.status_code < 300:
             raise refusal(answer.status_code, answer.headers, host=host, now=now)
         date = parse_date(answer.headers.get("Date"))
+        try:
+            body = read_body(answer, most_bytes=most_bytes, check=transfer.check)
+        except UNUSABLE as error:
+            failure = explain(error, host=host, limit_s=transfer.limit_s)
+            # It did answer: whoever tells silence from nonsense must know.
+            raise SourceError(failure.text, transient=failure.transient, status=answer.status_code) from None
         return Reply(
             status=answer.status_code,
             headers=answer.headers,
-            body=read_body(answer, most_bytes=self._max_bytes, check=transfer.check),
+            body=body,
             host=host,
             skew_s=(asked_at + (now - asked_at) / 2 - date).total_seconds() if date else None,
             elapsed_s=transfer.elapsed_s(),

@@ -35,10 +35,16 @@ def check(target: Target, tools: Toolbox, known: datetime | None) -> Sight:
     try:
         headers = {**_HEADERS, **{name: value.reveal() for name, value in target.headers.items()}}
         reply = tools.http.get(
-            target.url, headers=headers, timeout_s=target.timeout_s, ca_file=target.ca_file
+            target.url,
+            headers=headers,
+            timeout_s=target.timeout_s,
+            ca_file=target.ca_file,
+            max_bytes=_MOST_BYTES,
         )
     except SourceError as failure:
-        return Sight(at=tools.now(), state="unreachable", reason=failure.text)
+        # With a status of 2xx it is the body that is of no use.
+        is_answered = failure.status is not None and 200 <= failure.status < 300
+        return Sight(at=tools.now(), state="invalid" if is_answered else "unreachable", reason=failure.text)
     return judged(target, reply, now=tools.now(), zone=tools.zone, known=known)
 
 
@@ -97,8 +103,6 @@ def field_of(body: bytes, path: tuple[str, ...]) -> object:
 def _parsed(body: bytes) -> object:
     if not body.strip():
         raise UnreadableError("without JSON (an empty body)")
-    if len(body) > _MOST_BYTES:
-        raise UnreadableError("with more than 1 MiB; give the address of a smaller answer")
     try:
         value: object = json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError):

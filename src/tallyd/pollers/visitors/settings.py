@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -45,7 +45,6 @@ def _direction(written: object) -> int | str:
 
 SourceName = Annotated[str, AfterValidator(_source_name)]
 Direction = Annotated[int | str, BeforeValidator(_direction)]
-Groups: TypeAlias = "dict[str, tuple[str, ...]]"
 Names = Annotated[tuple[SourceName, ...], BeforeValidator(as_tuple)]
 
 

@@ -1,0 +1,31 @@
+"""What jobs keep in memory, and before their first run in this process, as they last had it stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from tallyd.core.naming import read_instant
+from tallyd.pollers.servers.book import Book, read_book
+from tallyd.web.context import Context
+
+
+def arrivals_of(context: Context, poller: str) -> Mapping[str, datetime]:
+    """Return when the newest file of each source of a visitors poller came. Raises `StateError`."""
+    kept = context.kept(poller, "sweep").get("arrivals")
+    if isinstance(kept, Mapping):
+        return kept
+    stored = context.state.readings.memory(poller, "sweep").get("arrivals")
+    found = {}
+    for source, text in stored.items() if isinstance(stored, dict) else ():
+        try:
+            found[source] = read_instant(str(text))
+        except ValueError:
+            continue  # as the sweep itself takes it: what can't be read is not known
+    return found
+
+
+def book_of(context: Context, poller: str) -> Book:
+    """Return what a servers poller knows of its targets; a round may be changing it. Raises `StateError`."""
+    kept = context.kept(poller, "check").get("book")
+    return kept if isinstance(kept, Book) else read_book(context.state.readings.memory(poller, "check"))
