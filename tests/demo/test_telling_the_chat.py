@@ -109,6 +109,7 @@ def test_an_outage_and_its_end_are_told_once_each_though_the_daemon_is_killed_in
     wait_until(lambda: scene.log().count("run failed") >= failed + 2)
     scene.play("ok")
     wait_until(lambda: scene.told(ENDS))
+    wait_until(lambda: re.search(r"notice sent.*working again", scene.log()))
     scene.kill()
     scene.begin()
     scene.wait_for_readings(2)
