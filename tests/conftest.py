@@ -12,15 +12,13 @@ from hypothesis import settings
 settings.register_profile("tallyd", deadline=None)
 settings.load_profile("tallyd")
 
-LIBRARIES = ("urllib3", "requests", "charset_normalizer", "sqlalchemy.pool", "sqlalchemy.engine", "psycopg")
+LIBRARIES = ("urllib3", "requests", "charset_normalizer")
 
 
 @pytest.fixture(autouse=True)
 def library_loggers() -> Iterator[None]:
-    """HTTP client and database silence libraries for the whole process; each test begins without that."""
-    # Set, not put back: a fixture of a whole session may have silenced them before the first test.
-    for name in LIBRARIES:
-        logging.getLogger(name).setLevel(logging.NOTSET)
+    """The HTTP client silences its libraries for the whole process; the next test begins without that."""
+    before = {name: logging.getLogger(name).level for name in LIBRARIES}
     yield
-    for name in LIBRARIES:
-        logging.getLogger(name).setLevel(logging.NOTSET)
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
