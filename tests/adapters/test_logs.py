@@ -79,9 +79,9 @@ def test_a_line_of_the_file_is_one_json_object(path: Path) -> None:
 
 def test_a_library_is_named_beside_its_message(path: Path) -> None:
     with logging_to(path):
-        logging.getLogger("watchdog.observers").warning("lost %d of %d", 1, 2)
+        logging.getLogger("a.library").warning("lost %d of %d", 1, 2)
     (line,) = lines_of(path)
-    assert (line["event"], line["logger"]) == ("lost 1 of 2", "watchdog.observers")
+    assert (line["event"], line["logger"]) == ("lost 1 of 2", "a.library")
 
 
 @pytest.mark.parametrize("name", ["time", "level", "event", "logger", "exception", "stack"])
