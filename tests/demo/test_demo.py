@@ -161,7 +161,11 @@ def test_a_camera_falls_silent_a_server_goes_stale_and_both_come_back(
     assert counts["in"] > counts["out"] >= 0
     assert counts["in"] - counts["out"] == counts["inside"] == counts["balance"]
     assert f"in {counts['in']} " in demo.said
-    assert last["report"]["state"] == "sent"
+    states = [json.loads(file.read_text())["report"]["state"] for file in files]
+    assert len(states) >= 3
+    # The end may have come while the last one was on its way, which then is said to be queued.
+    assert set(states[:-1]) == {"sent"}
+    assert states[-1] in ("sent", "queued")
     # A file that was left over, and one with a wrong type.
     assert len(re.findall("file refused source=", demo.said)) == 2
     assert re.search(
