@@ -162,10 +162,9 @@ def test_a_camera_falls_silent_a_server_goes_stale_and_both_come_back(
     assert counts["in"] - counts["out"] == counts["inside"] == counts["balance"]
     assert f"in {counts['in']} " in demo.said
     states = [json.loads(file.read_text())["report"]["state"] for file in files]
-    assert len(states) >= 3
-    # The end may have come while the last one was on its way, which then is said to be queued.
-    assert set(states[:-1]) == {"sent"}
-    assert states[-1] in ("sent", "queued")
+    # The first slot may have come before the first file, and the end while the last report was on its way.
+    said = " ".join(states)
+    assert re.fullmatch(r"(skipped )?(sent ){2,}(sent|queued)", said), said
     # A file that was left over, and one with a wrong type.
     assert len(re.findall("file refused source=", demo.said)) == 2
     assert re.search(
