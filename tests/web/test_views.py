@@ -15,6 +15,7 @@ import pytest
 from tallyd.core.alerts import Alert
 from tallyd.core.freshness import Known, Limits
 from tallyd.core.history import reading, statuses
+from tallyd.core.lag_history import lag_points
 from tallyd.core.lags import HourCount, LagRow
 from tallyd.core.passages import seen_text
 from tallyd.core.reading import Facts
@@ -23,7 +24,7 @@ from tallyd.web.fresh import MOST_ENTRIES, Fresh
 from tallyd.web.plots import day_plot, lags_plot
 from tallyd.web.svg import HEIGHT, line
 from tallyd.web.view_divera import divera_view
-from tallyd.web.view_servers import PLOT_STEPS, SORTS, lag_points, servers_view, small_plot
+from tallyd.web.view_servers import PLOT_STEPS, SORTS, servers_view, small_plot
 from tallyd.web.views import MOST_PROBLEMS, Standing, card
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)

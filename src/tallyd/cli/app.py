@@ -44,6 +44,7 @@ class Format(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+    HTML = "html"
 
 
 class SchemaFormat(StrEnum):
@@ -175,7 +176,9 @@ def report(
     group: Annotated[
         str | None, typer.Option("--group", metavar="G", help="Visitors: only of this group of sources.")
     ] = None,
-    shape: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TABLE,
+    shape: Annotated[
+        Format, typer.Option("--format", help="How to show it; html: one page with plots.")
+    ] = Format.TABLE,
     excel: Annotated[
         bool, typer.Option("--excel", help="CSV for Excel: byte order mark, semicolons, decimal comma.")
     ] = False,

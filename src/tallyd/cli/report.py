@@ -45,12 +45,12 @@ def report(
     """Print the counts of these days; return the exit status.
 
     Days are local dates of each poller's zone, both inclusive; without `start`, the last 30, of visitors, and
-    of servers by the hour, today. `by` is one of `history.LABELS`, `shape` is `table`, `csv` or `json`;
-    `excel` makes it `csv`. `source` or `group` is for visitors: only that one. Ends the command with status 2
-    for days, pollers and shapes that make no sense.
+    of servers by the hour, today. `by` is one of `history.LABELS`, `shape` is `table`, `csv`, `json` or
+    `html`; `excel` makes it `csv`. `source` or `group` is for visitors: only that one. Ends the command with
+    status 2 for days, pollers and shapes that make no sense.
     """
-    if excel and shape == "json":
-        usage("--excel is CSV, not JSON; leave out --excel or --format json")
+    if excel and shape in ("json", "html"):
+        usage(f"--excel is CSV, not {shape.upper()}; leave out --excel or --format {shape}")
     if source is not None and group is not None:
         usage("--source and --group can't go together; leave one out")
     config = load_config(path, lenient=True)
@@ -62,13 +62,19 @@ def report(
         source=source,
         group=group,
         now=utc_now(),
+        with_plots=shape == "html",
     )
     shape = "csv" if excel else shape
     if shape == "csv" and poller is None and not asked.is_of_some:
         _refuse_mixture({name: each.kind for name, each in config.settings.pollers.items()})
-    parts, status = _parts(config, asked)
+    parts, troubles = _parts(config, asked)
+    if shape == "html":
+        # Here: what draws is not needed for anything else, and may not be installed.
+        from tallyd.cli.report_html import show_html  # noqa: PLC0415 # see above
+
+        return show_html(config, _shown(parts), troubles, now=asked.now)
     _show(parts, shape, asked, excel=excel)
-    return status
+    return EXIT_PROBLEM if troubles else EXIT_OK
 
 
 def _refuse_mixture(kinds: Mapping[str, str]) -> None:
@@ -77,30 +83,30 @@ def _refuse_mixture(kinds: Mapping[str, str]) -> None:
         usage(f"one CSV can't hold pollers of different kinds; add --poller and one of: {', '.join(kinds)}")
 
 
-def _parts(config: Config, asked: Asked) -> tuple[list[Part], int]:
-    """Return what there is to report, kind by kind, and the exit status; what can't be read is said."""
+def _parts(config: Config, asked: Asked) -> tuple[list[Part], tuple[str, ...]]:
+    """Return what there is to report, kind by kind, and why something is missing, which is said too."""
     by_kind = _by_kind(config, asked)
     parts: list[Part] = []
-    status = EXIT_OK
+    troubles: list[str] = []
     if _wants_readings(config, by_kind, asked):
         database = config.state_dir / "state.db"
         try:
             if database.exists():
                 parts.append(readings(config, database, asked, but=OWN))
             else:
-                complain(f"tallyd has not run with {config.path} yet (no readings in {database})")
-                status = EXIT_PROBLEM
+                troubles.append(f"tallyd has not run with {config.path} yet (no readings in {database})")
+                complain(troubles[-1])
         except StateError as error:
+            troubles.append(str(error))
             complain(f"tallyd: {error}")
-            status = EXIT_PROBLEM
     for kind, make in OWN.items():
         try:
             if by_kind.get(kind):
                 parts.append(make(config, by_kind[kind], asked))
         except RecordsError as error:
+            troubles.append(f"{', '.join(by_kind[kind])}: {error.text}")
             complain(f"tallyd: {error.text}")
-            status = EXIT_PROBLEM
-    return parts, status
+    return parts, tuple(troubles)
 
 
 def _by_kind(config: Config, asked: Asked) -> dict[str, tuple[str, ...]]:
@@ -157,15 +163,19 @@ def _show(parts: list[Part], shape: str, asked: Asked, *, excel: bool) -> None:
 
 
 def _show_tables(parts: list[Part]) -> None:
-    shown = [part for part in parts if part.pollers] or parts[:1]
-    for number, part in enumerate(shown):
+    for number, part in enumerate(_shown(parts)):
         if number:
             say()
         part.show()
 
 
+def _shown(parts: list[Part]) -> list[Part]:
+    """Return the parts that there is something to say of; where there is none, the first says so."""
+    return [part for part in parts if part.pollers] or parts[:1]
+
+
 def _write_csv(parts: list[Part], asked: Asked, *, excel: bool) -> None:
-    shown = [part for part in parts if part.pollers] or parts[:1]
+    shown = _shown(parts)
     if len(shown) > 1:  # of a poller that is no longer configured, its readings tell the kind
         names = ", ".join(name for part in shown for name in part.pollers)
         usage(f"one CSV can't hold pollers of different kinds; add --poller and one of: {names}")

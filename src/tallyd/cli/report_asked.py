@@ -21,7 +21,10 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 9998  # no reading is older, and a day may be ad
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """The options: local days, both inclusive; `by` None is each kind's own; one of `source` and `group`."""
+    """The options: local days, both inclusive; `by` None is each kind's own; one of `source` and `group`.
+
+    `with_plots`: what only plots need is read as well.
+    """
 
     start: date | None
     end: date | None
@@ -30,6 +33,7 @@ class Asked:
     source: str | None
     group: str | None
     now: datetime
+    with_plots: bool = False
 
     @property
     def is_of_some(self) -> bool:

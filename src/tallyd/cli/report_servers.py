@@ -9,12 +9,14 @@ As JSON it is an object a poller; `by` is null where each target is one row, wit
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.records import Database
+from tallyd.adapters.records.books import BoundRecords
 from tallyd.adapters.records.tables import KNOWN_REVISIONS
 from tallyd.cli.csv_text import Cell, csv_text
 from tallyd.cli.output import say, show_table
@@ -22,24 +24,49 @@ from tallyd.cli.report_asked import DEFAULT_DAYS, Asked
 from tallyd.config import Config
 from tallyd.core.errors import RecordsError
 from tallyd.core.history import LABELS, By
-from tallyd.core.lag_history import Lags, Sums, lags_of, sum_up
+from tallyd.core.lag_history import Hour, Lags, Point, Sums, lag_course, lags_of, sum_up
+from tallyd.core.passages import seen_text
 from tallyd.core.reading import Json
 from tallyd.core.texts import span, visible
 from tallyd.core.visits import day_span
+from tallyd.pollers.servers import ServersPoller
 
 KIND = "servers"
-_NUMBERS = ("checks", "fresh", "largest lag")
+MOST_DRAWN = 12
+"""So many targets are drawn, the least fresh."""
+MOST_ROWS = 50_000
+"""So many changes of a target are read for its plot."""
+_DAY = timedelta(days=1)
+NUMBERS = ("checks", "fresh", "largest lag")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A target whose lag is drawn; `stale_after_s` is its limit, None where it is no longer configured.
+
+    `lags` are its checks by day, of one day by the hour. `is_cut`: only its newest changes were read.
+    """
+
+    target: str
+    stale_after_s: float | None
+    points: tuple[Point, ...]
+    lags: tuple[Lags, ...]
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class PastLags:
-    """What is known of one poller from the first to the last day (local dates, inclusive)."""
+    """What is known of one poller from the first to the last day (local dates, inclusive).
+
+    `drawn` are the least fresh targets, where their lags are to be drawn.
+    """
 
     poller: str
     zone: ZoneInfo
     first: date
     last: date
     lags: tuple[Lags, ...]
+    drawn: tuple[Drawn, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,19 +85,14 @@ class AllLags:
         return LABELS[self.by] if self.by else ()
 
     def show(self) -> None:
-        headings = ("target", *self._labels, *_NUMBERS)
-        right = frozenset(range(len(headings) - len(_NUMBERS), len(headings)))
+        headings = ("target", *self._labels, *NUMBERS)
+        right = frozenset(range(len(headings) - len(NUMBERS), len(headings)))
         for number, past in enumerate(self.pasts):
             period = f"{past.first}" if past.first == past.last else f"{past.first} to {past.last}"
             none = "" if past.lags else ": no checks"
             say(("\n" if number else "") + f"{past.poller}, {period} ({past.zone}){none}")
             if past.lags:
-                show_table(headings, [self._row(lags) for lags in past.lags], right=right)
-
-    def _row(self, lags: Lags) -> list[Cell]:
-        count = lags.count
-        lag = "" if count.lag_s_max is None else span(count.lag_s_max)
-        return [visible(lags.server), *lags.labels.values(), count.checks, f"{lags.fresh_share:.2%}", lag]
+                show_table(headings, [row_of(lags) for lags in past.lags], right=right)
 
     def as_json(self) -> list[Json]:
         return [_past_json(past, self.by) for past in self.pasts]
@@ -83,6 +105,13 @@ class AllLags:
                 cells: list[Cell] = [lags.server, *lags.labels.values(), *_numbers(lags).values()]
                 lines.append([past.poller, *cells] if name_pollers else cells)
         return csv_text(lines, excel=excel)
+
+
+def row_of(lags: Lags) -> list[Cell]:
+    """Return the target, the labels, and NUMBERS, as people read them."""
+    count = lags.count
+    lag = "" if count.lag_s_max is None else span(count.lag_s_max)
+    return [visible(lags.server), *lags.labels.values(), count.checks, f"{lags.fresh_share:.2%}", lag]
 
 
 def _numbers(lags: Lags) -> dict[str, int | float | None]:
@@ -138,5 +167,42 @@ def _past(config: Config, database: Database, name: str, asked: Asked) -> PastLa
     while day <= last:
         # A day at a time: of ten thousand targets it has a quarter of a million hours.
         sum_up(records.server_hours(*day_span(day, zone)), sums, zone=zone, by=asked.by)
-        day += timedelta(days=1)
-    return PastLags(poller=name, zone=zone, first=first, last=last, lags=lags_of(sums, by=asked.by))
+        day += _DAY
+    found = lags_of(sums, by=asked.by)
+    past = PastLags(poller=name, zone=zone, first=first, last=last, lags=found)
+    if not asked.with_plots or asked.by is not None:
+        return past
+    poller = config.settings.pollers.get(name)
+    targets = poller.checked if isinstance(poller, ServersPoller) else ()
+    limits = {target.name: target.limits.stale_after_s for target in targets}
+    return replace(past, drawn=tuple(_drawn(records, past, limits, asked.now)))
+
+
+def _drawn(records: BoundRecords, past: PastLags, limits: Mapping[str, float], now: datetime) -> list[Drawn]:
+    """Return the lags of the least fresh targets over time, and their checks."""
+    names = [lags.server for lags in past.lags[:MOST_DRAWN]]
+    hours: dict[str, list[Hour]] = {name: [] for name in names}
+    # From the day before on: of data that stood still since then, there is no later change.
+    begin, day = day_span(past.first - _DAY, past.zone)[0], past.first - _DAY
+    while names and day <= past.last:
+        for hour in records.server_hours(*day_span(day, past.zone)):
+            if hour[0] in hours:
+                hours[hour[0]].append(hour)
+        day += _DAY
+    first, end = day_span(past.first, past.zone)[0], min(now, day_span(past.last, past.zone)[1])
+    found = []
+    for name in names:
+        rows = records.server_lags(name, begin, end, most=MOST_ROWS)
+        checked = {hour for _, hour, _ in hours[name]}
+        points = lag_course(rows, checked, first=first, last=end)
+        behind = _behind(hours[name], past, first)
+        found.append(Drawn(name, limits.get(name), tuple(points), behind, is_cut=len(rows) == MOST_ROWS))
+    return found
+
+
+def _behind(hours: Iterable[Hour], past: PastLags, first: datetime) -> tuple[Lags, ...]:
+    """Return the checks of the table behind a plot: by day, or of one day by the hour."""
+    by: By = "hour" if past.first == past.last else "day"
+    sums: Sums = {}
+    sum_up((hour for hour in hours if hour[1] >= seen_text(first)), sums, zone=past.zone, by=by)
+    return lags_of(sums, by=by)

@@ -89,14 +89,14 @@ def show_tables(pasts: Sequence[Past], by: By | None) -> None:
     if not pasts:
         say("No poller is configured, and none has readings from these days.")
     for number, past in enumerate(pasts):
-        said = f"{past.first} to {past.last} ({past.zone}): {_tally(past, by)}"
+        said = f"{past.first} to {past.last} ({past.zone}): {tally(past, by)}"
         say(("\n" if number else "") + f"{past.poller}, {said}")
-        sheet = _sheet(past, by, hidden="hidden")
+        sheet = sheet_of(past, by, hidden="hidden")
         if sheet.rows:
             _show(sheet)
 
 
-def _tally(past: Past, by: By | None) -> str:
+def tally(past: Past, by: By | None) -> str:
     """Return how many readings the table is made of: `4 readings, 1 missed`."""
     missed = sum(entry.is_missed for entry in past.entries)
     left_out = sum(entry.origin == "once" for entry in past.entries) if by else 0
@@ -118,7 +118,7 @@ def as_csv(pasts: Sequence[Past], by: By | None, *, excel: bool, name_pollers: b
     With `name_pollers` the first column is the poller. A column that a poller does not have is empty there.
     Hidden counts are empty cells too, named in the note of their row.
     """
-    sheets = [(past.poller, _sheet(past, by, hidden=None)) for past in _sharing_names(pasts)]
+    sheets = [(past.poller, sheet_of(past, by, hidden=None)) for past in _sharing_names(pasts)]
     found = dict.fromkeys(status for _, sheet in sheets for status in sheet.statuses)
     columns = tuple(sorted(found, key=lambda status: status.id == NO_STATUS))
     before, after = (sheets[0][1].before, sheets[0][1].after) if sheets else ((), ())
@@ -139,7 +139,7 @@ def _sharing_names(pasts: Sequence[Past]) -> Iterator[Past]:
         yield replace(past, statuses=tuple(named))
 
 
-def _sheet(past: Past, by: By | None, *, hidden: str | None) -> Sheet:
+def sheet_of(past: Past, by: By | None, *, hidden: str | None) -> Sheet:
     """Return the rows; `hidden` stands where a count is hidden, and with None the note says it instead."""
     if by is None:
         rows = tuple(_reading_row(entry, past, hidden) for entry in past.entries)

@@ -49,6 +49,7 @@ class PastVisits:
     zone: ZoneInfo
     first: date
     last: date
+    today: date
     by: By
     source: str | None
     group: str | None
@@ -72,11 +73,12 @@ class AllVisits:
         return tuple(past.poller for past in self.pasts)
 
     def show(self) -> None:
-        headings = _headings(self.by)
+        headings = headings_of(self.by)
         numbers = frozenset(range(len(LABELS[self.by]), len(headings)))
         for number, past in enumerate(self.pasts):
-            say(("\n" if number else "") + _said(past))
-            rows = [[_cell(visits, heading) for heading in headings] for visits in past.buckets]
+            period = f"{past.first}" if past.first == past.last else f"{past.first} to {past.last}"
+            say(("\n" if number else "") + f"{past.poller}, {period} ({past.zone}), {said_of(past)}")
+            rows = [[cell_of(visits, heading) for heading in headings] for visits in past.buckets]
             if rows:
                 show_table(headings, rows, right=numbers)
 
@@ -84,22 +86,22 @@ class AllVisits:
         return [_past_json(past) for past in self.pasts]
 
     def as_csv(self, *, excel: bool, name_pollers: bool) -> str:
-        headings = _headings(self.by)
+        headings = headings_of(self.by)
         lines: list[list[Cell]] = [["poller", *headings] if name_pollers else [*headings]]
         for past in self.pasts:
             for visits in past.buckets:
-                cells = [_cell(visits, heading) for heading in headings]
+                cells = [cell_of(visits, heading) for heading in headings]
                 lines.append([past.poller, *cells] if name_pollers else cells)
         return csv_text(lines, excel=excel)
 
 
-def _headings(by: By) -> tuple[str, ...]:
+def headings_of(by: By) -> tuple[str, ...]:
     inside = ("inside",) if by in ("hour", "day") else ()
     days = () if by in ("hour", "day") else ("days",)
     return (*LABELS[by], *days, "in", "out", *inside, "most inside", "other")
 
 
-def _cell(visits: Visits, heading: str) -> Cell:
+def cell_of(visits: Visits, heading: str) -> Cell:
     numbers: Mapping[str, Cell] = {
         "days": visits.days,
         "in": visits.n_in,
@@ -111,18 +113,16 @@ def _cell(visits: Visits, heading: str) -> Cell:
     return numbers[heading] if heading in numbers else visits.labels[heading]
 
 
-def _said(past: PastVisits) -> str:
-    """Return the line above a table: `visitors, 2026-11-20 (Europe/Berlin), Gate 12: 27 in, 20 out`."""
-    period = f"{past.first}" if past.first == past.last else f"{past.first} to {past.last}"
-    where = f"{past.poller}, {period} ({past.zone}), {past.label}"
+def said_of(past: PastVisits) -> str:
+    """Return what the days come to: `Gate 12: 27 in, 20 out`."""
     if not past.days:
-        return f"{where}: no records"
+        return f"{past.label}: no records"
     hours = [hour for day in past.days for hour in day.hours]
     n_in, n_out = sum(hour.n_in for hour in hours), sum(hour.n_out for hour in hours)
     if past.first == past.last:
-        return f"{where}: {n_in} in, {n_out} out"
+        return f"{past.label}: {n_in} in, {n_out} out"
     days = "1 day" if len(past.days) == 1 else f"{len(past.days)} days"
-    return f"{where}: {n_in} in, {n_out} out on {days} with records"
+    return f"{past.label}: {n_in} in, {n_out} out on {days} with records"
 
 
 def _past_json(past: PastVisits) -> Json:
@@ -202,6 +202,7 @@ def _past(config: Config, database: Database, name: str, asked: Asked, by: By) -
         zone=zone,
         first=first,
         last=last,
+        today=today,
         by=by,
         source=asked.source,
         group=asked.group,

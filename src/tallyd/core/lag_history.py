@@ -6,18 +6,22 @@ offset is of whole hours; elsewhere, and only there, it is off by less than an h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
-from typing import TypeAlias
+from datetime import datetime, timedelta, tzinfo
+from itertools import pairwise
+from typing import Final, TypeAlias
 
 from tallyd.core.history import LABELS, By, labels_of
-from tallyd.core.lags import HourCount
-from tallyd.core.passages import read_seen
+from tallyd.core.lags import HourCount, LagRow, hour_of
+from tallyd.core.passages import read_seen, seen_text
 from tallyd.core.timetable import WEEKDAYS
 
 Hour: TypeAlias = "tuple[str, str, HourCount]"
 """A server, the first second of an hour (UTC), and its checks."""
+_HOUR: Final = timedelta(hours=1)
+Point: TypeAlias = "tuple[datetime, float | None]"
+"""How old data was at an instant, in seconds; None: from here on nobody looked."""
 Sums: TypeAlias = "MutableMapping[tuple[str, tuple[str, ...]], HourCount]"
 """Checks by server and labels, in the order in which they were first met; no labels: all in one."""
 
@@ -68,3 +72,75 @@ def lags_of(sums: Mapping[tuple[str, tuple[str, ...]], HourCount], *, by: By | N
         return whole.fresh / whole.checks, lags.server, weekday
 
     return tuple(sorted(found, key=place))
+
+
+def lag_points(rows: Sequence[LagRow], *, first: datetime, last: datetime) -> list[tuple[datetime, float]]:
+    """Return how old data was over time: it grows by a second each second, until a newer time is told.
+
+    Each row is a check at which that changed, oldest first; between two of them it is drawn to its height.
+    """
+    points: list[tuple[datetime, float]] = []
+    before: LagRow | None = None
+    for row in rows:
+        at = read_seen(row.checked_at)
+        if before is not None and before.lag_s is not None:
+            points.append((at, before.lag_s + (at - read_seen(before.checked_at)).total_seconds()))
+        if row.lag_s is not None:
+            points.append((at, row.lag_s))
+        before = row if row.lag_s is not None else before
+    if before is not None and before.lag_s is not None:
+        points.append((last, before.lag_s + (last - read_seen(before.checked_at)).total_seconds()))
+    return [(at, lag_s) for at, lag_s in points if at >= first]
+
+
+def lag_course(
+    rows: Sequence[LagRow], hours: Collection[str], *, first: datetime, last: datetime
+) -> list[Point]:
+    """Return what `lag_points` does, with a gap wherever `hours` (those with a check) lack a whole hour.
+
+    Rows may begin before `first`: where data stood still, they tell how old it was then.
+    """
+    found: list[Point] = []
+    for run in _runs(rows, hours):
+        end = _end(run[-1], hours, last)
+        points = _since(lag_points(run, first=read_seen(run[0].checked_at), last=end), first)
+        if points and found:
+            found.append((points[0][0], None))
+        found += points
+    return found
+
+
+def _runs(rows: Sequence[LagRow], hours: Collection[str]) -> list[list[LagRow]]:
+    """Return the rows between which there were checks in every hour."""
+    runs = [[row] for row in rows[:1]]
+    for before, row in pairwise(rows):
+        if _unchecked(before, hours, row.checked_at) is None:
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    return runs
+
+
+def _unchecked(row: LagRow, hours: Collection[str], until: str) -> datetime | None:
+    """Return when the first hour without a check begins that lies between a row and the hour of `until`."""
+    hour, end = read_seen(hour_of(read_seen(row.checked_at))) + _HOUR, hour_of(read_seen(until))
+    while seen_text(hour) < end:
+        if seen_text(hour) not in hours:
+            return hour
+        hour += _HOUR
+    return None
+
+
+def _end(row: LagRow, hours: Collection[str], last: datetime) -> datetime:
+    """Return until when a row holds."""
+    unchecked = _unchecked(row, hours, seen_text(last + _HOUR))
+    return max(read_seen(row.checked_at), min(last, unchecked or last))
+
+
+def _since(points: Sequence[tuple[datetime, float]], first: datetime) -> list[Point]:
+    """Return the points from `first` on, and how old data was then where it grew older over it."""
+    found: list[Point] = [point for point in points if point[0] >= first]
+    before = [point for point in points if point[0] < first]
+    if before and found and found[0][0] > first:
+        found.insert(0, (first, before[-1][1] + (first - before[-1][0]).total_seconds()))
+    return found

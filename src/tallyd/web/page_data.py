@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from tallyd.config import AnyPoller
 from tallyd.core.errors import RecordsError
 from tallyd.core.history import Entry
+from tallyd.core.lag_history import lag_points
 from tallyd.core.lags import HourCount
 from tallyd.core.naming import key_segments
 from tallyd.core.passages import Count
@@ -32,7 +33,6 @@ from tallyd.web.view_servers import (
     SHARE_OF,
     ServersView,
     Sort,
-    lag_points,
     servers_view,
     small_plot,
     with_plots,

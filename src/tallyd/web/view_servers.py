@@ -9,8 +9,7 @@ from typing import Literal, TypeAlias, get_args
 from zoneinfo import ZoneInfo
 
 from tallyd.core.freshness import BY_SERIOUSNESS, STATES, Known, State
-from tallyd.core.lags import HourCount, LagRow
-from tallyd.core.passages import read_seen
+from tallyd.core.lags import HourCount
 from tallyd.core.texts import span, visible
 from tallyd.pollers.servers.targets import Target
 from tallyd.web.svg import Line, line
@@ -142,25 +141,6 @@ def _row(
         share=f"{count.fresh / count.checks:.1%}" if count and count.checks else "",
         limit=span(target.limits.stale_after_s),
     )
-
-
-def lag_points(rows: Sequence[LagRow], *, first: datetime, last: datetime) -> list[tuple[datetime, float]]:
-    """Return how old data was over time: it grows by a second each second, until a newer time is told.
-
-    Each row is a check at which that changed, oldest first; between two of them it is drawn to its height.
-    """
-    points: list[tuple[datetime, float]] = []
-    before: LagRow | None = None
-    for row in rows:
-        at = read_seen(row.checked_at)
-        if before is not None and before.lag_s is not None:
-            points.append((at, before.lag_s + (at - read_seen(before.checked_at)).total_seconds()))
-        if row.lag_s is not None:
-            points.append((at, row.lag_s))
-        before = row if row.lag_s is not None else before
-    if before is not None and before.lag_s is not None:
-        points.append((last, before.lag_s + (last - read_seen(before.checked_at)).total_seconds()))
-    return [(at, lag_s) for at, lag_s in points if at >= first]
 
 
 def small_plot(

@@ -1,0 +1,85 @@
+"""What a report as HTML shows of readings: counts one after the other, and by time of day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tallyd.cli.report_shapes import Past, sheet_of, tally
+from tallyd.core.history import By, Gap, remarks
+from tallyd.web.drawing import drawing
+from tallyd.web.plots import buckets_plot, day_plot, readings_plot
+from tallyd.web.report_view import Chapter, Plot, Table, table, table_of
+
+_TEXTS = ("date", "time", "hour", "weekday", "month", "year", "note")
+_MEANS = "mean, least and most"
+
+
+def readings_chapter(past: Past, by: By | None) -> Chapter:
+    """Return one poller's readings, or their means. Counts that are hidden stay so, in plots as well."""
+    return Chapter(
+        poller=past.poller,
+        kind=past.kind or "",
+        zone=str(past.zone),
+        first=past.first,
+        last=past.last,
+        said=tally(past, by),
+        notes=tuple(_notes(past, by)),
+        plots=_means(past, by) if by else _one_by_one(past),
+        after=_missed(past) if by else (),
+    )
+
+
+def _notes(past: Past, by: By | None) -> Iterator[str]:
+    below = {
+        entry.hide_below
+        for entry in past.entries
+        if entry.hide_below is not None
+        and any(entry.count(status.id) is Gap.HIDDEN for status in past.statuses)
+    }
+    if below:
+        limit = " or ".join(map(str, sorted(below)))
+        yield f"Numbers below {limit} are hidden, and so is what would give them away."
+    if below and by:
+        yield "Hidden counts are left out of the means, which so are too high; where all are, it is empty."
+
+
+def _one_by_one(past: Past) -> tuple[Plot, ...]:
+    entries, columns, zone = past.entries, past.statuses, past.zone
+    plots = [
+        Plot(
+            heading="One after the other",
+            drawing=drawing(readings_plot(entries, columns, zone=zone, most=max(1, len(entries)))),
+            table=_table(past, None, "Readings"),
+        )
+    ]
+    days = {entry.at.astimezone(zone).date() for entry in entries}
+    if len(days) > 1:
+        figure = day_plot(entries, columns, zone=zone)
+        behind = table_of(f"By time of day: {_MEANS}", "hour", figure)
+        plots.append(
+            Plot(heading=f"By time of day: {_MEANS} of each hour", drawing=drawing(figure), table=behind)
+        )
+    return tuple(plots)
+
+
+def _means(past: Past, by: By) -> tuple[Plot, ...]:
+    figure = buckets_plot(past.buckets(by), past.statuses, by=by)
+    heading = f"By {by}: {_MEANS} of the readings"
+    return (Plot(heading=heading, drawing=drawing(figure), table=_table(past, by, f"By {by}: means")),)
+
+
+def _table(past: Past, by: By | None, caption: str) -> Table:
+    sheet = sheet_of(past, by, hidden="hidden")
+    rows = [[row.get(heading) for heading in sheet.headings] for row in sheet.rows]
+    return table(caption, sheet.headings, rows, texts=_TEXTS)
+
+
+def _missed(past: Past) -> tuple[Table, ...]:
+    """Return why slots have no reading, where no row of a reading says it."""
+    rows = [
+        (f"{entry.at.astimezone(past.zone):%Y-%m-%d %H:%M}", "; ".join(remarks(entry, past.zone)))
+        for entry in past.entries
+        if entry.is_missed
+    ]
+    headings = ("time", "reason")
+    return (table("Missed slots", headings, rows, texts=headings),) if rows else ()

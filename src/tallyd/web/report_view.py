@@ -1,0 +1,107 @@
+"""What a report as one file shows: a chapter for each poller, with plots and the tables behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from html import unescape
+from typing import Any, cast
+
+from tallyd.web.drawing import Drawing
+from tallyd.web.plots import Figure
+
+MOST_ROWS = 5000
+"""Of one table; of more, the last are shown. A file for a mail stays one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows of text under headings, the first cell of each naming it. `numbers` are columns of numbers."""
+
+    caption: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: frozenset[int] = frozenset()
+    left_out: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """A plot with its heading and the table of the same numbers; None: there is no number to draw."""
+
+    heading: str
+    drawing: Drawing | None
+    table: Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chapter:
+    """One poller. `said` is in a line what its days come to, `notes` what is to be known beside the numbers.
+
+    `before` and `after` are tables of their own, without a plot.
+    """
+
+    poller: str
+    kind: str
+    zone: str
+    first: date
+    last: date
+    said: str
+    notes: tuple[str, ...] = ()
+    before: tuple[Table, ...] = ()
+    plots: tuple[Plot, ...] = ()
+    after: tuple[Table, ...] = ()
+
+    @property
+    def period(self) -> str:
+        return period_text(self.first, self.last)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The whole file. `troubles` say what is missing in it, and why."""
+
+    name: str
+    period: str
+    zone: str
+    made: str
+    version: str
+    chapters: tuple[Chapter, ...]
+    troubles: tuple[str, ...] = ()
+
+
+def period_text(first: date, last: date) -> str:
+    """Return days as people write them: `2026-11-01 to 2026-11-30`."""
+    return f"{first}" if first == last else f"{first} to {last}"
+
+
+def table(
+    caption: str, headings: Sequence[str], rows: Sequence[Sequence[object]], *, texts: Sequence[str]
+) -> Table:
+    """Return a table; None is an empty cell. `texts` are the headings of columns that hold no numbers."""
+    shown = rows[-MOST_ROWS:]
+    return Table(
+        caption=caption,
+        headings=tuple(headings),
+        rows=tuple(tuple("" if cell is None else str(cell) for cell in row) for row in shown),
+        numbers=frozenset(number for number, heading in enumerate(headings) if heading not in texts),
+        left_out=len(rows) - len(shown),
+    )
+
+
+def table_of(caption: str, first: str, figure: Figure) -> Table:
+    """Return the numbers of a figure; where it has a least and a most, with those: `12.5 (10 to 14)`."""
+    traces = cast("list[dict[str, Any]]", figure["data"])
+    names = traces[0]["x"] if traces else []
+    rows = [[name, *(_cell(trace, number) for trace in traces)] for number, name in enumerate(names)]
+    headings = (first, *(unescape(trace["name"]) for trace in traces))
+    return table(caption, headings, rows, texts=(first,))
+
+
+def _cell(trace: dict[str, Any], number: int) -> str | None:
+    value, error = trace["y"][number], trace["error_y"]
+    if value is None:
+        return None
+    low, high = value - error["arrayminus"][number], value + error["array"][number]
+    return f"{value:g} ({low:.0f} to {high:.0f})"
