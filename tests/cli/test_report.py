@@ -397,7 +397,7 @@ class TestTroubles:
         assert run(past.folder) == 1
         assert f"tallyd: {database}" in capsys.readouterr().err
 
-    @pytest.mark.parametrize("shape", ["table", "csv", "json"])
+    @pytest.mark.parametrize("shape", ["table", "csv", "json", "html"])
     def test_a_reader_that_leaves_early_is_no_error_to_shout_about(self, tmp_path: Path, shape: str) -> None:
         write_config(tmp_path)
         # More columns than a pipe holds.

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallyd.core.history import LABELS, By
-from tallyd.core.lag_history import Hour, Lags, Sums, lags_of, sum_up
-from tallyd.core.lags import HourCount, hour_of
+from tallyd.core.lag_history import Hour, Lags, Sums, lag_course, lags_of, sum_up
+from tallyd.core.lags import HourCount, LagRow, hour_of
+from tallyd.core.passages import read_seen
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -121,3 +122,56 @@ def test_no_check_is_lost_or_doubled(hours: list[Hour], by: By | None, zone: str
         shown = [count.lag_s_max for count in sums if count.lag_s_max is not None]
         assert max(shown, default=None) == max(known, default=None)
     assert all(0 <= lags.fresh_share <= 1 for lags in found)
+
+
+# -- a lag over time ----------------------------------------------------------------------------------------
+
+
+def course(
+    rows: dict[str, float | None], hours: dict[str, float], *, first: str = "08:00:00", last: str = "14:00:00"
+) -> list[tuple[str, float | None]]:
+    """Return times of one day with lags in minutes; `hours` have the largest lag, in minutes."""
+    day = "2026-11-20 "
+    found = lag_course(
+        [
+            LagRow("a", day + at, None, None if lag is None else 60 * lag, "fresh", None)
+            for at, lag in rows.items()
+        ],
+        {f"{day}{hour}:00:00": HourCount(60, 60, 60 * lag) for hour, lag in hours.items()},
+        first=read_seen(day + first),
+        last=read_seen(day + last),
+    )
+    return [(f"{at:%H:%M}", None if lag_s is None else lag_s / 60) for at, lag_s in found]
+
+
+def test_a_lag_has_a_gap_where_nobody_looked_for_an_hour() -> None:
+    hours = {"08": 30.0, "12": 3.0}
+    assert course({"08:10:00": 1, "08:20:00": 1, "12:00:00": 2}, hours) == [
+        ("08:10", 1),
+        ("08:20", 11),
+        ("08:20", 1),
+        ("08:49", 30),
+        ("12:00", None),
+        ("12:00", 2),
+        ("12:01", 3),
+    ]
+
+
+def test_data_that_stands_still_grows_older_as_long_as_somebody_looks() -> None:
+    hours = {f"{hour:02}": 60.0 * (hour - 6) for hour in range(8, 12)}
+    assert course({"08:10:00": 1}, hours) == [("08:10", 1), ("12:00", 231)]
+
+
+def test_of_data_that_stood_still_before_the_first_day_the_lag_is_known_on_it() -> None:
+    hours = {f"{hour:02}": 600.0 for hour in range(5, 14)}
+    assert course({"05:00:00": 0, "10:00:00": 5}, hours) == [
+        ("08:00", 180),
+        ("10:00", 300),
+        ("10:00", 5),
+        ("14:00", 245),
+    ]
+
+
+def test_where_no_time_was_ever_read_there_is_no_lag() -> None:
+    assert course({}, {"08": 1.0}) == []
+    assert course({"08:10:00": None}, {"08": 1.0}) == []

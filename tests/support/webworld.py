@@ -88,6 +88,13 @@ def small_world(folder: Path, *, has_past: bool = True, **web: Any) -> Iterator[
             yield Site(folder, f"http://127.0.0.1:{port}", base_url, daemon)
 
 
+def still_world(folder: Path) -> Path:
+    """The same config and past where nothing runs; the config's path."""
+    folder.mkdir()
+    make_past(folder)
+    return write_config(folder, _config("http://127.0.0.1:1", free_port(), {}))
+
+
 def _config(base_url: str, port: int, web: dict[str, Any]) -> dict[str, Any]:
     now = datetime.now(BERLIN)
     soon = [f"{now + timedelta(seconds=step):%H:%M:%S}" for step in range(4, 64, 6)]

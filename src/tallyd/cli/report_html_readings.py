@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tallyd.cli.report_shapes import Past, sheet_of, tally
-from tallyd.core.history import By, Gap, remarks
+from tallyd.core.history import By, Gap, Spread
 from tallyd.web.drawing import drawing
 from tallyd.web.plots import buckets_plot, day_plot, readings_plot
-from tallyd.web.report_view import Chapter, Plot, Table, table, table_of
+from tallyd.web.report_view import Chapter, Plot, Table, mean_text, table, table_of
 
 _TEXTS = ("date", "time", "hour", "weekday", "month", "year", "note")
 _MEANS = "mean, least and most"
@@ -45,41 +45,51 @@ def _notes(past: Past, by: By | None) -> Iterator[str]:
 
 def _one_by_one(past: Past) -> tuple[Plot, ...]:
     entries, columns, zone = past.entries, past.statuses, past.zone
-    plots = [
-        Plot(
-            heading="One after the other",
-            drawing=drawing(readings_plot(entries, columns, zone=zone, most=max(1, len(entries)))),
-            table=_table(past, None, "Readings"),
-        )
-    ]
-    days = {entry.at.astimezone(zone).date() for entry in entries}
-    if len(days) > 1:
-        figure = day_plot(entries, columns, zone=zone)
-        behind = table_of(f"By time of day: {_MEANS}", "hour", figure)
-        plots.append(
-            Plot(heading=f"By time of day: {_MEANS} of each hour", drawing=drawing(figure), table=behind)
-        )
-    return tuple(plots)
+    figure = readings_plot(entries, columns, zone=zone, most=max(1, len(entries)))
+    readings = Plot(heading="One after the other", drawing=drawing(figure), table=_readings(past))
+    if len({entry.at.astimezone(zone).date() for entry in entries}) < 2:
+        return (readings,)
+    figure = day_plot(entries, columns, zone=zone)
+    behind = table_of(f"By time of day: {_MEANS}", "hour", figure)
+    heading = f"By time of day: {_MEANS} of each hour"
+    return (Plot(heading=heading, drawing=drawing(figure), table=behind), readings)
 
 
 def _means(past: Past, by: By) -> tuple[Plot, ...]:
-    figure = buckets_plot(past.buckets(by), past.statuses, by=by)
+    buckets = past.buckets(by)
+    rows = [
+        [
+            *bucket.labels.values(),
+            bucket.readings,
+            bucket.missed,
+            _mean(bucket.total),
+            *(_mean(bucket.counts[status.id]) for status in past.statuses),
+        ]
+        for bucket in buckets
+    ]
+    headings = sheet_of(past, by, hidden=None).headings
     heading = f"By {by}: {_MEANS} of the readings"
-    return (Plot(heading=heading, drawing=drawing(figure), table=_table(past, by, f"By {by}: means")),)
+    figure = buckets_plot(buckets, past.statuses, by=by)
+    behind = table(f"By {by}: {_MEANS}", headings, rows, texts=_TEXTS)
+    return (Plot(heading=heading, drawing=drawing(figure), table=behind),)
 
 
-def _table(past: Past, by: By | None, caption: str) -> Table:
-    sheet = sheet_of(past, by, hidden="hidden")
+def _mean(spread: Spread | None) -> str | None:
+    return mean_text(spread.mean, spread.low, spread.high) if spread else None
+
+
+def _readings(past: Past) -> Table:
+    sheet = sheet_of(past, None, hidden="hidden")
     rows = [[row.get(heading) for heading in sheet.headings] for row in sheet.rows]
-    return table(caption, sheet.headings, rows, texts=_TEXTS)
+    return table("Readings", sheet.headings, rows, texts=_TEXTS)
 
 
 def _missed(past: Past) -> tuple[Table, ...]:
     """Return why slots have no reading, where no row of a reading says it."""
     rows = [
-        (f"{entry.at.astimezone(past.zone):%Y-%m-%d %H:%M}", "; ".join(remarks(entry, past.zone)))
+        (f"{entry.at.astimezone(past.zone):%Y-%m-%d %H:%M:%S}".removesuffix(":00"), entry.reason)
         for entry in past.entries
         if entry.is_missed
     ]
-    headings = ("time", "reason")
+    headings = ("slot", "reason")
     return (table("Missed slots", headings, rows, texts=headings),) if rows else ()

@@ -193,7 +193,7 @@ def _drawn(records: BoundRecords, past: PastLags, limits: Mapping[str, float], n
     found = []
     for name in names:
         rows = records.server_lags(name, begin, end, most=MOST_ROWS)
-        checked = {hour for _, hour, _ in hours[name]}
+        checked = {hour: count for _, hour, count in hours[name]}
         points = lag_course(rows, checked, first=first, last=end)
         behind = _behind(hours[name], past, first)
         found.append(Drawn(name, limits.get(name), tuple(points), behind, is_cut=len(rows) == MOST_ROWS))

@@ -94,11 +94,13 @@ def lag_points(rows: Sequence[LagRow], *, first: datetime, last: datetime) -> li
 
 
 def lag_course(
-    rows: Sequence[LagRow], hours: Collection[str], *, first: datetime, last: datetime
+    rows: Sequence[LagRow], hours: Mapping[str, HourCount], *, first: datetime, last: datetime
 ) -> list[Point]:
-    """Return what `lag_points` does, with a gap wherever `hours` (those with a check) lack a whole hour.
+    """Return what `lag_points` does, but not where nobody looked: `hours` are those with a check.
 
-    Rows may begin before `first`: where data stood still, they tell how old it was then.
+    There is a gap wherever they lack a whole hour, and in its last hour before one a line ends no higher than
+    the largest lag of that hour. Rows may begin before `first`: where data stood still, they tell how old it
+    was then.
     """
     found: list[Point] = []
     for run in _runs(rows, hours):
@@ -131,10 +133,14 @@ def _unchecked(row: LagRow, hours: Collection[str], until: str) -> datetime | No
     return None
 
 
-def _end(row: LagRow, hours: Collection[str], last: datetime) -> datetime:
-    """Return until when a row holds."""
-    unchecked = _unchecked(row, hours, seen_text(last + _HOUR))
-    return max(read_seen(row.checked_at), min(last, unchecked or last))
+def _end(row: LagRow, hours: Mapping[str, HourCount], last: datetime) -> datetime:
+    """Return until when somebody looked after the last row of a run."""
+    at = read_seen(row.checked_at)
+    end = min(last, _unchecked(row, hours, seen_text(last + _HOUR)) or last)
+    final = hours.get(hour_of(max(at, end - timedelta(seconds=1))))
+    if row.lag_s is not None and final is not None and final.lag_s_max is not None:
+        end = min(end, at + timedelta(seconds=max(0.0, final.lag_s_max - row.lag_s)))
+    return max(at, end)
 
 
 def _since(points: Sequence[tuple[datetime, float]], first: datetime) -> list[Point]:

@@ -6,7 +6,7 @@ Shapes are paths on a sheet of SIZE times SIZE that is stretched to whatever roo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from html import unescape
 from itertools import pairwise
@@ -20,7 +20,7 @@ COLORS = 6
 STROKES = 4
 COLUMNS = 500
 """A line has its first, least, most and last point in each: more could not be told apart."""
-_MOST_DOTS = 400
+_MOST_DOTS = 150
 _DAY = timedelta(days=1)
 
 
@@ -89,8 +89,8 @@ def drawing(figure: Figure) -> Drawing | None:
         return None
     x_axis, y_axis = layout["xaxis"], layout["yaxis"]
     names = list(dict.fromkeys(x for trace in traces for x in trace.x))
-    has_bars = any(trace.is_bar for trace in traces)
-    across = _dates(names, has_bars=has_bars) if x_axis["type"] == "date" else _categories(names)
+    is_broad = any(trace.is_bar or any(trace.up + trace.down) for trace in traces)
+    across = _dates(names, is_broad=is_broad) if x_axis["type"] == "date" else _categories(names)
     up = amounts(
         [number for trace in traces for number in trace.numbers],
         whole="tickformat" in y_axis,
@@ -128,41 +128,49 @@ def _categories(names: Sequence[str]) -> _Across:
     return _Across(places, slot, category_ticks(names))
 
 
-def _dates(names: Sequence[str], *, has_bars: bool) -> _Across:
+def _dates(names: Sequence[str], *, is_broad: bool) -> _Across:
+    """Return where times lie; `is_broad`: what stands there needs room on both sides."""
     at = {name: datetime.fromisoformat(name) for name in names}
     ordered = sorted(set(at.values()))
     gap = min((after - before for before, after in pairwise(ordered)), default=_DAY)
     first, last = ordered[0], ordered[-1]
-    if has_bars or first == last:
+    if is_broad or first == last:
         first, last = first - gap / 2, last + gap / 2
     length = last - first
+    least_s = 86400 if all(len(name) == len("2026-11-20") for name in names) else 1
     places = {name: (moment - first) / length for name, moment in at.items()}
-    return _Across(places, gap / length, date_ticks(first, last))
+    return _Across(places, gap / length, date_ticks(first, last, least_s=least_s))
 
 
 # -- shapes -------------------------------------------------------------------------------------------------
 
 
 def _all_series(traces: Sequence[_Trace], across: _Across, up: Amounts) -> tuple[Series, ...]:
-    bars = [trace for trace in traces if trace.is_bar]
+    n_bars = sum(trace.is_bar for trace in traces)
     found = []
     for number, trace in enumerate(traces):
+        # Bars around means would cover each other: each name stands a little to the right of the one before.
+        aside = (number / len(traces) - 0.5) * 0.3 * across.slot if any(trace.up + trace.down) else 0.0
         points = [
-            (across.places[x] * SIZE, None if y is None else _height(y, up))
+            ((across.places[x] + aside) * SIZE, None if y is None else _height(y, up))
             for x, y in zip(trace.x, trace.y, strict=True)
         ]
-        side_by_side = (bars.index(trace), len(bars)) if trace.is_bar else (0, 1)
-        thinned = [*_thinned(points)]
-        dots = [point for point in points if point[1] is not None]
+        known = [point for point in points if point[1] is not None]
+        shapes = Series(
+            name=trace.name,
+            color=number % COLORS + 1,
+            stroke=0 if trace.is_limit else number // COLORS % STROKES + 1,
+        )
+        if trace.is_bar:  # bars come first in a figure
+            found.append(replace(shapes, bars=_bars(points, across.slot * SIZE, (number, n_bars), up)))
+            continue
+        dots = known if trace.has_dots and len(known) <= _MOST_DOTS else _lonely(points)
         found.append(
-            Series(
-                name=trace.name,
-                color=number % COLORS + 1,
-                stroke=0 if trace.is_limit else number // COLORS % STROKES + 1,
-                line="" if trace.is_bar else _line(thinned),
-                dots=_dots(dots) if trace.has_dots and len(dots) <= _MOST_DOTS else _dots(_lonely(points)),
-                bars=_bars(points, across.slot * SIZE, side_by_side, up) if trace.is_bar else "",
-                whiskers=_whiskers(trace, across, up),
+            replace(
+                shapes,
+                line=_line([*_thinned(points)]),
+                dots=_dots(dots),
+                whiskers=_whiskers(trace, [x for x, _ in points], up),
             )
         )
     return tuple(found)
@@ -239,9 +247,9 @@ def _bars(points: Sequence[_Point], slot: float, side_by_side: tuple[int, int], 
     )
 
 
-def _whiskers(trace: _Trace, across: _Across, up: Amounts) -> str:
+def _whiskers(trace: _Trace, places: Sequence[float], up: Amounts) -> str:
     return "".join(
-        f"M{across.places[x] * SIZE:.4g} {_height(y + more, up):.4g}V{_height(y - less, up):.4g}"
-        for x, y, more, less in zip(trace.x, trace.y, trace.up, trace.down, strict=True)
+        f"M{x:.4g} {_height(y + more, up):.4g}V{_height(y - less, up):.4g}"
+        for x, y, more, less in zip(places, trace.y, trace.up, trace.down, strict=True)
         if y is not None and (more or less)
     )

@@ -11,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tallyd.core.texts import visible
-from tallyd.web.drawing import COLORS, SIZE
-from tallyd.web.report_view import MOST_ROWS, Report
+from tallyd.web.drawing import SIZE
+from tallyd.web.report_view import Report
 
 _HERE: Final = Path(__file__).parent
 
@@ -36,8 +36,6 @@ def page(report: Report) -> str:
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'",
         icon=f"data:image/svg+xml;base64,{icon}",
         size=SIZE,
-        colors=COLORS,
-        most_rows=MOST_ROWS,
     )
 
 

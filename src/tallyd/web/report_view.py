@@ -103,5 +103,9 @@ def _cell(trace: dict[str, Any], number: int) -> str | None:
     value, error = trace["y"][number], trace["error_y"]
     if value is None:
         return None
-    low, high = value - error["arrayminus"][number], value + error["array"][number]
-    return f"{value:g} ({low:.0f} to {high:.0f})"
+    return mean_text(value, value - error["arrayminus"][number], value + error["array"][number])
+
+
+def mean_text(mean: float, low: float, high: float) -> str:
+    """Return a mean with the least and the most: `12.5 (10 to 14)`."""
+    return f"{mean:.1f} ({low:.0f} to {high:.0f})"

@@ -66,10 +66,11 @@ def category_ticks(names: Sequence[str]) -> tuple[Tick, ...]:
     return _thinned(found)
 
 
-def date_ticks(first: datetime, last: datetime) -> tuple[Tick, ...]:
-    """Return the ticks of a stretch of local time, at round times."""
+def date_ticks(first: datetime, last: datetime, *, least_s: int = 1) -> tuple[Tick, ...]:
+    """Return the ticks of a stretch of local time, at round times and `least_s` apart or more."""
     length_s = (last - first).total_seconds()
-    step_s = next((step for step in _SECONDS if length_s / step <= MOST_TICKS), None)
+    steps = (step for step in _SECONDS if step >= least_s and length_s / step <= MOST_TICKS)
+    step_s = next(steps, None)
     if step_s is not None:
         moments, text = [*_by_seconds(first, last, step_s)], _clock if step_s < 86400 else _day
         seconds = step_s < 60

@@ -1,0 +1,153 @@
+"""The report as one file in a real browser: opened from the disk, with nothing else there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from support.browser import CHROMIUM, Watched
+from support.needs import needs
+from support.past import BERLIN
+from support.webworld import still_world
+
+needs("chromium")
+pytestmark = pytest.mark.timeout(300)
+
+SCRIPT = "<script>document.title = 'taken'</script>"
+KINDS = ["divera", "visitors", "servers"]
+MOST_BYTES = 200_000
+"""A mail takes it. Plotly alone is five million."""
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return still_world(tmp_path_factory.mktemp("report") / "folder")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+def made(config: Path, folder: Path, *options: str) -> Path:
+    """Return a report in a folder where nothing else is."""
+    command = [sys.executable, "-m", "tallyd", "--config", str(config), "report", "--format", "html"]
+    done = subprocess.run([*command, *options], capture_output=True, check=True, timeout=60)
+    path = folder / "report.html"
+    path.write_bytes(done.stdout)
+    return path
+
+
+def opened(browser: Browser, path: Path, *, width: int = 1280, scheme: str = "light") -> tuple[Page, Watched]:
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page = context.new_page()
+    watched = Watched(page, f"file://{path.parent}")
+    page.goto(f"file://{path}")
+    return page, watched
+
+
+@pytest.mark.parametrize("options", [(), ("--by", "day"), ("--by", "weekday")], ids=lambda each: each[-1:])
+@pytest.mark.parametrize("poller", KINDS)
+def test_the_plots_and_their_tables_are_seen_and_nothing_is_asked_for(
+    browser: Browser, config: Path, tmp_path: Path, poller: str, options: tuple[str, ...]
+) -> None:
+    since = datetime.now(BERLIN).date() - timedelta(days=2)  # at night nobody has come yet today
+    path = made(config, tmp_path, "--poller", poller, "--from", f"{since}", *options)
+    assert path.stat().st_size < MOST_BYTES
+    page, watched = opened(browser, path)
+    expect(page.get_by_role("heading", level=2, name=poller)).to_be_visible()
+    figures = page.get_by_role("figure")
+    assert figures.count() >= 1
+    for figure in figures.all():
+        plot = figure.get_by_role("img")
+        expect(plot).to_be_visible()
+        assert "the table below holds the same numbers" in (plot.get_attribute("aria-label") or "")
+        box = plot.locator("svg.sheet g path").first.bounding_box()
+        assert box is not None
+        assert box["width"] > 300
+        expect(figure.get_by_role("table")).to_be_visible()
+        assert figure.get_by_role("row").count() > 1
+    assert (watched.requests, watched.complaints) == ([f"file://{path}"], [])
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("by", ["", "day"])
+def test_it_is_sound_for_screen_readers_and_readable_on_a_phone(
+    browser: Browser, config: Path, tmp_path: Path, scheme: str, by: str
+) -> None:
+    page, watched = opened(
+        browser, made(config, tmp_path, *(["--by", by] if by else [])), width=360, scheme=scheme
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate("document.documentElement.lang") == "en"
+    for landmark in ("banner", "navigation", "main", "contentinfo"):
+        assert page.get_by_role(landmark).count() == 1, landmark
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(each => +each.tagName[1])")
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert page.evaluate("[...document.querySelectorAll('table')].every(each => each.caption)")
+    assert page.evaluate(_OVERLAPS) == []
+    page.get_by_role("link", name="servers").click()
+    expect(page.get_by_role("heading", level=2, name="servers")).to_be_in_viewport()
+    assert watched.complaints == []
+    page.context.close()
+
+
+def test_names_from_outside_run_nothing(browser: Browser, config: Path, tmp_path: Path) -> None:
+    content = json.loads(config.read_text())
+    content["name"] = SCRIPT
+    content["pollers"]["divera"]["status_names"] = {"50101": SCRIPT + '"\' onload=alert(1) x="'}
+    other = config.with_name("other.json")
+    other.write_text(json.dumps(content))
+    page, watched = opened(browser, made(other, tmp_path, "--poller", "divera"))
+    assert page.title().startswith(SCRIPT + ": divera, ")
+    assert page.evaluate("document.scripts.length") == 0
+    expect(page.locator(".legend").first).to_contain_text(SCRIPT)
+    assert watched.complaints == []
+    page.context.close()
+
+
+def test_even_a_script_that_got_in_would_not_run(browser: Browser, config: Path, tmp_path: Path) -> None:
+    path = made(config, tmp_path, "--poller", "divera")
+    path.write_text(path.read_text().replace("</main>", f"{SCRIPT}<img src='http://127.0.0.1:1/'></main>"))
+    page, watched = opened(browser, path)
+    assert page.title().startswith("small-world")
+    blocked = [
+        each for each in watched.complaints if "violates the following Content Security Policy" in each
+    ]
+    assert len(blocked) == 2
+    page.context.close()
+
+
+def test_on_paper_it_is_dark_on_white_and_the_tables_are_whole(
+    browser: Browser, config: Path, tmp_path: Path
+) -> None:
+    page, watched = opened(browser, made(config, tmp_path), scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(27, 36, 38)"
+    expect(page.get_by_role("navigation")).to_be_hidden()
+    expect(page.get_by_role("table").first).to_be_visible()
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    assert watched.complaints == []
+    page.context.close()
+
+
+_OVERLAPS = """() => [...document.querySelectorAll('.drawing')].flatMap((plot) => {
+  const boxes = [...plot.querySelectorAll('.x-axis text')]
+    .map((each) => each.getBoundingClientRect()).filter((box) => box.width > 0);
+  return boxes.slice(1).filter((box, number) => box.left < boxes[number].right + 1).map((box) => box.left);
+})"""
