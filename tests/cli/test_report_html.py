@@ -250,7 +250,7 @@ class TestAllKinds:
         headings = [unescape(heading) for heading in re.findall(r"<h3[^>]*>(.*)</h3>", page)]
         assert headings[:2] == ["How old the data of T03 was", f"How old the data of {SCRIPT} was"]
         assert len(headings) == 12
-        assert "The 12 targets that were least fresh are drawn." in page
+        assert "The 12 targets that were least fresh are drawn; below them, all are in a table." in page
         assert len(rows_of(page, "Targets, the least fresh first")) == 1 + 15
         assert rows_of(page, "Checks of T03")[1:] == [["2026-11-20", "Fri", "240", "16.67%", "15 min"]]
         assert "stale above" in page
@@ -323,6 +323,10 @@ class TestTroubles:
 def test_of_very_many_rows_the_last_are_shown_and_the_file_says_so() -> None:
     found = table("Readings", ("number",), [(number,) for number in range(MOST_ROWS + 2)], texts=())
     assert (found.rows[0], found.rows[-1], len(found.rows)) == (("2",), ("5001",), MOST_ROWS)
+    ranked = table(
+        "Targets", ("number",), [(number,) for number in range(MOST_ROWS + 2)], texts=(), is_ranked=True
+    )
+    assert (ranked.rows[0], ranked.cut) == (("0",), "the first 5000 of 5002")
     chapter = Chapter(
         poller="x",
         kind="divera",
@@ -333,4 +337,4 @@ def test_of_very_many_rows_the_last_are_shown_and_the_file_says_so() -> None:
         before=(found,),
     )
     text = page_of(Report(name="x", period="x", zone="UTC", made="x", version="1", chapters=(chapter,)))
-    assert "Readings; the last 5000, without 2 before them: <code>--format csv</code> has all" in text
+    assert "Readings; the last 5000 of 5002: <code>--format csv</code> has all" in text

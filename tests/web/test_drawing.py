@@ -209,6 +209,8 @@ def test_ticks_are_few_and_within(first: datetime, length_s: int) -> None:
     ticks = date_ticks(first, first + timedelta(seconds=length_s))
     assert len(ticks) <= 14
     assert all(0 <= tick.place <= 1 for tick in ticks)
+    on_a_phone = [tick.text for tick in ticks if not tick.is_minor]
+    assert sum(map(len, on_a_phone)) <= 36 + 8
 
 
 def test_of_many_names_some_are_written_and_on_a_phone_fewer() -> None:

@@ -74,7 +74,7 @@ def test_the_plots_and_their_tables_are_seen_and_nothing_is_asked_for(
     for figure in figures.all():
         plot = figure.get_by_role("img")
         expect(plot).to_be_visible()
-        assert "the table below holds the same numbers" in (plot.get_attribute("aria-label") or "")
+        assert "the table below has its numbers" in (plot.get_attribute("aria-label") or "")
         box = plot.locator("svg.sheet g path").first.bounding_box()
         assert box is not None
         assert box["width"] > 300

@@ -21,13 +21,12 @@ _TEXTS = ("target", *LABELS["hour"], "month", "year")
 def lags_chapter(past: PastLags, by: By | None) -> Chapter:
     """Return one poller's targets: all in tables, and the least fresh drawn."""
     targets = {name: tuple(group) for name, group in groupby(past.lags, key=lambda lags: lags.server)}
-    drawn, others = [*targets][:MOST_DRAWN], [*targets][MOST_DRAWN:]
-    plots = (
-        [_shares(name, targets[name], by) for name in drawn]
-        if by
-        else [_lag(each, past) for each in past.drawn]
-    )
-    rest = [lags for name in others for lags in targets[name]] if by else []
+    plots = [_lag(each, past) for each in past.drawn]
+    if by:
+        plots = [_shares(name, targets[name], by) for name in [*targets][:MOST_DRAWN]]
+    rest = [lags for name in [*targets][MOST_DRAWN:] for lags in targets[name]]
+    all_of_them = (_sums(targets),) if targets else ()
+    note = f"The {MOST_DRAWN} targets that were least fresh are drawn; below them, all are in a table."
     return Chapter(
         poller=past.poller,
         kind=KIND,
@@ -35,10 +34,10 @@ def lags_chapter(past: PastLags, by: By | None) -> Chapter:
         first=past.first,
         last=past.last,
         said=_said(past.lags, len(targets)),
-        notes=(f"The {MOST_DRAWN} targets that were least fresh are drawn.",) if others else (),
-        before=(_sums(targets),) if targets else (),
+        notes=(note,) if rest else (),
+        before=() if rest else all_of_them,
         plots=tuple(plots),
-        after=(_table(rest, "Targets that are not drawn"),) if rest else (),
+        after=(*all_of_them, *([_table(rest, "Targets that are not drawn")] if by else ())) if rest else (),
     )
 
 
@@ -62,7 +61,7 @@ def _sums(targets: Mapping[str, Sequence[Lags]]) -> Table:
 def _table(found: Sequence[Lags], caption: str, *, but: int = 0) -> Table:
     """Return checks as a table, without its first `but` columns."""
     headings = ("target", *found[0].labels, *NUMBERS)[but:]
-    return table(caption, headings, [row_of(lags)[but:] for lags in found], texts=_TEXTS)
+    return table(caption, headings, [row_of(lags)[but:] for lags in found], texts=_TEXTS, is_ranked=not but)
 
 
 def _lag(drawn: Drawn, past: PastLags) -> Plot:
@@ -72,6 +71,7 @@ def _lag(drawn: Drawn, past: PastLags) -> Plot:
         heading=f"How old the data of {name} was{cut}",
         drawing=drawing(lags_plot(drawn.points, stale_after_s=drawn.stale_after_s, zone=past.zone)),
         table=_table(drawn.lags, f"Checks of {name}", but=1),
+        nothing="no change of its data is stored from these days; changes are kept for database.keep_days",
     )
 
 

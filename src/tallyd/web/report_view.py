@@ -12,27 +12,31 @@ from tallyd.web.drawing import Drawing
 from tallyd.web.plots import Figure
 
 MOST_ROWS = 5000
-"""Of one table; of more, the last are shown. A file for a mail stays one."""
+"""Of one table. A file for a mail stays one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows of text under headings, the first cell of each naming it. `numbers` are columns of numbers."""
+    """Rows of text under headings, the first cell of each naming it. `numbers` are columns of numbers.
+
+    `cut` says which of too many rows are shown; empty where all are.
+    """
 
     caption: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numbers: frozenset[int] = frozenset()
-    left_out: int = 0
+    cut: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """A plot with its heading and the table of the same numbers; None: there is no number to draw."""
+    """A plot with its heading and its numbers as a table; `nothing` says why there is no drawing."""
 
     heading: str
     drawing: Drawing | None
     table: Table
+    nothing: str = "no number is known, or all are hidden"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,16 +81,25 @@ def period_text(first: date, last: date) -> str:
 
 
 def table(
-    caption: str, headings: Sequence[str], rows: Sequence[Sequence[object]], *, texts: Sequence[str]
+    caption: str,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    texts: Sequence[str],
+    is_ranked: bool = False,
 ) -> Table:
-    """Return a table; None is an empty cell. `texts` are the headings of columns that hold no numbers."""
-    shown = rows[-MOST_ROWS:]
+    """Return a table; None is an empty cell. `texts` are the headings of columns that hold no numbers.
+
+    Of too many rows the last are shown, which are the newest; the first where they are `is_ranked`.
+    """
+    shown = rows[:MOST_ROWS] if is_ranked else rows[-MOST_ROWS:]
+    which = "first" if is_ranked else "last"
     return Table(
         caption=caption,
         headings=tuple(headings),
         rows=tuple(tuple("" if cell is None else str(cell) for cell in row) for row in shown),
         numbers=frozenset(number for number, heading in enumerate(headings) if heading not in texts),
-        left_out=len(rows) - len(shown),
+        cut=f"the {which} {MOST_ROWS} of {len(rows)}" if len(shown) < len(rows) else "",
     )
 
 

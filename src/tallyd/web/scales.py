@@ -118,7 +118,5 @@ def _seconds(at: datetime) -> str:
 
 
 def _thinned(found: Sequence[tuple[float, str]]) -> tuple[Tick, ...]:
-    is_tight = sum(len(text) + 1 for _, text in found) > _MOST_NARROW
-    return tuple(
-        Tick(place, text, is_tight and number % 2 == 1) for number, (place, text) in enumerate(found)
-    )
+    step = max(1, -(-sum(len(text) + 1 for _, text in found) // _MOST_NARROW))
+    return tuple(Tick(place, text, number % step != 0) for number, (place, text) in enumerate(found))
