@@ -10,6 +10,8 @@ limit        orjson, executemany, one transaction a file, WAL, synchronous=FULL:
 sqlite-utils its `insert_all`, a file at a time.
 tallyd       `tallyd once`, from the start of the process to its end: checks, ledger, minute counts, moves.
 
+Each program has its byte code, as an installation leaves it: it runs once before the first round.
+
 Prints records and files a second, the largest resident memory, and ratios of the medians. `huge` is one file
 ten times as large as a large one; `postgresql` takes the large set into a PostgreSQL that is started for it.
 orjson and sqlite-utils go into an environment of their own, in a temporary folder or in `--tools`.
@@ -127,6 +129,7 @@ def _compare(work: Path, files: FileSet, tools: Path, rounds: int) -> bool:
         "tallyd": lambda round_: take(round_, made),
     }
     costs: dict[str, list[Cost]] = {name: [] for name in programs}
+    _warm_up(work)
     print(f"\n{files.name}: {files.files} files x {files.records} records")
     for _ in range(rounds):
         for name, run in programs.items():
@@ -148,6 +151,12 @@ def _compare(work: Path, files: FileSet, tools: Path, rounds: int) -> bool:
     return is_reached
 
 
+def _warm_up(work: Path) -> None:
+    """Have tallyd's byte code written; that of the tools was when they were installed."""
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        take(Path(folder), make(Path(folder) / "made", FileSet("few", 2, 2)))
+
+
 def _huge(work: Path, files: FileSet) -> bool:
     made = make(work / files.name, files)
     with tempfile.TemporaryDirectory(dir=work) as folder:
@@ -163,6 +172,7 @@ def _postgresql(work: Path, files: FileSet, rounds: int) -> bool:
     made = make(work / "served", files)
     costs = []
     with running(PostgreSql) as server:
+        _warm_up(work)
         for _ in range(rounds):
             with tempfile.TemporaryDirectory(dir=work) as folder:
                 costs.append(take(Path(folder), made, url=server.url(server.new_database())))
@@ -216,7 +226,9 @@ def _run(words: Sequence[str]) -> Cost:
     os.sync()
     began_s = time.monotonic()
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=_environment()
+        )
         _, status, usage = os.wait4(process.pid, 0)
         took_s = time.monotonic() - began_s
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -224,6 +236,10 @@ def _run(words: Sequence[str]) -> Cost:
             output.seek(0)
             raise RuntimeError(output.read().decode(errors="replace")[-2000:])
     return Cost(took_s, usage.ru_maxrss / 1024)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _tallyd() -> str:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tallyd.adapters.records import BoundRecords, Database
-from tallyd.core.passages import Content, Count, Direction, Row, ToIngest
+from tallyd.core.passages import Content, Count, Direction, Row, Rows, ToIngest
 
 FEW = 10_000
 PER_FILE = 50_000
@@ -83,7 +83,7 @@ def _ingest(records: BoundRecords, begin: datetime, passages: int, *, over: time
                 size=100 * len(rows),
                 content=_content(rows),
                 reason=None,
-                rows=lambda rows=rows: [rows],  # type: ignore[misc] # mypy loses the default's type
+                rows=lambda rows=rows: [Rows.of(rows)],  # type: ignore[misc] # mypy loses the default's type
             )
             (outcome,) = records.ingest([file], now=TODAY, keep_rows=True)
             assert outcome == "done"

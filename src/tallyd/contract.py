@@ -194,6 +194,13 @@ class Inbox(Protocol):
         """Open a file. Raises `InboxError` where it is no regular file, or can't be read now."""
         ...
 
+    def held(self) -> AbstractContextManager[None]:
+        """Keep folders open until the end of the block, while many files are opened and put aside.
+
+        Another folder that takes the place of one of them is found at the next look.
+        """
+        ...
+
     def done(self, waiting: Waiting, *, delete: bool = False) -> None:
         """Move (or delete) a file that was stored; fine where it is gone. Raises `InboxError`."""
         ...

@@ -37,6 +37,9 @@ class DyingInbox:
     def open(self, waiting: Waiting) -> AbstractContextManager[OpenFile]:
         return self._inbox.open(waiting)
 
+    def held(self) -> AbstractContextManager[None]:
+        return self._inbox.held()
+
     def done(self, waiting: Waiting, *, delete: bool = False) -> None:
         self._dying(lambda: self._inbox.done(waiting, delete=delete))
 

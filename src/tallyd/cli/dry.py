@@ -31,6 +31,9 @@ class DryInbox:
     def open(self, waiting: Waiting) -> AbstractContextManager[OpenFile]:
         return self._inbox.open(waiting)
 
+    def held(self) -> AbstractContextManager[None]:
+        return self._inbox.held()
+
     def done(self, waiting: Waiting, *, delete: bool = False) -> None:
         del delete
         self._seen.add(waiting.key)

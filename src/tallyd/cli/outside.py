@@ -121,6 +121,8 @@ class Outside:
         with self._lock:
             if self._database is None:
                 self._database = Database(self._config.database_url, prepares=self._holds)
+                if self._holds:
+                    self._database.prepare_ahead()
             return self._database
 
     def _prune_rows(self, poller: str, before: datetime, most: int) -> int:

@@ -6,7 +6,7 @@ millions, and they are only ever compared and stored. Such text sorts as the ins
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
@@ -29,6 +29,31 @@ def seen_text(at: datetime) -> str:
 def read_seen(text: str) -> datetime:
     """Undo `seen_text`. Raises ValueError."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Passages as columns, all of one length. Iterating gives `Row`s.
+
+    Not a tuple for each passage: to build and to take apart a million of them takes as long as to store them.
+    """
+
+    people: Sequence[int]
+    ways: Sequence[Direction]
+    seen_at: Sequence[str]
+    frames: Sequence[int | None]
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> Rows:
+        """Return rows as columns."""
+        people, ways, seen_at, frames = list(zip(*rows, strict=True)) or ((), (), (), ())
+        return cls(people, ways, seen_at, frames)
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+    def __iter__(self) -> Iterator[Row]:
+        return zip(self.people, self.ways, self.seen_at, self.frames, strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +104,7 @@ class ToIngest:
     size: int
     content: Content | None
     reason: str | None = None
-    rows: Callable[[], Iterable[Sequence[Row]]] = tuple
+    rows: Callable[[], Iterable[Rows]] = tuple
 
     @property
     def fingerprint(self) -> Fingerprint:

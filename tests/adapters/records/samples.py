@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from tallyd.core.passages import Content, Count, Row, ToIngest
+from tallyd.core.passages import Content, Count, Row, Rows, ToIngest
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 DAY = (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
@@ -49,8 +49,13 @@ def visitor_file(
         name=f"{name}.json",
         size=100 * len(rows),
         content=content,
-        rows=read or (lambda: [rows[begin : begin + batch] for begin in range(0, len(rows), batch)]),
+        rows=lambda: map(Rows.of, read() if read else _pieces(rows, batch)),
     )
+
+
+def _pieces(rows: Sequence[Row], most: int) -> Iterator[Sequence[Row]]:
+    for begin in range(0, len(rows), most):
+        yield rows[begin : begin + most]
 
 
 def rejected_file(name: str, *, source: str = "12", reason: str = "not JSON") -> ToIngest:

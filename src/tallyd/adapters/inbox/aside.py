@@ -11,7 +11,7 @@ from datetime import date
 
 from tallyd.adapters.inbox.moving import Wanted, take
 from tallyd.adapters.inbox.names import REASON, Pattern, flat_name, free_names
-from tallyd.adapters.inbox.places import Places, folder_of
+from tallyd.adapters.inbox.places import Places
 from tallyd.core.reading import Json
 
 DONE, REJECTED, GOING = "done", "rejected", "going"
@@ -31,7 +31,7 @@ class Aside:
     def done(self, inbox: int, path: str, *, source: str, day: date, wanted: Wanted) -> None:
         """Move a file to `done/<day>/<source>/`."""
         with (
-            folder_of(inbox, path) as (folder, name),
+            self._places.folder_of(inbox, path) as (folder, name),
             self._places.own(inbox, DONE, day.isoformat(), source, make=True) as target,
         ):
             for new in free_names(self._flat(path)):
@@ -43,7 +43,7 @@ class Aside:
     def delete(self, inbox: int, path: str, *, wanted: Wanted) -> None:
         """Delete a file; one that takes its place meanwhile is not."""
         with (
-            folder_of(inbox, path) as (folder, name),
+            self._places.folder_of(inbox, path) as (folder, name),
             self._places.own(inbox, GOING, make=True) as target,
         ):
             # Unlinking by name could hit another file. Moved first, it is known which one it is.
@@ -59,7 +59,7 @@ class Aside:
     ) -> None:
         """Move a file to `rejected/<source>/`, its reason first."""
         with (
-            folder_of(inbox, path) as (folder, name),
+            self._places.folder_of(inbox, path) as (folder, name),
             self._places.own(inbox, REJECTED, source, make=True) as target,
         ):
             for new in free_names(self._flat(path)):

@@ -12,7 +12,7 @@ from tallyd.adapters.inbox.faults import why
 from tallyd.adapters.inbox.memory import MOST_FILES, Troubles
 from tallyd.adapters.inbox.moving import ChangedError, Identity, Wanted, identity
 from tallyd.adapters.inbox.opened import Opened, open_regular
-from tallyd.adapters.inbox.places import AwayError, Places, folder_of
+from tallyd.adapters.inbox.places import AwayError, Places
 from tallyd.adapters.inbox.sweep import instant
 from tallyd.contract import Waiting
 from tallyd.core.errors import InboxError
@@ -53,27 +53,45 @@ class Files:
     def done(self, waiting: Waiting, *, delete: bool) -> None:
         """See `Folder.done`."""
         path, wanted = os.fsdecode(waiting.key), self._wanted(waiting)
-        with suppress(FileNotFoundError), self._used(waiting), self._places.inbox() as inbox:
+
+        def put(inbox: int) -> None:
             if delete:
                 self._aside.delete(inbox, path, wanted=wanted)
             else:
                 day = self._now().astimezone(UTC).date()
                 self._aside.done(inbox, path, source=waiting.source, day=day, wanted=wanted)
-        self._forget(path)
+
+        self._put(waiting, put)
 
     def rejected(self, waiting: Waiting, reason: Mapping[str, Json]) -> None:
         """See `Folder.rejected`."""
         path, wanted = os.fsdecode(waiting.key), self._wanted(waiting)
-        with suppress(FileNotFoundError), self._used(waiting), self._places.inbox() as inbox:
-            self._aside.rejected(inbox, path, reason, source=waiting.source, wanted=wanted)
-        self._forget(path)
+        self._put(
+            waiting,
+            lambda inbox: self._aside.rejected(inbox, path, reason, source=waiting.source, wanted=wanted),
+        )
+
+    def _put(self, waiting: Waiting, put: Callable[[int], None]) -> None:
+        """Put a file aside. Where it is gone, that is fine; perhaps it is one of the held folders that is."""
+        try:
+            with self._used(waiting), self._places.inbox() as inbox:
+                put(inbox)
+        except FileNotFoundError:
+            if self._places.let_go():
+                with suppress(FileNotFoundError), self._used(waiting), self._places.inbox() as inbox:
+                    put(inbox)
+        self._forget(os.fsdecode(waiting.key))
 
     def _open(self, waiting: Waiting) -> Opened:
         path = os.fsdecode(waiting.key)
         try:
-            with self._used(waiting), self._places.inbox() as inbox, folder_of(inbox, path) as (folder, name):
+            with (
+                self._used(waiting),
+                self._places.inbox() as inbox,
+                self._places.folder_of(inbox, path) as (folder, name),
+            ):
                 opened = Opened(
-                    open_regular(folder, name),
+                    *open_regular(folder, name),
                     shown=waiting.name,
                     max_bytes=self._max_bytes,
                     there=lambda: self._identity_of(path),
@@ -99,6 +117,7 @@ class Files:
             self._note(waiting, error.text)
             raise
         except OSError as error:
+            self._places.let_go()
             self._note(waiting, why(error))
             raise InboxError(f"{waiting.name}: {why(error)}") from error
 
@@ -113,7 +132,7 @@ class Files:
         with (
             suppress(OSError, InboxError),
             self._places.inbox() as inbox,
-            folder_of(inbox, path) as (folder, name),
+            self._places.folder_of(inbox, path) as (folder, name),
         ):
             return identity(os.stat(name, dir_fd=folder, follow_symlinks=False))
         return None

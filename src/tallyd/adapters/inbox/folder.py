@@ -89,6 +89,10 @@ class Folder:
         """See `contract.Inbox`. Raises on entering, for a file that changed since the look too."""
         return self._files.open(waiting)
 
+    def held(self) -> AbstractContextManager[None]:
+        """See `contract.Inbox`. At most `places.MOST_HELD` folders at a time."""
+        return self._places.held()
+
     def done(self, waiting: Waiting, *, delete: bool = False) -> None:
         """See `contract.Inbox`. The file must be what was opened, unchanged; else it stays.
 

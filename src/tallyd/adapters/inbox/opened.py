@@ -20,16 +20,20 @@ class NotRegularError(OSError):
     """It is no regular file (any more)."""
 
 
-def open_regular(folder: int, name: str) -> int:
-    """Open a regular file for reading. Raises `NotRegularError`, OSError."""
+def open_regular(folder: int, name: str) -> tuple[int, Identity]:
+    """Open a regular file for reading; return its descriptor and what it is.
+
+    Raises `NotRegularError`, OSError.
+    """
     # Looked at first: to open some devices is to do something with them.
     if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         raise NotRegularError(0, "no regular file")
     descriptor = os.open(name, _FLAGS, dir_fd=folder)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
         raise NotRegularError(0, "no regular file")
-    return descriptor
+    return descriptor, identity(found)
 
 
 class Opened:
@@ -43,6 +47,7 @@ class Opened:
     def __init__(
         self,
         descriptor: int,
+        found: Identity,
         *,
         shown: str,
         max_bytes: int,
@@ -55,7 +60,7 @@ class Opened:
         self._there = there
         self._failed = failed
         self._sha256: str | None = None
-        self.identity: Identity = identity(os.fstat(descriptor))
+        self.identity = found
 
     @property
     def size(self) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,7 @@ from tallyd.core.errors import InboxError
 from tallyd.core.texts import visible
 
 OWN = ".tallyd"
+MOST_HELD = 64
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_FOLDER = (errno.ELOOP, errno.ENOTDIR)
 # Nothing there, or a share whose server is away.
@@ -40,10 +41,75 @@ class Places:
         self.path = path
         self.shown = visible(str(path))
         self._is_mount = is_mount
+        self._held: dict[tuple[str, ...], int] | None = None
+
+    def inbox(self) -> AbstractContextManager[int]:
+        """Open the inbox. Raises `AwayError`, `InboxError`. Nothing is made."""
+        if self._held is None:
+            return self._inbox()
+        if not self._held:
+            with self._inbox() as descriptor:
+                self._held[()] = os.dup(descriptor)
+        return nullcontext(self._held[()])
+
+    def folder_of(self, inbox: int, path: str) -> AbstractContextManager[tuple[int, str]]:
+        """Open the folder in which a file of the inbox lies; yield it and the file's name. Raises OSError."""
+        *folders, name = path.split("/")
+        if self._held is None:
+            return _folder_of(inbox, folders, name)
+        if not folders:
+            return nullcontext((inbox, name))
+        if (key := (*folders,)) not in self._held:
+            self._make_room()
+            with _folder_of(inbox, folders, name) as (descriptor, _):
+                self._held[key] = os.dup(descriptor)
+        return nullcontext((self._held[key], name))
+
+    def own(self, inbox: int, *names: str, make: bool) -> AbstractContextManager[int]:
+        """Open `.tallyd` or a folder below it; with `make`, made where it is missing, 0700.
+
+        Raises `InboxError` where one of them is a link, no folder or not ours, FileNotFoundError without
+        `make`, OSError.
+        """
+        if self._held is None:
+            return self._own(inbox, names, make=make)
+        if (key := ("", *names)) not in self._held:  # no folder of the inbox is called that
+            with self._own(inbox, names, make=make) as descriptor:
+                self._held[key] = os.dup(descriptor)
+        return nullcontext(self._held[key])
 
     @contextmanager
-    def inbox(self) -> Iterator[int]:
-        """Open the inbox. Raises `AwayError`, `InboxError`. Nothing is made."""
+    def held(self) -> Iterator[None]:
+        """Keep what is opened open until the end of the block, or until `let_go`.
+
+        Of three calls of the kernel for a small file two are for its folders.
+        """
+        self._held = {}
+        try:
+            yield
+        finally:
+            self.let_go()
+            self._held = None
+
+    def let_go(self) -> bool:
+        """Open everything anew from now on; return whether anything was kept open."""
+        was_held = self._held or {}
+        for descriptor in was_held.values():
+            os.close(descriptor)
+        if self._held:
+            self._held = {}
+        return bool(was_held)
+
+    def _make_room(self) -> None:
+        # Before anything but the inbox itself is in use.
+        held = self._held or {}
+        if len(held) < MOST_HELD:
+            return
+        for key in [key for key in held if key]:
+            os.close(held.pop(key))
+
+    @contextmanager
+    def _inbox(self) -> Iterator[int]:
         try:
             descriptor = os.open(self.path, _FOLDER)
         except OSError as error:
@@ -58,12 +124,7 @@ class Places:
             os.close(descriptor)
 
     @contextmanager
-    def own(self, inbox: int, *names: str, make: bool) -> Iterator[int]:
-        """Open `.tallyd` or a folder below it; with `make`, made where it is missing, 0700.
-
-        Raises `InboxError` where one of them is a link, no folder or not ours, FileNotFoundError without
-        `make`, OSError.
-        """
+    def _own(self, inbox: int, names: Sequence[str], *, make: bool) -> Iterator[int]:
         descriptor, shown = inbox, self.shown
         try:
             for name in (OWN, *names):
@@ -78,9 +139,7 @@ class Places:
 
 
 @contextmanager
-def folder_of(inbox: int, path: str) -> Iterator[tuple[int, str]]:
-    """Open the folder in which a file of the inbox lies; yield it and the file's name. Raises OSError."""
-    *folders, name = path.split("/")
+def _folder_of(inbox: int, folders: Sequence[str], name: str) -> Iterator[tuple[int, str]]:
     descriptor = inbox
     try:
         for folder in folders:

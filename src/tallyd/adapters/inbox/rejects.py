@@ -153,7 +153,7 @@ class Rejects:
         try:
             with (
                 self._places.own(inbox, REJECTED, one.source, make=False) as folder,
-                open(open_regular(folder, one.name + REASON), "rb") as file,  # noqa: PTH123 # a descriptor
+                open(open_regular(folder, one.name + REASON)[0], "rb") as file,  # noqa: PTH123 # a descriptor
             ):
                 found = json.loads(file.read(_MOST_REASON_BYTES))
         except (OSError, ValueError, RecursionError):

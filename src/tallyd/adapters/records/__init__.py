@@ -8,6 +8,7 @@ file holds was found by its parser, and when something is old is the caller's to
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 from sqlalchemy import inspect, text
 
@@ -36,8 +37,23 @@ class Database:
         self._preparing = threading.Lock()
         self._checks: dict[str, CheckBook] = {}
         self._is_prepared = False
+        self._ahead: threading.Thread | None = None
         if prepares:
             self._access.get_ready = self._prepare_once
+
+    def prepare_ahead(self) -> None:
+        """Begin, on a thread of its own, to make the file and tables that a SQLite database lacks.
+
+        Whatever needs them waits for it. Most of that time another program starts, and files can be read.
+        """
+        if self._ahead is None and lacks_file(self._url):
+            self._ahead = threading.Thread(target=self._prepare_quietly, name="tables", daemon=True)
+            self._ahead.start()
+
+    def _prepare_quietly(self) -> None:
+        # Who needs the tables tries it again, and is told.
+        with suppress(RecordsError):
+            self._prepare_once()
 
     def _prepare_once(self) -> None:
         if self._is_prepared:
@@ -77,5 +93,11 @@ class Database:
         return BoundRecords(self._access, poller, checks)
 
     def close(self) -> None:
-        """Close the connections that are not in use; a further call does nothing."""
+        """Close the connections that are not in use; a further call does nothing.
+
+        Waits for what `prepare_ahead` began.
+        """
+        if self._ahead is not None:
+            self._ahead.join()
+            self._ahead = None
         self._access.close()

@@ -18,7 +18,9 @@ from typing import Any, NoReturn
 MOST_CHARS = 1024 * 1024
 """Of one element. A record has a hundred; what is longer is none, and would have to be held in memory."""
 
-_SPACE = re.compile(r"[ \t\r\n]*")
+_SMALL_CHARS = 64 * 1024
+_SPACES = " \t\r\n"
+_SPACE = re.compile(f"[{_SPACES}]*")
 _WORD_AT_END = re.compile(r"[-+.\w]*[ \t\r\n]*\Z")
 _NUMBER_AT_END = re.compile(r"[-+.0-9eE]*\Z")
 _OPEN_TEXT = "Unterminated string"
@@ -42,6 +44,9 @@ def elements(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
     surrogate or a NUL in a text, other bytes than UTF-8; and `CutShortError` where the list has no end.
     """
     text = _Text(chunks)
+    if whole := text.whole():
+        yield whole
+        return
     if text.next_char() != "[":
         raise CutShortError("is empty") if text.is_at_end() else RefusedError("is no JSON list")
     text.skip(1)
@@ -93,6 +98,16 @@ class _Text:
 
     def skip(self, chars: int) -> None:
         self._at += chars
+
+    def whole(self) -> list[Any]:
+        """Return the objects of a list that is all there is; else, or where it is not sure, none.
+
+        Nothing was used up then. Small files are nothing else, and there are many of them.
+        """
+        while len(self._text) < _SMALL_CHARS and self._read():
+            pass
+        text = self._text.strip(_SPACES)
+        return _read_objects(text) if self._has_ended and text.startswith("[") else []
 
     def objects(self) -> list[Any]:
         """Use up as many whole objects as were read, each with the comma behind it, and return them.

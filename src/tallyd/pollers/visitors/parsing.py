@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tallyd.contract import OpenFile, Waiting
-from tallyd.core.passages import Content, Row, ToIngest, read_seen
+from tallyd.core.passages import Content, Rows, ToIngest, read_seen
 from tallyd.core.reading import Json
 from tallyd.core.texts import span
 from tallyd.pollers.visitors.elements import CutShortError, RefusedError
@@ -54,7 +54,7 @@ class Parsed:
     sha256: str
     now: datetime
     content: Content | None = None
-    rows: Sequence[Sequence[Row]] | None = ()
+    rows: Sequence[Rows] | None = ()
     refusal: str | None = None
     ahead: timedelta | None = None
     broken: tuple[Broken, ...] = ()
@@ -129,7 +129,7 @@ def parse(waiting: Waiting, opened: OpenFile, reader: Reader, now: datetime) -> 
 def to_ingest(parsed: Parsed, reader: Reader) -> ToIngest:
     """Return a file as it is stored. One whose rows are not in memory is read again for them."""
 
-    def rows() -> Iterable[Sequence[Row]]:
+    def rows() -> Iterable[Rows]:
         if parsed.rows is not None or parsed.opened is None:
             return parsed.rows or ()
         # With the same now: what was not ahead of it at first is not now.
@@ -147,9 +147,9 @@ def to_ingest(parsed: Parsed, reader: Reader) -> ToIngest:
     )
 
 
-def _rows(reading: Reading, chunks: Iterable[bytes], *, most: int) -> list[list[Row]] | None:
+def _rows(reading: Reading, chunks: Iterable[bytes], *, most: int) -> list[Rows] | None:
     """Read all records; return them where they are no more than `most`, else None."""
-    kept: list[list[Row]] | None = []
+    kept: list[Rows] | None = []
     left = most
     for batch in reading.rows(chunks):
         left -= len(batch)

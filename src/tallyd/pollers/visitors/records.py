@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
-from functools import cached_property
-from operator import itemgetter
 from typing import Any
 
-from tallyd.core.passages import Content, Direction, Row
+from tallyd.core.passages import Content, Direction, Row, Rows
 from tallyd.core.texts import listed
 from tallyd.pollers.visitors.elements import RefusedError, elements
 from tallyd.pollers.visitors.minutes import DIGITS, FROM_AHEAD, BadTimeError, Minutes
@@ -22,6 +20,7 @@ MOST_NAMED = 10
 _FEW = 12
 """So many records are looked at sooner one by one than together."""
 _LARGEST_ID = 2**63 - 1
+_OTHER: Direction = "other"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +63,22 @@ class _BadRecordError(Exception):
 
 
 @dataclass
+class _Batch:
+    """Columns of `Rows` that still grow."""
+
+    people: list[int] = field(default_factory=list)
+    ways: list[Direction] = field(default_factory=list)
+    seen_at: list[str] = field(default_factory=list)
+    frames: list[int | None] = field(default_factory=list)
+
+    def add(self, rows: Rows) -> None:
+        self.people += rows.people
+        self.ways += rows.ways
+        self.seen_at += rows.seen_at
+        self.frames += rows.frames
+
+
+@dataclass
 class Reading:
     """One pass over a file's records. `rows` yields them in batches; `content` is right once it has ended.
 
@@ -78,21 +93,24 @@ class Reading:
     _bad_counts: Counter[str] = field(default_factory=Counter)
     _records: int = 0
 
-    def rows(self, chunks: Iterable[bytes]) -> Iterator[list[Row]]:
+    def __post_init__(self) -> None:
+        shape = self.shape
+        self._minutes = Minutes(shape.time_format, shape.zone, self.now)
+        self._ways: Mapping[Any, Direction] = {shape.way_in: "in", shape.way_out: "out"}
+
+    def rows(self, chunks: Iterable[bytes]) -> Iterator[Rows]:
         """Yield the rows in batches. Raises `RefusedError`, and what `chunks` raises."""
-        batch: list[Row] = []
+        batch = _Batch()
         first = 1
         for some in elements(chunks):
             are_few = len(some) < _FEW
-            batch += (None if are_few else self._all(some)) or self._each(some, first)
+            batch.add((None if are_few else self._all(some)) or Rows.of(self._each(some, first)))
             first += len(some)
-            if len(batch) >= BATCH_ROWS:
-                self._records += len(batch)
-                yield batch
-                batch = []
-        self._records += len(batch)
-        if batch:
-            yield batch
+            if len(batch.people) >= BATCH_ROWS:
+                yield self._whole(batch)
+                batch = _Batch()
+        if batch.people:
+            yield self._whole(batch)
         # Where nothing is right nothing is left out: that is no sign of life, but a host gone wrong.
         if self._bad and not (self.skips_bad and self._records):
             ahead = self._minutes.ahead if set(self._bad) == {FROM_AHEAD} else None
@@ -113,45 +131,39 @@ class Reading:
             Broken(rule, tuple(numbers), self._bad_counts[rule]) for rule, numbers in self._bad.items()
         )
 
-    @cached_property
-    def _minutes(self) -> Minutes:
-        return Minutes(self.shape.time_format, self.shape.zone, self.now)
-
-    @cached_property
-    def _ways(self) -> Mapping[Any, Direction]:
-        return {self.shape.way_in: "in", self.shape.way_out: "out"}
+    def _whole(self, batch: _Batch) -> Rows:
+        self._records += len(batch.people)
+        return Rows(batch.people, batch.ways, batch.seen_at, batch.frames)
 
     # -- records that are as they should be, a thousand at a time ------------------------------------------
 
-    def _all(self, records: list[Any]) -> list[Row] | None:
+    def _all(self, records: list[Any]) -> Rows | None:
         """Return the rows of records if they are fine and in the usual form, all of them; else None.
 
         The rules are those of `_row`, each asked of all records at once: that is five times as fast.
         """
         if not self._minutes.is_digits or set(map(type, records)) != {dict}:
             return None
+        shape = self.shape
         try:
-            people, written, times = zip(*map(self._fields, records), strict=True)
+            people, written, times = (
+                [record[name] for record in records] for name in (shape.person, shape.direction, shape.time)
+            )
         except KeyError:
             return None
-        frame = self.shape.frame
-        frames = [record.get(frame) for record in records] if frame else [None] * len(records)
+        frames = [record.get(shape.frame) for record in records] if shape.frame else [None] * len(records)
         # Types are compared as they are: true is no number here.
-        if not (set(map(type, written)) == {type(self.shape.way_in)} and set(map(type, times)) == {str}):
+        if not (set(map(type, written)) == {type(shape.way_in)} and set(map(type, times)) == {str}):
             return None
         if not (_are_ids(people) and _are_frames(frames)):
             return None
         instants = self._minutes.instants(times)
         if instants is None:
             return None
-        known = self._ways
-        ways: list[Direction] = [known.get(way, "other") for way in written]
+        known = {**dict.fromkeys(written, _OTHER), **self._ways}
+        ways = [known[way] for way in written]
         self._minutes.count_all(times, ways, instants)
-        return list(zip(people, ways, map(instants.__getitem__, times), frames, strict=True))
-
-    @cached_property
-    def _fields(self) -> Callable[[Any], tuple[Any, Any, Any]]:
-        return itemgetter(self.shape.person, self.shape.direction, self.shape.time)
+        return Rows(people, ways, [instants[time] for time in times], frames)
 
     # -- one record --------------------------------------------------------------------------------------
 
@@ -182,7 +194,7 @@ class Reading:
         time = record.get(shape.time)
         if type(time) is not str:
             raise _fault(record, shape.time, "a time in quotes")
-        direction = self._ways.get(way, "other")
+        direction = self._ways.get(way, _OTHER)
         return (person, direction, self._minutes.count(time, direction), frame)
 
     def _note_bad(self, number: int, rule: str) -> None:

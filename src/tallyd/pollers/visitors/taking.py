@@ -91,16 +91,20 @@ class Taking:
         self._unfinished.begin(files)
         self._all_bytes = sum(self._bytes_of(one) * (1 + (one.size > LARGE_BYTES)) for one in files)
         try:
-            for one in files:
-                if self._tools.stop():
-                    break
-                self._next(one)
-            self._store()
+            with self._inbox.held():
+                self._each(files)
         except Stopped:
             pass  # in the middle of a file, which stays
         except RecordsError as error:
             self.tally.database = error.text
         self.tally.waiting = len(files) - self.tally.taken - self.tally.unsettled
+
+    def _each(self, files: Iterable[Waiting]) -> None:
+        for one in files:
+            if self._tools.stop():
+                break
+            self._next(one)
+        self._store()
 
     def _next(self, waiting: Waiting) -> None:
         """Read one file into the group; store the group where it is full."""
