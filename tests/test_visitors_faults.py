@@ -131,6 +131,45 @@ def test_a_full_disk_of_the_database_keeps_files_in_the_inbox(sites: Sites) -> N
         assert (status, violations(site)) == (0, [])
 
 
+def test_a_database_file_that_is_moved_away_under_the_daemon_is_no_new_one_and_is_used_again(
+    sites: Sites,
+) -> None:
+    site = sites.new()
+    file, away = site.folder / "state" / "records.db", site.folder / "away"
+    with daemon_of(site.config) as daemon:
+        fill_plainly(site)
+        wait_until(lambda: not site.waiting())
+        away.mkdir()
+        for part in file.parent.glob("records.db*"):
+            part.rename(away / part.name)
+        fill_plainly(site)
+        wait_until(lambda: "files wait in the inbox" in site.log.read_text())
+        assert (file.exists(), len(site.waiting())) == (False, 3)
+        for part in away.iterdir():
+            part.rename(file.parent / part.name)
+        wait_until(lambda: not site.waiting())
+        assert daemon.end() == 0
+    assert violations(site) == []
+
+
+def test_a_database_on_a_disk_that_turned_read_only_keeps_files_in_the_inbox(sites: Sites) -> None:
+    site = sites.new()
+    with disk(site.folder / "db", size="4m") as place:
+        shutil.copy(site.folder / "state" / "records.db", place)
+        site.url = f"sqlite:///{place}/records.db"
+        site.write_config()
+        remount(place, "ro")
+        with daemon_of(site.config) as daemon:
+            fill_plainly(site)
+            wait_until(lambda: "files wait in the inbox" in site.log.read_text())
+            assert len(site.waiting()) == 3
+            remount(place, "rw")
+            wait_until(lambda: not site.waiting())
+            assert daemon.end() == 0
+        shutil.copy(place / "records.db", site.folder / "state" / "records.db")
+    assert violations(site) == []
+
+
 # -- the inbox -----------------------------------------------------------------------------------------------
 
 
