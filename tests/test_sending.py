@@ -218,6 +218,20 @@ def test_a_report_refused_with_status_200_is_told_after_ten_minutes(
         assert "Is this machine's address still unlocked?" in text
 
 
+def test_a_file_tells_of_the_problems_that_others_than_its_job_have_found(
+    tmp_path: Path, clock: FakeClock, upstream: Upstream
+) -> None:
+    upstream.refusals[SSID] = NO
+    with clock, World(tmp_path, clock, SendingPoller(upstream=upstream)) as world:
+        world.run(minutes=20)
+        assert out(world, 0)["problems"] == []
+        (problem,) = out(world)["problems"]
+        assert (problem["key"], problem["severity"]) == (*world.problems(), "error")
+        upstream.refusals.clear()
+        world.run(minutes=10)
+        assert out(world)["problems"] == []
+
+
 def test_a_report_that_never_will_be_taken_is_told_at_once_and_not_posted_again(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:

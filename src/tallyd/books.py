@@ -26,7 +26,7 @@ from tallyd.core.texts import visible
 from tallyd.core.timetable import Missed
 from tallyd.out_book import OutBook
 from tallyd.suspects import Suspects
-from tallyd.taken import Taken, findings_of, heading_of, is_idle
+from tallyd.taken import Taken, beside, findings_of, heading_of, is_idle
 from tallyd.tasks import Task
 
 log = logging.getLogger("tallyd")
@@ -119,7 +119,12 @@ class Books:
     ) -> tuple[tuple[OutFile | None, ...], bool]:
         """Return the out file of each reading, and whether they are committed."""
         in_timetable = findings is not None
-        headed = [(each, heading_of(task, slot, each, in_timetable=in_timetable)) for each in readings]
+        has_file = any(each.facts is not None for each in readings)
+        others = beside(task, readings, self.alerts.alerts().values()) if has_file else ()
+        headed = [
+            (each, heading_of(task, slot, each, in_timetable=in_timetable, beside=others))
+            for each in readings
+        ]
         done: list[tuple[OutFile | None, ...]] = []
 
         def commit() -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from tallyd.adapters.state import OutFile
-from tallyd.core.alerts import Findings, closed_by_reading
+from tallyd.core.alerts import Alert, Findings, closed_by_reading
 from tallyd.core.document import Heading, is_clock_suspect
-from tallyd.core.reading import LATE_AFTER_S, Facts, Reading, Slot
+from tallyd.core.naming import key_segments
+from tallyd.core.reading import LATE_AFTER_S, Facts, Problem, Reading, Slot
 from tallyd.tasks import Task
 
 
@@ -51,7 +52,25 @@ def is_idle(reading: Reading) -> bool:
     return reading.facts is None and reading.memory is None and not reading.sends
 
 
-def heading_of(task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) -> Heading:
+def beside(task: Task, readings: Sequence[Reading], alerts: Iterable[Alert]) -> tuple[Problem, ...]:
+    """Return the open problems of the poller that other jobs than this one find, by key."""
+    judged = [task.job.judges if each.judges is None else each.judges for each in readings]
+    is_own = closed_by_reading(*task.name, frozenset().union(*judged))
+    named = {problem.key for each in readings for problem in each.problems}
+    others = [
+        alert
+        for alert in alerts
+        if alert.is_open
+        and alert.key not in named
+        and key_segments(alert.key)[0] == task.poller
+        and not is_own(alert.key)
+    ]
+    return tuple(alert.problem for alert in sorted(others, key=lambda alert: alert.key))
+
+
+def heading_of(
+    task: Task, slot: Slot, reading: Reading, *, in_timetable: bool, beside: tuple[Problem, ...] = ()
+) -> Heading:
     """Return what the out file of a reading begins with."""
     due_at = slot.due_at if in_timetable else None
     # A run of a plain interval is due when it begins; one that takes its time is not late.
@@ -65,4 +84,5 @@ def heading_of(task: Task, slot: Slot, reading: Reading, *, in_timetable: bool) 
         zone=task.zone,
         clock_suspect=is_clock_suspect(reading.skew_s),
         part=reading.part,
+        beside=beside,
     )

@@ -19,7 +19,8 @@ CLOCK_SUSPECT_AFTER_S = 60.0
 class Heading:
     """What every out file begins with. `due_at` is None for a reading outside the timetable.
 
-    `part` tells several readings of one slot apart; the slot's own has None, and does not show it.
+    `part` tells several readings of one slot apart; the slot's own has None, and does not show it. `beside`
+    are the poller's open problems that are for other jobs to find.
     """
 
     poller: str
@@ -30,10 +31,11 @@ class Heading:
     zone: tzinfo
     clock_suspect: bool = False
     part: str | None = None
+    beside: tuple[Problem, ...] = ()
 
 
 def document(heading: Heading, facts: Facts, problems: Iterable[Problem]) -> dict[str, Json]:
-    """Return the out file's content, JSON values only."""
+    """Return the out file's content, JSON values only; `problems` are those of the reading itself."""
     content: dict[str, Json] = {
         "schema": SCHEMA,
         "poller": heading.poller,
@@ -48,7 +50,7 @@ def document(heading: Heading, facts: Facts, problems: Iterable[Problem]) -> dic
     if heading.clock_suspect:
         content["clock_suspect"] = True
     content.update(facts)
-    content["problems"] = [problem_json(problem, heading.zone) for problem in problems]
+    content["problems"] = [problem_json(problem, heading.zone) for problem in (*problems, *heading.beside)]
     return content
 
 
