@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tallyd.adapters.records import BoundRecords, Database
+from tallyd.adapters.records.books import BoundRecords
+from tallyd.adapters.records.database import Database
 from tallyd.core.passages import Content, Count, Direction, Row, Rows, ToIngest
 
 FEW = 10_000

@@ -17,7 +17,7 @@ from support.apps import app, version
 from support.chatservers import WebService, web_service
 from support.daemon import Daemon, running, wait_until, write_config
 from support.rawserver import Connection, RawServer, serving
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 
 HOOK = "/hooks/5f1c0ffee5f1c0ffe/aTokenOfThisTest0987654321"
 

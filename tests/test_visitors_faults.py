@@ -24,7 +24,7 @@ from support.daemon import wait_until
 from support.mounts import disk, filled, filled_up_with_files, mount, remount, unmount
 from support.sweeping import Park, keys, passages
 from support.visits_site import Sites, VisitsSite, counted_wrong, fill, fill_plainly, violations
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import typer
 
 from adapters.records.samples import visitor_file
 from support.past import Past, write_config
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 from tallyd.cli.report import report
 from tallyd.config import load
 from tallyd.core.lags import HourCount, LagRow

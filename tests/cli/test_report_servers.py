@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 from tallyd.cli.report_asked import Asked
 from tallyd.cli.report_servers import AllLags, lags
 from tallyd.config import Config, load

@@ -22,7 +22,7 @@ import typer
 
 from adapters.records.samples import visitor_file
 from support.past import Past
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.tables import VERSION_TABLE
 from tallyd.cli.report import report
 from tallyd.config import load

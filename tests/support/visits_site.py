@@ -25,7 +25,7 @@ from typing import Any, Literal
 from sqlalchemy import NullPool, create_engine, text
 
 from support.verdict import Violation
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 
 Fate = Literal["done", "empty", "repeat", "rejected"]
 Query = Callable[[str], list[tuple[Any, ...]]]

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from adapters.records.samples import visitor_file
 from support.past import Past
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State
 from tallyd.config import Config, load
 from tallyd.core.alerts import Alert

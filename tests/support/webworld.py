@@ -22,7 +22,7 @@ from typing import Any
 
 from support.daemon import Daemon, running, write_config
 from support.past import BERLIN, Past
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 from tallyd.core.lags import HourCount, LagRow
 from tallyd.core.passages import Content, Count, ToIngest, seen_text
 from tallyd.demo import cameras, chat, crowd, divera, servers, upstream

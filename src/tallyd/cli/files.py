@@ -13,7 +13,7 @@ import typer
 
 from tallyd.adapters.inbox import Folder, Rejected
 from tallyd.adapters.locks import holder
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 from tallyd.cli.output import complain, progress_shown, say, show_json, show_table
 from tallyd.cli.shared import load_config, utc_now
 from tallyd.config import Config

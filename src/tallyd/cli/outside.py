@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tallyd.adapters.locks import holder
+from tallyd.adapters.records.migrating import begin_ahead
 from tallyd.config import Config
 from tallyd.contract import Inbox, Records
 from tallyd.core.errors import InboxError
@@ -23,7 +24,7 @@ from tallyd.tasks import Task, tasks_of
 if TYPE_CHECKING:
     # Imported where they are needed: SQLAlchemy and watchdog cost a small machine a second and 20 MiB.
     from tallyd.adapters.inbox import Folder
-    from tallyd.adapters.records import Database
+    from tallyd.adapters.records.database import Database
 
 log = logging.getLogger("tallyd")
 
@@ -116,13 +117,14 @@ class Outside:
             return self._bound.setdefault(poller, database.records(poller))
 
     def _opened(self) -> Database:
-        from tallyd.adapters.records import Database  # noqa: PLC0415 # see above
-
         with self._lock:
             if self._database is None:
-                self._database = Database(self._config.database_url, prepares=self._holds)
-                if self._holds:
-                    self._database.prepare_ahead()
+                url = self._config.database_url
+                # Before SQLAlchemy is imported: both take their time.
+                ahead = begin_ahead(url) if self._holds else None
+                from tallyd.adapters.records.database import Database  # noqa: PLC0415 # see above
+
+                self._database = Database(url, prepares=self._holds, ahead=ahead)
             return self._database
 
     def _prune_rows(self, poller: str, before: datetime, most: int) -> int:

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from tallyd.adapters.records import Database
 from tallyd.adapters.records.books import BoundRecords
+from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.tables import KNOWN_REVISIONS
 from tallyd.cli.csv_text import Cell, csv_text
 from tallyd.cli.output import say, show_table

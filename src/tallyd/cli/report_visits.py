@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.tables import KNOWN_REVISIONS
 from tallyd.cli.csv_text import Cell, csv_text
 from tallyd.cli.output import say, show_table

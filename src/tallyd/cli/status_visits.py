@@ -55,7 +55,7 @@ def files_of(path: Path, *, now: datetime) -> tuple[Files, ...]:
     if not takers:
         return ()
     # Imported where it is needed: SQLAlchemy costs a small machine a second.
-    from tallyd.adapters.records import Database  # noqa: PLC0415 # see above
+    from tallyd.adapters.records.database import Database  # noqa: PLC0415 # see above
 
     found = []
     with closing(Database(config.database_url, patience_s=PATIENCE_S)) as database:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from tallyd.adapters.records import BoundRecords
+from tallyd.adapters.records.books import BoundRecords
 from tallyd.adapters.state import State
 from tallyd.config import Config
 from tallyd.core.alerts import Alert

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from threading import Lock
 
-from tallyd.adapters.records import BoundRecords, Database
+from tallyd.adapters.records.books import BoundRecords
+from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State
 from tallyd.books import Books
 from tallyd.config import Config

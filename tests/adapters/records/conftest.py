@@ -12,7 +12,8 @@ import pytest
 from adapters.records.servers import MariaDb, PostgreSql, Server, postgresql_programs
 from adapters.records.sites import Site
 from support.needs import needs
-from tallyd.adapters.records import BoundRecords, Database
+from tallyd.adapters.records.books import BoundRecords
+from tallyd.adapters.records.database import Database
 
 KINDS = ("sqlite", "postgresql", "mariadb")
 

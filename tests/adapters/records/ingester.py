@@ -10,7 +10,7 @@ import json
 import sys
 
 from adapters.records.samples import NOW, many, visitor_file
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 
 
 def main() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import NullPool, create_engine, text
 
 from adapters.records.servers import Server
-from tallyd.adapters.records import BoundRecords, Database
+from tallyd.adapters.records.books import BoundRecords
+from tallyd.adapters.records.database import Database
 
 _numbers = count(1)
 

@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 
 from adapters.records.relay import Relay
 from adapters.records.sites import Site
-from tallyd.adapters.records import BoundRecords, Database
 from tallyd.adapters.records.access import Access
+from tallyd.adapters.records.books import BoundRecords
+from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.lags import CheckBook
 from tallyd.core.errors import RecordsError
 from tallyd.core.lags import HourCount, Kept, LagRow

@@ -15,7 +15,7 @@ from adapters.records.relay import Relay
 from adapters.records.samples import DAY, IN, NOW, many, visitor_file
 from adapters.records.servers import MariaDb, PostgreSql, Server
 from adapters.records.sites import Site, passages
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 from tallyd.core.errors import RecordsError
 from tallyd.core.passages import Count, Row
 

@@ -13,9 +13,9 @@ from alembic.script import ScriptDirectory
 
 from adapters.records.samples import DAY, IN, NOW, visitor_file
 from adapters.records.sites import Site
-from tallyd.adapters.records import Database, RecordsTooNewError
+from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.migrate import configured
-from tallyd.adapters.records.migrating import COMMAND, bring_up_to_date
+from tallyd.adapters.records.migrating import COMMAND, RecordsTooNewError, bring_up_to_date
 from tallyd.adapters.records.tables import KNOWN_REVISIONS, REVISION, VERSION_TABLE
 from tallyd.core.errors import RecordsError
 
@@ -199,7 +199,7 @@ def test_options_that_a_driver_knows_are_taken() -> None:
 def test_a_driver_that_is_not_installed_says_what_to_install(module: str, url: str, extra: str) -> None:
     script = (
         f"import sys; sys.modules[{module!r}] = None\n"
-        "from tallyd.adapters.records import Database\n"
+        "from tallyd.adapters.records.database import Database\n"
         "from tallyd.core.errors import RecordsError\n"
         f"try: Database({url!r})\n"
         "except RecordsError as error: print(error.text)\n"

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from adapters.records.sites import Site
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 
 
 def test_room_is_known_of_a_file_and_of_no_server(site: Site) -> None:

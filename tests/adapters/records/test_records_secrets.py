@@ -11,7 +11,7 @@ import pytest
 from adapters.records.samples import DAY, IN, NOW, visitor_file
 from adapters.records.servers import PASSWORD
 from adapters.records.sites import Site
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 from tallyd.core.errors import RecordsError
 from tallyd.core.passages import Row
 

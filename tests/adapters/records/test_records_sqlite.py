@@ -16,7 +16,7 @@ from adapters.records.conftest import prepared
 from adapters.records.samples import DAY, IN, NOW, many, visitor_file
 from adapters.records.sites import Site, passages
 from support.needs import needs
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 from tallyd.core.errors import RecordsError
 
 

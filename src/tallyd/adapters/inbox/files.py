@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 
 from tallyd.adapters.inbox.aside import Aside
@@ -38,17 +38,18 @@ class Files:
         self._now = now
         self._opened: dict[str, Identity] = {}
 
-    @contextmanager
-    def open(self, waiting: Waiting) -> Iterator[Opened]:
+    def open(self, waiting: Waiting) -> AbstractContextManager[Opened]:
         """See `Folder.open`."""
+        return _Opening(self, waiting)
+
+    def open_now(self, waiting: Waiting) -> Opened:
+        """Open a file as it was at the look. Raises `InboxError`."""
         opened = self._open(waiting)
-        try:
-            if not _is_as_seen(waiting, opened.identity):
-                raise InboxError(_changed(waiting))
-            self._remember(os.fsdecode(waiting.key), opened.identity)
-            yield opened
-        finally:
+        if not _is_as_seen(waiting, opened.identity):
             opened.close()
+            raise InboxError(_changed(waiting))
+        self._remember(os.fsdecode(waiting.key), opened.identity)
+        return opened
 
     def done(self, waiting: Waiting, *, delete: bool) -> None:
         """See `Folder.done`."""
@@ -101,27 +102,11 @@ class Files:
         except FileNotFoundError as error:
             raise InboxError(f"{waiting.name} is gone") from error
 
-    @contextmanager
-    def _used(self, waiting: Waiting) -> Iterator[None]:
-        """Turn what goes wrong with a file into `InboxError`, and note it where it may stay wrong.
-
-        FileNotFoundError stays: whether that is wrong depends.
-        """
-        try:
-            yield
-        except (FileNotFoundError, AwayError):
-            raise
-        except ChangedError as error:
-            raise InboxError(_changed(waiting)) from error
-        except InboxError as error:
-            self._note(waiting, error.text)
-            raise
-        except OSError as error:
-            self._places.let_go()
-            self._note(waiting, why(error))
-            raise InboxError(f"{waiting.name}: {why(error)}") from error
+    def _used(self, waiting: Waiting) -> _Used:
+        return _Used(waiting, self._note)
 
     def _note(self, waiting: Waiting, reason: str) -> None:
+        self._places.let_go()  # perhaps it is the folders that are no good any more
         path = os.fsdecode(waiting.key)
         found = self._identity_of(path)
         if found is not None:
@@ -129,13 +114,11 @@ class Files:
 
     def _identity_of(self, path: str) -> Identity | None:
         """Return what has a name in the inbox now; None where nothing has, or that can't be told."""
-        with (
-            suppress(OSError, InboxError),
-            self._places.inbox() as inbox,
-            self._places.folder_of(inbox, path) as (folder, name),
-        ):
-            return identity(os.stat(name, dir_fd=folder, follow_symlinks=False))
-        return None
+        try:
+            with self._places.inbox() as inbox, self._places.folder_of(inbox, path) as (folder, name):
+                return identity(os.stat(name, dir_fd=folder, follow_symlinks=False))
+        except (OSError, InboxError):
+            return None
 
     def _failed(self, waiting: Waiting, found: Identity, reason: str) -> InboxError:
         self._troubles.note(os.fsdecode(waiting.key), found, reason)
@@ -156,6 +139,48 @@ class Files:
         if opened is not None and _is_as_seen(waiting, opened):
             return lambda found: identity(found) == opened
         return lambda found: _is_as_seen(waiting, identity(found))
+
+
+class _Opening:
+    """`Files.open`. A generator of `contextlib` takes as long as to read a small file."""
+
+    __slots__ = ("_files", "_opened", "_waiting")
+
+    def __init__(self, files: Files, waiting: Waiting) -> None:
+        self._files, self._waiting = files, waiting
+
+    def __enter__(self) -> Opened:
+        self._opened = self._files.open_now(self._waiting)
+        return self._opened
+
+    def __exit__(self, *_exception: object) -> None:
+        self._opened.close()
+
+
+class _Used:
+    """Turns what goes wrong with a file into `InboxError`, and notes it where it may stay wrong.
+
+    FileNotFoundError stays: whether that is wrong depends.
+    """
+
+    __slots__ = ("_note", "_waiting")
+
+    def __init__(self, waiting: Waiting, note: Callable[[Waiting, str], None]) -> None:
+        self._waiting, self._note = waiting, note
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is None or isinstance(error, FileNotFoundError | AwayError):
+            return
+        if isinstance(error, ChangedError):
+            raise InboxError(_changed(self._waiting)) from error
+        if isinstance(error, InboxError):
+            self._note(self._waiting, error.text)
+        elif isinstance(error, OSError):
+            self._note(self._waiting, why(error))
+            raise InboxError(f"{self._waiting.name}: {why(error)}") from error
 
 
 def _is_as_seen(waiting: Waiting, found: Identity) -> bool:

@@ -8,14 +8,15 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete
 
-from tallyd.adapters.records.rows import add_minutes, add_rows
-from tallyd.adapters.records.tables import INGESTED_FILE, PASSAGE_SPAN
+from tallyd.adapters.records.rows import add_many, add_minutes, add_rows, mark_of
+from tallyd.adapters.records.tables import INGESTED_FILE
 from tallyd.core.passages import Count, Fingerprint, Outcome, ToIngest, seen_text
 
 _AT_ONCE: Final = 500
 _LONGEST_NAME: Final = 255
+_LEDGER: Final = "poller, source, sha256, name, size, records, state, reason, ingested_at"
 
 
 @dataclass
@@ -54,16 +55,16 @@ def in_ledger(
 ) -> dict[Fingerprint, tuple[int, str]]:
     """Return those of the files that the ledger has, as (id, state)."""
     found: dict[Fingerprint, tuple[int, str]] = {}
-    wanted = set(files)
+    wanted, mark = set(files), mark_of(connection)
     hashes = iter({sha256 for _, sha256 in wanted})
     while some := list(islice(hashes, _AT_ONCE)):
-        rows = connection.execute(
-            select(
-                INGESTED_FILE.c.source, INGESTED_FILE.c.sha256, INGESTED_FILE.c.id, INGESTED_FILE.c.state
-            ).where(INGESTED_FILE.c.poller == poller, INGESTED_FILE.c.sha256.in_(some))
+        rows = connection.exec_driver_sql(
+            "SELECT source, sha256, id, state FROM ingested_file"  # noqa: S608 # marks only
+            f" WHERE poller = {mark} AND sha256 IN ({', '.join([mark] * len(some))})",
+            (poller, *some),
         )
-        found |= {(row[0], row[1]): (row[2], row[3]) for row in rows if (row[0], row[1]) in wanted}
-    return found
+        found |= {(source, sha256): (id_, state) for source, sha256, id_, state in rows.all()}
+    return {fingerprint: one for fingerprint, one in found.items() if fingerprint in wanted}
 
 
 def write_ledger(
@@ -80,7 +81,7 @@ def write_ledger(
     if fingerprints:
         at = seen_text(now)
         rows = [_ledger_row(poller, made.entries[fingerprint], at) for fingerprint in fingerprints]
-        connection.execute(insert(INGESTED_FILE), rows)
+        add_many(connection, "ingested_file", _LEDGER, rows)
     stored = [fingerprint for fingerprint in fingerprints if made.entries[fingerprint].content]
     ids = in_ledger(connection, poller, stored)
     return [(ids[fingerprint][0], made.entries[fingerprint]) for fingerprint in stored]
@@ -99,32 +100,29 @@ def write_counts(connection: Connection, poller: str, files: Sequence[tuple[int,
 def write_rows(connection: Connection, poller: str, files: Sequence[tuple[int, ToIngest]]) -> None:
     """Store the files' rows, and from when on they are."""
     spans = [
-        {
-            "file_id": file_id,
-            "poller": poller,
-            "oldest_at": min(count.first_at for count in file.content.minutes.values()),
-        }
+        (file_id, poller, min(count.first_at for count in file.content.minutes.values()))
         for file_id, file in files
         if file.content and file.content.minutes
     ]
     if spans:
-        connection.execute(insert(PASSAGE_SPAN), spans)
+        add_many(connection, "passage_span", "file_id, poller, oldest_at", spans)
     if files:
         add_rows(connection, poller, files)
 
 
-def _ledger_row(poller: str, file: ToIngest, at: str) -> dict[str, object]:
-    return {
-        "poller": poller,
-        "source": file.source,
-        "sha256": file.sha256,
-        "name": _shown(file.name)[:_LONGEST_NAME],
-        "size": file.size,
-        "records": file.content.records if file.content else None,
-        "state": "done" if file.content else "rejected",
-        "reason": None if file.content else _shown(file.reason or ""),
-        "ingested_at": at,
-    }
+def _ledger_row(poller: str, file: ToIngest, at: str) -> tuple[object, ...]:
+    """Return the values of `_LEDGER`."""
+    return (
+        poller,
+        file.source,
+        file.sha256,
+        _shown(file.name)[:_LONGEST_NAME],
+        file.size,
+        file.content.records if file.content else None,
+        "done" if file.content else "rejected",
+        None if file.content else _shown(file.reason or ""),
+        at,
+    )
 
 
 def _shown(text: str) -> str:

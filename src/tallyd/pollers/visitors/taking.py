@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -116,20 +115,26 @@ class Taking:
             self.tally.unsettled += 1
             return
         self._check_room(waiting)
-        with ExitStack() as opened:
-            try:
-                parsed = self._parsed(waiting, opened, now)
-            except InboxError as error:
-                self._failed(waiting, error)
-                return
-            if parsed is None:
-                self.tally.unsettled += 1
-            elif parsed.rows is None:
-                self._store()
-                self._group.add(parsed)
-                self._store_alone(parsed)
-            else:
-                self._group.add(parsed)
+        refused = refused_unread(waiting, self._reader, now)
+        if refused is not None:
+            self._group.add(refused)
+            return
+        try:
+            with self._inbox.open(waiting) as opened:
+                self._take(parse(waiting, opened, self._reader, now))
+        except InboxError as error:
+            self._failed(waiting, error)
+
+    def _take(self, parsed: Parsed | None) -> None:
+        """Put a file that was read into the group; one that has to be read again is stored by itself, now."""
+        if parsed is None:
+            self.tally.unsettled += 1
+        elif parsed.rows is None:
+            self._store()
+            self._group.add(parsed)
+            self._store_alone(parsed)
+        else:
+            self._group.add(parsed)
 
     def _check_room(self, waiting: Waiting) -> None:
         """Raise `RecordsError` where the disk has no room for the group and this file."""
@@ -139,11 +144,6 @@ class Taking:
         if free is not None and free < 2 * (self._group.size + self._bytes_of(waiting)):
             self._store()
             raise RecordsError(NO_ROOM.format(name=waiting.name))
-
-    def _parsed(self, waiting: Waiting, opened: ExitStack, now: datetime) -> Parsed | None:
-        if refused := refused_unread(waiting, self._reader, now):
-            return refused
-        return parse(waiting, opened.enter_context(self._inbox.open(waiting)), self._reader, now)
 
     def _store_alone(self, parsed: Parsed) -> None:
         """Store a file that is read again meanwhile; what then goes wrong with it concerns no other."""

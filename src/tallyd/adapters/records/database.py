@@ -1,0 +1,89 @@
+"""A database by its URL: its tables brought up to date, the records of each poller in it."""
+
+from __future__ import annotations
+
+import threading
+
+from sqlalchemy import inspect, text
+
+from tallyd.adapters.records.access import Access
+from tallyd.adapters.records.books import BoundRecords
+from tallyd.adapters.records.engines import PATIENCE_S, lacks_file
+from tallyd.adapters.records.lags import CheckBook
+from tallyd.adapters.records.migrating import Ahead, RecordsTooNewError, bring_up_to_date
+from tallyd.adapters.records.tables import KNOWN_REVISIONS, REVISION, VERSION_TABLE
+from tallyd.core.errors import RecordsError
+
+
+class Database:
+    """A database by its URL; the tables in it by poller (`records`). Any number of threads.
+
+    Nothing is connected to before the first call. A call fails where one answer takes longer than
+    `patience_s`. With `prepares`, the first use of records that succeeds brings the tables up to date; so a
+    database that is away at the start is no obstacle; `ahead` is a process that does so already. Raises
+    `RecordsError` for a URL that can't be used.
+    """
+
+    def __init__(
+        self, url: str, *, patience_s: float = PATIENCE_S, prepares: bool = False, ahead: Ahead | None = None
+    ) -> None:
+        self._url = url
+        self._access = Access(url, patience_s=patience_s)
+        self._preparing = threading.Lock()
+        self._checks: dict[str, CheckBook] = {}
+        self._is_prepared = False
+        self._ahead = ahead
+        if prepares:
+            self._access.get_ready = self._prepare_once
+
+    def _prepare_once(self) -> None:
+        if self._is_prepared:
+            return
+        with self._preparing:
+            if not self._is_prepared:
+                self.prepare()
+                self._is_prepared = True
+
+    def revision(self) -> str | None:
+        """Return the revision of the stored tables, None where there are none. Raises `RecordsError`."""
+        if lacks_file(self._url):
+            return None
+        with self._access.reading_as_it_is() as connection:
+            if not inspect(connection).has_table(VERSION_TABLE):
+                return None
+            found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 # a constant
+        return None if found is None else str(found)
+
+    def prepare(self) -> None:
+        """Bring the tables up to date; starts a process only where they are not.
+
+        Raises `RecordsError`, and `RecordsTooNewError` where a newer tallyd has been at them.
+        """
+        self._await_ahead()
+        stored = self.revision()
+        if stored == REVISION:
+            return
+        if stored is not None and stored not in KNOWN_REVISIONS:
+            raise RecordsTooNewError(self._access.place)
+        bring_up_to_date(self._url, self._access.place)
+        if self.revision() != REVISION:
+            raise RecordsError(f"{self._access.place}: its tables could not be brought up to date")
+
+    def records(self, poller: str) -> BoundRecords:
+        """Return the records of one poller. What waits in memory is the same for all that were returned."""
+        checks = self._checks.setdefault(poller, CheckBook(self._access, poller))
+        return BoundRecords(self._access, poller, checks)
+
+    def close(self) -> None:
+        """Close the connections that are not in use; a further call does nothing.
+
+        Waits for the process that makes the tables, where one is under way.
+        """
+        self._await_ahead()
+        self._access.close()
+
+    def _await_ahead(self) -> None:
+        # Whatever came of it: what is not there is tried again, and then told.
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.wait()
