@@ -497,3 +497,25 @@ def test_a_reading_that_is_held_up_never_holds_up_a_message_of_another(
     with clock, World(tmp_path, clock, pollers, top=top()) as world, world.job_lock("two"):
         world.run(minutes=2)
         assert world.chats.texts() == ["[box] one: too few on gate"]
+
+
+@pytest.mark.parametrize(
+    ("web", "link"),
+    [
+        pytest.param(
+            {"public_url": "https://box.example/t/"}, "https://box.example/t/poller/one", id="a page"
+        ),
+        pytest.param({}, "", id="a page that nobody said how to reach"),
+        pytest.param(None, "", id="no page"),
+    ],
+)
+def test_a_message_links_to_the_view_of_its_poller(
+    tmp_path: Path, clock: FakeClock, web: dict[str, object] | None, link: str
+) -> None:
+    poller = FakePoller(daily("08:00"), Source(DOWN), retry=ONE_TRY)
+    told = {**top(), **({} if web is None else {"web": web})}
+    with clock, World(tmp_path, clock, poller, top=told) as world:
+        world.run(hours=1, least_s=5)
+        (message,) = world.chats.messages["json://ops.example/x"]
+    assert message.link == link
+    assert "https" not in message.text

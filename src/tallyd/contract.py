@@ -299,6 +299,13 @@ class Poller(Protocol):
         """
         ...
 
+    def view(self, subject: str, what: str) -> Mapping[str, str]:
+        """Return what its view on the page is asked for to show such a problem; empty: nothing further.
+
+        Both are segments of a key. What is no longer configured may be asked for.
+        """
+        ...
+
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:
         """Ask the source once, changing nothing. Raises `SourceError`."""
         ...

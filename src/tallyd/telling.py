@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from functools import partial
 from typing import Protocol
 
 from tallyd.adapters.state import StateError
@@ -20,6 +21,7 @@ from tallyd.config import Config
 from tallyd.core.alerts import OWN, RUN_WHATS, Alert
 from tallyd.core.errors import DeliveryError, Stopped
 from tallyd.core.failures import UNDELIVERED, undelivered
+from tallyd.core.links import link_to
 from tallyd.core.message import Message, Surroundings, message_of
 from tallyd.core.mutes import Mute, mute_of
 from tallyd.core.naming import key_segments
@@ -239,6 +241,7 @@ class Teller:
             many_of=many_of,
             watched=watched,
             missing=self._missing,
+            link=partial(_link, config),
         )
 
     def _missing(self, alert: Alert) -> Sequence[datetime]:
@@ -332,6 +335,16 @@ class Teller:
             )
 
         self._books.alerts.forget(is_told, is_mute_settled=is_mute_told, channels=frozenset(self._channels))
+
+
+def _link(config: Config, keys: Collection[str]) -> str:
+    web = config.settings.web
+
+    def views(poller: str, subject: str, what: str) -> Mapping[str, str] | None:
+        settings = config.settings.pollers.get(poller)
+        return None if settings is None else settings.view(subject, what)
+
+    return link_to(web.public_url, keys, views) if web is not None and web.public_url else ""
 
 
 def _channel_of(key: str) -> str | None:

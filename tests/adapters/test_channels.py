@@ -196,3 +196,45 @@ def test_tones_and_odd_characters_pass(channels: Channels, web: WebService) -> N
     assert {each.json["message"]: each.json["type"] for each in web.at("/tone")} == {
         f"{tone} ?": name for tone, name in tones.items()
     }
+
+
+LINK = "http://[2001:db8:0:1::_]:8710/a_b~c_/poller/m_m?target=%2A_x_%2A~"
+
+
+def test_a_link_is_the_last_line_everywhere_and_is_never_escaped(
+    web: WebService,
+    mail: MailServer,
+    telegram: tuple[WebService, Path, RawServer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api, ca_file, proxy = telegram
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    channels = Channels(timeout_s=30, proxy=proxy.url, redact=str)
+    api.posted.clear()
+    mail.mails.clear()
+    message = replace(MESSAGE, link=LINK)
+    address = f"user:s3cret-pass@127.0.0.1:{mail.port}?from=a@a.example&to=b@b.example&mode=insecure"
+    urls = [
+        f"http://{web.host}/hooks/link1/link2",
+        f"json://{web.host}/link",
+        f"mailto://{address}",
+        TELEGRAM,
+    ]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(channels.deliver, urls, [message] * 4))
+    (rocket,) = web.at("/hooks/link1/link2")
+    assert rocket.json["text"].split("\n")[-1] == LINK
+    assert shown_by_rocketchat(rocket.json["text"].rpartition("\n")[0]) == NASTY
+    assert web.at("/link")[0].json["message"] == f"{NASTY}\n{LINK}"
+    assert html.unescape(api.posted[0].json["text"]) == f"{NASTY}\n{LINK}"
+    assert opened(mail.mails[0]).get_content().splitlines() == [*NASTY.splitlines(), LINK]
+
+
+def test_a_long_text_with_a_link_has_it_once_at_its_very_end(channels: Channels, web: WebService) -> None:
+    message = replace(MESSAGE, text=LONG, link=LINK)
+    channels.deliver(f"http://{web.host}/hooks/longlink1/longlink2", message)
+    *before, last = [each.json["text"] for each in web.at("/hooks/longlink1/longlink2")]
+    assert last.endswith(f"\n{LINK}")
+    assert not any(LINK in text for text in before)
+    assert max(map(len, (*before, last))) <= 5000
+    assert "\n".join(map(shown_by_rocketchat, (*before, last[: -len(LINK) - 1]))) == LONG

@@ -39,7 +39,11 @@ LAST_LINE = len("\n... and 10000 more; all of them: tallyd alerts")
 
 
 def around(
-    *, name: str = "box", missing: Sequence[datetime] = (), watched: int | None = None
+    *,
+    name: str = "box",
+    missing: Sequence[datetime] = (),
+    watched: int | None = None,
+    has_page: bool = False,
 ) -> Surroundings:
     return Surroundings(
         name=name,
@@ -48,6 +52,7 @@ def around(
         many_of=lambda key: {"unreachable": "targets unreachable"}.get(key.rsplit("/")[-1], "problems"),
         watched=lambda _poller, _what: watched,
         missing=lambda _alert: missing,
+        link=lambda keys: " ".join(sorted(keys)) if has_page else "",
     )
 
 
@@ -478,3 +483,15 @@ def test_a_long_trial_is_cut() -> None:
     found = trial("box", "x" * 10_000)
     assert len(found.text) <= MOST_CHARS + len("[box] ")
     assert len(found.subject) <= MOST_SUBJECT_CHARS
+
+
+def test_a_message_has_one_link_however_many_problems_and_its_text_does_not_hold_it() -> None:
+    one = message_of([notice("apps", "PROD", "stale")], [], around(has_page=True))
+    assert one is not None
+    assert one.link == "apps/PROD/stale"
+    mute = Mute(pattern="apps/*", since=SINCE, until=NOW + timedelta(hours=1), why="", by="")
+    two = message_of([notice("apps", "PROD", "stale")], [MuteNotice(mute, "muted")], around(has_page=True))
+    assert two is not None
+    assert two.link == "apps/* apps/PROD/stale"
+    without = message_of([notice("apps", "PROD", "stale")], [], around())
+    assert without == replace(one, link="")

@@ -114,6 +114,9 @@ class FakePoller:
     def watched(self) -> Mapping[str, frozenset[str]]:
         return self.watches
 
+    def view(self, subject: str, what: str) -> Mapping[str, str]:
+        return {"about": subject} if what == "below" else {}
+
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:
         return ()
 

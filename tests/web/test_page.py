@@ -11,6 +11,7 @@ from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 import requests
@@ -19,7 +20,9 @@ from support.past import Past
 from support.webfolder import CONFIG, NOW, Web, serving_app
 from tallyd.config import load
 from tallyd.core.alerts import Alert
+from tallyd.core.links import link_to
 from tallyd.core.mutes import Mute
+from tallyd.core.naming import problem_key
 from tallyd.core.reading import Json
 from tallyd.settings import WebSettings
 from tallyd.web.app import application
@@ -199,7 +202,7 @@ def test_every_part_of_a_page_is_given_alone_as_json(web: Web) -> None:
     ids = {attributes.get("id") for _, attributes in tags_of(whole)}
     assert {f"part-{name}" for name in live["parts"]} <= ids
     (body,) = [attributes for tag, attributes in tags_of(whole) if tag == "body"]
-    assert body["data-live"] == "/poller/park?live=1"
+    assert body["data-live"] == "?live=1"
 
 
 def test_an_answer_is_packed_for_who_takes_it_and_made_once_for_many(web: Web) -> None:
@@ -238,7 +241,9 @@ def test_hostile_names_show_as_the_text_they_are_everywhere(tmp_path: Path) -> N
             assert answer.status_code == 200, path
             if path.startswith("/poller") or path == "/":
                 scripts = [attributes for tag, attributes in tags_of(answer.text) if tag == "script"]
-                assert all((each["src"] or "").startswith("/static/") for each in scripts), path
+                assert all((each["src"] or "").startswith(("./static/", "../static/")) for each in scripts), (
+                    path
+                )
                 assert not [1 for tag, _ in tags_of(answer.text) if tag == "img"], path
                 assert not [
                     1
@@ -270,7 +275,7 @@ def test_an_unused_database_is_told_and_the_rest_is_shown(web: Web) -> None:
 
 def test_assets_are_kept_for_ever_by_their_version_and_asked_for_anew_without(web: Web) -> None:
     html = get(web, "/poller/divera").text
-    sources = [str(attributes["src"]) for tag, attributes in tags_of(html) if tag == "script"]
+    sources = [str(each["src"]).removeprefix("..") for tag, each in tags_of(html) if tag == "script"]
     with page(web) as url:
         for source in sources:
             answer = requests.get(url + source, timeout=20)
@@ -300,3 +305,45 @@ def test_times_are_of_the_pollers_own_zone(tmp_path: Path) -> None:
     assert "Last reading 02:00 (6 h ago) Next run 20:00 (in 12 h) Time zone America/New_York" in text_of(
         get(web, "/").text
     )
+
+
+LINKS = ("href", "src", "action", "data-plot", "data-live")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "poller/divera", "poller/park?of=source:12", "poller/apps?target=TEST&sort=name", "a/b/nowhere"],
+)
+def test_every_link_of_a_page_works_below_a_path_that_a_proxy_takes_off(web: Web, path: str) -> None:
+    web.fill_records()
+    with page(web) as url:
+        html = requests.get(f"{url}/{path}", headers={"Accept": "text/html"}, timeout=20).text
+        found = [each[name] for _, each in tags_of(html) for name in LINKS if each.get(name)]
+        assert len(found) > 1
+        for link in found:
+            outside = urljoin(f"https://example.org/tallyd/{path}", link)
+            assert outside.startswith("https://example.org/tallyd/"), link
+            inside = url + outside.removeprefix("https://example.org/tallyd").partition("#")[0]
+            assert requests.get(inside, timeout=20).status_code == 200, link
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        pytest.param("divera/count/failed", "The last four weeks", id="a job"),
+        pytest.param(problem_key("apps", "PROD\\", "stale"), "How old the data of PROD\\ was", id="a target"),
+        pytest.param("park/12/no-files", 'Gate "12" (12), 2026-11-20', id="a source"),
+        pytest.param("park/7/rejected", "No records of that day", id="a source that is not in the config"),
+        pytest.param("park/inbox/no-files", "All together, 2026-11-20", id="the inbox"),
+        pytest.param("apps/database/unstored", "Targets", id="the database"),
+        pytest.param("tallyd/state", "All pollers", id="tallyd itself"),
+    ],
+)
+def test_the_link_of_a_notice_leads_to_what_it_is_about(web: Web, key: str, says: str) -> None:
+    web.fill_records()
+    pollers = web.config.settings.pollers
+    with page(web) as url:
+        link = link_to(url, [key], lambda poller, subject, what: pollers[poller].view(subject, what))
+        answer = requests.get(link, headers={"Accept": "text/html"}, timeout=20)
+    assert answer.status_code == 200
+    assert says in text_of(answer.text)

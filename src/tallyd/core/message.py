@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from itertools import groupby
@@ -28,12 +28,14 @@ class Message:
     """A message as a person reads it. Plain text: no Markdown, no HTML, but names in it may look like either.
 
     `subject` is one line for channels that have one (mail); `text` is the whole message, lines separated by
-    line feeds, and does not need the subject. `tone` is that of the most serious line.
+    line feeds, and does not need the subject. `tone` is that of the most serious line. `link` is where to
+    look at it, empty where there is no page: a URL of ASCII alone, not in `text`, for it is never escaped.
     """
 
     subject: str
     text: str
     tone: Tone
+    link: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,8 @@ class Surroundings:
 
     `name` is this tallyd's. `zone_of` a key is the zone of its times, `many_of` what several problems of its
     kind share (`targets unreachable`). `watched` is how many subjects (poller, what) may be said of, None
-    where that is not known. `missing` are the slots without a reading while an alert lasted.
+    where that is not known. `missing` are the slots without a reading while an alert lasted. `link` is where
+    to look at the problems of some keys (a mute's pattern is such a key, too), empty where there is no page.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Surroundings:
     many_of: Callable[[str], str]
     watched: Callable[[str, str], int | None]
     missing: Callable[[Alert], Sequence[datetime]]
+    link: Callable[[Collection[str]], str]
 
 
 @dataclass(frozen=True)
@@ -66,18 +70,22 @@ def message_of(
     notices: Iterable[Notice], mutes: Iterable[MuteNotice], around: Surroundings
 ) -> Message | None:
     """Return the one message for all of them, most serious first; None where there is nothing to tell."""
-    lines = [*_lines(tuple(notices), around), *(_mute_line(each, around) for each in mutes)]
+    notices, mutes = tuple(notices), tuple(mutes)
+    lines = [*_lines(notices, around), *(_mute_line(each, around) for each in mutes)]
     if not lines:
         return None
+    link = around.link([*(each.alert.key for each in notices), *(each.mute.pattern for each in mutes)])
     lines.sort(key=lambda line: (line.rank, line.since, line.text))
     prefix = f"[{shortened(around.name, 60)}] "
     texts = [shortened(line.text, MOST_LINE_CHARS) for line in lines]
     if len(lines) == 1:
         whole = prefix + texts[0]
-        return Message(subject=shortened(whole, MOST_SUBJECT_CHARS), text=whole, tone=lines[0].tone)
+        return Message(
+            subject=shortened(whole, MOST_SUBJECT_CHARS), text=whole, tone=lines[0].tone, link=link
+        )
     heading = prefix + _heading(lines)
     subject = shortened(heading, MOST_SUBJECT_CHARS)
-    return Message(subject=subject, text=_joined(heading, texts, lines), tone=lines[0].tone)
+    return Message(subject=subject, text=_joined(heading, texts, lines), tone=lines[0].tone, link=link)
 
 
 def trial(name: str, text: str | None) -> Message:

@@ -63,6 +63,11 @@ class PollerSettings(Strict):
         """Return how often problems are told again where that differs, by subject; None: never. Seconds."""
         return {}
 
+    def view(self, subject: str, what: str) -> Mapping[str, str]:
+        """Return what its view on the page is asked for to show such a problem; empty: nothing further."""
+        del subject, what
+        return {}
+
     def notes(self) -> tuple[str, ...]:
         """Return what `check` notes, each with its place below the poller (`report.success: ...`)."""
         return ()

@@ -15,6 +15,10 @@ from tallyd.settings.types import Strict, Url, as_tuple, wrong
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+|localhost)):(\d{1,5})", re.ASCII)
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _SHORTEST_PASSWORD = 8
+_LINKABLE = re.compile(
+    r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d+)?(?:/[A-Za-z0-9/._~%-]*)?", re.ASCII
+)
+_LONGEST_URL = 200
 
 
 def _host(written: str) -> str:
@@ -22,6 +26,19 @@ def _host(written: str) -> str:
     if not _HOST.fullmatch(name):
         raise wrong("must be a name alone, such as tallyd.example: no scheme, no port, no path")
     return name
+
+
+def _public(url: str) -> str:
+    if "?" in url:
+        raise wrong("holds a ?query, but links are made by putting something behind it; leave it out")
+    if not _LINKABLE.fullmatch(url):
+        raise wrong(
+            "holds a character that not every chat takes for part of a link. Write a path percent-encoded, "
+            "and a host of other letters as browsers send it (xn--...)"
+        )
+    if len(url) > _LONGEST_URL:
+        raise wrong(f"is too long; {_LONGEST_URL} characters at most, since it stands in messages")
+    return url
 
 
 HostName = Annotated[str, AfterValidator(_host)]
@@ -42,8 +59,11 @@ class WebSettings(Strict):
     hosts: Annotated[tuple[HostName, ...], BeforeValidator(as_tuple)] = Field(
         (), description="Names under which it may be asked for, besides the address and localhost."
     )
-    public_url: Url | None = Field(
-        None, description="Where people reach it; its host is one of `hosts`, so need not stand there too."
+    public_url: Annotated[Url, AfterValidator(_public)] | None = Field(
+        None,
+        description="Where people reach it, such as `https://tallyd.example/`: each notice then ends with a "
+        "link to what it is about. Its host need not stand in `hosts` too. It may have a path, where a proxy "
+        "in front takes that off: `https://example.org/tallyd/`.",
     )
 
     @field_validator("listen")

@@ -71,13 +71,14 @@ def _unreadable(request: Request, error: Exception) -> Response:
 def _said(request: Request, status: int, heading: str, text: str) -> Response:
     if "text/html" not in request.headers.get("accept", ""):
         return PlainTextResponse(f"{heading}: {text}\n", status_code=status)
+    root = page.root_of(request.url.path)
     # Without a template: this must work when nothing else does.
     return HTMLResponse(
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(heading)}</title>"
-        f'<link rel="stylesheet" href="{escape(static.asset_url("page.css"))}">'
+        f'<link rel="stylesheet" href="{escape(root + static.asset_url("page.css"))}">'
         f"<body><main><h1>{escape(heading)}</h1><p>{escape(text)}</p>"
-        '<p><a href="/">Back to all pollers</a></p></main></body></html>',
+        f'<p><a href="{root}">Back to all pollers</a></p></main></body></html>',
         status_code=status,
     )

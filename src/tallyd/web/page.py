@@ -174,7 +174,8 @@ class Page:
                 **shown(),
                 "names": list(self._data.pollers),
                 "parts": parts,
-                "live_url": _link(request.url.path, {**request.query_params, "live": "1"}),
+                "live_url": _link("", {**request.query_params, "live": "1"}),
+                "root": root_of(request.url.path),
             }
             if is_live:
                 html = {
@@ -222,6 +223,14 @@ def _order(request: Request) -> Order:
     if not page.isascii() or not page.isdecimal() or len(page) > 6:
         raise HTTPException(400, "`page` must be a number")
     return Order(sort=sort, is_reversed=request.query_params.get("down") == "1", page=int(page))
+
+
+def root_of(path: str) -> str:
+    """Return the way up from an address to that of the page.
+
+    All links are such ways, so that the page works below any path that a proxy gives it, and without one.
+    """
+    return "../" * (path.count("/") - 1) or "./"
 
 
 def _link(path: str, query: Mapping[str, str]) -> str:

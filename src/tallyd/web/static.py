@@ -36,8 +36,8 @@ class Asset:
 
 
 def asset_url(name: str) -> str:
-    """Return the address of an asset as it is now."""
-    return f"/static/{name}?v={_version(name)}"
+    """Return the address of an asset as it is now, below that of the page."""
+    return f"static/{name}?v={_version(name)}"
 
 
 def plotly_file() -> Path:

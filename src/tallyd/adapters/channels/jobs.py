@@ -70,26 +70,32 @@ def _delivered(plugin: NotifyBase, job: Mapping[str, Any], seen: list[str]) -> b
     try:
         return all(
             plugin.notify(body=body, title=title, notify_type=_TYPES[job["tone"]], body_format=body_format)
-            for body, body_format in _bodies(plugin, _encodable(job["text"]))
+            for body, body_format in _bodies(plugin, _encodable(job["text"]), job["link"])
         )
     except Exception as error:  # plugins raise what they like; the text may hold the URL
         seen.append(f"{plugin.service_name} failed with {type(error).__name__}")
         return False
 
 
-def _bodies(plugin: NotifyBase, text: str) -> Iterator[tuple[str, NotifyFormat | None]]:
-    """Yield what Apprise is to send, with the format to convert it from; None: it stays as it is."""
+def _bodies(plugin: NotifyBase, text: str, link: str) -> Iterator[tuple[str, NotifyFormat | None]]:
+    """Yield what Apprise is to send, with the format to convert it from; None: it stays as it is.
+
+    The link is the last line of the last. It is not escaped as text is: that would break it.
+    """
     name = trait(plugin, "service_name")
+    end = f"\n{link}" if link else ""
     if name == "Telegram":
-        yield from ((wording.for_telegram(each), None) for each in wording.pieces(text, _TELEGRAM_PIECE))
+        *before, last = wording.pieces(text, _TELEGRAM_PIECE - len(end))
+        yield from ((wording.for_telegram(each), None) for each in (*before, last + end))
     elif name == "Rocket.Chat":
         plugin.body_maxlen = 2 * _ROCKETCHAT_PIECE  # Apprise would cut at 1000
-        yield from ((wording.for_rocketchat(each), None) for each in wording.pieces(text, _ROCKETCHAT_PIECE))
+        *before, last = map(wording.for_rocketchat, wording.pieces(text, _ROCKETCHAT_PIECE - len(end)))
+        yield from ((each, None) for each in (*before, last + end))
     elif plugin.resolve_format(NotifyFormat.TEXT) == NotifyFormat.HTML:
         # Apprise's own conversion makes all spaces unbreakable.
-        yield wording.as_html(text), NotifyFormat.HTML
+        yield wording.as_html(text) + (f"<br/>{wording.html_link(link)}" if link else ""), NotifyFormat.HTML
     else:
-        yield text, NotifyFormat.TEXT
+        yield text + end, NotifyFormat.TEXT
 
 
 def _encodable(text: str) -> str:

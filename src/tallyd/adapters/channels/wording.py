@@ -61,6 +61,12 @@ def as_html(text: str) -> str:
     return spaced.replace("\n", "<br/>")
 
 
+def html_link(url: str) -> str:
+    """Return a link that shows its own address."""
+    shown = html.escape(url)
+    return f'<a href="{shown}">{shown}</a>'
+
+
 def pieces(text: str, most: int) -> Iterator[str]:
     """Yield `text` in pieces of at most `most` characters, cut at the last line feed that allows it."""
     while len(text) > most:

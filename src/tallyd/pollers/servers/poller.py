@@ -39,6 +39,11 @@ class ServersPoller(ServersSettings):
         """Return how often each target is told again, in seconds; None: never. Others as all problems."""
         return {target.name: target.remind_every_s for target in self.checked if target.has_reminder}
 
+    def view(self, subject: str, what: str) -> Mapping[str, str]:
+        """Return the target that a problem is of: its view shows the plot of its lag."""
+        is_of_target = any(kind.what == what for kind in TARGET_KINDS.values()) and subject in self.targets
+        return {"target": subject} if is_of_target else {}
+
     def jobs(self) -> tuple[Job, ...]:
         """Return the one job, `check`: a run is a round."""
         check = Job(

@@ -14,7 +14,7 @@ from tallyd.core.reading import Send
 from tallyd.core.timetable import Every
 from tallyd.core.visits import day_of, day_span
 from tallyd.pollers.visitors.delivery import deliver
-from tallyd.pollers.visitors.kinds import JUDGES, KINDS, NO_FILES
+from tallyd.pollers.visitors.kinds import JUDGES, KINDS, NO_FILES, REJECTED
 from tallyd.pollers.visitors.report import report
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
 from tallyd.pollers.visitors.sweep import sweep
@@ -38,6 +38,11 @@ class VisitorsPoller(VisitorsSettings):
         by_source = watches and self.no_files is not None and self.no_files.per_source and self.sources
         silent = frozenset(self.sources) if by_source else frozenset({"inbox"} if watches else ())
         return {NO_FILES.what: silent, UNSENT.what: self._ssids() if self.is_sending() else frozenset()}
+
+    def view(self, subject: str, what: str) -> Mapping[str, str]:
+        """Return the source that a problem is of: its view shows the day of it."""
+        is_of_source = what == REJECTED.what or (what == NO_FILES.what and subject in self.sources)
+        return {"of": f"source:{subject}"} if is_of_source else {}
 
     def jobs(self) -> tuple[Job, ...]:
         """Return `sweep` and, where the config has one, `report`."""
