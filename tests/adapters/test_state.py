@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from tallyd.adapters.state import (
     StateTooNewError,
     Whose,
 )
+from tallyd.adapters.state.past import Past
 from tallyd.core.alerts import Findings, closed_by_reading
 from tallyd.core.document import Heading
 from tallyd.core.reading import Problem, Reading, Slot
@@ -264,3 +268,73 @@ def test_a_database_that_is_locked_by_another_is_an_error_that_changes_nothing(s
         name="2026-11/2026-11-20T070000+0000.json",
         text=state.outs.unwritten()[0].text,
     )
+
+
+LATER = AT + timedelta(days=1)
+LOOKS: dict[str, Callable[[Past], object]] = {
+    "newest": lambda past: past.newest("divera", now=AT),
+    "newest missed": lambda past: past.newest("divera", now=AT, outcome="missed"),
+    "when taken last": lambda past: past.last_taken_at("divera", now=AT),
+    "missed since": lambda past: past.missed_since_taken("divera", "count", now=AT),
+    "missed since, for a reason": lambda past: past.missed_since_taken("divera", "count", now=AT, reason="x"),
+    "missed between": lambda past: past.missed_between("divera", "count", AT, LATER),
+    "oldest": lambda past: past.history(most=100),
+    "oldest of a poller": lambda past: past.history(poller="divera", most=100),
+    "a day": lambda past: past.history(since=AT, until=LATER),
+    "from a day on": lambda past: past.history(since=AT, most=100),
+    "a day of a poller": lambda past: past.history(poller="divera", since=AT, until=LATER),
+    "how many fit": lambda past: past.fitting(poller=None, since=AT, until=None, most_chars=100),
+    "how many of a poller fit": lambda past: past.fitting(
+        poller="divera", since=AT, until=LATER, most_chars=100
+    ),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS.keys())
+def test_no_look_at_the_past_reads_or_sorts_all_of_it(state: State, look: Callable[[Past], object]) -> None:
+    asked: list[str] = []
+    with state._file.reading() as db:  # its own connection, which alone can tell what it is asked
+        db.set_trace_callback(asked.append)
+        look(state.readings)
+        db.set_trace_callback(None)
+        plans = [row[3] for text in asked for row in db.execute(f"EXPLAIN QUERY PLAN {text}")]
+    assert plans
+    for step in plans:
+        assert "USE TEMP B-TREE FOR ORDER BY" not in step, plans
+        if " reading " in step:
+            assert re.search(r"USING INDEX reading_(by_slot|of_poller|of_all)\b", step), plans
+
+
+def test_what_fits_is_counted_from_the_oldest_on(state: State) -> None:
+    for number in range(4):
+        _record(state, Slot(f"s{number}", AT + timedelta(hours=number)))
+    lengths = [len(json.dumps(dict(row.body or {}))) for row in state.readings.history()]
+    everything = {"poller": None, "since": None, "until": None}
+    stored = state.readings.fitting(**everything, most_chars=10**9)
+    assert stored == len(lengths) == 4
+    assert state.readings.fitting(**everything, most_chars=0) == 0
+    some = state.readings.fitting(**everything, most_chars=2 * max(lengths) + max(lengths) // 2)
+    assert 1 <= some <= 2
+
+
+def test_the_readings_of_the_third_version_are_kept_and_get_their_indexes(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with closing(State(path)) as state:
+        _record(state, Slot("s", AT))
+        before = state.readings.history()
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        new = _indexes(old)
+        for name in ("reading_by_slot", "reading_of_poller", "reading_of_all"):
+            old.execute(f"DROP INDEX {name}")
+        old.execute("PRAGMA user_version=3")
+        assert len(_indexes(old)) == len(new) - 3
+    with closing(State(path)) as state:
+        state.check()
+        assert state.readings.history() == before
+    with closing(sqlite3.connect(path, isolation_level=None)) as upgraded:
+        assert _indexes(upgraded) == new
+        assert upgraded.execute("PRAGMA user_version").fetchone() == (4,)
+
+
+def _indexes(db: sqlite3.Connection) -> set[tuple[str, str]]:
+    return set(db.execute("SELECT name, sql FROM sqlite_schema WHERE type='index' AND sql NOT NULL"))

@@ -296,6 +296,8 @@ def test_the_readings_of_the_second_version_are_kept_and_may_have_sends(tmp_path
         before = state.readings.history()
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
         old.execute("DROP TABLE send")
+        for name in ("reading_by_slot", "reading_of_poller", "reading_of_all"):
+            old.execute(f"DROP INDEX {name}")
         old.execute("ALTER TABLE reading DROP COLUMN part")
         old.execute("PRAGMA user_version=2")
     with closing(State(path)) as state:

@@ -26,6 +26,7 @@ from tallyd.core.passages import Row
 from tallyd.pollers.servers.book import Book
 from tallyd.run_stats import RunStats
 from tallyd.web.context import Context
+from tallyd.web.records import Records
 from tallyd.web.server import WebServer
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
@@ -91,11 +92,11 @@ class Web:
         """What the web side reads."""
         with (
             closing(State(self.folder / "state" / "state.db", reads_only=True)) as state,
-            closing(Database(self.config.database_url)) as database,
+            closing(Records(self.config.database_url)) as records,
         ):
             yield Context(
                 state=state,
-                records=database.records,
+                records=records,
                 config=lambda: self.config,
                 alerts=lambda: self.alerts,
                 mutes=lambda: self.mutes,

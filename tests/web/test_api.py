@@ -16,6 +16,7 @@ from support.webfolder import NOW, Web, serving
 from tallyd.adapters.state import State
 from tallyd.core.alerts import Alert
 from tallyd.core.mutes import Mute
+from tallyd.web import api
 from tallyd.web.api import routes
 
 ALERT = Alert(key="apps/A/stale", severity="error", text="A: old", over="", since=NOW, raised_at=NOW)
@@ -118,6 +119,23 @@ def test_pages_follow_each_other_and_nothing_is_lost_or_told_twice(web: Web, url
         assert len(told) < 10
     assert told == [(each["poller"], each["at"]) for each in asked(f"{url}/readings")["readings"]]
     assert len(told) == 4
+
+
+def test_large_readings_come_a_few_at_a_time_and_none_is_left_out(
+    web: Web, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = asked(f"{url}/readings", limit="1000")
+    assert len(whole["readings"]) == 3
+    monkeypatch.setattr(api, "MOST_CHARS", 10)  # less than one has
+    told: list[object] = []
+    begin: str | None = "2026-11-01"
+    while begin is not None:
+        page = asked(f"{url}/readings", limit="1000", from_=begin)
+        assert len(page["readings"]) <= 2
+        told += page["readings"]
+        begin = page["next_from"]
+        assert len(told) < 10
+    assert told == whole["readings"]
 
 
 @pytest.mark.parametrize(

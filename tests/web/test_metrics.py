@@ -125,8 +125,17 @@ def test_alerts_are_counted_by_kind_and_muted_ones_apart(web: Web) -> None:
     }
 
 
-def test_a_database_that_was_never_used_leaves_the_rest_readable(tmp_path: Path) -> None:
+def test_a_database_that_was_never_used_is_no_fault_and_nobody_came(tmp_path: Path) -> None:
     found = samples(Web(tmp_path))
+    assert found["tallyd_readable", ("visitors",)] == 1
+    assert found["tallyd_visitors_today", ("in", "park", "12")] == 0
+    assert found["tallyd_visitors_inside_all", ("park",)] == 0
+    assert found["tallyd_files_today", ("park", "done")] == 0
+
+
+def test_a_database_that_cannot_be_read_leaves_the_rest_readable(web: Web) -> None:
+    (web.folder / "state" / "records.db").write_bytes(b"no database" * 1000)
+    found = samples(web)
     assert found["tallyd_readable", ("visitors",)] == 0
     assert found["tallyd_readable", ("readings",)] == 1
     assert found["tallyd_people", ("divera", "50101")] == 12

@@ -267,10 +267,29 @@ def test_no_page_names_a_person_or_a_secret(web: Web) -> None:
             assert "person_id" not in text
 
 
-def test_an_unused_database_is_told_and_the_rest_is_shown(web: Web) -> None:
+def test_a_database_that_was_never_used_holds_nothing_and_that_is_no_trouble(web: Web) -> None:
+    text = text_of(get(web, "/").text)
+    assert "The numbers can't be read now" not in text
+    assert "inside now 0 in today 0 out today 0" in text
+    assert "No records of that day" in text_of(get(web, "/poller/park").text)
+    assert get(web, "/plot/apps?target=TEST").status_code == 200
+
+
+def test_a_database_that_cannot_be_read_is_told_and_the_rest_is_shown(web: Web) -> None:
+    web.fill_records()
+    (web.folder / "state" / "records.db").write_bytes(b"no database" * 1000)
     text = text_of(get(web, "/").text)
     assert "The numbers can't be read now" in text
     assert "divera All well" in text
+    assert get(web, "/plot/apps?target=TEST").status_code == 503
+
+
+def test_what_is_stored_first_while_the_page_is_open_is_shown(web: Web) -> None:
+    with page(web) as url:
+        assert "in today 0" in text_of(requests.get(url, timeout=20).text)
+        web.fill_records()
+        web.monotonic_s += 2
+        assert "in today 3" in text_of(requests.get(url, timeout=20).text)
 
 
 def test_assets_are_kept_for_ever_by_their_version_and_asked_for_anew_without(web: Web) -> None:

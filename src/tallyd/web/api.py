@@ -26,6 +26,8 @@ from tallyd.web.health import is_healthy
 
 LIMIT: Final = 100
 MOST: Final = 1000
+MOST_CHARS: Final = 4_000_000
+"""Of the readings of one answer: one of ten thousand targets has two millions."""
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T[0-9:.]{5,15}(?:Z|[+-]\d{2}:\d{2})", re.ASCII)
 _YEARS: Final = range(1970, 9999)
@@ -95,13 +97,13 @@ def status(context: Context, asked: Mapping[str, str]) -> Json:
 
 def _job(context: Context, task: Task, now: datetime) -> Json:
     books, zone = context.state.readings, task.zone
-    last, next_at = books.newest(task.poller, now=now), task.next_at(now)
+    last_at, next_at = books.last_taken_at(task.poller, now=now), task.next_at(now)
     return {
         "poller": task.poller,
         "kind": task.source.kind,
         "job": task.job.name,
         "zone": str(zone),
-        "last_taken_at": local_text(last.taken_at, zone) if last else None,
+        "last_taken_at": local_text(last_at, zone) if last_at else None,
         "missed_since": [
             local_text(at, zone) for at in books.missed_since_taken(*task.name, now=now)[-MOST:]
         ],
@@ -135,7 +137,7 @@ def _alert(context: Context, alert: Alert) -> Json:
 
 
 def readings(context: Context, asked: Mapping[str, str]) -> Json:
-    """Return readings and missed slots with from <= time < to, oldest first, at most `limit`.
+    """Return readings and missed slots with from <= time < to, oldest first: `limit` or `MOST_CHARS` at most.
 
     Those of one instant are never torn apart, so there may be a few more. Where there are others,
     `next_from` is what to ask for then; else it is null.
@@ -143,7 +145,8 @@ def readings(context: Context, asked: Mapping[str, str]) -> Json:
     _refuse_others(asked, _PARAMETERS)
     zone, poller = _zone(context, asked.get("poller")), asked.get("poller")
     since, until = _instant(asked, "from", zone, is_end=False), _instant(asked, "to", zone, is_end=True)
-    limit = _limit(asked)
+    fitting = context.state.readings.fitting(poller=poller, since=since, until=until, most_chars=MOST_CHARS)
+    limit = min(_limit(asked), max(1, fitting))
     history = context.state.readings.history
     rows = history(poller=poller, since=since, until=until, most=limit + 1)
     next_at = _at(rows[limit]) if len(rows) > limit else None

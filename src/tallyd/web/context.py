@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from tallyd.adapters.records.books import BoundRecords
 from tallyd.adapters.state import State
 from tallyd.config import Config
 from tallyd.core.alerts import Alert
 from tallyd.core.mutes import Mute
 from tallyd.run_stats import RunStats
+from tallyd.web.records import Looked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,14 +19,14 @@ class Context:
     """All of it; any number of threads.
 
     `state` and `records` are connections of the web's own, so that what a browser asks for holds up no run:
-    `records(poller)` raises `RecordsError`, also in use, where the database can't be used or was never.
+    `records(poller)` raises `RecordsError`, also in use, where the database can't be used.
     `config()` is the one in force. `alerts()` and `mutes()` are those of the daemon, from memory while
     state.db can't be used. `kept(poller, job)` is what a job keeps in memory from run to run, empty before
     its first. `now()` is aware, UTC; `monotonic()` is in seconds.
     """
 
     state: State
-    records: Callable[[str], BoundRecords]
+    records: Callable[[str], Looked]
     config: Callable[[], Config]
     alerts: Callable[[], Mapping[str, Alert]]
     mutes: Callable[[], tuple[Mute, ...]]

@@ -201,12 +201,14 @@ def _readings(context: Context) -> Iterator[Metric]:
     )
     now = context.now()
     for poller, settings in context.config().settings.pollers.items():
+        if settings.kind != "divera":
+            if (last_at := context.state.readings.last_taken_at(poller, now=now)) is not None:
+                last.add_metric([poller], last_at.timestamp())
+            continue
         newest = context.state.readings.newest(poller, now=now)
         if newest is None:
             continue
         last.add_metric([poller], newest.taken_at.timestamp())
-        if settings.kind != "divera":
-            continue
         entry = reading(newest.due_at or newest.taken_at, taken_at=newest.taken_at, body=newest.body or {})
         if isinstance(entry.total, int):
             everybody.add_metric([poller], entry.total)

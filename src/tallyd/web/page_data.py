@@ -158,9 +158,9 @@ class PageData:
         zone, now = self.zone(name), standing.now
         day = day_of(now, zone)
         counts, trouble = _or_trouble(lambda: self._counts(name, day), _no_counts)
-        newest = self._context.state.readings.newest(name, now=now) if poller.report else None
+        last_at = self._context.state.readings.last_taken_at(name, now=now) if poller.report else None
         arrivals = arrivals_of(self._context, name)
-        last = newest.taken_at if newest else max(arrivals.values(), default=None)
+        last = last_at or max(arrivals.values(), default=None)
         silent = {
             key_segments(alert.key)[1]
             for alert in standing.of(name)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from threading import Lock
 
-from tallyd.adapters.records.books import BoundRecords
-from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State
 from tallyd.books import Books
 from tallyd.config import Config
@@ -18,10 +15,8 @@ from tallyd.run_stats import RunStats
 from tallyd.settings import WebSettings
 from tallyd.web.app import application
 from tallyd.web.context import Context
+from tallyd.web.records import Records
 from tallyd.web.server import WebServer
-
-DATABASE_PATIENCE_S = 2.0
-"""A database that is away holds up the page no longer."""
 
 
 class Served:
@@ -44,9 +39,7 @@ class Served:
         self._kept = kept
         self._now = now
         self._state = State(books.state.path, reads_only=True)
-        self._database: Database | None = None
-        self._database_url = config.database_url
-        self._lock = Lock()
+        self._records = Records(config.database_url)
         self._trouble_since: datetime | None = None
         self.context = Context(
             state=self._state,
@@ -89,11 +82,4 @@ class Served:
         self._server.stop()
         if self._server.wait(within_s):
             self._state.close()
-            if self._database is not None:
-                self._database.close()
-
-    def _records(self, poller: str) -> BoundRecords:
-        with self._lock:
-            if self._database is None:
-                self._database = Database(self._database_url, patience_s=DATABASE_PATIENCE_S)
-            return self._database.records(poller)
+            self._records.close()

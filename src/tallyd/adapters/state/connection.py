@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 BUSY_S = 1.0
 """So long a transaction waits for another process. Not longer: the other threads wait with it."""
 _BOOKS = """
@@ -63,7 +63,13 @@ CREATE TABLE send (
   PRIMARY KEY (poller, ssid, day)
 );
 """
-_SCHEMA = _BOOKS + _ALERT + _TELLING + _SEND
+# Ten years of readings are looked at every second while somebody has the page open.
+_LOOKED_AT = """
+CREATE INDEX reading_by_slot ON reading (poller, outcome, due_at);
+CREATE INDEX reading_of_poller ON reading (poller, coalesce(due_at, taken_at));
+CREATE INDEX reading_of_all ON reading (coalesce(due_at, taken_at));
+"""
+_SCHEMA = _BOOKS + _ALERT + _TELLING + _SEND + _LOOKED_AT
 _UPGRADES = {
     # What was open then has never been told: it is, as how things stand.
     1: f"""
@@ -78,6 +84,7 @@ DROP TABLE alert_1;
 ALTER TABLE reading ADD COLUMN part TEXT;
 {_SEND}
 """,
+    3: _LOOKED_AT,
 }
 """By the version that they begin with; each leads to the next one."""
 

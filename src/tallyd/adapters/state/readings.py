@@ -6,30 +6,26 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import cast
 
 from tallyd.adapters.state.alerts import apply
-from tallyd.adapters.state.connection import StateDamagedError, StateFile
+from tallyd.adapters.state.connection import StateDamagedError
 from tallyd.adapters.state.outs import free_name
-from tallyd.adapters.state.rows import FromFile, OutFile, OutText, Recorded, Stored, Whose
+from tallyd.adapters.state.past import Past
+from tallyd.adapters.state.rows import FromFile, OutFile, OutText, Recorded, Whose
 from tallyd.adapters.state.sends import queue
 from tallyd.core.alerts import Findings, Judgement
 from tallyd.core.document import Heading, document, dumped
-from tallyd.core.naming import instant_text, out_stem, read_instant
+from tallyd.core.naming import instant_text, out_stem
 from tallyd.core.reading import Facts, Problem, Reading, Slot
 
-_COLUMNS = "poller, kind, job, slot, outcome, reason, due_at, taken_at, body, out_name, part"
 
-
-class Readings:
+class Readings(Past):
     """Every count that exists, and every slot known to have none.
 
     Of several readings of one slot, one is the slot's own and bears its key; the others have a `part`, which
     stands behind it. A slot is settled by its own reading.
     """
-
-    def __init__(self, file: StateFile) -> None:
-        self._file = file
 
     def record(
         self,
@@ -62,34 +58,6 @@ class Readings:
                 outs.append(_store(db, whose, slot, reading, heading, standing=standing, is_taken=is_taken))
                 queue(db, whose.poller, reading.sends, slot_at=heading.due_at or heading.taken_at)
             return Recorded(outs=tuple(outs), judgement=judgement)
-
-    def missed_since_taken(
-        self, poller: str, job: str, *, now: datetime, reason: str | None = None
-    ) -> tuple[datetime, ...]:
-        """Return the slots missed since the job's last reading within the timetable, oldest first.
-
-        With `reason`, only those missed for it. Slots ahead of `now` are of a clock that ran ahead.
-        """
-        with self._file.reading() as db:
-            rows = db.execute(
-                "SELECT due_at FROM reading WHERE poller=:poller AND job=:job AND outcome='missed'"
-                " AND (:reason IS NULL OR reason=:reason) AND due_at <= :now"
-                " AND due_at > coalesce((SELECT max(due_at) FROM reading"
-                " WHERE poller=:poller AND job=:job AND outcome='taken' AND due_at <= :now), '')"
-                " ORDER BY due_at",
-                {"poller": poller, "job": job, "reason": reason, "now": instant_text(now)},
-            )
-            return tuple(read_instant(due_at) for (due_at,) in rows)
-
-    def missed_between(self, poller: str, job: str, since: datetime, until: datetime) -> tuple[datetime, ...]:
-        """Return the job's slots with since <= slot < until that have no reading, oldest first."""
-        with self._file.reading() as db:
-            rows = db.execute(
-                "SELECT due_at FROM reading WHERE poller=? AND job=? AND outcome='missed'"
-                " AND due_at>=? AND due_at<? ORDER BY due_at",
-                (poller, job, instant_text(since), instant_text(until)),
-            )
-            return tuple(read_instant(due_at) for (due_at,) in rows)
 
     def restore(self, found: Iterable[FromFile], marks: Mapping[tuple[str, str], frozenset[str]]) -> int:
         """Take readings back in from their out files, all or none; return how many were.
@@ -126,55 +94,6 @@ class Readings:
         with self._file.reading() as db:
             row = db.execute("SELECT value FROM memory WHERE poller=? AND job=?", (poller, job)).fetchone()
         return cast("Facts", json.loads(row[0])) if row else {}
-
-    def history(
-        self,
-        *,
-        poller: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        most: int | None = None,
-    ) -> tuple[Stored, ...]:
-        """Return readings and missed slots with since <= time < until, the oldest `most`, oldest first.
-
-        The time of a row is its slot's, outside the timetable the time it was taken.
-        """
-        span = {
-            "poller": poller,
-            "since": instant_text(since) if since else None,
-            "until": instant_text(until) if until else None,
-            "most": -1 if most is None else most,
-        }
-        with self._file.reading() as db:
-            rows = db.execute(
-                f"SELECT {_COLUMNS} FROM reading WHERE (:poller IS NULL OR poller=:poller)"  # noqa: S608 # a constant
-                " AND (:since IS NULL OR coalesce(due_at, taken_at)>=:since)"
-                " AND (:until IS NULL OR coalesce(due_at, taken_at)<:until)"
-                " ORDER BY coalesce(due_at, taken_at), id LIMIT :most",
-                span,
-            )
-            return tuple(_stored(row) for row in rows)
-
-    def newest(
-        self, poller: str, *, now: datetime, outcome: Literal["taken", "missed"] = "taken"
-    ) -> Stored | None:
-        """Return the poller's last reading within the timetable, or its last missed slot, up to `now`.
-
-        Of several readings of the last slot it is the slot's own.
-        """
-        with self._file.reading() as db:
-            row = db.execute(
-                f"SELECT {_COLUMNS} FROM reading"  # noqa: S608 # a constant
-                " WHERE poller=? AND outcome=? AND due_at <= ?"
-                " ORDER BY due_at DESC, part IS NOT NULL, id DESC LIMIT 1",
-                (poller, outcome, instant_text(now)),
-            ).fetchone()
-        return _stored(row) if row else None
-
-    def pollers(self) -> tuple[str, ...]:
-        """Return the pollers that have readings, those no longer in the config included."""
-        with self._file.reading() as db:
-            return tuple(name for (name,) in db.execute("SELECT DISTINCT poller FROM reading ORDER BY 1"))
 
     def prune(self, poller: str, *, before: datetime, most: int) -> int:
         """Forget at most `most` written readings from before an instant; return how many."""
@@ -283,20 +202,3 @@ def _insert(db: sqlite3.Connection, whose: Whose, key: str | None, heading: Head
         ),
     ).fetchone()
     return OutFile(id=done[0], poller=whose.poller, name=out.name, text=out.text)
-
-
-def _stored(row: tuple[Any, ...]) -> Stored:
-    poller, kind, job, slot, outcome, reason, due_at, taken_at, body, out_name, part = row
-    return Stored(
-        poller=poller,
-        kind=kind,
-        job=job,
-        slot=slot,
-        outcome=outcome,
-        reason=reason,
-        due_at=read_instant(due_at) if due_at else None,
-        taken_at=read_instant(taken_at),
-        body=cast("Facts", json.loads(body)) if body else None,
-        out_name=out_name,
-        part=part,
-    )
