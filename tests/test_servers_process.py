@@ -100,7 +100,7 @@ def test_a_server_goes_stale_and_comes_back_over_a_restart_and_one_message_tells
     assert [(each["fresh"], each["stale"]) for each in counts(daemon)] == [(2, 0), (1, 1), (2, 0)]
     database = Database(f"sqlite:///{tmp_path / 'state' / 'records.db'}")
     ever = (datetime(2020, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=1))
-    rows = database.records("apps").server_lags("PROD", *ever, most=1000)
+    rows = database.records("apps").server_lags(["PROD"], *ever, most=1000)
     changes = [
         row.state
         for row, before in zip(rows, (None, *rows), strict=False)

@@ -554,7 +554,7 @@ def test_changes_and_hours_are_stored(tmp_path: Path) -> None:
         for minutes in (0, 0, -2, None, None, 20):
             pages.minutes["PROD"] = minutes
             rounds.round(after_s=60)
-        rows = rounds.records().server_lags("PROD", *EVER, most=99)
+        rows = rounds.records().server_lags(["PROD"], *EVER, most=99)
         ((server, hour, count),) = rounds.records().server_hours(*EVER)
     assert [(row.checked_at[-5:], row.state, row.lag_s, row.advanced_s) for row in rows] == [
         ("01:00", "fresh", 60.0, None),
@@ -571,7 +571,7 @@ def test_rows_may_be_left_out_but_hours_are_not(tmp_path: Path, own: dict[str, A
     with apps(Clockwork(PROD=0), tmp_path, "PROD", stores=True) as rounds:
         rounds.targets, rounds.keep_days = {"PROD": own}, keep_days
         rounds.round()
-        assert rounds.records().server_lags("PROD", *EVER, most=99) == ()
+        assert rounds.records().server_lags(["PROD"], *EVER, most=99) == ()
         assert len(rounds.records().server_hours(*EVER)) == 1
 
 

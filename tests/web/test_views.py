@@ -20,7 +20,7 @@ from tallyd.core.lags import HourCount, LagRow
 from tallyd.core.passages import seen_text
 from tallyd.core.reading import Facts
 from tallyd.pollers.servers.targets import Target
-from tallyd.web.fresh import MOST_ENTRIES, Fresh
+from tallyd.web.fresh import MOST_ENTRIES, Costly, Fresh
 from tallyd.web.plots import day_plot, lags_plot
 from tallyd.web.svg import HEIGHT, line
 from tallyd.web.view_divera import divera_view
@@ -205,3 +205,33 @@ def test_what_failed_is_tried_again_and_old_answers_are_forgotten() -> None:
     for number in range(MOST_ENTRIES):
         fresh.get(str(number), lambda: b"", for_s=1)
     assert fresh.get("/", lambda: b"fourth", for_s=99).plain == b"fourth"
+
+
+def test_what_took_long_is_given_again_for_twenty_times_as_long_and_what_took_nothing_is_not() -> None:
+    now_s, made = 0.0, 0
+
+    def make() -> int:
+        nonlocal now_s, made
+        now_s, made = now_s + took_s, made + 1
+        return made
+
+    costly: Costly[int] = Costly(lambda: now_s)
+    took_s = 0.5
+    assert costly.get("key", make) == 1
+    now_s += 9.9
+    assert costly.get("key", make) == 1
+    assert costly.get("another", make) == 2
+    now_s += 0.2
+    took_s = 0.0
+    assert [costly.get("key", make) for _ in range(3)] == [3, 4, 5]
+
+
+def test_what_could_not_be_made_is_tried_again() -> None:
+    costly: Costly[int] = Costly(lambda: 0.0)
+
+    def fail() -> int:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        costly.get("key", fail)
+    assert costly.get("key", lambda: 1) == 1

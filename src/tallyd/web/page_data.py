@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -25,18 +23,12 @@ from tallyd.pollers.divera import DiveraPoller
 from tallyd.pollers.servers import ServersPoller
 from tallyd.pollers.visitors import VisitorsPoller
 from tallyd.tasks import Task, tasks_of
+from tallyd.web.checks import Checks
 from tallyd.web.context import Context
 from tallyd.web.kept import arrivals_of, book_of
+from tallyd.web.svg import Line
 from tallyd.web.view_divera import WEEKS_BACK, DiveraPast, DiveraView, divera_past, divera_view, entries_of
-from tallyd.web.view_servers import (
-    PLOTTED,
-    SHARE_OF,
-    ServersView,
-    Sort,
-    servers_view,
-    small_plot,
-    with_plots,
-)
+from tallyd.web.view_servers import ServersView, Sort, servers_view, with_plots
 from tallyd.web.view_visitors import (
     Choice,
     DayView,
@@ -51,10 +43,6 @@ from tallyd.web.views import Card, Head, Standing, card, head
 T = TypeVar("T")
 
 REPORTS_BACK = timedelta(days=2)
-MOST_LAG_ROWS = 5000
-MOST_SMALL_ROWS = 300
-"""Of a target that computes very often, a small plot shows the newest only."""
-_SHARES_FOR_S = 60.0
 _SILENT = frozenset({"no-files", "inbox-gone"})
 
 
@@ -85,8 +73,7 @@ class PageData:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._lock = threading.Lock()
-        self._shares: dict[str, tuple[float, Mapping[str, HourCount]]] = {}
+        self._checks = Checks(context)
 
     @property
     def pollers(self) -> Mapping[str, AnyPoller]:
@@ -201,7 +188,7 @@ class PageData:
         book = book_of(self._context, name)
         # A copy: a round may be changing it just now.
         known, checked = dict(book.known), dict(book.checked_at)
-        shares, _ = _or_trouble(lambda: self._shares_of(name), _no_shares)
+        shares, trouble = _or_trouble(lambda: self._checks.shares(name), _no_shares)
         asked = order or Order()
         view = servers_view(
             poller.checked,
@@ -215,38 +202,18 @@ class PageData:
             **({} if order else {"rows_a_page": 8}),
         )
         last = max(checked.values(), default=None) or book.written_at
-        return Shown(
-            card=self._card(name, standing, last), servers=self._with_plots(name, poller, view, standing.now)
-        )
-
-    def _shares_of(self, name: str) -> Mapping[str, HourCount]:
-        """Return the checks of the last days by target; of ten thousand that takes a second."""
-        now_s = self._context.monotonic()
-        with self._lock:
-            if name not in self._shares or now_s - self._shares[name][0] > _SHARES_FOR_S:
-                now = self.now()
-                self._shares[name] = (now_s, self._context.records(name).server_sums(now - SHARE_OF, now))
-            return self._shares[name][1]
-
-    def _with_plots(self, name: str, poller: ServersPoller, view: ServersView, now: datetime) -> ServersView:
-        limits = {target.name: target.limits.stale_after_s for target in poller.checked}
-        plots = {}
-        for target in view.names:
-            points, trouble = _or_trouble(
-                partial(self.lag_points, name, target, PLOTTED, MOST_SMALL_ROWS), _no_points
+        if not trouble:  # else the plots would wait as long for the same answer
+            limits_s = {target.name: target.limits.stale_after_s for target in poller.checked}
+            shown_s = {target: limits_s[target] for target in view.names}
+            plots, _ = _or_trouble(
+                lambda: self._checks.small_plots(name, shown_s, now=standing.now), _no_plots
             )
-            if trouble:
-                break  # the others would wait as long for the same answer
-            plots[target] = small_plot(points, now=now, stale_after_s=limits[target])
-        return with_plots(view, plots)
+            view = with_plots(view, plots)
+        return Shown(card=self._card(name, standing, last), servers=view)
 
-    def lag_points(
-        self, name: str, target: str, back: timedelta, most: int = MOST_LAG_ROWS
-    ) -> list[tuple[datetime, float]]:
+    def lag_points(self, name: str, target: str, back: timedelta) -> list[tuple[datetime, float]]:
         """Return a target's lag over time. Raises `RecordsError`."""
-        now = self.now()
-        rows = self._context.records(name).server_lags(target, now - back, now, most=most)
-        return lag_points(rows, first=now - back, last=now)
+        return self._checks.points(name, target, back)
 
 
 def _or_trouble(read: Callable[[], T], otherwise: Callable[[], T]) -> tuple[T, str]:
@@ -273,5 +240,5 @@ def _no_shares() -> Mapping[str, HourCount]:
     return {}
 
 
-def _no_points() -> list[tuple[datetime, float]]:
-    return []
+def _no_plots() -> Mapping[str, Line | None]:
+    return {}

@@ -6,7 +6,7 @@ nothing to be read, and that is no fault.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from threading import Lock
 from typing import Final, Protocol
@@ -32,7 +32,7 @@ class Looked(Protocol):
     def server_sums(self, since: datetime, until: datetime) -> Mapping[str, HourCount]: ...
 
     def server_lags(
-        self, server: str, since: datetime, until: datetime, *, most: int
+        self, servers: Collection[str], since: datetime, until: datetime, *, most: int
     ) -> Sequence[LagRow]: ...
 
 
@@ -55,8 +55,10 @@ class _Empty:
         del since, until
         return {}
 
-    def server_lags(self, server: str, since: datetime, until: datetime, *, most: int) -> Sequence[LagRow]:
-        del server, since, until, most
+    def server_lags(
+        self, servers: Collection[str], since: datetime, until: datetime, *, most: int
+    ) -> Sequence[LagRow]:
+        del servers, since, until, most
         return ()
 
 

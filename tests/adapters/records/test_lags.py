@@ -34,7 +34,7 @@ SILENT = LagRow("PROD", "2026-11-20 14:04:12", None, None, "unreachable", None)
 
 
 def stored(records: BoundRecords, server: str = "PROD") -> tuple[LagRow, ...]:
-    return records.server_lags(server, *EVER, most=1000)
+    return records.server_lags([server], *EVER, most=1000)
 
 
 def hours(records: BoundRecords) -> dict[tuple[str, str], HourCount]:
@@ -87,9 +87,9 @@ def test_names_are_compared_by_their_bytes(records: BoundRecords) -> None:
 
 def test_the_newest_rows_of_a_span_are_given_oldest_first(records: BoundRecords) -> None:
     records.note_checks([row("PROD", second) for second in (30, 10, 20)], {})
-    found = records.server_lags("PROD", NOW + timedelta(seconds=10), NOW + timedelta(seconds=30), most=9)
+    found = records.server_lags(["PROD"], NOW + timedelta(seconds=10), NOW + timedelta(seconds=30), most=9)
     assert [each.checked_at[-2:] for each in found] == ["10", "20"]
-    found = records.server_lags("PROD", *EVER, most=2)
+    found = records.server_lags(["PROD"], *EVER, most=2)
     assert [each.checked_at[-2:] for each in found] == ["20", "30"]
 
 

@@ -132,8 +132,14 @@ class BoundRecords:
         """Return the checks of each server over the hours that begin with since <= hour < until."""
         return sum_hours(self._access, self._poller, _bound(since), _bound(until))
 
-    def server_lags(self, server: str, since: datetime, until: datetime, *, most: int) -> tuple[LagRow, ...]:
-        return read_lags(self._access, self._poller, _bound(since), _bound(until), server=server, most=most)
+    def server_lags(
+        self, servers: Collection[str], since: datetime, until: datetime, *, most: int
+    ) -> tuple[LagRow, ...]:
+        """Return the newest `most` rows of these servers, with since <= checked_at < until, oldest first.
+
+        One look for all of them: rows are ordered by time, so each look passes those of all servers.
+        """
+        return read_lags(self._access, self._poller, _bound(since), _bound(until), servers=servers, most=most)
 
     def _ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
         with self._access.untold_writing() as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -177,9 +177,9 @@ def sum_hours(access: Access, poller: str, first: str, end: str) -> dict[str, Ho
 
 
 def read_lags(
-    access: Access, poller: str, first: str, end: str, *, server: str, most: int
+    access: Access, poller: str, first: str, end: str, *, servers: Collection[str], most: int
 ) -> tuple[LagRow, ...]:
-    """Return the newest `most` rows of a server with first <= checked_at < end, oldest first."""
+    """Return the newest `most` rows of some servers with first <= checked_at < end, oldest first."""
     columns = SERVER_LAG.c
     query = (
         select(
@@ -194,7 +194,7 @@ def read_lags(
             columns.poller == poller,
             columns.checked_at >= first,
             columns.checked_at < end,
-            columns.server == server,
+            columns.server.in_(servers),
         )
         .order_by(columns.checked_at.desc())
         .limit(most)
