@@ -158,6 +158,20 @@ def test_of_200_connections_those_that_are_too_many_are_closed_and_once_they_go_
         assert MOST_CONNECTIONS < 200
 
 
+def test_who_asks_is_served_at_once_while_200_others_say_nothing() -> None:
+    with running() as server, ExitStack() as stack:
+        reading = stack.enter_context(closing(connected(server)))
+        reading.sendall(GET.replace(b"/ ", b"/large ", 1))
+        begin = reading.recv(1)
+        held = [stack.enter_context(closing(connected(server))) for _ in range(200)]
+        for _ in range(3):
+            assert said(server, GET).startswith(b"HTTP/1.1 200")
+        assert rest_of(held[0]) == b""  # it has been silent for longest
+        held[-1].sendall(GET)
+        assert rest_of(held[-1]).startswith(b"HTTP/1.1 200")
+        assert len(begin + rest_of(reading)) > LARGE  # who is being answered is not cut off
+
+
 def test_a_port_that_is_taken_is_told_and_tried_again() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]

@@ -23,6 +23,7 @@ from tallyd.core.texts import visible
 log = logging.getLogger("tallyd")
 
 MOST_CONNECTIONS: Final = 100
+"""One more takes the place of the one that has said nothing for longest: who asks is let in."""
 HEAD_S: Final = 10.0
 """A request must be there so long after its connection, or after the answer before it."""
 ANSWER_S: Final = 120.0
@@ -45,10 +46,28 @@ class Guarded(H11Protocol):
         super().connection_made(transport)
         self._phase: tuple[object, ...] = ()
         self._phase_s = self._moved_s = self.loop.time()
-        if len(self.connections) > MOST_CONNECTIONS:
-            transport.abort()
-            return
+        self._is_cut_off = False
         self._watch: asyncio.TimerHandle | None = self.loop.call_later(LOOK_EVERY_S, self._look)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Where there are too many, cut off the one that has been silent for longest, else this one."""
+        others = [each for each in self.connections if isinstance(each, Guarded) and each is not self]
+        held = [each for each in others if not each._is_cut_off]
+        if len(held) < MOST_CONNECTIONS:
+            return
+        silent = [each for each in held if not each._is_answering]
+        victim = min(silent, key=lambda each: each._phase_s, default=self)
+        victim._cut_off()
+
+    def _cut_off(self) -> None:
+        self._is_cut_off = True
+        self.transport.abort()
+
+    @property
+    def _is_answering(self) -> bool:
+        is_asked = self.cycle is not None and not self.cycle.response_complete
+        return is_asked or self.transport.get_write_buffer_size() > 0
 
     def connection_lost(self, exc: Exception | None) -> None:
         watch = getattr(self, "_watch", None)
@@ -63,16 +82,15 @@ class Guarded(H11Protocol):
 
     def _look(self) -> None:
         now_s = self.loop.time()
-        is_answering = self.cycle is not None and not self.cycle.response_complete
-        unread = self.transport.get_write_buffer_size()
-        phase = (id(self.cycle), is_answering or unread > 0)
+        is_answering, unread = self._is_answering, self.transport.get_write_buffer_size()
+        phase = (id(self.cycle), is_answering)
         if phase != self._phase:
             self._phase, self._phase_s = phase, now_s
         if unread == 0:
             self._moved_s = now_s
-        limit_s = ANSWER_S if is_answering or unread else HEAD_S
+        limit_s = ANSWER_S if is_answering else HEAD_S
         if now_s - self._phase_s > limit_s or now_s - self._moved_s > STALLED_S:
-            self.transport.abort()
+            self._cut_off()
             return
         self._watch = self.loop.call_later(LOOK_EVERY_S, self._look)
 
