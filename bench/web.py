@@ -8,7 +8,8 @@ checks of servers. Quiet times and times under load take turns: 200 connections 
 current. Beside its metrics the same ones are served by prometheus-client's own `start_http_server` in a bare
 process, which computes nothing: it has them at hand.
 
-Times are noisy, the ratios hold.
+A slot is begun up to a second late by the schedule itself, which looks at whole seconds. Times are noisy, the
+ratios hold.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ LIVE = ("/?live=1", "/?live=1", "/poller/people?live=1", "/poller/visitors?live=
 ASKED = ("/", "/?live=1", "/poller/visitors", "/plot/people", "/metrics", "/healthz")
 OPEN, LIVE_EVERY_S, SCRAPE_EVERY_S, PLOT_EVERY_S = 200, 4.0, 1.0, 30.0
 ZONE = ZoneInfo("Europe/Berlin")
-LIMITS = {"overview KiB": 60.0, "memory MiB": 40.0, "first byte s": 0.5, "lateness s": 0.25}
+REFUSED_S = 10.0
+"""What a connection counts that was cut off."""
+LIMITS = {"overview KiB": 60.0, "memory MiB": 40.0, "first byte s": 0.5, "lateness s": 1.5}
+RUNS = re.compile(r"tallyd_job_run_seconds_(count|sum)\{(.*?)\} (\S+)")
 LINK = re.compile(r'(?:src|href)="([^"]*static/[^"]+)"')
 
 # What prometheus-client's documentation shows, with the families of a text.
@@ -230,11 +234,15 @@ def _turns(pid: int, folder: Path, port: int, seconds: float, rounds: int) -> bo
     first: dict[bool, dict[str, list[float]]] = {is_loaded: {} for is_loaded in (False, True)}
     late_s: dict[bool, list[float]] = {False: [], True: []}
     cpu: dict[bool, list[float]] = {False: [], True: []}
+    took: dict[bool, dict[str, list[tuple[float, float]]]] = {False: {}, True: {}}
     for number in range(2 * rounds):
         is_loaded = number % 2 == 1
         begin, cpu_s, began_s = datetime.now(ZONE), _cpu_s(pid), time.monotonic()
+        runs = _runs(port)
         with _loaded(port) if is_loaded else _quiet():
             _sample(port, seconds, first[is_loaded])
+        for job, (count, sum_s) in _runs(port).items():
+            took[is_loaded].setdefault(job, []).append((count - runs[job][0], sum_s - runs[job][1]))
         cpu[is_loaded].append((_cpu_s(pid) - cpu_s) / (time.monotonic() - began_s) * 100)
         late_s[is_loaded] += _lateness(folder, begin)
     print(
@@ -249,6 +257,9 @@ def _turns(pid: int, folder: Path, port: int, seconds: float, rounds: int) -> bo
     print(f"{'slots begun late, ms':24} {_ms(late_s[False], 50)} {_ms(late_s[False], 99)}", end=" ")
     slots = f"({len(late_s[False])} and {len(late_s[True])} slots)"
     print(f"{_ms(late_s[True], 50)} {_ms(late_s[True], 99)}   {slots}")
+    for job, quiet_runs in took[False].items():
+        quiet_ms, loaded_ms = _mean_ms(quiet_runs), _mean_ms(took[True][job])
+        print(f"{'a run of ' + job:24} {quiet_ms:10.1f} {'mean':>6} {loaded_ms:10.1f} {'mean':>6}")
     quiet_cpu, loaded_cpu = statistics.mean(cpu[False]), statistics.mean(cpu[True])
     print(f"CPU of the daemon: {quiet_cpu:.1f} % of a core, under load {loaded_cpu:.1f} %")
     worst_s = max(_percentile(first[True][path], 99) for path in ASKED)
@@ -260,8 +271,24 @@ def _sample(port: int, seconds: float, found: dict[str, list[float]]) -> None:
     until_s = time.monotonic() + seconds
     while time.monotonic() < until_s:
         for path in ASKED:
-            found.setdefault(path, []).append(_ask(port, path)[0])
+            times = found.setdefault(path, [])
+            try:
+                times.append(_ask(port, path)[0])
+            except OSError:
+                times.append(REFUSED_S)
             time.sleep(0.1)
+
+
+def _runs(port: int) -> dict[str, tuple[float, float]]:
+    """Return how many runs of each job there were, and how long they took together, in seconds."""
+    found: dict[str, dict[str, float]] = {}
+    for kind, poller, value in RUNS.findall(_ask(port, "/metrics")[1].decode()):
+        found.setdefault(poller, {})[kind] = float(value)
+    return {name: (each["count"], each["sum"]) for name, each in found.items()}
+
+
+def _mean_ms(turns: Sequence[tuple[float, float]]) -> float:
+    return sum(sum_s for _, sum_s in turns) / max(1.0, sum(count for count, _ in turns)) * 1000
 
 
 def _percentile(values: Sequence[float], percent: int) -> float:

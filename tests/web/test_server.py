@@ -158,7 +158,8 @@ def test_of_200_connections_those_that_are_too_many_are_closed_and_once_they_go_
         assert MOST_CONNECTIONS < 200
 
 
-def test_who_asks_is_served_at_once_while_200_others_say_nothing() -> None:
+def test_who_asks_is_served_at_once_while_200_others_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served, "GRACE_S", 0.0)
     with running() as server, ExitStack() as stack:
         reading = stack.enter_context(closing(connected(server)))
         reading.sendall(GET.replace(b"/ ", b"/large ", 1))
@@ -170,6 +171,17 @@ def test_who_asks_is_served_at_once_while_200_others_say_nothing() -> None:
         held[-1].sendall(GET)
         assert rest_of(held[-1]).startswith(b"HTTP/1.1 200")
         assert len(begin + rest_of(reading)) > LARGE  # who is being answered is not cut off
+
+
+def test_an_onrush_pushes_out_nobody_who_is_about_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served, "GRACE_S", 60.0)
+    with running() as server, ExitStack() as stack:
+        asking = stack.enter_context(closing(connected(server)))
+        for _ in range(200):
+            stack.enter_context(closing(connected(server)))
+        asking.sendall(GET)
+        assert rest_of(asking).startswith(b"HTTP/1.1 200")
+        assert said(server, GET).startswith(b"HTTP/1.1 200")
 
 
 def test_a_port_that_is_taken_is_told_and_tried_again() -> None:

@@ -30,6 +30,8 @@ ANSWER_S: Final = 120.0
 """An answer must be made and read within this: the largest is 1.5 MB."""
 STALLED_S: Final = 15.0
 """A client that reads nothing for so long is gone, or never meant to."""
+GRACE_S: Final = 0.5
+"""So long after it was opened nobody expects a connection to have asked."""
 LOOK_EVERY_S: Final = 1.0
 LONGEST_HEAD_BYTES: Final = 16 * 1024
 AGAIN_AFTER_S: Final = 60.0
@@ -51,14 +53,21 @@ class Guarded(H11Protocol):
         self._make_room()
 
     def _make_room(self) -> None:
-        """Where there are too many, cut off the one that has been silent for longest, else this one."""
+        """Where there are too many, cut off the one that has been silent for longest.
+
+        Where all are young, the newest of them: an onrush pushes out itself, not those who are about to ask.
+        """
         others = [each for each in self.connections if isinstance(each, Guarded) and each is not self]
         held = [each for each in others if not each._is_cut_off]
         if len(held) < MOST_CONNECTIONS:
             return
-        silent = [each for each in held if not each._is_answering]
-        victim = min(silent, key=lambda each: each._phase_s, default=self)
-        victim._cut_off()
+        silent = sorted((each for each in held if not each._is_answering), key=lambda each: each._phase_s)
+        if not silent:
+            self._cut_off()
+        elif silent[0]._phase_s <= self.loop.time() - GRACE_S:
+            silent[0]._cut_off()
+        else:
+            silent[-1]._cut_off()
 
     def _cut_off(self) -> None:
         self._is_cut_off = True
