@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from support.webfolder import CONFIG, NOW, Web, serving_app
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 from tallyd.config import load
 from tallyd.core.alerts import Alert
 from tallyd.core.freshness import Known, State

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from tallyd.core.lag_history import lag_points
 from tallyd.core.lags import HourCount, LagRow
 from tallyd.web.context import Context
 from tallyd.web.fresh import Costly
 from tallyd.web.svg import Line
-from tallyd.web.view_servers import PLOTTED, SHARE_OF, lag_points, small_plot
+from tallyd.web.view_servers import PLOTTED, SHARE_OF, small_plot
 
 Points: TypeAlias = list[tuple[datetime, float]]
 

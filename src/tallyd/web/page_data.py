@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from tallyd.config import AnyPoller
 from tallyd.core.errors import RecordsError
 from tallyd.core.history import Entry
-from tallyd.core.lag_history import lag_points
 from tallyd.core.lags import HourCount
 from tallyd.core.naming import key_segments
 from tallyd.core.passages import Count

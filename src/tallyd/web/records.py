@@ -11,7 +11,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Final, Protocol
 
-from tallyd.adapters.records import Database
+from tallyd.adapters.records.database import Database
 from tallyd.core.lags import HourCount, LagRow
 from tallyd.core.passages import Count
 from tallyd.core.visit_history import Minute
