@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import hashlib
 import html
 import json
 import re
@@ -212,6 +213,34 @@ def test_the_secret_parts_of_a_url_go_and_ordinary_words_stay(secret: str, text:
     redactor = Redactor([secret])
     assert redactor.redact(text) == cleaned
     assert redactor.redact(f"<{secret}>") == "<***>"
+
+
+@pytest.mark.timeout(30)
+def test_ten_thousand_secrets_slow_no_line_down() -> None:
+    secrets = [f"Bearer {hashlib.sha256(str(number).encode()).hexdigest()[:32]}" for number in range(10_000)]
+    redactor = Redactor(secrets)
+    line = '{"event": "target changed", "target": "PROD", "reason": "127.0.0.1 timed out after 5 s"}'
+    for number in range(10_000):
+        assert redactor.redact(f"{number} {line}") == f"{number} {line}"
+    for secret in secrets[::500]:
+        assert redactor.redact(f"{line} {quote(secret)}") == f"{line} {MASK}"
+
+
+def test_a_text_with_hundreds_of_secrets_keeps_none() -> None:
+    secrets = [f"{number:03}/tök-{number * 7919:07}" for number in range(300)]
+    text = " ".join(quote(secret) for secret in secrets)
+    assert Redactor(secrets).redact(text) == " ".join([MASK] * 300)
+
+
+def test_secrets_that_begin_and_end_alike_are_told_apart() -> None:
+    redactor = Redactor([f"Bearer-of-site-{number}-production-key" for number in range(30)])
+    text = "x Bearer-of-site-7-production-key y Bearer-of-site-99-production-key"
+    assert redactor.redact(text) == f"x {MASK} y Bearer-of-site-99-production-key"
+
+
+def test_a_secret_without_letters_or_digits_is_found() -> None:
+    redactor = Redactor(["§$%&/()=?", "ordinary-one"])
+    assert redactor.redact(quote("a §$%&/()=? b ordinary-one")) == f"a%20{MASK}%20b%20{MASK}"
 
 
 def test_a_secret_too_short_to_be_one_is_left_standing() -> None:

@@ -2,8 +2,9 @@ r"""Takes secrets out of text. Whatever leaves for a log, a terminal or a chat p
 
 A secret changes its looks on the way into a message: `requests` percent-encodes it, `repr` and JSON put
 backslashes before its quotes, PHP before its slashes, Basic authentication turns it into base64 together
-with a user's name. One regular expression knows all of these, character by character, so that mixtures
-(`a%2Fb/c`, JSON inside JSON) are found as well.
+with a user's name. A regular expression knows all of these, character by character, so that mixtures
+(`a%2Fb/c`, JSON inside JSON) are found as well. It is slow to make and slow to search with where secrets are
+many, so it is made for those alone of which something stands in a text (`anchors.py`).
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import groupby
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tallyd.core.anchors import UNRESERVED, Anchors
 
 SHORTEST = 4
 """A shorter secret is not redacted: its two or three characters stand in half of all words and numbers, so
@@ -20,12 +24,13 @@ the log would be shredded, and the holes would spell the secret out."""
 
 MASK = "***"
 
-_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]")
 _BASE64 = "[A-Za-z0-9+/_-]"
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _SECRET_NAME = re.compile(r"(?i)key|token|secret|passw|pwd|auth|sig|code|hash")
 _TOKEN_LENGTH = 8
+_AT_A_TIME = 20
+"""So many secrets share a regular expression; one for thousands would take minutes and much memory."""
 
 
 class Redactor:
@@ -37,18 +42,21 @@ class Redactor:
     make it secret count on their own: see `_parts`.
     """
 
-    __slots__ = ("_cores", "_known", "_pattern")
+    __slots__ = ("_anchors", "_forms", "_known")
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known = frozenset(secret for secret in secrets if len(secret) >= SHORTEST)
         forms = {part for secret in self._known for part in _parts(secret) if len(part) >= SHORTEST}
         # The longest first: where one secret begins with another, the whole of it has to go.
-        branches = [branch for form in sorted(forms, key=len, reverse=True) for branch in _branches(form)]
-        self._pattern = re.compile("|".join(branches)) if branches else None
+        self._forms = sorted(forms, key=lambda form: (-len(form), form))
+        self._anchors = Anchors([core for core, _ending in _cores(form)] for form in self._forms)
 
     def redact(self, text: str) -> str:
         """Return `text` without any secret. Secrets shorter than `SHORTEST` are left standing."""
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        found = [self._forms[number] for number in self._anchors.found_in(text)]
+        for at in range(0, len(found), _AT_A_TIME):
+            text = _pattern(*found[at : at + _AT_A_TIME]).sub(MASK, text)
+        return text
 
     def with_secrets(self, secrets: Iterable[str]) -> Redactor:
         """Return one that knows `secrets` too.
@@ -102,15 +110,22 @@ def _is_token(text: str) -> bool:
     return len(text) >= _TOKEN_LENGTH and looks_drawn and not _HOST.fullmatch(text)
 
 
-def _branches(form: str) -> Iterator[str]:
-    """Yield the regular expressions that together match every spelling of one form."""
-    yield from _spellings(form)
+@lru_cache(maxsize=64)
+def _pattern(*forms: str) -> re.Pattern[str]:
+    """Return the regular expression that matches every spelling of any of these forms."""
+    cores = (core for form in forms for core in _cores(form))
+    return re.compile("|".join(spelling + ending for core, ending in cores for spelling in _spellings(core)))
+
+
+def _cores(form: str) -> Iterator[tuple[str, str]]:
+    """Yield the texts whose spellings together are every spelling of one form, each with what may follow."""
+    yield form, ""
     encodings = dict.fromkeys([_utf8(form), form.encode("latin-1", "ignore")])
     for data in (data for data in encodings if len(data) >= len(form)):
-        yield data.hex()
-        yield data.hex().upper()
+        yield data.hex(), ""
+        yield data.hex().upper(), ""
         for offset in range(3):
-            yield from _base64_spellings(data, offset)
+            yield from _base64_cores(data, offset)
 
 
 def _spellings(form: str) -> Iterator[str]:
@@ -141,7 +156,7 @@ def _ways(char: str, backslashes: int) -> list[str]:
     """
     before = _backslashes(backslashes) if backslashes else [""]
     literal = re.escape(char)
-    if _UNRESERVED.fullmatch(char):
+    if UNRESERVED.fullmatch(char):
         return [run + literal for run in before]
     code, utf8 = ord(char), _utf8(char)
     plain = [literal, "".join(map(_percent, utf8)), f"&(?:amp;)*(?i:#0*{code}|#x0*{code:x});"]
@@ -177,7 +192,7 @@ def _percent(byte: int) -> str:
     return f"%(?:25)*(?i:{byte:02x})"
 
 
-def _base64_spellings(data: bytes, offset: int) -> Iterator[str]:
+def _base64_cores(data: bytes, offset: int) -> Iterator[tuple[str, str]]:
     """Yield what base64 makes of `data` wherever `offset` (mod 3) bytes stand before it.
 
     The characters at both ends also depend on the neighbours: the first is left, it holds at most four bits
@@ -187,11 +202,10 @@ def _base64_spellings(data: bytes, offset: int) -> Iterator[str]:
     first = -(-offset * 8 // 6)
     last = (offset + len(data)) * 8 // 6
     core = text[first:last]
-    end = f"{_BASE64}?={{0,2}}" if last < len(text) else ""
-    yield from (spelling + end for spelling in _spellings(core))
+    ending = f"{_BASE64}?={{0,2}}" if last < len(text) else ""
+    yield core, ending
     if "+" in core or "/" in core:
-        url_safe = core.replace("+", "-").replace("/", "_")
-        yield from (spelling + end for spelling in _spellings(url_safe))
+        yield core.replace("+", "-").replace("/", "_"), ending
 
 
 def _utf8(text: str) -> bytes:
