@@ -300,7 +300,7 @@ def test_a_subject_that_is_no_longer_watched_is_not_said_to_be_well(tmp_path: Pa
         world.edit(replace(poller, watches={"below": frozenset({"door"})}))
         world.run(minutes=2)
         assert world.chats.texts()[1:] == [
-            "[box] no longer watched, it has left the config: one: too few on gate"
+            "[box] no longer watched: one/gate/below, open since 08:00; the config no longer asks for it"
         ]
 
 
@@ -332,7 +332,7 @@ def test_what_leaves_the_config_is_told_as_no_longer_watched(tmp_path: Path, clo
         world.edit({"two": pollers["two"]})
         world.run(minutes=2)
         assert world.chats.texts()[1:] == [
-            "[box] no longer watched, it has left the config: one: too few on gate"
+            "[box] no longer watched: one/gate/below, open since 08:00; the config no longer asks for it"
         ]
         world.chats.down = set()
         world.run(minutes=20)

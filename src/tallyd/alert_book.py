@@ -75,8 +75,11 @@ class AlertBook:
             level = logging.ERROR if alert.severity == "error" else logging.WARNING
             log.log(level, "problem begins", extra={"key": alert.key, "text": alert.text})
         for alert in judgement.closed:
-            lasted = round(lasted_s(alert, until=self._now()))
-            log.info("problem over", extra={"key": alert.key, "lasted_s": lasted, "text": alert.over})
+            fields = {"key": alert.key, "lasted_s": round(lasted_s(alert, until=self._now()))}
+            if alert.is_unwatched:  # whether it is over, nobody knows
+                log.info("problem no longer watched", extra=fields)
+            else:
+                log.info("problem over", extra={**fields, "text": alert.over})
         if judgement.raised or judgement.closed:
             self.is_news.set()
 

@@ -166,7 +166,7 @@ def _line(notice: Notice, around: Surroundings) -> _Line:
         "begins": lambda: alert.text,
         "reminder": lambda: f"still, after {span(_age_s(alert, around))}: {alert.text}",
         "over": lambda: _over_text(notice, around),
-        "unwatched": lambda: f"no longer watched, it has left the config: {alert.text}",
+        "unwatched": lambda: _unwatched_text(alert, around),
     }
     return _Line(_rank(notice), _tone(notice), alert.since, texts[notice.news]())
 
@@ -188,6 +188,12 @@ def _over_text(notice: Notice, around: Surroundings) -> str:
             f"; {len(missing)} {noun} missing ({listed([clock(at, zone, now=around.now) for at in missing])})"
         )
     return f"{text}. It was: {alert.text}" if notice.is_late else f"{text}."
+
+
+def _unwatched_text(alert: Alert, around: Surroundings) -> str:
+    """Return it by its key: its own text would say that it goes on, and how to mute it."""
+    since = clock(alert.since, around.zone_of(alert.key), now=around.now)
+    return f"no longer watched: {alert.key}, open since {since}; the config no longer asks for it"
 
 
 def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
