@@ -86,7 +86,7 @@ def test_the_system_s_certificates_are_trusted_by_default(
     [
         pytest.param(
             lambda _ours: trustme.CA().issue_cert("127.0.0.1"),
-            "(unable to get local issuer certificate); if it is the right one, add its issuer",
+            "(unable to get local issuer certificate); if it is the right one, put its issuer into ",
             False,
             id="issuer nobody knows",
         ),
@@ -98,13 +98,13 @@ def test_the_system_s_certificates_are_trusted_by_default(
         ),
         pytest.param(
             lambda ours: ours.issue_cert("127.0.0.1", not_after=datetime.now(UTC) - DAY),
-            "(certificate has expired); is this machine's clock right?",
+            "(certificate has expired); it must be renewed there, unless this machine's clock is wrong",
             False,
             id="expired",
         ),
         pytest.param(
             lambda ours: ours.issue_cert("127.0.0.1", not_before=datetime.now(UTC) + DAY),
-            "(certificate is not yet valid); is this machine's clock right?",
+            "(certificate is not yet valid); look at this machine's clock",
             True,
             id="not yet valid, as for a machine that boots in the past",
         ),
@@ -181,8 +181,36 @@ def test_unreadable_certificates_fail_tls_alone(tmp_path: Path, content: str | N
         assert client.get(server.url).body == b"x"
         failure = refused(client, server.url.replace("http", "https"))
     client.close()
-    assert "trusted certificates can't be read" in failure.text
+    assert failure.text.endswith(
+        f"{ca_file} can't be read; put the certificate of the authority into it (PEM)"
+    )
     assert not failure.transient
+
+
+def test_the_advice_names_the_file_that_the_target_names_and_else_the_machine_s(
+    client: HttpClient, secured: Secured, tmp_path: Path
+) -> None:
+    others = tmp_path / "others.pem"
+    trustme.CA().cert_pem.write_to_path(str(others))
+    plain = HttpClient(user_agent="tallyd", timeout_s=10)
+    with secured(always(answer(b"x"))) as server:
+        with pytest.raises(SourceError, match=f"put its issuer into {others}$"):
+            client.get(server.url, ca_file=others)
+        assert refused(plain, server.url).text.endswith(
+            "add its issuer to this machine's trusted certificates"
+        )
+    plain.close()
+
+
+def test_a_machine_without_trusted_certificates_hears_what_to_install(
+    secured: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "empty.pem"))
+    (tmp_path / "empty.pem").touch()
+    plain = HttpClient(user_agent="tallyd", timeout_s=10)
+    with secured(always(answer(b"x"))) as server:
+        assert refused(plain, server.url).text.endswith("install ca-certificates")
+    plain.close()
 
 
 def test_a_redirect_from_http_to_https_on_one_host_is_followed(client: HttpClient, secured: Secured) -> None:

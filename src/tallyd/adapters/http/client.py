@@ -66,6 +66,7 @@ class HttpClient:
         self._max_bytes = max_bytes
         self._now = now
         self._watch = Watch(monotonic)
+        self._trusted = ca_file
         self._adapter = Adapter(TrustStore(ca_file or system_store()))
         self._others: dict[Path, HttpClient] = {}
         self._making = threading.Lock()
@@ -138,6 +139,7 @@ class HttpClient:
         with self._making:
             if ca_file not in self._others:
                 self._others[ca_file] = other = copy.copy(self)
+                other._trusted = ca_file
                 other._adapter = Adapter(TrustStore(ca_file))
             return self._others[ca_file]
 
@@ -181,7 +183,7 @@ class HttpClient:
         except SourceError as failure:
             outcome = failure
         except TROUBLE as error:
-            outcome = explain(error, host=host, limit_s=transfer.limit_s)
+            outcome = explain(error, host=host, limit_s=transfer.limit_s, trusted=self._trusted)
         # A connection that was cut looks like one that the other side closed, even like the end of a body.
         if transfer.ended is Ended.SHUTDOWN:
             return Stopped()

@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import ssl
+from pathlib import Path
 
 import requests
 import urllib3.exceptions
@@ -39,11 +40,6 @@ TROUBLE = (
 _KNOWN: tuple[tuple[type[Exception], str, bool], ...] = (
     (Garbled, " sent a body that can't be unpacked", True),
     (UnknownEncoding, " sent a body packed in a way that was not asked for", False),
-    (
-        StoreUnreadable,
-        ": this machine's trusted certificates can't be read; is ca-certificates installed?",
-        False,
-    ),
     (socket.gaierror, ": its name can't be resolved", True),
     (UnicodeError, ": that is no name of a host", False),
     (requests.exceptions.InvalidURL, " redirects to an address that can't be read", False),
@@ -61,8 +57,11 @@ _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})\b")
 _NOT_YET_VALID, _EXPIRED, _WRONG_NAME, _WRONG_ADDRESS = 9, 10, 62, 64  # X509_V_ERR_... of OpenSSL
 
 
-def explain(error: Exception, *, host: str, limit_s: float) -> SourceError:
-    """Return what `error`, raised by requests or below it, means to a person. Never raises."""
+def explain(error: Exception, *, host: str, limit_s: float, trusted: Path | None = None) -> SourceError:
+    """Return what `error`, raised by requests or below it, means to a person. Never raises.
+
+    `trusted` is the file with the authorities that alone are trusted; None: those of this machine.
+    """
     if isinstance(error, TooLarge):
         return SourceError(f"{host} sent more than {error.most_bytes / 1024 / 1024:g} MiB", transient=True)
     chain = tuple(causes(error))
@@ -72,6 +71,10 @@ def explain(error: Exception, *, host: str, limit_s: float) -> SourceError:
         if any(isinstance(each, kind) for each in chain):
             return SourceError(host + text, transient=transient)
     for each in chain:
+        if isinstance(each, StoreUnreadable):
+            return SourceError(f"{host}: {_unreadable(trusted)}", transient=False)
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return _not_trusted(each, host, trusted)
         if failure := _told_by(each, host, limit_s):
             return failure
     return SourceError(f"{host}: the connection failed", transient=True)
@@ -89,8 +92,6 @@ def is_hangup(error: Exception) -> bool:
 
 def _told_by(error: BaseException, host: str, limit_s: float) -> SourceError | None:
     """Return the failure that this one exception tells of by its numbers; None if by none."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return _not_trusted(error, host)
     if isinstance(error, ssl.SSLError):
         why = f" ({error.reason.lower().replace('_', ' ')})" if error.reason else ""
         return SourceError(f"{host}: TLS failed{why}", transient=True)
@@ -103,15 +104,24 @@ def _told_by(error: BaseException, host: str, limit_s: float) -> SourceError | N
     return None
 
 
-def _not_trusted(error: ssl.SSLCertVerificationError, host: str) -> SourceError:
+def _not_trusted(error: ssl.SSLCertVerificationError, host: str, trusted: Path | None) -> SourceError:
     code = error.verify_code
-    if code in (_NOT_YET_VALID, _EXPIRED):
-        advice = "is this machine's clock right?"
+    if code == _EXPIRED:
+        advice = "it must be renewed there, unless this machine's clock is wrong"
+    elif code == _NOT_YET_VALID:
+        advice = "look at this machine's clock"
     elif code in (_WRONG_NAME, _WRONG_ADDRESS):
         advice = "ask by the name that the certificate is for"
     else:
-        advice = "if it is the right one, add its issuer to this machine's trusted certificates"
+        place = f"into {trusted}" if trusted else "to this machine's trusted certificates"
+        advice = f"if it is the right one, {'put' if trusted else 'add'} its issuer {place}"
     what = error.verify_message.rstrip(".")
     # A machine without a battery boots in the past, and is in order once it has heard the time.
     passing = code == _NOT_YET_VALID
     return SourceError(f"{host}: certificate not trusted ({what}); {advice}", transient=passing)
+
+
+def _unreadable(trusted: Path | None) -> str:
+    if trusted is None:
+        return "this machine's trusted certificates can't be read; install ca-certificates"
+    return f"{trusted} can't be read; put the certificate of the authority into it (PEM)"
