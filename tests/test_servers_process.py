@@ -125,17 +125,23 @@ def test_targets_come_and_go_by_their_file_and_an_alert_ends_with_its_target(tmp
         wait_until(lambda: len(texts(chat)) == 2, what="its end")
         wait_until(lambda: len(daemon.out_files("apps")) == 2, what="a file with the new target")
         assert daemon.end() == 0
-    assert "no longer watched, it has left the config: PROD: unreachable" in texts(chat)[1]
+    assert "no longer watched: apps/PROD/unreachable, open since " in texts(chat)[1]
+    ends = [line["event"] for line in daemon.log() if line.get("key") == "apps/PROD/unreachable"]
+    assert ends == ["problem begins", "problem no longer watched"]
     first, last = (json.loads(path.read_text()) for path in daemon.out_files("apps"))
     assert sorted(last["targets"]) == ["NEW", "TEST"]
     assert last["targets"]["TEST"]["since"] == first["targets"]["TEST"]["since"]
 
 
-def test_once_shows_all_targets_and_leaves_a_file_alone(tmp_path: Path) -> None:
+def test_commands_show_all_targets_and_leave_but_the_file_of_once(tmp_path: Path) -> None:
     with site(tmp_path, Apps(PROD=1, TEST=20, GONE=None)):
         command = [sys.executable, "-m", "tallyd", "--config", str(tmp_path / "config.json")]
         done = subprocess.run(
             [*command, "once", "apps", "--json"], capture_output=True, text=True, timeout=60, check=True
+        )
+        report = subprocess.run([*command, "report"], capture_output=True, text=True, timeout=60, check=False)
+        online = subprocess.run(
+            [*command, "check", "--online"], capture_output=True, text=True, timeout=60, check=False
         )
     content, summary = json.loads(done.stdout)
     assert content["origin"] == "once"
@@ -147,3 +153,8 @@ def test_once_shows_all_targets_and_leaves_a_file_alone(tmp_path: Path) -> None:
     assert [row["target"] for row in summary["targets"]] == ["GONE", "TEST", "PROD"]
     (written,) = (tmp_path / "out" / "apps").glob("*/*.json")
     assert json.loads(written.read_text())["targets"].keys() == content["targets"].keys()
+    assert (report.returncode, report.stdout) == (1, "")
+    assert "nothing was checked yet" in report.stderr
+    assert online.returncode == 1
+    assert "apps: 1 of 3 do not answer as they should" in online.stderr
+    assert "stale, 20 min old (200, " in online.stdout

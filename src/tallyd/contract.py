@@ -262,11 +262,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Found:
-    """One line of what `check --online` found at a source, ready to paste into the config."""
+    """One line of what `check --online` found at a source, ready to paste into the config.
+
+    `is_fine`: whether what the line is about answers as it should.
+    """
 
     id: str
     name: str | None
     count: int | None
+    is_fine: bool = True
 
 
 class Poller(Protocol):

@@ -17,7 +17,7 @@ import trustme
 
 from support.apps import NOW, Page, Rounds, app, http_date, version
 from support.rawserver import Connection, answer, serving
-from tallyd.core.errors import SourceError, Stopped
+from tallyd.core.errors import Stopped
 from tallyd.core.freshness import STATES
 from tallyd.core.reading import Facts, Reading
 
@@ -624,15 +624,14 @@ def test_by_hand_a_state_is_as_old_as_the_daemon_knows_it(tmp_path: Path) -> Non
 
 
 def test_a_probe_says_how_each_target_is(tmp_path: Path) -> None:
-    with apps(Clockwork(A=0, B=None), tmp_path, "A", "B") as rounds:
-        a, b = rounds.poller().probe(rounds.tools())
-        assert (a.id, b.id) == ("A", "B")
-        assert a.name is not None
-        assert a.name.startswith("fresh, 0 s old (200, ")
-        assert b.name == f"{rounds.server.host}: connection reset by peer"
-        rounds.targets.pop("A")
-        with pytest.raises(SourceError, match="none of its 1 targets answers: "):
-            rounds.poller().probe(rounds.tools())
+    with apps(Clockwork(A=0, B=None, C=-5, D=20), tmp_path, "A", "B", "C", "D") as rounds:
+        found = {one.id: one for one in rounds.poller().probe(rounds.tools())}
+        assert list(found) == ["A", "B", "C", "D"]
+        assert str(found["A"].name).startswith("fresh, 0 s old (200, ")
+        assert found["B"].name == f"{rounds.server.host}: connection reset by peer"
+        assert str(found["C"].name).startswith("future, 5 min ahead (200, ")
+        assert str(found["D"].name).startswith("stale, 20 min old (200, ")
+        assert [one.is_fine for one in found.values()] == [True, False, True, True]
 
 
 def test_many_changes_are_one_reading_with_a_problem_each(tmp_path: Path) -> None:

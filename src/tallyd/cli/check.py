@@ -134,6 +134,8 @@ def _ask_sources(config: Config) -> int:
             status = EXIT_PROBLEM
         else:
             _show_found(task, found)
+            if not all(one.is_fine for one in found):
+                status = EXIT_PROBLEM
     return status
 
 
@@ -154,7 +156,11 @@ def _try_channels(config: Config) -> int:
 
 def _show_found(task: Task, found: tuple[Found, ...]) -> None:
     say()
-    say(f"{task.poller}: the source answers", style="fine")
+    bad = sum(not one.is_fine for one in found)
+    if bad:
+        complain(f"{task.poller}: {bad} of {len(found)} do not answer as they should")
+    else:
+        say(f"{task.poller}: the source answers", style="fine")
     kind = task.source.kind
     headings = _HEADINGS[kind]
     rows = [(one.id, one.name, "hidden" if one.count is None else str(one.count)) for one in found]

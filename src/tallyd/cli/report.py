@@ -73,6 +73,8 @@ def report(
         from tallyd.cli.report_html import show_html  # noqa: PLC0415 # see above
 
         return show_html(config, _shown(parts), troubles, now=asked.now)
+    if troubles:  # what there is not was told by then
+        parts = [part for part in parts if part.pollers]
     _show(parts, shape, asked, excel=excel)
     return EXIT_PROBLEM if troubles else EXIT_OK
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from tallyd.contract import Found, Job, Toolbox
-from tallyd.core.errors import SourceError
+from tallyd.core.freshness import Sight
 from tallyd.core.kinds import AlertKind
 from tallyd.core.texts import span
 from tallyd.core.timetable import Every
@@ -61,17 +61,20 @@ class ServersPoller(ServersSettings):
         return True
 
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:
-        """Check every target once and return the state of each. Raises `SourceError` where none answers."""
+        """Check every target once and return the state of each."""
         sights = check_all(self, tools, Book())
-        if all(sight.state == "unreachable" for sight in sights.values()):
-            first = next(iter(sights.values()))
-            raise SourceError(f"none of its {len(sights)} targets answers: {first.reason}", transient=True)
         return tuple(
             Found(
                 target.name,
-                sight.reason or f"{sight.state}, {span(sight.lag_s or 0.0)} old ({sight.answered})",
+                sight.reason or f"{sight.state}, {_age(sight)} ({sight.answered})",
                 None,
+                is_fine=sight.lag_s is not None,
             )
             for target in self.checked
             for sight in (sights[target.name],)
         )
+
+
+def _age(sight: Sight) -> str:
+    lag_s = sight.lag_s or 0.0
+    return f"{span(-lag_s)} ahead" if sight.state == "future" else f"{span(max(lag_s, 0.0))} old"
