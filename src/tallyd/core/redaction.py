@@ -26,7 +26,7 @@ MASK = "***"
 
 _BASE64 = "[A-Za-z0-9+/_-]"
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
-_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
+_HOST = re.compile(r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+|localhost)(?::\d{1,5})?")
 _SECRET_NAME = re.compile(r"(?i)key|token|secret|passw|pwd|auth|sig|code|hash")
 _TOKEN_LENGTH = 8
 _AT_A_TIME = 20
