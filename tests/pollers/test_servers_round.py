@@ -395,6 +395,15 @@ def test_targets_that_come_and_go_leave_the_others_as_they_are(tmp_path: Path) -
         assert rounds.poller().watched()["stale"] == {"B", "C"}
 
 
+def test_a_target_that_left_is_out_of_the_files_with_the_next_round(tmp_path: Path) -> None:
+    with apps(Clockwork(A=0, B=None), tmp_path, "A", "B") as rounds:
+        rounds.round()
+        rounds.targets = {"A": {}}
+        assert states(rounds.round(after_s=60).facts) == {"A": "fresh"}
+        assert sorted(cast("Any", rounds.memory)["targets"]) == ["A"]
+        assert rounds.round(after_s=60).facts is None
+
+
 # -- what people are told ------------------------------------------------------------------------------------
 
 

@@ -47,11 +47,13 @@ class Book:
     written_at: datetime | None = None
     unstored_since: datetime | None = None
 
-    def keep_only(self, names: Collection[str]) -> None:
-        """Forget targets that have left the config."""
+    def keep_only(self, names: Collection[str]) -> bool:
+        """Forget targets that have left the config; whether there were any."""
+        gone = self.known.keys() - set(names)
         for mine in (self.known, self.tallies, self.checked_at):
-            for name in mine.keys() - set(names):
+            for name in gone & mine.keys():
                 del mine[name]
+        return bool(gone)
 
     def take(self, steps: Sequence[tuple[str, Step]]) -> None:
         """Take over what a round found."""

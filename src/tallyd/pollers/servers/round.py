@@ -43,7 +43,7 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
     """
     del slot
     book = _book(tools)
-    book.keep_only(settings.targets)
+    have_left = book.keep_only(settings.targets)
     steps = _steps(settings, book, check_all(settings, tools, book))
     if not tools.is_by_hand:
         _log(steps, book, tools)
@@ -52,6 +52,7 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
     stored = () if tools.is_by_hand else _store(steps, book, tools, now=taken_at)
     is_written = (
         tools.is_by_hand
+        or have_left
         or any(step.is_change for _, step in steps)
         or _is_due(book.written_at, taken_at, settings.write_every)
     )
