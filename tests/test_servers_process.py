@@ -133,6 +133,20 @@ def test_targets_come_and_go_by_their_file_and_an_alert_ends_with_its_target(tmp
     assert last["targets"]["TEST"]["since"] == first["targets"]["TEST"]["since"]
 
 
+@pytest.mark.timeout(120)
+def test_what_waits_for_the_database_at_the_end_is_said_to_be_lost(tmp_path: Path) -> None:
+    (tmp_path / "folder").write_text("in the place of a folder")
+    with site(tmp_path, Apps(PROD=1, TEST=1)) as (server, chat):
+        database = {"url": f"sqlite:///{tmp_path / 'folder' / 'records.db'}"}
+        config = write(tmp_path, server, chat, "PROD", "TEST", database=database)
+        with running(config) as daemon:
+            wait_until(lambda: daemon.out_files("apps"), what="the first file")
+            assert daemon.end() == 0
+        lost = [line["rows"] for line in daemon.log() if line["event"] == "checks are lost"]
+    assert len(lost) == 1
+    assert lost[0] >= 4
+
+
 def test_commands_show_all_targets_and_leave_but_the_file_of_once(tmp_path: Path) -> None:
     with site(tmp_path, Apps(PROD=1, TEST=20, GONE=None)):
         command = [sys.executable, "-m", "tallyd", "--config", str(tmp_path / "config.json")]

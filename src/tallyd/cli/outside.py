@@ -104,6 +104,8 @@ class Outside:
                 folder.close()
             self._folders.clear()
             if self._database is not None:
+                for poller, count in self._database.waiting().items():
+                    log.warning("checks are lost", extra={"poller": poller, "rows": count})
                 self._database.close()
 
     def has_tables(self) -> bool:

@@ -176,6 +176,17 @@ def test_what_waits_is_stored_once_the_database_is_back(away: Away) -> None:
     )
 
 
+def test_what_waits_is_counted_for_each_poller(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'missing' / 'records.db'}")
+    assert database.waiting() == {}
+    for poller in ("apps", "idle"):
+        records = database.records(poller)
+        if poller == "apps":
+            assert records.note_checks([row("PROD", 0)], {(HOUR, "PROD"): HourCount(1, 1, 1.0)}).waiting == 2
+    assert database.waiting() == {"apps": 2}
+    database.close()
+
+
 def test_of_too_many_rows_the_oldest_are_dropped_and_counted(away: Away) -> None:
     book = CheckBook(away, "apps", most_waiting=10)
     away.is_away = True

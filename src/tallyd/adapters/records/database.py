@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 from sqlalchemy import inspect, text
 
@@ -73,6 +74,11 @@ class Database:
         """Return the records of one poller. What waits in memory is the same for all that were returned."""
         checks = self._checks.setdefault(poller, CheckBook(self._access, poller))
         return BoundRecords(self._access, poller, checks)
+
+    def waiting(self) -> Mapping[str, int]:
+        """Return by poller how many rows wait in memory, where any do; with the process they are lost."""
+        found = {poller: checks.waiting for poller, checks in self._checks.items()}
+        return {poller: count for poller, count in found.items() if count}
 
     def close(self) -> None:
         """Close the connections that are not in use; a further call does nothing.

@@ -84,6 +84,12 @@ class CheckBook:
             self._forget(self._over(hours))
             return kept
 
+    @property
+    def waiting(self) -> int:
+        """How many rows wait for the database."""
+        with self._lock:
+            return len(self._rows) + len(self._unwritten)
+
     def _over(self, hours: Hours) -> list[str]:
         """Return the hours that are over, oldest first: all but those that something was added to now."""
         going_on = {hour for hour, _ in hours}
