@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -39,6 +40,7 @@ def lanes(
     spread_s: float = 0.0,
     suspects: range = range(0),
     pause: Callable[[float], None] | None = None,
+    limit_s: float = math.inf,
 ) -> Lanes[int, int]:
     return Lanes(
         check,
@@ -46,6 +48,7 @@ def lanes(
         spread_s=spread_s,
         is_suspect=lambda target: target in suspects,
         pause=pause or clock.pause,
+        limit_s=limit_s,
         monotonic=clock.monotonic,
     )
 
@@ -125,6 +128,40 @@ def test_those_that_hang_hold_up_no_other(hanging: range, suspects: range) -> No
 
     found = lanes(check, Clock(), workers=4, suspects=suspects).run(range(50))
     assert len(found) == 50
+
+
+@pytest.mark.parametrize(
+    ("suspects", "checked"),
+    [
+        pytest.param(range(0), {0, 1, 2, 3, 4, 5, 6, 7, 8}, id="nobody knew"),
+        pytest.param(range(100), {0, 1, 2, 3, 4, 5, 6, 7}, id="they hung the last time, too"),
+    ],
+)
+def test_where_all_hang_the_round_ends_in_time_and_the_first_were_checked(
+    suspects: range, checked: set[int]
+) -> None:
+    clock = Clock()
+
+    def check(target: int) -> int:
+        clock.at += 7.0
+        return target
+
+    found = lanes(check, clock, workers=1, suspects=suspects, limit_s=60.0, pause=lambda _: None)
+    assert {target for target, _ in found.run(range(100))} == checked
+
+
+def test_those_that_hang_take_no_check_from_the_others() -> None:
+    clock, lock = Clock(), threading.Lock()
+
+    def check(target: int) -> int:
+        if target < 500:
+            with lock:
+                clock.at += 1.0
+        return target
+
+    found = {target for target, _ in lanes(check, clock, suspects=range(500), limit_s=60.0).run(range(1000))}
+    assert set(range(500, 1000)) <= found
+    assert 0 < len(found) - 500 < 60
 
 
 def test_what_ends_the_pause_ends_the_round() -> None:

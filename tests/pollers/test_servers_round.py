@@ -7,6 +7,7 @@ import json
 import logging
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from support.rawserver import Connection, answer, serving
 from tallyd.core.errors import Stopped
 from tallyd.core.freshness import STATES
 from tallyd.core.reading import Facts, Reading
+from tallyd.pollers.servers import round as rounding
 
 
 @contextlib.contextmanager
@@ -393,6 +395,49 @@ def test_targets_that_come_and_go_leave_the_others_as_they_are(tmp_path: Path) -
         assert cast("Any", facts)["targets"]["B"]["since"] == "2026-11-20T15:00:00+01:00"
         assert sorted(cast("Any", rounds.memory)["targets"]) == ["B", "C"]
         assert rounds.poller().watched()["stale"] == {"B", "C"}
+
+
+def test_a_round_that_does_not_come_to_all_tells_the_others_as_they_were_and_begins_with_them(
+    tmp_path: Path, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    is_hanging = False
+
+    def page(connection: Connection, path: str) -> None:
+        asked.append(path[1:])
+        if is_hanging:
+            time.sleep(0.1)  # of a limit of 0.25 s
+            connection.send(answer(status="500 Internal Server Error"))
+        else:
+            connection.send(version(rounds.now))
+
+    names = [f"S{number}" for number in range(9)]
+    with apps(page, tmp_path, *names, every="1s", workers=1, stores=True) as rounds:
+        rounds.round()
+        asked.clear()
+        monkeypatch.setattr(rounding, "SHORTEST_LIMIT_S", 0.25)
+        monkeypatch.setattr(rounding, "BEGUN_BY", 0.25)
+        monkeypatch.setattr(rounding, "SPACE_S", 0.0)
+        is_hanging = True
+        first = rounds.round(after_s=60)
+        count = len(asked)
+        assert 0 < count < 9
+        assert list(states(first.facts).values()) == ["unreachable"] * count + ["fresh"] * (9 - count)
+        assert len(first.problems) == count
+        assert target(first, "S8")["checks"] == 0
+        asked.clear()
+        second = rounds.round(after_s=60)
+        assert asked[0] == f"S{count}", "those that were left come first"
+        assert len(second.problems) > count, "those of before still stand"
+        is_hanging = False
+        monkeypatch.undo()
+        third = rounds.round(after_s=60)
+        assert set(states(third.facts).values()) == {"fresh"}
+        assert third.problems == ()
+        checks = {server: each.checks for server, _, each in rounds.records().server_hours(*EVER)}
+        assert sum(checks.values()) == 9 + count + len(asked)
+    events = [event for _, event in said(lines) if "targets" in event]
+    assert events == ["not all targets could be checked", "all targets are checked again"]
 
 
 def test_a_target_that_left_is_out_of_the_files_with_the_next_round(tmp_path: Path) -> None:

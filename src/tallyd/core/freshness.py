@@ -186,6 +186,19 @@ def follow(known: Known | None, sight: Sight, *, remind_every_s: float | None = 
     )
 
 
+def unseen(known: Known) -> Step:
+    """Return the step of a server that was not checked this time: nothing was read, and nothing changes."""
+    seen = next((trouble.seen for trouble in known.troubles if trouble.state == known.state), None)
+    return Step(
+        known=known,
+        sight=Sight(at=known.since, state=known.state, reason=seen.reason if seen else ""),
+        was=known.state,
+        advanced_s=None,
+        unchanged_s=None,
+        is_new_time=False,
+    )
+
+
 def _troubles(known: Known | None, sight: Sight, remind_every_s: float | None) -> tuple[Trouble, ...]:
     before = known.troubles if known else ()
     hidden = _HIDDEN.get(sight.state, frozenset())

@@ -38,13 +38,16 @@ class Book:
     """What is known of the targets, by name.
 
     `written_at` is when the last file was written, `checked_at` when each target was last checked by this
-    process. `unstored_since` is since when the database takes nothing.
+    process. `began_at` is when the last round did; `is_behind`: it did not come to all targets.
+    `unstored_since` is since when the database takes nothing.
     """
 
     known: dict[str, Known] = field(default_factory=dict)
     tallies: dict[str, Tally] = field(default_factory=dict)
     checked_at: dict[str, datetime] = field(default_factory=dict)
     written_at: datetime | None = None
+    began_at: datetime | None = None
+    is_behind: bool = False
     unstored_since: datetime | None = None
 
     def keep_only(self, names: Collection[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,14 +18,17 @@ TICK_S: Final = 0.5
 """A shutdown is noticed within so long."""
 _SHORTEST_S: Final = 0.02
 """Checks that are due so close to each other are begun together."""
+_SUSPECTS_SHARE: Final = 5 / 6
+"""The share of a round's limit in which suspects are begun: they will probably take their whole timeout."""
 
 
 class Lanes(Generic[T, R]):
     """One round: every target is checked once, by `workers` threads, begun evenly over `spread_s` seconds.
 
     Targets that may hang (`is_suspect`: they did not answer the last time) have a lane of their own: at most
-    half of the workers see to them before the others are done. So any number of them takes nothing from the
-    others but that half. `pause(seconds)` is called at least every half second and may raise, which ends the
+    half of the workers see to them before the others are done. None is begun once `limit_s` have passed, and
+    what is left then is left out. So any number of them takes nothing from the others but that half, and the
+    round ends in time. `pause(seconds)` is called at least every half second and may raise, which ends the
     round; it sleeps, perhaps less.
     """
 
@@ -36,6 +40,7 @@ class Lanes(Generic[T, R]):
         spread_s: float,
         is_suspect: Callable[[T], bool],
         pause: Callable[[float], None],
+        limit_s: float = math.inf,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._check = check
@@ -43,17 +48,21 @@ class Lanes(Generic[T, R]):
         self._spread_s = spread_s
         self._is_suspect = is_suspect
         self._pause = pause
+        self._limit_s = limit_s
         self._monotonic = monotonic
         self._due: SimpleQueue[T | None] = SimpleQueue()
         self._suspects: deque[T] = deque()
         self._results: deque[tuple[T, R]] = deque()
         self._is_ending = Event()
+        self._began_s = 0.0
 
     def run(self, targets: Sequence[T]) -> tuple[tuple[T, R], ...]:
         """Return each target with what was found, in the order in which they were done.
 
-        Raises what `check` or `pause` raises, once nothing is under way any more.
+        The first ones are begun first. Raises what `check` or `pause` raises, once nothing is under way any
+        more.
         """
+        self._began_s = self._monotonic()
         self._suspects.extend(target for target in targets if self._is_suspect(target))
         others = [target for target in targets if not self._is_suspect(target)]
         count = min(self._workers, len(targets))
@@ -76,16 +85,16 @@ class Lanes(Generic[T, R]):
 
     def _begin(self, others: Sequence[T], futures: Sequence[Future[None]]) -> None:
         """Hand out the targets, each when its time has come."""
-        began, begun = self._monotonic(), 0
+        begun = 0
         step_s = self._spread_s / len(others) if others else 0.0
         while begun < len(others):
-            passed_s = self._monotonic() - began
+            passed_s = self._monotonic() - self._began_s
             due = min(len(others), int(passed_s / step_s) + 1) if step_s else len(others)
             for target in others[begun:due]:
                 self._due.put(target)
             begun = max(due, begun)
             if begun < len(others):
-                next_s = began + begun * step_s - self._monotonic()
+                next_s = self._began_s + begun * step_s - self._monotonic()
                 self._look_after(futures, min(max(next_s, _SHORTEST_S), TICK_S))
 
     def _look_after(self, futures: Sequence[Future[None]], seconds: float) -> None:
@@ -99,11 +108,12 @@ class Lanes(Generic[T, R]):
         if for_suspects:
             self._see_to_suspects()
         while (target := self._due.get()) is not None:
-            self._one(target)
+            if not self._is_over(self._limit_s):
+                self._one(target)
         self._see_to_suspects()
 
     def _see_to_suspects(self) -> None:
-        while self._suspects and not self._is_ending.is_set():
+        while self._suspects and not self._is_over(self._limit_s * _SUSPECTS_SHARE):
             try:
                 target = self._suspects.popleft()
             except IndexError:
@@ -111,5 +121,7 @@ class Lanes(Generic[T, R]):
             self._one(target)
 
     def _one(self, target: T) -> None:
-        if not self._is_ending.is_set():
-            self._results.append((target, self._check(target)))
+        self._results.append((target, self._check(target)))
+
+    def _is_over(self, limit_s: float) -> bool:
+        return self._is_ending.is_set() or self._monotonic() - self._began_s >= limit_s

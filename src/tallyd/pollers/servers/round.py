@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeAlias
 
 from tallyd.contract import Toolbox
 from tallyd.core.errors import Stopped
-from tallyd.core.freshness import TROUBLES, Sight, Step, follow, passed
+from tallyd.core.freshness import TROUBLES, Sight, Step, follow, passed, unseen
 from tallyd.core.lags import HourCount, Kept, hour_of, lag_row
 from tallyd.core.reading import Problem, Reading, Slot
 from tallyd.pollers.servers.book import Book, read_book
@@ -26,6 +27,10 @@ log = logging.getLogger("tallyd")
 
 SPREAD: Final = 0.8
 """The share of `every` over which checks are spread at most; the rest is for the last ones to end in."""
+BEGUN_BY: Final = 0.9
+"""The share of `every` in which checks are begun: with many that hang, a round would take hours."""
+SHORTEST_LIMIT_S: Final = 5.0
+"""They may always be begun for so long: of a round of a second, a busy machine takes a part."""
 SPACE_S: Final = 0.1
 """So far apart they are begun where they are few: a round is told of when it has ended."""
 STOOD_STILL_S: Final = 5.0
@@ -38,6 +43,7 @@ Steps: TypeAlias = "list[tuple[Target, Step]]"
 def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
     """Check every target once and return the one reading. Raises `Stopped`.
 
+    Targets that it did not come to in time are told of as they were, and are the first of the next round.
     A person who waits (`once`) gets all checks at once, and leaves no line in the log and no row in the
     database: those are of the daemon's own rounds.
     """
@@ -47,6 +53,7 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
     steps = _steps(settings, book, check_all(settings, tools, book))
     if not tools.is_by_hand:
         _log(steps, book, tools)
+        _say_left(len(settings.checked) - len(steps), book, tools)
     book.take([(target.name, step) for target, step in steps])
     taken_at = tools.now()
     stored = () if tools.is_by_hand else _store(steps, book, tools, now=taken_at)
@@ -56,7 +63,8 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
         or any(step.is_change for _, step in steps)
         or _is_due(book.written_at, taken_at, settings.write_every)
     )
-    named = [(target.name, step) for target, step in steps]
+    known = _with_those_left(settings, book, steps)
+    named = [(target.name, step) for target, step in known]
     facts = facts_of(named, book.tallies, tools.zone) if is_written else None
     if is_written:
         book.begin_anew(taken_at)
@@ -64,7 +72,7 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
         Reading(
             taken_at=taken_at,
             facts=facts,
-            problems=(*stored, *_problems(steps, tools)),
+            problems=(*stored, *_problems(known, tools)),
             memory=book.memory() if is_written else None,
             skew_s=_skew(step.sight for _, step in steps),
             summary=summary_of(named, tools.zone) if tools.is_by_hand else None,
@@ -73,18 +81,33 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
 
 
 def check_all(settings: ServersSettings, tools: Toolbox, book: Book) -> dict[str, Sight]:
-    """Return what one check of each target found. Raises `Stopped`.
+    """Return what one check of each target found, but of those that there was no time for. Raises `Stopped`.
 
     Where this process stood still meanwhile (a suspend), what was under way has timed out through no fault
     of the targets, and how far clocks are apart is unknown: those that are not fine are checked once more.
     """
     looked = _Looks(tools)
-    sights = _checked(settings, settings.checked, tools, book, looked)
+    began_at = tools.now()
+    sights = _checked(settings, _in_turn(settings.checked, book), tools, book, looked)
+    book.began_at = began_at
     looked.look()
-    doubtful = tuple(target for target in settings.checked if sights[target.name].state != "fresh")
+    doubtful = tuple(
+        target
+        for target in settings.checked
+        if target.name in sights and sights[target.name].state != "fresh"
+    )
     if looked.has_stood_still and doubtful:
         sights |= _checked(settings, doubtful, tools, book, looked)
     return sights
+
+
+def _in_turn(targets: Sequence[Target], book: Book) -> Sequence[Target]:
+    """Return targets as the config has them, but first those that the last round did not come to."""
+    last = book.began_at
+    if last is None:
+        return targets
+    never = datetime.min.replace(tzinfo=UTC)
+    return sorted(targets, key=lambda target: min(book.checked_at.get(target.name, never), last))
 
 
 class _Looks:
@@ -132,6 +155,7 @@ def _checked(
         spread_s=0.0 if tools.is_by_hand else spread_s,
         is_suspect=partial(_was_unreachable, book),
         pause=pause,
+        limit_s=math.inf if tools.is_by_hand else max(settings.every * BEGUN_BY, SHORTEST_LIMIT_S),
     )
     return {target.name: sight for target, sight in lanes.run(targets)}
 
@@ -156,6 +180,18 @@ def _steps(settings: ServersSettings, book: Book, sights: dict[str, Sight]) -> S
             follow(book.known.get(target.name), sights[target.name], remind_every_s=target.remind_every_s),
         )
         for target in settings.checked
+        if target.name in sights
+    ]
+
+
+def _with_those_left(settings: ServersSettings, book: Book, steps: Steps) -> Steps:
+    """Return the steps in the order of the config, and between them the targets that were not checked."""
+    found = {target.name: step for target, step in steps}
+    known = book.known
+    return [
+        (target, found.get(target.name) or unseen(known[target.name]))
+        for target in settings.checked
+        if target.name in known
     ]
 
 
@@ -228,6 +264,14 @@ def _log(steps: Sequence[tuple[Target, Step]], book: Book, tools: Toolbox) -> No
         is_bad = step.known.state in TROUBLES and event != "target has other data"
         fields = {"poller": tools.poller, "job": "check", **log_fields(target.name, step, tools.zone)}
         log.log(logging.WARNING if is_bad else logging.INFO, event, extra=fields)
+
+
+def _say_left(count: int, book: Book, tools: Toolbox) -> None:
+    if book.is_behind != bool(count):
+        book.is_behind = bool(count)
+        event = "not all targets could be checked" if count else "all targets are checked again"
+        fields = {"poller": tools.poller, "job": "check", "left": count}
+        log.log(logging.WARNING if count else logging.INFO, event, extra=fields)
 
 
 def _event(target: Target, step: Step, book: Book) -> str | None:
