@@ -416,7 +416,7 @@ def test_a_round_that_does_not_come_to_all_tells_the_others_as_they_were_and_beg
         rounds.round()
         asked.clear()
         monkeypatch.setattr(rounding, "SHORTEST_LIMIT_S", 0.25)
-        monkeypatch.setattr(rounding, "BEGUN_BY", 0.25)
+        monkeypatch.setattr(rounding, "ENDED_BY", 0.25)
         monkeypatch.setattr(rounding, "SPACE_S", 0.0)
         is_hanging = True
         first = rounds.round(after_s=60)

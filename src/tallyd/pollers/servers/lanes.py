@@ -18,18 +18,16 @@ TICK_S: Final = 0.5
 """A shutdown is noticed within so long."""
 _SHORTEST_S: Final = 0.02
 """Checks that are due so close to each other are begun together."""
-_SUSPECTS_SHARE: Final = 5 / 6
-"""The share of a round's limit in which suspects are begun: they will probably take their whole timeout."""
 
 
 class Lanes(Generic[T, R]):
     """One round: every target is checked once, by `workers` threads, begun evenly over `spread_s` seconds.
 
-    Targets that may hang (`is_suspect`: they did not answer the last time) have a lane of their own: at most
-    half of the workers see to them before the others are done. None is begun once `limit_s` have passed, and
-    what is left then is left out. So any number of them takes nothing from the others but that half, and the
-    round ends in time. `pause(seconds)` is called at least every half second and may raise, which ends the
-    round; it sleeps, perhaps less.
+    Targets that may hang (`is_suspect`: they did not answer the last time) have a lane of their own: a
+    quarter of the workers (one at least, but not the only one) see to them before the others are done. None
+    is begun once `limit_s` have passed, and what is left then is left out. So any number of them takes
+    nothing from the others but that quarter, and the round ends in time. `pause(seconds)` is called at least
+    every half second and may raise, which ends the round; it sleeps, perhaps less.
     """
 
     def __init__(
@@ -66,8 +64,9 @@ class Lanes(Generic[T, R]):
         self._suspects.extend(target for target in targets if self._is_suspect(target))
         others = [target for target in targets if not self._is_suspect(target)]
         count = min(self._workers, len(targets))
+        for_suspects = max(count // 4, min(1, count - 1))
         with ThreadPoolExecutor(count, thread_name_prefix="check") as pool:
-            futures = [pool.submit(self._work, for_suspects=number < count // 2) for number in range(count)]
+            futures = [pool.submit(self._work, for_suspects=number < for_suspects) for number in range(count)]
             try:
                 self._begin(others, futures)
                 for _ in futures:
@@ -108,12 +107,12 @@ class Lanes(Generic[T, R]):
         if for_suspects:
             self._see_to_suspects()
         while (target := self._due.get()) is not None:
-            if not self._is_over(self._limit_s):
+            if not self._is_over():
                 self._one(target)
         self._see_to_suspects()
 
     def _see_to_suspects(self) -> None:
-        while self._suspects and not self._is_over(self._limit_s * _SUSPECTS_SHARE):
+        while self._suspects and not self._is_over():
             try:
                 target = self._suspects.popleft()
             except IndexError:
@@ -123,5 +122,5 @@ class Lanes(Generic[T, R]):
     def _one(self, target: T) -> None:
         self._results.append((target, self._check(target)))
 
-    def _is_over(self, limit_s: float) -> bool:
-        return self._is_ending.is_set() or self._monotonic() - self._began_s >= limit_s
+    def _is_over(self) -> bool:
+        return self._is_ending.is_set() or self._monotonic() - self._began_s >= self._limit_s

@@ -25,11 +25,11 @@ from tallyd.pollers.servers.targets import Target
 
 log = logging.getLogger("tallyd")
 
-SPREAD: Final = 0.8
+SPREAD: Final = 0.7
 """The share of `every` over which checks are spread at most; the rest is for the last ones to end in."""
-BEGUN_BY: Final = 0.9
-"""The share of `every` in which checks are begun: with many that hang, a round would take hours."""
-SHORTEST_LIMIT_S: Final = 5.0
+ENDED_BY: Final = 0.95
+"""The share of `every` in which the last ones have ended: with many that hang, a round would take hours."""
+SHORTEST_LIMIT_S: Final = 3.0
 """They may always be begun for so long: of a round of a second, a busy machine takes a part."""
 SPACE_S: Final = 0.1
 """So far apart they are begun where they are few: a round is told of when it has ended."""
@@ -148,6 +148,8 @@ def _checked(
         tools.show_progress(done, len(targets))
         time.sleep(seconds)
 
+    longest_s = max(target.timeout_s for target in settings.checked)
+    limit_s = max(settings.every * ENDED_BY - longest_s, SHORTEST_LIMIT_S)
     spread_s = min(settings.every * SPREAD, len(targets) * SPACE_S)
     lanes = Lanes(
         one,
@@ -155,7 +157,7 @@ def _checked(
         spread_s=0.0 if tools.is_by_hand else spread_s,
         is_suspect=partial(_was_unreachable, book),
         pause=pause,
-        limit_s=math.inf if tools.is_by_hand else max(settings.every * BEGUN_BY, SHORTEST_LIMIT_S),
+        limit_s=math.inf if tools.is_by_hand else limit_s,
     )
     return {target.name: sight for target, sight in lanes.run(targets)}
 
