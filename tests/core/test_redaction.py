@@ -245,6 +245,12 @@ def test_a_text_with_hundreds_of_secrets_keeps_none() -> None:
     assert Redactor(secrets).redact(text) == " ".join([MASK] * 300)
 
 
+def test_a_secret_is_found_wherever_it_stands_in_a_long_text() -> None:
+    redactor = Redactor(["tOkEn-5678", "pw%1"])
+    for at in range(9_980, 10_020):
+        assert redactor.redact("." * at + "tOkEn-5678pw%1" + "." * 99) == "." * at + MASK * 2 + "." * 99
+
+
 def test_secrets_that_begin_and_end_alike_are_told_apart() -> None:
     redactor = Redactor([f"Bearer-of-site-{number}-production-key" for number in range(30)])
     text = "x Bearer-of-site-7-production-key y Bearer-of-site-99-production-key"

@@ -17,6 +17,9 @@ UNRESERVED: Final = re.compile(r"[A-Za-z0-9_.~-]")
 LENGTHS: Final = (8, 4)
 """Of an anchor, in characters. Four stand in other words by chance; they are for what has no more."""
 
+_AT_A_TIME: Final = 10_000
+"""So many characters are looked at together: their pieces need a hundred times their room."""
+
 _RUN: Final = re.compile(rf"{UNRESERVED.pattern}+")
 
 
@@ -54,6 +57,8 @@ class Anchors:
         found = set(self._without)
         for length, buckets in self._by_length.items():
             if buckets:
-                pieces = {text[at : at + length] for at in range(len(text) - length + 1)}
-                found.update(chain.from_iterable(buckets[piece] for piece in pieces & buckets.keys()))
+                for begin in range(0, len(text) - length + 1, _AT_A_TIME):
+                    part = text[begin : begin + _AT_A_TIME + length - 1]
+                    pieces = {part[at : at + length] for at in range(len(part) - length + 1)}
+                    found.update(chain.from_iterable(buckets[piece] for piece in pieces & buckets.keys()))
         return sorted(found)
