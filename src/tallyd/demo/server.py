@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         if place is None:
             return lambda _request: json_answer({"error": f"nothing is at {path}"}, 404)
         known = sorted(method for method, its_path in routes if its_path == place)
-        refusal = json_answer({"error": f"only {' and '.join(known)} works here"}, 405)
+        refusal = json_answer({"error": f"only {' and '.join(known)} can be used here"}, 405)
         return routes.get((self.command, place), lambda _request: refusal)
 
     def _send(self, answer: Answer) -> None:
