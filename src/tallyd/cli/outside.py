@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tallyd.adapters.locks import holder
-from tallyd.adapters.records.migrating import begin_ahead
 from tallyd.config import Config
 from tallyd.contract import Inbox, Records
 from tallyd.core.errors import InboxError
@@ -119,14 +118,11 @@ class Outside:
             return self._bound.setdefault(poller, database.records(poller))
 
     def _opened(self) -> Database:
+        from tallyd.adapters.records.database import Database  # noqa: PLC0415 # see above
+
         with self._lock:
             if self._database is None:
-                url = self._config.database_url
-                # Before SQLAlchemy is imported: both take their time.
-                ahead = begin_ahead(url) if self._holds else None
-                from tallyd.adapters.records.database import Database  # noqa: PLC0415 # see above
-
-                self._database = Database(url, prepares=self._holds, ahead=ahead)
+                self._database = Database(self._config.database_url, prepares=self._holds)
             return self._database
 
     def _prune_rows(self, poller: str, before: datetime, most: int) -> int:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +20,7 @@ from adapters.records.sites import Site
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.migrate import configured
 from tallyd.adapters.records.migrating import COMMAND, RecordsTooNewError, bring_up_to_date
+from tallyd.adapters.records.new_file import make_file
 from tallyd.adapters.records.tables import KNOWN_REVISIONS, REVISION, VERSION_TABLE
 from tallyd.core.errors import RecordsError
 
@@ -40,6 +45,41 @@ def test_tables_come_from_nothing_once(empty_url: str) -> None:
     assert set(records.counts(*DAY)) == {"12"}
     database.close()
     database.close()
+
+
+def _schema(path: Path) -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master"
+        ).fetchall()
+        revision = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall()
+    written = [(*row[:3], re.sub(r"\s+", " ", row[3]).replace("( ", "(").replace(" )", ")")) for row in rows]
+    return [*sorted(written), *revision]
+
+
+def test_a_new_sqlite_file_is_as_migrations_leave_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new, migrated = tmp_path / "new.db", tmp_path / "migrated.db"
+    migrated.touch()
+    bring_up_to_date(f"sqlite:///{migrated}", "here")
+    monkeypatch.setattr(subprocess, "Popen", None)  # it needs none
+    Database(f"sqlite:///{new}").prepare()
+    assert _schema(new) == _schema(migrated)
+    assert new.stat().st_mode & 0o777 == 0o640
+
+
+def test_processes_that_make_a_new_file_at_once_all_succeed(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/records.db"
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(make_file, url, "here") for _ in range(6)]:
+            done.result()
+    assert Database(url).revision() == REVISION
+
+
+def test_a_folder_that_is_missing_is_said(tmp_path: Path) -> None:
+    with pytest.raises(RecordsError, match="no such file or directory"):
+        Database(f"sqlite:///{tmp_path}/none/records.db").prepare()
 
 
 def test_mariadb_may_be_called_by_its_own_name(mariadb_site: Site) -> None:
@@ -144,6 +184,7 @@ def test_the_url_is_neither_in_the_command_line_nor_in_the_environment(
 
     monkeypatch.setattr(subprocess, "Popen", Noted)
     monkeypatch.setenv("SOME_DATABASE_URL", f"sqlite:///{tmp_path}/records.db")
+    (tmp_path / "records.db").touch()
     Database(f"sqlite:///{tmp_path}/records.db").prepare()
 
     assert len(handed) == 1

@@ -4,6 +4,5 @@ SQLite, PostgreSQL, or MariaDB and MySQL, by SQLAlchemy. A file's rows, its minu
 are one transaction, so that a file is counted once however often it is handed in. Decides nothing: what a
 file holds was found by its parser, and when something is old is the caller's to say.
 
-The door is `database.Database`. Nothing is imported here: SQLAlchemy takes a quarter of a second, in which
-the process that makes the tables of a new file can be under way (`migrating.py`).
+The door is `database.Database`.
 """

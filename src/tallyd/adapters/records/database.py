@@ -11,7 +11,8 @@ from tallyd.adapters.records.access import Access
 from tallyd.adapters.records.books import BoundRecords
 from tallyd.adapters.records.engines import PATIENCE_S, lacks_file
 from tallyd.adapters.records.lags import CheckBook
-from tallyd.adapters.records.migrating import Ahead, RecordsTooNewError, bring_up_to_date
+from tallyd.adapters.records.migrating import RecordsTooNewError, bring_up_to_date
+from tallyd.adapters.records.new_file import make_file
 from tallyd.adapters.records.tables import KNOWN_REVISIONS, REVISION, VERSION_TABLE
 from tallyd.core.errors import RecordsError
 
@@ -21,19 +22,15 @@ class Database:
 
     Nothing is connected to before the first call. A call fails where one answer takes longer than
     `patience_s`. With `prepares`, the first use of records that succeeds brings the tables up to date; so a
-    database that is away at the start is no obstacle; `ahead` is a process that does so already. Raises
-    `RecordsError` for a URL that can't be used.
+    database that is away at the start is no obstacle. Raises `RecordsError` for a URL that can't be used.
     """
 
-    def __init__(
-        self, url: str, *, patience_s: float = PATIENCE_S, prepares: bool = False, ahead: Ahead | None = None
-    ) -> None:
+    def __init__(self, url: str, *, patience_s: float = PATIENCE_S, prepares: bool = False) -> None:
         self._url = url
         self._access = Access(url, patience_s=patience_s)
         self._preparing = threading.Lock()
         self._checks: dict[str, CheckBook] = {}
         self._is_prepared = False
-        self._ahead = ahead
         if prepares:
             self._access.get_ready = self._prepare_once
 
@@ -56,11 +53,12 @@ class Database:
         return None if found is None else str(found)
 
     def prepare(self) -> None:
-        """Bring the tables up to date; starts a process only where they are not.
+        """Bring the tables up to date; starts a process only where they are not, and there is something.
 
         Raises `RecordsError`, and `RecordsTooNewError` where a newer tallyd has been at them.
         """
-        self._await_ahead()
+        if lacks_file(self._url):
+            make_file(self._url, self._access.place)
         stored = self.revision()
         if stored == REVISION:
             return
@@ -81,15 +79,5 @@ class Database:
         return {poller: count for poller, count in found.items() if count}
 
     def close(self) -> None:
-        """Close the connections that are not in use; a further call does nothing.
-
-        Waits for the process that makes the tables, where one is under way.
-        """
-        self._await_ahead()
+        """Close the connections that are not in use; a further call does nothing."""
         self._access.close()
-
-    def _await_ahead(self) -> None:
-        # Whatever came of it: what is not there is tried again, and then told.
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None:
-            ahead.wait()

@@ -6,15 +6,11 @@ newer tallyd has been at them. Two at once are no harm: the second waits, and th
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
-import os
 import signal
 import sys
-import time
 from importlib import resources
-from typing import Final
 
 from alembic import command
 from alembic.config import Config
@@ -22,13 +18,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from tallyd.adapters.records.access import Access
-from tallyd.adapters.records.engines import create_file
 from tallyd.adapters.records.migrating import RecordsTooNewError
+from tallyd.adapters.records.new_file import WAIT_S, hold_file
 from tallyd.adapters.records.tables import VERSION_TABLE
 from tallyd.core.errors import RecordsError
-
-WAIT_S: Final = 8
-"""So long for another process that does the same."""
 
 
 def main() -> int:
@@ -49,7 +42,7 @@ def upgrade(url: str) -> None:
     """Bring the tables up to date. Raises `RecordsError`, `RecordsTooNewError`."""
     access = Access(url)
     try:
-        _hold_file(url, access.place)
+        hold_file(url, access.place)  # until the process ends
         with access.writing() as connection:
             _hold(connection, access.place)
             config = configured(connection)
@@ -71,23 +64,6 @@ def configured(connection: Connection | None = None) -> Config:
     config.attributes["connection"] = connection
     config.attributes["version_table"] = VERSION_TABLE
     return config
-
-
-def _hold_file(url: str, place: str) -> None:
-    """Make sure that a SQLite file is there and that no other process sets it up at the same time."""
-    try:
-        descriptor = create_file(url)
-    except OSError as error:
-        raise RecordsError(f"{place}: {os.strerror(error.errno or 0).lower()}") from None
-    deadline = time.monotonic() + WAIT_S
-    while descriptor is not None:  # held until the process ends
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise RecordsError(f"{place}: another process is setting it up") from None
-            time.sleep(0.05)
 
 
 def _hold(connection: Connection, place: str) -> None:

@@ -10,8 +10,6 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from tallyd.children import environment, in_memory
@@ -28,45 +26,6 @@ class RecordsTooNewError(RecordsError):
         super().__init__(
             f"{place}: its tables are those of a newer tallyd; install that one again, or restore a backup"
         )
-
-
-class Ahead:
-    """The process that makes the file and the tables of a SQLite database, begun before they are needed.
-
-    It is an attempt: whoever needs the tables waits for it, looks whether they are there, and else brings
-    them up to date as always.
-    """
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-
-    def wait(self) -> None:
-        """Wait for its end, as long as a migration may take."""
-        try:
-            self._process.wait(LONGEST_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-def begin_ahead(url: str) -> Ahead | None:
-    """Begin to make the tables of a SQLite database whose file is missing; None for any other."""
-    path = url.removeprefix("sqlite:///")
-    if path == url or Path(path).exists():
-        return None
-    with in_memory(json.dumps({"url": url}).encode()) as job, suppress(OSError):
-        return Ahead(
-            subprocess.Popen(  # noqa: S603 # our own module
-                COMMAND,
-                stdin=job,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                env=environment(_is_kept),
-                start_new_session=True,
-            )
-        )
-    return None
 
 
 def bring_up_to_date(url: str, place: str) -> None:

@@ -12,39 +12,12 @@ from __future__ import annotations
 
 from alembic import op
 
+from tallyd.migrations.sqlite import STATEMENTS
+
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
-
-_SQLITE = (
-    # AUTOINCREMENT: an id never comes back, since passages outlive their ledger row.
-    """
-CREATE TABLE ingested_file (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, poller TEXT NOT NULL, source TEXT NOT NULL, sha256 TEXT NOT NULL,
-  name TEXT NOT NULL, size INTEGER NOT NULL, records INTEGER,
-  state TEXT NOT NULL CHECK (state IN ('done', 'rejected')), reason TEXT, ingested_at TEXT NOT NULL,
-  UNIQUE (poller, sha256, source)
-)""",
-    "CREATE INDEX ingested_file_by_time ON ingested_file (poller, state, ingested_at)",
-    """
-CREATE TABLE passage (
-  id INTEGER PRIMARY KEY, poller TEXT NOT NULL, source TEXT NOT NULL, file_id INTEGER NOT NULL,
-  person_id INTEGER NOT NULL, direction TEXT NOT NULL, seen_at TEXT NOT NULL, frame INTEGER
-)""",
-    """
-CREATE TABLE passage_span (
-  file_id INTEGER PRIMARY KEY, poller TEXT NOT NULL, oldest_at TEXT NOT NULL
-)""",
-    "CREATE INDEX passage_span_by_time ON passage_span (poller, oldest_at)",
-    """
-CREATE TABLE passage_minute (
-  poller TEXT NOT NULL, minute TEXT NOT NULL, source TEXT NOT NULL,
-  n_in INTEGER NOT NULL, n_out INTEGER NOT NULL, n_other INTEGER NOT NULL,
-  first_at TEXT NOT NULL, last_at TEXT NOT NULL,
-  PRIMARY KEY (poller, minute, source)
-) WITHOUT ROWID""",
-)
 
 _POSTGRESQL = (
     """
@@ -117,7 +90,7 @@ def upgrade() -> None:
     dialect = op.get_bind().dialect
     statements: tuple[str, ...]
     if dialect.name == "sqlite":
-        statements = _SQLITE
+        statements = STATEMENTS[revision]
     elif dialect.name == "postgresql":
         statements = _POSTGRESQL
     else:

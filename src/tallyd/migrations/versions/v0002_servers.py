@@ -8,25 +8,12 @@ from __future__ import annotations
 
 from alembic import op
 
+from tallyd.migrations.sqlite import STATEMENTS
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
-
-_SQLITE = (
-    """
-CREATE TABLE server_lag (
-  poller TEXT NOT NULL, checked_at TEXT NOT NULL, server TEXT NOT NULL,
-  computed_time TEXT, lag_s REAL, state TEXT NOT NULL, advanced_s REAL,
-  PRIMARY KEY (poller, checked_at, server)
-) WITHOUT ROWID""",
-    """
-CREATE TABLE server_hour (
-  poller TEXT NOT NULL, hour TEXT NOT NULL, server TEXT NOT NULL,
-  checks INTEGER NOT NULL, fresh INTEGER NOT NULL, lag_s_max REAL,
-  PRIMARY KEY (poller, hour, server)
-) WITHOUT ROWID""",
-)
 
 _POSTGRESQL = (
     """
@@ -70,7 +57,7 @@ def upgrade() -> None:
     dialect = op.get_bind().dialect
     statements: tuple[str, ...]
     if dialect.name == "sqlite":
-        statements = _SQLITE
+        statements = STATEMENTS[revision]
     elif dialect.name == "postgresql":
         statements = _POSTGRESQL
     else:
