@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from io import TextIOWrapper
@@ -16,6 +17,9 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 def main() -> int:
     """Run the command line; return the exit status (0 fine, 1 a problem, 2 wrong usage, 78 wrong config)."""
+    # The start makes a hundred thousand objects that stay, and a sweep millions that hold no others. To look
+    # through them for rings every 700 objects takes a fifth of the time.
+    gc.set_threshold(10_000, 20, 20)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # None where it is closed
             stream.reconfigure(errors="backslashreplace")

@@ -103,8 +103,11 @@ class Reading:
         batch = _Batch()
         first = 1
         for some in elements(chunks):
-            are_few = len(some) < _FEW
-            batch.add((None if are_few else self._all(some)) or Rows.of(self._each(some, first)))
+            columns = None if len(some) < _FEW else self._all(some)
+            if columns is None:
+                self._each(some, first, batch)
+            else:
+                batch.add(columns)
             first += len(some)
             if len(batch.people) >= BATCH_ROWS:
                 yield self._whole(batch)
@@ -167,15 +170,18 @@ class Reading:
 
     # -- one record --------------------------------------------------------------------------------------
 
-    def _each(self, records: list[Any], first: int) -> list[Row]:
-        """Return the rows of those records that can be taken; the others are noted, by their numbers."""
-        rows = []
+    def _each(self, records: list[Any], first: int, batch: _Batch) -> None:
+        """Add those records that can be taken to a batch; the others are noted, by their numbers."""
         for number, record in enumerate(records, first):
             try:
-                rows.append(self._row(record))
+                person, way, seen_at, frame = self._row(record)
             except (_BadRecordError, BadTimeError) as error:
                 self._note_bad(number, str(error))
-        return rows
+                continue
+            batch.people.append(person)
+            batch.ways.append(way)
+            batch.seen_at.append(seen_at)
+            batch.frames.append(frame)
 
     def _row(self, record: Any) -> Row:
         """Return the row of one record, counted in its minute. Raises `_BadRecordError`, `BadTimeError`."""
