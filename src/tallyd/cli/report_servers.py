@@ -192,7 +192,7 @@ def _drawn(records: BoundRecords, past: PastLags, limits: Mapping[str, float], n
     first, end = day_span(past.first, past.zone)[0], min(now, day_span(past.last, past.zone)[1])
     found = []
     for name in names:
-        rows = records.server_lags(name, begin, end, most=MOST_ROWS)
+        rows = records.server_lags((name,), begin, end, most=MOST_ROWS)
         checked = {hour: count for _, hour, count in hours[name]}
         points = lag_course(rows, checked, first=first, last=end)
         behind = _behind(hours[name], past, first)
