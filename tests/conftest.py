@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,21 @@ from hypothesis import settings
 # A deadline for each example measures how busy the machine is, not the code.
 settings.register_profile("tallyd", deadline=None)
 settings.load_profile("tallyd")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Know `--slow`."""
+    parser.addoption("--slow", action="store_true", help="run the long stories too, as CI does")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """Leave out the long stories, half of the time that all tests take; CI leaves out nothing."""
+    if config.getoption("--slow") or os.environ.get("TALLYD_TEST_ALL") == "1":
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="a long story: runs with --slow, or TALLYD_TEST_ALL=1"))
+
 
 LIBRARIES = ("urllib3", "requests", "charset_normalizer")
 

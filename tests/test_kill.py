@@ -36,6 +36,8 @@ from support.verdict import Kind, Step, stored
 from tallyd.core.reading import LATE_AFTER_S
 from tallyd.core.timetable import INTERRUPTED, MOST_STARTS
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Site]
 
 

@@ -16,6 +16,8 @@ from support.needs import may_trace
 from support.syscalls import OUTWARD
 from support.telling_kills import Telling, begin, end, kill, undisturbed
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[[Callable[..., Telling]], Telling]
 
 

@@ -33,6 +33,7 @@ def undisturbed(sites: Sites) -> Report:
     return report
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_behind_the_commit_loses_and_doubles_nothing(
     undisturbed: Report, sites: Sites
 ) -> None:

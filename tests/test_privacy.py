@@ -157,6 +157,7 @@ def forms(canary: str) -> set[bytes]:
     return found
 
 
+@pytest.mark.slow
 def test_no_canary_is_found_in_anything_that_the_daemon_wrote(url: str, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY)
     common = {

@@ -272,6 +272,7 @@ def test_status_before_the_first_start_says_so_and_creates_nothing(source: Sourc
     assert sorted(tmp_path.iterdir()) == [config]
 
 
+@pytest.mark.slow
 def test_a_full_log_disk_does_not_stop_the_counting(source: Source, tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
     (tmp_path / "log" / "tallyd.log").mkdir()  # a folder in its place: it can't be opened, not even by root

@@ -74,6 +74,7 @@ def counts(daemon: Daemon) -> list[dict[str, int]]:
     return [json.loads(path.read_text())["counts"] for path in daemon.out_files("apps")]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_server_goes_stale_and_comes_back_over_a_restart_and_one_message_tells_each(tmp_path: Path) -> None:
     apps = Apps(PROD=1, TEST=1)

@@ -202,6 +202,7 @@ def _empty_source(folder: Path) -> Path:
     return source / "setup.sh"
 
 
+@pytest.mark.slow
 def test_the_venv_is_made_once_kept_while_it_fits_and_made_anew_when_it_does_not(tmp_path: Path) -> None:
     script = _empty_source(tmp_path)
     venv = script.with_name(".venv")

@@ -64,6 +64,7 @@ def _command(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_refused_key_is_told_once_and_its_end_once_whatever_is_killed_in_between(
     tmp_path: Path, service: WebService
 ) -> None:

@@ -139,6 +139,7 @@ def test_it_runs_for_as_long_as_it_was_told_and_sums_up(
         assert [path.name for path in (tmp_path / "demo-data").rglob("*")] == [MARKER]
 
 
+@pytest.mark.slow
 def test_a_camera_falls_silent_a_server_goes_stale_and_both_come_back(
     start: Callable[..., Running], tmp_path: Path
 ) -> None:
@@ -242,6 +243,7 @@ def test_what_the_daemon_said_is_shown_when_it_dies(start: Callable[..., Running
     assert (tmp_path / "demo-data" / "out").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_further_times_are_written_and_the_daemon_takes_them(start: Callable[..., Running]) -> None:
     # Between two slots there is time for taking a config: its channels are judged by a process of their own.
     demo = start(*paced(Pace(every_s=5, ahead_s=20, extend_below_s=10)))
@@ -255,6 +257,7 @@ def test_further_times_are_written_and_the_daemon_takes_them(start: Callable[...
     assert "slots without a reading" not in demo.said
 
 
+@pytest.mark.slow
 def test_an_outage_played_by_hand_is_told_to_the_chat_once_as_is_its_end(
     start: Callable[..., Running],
 ) -> None:
@@ -281,6 +284,7 @@ def test_an_outage_played_by_hand_is_told_to_the_chat_once_as_is_its_end(
     assert re.search(r"^The chat got \d+ messages\.$", demo.said, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_it_plays_an_outage_by_itself(start: Callable[..., Running]) -> None:
     demo = start(*paced(Pace(every_s=4, outage_after_s=6, outage_lasts_s=12), lasts_s=110))
     demo.wait_for("Divera goes away")

@@ -94,6 +94,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
                 made.kill()
 
 
+@pytest.mark.slow
 def test_an_outage_and_its_end_are_told_once_each_though_the_daemon_is_killed_in_between(
     scene: Scene,
 ) -> None:

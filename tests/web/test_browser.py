@@ -55,6 +55,7 @@ def watched(page: Page, site: Site) -> Iterator[Watched]:
     assert found.complaints == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("watched")
 def test_a_target_goes_stale_and_recovers_on_a_page_that_nobody_reloads(page: Page, site: Site) -> None:
     page.goto(site.url)
@@ -70,6 +71,7 @@ def test_a_target_goes_stale_and_recovers_on_a_page_that_nobody_reloads(page: Pa
     expect(card).to_contain_text("All well", timeout=SOON_MS)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("watched")
 def test_a_silent_camera_is_told_with_its_label_and_so_is_its_return(page: Page, site: Site) -> None:
     page.goto(site.url + "/poller/visitors")

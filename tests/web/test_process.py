@@ -53,6 +53,7 @@ def test_without_a_page_nothing_of_it_is_imported(tmp_path: Path) -> None:
     assert not [name for name in names if name.startswith(parts)]
 
 
+@pytest.mark.slow
 def test_two_hundred_hostile_connections_cost_no_slot_its_time(tmp_path: Path) -> None:
     port = free_port()
     with serving_divera() as url:
@@ -86,6 +87,7 @@ def is_open(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_an_alert_and_the_pollers_run_on(tmp_path: Path) -> None:
     with serving_divera() as url, closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]

@@ -245,6 +245,7 @@ def test_a_look_offers_the_oldest_where_there_are_too_many_and_says_how_many_mor
     assert look.more == 15
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_files_cost_little_time_and_memory(site: Site) -> None:
     for source in range(4):
         (site.path / str(source)).mkdir()
