@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import itertools
 import logging
-import math
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from concurrent.futures import wait as futures_wait
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -28,11 +26,14 @@ from tallyd.core.alerts import OWN, unwatched
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem, Slot
 from tallyd.core.texts import clock as clock_text
-from tallyd.core.timetable import BUSY, NOT_STARTED, Every, Missed, Plan, due, watermarks
+from tallyd.core.timetable import Every
+from tallyd.desk import Desk
 from tallyd.heartbeat import Heartbeat, is_well
 from tallyd.in_force import InForce
 from tallyd.keeping import Keeper
-from tallyd.runs import Progress, Runner
+from tallyd.planning import Planner
+from tallyd.pruning import Pruning
+from tallyd.runs import Runner
 from tallyd.sending import Sender
 from tallyd.tasks import Task, tasks_of
 from tallyd.telling import Teller
@@ -42,10 +43,6 @@ log = logging.getLogger("tallyd")
 
 OWN_KEYS = frozenset(kind.key for kind in (failures.CONFIG, failures.LOG, failures.DAMAGED, failures.WEB))
 OWN_WHATS = frozenset(kind.what for kind in (failures.PART_CRASHED, failures.UNDELIVERED))
-WAKE_PAUSE_S = 0.1
-PRUNE_EVERY_S = 3600.0
-PRUNE_AGREED_S = 3600.0
-"""Old files are deleted only once wall and monotonic clock have agreed for so long."""
 
 
 class Notifier(Protocol):
@@ -79,34 +76,6 @@ class Kit:
     troubles: Callable[[], tuple[Problem, ...]] = tuple
 
 
-@dataclass
-class Desk:
-    """One job while the daemon runs: its task, its run under way, and what was skipped meanwhile.
-
-    `is_woken`: a run outside of slots is wanted at once. `begun_s` is when the last run began (monotonic).
-    """
-
-    task: Task
-    future: Future[None] | None = None
-    progress: Progress | None = None
-    slot: str | None = None
-    has_waiting: bool = False
-    is_woken: bool = False
-    begun_s: float = -math.inf
-    skipped: set[str] = field(default_factory=set)
-
-    def with_reasons(self, missed: tuple[Missed, ...]) -> tuple[Missed, ...]:
-        """Return missed slots with the better reason for those that waited while the job still ran."""
-        return tuple(
-            replace(one, reason=BUSY) if one.key in self.skipped and one.reason == NOT_STARTED else one
-            for one in missed
-        )
-
-    @property
-    def is_running(self) -> bool:
-        return self.future is not None and not self.future.done()
-
-
 class Daemon:
     """The pollers of one config on their timetables. `start`, then `tick` until told to stop."""
 
@@ -118,9 +87,11 @@ class Daemon:
         self._runner = kit.runner(kit.in_force.config)
         self._desks: dict[tuple[str, str], Desk] = {}
         self._leaving: dict[tuple[str, str], Desk] = {}
-        self._held_marks: dict[tuple[str, str], dict[str, datetime]] = {}
         self._crashes: dict[str, Problem] = {}
-        self._pruned_s = kit.clock.monotonic()
+        self._planner = Planner(kit.books, now=self._now)
+        self._pruning = Pruning(
+            kit.books, kit.clock, self._agenda, self._safely, (kit.sender.prune, kit.keeper.begin)
+        )
 
     def start(self) -> None:
         """Make up for what a dead process left, and put the config in force."""
@@ -155,9 +126,9 @@ class Daemon:
 
     def idle_s(self) -> float:
         """Return how long to wait before the next tick, in seconds."""
-        pauses_s = [
-            self._pause_s(desk) for desk in self._desks.values() if desk.is_woken and not desk.is_running
-        ]
+        monotonic_s = self._kit.clock.monotonic()
+        woken = [desk for desk in self._desks.values() if desk.is_woken and not desk.is_running]
+        pauses_s = [desk.pause_s(monotonic_s) for desk in woken]
         return min(self._agenda.idle_s(), *pauses_s) if pauses_s else self._agenda.idle_s()
 
     def finish(self) -> None:
@@ -216,9 +187,9 @@ class Daemon:
     def _look_closely(self, desk: Desk) -> None:
         """Find out what is due for one job, and begin it. Raises `StateError`."""
         was_running = desk.is_running  # before the plan: a run that ends meanwhile has changed the books
-        plan = self._plan(desk.task)
+        plan = self._planner.plan(desk.task)
         if was_running:
-            self._skip(desk, plan)
+            desk.keep_waiting(plan)
             return
         if plan.missed:
             # Where they can't be recorded they stay open; what is due now is counted all the same.
@@ -228,74 +199,20 @@ class Daemon:
         if plan.run is not None:
             self._begin(desk, plan.run, plan.mark)
 
-    def _plan(self, task: Task) -> Plan:
-        slots, now = self._books.state.slots, self._now()
-        marks = self._marks(task, now)
-        return due(
-            task.job.when,
-            task.zone,
-            now=now,
-            marks=marks,
-            pending=tuple(
-                one for one in slots.pending(*task.name) if not self._books.is_held(*task.name, one.key)
-            ),
-            is_settled=lambda key: (
-                self._books.is_held(*task.name, key) or slots.is_settled(*task.name, key, now=now)
-            ),
-            catch_up_s=task.job.catch_up_s or 0.0,
-            kept_from=now - timedelta(days=task.keep_days) if task.keep_days else None,
-        )
-
-    def _marks(self, task: Task, now: datetime) -> dict[str, datetime]:
-        """Return the job's watermarks, and store those that are new or were moved.
-
-        What state.db refuses is held in memory: a time that is added while the disk is full counts too.
-        """
-        slots = self._books.state.slots
-        stored = slots.marks(*task.name)
-        known = stored | self._held_marks.pop(task.name, {})
-        marks = watermarks(known, task.job.when, task.zone, now=now)
-        changed = {name: at for name, at in marks.items() if stored.get(name) != at}
-        gone = frozenset(stored.keys() - marks.keys())
-        if changed or gone:
-            try:
-                slots.set_marks(*task.name, changed, drop=gone)
-            except StateError as error:
-                self._held_marks[task.name] = changed
-                self._books.note_trouble(error)
-        return marks
-
-    def _skip(self, desk: Desk, plan: Plan) -> None:
-        """Note, once, a slot that comes while the job still runs; it stays due."""
-        if plan.run is None or plan.run.key is None or plan.mark is None:
-            return
-        if (
-            plan.run.key in desk.skipped or plan.run.key == desk.slot
-        ):  # the run itself may not have claimed it yet
-            return
-        desk.skipped.add(plan.run.key)
-        desk.has_waiting = True
-        fields = {"slot": plan.run.key, "skipped": len(desk.skipped)}
-        log.warning("job still runs, slot has to wait", extra={**_whose(desk.task), **fields})
-
     def _begin_woken(self) -> None:
         """Begin what was woken; a run under way is followed by another."""
         for name in self._kit.wakes.taken():
             if name in self._desks:
                 self._desks[name].is_woken = True
         for desk in self._desks.values():
-            if desk.is_woken and not desk.is_running and self._pause_s(desk) == 0:
+            if desk.is_woken and not desk.is_running and desk.pause_s(self._kit.clock.monotonic()) == 0:
                 self._begin_plain(desk)
-
-    def _pause_s(self, desk: Desk) -> float:
-        """Return how long a job that was woken waits yet: events come in bursts, and each run is a commit."""
-        return max(0.0, desk.begun_s + WAKE_PAUSE_S - self._kit.clock.monotonic())
 
     def _begin(self, desk: Desk, slot: Slot, mark: str | None) -> None:
         runner, task = self._runner, desk.task
         desk.is_woken, desk.begun_s = False, self._kit.clock.monotonic()
         desk.progress, desk.slot, desk.skipped = runner.progress(), slot.key, set()
-        log.debug("run begins", extra={**_whose(task), "slot": slot.key, "late_s": round(slot.late_s, 1)})
+        log.debug("run begins", extra={**desk.whose, "slot": slot.key, "late_s": round(slot.late_s, 1)})
         desk.future = self._kit.executor.submit(runner.run, task, slot, mark, desk.progress)
         if task.job.wakes:
             desk.future.add_done_callback(lambda _run: self._kit.wakes.rouse() if desk.is_woken else None)
@@ -319,7 +236,7 @@ class Daemon:
         self._leaving = {name: desk for name, desk in old.items() if desk.is_running}
         entries = [self._entry(desk) for desk in self._desks.values()]
         self._agenda.plan(
-            (*entries, *self._beats(config), Entry("pruning", self._until_pruning_s, self._prune))
+            (*entries, *self._beats(config), Entry("pruning", self._pruning.until_s, self._prune))
         )
         self._close_unwatched()
 
@@ -390,49 +307,14 @@ class Daemon:
 
     def _overdue(self) -> list[tuple[Task, Problem]]:
         now, monotonic_s = self._now(), self._kit.clock.monotonic()
-        return [
-            (
-                desk.task,
-                failures.overdue(
-                    *desk.task.name,
-                    since=desk.progress.began_at,
-                    limit_s=desk.task.job.limit_s,
-                    now=now,
-                    zone=desk.task.zone,
-                ),
-            )
-            for desk in self._desks.values()
-            if desk.is_running
-            and desk.progress is not None
-            and monotonic_s - desk.progress.alive_s > desk.task.job.limit_s
-        ]
+        found = [(desk.task, desk.overdue(now=now, monotonic_s=monotonic_s)) for desk in self._desks.values()]
+        return [(task, problem) for task, problem in found if problem is not None]
 
     def _clock_jumped(self, by_s: float) -> None:
         log.warning("clock jumped", extra={"by_s": round(by_s, 1)})
 
     def _prune(self) -> None:
-        """Delete what is older than `keep_days`, while the clock can be trusted."""
-        self._pruned_s = self._kit.clock.monotonic()
-        if self._agenda.agreed_for_s() < PRUNE_AGREED_S:
-            return
-        self._safely("pruning", self._prune_all)
-
-    def _prune_all(self) -> None:
-        """Prune every poller, those that have left the config as the top of the file has it."""
-        config = self._kit.in_force.config
-        left = (config.settings.out.keep_days, config.zone)
-        keep = dict.fromkeys(self._books.state.readings.pollers(), left)
-        keep |= {task.poller: (task.keep_days, task.zone) for task in self._tasks()}
-        for poller, (days, zone) in keep.items():
-            if days:
-                before = self._now() - timedelta(days=days)
-                self._safely("pruning", partial(self._books.files.prune, poller, before=before, zone=zone))
-        self._safely("pruning", self._kit.sender.prune)
-        self._safely("pruning", self._kit.keeper.begin)
-
-    def _until_pruning_s(self) -> float:
-        """Return the seconds until it is time: a config that is taken does not put it off."""
-        return max(0.0, self._pruned_s + PRUNE_EVERY_S - self._kit.clock.monotonic())
+        self._pruning.prune(self._kit.in_force.config, self._tasks())
 
     def status(self) -> str:
         """Return in one line how things are and what comes next."""
@@ -463,7 +345,3 @@ def _every(name: str, interval_s: float, act: Callable[[], None]) -> Entry:
     """Return an entry that acts at once, and then every so often."""
     delays = itertools.chain([0.0], itertools.repeat(interval_s))
     return Entry(name, lambda: next(delays), act)
-
-
-def _whose(task: Task) -> dict[str, object]:
-    return {"poller": task.poller, "job": task.job.name}
