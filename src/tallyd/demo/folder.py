@@ -162,7 +162,7 @@ def _config_text(
         "retry": {"attempts": 3, "first_wait": "1s", "longest_wait": "8s", "give_up_after": "5s"},
         "channels": {chat.CHANNEL: "file:secrets/chat-webhook"},
         "alerts": chat.alerts(),
-        **({"web": {"listen": page}} if page else {}),
+        **({"web": {"listen": page, "public_url": f"http://{page}/"}} if page else {}),
         "pollers": {
             "divera": {
                 **divera.poller(base_url),
