@@ -152,6 +152,21 @@ def test_the_keyboard_reaches_everything_and_a_refresh_takes_nothing_away(page: 
 
 
 @pytest.mark.usefixtures("watched")
+def test_a_refresh_leaves_the_focus_in_a_table_and_what_was_chosen_but_not_sent(
+    page: Page, site: Site
+) -> None:
+    page.goto(site.url + "/poller/visitors")
+    page.get_by_label("Of", exact=True).select_option(label="Gate 12 (12)")
+    region = page.get_by_role("region", name="Sources")
+    region.focus()
+    for _ in range(2):
+        before = page.locator("header time").text_content()
+        expect(page.locator("header time")).not_to_have_text(before or "", timeout=SOON_MS)
+    expect(region).to_be_focused()
+    expect(page.get_by_label("Of", exact=True)).to_have_value("source:12")
+
+
+@pytest.mark.usefixtures("watched")
 def test_without_scripts_everything_but_the_large_plots_is_there(browser: Browser, site: Site) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

@@ -198,11 +198,32 @@ def test_every_part_of_a_page_is_given_alone_as_json(web: Web) -> None:
     with page(web) as url:
         whole = requests.get(url + "/poller/park", timeout=20).text
         live = requests.get(url + "/poller/park?live=1", timeout=20).json()
-    assert set(live["parts"]) == {"head", "card", "day", "reports"}
+    assert set(live["parts"]) == {"head", "card", "choice", "day", "reports"}
     ids = {attributes.get("id") for _, attributes in tags_of(whole)}
     assert {f"part-{name}" for name in live["parts"]} <= ids
     (body,) = [attributes for tag, attributes in tags_of(whole) if tag == "body"]
     assert body["data-live"] == "?live=1"
+
+
+def test_a_page_left_open_over_midnight_goes_on_to_the_new_day_with_its_plot_and_its_links(web: Web) -> None:
+    web.fill_records()
+    now = NOW
+    with web.context() as context:
+        app = application(replace(context, now=lambda: now), WebSettings())
+        with serving_app(app) as url:
+            address = url + "/poller/park"
+            html = requests.get(address, timeout=20).text
+            (plot,) = re.findall(r'data-plot="([^"]+)"', html)
+            assert requests.get(urljoin(address, plot), timeout=20).json()["data"][0]["x"]
+            now += timedelta(days=1)
+            web.monotonic_s += 60
+            parts = requests.get(address + "?live=1", timeout=20).json()["parts"]
+            figure = requests.get(urljoin(address, plot), timeout=20).json()
+    assert 'value="2026-11-21" max="2026-11-21"' in parts["choice"]
+    assert "?day=2026-11-20" in parts["choice"]
+    assert "day.csv?day=2026-11-21" in parts["choice"]
+    assert "2026-11-21" in parts["day"]
+    assert figure["data"][0]["x"] == []
 
 
 def test_an_answer_is_packed_for_who_takes_it_and_made_once_for_many(web: Web) -> None:

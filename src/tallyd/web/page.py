@@ -94,12 +94,15 @@ class Page:
                 {
                     "head": "_head.html",
                     "card": "_card.html",
+                    "choice": "_visitors_choice.html",
                     "day": "_visitors_day.html",
                     "reports": "_visitors_reports.html",
                 },
                 lambda: {
                     **self._one(name),
                     "day": self._data.day(name, poller, choice),
+                    # Empty is today's, also for the plot of a page that is still open after midnight.
+                    "asked_day": request.query_params.get("day", ""),
                     "reports": self._data.reports(name) if poller.report else (),
                 },
             )

@@ -5,6 +5,7 @@
   const PAUSE_MS = 4000;
   const PLOT_PAUSE_MS = 30000;
   const GIVE_UP_MS = 10000;
+  const CAN_HAVE_FOCUS = "a, summary, [tabindex]";
   const lost = document.getElementById("lost");
   const liveUrl = document.body.dataset.live;
   let lastAnswer = new Date();
@@ -24,17 +25,32 @@
     }
   }
 
+  // Returns what finds again, after its part was replaced, what has the focus now.
+  function focusedIn(part) {
+    const active = document.activeElement;
+    if (!part.contains(active)) return () => null;
+    if (active.id) return () => document.getElementById(active.id);
+    const all = () => [...part.querySelectorAll(CAN_HAVE_FOCUS)];
+    const number = all().indexOf(active);
+    return () => all()[number];
+  }
+
   // Puts new content into a part, and leaves alone what somebody is just using there.
   function replace(part, html) {
-    if (part.dataset.shown === html) return;
-    const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+    const content = document.createElement("template");
+    content.innerHTML = html;
+    if (content.innerHTML === part.innerHTML || isChoosing(part)) return;
+    const focused = focusedIn(part);
     const open = [...part.querySelectorAll("details")].map((each) => each.open);
     const scrolled = [...part.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
-    part.innerHTML = html;
-    part.dataset.shown = html;
+    part.replaceChildren(content.content);
     part.querySelectorAll("details").forEach((each, number) => { each.open = open[number] || false; });
     part.querySelectorAll(".scroll").forEach((each, number) => { each.scrollLeft = scrolled[number] || 0; });
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    focused()?.focus({ preventScroll: true });
+  }
+
+  function isChoosing(part) {
+    return part.querySelector("form")?.contains(document.activeElement) ?? false;
   }
 
   function isSelecting(part) {
