@@ -86,6 +86,11 @@ def test_a_request_with_a_body_is_refused_and_its_connection_closed(headers: dic
         pytest.param("192.0.2.7", 421, id="another address"),
         pytest.param("", 421, id="none"),
         pytest.param("tallyd.example@evil.example", 421, id="with a user"),
+        pytest.param("tallyd.example:80@evil.example", 421, id="with a user and a password"),
+        pytest.param("tallyd.example:80/evil", 421, id="with a path"),
+        pytest.param("tallyd.example:port", 421, id="with a port that is no number"),
+        pytest.param("[::1", 421, id="with half a bracket"),
+        pytest.param("[::1]evil.example", 421, id="with a name behind the address"),
     ],
 )
 def test_it_is_asked_for_by_its_address_localhost_and_the_names_of_the_config(host: str, status: int) -> None:
@@ -152,6 +157,16 @@ def test_an_address_that_tries_many_at_once_is_not_even_looked_at() -> None:
     assert passwords.judge("192.0.2.8", basic(PASSWORD)["Authorization"]) == "right"
     passwords.end_waiting("192.0.2.7")
     assert passwords.judge("192.0.2.7", basic(PASSWORD)["Authorization"]) == "right"
+
+
+def test_a_network_of_ipv6_is_one_address_since_one_machine_has_all_of_it() -> None:
+    passwords = Passwords(PASSWORD, monotonic=lambda: 0.0)
+    for host in range(1, 4):
+        passwords.judge(f"2001:db8:0:7::{host}", basic("wrong")["Authorization"])
+        passwords.judge(f"::ffff:192.0.2.{host}", basic("wrong")["Authorization"])
+    assert passwords.delay_s("2001:db8:0:7:a:b:c:d") == 2
+    assert passwords.delay_s("2001:db8:0:8::1") == 0.25
+    assert passwords.delay_s("::ffff:192.0.2.1") == 0.5
 
 
 def test_of_very_many_addresses_the_oldest_are_forgotten() -> None:

@@ -6,6 +6,7 @@ import binascii
 import hashlib
 import hmac
 import ipaddress
+import re
 from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Callable, Collection
@@ -16,6 +17,7 @@ LONGEST_DELAY_S: Final = 8.0
 MOST_WAITING: Final = 3
 """So many wrong passwords of one address are answered late at a time; more are not even looked at."""
 FORGOTTEN_AFTER_S: Final = 900.0
+_HOST: Final = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[^\[\]:/?#@\s]+))(?::[0-9]{0,5})?")
 MOST_ADDRESSES: Final = 1000
 
 
@@ -33,7 +35,10 @@ class Names:
 
     def may(self, host: str) -> bool:
         """Whether a `Host` header, its port left aside, is one of them."""
-        name = _without_port(host.strip().lower())
+        found = _HOST.fullmatch(host.strip().lower())
+        if found is None:
+            return False
+        name = found["address"] or found["name"]
         if name in self._known:
             return True
         try:
@@ -41,12 +46,6 @@ class Names:
         except ValueError:
             return False
         return self._takes_any_address or str(address) in self._known
-
-
-def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
 
 
 @dataclass
@@ -98,7 +97,7 @@ class Passwords:
         tries.waiting = max(0, tries.waiting - 1)
 
     def _of(self, client: str) -> _Tries:
-        now_s = self._monotonic()
+        client, now_s = _network(client), self._monotonic()
         tries = self._tries.pop(client, None)
         if tries is None or (now_s - tries.last_s > FORGOTTEN_AFTER_S and not tries.waiting):
             tries = _Tries()
@@ -107,6 +106,17 @@ class Passwords:
         if len(self._tries) > MOST_ADDRESSES:
             self._tries.popitem(last=False)
         return tries
+
+
+def _network(client: str) -> str:
+    """Return an address; of IPv6 the network of 64 bits around it, all of which one machine may have."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return client
+    if isinstance(address, ipaddress.IPv4Address) or address.ipv4_mapped:
+        return str(address)
+    return str(ipaddress.ip_network((int(address), 64), strict=False))
 
 
 def _digest(password: str) -> bytes:
