@@ -66,6 +66,12 @@ def _asset(name: str) -> Asset:
     return Asset(gzip.compress(_read(name), 6, mtime=0), _version(name))
 
 
+@cache
+def _plain(name: str) -> bytes:
+    # Kept once it was asked for: else plotly would be five megabytes for each of many who do not read it.
+    return gzip.decompress(_asset(name).packed)
+
+
 def asset(request: Request) -> Response:
     """Return an asset; in the packed form that every browser takes, where it says so."""
     name = request.path_params["name"]
@@ -79,7 +85,9 @@ def asset(request: Request) -> Response:
     if request.headers.get("if-none-match") == headers["etag"]:
         return Response(status_code=304, headers=headers)
     if "gzip" not in request.headers.get("accept-encoding", ""):
-        return Response(gzip.decompress(found.packed), media_type=_TYPES[name], headers=headers)
+        with _packing:
+            plain = _plain(name)
+        return Response(plain, media_type=_TYPES[name], headers=headers)
     return Response(found.packed, media_type=_TYPES[name], headers={**headers, "content-encoding": "gzip"})
 
 
