@@ -76,6 +76,15 @@ def test_targets_are_sorted(sort: str, order: str) -> None:
     assert "".join(view.names) == order
 
 
+def test_fresh_targets_keep_their_places_from_look_to_look() -> None:
+    known = {
+        name: Known(state="fresh", since=NOW, computed_at=NOW - timedelta(seconds=ago_s))
+        for name, ago_s in (("a", 1), ("b", 9), ("c", 5))
+    }
+    view = servers_view([target(name) for name in "bca"], known, {}, zone=BERLIN, now=NOW)
+    assert view.names == ("a", "b", "c")
+
+
 def test_a_table_of_ten_thousand_targets_is_shown_a_page_at_a_time() -> None:
     targets = [target(f"T{number:05}") for number in range(10_000)]
     view = servers_view(targets, {}, {}, zone=BERLIN, now=NOW, sort="name", page=200)

@@ -124,6 +124,8 @@ def _place(
     if sort == "fresh":
         count = shares.get(target.name)
         return (count.fresh / count.checks if count and count.checks else -1.0), 0.0, target.name
+    if found is not None and found.state == "fresh":
+        by_lag = 0.0  # by name: theirs goes up and down, and rows would change places at every look
     return (BY_SERIOUSNESS.index(found.state) if found else -1), by_lag, target.name
 
 
