@@ -15,6 +15,7 @@ from urllib.parse import urljoin
 
 import pytest
 import requests
+from starlette.requests import Request
 
 from support.past import Past
 from support.webfolder import CONFIG, NOW, Web, serving_app
@@ -26,6 +27,7 @@ from tallyd.core.naming import problem_key
 from tallyd.core.reading import Json
 from tallyd.settings import WebSettings
 from tallyd.web.app import application
+from tallyd.web.static import PLOTLY, asset, plotly_file
 
 HOSTILE = """<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }}' &amp;"""
 
@@ -326,6 +328,13 @@ def test_assets_are_kept_for_ever_by_their_version_and_asked_for_anew_without(we
             tag = bare.headers["etag"]
             assert requests.get(url + source, headers={"If-None-Match": tag}, timeout=20).status_code == 304
     assert any("plotly" in source for source in sources)
+
+
+def test_an_asset_that_is_asked_for_plain_is_held_once_however_many_do_not_read_it() -> None:
+    scope = {"type": "http", "headers": [], "query_string": b"", "path_params": {"name": PLOTLY}}
+    first, second = asset(Request(dict(scope))), asset(Request(dict(scope)))
+    assert first.body is second.body
+    assert len(first.body) == plotly_file().stat().st_size
 
 
 def test_silence_is_told_in_seconds_from_what_the_sweep_has_in_memory(web: Web) -> None:
