@@ -173,6 +173,11 @@ def test_without_scripts_everything_but_the_large_plots_is_there(browser: Browse
     page.goto(site.url)
     expect(page.get_by_role("heading", name="visitors")).to_be_visible()
     assert page.locator("svg.line polyline").count() == 3
+    page.goto(site.url + "/poller/divera")
+    expect(page.locator(".plot p").first).to_be_visible()
+    box = page.locator(".plot").first.bounding_box()
+    assert box is not None
+    assert box["height"] < 100
     page.get_by_role("link", name="visitors").first.click()
     page.get_by_label("Of", exact=True).select_option(label="Gate 12 (12)")
     page.get_by_role("button", name="Show").click()
@@ -201,6 +206,31 @@ def test_it_is_sound_for_screen_readers_and_readable_on_a_phone(
     assert page.evaluate(unlabelled) == 0
     assert page.evaluate("[...document.querySelectorAll('table')].every(each => each.caption)")
     assert page.evaluate(_CONTRAST) == []
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "long"),
+    [
+        pytest.param("/poller/divera", "table.counts tbody th", id="a status"),
+        pytest.param("/poller/visitors", "#part-card tbody th", id="a source"),
+        pytest.param("/poller/visitors", "#of option", id="a choice"),
+        pytest.param("/poller/servers", "#part-targets tbody th", id="a target"),
+    ],
+)
+def test_a_very_long_name_pushes_nothing_out_of_sight(
+    browser: Browser, site: Site, path: str, long: str
+) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 740}, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site.url + path)
+    place = page.locator(long).first
+    place.evaluate("(each) => { each.textContent = 'x'.repeat(150); }")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    if "th" in long:
+        neighbour = place.locator("xpath=following-sibling::td[1]").bounding_box()
+        assert neighbour is not None
+        assert neighbour["x"] + neighbour["width"] <= 360
     context.close()
 
 

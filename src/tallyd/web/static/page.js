@@ -6,7 +6,10 @@
   const PLOT_PAUSE_MS = 30000;
   const GIVE_UP_MS = 10000;
   const CAN_HAVE_FOCUS = "a, summary, [tabindex]";
+  const COLORS = 6;
+  const DASHES = ["solid", "dash", "dot", "dashdot"];
   const lost = document.getElementById("lost");
+  const said = document.getElementById("said");
   const liveUrl = document.body.dataset.live;
   let lastAnswer = new Date();
   let timer = null;
@@ -58,21 +61,28 @@
     return selection !== null && !selection.isCollapsed && part.contains(selection.anchorNode);
   }
 
+  // Returns how everything is, in words: what changes there is read out, the rest of the page is not.
+  const words = () => document.querySelector("#part-head .badge")?.textContent.trim() ?? "";
+
   async function refresh() {
     timer = null;
     try {
       const answer = await ask(liveUrl);
+      const before = words();
       for (const [name, html] of Object.entries(answer.parts)) {
         const part = document.getElementById(`part-${name}`);
         if (part !== null && !isSelecting(part)) replace(part, html);
       }
+      if (words() !== before) said.textContent = words();
       lastAnswer = new Date();
       lost.hidden = true;
       document.body.classList.remove("is-lost");
     } catch (error) {
-      lost.textContent =
+      const text =
         `No answer from tallyd since ${clock(lastAnswer)} by this device's clock (${error.message}). ` +
         "What is shown is from then. It is asked again every few seconds.";
+      // Only where it is another: a screen reader reads it out each time that it is set.
+      if (lost.hidden || lost.textContent !== text) lost.textContent = text;
       lost.hidden = false;
       document.body.classList.add("is-lost");
     }
@@ -118,11 +128,19 @@
     };
   }
 
+  // There are six colours: lines of the same one are told apart by how they are broken.
+  function dashed(traces) {
+    return traces.map((trace, number) => {
+      const dash = DASHES[Math.floor(number / COLORS) % DASHES.length];
+      return trace.line && !trace.line.dash ? { ...trace, line: { ...trace.line, dash } } : trace;
+    });
+  }
+
   async function draw(place) {
     try {
       const figure = await ask(place.dataset.plot);
       const options = { responsive: true, displaylogo: false, displayModeBar: false };
-      await Plotly.react(place, figure.data, dressed(figure), options);
+      await Plotly.react(place, dashed(figure.data), dressed(figure), options);
       place.dataset.drawn = "1";
     } catch (error) {
       if (!place.dataset.drawn) place.textContent = `The plot can't be drawn now (${error.message}).`;
