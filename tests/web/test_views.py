@@ -24,6 +24,7 @@ from tallyd.web.fresh import MOST_ENTRIES, Costly, Fresh
 from tallyd.web.plots import day_plot, lags_plot
 from tallyd.web.svg import HEIGHT, line
 from tallyd.web.view_divera import divera_view
+from tallyd.web.view_lags import lags_view
 from tallyd.web.view_servers import PLOT_STEPS, SORTS, servers_view, small_plot
 from tallyd.web.views import MOST_PROBLEMS, Standing, card
 
@@ -111,6 +112,26 @@ def test_a_lag_grows_by_a_second_each_second_until_a_newer_time_is_told() -> Non
     points = lag_points([lag(10, 5.0), lag(4, 2.0)], first=NOW - timedelta(hours=1), last=NOW)
     found = [(round((NOW - at).total_seconds() / 60), lag_s) for at, lag_s in points]
     assert found == [(10, 5.0), (4, 365.0), (4, 2.0), (0, 242.0)]
+
+
+def test_the_longest_lag_of_each_hour_is_told_also_where_no_point_lies_in_it() -> None:
+    points = [
+        (NOW - timedelta(minutes=150), 0.0),  # 11:30, and then for two hours no newer time
+        (NOW - timedelta(minutes=30), 7200.0),
+        (NOW - timedelta(minutes=30), 60.0),
+        (NOW, 1860.0),
+    ]
+    view = lags_view(points, stale_after_s=1800, zone=BERLIN, now=NOW)
+    found = [(hour.begin.text, hour.longest, hour.is_stale) for hour in view.hours]
+    assert found == [
+        ("14:00", "31 min", True),
+        ("13:00", "2 h", True),
+        ("12:00", "1 h 30 min", True),
+        ("11:00", "30 min", False),
+    ]
+    assert lags_view([], stale_after_s=1800, zone=BERLIN, now=NOW).hours == ()
+    india = lags_view(points[:1], stale_after_s=1800, zone=ZoneInfo("Asia/Kolkata"), now=NOW)
+    assert [hour.begin.text for hour in india.hours] == ["16:00"]
 
 
 def test_while_no_time_can_be_read_the_data_goes_on_growing_older() -> None:

@@ -23,7 +23,7 @@ from tallyd.pollers.visitors import VisitorsPoller
 from tallyd.web.context import Context
 from tallyd.web.day_csv import day_csv
 from tallyd.web.fresh import Body, Fresh
-from tallyd.web.page_data import Order, PageData
+from tallyd.web.page_data import Order, PageData, stale_after_s
 from tallyd.web.plots import Figure, day_plot, lags_plot, readings_plot, visits_plot
 from tallyd.web.static import asset_url
 from tallyd.web.view_servers import SORTS
@@ -108,11 +108,20 @@ class Page:
             )
         order = _order(request)
         target = request.query_params.get("target", "")
+        parts = {"head": "_head.html", "card": "_card.html", "targets": "_servers_table.html"}
+        if target not in poller.targets:
+            return self._answer(
+                request, "servers.html", parts, lambda: {**self._one(name, order), "target": ""}
+            )
         return self._answer(
             request,
             "servers.html",
-            {"head": "_head.html", "card": "_card.html", "targets": "_servers_table.html"},
-            lambda: {**self._one(name, order), "target": target if target in poller.targets else ""},
+            {**parts, "lags": "_servers_lags.html"},
+            lambda: {
+                **self._one(name, order),
+                "target": target,
+                "lags": self._data.lags(name, poller, target, LAGS_BACK),
+            },
         )
 
     def csv(self, request: Request) -> Response:
@@ -152,7 +161,7 @@ class Page:
         target = request.query_params.get("target", "")
         if target not in poller.targets:
             raise HTTPException(404, "there is no such target")
-        limit_s = next(each.limits.stale_after_s for each in poller.checked if each.name == target)
+        limit_s = stale_after_s(poller, target)
         try:
             points = self._data.lag_points(name, target, LAGS_BACK)
         except RecordsError as error:

@@ -27,6 +27,7 @@ from tallyd.web.context import Context
 from tallyd.web.kept import arrivals_of, book_of
 from tallyd.web.svg import Line
 from tallyd.web.view_divera import WEEKS_BACK, DiveraPast, DiveraView, divera_past, divera_view, entries_of
+from tallyd.web.view_lags import LagsView, lags_view
 from tallyd.web.view_servers import ServersView, Sort, servers_view, with_plots
 from tallyd.web.view_visitors import (
     Choice,
@@ -214,6 +215,19 @@ class PageData:
         """Return a target's lag over time. Raises `RecordsError`."""
         return self._checks.points(name, target, back)
 
+    def lags(self, name: str, poller: ServersPoller, target: str, back: timedelta) -> LagsView:
+        """Return the table behind the plot of a target's lag."""
+        points, trouble = _or_trouble(lambda: self.lag_points(name, target, back), _no_points)
+        if trouble:
+            return LagsView(trouble=trouble)
+        limit_s = stale_after_s(poller, target)
+        return lags_view(points, stale_after_s=limit_s, zone=self.zone(name), now=self.now())
+
+
+def stale_after_s(poller: ServersPoller, target: str) -> float:
+    """Return the age in seconds above which a target's data is stale."""
+    return next(each.limits.stale_after_s for each in poller.checked if each.name == target)
+
 
 def _or_trouble(read: Callable[[], T], otherwise: Callable[[], T]) -> tuple[T, str]:
     try:
@@ -237,6 +251,10 @@ def _no_minutes() -> tuple[Minute, ...]:
 
 def _no_shares() -> Mapping[str, HourCount]:
     return {}
+
+
+def _no_points() -> list[tuple[datetime, float]]:
+    return []
 
 
 def _no_plots() -> Mapping[str, Line | None]:
