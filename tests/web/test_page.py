@@ -337,6 +337,13 @@ def test_an_asset_that_is_asked_for_plain_is_held_once_however_many_do_not_read_
     assert len(first.body) == plotly_file().stat().st_size
 
 
+def test_of_very_many_sources_some_are_listed_and_the_others_are_counted(web: Web) -> None:
+    web.kept["park", "sweep"] = {"arrivals": {f"cam {number}": NOW for number in range(300)}}
+    text = text_of(get(web, "/poller/park").text)
+    (left_out,) = re.findall(r"(\d+) more are not listed", text)
+    assert len(set(re.findall(r"cam \d+", text))) + int(left_out) == 300
+
+
 def test_silence_is_told_in_seconds_from_what_the_sweep_has_in_memory(web: Web) -> None:
     web.fill_records()
     web.kept["park", "sweep"] = {"arrivals": {"12": NOW - timedelta(seconds=7)}}

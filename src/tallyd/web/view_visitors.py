@@ -46,7 +46,10 @@ class GroupView:
 
 @dataclass(frozen=True, kw_only=True)
 class VisitorsView:
-    """Today. `trouble` says why the numbers can't be known now; then they are those of nobody."""
+    """Today. `trouble` says why the numbers can't be known now; then they are those of nobody.
+
+    `more_sources` are those that are not listed; sums are of all.
+    """
 
     day: str
     n_in: int
@@ -54,6 +57,7 @@ class VisitorsView:
     inside: int
     n_other: int
     sources: tuple[SourceView, ...]
+    more_sources: int
     groups: tuple[GroupView, ...]
     trouble: str
 
@@ -140,6 +144,7 @@ def visitors_view(
             )
             for name in names[:MOST_SOURCES]
         ),
+        more_sources=max(0, len(names) - MOST_SOURCES),
         groups=tuple(
             _group(name, together(counts.get(member, NOBODY) for member in members))
             for name, members in poller.groups.items()
