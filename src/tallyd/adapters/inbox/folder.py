@@ -30,7 +30,7 @@ MOST_OFFERED = 10_000
 
 
 class Folder:
-    """A folder on disk as `contract.Inbox`; used by one thread at a time.
+    """A folder on disk as `contract.Inbox`; used by one thread at a time, but for `prune`.
 
     `own_source` is the source of files that lie directly in it. A look offers at most `most` files, the
     oldest. Raises ValueError for an `own_source` that can be

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -34,6 +35,12 @@ class AwayError(InboxError):
         self.state = state
 
 
+class _OfThread(threading.local):
+    """What one thread holds open. Old files are deleted beside a sweep, which may not close their folders."""
+
+    held: dict[tuple[str, ...], int] | None = None
+
+
 class Places:
     """The inbox at a path. `is_mount`: another file system must be mounted on it."""
 
@@ -41,29 +48,31 @@ class Places:
         self.path = path
         self.shown = visible(str(path))
         self._is_mount = is_mount
-        self._held: dict[tuple[str, ...], int] | None = None
+        self._own_thread = _OfThread()
 
     def inbox(self) -> AbstractContextManager[int]:
         """Open the inbox. Raises `AwayError`, `InboxError`. Nothing is made."""
-        if self._held is None:
+        held = self._own_thread.held
+        if held is None:
             return self._inbox()
-        if not self._held:
+        if not held:
             with self._inbox() as descriptor:
-                self._held[()] = os.dup(descriptor)
-        return nullcontext(self._held[()])
+                held[()] = os.dup(descriptor)
+        return nullcontext(held[()])
 
     def folder_of(self, inbox: int, path: str) -> AbstractContextManager[tuple[int, str]]:
         """Open the folder in which a file of the inbox lies; yield it and the file's name. Raises OSError."""
         *folders, name = path.split("/")
-        if self._held is None:
+        held = self._own_thread.held
+        if held is None:
             return _folder_of(inbox, folders, name)
         if not folders:
             return nullcontext((inbox, name))
-        if (key := (*folders,)) not in self._held:
-            self._make_room()
+        if (key := (*folders,)) not in held:
+            _make_room(held)
             with _folder_of(inbox, folders, name) as (descriptor, _):
-                self._held[key] = os.dup(descriptor)
-        return nullcontext((self._held[key], name))
+                held[key] = os.dup(descriptor)
+        return nullcontext((held[key], name))
 
     def own(self, inbox: int, *names: str, make: bool) -> AbstractContextManager[int]:
         """Open `.tallyd` or a folder below it; with `make`, made where it is missing, 0700.
@@ -71,42 +80,35 @@ class Places:
         Raises `InboxError` where one of them is a link, no folder or not ours, FileNotFoundError without
         `make`, OSError.
         """
-        if self._held is None:
+        held = self._own_thread.held
+        if held is None:
             return self._own(inbox, names, make=make)
-        if (key := ("", *names)) not in self._held:  # no folder of the inbox is called that
+        if (key := ("", *names)) not in held:  # no folder of the inbox is called that
             with self._own(inbox, names, make=make) as descriptor:
-                self._held[key] = os.dup(descriptor)
-        return nullcontext(self._held[key])
+                held[key] = os.dup(descriptor)
+        return nullcontext(held[key])
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep what is opened open until the end of the block, or until `let_go`.
+        """Keep what is opened open until the end of the block, or until `let_go`; for this thread alone.
 
         Of three calls of the kernel for a small file two are for its folders.
         """
-        self._held = {}
+        self._own_thread.held = {}
         try:
             yield
         finally:
             self.let_go()
-            self._held = None
+            self._own_thread.held = None
 
     def let_go(self) -> bool:
         """Open everything anew from now on; return whether anything was kept open."""
-        was_held = self._held or {}
+        was_held = self._own_thread.held or {}
+        if was_held:
+            self._own_thread.held = {}
         for descriptor in was_held.values():
             os.close(descriptor)
-        if self._held:
-            self._held = {}
         return bool(was_held)
-
-    def _make_room(self) -> None:
-        # Before anything but the inbox itself is in use.
-        held = self._held or {}
-        if len(held) < MOST_HELD:
-            return
-        for key in [key for key in held if key]:
-            os.close(held.pop(key))
 
     @contextmanager
     def _inbox(self) -> Iterator[int]:
@@ -136,6 +138,14 @@ class Places:
         finally:
             if descriptor != inbox:
                 os.close(descriptor)
+
+
+def _make_room(held: dict[tuple[str, ...], int]) -> None:
+    # Before anything but the inbox itself is in use.
+    if len(held) < MOST_HELD:
+        return
+    for key in [key for key in held if key]:
+        os.close(held.pop(key))
 
 
 @contextmanager
