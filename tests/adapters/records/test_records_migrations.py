@@ -77,6 +77,20 @@ def test_processes_that_make_a_new_file_at_once_all_succeed(tmp_path: Path) -> N
     assert Database(url).revision() == REVISION
 
 
+def test_a_connection_that_is_open_meanwhile_keeps_its_locks(tmp_path: Path) -> None:
+    """Without them the next process that closes the file takes its log away, and what is written is lost."""
+    path = tmp_path / "records.db"
+    database = Database(f"sqlite:///{path}")
+    database.prepare()
+    make_file(f"sqlite:///{path}", "here")  # another process was faster
+    look = (
+        f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('SELECT * FROM passage'); c.close()"
+    )
+    subprocess.run([sys.executable, "-c", look], check=True)
+    assert path.with_name("records.db-wal").exists()
+    database.close()
+
+
 def test_a_folder_that_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(RecordsError, match="no such file or directory"):
         Database(f"sqlite:///{tmp_path}/none/records.db").prepare()

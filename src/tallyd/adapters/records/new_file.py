@@ -41,13 +41,15 @@ def make_file(url: str, place: str) -> None:
             connection.exec_driver_sql(f"INSERT INTO {VERSION_TABLE} VALUES (?)", (REVISION,))  # noqa: S608 # a constant
     finally:
         if descriptor is not None:
-            os.close(descriptor)  # SQLite has given back its own locks by now
+            # Not closed: the page may have a connection by now. Its locks, and with them those of every
+            # later one, would be gone, and another process would delete the log that is written to.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def hold_file(url: str, place: str) -> int | None:
     """Make sure that a SQLite file is there and that no other process sets it up at the same time.
 
-    Returns the descriptor that holds it, None for other databases. Raises `RecordsError`.
+    Returns the descriptor that holds it, None for other databases; see `create_file`. Raises `RecordsError`.
     """
     try:
         descriptor = create_file(url)
@@ -60,7 +62,6 @@ def hold_file(url: str, place: str) -> int | None:
             break
         except BlockingIOError:
             if time.monotonic() > deadline:
-                os.close(descriptor)
                 raise RecordsError(f"{place}: another process is setting it up") from None
             time.sleep(0.05)
     return descriptor
