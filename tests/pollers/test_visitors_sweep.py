@@ -284,6 +284,20 @@ def test_a_file_of_many_rows_is_read_twice_and_stored_alone(park: Park) -> None:
     assert reading.summary["records"] == count + 2
 
 
+def test_a_file_that_only_its_second_reading_refuses_is_refused(
+    park: Park, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one is called from deeper, which leaves less room for what is nested."""
+    monkeypatch.setattr(parsing, "LARGE_BYTES", 100)
+    for depth in range(600, 1000, 4):
+        nested = json.dumps(record(ID=depth))[:-1] + f', "more": {"[" * depth}{"]" * depth}}}'
+        park.drop(f"12/{depth}.json", f"[{nested}]".encode())
+    taken = park.files(park.run())
+    assert set(taken) == {"done", "rejected"}
+    assert list((park.site.path / "12").iterdir()) == []
+    assert park.n_in() == taken["done"]
+
+
 def test_a_sweep_without_files_writes_nothing(park: Park) -> None:
     park.run()
     before = park.writes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tallyd.contract import Inbox, Records, Toolbox, Waiting
@@ -153,9 +153,14 @@ class Taking:
             self._group = _Group()
             self._failed(parsed.waiting, error)
         except RefusedError as error:
-            # Fine a moment ago: it changed, and is looked at again.
+            # Fine a moment ago.
             self._group = _Group()
-            self._failed(parsed.waiting, InboxError(f"{parsed.waiting.name} {error}"))
+            if parsed.opened is not None and parsed.opened.is_unchanged():
+                # How deep it may be nested depends on who reads it; it would be read again and again.
+                self._group.add(replace(parsed, content=None, rows=(), refusal=str(error)))
+                self._store()
+            else:
+                self._failed(parsed.waiting, InboxError(f"{parsed.waiting.name} {error}"))
 
     def _store(self) -> None:
         """Store the group in one transaction, then move its files.
