@@ -89,6 +89,8 @@ def test_a_connection_that_is_open_meanwhile_keeps_its_locks(tmp_path: Path) -> 
     subprocess.run([sys.executable, "-c", look], check=True)
     assert path.with_name("records.db-wal").exists()
     database.close()
+    opened = [os.path.realpath(one) for one in Path("/proc/self/fd").iterdir()]
+    assert not [one for one in opened if one.startswith(str(tmp_path))]
 
 
 def test_a_folder_that_is_missing_is_said(tmp_path: Path) -> None:

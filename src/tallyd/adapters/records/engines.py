@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -103,15 +105,14 @@ def _keep_to_file(engine: Engine, path: Path) -> None:
     event.listen(engine, "checkout", check)
 
 
-def create_file(url: str) -> int | None:
-    """Create the file of a SQLite database if it is missing; return a descriptor of it, None for others.
+def create_file(url: str) -> None:
+    """Create the file of a SQLite database if it is missing. Raises OSError.
 
-    It must stay open as long as the process: closing it would drop the locks that SQLite holds on the file.
+    It is not opened: a descriptor that is closed takes the locks away that SQLite holds on the file by then,
+    for another thread. The next process that closes it would delete the log that is still written to.
     """
-    parsed = make_url(url)
-    if not parsed.drivername.startswith("sqlite"):
-        return None
-    return os.open(parsed.database or "", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    with suppress(FileExistsError):
+        os.mknod(make_url(url).database or "", 0o640 | stat.S_IFREG)
 
 
 def lacks_file(url: str) -> bool:

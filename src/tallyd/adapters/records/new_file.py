@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import inspect
 
 from tallyd.adapters.records.access import Access
-from tallyd.adapters.records.engines import create_file
+from tallyd.adapters.records.engines import create_file, folder_of
 from tallyd.adapters.records.tables import REVISION, VERSION_TABLE
 from tallyd.core.errors import RecordsError
 from tallyd.migrations.sqlite import STATEMENTS
@@ -41,27 +41,40 @@ def make_file(url: str, place: str) -> None:
             connection.exec_driver_sql(f"INSERT INTO {VERSION_TABLE} VALUES (?)", (REVISION,))  # noqa: S608 # a constant
     finally:
         if descriptor is not None:
-            # Not closed: the page may have a connection by now. Its locks, and with them those of every
-            # later one, would be gone, and another process would delete the log that is written to.
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            os.close(descriptor)
 
 
 def hold_file(url: str, place: str) -> int | None:
     """Make sure that a SQLite file is there and that no other process sets it up at the same time.
 
-    Returns the descriptor that holds it, None for other databases; see `create_file`. Raises `RecordsError`.
+    Returns the descriptor that holds it, None for other databases. Raises `RecordsError`.
     """
+    folder = folder_of(url)
+    if folder is None:
+        return None
     try:
-        descriptor = create_file(url)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            _wait_for(descriptor, place)
+            create_file(url)
+        except BaseException:
+            os.close(descriptor)
+            raise
     except OSError as error:
         raise RecordsError(f"{place}: {os.strerror(error.errno or 0).lower()}") from None
+    return descriptor
+
+
+def _wait_for(folder: int, place: str) -> None:
     deadline = time.monotonic() + WAIT_S
-    while descriptor is not None:
+    while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise RecordsError(f"{place}: another process is setting it up") from None
             time.sleep(0.05)
-    return descriptor
+        except OSError:
+            return  # some shares can't hold a folder; then SQLite refuses one of two at once
+        else:
+            return
