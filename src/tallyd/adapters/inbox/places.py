@@ -20,7 +20,7 @@ from tallyd.core.errors import InboxError
 from tallyd.core.texts import visible
 
 OWN = ".tallyd"
-MOST_HELD = 64
+MOST_HELD = 32
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_FOLDER = (errno.ELOOP, errno.ENOTDIR)
 # Nothing there, or a share whose server is away.
