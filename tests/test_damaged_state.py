@@ -218,6 +218,7 @@ def _damages(content: bytes) -> Iterator[tuple[str, bytes]]:
         yield f"flipped bits {number}", bytes(flipped)
 
 
+@pytest.mark.slow
 def test_whatever_is_damaged_the_daemon_can_begin_and_knows_its_past(past: Site) -> None:
     config = load(past.config, environ={})
     (task,) = tasks_of(config)

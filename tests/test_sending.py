@@ -116,6 +116,7 @@ def test_of_several_names_one_is_refused_and_the_others_are_taken(
 # -- the upstream is away ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_upstream_that_is_away_for_a_day_gets_the_newest_of_each_day_and_is_told_of_once(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:

@@ -116,6 +116,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
         demo.ended(within_s=10)
 
 
+@pytest.mark.slow
 def test_it_runs_for_as_long_as_it_was_told_and_sums_up(
     start: Callable[..., Running], tmp_path: Path
 ) -> None:
