@@ -28,7 +28,7 @@ from tallyd.pollers.servers import round as rounding
 def apps(page: Page, folder: Path, *names: str, stores: bool = False, **keys: Any) -> Iterator[Rounds]:
     with serving(app(page)) as server:
         targets: dict[str, dict[str, Any]] = {name: {} for name in names}
-        rounds = Rounds(server, folder, targets=targets, keys={"every": "2s", **keys}, has_records=stores)
+        rounds = Rounds(server, folder, targets=targets, keys={"every": "20s", **keys}, has_records=stores)
         try:
             yield rounds
         finally:
