@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Literal
@@ -52,13 +52,7 @@ class Places:
 
     def inbox(self) -> AbstractContextManager[int]:
         """Open the inbox. Raises `AwayError`, `InboxError`. Nothing is made."""
-        held = self._own_thread.held
-        if held is None:
-            return self._inbox()
-        if not held:
-            with self._inbox() as descriptor:
-                held[()] = os.dup(descriptor)
-        return nullcontext(held[()])
+        return self._kept((), self._inbox)
 
     def folder_of(self, inbox: int, path: str) -> AbstractContextManager[tuple[int, str]]:
         """Open the folder in which a file of the inbox lies; yield it and the file's name. Raises OSError."""
@@ -80,13 +74,8 @@ class Places:
         Raises `InboxError` where one of them is a link, no folder or not ours, FileNotFoundError without
         `make`, OSError.
         """
-        held = self._own_thread.held
-        if held is None:
-            return self._own(inbox, names, make=make)
-        if (key := ("", *names)) not in held:  # no folder of the inbox is called that
-            with self._own(inbox, names, make=make) as descriptor:
-                held[key] = os.dup(descriptor)
-        return nullcontext(held[key])
+        # No folder of the inbox is called "".
+        return self._kept(("", *names), lambda: self._own(inbox, names, make=make))
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -109,6 +98,18 @@ class Places:
         for descriptor in was_held.values():
             os.close(descriptor)
         return bool(was_held)
+
+    def _kept(
+        self, key: tuple[str, ...], opened: Callable[[], AbstractContextManager[int]]
+    ) -> AbstractContextManager[int]:
+        """Return what is held under a key; where nothing is held, what is opened."""
+        held = self._own_thread.held
+        if held is None:
+            return opened()
+        if key not in held:
+            with opened() as descriptor:
+                held[key] = os.dup(descriptor)
+        return nullcontext(held[key])
 
     @contextmanager
     def _inbox(self) -> Iterator[int]:
