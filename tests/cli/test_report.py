@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.past import Past, write_config
-from tallyd.cli.csv_text import csv_text, harmless
 from tallyd.cli.report import report
+from tallyd.core.csv_text import csv_text, harmless
 from tallyd.core.reading import Json
 
 NAMES = {"50101": "Einsatzbereit", "50103": "Nicht bereit"}

@@ -9,15 +9,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tallyd.config import KINDS as POLLERS
 from tallyd.core.failures import OWN_KINDS, RUN_KINDS
 from tallyd.core.kinds import AlertKind
 from tallyd.core.naming import key_segments
 from tallyd.core.templates import read_template
-from tallyd.pollers.divera import DiveraPoller
-from tallyd.pollers.visitors import VisitorsPoller
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
-KINDS = (*OWN_KINDS, *RUN_KINDS, *DiveraPoller.alert_kinds(), *VisitorsPoller.alert_kinds())
+KINDS = (*OWN_KINDS, *RUN_KINDS, *(kind for poller in POLLERS for kind in poller.alert_kinds()))
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=[kind.key for kind in KINDS])
 
 
@@ -66,12 +65,8 @@ def test_without_the_values_that_are_in_brackets_no_bracket_is_left(kind: AlertK
 
 @pytest.mark.parametrize(
     "kinds",
-    [
-        OWN_KINDS,
-        (*RUN_KINDS, *DiveraPoller.alert_kinds()),
-        (*RUN_KINDS, *VisitorsPoller.alert_kinds()),
-    ],
-    ids=["of tallyd", "of divera", "of visitors"],
+    [OWN_KINDS, *((*RUN_KINDS, *poller.alert_kinds()) for poller in POLLERS)],
+    ids=["of tallyd", *(f"of {poller.kind}" for poller in POLLERS)],
 )
 def test_a_text_of_the_config_is_for_one_kind_alone(kinds: tuple[AlertKind, ...]) -> None:
     assert max(Counter(kind.what for kind in kinds).values()) == 1

@@ -13,9 +13,9 @@ from pydantic_core import PydanticCustomError
 
 from tallyd.adapters.locks import holder
 from tallyd.adapters.state import State, StateError
-from tallyd.cli.output import complain, say, show_json, show_table
 from tallyd.cli.shared import load_config, state_folder, utc_now
 from tallyd.config import Config
+from tallyd.console import complain, say, show_json, show_table
 from tallyd.core.alerts import Alert
 from tallyd.core.document import problem_json
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, ConfigError

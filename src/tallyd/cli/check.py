@@ -7,10 +7,10 @@ import os
 import shlex
 from pathlib import Path
 
-from tallyd.cli.output import complain, say, show_table
 from tallyd.cli.shared import channels, dry_outside, load_config, probe_toolbox, utc_now
 from tallyd.config import Config
 from tallyd.config_problems import place_of
+from tallyd.console import complain, say, show_table
 from tallyd.contract import Found
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, DeliveryError, RecordsError, SourceError
 from tallyd.core.redaction import Redactor

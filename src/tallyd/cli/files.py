@@ -14,9 +14,9 @@ import typer
 from tallyd.adapters.inbox import Folder, Rejected
 from tallyd.adapters.locks import holder
 from tallyd.adapters.records.database import Database
-from tallyd.cli.output import complain, progress_shown, say, show_json, show_table
 from tallyd.cli.shared import load_config, utc_now
 from tallyd.config import Config
+from tallyd.console import complain, progress_shown, say, show_json, show_table
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, InboxError, RecordsError
 from tallyd.core.naming import local_text
 from tallyd.core.needs import InboxNeeded

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tallyd.cli.output import complain, say
 from tallyd.cli.shared import channels, load_config
+from tallyd.console import complain, say
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, DeliveryError
 from tallyd.core.message import trial
 from tallyd.core.redaction import Redactor

@@ -12,9 +12,9 @@ from tallyd.adapters.locks import LockedError
 from tallyd.adapters.outfiles import OutError
 from tallyd.adapters.state import StateError
 from tallyd.cli.once_shown import Shown, together
-from tallyd.cli.output import complain, progress_shown
 from tallyd.cli.shared import command_runner, dry_outside, load_config, probe_toolbox, tasks_named
 from tallyd.config import Config
+from tallyd.console import complain, progress_shown
 from tallyd.core.document import document
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError, SourceError
 from tallyd.core.reading import Reading, Slot

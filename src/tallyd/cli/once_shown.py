@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tallyd.cli.output import say, show_json, show_table
+from tallyd.console import say, show_json, show_table
 from tallyd.core.reading import Facts, Json
 from tallyd.core.texts import listed, span
 

@@ -15,10 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from tallyd.adapters.outfiles import OutFiles
-from tallyd.cli.output import complain, say
 from tallyd.cli.shared import dry_outside, load_config, probe_toolbox, tasks_named
 from tallyd.cli.traces import Search
 from tallyd.config import Config
+from tallyd.console import complain, say
 from tallyd.contract import Toolbox
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.finding import Finder, Personal, excused, is_searchable

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 from tallyd.adapters.state import State, StateError
-from tallyd.cli.output import complain, say, show_json
 from tallyd.cli.report_asked import Asked, Part, day_asked, usage
 from tallyd.cli.report_readings import former_kind, readings
 from tallyd.cli.report_servers import KIND as SERVERS
@@ -21,6 +20,7 @@ from tallyd.cli.report_visits import KIND as VISITORS
 from tallyd.cli.report_visits import visits
 from tallyd.cli.shared import load_config, utc_now
 from tallyd.config import Config
+from tallyd.console import complain, say, show_json
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError
 from tallyd.core.history import By
 

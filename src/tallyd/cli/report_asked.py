@@ -9,7 +9,7 @@ from typing import NoReturn, Protocol
 
 import typer
 
-from tallyd.cli.output import complain
+from tallyd.console import complain
 from tallyd.core.errors import EXIT_USAGE
 from tallyd.core.history import By
 from tallyd.core.reading import Json

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import tallyd
-from tallyd.cli.output import complain
 from tallyd.cli.report_asked import Part
 from tallyd.cli.report_html_readings import readings_chapter
 from tallyd.cli.report_html_servers import lags_chapter
@@ -16,6 +15,7 @@ from tallyd.cli.report_readings import Readings
 from tallyd.cli.report_servers import AllLags
 from tallyd.cli.report_visits import AllVisits
 from tallyd.config import Config
+from tallyd.console import complain
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.web.report_view import Chapter, Report, period_text
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.state import State, Stored
-from tallyd.cli.output import complain
 from tallyd.cli.report_asked import DEFAULT_DAYS, Asked, usage
 from tallyd.cli.report_shapes import Past, as_csv, as_json, show_tables
 from tallyd.config import Config
+from tallyd.console import complain
 from tallyd.core.history import By, Entry, Gap, missed_slot, reading, statuses
 from tallyd.core.reading import Json
 from tallyd.settings import did_you_mean

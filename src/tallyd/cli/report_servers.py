@@ -18,10 +18,10 @@ from zoneinfo import ZoneInfo
 from tallyd.adapters.records.books import BoundRecords
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.tables import KNOWN_REVISIONS
-from tallyd.cli.csv_text import Cell, csv_text
-from tallyd.cli.output import say, show_table
 from tallyd.cli.report_asked import DEFAULT_DAYS, Asked
 from tallyd.config import Config
+from tallyd.console import say, show_table
+from tallyd.core.csv_text import Cell, csv_text
 from tallyd.core.errors import RecordsError
 from tallyd.core.history import LABELS, By
 from tallyd.core.lag_history import Hour, Lags, Point, Sums, lag_course, lags_of, sum_up

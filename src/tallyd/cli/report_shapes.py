@@ -26,9 +26,9 @@ from datetime import date
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from tallyd.cli.csv_text import Cell, csv_text
-from tallyd.cli.output import say, show_table
+from tallyd.console import say, show_table
 from tallyd.core.counting import NO_STATUS
+from tallyd.core.csv_text import Cell, csv_text
 from tallyd.core.history import (
     LABELS,
     Bucket,

@@ -21,10 +21,10 @@ from zoneinfo import ZoneInfo
 
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.tables import KNOWN_REVISIONS
-from tallyd.cli.csv_text import Cell, csv_text
-from tallyd.cli.output import say, show_table
 from tallyd.cli.report_asked import DEFAULT_DAYS, Asked, usage
 from tallyd.config import Config
+from tallyd.console import say, show_table
+from tallyd.core.csv_text import Cell, csv_text
 from tallyd.core.errors import RecordsError
 from tallyd.core.history import LABELS, By
 from tallyd.core.reading import Json

@@ -25,7 +25,6 @@ from tallyd.adapters.state import StateError
 from tallyd.adapters.systemd import Notifier
 from tallyd.agenda import Clock
 from tallyd.books import Books
-from tallyd.cli.output import complain
 from tallyd.cli.outside import Outside
 from tallyd.cli.shared import (
     channels,
@@ -38,6 +37,7 @@ from tallyd.cli.shared import (
 )
 from tallyd.cli.webside import WebSide
 from tallyd.config import Config
+from tallyd.console import complain
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.failures import log_unwritable
 from tallyd.core.message import Message

@@ -9,8 +9,8 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from tallyd.cli.output import show_json
 from tallyd.config import KINDS, Settings
+from tallyd.console import show_json
 from tallyd.core.errors import EXIT_OK
 from tallyd.core.failures import OWN_KINDS, RUN_KINDS
 from tallyd.core.templates import read_template

@@ -25,9 +25,9 @@ from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
 from tallyd.books import Books
 from tallyd.cli.dry import DryOutside
-from tallyd.cli.output import complain
 from tallyd.cli.outside import Outside, make_inboxes
 from tallyd.config import Config, load
+from tallyd.console import complain
 from tallyd.contract import Toolbox
 from tallyd.core.errors import EXIT_PROBLEM, EXIT_USAGE, ConfigError, DeliveryError
 from tallyd.core.redaction import Redactor

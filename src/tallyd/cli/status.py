@@ -14,9 +14,9 @@ from pathlib import Path
 from tallyd.adapters.locks import holder
 from tallyd.adapters.state import SendRow, State, StateError, Stored
 from tallyd.cli.alerts import known_alerts, mute_json, mute_text
-from tallyd.cli.output import complain, say, show_json, show_table
 from tallyd.cli.shared import state_folder, utc_now
 from tallyd.cli.status_visits import Files, as_json, files_of, reports_of, show
+from tallyd.console import complain, say, show_json, show_table
 from tallyd.core.alerts import Alert
 from tallyd.core.document import problem_json
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM

@@ -10,8 +10,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.state import SendRow, State
-from tallyd.cli.output import say
 from tallyd.cli.shared import load_config
+from tallyd.console import say
 from tallyd.core.errors import ConfigError, RecordsError
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Json

@@ -18,7 +18,7 @@ def demo(*, duration: str | None, serve_only: bool, port: int) -> int:
     # Imported when called, so that `tallyd --help` stays quick.
     from pydantic_core import PydanticCustomError  # noqa: PLC0415 # see above
 
-    from tallyd.cli.output import complain  # noqa: PLC0415 # see above
+    from tallyd.console import complain  # noqa: PLC0415 # see above
     from tallyd.core.errors import EXIT_USAGE  # noqa: PLC0415 # see above
     from tallyd.demo.story import play, serve_alone  # noqa: PLC0415 # see above
     from tallyd.settings import parse_duration  # noqa: PLC0415 # see above

@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from tallyd.cli.output import complain, say
+from tallyd.console import complain, say
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
 from tallyd.core.reading import Json
 from tallyd.demo.crowd import CYCLE_S, HOSTS, LABELS, QUIET_HOST, Passage, is_quiet, passages

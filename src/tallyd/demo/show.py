@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tallyd.cli.output import complain, say
+from tallyd.console import complain, say
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.texts import span
 from tallyd.demo import cameras, chat, divera, servers, upstream

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tallyd.cli.output import complain, say
+from tallyd.console import complain, say
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.demo.child import Child, started
 from tallyd.demo.ending import hold_signals

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from tallyd.cli.output import say, show_table
+from tallyd.console import say, show_table
 from tallyd.demo.counts import Counted, in_a_table, missing, targets_in_a_table
 from tallyd.demo.files import Files
 

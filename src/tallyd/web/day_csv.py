@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tallyd.cli.csv_text import Cell, csv_text
+from tallyd.core.csv_text import Cell, csv_text
 from tallyd.core.history import LABELS
 from tallyd.core.visit_history import Visits
 

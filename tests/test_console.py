@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tallyd.cli.output import complain, say, show_json, show_table
+from tallyd.console import complain, say, show_json, show_table
 
 FOREIGN = "[bold]x[/bold]\x1b[31m\n\u202e;"
 
