@@ -54,7 +54,7 @@ def test_a_problem_of_it_has_its_texts_filled_and_keeps_what_they_were_filled_wi
     assert (problem.severity, problem.at_once, problem.since) == (kind.severity, kind.at_once, AT)
     assert problem.fields == {**fields, "key": shlex.quote(problem.key)}
     for text, template in ((problem.text, kind.text), (problem.over, kind.over)):
-        assert all(fields[name] in text for name in read_template(template).names)
+        assert all(problem.fields[name] in text for name in read_template(template).names)
 
 
 @each_kind
@@ -66,7 +66,7 @@ def test_without_the_values_that_are_in_brackets_no_bracket_is_left(kind: AlertK
 @pytest.mark.parametrize(
     "kinds",
     [OWN_KINDS, *((*RUN_KINDS, *poller.alert_kinds()) for poller in POLLERS)],
-    ids=["of tallyd", *(f"of {poller.kind}" for poller in POLLERS)],
+    ids=["of tallyd", *(f"of {poller.__name__}" for poller in POLLERS)],
 )
 def test_a_text_of_the_config_is_for_one_kind_alone(kinds: tuple[AlertKind, ...]) -> None:
     assert max(Counter(kind.what for kind in kinds).values()) == 1
