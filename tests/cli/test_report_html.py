@@ -90,7 +90,7 @@ def filled(past: Past) -> Path:
         for hour in range(8, 12)
     ]
     hours = {
-        (f"2026-11-20 {hour:02}:00:00", name): HourCount(60, 10 if name == "T03" else 60, 900.0)
+        (f"2026-11-20 {hour:02}:00:00", name): HourCount(60, *((10, 5) if name == "T03" else (20, 40)), 900.0)
         for hour in range(8, 12)
         for name in [*TARGETS, SCRIPT]
     }
@@ -243,24 +243,33 @@ class TestAllKinds:
         assert "all together: no records" in page
         assert "Nobody knows whether nobody came, or nobody counted." in page
 
-    def test_the_least_fresh_targets_are_drawn_and_all_stand_in_a_table(
+    def test_the_targets_least_within_their_limit_are_drawn_and_all_stand_in_a_table(
         self, filled: Path, capsysbinary: pytest.CaptureFixture[bytes]
     ) -> None:
         page = made(capsysbinary, filled, poller="apps")
         headings = [unescape(heading) for heading in re.findall(r"<h3[^>]*>(.*)</h3>", page)]
         assert headings[:2] == ["How old the data of T03 was", f"How old the data of {SCRIPT} was"]
         assert len(headings) == 12
-        assert "The 12 targets that were least fresh are drawn; below them, all are in a table." in page
-        assert len(rows_of(page, "Targets, the least fresh first")) == 1 + 15
-        assert rows_of(page, "Checks of T03")[1:] == [["2026-11-20", "Fri", "240", "16.67%", "15 min"]]
+        assert "The 12 targets least within their limit are drawn; below them, all are in a table." in page
+        assert len(rows_of(page, "Targets, the least within their limit first")) == 1 + 15
+        assert rows_of(page, "Checks of T03")[1:] == [
+            ["2026-11-20", "Fri", "240", "25.00%", "16.67%", "15 min"]
+        ]
         assert "stale above" in page
 
-    def test_by_hour_the_share_of_fresh_checks_is_drawn(
+    def test_by_hour_the_shares_within_the_limit_and_fresh_are_drawn(
         self, filled: Path, capsysbinary: pytest.CaptureFixture[bytes]
     ) -> None:
         page = made(capsysbinary, filled, poller="apps", by="hour")
-        assert "For how much of the time the data of T03 was fresh, by hour" in page
-        assert rows_of(page, "Checks of T03 by hour")[1][:4] == ["2026-11-20", "09:00", "Fri", "60"]
+        assert "For how much of the time the data of T03 was within its limit, by hour" in page
+        assert rows_of(page, "Checks of T03 by hour")[1][:6] == [
+            "2026-11-20",
+            "09:00",
+            "Fri",
+            "60",
+            "25.00%",
+            "16.67%",
+        ]
         assert len(rows_of(page, "Targets that are not drawn")) == 1 + 3 * 4
 
     def test_what_can_not_be_read_is_said_in_the_file_too(

@@ -1,4 +1,4 @@
-"""`tallyd report` of servers: how much of the time each was fresh, from the database."""
+"""`tallyd report` of servers: how much of the time each was within its limit, from the database."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def filled(config: Config) -> Config:
     database = Database(config.database_url)
     database.prepare()
     hours = {
-        ("2026-10-01 08:00:00", "PROD"): HourCount(60, 60, 61.0),
-        ("2026-11-19 08:00:00", "PROD"): HourCount(60, 60, 61.5),
-        ("2026-11-20 08:00:00", "PROD"): HourCount(60, 30, 4000.04),
-        ("2026-11-20 08:00:00", "=1+1"): HourCount(60, 0, None),
+        ("2026-10-01 08:00:00", "PROD"): HourCount(60, 60, 0, 61.0),
+        ("2026-11-19 08:00:00", "PROD"): HourCount(60, 60, 0, 61.5),
+        ("2026-11-20 08:00:00", "PROD"): HourCount(60, 30, 15, 4000.04),
+        ("2026-11-20 08:00:00", "=1+1"): HourCount(60, 0, 0, None),
     }
     database.records("apps").note_checks([], hours)
     database.close()
@@ -49,15 +49,15 @@ def asked(config: Config, by: By | None = None, **options: Any) -> AllLags:
     return lags(config, ("apps",), Asked(by=by, **{**given, **options}))
 
 
-def test_thirty_days_are_a_row_for_each_target_least_fresh_first(
+def test_thirty_days_are_a_row_for_each_target_least_within_its_limit_first(
     filled: Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked(filled).show()
     assert capsys.readouterr().out == (
         "apps, 2026-10-22 to 2026-11-20 (Europe/Berlin)\n"
-        "target  checks   fresh  largest lag\n"
-        "=1+1        60   0.00%\n"
-        "PROD       120  75.00%    1 h 6 min\n"
+        "target  checks  within limit   fresh  largest lag\n"
+        "=1+1        60         0.00%   0.00%\n"
+        "PROD       120        87.50%  75.00%    1 h 6 min\n"
     )
 
 
@@ -72,9 +72,21 @@ def test_by_the_hour_it_is_today(filled: Config) -> None:
         "by": "hour",
         "buckets": [
             {"target": "=1+1", "date": "2026-11-20", "hour": "09:00", "weekday": "Fri", "checks": 60}
-            | {"fresh": 0, "fresh_share": 0.0, "lag_s_max": None},
+            | {
+                "within_limit": 0,
+                "within_limit_share": 0.0,
+                "fresh": 0,
+                "fresh_share": 0.0,
+                "lag_s_max": None,
+            },
             {"target": "PROD", "date": "2026-11-20", "hour": "09:00", "weekday": "Fri", "checks": 60}
-            | {"fresh": 30, "fresh_share": 0.5, "lag_s_max": 4000.0},
+            | {
+                "within_limit": 45,
+                "within_limit_share": 0.75,
+                "fresh": 30,
+                "fresh_share": 0.5,
+                "lag_s_max": 4000.0,
+            },
         ],
     }
 
@@ -82,10 +94,10 @@ def test_by_the_hour_it_is_today(filled: Config) -> None:
 def test_csv_has_a_column_for_each_and_no_formula(filled: Config) -> None:
     text = asked(filled, "month", start=date(2026, 10, 1)).as_csv(excel=False, name_pollers=True)
     assert text == (
-        "poller,target,month,checks,fresh,fresh_share,lag_s_max\r\n"
-        "apps,'=1+1,2026-11,60,0,0.0,\r\n"
-        "apps,PROD,2026-10,60,60,1.0,61.0\r\n"
-        "apps,PROD,2026-11,120,90,0.75,4000.0\r\n"
+        "poller,target,month,checks,within_limit,within_limit_share,fresh,fresh_share,lag_s_max\r\n"
+        "apps,'=1+1,2026-11,60,0,0.0,0,0.0,\r\n"
+        "apps,PROD,2026-10,60,60,1.0,60,1.0,61.0\r\n"
+        "apps,PROD,2026-11,120,105,0.875,90,0.75,4000.0\r\n"
     )
 
 

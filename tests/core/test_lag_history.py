@@ -32,19 +32,21 @@ def summed(hours: list[Hour], by: By | None, zone: str = "Europe/Berlin") -> tup
 
 
 HOURS: list[Hour] = [
-    ("PROD", "2026-10-24 22:00:00", HourCount(60, 60, 90.0)),
-    ("PROD", "2026-10-25 00:00:00", HourCount(60, 59, 100.0)),
-    ("PROD", "2026-10-25 01:00:00", HourCount(60, 58, 200.0)),
-    ("PROD", "2026-11-01 11:00:00", HourCount(60, 57, None)),
-    ("STAGE", "2026-10-25 00:00:00", HourCount(10, 0, None)),
-    ("TEST", "2026-10-25 00:00:00", HourCount(0, 0, None)),
+    ("PROD", "2026-10-24 22:00:00", HourCount(60, 60, 0, 90.0)),
+    ("PROD", "2026-10-25 00:00:00", HourCount(60, 59, 0, 100.0)),
+    ("PROD", "2026-10-25 01:00:00", HourCount(60, 58, 0, 200.0)),
+    ("PROD", "2026-11-01 11:00:00", HourCount(60, 57, 0, None)),
+    ("STAGE", "2026-10-25 00:00:00", HourCount(10, 0, 0, None)),
+    ("TEST", "2026-10-25 00:00:00", HourCount(0, 0, 0, None)),
 ]
 
 
 @pytest.mark.parametrize(
     ("by", "rows"),
     [
-        pytest.param(None, [("STAGE", 10, 0, None), ("PROD", 240, 234, 200.0)], id="least fresh first"),
+        pytest.param(
+            None, [("STAGE", 10, 0, None), ("PROD", 240, 234, 200.0)], id="least within the limit first"
+        ),
         pytest.param(
             "hour",
             [
@@ -85,21 +87,34 @@ def test_hours_are_put_together(by: By | None, rows: list[tuple[object, ...]]) -
 
 
 def test_weekdays_begin_with_monday() -> None:
-    hours = [("A", f"2026-11-{day} 12:00:00", HourCount(1, 1, 1.0)) for day in (20, 21, 22, 23, 24)]
+    hours = [("A", f"2026-11-{day} 12:00:00", HourCount(1, 1, 0, 1.0)) for day in (20, 21, 22, 23, 24)]
     assert [row[1] for row in table(hours, "weekday")] == ["Mon", "Tue", "Fri", "Sat", "Sun"]
 
 
-def test_the_share_of_fresh_checks_is_of_all_checks() -> None:
-    (lags,) = summed([("A", "2026-11-20 12:00:00", HourCount(8, 6, 1.0))], None)
-    assert lags.fresh_share == 0.75
+def test_what_was_late_counts_as_within_the_limit_but_not_as_fresh() -> None:
+    (lags,) = summed([("A", "2026-11-20 12:00:00", HourCount(8, 4, 2, 1.0))], None)
+    assert (lags.count.within_limit_share, lags.count.fresh_share) == (0.75, 0.5)
+
+
+def test_a_target_that_was_often_late_stands_behind_one_that_was_stale_once() -> None:
+    hours = [
+        ("LATE", "2026-11-20 12:00:00", HourCount(60, 20, 40, 300.0)),
+        ("FRESH", "2026-11-20 12:00:00", HourCount(60, 60, 0, 60.0)),
+        ("STALE", "2026-11-20 12:00:00", HourCount(60, 59, 0, 900.0)),
+    ]
+    assert [row[0] for row in table(hours, None)] == ["STALE", "LATE", "FRESH"]
 
 
 hours_strategy = st.lists(
     st.tuples(
         st.sampled_from(["A", "B"]),
         st.integers(0, 400).map(lambda n: hour_of(datetime(2026, 10, 20, tzinfo=UTC) + timedelta(hours=n))),
-        st.tuples(st.integers(1, 60), st.integers(0, 60), st.none() | st.floats(0, 1e6)).map(
-            lambda found: HourCount(found[0] + found[1], found[1], found[2])
+        st.builds(
+            lambda others, fresh, late, lag_s: HourCount(others + fresh + late, fresh, late, lag_s),
+            st.integers(1, 60),
+            st.integers(0, 60),
+            st.integers(0, 60),
+            st.none() | st.floats(0, 1e6),
         ),
     ),
     max_size=40,
@@ -118,10 +133,11 @@ def test_no_check_is_lost_or_doubled(hours: list[Hour], by: By | None, zone: str
         sums = [lags.count for lags in found if lags.server == server]
         assert sum(count.checks for count in sums) == sum(count.checks for count in own)
         assert sum(count.fresh for count in sums) == sum(count.fresh for count in own)
+        assert sum(count.late for count in sums) == sum(count.late for count in own)
         known = [count.lag_s_max for count in own if count.lag_s_max is not None]
         shown = [count.lag_s_max for count in sums if count.lag_s_max is not None]
         assert max(shown, default=None) == max(known, default=None)
-    assert all(0 <= lags.fresh_share <= 1 for lags in found)
+    assert all(0 <= lags.count.fresh_share <= lags.count.within_limit_share <= 1 for lags in found)
 
 
 # -- a lag over time ----------------------------------------------------------------------------------------
@@ -137,7 +153,7 @@ def course(
             LagRow("a", day + at, None, None if lag is None else 60 * lag, "fresh", None)
             for at, lag in rows.items()
         ],
-        {f"{day}{hour}:00:00": HourCount(60, 60, 60 * lag) for hour, lag in hours.items()},
+        {f"{day}{hour}:00:00": HourCount(60, 60, 0, 60 * lag) for hour, lag in hours.items()},
         first=read_seen(day + first),
         last=read_seen(day + last),
     )

@@ -605,7 +605,7 @@ EVER = (datetime.min.replace(tzinfo=NOW.tzinfo, year=2000), NOW + timedelta(days
 def test_changes_and_hours_are_stored(tmp_path: Path) -> None:
     pages = Clockwork(PROD=0)
     with apps(pages, tmp_path, "PROD", stores=True) as rounds:
-        for minutes in (0, 0, -2, None, None, 20):
+        for minutes in (0, 0, -2, None, None, 20, 5):
             pages.minutes["PROD"] = minutes
             rounds.round(after_s=60)
         rows = rounds.records().server_lags(["PROD"], *EVER, most=99)
@@ -615,9 +615,10 @@ def test_changes_and_hours_are_stored(tmp_path: Path) -> None:
         ("03:00", "fresh", 60.0, 120.0),
         ("04:00", "unreachable", None, None),
         ("06:00", "stale", 1560.0, -1320.0),
+        ("07:00", "late", 720.0, 900.0),
     ]
     assert (server, hour) == ("PROD", "2026-11-20 14:00:00")
-    assert (count.checks, count.fresh, count.lag_s_max) == (6, 3, 1560.0)
+    assert (count.checks, count.fresh, count.late, count.lag_s_max) == (7, 3, 1, 1560.0)
 
 
 @pytest.mark.parametrize(("own", "keep_days"), [({"record": False}, 90), ({}, 0)])

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallyd.core.history import Entry, Gap, Status, Value, missed_slot
+from tallyd.core.lags import HourCount
 from tallyd.core.visit_history import Visits
 from tallyd.web.drawing import COLUMNS, SIZE, Drawing, drawing
 from tallyd.web.plots import day_plot, lags_plot, readings_plot, shares_plot, visits_by_plot, visits_plot
@@ -153,9 +154,11 @@ def test_a_lag_has_its_unit_its_limit_and_gaps() -> None:
     assert drawing(lags_plot([], stale_after_s=60.0, zone=UTC)) is None
 
 
-def test_shares_reach_up_to_a_hundred_percent() -> None:
-    found = drawing(shares_plot([{"weekday": "Mon"}, {"weekday": "Tue"}], [0.5, 0.25], by="weekday"))
+def test_shares_within_the_limit_and_fresh_stand_side_by_side_and_reach_up_to_a_hundred_percent() -> None:
+    counts = [HourCount(4, 1, 1, 9.0), HourCount(4, 0, 1, 9.0)]
+    found = drawing(shares_plot([{"weekday": "Mon"}, {"weekday": "Tue"}], counts, by="weekday"))
     assert found is not None
+    assert [series.name for series in found.series] == ["within the limit", "fresh"]
     assert (found.y_ticks[-1].text, found.unit) == ("100", "%")
     assert "V500h" in found.series[0].bars
 

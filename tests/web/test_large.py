@@ -69,7 +69,7 @@ def _fill(web: Web) -> None:
         for name in NAMES[:200]
     ]
     hours = {
-        (seen_text(NOW - timedelta(hours=back))[:13] + ":00:00", name): HourCount(60, 60 - number % 7, 9.0)
+        (seen_text(NOW - timedelta(hours=back))[:13] + ":00:00", name): HourCount(60, 60 - number % 7, 0, 9.0)
         for back in (1, 2, 3, 160)
         for number, name in enumerate(NAMES[:2000])
     }
@@ -134,7 +134,9 @@ def test_a_page_has_a_few_rows_and_little_weight(
         pytest.param("sort=name&page=200", NAMES[-50:], id="the last page"),
         pytest.param("sort=name&page=999999", NAMES[-50:], id="beyond the last page"),
         pytest.param("sort=lag", NAMES[:-51:-1], id="by lag"),
-        pytest.param("sort=fresh&down=1", [NAMES[1995], NAMES[1988]], id="by how fresh they were"),
+        pytest.param(
+            "sort=within&down=1", [NAMES[1995], NAMES[1988]], id="by how much they were within their limit"
+        ),
     ],
 )
 def test_the_table_is_sorted_over_all_pages(large: Web, query: str, first: list[str]) -> None:
@@ -188,11 +190,12 @@ def test_a_page_takes_a_few_looks_at_the_database_however_many_targets_there_are
 def test_the_share_of_a_week_is_that_of_all_its_hours(large: Web) -> None:
     with page(large) as url:
         html = requests.get(f"{url}/poller/apps?sort=name", timeout=30).text
-    shares = re.findall(r"<td>([0-9.]+%|not known)</td>", html)
+    shares = re.findall(r"<td>([0-9.]+%|not known) ", html)
     assert shares[:3] == ["100.0%", f"{59 / 60:.1%}", f"{58 / 60:.1%}"]
+    assert re.findall(r">fresh ([0-9.]+%)<", html)[:3] == shares[:3]
     with large.context() as context:
         found = Checks(context).shares("apps")
-    assert found[NAMES[1]] == HourCount(4 * 60, 4 * 59, 9.0)
+    assert found[NAMES[1]] == HourCount(4 * 60, 4 * 59, 0, 9.0)
     assert len(found) == 2000
 
 

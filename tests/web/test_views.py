@@ -58,7 +58,11 @@ KNOWN = {
     "c": Known(state="unreachable", since=NOW),
     "d": Known(state="late", since=NOW, computed_at=NOW - timedelta(minutes=10)),
 }
-SHARES = {"a": HourCount(100, 99, 30.0), "b": HourCount(100, 50, 4000.0), "d": HourCount(0, 0, None)}
+SHARES = {
+    "a": HourCount(100, 99, 0, 30.0),
+    "b": HourCount(100, 33, 67, 4000.0),
+    "d": HourCount(0, 0, 0, None),
+}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +71,7 @@ SHARES = {"a": HourCount(100, 99, 30.0), "b": HourCount(100, 50, 4000.0), "d": H
         pytest.param("state", "ecbda", id="the most serious first"),
         pytest.param("name", "abcde", id="by name"),
         pytest.param("lag", "cebda", id="the oldest data first, of what is not known nobody knows"),
-        pytest.param("fresh", "cdeba", id="the least fresh first"),
+        pytest.param("within", "cdeab", id="the least within their limit first, late is within it"),
     ],
 )
 def test_targets_are_sorted(sort: str, order: str) -> None:
@@ -96,11 +100,11 @@ def test_a_table_of_ten_thousand_targets_is_shown_a_page_at_a_time() -> None:
     assert view.counts[-1] == ("unknown", "not checked yet", 10_000)
 
 
-def test_a_row_tells_lag_limit_and_share_and_nothing_where_nothing_is_known() -> None:
+def test_a_row_tells_lag_limit_and_shares_and_nothing_where_nothing_is_known() -> None:
     view = servers_view([target("b"), target("c")], KNOWN, SHARES, zone=BERLIN, now=NOW, sort="name")
     b, c = view.rows
-    assert (b.state, b.lag, b.limit, b.share) == ("stale", "1 h", "15 min", "50.0%")
-    assert (c.state, c.lag, c.share, c.computed) == ("unreachable", "", "", None)
+    assert (b.state, b.lag, b.limit, b.within, b.fresh) == ("stale", "1 h", "15 min", "100.0%", "33.0%")
+    assert (c.state, c.lag, c.within, c.computed) == ("unreachable", "", "", None)
 
 
 def lag(minutes_ago: float, lag_s: float | None) -> LagRow:

@@ -1,4 +1,4 @@
-"""What a report as HTML shows of servers: how old data was, or for how much of the time it was fresh."""
+"""What a report as HTML shows of servers: how old data was, or how much of the time within the limit."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _TEXTS = ("target", *LABELS["hour"], "month", "year")
 
 
 def lags_chapter(past: PastLags, by: By | None) -> Chapter:
-    """Return one poller's targets: all in tables, and the least fresh drawn."""
+    """Return one poller's targets: all in tables, and those drawn that were least within their limit."""
     targets = {name: tuple(group) for name, group in groupby(past.lags, key=lambda lags: lags.server)}
     plots = [_lag(each, past) for each in past.drawn]
     if by:
         plots = [_shares(name, targets[name], by) for name in [*targets][:MOST_DRAWN]]
     rest = [lags for name in [*targets][MOST_DRAWN:] for lags in targets[name]]
     all_of_them = (_sums(targets),) if targets else ()
-    note = f"The {MOST_DRAWN} targets that were least fresh are drawn; below them, all are in a table."
+    note = f"The {MOST_DRAWN} targets least within their limit are drawn; below them, all are in a table."
     return Chapter(
         poller=past.poller,
         kind=KIND,
@@ -46,16 +46,17 @@ def _said(found: Sequence[Lags], targets: int) -> str:
         return "no checks"
     count = reduce(add, (lags.count for lags in found))
     said = "1 target" if targets == 1 else f"{targets} targets"
-    return f"{said}, {count.checks} checks, {count.fresh / count.checks:.2%} fresh"
+    shares = f"{count.within_limit_share:.2%} within the limit, {count.fresh_share:.2%} fresh"
+    return f"{said}, {count.checks} checks, {shares}"
 
 
 def _sums(targets: Mapping[str, Sequence[Lags]]) -> Table:
-    """Return each target in a row, the least fresh first."""
+    """Return each target in a row, the one that was least within its limit first."""
     wholes = [
         Lags(server=name, labels={}, count=reduce(add, (lags.count for lags in found)))
         for name, found in targets.items()
     ]
-    return _table(wholes, "Targets, the least fresh first")
+    return _table(wholes, "Targets, the least within their limit first")
 
 
 def _table(found: Sequence[Lags], caption: str, *, but: int = 0) -> Table:
@@ -76,9 +77,9 @@ def _lag(drawn: Drawn, past: PastLags) -> Plot:
 
 
 def _shares(name: str, found: Sequence[Lags], by: By) -> Plot:
-    figure = shares_plot([lags.labels for lags in found], [lags.fresh_share for lags in found], by=by)
+    figure = shares_plot([lags.labels for lags in found], [lags.count for lags in found], by=by)
     return Plot(
-        heading=f"For how much of the time the data of {visible(name)} was fresh, by {by}",
+        heading=f"For how much of the time the data of {visible(name)} was within its limit, by {by}",
         drawing=drawing(figure),
         table=_table(found, f"Checks of {visible(name)} by {by}", but=1),
     )

@@ -1,10 +1,14 @@
-"""What `tallyd report` shows of servers: for how much of the time each was fresh, and how old its data got.
+"""What `tallyd report` shows of servers: for how much of the time each was within its limit, and how old its
+data got.
 
 As JSON it is an object a poller; `by` is null where each target is one row, without labels in front:
 
     {"poller": "apps", "kind": "servers", "zone": "Europe/Berlin", "from": "2026-11-01", "to": "2026-11-30",
      "by": "day", "buckets": [{"target": "PROD", "date": "2026-11-20", "weekday": "Fri", "checks": 1440,
-                               "fresh": 1412, "fresh_share": 0.9806, "lag_s_max": 1260.4}]}
+                               "within_limit": 1412, "within_limit_share": 0.9806,
+                               "fresh": 1320, "fresh_share": 0.9167, "lag_s_max": 1260.4}]}
+
+Within the limit is what was fresh or late.
 """
 
 from __future__ import annotations
@@ -33,11 +37,11 @@ from tallyd.pollers.servers import ServersPoller
 
 KIND = "servers"
 MOST_DRAWN = 12
-"""So many targets are drawn, the least fresh."""
+"""So many targets are drawn: those that were least within their limit."""
 MOST_ROWS = 50_000
 """So many changes of a target are read for its plot."""
 _DAY = timedelta(days=1)
-NUMBERS = ("checks", "fresh", "largest lag")
+NUMBERS = ("checks", "within limit", "fresh", "largest lag")
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Drawn:
 class PastLags:
     """What is known of one poller from the first to the last day (local dates, inclusive).
 
-    `drawn` are the least fresh targets, where their lags are to be drawn.
+    `drawn` are the targets that were least within their limit, where their lags are to be drawn.
     """
 
     poller: str
@@ -98,7 +102,7 @@ class AllLags:
         return [_past_json(past, self.by) for past in self.pasts]
 
     def as_csv(self, *, excel: bool, name_pollers: bool) -> str:
-        headings = ("target", *self._labels, "checks", "fresh", "fresh_share", "lag_s_max")
+        headings = ("target", *self._labels, *_FIELDS)
         lines: list[list[Cell]] = [["poller", *headings] if name_pollers else [*headings]]
         for past in self.pasts:
             for lags in past.lags:
@@ -111,17 +115,24 @@ def row_of(lags: Lags) -> list[Cell]:
     """Return the target, the labels, and NUMBERS, as people read them."""
     count = lags.count
     lag = "" if count.lag_s_max is None else span(count.lag_s_max)
-    return [visible(lags.server), *lags.labels.values(), count.checks, f"{lags.fresh_share:.2%}", lag]
+    shares = (f"{count.within_limit_share:.2%}", f"{count.fresh_share:.2%}")
+    return [visible(lags.server), *lags.labels.values(), count.checks, *shares, lag]
+
+
+_FIELDS = ("checks", "within_limit", "within_limit_share", "fresh", "fresh_share", "lag_s_max")
 
 
 def _numbers(lags: Lags) -> dict[str, int | float | None]:
     count = lags.count
-    return {
-        "checks": count.checks,
-        "fresh": count.fresh,
-        "fresh_share": round(lags.fresh_share, 4),
-        "lag_s_max": None if count.lag_s_max is None else round(count.lag_s_max, 1),
-    }
+    numbers = (
+        count.checks,
+        count.within_limit,
+        round(count.within_limit_share, 4),
+        count.fresh,
+        round(count.fresh_share, 4),
+        None if count.lag_s_max is None else round(count.lag_s_max, 1),
+    )
+    return dict(zip(_FIELDS, numbers, strict=True))
 
 
 def _past_json(past: PastLags, by: By | None) -> Json:
@@ -179,7 +190,7 @@ def _past(config: Config, database: Database, name: str, asked: Asked) -> PastLa
 
 
 def _drawn(records: BoundRecords, past: PastLags, limits: Mapping[str, float], now: datetime) -> list[Drawn]:
-    """Return the lags of the least fresh targets over time, and their checks."""
+    """Return the lags over time of the targets that were least within their limit, and their checks."""
     names = [lags.server for lags in past.lags[:MOST_DRAWN]]
     hours: dict[str, list[Hour]] = {name: [] for name in names}
     # From the day before on: of data that stood still since then, there is no later change.

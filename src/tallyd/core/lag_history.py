@@ -1,4 +1,4 @@
-"""How old servers' data was, and for how much of the time it was fresh; in all, or by hour, day, ...
+"""How old servers' data was, and for how much of the time within the limit; in all, or by hour, day, ...
 
 Made of hours in UTC, each of which is of the local hour, day, ... in which it begins. That is exact where the
 offset is of whole hours; elsewhere, and only there, it is off by less than an hour.
@@ -34,11 +34,6 @@ class Lags:
     labels: Mapping[str, str]
     count: HourCount
 
-    @property
-    def fresh_share(self) -> float:
-        """Return the share of checks that found fresh data, from 0 to 1. There was one check at least."""
-        return self.count.fresh / self.count.checks
-
 
 def sum_up(hours: Iterable[Hour], sums: Sums, *, zone: tzinfo, by: By | None) -> None:
     """Add hours to sums. Of many years, they need not be held all at once."""
@@ -53,9 +48,9 @@ def sum_up(hours: Iterable[Hour], sums: Sums, *, zone: tzinfo, by: By | None) ->
 
 
 def lags_of(sums: Mapping[tuple[str, tuple[str, ...]], HourCount], *, by: By | None) -> tuple[Lags, ...]:
-    """Return the sums by server, the least fresh first; of each in order of time, weekdays from Monday on.
+    """Return the sums by server, the one that was least within its limit first, then the least fresh.
 
-    Sums without a check are left out.
+    Those of a server are in order of time, weekdays from Monday on. Sums without a check are left out.
     """
     wholes: dict[str, HourCount] = {}
     for (server, _), count in sums.items():
@@ -66,10 +61,10 @@ def lags_of(sums: Mapping[tuple[str, tuple[str, ...]], HourCount], *, by: By | N
         if count.checks
     ]
 
-    def place(lags: Lags) -> tuple[float, str, int]:
+    def place(lags: Lags) -> tuple[float, float, str, int]:
         whole = wholes[lags.server]
         weekday = WEEKDAYS.index(lags.labels["weekday"].lower()) if by == "weekday" else 0
-        return whole.fresh / whole.checks, lags.server, weekday
+        return whole.within_limit_share, whole.fresh_share, lags.server, weekday
 
     return tuple(sorted(found, key=place))
 

@@ -35,15 +35,39 @@ class LagRow:
 
 @dataclass(frozen=True, slots=True)
 class HourCount:
-    """The checks of a server in some span of time, how many found fresh data, and the largest lag."""
+    """The checks of a server in some span of time, how many found fresh and late data, and the largest lag.
+
+    Where there was no check, there is no share.
+    """
 
     checks: int
     fresh: int
+    late: int
     lag_s_max: float | None
+
+    @property
+    def within_limit(self) -> int:
+        """How many checks found data within the limit: fresh or late, not stale."""
+        return self.fresh + self.late
+
+    @property
+    def within_limit_share(self) -> float:
+        """The share of checks that found data within the limit, from 0 to 1."""
+        return self.within_limit / self.checks
+
+    @property
+    def fresh_share(self) -> float:
+        """The share of checks that found fresh data, from 0 to 1."""
+        return self.fresh / self.checks
 
     def __add__(self, other: HourCount) -> HourCount:
         lags = [lag_s for lag_s in (self.lag_s_max, other.lag_s_max) if lag_s is not None]
-        return HourCount(self.checks + other.checks, self.fresh + other.fresh, max(lags, default=None))
+        return HourCount(
+            self.checks + other.checks,
+            self.fresh + other.fresh,
+            self.late + other.late,
+            max(lags, default=None),
+        )
 
 
 Hours: TypeAlias = "Mapping[tuple[str, str], HourCount]"

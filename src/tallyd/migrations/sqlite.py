@@ -49,7 +49,7 @@ CREATE TABLE server_lag (
             """
 CREATE TABLE server_hour (
   poller TEXT NOT NULL, hour TEXT NOT NULL, server TEXT NOT NULL,
-  checks INTEGER NOT NULL, fresh INTEGER NOT NULL, lag_s_max REAL,
+  checks INTEGER NOT NULL, fresh INTEGER NOT NULL, late INTEGER NOT NULL, lag_s_max REAL,
   PRIMARY KEY (poller, hour, server)
 ) WITHOUT ROWID""",
         ),

@@ -11,6 +11,7 @@ from html import escape
 from typing import TypeAlias
 
 from tallyd.core.history import Bucket, By, Entry, Spread, Status, Value, spread
+from tallyd.core.lags import HourCount
 from tallyd.core.reading import Json
 from tallyd.core.visit_history import Visits
 
@@ -188,17 +189,22 @@ def lags_plot(
     return {"data": data, "layout": layout}
 
 
-def shares_plot(names: Sequence[Mapping[str, str]], shares: Sequence[float], *, by: By) -> Figure:
-    """Return for how much of each hour, day, ... data was fresh, in percent. `names` are the labels."""
+def shares_plot(names: Sequence[Mapping[str, str]], counts: Sequence[HourCount], *, by: By) -> Figure:
+    """Return how much of each hour, day, ... data was within the limit, and fresh, in percent.
+
+    `names` are the labels of `counts`.
+    """
+    places: list[Json] = [_place(labels, by) for labels in names]
+    shares = {
+        "within the limit": [count.within_limit_share for count in counts],
+        "fresh": [count.fresh_share for count in counts],
+    }
     data: list[Json] = [
-        {
-            "type": "bar",
-            "name": "fresh",
-            "x": [_place(labels, by) for labels in names],
-            "y": [round(100 * share, 2) for share in shares],
-        }
+        {"type": "bar", "name": name, "x": places, "y": [round(100 * each, 2) for each in found]}
+        for name, found in shares.items()
     ]
     layout: dict[str, Json] = {
+        "barmode": "group",
         "xaxis": {"type": _axis_type(by)},
         "yaxis": {"range": [0, 100], "title": {"text": "%"}},
         "hovermode": "x unified",

@@ -15,7 +15,7 @@ from tallyd.pollers.servers.targets import Target
 from tallyd.web.svg import Line, line
 from tallyd.web.views import Level, Moment, moment
 
-Sort: TypeAlias = Literal["state", "name", "lag", "fresh"]
+Sort: TypeAlias = Literal["state", "name", "lag", "within"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 ROWS_A_PAGE = 50
 PLOTTED = timedelta(hours=3)
@@ -33,7 +33,9 @@ LEVELS: Mapping[State, Level] = {
 
 @dataclass(frozen=True, kw_only=True)
 class TargetView:
-    """A row. `lag` is how old its data is now, `share` for how much of the last days it was fresh."""
+    """A row. `lag` is how old its data is now; `within` and `fresh` for how much of the last days it was
+    within its limit, and fresh.
+    """
 
     name: str
     level: Level
@@ -41,7 +43,8 @@ class TargetView:
     since: Moment | None
     lag: str
     computed: Moment | None
-    share: str
+    within: str
+    fresh: str
     limit: str
     plot: Line | None = None
 
@@ -121,9 +124,11 @@ def _place(
         return 0.0, 0.0, target.name
     if sort == "lag":
         return 0.0, by_lag, target.name
-    if sort == "fresh":
+    if sort == "within":
         count = shares.get(target.name)
-        return (count.fresh / count.checks if count and count.checks else -1.0), 0.0, target.name
+        if count is None or not count.checks:
+            return -1.0, -1.0, target.name
+        return count.within_limit_share, count.fresh_share, target.name
     if found is not None and found.state == "fresh":
         by_lag = 0.0  # by name: theirs goes up and down, and rows would change places at every look
     return (BY_SERIOUSNESS.index(found.state) if found else -1), by_lag, target.name
@@ -140,7 +145,8 @@ def _row(
         since=moment(known.since, zone, now=now) if known else None,
         lag="" if lag_s is None else span(round(lag_s)),
         computed=moment(known.computed_at, zone, now=now) if known and known.computed_at else None,
-        share=f"{count.fresh / count.checks:.1%}" if count and count.checks else "",
+        within=f"{count.within_limit_share:.1%}" if count and count.checks else "",
+        fresh=f"{count.fresh_share:.1%}" if count and count.checks else "",
         limit=span(target.limits.stale_after_s),
     )
 

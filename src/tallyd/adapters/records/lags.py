@@ -16,7 +16,9 @@ from tallyd.core.errors import RecordsError
 from tallyd.core.lags import MOST_WAITING, HourCount, Hours, Kept, LagRow
 
 _LAG: Final = "poller, checked_at, server, computed_time, lag_s, state, advanced_s"
-_HOUR: Final = "poller, hour, server, checks, fresh, lag_s_max"
+_HOUR: Final = "poller, hour, server, checks, fresh, late, lag_s_max"
+_COUNTS: Final = (SERVER_HOUR.c.checks, SERVER_HOUR.c.fresh, SERVER_HOUR.c.late, SERVER_HOUR.c.lag_s_max)
+"""The columns of an `HourCount`."""
 
 
 def _upsert(table: str, columns: str, key: int, mark: str, ending: str) -> str:
@@ -134,7 +136,7 @@ class CheckBook:
         hour, server = key
         counted, before = self._counted[key], self._stored_before[hour].get(server)
         total = counted if before is None else before + counted
-        return (self._poller, hour, server, total.checks, total.fresh, total.lag_s_max)
+        return (self._poller, hour, server, total.checks, total.fresh, total.late, total.lag_s_max)
 
     def _lag(self, row: LagRow) -> tuple[Any, ...]:
         return (
@@ -151,21 +153,19 @@ class CheckBook:
 def _stored(connection: Connection, poller: str, hour: str) -> dict[str, HourCount]:
     columns = SERVER_HOUR.c
     rows = connection.execute(
-        select(columns.server, columns.checks, columns.fresh, columns.lag_s_max).where(
-            columns.poller == poller, columns.hour == hour
-        )
+        select(columns.server, *_COUNTS).where(columns.poller == poller, columns.hour == hour)
     )
-    return {row[0]: HourCount(row[1], row[2], row[3]) for row in rows}
+    return {server: HourCount(*count) for server, *count in rows}
 
 
 def read_hours(access: Access, poller: str, first: str, end: str) -> tuple[tuple[str, str, HourCount], ...]:
     """Return (server, hour, count) of the hours with first <= hour < end, in that order."""
     columns = SERVER_HOUR.c
-    query = select(columns.server, columns.hour, columns.checks, columns.fresh, columns.lag_s_max).where(
+    query = select(columns.server, columns.hour, *_COUNTS).where(
         columns.poller == poller, columns.hour >= first, columns.hour < end
     )
     with access.reading() as connection:
-        found = [(row[0], row[1], HourCount(row[2], row[3], row[4])) for row in connection.execute(query)]
+        found = [(server, hour, HourCount(*count)) for server, hour, *count in connection.execute(query)]
     # Not by the database: each has an order of its own for texts.
     return tuple(sorted(found, key=lambda each: each[:2]))
 
@@ -174,12 +174,21 @@ def sum_hours(access: Access, poller: str, first: str, end: str) -> dict[str, Ho
     """Return the sums of each server over the hours with first <= hour < end."""
     columns = SERVER_HOUR.c
     query = (
-        select(columns.server, func.sum(columns.checks), func.sum(columns.fresh), func.max(columns.lag_s_max))
+        select(
+            columns.server,
+            func.sum(columns.checks),
+            func.sum(columns.fresh),
+            func.sum(columns.late),
+            func.max(columns.lag_s_max),
+        )
         .where(columns.poller == poller, columns.hour >= first, columns.hour < end)
         .group_by(columns.server)
     )
     with access.reading() as connection:
-        return {row[0]: HourCount(int(row[1]), int(row[2]), row[3]) for row in connection.execute(query)}
+        return {
+            server: HourCount(int(checks), int(fresh), int(late), lag_s_max)
+            for server, checks, fresh, late, lag_s_max in connection.execute(query)
+        }
 
 
 def read_lags(

@@ -121,5 +121,6 @@ SERVER_HOUR = Table(
     Column("server", String, primary_key=True),
     Column("checks", BigInteger),
     Column("fresh", BigInteger),
+    Column("late", BigInteger),
     Column("lag_s_max", Double),
 )

@@ -26,7 +26,7 @@ CREATE TABLE server_lag (
     """
 CREATE TABLE server_hour (
   poller text COLLATE "C" NOT NULL, hour timestamp(0) NOT NULL, server text COLLATE "C" NOT NULL,
-  checks bigint NOT NULL, fresh bigint NOT NULL, lag_s_max double precision,
+  checks bigint NOT NULL, fresh bigint NOT NULL, late bigint NOT NULL, lag_s_max double precision,
   PRIMARY KEY (poller, hour, server)
 )""",
 )
@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS server_lag (
     """
 CREATE TABLE IF NOT EXISTS server_hour (
   poller VARCHAR(200) NOT NULL, hour DATETIME NOT NULL, server VARCHAR(200) NOT NULL,
-  checks BIGINT NOT NULL, fresh BIGINT NOT NULL, lag_s_max DOUBLE,
+  checks BIGINT NOT NULL, fresh BIGINT NOT NULL, late BIGINT NOT NULL, lag_s_max DOUBLE,
   PRIMARY KEY (poller, hour, server)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
 )

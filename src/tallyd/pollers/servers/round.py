@@ -243,7 +243,7 @@ def _store(steps: Steps, book: Book, tools: Toolbox, *, now: datetime) -> tuple[
 
 def _counted(sight: Sight) -> HourCount:
     lag_s = None if sight.lag_s is None else round(sight.lag_s, 3)
-    return HourCount(1, int(sight.state == "fresh"), lag_s)
+    return HourCount(1, int(sight.state == "fresh"), int(sight.state == "late"), lag_s)
 
 
 def _say(kept: Kept, book: Book, tools: Toolbox) -> None:
