@@ -253,7 +253,7 @@ first_content() {
     case $1 in
         config.json) cat <<CONFIG ;;
 {
-  "//": "Every key: docs/config.md. A poller to start from: sudo tallyd init --kind divera. Is it right? sudo tallyd check",
+  "//": "Every key: docs/config.md. A config with a poller: sudo tallyd init --kind divera. Is it right? sudo tallyd check",
   "data_dir": "$lib",
   "out": {"dir": "$lib/out"},
   "state": {"dir": "$lib/state"},
@@ -271,9 +271,11 @@ make_folders() {
     say "Making sure of $etc, $lib and $log."
     install -d -m 0750 -o root -g "$user" "$etc" "$etc/secrets"
     install -d -m 0750 -o "$user" -g "$user" "$lib" "$log"
+    has_new_config=no
     for file in config.json env; do
         [ -e "$etc/$file" ] && continue
         say "Writing $etc/$file."
+        [ "$file" != config.json ] || has_new_config=yes
         first_content "$file" >"$etc/$file.new"
         chown "root:$user" "$etc/$file.new"
         chmod 0640 "$etc/$file.new"
@@ -399,7 +401,11 @@ first_install() {
     else
         say 'No systemd runs here, so the service cannot be started. Where one runs: sudo systemctl enable --now tallyd'
     fi
-    next_steps
+    if [ "$has_new_config" = yes ]; then
+        next_steps
+    else
+        say "It uses the config that was already there: $etc/config.json"
+    fi
 }
 
 upgrade() {
@@ -432,9 +438,9 @@ next_steps() {
 Next:
   1. The access key, on a line by itself, then Ctrl-D:
      sudo install -m 0640 -g $user /dev/stdin $etc/secrets/divera-key
-  2. A poller, in $etc/config.json; this prints one to start from:
-     sudo tallyd init --kind divera
-  3. Is it right, and what does the source have? The service then takes it by itself.
+  2. A config with a poller (or --kind visitors, --kind servers). The file keeps its owner and its mode:
+     sudo sh -c 'tallyd init --kind divera >$etc/config.json'
+  3. Is it right, and what does the source have? The service loads it automatically.
      sudo tallyd check --online
 NEXT
 }

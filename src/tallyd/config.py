@@ -282,7 +282,7 @@ def load(
         problems = problems_of(error, Settings)
     else:
         problems = ()
-    host_zone, trouble = _host_zone()
+    host_zone, trouble = read_host_zone()
     problems = twice + problems
     if trouble and not problems and settings.timezone is None:
         problems = (ConfigProblem("timezone", trouble),)
@@ -340,7 +340,7 @@ def _channel_problems(settings: Settings, judge: JudgeChannels) -> tuple[ConfigP
     )
 
 
-def _host_zone() -> tuple[ZoneInfo, str | None]:
+def read_host_zone() -> tuple[ZoneInfo, str | None]:
     """Return the host's zone, or UTC and what is wrong with the host's setting."""
     try:
         return tzlocal.reload_localzone(), None  # it may have been changed since the last load

@@ -9,6 +9,11 @@ from pathlib import Path
 
 from tallyd.core.errors import ConfigProblem
 
+INSTALLED = Path("/etc/tallyd/config.json")
+DATA_FOLDER = Path("/var/lib/tallyd")
+LOG_FOLDER = Path("/var/log/tallyd")
+"""The config of the installed service, and the two folders that it may always write (setup.sh makes them)."""
+
 _SQLITE = "sqlite:///"
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import BaseModel
 
-from tallyd.cli.schema import alert_table, init, json_schema, markdown
+from tallyd.cli.schema import alert_table, json_schema, markdown
 from tallyd.config import KINDS, Config, Settings, load
 from tallyd.core.errors import ConfigError
 from tallyd.pollers.divera import DiveraPoller
@@ -274,15 +274,6 @@ def test_every_key_is_explained() -> None:
 def test_the_documented_alerts_are_those_of_the_program() -> None:
     page = (ROOT / "docs" / "alerts.md").read_text("utf-8")
     assert alert_table() in page, "put it in anew: tallyd schema --format alerts"
-
-
-@pytest.mark.parametrize("kind", ["divera", "visitors", "servers"])
-def test_what_init_prints_is_a_config(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
-    assert init(kind) == 0
-    (tmp_path / "config.json").write_text(capsys.readouterr().out)
-    (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "divera-key").write_text(KEY)
-    assert list(load(tmp_path / "config.json", environ={}).settings.pollers) == [kind]
 
 
 def test_schema_is_printed_as_json() -> None:

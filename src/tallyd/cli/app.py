@@ -305,12 +305,13 @@ def schema(
 
 @app.command()
 def init(
+    context: typer.Context,
     kind: Annotated[Kind, typer.Option("--kind", help="Kind of poller to begin with.")] = Kind.DIVERA,
 ) -> None:
     """Print a config to begin with."""
-    from tallyd.cli.schema import init as command
+    from tallyd.cli.init import init as command
 
-    raise typer.Exit(command(kind.value))
+    raise typer.Exit(command(kind.value, context.obj))
 
 
 @app.command()

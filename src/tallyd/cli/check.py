@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tallyd.cli.shared import channels, dry_outside, load_config, probe_toolbox, utc_now
 from tallyd.config import Config
+from tallyd.config_folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
 from tallyd.config_problems import place_of
 from tallyd.console import complain, say, show_table
 from tallyd.contract import Found
@@ -27,10 +28,8 @@ _HEADINGS = {
     "servers": ("target", "state"),
 }
 """What a source was found to have, by kind."""
-INSTALLED = Path("/etc/tallyd/config.json")
-SERVICE_FOLDERS = (Path("/var/lib/tallyd"), Path("/var/log/tallyd"))
 DROP_INS = Path("/etc/systemd/system/tallyd.service.d")
-"""Where `setup.sh` puts things; docs/install.md says what is where."""
+"""Where `setup.sh allow` writes what the service may write besides; docs/install.md says what is where."""
 
 
 def check(path: Path, *, online: bool) -> int:
@@ -85,7 +84,7 @@ def _notes(config: Config) -> list[str]:
 
 def _closed_inboxes(config: Config) -> list[str]:
     """Return a note for each inbox that the hardened service was not given, and so may not write."""
-    open_folders = [*SERVICE_FOLDERS, *_allowed(DROP_INS)]
+    open_folders = [DATA_FOLDER, LOG_FOLDER, *_allowed(DROP_INS)]
     return [
         f"{place_of(('pollers', name, 'inbox'))}: the service may not write {inbox} yet: "
         f"sudo sh setup.sh allow {shlex.quote(str(inbox))}"

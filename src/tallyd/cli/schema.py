@@ -1,4 +1,4 @@
-"""`tallyd schema` and `tallyd init`: what may stand in a config, and one to begin with."""
+"""`tallyd schema`: what may stand in a config, and every alert that there is."""
 
 from __future__ import annotations
 
@@ -28,47 +28,6 @@ read. This page is generated from the program (`tallyd schema --format markdown`
 _AT_THE_TOP = ("retry", "out", "alerts")
 """Keys of a poller that stand at the top of the file too, and are explained there."""
 
-_STARTERS: dict[str, dict[str, Any]] = {
-    "divera": {
-        "//": "See docs/config.md for every key. Check with: tallyd check --online",
-        "timezone": "Europe/Berlin",
-        "pollers": {
-            "divera": {
-                "kind": "divera",
-                "//": "The key of a system user, alone in this file beside the config, readable by you only",
-                "accesskey": "file:secrets/divera-key",
-                "at": ["00:00", "08:00", "12:00", "16:00", "20:00"],
-            }
-        },
-    },
-    "visitors": {
-        "//": "See docs/config.md for every key. Check with: tallyd check --online",
-        "timezone": "Europe/Berlin",
-        "pollers": {
-            "visitors": {
-                "kind": "visitors",
-                "//": "The first sub-folder of the inbox is the source: inbox/visitors/12/*.json",
-                "inbox": "inbox/visitors",
-                "sources": {"12": {"label": "Gate 12"}},
-                "no_files": {"after": "5m", "active": [{"from": "09:00", "to": "18:00"}]},
-                "//report": "With url and ssid it is posted too; without, it is written to out/",
-                "report": {"every": "5m"},
-            }
-        },
-    },
-    "servers": {
-        "//": "See docs/config.md for every key. Check with: tallyd check --online",
-        "timezone": "Europe/Berlin",
-        "pollers": {
-            "servers": {
-                "kind": "servers",
-                "every": "60s",
-                "targets": {"PROD": {"url": "http://127.0.0.1:5000/version", "stale_after": "15m"}},
-            }
-        },
-    },
-}
-
 
 def schema(shape: str) -> int:
     """Print the JSON Schema of the config, with `markdown` its documentation, with `alerts` every problem."""
@@ -78,12 +37,6 @@ def schema(shape: str) -> int:
         print(markdown(), end="")  # noqa: T201 # the answer
     else:
         show_json(json_schema())
-    return EXIT_OK
-
-
-def init(kind: str) -> int:
-    """Print a config to begin with."""
-    show_json(_STARTERS[kind])
     return EXIT_OK
 
 

@@ -1,0 +1,98 @@
+"""`tallyd init`: a config that works where it is meant to lie."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tallyd.cli.init import init
+from tallyd.config import load
+from tallyd.config_folders import INSTALLED
+
+_SETUP = Path(__file__).parents[2] / "setup.sh"
+_KINDS = ["divera", "visitors", "servers"]
+
+
+def printed(kind: str, path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    assert init(kind, path) == 0
+    content: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return content
+
+
+def first_config() -> dict[str, Any]:
+    """Return the config that `setup.sh install` writes, as a shell would expand it."""
+    script = _SETUP.read_text("utf-8")
+    places = "".join(line + "\n" for line in script.splitlines() if line.startswith(("etc=", "lib=", "log=")))
+    function = (
+        "first_content() {" + script.partition("first_content() {")[2].partition("esac\n}\n")[0] + "esac\n}\n"
+    )
+    done = subprocess.run(
+        ["/bin/sh", "-eu"],
+        input=f"{places}{function}first_content config.json\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    content: dict[str, Any] = json.loads(done.stdout)
+    return content
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_what_it_prints_is_a_config(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(printed(kind, path, capsys)))
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "divera-key").write_text("canary-5e1f-as-an-access-key")
+    config = load(path, environ={})
+    assert list(config.settings.pollers) == [kind]
+    assert config.data_dir == tmp_path
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_for_the_installed_service_it_has_the_folders_of_the_config_that_setup_writes(
+    kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours, theirs = printed(kind, INSTALLED, capsys), first_config()
+    for key in ("data_dir", "out", "state", "log"):
+        assert ours[key] == theirs[key]
+    assert ours["//"].endswith("sudo tallyd check --online")
+
+
+def test_the_key_of_the_installed_service_is_said_to_be_the_groups_to_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    comment = printed("divera", INSTALLED, capsys)["pollers"]["divera"]["//"]
+    assert comment.endswith("in /etc/tallyd/secrets (root:tallyd, 0640)")
+
+
+@pytest.mark.parametrize("zone", ["Asia/Taipei", "America/St_Johns", "UTC"])
+def test_it_takes_the_zone_of_the_host(
+    zone: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    assert printed("servers", tmp_path / "config.json", capsys)["timezone"] == zone
+
+
+def test_a_zone_that_a_config_could_not_name_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unnamed = tmp_path / "zone"
+    unnamed.write_bytes(Path("/usr/share/zoneinfo/Asia/Taipei").read_bytes())
+    monkeypatch.setenv("TZ", f":{unnamed}")
+    assert "timezone" not in printed("servers", tmp_path / "config.json", capsys)
+
+
+def test_the_command_prints_for_the_config_that_it_is_given() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tallyd", "--config", str(INSTALLED), "init", "--kind", "servers"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert json.loads(done.stdout)["data_dir"] == "/var/lib/tallyd"
