@@ -92,7 +92,8 @@ class Settings(Strict):
     channels: dict[ChannelName, ChannelUrl] = Field(
         {},
         description="Where notices go, by name: URLs of Apprise (https://appriseit.com), or a webhook of "
-        "Rocket.Chat as it is. Secrets.",
+        "Rocket.Chat as it is. Secrets. In a password or token write `@` as `%40`, `/` as `%2F`, `:` as "
+        "`%3A`, `#` as `%23`, `?` as `%3F`.",
     )
     alerts: AlertSettings = Field(
         AlertSettings(), description="How alerts are told. `texts` are those of tallyd's own problems."

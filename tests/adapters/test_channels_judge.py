@@ -33,7 +33,14 @@ JUDGED = {
     f"slack://{SECRET}": "Slack does not take it as it is; see https://",
     SECRET: "a channel begins with the name of its service",
     "": "a channel begins with the name of its service",
-    f"json://[{SECRET}/": "it needs a host",
+    f"json://[{SECRET}/": 'write "@" as %40',
+    f"mailtos://user:12/{SECRET}@mail.example?to=a@b.example": '"/" as %2F',
+    f"mailtos://user:12#{SECRET}@mail.example?to=a@b.example": '"#" as %23',
+    f"mailtos://user:12?{SECRET}@mail.example": '"?" as %3F',
+    f"ntfys://tk_1/{SECRET}@ntfy.example/alarms": '"/" as %2F',
+    f"mailtos://user:12%2F{SECRET}@mail.example/you%40b.example": None,
+    f"ntfys://tk_1%2F{SECRET}@ntfy.example/alarms": None,
+    f"tgram://{BOT}/@alarms": None,
 }
 
 

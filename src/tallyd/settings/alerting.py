@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from tallyd.core.addresses import HOW_TO_ESCAPE, is_ambiguous
 from tallyd.core.hours import Hours
 from tallyd.core.kinds import AlertKind
 from tallyd.core.templates import TemplateError, read_template
@@ -48,6 +49,8 @@ def _check_channel(url: str) -> None:
     found = _SCHEME.fullmatch(url)
     if not found or any(char <= " " for char in url):
         raise wrong("is no URL of a channel such as tgram://BOT_TOKEN/CHAT_ID, or a webhook of Rocket.Chat")
+    if is_ambiguous(url, at_may_follow="anywhere"):
+        raise wrong(HOW_TO_ESCAPE)
     placeholders = [part for part in re.split(r"[/:@?&=#]", unquote(found[2])) if is_placeholder(part)]
     if placeholders:
         raise wrong(f'holds "{placeholders[0]}", which is a placeholder; put the real one there')

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from tallyd.settings.pollers import OutOverride
 from tallyd.settings.secrets import Secret
-from tallyd.settings.types import Duration, FolderPath, Seconds, Strict, parse_url, wrong
+from tallyd.settings.types import Duration, FolderPath, Seconds, Strict, check_unambiguous, parse_url, wrong
 
 _DATABASES = ("sqlite:///", "postgresql+psycopg://", "mysql+pymysql://", "mariadb+pymysql://")
 
@@ -46,8 +47,9 @@ class DatabaseSettings(Strict):
     url: Secret = Field(
         Secret("sqlite:///state/records.db"),
         description="URL of SQLAlchemy: `sqlite:///PATH` (relative to `data_dir`), "
-        "`postgresql+psycopg://...` or `mysql+pymysql://...`. A secret, since it may hold a password. "
-        "Default: `sqlite:///state/records.db`.",
+        "`postgresql+psycopg://USER:PASSWORD@HOST/NAME` or `mysql+pymysql://USER:PASSWORD@HOST/NAME`. "
+        "A secret, since it may hold a password; in that write `@` as `%40`, `/` as `%2F`, `:` as `%3A`, "
+        "`#` as `%23`, `?` as `%3F`. Default: `sqlite:///state/records.db`.",
     )
     keep_days: int = Field(
         90,
@@ -68,8 +70,9 @@ class HttpSettings(Strict):
 
     proxy: Secret | None = Field(
         None,
-        description="URL of a proxy for every request; a secret, since it may hold a password. None is "
-        "ever taken from the environment.",
+        description="URL of a proxy for every request: `http://USER:PASSWORD@HOST:PORT`. A secret, since it "
+        "may hold a password; in that write `@` as `%40`, `/` as `%2F`, `:` as `%3A`, `#` as `%23`, "
+        "`?` as `%3F`. None is ever taken from the environment.",
     )
     timeout: Duration = Field(
         Seconds(30), description="Limit of one whole request, from the connection to the last byte."
@@ -85,14 +88,15 @@ class HeartbeatSettings(Strict):
     """A dead man's switch, the way of healthchecks.io: it speaks up once tallyd no longer does."""
 
     url: Secret = Field(
-        description="Asked every so often; with `/fail` behind it while tallyd itself is not well. A secret."
+        description="Asked every so often; with `/fail` behind it while tallyd itself is not well. A secret. "
+        "Write an `@` in it as `%40`."
     )
     every: Duration = Field(Seconds(300), ge=10, description="How often.")
 
     @field_validator("url")
     @classmethod
     def _is_url(cls, url: Secret) -> Secret:
-        return url.check(parse_url)
+        return url.check(_check_heartbeat)
 
 
 def _check_database(url: str) -> None:
@@ -101,7 +105,9 @@ def _check_database(url: str) -> None:
             "must be sqlite:///PATH, postgresql+psycopg://USER:PASSWORD@HOST/NAME or "
             "mysql+pymysql://USER:PASSWORD@HOST/NAME"
         )
-    if url.startswith("sqlite") and not url.removeprefix("sqlite:///").strip("/"):
+    if not url.startswith("sqlite"):
+        _check_host(url)
+    elif not url.removeprefix("sqlite:///").strip("/"):
         raise wrong("must name a file: sqlite:///PATH")
 
 
@@ -109,3 +115,21 @@ def _check_proxy(url: str) -> None:
     # Not parse_url: a proxy's URL may hold a user and a password.
     if not url.startswith(("http://", "https://")):
         raise wrong("must be a URL that begins with http:// or https://")
+    if not _check_host(url):
+        raise wrong("must name a host: http://USER:PASSWORD@HOST:PORT")
+
+
+def _check_heartbeat(url: str) -> None:
+    check_unambiguous(url)
+    parse_url(url)
+
+
+def _check_host(url: str) -> str | None:
+    """Return the host of a URL. Raises `wrong()` where a part of a password could be taken for it."""
+    check_unambiguous(url)
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise wrong("has a port that is no number from 0 to 65535") from None
+    return host

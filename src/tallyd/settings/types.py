@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from tallyd.core.addresses import HOW_TO_ESCAPE, is_ambiguous
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.core.timetable import WEEKDAYS
 
@@ -37,6 +38,7 @@ _SECRET_KEYS = re.compile(
 )
 _LONGEST_NAME_BYTES = 200  # a file system takes 255, and tallyd adds to some names
 _LONGEST_PATH_BYTES = 2000  # the system takes 4095, and tallyd's own folders and files hang below
+_NAME_AND_COLON = re.compile(r"[^:/?#]+://[^/?#@]*:")  # a host and its port, or a user and a password
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1")
 
 
@@ -146,6 +148,8 @@ def parse_url(written: object) -> str:
         raise wrong("must be text: a URL")
     if any(char <= " " or char == "\x7f" for char in written):
         raise wrong("holds a space or a control character")
+    if _NAME_AND_COLON.match(written):
+        check_unambiguous(written)
     try:
         parts = urlsplit(written)
         host, _port = parts.hostname, parts.port
@@ -159,6 +163,12 @@ def parse_url(written: object) -> str:
         raise wrong("holds a #fragment, which no server ever sees; leave it out")
     # As everybody compares it: HTTP:// is no less readable on the way than http://.
     return parts.scheme + written[len(parts.scheme) :]
+
+
+def check_unambiguous(url: str) -> None:
+    """Raise `wrong()` where somebody could take a part of a user name or password for the host."""
+    if is_ambiguous(url):
+        raise wrong(HOW_TO_ESCAPE)
 
 
 def check_keyless(url: str) -> str:

@@ -13,13 +13,15 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import pymysql  # type: ignore[import-untyped] # it brings no types
 
 from support.needs import needs
 
-PASSWORD = "pw-Zq7made-up"
+PASSWORD = "pw@Zq7/made:up?#[%"
+ESCAPED = quote(PASSWORD, safe="")
 START_S = 30.0
 
 
@@ -174,7 +176,7 @@ class PostgreSql(Server):
             return cursor.fetchall() if cursor.description else []
 
     def url(self, database: str, port: int | None = None) -> str:
-        return f"postgresql+psycopg://tally:{PASSWORD}@127.0.0.1:{port or self.port}/{database}"
+        return f"postgresql+psycopg://tally:{ESCAPED}@127.0.0.1:{port or self.port}/{database}"
 
     def end_sessions(self) -> None:
         self.execute(
@@ -259,7 +261,7 @@ class MariaDb(Server):
             return list(cursor.fetchall())
 
     def url(self, database: str, port: int | None = None) -> str:
-        return f"mysql+pymysql://tally:{PASSWORD}@127.0.0.1:{port or self.port}/{database}"
+        return f"mysql+pymysql://tally:{ESCAPED}@127.0.0.1:{port or self.port}/{database}"
 
     def end_sessions(self) -> None:
         own = "CONNECTION_ID()"

@@ -13,7 +13,7 @@ import pytest
 from adapters.records.conftest import KINDS, prepared, running
 from adapters.records.relay import Relay
 from adapters.records.samples import DAY, IN, NOW, many, visitor_file
-from adapters.records.servers import MariaDb, PostgreSql, Server
+from adapters.records.servers import ESCAPED, MariaDb, PostgreSql, Server, free_port
 from adapters.records.sites import Site, passages
 from tallyd.adapters.records.database import Database
 from tallyd.core.errors import RecordsError
@@ -107,6 +107,18 @@ def test_what_accepts_and_never_says_a_word_is_given_up(kind: str) -> None:
     database.close()
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"), [("postgresql+psycopg", "PostgreSQL"), ("mysql+pymysql", "MariaDB or MySQL")]
+)
+def test_a_server_is_called_by_host_and_port_whatever_its_password(kind: str, name: str) -> None:
+    port = free_port()
+    database = Database(f"{kind}://tally:{ESCAPED}@127.0.0.1:{port}/x", patience_s=2.0)
+    with pytest.raises(RecordsError) as caught:
+        database.prepare()
+    assert caught.value.text == f"{name} at 127.0.0.1:{port}: nothing accepts connections there"
+    database.close()
+
+
 @pytest.mark.parametrize("make", [PostgreSql, MariaDb], ids=KINDS[1:])
 def test_a_server_that_was_killed_is_used_again_once_it_is_back(make: type[Server]) -> None:
     with running(make) as server, prepared(server.kind, server.url(server.new_database()), server) as site:
@@ -142,7 +154,7 @@ def test_a_server_without_the_tables_says_so(served: Site) -> None:
 
 def test_a_wrong_password_is_told_without_it(served: Site) -> None:
     assert served.server
-    database = Database(served.url.replace("pw-Zq7", "wrong-Zq7"))
+    database = Database(served.url.replace("Zq7", "wrong-Zq7"))
 
     with pytest.raises(RecordsError, match="user or password") as caught:
         database.prepare()

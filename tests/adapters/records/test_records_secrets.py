@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from adapters.records.samples import DAY, IN, NOW, visitor_file
-from adapters.records.servers import PASSWORD
+from adapters.records.servers import ESCAPED, PASSWORD
 from adapters.records.sites import Site
 from tallyd.adapters.records.database import Database
 from tallyd.core.errors import RecordsError
@@ -24,7 +24,7 @@ def shown(error: BaseException) -> str:
 
 
 def expect_nothing_told(text: str, url: str) -> None:
-    for secret in (PASSWORD, str(PERSON), SOURCE, url):
+    for secret in (PASSWORD, ESCAPED, str(PERSON), SOURCE, url):
         assert secret not in text
 
 

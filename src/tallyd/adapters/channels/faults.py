@@ -13,11 +13,11 @@ import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
 
+from tallyd.core.addresses import host_of
 from tallyd.core.errors import causes
 
 LONGEST_REASON = 120
@@ -120,11 +120,6 @@ def _cause(chain: tuple[BaseException, ...]) -> str:
         if any(isinstance(each, kind) for each in chain):
             return text
     return "the connection failed"
-
-
-def host_of(url: str) -> str:
-    """Return host and port of a URL, without a user's name."""
-    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _said(answer: requests.Response) -> str:

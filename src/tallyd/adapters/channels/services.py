@@ -9,6 +9,7 @@ from apprise import AppriseAsset, NotifyBase
 from apprise.plugins import N_MGR, url_to_dict
 
 from tallyd.adapters.channels.urls import UnusableUrl, apprise_url
+from tallyd.core.addresses import HOW_TO_ESCAPE, is_ambiguous
 
 _HINTS = {
     "tgram": "Telegram needs a bot token and a chat: tgram://TOKEN/CHAT",
@@ -43,6 +44,8 @@ def service(url: str, *, timeout_s: float) -> NotifyBase:
     """Return the plugin for `url`. Raises `UnusableUrl`, whose text begins with a lower-case letter."""
     known = _SCHEME.match(url.strip())
     scheme = known[1].lower() if known else ""
+    if is_ambiguous(url, at_may_follow="in values" if _names_host(scheme) else "anywhere"):
+        raise UnusableUrl(HOW_TO_ESCAPE)
     try:
         settings = url_to_dict(apprise_url(url))  # type: ignore[no-untyped-call] # Apprise left the types out
         if settings is not None:
@@ -52,6 +55,11 @@ def service(url: str, *, timeout_s: float) -> NotifyBase:
     except Exception:  # noqa: S110 # 170 plugins raise what they like, with the URL in its text
         pass
     raise UnusableUrl(_why_unusable(scheme))
+
+
+def _names_host(scheme: str) -> bool:
+    """Whether the URLs of a service have a place for a host. Others go to a host that is always the same."""
+    return scheme in N_MGR and any("{host}" in template for template in N_MGR[scheme].templates)
 
 
 def _made(settings: dict[str, object], timeout_s: float) -> NotifyBase:

@@ -6,27 +6,15 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
+from tallyd.core.addresses import host_of, origin_of
 from tallyd.core.errors import SourceError
 from tallyd.core.texts import shortened
 
 _PASSING = frozenset({408, 425, 429})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SECONDS = re.compile(r"[+-]?[0-9]{1,15}")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-def host_of(url: str) -> str:
-    """Return the host as messages name it: `name`, or `name:port` where the port is not the scheme's own.
-
-    Raises ValueError for what is no http(s) address, names no host or can't be read.
-    """
-    scheme, name, port = _origin(urlsplit(url))
-    if not name or scheme not in _DEFAULT_PORTS:
-        raise ValueError
-    name = f"[{name}]" if ":" in name else name
-    return name if port == _DEFAULT_PORTS[scheme] else f"{name}:{port}"
 
 
 def refusal(status: int, headers: Mapping[str, str], *, host: str, now: datetime) -> SourceError:
@@ -90,7 +78,7 @@ def followed(url: str, location: str, *, host: str) -> str:
     """
     try:
         target = urljoin(url, _as_utf8(location))
-        before, after = _origin(urlsplit(url)), _origin(urlsplit(target))
+        before, after = origin_of(url), origin_of(target)
         named = shortened(host_of(target), 80)
     except ValueError:
         raise SourceError(f"{host} redirects to an address that can't be read", transient=False) from None
@@ -103,12 +91,6 @@ def followed(url: str, location: str, *, host: str) -> str:
         f"{host} redirects to {named}, which is not followed; if that is right, set the new address",
         transient=False,
     )
-
-
-def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
-    """Return scheme, host and port. Raises ValueError for a port that is none."""
-    name = (parts.hostname or "").rstrip(".")
-    return parts.scheme, name, parts.port if parts.port is not None else _DEFAULT_PORTS.get(parts.scheme)
 
 
 def _as_utf8(header: str) -> str:
