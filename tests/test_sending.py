@@ -526,7 +526,7 @@ def test_the_last_report_of_a_day_is_committed_with_the_first_of_the_next(
         assert (past.part, past.slot) == ("2026-11-20", f"{today.slot}#2026-11-20")
         assert (today.part, today.body and today.body["day"]) == (None, "2026-11-21")
         assert latest(world)["day"] == "2026-11-21"
-        newest = world.state.readings.newest("one", now=clock.now())
+        newest = world.state.readings.last("one", now=clock.now())
         assert newest is not None
         assert newest.part is None
         assert world.out_files()[-2:] == [

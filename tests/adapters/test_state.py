@@ -19,6 +19,7 @@ from tallyd.adapters.state import (
     StateDamagedError,
     StateError,
     StateTooNewError,
+    Taken,
     Whose,
 )
 from tallyd.adapters.state.past import Past
@@ -40,11 +41,14 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 
 def _record(
-    state: State, slot: Slot, *problems: Problem, total: int = 3, taken: frozenset[str] = frozenset()
+    state: State,
+    slot: Slot,
+    *problems: Problem,
+    total: int = 3,
+    taken: frozenset[str] = frozenset(),
+    taken_at: datetime = AT + timedelta(seconds=1),
 ) -> Recorded:
-    reading = Reading(
-        taken_at=AT + timedelta(seconds=1), facts={"total": total}, problems=problems, memory={"n": total}
-    )
+    reading = Reading(taken_at=taken_at, facts={"total": total}, problems=problems, memory={"n": total})
     heading = Heading(
         poller="divera",
         kind="divera",
@@ -270,11 +274,33 @@ def test_a_database_that_is_locked_by_another_is_an_error_that_changes_nothing(s
     )
 
 
+def test_the_last_reading_is_the_one_that_was_taken_last_of_a_slot_or_by_hand(state: State) -> None:
+    def last() -> tuple[Taken | None, Taken | None]:
+        now = AT + timedelta(hours=9)
+        return state.readings.last_taken("divera", now=now), state.readings.last_taken(
+            "divera", now=now, in_timetable=True
+        )
+
+    assert last() == (None, None)
+    slot = Taken(AT + timedelta(seconds=1))
+    _record(state, Slot("s", AT))
+    assert last() == (slot, slot)
+    by_hand = Taken(AT + timedelta(minutes=5), is_by_hand=True)
+    _record(state, Slot(None, AT), taken_at=by_hand.at)
+    assert last() == (by_hand, slot)
+    caught_up = Taken(AT + timedelta(minutes=10))
+    _record(state, Slot("s2", AT + timedelta(minutes=2)), taken_at=caught_up.at)
+    assert last() == (caught_up, caught_up)
+    stored = state.readings.last("divera", now=AT + timedelta(hours=9))
+    assert stored is not None
+    assert (stored.taken, stored.slot) == (caught_up, "s2")
+
+
 LATER = AT + timedelta(days=1)
 LOOKS: dict[str, Callable[[Past], object]] = {
-    "newest": lambda past: past.newest("divera", now=AT),
-    "newest missed": lambda past: past.newest("divera", now=AT, outcome="missed"),
-    "when taken last": lambda past: past.last_taken_at("divera", now=AT),
+    "last": lambda past: past.last("divera", now=AT),
+    "last of a slot": lambda past: past.last("divera", now=AT, in_timetable=True),
+    "when taken last": lambda past: past.last_taken("divera", now=AT),
     "missed since": lambda past: past.missed_since_taken("divera", "count", now=AT),
     "missed since, for a reason": lambda past: past.missed_since_taken("divera", "count", now=AT, reason="x"),
     "missed between": lambda past: past.missed_between("divera", "count", AT, LATER),

@@ -226,7 +226,7 @@ def test_the_readings_of_one_slot_are_stored_at_once_each_under_a_name_of_its_ow
 
 def test_the_newest_reading_is_the_slots_own(state: State) -> None:
     recorded = record(state, reading(), reading(part="2026-11-19"))
-    newest = state.readings.newest("park", now=AT)
+    newest = state.readings.last("park", now=AT)
     assert newest is not None
     assert newest.part is None
     own, other = recorded.outs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from contextlib import closing
 from datetime import time
 from pathlib import Path
@@ -44,6 +46,40 @@ def said(past: Past, now: str, capsys: pytest.CaptureFixture[str]) -> str:
     with FileLock(past.folder / "state" / "lock").take(), time_machine.travel(instant(now), tick=False):
         assert status(past.folder / "config.json", as_json=False) == 0
     return capsys.readouterr().out
+
+
+def test_a_reading_taken_by_hand_is_the_last_one_and_says_so(
+    past: Past, capsys: pytest.CaptureFixture[str]
+) -> None:
+    past.taken("2026-11-19T09:30:00", {"50101": 21}, origin="once")
+    row = re.search(
+        r"^divera +count +09:30 by hand +21 +20:00$", said(past, "2026-11-19T09:45:00", capsys), re.M
+    )
+    assert row is not None
+    past.taken("2026-11-19T20:00:00", {"50101": 3})
+    assert re.search(r"^divera +count +20:00 +3 ", said(past, "2026-11-19T21:00:00", capsys), re.M)
+
+
+def test_as_json_a_reading_taken_by_hand_is_told_as_such(
+    past: Past, capsys: pytest.CaptureFixture[str]
+) -> None:
+    past.taken("2026-11-19T09:30:00", {"50101": 21}, origin="once")
+    with time_machine.travel(instant("2026-11-19T09:45:00"), tick=False):
+        assert status(past.folder / "config.json", as_json=True) == 0
+    (job,) = json.loads(capsys.readouterr().out)["jobs"]
+    assert (job["last_taken_at"], job["last_by_hand"]) == ("2026-11-19T09:30:00+01:00", True)
+    assert job["last_file"] == "divera/2026-11/2026-11-19T093000+0100.json"
+
+
+def test_before_the_first_start_readings_by_hand_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, past = write_config(tmp_path), Past(tmp_path)
+    past.taken("2026-11-19T09:30:00", {"50101": 21}, origin="once")
+    assert status(path, as_json=False) == 1
+    error = capsys.readouterr().err
+    assert f"tallyd run has not been started with {path} yet" in error
+    assert "readings taken by hand: divera 2026-11-19 09:30" in error
 
 
 def test_a_slot_of_which_nothing_became_is_told(past: Past, capsys: pytest.CaptureFixture[str]) -> None:

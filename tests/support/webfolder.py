@@ -54,18 +54,23 @@ class Web:
     runs: RunStats = field(default_factory=RunStats)
     kept: dict[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
     monotonic_s: float = 1000.0
+    has_past: bool = True
+    """Without, no poller has read anything yet."""
 
     def __post_init__(self) -> None:
         path = self.folder / "config.json"
         path.write_text(json.dumps(CONFIG))
         self.config: Config = load(path, environ={})
+        self.runs.tick(self.monotonic_s)
         past = Past(self.folder)
+        if not self.has_past:
+            State(self.folder / "state" / "state.db").close()
+            return
         past.taken("2026-11-19T08:00", {"50101": 7, "50103": 2})
         past.missed("2026-11-19T20:00")
         past.taken(
             "2026-11-20T08:00", {"50101": 12, "50103": None}, names={"50101": 'Ein"satz\n'}, hide_below=5
         )
-        self.runs.tick(self.monotonic_s)
         book = Book()
         at = datetime(2026, 11, 20, 12, 50, tzinfo=UTC)
         book.known = {

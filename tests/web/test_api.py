@@ -50,6 +50,7 @@ def test_status_tells_each_job_and_how_tallyd_is(url: str) -> None:
         "job": "count",
         "zone": "Europe/Berlin",
         "last_taken_at": "2026-11-20T08:00:00.400+01:00",
+        "last_by_hand": False,
         "missed_since": [],
         "next_due_at": "2026-11-20T20:00:00+01:00",
     }
@@ -57,6 +58,12 @@ def test_status_tells_each_job_and_how_tallyd_is(url: str) -> None:
         ("park", "sweep"),
         ("apps", "check"),
     ]
+
+
+def test_status_tells_a_last_reading_taken_by_hand_as_such(web: Web, url: str) -> None:
+    Past(web.folder).taken("2026-11-20T13:30:00", {"50101": 21}, origin="once")
+    (job,) = [each for each in asked(f"{url}/status")["jobs"] if each["poller"] == "divera"]
+    assert (job["last_taken_at"], job["last_by_hand"]) == ("2026-11-20T13:30:00+01:00", True)
 
 
 def test_alerts_tell_what_is_open_what_waits_and_until_when_it_is_muted(web: Web, url: str) -> None:

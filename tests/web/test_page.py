@@ -99,6 +99,40 @@ def test_the_overview_shows_a_card_of_each_poller_with_its_state_its_readings_an
     assert "1 unreachable" in text
 
 
+@pytest.mark.parametrize("path", ["/", "/poller/divera", "/poller/park", "/poller/apps"])
+def test_the_head_tells_how_all_pollers_are_on_every_view(web: Web, path: str) -> None:
+    web.fill_records()
+    web.alerts = alert("apps/TEST/unreachable", "TEST: unreachable: connection refused")
+    assert "florian-pi Trouble as of 14:00 Europe/Berlin" in text_of(get(web, path).text)
+
+
+def test_a_poller_s_own_state_stands_beside_its_name(web: Web) -> None:
+    web.alerts = alert("apps/TEST/unreachable", "TEST: unreachable: connection refused")
+    assert re.search("<h1>divera</h1>.*All well", text_of_title(get(web, "/poller/divera").text))
+    assert re.search("<h1>apps</h1>.*Trouble", text_of_title(get(web, "/poller/apps").text))
+
+
+def text_of_title(html: str) -> str:
+    """Return what stands beside the heading of a poller's view, with its tags, on one line."""
+    _, _, rest = html.partition('id="part-title"')
+    return re.sub(r"\s+", " ", rest[: rest.index("</div>")])
+
+
+def test_a_reading_taken_by_hand_is_the_last_one_and_says_so(web: Web) -> None:
+    Past(web.folder).taken("2026-11-20T13:30:00", {"50101": 21}, origin="once")
+    for path in ("/", "/poller/divera"):
+        text = text_of(get(web, path).text)
+        assert "Last reading 13:30 (30 min ago) by hand Next run 20:00" in text
+        assert re.search(r"50101 21 ", text)
+
+
+def test_a_reading_taken_by_hand_is_a_reading_of_a_poller_that_has_no_other(tmp_path: Path) -> None:
+    web = Web(tmp_path, has_past=False)
+    assert "divera No reading yet Last reading none yet" in text_of(get(web, "/").text)
+    Past(web.folder).taken("2026-11-20T13:30:00", {"50101": 21}, origin="once")
+    assert "divera All well Last reading 13:30 (30 min ago) by hand" in text_of(get(web, "/").text)
+
+
 def test_small_counts_are_hidden_and_so_is_the_total(web: Web) -> None:
     text = text_of(get(web, "/poller/divera").text)
     assert "50103 hidden" in text
@@ -200,7 +234,7 @@ def test_every_part_of_a_page_is_given_alone_as_json(web: Web) -> None:
     with page(web) as url:
         whole = requests.get(url + "/poller/park", timeout=20).text
         live = requests.get(url + "/poller/park?live=1", timeout=20).json()
-    assert set(live["parts"]) == {"head", "card", "choice", "day", "reports"}
+    assert set(live["parts"]) == {"head", "title", "card", "choice", "day", "reports"}
     ids = {attributes.get("id") for _, attributes in tags_of(whole)}
     assert {f"part-{name}" for name in live["parts"]} <= ids
     (body,) = [attributes for tag, attributes in tags_of(whole) if tag == "body"]

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tallyd.adapters.state import Taken
 from tallyd.core.alerts import Alert
 from tallyd.core.freshness import Known, Limits
 from tallyd.core.history import reading, statuses
@@ -202,7 +203,7 @@ def test_of_very_many_problems_some_are_shown_and_the_others_counted() -> None:
         )
         for number in range(MOST_PROBLEMS + 7)
     }
-    found = card("apps", "servers", BERLIN, Standing(alerts, (), NOW), last=NOW, next_at=None)
+    found = card("apps", "servers", BERLIN, Standing(alerts, (), NOW), last=Taken(NOW), next_at=None)
     assert (len(found.problems), found.more_problems, found.state.level) == (MOST_PROBLEMS, 7, "warning")
 
 

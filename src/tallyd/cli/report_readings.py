@@ -66,10 +66,7 @@ def _hides(past: Past) -> bool:
 def former_kind(state: State, poller: str, *, now: datetime) -> str | None:
     """Return the kind of a poller by its readings; None where there is none. Raises `StateError`."""
     books = state.readings
-    newest = books.newest(poller, now=now) or books.newest(poller, now=now, outcome="missed")
-    if newest is None:
-        rows = books.history(poller=poller)  # all by `once`, which are few
-        newest = rows[-1] if rows else None
+    newest = books.last(poller, now=now) or next(reversed(books.history(poller=poller)), None)
     return newest.kind if newest else None
 
 

@@ -7,6 +7,7 @@ file on disk may be broken just now. Files of today are in the database of recor
 from __future__ import annotations
 
 from collections import deque
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -76,6 +77,10 @@ class Status:
             return f"{text}; the file on disk is REFUSED since {when}: {self.note.refused.lines[0]}", "error"
         return f"{text}; running (process {self.pid})", "fine"
 
+    def taken(self, last: Stored) -> str:
+        """Return when a reading was taken, and whether by hand: then it settles no slot."""
+        return self.clock(last.taken_at) + (" by hand" if last.taken.is_by_hand else "")
+
     def clock(self, at: datetime | None) -> str:
         """Return an instant as people say it, in the zone of the config; empty for None."""
         return clock(at, self.note.zone, now=self.now) if at else ""
@@ -87,11 +92,12 @@ def status(path: Path, *, as_json: bool) -> int:
     database = folder / "state.db"
     try:
         found = _read(path, database, on_disk) if database.exists() else None
+        missing = "" if found else _never_ran(path.absolute(), database)
     except StateError as error:
         complain(f"tallyd: {error}")
         return EXIT_PROBLEM
     if found is None:
-        complain(_never_ran(path.absolute(), database))
+        complain(missing)
         return EXIT_PROBLEM
     if as_json:
         show_json(_json(found))
@@ -101,9 +107,13 @@ def status(path: Path, *, as_json: bool) -> int:
 
 
 def _never_ran(path: Path, database: Path) -> str:
-    if database.exists():  # `tallyd once` has made it
-        return f"tallyd run has not been started with {path} yet; readings taken by hand: tallyd report"
-    return f"tallyd has not run with {path} yet (no readings in {database})"
+    if not database.exists():
+        return f"tallyd has not run with {path} yet (no readings in {database})"
+    with closing(State(database)) as state:  # `tallyd once` has made it
+        found = [state.readings.last(name, now=utc_now()) for name in state.readings.pollers()]
+    taken = [(last.poller, str((last.body or {}).get("taken_at"))) for last in found if last is not None]
+    by_hand = ", ".join(f"{poller} {at[:16].replace('T', ' ')}" for poller, at in taken)
+    return f"tallyd run has not been started with {path} yet; readings taken by hand: {by_hand or 'none'}"
 
 
 def _read(path: Path, database: Path, on_disk: str | None) -> Status | None:
@@ -133,7 +143,7 @@ def _job(state: State, job: JobNote, *, since: datetime, now: datetime) -> JobSt
     coming = next_slots(job.when, job.zone, after=now, count=1)
     return JobStatus(
         job=job,
-        last=state.readings.newest(job.poller, now=now),
+        last=state.readings.last(job.poller, now=now),
         missed=state.readings.missed_since_taken(job.poller, job.job, now=now),
         next_at=coming[0] if coming else None,
         unknown=_unknown(state, job, since=since, now=now),
@@ -162,7 +172,7 @@ def _show(found: Status) -> None:
             (
                 one.job.poller,
                 one.job.job,
-                found.clock(one.last.taken_at if one.last else None) or "none yet",
+                found.taken(one.last) if one.last else "none yet",
                 _total(one.last),
                 len(one.missed) or None,
                 found.clock(one.next_at) if found.pid else "when tallyd runs",
@@ -227,6 +237,7 @@ def _job_json(one: JobStatus) -> dict[str, Json]:
         "kind": one.job.kind,
         "job": one.job.job,
         "last_taken_at": local_text(last.taken_at, zone) if last else None,
+        "last_by_hand": last is not None and last.taken.is_by_hand,
         "last_file": f"{last.poller}/{last.out_name}" if last else None,
         "missed_since": [local_text(at, zone) for at in one.missed],
         "next_due_at": local_text(one.next_at, zone) if one.next_at else None,

@@ -97,13 +97,14 @@ def status(context: Context, asked: Mapping[str, str]) -> Json:
 
 def _job(context: Context, task: Task, now: datetime) -> Json:
     books, zone = context.state.readings, task.zone
-    last_at, next_at = books.last_taken_at(task.poller, now=now), task.next_at(now)
+    last, next_at = books.last_taken(task.poller, now=now), task.next_at(now)
     return {
         "poller": task.poller,
         "kind": task.source.kind,
         "job": task.job.name,
         "zone": str(zone),
-        "last_taken_at": local_text(last_at, zone) if last_at else None,
+        "last_taken_at": local_text(last.at, zone) if last else None,
+        "last_by_hand": last is not None and last.is_by_hand,
         "missed_since": [
             local_text(at, zone) for at in books.missed_since_taken(*task.name, now=now)[-MOST:]
         ],

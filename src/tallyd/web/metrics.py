@@ -202,10 +202,11 @@ def _readings(context: Context) -> Iterator[Metric]:
     now = context.now()
     for poller, settings in context.config().settings.pollers.items():
         if settings.kind != "divera":
-            if (last_at := context.state.readings.last_taken_at(poller, now=now)) is not None:
-                last.add_metric([poller], last_at.timestamp())
+            taken = context.state.readings.last_taken(poller, now=now, in_timetable=True)
+            if taken is not None:
+                last.add_metric([poller], taken.at.timestamp())
             continue
-        newest = context.state.readings.newest(poller, now=now)
+        newest = context.state.readings.last(poller, now=now, in_timetable=True)
         if newest is None:
             continue
         last.add_metric([poller], newest.taken_at.timestamp())

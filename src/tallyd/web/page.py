@@ -37,6 +37,8 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
 
 Parts = Mapping[str, str]
+_PARTS: Final[Parts] = {"head": "_head.html", "title": "_title.html", "card": "_card.html"}
+"""The parts of every poller's view."""
 
 
 class Page:
@@ -70,8 +72,7 @@ class Page:
 
         def shown() -> dict[str, Any]:
             standing = self._data.standing()
-            found = self._data.all(standing)
-            return {"pollers": found, "head": self._data.head([each.card for each in found], standing)}
+            return {"pollers": self._data.all(standing), "head": self._data.head(standing)}
 
         return self._answer(request, "overview.html", {"head": "_head.html", "cards": "_cards.html"}, shown)
 
@@ -83,7 +84,7 @@ class Page:
             return self._answer(
                 request,
                 "divera.html",
-                {"head": "_head.html", "card": "_card.html", "past": "_divera_past.html"},
+                {**_PARTS, "past": "_divera_past.html"},
                 lambda: {**self._one(name), "past": self._data.divera_past(name, poller)},
             )
         if isinstance(poller, VisitorsPoller):
@@ -92,8 +93,7 @@ class Page:
                 request,
                 "visitors.html",
                 {
-                    "head": "_head.html",
-                    "card": "_card.html",
+                    **_PARTS,
                     "choice": "_visitors_choice.html",
                     "day": "_visitors_day.html",
                     "reports": "_visitors_reports.html",
@@ -108,7 +108,7 @@ class Page:
             )
         order = _order(request)
         target = request.query_params.get("target", "")
-        parts = {"head": "_head.html", "card": "_card.html", "targets": "_servers_table.html"}
+        parts = {**_PARTS, "targets": "_servers_table.html"}
         if target not in poller.targets:
             return self._answer(
                 request, "servers.html", parts, lambda: {**self._one(name, order), "target": ""}
@@ -173,7 +173,7 @@ class Page:
     def _one(self, name: str, order: Order | None = None) -> dict[str, Any]:
         standing = self._data.standing()
         one = self._data.one(name, standing, order)
-        return {"one": one, "head": self._data.head([one.card], standing), "name": name}
+        return {"one": one, "head": self._data.head(standing), "name": name}
 
     def _answer(
         self, request: Request, template: str, parts: Parts, shown: Callable[[], dict[str, Any]]

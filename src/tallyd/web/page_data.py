@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from tallyd.adapters.state import Taken
 from tallyd.config import AnyPoller
 from tallyd.core.errors import RecordsError
 from tallyd.core.history import Entry
@@ -88,11 +89,12 @@ class PageData:
     def standing(self) -> Standing:
         return Standing(self._context.alerts(), self._context.mutes(), self.now())
 
-    def head(self, cards: Sequence[Card], standing: Standing) -> Head:
-        """Return the top of the page."""
+    def head(self, standing: Standing) -> Head:
+        """Return the top of the page, which is of all pollers, whichever is looked at."""
         config, ticked_s = self._context.config(), self._context.runs.ticked_s()
         ago_s = None if ticked_s is None else self._context.monotonic() - ticked_s
-        return head(config.settings.name, config.zone, standing, ticked_ago_s=ago_s, cards=cards)
+        has_reading = {name: self._last(name, standing.now) is not None for name in self.pollers}
+        return head(config.settings.name, config.zone, standing, ticked_ago_s=ago_s, has_reading=has_reading)
 
     def all(self, standing: Standing) -> tuple[Shown, ...]:
         """Return every poller, in the order of the config."""
@@ -107,7 +109,21 @@ class PageData:
             return self._visitors(name, poller, standing)
         return self._servers(name, poller, standing, order)
 
-    def _card(self, name: str, standing: Standing, last: datetime | None) -> Card:
+    def _last(self, name: str, now: datetime) -> Taken | None:
+        """Return when a poller was last read, by itself or by hand."""
+        poller, taken = self.pollers[name], self._context.state.readings.last_taken(name, now=now)
+        if isinstance(poller, VisitorsPoller):
+            arrived_at = max(arrivals_of(self._context, name).values(), default=None)
+            return taken or (Taken(arrived_at) if arrived_at else None)
+        if isinstance(poller, ServersPoller):
+            book = book_of(self._context, name)
+            # A copy: a round may be changing it just now.
+            checked_at = max(dict(book.checked_at).values(), default=None) or book.written_at
+            found = [Taken(checked_at)] if checked_at else []
+            return max([*found, *([taken] if taken else [])], key=lambda each: each.at, default=None)
+        return taken
+
+    def _card(self, name: str, standing: Standing) -> Card:
         tasks = [task for task in tasks_of(self._context.config()) if task.poller == name]
         coming = [at for task in tasks if (at := task.next_at(standing.now))]
         return card(
@@ -115,7 +131,7 @@ class PageData:
             self.pollers[name].kind,
             self.zone(name),
             standing,
-            last=last,
+            last=self._last(name, standing.now),
             next_at=min(coming, default=None),
             next_label=_every(tasks),
         )
@@ -123,10 +139,10 @@ class PageData:
     # -- divera ------------------------------------------------------------------------------------------
 
     def _divera(self, name: str, poller: DiveraPoller, standing: Standing) -> Shown:
-        newest = self._context.state.readings.newest(name, now=standing.now)
+        newest = self._context.state.readings.last(name, now=standing.now)
         entry = entries_of([newest])[0] if newest else None
         return Shown(
-            card=self._card(name, standing, newest.taken_at if newest else None),
+            card=self._card(name, standing),
             divera=divera_view(entry, poller.status_names),
         )
 
@@ -145,9 +161,7 @@ class PageData:
         zone, now = self.zone(name), standing.now
         day = day_of(now, zone)
         counts, trouble = _or_trouble(lambda: self._counts(name, day), _no_counts)
-        last_at = self._context.state.readings.last_taken_at(name, now=now) if poller.report else None
         arrivals = arrivals_of(self._context, name)
-        last = last_at or max(arrivals.values(), default=None)
         silent = {
             key_segments(alert.key)[1]
             for alert in standing.of(name)
@@ -156,7 +170,7 @@ class PageData:
         view = visitors_view(
             poller, counts, arrivals, silent=frozenset(silent), day=day, zone=zone, now=now, trouble=trouble
         )
-        return Shown(card=self._card(name, standing, last), visitors=view)
+        return Shown(card=self._card(name, standing), visitors=view)
 
     def _counts(self, name: str, day: date) -> Mapping[str, Count]:
         return self._context.records(name).counts(*day_span(day, self.zone(name)))
@@ -186,8 +200,7 @@ class PageData:
 
     def _servers(self, name: str, poller: ServersPoller, standing: Standing, order: Order | None) -> Shown:
         book = book_of(self._context, name)
-        # A copy: a round may be changing it just now.
-        known, checked = dict(book.known), dict(book.checked_at)
+        known = dict(book.known)  # a copy: a round may be changing it just now
         shares, trouble = _or_trouble(lambda: self._checks.shares(name), _no_shares)
         asked = order or Order()
         view = servers_view(
@@ -201,7 +214,6 @@ class PageData:
             page=asked.page,
             **({} if order else {"rows_a_page": 8}),
         )
-        last = max(checked.values(), default=None) or book.written_at
         if not trouble:  # else the plots would wait as long for the same answer
             limits_s = {target.name: target.limits.stale_after_s for target in poller.checked}
             shown_s = {target: limits_s[target] for target in view.names}
@@ -209,7 +221,7 @@ class PageData:
                 lambda: self._checks.small_plots(name, shown_s, now=standing.now), _no_plots
             )
             view = with_plots(view, plots)
-        return Shown(card=self._card(name, standing, last), servers=view)
+        return Shown(card=self._card(name, standing), servers=view)
 
     def lag_points(self, name: str, target: str, back: timedelta) -> list[tuple[datetime, float]]:
         """Return a target's lag over time. Raises `RecordsError`."""

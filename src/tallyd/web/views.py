@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
+from tallyd.adapters.state import Taken
 from tallyd.core.alerts import OWN, Alert
 from tallyd.core.mutes import Mute, mute_of
 from tallyd.core.naming import key_segments, local_text
@@ -68,6 +69,7 @@ class Card:
     zone: str
     state: State
     last: Moment | None
+    is_last_by_hand: bool
     next: Moment | None
     next_label: str
     problems: tuple[ProblemView, ...]
@@ -103,6 +105,10 @@ class Standing:
         ]
         return tuple(sorted(found, key=lambda alert: (alert.severity, alert.since, alert.key)))
 
+    def open_of(self, poller: str) -> tuple[Alert, ...]:
+        """Return those that are open."""
+        return tuple(alert for alert in self.of(poller) if alert.is_open)
+
     def problem(self, alert: Alert, zone: ZoneInfo) -> ProblemView:
         mute = mute_of(alert.key, self.mutes, now=self.now)
         level: Level = "error" if alert.severity == "error" else "warning"
@@ -123,19 +129,20 @@ def card(
     zone: ZoneInfo,
     standing: Standing,
     *,
-    last: datetime | None,
+    last: Taken | None,
     next_at: datetime | None,
     next_label: str = "",
 ) -> Card:
     """Return the card of one poller. `next_label` stands where no slot comes, such as `every 5 s`."""
     alerts, now = standing.of(poller), standing.now
-    is_open = [alert for alert in alerts if alert.is_open]
+    is_open = standing.open_of(poller)
     return Card(
         poller=poller,
         kind=kind,
         zone=str(zone),
         state=state_of(is_open, has_reading=last is not None),
-        last=moment(last, zone, now=now) if last else None,
+        last=moment(last.at, zone, now=now) if last else None,
+        is_last_by_hand=last is not None and last.is_by_hand,
         next=moment(next_at, zone, now=now) if next_at else None,
         next_label=next_label,
         problems=tuple(standing.problem(alert, zone) for alert in is_open[:MOST_PROBLEMS]),
@@ -178,11 +185,22 @@ SILENT_AFTER_S = 60.0
 
 
 def head(
-    name: str, zone: ZoneInfo, standing: Standing, *, ticked_ago_s: float | None, cards: Sequence[Card]
+    name: str,
+    zone: ZoneInfo,
+    standing: Standing,
+    *,
+    ticked_ago_s: float | None,
+    has_reading: Mapping[str, bool],
 ) -> Head:
-    """Return the top of the page; its state is the worst of tallyd's own and all pollers'."""
-    own = [alert for alert in standing.of(OWN) if alert.is_open]
-    levels = [state_of(own, has_reading=True).level, *(each.state.level for each in cards)]
+    """Return the top of the page; its state is the worst of tallyd's own and all pollers'.
+
+    `has_reading` says of every poller whether anything was read yet.
+    """
+    own = standing.open_of(OWN)
+    levels = [
+        state_of(own, has_reading=True).level,
+        *(state_of(standing.open_of(poller), has_reading=has).level for poller, has in has_reading.items()),
+    ]
     worst: Level = next((level for level in _WORST_FIRST if level in levels), "fine")
     is_silent = ticked_ago_s is not None and ticked_ago_s > SILENT_AFTER_S
     return Head(
@@ -190,7 +208,7 @@ def head(
         zone=str(zone),
         now=moment(standing.now, zone, now=standing.now),
         state=State(worst, _ALL_WORDS.get(worst, _WORDS[worst]))
-        if cards
+        if has_reading
         else State("unknown", "No poller is configured"),
         problems=tuple(standing.problem(alert, zone) for alert in own),
         silent_for=span(ticked_ago_s) if is_silent and ticked_ago_s is not None else "",

@@ -14,7 +14,7 @@ from tallyd.adapters.state.alerts import Alerts
 from tallyd.adapters.state.connection import StateDamagedError, StateError, StateFile, StateTooNewError
 from tallyd.adapters.state.outs import Outs
 from tallyd.adapters.state.readings import Readings
-from tallyd.adapters.state.rows import FromFile, OutFile, OutText, Recorded, SendRow, Stored, Whose
+from tallyd.adapters.state.rows import FromFile, OutFile, OutText, Recorded, SendRow, Stored, Taken, Whose
 from tallyd.adapters.state.sends import Sends
 from tallyd.adapters.state.slots import Slots
 from tallyd.adapters.state.telling import Telling
@@ -30,6 +30,7 @@ __all__ = [
     "StateError",
     "StateTooNewError",
     "Stored",
+    "Taken",
     "Whose",
 ]
 

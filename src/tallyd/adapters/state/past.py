@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from tallyd.adapters.state.connection import StateFile
-from tallyd.adapters.state.rows import Stored
+from tallyd.adapters.state.rows import Stored, Taken
 from tallyd.core.naming import instant_text, read_instant
 from tallyd.core.reading import Facts
 
@@ -90,34 +90,36 @@ class Past:
                 count += 1
         return count
 
-    def newest(
-        self, poller: str, *, now: datetime, outcome: Literal["taken", "missed"] = "taken"
-    ) -> Stored | None:
-        """Return the poller's last reading within the timetable, or its last missed slot, up to `now`.
+    def last(self, poller: str, *, now: datetime, in_timetable: bool = False) -> Stored | None:
+        """Return the poller's last reading up to `now`; `in_timetable`: without those taken by hand.
 
-        Of several readings of the last slot it is the slot's own.
+        Of several readings of one slot it is the slot's own.
         """
-        with self._file.reading() as db:
-            row = db.execute(
-                f"SELECT {_COLUMNS} FROM reading"  # noqa: S608 # a constant
-                " WHERE poller=? AND outcome=? AND due_at <= ?"
-                " ORDER BY due_at DESC, part IS NOT NULL, id DESC LIMIT 1",
-                (poller, outcome, instant_text(now)),
-            ).fetchone()
+        row = self._last(_COLUMNS, poller, now, in_timetable=in_timetable)
         return _stored(row) if row else None
 
-    def last_taken_at(self, poller: str, *, now: datetime) -> datetime | None:
-        """Return when the poller's last reading within the timetable was taken, up to `now`.
+    def last_taken(self, poller: str, *, now: datetime, in_timetable: bool = False) -> Taken | None:
+        """Return when `last` was taken, without its body, which may be of ten thousand targets."""
+        row = self._last("due_at, taken_at", poller, now, in_timetable=in_timetable)
+        return Taken(read_instant(row[1]), is_by_hand=row[0] is None) if row else None
 
-        That is when `newest` was, without its body, which may be of ten thousand targets.
-        """
+    def _last(
+        self, columns: str, poller: str, now: datetime, *, in_timetable: bool
+    ) -> tuple[Any, ...] | None:
+        # By both times: a slot that was caught up late was taken after one by hand that stands behind it.
+        times = ("due_at",) if in_timetable else ("due_at", _TIME)
         with self._file.reading() as db:
-            row = db.execute(
-                "SELECT taken_at FROM reading WHERE poller=? AND outcome='taken' AND due_at <= ?"
-                " ORDER BY due_at DESC, part IS NOT NULL, id DESC LIMIT 1",
-                (poller, instant_text(now)),
-            ).fetchone()
-        return read_instant(row[0]) if row else None
+            rows = [
+                db.execute(
+                    f"SELECT taken_at, {columns} FROM reading"  # noqa: S608 # constants
+                    f" WHERE poller=? AND outcome='taken' AND {time} <= ?"
+                    f" ORDER BY {time} DESC, part IS NOT NULL, id DESC LIMIT 1",
+                    (poller, instant_text(now)),
+                ).fetchone()
+                for time in times
+            ]
+        found = max((row for row in rows if row), key=lambda row: str(row[0]), default=None)
+        return found[1:] if found else None
 
     def pollers(self) -> tuple[str, ...]:
         """Return the pollers that have readings, those no longer in the config included."""

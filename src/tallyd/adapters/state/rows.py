@@ -56,11 +56,20 @@ class OutFile:
     text: str
 
 
+@dataclass(frozen=True)
+class Taken:
+    """When a reading was taken, and whether by hand (`once`), outside the timetable."""
+
+    at: datetime
+    is_by_hand: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stored:
     """One row of the history. `body` is the out file's content, None for a missed slot.
 
-    `slot` is the key of a reading's slot, with `#` and `part` behind it for one that has a part.
+    `slot` is the key of a reading's slot, with `#` and `part` behind it for one that has a part. Outside the
+    timetable `slot` and `due_at` are None.
     """
 
     poller: str
@@ -74,6 +83,10 @@ class Stored:
     body: Facts | None
     out_name: str | None
     part: str | None = None
+
+    @property
+    def taken(self) -> Taken:
+        return Taken(self.taken_at, is_by_hand=self.due_at is None)
 
 
 @dataclass(frozen=True, kw_only=True)

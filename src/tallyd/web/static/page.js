@@ -61,8 +61,9 @@
     return selection !== null && !selection.isCollapsed && part.contains(selection.anchorNode);
   }
 
-  // Returns how everything is, in words: what changes there is read out, the rest of the page is not.
-  const words = () => document.querySelector("#part-head .badge")?.textContent.trim() ?? "";
+  // Returns how all is, and the poller that is looked at: what changes there is read out, the rest is not.
+  const words = () =>
+    [...document.querySelectorAll("#part-head .badge, #part-title .badge")].map((each) => each.textContent.trim()).join("; ");
 
   async function refresh() {
     timer = null;
