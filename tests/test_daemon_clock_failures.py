@@ -15,7 +15,7 @@ from support.fakeworld import FakePoller, World, daily, one_person
 from tallyd.contract import Toolbox
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.reading import Reading, Slot
-from tallyd.core.timetable import Every
+from tallyd.core.timetable import BUSY, OVERTAKEN, Every
 from tallyd.settings import RetrySettings
 
 ONE_TRY = RetrySettings(attempts=1)
@@ -288,6 +288,48 @@ def test_a_job_that_somebody_else_runs_is_left_to_the_next_look(
         world.run(minutes=1)
         assert world.outcomes() == ["2026-11-20 08:00 taken"]
         assert "job is run by somebody else" in caplog.messages
+
+
+def test_a_slot_that_the_next_one_overtakes_says_so_and_not_that_the_machine_was_off(tmp_path: Path) -> None:
+    poller = FakePoller(daily("08:00:00", "08:00:01", "12:00"))
+    with FakeClock(at("2026-11-20 07:59:58")) as clock, World(tmp_path, clock, poller) as world:
+        clock.pass_s(4)  # a look that comes a moment late
+        world.run(minutes=1)
+        missed, taken = world.history()
+        assert (missed.due_at, missed.reason) == (at("2026-11-20 08:00:00"), OVERTAKEN)
+        assert (taken.due_at, taken.outcome) == (at("2026-11-20 08:00:01"), "taken")
+
+
+def test_slots_that_come_together_while_a_run_goes_on_were_kept_by_that_run(tmp_path: Path) -> None:
+    threads = Threads()
+    hanging = Hanging(threads)
+    poller = FakePoller(daily("08:00:00", "08:05:00", "08:05:01", "08:05:02"), hanging)
+    with (
+        FakeClock(at("2026-11-20 07:59:58")) as clock,
+        World(tmp_path, clock, poller, executor=threads) as world,
+    ):
+        world.run(minutes=5)
+        clock.pass_s(10)
+        world.run(minutes=1)
+        hanging.gate.set()
+        world.daemon.wait(10)
+        world.run(minutes=1)
+        assert [(row.outcome, row.reason) for row in world.history()] == [
+            ("taken", None),
+            ("missed", BUSY),
+            ("missed", BUSY),
+            ("taken", None),
+        ]
+
+
+def test_a_slot_that_somebody_else_s_run_keeps_for_too_long_is_missed_for_that_reason(tmp_path: Path) -> None:
+    poller = FakePoller(daily("08:00"))
+    with FakeClock(at("2026-11-20 07:59:58")) as clock, World(tmp_path, clock, poller) as world:
+        world.stop.stopped = True  # so that the lock is not waited for
+        with world.job_lock("one"):
+            world.run(minutes=16)
+        (row,) = world.history()
+        assert (row.outcome, row.reason) == ("missed", BUSY)
 
 
 def _seconds(clock: str) -> int:

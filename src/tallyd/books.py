@@ -179,10 +179,11 @@ class Books:
 
     # -- what is made up for -----------------------------------------------------------------------------
 
-    def is_held(self, poller: str, job: str, slot: str) -> bool:
-        """Whether the slot is settled in memory and waits for state.db."""
+    def held_slots(self, poller: str, job: str) -> frozenset[str]:
+        """Return the job's slots that are settled in memory and wait for state.db."""
         with self._lock:
-            return any((poller, job, slot) in held.slots for held in self._held)
+            names = [name for held in self._held for name in held.slots]
+        return frozenset(slot for *whose, slot in names if whose == [poller, job] and slot is not None)
 
     def memory(self, poller: str, job: str) -> Facts:
         """Return what the job's last reading asked to remember, be it stored or held.

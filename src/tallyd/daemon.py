@@ -11,11 +11,11 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from concurrent.futures import wait as futures_wait
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from tallyd.adapters.state import StateError
 from tallyd.agenda import Agenda, Clock, Entry
@@ -139,7 +139,9 @@ class Daemon:
         """Wait for the runs and deliveries under way; false when some are still going on."""
         desks = (*self._leaving.values(), *self._desks.values())
         # A run that was queued and cancelled is no run: nothing ever tells that it is done.
-        running = [desk.future for desk in desks if desk.future is not None and not desk.future.cancelled()]
+        running: list[Future[Any]] = [
+            desk.future for desk in desks if desk.future is not None and not desk.future.cancelled()
+        ]
         speaking = [*self._kit.teller.under_way(), *self._kit.heartbeat.under_way()]
         speaking += [*self._kit.keeper.under_way(), *self._kit.sender.under_way()]
         running += [future for future in speaking if not future.cancelled()]
@@ -194,7 +196,7 @@ class Daemon:
         if plan.missed:
             # Where they can't be recorded they stay open; what is due now is counted all the same.
             missed = desk.with_reasons(plan.missed)
-            record = partial(self._runner.record_missed, desk.task, missed, more=plan.skipped)
+            record = partial(self._runner.record_missed, desk.task, missed, older_since=plan.older_since)
             self._safely("missed slots", record)
         if plan.run is not None:
             self._begin(desk, plan.run, plan.mark)
@@ -210,10 +212,10 @@ class Daemon:
 
     def _begin(self, desk: Desk, slot: Slot, mark: str | None) -> None:
         runner, task = self._runner, desk.task
-        desk.is_woken, desk.begun_s = False, self._kit.clock.monotonic()
-        desk.progress, desk.slot, desk.skipped = runner.progress(), slot.key, set()
+        progress = runner.progress()
+        desk.begins(slot.key, progress, monotonic_s=self._kit.clock.monotonic())
         log.debug("run begins", extra={**desk.whose, "slot": slot.key, "late_s": round(slot.late_s, 1)})
-        desk.future = self._kit.executor.submit(runner.run, task, slot, mark, desk.progress)
+        desk.future = self._kit.executor.submit(runner.run, task, slot, mark, progress)
         if task.job.wakes:
             desk.future.add_done_callback(lambda _run: self._kit.wakes.rouse() if desk.is_woken else None)
 

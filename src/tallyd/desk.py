@@ -10,7 +10,8 @@ from datetime import datetime
 
 from tallyd.core import failures
 from tallyd.core.reading import Problem
-from tallyd.core.timetable import BUSY, NOT_STARTED, Missed, Plan
+from tallyd.core.timetable import BUSY, NOT_STARTED, OVERTAKEN, Missed, Plan
+from tallyd.run_stats import Ended
 from tallyd.runs import Progress
 from tallyd.tasks import Task
 
@@ -21,13 +22,13 @@ WAKE_PAUSE_S = 0.1
 
 @dataclass
 class Desk:
-    """One job while the daemon runs: its task, its run under way, and what was skipped meanwhile.
+    """One job while the daemon runs: its task, its run under way, and the slots that wait for its end.
 
     `is_woken`: a run outside of slots is wanted at once. `begun_s` is when the last run began (monotonic).
     """
 
     task: Task
-    future: Future[None] | None = None
+    future: Future[Ended] | None = None
     progress: Progress | None = None
     slot: str | None = None
     has_waiting: bool = False
@@ -38,7 +39,9 @@ class Desk:
     def with_reasons(self, missed: tuple[Missed, ...]) -> tuple[Missed, ...]:
         """Return missed slots with the better reason for those that waited while the job still ran."""
         return tuple(
-            replace(one, reason=BUSY) if one.key in self.skipped and one.reason == NOT_STARTED else one
+            replace(one, reason=BUSY)
+            if one.key in self.skipped and one.reason in (NOT_STARTED, OVERTAKEN)
+            else one
             for one in missed
         )
 
@@ -46,8 +49,21 @@ class Desk:
     def is_running(self) -> bool:
         return self.future is not None and not self.future.done()
 
+    def begins(self, slot: str | None, progress: Progress, *, monotonic_s: float) -> None:
+        """Note that a run begins. A slot that `tallyd once` kept it from beginning still waits."""
+        before = self.future
+        was_locked = before is not None and before.exception() is None and before.result() == "locked"
+        if not was_locked:
+            self.skipped = set()
+        elif self.slot is not None:
+            self.skipped.add(self.slot)
+        self.is_woken, self.begun_s = False, monotonic_s
+        self.progress, self.slot = progress, slot
+
     def keep_waiting(self, plan: Plan) -> None:
         """Note, once, a slot that comes while the job still runs; it stays due."""
+        # Of several that come at once all but the newest are missed, and it was the run that kept them.
+        self.skipped |= {one.key for one in plan.missed if one.reason == OVERTAKEN}
         if plan.run is None or plan.run.key is None or plan.mark is None:
             return
         if plan.run.key in self.skipped or plan.run.key == self.slot:

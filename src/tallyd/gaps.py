@@ -15,7 +15,7 @@ from tallyd.core.alerts import Findings
 from tallyd.core.errors import SourceError
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import LATE_AFTER_S, Problem, Slot
-from tallyd.core.timetable import BUSY, NOT_STARTED, Missed
+from tallyd.core.timetable import BUSY, NOT_STARTED, OVERTAKEN, Missed
 from tallyd.tasks import Task
 
 log = logging.getLogger("tallyd")
@@ -118,30 +118,35 @@ class Gaps:
 
     # -- slots that nothing ran at -----------------------------------------------------------------------
 
-    def record_missed(self, task: Task, missed: tuple[Missed, ...], *, more: int) -> None:
+    def record_missed(self, task: Task, missed: tuple[Missed, ...], *, older_since: datetime | None) -> None:
         """Commit slots that were found to have no reading, each with its own reason.
 
-        `more` older ones are too many to be recorded one by one.
+        With `older_since`, the time from then on up to the first of them was too long to be looked at.
         """
+        older = {"not_looked_at_since": older_since.isoformat()} if older_since else {}
         for reason in dict.fromkeys(one.reason for one in missed):
             group = tuple(one for one in missed if one.reason == reason)
             described = self._described(task, Slot(group[-1].key, group[-1].due_at))
-            named = self._missed_problem(task, described, group) if task.job.tells_gaps else ()
+            named = self._missed_problem(task, described, group, older_since) if task.job.tells_gaps else ()
             findings = task.findings(named, now=described.now)
             store = partial(self._miss, task, group, described.now)
             self.books.settle(task, group, store, findings)
-            fields = {"count": len(group), "more": more, "last": group[-1].key, "reason": reason}
+            fields = {"count": len(group), "last": group[-1].key, "reason": reason, **older}
             log.warning("slots missed", extra={**_whose(task), **fields})
 
     def _miss(self, task: Task, group: tuple[Missed, ...], now: datetime, findings: Findings) -> Recorded:
         return self.books.state.slots.miss(task.whose, group, now=now, findings=findings)
 
     def _missed_problem(
-        self, task: Task, described: failures.Run, group: tuple[Missed, ...]
+        self,
+        task: Task,
+        described: failures.Run,
+        group: tuple[Missed, ...],
+        older_since: datetime | None,
     ) -> tuple[Problem, ...]:
         """Return what is said of slots missed for one reason. One outage is one problem."""
         reason = group[0].reason
-        if reason not in (NOT_STARTED, BUSY):
+        if reason not in (NOT_STARTED, BUSY, OVERTAKEN):
             return (failures.failed_for_good(described, reason, attempts=1),)
         failed = problem_key(*task.name, "failed")
         if reason == BUSY and any(alert.key == failed for alert in self.books.state.alerts.open()):
@@ -150,7 +155,8 @@ class Gaps:
         times = {*before, *(one.due_at for one in group)}
         # Found together they are one bad reading, but as many slots as one would have waited for.
         is_enough = len(times) >= task.manner.rules.raise_after
-        return (replace(failures.missed(described, sorted(times), reason), at_once=is_enough),)
+        problem = failures.missed(described, sorted(times), reason, older_since=older_since)
+        return (replace(problem, at_once=is_enough),)
 
 
 def _catch_up_ends(task: Task, slot: Slot) -> datetime:

@@ -23,17 +23,14 @@ class Planner:
         """Compare a job's timetable with what is stored. Raises `StateError`."""
         slots, now = self._books.state.slots, self._now()
         marks = self._marks(task, now)
+        held = self._books.held_slots(*task.name)
         return due(
             task.job.when,
             task.zone,
             now=now,
             marks=marks,
-            pending=tuple(
-                one for one in slots.pending(*task.name) if not self._books.is_held(*task.name, one.key)
-            ),
-            is_settled=lambda key: (
-                self._books.is_held(*task.name, key) or slots.is_settled(*task.name, key, now=now)
-            ),
+            pending=tuple(one for one in slots.pending(*task.name) if one.key not in held),
+            settled_since=lambda since: held | slots.settled(*task.name, since=since, now=now),
             catch_up_s=task.job.catch_up_s or 0.0,
             kept_from=now - timedelta(days=task.keep_days) if task.keep_days else None,
         )

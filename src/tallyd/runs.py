@@ -202,7 +202,7 @@ class Runner:
         )
         return replace(tools, kept=self.kept.setdefault(task.name, {}))
 
-    def run(self, task: Task, slot: Slot, mark: str | None, progress: Progress) -> None:
+    def run(self, task: Task, slot: Slot, mark: str | None, progress: Progress) -> Ended:
         """Run a job once within the timetable. Raises nothing: every failure has its fate here."""
         begun_s = self.monotonic()
         ended: Ended = "crashed"
@@ -220,10 +220,11 @@ class Runner:
         finally:
             late_s = None if slot.key is None else slot.late_s
             self.stats.note(task.name, ended, took_s=self.monotonic() - begun_s, late_s=late_s)
+        return ended
 
-    def record_missed(self, task: Task, missed: tuple[Missed, ...], *, more: int) -> None:
-        """Commit slots that were found to have no reading; `more` are too many to be recorded one by one."""
-        self._gaps.record_missed(task, missed, more=more)
+    def record_missed(self, task: Task, missed: tuple[Missed, ...], *, older_since: datetime | None) -> None:
+        """Commit slots that were found to have no reading (`Gaps.record_missed`)."""
+        self._gaps.record_missed(task, missed, older_since=older_since)
 
     @property
     def _gaps(self) -> Gaps:

@@ -87,7 +87,7 @@ def test_a_reading_settles_its_slot_and_reserves_its_file(state: State) -> None:
     recorded = _record(state, _slot())
     assert _out(recorded).name == "2026-11/2026-11-20T070000+0000.json"
     assert state.slots.pending("divera", "count") == ()
-    assert state.slots.is_settled("divera", "count", "a", now=AT)
+    assert "a" in state.slots.settled("divera", "count", since=AT, now=AT)
     assert state.slots.marks("divera", "count") == {"mark": AT}
     assert [out.name for out in state.outs.unwritten()] == [_out(recorded).name]
     state.outs.mark_written(_out(recorded))
@@ -137,8 +137,8 @@ def test_a_missed_slot_is_settled_unless_a_clock_that_ran_ahead_said_so(state: S
     state.slots.miss(
         WHOSE, (Missed("a", AT, "why", "mark"),), now=AT + timedelta(hours=1), findings=NOTHING_SAID
     )
-    assert state.slots.is_settled("divera", "count", "a", now=AT + timedelta(hours=2))
-    assert not state.slots.is_settled("divera", "count", "a", now=AT)
+    assert "a" in state.slots.settled("divera", "count", since=AT, now=AT + timedelta(hours=2))
+    assert "a" not in state.slots.settled("divera", "count", since=AT, now=AT)
     _record(state, _slot("a"))
     (row,) = state.readings.history()
     assert (row.outcome, row.reason) == ("taken", None)

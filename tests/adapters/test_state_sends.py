@@ -221,7 +221,7 @@ def test_the_readings_of_one_slot_are_stored_at_once_each_under_a_name_of_its_ow
         "2026-11/2026-11-20T130500+0000-2.json",
     ]
     assert state.readings.memory("park", "report") == {"n": 2}
-    assert state.slots.is_settled("park", "report", "slot 13:05", now=AT)
+    assert "slot 13:05" in state.slots.settled("park", "report", since=AT, now=AT)
 
 
 def test_the_newest_reading_is_the_slots_own(state: State) -> None:

@@ -13,6 +13,7 @@ from tallyd.core.timetable import (
     INTERRUPTED,
     MOST_MISSED,
     NOT_STARTED,
+    OVERTAKEN,
     At,
     Every,
     Pending,
@@ -63,7 +64,7 @@ def plan(
         now=on(now),
         marks=watermarks({}, when, UTC_ZONE, now=on(looked)),
         pending=pending,
-        is_settled=lambda key_: key_ in {key(one) for one in settled},
+        settled_since=lambda _since: {key(one) for one in settled},
         catch_up_s=catch_up_s,
     )
 
@@ -148,6 +149,33 @@ def test_a_slot_that_was_begun_is_repeated_while_it_can_be(
 def test_a_missed_slot_says_why(now: str, pending: tuple[Pending, ...], reason: str) -> None:
     (missed,) = plan(now, pending=pending).missed
     assert missed.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        pytest.param("08:00:02", {"08:00:00": OVERTAKEN, "08:00:01": OVERTAKEN}, id="at-once"),
+        pytest.param("08:01:00", {"08:00:00": OVERTAKEN, "08:00:01": OVERTAKEN}, id="to-the-minute"),
+        pytest.param("08:01:00.5", {"08:00:00": NOT_STARTED, "08:00:01": OVERTAKEN}, id="a-minute-on"),
+        pytest.param("08:10:00", {"08:00:00": NOT_STARTED, "08:00:01": NOT_STARTED}, id="nobody-was-there"),
+    ],
+)
+def test_a_slot_that_could_have_begun_in_time_was_overtaken_by_the_next(
+    now: str, expected: dict[str, str]
+) -> None:
+    when = At(times("08:00:00", "08:00:01", "08:00:02"))
+    found = due(
+        when,
+        UTC_ZONE,
+        now=on(now),
+        marks=watermarks({}, when, UTC_ZONE, now=on("07:00")),
+        pending=(),
+        settled_since=lambda _since: (),
+        catch_up_s=900.0,
+    )
+    assert {f"{one.due_at:%H:%M:%S}": one.reason for one in found.missed} == expected
+    assert found.run is not None
+    assert found.run.due_at == on("08:00:02")
 
 
 def test_a_settled_slot_is_neither_run_nor_missed() -> None:
@@ -238,7 +266,7 @@ def test_after_a_boot_in_the_past_a_slot_from_just_before_the_first_start_may_ru
     assert slot is not None
     assert slot.due_at == on("08:30")
     assert not ledger.settled, "08:20 and 08:25 could be caught up as well, but are not missed"
-    assert ledger.skipped == 0, "and the years before are not even looked at"
+    assert ledger.older_since is None, "and the years before are not even looked at"
 
 
 def test_what_is_older_than_the_readings_that_are_kept_is_not_found_missed_again() -> None:
@@ -249,7 +277,7 @@ def test_what_is_older_than_the_readings_that_are_kept_is_not_found_missed_again
         now=on("12:00"),
         marks=watermarks({}, when, UTC_ZONE, now=on("12:00") - 100 * DAY),
         pending=(),
-        is_settled=lambda _key: False,
+        settled_since=lambda _since: (),
         catch_up_s=900.0,
         kept_from=on("12:00") - 3 * DAY,
     )
@@ -268,8 +296,7 @@ def test_a_clock_that_is_years_ahead_does_not_fill_the_disk_with_missed_slots(wh
     ledger.look(on("07:00"))
     ledger.look(on("07:03") + 1000 * DAY)
     assert len(ledger.settled) == MOST_MISSED
-    assert ledger.skipped > 0
+    assert ledger.older_since == on("07:00")
     assert max(found.due_at for found in ledger.settled.values()) > on("06:00") + 1000 * DAY
-    skipped = ledger.skipped
     ledger.look(on("07:04") + 1000 * DAY)
-    assert (len(ledger.settled), ledger.skipped) == (MOST_MISSED, skipped), "once is enough"
+    assert (len(ledger.settled), ledger.last.older_since) == (MOST_MISSED, None), "once is enough"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from support.ledger import Ledger, expected_slots
 from tallyd.core.reading import Slot
-from tallyd.core.timetable import NOT_STARTED, At, Every, next_slots, slots
+from tallyd.core.timetable import NOT_STARTED, At, Every, marks_of, next_slots, open_slots, slots
 
 ZONES = (
     "Africa/Cairo",
@@ -214,7 +214,7 @@ def test_every_slot_ends_once_as_taken_or_missed_and_none_in_silence(
     life.end()
     ledger = life.ledger
     assert len(ledger.takes) == len(set(ledger.takes)), "a slot was counted twice"
-    assert ledger.skipped == 0
+    assert ledger.older_since is None
     assert isinstance(ledger.when, At)
     ended = {found.due_at for found in ledger.settled.values()}
     for name, instant in expected_slots(
@@ -248,6 +248,33 @@ def test_the_slots_are_those_that_trying_every_offset_finds(life: Life, days: in
     assert [due.at for due in found] == sorted(due.at for due in found)
     expected = expected_slots(when, zone, after=life.now, until=until)
     assert {due.key.split("[", maxsplit=1)[0]: due.at for due in found} == expected
+
+
+@settings(max_examples=2 * LIVES, deadline=None)
+@given(
+    lives(st.one_of(timetables, st.sampled_from([GRID, Every(1500.0, grid=True)]))),
+    st.lists(st.integers(0, 200), min_size=5, max_size=5),
+    st.integers(1, 40),
+)
+def test_the_newest_slots_are_the_end_of_all_slots_without_a_walk_through_all(
+    life: Life, days_ago: list[int], most: int
+) -> None:
+    when, zone, now = life.ledger.when, life.ledger.zone, life.now
+    marks = {
+        name: now - timedelta(days=days) for name, days in zip(marks_of(when, zone), days_ago, strict=False)
+    }
+    all_of_them = [
+        slot for slot in slots(when, zone, after=min(marks.values()), until=now) if slot.at > marks[slot.mark]
+    ]
+    found, older_since = open_slots(when, zone, now=now, marks=marks, most=most)
+    assert len(found) <= most
+    assert found == all_of_them[len(all_of_them) - len(found) :]
+    if older_since is None:
+        assert found == all_of_them
+    else:
+        assert older_since == min(marks.values())
+    if len({*marks.values()}) == 1:
+        assert found == all_of_them[-most:]
 
 
 def _time_of(key: str) -> time:

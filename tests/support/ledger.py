@@ -40,7 +40,7 @@ class Ledger:
     pending: dict[str, Pending] = field(default_factory=dict)
     settled: dict[str, Outcome] = field(default_factory=dict)
     takes: list[str] = field(default_factory=list)
-    skipped: int = 0
+    older_since: datetime | None = None
     last: Plan = field(default_factory=Plan)
 
     def plan(self, now: datetime) -> Plan:
@@ -52,7 +52,7 @@ class Ledger:
             now=now,
             marks=self.marks,
             pending=tuple(self.pending.values()),
-            is_settled=lambda key: self.is_settled(key, now),
+            settled_since=lambda _since: {key for key in self.settled if self.is_settled(key, now)},
             catch_up_s=self.catch_up_s,
         )
 
@@ -63,7 +63,7 @@ class Ledger:
     def look(self, now: datetime) -> Slot | None:
         """Look, record what is missed, claim what is due and return it; the caller settles it or dies."""
         plan = self.last = self.plan(now)
-        self.skipped += plan.skipped
+        self.older_since = plan.older_since or self.older_since
         for one in plan.missed:
             self.miss(one, now)
         if plan.run is None or plan.run.key is None:

@@ -158,8 +158,8 @@ def _unknown(state: State, job: JobNote, *, since: datetime, now: datetime) -> d
         return None
     (due,) = newest
     begun = {pending.key for pending in state.slots.pending(job.poller, job.job)}
-    is_known = due.key in begun or state.slots.is_settled(job.poller, job.job, due.key, now=now)
-    return None if is_known else due.at
+    settled = state.slots.settled(job.poller, job.job, since=due.at, now=now)
+    return None if due.key in begun | settled else due.at
 
 
 def _show(found: Status) -> None:

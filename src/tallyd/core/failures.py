@@ -215,8 +215,14 @@ def _tried(attempts: int, run: Run) -> dict[str, str]:
     return {"attempts": str(attempts), "until": clock(run.now, run.zone, now=run.now)}
 
 
-def missed(run: Run, slots: Sequence[datetime], reason: str) -> Problem:
-    """Return the problem of slots at which nothing ran; `slots` are those since the last reading."""
+def missed(
+    run: Run, slots: Sequence[datetime], reason: str, *, older_since: datetime | None = None
+) -> Problem:
+    """Return the problem of slots at which nothing ran; `slots` are those since the last reading.
+
+    With `older_since`, there may be others from then on, which were not looked at.
+    """
+    older = f" and any older since {clock(older_since, run.zone, now=run.now)}" if older_since else ""
     return MISSED.problem(
         run.poller,
         run.job,
@@ -224,7 +230,7 @@ def missed(run: Run, slots: Sequence[datetime], reason: str) -> Problem:
         poller=run.poller,
         job=run.job,
         readings="reading" if len(slots) == 1 else "readings",
-        slots=listed([clock(at, run.zone, now=run.now) for at in slots]),
+        slots=listed(slots, said=lambda at: clock(at, run.zone, now=run.now)) + older,
         reason=reason,
         next_slot=run.next_slot,
         missing=_MISSING,

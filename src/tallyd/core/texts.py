@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
+from typing import TypeVar
+
+T = TypeVar("T")
 
 # Everything that could break a line, hide text or turn it around: C0, DEL, C1, soft hyphen, line and
 # paragraph separators, bidirectional controls, zero-width characters, lone surrogates, the byte order mark,
@@ -79,8 +82,9 @@ def day_clock(at: datetime, zone: tzinfo) -> str:
     return f"{local:%a} " + (f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}")
 
 
-def listed(items: Sequence[str], *, most: int = 5) -> str:
-    """Return `a, b and c`; past `most` items, how many more there are."""
+def listed(items: Sequence[T], *, most: int = 5, said: Callable[[T], str] = str) -> str:
+    """Return `a, b and c`, each as it is `said`; past `most` items, how many more there are."""
+    shown = [said(item) for item in items[:most]]
     if len(items) > most:
-        return f"{', '.join(items[:most])} and {len(items) - most} more"
-    return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else "".join(items)
+        return f"{', '.join(shown)} and {len(items) - most} more"
+    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)

@@ -9,8 +9,7 @@ so runs at 03:30, and a time that comes twice runs the first time.
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import count, islice
@@ -23,10 +22,11 @@ EVERY_DAY = frozenset(range(7))
 MOST_STARTS = 3
 """A slot whose process died under it so often is recorded as missed: it may be what kills the process."""
 MOST_MISSED = 10_000
-"""Slots of one mark that one look records as missed. A clock ten years off must not fill the disk."""
+"""Slots that one look finds, the newest: a clock decades off must neither fill the disk nor take long."""
 
-NOT_STARTED = "nothing ran at that time: tallyd or the machine was off or asleep"
+NOT_STARTED = "nothing ran at that time: tallyd or the machine was off or asleep, or the clock was wrong"
 BUSY = "the run before it was still going"
+OVERTAKEN = "the next slot was due before it began, and only the newest is counted"
 INTERRUPTED = "the run was interrupted and could not be repeated in time"
 
 _SINCE = "since "
@@ -91,14 +91,14 @@ class Missed:
 class Plan:
     """What one look found: at most one slot to run, and those to record as missed (oldest first).
 
-    `mark` belongs to `run` and is None when the slot was begun before. `skipped` counts slots older than
-    the newest MOST_MISSED of their mark, which are not recorded one by one.
+    `mark` belongs to `run` and is None when the slot was begun before. `older_since` is set where the time
+    before the newest MOST_MISSED slots was not looked at: since then more may have been missed.
     """
 
     run: Slot | None = None
     mark: str | None = None
     missed: tuple[Missed, ...] = ()
-    skipped: int = 0
+    older_since: datetime | None = None
 
 
 def marks_of(when: At | Every, zone: tzinfo) -> frozenset[str]:
@@ -137,35 +137,36 @@ def slots(when: At | Every, zone: tzinfo, *, after: datetime, until: datetime) -
         return
     day = after.astimezone(zone).date() - timedelta(days=1)
     last = until.astimezone(zone).date() + timedelta(days=1)
+    marks = {at: _mark(at, when.days, zone) for at in when.times}
     found: list[Due] = []
     while day <= last:
-        instants = ((at, _instant(day, at, zone)) for at in when.times)
-        within = ((at, instant) for at, instant in instants if after < instant <= until)
-        found += [
-            due for at, instant in within if (due := _slot(when, zone, datetime.combine(day, at), instant))
-        ]
-        # By instant: across a gap, 02:45 (at 03:45) comes after 03:15, and 23:45 after the next day's 00:30.
-        found.sort(key=lambda due: due.at)
+        if day.weekday() in when.days:
+            instants = ((at, _instant(day, at, zone)) for at in when.times)
+            within = ((at, instant) for at, instant in instants if after < instant <= until)
+            found += [
+                Due(f"{day.isoformat()}T{at.isoformat()}[{zone}]", instant, marks[at])
+                for at, instant in within
+                if not _is_double(when, zone, datetime.combine(day, at), instant)
+            ]
+            # By instant: across a gap, 02:45 (at 03:45) comes after 03:15, 23:45 after the next day's 00:30.
+            found.sort(key=lambda due: due.at)
         day += timedelta(days=1)
-        # A gap is a day long at most (Apia, 2011), so no slot of the days to come lies before this.
-        reached = _instant(day, time(), zone) - timedelta(days=1)
-        while found and found[0].at < reached:
-            yield found.pop(0)
+        if found:
+            # A gap is a day long at most (Apia, 2011), so no slot of the days to come lies before this.
+            reached = _instant(day, time(), zone) - timedelta(days=1)
+            while found and found[0].at < reached:
+                yield found.pop(0)
     yield from found
 
 
-def _slot(when: At, zone: tzinfo, nominal: datetime, instant: datetime) -> Due | None:
-    """Return the slot of one local date and time; None on another weekday, and where it would be a double.
+def _is_double(when: At, zone: tzinfo, nominal: datetime, instant: datetime) -> bool:
+    """Whether a local date and time has no reading of its own.
 
     A time inside a gap lands on a later local time. Where that one is a slot of its own (at: 02:30 and
     03:30, or a zone that skipped a whole day), there is one instant and so one reading: that slot's.
     """
-    if nominal.weekday() not in when.days:
-        return None
     real = instant.astimezone(zone).replace(tzinfo=None, fold=0)
-    if real != nominal and real.time() in when.times and real.weekday() in when.days:
-        return None
-    return Due(f"{nominal.isoformat()}[{zone}]", instant, _mark(nominal.time(), when.days, zone))
+    return real != nominal and real.time() in when.times and real.weekday() in when.days
 
 
 def _instant(day: date, at: time, zone: tzinfo) -> datetime:
@@ -195,17 +196,19 @@ def due(
     now: datetime,
     marks: Mapping[str, datetime],
     pending: tuple[Pending, ...],
-    is_settled: Callable[[str], bool],
+    settled_since: Callable[[datetime], Container[str]],
     catch_up_s: float,
     kept_from: datetime | None = None,
 ) -> Plan:
     """Decide what to do now, for a job that is not running.
 
-    Open are the slots after their mark that are not settled, and the pending ones. The newest open slot is
-    run if it is at most `catch_up_s` (at least LATE_AFTER_S: a start is never exact) late; every other
-    one is missed. Pending slots of the future (the clock was set back) wait. `marks` are those of
-    `watermarks`. Slots from before their mark was first set, or before `kept_from`, may be run but are
-    never missed: there was nothing to miss them, or what is known of them has been deleted.
+    Open are the slots after their mark that are not settled, and the pending ones; `settled_since` returns
+    the names of those settled that were due at an instant or later. The newest open slot is run if it is at
+    most `catch_up_s` (at least LATE_AFTER_S: a start is never exact) late; every other one is missed. One
+    that was due so short a time ago was overtaken; for an older one, nothing ran. Pending slots of the future
+    (the clock was set back) wait. `marks` are those of `watermarks`. Slots from before their mark was first
+    set, or before `kept_from`, may be run but are never missed: there was nothing to miss them, or what is
+    known of them has been deleted.
     """
     begun = {slot.key: slot for slot in pending}
     catch_up = timedelta(seconds=max(catch_up_s, LATE_AFTER_S))
@@ -213,11 +216,12 @@ def due(
     floors = {name: max(marks[_SINCE + name], kept_from or _NEVER) for name in marks_of(when, zone)}
     too_old = now - catch_up - timedelta.resolution
     behind = {name: max(marks[name], min(floor, too_old)) for name, floor in floors.items()}
-    fresh, skipped = _fresh(when, zone, now=now, marks=behind)
-    fresh = [slot for slot in fresh if slot.key not in begun and not is_settled(slot.key)]
+    fresh, older_since = open_slots(when, zone, now=now, marks=behind)
+    settled = settled_since(fresh[0].at) if fresh else ()
+    fresh = [slot for slot in fresh if slot.key not in begun and slot.key not in settled]
     instants = {slot.at for slot in fresh} | {slot.due_at for slot in pending if slot.due_at <= now}
     if not instants:
-        return Plan(skipped=skipped)
+        return Plan(older_since=older_since)
     newest = max(instants)
     runnable = newest if now <= newest + catch_up else None
 
@@ -228,27 +232,41 @@ def due(
         if one.at == runnable:
             run, mark = Slot(one.key, one.at, (now - one.at).total_seconds()), one.mark
         elif one.at > floors[one.mark]:
-            missed.append(Missed(one.key, one.at, NOT_STARTED, one.mark))
+            reason = OVERTAKEN if now <= one.at + timedelta(seconds=LATE_AFTER_S) else NOT_STARTED
+            missed.append(Missed(one.key, one.at, reason, one.mark))
     for old in (slot for slot in pending if slot.due_at <= now):
         if old.due_at != runnable or (old.state == "claimed" and old.starts >= MOST_STARTS):
             missed.append(Missed(old.key, old.due_at, old.reason or INTERRUPTED, None))
         elif old.not_before is None or now >= old.not_before:
             run = Slot(old.key, old.due_at, (now - old.due_at).total_seconds())
-    return Plan(run, mark, tuple(sorted(missed, key=lambda slot: slot.due_at)), skipped)
+    return Plan(run, mark, tuple(sorted(missed, key=lambda slot: slot.due_at)), older_since)
 
 
-def _fresh(
-    when: At | Every, zone: tzinfo, *, now: datetime, marks: Mapping[str, datetime]
-) -> tuple[list[Due], int]:
-    """Return the slots since each one's own mark, and how many more there were than MOST_MISSED."""
+def open_slots(
+    when: At | Every,
+    zone: tzinfo,
+    *,
+    now: datetime,
+    marks: Mapping[str, datetime],
+    most: int = MOST_MISSED,
+) -> tuple[list[Due], datetime | None]:
+    """Return the newest slots after each one's own mark, at most `most`, oldest first.
+
+    And since when there may be more, which are not looked at; None where these are all.
+    """
     earliest = min(marks.values(), default=now)
-    newest: deque[Due] = deque(maxlen=MOST_MISSED)  # a grid has millions of slots since 1970
-    number = 0
-    for slot in slots(when, zone, after=earliest, until=now):
-        if slot.at > marks[slot.mark]:
-            newest.append(slot)
-            number += 1
-    return list(newest), number - len(newest)
+    begin = now - min(_reach(when, most), now - earliest)
+    found = [slot for slot in slots(when, zone, after=begin, until=now) if slot.at > marks[slot.mark]]
+    is_all = begin == earliest and len(found) <= most
+    return found[-most:], None if is_all else earliest
+
+
+def _reach(when: At | Every, number: int) -> timedelta:
+    """Return how far back about `number` slots reach, rounded up."""
+    if isinstance(when, Every):
+        return timedelta(seconds=(number + 1) * when.interval_s)
+    a_week = len(when.times) * len(when.days)
+    return timedelta(weeks=number // max(a_week, 1) + 2)
 
 
 def when_json(when: At | Every) -> dict[str, Json]:

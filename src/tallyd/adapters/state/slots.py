@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tallyd.adapters.state.alerts import apply
 from tallyd.adapters.state.connection import StateFile
@@ -74,17 +74,20 @@ class Slots:
             for key, due, state, starts, reason, wait in rows
         )
 
-    def is_settled(self, poller: str, job: str, slot: str, *, now: datetime) -> bool:
-        """Whether the slot has its reading, or was recorded as missed.
+    def settled(self, poller: str, job: str, *, since: datetime, now: datetime) -> frozenset[str]:
+        """Return the slots due at `since` or later that have their reading, or were recorded as missed.
 
         Recorded as missed at a time that lies ahead does not count: a clock that ran ahead has said so.
         """
+        # A day more: where the rules of a zone were changed since, a slot was due at another instant.
+        from_day = since - timedelta(days=1)
         with self._file.reading() as db:
-            row = db.execute(
-                "SELECT outcome, taken_at FROM reading WHERE poller=? AND job=? AND slot=?",
-                (poller, job, slot),
-            ).fetchone()
-        return row is not None and (row[0] == "taken" or read_instant(row[1]) <= now)
+            rows = db.execute(
+                "SELECT slot FROM reading WHERE poller=? AND job=? AND outcome IN ('taken', 'missed')"
+                " AND due_at>=? AND (outcome='taken' OR taken_at<=?)",
+                (poller, job, instant_text(from_day), instant_text(now)),
+            )
+            return frozenset(slot for (slot,) in rows)
 
     def claim(self, whose: Whose, slot: Slot, mark: str | None) -> None:
         """Commit that a slot is begun, once more, and move its watermark past it."""
@@ -122,29 +125,21 @@ class Slots:
     def miss(
         self, whose: Whose, missed: tuple[Missed, ...], *, now: datetime, findings: Findings
     ) -> Recorded:
-        """Commit that these slots have no reading and will have none."""
+        """Commit that these slots, oldest first, have no reading and will have none."""
+        whose_row, said_at = (whose.poller, whose.kind, whose.job), instant_text(now)
         with self._file.transaction() as db:
-            for one in missed:
-                db.execute(
-                    "DELETE FROM slot WHERE poller=? AND job=? AND slot=?", (whose.poller, whose.job, one.key)
-                )
-                db.execute(
-                    "INSERT INTO reading"
-                    " (poller, kind, job, slot, outcome, reason, due_at, taken_at, written)"
-                    " VALUES (?, ?, ?, ?, 'missed', ?, ?, ?, 1) ON CONFLICT DO UPDATE SET"
-                    " reason=excluded.reason, taken_at=excluded.taken_at WHERE outcome='missed'",
-                    (
-                        whose.poller,
-                        whose.kind,
-                        whose.job,
-                        one.key,
-                        one.reason,
-                        instant_text(one.due_at),
-                        instant_text(now),
-                    ),
-                )
-                if one.mark is not None:
-                    set_mark(db, whose.poller, whose.job, one.mark, one.due_at)
+            db.executemany(
+                "DELETE FROM slot WHERE poller=? AND job=? AND slot=?",
+                [(whose.poller, whose.job, one.key) for one in missed],
+            )
+            db.executemany(
+                "INSERT INTO reading (poller, kind, job, slot, outcome, reason, due_at, taken_at, written)"
+                " VALUES (?, ?, ?, ?, 'missed', ?, ?, ?, 1) ON CONFLICT DO UPDATE SET"
+                " reason=excluded.reason, taken_at=excluded.taken_at WHERE outcome='missed'",
+                [(*whose_row, one.key, one.reason, instant_text(one.due_at), said_at) for one in missed],
+            )
+            for mark, at in {one.mark: one.due_at for one in missed if one.mark is not None}.items():
+                set_mark(db, whose.poller, whose.job, mark, at)
             return Recorded(judgement=apply(db, findings))
 
 
