@@ -7,6 +7,7 @@ A file is taken whole or not at all. `load` never prints and never logs; what is
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ import tzlocal
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
 from tallyd.config_file import SecretFiles, read_document
-from tallyd.config_folders import database_url, inbox_problems
+from tallyd.config_folders import database_url, digest_of_url, inbox_problems
 from tallyd.config_problems import place_of, problems_of
 from tallyd.core.alerts import Rules
 from tallyd.core.errors import ConfigError, ConfigProblem
@@ -213,20 +214,31 @@ class Config:
         poller = self.settings.pollers.get(key_segments(key)[0])
         return OWN_KINDS if poller is None else (*RUN_KINDS, *poller.alert_kinds())
 
+    @cached_property
+    def fixed(self) -> dict[str, str]:
+        """What stays as it is until a restart, by key. No secret stands in it, and none that is not known."""
+        folders = {
+            "data_dir": self.data_dir,
+            "out.dir": self.out_dir,
+            "log.dir": self.log_dir,
+            "state.dir": self.state_dir,
+            **{place_of(("pollers", name, "inbox")): path for name, path in self.inboxes.items()},
+        }
+        # Real paths: a command may name the same config by another way.
+        known = {key: os.path.realpath(folder) for key, folder in folders.items()}
+        database = self.settings.database
+        if database.url.is_known:
+            known["database"] = f"{digest_of_url(self.database_url)} {database.keep_days}"
+        return known
+
+    def changed_from(self, fixed: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the keys that differ from what a daemon has until it is restarted (its `fixed`)."""
+        return tuple(key for key, value in self.fixed.items() if fixed.get(key, value) != value)
+
     def restart_needed(self, newer: Config) -> tuple[str, ...]:
         """Return the keys whose change can't be taken while running."""
-        pairs = {
-            "data_dir": (self.data_dir, newer.data_dir),
-            "out.dir": (self.out_dir, newer.out_dir),
-            "log.dir": (self.log_dir, newer.log_dir),
-            "state.dir": (self.state_dir, newer.state_dir),
-            "database": (self.settings.database, newer.settings.database),
-            "web": (self.settings.web, newer.settings.web),
-        }
-        both = self.inboxes.keys() & newer.inboxes.keys()
-        moved = [name for name in newer.inboxes if name in both and self.inboxes[name] != newer.inboxes[name]]
-        fixed = [key for key, (old, new) in pairs.items() if old != new]
-        return (*fixed, *(place_of(("pollers", name, "inbox")) for name in moved))
+        web = ("web",) if self.settings.web != newer.settings.web else ()
+        return (*newer.changed_from(self.fixed), *web)
 
 
 def _merged(top: S, own: Strict | None) -> S:

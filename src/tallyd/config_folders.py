@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from itertools import combinations
@@ -22,6 +23,14 @@ def database_url(written: str, data_dir: Path) -> str:
     if not written.startswith(_SQLITE):
         return written
     return _SQLITE + str(data_dir / written.removeprefix(_SQLITE))
+
+
+def digest_of_url(url: str) -> str:
+    """Return the real path of a SQLite file; of other URLs, which may hold a password, a digest."""
+    if url.startswith(_SQLITE):
+        return os.path.realpath(url.removeprefix(_SQLITE))
+    # A slow one, since a short password could be guessed from a quick one.
+    return hashlib.scrypt(url.encode(), salt=b"database.url", n=2**14, r=8, p=1).hex()
 
 
 def inbox_problems(

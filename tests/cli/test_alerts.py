@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tallyd.active_file import write_active
 from tallyd.adapters.state import State
 from tallyd.cli.alerts import alerts, mute, unmute
+from tallyd.config import load
 from tallyd.core.alerts import Findings
 from tallyd.core.errors import ConfigError
 from tallyd.core.failures import out_unwritable, state_damaged
@@ -33,6 +35,7 @@ def config(tmp_path: Path) -> Path:
     path.write_text(json.dumps(content))
     (tmp_path / "state").mkdir()
     problems = (out_unwritable("cannot write out/: no space left", now=NOW), state_damaged("x", since=NOW))
+    write_active(load(path, environ={}))
     with closing(State(tmp_path / "state" / "state.db")) as state:
         state.alerts.judge(Findings(named=problems, may_close=lambda _key: False, now=NOW))
         state.telling.mark({("ops", "tallyd/out"): Told(1, NOW)})

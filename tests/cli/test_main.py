@@ -96,7 +96,7 @@ def test_a_name_that_is_too_long_is_told_in_one_line(command: str, tmp_path: Pat
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("command", "status"), [("check", 0), ("status", 1), ("report", 1)])
+@pytest.mark.parametrize(("command", "status"), [("check", 78), ("status", 1), ("report", 1)])
 def test_a_folder_that_may_not_be_entered_is_told(command: str, status: int, tmp_path: Path) -> None:
     write_config(tmp_path, data_dir="locked/data")
     locked = tmp_path / "locked"

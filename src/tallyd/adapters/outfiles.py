@@ -44,7 +44,7 @@ class OutFiles:
             if os.path.lexists(path):
                 return "written" if _content(path, len(content)) == content else "taken"
             _make_folder(path.parent, top=self.root.parent)
-            _replace(path, content)
+            replace_file(path, content)
         except OSError as error:
             raise OutError(f"cannot write {path}: {_reason(error)}") from error
         return "written"
@@ -54,7 +54,7 @@ class OutFiles:
         path = self.root / poller / LATEST
         try:
             _make_folder(path.parent, top=self.root.parent)
-            _replace(path, text.encode("utf-8"))
+            replace_file(path, text.encode("utf-8"))
         except OSError as error:
             raise OutError(f"cannot write {path}: {_reason(error)}") from error
 
@@ -135,8 +135,11 @@ def _make_folder(folder: Path, *, top: Path) -> None:
             _sync_folder(one.parent)
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Put `content` at `path`: temporary file beside it, fsync, rename, fsync of the folder."""
+def replace_file(path: Path, content: bytes) -> None:
+    """Put `content` at `path`: temporary file beside it, fsync, rename, fsync of the folder.
+
+    Raises `OSError`.
+    """
     # Each process has its own: `tallyd once` may write the same file at the same time.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(

@@ -13,12 +13,12 @@ from pydantic_core import PydanticCustomError
 
 from tallyd.adapters.locks import holder
 from tallyd.adapters.state import State, StateError
-from tallyd.cli.shared import load_config, state_folder, utc_now
+from tallyd.cli.shared import Place, find_state, utc_now
 from tallyd.config import Config
 from tallyd.console import complain, say, show_json, show_table
 from tallyd.core.alerts import Alert
 from tallyd.core.document import problem_json
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, ConfigError
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
 from tallyd.core.mutes import Mute, mute_of
 from tallyd.core.naming import local_text
 from tallyd.core.notices import Manner, Told
@@ -37,24 +37,19 @@ def known_alerts(state: State) -> tuple[Alert, ...]:
     return tuple(sorted(found, key=lambda alert: (alert.is_waiting, alert.severity, alert.since, alert.key)))
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where state.db is, and the config; None while the one on disk is refused: muting must work then too."""
+def _open(place: Place) -> State:
+    """Open the state; raises `FileNotFoundError` where there is none yet, `StateError`."""
+    database = place.folder / "state.db"
+    if not database.exists():
+        raise FileNotFoundError(database)
+    return State(database)
 
-    folder: Path
-    config: Config | None
 
-    def open(self) -> State:
-        database = self.folder / "state.db"
-        if not database.exists():
-            raise FileNotFoundError(database)
-        return State(database)
-
-    def zone(self, state: State) -> tzinfo:
-        if self.config is not None:
-            return self.config.zone
-        note = read_note(state)
-        return note.zone if note else UTC
+def _zone(place: Place, state: State) -> tzinfo:
+    if place.config is not None:
+        return place.config.zone
+    note = read_note(state)
+    return note.zone if note else UTC
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,25 +76,22 @@ class _Picture:
         return {name: each for name, each in pairs if each is not None and each.version == alert.version}
 
 
-def _place(path: Path) -> _Place:
-    """Return the place of state.db. Raises `ConfigError` where no folder is known at all."""
-    try:
-        config = load_config(path, lenient=True)
-    except ConfigError:
-        folder, trouble = state_folder(path)
-        complain(f"{trouble}; this is of the config in force", style="warning")
-        return _Place(folder, None)
-    return _Place(config.state_dir, config)
+def _place(path: Path) -> Place:
+    """Return where the state is: muting works while the config is rejected, too. Raises `ConfigError`."""
+    place = find_state(path)
+    if place.trouble:
+        complain(f"{place.trouble}; this is of the active config", style="warning")
+    return place
 
 
 def alerts(path: Path, *, as_json: bool) -> int:
     """Show the open alerts, who was told of them, and the mutes; return the exit status."""
     place, now = _place(path), utc_now()
     try:
-        with closing(place.open()) as state:
+        with closing(_open(place)) as state:
             picture = _Picture(
                 config=place.config,
-                zone=place.zone(state),
+                zone=_zone(place, state),
                 found=known_alerts(state),
                 told=state.telling.told(),
                 mutes=tuple(mute for mute in state.telling.mutes() if mute.is_in_force(now)),
@@ -130,13 +122,13 @@ def mute(path: Path, pattern: str, *, lasts: str, why: str) -> int:
     place, now = _place(path), utc_now()
     until = now + timedelta(seconds=lasts_s)
     try:
-        with closing(place.open()) as state:
+        with closing(_open(place)) as state:
             state.telling.mute(pattern, since=now, until=until, why=why, by=_who())
             (muted,) = (mute for mute in state.telling.mutes() if mute.pattern == pattern)
             covered = [
                 alert.key for alert in known_alerts(state) if alert.is_open and muted.covers(alert.key)
             ]
-            zone = place.zone(state)
+            zone = _zone(place, state)
     except (StateError, FileNotFoundError) as error:
         return _no_state(error)
     say(f"Muted until {clock(until, zone, now=now)}: {pattern}.{_who_hears(place)}")
@@ -151,7 +143,7 @@ def unmute(path: Path, pattern: str) -> int:
     """End a mute; return the exit status, 1 where there is none."""
     place, now = _place(path), utc_now()
     try:
-        with closing(place.open()) as state:
+        with closing(_open(place)) as state:
             was_muted = state.telling.unmute(pattern, now=now, by=_who())
             others = [mute.pattern for mute in state.telling.mutes() if mute.is_in_force(now)]
     except (StateError, FileNotFoundError) as error:
@@ -192,7 +184,7 @@ def _why_not(pattern: str, why: str) -> str | None:
     return None
 
 
-def _who_hears(place: _Place) -> str:
+def _who_hears(place: Place) -> str:
     if place.config is not None and not place.config.settings.channels:
         return ""
     if holder(place.folder / "lock") is None:

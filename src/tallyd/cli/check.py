@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
 from pathlib import Path
 
+from tallyd.active_file import read_active
+from tallyd.adapters.locks import holder
+from tallyd.cli.check_folders import folder_notes, folder_problems, runs_as_this_user, service_folders
 from tallyd.cli.shared import channels, dry_outside, load_config, probe_toolbox, utc_now
 from tallyd.config import Config
-from tallyd.config_folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
-from tallyd.config_problems import place_of
 from tallyd.console import complain, say, show_table
 from tallyd.contract import Found
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, DeliveryError, RecordsError, SourceError
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, ConfigError, DeliveryError, RecordsError, SourceError
 from tallyd.core.redaction import Redactor
 from tallyd.core.timetable import next_slots
 from tallyd.tasks import Task, tasks_of
 
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.sshfs"}
-)
 RUNS_SHOWN = 3
 _HEADINGS = {
     "divera": ("id", "name", "count"),
@@ -28,18 +24,19 @@ _HEADINGS = {
     "servers": ("target", "state"),
 }
 """What a source was found to have, by kind."""
-DROP_INS = Path("/etc/systemd/system/tallyd.service.d")
-"""Where `setup.sh allow` writes what the service may write besides; docs/install.md says what is where."""
 
 
 def check(path: Path, *, online: bool) -> int:
     """Check a config; return the exit status. Raises `ConfigError`."""
     config = load_config(path, lenient=not online, closely=True)
+    problems = folder_problems(config, only=service_folders(config), tries=runs_as_this_user(config))
+    if problems:
+        raise ConfigError(config.path.name, problems)
     say(f"{config.path} is fine.", style="fine")
     source = "timezone in the config" if config.settings.timezone else "this machine's"
     say(f"Time zone: {config.zone} ({source})")
     _show_runs(config)
-    for note in (*config.notes, *_notes(config)):
+    for note in (*config.notes, *folder_notes(config), *_running_notes(config)):
         say(f"Note: {note}", style="warning")
     if not online:
         return EXIT_OK
@@ -59,65 +56,14 @@ def _show_runs(config: Config) -> None:
         say('No poller is configured yet: add one under "pollers" (tallyd init shows one).')
 
 
-def _notes(config: Config) -> list[str]:
-    notes = []
-    kind = _file_system(config.state_dir, Path("/proc/self/mounts"))
-    if kind in NETWORK_FILE_SYSTEMS:
-        notes.append(
-            f"state.dir {config.state_dir} is on a network file system ({kind}); put it on a local disk"
-        )
-    for key, folder in (
-        ("out.dir", config.out_dir),
-        ("log.dir", config.log_dir),
-        ("state.dir", config.state_dir),
-    ):
-        # Not Path.exists, which fails below a folder that may not be entered: that folder is to be named.
-        existing = next(one for one in (folder, *folder.parents) if os.path.exists(one))  # noqa: PTH110 # see above
-        if not os.access(existing, os.W_OK | os.X_OK):
-            notes.append(
-                f"{key}: {existing} may not be written by this user; the service's user must be able to"
-            )
-    if config.path == INSTALLED:
-        notes += _closed_inboxes(config)
-    return notes
-
-
-def _closed_inboxes(config: Config) -> list[str]:
-    """Return a note for each inbox that the hardened service was not given, and so may not write."""
-    open_folders = [DATA_FOLDER, LOG_FOLDER, *_allowed(DROP_INS)]
+def _running_notes(config: Config) -> list[str]:
+    """Return what would make a running daemon reject the config, though it is fine."""
+    active = read_active(config.path)
+    pid = holder(active.state_dir / "lock") if active else None
+    changed = config.changed_from(active.fixed) if active and pid else ()
     return [
-        f"{place_of(('pollers', name, 'inbox'))}: the service may not write {inbox} yet: "
-        f"sudo sh setup.sh allow {shlex.quote(str(inbox))}"
-        for name, inbox in config.inboxes.items()
-        if not any(inbox.is_relative_to(folder) for folder in open_folders)
+        f"{key} has changed: tallyd (process {pid}) rejects the file until it is restarted" for key in changed
     ]
-
-
-def _allowed(drop_ins: Path) -> list[Path]:
-    """Return the folders that `setup.sh allow` has opened for the service."""
-    found = []
-    for file in drop_ins.glob("*.conf"):
-        for line in file.read_text("utf-8", errors="replace").splitlines():
-            if line.startswith("ReadWritePaths="):
-                word = line.removeprefix("ReadWritePaths=").strip().removeprefix('"').removesuffix('"')
-                plain = word.removeprefix("-").replace('\\"', '"').replace("\\\\", "\\").replace("%%", "%")
-                found.append(Path(plain))
-    return found
-
-
-def _file_system(folder: Path, mounts: Path) -> str:
-    """Return the type of the file system that a folder is on, by the longest mount point above it."""
-    best, kind = "", ""
-    try:
-        lines = mounts.read_text("utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""  # not Linux; nothing is said rather than something guessed
-    for line in lines:
-        _, point, type_, *_ = line.split(" ")
-        point = point.encode().decode("unicode_escape")  # a space stands as \040
-        if folder.is_relative_to(point) and len(point) >= len(best):
-            best, kind = point, type_
-    return kind
 
 
 def _ask_sources(config: Config) -> int:

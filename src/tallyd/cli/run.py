@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from tallyd.active_file import active_file, write_active
 from tallyd.adapters.channels import Channels
 from tallyd.adapters.http import HttpClient
 from tallyd.adapters.locks import FileLock, LockedError
@@ -203,6 +204,12 @@ class Process:
         self._channels[-1].deliver(url, message)
 
     def _configure(self, config: Config) -> None:
+        try:
+            write_active(config)
+        except OSError as error:
+            # Counting goes on. Only a config that breaks before the next start would leave `status` blind.
+            extra = {"file": str(active_file(config.path)), "reason": (error.strerror or "").lower()}
+            log.warning("active file cannot be written", extra=extra)
         self._outside.put_in_force(config)
         if self._web is not None:
             self._web.put_in_force(config)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 import tallyd
+from tallyd.active_file import read_active
 from tallyd.adapters.channels import Channels
 from tallyd.adapters.http import HttpClient
+from tallyd.adapters.locks import holder
 from tallyd.adapters.logs import Logs
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
@@ -31,6 +31,7 @@ from tallyd.console import complain
 from tallyd.contract import Toolbox
 from tallyd.core.errors import EXIT_PROBLEM, EXIT_USAGE, ConfigError, DeliveryError
 from tallyd.core.redaction import Redactor
+from tallyd.core.texts import listed
 from tallyd.courier import Courier
 from tallyd.runs import Progress, Reach, Runner, Stop, toolbox
 from tallyd.settings import did_you_mean
@@ -67,32 +68,34 @@ def load_config(path: Path, *, lenient: bool = False, closely: bool = False) -> 
     return config
 
 
-def state_folder(path: Path) -> tuple[Path, str | None]:
-    """Return where state.db is, and what is wrong with the config on disk.
+@dataclass(frozen=True)
+class Place:
+    """Where the state is. `config` is None while the file on disk is not active; `trouble` says why."""
 
-    A config that can't be loaded still says where its folders are, in most of its broken forms.
+    folder: Path
+    config: Config | None
+    trouble: str | None
+
+
+def find_state(path: Path) -> Place:
+    """Return where the daemon keeps its state, whatever the config on disk says by now.
+
+    Raises `ConfigError` where that is rejected and no daemon has run with it.
     """
+    active = read_active(path)
     try:
-        return load_config(path, lenient=True).state_dir, None
+        config = load_config(path, lenient=True)
     except ConfigError as error:
-        first = error.lines()[0]
-        try:
-            if not path.is_file():
-                raise
-            text = path.read_text("utf-8", errors="replace")
-        except OSError:
-            raise error from None
-    data_dir = _written(text, r'"data_dir"\s*:\s*("(?:[^"\\]|\\.)*")', ".")
-    state_dir = _written(text, r'"state"\s*:\s*\{\s*"dir"\s*:\s*("(?:[^"\\]|\\.)*")', "state")
-    return path.absolute().parent / data_dir / state_dir, first
-
-
-def _written(text: str, pattern: str, otherwise: str) -> str:
-    found = re.search(pattern, text)
-    try:
-        return str(json.loads(found[1])) if found else otherwise
-    except ValueError:
-        return otherwise
+        if active is None:
+            raise
+        first = error.lines(ending="; tallyd cannot start with it")[0]
+        return Place(active.state_dir, None, first)
+    if active is None:
+        return Place(config.state_dir, config, None)
+    changed = config.changed_from(active.fixed)
+    if "state.dir" in changed or (changed and holder(active.state_dir / "lock") is not None):
+        return Place(active.state_dir, None, f"{path.name}: {listed(changed)}: changed; a restart applies it")
+    return Place(config.state_dir, config, None)
 
 
 def make_folders(config: Config) -> None:

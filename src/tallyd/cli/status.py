@@ -1,7 +1,7 @@
 """`tallyd status`: what is in force, what ran, what comes, what is wrong.
 
-Everything but the place of state.db is read from state.db: what the daemon does is what counts, and the
-file on disk may be broken just now. Files of today are in the database of records, where that answers soon.
+All of it is read from state.db: what the daemon does is what counts, and the config on disk may be broken
+just now. Files of today are in the database of records, where that answers soon.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from tallyd.adapters.locks import holder
 from tallyd.adapters.state import SendRow, State, StateError, Stored
 from tallyd.cli.alerts import known_alerts, mute_json, mute_text
-from tallyd.cli.shared import state_folder, utc_now
+from tallyd.cli.shared import Place, find_state, utc_now
 from tallyd.cli.status_visits import Files, as_json, files_of, reports_of, show
 from tallyd.console import complain, say, show_json, show_table
 from tallyd.core.alerts import Alert
@@ -52,13 +52,13 @@ class JobStatus:
 class Status:
     """Everything that `status` says. `pid` is the daemon's, None when none runs.
 
-    `on_disk` is what is wrong with the config on disk as it is now; None when nothing is.
+    `trouble` says why the config on disk is not what was active last; None when it is.
     """
 
     now: datetime
     pid: int | None
     note: InForceNote
-    on_disk: str | None
+    trouble: str | None
     jobs: tuple[JobStatus, ...]
     alerts: tuple[Alert, ...]
     mutes: tuple[Mute, ...]
@@ -68,10 +68,11 @@ class Status:
 
     def headline(self) -> tuple[str, str]:
         """Return the first line and its style."""
-        text = f"config {self.note.path} in force since {self.clock(self.note.since)}"
+        was = "" if self.pid else "was "
+        text = f"config {self.note.path} {was}in force since {self.clock(self.note.since)}"
         if self.pid is None:
-            mend = f"; the next start would fail: {self.on_disk}" if self.on_disk else ""
-            return f"{text}; tallyd is NOT running{mend}", "error"
+            trouble = f"; {self.trouble}" if self.trouble else ""
+            return f"{text}; tallyd is NOT running{trouble}", "error"
         if self.note.refused:
             when = self.clock(self.note.refused.since)
             return f"{text}; the file on disk is REFUSED since {when}: {self.note.refused.lines[0]}", "error"
@@ -88,10 +89,10 @@ class Status:
 
 def status(path: Path, *, as_json: bool) -> int:
     """Show how things are; return the exit status. Raises `ConfigError` where no folder is known at all."""
-    folder, on_disk = state_folder(path)
-    database = folder / "state.db"
+    place = find_state(path)
+    database = place.folder / "state.db"
     try:
-        found = _read(path, database, on_disk) if database.exists() else None
+        found = _read(place) if database.exists() else None
         missing = "" if found else _never_ran(path.absolute(), database)
     except StateError as error:
         complain(f"tallyd: {error}")
@@ -116,8 +117,8 @@ def _never_ran(path: Path, database: Path) -> str:
     return f"tallyd run has not been started with {path} yet; readings taken by hand: {by_hand or 'none'}"
 
 
-def _read(path: Path, database: Path, on_disk: str | None) -> Status | None:
-    state = State(database)
+def _read(place: Place) -> Status | None:
+    state = State(place.folder / "state.db")
     try:
         note = read_note(state)
         if note is None:
@@ -125,14 +126,14 @@ def _read(path: Path, database: Path, on_disk: str | None) -> Status | None:
         now = utc_now()
         return Status(
             now=now,
-            pid=holder(database.parent / "lock"),
+            pid=holder(place.folder / "lock"),
             note=note,
-            on_disk=on_disk,
+            trouble=place.trouble,
             jobs=tuple(_job(state, job, since=note.since, now=now) for job in note.jobs),
             alerts=known_alerts(state),
             mutes=tuple(mute for mute in state.telling.mutes() if mute.is_in_force(now)),
             reports=reports_of(state),
-            files=files_of(path, now=now),
+            files=files_of(place.config, now=now),
             unwritten=len(state.outs.unwritten()),
         )
     finally:
@@ -218,6 +219,7 @@ def _json(found: Status) -> dict[str, Json]:
             "in_force_since": local_text(found.note.since, zone),
             "refused_since": local_text(refused.since, zone) if refused else None,
             "refused": list(refused.lines) if refused else [],
+            "on_disk": found.trouble,
         },
         "running": found.pid is not None,
         "pid": found.pid,

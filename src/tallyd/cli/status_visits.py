@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.state import SendRow, State
-from tallyd.cli.shared import load_config
+from tallyd.config import Config
 from tallyd.console import say
-from tallyd.core.errors import ConfigError, RecordsError
+from tallyd.core.errors import RecordsError
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Json
 from tallyd.core.texts import clock
@@ -45,11 +44,9 @@ def reports_of(state: State) -> tuple[SendRow, ...]:
     return tuple(found)
 
 
-def files_of(path: Path, *, now: datetime) -> tuple[Files, ...]:
-    """Return the files of today of each poller that takes some; nothing where the config is broken now."""
-    try:
-        config = load_config(path, lenient=True)
-    except ConfigError:
+def files_of(config: Config | None, *, now: datetime) -> tuple[Files, ...]:
+    """Return the files of today of each poller that takes some; nothing while no config on disk is active."""
+    if config is None:
         return ()  # which is what `status` begins with
     takers = [name for name, poller in config.settings.pollers.items() if poller.inbox_needed(name)]
     if not takers:

@@ -1,0 +1,164 @@
+"""What `check` finds out about folders: those that tallyd could not write where it will run."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tallyd.config import Config
+from tallyd.config_folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
+from tallyd.config_problems import place_of
+from tallyd.core.errors import ConfigProblem
+from tallyd.core.needs import InboxNeeded
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.sshfs"}
+)
+SERVICE_USER = "tallyd"
+DROP_INS = Path("/etc/systemd/system/tallyd.service.d")
+"""Where `setup.sh allow` writes what the service may write besides; docs/install.md says what is where."""
+
+
+def service_folders(config: Config) -> tuple[Path, ...] | None:
+    """Return the only folders that the hardened service may write; None: this is not the service's config."""
+    if config.path != INSTALLED:
+        return None
+    return (DATA_FOLDER, LOG_FOLDER, *allowed_folders(DROP_INS))
+
+
+def runs_as_this_user(config: Config) -> bool:
+    """Whether the user of this process is the one that tallyd will run as."""
+    if config.path != INSTALLED:
+        return True
+    try:
+        return pwd.getpwnam(SERVICE_USER).pw_uid == os.geteuid()
+    except KeyError:
+        return False
+
+
+def folder_problems(
+    config: Config, *, only: Sequence[Path] | None, tries: bool = True
+) -> tuple[ConfigProblem, ...]:
+    """Return a problem for each folder that tallyd could neither write nor make.
+
+    `only` are the folders that a hardened service may write, with all below them; None: no such limit.
+    `tries`: tallyd will run as this user, so what this user may not write is a problem.
+    """
+    found = []
+    for place, folder in _written(config):
+        fault = _closed(folder, only)
+        if fault is None and tries and not _is_seen_by_service_alone(folder, only):
+            fault = _fault(folder)
+        if fault is not None:
+            found.append(ConfigProblem(place, fault))
+    return tuple(found)
+
+
+def folder_notes(config: Config) -> list[str]:
+    """Return what is worth a line about the folders, and stops nothing."""
+    notes = []
+    kind = file_system(config.state_dir, Path("/proc/self/mounts"))
+    if kind in NETWORK_FILE_SYSTEMS:
+        notes.append(
+            f"state.dir {config.state_dir} is on a network file system ({kind}); put it on a local disk"
+        )
+    if not runs_as_this_user(config):
+        notes.append(
+            f"whether the service may write its folders was not tried: it runs as {SERVICE_USER}. "
+            "Run: sudo tallyd check"
+        )
+    return notes
+
+
+def _written(config: Config) -> Iterator[tuple[str, Path]]:
+    """Yield each folder that tallyd writes or makes, with its place in the config."""
+    if not os.path.exists(config.data_dir):  # noqa: PTH110 # Path.exists fails below a folder that is closed
+        yield "data_dir", config.data_dir
+    yield from (("out.dir", config.out_dir), ("log.dir", config.log_dir), ("state.dir", config.state_dir))
+    pollers = config.settings.pollers
+    if config.database_url.startswith("sqlite:///") and any(each.needs_records for each in pollers.values()):
+        yield "database.url", Path(config.database_url.removeprefix("sqlite:///")).parent
+    for name, inbox in config.inboxes.items():
+        needed = pollers[name].inbox_needed(name)
+        if not _is_away(inbox, needed):
+            yield place_of(("pollers", name, "inbox")), inbox
+
+
+def _is_away(inbox: Path, needed: InboxNeeded | None) -> bool:
+    """Whether the share of an inbox is away now: an alert while tallyd runs, and no fault of the config."""
+    if needed is not None and needed.is_mount and not os.path.ismount(inbox):
+        return True
+    try:
+        inbox.stat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return False
+    except OSError:  # stale, no answer, I/O error
+        return True
+    return False
+
+
+def _closed(folder: Path, only: Sequence[Path] | None) -> str | None:
+    if only is None or _is_in(folder, only):
+        return None
+    text = f"the service may not write {folder}; choose a folder below {DATA_FOLDER}"
+    if folder.is_relative_to("/etc"):
+        return text
+    return f"{text}, or run: sudo sh setup.sh allow {shlex.quote(str(folder))}"
+
+
+def _is_seen_by_service_alone(folder: Path, only: Sequence[Path] | None) -> bool:
+    """Whether a folder is in a home, which `setup.sh allow` binds into the service's own view."""
+    return only is not None and folder.is_relative_to("/home")
+
+
+def _is_in(folder: Path, others: Sequence[Path]) -> bool:
+    return any(folder.is_relative_to(other) for other in others)
+
+
+def _fault(folder: Path) -> str | None:
+    """Return why this user can neither write a folder nor make it."""
+    for one in (folder, *folder.parents):
+        try:
+            mode = one.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue  # the folder that is missing, or may not be entered, is further up
+        except OSError as error:
+            return f"{one} cannot be looked at: {(error.strerror or '').lower()}"
+        if not stat.S_ISDIR(mode):
+            return f"{one} is no folder; choose another one"
+        if os.access(one, os.W_OK | os.X_OK, effective_ids=True):
+            return None
+        what = "" if one == folder else f"{folder} cannot be made: "
+        quoted = shlex.quote(str(one))
+        return f"{what}this user may not write {one}. Whose is it, and is its disk read-only? ls -ld {quoted}"
+    return None
+
+
+def allowed_folders(drop_ins: Path) -> list[Path]:
+    """Return the folders that `setup.sh allow`, or another drop-in, has opened for the service."""
+    found = []
+    for file in sorted(drop_ins.glob("*.conf")):
+        for line in file.read_text("utf-8", errors="replace").splitlines():
+            if line.startswith("ReadWritePaths="):
+                words = shlex.split(line.removeprefix("ReadWritePaths="))
+                found += [Path(word.lstrip("-+").replace("%%", "%")) for word in words]
+    return found
+
+
+def file_system(folder: Path, mounts: Path) -> str:
+    """Return the type of the file system that a folder is on, by the longest mount point above it."""
+    best, kind = "", ""
+    try:
+        lines = mounts.read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""  # not Linux; nothing is said rather than something guessed
+    for line in lines:
+        _, point, type_, *_ = line.split(" ")
+        point = point.encode().decode("unicode_escape")  # a space stands as \040
+        if folder.is_relative_to(point) and len(point) >= len(best):
+            best, kind = point, type_
+    return kind
