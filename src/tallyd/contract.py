@@ -54,7 +54,7 @@ class Http(Protocol):
         ca_file: Path | None = None,
         max_bytes: int | None = None,
     ) -> Reply:
-        """Return the answer if its status is 2xx, else raise `SourceError`.
+        """Return the answer if its status is 2xx but 206 (a part of an answer), else raise `SourceError`.
 
         Certificates are verified against `ca_file` alone, by default against what this machine trusts. Of a
         body at most `max_bytes` are read; for one that is larger, or can't be unpacked, the error has the

@@ -109,6 +109,13 @@ def test_a_redirect_is_not_followed(client: HttpClient, status: str) -> None:
         ),
         pytest.param(answer(status="503 Down"), True, None, " answered HTTP 503", id="503"),
         pytest.param(answer(status="302 Found"), False, None, " answered HTTP 302", id="redirect to nowhere"),
+        pytest.param(
+            answer(b'{"Desc": "OK"}', status="206 Partial Content"),
+            True,
+            None,
+            " answered with a part of its answer (HTTP 206)",
+            id="a part",
+        ),
     ],
 )
 def test_a_status_that_is_not_2xx_is_a_failure(

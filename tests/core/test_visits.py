@@ -180,6 +180,7 @@ def test_a_report_has_the_window_that_is_wanted(  # a table's columns
         (b"\xff", False),
         (b"[" * 100_000, False),
         (b'{"Desc": ' + b"[" * 100_000, False),
+        (b'{"Desc": "OK", "more": [' + b"1," * 250_000 + b"1]}", False),
     ],
 )
 def test_an_answer_is_a_success_only_where_it_says_so(answer: bytes, taken: bool) -> None:

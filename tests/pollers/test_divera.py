@@ -50,7 +50,7 @@ class TestJob:
 
 class TestRequests:
     def test_the_list_of_users_is_asked_for_with_the_key_alone(self) -> None:
-        (call,) = requests_of(divera(), json_answer(users())).calls
+        (call,) = requests_of(divera(), json_answer(users(7))).calls
         assert (call.url, call.params) == (USERS_URL, {"accesskey": KEY})
 
     def test_the_monitor_is_asked_for_without_everything_else(self) -> None:
@@ -64,7 +64,7 @@ class TestRequests:
 
     def test_beside_the_list_of_users_the_names_of_statuses_are_a_second_request(self) -> None:
         poller = divera(fetch_status_names=True, url="https://divera.example/x/api/users/?accesskey=")
-        calls = requests_of(poller, json_answer(users()), json_answer(pull(statuses=STATUSES))).calls
+        calls = requests_of(poller, json_answer(users(7)), json_answer(pull(statuses=STATUSES))).calls
         assert [call.url for call in calls] == [
             "https://divera.example/x/api/users/",
             "https://divera.example/x/api/v2/pull/all",
@@ -73,7 +73,7 @@ class TestRequests:
 
     def test_a_url_of_ones_own_is_asked(self) -> None:
         poller = divera(url="http://127.0.0.1:8800/api/users?unit=3")
-        (call,) = requests_of(poller, json_answer(users())).calls
+        (call,) = requests_of(poller, json_answer(users(7))).calls
         assert call.url == "http://127.0.0.1:8800/api/users?unit=3"
 
 

@@ -10,6 +10,7 @@ import pytest
 from support.divera import CANARIES, divera, entry, facts, person, pull, read, users
 from support.toolbox import answer, json_answer
 from tallyd.core.errors import SourceError
+from tallyd.pollers.divera import DiveraPoller
 
 MONITOR = {"50101": entry(12, q2=5, q7=1), "50102": entry(0), "50103": entry(4)}
 
@@ -52,7 +53,6 @@ def test_qualifications_are_listed_by_status_and_never_added_up() -> None:
         pytest.param([person(status_id=2**63 - 1)], {str(2**63 - 1): 1}, id="huge-id"),
         pytest.param([person(1, status_id=7), person(1, status_id=7)], {"7": 2}, id="member-of-two-units"),
         pytest.param([[]], {"none": 1}, id="an-empty-object-of-php"),
-        pytest.param([], {}, id="nobody"),
     ],
 )
 def test_rows_of_users_that_count(rows: list[Any], counts: dict[str, int]) -> None:
@@ -106,7 +106,6 @@ NO_JSON = {
     "not-a-number": b'{"success": true, "data": [], "x": NaN}',
     "infinity": b'{"success": true, "data": [], "x": -Infinity}',
     "a-number-of-5000-digits": b'{"success": true, "data": [{"status_id": %s}]}' % (b"9" * 5000),
-    "deeply-nested": b"[" * 100_000,
     "no-utf-8": b'{"success": true, "data": "\xff\xfe\xfd"}',
 }
 
@@ -115,6 +114,20 @@ NO_JSON = {
 @pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON.keys())
 def test_what_is_no_json_is_worth_another_try(source: str, body: bytes) -> None:
     with pytest.raises(SourceError, match=r"^app\.divera247\.com answered HTTP 200 without JSON") as failure:
+        read(divera(source=source), answer(body))
+    assert failure.value.transient
+
+
+@pytest.mark.parametrize("source", ["users", "monitor"])
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        pytest.param(b"[" * 101, "with JSON that is nested more than 100 levels deep", id="deep"),
+        pytest.param(b"[" + b"[]," * 250_000, "with JSON of more than 250,000 values", id="many-values"),
+    ],
+)
+def test_what_would_cost_too_much_is_not_even_parsed(source: str, body: bytes, text: str) -> None:
+    with pytest.raises(SourceError, match=f"^app\\.divera247\\.com answered HTTP 200 {text}$") as failure:
         read(divera(source=source), answer(body))
     assert failure.value.transient
 
@@ -171,6 +184,72 @@ def test_an_answer_without_success_is_a_failure_whose_reason_is_not_shown(
 def test_without_a_list_of_people_there_is_no_count(data: object) -> None:
     with pytest.raises(SourceError, match=r"without a list of people"):
         read(divera(), {"success": True, "data": data})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param({"success": True, "data": []}, id="data"),
+        pytest.param({"success": True, "data": {"items": []}}, id="data-items"),
+        pytest.param({"success": True, "items": []}, id="items"),
+    ],
+)
+def test_an_empty_list_of_people_is_no_data_and_never_zero(content: dict[str, Any]) -> None:
+    with pytest.raises(SourceError) as failure:
+        read(divera(), content)
+    assert failure.value.text == (
+        "app.divera247.com answered HTTP 200 with an empty list of people; a key that lost its rights looks "
+        "like this: see in Divera that its system user may still see the people of the unit"
+    )
+    assert failure.value.transient
+
+
+def monitor_of(statuses: int, *, qualifications: int = 0) -> dict[str, Any]:
+    having = {f"q{number}": 1 for number in range(1, qualifications + 1)}
+    return pull({str(number): entry(1, **having) for number in range(1, statuses + 1)})
+
+
+def names_of(statuses: int) -> dict[str, Any]:
+    told = {str(number): {"name": f"Status {number}"} for number in range(1, statuses + 1)}
+    return pull({"1": entry(5)}, statuses=told)
+
+
+MONITOR_KEYS: dict[str, Any] = {"source": "monitor", "qualifications": True, "fetch_status_names": True}
+
+
+@pytest.mark.parametrize(
+    ("poller", "most", "too_many", "text"),
+    [
+        pytest.param(
+            divera(), users(*range(1, 1001)), users(*range(1, 1002)), "1,001 statuses", id="users-statuses"
+        ),
+        pytest.param(
+            divera(**MONITOR_KEYS),
+            monitor_of(1000),
+            monitor_of(1001),
+            "1,001 statuses",
+            id="monitor-statuses",
+        ),
+        pytest.param(
+            divera(**MONITOR_KEYS), names_of(1000), names_of(1001), "1,001 statuses", id="monitor-names"
+        ),
+        pytest.param(
+            divera(**MONITOR_KEYS),
+            monitor_of(1000, qualifications=10),
+            monitor_of(911, qualifications=11),
+            "10,021 qualifications",
+            id="monitor-qualifications",
+        ),
+    ],
+)
+def test_an_answer_with_more_than_a_unit_can_have_is_refused(
+    poller: DiveraPoller, most: dict[str, Any], too_many: dict[str, Any], text: str
+) -> None:
+    assert read(poller, most).facts
+    with pytest.raises(
+        SourceError, match=rf"^\S+ answered HTTP 200 with {text}, which no unit has; at most 1"
+    ):
+        read(poller, too_many)
 
 
 NO_IDS: tuple[object, ...] = (

@@ -6,8 +6,9 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from tallyd.core.json_reply import Unreadable, parse
 from tallyd.core.passages import Count, read_seen
 from tallyd.core.reading import Json
 
@@ -125,11 +126,13 @@ def answer_field(answer: bytes, field: str) -> str | None:
     The answer is JSON, a byte order mark in front allowed; a number or a truth value is its JSON text.
     """
     try:
-        found: Any = json.loads(answer.decode("utf-8-sig"))
-        value = found[field]
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    except (ValueError, KeyError, TypeError, RecursionError):
+        found = parse(answer)
+    except Unreadable:
         return None
+    if not isinstance(found, dict) or field not in found:
+        return None
+    value = found[field]
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def is_success(answer: bytes, *, field: str | None, equals: Collection[str]) -> bool:

@@ -12,13 +12,22 @@ from tallyd.core.addresses import host_of, origin_of
 from tallyd.core.errors import SourceError
 from tallyd.core.texts import shortened
 
+_PARTIAL = 206
 _PASSING = frozenset({408, 425, 429})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SECONDS = re.compile(r"[+-]?[0-9]{1,15}")
 
 
+def is_whole(status: int) -> bool:
+    """Whether a status stands for a whole answer: 2xx, but not 206, a part that nobody asked for."""
+    return 200 <= status < 300 and status != _PARTIAL
+
+
 def refusal(status: int, headers: Mapping[str, str], *, host: str, now: datetime) -> SourceError:
-    """Return what a status that is not 2xx means. 408, 425, 429 and 5xx may pass, with `Retry-After`."""
+    """Return what a status other than those means. 408, 425, 429 and 5xx may pass, with `Retry-After`."""
+    if status == _PARTIAL:
+        text = f"{host} answered with a part of its answer (HTTP {status})"
+        return SourceError(text, transient=True, status=status)
     if status in (401, 403):
         return SourceError(f"{host}: access refused (HTTP {status})", transient=False, status=status)
     if status == 407:

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from tallyd.adapters.http.answers import followed, moved, parse_date, redirect_of, refusal
+from tallyd.adapters.http.answers import followed, is_whole, moved, parse_date, redirect_of, refusal
 from tallyd.adapters.http.body import UNUSABLE, read_body
 from tallyd.adapters.http.faults import TROUBLE, explain, is_hangup, timed_out
 from tallyd.adapters.http.transfer import Ended, Transfer, Watch
@@ -28,7 +28,7 @@ from tallyd.core.errors import SourceError, Stopped
 from tallyd.settings import is_loopback
 
 MOST_REDIRECTS = 5
-MOST_BYTES = 32 * 1024 * 1024
+MOST_BYTES = 8 * 1024 * 1024
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
@@ -82,7 +82,7 @@ class HttpClient:
         ca_file: Path | None = None,
         max_bytes: int | None = None,
     ) -> Reply:
-        """Return the answer if its status is 2xx, also with an empty body.
+        """Return the answer if its status is 2xx but 206, also with an empty body.
 
         Raises `SourceError` for anything else, without a cause or context that could show the URL, and
         `Stopped` once `abort` was called, in the middle of a transfer as well. A redirect is followed
@@ -232,7 +232,7 @@ class HttpClient:
         most_bytes: int,
     ) -> Reply:
         now = self._now()
-        if not 200 <= answer.status_code < 300:
+        if not is_whole(answer.status_code):
             raise refusal(answer.status_code, answer.headers, host=host, now=now)
         date = parse_date(answer.headers.get("Date"))
         try:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from tallyd.contract import Toolbox
 from tallyd.core.errors import SourceError
-from tallyd.pollers.divera.reply import Unreadable
+from tallyd.core.json_reply import Unreadable
 from tallyd.settings import Secret
 
 T = TypeVar("T")

@@ -7,26 +7,24 @@ none. `Unreadable` says which part was wrong, never what stood there.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 from tallyd.core.counting import NO_STATUS, count_statuses, in_order
+from tallyd.core.json_reply import Unreadable, parse
 from tallyd.core.texts import shortened
 
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _MOST = 10**9
 """No count is larger; what claims to be is no count."""
 _LONGEST_NAME = 80
-_NOT_JSON = object()
+_MOST_STATUSES = 1_000
+_MOST_QUALIFICATIONS = 10_000
+"""On all statuses together. A unit has some dozens of either; a reading is kept for good."""
 _MONITOR_1 = "1"
 """The anonymous monitor. The others list persons, with notes."""
-
-
-class Unreadable(Exception):  # noqa: N818 # named after what the answer is, as "raises Unreadable" reads
-    """An answer that can't be counted; the text follows after "HOST answered HTTP 200"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +43,17 @@ class Tally:
 def read_users(body: bytes) -> Tally:
     """Count the rows of /api/users by `status_id`. A person of several units has several rows; all count.
 
-    Raises `Unreadable`.
+    Without a row there is no count: not zero. Raises `Unreadable`.
     """
     rows = people_of(read_answer(body))
-    return Tally(counts=count_statuses(_status_of(row, number) for number, row in enumerate(rows, start=1)))
+    if not rows:
+        raise Unreadable(
+            "with an empty list of people; a key that lost its rights looks like this: "
+            "see in Divera that its system user may still see the people of the unit"
+        )
+    counts = count_statuses(_status_of(row, number) for number, row in enumerate(rows, start=1))
+    _check_number(counts, _MOST_STATUSES, "statuses")
+    return Tally(counts=counts)
 
 
 def read_monitor(body: bytes, *, qualifications: bool = False) -> Tally:
@@ -63,6 +68,7 @@ def read_monitor(body: bytes, *, qualifications: bool = False) -> Tally:
             "without counts: no monitor is set up in Divera, or this key may not see it; "
             'set one up there, or count by "source": "users"'
         )
+    _check_number(monitor, _MOST_STATUSES, "statuses")
     counts: dict[str, int] = {}
     having: dict[str, dict[str, int]] = {}
     for number, (key, entry) in enumerate(monitor.items(), start=1):
@@ -74,6 +80,7 @@ def read_monitor(body: bytes, *, qualifications: bool = False) -> Tally:
         counts[status] = _count(values.get("all"), number)
         if qualifications:
             having[status] = _qualifications(values.get("qualification"), number)
+    _check_number([each for row in having.values() for each in row], _MOST_QUALIFICATIONS, "qualifications")
     return Tally(
         counts=in_order(counts),
         qualifications={status: having[status] for status in in_order(counts) if status in having},
@@ -91,25 +98,12 @@ def read_names(body: bytes) -> Mapping[str, str]:
 
 def read_answer(body: bytes) -> Mapping[str, Any]:
     """Return the top of an answer that says `"success": true`. Raises `Unreadable`."""
-    if not body.strip():
-        raise Unreadable("without JSON (an empty body)")
-    answer = _parsed(body)
-    if answer is _NOT_JSON:
-        is_page = body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
-        raise Unreadable(f"without JSON ({'a web page' if is_page else 'something else'})")
+    answer = parse(body)
     if not isinstance(answer, dict):
         raise Unreadable(f"with JSON of another kind ({_kind(answer)})")
     if answer.get("success") is not True:
         raise Unreadable(_refusal(answer))
     return answer
-
-
-def _parsed(body: bytes) -> object:
-    """Return what JSON says. No error is raised here: the parser's own holds the text it failed on."""
-    try:
-        return json.loads(body, parse_constant=_no_number)
-    except (ValueError, RecursionError):
-        return _NOT_JSON
 
 
 def people_of(answer: Mapping[str, Any]) -> list[Any]:
@@ -163,12 +157,18 @@ def _qualifications(having: object, number: int) -> dict[str, int]:
 def _names(data: Mapping[str, Any]) -> Mapping[str, str]:
     """Read `cluster.status`. `cluster.consumer`, beside it, holds everybody's names and is not looked at."""
     statuses = as_object(as_object(data.get("cluster")).get("status"))
+    _check_number(statuses, _MOST_STATUSES, "statuses")
     names = {}
     for key, entry in statuses.items():
         name = as_object(entry).get("name")
         if _ID.fullmatch(key) and isinstance(name, str) and name.strip():
             names[key] = shortened(name.strip(), _LONGEST_NAME)
     return names
+
+
+def _check_number(found: Sized, most: int, what: str) -> None:
+    if len(found) > most:
+        raise Unreadable(f"with {len(found):,} {what}, which no unit has; at most {most:,} are taken")
 
 
 def _refusal(answer: Mapping[str, Any]) -> str:
@@ -186,8 +186,3 @@ def _kind(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     return "an object" if isinstance(value, dict) else "a single value"
-
-
-def _no_number(_constant: str) -> NoReturn:
-    """NaN and Infinity are not JSON; Python would take them."""
-    raise ValueError

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime, timedelta, tzinfo
-from typing import Final, NoReturn
+from typing import Final
 
 from tallyd.contract import Reply, Toolbox
 from tallyd.core.computed_time import UnreadableTimeError, has_offset, read_time
 from tallyd.core.errors import SourceError
 from tallyd.core.freshness import Sight, sight_of, taken_off
+from tallyd.core.json_reply import Unreadable, parse
 from tallyd.core.texts import shortened, span, visible
 from tallyd.pollers.servers.targets import Target
 
@@ -20,11 +20,8 @@ _AGE: Final = re.compile(r"\d{1,9}", re.ASCII)
 _MOST_SKEW_S: Final = 100 * 365 * 86400.0
 """Further off is no clock: `Date` may say the year 9999, and nothing can be reckoned from there."""
 _MOST_BYTES: Final = 1024 * 1024
-"""Parsed, JSON may need thirty times its size, and some workers may hold an answer at the same time."""
-
-
-class UnreadableError(Exception):
-    """An answer without what is looked for. The text goes on behind "answered HTTP 200", without a value."""
+_MOST_VALUES: Final = 30_000
+"""Each worker may hold an answer at the same time."""
 
 
 def check(target: Target, tools: Toolbox, known: datetime | None) -> Sight:
@@ -57,7 +54,7 @@ def judged(target: Target, reply: Reply, *, now: datetime, zone: tzinfo, known: 
         by_server = now - timedelta(seconds=taken_off(skew_s))
         computed_at = read_time(value, target.form, zone=target.zone or zone, now=by_server, known=known)
         is_guessed = target.zone is None and not has_offset(value, target.form)
-    except UnreadableError as error:
+    except Unreadable as error:
         reason = f"{reply.host} answered HTTP {reply.status} {error}"
     except UnreadableTimeError as error:
         named = shortened(target.field, 80)
@@ -88,29 +85,13 @@ def _took(seconds: float) -> str:
 
 
 def field_of(body: bytes, path: tuple[str, ...]) -> object:
-    """Return the value at a path into a JSON answer. Raises `UnreadableError`."""
-    value = _parsed(body)
+    """Return the value at a path into a JSON answer. Raises `Unreadable`."""
+    value = parse(body, most_values=_MOST_VALUES)
     for number, segment in enumerate(path):
         if isinstance(value, dict) and segment in value:
             value = value[segment]
         elif isinstance(value, list) and segment.isdecimal() and int(segment) < len(value):
             value = value[int(segment)]
         else:
-            raise UnreadableError(f"without {visible('.'.join(path[: number + 1]))}")
+            raise Unreadable(f"without {visible('.'.join(path[: number + 1]))}")
     return value
-
-
-def _parsed(body: bytes) -> object:
-    if not body.strip():
-        raise UnreadableError("without JSON (an empty body)")
-    try:
-        value: object = json.loads(body, parse_constant=_no_number)
-    except (ValueError, RecursionError):
-        is_page = body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
-        raise UnreadableError(f"without JSON ({'a web page' if is_page else 'something else'})") from None
-    return value
-
-
-def _no_number(_constant: str) -> NoReturn:
-    """NaN and Infinity are not JSON; Python would take them."""
-    raise ValueError
