@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -26,7 +27,7 @@ class Things:
 
 
 def clear(*shelves: Shelf, stop: Callable[[], bool] = lambda: False) -> None:
-    Keeper(Inline(), lambda: shelves, stop).begin()
+    Keeper(Inline(), lambda _now: shelves, stop).begin(datetime(2026, 11, 20, tzinfo=UTC))
 
 
 def test_a_shelf_is_cleared_in_batches_until_nothing_is_left() -> None:

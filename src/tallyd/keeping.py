@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from datetime import datetime
 
 from tallyd.core.errors import InboxError, RecordsError
 
@@ -31,24 +32,24 @@ class Keeper:
     """Clears shelves on the executor, one pass at a time. `begin` belongs to the schedule's thread."""
 
     def __init__(
-        self, executor: Executor, shelves: Callable[[], Iterable[Shelf]], stop: Callable[[], bool]
+        self, executor: Executor, shelves: Callable[[datetime], Iterable[Shelf]], stop: Callable[[], bool]
     ) -> None:
         self._executor = executor
         self._shelves = shelves
         self._stop = stop
         self._future: Future[None] | None = None
 
-    def begin(self) -> None:
-        """Begin a pass, unless one is under way."""
+    def begin(self, now: datetime) -> None:
+        """Begin a pass over what is old at `now`, unless one is under way."""
         if not self.under_way():
-            self._future = self._executor.submit(self._clear_all)
+            self._future = self._executor.submit(self._clear_all, now)
 
     def under_way(self) -> list[Future[None]]:
         """Return the pass that has not ended."""
         return [self._future] if self._future is not None and not self._future.done() else []
 
-    def _clear_all(self) -> None:
-        for shelf in self._shelves():
+    def _clear_all(self, now: datetime) -> None:
+        for shelf in self._shelves(now):
             fields = {"poller": shelf.poller, "what": shelf.what}
             try:
                 deleted = self._clear(shelf)

@@ -1,33 +1,52 @@
-"""Deleting what is older than `keep_days`, once an hour, and only while the clock can be trusted."""
+"""Deleting what is older than it is kept for, once an hour, and only while the clock can be trusted.
+
+This is the one place that decides it. Out files, readings, sent reports, rows of the database and files put
+aside are all deleted from here, and each is handed the instant that its age is measured from.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from tallyd.agenda import Agenda, Clock
 from tallyd.books import Books
 from tallyd.config import Config
+from tallyd.core.failures import CLOCK
 from tallyd.tasks import Task
+
+log = logging.getLogger("tallyd")
 
 PRUNE_EVERY_S = 3600.0
 PRUNE_AGREED_S = 3600.0
-"""Old files are deleted only once wall and monotonic clock have agreed for so long."""
+"""Nothing is deleted before wall clock and monotonic clock have agreed for so long."""
+BELIEVED_AFTER_S = 7 * 86400.0
+"""The wall clock that jumped ahead is believed once the two have agreed again for so long."""
 
 Safely = Callable[[str, Callable[[], object]], None]
 """Does one part of a tick, and takes in what goes wrong in it (`Daemon._safely`)."""
 
 
 class Pruning:
-    """When it was done last, and what there is to do. `also` are those who delete what is theirs."""
+    """When it was done last, and what there is to do.
+
+    `also` are those who delete what is theirs, handed the instant that its age is measured from.
+    """
 
     def __init__(
-        self, books: Books, clock: Clock, agenda: Agenda, safely: Safely, also: Iterable[Callable[[], object]]
+        self,
+        books: Books,
+        clock: Clock,
+        agenda: Agenda,
+        safely: Safely,
+        also: Iterable[Callable[[datetime], object]],
     ) -> None:
         self._books, self._clock, self._agenda = books, clock, agenda
         self._safely, self._also = safely, tuple(also)
-        self._done_s = clock.monotonic()
+        self._done_s = self._believed_s = clock.monotonic()
+        self._believed_at = clock.now()
 
     def until_s(self) -> float:
         """Return the seconds until it is time: a config that is taken does not put it off."""
@@ -36,16 +55,34 @@ class Pruning:
     def prune(self, config: Config, tasks: Iterable[Task]) -> None:
         """Prune every poller, those that have left the config as the top of the file has it."""
         self._done_s = self._clock.monotonic()
-        if self._agenda.agreed_for_s() >= PRUNE_AGREED_S:
-            self._safely("pruning", partial(self._prune, config, tasks))
+        now = self._trusted_now()
+        if now is not None:
+            self._safely("pruning", partial(self._prune, config, tasks, now))
 
-    def _prune(self, config: Config, tasks: Iterable[Task]) -> None:
+    def _trusted_now(self) -> datetime | None:
+        """Return the instant that ages are measured from; None: nothing may be deleted now.
+
+        It is never later than the last believed time plus what the monotonic clock has counted since: a clock
+        that was set ahead makes nothing older, also where no source is there to contradict it.
+        """
+        now, monotonic_s = self._clock.now(), self._clock.monotonic()
+        agreed_s = self._agenda.agreed_for_s()
+        suspect = self._books.alerts.alerts().get(CLOCK.key)
+        if agreed_s < PRUNE_AGREED_S or (suspect is not None and suspect.is_open):
+            reason = "the clock jumped" if agreed_s < PRUNE_AGREED_S else "a source contradicts the clock"
+            log.info("nothing old is deleted", extra={"reason": reason})
+            return None
+        if agreed_s >= BELIEVED_AFTER_S:
+            self._believed_at, self._believed_s = now, monotonic_s
+        return min(now, self._believed_at + timedelta(seconds=monotonic_s - self._believed_s))
+
+    def _prune(self, config: Config, tasks: Iterable[Task], now: datetime) -> None:
         left = (config.settings.out.keep_days, config.zone)
         keep = dict.fromkeys(self._books.state.readings.pollers(), left)
         keep |= {task.poller: (task.keep_days, task.zone) for task in tasks}
         for poller, (days, zone) in keep.items():
             if days:
-                before = self._clock.now() - timedelta(days=days)
+                before = now - timedelta(days=days)
                 self._safely("pruning", partial(self._books.files.prune, poller, before=before, zone=zone))
         for prune in self._also:
-            self._safely("pruning", prune)
+            self._safely("pruning", partial(prune, now))

@@ -70,9 +70,9 @@ class Sender:
             if gone:
                 log.info("reports forgotten that nobody wants", extra={"poller": poller, "count": gone})
 
-    def prune(self) -> None:
-        """Forget what was sent long ago. Raises `StateError`."""
-        self._books.state.sends.prune(before=(self._now() - timedelta(days=KEPT_DAYS)).date())
+    def prune(self, now: datetime) -> None:
+        """Forget what was sent long before `now`. Raises `StateError`."""
+        self._books.state.sends.prune(before=(now - timedelta(days=KEPT_DAYS)).date())
 
     def problems(self) -> tuple[Problem, ...]:
         """Return the problems of names whose reports are not taken, worded as the config wants.

@@ -188,7 +188,7 @@ class World:
         self._deliver: Deliver = self.chats
         self.stop = FakeStop(clock)
         self.wakes = Wakes(lambda: None)
-        self.shelves: Callable[[], tuple[Shelf, ...]] = tuple
+        self.shelves: Callable[[datetime], tuple[Shelf, ...]] = lambda _now: ()
         path = folder / "config.json"
         path.write_text(json.dumps({"name": "box", **(top or {})}))
         self._base = load(path, environ={})

@@ -81,9 +81,9 @@ class Outside:
         needed = task.source.inbox_needed(task.poller)
         return None if needed is None else self._folder(task, needed)
 
-    def shelves(self) -> Iterator[Shelf]:
-        """Yield what keeps things for so long: rows, and files put aside."""
-        now, config = self._now(), self._config
+    def shelves(self, now: datetime) -> Iterator[Shelf]:
+        """Yield what keeps things for so long before `now`: rows, and files put aside."""
+        config = self._config
         before = now - timedelta(days=self.keep_days or LEDGER_DAYS)
         for name, poller in config.settings.pollers.items():
             if poller.needs_records:
