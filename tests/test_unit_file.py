@@ -82,6 +82,10 @@ def test_it_can_tell_systemd_that_it_is_ready_and_alive(service: dict[str, str])
     assert service["WatchdogSec"] == "60s"
 
 
+def test_no_core_is_dumped(service: dict[str, str]) -> None:
+    assert service["LimitCORE"] == "0"
+
+
 def test_it_runs_what_setup_installs(service: dict[str, str]) -> None:
     setup = (_ROOT / "setup.sh").read_text(encoding="utf-8")
     places = dict(re.findall(r"^(opt|etc|lib|log|user)=(\S+)$", setup, flags=re.MULTILINE))

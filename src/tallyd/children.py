@@ -1,4 +1,4 @@
-"""What each process that tallyd starts of its own code is given: a clean environment, and a job in memory.
+"""What the processes of tallyd's own code are given: no core dumps, a clean environment, and a job in memory.
 
 Others can read command lines and environments (`ps`), and a job may hold a password.
 """
@@ -6,11 +6,17 @@ Others can read command lines and environments (`ps`), and a job may hold a pass
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from collections.abc import Callable
 from typing import BinaryIO
 
 _KEPT = frozenset({"TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"})
+
+
+def forbid_core_dumps() -> None:
+    """From now on, no memory of this process or of one that it starts is left in a core file."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def environment(also: Callable[[str], bool] = lambda _name: False) -> dict[str, str]:

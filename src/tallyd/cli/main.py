@@ -9,6 +9,7 @@ import sys
 from io import TextIOWrapper
 
 import tallyd
+from tallyd.children import forbid_core_dumps
 from tallyd.core.errors import EXIT_CONFIG, EXIT_PROBLEM, ConfigError, SourceError, Stopped
 from tallyd.core.texts import visible
 
@@ -43,6 +44,7 @@ def main() -> int:
 
 
 def _call() -> int:
+    forbid_core_dumps()  # the watchdog's signal would leave one
     if sys.stdout is None and "run" not in sys.argv:  # the daemon needs none
         raise OSError(errno.EBADF, "stdout is closed")
     if sys.argv[1:] == ["--version"]:

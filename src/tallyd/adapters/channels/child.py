@@ -17,6 +17,8 @@ import ssl
 import sys
 from pathlib import Path
 
+from tallyd.children import forbid_core_dumps
+
 LONGER_S = 2.0
 """The parent kills at the deadline. A child that is left alone ends itself this much later."""
 
@@ -28,6 +30,7 @@ _DIRECT = "localhost,127.0.0.0/8,::1"
 
 def main() -> None:
     """Do the job and answer. An exception ends the process, which the parent tells from its status."""
+    forbid_core_dumps()
     answers = _alone_on_stdout()
     job = json.load(sys.stdin.buffer)
     _end_with(job["parent"], after_s=job["timeout_s"] + LONGER_S)
@@ -59,12 +62,8 @@ def _end_with(parent: int, *, after_s: float) -> None:
 
 
 def _confine() -> None:
-    """No file can be written, no core (with tokens in it) dumped, and memory ends before the machine's."""
-    for kind, most in (
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, MOST_MEMORY_BYTES),
-    ):
+    """No file can be written, and memory ends before the machine's."""
+    for kind, most in ((resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_AS, MOST_MEMORY_BYTES)):
         hard = resource.getrlimit(kind)[1]
         limit = most if hard == resource.RLIM_INFINITY else min(most, hard)  # it can't be raised
         resource.setrlimit(kind, (limit, limit))

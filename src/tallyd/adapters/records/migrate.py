@@ -21,11 +21,13 @@ from tallyd.adapters.records.access import Access
 from tallyd.adapters.records.migrating import RecordsTooNewError
 from tallyd.adapters.records.new_file import WAIT_S, hold_file
 from tallyd.adapters.records.tables import VERSION_TABLE
+from tallyd.children import forbid_core_dumps
 from tallyd.core.errors import RecordsError
 
 
 def main() -> int:
     """Migrate and answer. Any other exception ends the process, which the parent tells from its status."""
+    forbid_core_dumps()
     # The daemon's blocked signals are let in again, so that this process can be ended.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     logging.disable(logging.CRITICAL)
