@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +19,10 @@ from zoneinfo import ZoneInfo
 import tzlocal
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
-from tallyd.config_file import SecretFiles, read_document
+from tallyd.config_file import read_document
 from tallyd.config_folders import database_url, digest_of_url, inbox_problems
 from tallyd.config_problems import place_of, problems_of
+from tallyd.config_secrets import SecretFiles
 from tallyd.core.alerts import Rules
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.failures import OWN_KINDS, RUN_KINDS
@@ -50,6 +51,7 @@ from tallyd.settings import (
     WebSettings,
     Zone,
     check_texts,
+    holds_password,
     wrong,
 )
 
@@ -307,7 +309,11 @@ def load(
             secrets=tuple(sorted(reader.values)),
             files=(path.absolute(), *sorted(reader.files)),
             digest=reader.digest_with(document.digest),
-            notes=(*reader.notes, *_poller_notes(settings)),
+            notes=(
+                *reader.notes,
+                *reader.open_files({path.absolute(): document, **reader.parts}, _without_password(settings)),
+                *_poller_notes(settings),
+            ),
         )
         problems = _problems_across(config)
     if not problems and judge_channels is not None:
@@ -322,6 +328,12 @@ def _problems_across(config: Config) -> tuple[ConfigProblem, ...]:
     written = {"out.dir": config.out_dir, "log.dir": config.log_dir, "state.dir": config.state_dir}
     places = {name: place_of(("pollers", name, "inbox")) for name in config.inboxes}
     return inbox_problems(config.inboxes, written, places)
+
+
+def _without_password(settings: Settings) -> Set[str]:
+    """Return the URLs that are kept like secrets, for they may hold a password, and hold none."""
+    urls = (settings.database.url, settings.http.proxy)
+    return {url.reveal() for url in urls if url is not None and not holds_password(url.reveal())}
 
 
 def _poller_notes(settings: Settings) -> tuple[str, ...]:

@@ -190,6 +190,53 @@ def test_a_secret_file_that_everybody_may_read_is_noted(tmp_path: Path) -> None:
     assert any("may be read by everybody" in note for note in config.notes)
 
 
+WITHOUT_PASSWORD = {
+    "database": {"url": "postgresql+psycopg://db.example/park"},
+    "http": {"proxy": "http://proxy.example:3128"},
+    "pollers": {"a": _poller()},
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "is_noted"),
+    [
+        pytest.param({"pollers": {"a": _poller(accesskey=KEY)}}, True, id="a key"),
+        pytest.param({"channels": {"ops": f"jsons://host.example/{KEY}"}}, True, id="a channel"),
+        pytest.param({"heartbeat": {"url": f"https://host.example/{KEY}"}}, True, id="a heartbeat"),
+        pytest.param({"http": {"proxy": f"http://me:{KEY}@host.example"}}, True, id="a proxy"),
+        pytest.param({"database": {"url": f"mysql+pymysql://me:{KEY}@db.example/x"}}, True, id="a database"),
+        pytest.param(
+            {"database": {"url": f"postgresql+psycopg://db.example/x?password={KEY}"}}, True, id="an option"
+        ),
+        pytest.param(WITHOUT_PASSWORD, False, id="references, and URLs without a password"),
+        pytest.param({"database": {"url": "sqlite:///state/records.db"}}, False, id="a file"),
+        pytest.param({}, False, id="nothing"),
+    ],
+)
+@pytest.mark.parametrize("mode", [0o604, 0o644, 0o640, 0o600], ids=oct)
+def test_a_config_with_a_secret_as_it_is_that_everybody_may_read_is_noted(
+    content: dict[str, Any], is_noted: bool, mode: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(content))
+    path.chmod(mode)
+    notes = load(path, environ={"KEY": KEY}).notes
+    expected = (
+        f"{path} holds a secret and may be read by everybody (mode {mode:04o}); better: chmod 640 {path}"
+    )
+    assert notes == ((expected,) if is_noted and mode & 0o004 else ())
+
+
+def test_of_two_files_of_a_config_the_one_with_the_secret_is_noted(tmp_path: Path) -> None:
+    target = {"url": "https://host.example", "stale_after": "5m", "headers": {"X-Key": KEY}}
+    (tmp_path / "more.json").write_text(json.dumps({"PROD": target}))
+    (tmp_path / "more.json").chmod(0o644)
+    config = _load(tmp_path, {"pollers": {"apps": {"kind": "servers", "targets_file": "more.json"}}})
+    config.path.chmod(0o644)
+    (note,) = load(config.path, environ={}).notes
+    assert note.startswith(f"{tmp_path / 'more.json'} holds a secret and may be read by everybody")
+
+
 def test_a_credential_comes_from_the_folder_that_systemd_names(tmp_path: Path) -> None:
     (tmp_path / "divera").write_text(KEY)
     content = {"pollers": {"a": _poller(accesskey="credential:divera")}}

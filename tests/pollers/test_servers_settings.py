@@ -12,8 +12,8 @@ import pytest
 import trustme
 from pydantic import ValidationError
 
-from tallyd.config_file import SecretFiles
 from tallyd.config_problems import problems_of
+from tallyd.config_secrets import SecretFiles
 from tallyd.pollers.servers.settings import ServersSettings
 from tallyd.pollers.servers.targets import Target
 

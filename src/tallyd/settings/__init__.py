@@ -14,6 +14,7 @@ from tallyd.settings.top import (
     LogSettings,
     OutSettings,
     StateSettings,
+    holds_password,
 )
 from tallyd.settings.types import (
     Days,
@@ -74,6 +75,7 @@ __all__ = [
     "check_folder",
     "check_texts",
     "did_you_mean",
+    "holds_password",
     "is_loopback",
     "is_secret_name",
     "parse_days",

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, field_validator
 
 from tallyd.settings.pollers import OutOverride
 from tallyd.settings.secrets import Secret
-from tallyd.settings.types import Duration, FolderPath, Seconds, Strict, check_unambiguous, parse_url, wrong
+from tallyd.settings.types import (
+    Duration,
+    FolderPath,
+    Seconds,
+    Strict,
+    check_unambiguous,
+    is_secret_name,
+    parse_url,
+    wrong,
+)
 
 _DATABASES = ("sqlite:///", "postgresql+psycopg://", "mysql+pymysql://", "mariadb+pymysql://")
 
@@ -97,6 +106,12 @@ class HeartbeatSettings(Strict):
     @classmethod
     def _is_url(cls, url: Secret) -> Secret:
         return url.check(_check_heartbeat)
+
+
+def holds_password(url: str) -> bool:
+    """Whether the URL of a database or a proxy is a secret."""
+    parts = urlsplit(url)
+    return bool(parts.password) or any(is_secret_name(name) for name, _ in parse_qsl(parts.query))
 
 
 def _check_database(url: str) -> None:
