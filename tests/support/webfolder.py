@@ -66,11 +66,15 @@ class Web:
         if not self.has_past:
             State(self.folder / "state" / "state.db").close()
             return
+        self.fill_kept()
         past.taken("2026-11-19T08:00", {"50101": 7, "50103": 2})
         past.missed("2026-11-19T20:00")
         past.taken(
             "2026-11-20T08:00", {"50101": 12, "50103": None}, names={"50101": 'Ein"satz\n'}, hide_below=5
         )
+
+    def fill_kept(self) -> None:
+        """Let a round have been checked: one target is stale, the other never answered."""
         book = Book()
         at = datetime(2026, 11, 20, 12, 50, tzinfo=UTC)
         book.known = {

@@ -21,14 +21,17 @@ from support.past import Past
 from support.webfolder import CONFIG, NOW, Web, serving_app
 from tallyd.config import load
 from tallyd.core.alerts import Alert
+from tallyd.core.freshness import Known
 from tallyd.core.links import link_to
 from tallyd.core.mutes import Mute
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import Json
+from tallyd.pollers.servers.book import Book
 from tallyd.settings import WebSettings
 from tallyd.web.app import application
 from tallyd.web.static import PLOTLY, asset, plotly_file
 
+DASH = "\N{EN DASH}"
 HOSTILE = """<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }}' &amp;"""
 
 
@@ -178,10 +181,108 @@ def test_the_day_of_visitors_can_be_chosen_by_source_and_group_without_a_script(
     assert 'Gate "12" (12), 2026-11-20 (Europe/Berlin): 3 in, 1 out' in text_of(
         get(web, "/poller/park?of=source:12&day=2026-11-20").text
     )
-    assert "23, 2026-11-20 (Europe/Berlin): 0 in, 0 out" in text_of(
-        get(web, "/poller/park?of=source:23").text
-    )
     assert "No records of that day" in text_of(get(web, "/poller/park?day=2026-11-19").text)
+
+
+def test_of_a_source_without_records_no_zero_is_shown_but_a_dash_and_why(web: Web) -> None:
+    web.fill_records()
+    html = get(web, "/poller/park?of=source:23").text
+    text = text_of(html)
+    assert "23, 2026-11-20 (Europe/Berlin) No records of today yet. Hours appear once" in text
+    assert "0 in, 0 out" not in text
+    rows = [re.sub(r"\s+", " ", text_of(row)).strip() for row in re.findall("<tr.*?</tr>", html, re.DOTALL)]
+    assert 'Gate "12" 12 none yet , no file yet 3 1 2' in rows
+    assert f"23 none yet , no file yet {DASH} {DASH} {DASH}" in rows
+
+
+class TestNothingIsKnown:
+    """A new poller of each kind, and a target that never answered: no zero, no axis, but what is missing."""
+
+    @pytest.fixture
+    def web(self, tmp_path: Path) -> Web:
+        return Web(tmp_path, has_past=False)
+
+    @pytest.mark.parametrize(
+        ("path", "says"),
+        [
+            pytest.param(
+                "/plot/divera",
+                "No reading in the last four weeks. The next one: 20:00 (in 6 h).",
+                id="divera",
+            ),
+            pytest.param(
+                "/plot/divera?as=day",
+                "No reading in the last four weeks. The next one: 20:00 (in 6 h).",
+                id="divera, by hour",
+            ),
+            pytest.param(
+                "/plot/park",
+                "No records of today yet. Hours appear once a file with records of today is taken.",
+                id="visitors",
+            ),
+            pytest.param(
+                "/plot/park?day=2026-11-19",
+                "No records of that day. Nobody knows whether nobody came, or nobody counted.",
+                id="visitors, a day that is over",
+            ),
+            pytest.param(
+                "/plot/apps?target=TEST",
+                "This target has not told the time of its data yet (unreachable since 13:50). "
+                "The plot begins with its first answer that does.",
+                id="a target that never answered",
+            ),
+        ],
+    )
+    def test_a_plot_says_what_is_missing_and_when_it_comes(self, web: Web, path: str, says: str) -> None:
+        web.fill_kept()
+        assert get(web, path).json() == {"nothing": says}
+
+    def test_a_target_that_was_not_checked_yet_says_when_it_is(self, web: Web) -> None:
+        nothing = {"nothing": "Not checked yet. The first check comes within 1 min."}
+        assert get(web, "/plot/apps?target=TEST").json() == nothing
+
+    def test_missed_slots_are_told_apart_from_none_and_so_are_hidden_counts(self, web: Web) -> None:
+        past = Past(web.folder)
+        past.missed("2026-11-19T20:00")
+        assert "The only slot of the last four weeks missed" in get(web, "/plot/divera").json()["nothing"]
+        past.taken("2026-11-20T08:00", {"50101": None}, hide_below=5)
+        assert "hidden or not known" in get(web, "/plot/divera").json()["nothing"]
+
+    def test_what_was_taken_by_hand_is_drawn_but_not_by_hour_which_says_so(self, web: Web) -> None:
+        Past(web.folder).taken("2026-11-20T13:30:00", {"50101": 21}, origin="once")
+        assert get(web, "/plot/divera").json()["data"]
+        assert "taken by hand are not drawn here" in get(web, "/plot/divera?as=day").json()["nothing"]
+
+    def test_the_cards_have_dashes_and_a_sentence(self, web: Web) -> None:
+        text = text_of(get(web, "/").text)
+        assert (
+            f"inside now {DASH} in today {DASH} out today {DASH} No record of today: no file has come yet. "
+            "Numbers appear once a file with records of today is taken."
+        ) in text
+        assert not re.search(r"\b0 (in|out|inside)\b", text)
+
+    def test_files_of_yesterday_are_no_count_of_today(self, web: Web) -> None:
+        web.kept["park", "sweep"] = {"arrivals": {"12": NOW - timedelta(hours=20)}}
+        text = text_of(get(web, "/poller/park").text)
+        assert f"out today {DASH} No record of today: the last file came Thu 18:00." in text
+
+    def test_where_no_report_is_configured_none_is_waited_for(self, web: Web) -> None:
+        assert "No report is configured: nothing is sent." in text_of(get(web, "/poller/park").text)
+
+
+def test_data_that_stood_still_for_longer_than_the_plot_shows_is_drawn_and_not_nothing(web: Web) -> None:
+    days_ago = NOW - timedelta(days=3)
+    book = Book()
+    book.known = {"TEST": Known(state="stale", since=days_ago, computed_at=days_ago, changed_at=days_ago)}
+    web.kept["apps", "check"] = {"book": book}
+    figure = get(web, "/plot/apps?target=TEST").json()
+    (lag, limit) = figure["data"]
+    assert (lag["y"], lag["x"][0], lag["x"][-1]) == ([2.0, 3.0], "2026-11-19T14:00:00", "2026-11-20T14:00:00")
+    assert limit["name"] == "stale above"
+    assert figure["layout"]["yaxis"]["title"]["text"] == "days"
+    html = get(web, "/poller/apps?target=TEST").text
+    assert "<polyline" in html
+    assert "3 d stale" in text_of(html)
 
 
 def test_the_day_as_csv_is_that_of_the_report(web: Web) -> None:
@@ -259,7 +360,7 @@ def test_a_page_left_open_over_midnight_goes_on_to_the_new_day_with_its_plot_and
     assert "?day=2026-11-20" in parts["choice"]
     assert "day.csv?day=2026-11-21" in parts["choice"]
     assert "2026-11-21" in parts["day"]
-    assert figure["data"][0]["x"] == []
+    assert figure["nothing"].startswith("No records of today yet.")
 
 
 def test_an_answer_is_packed_for_who_takes_it_and_made_once_for_many(web: Web) -> None:
@@ -327,8 +428,8 @@ def test_no_page_names_a_person_or_a_secret(web: Web) -> None:
 def test_a_database_that_was_never_used_holds_nothing_and_that_is_no_trouble(web: Web) -> None:
     text = text_of(get(web, "/").text)
     assert "The numbers can't be read now" not in text
-    assert "inside now 0 in today 0 out today 0" in text
-    assert "No records of that day" in text_of(get(web, "/poller/park").text)
+    assert f"inside now {DASH} in today {DASH} out today {DASH}" in text
+    assert "No records of today yet" in text_of(get(web, "/poller/park").text)
     assert get(web, "/plot/apps?target=TEST").status_code == 200
 
 
@@ -343,7 +444,7 @@ def test_a_database_that_cannot_be_read_is_told_and_the_rest_is_shown(web: Web) 
 
 def test_what_is_stored_first_while_the_page_is_open_is_shown(web: Web) -> None:
     with page(web) as url:
-        assert "in today 0" in text_of(requests.get(url, timeout=20).text)
+        assert f"in today {DASH}" in text_of(requests.get(url, timeout=20).text)
         web.fill_records()
         web.monotonic_s += 2
         assert "in today 3" in text_of(requests.get(url, timeout=20).text)
@@ -423,7 +524,7 @@ def test_every_link_of_a_page_works_below_a_path_that_a_proxy_takes_off(web: Web
         pytest.param("divera/count/failed", "The last four weeks", id="a job"),
         pytest.param(problem_key("apps", "PROD\\", "stale"), "How old the data of PROD\\ was", id="a target"),
         pytest.param("park/12/no-files", 'Gate "12" (12), 2026-11-20', id="a source"),
-        pytest.param("park/7/rejected", "No records of that day", id="a source that is not in the config"),
+        pytest.param("park/7/rejected", "No records of today yet", id="a source that is not in the config"),
         pytest.param("park/inbox/no-files", "All together, 2026-11-20", id="the inbox"),
         pytest.param("apps/database/unstored", "Targets", id="the database"),
         pytest.param("tallyd/state", "All pollers", id="tallyd itself"),

@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from tallyd.core.freshness import Known
 from tallyd.core.lag_history import lag_points
 from tallyd.core.lags import HourCount, LagRow
 from tallyd.web.context import Context
 from tallyd.web.fresh import Costly
 from tallyd.web.svg import Line
+from tallyd.web.view_lags import stood_still
 from tallyd.web.view_servers import PLOTTED, SHARE_OF, small_plot
 
 Points: TypeAlias = list[tuple[datetime, float]]
@@ -61,20 +63,20 @@ class Checks:
         return found
 
     def small_plots(
-        self, poller: str, limits_s: Mapping[str, float], *, now: datetime
+        self, poller: str, limits_s: Mapping[str, float], known: Mapping[str, Known], *, now: datetime
     ) -> Mapping[str, Line | None]:
         """Return the small plots of the targets that `limits_s` has, all by one look at the database."""
+        first = now - PLOTTED
 
         def draw() -> Mapping[str, Line | None]:
-            rows = self._rows(
-                poller, tuple(limits_s), now - PLOTTED, now, most=MOST_SMALL_ROWS * len(limits_s)
-            )
+            rows = self._rows(poller, tuple(limits_s), first, now, most=MOST_SMALL_ROWS * len(limits_s))
             of_target: dict[str, list[LagRow]] = defaultdict(list)
             for row in rows:
                 of_target[row.server].append(row)
             return {
                 target: small_plot(
-                    lag_points(of_target[target], first=now - PLOTTED, last=now),
+                    lag_points(of_target[target], first=first, last=now)
+                    or stood_still(known.get(target), first=first, last=now),
                     now=now,
                     stale_after_s=limit_s,
                 )
@@ -83,13 +85,14 @@ class Checks:
 
         return self._small.get((poller, *limits_s.items()), draw) if limits_s else {}
 
-    def points(self, poller: str, target: str, back: timedelta) -> Points:
+    def points(self, poller: str, target: str, known: Known | None, back: timedelta) -> Points:
         """Return a target's lag over time."""
 
         def read() -> Points:
             now = self._context.now()
-            rows = self._rows(poller, (target,), now - back, now, most=MOST_ROWS)
-            return lag_points(rows, first=now - back, last=now)
+            first = now - back
+            rows = self._rows(poller, (target,), first, now, most=MOST_ROWS)
+            return lag_points(rows, first=first, last=now) or stood_still(known, first=first, last=now)
 
         return self._large.get((poller, target, back), read)
 

@@ -12,7 +12,7 @@ from html import unescape
 from itertools import pairwise
 from typing import Any, cast
 
-from tallyd.web.plots import Figure
+from tallyd.web.plots import Figure, has_numbers
 from tallyd.web.scales import Amounts, Tick, amounts, category_ticks, date_ticks
 
 SIZE = 1000
@@ -83,10 +83,10 @@ class _Across:
 
 def drawing(figure: Figure) -> Drawing | None:
     """Return a figure drawn; None where it holds no number."""
+    if not has_numbers(figure):
+        return None
     traces = [_trace(each) for each in cast("list[dict[str, Any]]", figure["data"])]
     layout = cast("dict[str, Any]", figure["layout"])
-    if not any(trace.numbers for trace in traces if not trace.is_limit):
-        return None
     x_axis, y_axis = layout["xaxis"], layout["yaxis"]
     names = list(dict.fromkeys(x for trace in traces for x in trace.x))
     is_broad = any(trace.is_bar or any(trace.up + trace.down) for trace in traces)

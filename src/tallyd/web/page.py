@@ -19,15 +19,16 @@ from starlette.routing import Route
 from tallyd.core.errors import RecordsError
 from tallyd.core.history import statuses
 from tallyd.pollers.divera import DiveraPoller
+from tallyd.pollers.servers import ServersPoller
 from tallyd.pollers.visitors import VisitorsPoller
 from tallyd.web.context import Context
 from tallyd.web.day_csv import day_csv
 from tallyd.web.fresh import Body, Fresh
 from tallyd.web.page_data import Order, PageData, stale_after_s
-from tallyd.web.plots import Figure, day_plot, lags_plot, readings_plot, visits_plot
+from tallyd.web.plots import Figure, day_plot, has_numbers, lags_plot, readings_plot, visits_plot
 from tallyd.web.static import asset_url
 from tallyd.web.view_servers import SORTS
-from tallyd.web.view_visitors import Choice, chosen, silence_text
+from tallyd.web.view_visitors import Choice, DayView, chosen, silence_text
 
 FRESH_S: Final = 1.0
 PLOT_FRESH_S: Final = 10.0
@@ -103,7 +104,7 @@ class Page:
                     "day": self._data.day(name, poller, choice),
                     # Empty is today's, also for the plot of a page that is still open after midnight.
                     "asked_day": request.query_params.get("day", ""),
-                    "reports": self._data.reports(name) if poller.report else (),
+                    "reports": self._data.reports(name) if poller.report else None,
                 },
             )
         order = _order(request)
@@ -131,16 +132,14 @@ class Page:
         if not isinstance(poller, VisitorsPoller):
             raise HTTPException(404, f"{name} counts no visitors")
         choice = self._choice(request, name, poller)
-        day = self._data.day(name, poller, choice)
-        if day.trouble:
-            raise HTTPException(503, f"the numbers can't be read now: {day.trouble}")
+        day = self._readable_day(name, poller, choice)
         text = day_csv(day.hours, excel=request.query_params.get("excel") == "1")
         file_name = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{name}-{choice.day}-{choice.of}").strip("-")
         headers = {"content-disposition": f'attachment; filename="{file_name}.csv"'}
         return Response(text.encode(), media_type="text/csv; charset=utf-8", headers=headers)
 
     def plot(self, request: Request) -> Response:
-        """The figure of one poller, as plotly draws it."""
+        """The figure of one poller, as plotly draws it, or `nothing`: why there is none."""
         name = self._known(request)
         body = self._fresh.get(
             _key(request),
@@ -150,23 +149,42 @@ class Page:
         return _packed(request, body, _JSON)
 
     def _figure(self, request: Request, name: str) -> Figure:
-        poller, zone = self._data.pollers[name], self._data.zone(name)
+        poller = self._data.pollers[name]
         if isinstance(poller, DiveraPoller):
-            entries = self._data.divera_entries(name)
-            columns = statuses(entries, poller.status_names)
-            draw = day_plot if request.query_params.get("as") == "day" else readings_plot
-            return draw(entries, columns, zone=zone)
-        if isinstance(poller, VisitorsPoller):
-            return visits_plot(self._data.day(name, poller, self._choice(request, name, poller)).hours)
+            figure, nothing = self._divera_figure(request, name, poller)
+        elif isinstance(poller, VisitorsPoller):
+            day = self._readable_day(name, poller, self._choice(request, name, poller))
+            figure, nothing = visits_plot(day.hours), day.nothing
+        else:
+            figure, nothing = self._lag_figure(request, name, poller)
+        return figure if has_numbers(figure) else {"nothing": nothing}
+
+    def _divera_figure(self, request: Request, name: str, poller: DiveraPoller) -> tuple[Figure, str]:
+        entries = self._data.divera_entries(name)
+        columns = statuses(entries, poller.status_names)
+        by_hour = request.query_params.get("as") == "day"
+        draw = day_plot if by_hour else readings_plot
+        nothing = self._data.divera_nothing(name, entries, within_timetable=by_hour)
+        return draw(entries, columns, zone=self._data.zone(name)), nothing
+
+    def _lag_figure(self, request: Request, name: str, poller: ServersPoller) -> tuple[Figure, str]:
         target = request.query_params.get("target", "")
         if target not in poller.targets:
             raise HTTPException(404, "there is no such target")
-        limit_s = stale_after_s(poller, target)
         try:
             points = self._data.lag_points(name, target, LAGS_BACK)
         except RecordsError as error:
             raise HTTPException(503, f"the numbers can't be read now: {error.text}") from None
-        return lags_plot(points, stale_after_s=limit_s, zone=zone)
+        limit_s, zone = stale_after_s(poller, target), self._data.zone(name)
+        nothing = self._data.lags_nothing(name, poller, target)
+        return lags_plot(points, stale_after_s=limit_s, zone=zone), nothing
+
+    def _readable_day(self, name: str, poller: VisitorsPoller, choice: Choice) -> DayView:
+        """Return a day of visitors; 503 where the database can't be read now."""
+        day = self._data.day(name, poller, choice)
+        if day.trouble:
+            raise HTTPException(503, f"the numbers can't be read now: {day.trouble}")
+        return day
 
     # -- how it is answered ------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from tallyd.adapters.state import Taken
 from tallyd.config import AnyPoller
 from tallyd.core.errors import RecordsError
+from tallyd.core.freshness import Known
 from tallyd.core.history import Entry
 from tallyd.core.lags import HourCount
 from tallyd.core.naming import key_segments
@@ -23,23 +24,23 @@ from tallyd.pollers.divera import DiveraPoller
 from tallyd.pollers.servers import ServersPoller
 from tallyd.pollers.visitors import VisitorsPoller
 from tallyd.tasks import Task, tasks_of
+from tallyd.web import view_divera, view_lags
 from tallyd.web.checks import Checks
 from tallyd.web.context import Context
 from tallyd.web.kept import arrivals_of, book_of
 from tallyd.web.svg import Line
 from tallyd.web.view_divera import WEEKS_BACK, DiveraPast, DiveraView, divera_past, divera_view, entries_of
 from tallyd.web.view_lags import LagsView, lags_view
+from tallyd.web.view_reports import ReportView, reports_view
 from tallyd.web.view_servers import ServersView, Sort, servers_view, with_plots
 from tallyd.web.view_visitors import (
     Choice,
     DayView,
-    ReportView,
     VisitorsView,
     day_view,
-    reports_view,
     visitors_view,
 )
-from tallyd.web.views import Card, Head, Standing, card, head
+from tallyd.web.views import Card, Head, Standing, card, head, moment
 
 T = TypeVar("T")
 
@@ -124,17 +125,22 @@ class PageData:
         return taken
 
     def _card(self, name: str, standing: Standing) -> Card:
-        tasks = [task for task in tasks_of(self._context.config()) if task.poller == name]
-        coming = [at for task in tasks if (at := task.next_at(standing.now))]
         return card(
             name,
             self.pollers[name].kind,
             self.zone(name),
             standing,
             last=self._last(name, standing.now),
-            next_at=min(coming, default=None),
-            next_label=_every(tasks),
+            next_at=self._next_at(name, standing.now),
+            next_label=_every(self._tasks(name)),
         )
+
+    def _tasks(self, name: str) -> list[Task]:
+        return [task for task in tasks_of(self._context.config()) if task.poller == name]
+
+    def _next_at(self, name: str, now: datetime) -> datetime | None:
+        """Return when the next slot of a poller comes."""
+        return min((at for task in self._tasks(name) if (at := task.next_at(now))), default=None)
 
     # -- divera ------------------------------------------------------------------------------------------
 
@@ -151,6 +157,14 @@ class PageData:
         now = self.now()
         rows = self._context.state.readings.history(poller=name, since=now - WEEKS_BACK, until=now)
         return entries_of(rows)
+
+    def divera_nothing(self, name: str, entries: Sequence[Entry], *, within_timetable: bool) -> str:
+        """Return why there is nothing to draw."""
+        now = self.now()
+        next_at = self._next_at(name, now)
+        coming = moment(next_at, self.zone(name), now=now) if next_at else None
+        next_text = f"{coming.text} ({coming.distance})" if coming else "none is planned"
+        return view_divera.nothing_text(entries, next_text, within_timetable=within_timetable)
 
     def divera_past(self, name: str, poller: DiveraPoller) -> DiveraPast:
         return divera_past(self.divera_entries(name), poller.status_names, self.zone(name), now=self.now())
@@ -218,22 +232,32 @@ class PageData:
             limits_s = {target.name: target.limits.stale_after_s for target in poller.checked}
             shown_s = {target: limits_s[target] for target in view.names}
             plots, _ = _or_trouble(
-                lambda: self._checks.small_plots(name, shown_s, now=standing.now), _no_plots
+                lambda: self._checks.small_plots(name, shown_s, known, now=standing.now), _no_plots
             )
             view = with_plots(view, plots)
         return Shown(card=self._card(name, standing), servers=view)
 
     def lag_points(self, name: str, target: str, back: timedelta) -> list[tuple[datetime, float]]:
         """Return a target's lag over time. Raises `RecordsError`."""
-        return self._checks.points(name, target, back)
+        return self._checks.points(name, target, self._known(name, target), back)
+
+    def _known(self, name: str, target: str) -> Known | None:
+        return book_of(self._context, name).known.get(target)
 
     def lags(self, name: str, poller: ServersPoller, target: str, back: timedelta) -> LagsView:
         """Return the table behind the plot of a target's lag."""
         points, trouble = _or_trouble(lambda: self.lag_points(name, target, back), _no_points)
         if trouble:
             return LagsView(trouble=trouble)
+        if not points:
+            return LagsView(nothing=self.lags_nothing(name, poller, target))
         limit_s = stale_after_s(poller, target)
         return lags_view(points, stale_after_s=limit_s, zone=self.zone(name), now=self.now())
+
+    def lags_nothing(self, name: str, poller: ServersPoller, target: str) -> str:
+        """Return why nothing is known of a target's lag."""
+        known = self._known(name, target)
+        return view_lags.nothing_text(known, every_s=poller.every, zone=self.zone(name), now=self.now())
 
 
 def stale_after_s(poller: ServersPoller, target: str) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from html import escape
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from tallyd.core.history import Bucket, By, Entry, Spread, Status, Value, spread
 from tallyd.core.lags import HourCount
@@ -210,6 +210,14 @@ def shares_plot(names: Sequence[Mapping[str, str]], counts: Sequence[HourCount],
         "hovermode": "x unified",
     }
     return {"data": data, "layout": layout}
+
+
+def has_numbers(figure: Figure) -> bool:
+    """Whether there is anything to draw besides a limit."""
+    traces = cast("list[dict[str, Any]]", figure["data"])
+    return any(
+        any(y is not None for y in trace["y"]) for trace in traces if "dash" not in trace.get("line", {})
+    )
 
 
 def _local(at: datetime, zone: tzinfo) -> str:

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from tallyd.core.texts import span
+from tallyd.core.freshness import Known
+from tallyd.core.texts import clock, span
 from tallyd.web.views import Moment, moment
 
 
@@ -23,10 +24,14 @@ class LagHour:
 
 @dataclass(frozen=True)
 class LagsView:
-    """The table behind the plot, the newest hour first. `trouble` says why there is none."""
+    """The table behind the plot, the newest hour first.
+
+    `trouble` says why it can't be read, `nothing` why there is none: nothing is known yet.
+    """
 
     hours: tuple[LagHour, ...] = ()
     trouble: str = ""
+    nothing: str = ""
 
 
 def lags_view(
@@ -42,6 +47,29 @@ def lags_view(
             LagHour(moment(begin, zone, now=now), span(max(0, round(lag_s))), lag_s > stale_after_s)
             for begin, lag_s in sorted(longest_s.items(), reverse=True)
         )
+    )
+
+
+def stood_still(known: Known | None, *, first: datetime, last: datetime) -> list[tuple[datetime, float]]:
+    """Return how old data was from `first` to `last` where it has stood still since before, else nothing."""
+    if known is None or known.computed_at is None or known.changed_at is None or known.changed_at > first:
+        return []
+    return [(at, (at - known.computed_at).total_seconds()) for at in (first, last)]
+
+
+def nothing_text(known: Known | None, *, every_s: float, zone: ZoneInfo, now: datetime) -> str:
+    """Return why nothing is known of how old a target's data was, and when it will be."""
+    if known is None:
+        return f"Not checked yet. The first check comes within {span(every_s)}."
+    if known.computed_at is None:
+        since = clock(known.since.replace(microsecond=0), zone, now=now)
+        return (
+            f"This target has not told the time of its data yet ({known.state} since {since}). "
+            "The plot begins with its first answer that does."
+        )
+    return (
+        "No change of its data is stored from these hours: its `record` is false, `database.keep_days` is 0, "
+        "or the database was away."
     )
 
 

@@ -140,9 +140,19 @@
   async function draw(place) {
     try {
       const figure = await ask(place.dataset.plot);
-      const options = { responsive: true, displaylogo: false, displayModeBar: false };
-      await Plotly.react(place, dashed(figure.data), dressed(figure), options);
-      place.dataset.drawn = "1";
+      const isEmpty = figure.nothing !== undefined;
+      if (isEmpty !== (place.dataset.drawn === "nothing") || !place.dataset.drawn) {
+        Plotly.purge(place);
+        place.replaceChildren();
+      }
+      place.classList.toggle("is-empty", isEmpty);
+      if (isEmpty) {
+        place.textContent = figure.nothing;
+      } else {
+        const options = { responsive: true, displaylogo: false, displayModeBar: false };
+        await Plotly.react(place, dashed(figure.data), dressed(figure), options);
+      }
+      place.dataset.drawn = isEmpty ? "nothing" : "plot";
     } catch (error) {
       if (!place.dataset.drawn) place.textContent = `The plot can't be drawn now (${error.message}).`;
     }
