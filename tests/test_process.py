@@ -185,8 +185,34 @@ def test_a_change_that_needs_a_restart_is_refused_and_says_so(source: Source, tm
         daemon.process.send_signal(signal.SIGHUP)
         wait_until(lambda: any(line["event"] == "config refused" for line in daemon.log()))
         (line,) = [line for line in daemon.log() if line["event"] == "config refused"]
-        assert "out.dir: changed, which needs a restart to apply" in line["problems"][0]
+        text = "out.dir: changed, which needs a restart to apply: sudo systemctl restart tallyd (1 of"
+        assert text in line["problems"][0]
         assert daemon.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("in_a_terminal", "words"),
+    [(True, "stop tallyd with Ctrl-C and start it again"), (False, "stop tallyd and start it again")],
+)
+def test_without_systemd_a_restart_is_told_in_other_words(
+    source: Source, tmp_path: Path, *, in_a_terminal: bool, words: str
+) -> None:
+    config = write_config(tmp_path, _content(source, ["00:00"]))
+    log = tmp_path / "log" / "tallyd.log"
+    ours, theirs = os.openpty() if in_a_terminal else os.pipe()
+    command = [sys.executable, "-m", "tallyd", "--config", str(config), "run"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs) as process:
+        try:
+            wait_until(lambda: log.exists() and "tallyd started" in log.read_text(), what="the start")
+            write_config(tmp_path, _content(source, ["00:00"], out={"dir": "elsewhere"}))
+            process.send_signal(signal.SIGHUP)
+            wait_until(lambda: "config refused" in log.read_text(), what="the refusal")
+        finally:
+            process.terminate()
+            assert process.wait(10) == 0
+            os.close(ours)
+            os.close(theirs)
+    assert f"out.dir: changed, which needs a restart to apply: {words} (1 of" in log.read_text()
 
 
 def test_the_watchdog_is_fed(source: Source, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -237,11 +237,6 @@ class Config:
         """Return the keys that differ from what a daemon has until it is restarted (its `fixed`)."""
         return tuple(key for key, value in self.fixed.items() if fixed.get(key, value) != value)
 
-    def restart_needed(self, newer: Config) -> tuple[str, ...]:
-        """Return the keys whose change can't be taken while running."""
-        web = ("web",) if self.settings.web != newer.settings.web else ()
-        return (*newer.changed_from(self.fixed), *web)
-
 
 def _merged(top: S, own: Strict | None) -> S:
     changed = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
@@ -268,21 +263,17 @@ def _manner(alerts: AlertSettings, zone: ZoneInfo) -> Manner:
     )
 
 
-JudgeChannels = Callable[[Sequence[str]], Sequence[str | None]]
-"""Says of each URL what is wrong with it as a channel; None: nothing."""
-
-
 def load(
     path: Path,
     *,
     environ: Mapping[str, str],
     lenient: bool = False,
-    judge_channels: JudgeChannels | None = None,
+    closely: Callable[[Config], tuple[ConfigProblem, ...]] | None = None,
 ) -> Config:
     """Read, check and resolve a config file. Raises `ConfigError` with every problem at once.
 
-    With `lenient`, credentials that only the running service can read are noted, not refused. The URLs of
-    channels are looked at closely only with `judge_channels`, which takes its time, and last.
+    With `lenient`, credentials that only the running service can read are noted, not refused. `closely` finds
+    what is wrong with a config in which nothing else is; it may take its time.
     """
     document = read_document(path)
     twice = tuple(
@@ -316,8 +307,8 @@ def load(
             ),
         )
         problems = _problems_across(config)
-    if not problems and judge_channels is not None:
-        problems = _channel_problems(settings, judge_channels)
+    if not problems and closely is not None:
+        problems = closely(config)
     if problems:
         raise ConfigError(path.name, problems, names=tuple(str(file) for file in reader.files))
     return config
@@ -353,16 +344,6 @@ def _channel_names(text: str) -> tuple[str, ...] | None:
     except (KeyError, TypeError):
         return ()
     return tuple(channels) if isinstance(channels, dict) else None
-
-
-def _channel_problems(settings: Settings, judge: JudgeChannels) -> tuple[ConfigProblem, ...]:
-    known = {name: secret.reveal() for name, secret in settings.channels.items() if secret.is_known}
-    verdicts = judge(list(known.values()))
-    return tuple(
-        ConfigProblem(place_of(("channels", name)), verdict)
-        for name, verdict in zip(known, verdicts, strict=True)
-        if verdict is not None
-    )
 
 
 def read_host_zone() -> tuple[ZoneInfo, str | None]:

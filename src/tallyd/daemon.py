@@ -279,8 +279,9 @@ class Daemon:
 
         def may_close(key: str) -> bool:
             no_source = key == failures.CLOCK.key and not jobs  # to compare the clock with
+            no_page = key == failures.WEB.key and self._kit.in_force.config.settings.web is None
             is_gone = is_unwatched(key) and not self._kit.sender.watches(key)
-            return is_gone or no_source or self._kit.teller.is_gone(key)
+            return is_gone or no_source or no_page or self._kit.teller.is_gone(key)
 
         close = partial(self._books.judge, (), may_close=may_close, is_unwatched=True)
         self._safely("unwatched", close)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tallyd.adapters.state import State
-from tallyd.config import Config, JudgeChannels, load
+from tallyd.config import Config, load
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.failures import config_refused
 from tallyd.core.naming import instant_text, read_instant
@@ -102,7 +102,11 @@ def _zone(name: str) -> ZoneInfo:
 
 
 class InForce:
-    """The config in force and the watch on its files."""
+    """The config in force and the watch on its files.
+
+    `closely` finds what only a closer look does in a newer config, the one in force beside it. `restart` says
+    how tallyd is started again where it runs.
+    """
 
     def __init__(
         self,
@@ -111,14 +115,16 @@ class InForce:
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         environ: Mapping[str, str],
-        judge_channels: JudgeChannels | None = None,
+        closely: Callable[[Config, Config], tuple[ConfigProblem, ...]],
+        restart: str,
     ) -> None:
         self.config = config
         self.since = now()
         self.refused: Refused | None = None
         self._now = now
         self._environ = environ
-        self._judge_channels = judge_channels
+        self._closely = closely
+        self._restart = restart
         self._watch = ConfigWatch(config.files, monotonic=monotonic)
 
     def newer(self, *, asked: bool) -> Config | None:
@@ -130,7 +136,7 @@ class InForce:
         if not (changed or asked):
             return None
         try:
-            config = load(self.config.path, environ=self._environ, judge_channels=self._judge)
+            config = load(self.config.path, environ=self._environ, closely=self._look_closely)
             self._check_restart(config)
         except ConfigError as error:
             lines = tuple(error.lines(ending="; the old config stays in force"))
@@ -146,12 +152,8 @@ class InForce:
             return None
         return config
 
-    def _judge(self, urls: Sequence[str]) -> Sequence[str | None]:
-        """Judge channels that are not in force already: it takes its time, and the schedule waits."""
-        known = {secret.reveal() for secret in self.config.settings.channels.values()}
-        if self._judge_channels is None or known.issuperset(urls):
-            return [None] * len(urls)
-        return self._judge_channels(urls)
+    def _look_closely(self, newer: Config) -> tuple[ConfigProblem, ...]:
+        return self._closely(newer, self.config)
 
     def take(self, config: Config) -> None:
         """Put a config in force."""
@@ -187,7 +189,7 @@ class InForce:
             state.set_note(_NOTE, note)
 
     def _check_restart(self, newer: Config) -> None:
-        fixed = self.config.restart_needed(newer)
+        fixed = newer.changed_from(self.config.fixed)
         if fixed:
-            text = "changed, which needs a restart to apply: sudo systemctl restart tallyd"
+            text = f"changed, which needs a restart to apply: {self._restart}"
             raise ConfigError(newer.path.name, tuple(ConfigProblem(key, text) for key in fixed))

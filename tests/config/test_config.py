@@ -262,7 +262,7 @@ def test_a_secret_never_shows(tmp_path: Path) -> None:
 def test_what_needs_a_restart_is_named(tmp_path: Path) -> None:
     old = _load(tmp_path, {})
     new = _load(tmp_path, {"out": {"dir": "elsewhere"}, "name": "other"})
-    assert old.restart_needed(new) == ("out.dir",)
+    assert new.changed_from(old.fixed) == ("out.dir",)
 
 
 @pytest.mark.parametrize(

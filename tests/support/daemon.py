@@ -48,6 +48,7 @@ class Daemon:
         environ: dict[str, str] | None = None,
         *,
         command: tuple[str, ...] = ("-m", "tallyd"),
+        python: str | Path = sys.executable,
     ) -> None:
         self.folder = config.parent
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -59,7 +60,7 @@ class Daemon:
         self.began_s = time.monotonic()
         with self.stdout.open("ab") as out, self.stderr.open("ab") as err:
             self.process = subprocess.Popen(
-                [sys.executable, *command, "--config", str(config), "run"],
+                [python, *command, "--config", str(config), "run"],
                 stdout=out,
                 stderr=err,
                 stdin=subprocess.DEVNULL,

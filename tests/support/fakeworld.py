@@ -220,7 +220,14 @@ class World:
         self.courier = Courier(
             self.books, locks=self.folder / "state" / "locks", now=clock.now, monotonic=clock.monotonic
         )
-        self.in_force = OfferedConfig(self.config, now=clock.now, monotonic=clock.monotonic, environ={})
+        self.in_force = OfferedConfig(
+            self.config,
+            now=clock.now,
+            monotonic=clock.monotonic,
+            environ={},
+            closely=lambda _newer, _known: (),
+            restart="start it again",
+        )
         self.daemon = Daemon(
             Kit(
                 books=self.books,

@@ -25,6 +25,7 @@ from tallyd.core.mutes import Mute
 from tallyd.core.passages import Row
 from tallyd.pollers.servers.book import Book
 from tallyd.run_stats import RunStats
+from tallyd.settings import WebSettings
 from tallyd.web.context import Context
 from tallyd.web.records import Records
 from tallyd.web.server import WebServer
@@ -113,6 +114,7 @@ class Web:
                 runs=self.runs,
                 now=lambda: NOW,
                 monotonic=lambda: self.monotonic_s,
+                restart="start it again",
             )
 
 
@@ -126,8 +128,8 @@ def serving(routes: list[Route]) -> Iterator[str]:
 @contextmanager
 def serving_app(app: ASGIApp) -> Iterator[str]:
     """Serve an application on loopback; yields the address."""
-    server = WebServer(lambda: app, "127.0.0.1", 0)
-    server.start()
+    server = WebServer(lambda _web: app)
+    server.want(WebSettings(listen="127.0.0.1:0"))
     try:
         deadline = time.monotonic() + 10
         while server.port is None:

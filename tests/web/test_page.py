@@ -29,7 +29,7 @@ from tallyd.core.reading import Json
 from tallyd.pollers.servers.book import Book
 from tallyd.settings import WebSettings
 from tallyd.web.app import application
-from tallyd.web.static import PLOTLY, asset, plotly_file
+from tallyd.web.static import PLOTLY, PLOTLY_FILE, asset
 
 DASH = "\N{EN DASH}"
 HOSTILE = """<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }}' &amp;"""
@@ -469,7 +469,7 @@ def test_an_asset_that_is_asked_for_plain_is_held_once_however_many_do_not_read_
     scope = {"type": "http", "headers": [], "query_string": b"", "path_params": {"name": PLOTLY}}
     first, second = asset(Request(dict(scope))), asset(Request(dict(scope)))
     assert first.body is second.body
-    assert len(first.body) == plotly_file().stat().st_size
+    assert len(first.body) == PLOTLY_FILE.stat().st_size
 
 
 def test_of_very_many_sources_some_are_listed_and_the_others_are_counted(web: Web) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -118,24 +119,95 @@ def test_it_ends_in_time_while_a_browser_holds_connections(tmp_path: Path) -> No
     assert [line["event"] for line in daemon.log()][-1] == "tallyd stopped"
 
 
-def test_a_change_of_web_needs_a_restart_and_a_change_of_pollers_shows(tmp_path: Path) -> None:
-    port = free_port()
+def test_the_page_appears_moves_gets_a_password_and_ends_while_counting_goes_on(tmp_path: Path) -> None:
+    old, new = free_port(), free_port()
     with serving_divera() as url:
-        web = {"listen": f"127.0.0.1:{port}"}
+        at = every_seconds(2, count=150, first_in_s=4)
+        with running(config(tmp_path, url, web=None, at=at)) as daemon:
+
+            def take(web: dict[str, Any] | None, *, level: str) -> None:
+                """Have a config taken that changes something else too; counting goes on after it."""
+                content = json.loads(config(tmp_path, url, web=web, at=at).read_text())
+                write_config(tmp_path, {**content, "log": {"level": level}})
+                daemon.process.send_signal(signal.SIGHUP)
+                taken = len(daemon.out_files("divera"))
+                wait_until(lambda: len(daemon.out_files("divera")) >= taken + 2, what="readings")
+
+            def debugs() -> int:
+                return sum(line["level"] == "DEBUG" for line in daemon.log())
+
+            take({"listen": f"127.0.0.1:{old}"}, level="DEBUG")
+            wait_until(lambda: answer(old) == 200, what="the page")
+            assert debugs() > 0
+            take({"listen": f"127.0.0.1:{new}"}, level="DEBUG")
+            wait_until(lambda: answer(new) == 200 and answer(old) is None, what="the move")
+            (tmp_path / "password").write_text("canary-web-5f1c")
+            secret = {"listen": f"127.0.0.1:{new}", "password": "file:password"}
+            take(secret, level="DEBUG")
+            wait_until(lambda: answer(new) == 401, what="the password")
+            assert answer(new, "canary-web-5f1c") == 200
+            (tmp_path / "password").write_text("canary-web-9a7e")  # taken by itself
+            wait_until(lambda: answer(new, "canary-web-9a7e") == 200, what="the next password")
+            assert answer(new, "canary-web-5f1c") == 401
+            take(None, level="INFO")
+            wait_until(lambda: answer(new) is None, what="the end")
+            was = debugs()
+            wait_until(lambda: len(daemon.out_files("divera")) > 12, what="readings without a page")
+            assert debugs() == was
+            assert daemon.end() == 0
+    events = [line["event"] for line in daemon.log()]
+    assert (events.count("page served"), events.count("page ends")) == (2, 1)
+    assert not {"config refused", "page not served"}.intersection(events)
+    assert [line for line in daemon.log() if line["level"] in ("ERROR", "CRITICAL")] == []
+    assert "canary-web" not in daemon.stderr.read_text()
+
+
+def answer(port: int, password: str | None = None) -> int | None:
+    """Return the status of the page; None where nobody listens."""
+    auth = ("", password) if password else None
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/", auth=auth, timeout=10).status_code
+    except requests.ConnectionError:
+        return None
+
+
+def test_a_place_that_is_taken_keeps_the_page_where_it_is_until_it_is_free(tmp_path: Path) -> None:
+    old = free_port()
+    with serving_divera() as url, closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        new = taken.getsockname()[1]
+        path = config(tmp_path, url, web={"listen": f"127.0.0.1:{old}"}, at=["08:00"])
+        with running(path) as daemon:
+            wait_until(lambda: answer(old) == 200, what="the page")
+            config(tmp_path, url, web={"listen": f"127.0.0.1:{new}"}, at=["08:00"])
+            wait_until(lambda: "page not served" in daemon.stderr.read_text(), what="the warning")
+            daemon.process.send_signal(signal.SIGHUP)  # looks at everything now, and tries again
+            wait_until(lambda: "tallyd/web" in said(path, "alerts"), within_s=45, what="the alert")
+            assert f"Until then it stays at http://127.0.0.1:{old}/" in alert_text(path)
+            assert answer(old) == 200
+            taken.close()
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: answer(new) == 200 and answer(old) is None, what="the move")
+            wait_until(lambda: "tallyd/web" not in said(path, "alerts"), within_s=45, what="its end")
+            assert daemon.end() == 0
+
+
+def test_the_alert_of_a_page_that_is_not_wanted_any_more_is_no_longer_watched(tmp_path: Path) -> None:
+    with serving_divera() as url, closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        web = {"listen": f"127.0.0.1:{taken.getsockname()[1]}"}
         path = config(tmp_path, url, web=web, at=["08:00"])
         with running(path) as daemon:
-            wait_until(lambda: is_open(port), what="the page")
-            config(tmp_path, url, web={**web, "hosts": ["other.example"]}, at=["08:00"])
-            wait_until(lambda: "needs a restart" in daemon.stderr.read_text(), what="the refusal")
-            content = json.loads(path.read_text())
-            content["web"] = web
-            content["pollers"]["second"] = content["pollers"]["divera"]
-            write_config(tmp_path, content)
-            wait_until(
-                lambda: "/poller/second" in requests.get(f"http://127.0.0.1:{port}/", timeout=10).text,
-                what="the second poller",
-            )
+            wait_until(lambda: "page not served" in daemon.stderr.read_text(), what="the warning")
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: "tallyd/web" in said(path, "alerts"), within_s=45, what="the alert")
+            config(tmp_path, url, web=None, at=["08:00"])
+            wait_until(lambda: "tallyd/web" not in said(path, "alerts"), within_s=45, what="its end")
             assert daemon.end() == 0
+    ends = [line["event"] for line in daemon.log() if line.get("key") == "tallyd/web"]
+    assert ends[-1] == "problem no longer watched"
+
+
+def alert_text(path: Path) -> str:
+    return " ".join(alert["text"] for alert in json.loads(said(path, "alerts"))["alerts"])
 
 
 def test_with_a_password_the_page_is_shown_only_to_who_has_it(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
 import time
 from contextlib import closing
 from datetime import UTC, datetime
@@ -11,14 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from support.past import Past, write_config
-from tallyd.adapters.outfiles import OutFiles
+from support.past import Past
 from tallyd.adapters.state import State, StateError
-from tallyd.books import Books
-from tallyd.cli.webside import WebSide
-from tallyd.config import load
-from tallyd.core.errors import ConfigError
-from tallyd.run_stats import RunStats
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
 
@@ -50,20 +43,3 @@ def test_none_is_made_where_none_is(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="No such file"):
         State(tmp_path / "state.db", reads_only=True)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_missing_library_is_a_problem_of_the_config_that_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = load(write_config(tmp_path, web={"listen": "127.0.0.1:0"}), environ={})
-    (tmp_path / "state").mkdir()
-    for name in [name for name in sys.modules if name.startswith(("tallyd.web.served", "uvicorn"))]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "tallyd.web.server", None)
-    with closing(State(tmp_path / "state" / "state.db")) as state:
-        books = Books(state, OutFiles(tmp_path / "out"), now=lambda: NOW)
-        with pytest.raises(ConfigError) as raised:
-            WebSide(config, books, kept={}, runs=RunStats(), now=lambda: NOW)
-    (line,) = raised.value.lines()
-    assert "web: needs a library that is not installed" in line
-    assert 'pip install "tallyd[web]"' in line

@@ -12,10 +12,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from support.daemon import wait_until
-from tallyd.web import server as served
+from tallyd.settings import WebSettings
+from tallyd.settings.secrets import Secret
+from tallyd.web import connection
 from tallyd.web.auth import Names
+from tallyd.web.connection import MOST_CONNECTIONS
 from tallyd.web.door import Door
-from tallyd.web.server import LONGEST_HEAD_BYTES, MOST_CONNECTIONS, WebServer
+from tallyd.web.server import LONGEST_HEAD_BYTES, WebServer
 
 LARGE = 30_000_000
 
@@ -28,8 +31,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 @contextmanager
 def running(*, port: int = 0, again_after_s: float = 0.2) -> Iterator[WebServer]:
     made = Door(app, names=Names("127.0.0.1", ()), passwords=None)
-    server = WebServer(lambda: made, "127.0.0.1", port, again_after_s=again_after_s)
-    server.start()
+    server = WebServer(lambda _web: made, again_after_s=again_after_s)
+    server.want(WebSettings(listen=f"127.0.0.1:{port}"))
     try:
         yield server
     finally:
@@ -40,9 +43,9 @@ def running(*, port: int = 0, again_after_s: float = 0.2) -> Iterator[WebServer]
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that a test can wait for."""
-    monkeypatch.setattr(served, "HEAD_S", 0.5)
-    monkeypatch.setattr(served, "STALLED_S", 0.5)
-    monkeypatch.setattr(served, "LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr(connection, "HEAD_S", 0.5)
+    monkeypatch.setattr(connection, "STALLED_S", 0.5)
+    monkeypatch.setattr(connection, "LOOK_EVERY_S", 0.1)
 
 
 def connected(server: WebServer) -> socket.socket:
@@ -159,7 +162,7 @@ def test_of_200_connections_those_that_are_too_many_are_closed_and_once_they_go_
 
 
 def test_who_asks_is_served_at_once_while_200_others_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served, "GRACE_S", 0.0)
+    monkeypatch.setattr(connection, "GRACE_S", 0.0)
     with running() as server, ExitStack() as stack:
         reading = stack.enter_context(closing(connected(server)))
         reading.sendall(GET.replace(b"/ ", b"/large ", 1))
@@ -174,7 +177,7 @@ def test_who_asks_is_served_at_once_while_200_others_say_nothing(monkeypatch: py
 
 
 def test_an_onrush_pushes_out_nobody_who_is_about_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served, "GRACE_S", 60.0)
+    monkeypatch.setattr(connection, "GRACE_S", 60.0)
     with running() as server, ExitStack() as stack:
         asking = stack.enter_context(closing(connected(server)))
         for _ in range(200):
@@ -199,8 +202,8 @@ def test_a_port_that_is_taken_is_told_and_tried_again() -> None:
 
 
 def test_an_address_of_another_machine_is_told() -> None:
-    server = WebServer(lambda: app, "192.0.2.7", 8710)
-    server.start()
+    server = WebServer(lambda _web: app)
+    server.want(WebSettings(listen="192.0.2.7:8710", password=Secret("canary-web-5f1c")))
     wait_until(lambda: server.trouble is not None, what="the trouble")
     server.stop()
     assert server.wait(5)

@@ -39,6 +39,11 @@ class Notifier:
             environment.pop(name, None)
         return notifier
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether systemd started this process, and so can start it again."""
+        return self._address is not None
+
     def ready(self, status: str) -> None:
         """Say that start-up, or a reload, is done."""
         self._send(f"READY=1\n{_status(status)}")

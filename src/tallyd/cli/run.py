@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -30,8 +31,8 @@ from tallyd.cli.outside import Outside
 from tallyd.cli.shared import (
     channels,
     http_client,
-    judge_channels,
     load_config,
+    look_closely,
     make_folders,
     runner,
     utc_now,
@@ -112,8 +113,9 @@ class Process:
         self._outside = Outside(config, now=utc_now, on_files=self._wakes.wake)
         self._kept: dict[tuple[str, str], dict[str, object]] = {}
         self._stats = RunStats()
-        self._web: WebSide | None = None
         self._notifier = Notifier.from_environment()
+        self._restart = _how_to_restart(self._notifier)
+        self._web = WebSide(kept=self._kept, runs=self._stats, now=utc_now, restart=self._restart)
         self._clock = Clock()
         self._log_trouble: Problem | None = None
         self._failed = False
@@ -130,7 +132,6 @@ class Process:
         with ExitStack() as stack:
             try:
                 books = self.open_books()
-                self._web = WebSide(self._config, books, kept=self._kept, runs=self._stats, now=utc_now)
             except StateError as error:
                 log.error("cannot start", extra={"reason": str(error)})  # noqa: TRY400 # no bug, no traceback
                 return EXIT_PROBLEM
@@ -158,7 +159,8 @@ class Process:
             now=self._clock.now,
             monotonic=self._clock.monotonic,
             environ=dict(os.environ),
-            judge_channels=judge_channels,
+            closely=look_closely,
+            restart=self._restart,
         )
         courier = Courier(
             books,
@@ -173,7 +175,7 @@ class Process:
             notifier=self._notifier,
             in_force=in_force,
             runner=partial(self._runner, books, courier),
-            on_config=self._configure,
+            on_config=partial(self._configure, books),
             teller=Teller(
                 books,
                 deliver=self._deliver,
@@ -203,19 +205,18 @@ class Process:
     def _deliver(self, url: str, message: Message) -> None:
         self._channels[-1].deliver(url, message)
 
-    def _configure(self, config: Config) -> None:
+    def _configure(self, books: Books, config: Config) -> None:
         try:
             write_active(config)
         except OSError as error:
             # Counting goes on. Only a config that breaks before the next start would leave `status` blind.
             extra = {"file": str(active_file(config.path)), "reason": (error.strerror or "").lower()}
             log.warning("active file cannot be written", extra=extra)
-        self._outside.put_in_force(config)
-        if self._web is not None:
-            self._web.put_in_force(config)
         self._logs.reconfigure(
             level=config.settings.log.level, secrets=config.secrets, file=_log_file(config)
         )
+        self._outside.put_in_force(config)
+        self._web.put_in_force(config, books)
 
     # -- the schedule's thread ---------------------------------------------------------------------------
 
@@ -224,8 +225,6 @@ class Process:
             daemon.start()
             log.info("tallyd started", extra={"config": str(self._config.path), "pid": os.getpid()})
             self._notifier.ready(daemon.status())
-            if self._web is not None:
-                self._web.start()
             self._tick(daemon, books)
         except BaseException:
             # A bug outside of any run. systemd starts a fresh process, which is safe at any point.
@@ -266,8 +265,7 @@ class Process:
         self._wake.set()
         for client in self._clients:
             client.abort()
-        if self._web is not None:
-            self._web.stop()
+        self._web.stop()
 
     def _end_runs(self, daemon: Daemon, executor: ThreadPoolExecutor, *, is_cut_off: bool) -> None:
         executor.shutdown(wait=False, cancel_futures=True)
@@ -275,8 +273,7 @@ class Process:
         for sender in self._channels:
             # Only now: a message that is cut off may have arrived, and would be sent again.
             sender.abort()
-        if self._web is not None:
-            self._web.close()
+        self._web.close()
         if not is_cut_off and (is_done or daemon.wait(DELIVERIES_END_S)):
             daemon.finish()
             log.info("tallyd stopped")
@@ -298,7 +295,7 @@ class Process:
     def _troubles(self, state_dir: Path) -> tuple[Problem, ...]:
         self._logs.try_again()
         own = (self._log_trouble,) if self._log_trouble else ()
-        return (*own, *(self._web.problems() if self._web else ()), *damage_problems(state_dir))
+        return (*own, *self._web.problems(), *damage_problems(state_dir))
 
 
 def _log_file(config: Config) -> LogFile:
@@ -306,3 +303,12 @@ def _log_file(config: Config) -> LogFile:
     return LogFile(
         path=config.log_dir / "tallyd.log", max_bytes=log_settings.max_bytes, backups=log_settings.backups
     )
+
+
+def _how_to_restart(notifier: Notifier) -> str:
+    """Return what a person has to do to start this tallyd again."""
+    if notifier.is_heard:
+        return "sudo systemctl restart tallyd"
+    if sys.stderr.isatty():
+        return "stop tallyd with Ctrl-C and start it again"
+    return "stop tallyd and start it again"

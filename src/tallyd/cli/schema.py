@@ -23,6 +23,10 @@ written `"90s"`, `"5m"`, `"2h"`, `"1d"`. A secret is written as it is, or better
 `"file:PATH"` (relative to the config file) or `"credential:NAME"` (systemd). Relative paths hang on
 `data_dir`. `tallyd check` names every mistake at once; `tallyd schema` prints the JSON Schema that editors
 read. This page is generated from the program (`tallyd schema --format markdown`).
+
+A running tallyd reloads the file by itself, two seconds after the last change, all of it or nothing. Only a
+change of `data_dir`, `out.dir`, `log.dir`, `state.dir`, `database` or a poller's `inbox` needs a restart:
+until then tallyd rejects the file, says so, and works on with the previous one.
 """
 
 _AT_THE_TOP = ("retry", "out", "alerts")

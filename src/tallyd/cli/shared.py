@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -26,10 +26,12 @@ from tallyd.adapters.state import State
 from tallyd.books import Books
 from tallyd.cli.dry import DryOutside
 from tallyd.cli.outside import Outside, make_inboxes
+from tallyd.cli.webside import page_problems
 from tallyd.config import Config, load
+from tallyd.config_problems import place_of
 from tallyd.console import complain
 from tallyd.contract import Toolbox
-from tallyd.core.errors import EXIT_PROBLEM, EXIT_USAGE, ConfigError, DeliveryError
+from tallyd.core.errors import EXIT_PROBLEM, EXIT_USAGE, ConfigError, ConfigProblem, DeliveryError
 from tallyd.core.redaction import Redactor
 from tallyd.core.texts import listed
 from tallyd.courier import Courier
@@ -60,9 +62,8 @@ def log_to_stderr() -> None:
 
 
 def load_config(path: Path, *, lenient: bool = False, closely: bool = False) -> Config:
-    """Load the config of a command; `closely` looks at the channels too. Raises `ConfigError`."""
-    judge = judge_channels if closely else None
-    config = load(path, environ=os.environ, lenient=lenient, judge_channels=judge)
+    """Load the config of a command; `closely` with `look_closely`. Raises `ConfigError`."""
+    config = load(path, environ=os.environ, lenient=lenient, closely=look_closely if closely else None)
     if logs := _logs.get():
         logs.reconfigure(secrets=config.secrets)
     return config
@@ -133,13 +134,31 @@ def channels(config: Config, redact: Callable[[str], str]) -> Channels:
     return Channels(timeout_s=DELIVERY_S, proxy=proxy.reveal() if proxy else None, redact=redact)
 
 
-def judge_channels(urls: Sequence[str]) -> Sequence[str | None]:
-    """Return for each URL what is wrong with it as a channel; nothing where that can't be found out now."""
+def look_closely(config: Config, known: Config | None = None) -> tuple[ConfigProblem, ...]:
+    """Return what is wrong with channels, and with a page whose libraries are missing.
+
+    Channels that are all in force already, in the config `known`, are not looked at: it takes its time.
+    """
+    return (*_channel_problems(config, known), *page_problems(config))
+
+
+def _channel_problems(config: Config, known: Config | None) -> tuple[ConfigProblem, ...]:
+    """Return which channels are none; nothing where that can't be found out now."""
+    urls = {name: url.reveal() for name, url in config.settings.channels.items() if url.is_known}
+    old = {url.reveal() for url in known.settings.channels.values()} if known else set()
+    if old.issuperset(urls.values()):
+        return ()
+    judging = Channels(timeout_s=JUDGE_S, proxy=None, redact=Redactor(urls.values()).redact)
     try:
-        return Channels(timeout_s=JUDGE_S, proxy=None, redact=Redactor(urls).redact).judge(urls)
+        verdicts = judging.judge(list(urls.values()))
     except DeliveryError as error:
         log.warning("channels cannot be checked now", extra={"reason": error.text})
-        return [None] * len(urls)
+        return ()
+    return tuple(
+        ConfigProblem(place_of(("channels", name)), verdict)
+        for name, verdict in zip(urls, verdicts, strict=True)
+        if verdict is not None
+    )
 
 
 def runner(config: Config, books: Books, http: HttpClient, stop: Stop, *, reach: Reach) -> Runner:

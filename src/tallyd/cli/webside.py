@@ -1,4 +1,4 @@
-"""The page of a running daemon, where its config wants one; without, nothing of it is imported."""
+"""The page of a running daemon, once its config wants one; before, nothing of it is imported."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tallyd.books import Books
 from tallyd.config import Config
-from tallyd.core.errors import ConfigError, ConfigProblem
+from tallyd.core.errors import ConfigProblem
 from tallyd.core.reading import Problem
 from tallyd.run_stats import RunStats
 
@@ -19,45 +19,53 @@ ENDS_WITHIN_S = 1.5
 """So long an answer under way gets to end; it was told together with the runs."""
 
 
+def page_problems(config: Config) -> tuple[ConfigProblem, ...]:
+    """Return what is wrong with a `web` whose libraries are not installed."""
+    if config.settings.web is None:
+        return ()
+    try:
+        import tallyd.web.served  # noqa: F401, PLC0415 # not only looked for: what is broken must show here
+    except ModuleNotFoundError as error:
+        text = (
+            f"needs a library that is not installed ({error.name}). Install tallyd with what the page "
+            'needs (pip install "tallyd[web]"), or leave `web` out'
+        )
+        return (ConfigProblem("web", text),)
+    return ()
+
+
 class WebSide:
     """The page, or nothing that does nothing.
 
-    `kept` is what jobs keep from run to run. Raises `ConfigError` where a library is missing, `StateError`.
+    `kept` is what jobs keep from run to run, by poller and job. `restart` says how tallyd is started again.
     """
 
     def __init__(
         self,
-        config: Config,
-        books: Books,
         *,
         kept: Mapping[tuple[str, str], Mapping[str, object]],
         runs: RunStats,
         now: Callable[[], datetime],
+        restart: str,
     ) -> None:
+        self._kept = kept
+        self._runs = runs
+        self._now = now
+        self._restart = restart
         self._served: Served | None = None
-        web = config.settings.web
-        if web is None:
-            return
-        try:
+
+    def put_in_force(self, config: Config, books: Books) -> None:
+        """Show the pollers of this config from now on, where it says. It has no `page_problems`."""
+        if self._served is None:
+            if config.settings.web is None:
+                return
             # Here: without a page, a small machine need not hold its libraries.
             from tallyd.web.served import Served  # noqa: PLC0415 # see above
-        except ModuleNotFoundError as error:
-            text = (
-                f"needs a library that is not installed ({error.name}). Install tallyd with what the page "
-                'needs (pip install "tallyd[web]"), or leave `web` out'
+
+            self._served = Served(
+                config, books, kept=self._kept, runs=self._runs, now=self._now, restart=self._restart
             )
-            raise ConfigError(config.path.name, (ConfigProblem("web", text),)) from None
-        self._served = Served(config, web, books, kept=kept, runs=runs, now=now)
-
-    def start(self) -> None:
-        """Begin to serve; returns at once."""
-        if self._served is not None:
-            self._served.start()
-
-    def put_in_force(self, config: Config) -> None:
-        """Show the pollers of this config from now on."""
-        if self._served is not None:
-            self._served.put_in_force(config)
+        self._served.put_in_force(config)
 
     def problems(self) -> tuple[Problem, ...]:
         """Return the problem of a page that can't be served; none while it is, or is not wanted."""

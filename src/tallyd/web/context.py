@@ -22,7 +22,7 @@ class Context:
     `records(poller)` raises `RecordsError`, also in use, where the database can't be used.
     `config()` is the one in force. `alerts()` and `mutes()` are those of the daemon, from memory while
     state.db can't be used. `kept(poller, job)` is what a job keeps in memory from run to run, empty before
-    its first. `now()` is aware, UTC; `monotonic()` is in seconds.
+    its first. `now()` is aware, UTC; `monotonic()` is in seconds. `restart` says how tallyd is started again.
     """
 
     state: State
@@ -34,3 +34,4 @@ class Context:
     runs: RunStats
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
+    restart: str

@@ -95,7 +95,14 @@ class PageData:
         config, ticked_s = self._context.config(), self._context.runs.ticked_s()
         ago_s = None if ticked_s is None else self._context.monotonic() - ticked_s
         has_reading = {name: self._last(name, standing.now) is not None for name in self.pollers}
-        return head(config.settings.name, config.zone, standing, ticked_ago_s=ago_s, has_reading=has_reading)
+        return head(
+            config.settings.name,
+            config.zone,
+            standing,
+            ticked_ago_s=ago_s,
+            restart=self._context.restart,
+            has_reading=has_reading,
+        )
 
     def all(self, standing: Standing) -> tuple[Shown, ...]:
         """Return every poller, in the order of the config."""

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from starlette.types import ASGIApp
+
 from tallyd.adapters.state import State
 from tallyd.books import Books
 from tallyd.config import Config
@@ -20,50 +22,39 @@ from tallyd.web.server import WebServer
 
 
 class Served:
-    """Made with the config that the daemon starts with: another `web` needs a restart.
+    """The page as the config in force wants it. `kept` is what jobs keep from run to run, by poller and job.
 
-    `kept` is what jobs keep from run to run, by poller and job. Raises `StateError`.
+    `restart` says how tallyd is started again where it runs.
     """
 
     def __init__(
         self,
         config: Config,
-        web: WebSettings,
         books: Books,
         *,
         kept: Mapping[tuple[str, str], Mapping[str, object]],
         runs: RunStats,
         now: Callable[[], datetime],
+        restart: str,
     ) -> None:
         self._config = config
+        self._books = books
         self._kept = kept
+        self._runs = runs
         self._now = now
-        self._state = State(books.state.path, reads_only=True)
+        self._restart = restart
         self._records = Records(config.database_url)
+        self._state: State | None = None
         self._trouble_since: datetime | None = None
-        self.context = Context(
-            state=self._state,
-            records=self._records,
-            config=lambda: self._config,
-            alerts=books.alerts.alerts,
-            mutes=books.alerts.mutes,
-            kept=lambda poller, job: dict(kept.get((poller, job), {})),
-            runs=runs,
-            now=now,
-            monotonic=time.monotonic,
-        )
-        self._server = WebServer(lambda: application(self.context, web), web.address, web.port)
-
-    def start(self) -> None:
-        """Begin to serve; returns at once."""
-        self._server.start()
+        self._server = WebServer(self._application)
 
     def put_in_force(self, config: Config) -> None:
-        """Show the pollers of this config from now on."""
+        """Show the pollers of this config from now on, where and to whom it says; returns at once."""
         self._config = config
+        self._server.want(config.settings.web)
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return the problem of a page that can't be served; none while it is."""
+        """Return the problem of a page that can't be served; none while it is, or is not wanted."""
         trouble = self._server.trouble
         if trouble is None:
             self._trouble_since = None
@@ -81,5 +72,24 @@ class Served:
         """Wait for its end, and close what it reads. What hangs is left to the end of the process."""
         self._server.stop()
         if self._server.wait(within_s):
-            self._state.close()
             self._records.close()
+            if self._state is not None:
+                self._state.close()
+
+    def _application(self, web: WebSettings) -> ASGIApp:
+        """Return the application. Raises `StateError`."""
+        if self._state is None:
+            self._state = State(self._books.state.path, reads_only=True)
+        context = Context(
+            state=self._state,
+            records=self._records,
+            config=lambda: self._config,
+            alerts=self._books.alerts.alerts,
+            mutes=self._books.alerts.mutes,
+            kept=lambda poller, job: dict(self._kept.get((poller, job), {})),
+            runs=self._runs,
+            now=self._now,
+            monotonic=time.monotonic,
+            restart=self._restart,
+        )
+        return application(context, web)

@@ -1,38 +1,31 @@
-"""Serves an application in a thread of its own, so that whoever asks can cost the pollers nothing.
+"""Serves the page in a thread of its own, so that whoever asks can cost the pollers nothing.
 
-So many connections, so long for a request, so long for its answer: what takes more is cut off.
+It begins, changes, moves and ends as the config in force wants it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import logging
 import os
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import uvicorn
-from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tallyd.adapters.state import StateError
 from tallyd.core.texts import visible
+from tallyd.settings import WebSettings
+from tallyd.web.connection import Guarded
 
 log = logging.getLogger("tallyd")
 
-MOST_CONNECTIONS: Final = 100
-"""One more takes the place of the one that has said nothing for longest: who asks is let in."""
-HEAD_S: Final = 10.0
-"""A request must be there so long after its connection, or after the answer before it."""
-ANSWER_S: Final = 120.0
-"""An answer must be made and read within this: the largest is 1.5 MB."""
-STALLED_S: Final = 15.0
-"""A client that reads nothing for so long is gone, or never meant to."""
-GRACE_S: Final = 0.5
-"""So long after it was opened nobody expects a connection to have asked."""
-LOOK_EVERY_S: Final = 1.0
 LONGEST_HEAD_BYTES: Final = 16 * 1024
 AGAIN_AFTER_S: Final = 60.0
 BACKLOG: Final = 64
@@ -41,116 +34,93 @@ LAST_ANSWERS_S: Final = 0.3
 """So long answers under way may still be read once it is to stop."""
 
 
-class Guarded(H11Protocol):
-    """One connection of uvicorn's, with limits: uvicorn has none for a client that does not ask or read."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        super().connection_made(transport)
-        self._phase: tuple[object, ...] = ()
-        self._phase_s = self._moved_s = self.loop.time()
-        self._is_cut_off = False
-        self._watch: asyncio.TimerHandle | None = self.loop.call_later(LOOK_EVERY_S, self._look)
-        self._make_room()
-
-    def _make_room(self) -> None:
-        """Where there are too many, cut off the one that has been silent for longest.
-
-        Where all are young, the newest of them: an onrush pushes out itself, not those who are about to ask.
-        """
-        others = [each for each in self.connections if isinstance(each, Guarded) and each is not self]
-        held = [each for each in others if not each._is_cut_off]
-        if len(held) < MOST_CONNECTIONS:
-            return
-        silent = sorted((each for each in held if not each._is_answering), key=lambda each: each._phase_s)
-        if not silent:
-            self._cut_off()
-        elif silent[0]._phase_s <= self.loop.time() - GRACE_S:
-            silent[0]._cut_off()
-        else:
-            silent[-1]._cut_off()
-
-    def _cut_off(self) -> None:
-        self._is_cut_off = True
-        self.transport.abort()
-
-    @property
-    def _is_answering(self) -> bool:
-        is_asked = self.cycle is not None and not self.cycle.response_complete
-        return is_asked or self.transport.get_write_buffer_size() > 0
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        watch = getattr(self, "_watch", None)
-        if watch is not None:
-            watch.cancel()
-        super().connection_lost(exc)
-
-    def resume_writing(self) -> None:
-        """Some of the answer was read: it goes on."""
-        self._moved_s = self.loop.time()
-        super().resume_writing()
-
-    def _look(self) -> None:
-        now_s = self.loop.time()
-        is_answering, unread = self._is_answering, self.transport.get_write_buffer_size()
-        phase = (id(self.cycle), is_answering)
-        if phase != self._phase:
-            self._phase, self._phase_s = phase, now_s
-        if unread == 0:
-            self._moved_s = now_s
-        limit_s = ANSWER_S if is_answering else HEAD_S
-        if now_s - self._phase_s > limit_s or now_s - self._moved_s > STALLED_S:
-            self._cut_off()
-            return
-        self._watch = self.loop.call_later(LOOK_EVERY_S, self._look)
-
-
 class _Server(uvicorn.Server):
     """A server that leaves no connection open."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()  # nobody is let in any more
         # What is cut off at the end is no bug, and no line in the log.
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-        deadline_s = asyncio.get_running_loop().time() + LAST_ANSWERS_S
-        while self.server_state.tasks and asyncio.get_running_loop().time() < deadline_s:
-            await asyncio.sleep(0.02)
+        uvicorns = logging.getLogger("uvicorn.error")
+        uvicorns.setLevel(logging.CRITICAL)
+        tasks = self.server_state.tasks
+        if tasks:
+            await asyncio.wait(tasks, timeout=LAST_ANSWERS_S)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         await asyncio.sleep(0)  # until each of them has heard of it
         await super().shutdown(sockets)
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_S)
+        uvicorns.setLevel(logging.ERROR)  # another page may go on
+
+
+class Page:
+    """What is served at one place. Of the loop that runs when it is made."""
+
+    def __init__(self, web: WebSettings, app: ASGIApp, listening: socket.socket) -> None:
+        self.web = web
+        self.port = int(listening.getsockname()[1])
+        self.url = _url(web.address, self.port)
+        self._app = app
+        self._server = _Server(_settings(self))
+        self.task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listening]))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request as the settings want it by now."""
+        await self._app(scope, receive, send)
+
+    def is_at_place_of(self, web: WebSettings) -> bool:
+        return (web.address, web.port) == (self.web.address, self.web.port)
+
+    def change(self, web: WebSettings, app: ASGIApp) -> None:
+        """Answer with another application from the next request on, also over connections that are open."""
+        self.web, self._app = web, app
+
+    def end(self) -> None:
+        """Have it end; `task` is done when it has."""
+        self._server.should_exit = True
 
 
 class WebServer:
-    """Serves `make()` until told to stop; where that can't be, `trouble` says why and it is tried again."""
+    """Serves what `make` makes of the settings that are wanted, in a thread of its own.
+
+    Where that can't be, `trouble` says why and it is tried again. A page that moves stays where it was until
+    it listens at the new place. Any thread may call.
+    """
 
     def __init__(
-        self,
-        make: Callable[[], ASGIApp],
-        address: str,
-        port: int,
-        *,
-        again_after_s: float = AGAIN_AFTER_S,
+        self, make: Callable[[WebSettings], ASGIApp], *, again_after_s: float = AGAIN_AFTER_S
     ) -> None:
         self._make = make
-        self._address = address
-        self._port = port
         self._again_after_s = again_after_s
-        self._server: uvicorn.Server | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+        self._wanted: WebSettings | None = None
+        self._page: Page | None = None
+        self._ending: set[Page] = set()
+        self._is_stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed = asyncio.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="web", daemon=True)
         self.trouble: str | None = None
-        """Why it can't be asked for now; None while it can."""
-        self.port: int | None = None
-        """Where it listens; None while it does not."""
+        """Why what is wanted can't be asked for now; None while it can, or nothing is wanted."""
 
-    def start(self) -> None:
-        """Begin; returns at once."""
-        self._thread.start()
+    @property
+    def port(self) -> int | None:
+        """Where it listens; None while it does not."""
+        page = self._page
+        return page.port if page else None
+
+    def want(self, web: WebSettings | None) -> None:
+        """Serve with these settings from now on, None: not at all. Returns at once."""
+        self._wanted = web
+        if web is not None and self._thread.ident is None:
+            self._thread.start()
+        self._rouse()
 
     def stop(self) -> None:
-        """Have it end; returns at once."""
-        self._stop.set()
-        if self._server is not None:
-            self._server.should_exit = True
+        """Have it end for good; returns at once."""
+        self._is_stopping = True
+        self._rouse()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for its end; whether it has ended."""
@@ -158,56 +128,149 @@ class WebServer:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def _run(self) -> None:
-        app = self._make()
-        while not self._stop.is_set():
-            try:
-                sockets = [self._listening()]
-            except OSError as error:
-                self._note(self._why_not(error))
-            else:
-                self._serve(app, sockets)
-            self._stop.wait(self._again_after_s)
+    def _rouse(self) -> None:
+        if self._loop is not None:  # else it has not looked yet
+            with suppress(RuntimeError):  # its loop is closed: it has stopped
+                self._loop.call_soon_threadsafe(self._changed.set)
 
-    def _serve(self, app: ASGIApp, sockets: list[socket.socket]) -> None:
-        self.port = sockets[0].getsockname()[1]
-        self._note(None)
-        log.info("page served", extra={"address": self._address, "port": self.port})
-        self._server = _Server(_settings(app))
-        if self._stop.is_set():  # since it was looked at last, when there was no server to be told
-            self._server.should_exit = True
-        self._server.run(sockets=sockets)
-        self.port = None
-        if not self._stop.is_set():
-            self._note("its server ended by itself; the log may say why")
+    # -- in its thread -----------------------------------------------------------------------------------
 
-    def _listening(self) -> socket.socket:
-        """Return a listening socket. Raises `OSError`."""
-        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
-        found = socket.socket(family, socket.SOCK_STREAM)
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        while not self._is_stopping:
+            self._changed.clear()
+            trouble = await self._try_to_serve(self._wanted)
+            self._note(trouble)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), self._again_after_s if trouble else None)
+        self._leave()
+        if self._ending:
+            await asyncio.wait([page.task for page in self._ending])
+
+    async def _try_to_serve(self, web: WebSettings | None) -> str | None:
+        """Serve what is wanted; return why it can't be."""
         try:
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            found.bind((self._address, self._port))
-            found.listen(BACKLOG)
-        except BaseException:
-            found.close()
-            raise
-        return found
+            return await self._serve(web)
+        except StateError as error:
+            return str(error)
+        except Exception as error:
+            text = f"it crashed ({type(error).__name__}); the log says where"
+            if text != self.trouble:  # it is tried again and again; once in the log is enough
+                log.exception("page crashed")
+            return text
+
+    async def _serve(self, web: WebSettings | None) -> str | None:
+        page = self._page
+        if page is not None and page.task.done():
+            self._page = None
+            return "its server ended by itself; the log may say why"
+        if web is None:
+            if page is not None:
+                log.info("page ends", extra={"url": page.url})
+            self._leave()
+        elif page is not None and page.is_at_place_of(web):
+            self._change(page, web)
+        else:
+            return await self._move(web)
+        return None
+
+    async def _move(self, web: WebSettings) -> str | None:
+        app = self._make(web)
+        try:
+            listening = await self._listening(web)
+        except OSError as error:
+            return self._stay(web, _why_not(error, web))
+        self._leave()
+        self._page = Page(web, app, listening)
+        self._page.task.add_done_callback(lambda _task: self._changed.set())
+        public = {"public_url": web.public_url} if web.public_url else {}
+        log.info("page served", extra={"url": self._page.url, **public})
+        return None
+
+    async def _listening(self, web: WebSettings) -> socket.socket:
+        """Return a socket that listens. Raises `OSError`."""
+        try:
+            return _listen(web.address, web.port)
+        except OSError as error:
+            pages = {*self._ending, *([self._page] if self._page else [])}
+            own = [page for page in pages if page.port == web.port]
+            if error.errno != errno.EADDRINUSE or not own:
+                raise
+        # One of our own is in the way: every address of a port, and one of them, are never both free.
+        if self._page in own:
+            self._leave()
+        await asyncio.wait([page.task for page in own])
+        return _listen(web.address, web.port)
+
+    def _stay(self, web: WebSettings, why_not: str) -> str:
+        """Leave the page where it is, with all other settings. What had a password there keeps one."""
+        page = self._page
+        if page is None:
+            return why_not
+        kept = {"listen": page.web.listen, "password": web.password or page.web.password}
+        self._change(page, web.model_copy(update=kept))
+        return f"{why_not}. Until then it stays at {page.url}"
+
+    def _change(self, page: Page, web: WebSettings) -> None:
+        if web != page.web:
+            page.change(web, self._make(web))
+
+    def _leave(self) -> None:
+        """Have the page end, if there is one."""
+        page, self._page = self._page, None
+        if page is not None:
+            self._ending.add(page)
+            page.task.add_done_callback(lambda _task: self._ending.discard(page))
+            page.end()
 
     def _note(self, trouble: str | None) -> None:
         if trouble is not None and trouble != self.trouble:
             log.warning("page not served", extra={"reason": trouble})
         self.trouble = trouble
 
-    def _why_not(self, error: OSError) -> str:
-        where = f"[{self._address}]" if ":" in self._address else self._address
-        place = f"{where}:{self._port}"
-        if error.errno == errno.EADDRINUSE:
-            return f"{place} is taken by another program (ss -ltnp shows which); end it, or change web.listen"
-        if error.errno == errno.EADDRNOTAVAIL:
-            return f"{place} is no address of this machine now; change web.listen, or wait for the network"
-        text = visible(os.strerror(error.errno) if error.errno else str(error)).lower()
-        return f"cannot listen on {place}: {text}; change web.listen"
+
+def _listen(address: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises `OSError`."""
+    found = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((address, port))
+        found.listen(BACKLOG)
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
+def _why_not(error: OSError, web: WebSettings) -> str:
+    place = _place(web.address, web.port)
+    if error.errno == errno.EADDRINUSE:
+        return f"{place} is taken by another program (ss -ltnp shows which); end it, or change web.listen"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{place} is no address of this machine now; change web.listen, or wait for the network"
+    text = visible(os.strerror(error.errno) if error.errno else str(error)).lower()
+    return f"cannot listen on {place}: {text}; change web.listen"
+
+
+def _place(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _url(address: str, port: int) -> str:
+    """Return what a browser is to be given; for every address, the one by which others reach this machine."""
+    if ipaddress.ip_address(address).is_unspecified:
+        address = _own_address(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    return f"http://{_place(address, port)}/"
+
+
+def _own_address(family: socket.AddressFamily) -> str:
+    loopback, far = ("::1", "2001:db8::1") if family == socket.AF_INET6 else ("127.0.0.1", "192.0.2.1")
+    with socket.socket(family, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect((far, 9))  # sends nothing: the kernel looks up which of its addresses it would use
+        except OSError:  # there is no network
+            return loopback
+        return str(asking.getsockname()[0])
 
 
 def _settings(app: ASGIApp) -> uvicorn.Config:
@@ -215,7 +278,6 @@ def _settings(app: ASGIApp) -> uvicorn.Config:
         "http": Guarded,
         "ws": "none",
         "lifespan": "off",
-        "loop": "asyncio",
         "log_config": None,
         "access_log": False,
         "server_header": False,

@@ -17,6 +17,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 PLOTLY: Final = "plotly.min.js"
+PLOTLY_FILE: Final = Path(str(files("plotly") / "package_data" / PLOTLY))
+"""Plotly's own script, as its package brings it."""
 _TYPES: Final = {
     "page.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
@@ -40,25 +42,16 @@ def asset_url(name: str) -> str:
     return f"static/{name}?v={_version(name)}"
 
 
-def plotly_file() -> Path:
-    """Return plotly's own script, as its package brings it."""
-    return Path(str(files("plotly") / "package_data" / PLOTLY))
-
-
 @cache
 def _version(name: str) -> str:
     if name == PLOTLY:
-        found = plotly_file().stat()  # not read for this: it is five million bytes
+        found = PLOTLY_FILE.stat()  # not read for this: it is five million bytes
         return hashlib.sha256(f"{found.st_size} {found.st_mtime_ns}".encode()).hexdigest()[:12]
     return hashlib.sha256(_read(name)).hexdigest()[:12]
 
 
 def _read(name: str) -> bytes:
-    return (
-        plotly_file().read_bytes()
-        if name == PLOTLY
-        else (Path(__file__).parent / "static" / name).read_bytes()
-    )
+    return (PLOTLY_FILE if name == PLOTLY else Path(__file__).parent / "static" / name).read_bytes()
 
 
 @cache

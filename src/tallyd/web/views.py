@@ -170,7 +170,7 @@ def state_of(alerts: Iterable[Alert], *, has_reading: bool) -> State:
 class Head:
     """The top of the page: whose tallyd this is, how it is itself, and since when its config is in force.
 
-    `silent_for` is how long its schedule has not ticked, where that is too long.
+    `silent_for` is how long its schedule has not ticked, where that is too long; `restart` says what helps.
     """
 
     name: str
@@ -179,6 +179,7 @@ class Head:
     state: State
     problems: tuple[ProblemView, ...]
     silent_for: str
+    restart: str
 
 
 SILENT_AFTER_S = 60.0
@@ -191,6 +192,7 @@ def head(
     *,
     ticked_ago_s: float | None,
     has_reading: Mapping[str, bool],
+    restart: str,
 ) -> Head:
     """Return the top of the page; its state is the worst of tallyd's own and all pollers'.
 
@@ -212,4 +214,5 @@ def head(
         else State("unknown", "No poller is configured"),
         problems=tuple(standing.problem(alert, zone) for alert in own),
         silent_for=span(ticked_ago_s) if is_silent and ticked_ago_s is not None else "",
+        restart=restart,
     )

@@ -1,0 +1,91 @@
+"""tallyd without the libraries of the page, as a plain `pip install` has it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.daemon import Daemon, wait_until, write_config
+from support.plain_install import plain_install, site_packages
+
+WEB = {"listen": "127.0.0.1:0"}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return plain_install(tmp_path_factory.mktemp("plain"))
+
+
+def config(folder: Path, **more: Any) -> Path:
+    return write_config(folder, {"name": "pi", "timezone": "UTC", "pollers": {}, **more})
+
+
+def said(python: Path, path: Path, *command: str) -> tuple[int, str]:
+    """Return the exit status of a command, and what it said."""
+    done = subprocess.run(
+        [python, "-m", "tallyd", "--config", path, *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=path.parent,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_check_says_of_a_page_what_run_says(plain: Path, tmp_path: Path) -> None:
+    path = config(tmp_path, web=WEB)
+    text = (
+        "config.json: web: needs a library that is not installed (starlette). Install tallyd with what the "
+        'page needs (pip install "tallyd[web]"), or leave `web` out (1 of 1 problem'
+    )
+    assert said(plain, path, "check") == (78, f"{text})\n")
+    assert said(plain, path, "run") == (78, f"{text}; nothing started)\n")
+    assert "state" not in [each.name for each in tmp_path.iterdir()], "nothing is begun"
+
+
+def test_without_a_page_it_runs_and_rejects_one_that_is_added(plain: Path, tmp_path: Path) -> None:
+    path = config(tmp_path)
+    assert said(plain, path, "check")[0] == 0
+    daemon = Daemon(path, python=plain)
+    try:
+        daemon.wait_ready()
+        config(tmp_path, web=WEB)
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "config refused" in daemon.stderr.read_text(), what="the refusal")
+        (line,) = [line for line in daemon.log() if line["event"] == "config refused"]
+        assert line["problems"][0].startswith("config.json: web: needs a library that is not installed (")
+        config(tmp_path)
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "config taken" in daemon.stderr.read_text(), what="the config without a page")
+        assert daemon.end() == 0
+    finally:
+        daemon.kill()
+        daemon.close()
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return plain_install(tmp_path_factory.mktemp("full"), extras=frozenset({"web"}))
+
+
+@pytest.mark.parametrize("library", ["jinja2", "plotly", "prometheus_client", "starlette", "uvicorn"])
+def test_each_library_of_the_page_is_missed_before_anything_is_served(
+    library: str, full: Path, tmp_path: Path
+) -> None:
+    there, away = site_packages(full) / library, tmp_path / "away"
+    there.rename(away)
+    try:
+        status, text = said(full, config(tmp_path, web=WEB), "check")
+    finally:
+        away.rename(there)
+    assert (status, f"web: needs a library that is not installed ({library})" in text) == (78, True), text
+
+
+def test_with_all_of_them_nothing_is_missed(full: Path, tmp_path: Path) -> None:
+    status, text = said(full, config(tmp_path, web=WEB), "check")
+    assert (status, "is fine" in text) == (0, True), text
