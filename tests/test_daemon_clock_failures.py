@@ -6,12 +6,14 @@ import logging
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from support.executors import Threads
 from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, World, daily, one_person
+from support.upstream import top
 from tallyd.contract import Toolbox
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.reading import Reading, Slot
@@ -123,6 +125,91 @@ def test_a_failed_slot_survives_restarts_with_its_pause_and_its_reason(tmp_path:
         assert len(source.asked) == 1, "restarts do not shorten the pause"
         world.restart(off_s=1200)
         assert world.history()[0].reason == "example.org timed out"
+
+
+def asking(wait_s: float) -> SourceError:
+    return SourceError("example.org answered HTTP 429", transient=True, retry_after_s=wait_s)
+
+
+def leaving_alone(
+    source: Source, *, catch_up_s: float, times: tuple[str, ...] = ("08:00", "12:00")
+) -> FakePoller:
+    """Return a poller in New York, where those times are 13:00 and 17:00 UTC; with the usual tries."""
+
+    def act(slot: Slot, tools: Toolbox) -> Reading:
+        return tools.retry(lambda: source(slot, tools))
+
+    return FakePoller(daily(*times), act, catch_up_s=catch_up_s, timezone=ZoneInfo("America/New_York"))
+
+
+def test_a_source_that_asks_for_an_hour_is_left_alone_and_counted_then_where_the_catch_up_allows(
+    tmp_path: Path,
+) -> None:
+    source = Source([asking(3600.0), None])
+    poller = leaving_alone(source, catch_up_s=7200.0)
+    with FakeClock(at("2026-11-20 13:59:58")) as clock, World(tmp_path, clock, poller, top=top()) as world:
+        world.run(minutes=30)
+        told = "one: no reading for Fri 08:00 yet: example.org answered HTTP 429. "
+        told += "No retry before 09:00. Tried again until 10:00."
+        assert world.problems()[FAILED].text == told
+        assert [told in text for text in world.chats.texts()] == [True], "an hour is too long to keep silent"
+        world.restart(off_s=60)
+        world.run(minutes=28)
+        assert source.asked == ["13:00:00"], "nor does a restart shorten it"
+        world.run(minutes=2)
+        assert [asked[:5] for asked in source.asked] == ["13:00", "14:00"]
+        assert world.outcomes() == ["2026-11-20 14:00 taken"]
+        assert (world.origins(), world.problems()) == (["late"], {})
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "said"),
+    [
+        pytest.param(3600.0, " No retry before 09:00. Next slot 12:00.", id="an-hour"),
+        pytest.param(366 * 86400.0, " Next slot 12:00.", id="a-year"),
+        pytest.param(14400.0, " Next slot 12:00.", id="until-the-next-slot"),
+        pytest.param(14399.0, " No retry before 11:59:59. Next slot 12:00.", id="nearly-until-the-next-slot"),
+    ],
+)
+def test_a_slot_whose_catch_up_ends_before_the_asked_time_is_missed_at_once_and_the_next_one_asks_anew(
+    tmp_path: Path, asked_s: float, said: str
+) -> None:
+    source = Source([asking(asked_s), asking(asked_s), None])
+    poller = leaving_alone(source, catch_up_s=900.0)
+    with FakeClock(at("2026-11-20 13:59:58")) as clock, World(tmp_path, clock, poller) as world:
+        world.run(seconds=10)
+        assert world.outcomes() == ["2026-11-20 14:00 missed"]
+        assert world.problems()[FAILED].text == (
+            f"one: no reading for Fri 08:00: example.org answered HTTP 429.{said} "
+            "Recorded as missing, not zero."
+        )
+        world.run(hours=24.1, least_s=30)
+        assert [asked[:5] for asked in source.asked] == ["13:00", "17:00", "13:00"], "once for each slot"
+        assert [outcome.split()[-1] for outcome in world.outcomes()] == ["missed", "missed", "taken"]
+
+
+def test_a_slot_that_waits_for_a_source_is_given_up_for_a_newer_one_which_asks_anew(tmp_path: Path) -> None:
+    source = Source([asking(3600.0), None])
+    poller = leaving_alone(source, catch_up_s=7200.0, times=("08:00", "08:30"))
+    with FakeClock(at("2026-11-20 13:59:58")) as clock, World(tmp_path, clock, poller) as world:
+        world.run(minutes=10)
+        assert world.problems()[FAILED].text.endswith("HTTP 429. Tried again until 10:00.")
+        world.run(minutes=25)
+        assert world.outcomes() == ["2026-11-20 14:00 missed", "2026-11-20 14:30 taken"]
+        assert [asked[:5] for asked in source.asked] == ["13:00", "13:30"]
+
+
+@pytest.mark.parametrize("asked_s", [0.0, 30.0, 180.0])
+def test_a_source_that_asks_for_no_more_than_the_longest_wait_is_tried_within_the_run(
+    tmp_path: Path, asked_s: float
+) -> None:
+    source = Source([asking(asked_s), None])
+    poller = leaving_alone(source, catch_up_s=900.0)
+    with FakeClock(at("2026-11-20 13:59:58")) as clock, World(tmp_path, clock, poller) as world:
+        world.run(minutes=5)
+        assert world.outcomes() == ["2026-11-20 14:00 taken"]
+        wait_s = _seconds(source.asked[1]) - _seconds(source.asked[0])
+        assert max(asked_s, 0.75 * 15) - 1 <= wait_s <= max(asked_s, 15) + 1
 
 
 def test_a_slot_that_fails_is_given_up_for_a_newer_one(tmp_path: Path) -> None:

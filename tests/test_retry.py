@@ -161,9 +161,6 @@ def test_no_try_begins_after_the_total_limit_and_no_wait_is_begun_for_it(
     [
         pytest.param(40.0, 40.0, id="honoured"),
         pytest.param(180.0, 180.0, id="the-longest-wait"),
-        pytest.param(3600.0, 180.0, id="capped"),
-        pytest.param(315360000.0, 180.0, id="ten-years"),
-        pytest.param(float("inf"), 180.0, id="for-ever"),
         pytest.param(5.0, 15.0, id="never-sooner-than-our-own-wait"),
         pytest.param(0.0, 15.0, id="zero"),
         pytest.param(-30.0, 15.0, id="negative"),
@@ -173,6 +170,25 @@ def test_retry_after_is_honoured_up_to_the_longest_wait(asked_s: float, wait_s: 
     tries = Tries([busy(asked_s), "an answer"])
     assert tries.retrying()(tries) == "an answer"
     assert tries.waits == [wait_s]
+
+
+@pytest.mark.parametrize(
+    "asked_s",
+    [
+        pytest.param(180.1, id="a-little-more-than-the-longest-wait"),
+        pytest.param(3600.0, id="an-hour"),
+        pytest.param(366 * 86400.0, id="a-year"),
+    ],
+)
+@pytest.mark.parametrize("before", [[], [DOWN, DOWN]], ids=["first-try", "third-try"])
+def test_a_source_that_asks_for_more_than_the_longest_wait_is_not_tried_again(
+    asked_s: float, before: list[Exception | str]
+) -> None:
+    tries = Tries([*before, busy(asked_s), "an answer"])
+    with pytest.raises(SourceError, match="too many requests") as raised:
+        tries.retrying(Policy(attempts=99, give_up_after_s=1e12))(tries)
+    assert raised.value.retry_after_s == asked_s
+    assert tries.tries == len(tries.waits) + 1 == len(before) + 1
 
 
 def test_the_jitter_never_makes_a_wait_shorter_than_the_source_asked_for() -> None:

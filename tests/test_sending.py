@@ -166,15 +166,44 @@ def test_the_pauses_of_the_worker_grow_and_end_with_the_first_report_that_is_tak
         assert len(upstream.posts) == 1
 
 
-def test_what_an_upstream_asks_for_is_waited_up_to_the_longest_wait(
+@pytest.mark.parametrize(
+    ("asked_s", "tried"),
+    [
+        pytest.param(1500.0, ["13:05", "13:30", "13:55", "14:20"], id="25 minutes"),
+        pytest.param(366 * 86400.0, ["13:05", "14:05"], id="a year: an hour"),
+    ],
+)
+def test_an_upstream_is_left_alone_for_as_long_as_it_asks_but_no_longer_than_an_hour(
+    tmp_path: Path, clock: FakeClock, upstream: Upstream, asked_s: float, tried: list[str]
+) -> None:
+    upstream.is_down, upstream.retry_after_s = True, asked_s
+    with clock, World(tmp_path, clock, SendingPoller(upstream=upstream), top=top()) as world:
+        world.run(hours=1.4, least_s=1)
+        assert [each[:5] for each in upstream.tried_at] == tried
+
+
+def test_until_when_an_upstream_is_left_alone_is_told(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
-    upstream.is_down, upstream.retry_after_s = True, 86400.0
-    retry = RetrySettings.model_validate({"first_wait": "1s", "longest_wait": "8m"})
-    with clock, World(tmp_path, clock, SendingPoller(upstream=upstream, retry=retry)) as world:
-        world.run(minutes=20)
-        # 14:10 and 14:20 are asked of nobody; the worker comes at its next look.
-        assert [tried[:5] for tried in upstream.tried_at] == ["13:05", "13:13"]
+    upstream.is_down, upstream.retry_after_s = True, 3600.0
+    with clock, World(tmp_path, clock, SendingPoller(upstream=upstream), top=top()) as world:
+        world.run(minutes=16)
+        assert world.problems()[KEY].text == (
+            "report 14:15 not delivered: upstream.example timed out. No retry before 15:05. "
+            "Counting goes on; the newest report is retried."
+        )
+
+
+def test_a_config_that_is_taken_ends_the_time_that_an_upstream_asked_for(
+    tmp_path: Path, clock: FakeClock, upstream: Upstream
+) -> None:
+    upstream.is_down, upstream.retry_after_s = True, 3600.0
+    with clock, World(tmp_path, clock, SendingPoller(upstream=upstream)) as world:
+        world.run(minutes=8)
+        assert len(upstream.tried_at) == 1
+        world.edit()
+        world.run(minutes=1)
+        assert len(upstream.tried_at) == 2
 
 
 def test_once_an_upstream_asks_for_time_it_is_not_asked_for_another_name_either(

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from tallyd.adapters.locks import FileLock, LockedError
@@ -30,6 +30,9 @@ AT_ONCE_S = 20.0
 """What the readings of one run send is tried for so long in all, right after the commit."""
 ONE_S = 20.0
 """So long one try of the worker may take."""
+MOST_ASKED_S = 3600.0
+"""An upstream that asks for time (`Retry-After`) is left alone, but no longer than this: the day's reports
+must get there, and more is mostly a mistake."""
 MOST_SILENT = 2
 """An upstream that did not answer so often in a row is left alone until the next pass."""
 
@@ -39,13 +42,14 @@ class _Line:
     """The way to the upstream of one poller, while the process lives.
 
     `busy` is held by whoever posts. The next pass begins no sooner than `not_before_s` (monotonic), and where
-    the upstream has asked for time, no report at all is tried before `asked_s`.
+    the upstream has asked for time, no report at all is tried before `asked_s`, to people `asked_at`.
     """
 
     busy: threading.Lock = field(default_factory=threading.Lock)
     failures: int = 0
     not_before_s: float = 0.0
     asked_s: float = 0.0
+    asked_at: datetime | None = None
 
 
 class Courier:
@@ -107,6 +111,16 @@ class Courier:
         line = self._line(poller)
         return not line.busy.locked() and self._monotonic() >= max(line.not_before_s, line.asked_s)
 
+    def asked_at(self, poller: str) -> datetime | None:
+        """Return until when an upstream is left alone, as it asked; None where it is not."""
+        line = self._line(poller)
+        return line.asked_at if self._monotonic() < line.asked_s else None
+
+    def forget_waits(self, poller: str) -> None:
+        """Try again at once: the address may be another one now."""
+        line = self._line(poller)
+        line.not_before_s = line.asked_s = 0.0
+
     def _line(self, poller: str) -> _Line:
         with self._guard:
             return self._lines.setdefault(poller, _Line())
@@ -164,8 +178,12 @@ class Courier:
         try:
             return source.deliver(row.send, tools, timeout_s=timeout_s)
         except SourceError as failure:
-            asked_s = min(failure.retry_after_s or 0.0, task.policy.longest_wait_s)
-            self._line(task.poller).asked_s = self._monotonic() + asked_s
+            asked_s = min(failure.retry_after_s or 0.0, MOST_ASKED_S)
+            line = self._line(task.poller)
+            line.asked_s, line.asked_at = (
+                self._monotonic() + asked_s,
+                self._now() + timedelta(seconds=asked_s),
+            )
             return failure.text
         except Stopped:
             raise

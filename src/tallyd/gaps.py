@@ -53,31 +53,34 @@ class Gaps:
         """Commit a run that a bug ended; what the bug broke may break this too, and is then only logged."""
         try:
             problem = failures.crashed(self._described(task, slot), kind)
-            again = self._may_begin_again(task, slot)
-            self._end_without(task, slot, f"tallyd itself failed ({kind})", problem, again=again)
+            again_at = self._again_at(task, slot, pause_s=task.policy.longest_wait_s)
+            self._end_without(task, slot, f"tallyd itself failed ({kind})", problem, again_at=again_at)
         except Exception:
             log.exception("the crash could not be recorded", extra=_whose(task))
 
     def failed(self, task: Task, slot: Slot, failure: SourceError, *, attempts: int) -> None:
         """Commit a run that the source gave no reading for, after so many attempts."""
-        described = self._described(task, slot)
-        log.info(
-            "run failed",
-            extra={**_whose(task), "slot": slot.key, "reason": failure.text, "attempts": attempts},
-        )
-        again = failure.transient and self._may_begin_again(task, slot)
-        if again:
-            until = _catch_up_ends(task, slot)
-            problem = failures.failed_for_now(described, failure.text, attempts=attempts, until=until)
-            # Told while it is still tried only where that takes long: most outages are made up for.
-            is_told = (described.now - slot.due_at).total_seconds() >= TOLD_LATE_S
-            problem = replace(problem, at_once=is_told and task.manner.rules.raise_after == 1)
-        elif failure.transient:
-            problem = failures.failed_for_good(described, failure.text, attempts=attempts)
+        asked_s, pause_s = failure.retry_after_s or 0.0, task.policy.longest_wait_s
+        fields: dict[str, object] = {"slot": slot.key, "reason": failure.text, "attempts": attempts}
+        if asked_s:
+            fields["retry_after_s"] = round(asked_s, 1)
+        log.info("run failed", extra={**_whose(task), **fields})
+        again_at = self._again_at(task, slot, pause_s=max(pause_s, asked_s)) if failure.transient else None
+        # A wait that is no longer than our own pause is nothing to speak of.
+        run = replace(self._described(task, slot), asked_s=asked_s if asked_s > pause_s else 0.0)
+        if not failure.transient:
+            problem = failures.refused(run, failure.text)
+        elif again_at is None:
+            problem = failures.failed_for_good(run, failure.text, attempts=attempts)
         else:
-            problem = failures.refused(described, failure.text)
+            until = _catch_up_ends(task, slot)
+            problem = failures.failed_for_now(run, failure.text, attempts=attempts, until=until)
+            # Told while it is still tried only where that takes long: most outages are made up for.
+            goes_on_until = again_at if run.asked_s else run.now
+            is_told = (goes_on_until - slot.due_at).total_seconds() >= TOLD_LATE_S
+            problem = replace(problem, at_once=is_told and task.manner.rules.raise_after == 1)
         named = problem if task.job.tells_gaps else None
-        self._end_without(task, slot, failure.text, named, again=again)
+        self._end_without(task, slot, failure.text, named, again_at=again_at)
 
     def _described(self, task: Task, slot: Slot) -> failures.Run:
         now = self.now()
@@ -90,28 +93,27 @@ class Gaps:
             next_at=task.next_at(now),
         )
 
-    def _may_begin_again(self, task: Task, slot: Slot) -> bool:
-        """Whether the slot's catch-up leaves room for another run after the pause."""
-        pause = timedelta(seconds=task.policy.longest_wait_s)
+    def _again_at(self, task: Task, slot: Slot, *, pause_s: float) -> datetime | None:
+        """Return when the slot is begun again, after a pause; None: its catch-up leaves no room for that."""
         if slot.key is None or self.books.state_trouble is not None:
-            return False  # what can't be stored would look settled: it is given up, and told
-        return self.now() + pause <= _catch_up_ends(task, slot)
+            return None  # what can't be stored would look settled: it is given up, and told
+        again_at = self.now() + timedelta(seconds=pause_s)
+        return again_at if again_at <= _catch_up_ends(task, slot) else None
 
     def _end_without(
-        self, task: Task, slot: Slot, reason: str, problem: Problem | None, *, again: bool
+        self, task: Task, slot: Slot, reason: str, problem: Problem | None, *, again_at: datetime | None
     ) -> None:
-        """Commit a run that gave no reading: to be begun again after a pause, or recorded as missed."""
+        """Commit a run that gave no reading: to be begun again, or recorded as missed."""
         now, slots = self.now(), self.books.state.slots
-        findings = task.findings((problem,) if problem else (), now=now, counts=not again)
+        findings = task.findings((problem,) if problem else (), now=now, counts=again_at is None)
         given_up: tuple[Missed, ...] = ()
 
         def store(findings: Findings) -> Recorded:
-            if again:
-                not_before = now + timedelta(seconds=task.policy.longest_wait_s)
-                return slots.fail(task.whose, slot, reason=reason, not_before=not_before, findings=findings)
+            if again_at is not None:
+                return slots.fail(task.whose, slot, reason=reason, not_before=again_at, findings=findings)
             return slots.miss(task.whose, given_up, now=now, findings=findings)
 
-        if slot.key is not None and not again:
+        if slot.key is not None and again_at is None:
             log.error("slot given up, recorded as missed", extra={**_whose(task), "slot": slot.key})
             given_up = (Missed(slot.key, slot.due_at, reason, None),)
         self.books.settle(task, (slot,), store, findings)

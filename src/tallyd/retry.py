@@ -20,7 +20,8 @@ class Policy:
     """How often and how long; waits and limits in seconds.
 
     The wait before try n+1 is `first_wait_s` * 2^(n-1), at most `longest_wait_s`, less a random part of up
-    to a quarter, so that many machines do not come back at the same moment.
+    to a quarter, so that many machines do not come back at the same moment. It is longer where the source
+    asks for it (`Retry-After`), and where it asks for more than `longest_wait_s` there are no further tries.
     """
 
     attempts: int = 5
@@ -46,8 +47,9 @@ class Retrying:
     def __call__(self, attempt: Callable[[], T]) -> T:
         """Return what `attempt` returns.
 
-        Only a transient `SourceError` is tried again. The last one is raised once the attempts are used up
-        or the next try would begin after `give_up_after_s`. Raises `Stopped` when a wait is cut short.
+        Only a transient `SourceError` is tried again. The last one is raised once the attempts are used up,
+        the next try would begin after `give_up_after_s`, or the source asks for more than the longest wait.
+        Raises `Stopped` when a wait is cut short.
         """
         began = self.monotonic()
 
@@ -56,6 +58,7 @@ class Retrying:
             return (
                 state.attempt_number >= self.policy.attempts
                 or elapsed + state.upcoming_sleep > self.policy.give_up_after_s
+                or (_failure(state).retry_after_s or 0.0) > self.policy.longest_wait_s
             )
 
         def announce(state: tenacity.RetryCallState) -> None:
@@ -79,9 +82,8 @@ class Retrying:
         policy = self.policy
         # The exponent is bounded: 2.0 ** 1100 is an OverflowError.
         growing = min(policy.first_wait_s * 2.0 ** min(tries - 1, 60), policy.longest_wait_s)
-        asked = min(failure.retry_after_s or 0.0, policy.longest_wait_s)
         # Never earlier than the source asked for: the jitter only shortens our own wait.
-        return max(growing * (1 - self.jitter() / 4), asked)
+        return max(growing * (1 - self.jitter() / 4), failure.retry_after_s or 0.0)
 
 
 def _is_transient(failure: BaseException) -> bool:

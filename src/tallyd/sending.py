@@ -44,7 +44,8 @@ class Sender:
     def put_in_force(self, config: Config, tools: Callable[[Task], Toolbox]) -> None:
         """Send by this config from now on; a pass under way ends on the one it began with.
 
-        What was refused for good is tried once more: an address or a key may have been set right.
+        What was refused for good, or waits for a later hour, is tried once more: an address or a key may have
+        been set right.
         """
         self._tools = tools
         self._tasks = {}
@@ -53,6 +54,7 @@ class Sender:
             if isinstance(source, Delivers) and source.is_sending():
                 self._tasks[task.poller] = (task, source)
         for poller in self._tasks:
+            self._courier.forget_waits(poller)
             try:
                 self._books.state.sends.take_up(poller)
             except StateError as error:
@@ -132,14 +134,16 @@ class Sender:
         return row.said == "never" or (self._now() - row.failing_since).total_seconds() >= TOLD_AFTER_S
 
     def _problem(self, task: Task, row: SendRow, *, is_only: bool) -> Problem:
+        now, asked_at = self._now(), self._courier.asked_at(task.poller)
         return task.manner.worded(
             unsent(
                 task.poller,
                 row.send.ssid,
-                slot=clock(row.slot_at, task.zone, now=self._now()),
+                slot=clock(row.slot_at, task.zone, now=now),
                 reason=(row.answer or "").rstrip("."),
                 was_refused=row.said != "nothing",
                 since=row.failing_since or row.slot_at,
                 is_only=is_only,
+                no_retry_before="" if asked_at is None else clock(asked_at, task.zone, now=now),
             )
         )

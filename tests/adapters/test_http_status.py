@@ -78,6 +78,9 @@ def test_any_other_status_is_a_failure(client: HttpClient, status: str, text: st
     assert failure.retry_after_s is None
 
 
+A_YEAR_S = 366 * 86400.0
+
+
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
 @pytest.mark.parametrize(
     ("headers", "seconds"),
@@ -85,7 +88,7 @@ def test_any_other_status_is_a_failure(client: HttpClient, status: str, text: st
         pytest.param({"Retry_After": "120"}, 120.0, id="seconds"),
         pytest.param({"Retry_After": "0"}, 0.0, id="at once"),
         pytest.param({"Retry_After": "-5"}, 0.0, id="negative"),
-        pytest.param({"Retry_After": str(10 * 366 * 86400)}, 10 * 366 * 86400.0, id="ten years"),
+        pytest.param({"Retry_After": str(10 * 366 * 86400)}, A_YEAR_S, id="ten years"),
         pytest.param({"Retry_After": "Fri, 20 Nov 2026 08:02:00 GMT"}, 120.0, id="date"),
         pytest.param({"Retry_After": "Fri, 20 Nov 2026 07:00:00 GMT"}, 0.0, id="date that has passed"),
         pytest.param(
@@ -95,7 +98,15 @@ def test_any_other_status_is_a_failure(client: HttpClient, status: str, text: st
         ),
         pytest.param({"Retry_After": "a while"}, None, id="garbage"),
         pytest.param({"Retry_After": "1.5"}, None, id="fraction"),
-        pytest.param({"Retry_After": "9" * 5000}, None, id="5,000 digits"),
+        pytest.param({"Retry_After": "9" * 5000}, A_YEAR_S, id="5,000 digits"),
+        pytest.param({"Retry_After": "-" + "9" * 5000}, 0.0, id="5,000 digits, negative"),
+        pytest.param({"Retry_After": "Fri, 31 Dec 9999 23:59:59 GMT"}, A_YEAR_S, id="the last date"),
+        pytest.param(
+            {"Retry_After": "Fri, 31 Dec 9999 23:59:59 GMT", "Date": "Mon, 01 Jan 0001 00:00:00 GMT"},
+            A_YEAR_S,
+            id="the last date, from the first",
+        ),
+        pytest.param({"Retry_After": "Fri, 32 Nov 2026 08:02:00 GMT"}, None, id="no date"),
         pytest.param({"Retry_After": ""}, None, id="empty"),
     ],
 )

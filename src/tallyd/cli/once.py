@@ -18,6 +18,7 @@ from tallyd.console import complain, progress_shown
 from tallyd.core.document import document
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError, SourceError
 from tallyd.core.reading import Reading, Slot
+from tallyd.core.texts import span
 from tallyd.runs import Reach, Runner
 from tallyd.taken import heading_of
 from tallyd.tasks import Task
@@ -90,7 +91,12 @@ def _failure(run: Callable[[Task], str | None], task: Task) -> str | None:
     """Run a task; return what went wrong, None: nothing."""
     try:
         trouble = run(task)
-    except (SourceError, RecordsError) as error:
+    except SourceError as error:
+        wait = (
+            f"; it asks for no further try within {span(error.retry_after_s)}" if error.retry_after_s else ""
+        )
+        return f"no reading: {error.text}{wait}"
+    except RecordsError as error:
         return f"no reading: {error.text}"
     except LockedError as error:
         who = f"process {error.pid}" if error.pid else "another process"

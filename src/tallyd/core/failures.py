@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from tallyd.core.alerts import OWN
 from tallyd.core.document import is_clock_suspect
@@ -16,7 +16,7 @@ FAILED = AlertKind(
     key="<poller>/<job>/failed",
     severity="error",
     text="{poller}: no reading[ for {slot}][ {yet}]: {reason}[ ({attempts} attempts until {until})]."
-    "[ Tried again until {again_until}.][ No retry before {no_retry_before}.][ Next slot {next_slot}.]"
+    "[ No retry before {no_retry_before}.][ Tried again until {again_until}.][ Next slot {next_slot}.]"
     "[ {missing}]",
     over="{poller}: working again",
     ends="the next reading",
@@ -55,8 +55,8 @@ RUN_KINDS = (FAILED, MISSED, CRASHED, OVERDUE)
 UNSENT = AlertKind(
     key="<poller>/<ssid>/unsent",
     severity="error",
-    text="report {slot}[ for {ssid}] {fate}: {reason}. Counting goes on; the newest report is retried."
-    "[ {advice}]",
+    text="report {slot}[ for {ssid}] {fate}: {reason}.[ No retry before {no_retry_before}.] "
+    "Counting goes on; the newest report is retried.[ {advice}]",
     over="reports[ for {ssid}] are accepted again",
     ends="a report of that name is accepted",
     many="names whose reports are not accepted",
@@ -151,7 +151,10 @@ _MISSING = "Recorded as missing, not zero."
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run that gave no reading: whose it was, its slot, and when its next slot comes (None: none does)."""
+    """A run that gave no reading: whose it was, its slot, and when its next slot comes (None: none does).
+
+    `asked_s` is for how long the source has asked to be left alone, in seconds; 0 where it has not.
+    """
 
     poller: str
     job: str
@@ -159,6 +162,15 @@ class Run:
     now: datetime
     zone: tzinfo
     next_at: datetime | None
+    asked_s: float = 0.0
+
+    @property
+    def no_retry_before(self) -> str:
+        """`13:00`, or nothing where the source has not asked for it, or where the next slot comes first."""
+        until = self.now + timedelta(seconds=self.asked_s)
+        if not self.asked_s or (self.next_at is not None and self.next_at <= until):
+            return ""
+        return clock(until, self.zone, now=self.now)
 
     @property
     def next_slot(self) -> str:
@@ -178,12 +190,20 @@ class Run:
 def failed_for_now(run: Run, failure: str, *, attempts: int, until: datetime) -> Problem:
     """Return the problem of a run that will be begun again before `until`, the end of its catch-up."""
     again_until = clock(until, run.zone, now=run.now)
-    return _failed(run, failure, **_tried(attempts, run), yet="yet", again_until=again_until)
+    tried, wait = _tried(attempts, run), run.no_retry_before
+    return _failed(run, failure, **tried, yet="yet", no_retry_before=wait, again_until=again_until)
 
 
 def failed_for_good(run: Run, failure: str, *, attempts: int) -> Problem:
     """Return the problem of a slot that has no reading and will have none."""
-    return _failed(run, failure, **_tried(attempts, run), next_slot=run.next_slot, missing=_missing(run))
+    return _failed(
+        run,
+        failure,
+        **_tried(attempts, run),
+        no_retry_before=run.no_retry_before,
+        next_slot=run.next_slot,
+        missing=_missing(run),
+    )
 
 
 def refused(run: Run, failure: str) -> Problem:
@@ -260,10 +280,12 @@ def unsent(
     was_refused: bool,
     since: datetime,
     is_only: bool,
+    no_retry_before: str = "",
 ) -> Problem:
     """Return the problem of reports that an upstream does not take, or that do not get there.
 
-    `slot` is that of the report tried last, as people say it. `is_only`: the poller's reports bear one name.
+    `slot` is that of the report tried last, as people say it; so is `no_retry_before`, where the upstream has
+    asked for time. `is_only`: the poller's reports bear one name.
     """
     return UNSENT.problem(
         poller,
@@ -273,6 +295,7 @@ def unsent(
         ssid="" if is_only else ssid,
         fate="not accepted" if was_refused else "not delivered",
         reason=reason,
+        no_retry_before=no_retry_before,
         advice="Is this machine's address still unlocked?" if was_refused else "",
     )
 

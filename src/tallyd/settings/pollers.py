@@ -23,8 +23,9 @@ class RetrySettings(Strict):
     )
     longest_wait: Duration = Field(
         Seconds(180),
-        description="No wait is longer; a source's Retry-After is honoured up to this. A slot that failed is "
-        "begun again after this pause until `catch_up` ends.",
+        description="No wait within a run is longer. A source that asks for more (Retry-After) is not tried "
+        "again in that run. A slot that failed is begun again after this pause, or after the longer one that "
+        "the source asked for, until `catch_up` ends.",
     )
     give_up_after: Duration = Field(
         Seconds(600), description="No further try is begun so long after the first."

@@ -15,7 +15,9 @@ from tallyd.core.texts import shortened
 _PARTIAL = 206
 _PASSING = frozenset({408, 425, 429})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_SECONDS = re.compile(r"[+-]?[0-9]{1,15}")
+_MOST_ASKED_S = 366 * 86400.0
+"""What asks for more waiting than a year is a mistake, and no instant that far ahead needs to be reckoned."""
+_SECONDS = re.compile(r"[+-]?[0-9]+")
 
 
 def is_whole(status: int) -> bool:
@@ -45,15 +47,16 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
     """Return how many seconds the answer asks us to wait; None without a readable `Retry-After`.
 
     It is a number of seconds or a date. A date is counted from the answer's own `Date`, since the two come
-    from one clock, and only without one from `now`. What lies in the past is 0. Nothing is capped.
+    from one clock, and only without one from `now`. What lies in the past is 0, and more than a year is one.
     """
     written = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(written):
-        return max(float(written), 0.0)
-    until = parse_date(written)
-    if until is None:
+        asked_s = float(written)
+    elif until := parse_date(written):
+        asked_s = (until - (parse_date(headers.get("Date")) or now)).total_seconds()
+    else:
         return None
-    return max((until - (parse_date(headers.get("Date")) or now)).total_seconds(), 0.0)
+    return min(max(asked_s, 0.0), _MOST_ASKED_S)
 
 
 def parse_date(written: str | None) -> datetime | None:
