@@ -7,12 +7,15 @@ from datetime import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from support.divera import KEY, divera
 from tallyd.core.counting import Minimum
 from tallyd.pollers.divera import DiveraPoller
 from tallyd.settings import Secret
+from tallyd.settings.secrets import UNREADABLE_CREDENTIAL
 
 LEAST = {"kind": "divera", "accesskey": KEY, "at": ["08:00"]}
 
@@ -210,6 +213,78 @@ def test_all_mistakes_of_a_poller_are_told_at_once() -> None:
 
 def test_a_wrong_source_is_the_only_mistake_told_of_it() -> None:
     assert [place for place, _ in problems(source="people", qualifications=True)] == ["source"]
+
+
+SAME_UNIT = 'hide_below: "wall" asks the same unit (same host and key)'
+
+
+@pytest.mark.parametrize(
+    ("own", "wall", "note"),
+    [
+        pytest.param({}, {"source": "monitor"}, None, id="nothing-is-hidden"),
+        pytest.param({"hide_below": 3}, {"hide_below": 3}, None, id="the-same-is-hidden"),
+        pytest.param({}, {"hide_below": 3}, None, id="it-is-the-other-that-hides"),
+        pytest.param(
+            {"hide_below": 3},
+            {},
+            "and hides nothing, so that it shows what is hidden here; set hide_below there too",
+            id="one-hides",
+        ),
+        pytest.param(
+            {"hide_below": 3},
+            {"source": "monitor"},
+            "and hides nothing, so that it shows what is hidden here; set hide_below there too",
+            id="one-hides-of-two-sources",
+        ),
+        pytest.param(
+            {"hide_below": 5},
+            {"hide_below": 3},
+            "and hides less (hide_below 3); set it to 5 there too",
+            id="one-hides-less",
+        ),
+        pytest.param(
+            {"hide_below": 3},
+            {"hide_below": 3, "source": "monitor"},
+            'by "source": "monitor", and side by side both show what either hides; keep one of them',
+            id="both-hide-of-two-sources",
+        ),
+        pytest.param({"hide_below": 3}, {"accesskey": "canary-key-8f3b"}, None, id="another-key"),
+        pytest.param({"hide_below": 3}, {"url": "https://divera.example/api/users"}, None, id="another-host"),
+        pytest.param(
+            {"hide_below": 3},
+            {"url": "https://APP.divera247.com:443/api/users?x=1"},
+            "and hides nothing, so that it shows what is hidden here; set hide_below there too",
+            id="the-same-host-written-otherwise",
+        ),
+        pytest.param(
+            {"hide_below": 3, "accesskey": UNREADABLE_CREDENTIAL},
+            {"accesskey": UNREADABLE_CREDENTIAL},
+            None,
+            id="keys-that-could-not-be-read",
+        ),
+    ],
+)
+def test_a_second_poller_of_the_same_unit_is_noted_where_it_shows_what_is_hidden(
+    own: dict[str, Any], wall: dict[str, Any], note: str | None
+) -> None:
+    assert divera(**own).notes({"wall": divera(**wall)}) == (() if note is None else (f"{SAME_UNIT} {note}",))
+
+
+@given(
+    *(
+        st.fixed_dictionaries(
+            {"source": st.sampled_from(["users", "monitor"]), "hide_below": st.sampled_from([None, 3, 5])}
+        )
+        for _ in range(2)
+    )
+)
+def test_of_a_pair_in_which_somebody_hides_one_is_noted_exactly_where_they_differ(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    one, other = divera(**first), divera(**second)
+    notes = [*one.notes({"other": other}), *other.notes({"one": one})]
+    is_hidden = first["hide_below"] is not None or second["hide_below"] is not None
+    assert len(notes) == int(is_hidden and first != second)
 
 
 def test_every_key_is_described() -> None:

@@ -175,6 +175,6 @@ def test_times_may_have_many_forms(form: str) -> None:
 def test_an_upstream_whose_yes_is_not_known_is_worth_a_note(
     report: dict[str, Any] | None, count: int
 ) -> None:
-    notes = read(report=report).notes()
+    notes = read(report=report).notes({})
     assert len(notes) == count
     assert all(note.startswith("report.success: is missing") and "HTTP 200" in note for note in notes)

@@ -12,9 +12,12 @@ Knowing the exact number of all people does not help either, nor does knowing ho
 as long as two statuses with people are shown (otherwise that number itself is the count).
 
 What they do not promise: anything against somebody who knows more than sums, such as who changed status
-between two readings. Which counts are hidden can be seen, and says that they are small or stand in for a
-small one. And `shortages` looks at the true numbers: its one bit for each minimum, next to counts that are
-shown, can narrow a hidden one down to a single number. Whoever configures both wants that bit.
+between two readings, or who takes it that few people did: where readings are close in time, most small counts
+can be guessed then, and some be known for sure. Nor anything against whoever has the same counts from
+elsewhere, from a second poller or from before they were hidden. Which counts are hidden can be seen, and says
+that they are small or stand in for a small one. And `shortages` looks at the true numbers: its one bit for
+each minimum, next to counts that are shown, can narrow a hidden one down to a single number. Whoever
+configures both wants that bit.
 """
 
 from __future__ import annotations

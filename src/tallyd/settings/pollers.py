@@ -69,8 +69,12 @@ class PollerSettings(Strict):
         del subject, what
         return {}
 
-    def notes(self) -> tuple[str, ...]:
-        """Return what `check` notes, each with its place below the poller (`report.success: ...`)."""
+    def notes(self, beside: Mapping[str, PollerSettings]) -> tuple[str, ...]:
+        """Return what `check` notes, each with its place below the poller (`report.success: ...`).
+
+        `beside` are the other pollers of the config, by name.
+        """
+        del beside
         return ()
 
     @property

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import time
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
+from tallyd.core.addresses import host_of
 from tallyd.core.counting import NO_STATUS, Minimum
 from tallyd.core.texts import visible
 from tallyd.core.timetable import EVERY_DAY
@@ -206,6 +208,34 @@ class DiveraSettings(PollerSettings):
                 "no count there may be lower than hide_below"
             )
         return hide_below
+
+    def notes(self, beside: Mapping[str, PollerSettings]) -> tuple[str, ...]:
+        """Return a note for each poller of the same unit that shows what this one hides.
+
+        One unit is what one host answers of to one key; of two keys nobody can tell.
+        """
+        return tuple(
+            f'hide_below: "{name}" asks the same unit (same host and key) {other._compared_with(self)}'
+            for name, other in beside.items()
+            if isinstance(other, DiveraSettings) and self._is_of_unit(other) and self._hides_more_than(other)
+        )
+
+    def _is_of_unit(self, other: DiveraSettings) -> bool:
+        is_known = self.accesskey.is_known and other.accesskey.is_known
+        is_same_key = is_known and self.accesskey == other.accesskey
+        return is_same_key and host_of(self.address) == host_of(other.address)
+
+    def _hides_more_than(self, other: DiveraSettings) -> bool:
+        """Whether of the two this one is to be noted: of a pair that differs it is one, of equals none."""
+        mine, its = ((each.hide_below or 0, each.source == "users") for each in (self, other))
+        return mine > its and self.hide_below is not None
+
+    def _compared_with(self, other: DiveraSettings) -> str:
+        if self.hide_below is None:
+            return "and hides nothing, so that it shows what is hidden here; set hide_below there too"
+        if self.source == other.source:
+            return f"and hides less (hide_below {self.hide_below}); set it to {other.hide_below} there too"
+        return f'by "source": "{self.source}", and side by side both show what either hides; keep one of them'
 
     @property
     def address(self) -> str:

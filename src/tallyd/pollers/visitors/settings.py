@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -178,8 +179,9 @@ class VisitorsSettings(PollerSettings):
             raise wrong_each(problems)
         return report
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self, beside: Mapping[str, PollerSettings]) -> tuple[str, ...]:
         """Return what is worth a line when the config is checked, though nothing is wrong with it."""
+        del beside
         report = self.report
         if report is None or report.url is None or report.success is not None:
             return ()
