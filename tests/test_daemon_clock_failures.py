@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from support.divera import divera
 from support.executors import Threads
 from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, World, daily, one_person
+from support.rawserver import Connection, answer, serving
 from support.upstream import top
+from tallyd.adapters.http import HttpClient
 from tallyd.contract import Toolbox
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.reading import Reading, Slot
@@ -210,6 +215,43 @@ def test_a_source_that_asks_for_no_more_than_the_longest_wait_is_tried_within_th
         assert world.outcomes() == ["2026-11-20 14:00 taken"]
         wait_s = _seconds(source.asked[1]) - _seconds(source.asked[0])
         assert max(asked_s, 0.75 * 15) - 1 <= wait_s <= max(asked_s, 15) + 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({"Retry_After": "3600"}, id="seconds"),
+        pytest.param(
+            # Its clock is two hours ahead of ours; what counts is how far the two are apart.
+            {"Retry_After": "Fri, 20 Nov 2026 10:00:00 GMT", "Date": "Fri, 20 Nov 2026 09:00:00 GMT"},
+            id="a-date",
+        ),
+    ],
+)
+def test_divera_is_left_alone_for_as_long_as_its_answer_says_over_http(
+    tmp_path: Path, headers: dict[str, str]
+) -> None:
+    people = answer(b'{"success": true, "data": [{"status_id": 50101}]}')
+    answers = [answer(b"", status="429 Too Many Requests", **headers), people]
+
+    def script(connection: Connection) -> None:
+        connection.request()
+        connection.send(answers.pop(0))
+
+    with serving(script) as server, FakeClock(at("2026-11-20 07:59:58")) as clock:
+        poller: Any = divera(url=f"{server.url}/api/users", catch_up="2h")
+        http = HttpClient(user_agent="tallyd/1", timeout_s=20.0, now=clock.now)
+        with closing(http), World(tmp_path, clock, {"divera": poller}, http=http) as world:
+            world.run(minutes=59)
+            assert len(server.heads) == 1
+            assert world.problems()["divera/count/failed"].text == (
+                f"divera: no reading for Fri 08:00 yet: {server.host} answered HTTP 429. "
+                "No retry before 09:00. Tried again until 10:00."
+            )
+            world.run(minutes=2)
+            assert len(server.heads) == 2
+            assert world.outcomes("divera") == ["2026-11-20 08:00 taken"]
+            assert world.problems() == {}
 
 
 def test_a_slot_that_fails_is_given_up_for_a_newer_one(tmp_path: Path) -> None:
