@@ -17,7 +17,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.past import Past, write_config
+from support.past import Past, instant, write_config
 from tallyd.cli.report import report
 from tallyd.core.csv_text import csv_text, harmless
 from tallyd.core.reading import Json
@@ -106,8 +106,17 @@ class TestTable:
         self, past: Past, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert run(past.folder, start="2025-01-01", end="2025-01-02") == 0
-        assert capsys.readouterr().out == (
-            "divera, 2025-01-01 to 2025-01-02 (Europe/Berlin): 0 readings, 0 missed\n"
+        assert capsys.readouterr().out == ("divera, 2025-01-01 to 2025-01-02 (Europe/Berlin): no readings\n")
+
+    def test_a_new_poller_has_no_readings_yet_and_says_when_the_next_one_comes(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write_config(tmp_path)
+        Past(tmp_path, "another").taken("2019-11-20T08:00:00", {"7": 1})
+        with time_machine.travel(instant("2026-11-20T09:00:00"), tick=False):
+            assert run(tmp_path, poller="divera") == 0
+        assert capsys.readouterr().out.endswith(
+            "(Europe/Berlin): no readings; the next one: 2026-11-20 20:00\n"
         )
 
     def test_names_from_outside_do_nothing_to_a_terminal(
@@ -359,7 +368,7 @@ class TestPollers:
         Past(past.folder, "anno").taken("2019-11-20T20:00:00", {"50101": 3})
         assert run(past.folder, poller="anno") == 0
         assert capsys.readouterr().out.startswith(
-            "anno, 2026-11-19 to 2026-11-20 (Europe/Berlin): 0 readings"
+            "anno, 2026-11-19 to 2026-11-20 (Europe/Berlin): no readings\n"
         )
 
     def test_an_unknown_one_is_wrong_usage(self, past: Past, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from html import escape, unescape
 from pathlib import Path
@@ -192,8 +193,8 @@ class TestReadings:
         self, past: Past, capsysbinary: pytest.CaptureFixture[bytes]
     ) -> None:
         page = made(capsysbinary, past.folder, start="2025-01-01", end="2025-01-02")
-        assert "0 readings, 0 missed" in page
-        assert "Nothing to draw" in page
+        assert "(Europe/Berlin): no readings</p>" in page
+        assert "Nothing to draw: there is no reading." in page
 
 
 class TestAllKinds:
@@ -240,8 +241,7 @@ class TestAllKinds:
         self, filled: Path, capsysbinary: pytest.CaptureFixture[bytes]
     ) -> None:
         page = made(capsysbinary, filled, poller="park", start="2026-11-01", end="2026-11-01")
-        assert "all together: no records" in page
-        assert "Nobody knows whether nobody came, or nobody counted." in page
+        assert "all together: no records; nobody knows whether nobody came, or nobody counted" in page
 
     def test_the_targets_least_within_their_limit_are_drawn_and_all_stand_in_a_table(
         self, filled: Path, capsysbinary: pytest.CaptureFixture[bytes]
@@ -256,6 +256,28 @@ class TestAllKinds:
             ["2026-11-20", "Fri", "240", "25.00%", "16.67%", "15 min"]
         ]
         assert "stale above" in page
+
+    @pytest.mark.parametrize(
+        ("target", "start", "says"),
+        [
+            pytest.param("NEVER", "11-20", "none of its 240 checks found the time of its data", id="never"),
+            pytest.param("T00", "11-20", "its data has not changed since the day before", id="stood still"),
+            pytest.param("T01", "11-20", "its changes are not stored: its `record` is", id="not recorded"),
+            pytest.param("T00", "08-01", "changes are kept for 90 days (database.keep_days)", id="pruned"),
+        ],
+    )
+    def test_where_nothing_is_drawn_of_a_target_the_true_reason_is_told(
+        self, filled: Path, capsysbinary: pytest.CaptureFixture[bytes], target: str, start: str, says: str
+    ) -> None:
+        unrecorded: Json = {"url": "https://app01.example/", "record": False}
+        apps: dict[str, Json] = {"kind": "servers", "targets": {**TARGETS, "T01": unrecorded}}
+        config = load(write_config(filled, pollers={"apps": apps}), environ={})
+        hours = {(f"2026-11-20 {hour:02}:00:00", "NEVER"): HourCount(60, 0, 0, None) for hour in range(8, 12)}
+        with closing(Database(config.database_url)) as database:
+            database.records("apps").note_checks([], hours)
+        page = made(capsysbinary, filled, poller="apps", start=f"2026-{start}")
+        heading = f"How old the data of {target} was</h3>"
+        assert f"<p>Nothing to draw: {says}" in page.partition(heading)[2].partition("</figure>")[0]
 
     def test_by_hour_the_shares_within_the_limit_and_fresh_are_drawn(
         self, filled: Path, capsysbinary: pytest.CaptureFixture[bytes]

@@ -56,7 +56,7 @@ def test_thirty_days_are_a_row_for_each_target_least_within_its_limit_first(
     assert capsys.readouterr().out == (
         "apps, 2026-10-22 to 2026-11-20 (Europe/Berlin)\n"
         "target  checks  within limit   fresh  largest lag\n"
-        "=1+1        60         0.00%   0.00%\n"
+        "=1+1        60         0.00%   0.00%            -\n"
         "PROD       120        87.50%  75.00%    1 h 6 min\n"
     )
 

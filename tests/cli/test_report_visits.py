@@ -137,7 +137,12 @@ def test_today_is_shown_hour_by_hour_up_to_now(filled: Path, capsys: pytest.Capt
         pytest.param({"source": "12"}, "Gate 12 (12): 3 in, 2 out", (3, 2), id="a source with a label"),
         pytest.param({"source": "23"}, "23: 1 in, 1 out", (1, 1), id="a source without"),
         pytest.param({"source": "back door"}, "back door: 2 in, 0 out", (2, 0), id="one that only delivers"),
-        pytest.param({"source": "park"}, "park: no records", (0, 0), id="files directly in the inbox"),
+        pytest.param(
+            {"source": "park"},
+            "park: no records; nobody knows whether nobody came, or nobody counted",
+            (0, 0),
+            id="files directly in the inbox",
+        ),
         pytest.param({"group": "zone five"}, "zone five: 1 in, 1 out", (1, 1), id="a group"),
     ],
 )

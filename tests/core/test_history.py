@@ -23,6 +23,7 @@ from tallyd.core.history import (
     remarks,
     spread,
     statuses,
+    why_no_number,
 )
 from tallyd.core.reading import Facts, Json
 
@@ -271,3 +272,23 @@ class TestSpread:
         assert found is not None
         assert (found.low, found.high, found.known) == (min(numbers), max(numbers), len(numbers))
         assert abs(round(found.mean * 10) * len(numbers) - sum(numbers) * 10) * 2 <= len(numbers)
+
+
+GONE = missed("2026-11-20T08:00")
+HIDDEN = taken("2026-11-20T09:00", {"50101": None}, hide_below=3)
+BY_HAND = taken("2026-11-20T10:00", {"50101": 3}, origin="once")
+
+
+@pytest.mark.parametrize(
+    ("entries", "in_timetable", "why"),
+    [
+        pytest.param([], False, "there is no reading", id="nothing"),
+        pytest.param([GONE], False, "the only slot was missed", id="missed"),
+        pytest.param([GONE, GONE], False, "all 2 slots were missed", id="all missed"),
+        pytest.param([GONE, HIDDEN], False, "all counts are hidden or not known", id="missed and hidden"),
+        pytest.param([BY_HAND], True, "all readings were taken by hand, outside the timetable", id="by hand"),
+        pytest.param([BY_HAND, GONE], True, "the only slot was missed", id="by hand and missed"),
+    ],
+)
+def test_why_there_is_no_number(entries: list[Entry], in_timetable: bool, why: str) -> None:
+    assert why_no_number(entries, in_timetable=in_timetable) == why

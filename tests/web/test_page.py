@@ -31,6 +31,9 @@ from tallyd.settings import WebSettings
 from tallyd.web.app import application
 from tallyd.web.static import PLOTLY, PLOTLY_FILE, asset
 
+NO_READING = (
+    "Nothing to draw from the last four weeks: there is no reading. The next reading: 20:00 (in 6 h)."
+)
 DASH = "\N{EN DASH}"
 HOSTILE = """<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }}' &amp;"""
 
@@ -207,12 +210,12 @@ class TestNothingIsKnown:
         [
             pytest.param(
                 "/plot/divera",
-                "No reading in the last four weeks. The next one: 20:00 (in 6 h).",
+                NO_READING,
                 id="divera",
             ),
             pytest.param(
                 "/plot/divera?as=day",
-                "No reading in the last four weeks. The next one: 20:00 (in 6 h).",
+                NO_READING,
                 id="divera, by hour",
             ),
             pytest.param(
@@ -244,14 +247,17 @@ class TestNothingIsKnown:
     def test_missed_slots_are_told_apart_from_none_and_so_are_hidden_counts(self, web: Web) -> None:
         past = Past(web.folder)
         past.missed("2026-11-19T20:00")
-        assert "The only slot of the last four weeks missed" in get(web, "/plot/divera").json()["nothing"]
+        assert "the only slot was missed" in get(web, "/plot/divera").json()["nothing"]
         past.taken("2026-11-20T08:00", {"50101": None}, hide_below=5)
         assert "hidden or not known" in get(web, "/plot/divera").json()["nothing"]
 
     def test_what_was_taken_by_hand_is_drawn_but_not_by_hour_which_says_so(self, web: Web) -> None:
         Past(web.folder).taken("2026-11-20T13:30:00", {"50101": 21}, origin="once")
         assert get(web, "/plot/divera").json()["data"]
-        assert "taken by hand are not drawn here" in get(web, "/plot/divera?as=day").json()["nothing"]
+        assert (
+            "all readings were taken by hand, outside the timetable"
+            in get(web, "/plot/divera?as=day").json()["nothing"]
+        )
 
     def test_the_cards_have_dashes_and_a_sentence(self, web: Web) -> None:
         text = text_of(get(web, "/").text)

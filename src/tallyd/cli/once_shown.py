@@ -121,7 +121,7 @@ def _files(summary: Mapping[str, Any]) -> None:
 
 def _targets(summary: Mapping[str, Any]) -> None:
     rows = [
-        (one["target"], one["state"], None if one["lag_s"] is None else span(one["lag_s"]), one["since"])
+        (one["target"], one["state"], "-" if one["lag_s"] is None else span(one["lag_s"]), one["since"])
         for one in summary["targets"]
     ]
     show_table(("target", "state", "lag", "since"), rows, right=frozenset({2}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tallyd.cli.report_shapes import Past, sheet_of, tally
-from tallyd.core.history import By, Gap, Spread
+from tallyd.core.history import By, Gap, Spread, why_no_number
 from tallyd.web.drawing import drawing
 from tallyd.web.plots import buckets_plot, day_plot, readings_plot
 from tallyd.web.report_view import Chapter, Plot, Table, mean_text, table, table_of
@@ -46,13 +46,19 @@ def _notes(past: Past, by: By | None) -> Iterator[str]:
 def _one_by_one(past: Past) -> tuple[Plot, ...]:
     entries, columns, zone = past.entries, past.statuses, past.zone
     figure = readings_plot(entries, columns, zone=zone, most=max(1, len(entries)))
-    readings = Plot(heading="One after the other", drawing=drawing(figure), table=_readings(past))
+    readings = Plot(
+        heading="One after the other",
+        drawing=drawing(figure),
+        table=_readings(past),
+        nothing=why_no_number(entries),
+    )
     if len({entry.at.astimezone(zone).date() for entry in entries}) < 2:
         return (readings,)
     figure = day_plot(entries, columns, zone=zone)
     behind = table_of(f"By time of day: {_MEANS}", "hour", figure)
     heading = f"By time of day: {_MEANS} of each hour"
-    return (Plot(heading=heading, drawing=drawing(figure), table=behind), readings)
+    why = why_no_number(entries, in_timetable=True)
+    return (Plot(heading=heading, drawing=drawing(figure), table=behind, nothing=why), readings)
 
 
 def _means(past: Past, by: By) -> tuple[Plot, ...]:
@@ -71,7 +77,8 @@ def _means(past: Past, by: By) -> tuple[Plot, ...]:
     heading = f"By {by}: {_MEANS} of the readings"
     figure = buckets_plot(buckets, past.statuses, by=by)
     behind = table(f"By {by}: {_MEANS}", headings, rows, texts=_TEXTS)
-    return (Plot(heading=heading, drawing=drawing(figure), table=behind),)
+    why = why_no_number(past.entries, in_timetable=True)
+    return (Plot(heading=heading, drawing=drawing(figure), table=behind, nothing=why),)
 
 
 def _mean(spread: Spread | None) -> str | None:

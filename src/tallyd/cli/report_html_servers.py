@@ -72,7 +72,7 @@ def _lag(drawn: Drawn, past: PastLags) -> Plot:
         heading=f"How old the data of {name} was{cut}",
         drawing=drawing(lags_plot(drawn.points, stale_after_s=drawn.stale_after_s, zone=past.zone)),
         table=_table(drawn.lags, f"Checks of {name}", but=1),
-        nothing="no change of its data is stored from these days; changes are kept for database.keep_days",
+        nothing=drawn.nothing,
     )
 
 
@@ -82,4 +82,5 @@ def _shares(name: str, found: Sequence[Lags], by: By) -> Plot:
         heading=f"For how much of the time the data of {visible(name)} was within its limit, by {by}",
         drawing=drawing(figure),
         table=_table(found, f"Checks of {visible(name)} by {by}", but=1),
+        nothing="there was no check",
     )

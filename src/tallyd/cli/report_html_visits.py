@@ -14,6 +14,7 @@ from tallyd.web.report_view import Chapter, Plot, Table, table
 
 MOST_DAYS = 31
 """So many days are drawn by the hour; of more, only all days together."""
+_NOTHING = "there are no records"
 
 
 def visits_chapter(past: PastVisits) -> Chapter:
@@ -35,10 +36,8 @@ def visits_chapter(past: PastVisits) -> Chapter:
 
 def _without_records(past: PastVisits) -> tuple[str, ...]:
     known = {day.day for day in past.days}
-    if not known:
-        return ("Nobody knows whether nobody came, or nobody counted.",)
     missing = (min(past.last, past.today) - past.first).days + 1 - len(known)
-    if missing <= 0:
+    if not known or missing <= 0:
         return ()
     days = "1 day has no records" if missing == 1 else f"{missing} days have no records"
     return (f"{days}: nobody knows whether nobody came then, or nobody counted.",)
@@ -56,7 +55,8 @@ def _plots(past: PastVisits, *, is_long: bool) -> tuple[Plot, ...]:
 def _one_day(day: date, hours: Sequence[Visits]) -> Plot:
     name = f"{weekday(day)} {day}"
     behind = _table(hours, "hour", f"{name} by hour", but=("date", "weekday"))
-    return Plot(heading=f"{name} by hour", drawing=drawing(visits_plot(hours)), table=behind)
+    figure = drawing(visits_plot(hours))
+    return Plot(heading=f"{name} by hour", drawing=figure, table=behind, nothing=_NOTHING)
 
 
 def _together(found: Sequence[Visits], by: By) -> Plot:
@@ -64,6 +64,7 @@ def _together(found: Sequence[Visits], by: By) -> Plot:
         heading=f"By {by}",
         drawing=drawing(visits_by_plot(found, by=by)),
         table=_table(found, by, f"By {by}"),
+        nothing=_NOTHING,
     )
 
 

@@ -17,6 +17,7 @@ from tallyd.console import complain
 from tallyd.core.history import By, Entry, Gap, missed_slot, reading, statuses
 from tallyd.core.reading import Json
 from tallyd.settings import did_you_mean
+from tallyd.tasks import tasks_of
 
 _DAY_LENGTH = timedelta(days=1)
 _ANY_ZONE = timedelta(days=1)  # no zone is so far from UTC
@@ -105,7 +106,8 @@ def _named(config: Config, state: State, asked: Asked, but: Collection[str]) -> 
 
 
 def _past(config: Config, state: State, name: str, zone: ZoneInfo, asked: Asked) -> Past:
-    first, last = asked.period(asked.now.astimezone(zone).date())
+    today = asked.now.astimezone(zone).date()
+    first, last = asked.period(today)
     stored = state.readings.history(
         poller=name,
         since=_midnight(first) - _ANY_ZONE,
@@ -122,7 +124,13 @@ def _past(config: Config, state: State, name: str, zone: ZoneInfo, asked: Asked)
         last=last,
         statuses=statuses(entries, getattr(poller, "status_names", {})),  # not every kind has statuses
         entries=entries,
+        next_at=_next_at(config, name, asked.now) if poller and last >= today else None,
     )
+
+
+def _next_at(config: Config, name: str, now: datetime) -> datetime | None:
+    coming = [task.next_at(now) for task in tasks_of(config) if task.poller == name]
+    return min((at for at in coming if at is not None), default=None)
 
 
 def _entry(row: Stored) -> Entry:

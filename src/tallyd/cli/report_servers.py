@@ -13,7 +13,7 @@ Within the limit is what was fresh or late.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -34,6 +34,7 @@ from tallyd.core.reading import Json
 from tallyd.core.texts import span, visible
 from tallyd.core.visits import day_span
 from tallyd.pollers.servers import ServersPoller
+from tallyd.pollers.servers.targets import Target
 
 KIND = "servers"
 MOST_DRAWN = 12
@@ -49,12 +50,14 @@ class Drawn:
     """A target whose lag is drawn; `stale_after_s` is its limit, None where it is no longer configured.
 
     `lags` are its checks by day, of one day by the hour. `is_cut`: only its newest changes were read.
+    `nothing` is why there are no points.
     """
 
     target: str
     stale_after_s: float | None
     points: tuple[Point, ...]
     lags: tuple[Lags, ...]
+    nothing: str
     is_cut: bool = False
 
 
@@ -114,7 +117,7 @@ class AllLags:
 def row_of(lags: Lags) -> list[Cell]:
     """Return the target, the labels, and NUMBERS, as people read them."""
     count = lags.count
-    lag = "" if count.lag_s_max is None else span(count.lag_s_max)
+    lag = "-" if count.lag_s_max is None else span(count.lag_s_max)
     shares = (f"{count.within_limit_share:.2%}", f"{count.fresh_share:.2%}")
     return [visible(lags.server), *lags.labels.values(), count.checks, *shares, lag]
 
@@ -184,12 +187,15 @@ def _past(config: Config, database: Database, name: str, asked: Asked) -> PastLa
     if not asked.with_plots or asked.by is not None:
         return past
     poller = config.settings.pollers.get(name)
-    targets = poller.checked if isinstance(poller, ServersPoller) else ()
-    limits = {target.name: target.limits.stale_after_s for target in targets}
-    return replace(past, drawn=tuple(_drawn(records, past, limits, asked.now)))
+    checked = poller.checked if isinstance(poller, ServersPoller) else ()
+    targets = {target.name: target for target in checked}
+    keep_days = config.settings.database.keep_days
+    return replace(past, drawn=tuple(_drawn(records, past, targets, now=asked.now, keep_days=keep_days)))
 
 
-def _drawn(records: BoundRecords, past: PastLags, limits: Mapping[str, float], now: datetime) -> list[Drawn]:
+def _drawn(
+    records: BoundRecords, past: PastLags, targets: Mapping[str, Target], *, now: datetime, keep_days: int
+) -> list[Drawn]:
     """Return the lags over time of the targets that were least within their limit, and their checks."""
     names = [lags.server for lags in past.lags[:MOST_DRAWN]]
     hours: dict[str, list[Hour]] = {name: [] for name in names}
@@ -207,8 +213,24 @@ def _drawn(records: BoundRecords, past: PastLags, limits: Mapping[str, float], n
         checked = {hour: count for _, hour, count in hours[name]}
         points = lag_course(rows, checked, first=first, last=end)
         behind = _behind(hours[name], past, first)
-        found.append(Drawn(name, limits.get(name), tuple(points), behind, is_cut=len(rows) == MOST_ROWS))
+        target = targets.get(name)
+        limit_s = target.limits.stale_after_s if target else None
+        kept_days = keep_days if target is None or target.is_recorded else 0
+        nothing = _nothing(behind, first, now, keep_days=kept_days)
+        found.append(Drawn(name, limit_s, tuple(points), behind, nothing, is_cut=len(rows) == MOST_ROWS))
     return found
+
+
+def _nothing(found: Sequence[Lags], first: datetime, now: datetime, *, keep_days: int) -> str:
+    """Return why nothing is drawn of a target; its changes are kept for `keep_days`, 0: not at all."""
+    if all(lags.count.lag_s_max is None for lags in found):
+        checks = sum(lags.count.checks for lags in found)
+        return f"none of its {checks} checks found the time of its data: it did not answer, or told none"
+    if keep_days == 0:
+        return "its changes are not stored: its `record` is false, or database.keep_days is 0"
+    if first < now - timedelta(days=keep_days):
+        return f"changes are kept for {keep_days} days (database.keep_days)"
+    return "its data has not changed since the day before"
 
 
 def _behind(hours: Iterable[Hour], past: PastLags, first: datetime) -> tuple[Lags, ...]:

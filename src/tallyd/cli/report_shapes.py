@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -52,7 +52,8 @@ Row: TypeAlias = Mapping[str, Cell]
 class Past:
     """What is known of one poller from the first to the last day (local dates, inclusive), oldest first.
 
-    `kind` is None where nothing is known of the poller but its name. `statuses` are the columns.
+    `kind` is None where nothing is known of the poller but its name. `statuses` are the columns. `next_at` is
+    when the next reading comes, where the days are not over.
     """
 
     poller: str
@@ -62,6 +63,7 @@ class Past:
     last: date
     statuses: tuple[Status, ...]
     entries: tuple[Entry, ...]
+    next_at: datetime | None = None
 
     def buckets(self, by: By) -> tuple[Bucket, ...]:
         return buckets(self.entries, self.statuses, by=by, zone=self.zone)
@@ -98,6 +100,9 @@ def show_tables(pasts: Sequence[Past], by: By | None) -> None:
 
 def tally(past: Past, by: By | None) -> str:
     """Return how many readings the table is made of: `4 readings, 1 missed`."""
+    if not past.entries:
+        next_at = past.next_at.astimezone(past.zone) if past.next_at else None
+        return f"no readings; the next one: {next_at:%Y-%m-%d %H:%M}" if next_at else "no readings"
     missed = sum(entry.is_missed for entry in past.entries)
     left_out = sum(entry.origin == "once" for entry in past.entries) if by else 0
     taken = len(past.entries) - missed - left_out

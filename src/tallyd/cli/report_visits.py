@@ -116,7 +116,7 @@ def cell_of(visits: Visits, heading: str) -> Cell:
 def said_of(past: PastVisits) -> str:
     """Return what the days come to: `Gate 12: 27 in, 20 out`."""
     if not past.days:
-        return f"{past.label}: no records"
+        return f"{past.label}: no records; nobody knows whether nobody came, or nobody counted"
     hours = [hour for day in past.days for hour in day.hours]
     n_in, n_out = sum(hour.n_in for hour in hours), sum(hour.n_out for hour in hours)
     if past.first == past.last:

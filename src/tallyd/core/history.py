@@ -154,6 +154,18 @@ def _object(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
+def why_no_number(entries: Iterable[Entry], *, in_timetable: bool = False) -> str:
+    """Return why none of these has a number that could be drawn; `in_timetable`: what was by hand is not."""
+    entries = tuple(entries)
+    drawn = [entry for entry in entries if not (in_timetable and entry.origin == "once")]
+    if not drawn:
+        return "all readings were taken by hand, outside the timetable" if entries else "there is no reading"
+    missed = sum(entry.is_missed for entry in drawn)
+    if missed == len(drawn):
+        return "the only slot was missed" if missed == 1 else f"all {missed} slots were missed"
+    return "all counts are hidden or not known"
+
+
 def statuses(entries: Iterable[Entry], configured: Mapping[str, str]) -> tuple[Status, ...]:
     """Return the columns: the configured names in their order, then by ascending id; `none` stands last.
 

@@ -164,7 +164,7 @@ class Page:
         columns = statuses(entries, poller.status_names)
         by_hour = request.query_params.get("as") == "day"
         draw = day_plot if by_hour else readings_plot
-        nothing = self._data.divera_nothing(name, entries, within_timetable=by_hour)
+        nothing = self._data.divera_nothing(name, entries, in_timetable=by_hour)
         return draw(entries, columns, zone=self._data.zone(name)), nothing
 
     def _lag_figure(self, request: Request, name: str, poller: ServersPoller) -> tuple[Figure, str]:

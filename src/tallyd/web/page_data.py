@@ -12,7 +12,7 @@ from tallyd.adapters.state import Taken
 from tallyd.config import AnyPoller
 from tallyd.core.errors import RecordsError
 from tallyd.core.freshness import Known
-from tallyd.core.history import Entry
+from tallyd.core.history import Entry, why_no_number
 from tallyd.core.lags import HourCount
 from tallyd.core.naming import key_segments
 from tallyd.core.passages import Count
@@ -24,7 +24,7 @@ from tallyd.pollers.divera import DiveraPoller
 from tallyd.pollers.servers import ServersPoller
 from tallyd.pollers.visitors import VisitorsPoller
 from tallyd.tasks import Task, tasks_of
-from tallyd.web import view_divera, view_lags
+from tallyd.web import view_lags
 from tallyd.web.checks import Checks
 from tallyd.web.context import Context
 from tallyd.web.kept import arrivals_of, book_of
@@ -165,13 +165,14 @@ class PageData:
         rows = self._context.state.readings.history(poller=name, since=now - WEEKS_BACK, until=now)
         return entries_of(rows)
 
-    def divera_nothing(self, name: str, entries: Sequence[Entry], *, within_timetable: bool) -> str:
+    def divera_nothing(self, name: str, entries: Sequence[Entry], *, in_timetable: bool) -> str:
         """Return why there is nothing to draw."""
         now = self.now()
         next_at = self._next_at(name, now)
         coming = moment(next_at, self.zone(name), now=now) if next_at else None
         next_text = f"{coming.text} ({coming.distance})" if coming else "none is planned"
-        return view_divera.nothing_text(entries, next_text, within_timetable=within_timetable)
+        why = why_no_number(entries, in_timetable=in_timetable)
+        return f"Nothing to draw from the last four weeks: {why}. The next reading: {next_text}."
 
     def divera_past(self, name: str, poller: DiveraPoller) -> DiveraPast:
         return divera_past(self.divera_entries(name), poller.status_names, self.zone(name), now=self.now())

@@ -36,7 +36,7 @@ class Plot:
     heading: str
     drawing: Drawing | None
     table: Table
-    nothing: str = "no number is known, or all are hidden"
+    nothing: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -92,22 +92,6 @@ def shown(value: Value) -> str:
     return HIDDEN if value is Gap.HIDDEN else UNKNOWN
 
 
-def nothing_text(entries: Sequence[Entry], next_text: str, *, within_timetable: bool = False) -> str:
-    """Return why there is no number to draw; `next_text` is when the next reading comes.
-
-    `within_timetable`: what was taken by hand is not drawn.
-    """
-    drawn = [entry for entry in entries if not (within_timetable and entry.origin == "once")]
-    if not drawn:
-        by_hand = "; readings taken by hand are not drawn here" if entries else ""
-        return f"No reading in the last four weeks{by_hand}. The next one: {next_text}."
-    missed = sum(entry.is_missed for entry in drawn)
-    if missed == len(drawn):
-        slots = "The only slot" if missed == 1 else f"All {missed} slots"
-        return f"{slots} of the last four weeks missed; the table says why. The next reading: {next_text}."
-    return "All counts of the last four weeks are hidden or not known; the table has each reading."
-
-
 def divera_past(
     entries: Sequence[Entry], names: Mapping[str, str], zone: ZoneInfo, *, now: datetime
 ) -> DiveraPast:
