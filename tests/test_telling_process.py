@@ -94,6 +94,20 @@ def test_a_refused_key_is_told_once_and_its_end_once_whatever_is_killed_in_betwe
     assert TOKEN not in written
 
 
+def test_what_a_login_page_answered_with_http_200_is_told_again(tmp_path: Path, service: WebService) -> None:
+    service.replies |= {SOURCE: Reply(403, b"{}"), HOOK: Reply(200, b"<!doctype html><title>Log in</title>")}
+    config = write_config(tmp_path, _content(service, every_seconds(1, count=1, first_in_s=4)))
+    with running(config) as daemon:
+        wait_until(lambda: "HTTP 200 with a web page" in daemon.stderr.read_text(), what="the reason")
+        daemon.end()
+    assert "notice sent" not in daemon.stderr.read_text()
+    lost = len(_texts(service))
+    service.replies[HOOK] = Reply()
+    with running(config):
+        wait_until(lambda: len(_texts(service)) == lost + 1, what="the message")
+    assert "access key refused (HTTP 403)" in _texts(service)[-1]
+
+
 def test_a_mute_from_the_shell_reaches_the_chat_and_says_who(tmp_path: Path, service: WebService) -> None:
     config = write_config(tmp_path, _content(service, ["23:59:59"]))
     assert _command(config, "mute", "divera/*", "--for", "2h").returncode == 1, "nothing has run yet"

@@ -17,10 +17,9 @@ from typing import Any
 import requests
 import urllib3.exceptions
 
+from tallyd.adapters.channels.answers import content_of, reason_in
 from tallyd.core.addresses import host_of
 from tallyd.core.errors import causes
-
-LONGEST_REASON = 120
 
 _SMTP: tuple[tuple[type[Exception], str], ...] = (
     (smtplib.SMTPAuthenticationError, "refused the user's name or password"),
@@ -39,8 +38,14 @@ _KNOWN: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
-def watch(tell: Callable[[str], None]) -> None:
+class NotTaken(requests.RequestException):  # as plugins catch it: a request that failed
+    """An answer of 2xx that does not say that the message was taken. Its text stands behind `HTTP 200`."""
+
+
+def watch(tell: Callable[[str], None], objection: Callable[[requests.Response], str | None]) -> None:
     """From now on, `tell` of everything that fails in this process over HTTP or SMTP.
+
+    To a plugin, an answer of 2xx to which there is an objection is a request that failed.
 
     Redirects of HTTP are not followed: a token must not go to another host, and what a redirect makes of a
     POST is an empty GET, which some servers answer with 200.
@@ -52,10 +57,13 @@ def watch(tell: Callable[[str], None]) -> None:
         host = host_of(request.url or "")
         try:
             answer = send(session, request, **{**options, "allow_redirects": False})
+            is_fine = 200 <= answer.status_code < 300
+            if is_fine and (why := objection(answer)):
+                raise NotTaken(f"HTTP {answer.status_code} {why}")  # noqa: TRY301 # told of as all others are
         except Exception as error:
             tell(explain(error, host))
             raise
-        if not 200 <= answer.status_code < 300:
+        if not is_fine:
             tell(refusal(answer, host))
         return answer
 
@@ -87,7 +95,7 @@ def refusal(answer: requests.Response, host: str) -> str:
     """Return what an answer other than 2xx means."""
     if 300 <= answer.status_code < 400:
         return f"{host}: HTTP {answer.status_code} (a redirect, which is not followed)"
-    said = _said(answer)
+    said = reason_in(content_of(answer))
     return f"{host}: HTTP {answer.status_code}" + (f" ({said})" if said else "")
 
 
@@ -96,6 +104,8 @@ def explain(error: BaseException, host: str) -> str:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = sorted({str(code) for code, _text in error.recipients.values()})
         return f"{host}: refused a recipient (SMTP {', '.join(codes)})"
+    if isinstance(error, NotTaken):
+        return f"{host}: {error}"
     for smtp, text in _SMTP:
         if isinstance(error, smtp):
             code = getattr(error, "smtp_code", None)
@@ -120,14 +130,3 @@ def _cause(chain: tuple[BaseException, ...]) -> str:
         if any(isinstance(each, kind) for each in chain):
             return text
     return "the connection failed"
-
-
-def _said(answer: requests.Response) -> str:
-    """Return the reason in an answer's JSON. One with a slash may be the path, and that is secret."""
-    try:
-        body = answer.json()
-    except (ValueError, RecursionError):
-        return ""
-    text = (body.get("description") or body.get("error")) if isinstance(body, dict) else None
-    usable = isinstance(text, str) and "/" not in text and len(text) <= LONGEST_REASON
-    return str(text) if usable else ""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from apprise import NotifyBase, NotifyFormat, NotifyType
 
 from tallyd.adapters.channels import faults, wording
+from tallyd.adapters.channels.answers import objection
 from tallyd.adapters.channels.probing import probed
-from tallyd.adapters.channels.services import Complaints, service, trait
+from tallyd.adapters.channels.services import Complaints, names_host, service, trait
 from tallyd.adapters.channels.urls import UnusableUrl
 
 _TYPES = {
@@ -38,7 +40,8 @@ def done(job: Mapping[str, Any]) -> dict[str, object]:
     except UnusableUrl as error:
         return {"ok": False, "reason": _unusable(error)}
     seen: list[str] = []
-    faults.watch(seen.append)
+    own_host = names_host(type(plugin))
+    faults.watch(seen.append, partial(objection, service=trait(plugin, "service_name"), is_own_host=own_host))
     if job["act"] == "probe":
         return probed(plugin, proxy=job["proxy"], timeout_s=timeout_s)
     if _delivered(plugin, job, seen):

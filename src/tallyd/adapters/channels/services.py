@@ -44,7 +44,8 @@ def service(url: str, *, timeout_s: float) -> NotifyBase:
     """Return the plugin for `url`. Raises `UnusableUrl`, whose text begins with a lower-case letter."""
     known = _SCHEME.match(url.strip())
     scheme = known[1].lower() if known else ""
-    if is_ambiguous(url, at_may_follow="in values" if _names_host(scheme) else "anywhere"):
+    own_host = scheme in N_MGR and names_host(N_MGR[scheme])
+    if is_ambiguous(url, at_may_follow="in values" if own_host else "anywhere"):
         raise UnusableUrl(HOW_TO_ESCAPE)
     try:
         settings = url_to_dict(apprise_url(url))  # type: ignore[no-untyped-call] # Apprise left the types out
@@ -57,9 +58,10 @@ def service(url: str, *, timeout_s: float) -> NotifyBase:
     raise UnusableUrl(_why_unusable(scheme))
 
 
-def _names_host(scheme: str) -> bool:
+def names_host(plugin_type: type[NotifyBase]) -> bool:
     """Whether the URLs of a service have a place for a host. Others go to a host that is always the same."""
-    return scheme in N_MGR and any("{host}" in template for template in N_MGR[scheme].templates)
+    templates: tuple[str, ...] = plugin_type.templates
+    return any("{host}" in template for template in templates)
 
 
 def _made(settings: dict[str, object], timeout_s: float) -> NotifyBase:
