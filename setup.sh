@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets tallyd up: a look at it (demo), every check of it (test), or the service (install and what comes after).
+# Sets tallyd up: here (run), a look at it (demo), its checks (test), or the service (install and what comes after).
 # `sh setup.sh` alone names the choices. POSIX sh; every command may be given again at any time.
 
 set -eu
@@ -20,12 +20,13 @@ usage() {
     cat <<'USAGE'
 Usage: sh setup.sh COMMAND
 
-To look at it, or to work on it (all of it stays in this folder):
+To use it here, to look at it, or to work on it (all of it stays in this folder):
+  run                   asks what to count, takes a first reading and goes on counting, until Ctrl-C
   demo [--for 60s]      runs the daemon against a small world of its own, until Ctrl-C
   test [ARGUMENT...]    runs every check; arguments go to pytest
 
 The service (as root, so with sudo in front):
-  install               installs tallyd as a service; again: upgrades it
+  install [--ask]       installs tallyd as a service; again: upgrades it; with --ask it asks what to count
   allow PATH            lets the service write a folder elsewhere, such as an inbox
   rollback              goes back to the version before; again: forth
   uninstall [--purge]   removes the service; with --purge also its config, data and log
@@ -118,6 +119,7 @@ need_venv() {
 # Install the locked packages of $2 and then tallyd itself ($3: -e for the source as it lies here) into the venv $1.
 # Only wheels with a known hash; tallyd itself is built without a look at any index.
 fill_venv() {
+    say "Installing the packages of $(basename "$2") into $1. This takes about a minute, and prints nothing meanwhile."
     run_pip "$1" install --require-hashes --only-binary :all: -r "$2" || {
         [ "$("$1/bin/python" -c 'import struct; print(struct.calcsize("P"))')" = 8 ] ||
             say 'This Python is a 32-bit one, for which not every package is made; a 64-bit system has them all.' >&2
@@ -167,9 +169,22 @@ prepare_venv() {
     # The same lock again needs no pip. Changed sources need none either: they are used as they lie.
     wanted=$(cat "$here/$1" "$here/pyproject.toml" | sha256sum)
     [ "$(cat "$venv/installed-$1" 2>/dev/null)" != "$wanted" ] || return 0
-    say "Installing what $1 lists."
     fill_venv "$venv" "$here/$1" -e
     printf '%s\n' "$wanted" >"$venv/installed-$1"
+}
+
+# The daemon with the config in this folder; where there is none yet, from a few answers.
+run() {
+    prepare_venv requirements.txt
+    config=$here/config.json
+    if [ ! -e "$config" ]; then
+        # A first reading that failed is no reason to stop: the daemon goes on trying.
+        status=0
+        "$venv/bin/tallyd" --config "$config" init --ask || status=$?
+        [ "$status" -eq 0 ] || { [ "$status" -eq 1 ] && [ -e "$config" ]; } || exit "$status"
+        say "tallyd runs now, until Ctrl-C. Again: sh setup.sh run. For good, as a service: sudo sh setup.sh install --ask"
+    fi
+    exec "$venv/bin/tallyd" --config "$config" run
 }
 
 demo() {
@@ -271,8 +286,12 @@ make_folders() {
     say "Making sure of $etc, $lib and $log."
     install -d -m 0750 -o root -g "$user" "$etc" "$etc/secrets"
     install -d -m 0750 -o "$user" -g "$user" "$lib" "$log"
+}
+
+# Write the files $@ of $etc that are missing.
+write_missing() {
     has_new_config=no
-    for file in config.json env; do
+    for file; do
         [ -e "$etc/$file" ] && continue
         say "Writing $etc/$file."
         [ "$file" != config.json ] || has_new_config=yes
@@ -282,6 +301,27 @@ make_folders() {
         mv -- "$etc/$file.new" "$etc/$file"
     done
 }
+
+# Ask for a config with the code of release $1, as the user of the service, and put what is written into its place: the
+# secrets first, each of them root's and readable for the service.
+ask_for_config() {
+    answers=$(mktemp -d /run/tallyd-answers.XXXXXX)
+    chown "$user:$user" "$answers"
+    as_user env -i PATH="$PATH" LANG="${LANG:-C.UTF-8}" TERM="${TERM:-dumb}" HOME="$lib" \
+        "$opt/releases/$1/venv/bin/tallyd" --config "$etc/config.json" init --ask --into "$answers" ||
+        die 'no answers, so nothing was installed'
+    for file in "$answers"/secrets/* "$answers/config.json"; do
+        [ ! -f "$file" ] || install -m 0640 -o root -g "$user" "$file" "$etc/${file#"$answers/"}"
+    done
+}
+
+# Take a first reading of what the config was asked to count.
+first_reading() {
+    poller=$("$opt/current/venv/bin/python" -I -c "$names_of_pollers" "$etc/config.json")
+    say "The first reading of $poller:"
+    "$command" once "$poller" || say 'There is none, see above. The service goes on trying: sudo tallyd status'
+}
+names_of_pollers='import json, sys; print(*json.load(open(sys.argv[1]))["pollers"])'
 
 # Build release $2 with Python $1: a venv, the unit file and the command, each belonging to this very version.
 build_release() {
@@ -360,10 +400,19 @@ switch() {
 }
 
 # What an interrupted or refused install leaves behind.
-drop_release() { [ -z "${unfinished:-}" ] || rm -rf -- "$opt/releases/$unfinished"; }
+drop_unfinished() {
+    [ -z "${answers:-}" ] || rm -rf -- "$answers"
+    [ -z "${unfinished:-}" ] || rm -rf -- "$opt/releases/$unfinished"
+}
 
 install_service() {
-    need_root install
+    need_root "install${1:+ --ask}"
+    asks=${1:+yes}
+    if [ -n "$asks" ] && [ -e "$etc/config.json" ]; then
+        say "$etc/config.json is there already and stays as it is, so nothing is asked."
+        asks=
+    fi
+    [ -z "$asks" ] || [ -t 0 ] || die '--ask needs a terminal; without one: sudo sh setup.sh install'
     take_turn
     umask 022
     [ -L "$command" ] || [ ! -e "$command" ] || die "$command is not from this setup.sh; move it out of the way first"
@@ -374,9 +423,11 @@ install_service() {
     old=$(release_of current)
     new=$(version_here)-$(date -u +%Y%m%dT%H%M%SZ)
     unfinished=$new
-    trap drop_release EXIT
+    trap drop_unfinished EXIT
     trap 'exit 130' INT TERM HUP
     build_release "$python" "$new"
+    [ -z "$asks" ] || ask_for_config "$new"
+    write_missing config.json env
     say "Checking $etc/config.json with $new."
     fits=yes
     check_config "$new" || fits=no
@@ -401,7 +452,10 @@ first_install() {
     else
         say 'No systemd runs here, so the service cannot be started. Where one runs: sudo systemctl enable --now tallyd'
     fi
-    if [ "$has_new_config" = yes ]; then
+    if [ -n "$asks" ]; then
+        first_reading
+        say 'How it goes: sudo tallyd status. Every key of the config: docs/config.md'
+    elif [ "$has_new_config" = yes ]; then
         next_steps
     else
         say "It uses the config that was already there: $etc/config.json"
@@ -737,14 +791,21 @@ no_more() { [ "$#" -le 1 ] || wrong_usage "$1 takes no arguments"; }
 
 case ${1:-} in
     '' | -h | --help | help) usage ;;
+    run)
+        no_more "$@"
+        run
+        ;;
     demo | test)
         what=$1
         shift
         if [ "$what" = demo ]; then demo "$@"; else run_tests "$@"; fi
         ;;
     install)
-        no_more "$@"
-        install_service
+        case ${2:-}:$# in
+            :1) install_service ;;
+            --ask:2) install_service ask ;;
+            *) wrong_usage 'install takes nothing but --ask' ;;
+        esac
         ;;
     rollback)
         no_more "$@"

@@ -99,7 +99,7 @@ def test_dash_reads_what_is_for_sh(scripts: list[str]) -> None:
 def test_without_a_command_it_names_the_choices() -> None:
     done = _setup()
     assert (done.returncode, done.stderr) == (0, "")
-    for choice in ("demo", "test", "install", "allow PATH", "rollback", "uninstall [--purge]"):
+    for choice in ("run", "demo", "test", "install [--ask]", "allow PATH", "rollback", "uninstall [--purge]"):
         assert f"\n  {choice}" in done.stdout
 
 
@@ -107,7 +107,8 @@ def test_without_a_command_it_names_the_choices() -> None:
     ("arguments", "complaint"),
     [
         pytest.param(["instal"], "there is no command instal", id="unknown command"),
-        pytest.param(["install", "now"], "install takes no arguments", id="install with an argument"),
+        pytest.param(["run", "divera"], "run takes no arguments", id="run with an argument"),
+        pytest.param(["install", "now"], "install takes nothing but --ask", id="install with an argument"),
         pytest.param(["rollback", "2"], "rollback takes no arguments", id="rollback with an argument"),
         pytest.param(["allow"], "allow takes one path", id="allow without a path"),
         pytest.param(["allow", "/a", "/b"], "allow takes one path", id="allow with two paths"),
@@ -122,7 +123,9 @@ def test_wrong_usage_is_status_2_and_changes_nothing(arguments: list[str], compl
 
 
 @pytest.mark.parametrize(
-    "arguments", [["install"], ["allow", "/srv"], ["rollback"], ["uninstall"]], ids=" ".join
+    "arguments",
+    [["install"], ["install", "--ask"], ["allow", "/srv"], ["rollback"], ["uninstall"]],
+    ids=" ".join,
 )
 def test_the_service_needs_root(arguments: list[str], tools: Path) -> None:
     _program(tools / "id", "#!/bin/sh\necho 1000\n")
@@ -202,6 +205,90 @@ def _empty_source(folder: Path) -> Path:
     return source / "setup.sh"
 
 
+# Stands for a Python: makes a "venv" with itself as Python, and a tallyd that does what a test wants.
+_STUB_PYTHON = """#!/bin/sh
+case "$*" in
+    *"-m venv "*)
+        mkdir -p "$3/bin"
+        cp "$0" "$3/bin/python"
+        echo "$3/bin/python" >"$3/bin/pip"
+        cp "${0%/*}/tallyd-stub" "$3/bin/tallyd"
+        ;;
+    *"-m pip "*) echo "pip runs" ;;
+    *_base_executable*) echo "$0" ;;
+    *"%d.%d.%d"*) echo 3.11.2 ;;
+esac
+"""
+_STUB_TALLYD = """#!/bin/sh
+shift 2 # --config PATH
+echo "tallyd $*"
+case $1 in init) [ -z "${ASKED:-}" ] || echo "{}" >"$CONFIG"; exit "${INIT_STATUS:-0}" ;; esac
+"""
+
+
+@pytest.fixture
+def stubs(tools: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """A source folder of stubs; returns what runs its setup.sh."""
+    for name in ("cp", "mkdir"):
+        (tools / name).symlink_to(Path("/bin", name))
+    _program(tools / "python3", _STUB_PYTHON)
+    _program(tools / "tallyd-stub", _STUB_TALLYD)
+    script = _empty_source(tmp_path)
+    config = str(script.with_name("config.json"))
+    return lambda *arguments, **more: _setup(
+        *arguments, script=script, PATH=str(tools), CONFIG=config, **more
+    )
+
+
+@pytest.mark.parametrize("command", ["demo", "run"])
+def test_it_says_what_it_installs_and_that_it_takes_a_minute_before_it_does(
+    command: str, stubs: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    making, installing, *pip = stubs(command).stdout.splitlines()[:4]
+    assert making == "Making .venv with Python 3.11.2."
+    assert installing.startswith("Installing the packages of requirements.txt into /")
+    assert "about a minute" in installing
+    assert pip == ["pip runs", "pip runs"]
+
+
+def _called(done: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line for line in done.stdout.splitlines() if line in ("tallyd init --ask", "tallyd run")]
+
+
+def test_run_asks_nothing_where_there_is_a_config(
+    stubs: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "the source/config.json").write_text("{}")
+    done = stubs("run")
+    assert (done.returncode, _called(done)) == (0, ["tallyd run"])
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "called"),
+    [
+        pytest.param({"ASKED": "1"}, 0, ["tallyd init --ask", "tallyd run"], id="answers"),
+        pytest.param({"INIT_STATUS": "130"}, 130, ["tallyd init --ask"], id="no answers, no daemon"),
+        pytest.param(
+            {"ASKED": "1", "INIT_STATUS": "1"},
+            0,
+            ["tallyd init --ask", "tallyd run"],
+            id="a first reading that failed is the daemon's to try again",
+        ),
+        pytest.param(
+            {"ASKED": "1", "INIT_STATUS": "130"}, 130, ["tallyd init --ask"], id="Ctrl-C at the first reading"
+        ),
+    ],
+)
+def test_run_asks_where_there_is_no_config_and_goes_on_as_the_daemon(
+    answers: dict[str, str],
+    status: int,
+    called: list[str],
+    stubs: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = stubs("run", **answers)
+    assert (done.returncode, _called(done)) == (status, called)
+
+
 @pytest.mark.slow
 def test_the_venv_is_made_once_kept_while_it_fits_and_made_anew_when_it_does_not(tmp_path: Path) -> None:
     script = _empty_source(tmp_path)
@@ -214,7 +301,7 @@ def test_the_venv_is_made_once_kept_while_it_fits_and_made_anew_when_it_does_not
 
     making, installing, answer = demo("--for", "2 s")
     assert making.startswith("Making .venv with Python 3.")
-    assert installing == "Installing what requirements.txt lists."
+    assert installing.startswith("Installing the packages of requirements.txt into ")
     assert answer == "['--for', '2 s']"
 
     assert demo() == ["[]"], "the same lock again needs no pip"

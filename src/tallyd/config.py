@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import tzlocal
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
-from tallyd.config_file import read_document
+from tallyd.config_file import Document, read_document
 from tallyd.config_folders import database_url, digest_of_url, inbox_problems
 from tallyd.config_problems import place_of, problems_of
 from tallyd.config_secrets import SecretFiles
@@ -263,23 +263,33 @@ def _manner(alerts: AlertSettings, zone: ZoneInfo) -> Manner:
     )
 
 
+LookClosely: TypeAlias = "Callable[[Config], tuple[ConfigProblem, ...]]"
+"""Finds what is wrong with a config in which nothing else is; may take its time."""
+
+
 def load(
     path: Path,
     *,
     environ: Mapping[str, str],
     lenient: bool = False,
-    closely: Callable[[Config], tuple[ConfigProblem, ...]] | None = None,
+    closely: LookClosely | None = None,
 ) -> Config:
     """Read, check and resolve a config file. Raises `ConfigError` with every problem at once.
 
-    With `lenient`, credentials that only the running service can read are noted, not refused. `closely` finds
-    what is wrong with a config in which nothing else is; it may take its time.
+    With `lenient`, credentials that only the running service can read are noted, not refused.
     """
     document = read_document(path)
+    reader = SecretFiles(path.parent.absolute(), environ, lenient)
+    return config_of(document, path, reader, closely=closely)
+
+
+def config_of(
+    document: Document, path: Path, reader: SecretFiles, *, closely: LookClosely | None = None
+) -> Config:
+    """Return the config that a document is, which lies at `path` or will. Raises `ConfigError` as `load`."""
     twice = tuple(
         ConfigProblem(place_of(where), "stands twice in one object; keep one") for where in document.twice
     )
-    reader = SecretFiles(path.parent.absolute(), environ, lenient)
     context = {"secrets": reader, "channels": _channel_names(document.json)}
     try:
         settings = Settings.model_validate_json(document.json, context=context)

@@ -49,12 +49,17 @@ def open_to_all(path: Path, mode: int) -> str | None:
 
 
 def read_document(path: Path) -> Document:
-    """Read a config file. Raises `ConfigError` for what is no readable, unambiguous JSON object.
+    """Read a config file. Raises `ConfigError` for what is no readable, unambiguous JSON object."""
+    mode, raw = _read_bytes(path)
+    return parse_document(raw, path, mode=mode)
+
+
+def parse_document(raw: bytes, path: Path, *, mode: int) -> Document:
+    """Return the bytes of a config file as a document; `path` is for messages. Raises as `read_document`.
 
     Keys that begin with `//` are comments and are dropped, at any depth. A key that stands twice in one
     object is noted, where JSON itself would silently take the last.
     """
-    mode, raw = _read_bytes(path)
     twice: list[tuple[dict[str, Any], str]] = []
     try:
         text = raw.decode("utf-8-sig")  # with the byte order mark that some editors write

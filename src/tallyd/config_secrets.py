@@ -31,7 +31,8 @@ class SecretFiles:
 
     `folder` is the config file's. With `lenient`, a credential that only the service can read becomes a
     note instead of a problem: `check` in a shell can say all the rest. `parts` are those files
-    that are parts of the config. `plain` are the secrets that are no reference.
+    that are parts of the config. `plain` are the secrets that are no reference, `unwritten` those that are
+    still to be written, by the paths of their files.
     """
 
     folder: Path
@@ -42,6 +43,7 @@ class SecretFiles:
     files: set[Path] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     parts: dict[Path, Document] = field(default_factory=dict)
+    unwritten: Mapping[Path, str] = field(default_factory=dict)
 
     def digest_with(self, digest: str) -> str:
         """Return the digest of a config whose file has `digest`, the files of its parts included."""
@@ -121,6 +123,8 @@ class SecretFiles:
 
     def _from_file(self, path: Path) -> str:
         self.files.add(path)
+        if path in self.unwritten:
+            return self.unwritten[path]
         try:
             mode, raw = self._read(path)
         except FileNotFoundError:

@@ -18,6 +18,7 @@ from tallyd.core.kinds import AlertKind
 from tallyd.core.lags import Hours, Kept, LagRow
 from tallyd.core.needs import InboxNeeded
 from tallyd.core.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest
+from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json, Reading, Send, Slot
 from tallyd.core.timetable import At, Every
 
@@ -312,6 +313,21 @@ class Poller(Protocol):
 
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:
         """Ask the source once, changing nothing. Raises `SourceError`."""
+        ...
+
+    def found_headings(self) -> tuple[str, ...]:
+        """Return what the columns of `Found` are called: id, name and, where there is one, count."""
+        ...
+
+    def questions(self) -> tuple[Question, ...]:
+        """Return what a person is asked who wants a poller of this kind (`tallyd init --ask`)."""
+        ...
+
+    def learned(self, found: Sequence[Found]) -> Mapping[str, Json]:
+        """Return the keys of the config that follow from what a source was found to have.
+
+        An empty value stands for a key that is to be left out.
+        """
         ...
 
 

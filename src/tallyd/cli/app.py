@@ -306,12 +306,23 @@ def schema(
 @app.command()
 def init(
     context: typer.Context,
-    kind: Annotated[Kind, typer.Option("--kind", help="Kind of poller to begin with.")] = Kind.DIVERA,
+    kind: Annotated[
+        Kind | None, typer.Option("--kind", help="Kind of poller to begin with; default: divera.")
+    ] = None,
+    asking: Annotated[
+        bool,
+        typer.Option("--ask", help="Ask what is needed, try it, write the config, take a first reading."),
+    ] = False,
+    into: Annotated[Path | None, typer.Option("--into", hidden=True, help="For setup.sh.")] = None,
 ) -> None:
-    """Print a config to begin with."""
+    """Print a config to begin with; with --ask, write one from a few answers."""
+    if asking:
+        from tallyd.cli.ask import ask
+
+        raise typer.Exit(ask(context.obj, kind=kind.value if kind else None, into=into))
     from tallyd.cli.init import init as command
 
-    raise typer.Exit(command(kind.value, context.obj))
+    raise typer.Exit(command((kind or Kind.DIVERA).value, context.obj))
 
 
 @app.command()

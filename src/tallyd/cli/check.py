@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tallyd.active_file import read_active
 from tallyd.adapters.locks import holder
 from tallyd.cli.check_folders import folder_notes, folder_problems, runs_as_this_user, service_folders
-from tallyd.cli.shared import channels, dry_outside, load_config, probe_toolbox, utc_now
+from tallyd.cli.found import ask_source, show_found, show_learned, sources_of
+from tallyd.cli.shared import channels, load_config, utc_now
 from tallyd.config import Config
 from tallyd.console import complain, say, show_table
-from tallyd.contract import Found
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, ConfigError, DeliveryError, RecordsError, SourceError
 from tallyd.core.redaction import Redactor
 from tallyd.core.timetable import next_slots
-from tallyd.tasks import Task, tasks_of
+from tallyd.tasks import tasks_of
 
 RUNS_SHOWN = 3
-_HEADINGS = {
-    "divera": ("id", "name", "count"),
-    "visitors": ("source", "label", "in today"),
-    "servers": ("target", "state"),
-}
-"""What a source was found to have, by kind."""
 
 
 def check(path: Path, *, online: bool) -> int:
@@ -69,18 +62,16 @@ def _running_notes(config: Config) -> list[str]:
 def _ask_sources(config: Config) -> int:
     """Ask each poller's source once, changing nothing; 1 when one does not answer as it should."""
     status = EXIT_OK
-    first_jobs = {task.poller: task for task in reversed(tasks_of(config))}
-    for task in reversed(first_jobs.values()):
+    for task in sources_of(config):
         try:
-            with dry_outside(config) as reach, probe_toolbox(config, task, reach) as tools:
-                found = task.source.probe(tools)
+            found = ask_source(config, task)
         except (SourceError, RecordsError) as failure:
             complain(f"{task.poller}: {failure.text}")
             status = EXIT_PROBLEM
         else:
-            _show_found(task, found)
-            if not all(one.is_fine for one in found):
+            if not show_found(config, task, found):
                 status = EXIT_PROBLEM
+            show_learned(config, task, found)
     return status
 
 
@@ -97,20 +88,3 @@ def _try_channels(config: Config) -> int:
             complain(f"channel {name}: {error.text}")
             status = EXIT_PROBLEM
     return status
-
-
-def _show_found(task: Task, found: tuple[Found, ...]) -> None:
-    say()
-    bad = sum(not one.is_fine for one in found)
-    if bad:
-        complain(f"{task.poller}: {bad} of {len(found)} do not answer as they should")
-    else:
-        say(f"{task.poller}: the source answers", style="fine")
-    kind = task.source.kind
-    headings = _HEADINGS[kind]
-    rows = [(one.id, one.name, "hidden" if one.count is None else str(one.count)) for one in found]
-    show_table(headings, [row[: len(headings)] for row in rows], right=frozenset({2}))
-    names = {one.id: one.name for one in found if one.name is not None}
-    if names and kind == "divera":
-        say("Names, to be pasted into the config:")
-        say('"status_names": ' + json.dumps(names, ensure_ascii=False))

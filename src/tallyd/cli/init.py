@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -70,7 +71,7 @@ def _service_folders() -> dict[str, Any]:
 
 
 def _poller(kind: str, *, is_installed: bool) -> dict[str, Any]:
-    poller = _POLLERS[kind]
+    poller = deepcopy(_POLLERS[kind])  # whoever asks may change it
     if not (is_installed and kind == "divera"):
         return poller
     folder = INSTALLED.parent / "secrets"

@@ -64,9 +64,14 @@ def log_to_stderr() -> None:
 def load_config(path: Path, *, lenient: bool = False, closely: bool = False) -> Config:
     """Load the config of a command; `closely` with `look_closely`. Raises `ConfigError`."""
     config = load(path, environ=os.environ, lenient=lenient, closely=look_closely if closely else None)
+    hide_secrets(config)
+    return config
+
+
+def hide_secrets(config: Config) -> None:
+    """Keep the secrets of a config out of the log of this command from now on."""
     if logs := _logs.get():
         logs.reconfigure(secrets=config.secrets)
-    return config
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 USERS_URL = "https://app.divera247.com/api/users"
 PULL_URL = "https://app.divera247.com/api/v2/pull/all"
-_USERS_PATH = "/api/users"
+USERS_PATH = "/api/users"
 _PULL_PATH = "/api/v2/pull/all"
 _BLOCKS = ("user", "alarm", "news", "event", "status", "statusplan", "localmonitor")
 """Blocks of pull/all that tallyd never needs. `ts_BLOCK=now` asks for what changed since: nothing.
@@ -36,7 +36,7 @@ class Answer(Generic[T]):
 
 def is_users_url(url: str) -> bool:
     """Whether a URL is the address of /api/users, below whatever path."""
-    return urlsplit(url).path.rstrip("/").endswith(_USERS_PATH)
+    return urlsplit(url).path.rstrip("/").endswith(USERS_PATH)
 
 
 def is_pull_url(url: str) -> bool:
@@ -47,7 +47,7 @@ def is_pull_url(url: str) -> bool:
 def pull_url_of(users_url: str) -> str:
     """Return the address of pull/all beside a URL for which `is_users_url`."""
     parts = urlsplit(users_url)
-    return parts._replace(path=parts.path.rstrip("/").removesuffix(_USERS_PATH) + _PULL_PATH).geturl()
+    return parts._replace(path=parts.path.rstrip("/").removesuffix(USERS_PATH) + _PULL_PATH).geturl()
 
 
 def pull_params(now: datetime, *, cluster: bool) -> dict[str, str]:
@@ -94,4 +94,4 @@ def _named(failure: SourceError) -> SourceError:
     if failure.status not in _REFUSED:
         return failure
     text = f"access key refused (HTTP {failure.status}); it must belong to a system user of the unit"
-    return SourceError(text, transient=False)
+    return SourceError(text, transient=False, status=failure.status)

@@ -6,7 +6,7 @@ hands on holds numbers and names of statuses; everything about a person ended in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -14,11 +14,13 @@ from tallyd.contract import Found, Job, Toolbox
 from tallyd.core.counting import NO_STATUS, Shortage, hide_qualifications, hide_small, shortages
 from tallyd.core.errors import SourceError
 from tallyd.core.kinds import AlertKind
+from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
 from tallyd.core.texts import listed
 from tallyd.core.timetable import At
 from tallyd.pollers.divera.fetch import Answer, ask, is_users_url, pull_params, pull_url_of
 from tallyd.pollers.divera.people import texts_of_pull, texts_of_users
+from tallyd.pollers.divera.questions import QUESTIONS
 from tallyd.pollers.divera.reply import Tally, read_monitor, read_names, read_users
 from tallyd.pollers.divera.settings import DiveraSettings
 
@@ -73,6 +75,21 @@ class DiveraPoller(DiveraSettings):
         names = {**told, **self.status_names}
         shown = self._shown(tally)
         return tuple(Found(status, names.get(status), shown.get(status)) for status in tally.counts)
+
+    @classmethod
+    def found_headings(cls) -> tuple[str, ...]:
+        """Return the headings of the statuses found."""
+        return ("id", "name", "count")
+
+    @classmethod
+    def questions(cls) -> tuple[Question, ...]:
+        """Return what a person is asked."""
+        return QUESTIONS
+
+    @classmethod
+    def learned(cls, found: Sequence[Found]) -> Mapping[str, Json]:
+        """Return the names of the statuses that were found."""
+        return {"status_names": {each.id: each.name for each in found if each.name}}
 
     def personal_texts(self, tools: Toolbox) -> Iterable[tuple[str, str]]:
         """Return (field, value) of the people's texts in what this poller is sent, or could be sent.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from tallyd.contract import Found, Job, Toolbox
 from tallyd.core.freshness import Sight
 from tallyd.core.kinds import AlertKind
+from tallyd.core.questions import Question
+from tallyd.core.reading import Json
 from tallyd.core.texts import span
 from tallyd.core.timetable import Every
 from tallyd.pollers.servers.book import Book
 from tallyd.pollers.servers.kinds import KINDS, TARGET_KINDS, UNSTORED
+from tallyd.pollers.servers.questions import QUESTIONS
 from tallyd.pollers.servers.round import check_all, round_of
 from tallyd.pollers.servers.settings import ServersSettings
 
@@ -73,6 +76,22 @@ class ServersPoller(ServersSettings):
             for target in self.checked
             for sight in (sights[target.name],)
         )
+
+    @classmethod
+    def found_headings(cls) -> tuple[str, ...]:
+        """Return the headings of the targets checked."""
+        return ("target", "state")
+
+    @classmethod
+    def questions(cls) -> tuple[Question, ...]:
+        """Return what a person is asked."""
+        return QUESTIONS
+
+    @classmethod
+    def learned(cls, found: Sequence[Found]) -> Mapping[str, Json]:
+        """Return nothing: what a target answers changes from check to check."""
+        del found
+        return {}
 
 
 def _age(sight: Sight) -> str:

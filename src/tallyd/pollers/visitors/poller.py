@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from tallyd.contract import Accepted, Found, Job, Refused, Toolbox
@@ -10,11 +10,13 @@ from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.failures import UNSENT
 from tallyd.core.kinds import AlertKind
 from tallyd.core.needs import InboxNeeded
-from tallyd.core.reading import Send
+from tallyd.core.questions import Question
+from tallyd.core.reading import Json, Send
 from tallyd.core.timetable import Every
 from tallyd.core.visits import day_of, day_span
 from tallyd.pollers.visitors.delivery import deliver
 from tallyd.pollers.visitors.kinds import JUDGES, KINDS, NO_FILES, REJECTED
+from tallyd.pollers.visitors.questions import QUESTIONS
 from tallyd.pollers.visitors.report import report
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
 from tallyd.pollers.visitors.sweep import sweep
@@ -102,9 +104,8 @@ class VisitorsPoller(VisitorsSettings):
         if tools.inbox is None or tools.records is None:
             raise TypeError("wired without an inbox or a database")
         look = tools.inbox.look()
-        if look.state != "here":
-            what = "is not there" if look.state == "gone" else "has nothing mounted on it"
-            raise SourceError(f"the inbox {self.inbox} {what}", transient=True)
+        if look.state == "unmounted":
+            raise SourceError(f"the inbox {self.inbox} has nothing mounted on it", transient=True)
         for name, reason in look.untakable.items():
             raise SourceError(f"inbox {self.inbox}: {name}: {reason}", transient=True)
         today = day_of(tools.now(), tools.zone)
@@ -116,6 +117,21 @@ class VisitorsPoller(VisitorsSettings):
         return tuple(
             Found(name, self._label(name), counts[name].n_in if name in counts else 0) for name in sources
         )
+
+    @classmethod
+    def found_headings(cls) -> tuple[str, ...]:
+        """Return the headings of the sources found."""
+        return ("source", "label", "in today")
+
+    @classmethod
+    def questions(cls) -> tuple[Question, ...]:
+        """Return what a person is asked."""
+        return QUESTIONS
+
+    @classmethod
+    def learned(cls, found: Sequence[Found]) -> Mapping[str, Json]:
+        """Return the sources that were found: from now on each of them must deliver."""
+        return {"sources": {each.id: {"label": each.name} if each.name else {} for each in found}}
 
     def _label(self, source: str) -> str | None:
         return self.sources[source].label if source in self.sources else None

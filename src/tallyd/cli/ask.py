@@ -1,0 +1,251 @@
+"""`tallyd init --ask`: from a few answers to a config that was tried, and the first reading.
+
+Each kind of poller brings its own questions (`questions()`); the config's rules say what is wrong with an
+answer. Nothing is written before the last answer was given.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import typer
+
+from tallyd.cli.draft import Draft, put_all
+from tallyd.cli.found import ask_source, show_found, sources_of
+from tallyd.cli.init import starter
+from tallyd.cli.once import once
+from tallyd.cli.shared import channels, hide_secrets, log_to_stderr
+from tallyd.config import KINDS, AnyPoller
+from tallyd.console import complain, say
+from tallyd.core.errors import EXIT_OK, EXIT_USAGE, DeliveryError, RecordsError, SourceError
+from tallyd.core.questions import NO, Question, optional
+from tallyd.core.redaction import Redactor
+from tallyd.settings import WebSettings, did_you_mean
+
+_KINDS: dict[str, type[AnyPoller]] = {
+    get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in KINDS
+}
+EXIT_INTERRUPTED = 130
+CHANNEL = "ops"
+_KEY_REFUSED = (401, 403)
+
+_ZONE = Question(
+    key=("timezone",), text="Time zone", help="In which all times of day are meant.", default="Europe/Berlin"
+)
+_CHANNEL = Question(
+    key=("channels", CHANNEL),
+    text="Chat or mail address for alerts",
+    help='A URL such as tgram://TOKEN/CHAT or mailtos://USER:PASSWORD@HOST (docs/alerts.md); "no" for none.',
+    default=NO,
+    read=optional(str),
+    secret="chat-url",  # noqa: S106 # the name of a file
+)
+_PAGE = Question(
+    key=("web",),
+    text="Page for the browser at",
+    help='Counts, plots and alerts, for this machine alone: docs/page.md. "no": no page.',
+    default="127.0.0.1:8710",
+    read=optional(lambda typed: {"listen": typed}),
+)
+
+
+def ask(path: Path, *, kind: str | None = None, into: Path | None = None) -> int:
+    """Ask, try, write, and take a first reading; return the exit status. With `kind`, that is not asked.
+
+    With `into`, the files are written there instead of beside `path`, and no reading is taken: whoever
+    installs puts them into their places.
+    """
+    path = path.absolute()
+    folder = into or path.parent
+    if hindrance := _hindrance(path, folder):
+        complain(f"tallyd: {hindrance}")
+        return EXIT_USAGE
+    try:
+        log_to_stderr()
+        draft = Interview(path, kind).draft
+    except (typer.Abort, KeyboardInterrupt):
+        complain("\nStopped. Nothing was written.")
+        return EXIT_INTERRUPTED
+    say()
+    for written in draft.write(folder):
+        say(f"Written: {written if into is None else path.parent / written.relative_to(into)}", style="fine")
+    status = EXIT_OK if into else _first_reading(path, draft)
+    web = draft.config().settings.web
+    if web is not None:
+        say(f"The page, while tallyd runs: http://{web.listen}/", style="fine")
+    return status
+
+
+def _hindrance(path: Path, folder: Path) -> str | None:
+    """Return why nothing can be asked, and what to do instead; None: it can."""
+    if os.path.lexists(path):
+        return f"{path} is there already and stays as it is. Change it with an editor; tallyd check reads it."
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"{folder} is no folder that this user may write, so there is no place for {path.name}"
+    if not sys.stdin.isatty():
+        kinds = ", ".join(_KINDS)
+        return (
+            "questions need a terminal, and there is none. Write the config yourself: "
+            f"`tallyd init --kind KIND > {path}` ({kinds}), a secret alone into its file in "
+            f"{path.parent / 'secrets'} (mode 0600), then `tallyd check --online`"
+        )
+    return None
+
+
+def _first_reading(path: Path, draft: Draft) -> int:
+    (poller,) = draft.config().settings.pollers
+    say("\nThe first reading:")
+    status = once(path, poller, job=None, dry_run=False, as_json=False, attempts=1)
+    if status != EXIT_OK:
+        complain("There is no first reading, see above. The config is written, and tallyd goes on trying.")
+    return status
+
+
+def _trouble_of(web: WebSettings) -> str | None:
+    """Return why the page can't be served now; None: it can."""
+    family = socket.AF_INET6 if ":" in web.address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as found:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            found.bind((web.address, web.port))
+        except OSError as error:
+            return f"cannot listen on {web.listen}: {(error.strerror or '').lower()}; type another port"
+    return None
+
+
+class Interview:
+    """The questions, one after the other; in the end `draft` is a config without a fault. Raises `Abort`."""
+
+    def __init__(self, path: Path, wanted: str | None = None) -> None:
+        self._taken: dict[tuple[str, ...], str] = {}
+        say("A few questions, then tallyd counts. Enter takes what stands in brackets, Ctrl-C ends it all.")
+        name = wanted or self._kind()
+        self.draft = Draft(path, starter(name, path))
+        self._source(_KINDS[name], ("pollers", name))
+        zone = self.draft.get(_ZONE.key)
+        self._answer(replace(_ZONE, default=zone) if isinstance(zone, str) else _ZONE)
+        self._channel()
+        self._page()
+        self.draft.config(closely=True)
+
+    def _kind(self) -> str:
+        """Return the kind of poller that is wanted."""
+        say("\nWhat is to be counted?")
+        names = tuple(_KINDS)
+        for number, (name, kind) in enumerate(_KINDS.items(), start=1):
+            say(f"  {number}  {name}: {(kind.__doc__ or '').splitlines()[0]}")
+        while True:
+            typed = str(typer.prompt("Number or name", default=names[0])).strip().casefold()
+            if typed.isdecimal() and 1 <= int(typed) <= len(names):
+                return names[int(typed) - 1]
+            if typed in names:
+                return typed
+            complain(f'there is no "{typed}" here{did_you_mean(typed, names) or "; type a number or a name"}')
+
+    def _source(self, kind: type[AnyPoller], below: tuple[str, ...]) -> None:
+        """Ask what a kind wants to know, and try it."""
+        # What a source was found to have takes the place of the examples of a starting config.
+        put_all(self.draft, below, kind.learned(()))
+        asked: list[Question] = []
+        for question in kind.questions():
+            if question.only_with and self.draft.get((*below, *question.only_with)) is None:
+                continue
+            self._answer(question, below)
+            asked.append(question)
+            if question.tries:
+                while again := self._to_ask_again(asked, below):
+                    for each in again:
+                        self._answer(each, below)
+
+    def _to_ask_again(self, asked: list[Question], below: tuple[str, ...]) -> list[Question]:
+        """Try the source; return the questions whose answers it showed to be wrong."""
+        say("Trying it ...", style="quiet")
+        config = self.draft.config()
+        hide_secrets(config)
+        (task,) = sources_of(config)
+        try:
+            found = ask_source(config, task)
+        except (SourceError, RecordsError) as failure:
+            complain(failure.text)
+            secrets = [question for question in asked if question.secret]
+            if isinstance(failure, SourceError) and failure.status in _KEY_REFUSED and secrets:
+                for question in secrets:
+                    del self._taken[(*below, *question.key)]
+                return secrets
+        else:
+            is_fine = show_found(config, task, found)
+            learned = task.source.learned(found)
+            put_all(self.draft, below, learned)
+            for name in (name for name, value in learned.items() if value):
+                say(f'Taken into the config as "{name}".', style="quiet")
+            if is_fine:
+                return []
+        return [] if self._is_kept() else asked
+
+    def _channel(self) -> None:
+        while True:
+            self._answer(_CHANNEL, closely=True)
+            if self.draft.get(_CHANNEL.key) is None:
+                self.draft.put(("alerts", "channels"), None)
+                return
+            self.draft.put(("alerts", "channels"), [CHANNEL])
+            config = self.draft.config()
+            sender = channels(config, Redactor(config.secrets).redact)
+            try:
+                say(sender.probe(config.settings.channels[CHANNEL].reveal()), style="fine")
+            except DeliveryError as failure:
+                complain(failure.text)
+                if not self._is_kept():
+                    continue
+            return
+
+    def _page(self) -> None:
+        while True:
+            self._answer(_PAGE)
+            web = self.draft.config().settings.web
+            trouble = _trouble_of(web) if web is not None else None
+            if trouble is None:
+                return
+            complain(trouble)
+
+    def _is_kept(self) -> bool:
+        return typer.confirm("Go on with these answers all the same? tallyd keeps trying", default=False)
+
+    def _answer(self, question: Question, below: tuple[str, ...] = (), *, closely: bool = False) -> None:
+        """Ask until the config takes the answer."""
+        key = (*below, *question.key)
+        say()
+        say(question.help, style="quiet")
+        while True:
+            typed = self._prompt(question, key)
+            value = question.read(typed)
+            if question.secret and value is not None:
+                self.draft.put_secret(key, question.secret, typed)
+            else:
+                self.draft.put(key, value)
+            fault = self.draft.fault(key, closely=closely)
+            if fault is None:
+                self._taken[key] = typed
+                return
+            part = f"{fault.place}: " if fault.place and not fault.place.startswith("[") else ""
+            complain(f"{question.text}: {part}{fault.text}")
+
+    def _prompt(self, question: Question, key: tuple[str, ...]) -> str:
+        """Return what is typed; after Enter alone the answer that was taken before, else the default."""
+        before = self._taken.get(key)
+        default = question.default if before is None else before
+        is_kept = question.secret is not None and before is not None and before != question.default
+        typed = ""
+        while not typed:
+            typed = typer.prompt(
+                question.text + (" (Enter keeps what you typed)" if is_kept else ""),
+                default=default,
+                hide_input=question.secret is not None,
+                show_default=not is_kept,
+            ).strip()
+        return typed

@@ -1,0 +1,68 @@
+"""What a source has: asked for once, changing nothing, and shown."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+from tallyd.cli.shared import dry_outside, probe_toolbox
+from tallyd.config import Config
+from tallyd.config_problems import place_of
+from tallyd.console import complain, say, show_table
+from tallyd.contract import Found
+from tallyd.core.errors import SourceError
+from tallyd.tasks import Task, tasks_of
+
+
+def sources_of(config: Config) -> tuple[Task, ...]:
+    """Return a task of each poller, by which its source is asked."""
+    return tuple({task.poller: task for task in reversed(tasks_of(config))}.values())[::-1]
+
+
+def ask_source(config: Config, task: Task) -> tuple[Found, ...]:
+    """Ask the source of a poller once. Raises `SourceError`, `RecordsError`.
+
+    An inbox that is not there yet is fine: tallyd makes it. Something else in its place is not.
+    """
+    if inbox := config.inboxes.get(task.poller):
+        _look_at(inbox)
+    with dry_outside(config) as reach, probe_toolbox(config, task, reach) as tools:
+        return task.source.probe(tools)
+
+
+def _look_at(inbox: Path) -> None:
+    try:
+        if not stat.S_ISDIR(inbox.stat().st_mode):
+            raise SourceError(f"{inbox} is no folder", transient=False)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SourceError(f"{inbox}: {(error.strerror or '').lower()}", transient=True) from None
+
+
+def show_found(config: Config, task: Task, found: tuple[Found, ...]) -> bool:
+    """Show what a source has; return whether all of it answers as it should."""
+    say()
+    bad = sum(not one.is_fine for one in found)
+    inbox = config.inboxes.get(task.poller)
+    if bad:
+        complain(f"{task.poller}: {bad} of {len(found)} do not answer as they should")
+    elif inbox is not None and not inbox.exists():
+        say(f"{task.poller}: {inbox} is not there yet; tallyd makes it when it starts", style="warning")
+    else:
+        say(f"{task.poller}: the source answers", style="fine")
+    headings = task.source.found_headings()
+    rows = [(one.id, one.name, "hidden" if one.count is None else str(one.count)) for one in found]
+    if rows:
+        show_table(headings, [row[: len(headings)] for row in rows], right=frozenset({2}))
+    return not bad
+
+
+def show_learned(config: Config, task: Task, found: tuple[Found, ...]) -> None:
+    """Show what a config could say of what was found, and does not say yet."""
+    known = config.settings.pollers[task.poller].model_dump(mode="json", by_alias=True, exclude_unset=True)
+    for key, value in task.source.learned(found).items():
+        if value and value != known.get(key):
+            say(f"To be pasted into the config, at {place_of(('pollers', task.poller))}:")
+            say(f'"{key}": {json.dumps(value, ensure_ascii=False)}')

@@ -1,0 +1,43 @@
+"""What a person is asked who wants a Divera unit counted."""
+
+from __future__ import annotations
+
+from tallyd.core.questions import Question, words
+from tallyd.core.reading import Json
+from tallyd.pollers.divera.fetch import USERS_PATH, USERS_URL, is_pull_url, is_users_url
+
+
+def _address(typed: str) -> Json:
+    """Return the address of the API for that of a Divera; None for the usual one."""
+    url = typed if "://" in typed else f"https://{typed}"
+    try:
+        is_whole = is_users_url(url) or is_pull_url(url)
+    except ValueError:
+        return url  # no URL at all, which the config says in its own words
+    url = url if is_whole else url.rstrip("/") + USERS_PATH
+    return None if url == USERS_URL else url
+
+
+QUESTIONS = (
+    Question(
+        key=("url",),
+        text="Address of Divera",
+        help="Enter takes the public one. For a server of your own, type its address.",
+        default=USERS_URL.removesuffix(USERS_PATH),
+        read=_address,
+    ),
+    Question(
+        key=("accesskey",),
+        text="Access key",
+        help="That of a system user of the unit: docs/divera.md. It stays invisible while you type.",
+        secret="divera-key",  # noqa: S106 # the name of a file
+        tries=True,
+    ),
+    Question(
+        key=("at",),
+        text="Times of day",
+        help="When to count, every day: HH:MM, with commas between.",
+        default="00:00, 08:00, 12:00, 16:00, 20:00",
+        read=words,
+    ),
+)

@@ -1,0 +1,60 @@
+"""What a person is asked who wants servers watched."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from tallyd.core.questions import Question
+from tallyd.core.reading import Json
+
+
+def _targets(typed: str) -> Json:
+    """Return the targets of `NAME=URL` or `URL`, one after the other; without a name it is the host."""
+    targets: dict[str, Json] = {}
+    for word in typed.split():
+        before, equals, after = word.partition("=")
+        is_named = bool(equals) and "://" not in before
+        url = after if is_named else word
+        wanted = before if is_named else _host_of(url)
+        name, number = wanted, 2
+        while name in targets:
+            name, number = f"{wanted}-{number}", number + 1
+        targets[name] = {"url": url}
+    return targets
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).netloc or "server"
+    except ValueError:
+        return "server"
+
+
+QUESTIONS = (
+    Question(
+        key=("targets",),
+        text="Addresses of the servers",
+        help="Each answers with JSON. Spaces between; a name may stand in front: PROD=https://host/version",
+        read=_targets,
+    ),
+    Question(
+        key=("defaults", "field"),
+        text="Field with the time of the data",
+        help='Where in the answer the time stands; "data.time" is a field within another.',
+        default="computed_time",
+    ),
+    Question(
+        key=("defaults", "format"),
+        text="Form of that time",
+        help="iso (2026-11-20T08:00:00Z), epoch (seconds), epoch_ms, or such as %Y%m%d%H%M%S.",
+        default="iso",
+        tries=True,
+    ),
+    Question(
+        key=("defaults", "stale_after"),
+        text="Alert when data is older than",
+        help='Such as "15m" or "2h".',
+        default="15m",
+    ),
+    Question(key=("every",), text="How often to ask", help='Such as "60s" or "5m".', default="60s"),
+)

@@ -1,0 +1,359 @@
+"""`tallyd init --ask` on a terminal: each kind up to its first reading, wrong answers, and every way out."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.apps import app, version
+from support.chatservers import Reply, web_service
+from support.divera_server import Client, DiveraServer, divera_server
+from support.rawserver import Connection, serving
+from support.terminal import Terminal, at_terminal
+from tallyd.demo.divera import KEY as DEMO_KEY
+from tallyd.demo.divera import Divera
+from tallyd.demo.people import STATUSES
+from tallyd.demo.server import serving as world
+
+KEY = "canary-key-8f3a"
+
+
+def asking(folder: Path, *arguments: str) -> AbstractContextManager[Terminal]:
+    return at_terminal([sys.executable, "-m", "tallyd", "init", "--ask", *arguments], cwd=folder)
+
+
+def config(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+    return content
+
+
+def mode(path: Path) -> str:
+    return f"{path.stat().st_mode & 0o777:04o}"
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def server() -> Iterator[DiveraServer]:
+    with divera_server() as server:
+        yield server
+
+
+@pytest.fixture
+def unit(server: DiveraServer) -> Client:
+    unit = server.client("unit")
+    unit.answers.append(1)  # so that the next answer has people
+    return unit
+
+
+def source(terminal: Terminal, unit: Client, key: str = KEY) -> None:
+    terminal.answer("Number or name", "1")
+    terminal.answer("Address of Divera", unit.url.removesuffix("/api/users"))
+    terminal.answer("Access key", key)
+
+
+def the_rest(terminal: Terminal, *, page: str = "no") -> None:
+    terminal.answer("Time zone", "Europe/Berlin")
+    terminal.answer("Chat or mail", "no")
+    terminal.answer("Page", page)
+
+
+# ---- each kind, from the first question to the first reading
+
+
+def test_divera(tmp_path: Path, unit: Client) -> None:
+    page = f"127.0.0.1:{free_port()}"
+    with asking(tmp_path) as terminal:
+        source(terminal, unit)
+        terminal.wait_for("divera: the source answers")
+        terminal.answer("Times of day", "20:00 08:00")
+        the_rest(terminal, page=page)
+        terminal.wait_for("The first reading:")
+        terminal.wait_for(f"written to {tmp_path}/out/divera/")
+        terminal.wait_for(f"http://{page}/")
+        assert terminal.status() == 0
+        assert KEY not in terminal.said
+    written = config(tmp_path)
+    assert written["timezone"] == "Europe/Berlin"
+    assert written["web"] == {"listen": page}
+    assert "channels" not in written
+    poller = written["pollers"]["divera"]
+    assert (poller["url"], poller["at"]) == (unit.url, ["20:00", "08:00"])
+    assert poller["accesskey"] == "file:secrets/divera-key"
+    assert (tmp_path / "secrets/divera-key").read_text() == KEY
+    assert (mode(tmp_path / "secrets"), mode(tmp_path / "secrets/divera-key")) == ("0700", "0600")
+    assert len(list((tmp_path / "out/divera").glob("*/*.json"))) == 1
+
+
+def test_visitors(tmp_path: Path) -> None:
+    for source_name in ("12", "23"):
+        folder = tmp_path / "drop" / source_name
+        folder.mkdir(parents=True)
+        record = {"ID": 1, "inOut": 0, "time": f"{datetime.now(UTC):%Y%m%d%H%M%S}", "frameNumber": 1}
+        (folder / "a.json").write_text(json.dumps([record]))
+    (tmp_path / "a-file").touch()
+    with asking(tmp_path) as terminal:
+        terminal.answer("Number or name", "visitors")
+        terminal.answer("Folder of the files", "a-file")
+        terminal.wait_for("a-file is no folder; choose another one")
+        terminal.answer("Folder of the files", "drop")
+        terminal.answer("Alert after", "5")
+        terminal.wait_for('must be a duration: a number and one of s, m, h, d, such as "90s" or "5m"')
+        terminal.answer("Alert after", "10m")
+        terminal.answer("Hours", "08:00 - 18:00")
+        terminal.answer("Address to post the counts to")
+        terminal.answer("Time zone", "UTC")
+        terminal.answer("Chat or mail")
+        terminal.answer("Page", "no")
+        terminal.wait_for("The first reading:")
+        assert terminal.status() == 0, terminal.said
+    poller = config(tmp_path)["pollers"]["visitors"]
+    assert poller["inbox"] == "drop"
+    assert poller["sources"] == {"12": {}, "23": {}}
+    assert poller["no_files"] == {"after": "10m", "active": [{"from": "08:00", "to": "18:00"}]}
+    assert poller["report"] == {"every": "5m"}
+    assert not (tmp_path / "secrets").exists()
+
+
+def test_servers(tmp_path: Path) -> None:
+    def page(connection: Connection, path: str) -> None:
+        del path
+        connection.send(version(datetime.now(UTC)))
+
+    with serving(app(page)) as server, asking(tmp_path) as terminal:
+        terminal.answer("Number or name", "servers")
+        terminal.answer("Addresses", "prod.example/version")
+        terminal.wait_for("must begin with https://")
+        terminal.answer("Addresses", f"PROD={server.url}/version?of=all {server.url}/v2")
+        terminal.answer("Field", "time")
+        terminal.answer("Form of that time")
+        terminal.wait_for("2 of 2 do not answer as they should")
+        terminal.wait_for("answered HTTP 200 without time")
+        terminal.answer("Go on")
+        terminal.answer(f"Addresses of the servers [PROD={server.url}/version?of=all")
+        terminal.answer("Field", "computed_time")
+        terminal.answer("Form of that time")
+        terminal.wait_for("servers: the source answers")
+        terminal.answer("Alert when data is older", "20m")
+        terminal.answer("How often", "30s")
+        the_rest(terminal)
+        terminal.wait_for("The first reading:")
+        assert terminal.status() == 0, terminal.said
+    poller = config(tmp_path)["pollers"]["servers"]
+    assert poller["targets"] == {
+        "PROD": {"url": f"{server.url}/version?of=all"},
+        server.url.removeprefix("http://"): {"url": f"{server.url}/v2"},
+    }
+    assert poller["defaults"] == {"field": "computed_time", "format": "iso", "stale_after": "20m"}
+    assert poller["every"] == "30s"
+
+
+# ---- answers that are wrong
+
+
+def test_a_wrong_key_and_a_placeholder_are_asked_again_with_the_reason(tmp_path: Path, unit: Client) -> None:
+    unit.status = 403
+    with asking(tmp_path, "--kind", "divera") as terminal:
+        terminal.answer("Address of Divera", unit.url)
+        terminal.answer("Access key", "YOUR_ACCESSKEY")
+        terminal.wait_for('"YOUR_ACCESSKEY" is a placeholder; put the real one there')
+        terminal.answer("Access key", "not-the-key")
+        terminal.wait_for("access key refused (HTTP 403); it must belong to a system user of the unit")
+        unit.status = 200
+        terminal.answer("Access key", KEY)
+        terminal.wait_for("the source answers")
+        terminal.answer("Times of day", "8 o'clock")
+        terminal.wait_for('Times of day: "8" is no time of day; write HH:MM')
+        terminal.answer("Times of day")
+        terminal.answer("Time zone", "Europe/Berln")
+        terminal.wait_for('did you mean "Europe/Berlin"?')
+        the_rest(terminal)
+        assert terminal.status() == 0, terminal.said
+    assert (tmp_path / "secrets/divera-key").read_text() == KEY
+    assert config(tmp_path)["pollers"]["divera"]["at"] == ["00:00", "08:00", "12:00", "16:00", "20:00"]
+
+
+def test_without_a_network_it_says_so_and_goes_on_only_if_wanted(tmp_path: Path, unit: Client) -> None:
+    away = f"http://127.0.0.1:{free_port()}"
+    with asking(tmp_path, "--kind", "divera") as terminal:
+        terminal.answer("Address of Divera", away)
+        terminal.answer("Access key", KEY)
+        terminal.wait_for(f"{away.removeprefix('http://')}: connection refused")
+        terminal.answer("Go on with these answers all the same?", "n")
+        terminal.answer(f"Address of Divera [{away}]")
+        terminal.answer("Access key (Enter keeps what you typed)")
+        terminal.answer("Go on with these answers all the same?", "y")
+        terminal.answer("Times of day")
+        the_rest(terminal)
+        terminal.wait_for("There is no first reading")
+        assert terminal.status() == 1
+    assert (tmp_path / "secrets/divera-key").read_text() == KEY
+    assert config(tmp_path)["pollers"]["divera"]["url"] == f"{away}/api/users"
+
+
+def test_the_names_of_statuses_that_were_found_are_taken(tmp_path: Path) -> None:
+    with world(Divera().routes()) as base_url, asking(tmp_path) as terminal:
+        terminal.answer("Number or name", "divera")
+        terminal.answer("Address of Divera", base_url)
+        terminal.answer("Access key", DEMO_KEY)
+        terminal.wait_for(STATUSES[0].name.strip())
+        terminal.wait_for('Taken into the config as "status_names".')
+        terminal.answer("Times of day")
+        the_rest(terminal)
+        assert terminal.status() == 0, terminal.said
+    names = config(tmp_path)["pollers"]["divera"]["status_names"]
+    assert names[str(STATUSES[0].id)] == STATUSES[0].name.strip()
+
+
+def test_a_channel_is_tried_and_its_url_is_a_secret(tmp_path: Path, unit: Client) -> None:
+    with web_service() as chat, asking(tmp_path) as terminal:
+        hook = f"http://{chat.host}/hooks/ID/TOKEN-5d2c"
+        chat.replies["/hooks/ID/TOKEN-5d2c"] = Reply()
+        source(terminal, unit)
+        terminal.answer("Times of day")
+        terminal.answer("Time zone", "UTC")
+        terminal.answer("Chat or mail", "anna@example.org")
+        terminal.wait_for("is no URL of a channel such as")
+        terminal.answer("Chat or mail", hook)
+        terminal.wait_for(f"{chat.host} answers")
+        terminal.answer("Page", "no")
+        assert terminal.status() == 0, terminal.said
+        assert "TOKEN-5d2c" not in terminal.said
+        assert not [each for each in chat.posted if each.method == "POST"], "nothing is sent"
+    written = config(tmp_path)
+    assert written["channels"] == {"ops": "file:secrets/chat-url"}
+    assert written["alerts"] == {"channels": ["ops"]}
+    assert (tmp_path / "secrets/chat-url").read_text() == hook
+    assert mode(tmp_path / "secrets/chat-url") == "0600"
+
+
+def test_a_port_that_is_taken_is_asked_again(tmp_path: Path, unit: Client, server: DiveraServer) -> None:
+    with asking(tmp_path) as terminal:
+        source(terminal, unit)
+        terminal.answer("Times of day")
+        the_rest(terminal, page=f"127.0.0.1:{server.server_port}")
+        terminal.wait_for(f"cannot listen on 127.0.0.1:{server.server_port}: address already in use")
+        terminal.answer("Page", "no")
+        assert terminal.status() == 0
+
+
+# ---- what is there stays, and nothing is left half-written
+
+
+@pytest.mark.parametrize(
+    ("question", "key"),
+    [
+        pytest.param("Number or name", "\x03", id="Ctrl-C at the first"),
+        pytest.param("Access key", "\x04", id="Ctrl-D at the key"),
+        pytest.param("Access key", "\x03", id="Ctrl-C at the key"),
+        pytest.param("Page", "\x04", id="Ctrl-D at the last"),
+    ],
+)
+def test_it_can_be_left_at_any_question(tmp_path: Path, unit: Client, question: str, key: str) -> None:
+    with asking(tmp_path) as terminal:
+        for asked in (
+            "Number or name",
+            "Address of Divera",
+            "Access key",
+            "Times of day",
+            "Time zone",
+            "Chat",
+        ):
+            if asked == question:
+                break
+            answers = {"Address of Divera": unit.url, "Access key": KEY}
+            terminal.answer(asked, answers.get(asked, ""))
+        terminal.wait_for(question)
+        terminal.wait_for(": ")
+        terminal.press(key)
+        terminal.wait_for("Stopped. Nothing was written.")
+        assert terminal.status() == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_can_be_left_while_the_source_is_tried(tmp_path: Path, unit: Client) -> None:
+    unit.gate.clear()
+    with asking(tmp_path) as terminal:
+        source(terminal, unit)
+        terminal.wait_for("Trying it")
+        assert unit.wait_asked(1)
+        terminal.press("\x03")
+        terminal.wait_for("Stopped. Nothing was written.")
+        assert terminal.status() == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_config_that_is_there_is_never_touched(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with asking(tmp_path) as terminal:
+        terminal.wait_for("config.json is there already and stays as it is")
+        assert terminal.status() == 2
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("config.json", "{}")]
+
+
+def test_a_secret_that_is_there_is_never_overwritten(tmp_path: Path, unit: Client) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/divera-key").write_text("an older key")
+    with asking(tmp_path) as terminal:
+        source(terminal, unit)
+        terminal.answer("Times of day")
+        the_rest(terminal)
+        assert terminal.status() == 0
+    assert (tmp_path / "secrets/divera-key").read_text() == "an older key"
+    assert (tmp_path / "secrets/divera-key-2").read_text() == KEY
+    assert config(tmp_path)["pollers"]["divera"]["accesskey"] == "file:secrets/divera-key-2"
+
+
+def test_a_place_that_is_no_folder_is_said_before_anything_is_asked(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tallyd", "--config", "nonesuch/config.json", "init", "--ask"]
+    with at_terminal(command, cwd=tmp_path) as terminal:
+        terminal.wait_for(f"{tmp_path}/nonesuch is no folder that this user may write")
+        assert terminal.status() == 2
+
+
+def test_without_a_terminal_it_says_what_to_write(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tallyd", "init", "--ask"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"tallyd init --kind KIND > {tmp_path}/config.json" in done.stderr
+    assert "divera, visitors, servers" in done.stderr
+    assert f"{tmp_path}/secrets (mode 0600)" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_for_the_service_the_folders_are_the_installed_ones(tmp_path: Path, unit: Client) -> None:
+    answers = tmp_path / "answers"
+    answers.mkdir()
+    command = ["--config", "/etc/tallyd/config.json", "init", "--ask", "--into", str(answers)]
+    with at_terminal([sys.executable, "-m", "tallyd", *command], cwd=tmp_path) as terminal:
+        source(terminal, unit)
+        terminal.answer("Times of day")
+        the_rest(terminal)
+        terminal.wait_for("Written: /etc/tallyd/secrets/divera-key")
+        terminal.wait_for("Written: /etc/tallyd/config.json")
+        assert terminal.status() == 0
+        assert "first reading" not in terminal.said
+    assert config(answers)["data_dir"] == "/var/lib/tallyd"
+    assert (answers / "secrets/divera-key").read_text() == KEY
+    assert not os.path.lexists("/etc/tallyd/config.json")

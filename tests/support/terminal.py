@@ -1,0 +1,92 @@
+"""A command on a terminal of its own, and a person who reads what it says and types.
+
+with at_terminal([sys.executable, "-m", "tallyd", "init", "--ask"], cwd=tmp_path) as terminal:
+    terminal.answer("Access key", "secret")
+    assert terminal.status() == 0
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_LONGEST_S = 60.0
+
+
+@dataclass
+class Terminal:
+    """The person's side. `said` is all that was shown so far, what was typed and echoed included."""
+
+    pid: int
+    descriptor: int
+    said: str = ""
+    read_to: int = 0
+    _status: int | None = None
+
+    def wait_for(self, text: str) -> None:
+        """Read on until a text is shown that was not read before; fail where it does not come."""
+        until = time.monotonic() + _LONGEST_S
+        while (found := self.said.find(text, self.read_to)) < 0:
+            assert time.monotonic() < until, f"{text!r} does not come: {self.said}"
+            assert self._read(), f"{text!r} did not come before the end: {self.said}"
+        self.read_to = found + len(text)
+
+    def answer(self, question: str, typed: str = "") -> None:
+        """Wait for a question and type an answer; alone Enter, where it is empty."""
+        self.wait_for(question)
+        self.wait_for(": ")
+        self.press(typed + "\n")
+
+    def press(self, keys: str) -> None:
+        """Type without an Enter at the end: `\\x03` is Ctrl-C, `\\x04` Ctrl-D."""
+        time.sleep(0.05)  # a prompt is shown before the terminal stops echoing, and that drops what was typed
+        os.write(self.descriptor, keys.encode())
+
+    def status(self) -> int:
+        """Wait for the end of the command; return its exit status."""
+        while self._read():
+            pass
+        if self._status is None:
+            self._status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self._status
+
+    def close(self) -> None:
+        """End the command if it still runs."""
+        if self._status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.descriptor)
+
+    def _read(self) -> bool:
+        """Read what is there within a second; false at the end."""
+        if not select.select([self.descriptor], [], [], 1.0)[0]:
+            return True
+        try:
+            new = os.read(self.descriptor, 65536)
+        except OSError:  # what Linux says once nobody has the other side open
+            return False
+        self.said += _COLOURS.sub("", new.decode("utf-8", "replace")).replace("\r\n", "\n")
+        return bool(new)
+
+
+@contextmanager
+def at_terminal(command: Sequence[str], *, cwd: Path, **environ: str) -> Iterator[Terminal]:
+    """Run a command on a terminal of 100 columns until the block is left."""
+    pid, descriptor = pty.fork()
+    if pid == 0:
+        os.chdir(cwd)
+        os.execvpe(command[0], list(command), {**os.environ, "TERM": "xterm", "COLUMNS": "100", **environ})
+    terminal = Terminal(pid, descriptor)
+    try:
+        yield terminal
+    finally:
+        terminal.close()
