@@ -99,6 +99,18 @@ def test_mail_gets_plain_text_and_an_encoded_subject(channels: Channels, mail: M
     assert arrived.get_content().splitlines() == NASTY.splitlines()
 
 
+def test_a_user_and_a_password_with_special_characters_are_written_escaped(
+    channels: Channels, mail: MailServer
+) -> None:
+    server = f"127.0.0.1:{mail.port}"
+    mail.mails.clear()
+    channels.deliver(
+        f"mailto://us%40er:s3cret%2Fp%40ss@{server}/c%40c.example?from=a@a.example&mode=insecure",
+        MESSAGE,
+    )
+    assert [got.recipients for got in mail.mails] == [("TO:<c@c.example>",)]
+
+
 def test_telegram_gets_html_in_which_every_character_is_shown(
     telegram: tuple[WebService, Path, RawServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import ssl
@@ -35,6 +36,15 @@ def test_the_configured_proxy_is_asked_for_other_hosts_and_not_for_this_machine(
         assert client.get(server.url).body == b"direct"
     assert proxy.heads[0].startswith(b"GET http://host.example/a?b=c HTTP/1.1\r\n")
     assert len(proxy.heads) == 1
+
+
+def test_a_proxy_gets_the_password_as_it_is_however_it_was_escaped() -> None:
+    with serving(always(answer(b"by proxy"))) as proxy:
+        url = f"http://us%40er:p%40ss%2Fw%3A%23@{proxy.host}"
+        with contextlib.closing(HttpClient(user_agent="tallyd", timeout_s=10, proxy=url)) as client:
+            client.get("http://host.example/a")
+    login = base64.b64encode(b"us@er:p@ss/w:#")
+    assert b"\r\nProxy-Authorization: Basic " + login + b"\r\n" in proxy.heads[0]
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,9 @@ def web_service(*, tls: ssl.SSLContext | None = None) -> Iterator[WebService]:
             yield service
 
 
+LOGINS = (b"\0user\0s3cret-pass", b"\0us@er\0s3cret/p@ss")
+
+
 @dataclass(frozen=True)
 class Mail:
     sender: str
@@ -90,7 +93,7 @@ class Mail:
 
 @dataclass
 class MailServer:
-    """Takes mail from the user `user`, password `s3cret-pass`; refuses recipients at `full.example`."""
+    """Takes mail from `user` with `s3cret-pass`, from `us@er` with `s3cret/p@ss`; refuses `full.example`."""
 
     port: int
     mails: list[Mail] = field(default_factory=list)
@@ -114,7 +117,7 @@ def mail_server() -> Iterator[MailServer]:
                 self.say("250-mail.example\r\n250 AUTH PLAIN")
             elif verb == "AUTH":
                 given = base64.b64decode(rest.split()[1])
-                self.say("235 welcome" if given == b"\0user\0s3cret-pass" else "535 no")
+                self.say("235 welcome" if given in LOGINS else "535 no")
             elif verb == "MAIL":
                 self.sender = rest
                 self.say("250 ok")
