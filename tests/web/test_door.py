@@ -149,6 +149,23 @@ def test_each_wrong_password_of_an_address_is_answered_later_and_others_are_not(
     assert passwords.delay_s("192.0.2.7") == 0.25
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded"])
+def test_no_header_makes_another_client_of_who_guesses(header: str) -> None:
+    with door(password=PASSWORD) as connection:
+        for number, seconds in enumerate((0.5, 1.0)):
+            claimed = f"for=192.0.2.{number}" if header == "Forwarded" else f"192.0.2.{number}"
+            began_s = time.monotonic()
+            assert asked(connection, **basic("wrong"), **{header: claimed})[0] == 401
+            assert time.monotonic() - began_s >= seconds
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-Host", "X-Forwarded-Server", "X-Original-Host"])
+def test_no_other_header_is_believed_for_the_name(header: str) -> None:
+    with door(hosts=("tallyd.example",)) as connection:
+        assert asked(connection, Host="evil.example", **{header: "tallyd.example"})[0] == 421
+        assert asked(connection, Host="tallyd.example", **{header: "evil.example"})[0] == 200
+
+
 def test_an_address_that_tries_many_at_once_is_not_even_looked_at() -> None:
     passwords = Passwords(PASSWORD, monotonic=lambda: 0.0)
     for _ in range(MOST_WAITING):
