@@ -529,6 +529,25 @@ mount_unit_of() {
     done
 }
 
+# Print what lets the service write folder $1, which mount unit $2 mounts; empty where none does.
+drop_in() {
+    # Wanted, not required: without the share tallyd starts and runs on, and says that the folder is gone.
+    [ -z "$2" ] || printf '[Unit]\nWants=%s\nAfter=%s\n' "$2" "$2"
+    printf '[Service]\n'
+    # The dash: a folder that was taken away is an alert, too, and no reason not to start.
+    word=$(unit_word "-$1")
+    case $1 in
+        # /home is hidden from the service. It gets an empty one, with this folder in it and nothing else.
+        # Not ProtectHome=tmpfs: systemd 252 leaves that one writable, and tallyd would make an inbox in it for
+        # a folder that was taken away, where nobody ever drops a file.
+        /home/*)
+            printf 'ProtectHome=no\nTemporaryFileSystem=/home:ro,mode=0755\nInaccessiblePaths=-/root -/run/user\n'
+            printf 'BindPaths=%s\n' "$word"
+            ;;
+    esac
+    printf 'ReadWritePaths=%s\n' "$word"
+}
+
 allow() {
     need_root 'allow PATH'
     take_turn
@@ -552,22 +571,10 @@ allow() {
         /tmp | /tmp/* | /var/tmp | /var/tmp/*)
             die "the service has a /tmp of its own and cannot see $path; use a folder elsewhere, for example $lib/inbox" ;;
     esac
-    word=$(unit_word "$path")
     dropin=$unit.d/allow-$(systemd-escape --path "$path").conf
     say "Letting the service write $path: $dropin"
     install -d -m 0755 "$unit.d"
-    mount=$(mount_unit_of "$path")
-    {
-        # Wanted, not required: without the share tallyd starts and runs on, and says that the folder is gone.
-        [ -z "$mount" ] || printf '[Unit]\nWants=%s\nAfter=%s\n' "$mount" "$mount"
-        printf '[Service]\n'
-        case $path in
-            # /home is hidden from the service. It gets an empty one, with this folder in it and nothing else.
-            /home/*) printf 'ProtectHome=tmpfs\nBindPaths=%s\n' "$word" ;;
-        esac
-        # The dash: a folder that was taken away is an alert, and no reason not to start.
-        printf 'ReadWritePaths=%s\n' "\"-${word#\"}"
-    } >"$dropin"
+    drop_in "$path" "$(mount_unit_of "$path")" >"$dropin"
     chmod 0644 "$dropin"
     start_service || die "the service does not start with this; to take it back: sudo rm '$dropin' && sudo systemctl daemon-reload"
     # Whose the folder is, is its owner's business: said, not forced. The service's own view counts.

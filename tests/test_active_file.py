@@ -32,7 +32,7 @@ def _with_state(config: Config) -> Config:
     """Make the state of a config look as if a daemon had run."""
     config.state_dir.mkdir(parents=True, exist_ok=True)
     (config.state_dir / "state.db").touch()
-    write_active(config)
+    write_active(config, restart="start it again")
     return config
 
 
@@ -55,7 +55,7 @@ def test_its_place_follows_from_the_config_alone(config: str, expected: str) -> 
 
 def test_it_says_where_the_state_is_and_what_is_fixed_until_a_restart(tmp_path: Path) -> None:
     config = _with_state(_config(tmp_path, data_dir="data"))
-    assert read_active(config.path) == Active(tmp_path / "data" / "state", config.fixed)
+    assert read_active(config.path) == Active(tmp_path / "data" / "state", config.fixed, "start it again")
     assert config.changed_from(config.fixed) == ()
 
 
@@ -93,7 +93,7 @@ def test_a_changed_password_is_seen_and_no_password_stands_in_the_file(tmp_path:
 def test_it_is_written_only_when_it_says_something_else(tmp_path: Path) -> None:
     config = _with_state(_config(tmp_path))
     before = active_file(config.path).stat()
-    write_active(config)
+    write_active(config, restart="start it again")
     assert active_file(config.path).stat() == before
 
 
@@ -186,11 +186,12 @@ def test_a_config_that_names_another_state_is_refused_and_hides_nothing(tmp_path
         done = _tallyd(config, "mute", "tallyd/config", "--for", "1h")
         assert done.returncode == 0
         assert (
-            "data_dir, out.dir, log.dir, state.dir and database: changed; a restart applies it" in done.stderr
+            "data_dir, out.dir, log.dir, state.dir and database: changed; the next start applies it"
+            in done.stderr
         )
         assert daemon.end() == 0
     assert not (tmp_path / "other").exists()
-    assert "a restart applies it" in _tallyd(config, "status").stdout.splitlines()[0]
+    assert "the next start applies it" in _tallyd(config, "status").stdout.splitlines()[0]
     with running(config) as daemon:
         assert "NOT" not in _tallyd(config, "status").stdout.splitlines()[0]
         assert daemon.end() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -331,6 +332,22 @@ def test_a_config_refused_for_a_missing_key_file_is_taken_once_the_file_is_there
         (tmp_path / "key").write_text("k3y-of-this-test")
         wait_until(lambda: any(line["event"] == "config taken" for line in daemon.log()))
         assert daemon.end() == 0
+
+
+def test_the_inbox_of_a_poller_that_a_reload_brings_is_made_and_one_that_is_gone_is_not(
+    tmp_path: Path,
+) -> None:
+    first, second = ({"kind": "visitors", "inbox": f"drop/{name}"} for name in ("first", "second"))
+    content: dict[str, Any] = {"timezone": "UTC", "database": {"url": "sqlite:///db/records.db"}}
+    with running(write_config(tmp_path, {**content, "pollers": {}})) as daemon:
+        write_config(tmp_path, {**content, "pollers": {"first": first}})
+        wait_until((tmp_path / "drop/first").is_dir)
+        wait_until((tmp_path / "db/records.db").exists)
+        shutil.rmtree(tmp_path / "drop/first")
+        write_config(tmp_path, {**content, "pollers": {"first": first, "second": second}})
+        wait_until((tmp_path / "drop/second").is_dir)
+        assert daemon.end() == 0
+    assert not (tmp_path / "drop/first").exists()
 
 
 def test_a_deleted_state_db_ends_the_daemon_and_the_next_start_knows_its_readings(

@@ -174,6 +174,59 @@ def test_the_choice_of_python_must_be_a_fitting_one(tools: Path) -> None:
     assert "PYTHON=python4 is not Python 3.11 or newer" in done.stderr
 
 
+# ---- allow: what it writes (the campaign tries it under a real systemd)
+
+_ODD = '/srv/in: box 100% "x" \\y'
+
+
+def _drop_in(folder: str, mount: str = "") -> str:
+    script = _SETUP.read_text(encoding="utf-8")
+    (word,) = (line for line in script.splitlines() if line.startswith("unit_word() "))
+    function = script.partition("\ndrop_in() {")[2].partition("\n}\n")[0]
+    program = f'{word}\ndrop_in() {{{function}\n}}\ndrop_in "$1" "$2"'
+    done = subprocess.run(
+        ["/bin/sh", "-eu", "-c", program, "sh", folder, mount], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize("folder", ["/srv/inbox", "/home/alice/inbox", _ODD, f"/home/alice{_ODD}"])
+def test_a_folder_that_is_taken_away_is_no_reason_not_to_start(folder: str) -> None:
+    lines = _drop_in(folder).splitlines()
+    opened = [line for line in lines if line.startswith(("ReadWritePaths=", "BindPaths="))]
+    assert len(opened) == (2 if folder.startswith("/home/") else 1)
+    for line in opened:
+        assert line.partition("=")[2].startswith('"-/')
+
+
+def test_a_share_that_cannot_be_mounted_is_no_reason_not_to_start() -> None:
+    text = _drop_in("/srv/share/inbox", "srv-share.mount")
+    assert text.startswith("[Unit]\nWants=srv-share.mount\nAfter=srv-share.mount\n[Service]\n")
+    assert "Requires" not in text
+    assert "[Unit]" not in _drop_in("/srv/inbox")
+
+
+def test_of_all_homes_the_service_sees_the_folder_alone_and_can_make_nothing_beside_it() -> None:
+    text = _drop_in("/home/alice/inbox")
+    assert "\nTemporaryFileSystem=/home:ro,mode=0755\n" in text
+    assert "\nInaccessiblePaths=-/root -/run/user\n" in text
+
+
+@pytest.mark.parametrize("folder", ["/srv/inbox", f"/home/alice{_ODD}"])
+def test_systemd_has_not_a_word_to_say_of_it(folder: str, tmp_path: Path) -> None:
+    needs("systemd-analyze", root=not Path("/run/systemd").is_dir())
+    unit = (_ROOT / "src/tallyd/tallyd.service").read_text(encoding="utf-8")
+    path = tmp_path / "tallyd.service"
+    path.write_text(unit.replace("/opt/tallyd/current/venv/bin/tallyd", sys.executable), encoding="utf-8")
+    added = tmp_path / "tallyd.service.d" / "allow-x.conf"
+    added.parent.mkdir()
+    for text, is_fine in [(_drop_in(folder), True), (_drop_in(folder).replace("Paths=", "Path="), False)]:
+        added.write_text(text, encoding="utf-8")
+        command = ["systemd-analyze", "verify", "--man=no", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.stdout + done.stderr == "") == is_fine, done.stdout + done.stderr
+
+
 # ---- .venv
 
 # Builds a "tallyd" that prints what follows its command, from the standard library alone: no index is needed.

@@ -19,10 +19,11 @@ from tallyd.config import Config
 
 @dataclass(frozen=True)
 class Active:
-    """What a daemon wrote when it put a config in force."""
+    """What a daemon wrote when it put a config in force. `restart` says how it is started again."""
 
     state_dir: Path
     fixed: Mapping[str, str]
+    restart: str
 
 
 def active_file(config: Path) -> Path:
@@ -36,10 +37,15 @@ def active_file(config: Path) -> Path:
     return folder / f".{config.name}.active"
 
 
-def write_active(config: Config) -> None:
+def write_active(config: Config, *, restart: str) -> None:
     """Write the active file, where it does not say so already. Raises `OSError`."""
     path = active_file(config.path)
-    content = {"config": str(config.path), "state_dir": str(config.state_dir), "fixed": config.fixed}
+    content = {
+        "config": str(config.path),
+        "state_dir": str(config.state_dir),
+        "fixed": config.fixed,
+        "restart": restart,
+    }
     text = json.dumps(content, indent=1) + "\n"
     if _text(path) != text:
         replace_file(path, text.encode())
@@ -55,7 +61,8 @@ def read_active(config: Path) -> Active | None:
     text = _text(active_file(config))
     try:
         content = json.loads(text or "null")
-        named, active = Path(content["config"]), Active(Path(content["state_dir"]), dict(content["fixed"]))
+        named = Path(content["config"])
+        active = Active(Path(content["state_dir"]), dict(content["fixed"]), str(content["restart"]))
     except (ValueError, TypeError, KeyError):
         return None
     # Not Path.exists, which fails below a folder that may not be entered.

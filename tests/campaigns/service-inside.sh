@@ -162,6 +162,37 @@ first_boot() {
     expect 'no unit is broken' is "$(systemctl --failed --no-legend)" ''
     expect 'systemd has nothing to say about the unit' is "$(systemd-analyze verify tallyd.service 2>&1)" ''
 
+    step 'the printed steps: a config to begin with'
+    pristine=$(cat /etc/tallyd/config.json)
+    sh -c "$(sed -n "s/^ *sudo sh -c '\(.*\)'$/\1/p" /tmp/install | sed 's/divera/visitors/')"
+    expect 'it keeps owner and mode' is "$(owner_and_mode /etc/tallyd/config.json)" 'root:tallyd 640'
+    expect 'it is fine' tallyd check
+    expect 'its poller runs' within 20 status_has visitors
+    expect 'its inbox is there, for the group to write' is "$(owner_and_mode /var/lib/tallyd/inbox/visitors)" 'tallyd:tallyd 770'
+    expect 'no unit is broken' is "$(systemctl --failed --no-legend)" ''
+    expect 'nothing is wrong' status_has 'No open alert.'
+
+    step 'a config with the folders of a clone'
+    tallyd --config /root/config.json init --kind servers >/etc/tallyd/config.json
+    refused 'check says that the service may not write there' 78 'out.dir: the service may not write /etc/tallyd/out' tallyd check
+    expect 'the running service refuses it' within 20 status_has 'is REFUSED since'
+    expect 'and status shows what it does' status_has 'visitors'
+    sed -i 's|"timezone"|"data_dir": "/var/lib/tallyd/elsewhere", "log": {"dir": "/var/log/tallyd"}, "timezone"|' /etc/tallyd/config.json
+    expect 'what a restart would take is fine' tallyd check
+    expect 'and what the running one refuses is said' has 'data_dir has changed: the running tallyd rejects this file; sudo systemctl restart tallyd' "$(tallyd check)"
+    install -d -o root -m 0755 /var/lib/tallyd/elsewhere
+    refused 'a folder of its own that it may not write' 78 'this user may not write /var/lib/tallyd/elsewhere' tallyd check
+    rmdir /var/lib/tallyd/elsewhere
+
+    step 'broken JSON'
+    echo '{"data_dir" 1' >/etc/tallyd/config.json
+    expect 'status begins with it' within 20 status_has 'broken JSON at line 1, column 13'
+    expect 'and shows what the service does' status_has visitors
+    expect 'alerts are shown, too' has 'No open alert' "$(tallyd alerts 2>/dev/null)"
+    expect 'and a mute is taken' tallyd mute 'visitors/*' --for 1m
+    printf '%s\n' "$pristine" >/etc/tallyd/config.json
+    expect 'mended, it is taken' within 20 status_has 'No poller is configured'
+
     step 'a first poller: the new config is taken without a restart, and a real slot gives a reading'
     mock
     pid=$(property MainPID)
@@ -302,8 +333,16 @@ first_boot() {
         expect "refused: $path" not setup allow "$path"
     done
     refused 'a folder that is not there' 1 'does not exist' setup allow /srv/nonesuch
-    rm -r "$spaced"
-    expect 'a folder taken away does not stop it' systemctl restart tallyd.service
+    rm -r "$spaced" /home/alice/inbox
+    expect 'folders taken away do not stop it' systemctl restart tallyd.service
+    expect 'and it runs' runs
+    expect 'of the homes it sees nothing now' is "$(in_service ls -A /home)" ''
+    expect 'and makes nothing there' not in_service mkdir -p /home/alice/inbox
+    mkdir /home/alice/inbox
+    chgrp tallyd /home/alice/inbox
+    chmod g+rwxs /home/alice/inbox
+    expect 'the folder in a home is back' setup allow /home/alice/inbox
+    expect 'and is writable' in_service touch /home/alice/inbox/a
 
     step 'who may run what'
     echo '{"nonsense": 1}' >/home/config.json
@@ -311,6 +350,7 @@ first_boot() {
     refused 'bob is told to use sudo' 1 'sudo tallyd status' as bob tallyd status
     refused 'alice, of the group, too' 1 'sudo tallyd status' as alice tallyd status
     expect 'but she may check' as alice tallyd check
+    expect 'is told what only the service can find out' has 'it runs as tallyd. Run: sudo tallyd check' "$(as alice tallyd check)"
     expect 'and read what was written' as alice cat "$file"
     expect 'root may do everything' tallyd once divera
     expect 'and leaves nothing that the daemon cannot write' is "$(find /var/lib/tallyd /var/log/tallyd ! -user tallyd)" ''
@@ -332,6 +372,21 @@ first_boot() {
 
     step 'privacy'
     expect 'privacy-check finds nothing' tallyd privacy-check divera
+
+    step 'a share that cannot be mounted'
+    mkdir /srv/dead
+    echo '//nowhere.invalid/share /srv/dead cifs nofail 0 0' >>/etc/fstab
+    systemctl daemon-reload
+    expect 'it is not there' not mountpoint -q /srv/dead
+    expect 'allow' setup allow /srv/dead
+    expect 'the service comes after it' has srv-dead.mount "$(property After)"
+    expect 'and runs without it' runs
+    sed -i 's|"pollers": {|"pollers": {"share": {"kind": "visitors", "inbox": "/srv/dead", "inbox_is_mount": true, "report": {"every": "5m"}},|' /etc/tallyd/config.json
+    expect 'check is fine: it is no fault of the config' tallyd check
+    cp -p /etc/tallyd/config.json /root/config.json
+    # For the next boot: a config that cannot be read, and no folder in the home.
+    echo '{"data_dir" 1' >/etc/tallyd/config.json
+    rm -r /home/alice/inbox
 }
 
 env_file_agrees() {
@@ -376,12 +431,32 @@ ENV
     rm /etc/tallyd/env.probe
 }
 
-# ---- 3. after a boot; uninstall ----------------------------------------------------------------------------
+# ---- 3. after a boot with a broken config ------------------------------------------------------------------
+
+broken_boot() {
+    step 'after a boot with a broken config'
+    expect 'the service has ended' within 20 failed
+    expect 'with 78/CONFIG' has 'status=78/CONFIG' "$(systemctl status --no-pager tallyd.service)"
+    expect 'status finds its state' status_has divera
+    expect 'and begins with what is wrong' status_has 'tallyd is NOT running; config.json: broken JSON at line 1, column 13'
+    expect 'alerts are found' tallyd alerts
+    cat /root/config.json >/etc/tallyd/config.json
+}
+
+# ---- 4. after a boot; uninstall ----------------------------------------------------------------------------
 
 second_boot() {
-    step 'after a boot'
+    step 'after a boot, with a share that could not be mounted and a folder in a home that is gone'
     expect 'the service runs by itself' within 20 runs
     expect 'with its readings' readings_are 1
+    expect 'the share is not mounted' not mountpoint -q /srv/dead
+    expect 'it was tried' is "$(systemctl show --property=Result --value srv-dead.mount)" exit-code
+    expect 'that is an alert' within 60 status_has 'nothing is mounted on the inbox /srv/dead'
+    mount -t tmpfs -o mode=2770,gid=tallyd share /srv/dead
+    echo '[]' >/srv/dead/a.json
+    expect 'once it is mounted its files are taken, without a restart' within 30 [ ! -e /srv/dead/a.json ]
+    expect 'into what was done' test -n "$(find /srv/dead/.tallyd/done -name a.json)"
+    expect 'the alert is over' within 60 not status_has 'nothing is mounted on the inbox /srv/dead'
 
     step 'uninstall'
     mkdir -p /srv/inbox /var/lib/tallyd/inbox/.tallyd/done
@@ -409,6 +484,7 @@ second_boot() {
 case $1 in
     without-systemd) without_systemd ;;
     first-boot) first_boot ;;
+    broken-boot) broken_boot ;;
     second-boot) second_boot ;;
 esac
 if [ "$failures" -gt 0 ]; then

@@ -81,7 +81,7 @@ ln -s /etc/systemd/system/campaign.service "$tree/etc/systemd/system/multi-user.
 printf '%s\n' "$form" >"$tree/campaign/form"
 
 failed=0
-for phase in without-systemd first-boot second-boot; do
+for phase in without-systemd first-boot broken-boot second-boot; do
     echo "== $phase"
     printf '%s\n' "$phase" >"$tree/campaign/phase"
     rm -f -- "$tree/campaign/status" "$tree/campaign/said"

@@ -35,7 +35,7 @@ def config(tmp_path: Path) -> Path:
     path.write_text(json.dumps(content))
     (tmp_path / "state").mkdir()
     problems = (out_unwritable("cannot write out/: no space left", now=NOW), state_damaged("x", since=NOW))
-    write_active(load(path, environ={}))
+    write_active(load(path, environ={}), restart="")
     with closing(State(tmp_path / "state" / "state.db")) as state:
         state.alerts.judge(Findings(named=problems, may_close=lambda _key: False, now=NOW))
         state.telling.mark({("ops", "tallyd/out"): Told(1, NOW)})

@@ -52,10 +52,11 @@ def _show_runs(config: Config) -> None:
 def _running_notes(config: Config) -> list[str]:
     """Return what would make a running daemon reject the config, though it is fine."""
     active = read_active(config.path)
-    pid = holder(active.state_dir / "lock") if active else None
-    changed = config.changed_from(active.fixed) if active and pid else ()
+    if active is None or holder(active.state_dir / "lock") is None:
+        return []
     return [
-        f"{key} has changed: tallyd (process {pid}) rejects the file until it is restarted" for key in changed
+        f"{key} has changed: the running tallyd rejects this file; {active.restart}"
+        for key in config.changed_from(active.fixed)
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -63,7 +63,11 @@ class Outside:
         return self._config.settings.database.keep_days
 
     def put_in_force(self, config: Config) -> None:
-        """Reach what this config wants from now on; runs under way finish with what they have."""
+        """Reach what this config wants from now on; runs under way finish with what they have.
+
+        The inbox of a new poller is made, as at a start. One that was there before is not: it is gone.
+        """
+        make_inboxes(config, but=self._config.inboxes.values())
         with self._lock:
             self._config = config
             wanted = {name: poller.inbox_needed(name) for name, poller in config.settings.pollers.items()}
@@ -158,15 +162,16 @@ class Outside:
         return folder
 
 
-def make_inboxes(config: Config) -> None:
+def make_inboxes(config: Config, *, but: Collection[Path] = ()) -> None:
     """Make the folders that files are dropped into, and that of a SQLite database, where they are missing.
 
-    Not on a mount, which is made by whoever mounts it. What can't be made is told by the look into it.
+    Not those in `but`. Not on a mount, which is made by whoever mounts it. What can't be made is told by the
+    look into it.
     """
     for task in tasks_of(config):
         needed = task.source.inbox_needed(task.poller)
-        if needed is not None and not needed.is_mount:
-            _make(config.data_dir / needed.path, INBOX_MODE)
+        if needed is not None and not needed.is_mount and config.inboxes[task.poller] not in but:
+            _make(config.inboxes[task.poller], INBOX_MODE)
         if task.source.needs_records and config.database_url.startswith("sqlite:///"):
             _make(Path(config.database_url.removeprefix("sqlite:///")).parent, 0o750)
 

@@ -207,7 +207,7 @@ class Process:
 
     def _configure(self, books: Books, config: Config) -> None:
         try:
-            write_active(config)
+            write_active(config, restart=self._restart)
         except OSError as error:
             # Counting goes on. Only a config that breaks before the next start would leave `status` blind.
             extra = {"file": str(active_file(config.path)), "reason": (error.strerror or "").lower()}

@@ -100,7 +100,8 @@ def find_state(path: Path) -> Place:
         return Place(config.state_dir, config, None)
     changed = config.changed_from(active.fixed)
     if "state.dir" in changed or (changed and holder(active.state_dir / "lock") is not None):
-        return Place(active.state_dir, None, f"{path.name}: {listed(changed)}: changed; a restart applies it")
+        trouble = f"{path.name}: {listed(changed)}: changed; the next start applies it"
+        return Place(active.state_dir, None, trouble)
     return Place(config.state_dir, config, None)
 
 

@@ -159,7 +159,7 @@ def _gone(run: Run, memory: Remembered, settings: VisitorsSettings) -> Iterable[
         advice = "Mount it; what is dropped there meanwhile lies below the mount."
     else:
         fault = f"the inbox {settings.inbox} is not there"
-        advice = "Make it again, or mount what it is on; it is then used by itself."
+        advice = "Make it again, or mount what it is on; if tallyd does not see it then, restart tallyd."
     begun = clock(since, run.zone, now=run.looked_at)
     yield INBOX_GONE.problem(
         run.poller, INBOX, since=since, poller=run.poller, fault=fault, begun=begun, advice=advice
