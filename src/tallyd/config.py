@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 import tzlocal
@@ -61,6 +61,10 @@ AnyPoller: TypeAlias = "DiveraPoller | VisitorsPoller | ServersPoller"
 """Every kind of poller, told apart by `kind`; a further kind joins here."""
 KINDS: tuple[type[AnyPoller], ...] = (DiveraPoller, VisitorsPoller, ServersPoller)
 """The same, to go through."""
+BY_KIND: dict[str, type[AnyPoller]] = {
+    get_args(each.model_fields["kind"].annotation)[0]: each for each in KINDS
+}
+"""The same, by the text of `kind`."""
 
 PollerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
 

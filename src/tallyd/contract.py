@@ -319,6 +319,10 @@ class Poller(Protocol):
         """Return what the columns of `Found` are called: id, name and, where there is one, count."""
         ...
 
+    def starter(self, secrets: str) -> Mapping[str, Json]:
+        """Return the keys of a poller to begin with; `secrets` says where secrets lie and who reads them."""
+        ...
+
     def questions(self) -> tuple[Question, ...]:
         """Return what a person is asked who wants a poller of this kind (`tallyd init --ask`)."""
         ...

@@ -188,6 +188,32 @@ def test_a_wrong_key_and_a_placeholder_are_asked_again_with_the_reason(tmp_path:
     assert config(tmp_path)["pollers"]["divera"]["at"] == ["00:00", "08:00", "12:00", "16:00", "20:00"]
 
 
+def test_what_can_not_be_read_is_asked_again(tmp_path: Path, unit: Client) -> None:
+    with asking(tmp_path) as terminal:
+        terminal.answer("Number or name")
+        terminal.answer("Address of Divera", unit.url + "\x1b[D")
+        terminal.wait_for("holds a character that cannot be read here, such as an arrow key")
+        terminal.answer("Address of Divera", unit.url)
+        terminal.answer("Access key", KEY)
+        terminal.answer("Times of day")
+        the_rest(terminal)
+        assert terminal.status() == 0, terminal.said
+
+
+def test_where_the_machine_does_not_know_its_zone_one_is_proposed(tmp_path: Path, unit: Client) -> None:
+    zone = tmp_path / "zone"
+    zone.write_bytes(Path("/usr/share/zoneinfo/Asia/Taipei").read_bytes())
+    command = [sys.executable, "-m", "tallyd", "init", "--ask"]
+    with at_terminal(command, cwd=tmp_path, TZ=f":{zone}") as terminal:
+        source(terminal, unit)
+        terminal.answer("Times of day")
+        terminal.answer("Time zone [Europe/Berlin]")
+        terminal.answer("Chat or mail")
+        terminal.answer("Page", "no")
+        assert terminal.status() == 0, terminal.said
+    assert config(tmp_path)["timezone"] == "Europe/Berlin"
+
+
 def test_without_a_network_it_says_so_and_goes_on_only_if_wanted(tmp_path: Path, unit: Client) -> None:
     away = f"http://127.0.0.1:{free_port()}"
     with asking(tmp_path, "--kind", "divera") as terminal:

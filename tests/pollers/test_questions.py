@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
+from tallyd.cli.app import Kind
 from tallyd.cli.draft import Draft
 from tallyd.cli.init import starter
-from tallyd.config import KINDS, AnyPoller
+from tallyd.config import BY_KIND
 from tallyd.core.questions import words
 from tallyd.core.reading import Json
 from tallyd.pollers.divera.questions import QUESTIONS as DIVERA
@@ -19,11 +19,10 @@ from tallyd.pollers.visitors.questions import QUESTIONS as VISITORS
 NEEDED = {"accesskey": "canary-key-8f3a", "targets": "http://127.0.0.1:5000/version", "ssid": "SS-007"}
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_enter_alone_and_what_has_no_default_make_a_config(tmp_path: Path, kind: type[AnyPoller]) -> None:
-    (name,) = get_args(kind.model_fields["kind"].annotation)
+@pytest.mark.parametrize("name", BY_KIND)
+def test_enter_alone_and_what_has_no_default_make_a_config(tmp_path: Path, name: str) -> None:
     draft = Draft(tmp_path / "config.json", starter(name, tmp_path / "config.json"))
-    for question in kind.questions():
+    for question in BY_KIND[name].questions():
         key = ("pollers", name, *question.key)
         typed = NEEDED[question.key[-1]] if question.default is None else question.default
         if question.secret:
@@ -34,9 +33,13 @@ def test_enter_alone_and_what_has_no_default_make_a_config(tmp_path: Path, kind:
     assert list(draft.config().settings.pollers) == [name]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_each_kind_tries_its_source_once_and_asks_little(kind: type[AnyPoller]) -> None:
-    questions = kind.questions()
+def test_the_kinds_that_init_offers_are_those_that_there_are() -> None:
+    assert [kind.value for kind in Kind] == list(BY_KIND)
+
+
+@pytest.mark.parametrize("name", BY_KIND)
+def test_each_kind_tries_its_source_once_and_asks_little(name: str) -> None:
+    questions = BY_KIND[name].questions()
     assert [question.tries for question in questions].count(True) == 1
     assert len(questions) <= 5, "with the kind, the zone, the channel and the page about eight"
     for question in questions:

@@ -11,7 +11,6 @@ import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import typer
 
@@ -20,16 +19,14 @@ from tallyd.cli.found import ask_source, show_found, sources_of
 from tallyd.cli.init import starter
 from tallyd.cli.once import once
 from tallyd.cli.shared import channels, hide_secrets, log_to_stderr
-from tallyd.config import KINDS, AnyPoller
+from tallyd.config import BY_KIND, AnyPoller
 from tallyd.console import complain, say
 from tallyd.core.errors import EXIT_OK, EXIT_USAGE, DeliveryError, RecordsError, SourceError
 from tallyd.core.questions import NO, Question, optional
 from tallyd.core.redaction import Redactor
+from tallyd.core.texts import UNPRINTABLE
 from tallyd.settings import WebSettings, did_you_mean
 
-_KINDS: dict[str, type[AnyPoller]] = {
-    get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in KINDS
-}
 EXIT_INTERRUPTED = 130
 CHANNEL = "ops"
 _KEY_REFUSED = (401, 403)
@@ -88,7 +85,7 @@ def _hindrance(path: Path, folder: Path) -> str | None:
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"{folder} is no folder that this user may write, so there is no place for {path.name}"
     if not sys.stdin.isatty():
-        kinds = ", ".join(_KINDS)
+        kinds = ", ".join(BY_KIND)
         return (
             "questions need a terminal, and there is none. Write the config yourself: "
             f"`tallyd init --kind KIND > {path}` ({kinds}), a secret alone into its file in "
@@ -126,9 +123,10 @@ class Interview:
         say("A few questions, then tallyd counts. Enter takes what stands in brackets, Ctrl-C ends it all.")
         name = wanted or self._kind()
         self.draft = Draft(path, starter(name, path))
-        self._source(_KINDS[name], ("pollers", name))
-        zone = self.draft.get(_ZONE.key)
-        self._answer(replace(_ZONE, default=zone) if isinstance(zone, str) else _ZONE)
+        if self.draft.get(_ZONE.key) is None:  # this machine does not know its own
+            self.draft.put(_ZONE.key, _ZONE.default)
+        self._source(BY_KIND[name], ("pollers", name))
+        self._answer(replace(_ZONE, default=str(self.draft.get(_ZONE.key))))
         self._channel()
         self._page()
         self.draft.config(closely=True)
@@ -136,8 +134,8 @@ class Interview:
     def _kind(self) -> str:
         """Return the kind of poller that is wanted."""
         say("\nWhat is to be counted?")
-        names = tuple(_KINDS)
-        for number, (name, kind) in enumerate(_KINDS.items(), start=1):
+        names = tuple(BY_KIND)
+        for number, (name, kind) in enumerate(BY_KIND.items(), start=1):
             say(f"  {number}  {name}: {(kind.__doc__ or '').splitlines()[0]}")
         while True:
             typed = str(typer.prompt("Number or name", default=names[0])).strip().casefold()
@@ -239,13 +237,17 @@ class Interview:
         """Return what is typed; after Enter alone the answer that was taken before, else the default."""
         before = self._taken.get(key)
         default = question.default if before is None else before
-        is_kept = question.secret is not None and before is not None and before != question.default
-        typed = ""
-        while not typed:
-            typed = typer.prompt(
-                question.text + (" (Enter keeps what you typed)" if is_kept else ""),
-                default=default,
-                hide_input=question.secret is not None,
-                show_default=not is_kept,
-            ).strip()
-        return typed
+        is_hidden = question.secret is not None
+        is_kept = is_hidden and before is not None and before != question.default
+        note = " (Enter keeps what you typed)" if is_kept else " (stays invisible)" if is_hidden else ""
+        while True:
+            try:
+                typed: str = typer.prompt(
+                    question.text + note, default=default, hide_input=is_hidden, show_default=not is_kept
+                ).strip()
+            except UnicodeDecodeError:
+                typed = "\udcff"
+            if typed and not UNPRINTABLE.search(typed):
+                return typed
+            if typed:
+                complain("That holds a character that cannot be read here, such as an arrow key. Once more:")

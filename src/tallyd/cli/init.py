@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tallyd.config import read_host_zone
+from tallyd.config import BY_KIND, read_host_zone
 from tallyd.config_folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
 from tallyd.console import show_json
 from tallyd.core.errors import EXIT_OK
-
-_POLLERS: dict[str, dict[str, Any]] = {
-    "divera": {
-        "kind": "divera",
-        "//": "The key of a system user, alone in this file beside the config, readable by you only",
-        "accesskey": "file:secrets/divera-key",
-        "at": ["00:00", "08:00", "12:00", "16:00", "20:00"],
-    },
-    "visitors": {
-        "kind": "visitors",
-        "//": "The first sub-folder of the inbox is the source: inbox/visitors/12/*.json",
-        "inbox": "inbox/visitors",
-        "sources": {"12": {"label": "Gate 12"}},
-        "no_files": {"after": "5m", "active": [{"from": "09:00", "to": "18:00"}]},
-        "//report": "With url and ssid it is posted too; without, it is written to out/",
-        "report": {"every": "5m"},
-    },
-    "servers": {
-        "kind": "servers",
-        "every": "60s",
-        "targets": {"PROD": {"url": "http://127.0.0.1:5000/version", "stale_after": "15m"}},
-    },
-}
-"""A poller of each kind."""
 
 
 def init(kind: str, path: Path) -> int:
@@ -51,12 +26,16 @@ def starter(kind: str, path: Path) -> dict[str, Any]:
     """
     is_installed = path.absolute() == INSTALLED
     check = "sudo tallyd check --online" if is_installed else "tallyd check --online"
+    folder = INSTALLED.parent / "secrets"
+    secrets = (
+        f"in {folder} (root:tallyd, 0640)" if is_installed else "beside the config, readable by you only"
+    )
     zone = _host_zone_name()
     return {
         "//": f"See docs/config.md for every key. Check with: {check}",
         **({"timezone": zone} if zone else {}),
         **(_service_folders() if is_installed else {}),
-        "pollers": {kind: _poller(kind, is_installed=is_installed)},
+        "pollers": {kind: {"kind": kind, **BY_KIND[kind].starter(secrets)}},
     }
 
 
@@ -68,14 +47,6 @@ def _service_folders() -> dict[str, Any]:
         "state": {"dir": str(DATA_FOLDER / "state")},
         "log": {"dir": str(LOG_FOLDER)},
     }
-
-
-def _poller(kind: str, *, is_installed: bool) -> dict[str, Any]:
-    poller = deepcopy(_POLLERS[kind])  # whoever asks may change it
-    if not (is_installed and kind == "divera"):
-        return poller
-    folder = INSTALLED.parent / "secrets"
-    return {**poller, "//": f"The key of a system user, alone in this file in {folder} (root:tallyd, 0640)"}
 
 
 def _host_zone_name() -> str | None:

@@ -14,13 +14,13 @@ from tallyd.contract import Found, Job, Toolbox
 from tallyd.core.counting import NO_STATUS, Shortage, hide_qualifications, hide_small, shortages
 from tallyd.core.errors import SourceError
 from tallyd.core.kinds import AlertKind
-from tallyd.core.questions import Question
+from tallyd.core.questions import Question, words
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
 from tallyd.core.texts import listed
 from tallyd.core.timetable import At
 from tallyd.pollers.divera.fetch import Answer, ask, is_users_url, pull_params, pull_url_of
 from tallyd.pollers.divera.people import texts_of_pull, texts_of_users
-from tallyd.pollers.divera.questions import QUESTIONS
+from tallyd.pollers.divera.questions import QUESTIONS, TIMES
 from tallyd.pollers.divera.reply import Tally, read_monitor, read_names, read_users
 from tallyd.pollers.divera.settings import DiveraSettings
 
@@ -80,6 +80,15 @@ class DiveraPoller(DiveraSettings):
     def found_headings(cls) -> tuple[str, ...]:
         """Return the headings of the statuses found."""
         return ("id", "name", "count")
+
+    @classmethod
+    def starter(cls, secrets: str) -> Mapping[str, Json]:
+        """Return a poller to begin with."""
+        return {
+            "//": f"The key of a system user, alone in this file {secrets}",
+            "accesskey": "file:secrets/divera-key",
+            "at": words(TIMES),
+        }
 
     @classmethod
     def questions(cls) -> tuple[Question, ...]:

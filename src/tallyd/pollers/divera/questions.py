@@ -6,6 +6,8 @@ from tallyd.core.questions import Question, words
 from tallyd.core.reading import Json
 from tallyd.pollers.divera.fetch import USERS_PATH, USERS_URL, is_pull_url, is_users_url
 
+TIMES = "00:00, 08:00, 12:00, 16:00, 20:00"
+
 
 def _address(typed: str) -> Json:
     """Return the address of the API for that of a Divera; None for the usual one."""
@@ -29,7 +31,7 @@ QUESTIONS = (
     Question(
         key=("accesskey",),
         text="Access key",
-        help="That of a system user of the unit: docs/divera.md. It stays invisible while you type.",
+        help="That of a system user of the unit: docs/divera.md says where it is.",
         secret="divera-key",  # noqa: S106 # the name of a file
         tries=True,
     ),
@@ -37,7 +39,7 @@ QUESTIONS = (
         key=("at",),
         text="Times of day",
         help="When to count, every day: HH:MM, with commas between.",
-        default="00:00, 08:00, 12:00, 16:00, 20:00",
+        default=TIMES,
         read=words,
     ),
 )

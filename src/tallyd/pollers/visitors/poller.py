@@ -124,6 +124,19 @@ class VisitorsPoller(VisitorsSettings):
         return ("source", "label", "in today")
 
     @classmethod
+    def starter(cls, secrets: str) -> Mapping[str, Json]:
+        """Return a poller to begin with."""
+        del secrets
+        return {
+            "//": "The first sub-folder of the inbox is the source: inbox/visitors/12/*.json",
+            "inbox": "inbox/visitors",
+            "sources": {"12": {"label": "Gate 12"}},
+            "no_files": {"after": "5m", "active": [{"from": "09:00", "to": "18:00"}]},
+            "//report": "With url and ssid it is posted too; without, it is written to out/",
+            "report": {"every": "5m"},
+        }
+
+    @classmethod
     def questions(cls) -> tuple[Question, ...]:
         """Return what a person is asked."""
         return QUESTIONS
