@@ -371,6 +371,48 @@ def test_the_venv_is_made_once_kept_while_it_fits_and_made_anew_when_it_does_not
     assert demo()[0] == "Making .venv anew: it was made in another place or without pip."
 
 
+# ---- install --ask
+
+# What root does is told instead of done; what is asked gets its answers at once.
+_AS_ROOT = """
+set -eu
+user=tallyd lib=/var/lib/tallyd
+die() { echo "died: $*"; exit 1; }
+chown() { :; }
+mktemp() { mkdir -p "$opt/answers"; echo "$opt/answers"; }
+as_user() { "$@"; }
+install() { echo "install $*"; }
+"""
+_ANSWERS = """#!/bin/sh
+echo "asked: $*"
+mkdir -p "$6/secrets"
+touch "$6/secrets/divera-key" "$6/config.json"
+"""
+
+
+@pytest.mark.parametrize("is_answered", [True, False], ids=["answers", "Ctrl-C"])
+def test_answers_for_the_service_are_put_into_place_by_root_the_secrets_first(
+    is_answered: bool, tmp_path: Path
+) -> None:
+    answers = _ANSWERS if is_answered else "#!/bin/sh\nexit 130\n"
+    _program(tmp_path / "releases/1/venv/bin/tallyd", answers)
+    text = _SETUP.read_text(encoding="utf-8")
+    function = "ask_for_config() {" + text.partition("ask_for_config() {")[2].partition("\n}\n")[0] + "\n}\n"
+    script = f"opt={tmp_path} etc={tmp_path}/etc\n{_AS_ROOT}{function}ask_for_config 1\n"
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    if not is_answered:
+        assert (done.returncode, done.stdout) == (1, "died: no answers, so nothing was installed\n")
+        return
+    assert done.returncode == 0
+    to_root = "install -m 0640 -o root -g tallyd"
+    assert done.stdout.splitlines() == [
+        f"asked: --config {tmp_path}/etc/config.json init --ask --into {tmp_path}/answers",
+        f"{to_root} {tmp_path}/answers/secrets/divera-key {tmp_path}/etc/secrets/divera-key",
+        f"{to_root} {tmp_path}/answers/config.json {tmp_path}/etc/config.json",
+    ]
+
+
 # ---- /usr/local/bin/tallyd
 
 Tallyd = Callable[..., subprocess.CompletedProcess[str]]

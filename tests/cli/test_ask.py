@@ -70,7 +70,7 @@ def source(terminal: Terminal, unit: Client, key: str = KEY) -> None:
 def the_rest(terminal: Terminal, *, page: str = "no") -> None:
     terminal.answer("Time zone", "Europe/Berlin")
     terminal.answer("Chat or mail", "no")
-    terminal.answer("Page", page)
+    terminal.answer("Address of the page", page)
 
 
 # ---- each kind, from the first question to the first reading
@@ -119,7 +119,7 @@ def test_visitors(tmp_path: Path) -> None:
         terminal.answer("Address to post the counts to")
         terminal.answer("Time zone", "UTC")
         terminal.answer("Chat or mail")
-        terminal.answer("Page", "no")
+        terminal.answer("Address of the page", "no")
         terminal.wait_for("The first reading:")
         assert terminal.status() == 0, terminal.said
     poller = config(tmp_path)["pollers"]["visitors"]
@@ -144,7 +144,7 @@ def test_servers(tmp_path: Path) -> None:
         terminal.answer("Form of that time")
         terminal.wait_for("2 of 2 do not answer as they should")
         terminal.wait_for("answered HTTP 200 without time")
-        terminal.answer("Go on")
+        terminal.answer("Keep these answers")
         terminal.answer(f"Addresses of the servers [PROD={server.url}/version?of=all")
         terminal.answer("Field", "computed_time")
         terminal.answer("Form of that time")
@@ -209,7 +209,7 @@ def test_where_the_machine_does_not_know_its_zone_one_is_proposed(tmp_path: Path
         terminal.answer("Times of day")
         terminal.answer("Time zone [Europe/Berlin]")
         terminal.answer("Chat or mail")
-        terminal.answer("Page", "no")
+        terminal.answer("Address of the page", "no")
         assert terminal.status() == 0, terminal.said
     assert config(tmp_path)["timezone"] == "Europe/Berlin"
 
@@ -220,10 +220,10 @@ def test_without_a_network_it_says_so_and_goes_on_only_if_wanted(tmp_path: Path,
         terminal.answer("Address of Divera", away)
         terminal.answer("Access key", KEY)
         terminal.wait_for(f"{away.removeprefix('http://')}: connection refused")
-        terminal.answer("Go on with these answers all the same?", "n")
+        terminal.answer("Keep these answers all the same?", "n")
         terminal.answer(f"Address of Divera [{away}]")
         terminal.answer("Access key (Enter keeps what you typed)")
-        terminal.answer("Go on with these answers all the same?", "y")
+        terminal.answer("Keep these answers all the same?", "y")
         terminal.answer("Times of day")
         the_rest(terminal)
         terminal.wait_for("There is no first reading")
@@ -257,7 +257,7 @@ def test_a_channel_is_tried_and_its_url_is_a_secret(tmp_path: Path, unit: Client
         terminal.wait_for("is no URL of a channel such as")
         terminal.answer("Chat or mail", hook)
         terminal.wait_for(f"{chat.host} answers")
-        terminal.answer("Page", "no")
+        terminal.answer("Address of the page", "no")
         assert terminal.status() == 0, terminal.said
         assert "TOKEN-5d2c" not in terminal.said
         assert not [each for each in chat.posted if each.method == "POST"], "nothing is sent"
@@ -274,7 +274,7 @@ def test_a_port_that_is_taken_is_asked_again(tmp_path: Path, unit: Client, serve
         terminal.answer("Times of day")
         the_rest(terminal, page=f"127.0.0.1:{server.server_port}")
         terminal.wait_for(f"cannot listen on 127.0.0.1:{server.server_port}: address already in use")
-        terminal.answer("Page", "no")
+        terminal.answer("Address of the page", "no")
         assert terminal.status() == 0
 
 
@@ -287,7 +287,7 @@ def test_a_port_that_is_taken_is_asked_again(tmp_path: Path, unit: Client, serve
         pytest.param("Number or name", "\x03", id="Ctrl-C at the first"),
         pytest.param("Access key", "\x04", id="Ctrl-D at the key"),
         pytest.param("Access key", "\x03", id="Ctrl-C at the key"),
-        pytest.param("Page", "\x04", id="Ctrl-D at the last"),
+        pytest.param("Address of the page", "\x04", id="Ctrl-D at the last"),
     ],
 )
 def test_it_can_be_left_at_any_question(tmp_path: Path, unit: Client, question: str, key: str) -> None:

@@ -32,7 +32,10 @@ CHANNEL = "ops"
 _KEY_REFUSED = (401, 403)
 
 _ZONE = Question(
-    key=("timezone",), text="Time zone", help="In which all times of day are meant.", default="Europe/Berlin"
+    key=("timezone",),
+    text="Time zone",
+    help="All times of day are in this time zone.",
+    default="Europe/Berlin",
 )
 _CHANNEL = Question(
     key=("channels", CHANNEL),
@@ -44,8 +47,8 @@ _CHANNEL = Question(
 )
 _PAGE = Question(
     key=("web",),
-    text="Page for the browser at",
-    help='Counts, plots and alerts, for this machine alone: docs/page.md. "no": no page.',
+    text="Address of the page",
+    help='Counts, plots and alerts, in a browser on this machine (docs/page.md); "no" for none.',
     default="127.0.0.1:8710",
     read=optional(lambda typed: {"listen": typed}),
 )
@@ -81,7 +84,7 @@ def ask(path: Path, *, kind: str | None = None, into: Path | None = None) -> int
 def _hindrance(path: Path, folder: Path) -> str | None:
     """Return why nothing can be asked, and what to do instead; None: it can."""
     if os.path.lexists(path):
-        return f"{path} is there already and stays as it is. Change it with an editor; tallyd check reads it."
+        return f"{path} is there already and stays as it is. Edit it, then run: tallyd check"
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"{folder} is no folder that this user may write, so there is no place for {path.name}"
     if not sys.stdin.isatty():
@@ -120,7 +123,7 @@ class Interview:
 
     def __init__(self, path: Path, wanted: str | None = None) -> None:
         self._taken: dict[tuple[str, ...], str] = {}
-        say("A few questions, then tallyd counts. Enter takes what stands in brackets, Ctrl-C ends it all.")
+        say("A few questions, then tallyd counts. Enter takes the answer in brackets, Ctrl-C leaves.")
         name = wanted or self._kind()
         self.draft = Draft(path, starter(name, path))
         if self.draft.get(_ZONE.key) is None:  # this machine does not know its own
@@ -133,7 +136,7 @@ class Interview:
 
     def _kind(self) -> str:
         """Return the kind of poller that is wanted."""
-        say("\nWhat is to be counted?")
+        say("\nWhat should tallyd count?")
         names = tuple(BY_KIND)
         for number, (name, kind) in enumerate(BY_KIND.items(), start=1):
             say(f"  {number}  {name}: {(kind.__doc__ or '').splitlines()[0]}")
@@ -212,7 +215,7 @@ class Interview:
             complain(trouble)
 
     def _is_kept(self) -> bool:
-        return typer.confirm("Go on with these answers all the same? tallyd keeps trying", default=False)
+        return typer.confirm("Keep these answers all the same? tallyd goes on trying", default=False)
 
     def _answer(self, question: Question, below: tuple[str, ...] = (), *, closely: bool = False) -> None:
         """Ask until the config takes the answer."""

@@ -31,14 +31,14 @@ QUESTIONS = (
     Question(
         key=("accesskey",),
         text="Access key",
-        help="That of a system user of the unit: docs/divera.md says where it is.",
+        help="The key of a system user of the unit; docs/divera.md says where to find it.",
         secret="divera-key",  # noqa: S106 # the name of a file
         tries=True,
     ),
     Question(
         key=("at",),
         text="Times of day",
-        help="When to count, every day: HH:MM, with commas between.",
+        help="When to count, every day: HH:MM, separated by commas.",
         default=TIMES,
         read=words,
     ),

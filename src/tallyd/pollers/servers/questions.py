@@ -34,27 +34,27 @@ QUESTIONS = (
     Question(
         key=("targets",),
         text="Addresses of the servers",
-        help="Each answers with JSON. Spaces between; a name may stand in front: PROD=https://host/version",
+        help="URLs that answer with JSON, separated by spaces; with a name: PROD=https://host/version",
         read=_targets,
     ),
     Question(
         key=("defaults", "field"),
         text="Field with the time of the data",
-        help='Where in the answer the time stands; "data.time" is a field within another.',
+        help='Where the answer has that time; "data.time" is a field inside another.',
         default="computed_time",
     ),
     Question(
         key=("defaults", "format"),
         text="Form of that time",
-        help="iso (2026-11-20T08:00:00Z), epoch (seconds), epoch_ms, or such as %Y%m%d%H%M%S.",
+        help="iso (2026-11-20T08:00:00Z), epoch (seconds), epoch_ms, or a form such as %Y%m%d%H%M%S.",
         default="iso",
         tries=True,
     ),
     Question(
         key=("defaults", "stale_after"),
         text="Alert when data is older than",
-        help='Such as "15m" or "2h".',
+        help="For example 15m or 2h.",
         default="15m",
     ),
-    Question(key=("every",), text="How often to ask", help='Such as "60s" or "5m".', default="60s"),
+    Question(key=("every",), text="How often to ask", help="For example 60s or 5m.", default="60s"),
 )

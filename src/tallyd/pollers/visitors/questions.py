@@ -17,21 +17,21 @@ QUESTIONS = (
     Question(
         key=("inbox",),
         text="Folder of the files",
-        help="Cameras drop their files into it, each host into a sub-folder of its own.",
+        help="Cameras put their files here, each host into its own sub-folder.",
         default="inbox/visitors",
         tries=True,
     ),
     Question(
         key=("no_files",),
         text="Alert after how long without a file",
-        help='Such as "5m" or "1h"; "no" for no such alert.',
+        help='For example 5m or 1h; "no" turns this alert off.',
         default="5m",
         read=optional(lambda typed: {"after": typed}),
     ),
     Question(
         key=("no_files", "active"),
         text="Hours in which files must come",
-        help='Such as "09:00-18:00", every day; or "always".',
+        help='For example 09:00-18:00, every day; or "always".',
         default="09:00-18:00",
         read=_hours,
         only_with=("no_files",),
@@ -39,14 +39,14 @@ QUESTIONS = (
     Question(
         key=("report", "url"),
         text="Address to post the counts to",
-        help='The upstream that takes the counts; "no" to only write them to files here.',
+        help='The server that receives the counts; "no" keeps them in files here.',
         default="no",
         read=optional(str),
     ),
     Question(
         key=("report", "ssid"),
-        text="Name (SSID) at that upstream",
-        help="The name under which the upstream expects the counts, such as SS-007.",
+        text="Name (SSID) at that server",
+        help="The name under which it expects the counts, such as SS-007.",
         only_with=("report", "url"),
     ),
 )
