@@ -165,7 +165,7 @@ class TestReadings:
     def test_what_comes_from_outside_is_text(
         self, past: Past, capsysbinary: pytest.CaptureFixture[bytes]
     ) -> None:
-        for by in (None, "day", "weekday", "hour", "month", "year"):
+        for by in (None, "day", "weekday", "hour", "week", "month", "year"):
             page = made(capsysbinary, past.folder, by=by)
             assert "<script" not in page
             assert page.count(escape(SCRIPT)) >= 3

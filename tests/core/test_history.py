@@ -165,6 +165,7 @@ class TestBuckets:
             ),
             pytest.param("day", [("2026-11-20", "Fri"), ("2026-12-03", "Thu")], id="day"),
             pytest.param("weekday", [("Thu",), ("Fri",)], id="weekday-from-monday-on"),
+            pytest.param("week", [("2026-W47",), ("2026-W49",)], id="week"),
             pytest.param("month", [("2026-11",), ("2026-12",)], id="month"),
             pytest.param("year", [("2026",)], id="year"),
         ],
@@ -173,6 +174,15 @@ class TestBuckets:
         entries = [taken("2026-11-20T08:15"), taken("2026-11-20T20:00"), taken("2026-12-03T20:00")]
         found = buckets(entries, (), by=by, zone=BERLIN)
         assert [tuple(bucket.labels.values()) for bucket in found] == labels
+
+    def test_a_week_is_that_of_the_calendar_also_where_a_year_ends_in_it(self) -> None:
+        days = ("2026-12-27", "2026-12-28", "2027-01-03", "2027-01-04")
+        found = buckets([taken(f"{day}T08:00") for day in days], (), by="week", zone=BERLIN)
+        assert [(bucket.labels["week"], bucket.readings) for bucket in found] == [
+            ("2026-W52", 1),
+            ("2026-W53", 2),
+            ("2027-W01", 1),
+        ]
 
     @pytest.mark.parametrize(
         ("zone", "times", "hours"),
@@ -237,7 +247,7 @@ class TestBuckets:
 
     @given(
         st.lists(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)), max_size=20),  # noqa: DTZ001 # in UTC below
-        st.sampled_from(["hour", "day", "weekday", "month", "year"]),
+        st.sampled_from(["hour", "day", "weekday", "week", "month", "year"]),
     )
     def test_every_reading_is_in_one_bucket_and_buckets_are_named_once(
         self, times: list[datetime], by: By

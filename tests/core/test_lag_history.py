@@ -1,4 +1,4 @@
-"""Hours of checks as a table: in all, and by hour, day, weekday, month and year."""
+"""Hours of checks as a table: in all, and by hour, day, weekday, week, month and year."""
 
 from __future__ import annotations
 
@@ -69,6 +69,15 @@ HOURS: list[Hour] = [
         ),
         pytest.param(
             "weekday", [("STAGE", "Sun", 10, 0, None), ("PROD", "Sun", 240, 234, 200.0)], id="weekday"
+        ),
+        pytest.param(
+            "week",
+            [
+                ("STAGE", "2026-W43", 10, 0, None),
+                ("PROD", "2026-W43", 180, 177, 200.0),
+                ("PROD", "2026-W44", 60, 57, None),
+            ],
+            id="week",
         ),
         pytest.param(
             "month",

@@ -204,7 +204,7 @@ MINUTES = st.builds(
 
 @given(
     minutes=st.lists(MINUTES, max_size=40),
-    by=st.sampled_from(["hour", "day", "weekday", "month", "year"]),
+    by=st.sampled_from(["hour", "day", "weekday", "week", "month", "year"]),
     zone=st.sampled_from([BERLIN, LORD_HOWE, ZoneInfo("America/Havana"), ZoneInfo("Asia/Kathmandu"), UTC]),
 )
 def test_nobody_is_lost_and_nobody_counted_twice(minutes: list[Minute], by: By, zone: ZoneInfo) -> None:

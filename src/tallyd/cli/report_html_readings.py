@@ -10,7 +10,7 @@ from tallyd.web.drawing import drawing
 from tallyd.web.plots import buckets_plot, day_plot, readings_plot
 from tallyd.web.report_view import Chapter, Plot, Table, mean_text, table, table_of
 
-_TEXTS = ("date", "time", "hour", "weekday", "month", "year", "note")
+_TEXTS = ("date", "time", "hour", "weekday", "week", "month", "year", "note")
 _MEANS = "mean, least and most"
 
 

@@ -15,7 +15,7 @@ from tallyd.web.drawing import drawing
 from tallyd.web.plots import lags_plot, shares_plot
 from tallyd.web.report_view import Chapter, Plot, Table, table
 
-_TEXTS = ("target", *LABELS["hour"], "month", "year")
+_TEXTS = ("target", *LABELS["hour"], "week", "month", "year")
 
 
 def lags_chapter(past: PastLags, by: By | None) -> Chapter:

@@ -112,7 +112,7 @@ def tally(past: Past, by: By | None) -> str:
 
 def _show(sheet: Sheet) -> None:
     headings = sheet.headings
-    texts = ("date", "time", "hour", "weekday", "month", "year", "note")
+    texts = ("date", "time", "hour", "weekday", "week", "month", "year", "note")
     numbers = frozenset(place for place, heading in enumerate(headings) if heading not in texts)
     show_table(headings, [[row.get(heading) for heading in headings] for row in sheet.rows], right=numbers)
 

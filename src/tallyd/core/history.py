@@ -1,4 +1,4 @@
-"""The past as a table: one row a reading, or means over hours, days, weekdays, months and years.
+"""The past as a table: one row a reading, or means over hours, days, weekdays, weeks, months and years.
 
 Two kinds of holes are told apart, and neither is ever read as zero: a count that is hidden (`hide_below`),
 and one that nobody knows (a missed slot, or a monitor that did not show the status).
@@ -17,15 +17,16 @@ from tallyd.core.reading import Facts
 from tallyd.core.texts import span, visible
 from tallyd.core.timetable import WEEKDAYS
 
-By: TypeAlias = Literal["hour", "day", "weekday", "month", "year"]
+By: TypeAlias = Literal["hour", "day", "weekday", "week", "month", "year"]
 LABELS: Mapping[By, tuple[str, ...]] = {
     "hour": ("date", "hour", "weekday"),
     "day": ("date", "weekday"),
     "weekday": ("weekday",),
+    "week": ("week",),
     "month": ("month",),
     "year": ("year",),
 }
-"""What names a bucket."""
+"""What names a bucket. A week is that of ISO 8601, from Monday on: `2026-W48`."""
 
 
 class Gap(Enum):
@@ -244,10 +245,17 @@ def _hour(local: datetime) -> str:
     return f"{text} {_offset(last_minute)}" if _comes_twice(last_minute) else text
 
 
+def _week(local: datetime) -> str:
+    """Return `2026-W48`. The year is the week's own: 1 January 2027 lies in 2026-W53."""
+    year, week, _ = local.isocalendar()
+    return f"{year}-W{week:02}"
+
+
 _SPELLED: Mapping[str, Callable[[datetime], str]] = {
     "date": lambda local: local.date().isoformat(),
     "hour": _hour,
     "weekday": weekday,
+    "week": _week,
     "month": lambda local: local.date().isoformat()[:7],
     "year": lambda local: local.date().isoformat()[:4],
 }
