@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tallyd.core.errors import ConfigError, ConfigProblem
+from tallyd.core.json_syntax import what_is_wrong
 
 MOST_BYTES = 16 * 1024 * 1024
 
@@ -67,8 +68,7 @@ def parse_document(raw: bytes, path: Path, *, mode: int) -> Document:
     except UnicodeDecodeError as error:
         raise _broken(path, f"is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise _broken(path, f"broken JSON at {where}: {error.msg}{_advice(error)}") from None
+        raise _broken(path, what_is_wrong(error)) from None
     except RecursionError:
         raise _broken(path, "broken JSON: nested too deeply") from None
     except ValueError as error:
@@ -93,6 +93,10 @@ def _read_bytes(path: Path) -> tuple[int, bytes]:
         raise _broken(path, f"no such file: {path.absolute()}. {hint}") from None
     except PermissionError:
         raise _broken(path, f"may not be read by {user()}: {path.absolute()}") from None
+    except IsADirectoryError:
+        inside = path / "config.json"
+        hint = f"Name the file in it: --config {inside if inside.is_file() else path / 'FILE'}"
+        raise _broken(path, f"is a folder: {path.absolute()}. {hint}") from None
     except OSError as error:
         raise _broken(path, f"cannot be read: {error.strerror}: {path.absolute()}") from None
     if len(raw) > MOST_BYTES:
@@ -107,7 +111,7 @@ def opened(path: Path) -> BufferedReader:
     if not stat.S_ISREG(mode):
         os.close(descriptor)
         if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, "it is a folder, no regular file")
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
         raise OSError(errno.EINVAL, "it is no regular file")
     return open(descriptor, "rb")  # noqa: PTH123 # a descriptor, not a path
 
@@ -166,14 +170,5 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _advice(error: json.JSONDecodeError) -> str:
-    before = error.doc[: error.pos].rstrip()
-    if before.endswith(",") and error.doc[error.pos : error.pos + 1] in ("}", "]"):
-        return " (a comma before a closing bracket)"
-    if error.doc[error.pos : error.pos + 2] in ("//", "/*"):
-        return ' (write a comment as "//": "text")'
-    return ""
-
-
 def _broken(path: Path, text: str) -> ConfigError:
-    return ConfigError(path.name, (ConfigProblem("", text),))
+    return ConfigError(path.name or str(path), (ConfigProblem("", text),))

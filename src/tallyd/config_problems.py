@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -14,20 +14,67 @@ from tallyd.core.errors import ConfigProblem
 from tallyd.core.texts import shortened
 from tallyd.settings import did_you_mean
 
-_TEXTS = {
+TEXTS: Mapping[str, str] = {
     "missing": "is missing",
     "string_type": "must be text in quotes",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length:,} characters",
+    "string_pattern_mismatch": 'a name must be made of a-z, 0-9, "_" and "-", and begin with a letter or '
+    "digit",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a number of fewer digits",
+    "greater_than_equal": "must be {ge:,}{unit} or more",
+    "less_than_equal": "must be {le:,}{unit} or less",
     "bool_type": "must be true or false",
-    "list_type": "must be a list: [ ... ]",
     "tuple_type": "must be a list: [ ... ]",
-    "dict_type": "must be an object: { ... }",
-    "model_type": "must be an object: { ... }",
-    "model_attributes_type": "must be an object: { ... }",
-    "string_too_short": "must not be empty",
+    "dict_type": "must be an object: {{ ... }}",
+    "model_type": "must be an object: {{ ... }}",
+    "model_attributes_type": "must be an object: {{ ... }}",
+    "literal_error": "must be one of: {expected}",
+    "union_tag_invalid": "must be one of: {expected_tags}",
+    "union_tag_not_found": "is missing; it says what kind of poller this is",
+    "extra_forbidden": "unknown key",
+    "tallyd": "{text}",
+    "tallyd_each": "{text}",
 }
+"""What is said of each kind of error that the models can raise, filled with what pydantic says of it."""
+_UNITS = {"_days": "day", "_bytes": "byte"}
+"""The unit of a whole number, by the end of its key. A duration has its own."""
+SAME_MEANING: tuple[frozenset[str], ...] = tuple(
+    frozenset(words.split())
+    for words in (
+        "url address adress uri link endpoint webhook",
+        "accesskey access_key apikey api_key key token secret",
+        "password passwd pass pwd",
+        "listen bind host port address adress",
+        "hosts hostnames domains names",
+        "at times time schedule when hours cron",
+        "every interval period frequency",
+        "timezone time_zone tz zone",
+        "days weekdays",
+        "inbox folder directory dir path watch",
+        "dir folder directory path",
+        "pattern glob filter",
+        "targets servers hosts urls",
+        "pollers jobs tasks checks",
+        "channels channel notify notifications receivers",
+        "keep_days retention days max_age",
+        "attempts retries tries",
+        "stale_after max_age threshold limit",
+        "at_least minimum min",
+        "count number minimum min",
+        "statuses status ids",
+        "kind type",
+        "label name title",
+        "name hostname title",
+        "level verbosity loglevel",
+        "backups files rotate",
+        "texts messages templates",
+    )
+)
+"""Words that people write for the same key, besides the key itself."""
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_$-]+")
 
 
@@ -49,17 +96,23 @@ def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[ConfigProble
 def _problem(detail: ErrorDetails, model: type[BaseModel]) -> ConfigProblem:
     walk = Walk(model)
     segments = [segment for segment in detail["loc"] if walk.enter(segment)]
-    is_key = bool(segments) and segments[-1] == "[key]"
+    is_key = segments[-1:] == ["[key]"]
     place = place_of(segments[:-1] if is_key else segments)
     if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
         place = place_of(("kind",), below=place)
-    if is_key and detail["type"] == "string_pattern_mismatch":
-        text = 'a name must be made of a-z, 0-9, "_" and "-", and begin with a letter or digit'
-    elif detail["type"] == "extra_forbidden":
-        text = "unknown key" + did_you_mean(str(segments[-1]), walk.known)
-    else:
-        text = _text(detail)
-    return ConfigProblem(place, text)
+    key = str(segments[-1]) if segments else ""
+    hint = key_meant(key, walk.known) if detail["type"] == "extra_forbidden" else ""
+    return ConfigProblem(place, _text(detail, key) + hint)
+
+
+def option_fault(cause: BaseException | None) -> str | None:
+    """Return what is wrong with an option of a command, where it was pydantic that typer had check it."""
+    if not isinstance(cause, ValidationError):
+        return None
+    detail = cause.errors(include_url=False, include_input=False)[0]
+    if detail["type"] == "value_error":  # typer's own check of a choice: it names those that there are
+        return str(detail["ctx"]["error"])
+    return _text(detail, "")
 
 
 def place_of(segments: Iterable[str | int], *, below: str = "") -> str:
@@ -74,20 +127,28 @@ def place_of(segments: Iterable[str | int], *, below: str = "") -> str:
     return place
 
 
-def _text(detail: ErrorDetails) -> str:
-    kind = detail["type"]
-    if kind in _TEXTS:
-        return _TEXTS[kind]
-    if kind in ("literal_error", "union_tag_invalid"):
-        context: dict[str, Any] = detail.get("ctx", {})
-        expected = str(context.get("expected") or context.get("expected_tags"))
-        return "must be one of: " + expected.replace("'", '"')
-    if kind == "union_tag_not_found":
-        return "is missing; it says what kind of poller this is"
-    if kind in ("tallyd", "tallyd_each"):
-        return detail["msg"]
-    # pydantic's own words for the rest: "Input should be greater than or equal to 1".
-    return detail["msg"].replace("Input should", "must")
+def _text(detail: ErrorDetails, key: str) -> str:
+    template = TEXTS.get(detail["type"])
+    if template is None:
+        # A check of a library, where one of ours was meant to come first.
+        return f"is not as it must be ({detail['type']}); docs/config.md says how"
+    said: dict[str, Any] = detail.get("ctx", {})
+    noun = next((noun for ending, noun in _UNITS.items() if key.endswith(ending)), None)
+    is_one = 1 in (said.get("ge"), said.get("le"))
+    unit = f" {noun}" if noun and is_one else f" {noun}s" if noun else ""
+    # pydantic lists values in single quotes, and a file writes them in double ones.
+    listed: dict[str, Any] = {
+        name: said[name].replace("'", '"') for name in ("expected", "expected_tags") if name in said
+    }
+    return template.format(**(said | listed), unit=unit)
+
+
+def key_meant(word: str, known: tuple[str, ...]) -> str:
+    """Return `; did you mean "url"?` for a key that is nearly spelled so, or means the same; else nothing."""
+    plain = word.casefold().replace("-", "_")
+    same = next((key for key in known if any({plain, key} <= words for words in SAME_MEANING)), None)
+    alike = did_you_mean(plain, known, cutoff=0.85 if same else 0.6)
+    return alike or (f'; did you mean "{same}"?' if same else "")
 
 
 class Walk:

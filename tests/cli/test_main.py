@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import pytest
 
 from support.needs import needs
 from support.past import Past, write_config
+from tallyd import __version__
+from tallyd.cli.app import app
 
 KEY = "canary-key-8f3a"
 _RIGHTS_OF_ROOT = "-dac_override,-dac_read_search"
@@ -84,8 +87,98 @@ def test_a_bug_is_told_without_the_secrets_of_the_config(tmp_path: Path) -> None
 def test_a_config_that_is_a_folder_is_a_config_problem(command: str, tmp_path: Path) -> None:
     done = tallyd("--config", str(tmp_path), command)
     assert done.returncode == 78
-    assert "it is a folder, no regular file" in done.stderr
+    assert f"is a folder: {tmp_path}. Name the file in it: --config {tmp_path}/FILE" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_folder_with_a_config_in_it_is_answered_with_that_config(tmp_path: Path) -> None:
+    write_config(tmp_path)
+    done = tallyd("--config", ".", "check", shell=f'cd {tmp_path} && "$@"')
+    assert done.returncode == 78
+    assert f".: is a folder: {tmp_path}. Name the file in it: --config config.json" in done.stderr
+
+
+COMMANDS = [each.name or each.callback.__name__ for each in app.registered_commands if each.callback]
+
+
+@pytest.mark.parametrize("command", [[], *([each] for each in COMMANDS)], ids="".join)
+def test_help_and_version_have_a_short_form_everywhere(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    # What scripts ask alone, `tallyd -V`, is answered before: see below.
+    for option, said in (
+        ("-h", "-h, --help"),
+        ("--help", "-V, --version"),
+        ("-V", f"tallyd {__version__}\n"),
+    ):
+        with pytest.raises(SystemExit) as ending:
+            app([*command, option], prog_name="tallyd")
+        assert ending.value.code == 0
+        assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_the_version_is_answered_without_any_import_that_takes_long(option: str) -> None:
+    done = tallyd(shell=f'"{sys.executable}" -X importtime -m tallyd {option}')
+    assert done.stdout == f"tallyd {__version__}\n"
+    assert "typer" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(
+            ("report", "--by", "fortnight"), "'--by': 'fortnight' is not one of 'hour', ", id="choice"
+        ),
+        pytest.param(("once", "x", "--attempts", "0"), "'--attempts': must be 1 or more", id="too-few"),
+        pytest.param(("demo", "--port", "70000"), "'--port': must be 65,535 or less", id="too-many"),
+        pytest.param(("files", "--most", "x"), "'--most': must be a whole number", id="no-number"),
+        pytest.param(("mute", "x"), "Missing option '--for'", id="missing"),
+    ],
+)
+def test_a_wrong_option_is_told_in_plain_words(arguments: tuple[str, ...], said: str) -> None:
+    done = tallyd(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Value error" not in done.stderr
+    assert "Input" not in done.stderr
+
+
+def _visitors(folder: Path, **more: object) -> str:
+    poller = {"kind": "visitors", "inbox": "files/in", "sources": {"12": {}}, **more}
+    (folder / "config.json").write_text(json.dumps({"pollers": {"park": poller}}))
+    return str(folder / "config.json")
+
+
+def test_an_inbox_that_the_start_makes_is_no_fault_before_the_first_start(tmp_path: Path) -> None:
+    path = _visitors(tmp_path)
+    done = tallyd("--config", path, "check", "--online")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"park: {tmp_path}/files/in is not there yet; tallyd makes it when it starts" in done.stdout
+    looked = tallyd("--config", path, "once", "park", "--dry-run")
+    assert looked.returncode == 0, looked.stderr
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "config.json"], "nothing was made by looking"
+
+
+def test_an_inbox_that_is_to_be_mounted_must_be_there(tmp_path: Path) -> None:
+    done = tallyd("--config", _visitors(tmp_path, inbox_is_mount=True), "check", "--online")
+    assert done.returncode == 1
+    assert "the inbox files/in is not there" in done.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["plain", "json"])
+def test_once_in_a_pipe_prints_json_and_nothing_else(options: tuple[str, ...], tmp_path: Path) -> None:
+    done = tallyd("--config", _visitors(tmp_path), "once", "park", "--job", "sweep", *options)
+    content = json.loads(done.stdout)
+    assert (content["poller"], content["job"], content["records"]) == ("park", "sweep", 0)
+
+
+def test_once_on_a_terminal_shows_a_table(tmp_path: Path) -> None:
+    needs("script")
+    path = _visitors(tmp_path)
+    done = tallyd(shell=f'script -qec "{sys.executable} -m tallyd --config {path} once park" /dev/null')
+    assert "files: none; 0 records" in done.stdout
+    assert "{" not in done.stdout
 
 
 @pytest.mark.parametrize("command", ["check", "status", "report"])

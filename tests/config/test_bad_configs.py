@@ -46,7 +46,7 @@ def test_a_wrong_config_ends_a_command_with_78_and_no_traceback(command: list[st
     assert done.stdout == ""
     ending = "; nothing started" if command == ["run"] else ""
     assert done.stderr.splitlines() == [
-        f"config.json: retry.attempts: must be greater than or equal to 1 (1 of 2 problems{ending})",
+        f"config.json: retry.attempts: must be 1 or more (1 of 2 problems{ending})",
         f'config.json: timezon: unknown key; did you mean "timezone"? (2 of 2 problems{ending})',
     ]
     assert sorted(tmp_path.iterdir()) == [path]

@@ -5,13 +5,36 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import tallyd
 
+
+class _Commands(TyperGroup):
+    """The commands. Each takes `--version` as well, as it takes `--help`."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            command.params += [option for option in self.params if option.name == "version"]
+        return command
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            from tallyd.config_problems import option_fault
+
+            error.message = option_fault(error.__cause__) or error.message
+            raise
+
+
 app = typer.Typer(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Counts things on a schedule, writes every count to a file, and speaks up when they go quiet.",
     no_args_is_help=True,
     add_completion=False,
@@ -34,6 +57,7 @@ class By(StrEnum):
     HOUR = "hour"
     DAY = "day"
     WEEKDAY = "weekday"
+    WEEK = "week"
     MONTH = "month"
     YEAR = "year"
 
@@ -73,6 +97,7 @@ _LOGGING = frozenset(
 """The commands that load a config and have no log of their own."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsJsonInPipe = Annotated[bool, typer.Option("--json", help="Print JSON, as in a pipe; else a table.")]
 PollerName = Annotated[str, typer.Argument(metavar="POLLER", help="Name of a poller in the config.")]
 
 
@@ -95,7 +120,15 @@ def _common(
         ),
     ] = None,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "-V",
+            "--version",
+            callback=_version,
+            is_eager=True,
+            expose_value=False,  # a command's function takes no `version`
+            help="Print the version.",
+        ),
     ] = False,
 ) -> None:
     context.obj = config or Path(os.environ.get("TALLYD_CONFIG") or "config.json")
@@ -134,7 +167,7 @@ def once(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; show what would be written.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: AsJsonInPipe = False,
     attempts: Annotated[int | None, typer.Option("--attempts", min=1, max=100, help="Tries in all.")] = None,
 ) -> None:
     """Run a poller's jobs once, now, beside a running daemon or without one."""

@@ -16,14 +16,20 @@ from tallyd.tasks import Task
 
 
 class DryInbox:
-    """An inbox from which each file is offered once, and stays where it is. Implements `contract.Inbox`."""
+    """An inbox from which each file is offered once, and stays where it is. Implements `contract.Inbox`.
 
-    def __init__(self, inbox: Inbox) -> None:
+    One that `is_yet_to_be_made` looks as it will once it is: empty.
+    """
+
+    def __init__(self, inbox: Inbox, *, is_yet_to_be_made: bool = False) -> None:
         self._inbox = inbox
+        self._is_yet_to_be_made = is_yet_to_be_made
         self._seen: set[bytes] = set()
 
     def look(self) -> Look:
         found = self._inbox.look()
+        if found.state == "gone" and self._is_yet_to_be_made:
+            return replace(found, state="here")
         return replace(
             found, waiting=tuple(one for one in found.waiting if one.key not in self._seen), more=0
         )
@@ -154,7 +160,8 @@ class DryOutside:
     def inbox(self, task: Task) -> Inbox | None:
         found = self._outside.inbox(task)
         if found is not None and task.poller not in self._inboxes:
-            self._inboxes[task.poller] = DryInbox(found)
+            is_yet_to_be_made = self._outside.inbox_is_made_at_start(task)
+            self._inboxes[task.poller] = DryInbox(found, is_yet_to_be_made=is_yet_to_be_made)
         return self._inboxes.get(task.poller)
 
     def close(self) -> None:

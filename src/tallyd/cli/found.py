@@ -23,7 +23,7 @@ def sources_of(config: Config) -> tuple[Task, ...]:
 def ask_source(config: Config, task: Task) -> tuple[Found, ...]:
     """Ask the source of a poller once. Raises `SourceError`, `RecordsError`.
 
-    An inbox that is not there yet is fine: tallyd makes it. Something else in its place is not.
+    An inbox that is not there yet is fine: tallyd makes it (`DryInbox`). Something else in its place is not.
     """
     if inbox := config.inboxes.get(task.poller):
         _look_at(inbox)

@@ -47,7 +47,7 @@ def _call() -> int:
     forbid_core_dumps()  # the watchdog's signal would leave one
     if sys.stdout is None and "run" not in sys.argv:  # the daemon needs none
         raise OSError(errno.EBADF, "stdout is closed")
-    if sys.argv[1:] == ["--version"]:
+    if sys.argv[1:] in (["--version"], ["-V"]):
         # Answered before anything is imported: scripts ask for it, on machines where an import takes long.
         print(f"tallyd {tallyd.__version__}", flush=True)  # noqa: T201 # the answer
         return 0

@@ -100,6 +100,19 @@ class Outside:
             prune = partial(_prune_files, folder, done_before=done_before, rejected_before=rejected_before)
             yield Shelf(name, "files put aside", prune)
 
+    def inbox_is_made_at_start(self, task: Task) -> bool:
+        """Whether the inbox is not there and the start makes it. What is to be mounted is not made."""
+        needed = task.source.inbox_needed(task.poller)
+        if needed is None or needed.is_mount:
+            return False
+        try:
+            (self._config.data_dir / needed.path).stat()
+        except FileNotFoundError:
+            return True
+        except OSError:  # whether it is there, nobody can say
+            return False
+        return False
+
     def close(self) -> None:
         """End watches, give back locks, close connections; a further call does nothing."""
         with self._lock:

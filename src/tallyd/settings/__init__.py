@@ -38,6 +38,7 @@ from tallyd.settings.types import (
     parse_url,
     parse_zone,
     show_duration,
+    within,
     wrong,
     wrong_each,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "parse_url",
     "parse_zone",
     "show_duration",
+    "within",
     "wrong",
     "wrong_each",
 ]

@@ -24,6 +24,7 @@ from tallyd.settings.types import (
     TimeOfDay,
     as_tuple,
     did_you_mean,
+    within,
     wrong,
     wrong_each,
 )
@@ -91,8 +92,8 @@ class AlertSettings(Strict):
         description="So many bad readings in a row raise an alert; a slot without a reading is one.",
     )
     resolve_after: PositiveInt = Field(1, le=1000, description="So many good readings in a row end it.")
-    remind_every: Duration | None = Field(
-        Seconds(86400), ge=60, description="It is told again after so long, while it goes on; null: never."
+    remind_every: Annotated[Duration, AfterValidator(within(60.0))] | None = Field(
+        Seconds(86400), description="It is told again after so long, while it goes on; null: never."
     )
     quiet_hours: Annotated[tuple[HoursSettings, ...], BeforeValidator(as_tuple)] = Field(
         (), description="Hours in which warnings wait (errors do not); then it is told once how things stand."

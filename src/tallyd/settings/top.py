@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from tallyd.settings.pollers import OutOverride
 from tallyd.settings.secrets import Secret
@@ -17,6 +17,7 @@ from tallyd.settings.types import (
     check_unambiguous,
     is_secret_name,
     parse_url,
+    within,
     wrong,
 )
 
@@ -100,7 +101,7 @@ class HeartbeatSettings(Strict):
         description="Asked every so often; with `/fail` behind it while tallyd itself is not well. A secret. "
         "Write an `@` in it as `%40`."
     )
-    every: Duration = Field(Seconds(300), ge=10, description="How often.")
+    every: Annotated[Duration, AfterValidator(within(10.0))] = Field(Seconds(300), description="How often.")
 
     @field_validator("url")
     @classmethod

@@ -6,6 +6,7 @@ A validator here raises through `wrong()`, never with a value that may be secret
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ from tallyd.core.texts import UNPRINTABLE
 from tallyd.core.timetable import WEEKDAYS
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_NOUNS = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _SECRET_KEYS = re.compile(
@@ -53,9 +55,9 @@ def wrong_each(problems: Sequence[tuple[tuple[str, ...], str]]) -> PydanticCusto
     return PydanticCustomError("tallyd_each", "{text}", {"text": problems[0][1], "each": each})
 
 
-def did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    """Return `; did you mean "accesskey"?`, or nothing where no known word is near."""
-    near = difflib.get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
+def did_you_mean(word: str, known: tuple[str, ...], *, cutoff: float = 0.6) -> str:
+    """Return `; did you mean "accesskey"?`, or nothing where no known word is near (1: only the same)."""
+    near = difflib.get_close_matches(word.casefold(), known, n=1, cutoff=cutoff)
     return f'; did you mean "{near[0]}"?' if near else ""
 
 
@@ -94,6 +96,28 @@ def show_duration(seconds: float) -> str:
         if seconds % _UNIT_S[unit] == 0:
             return f"{int(seconds // _UNIT_S[unit])}{unit}"
     return f"{seconds:g}s"
+
+
+def within(least_s: float, most_s: float = math.inf) -> Callable[[float], float]:
+    """Return a validator of durations, both ends included."""
+    least = show_duration(least_s)
+    allowed = f'at least {spelled_duration(least_s)}, such as "{least}"'
+    if most_s < math.inf:
+        allowed = f'"{least}" to "{show_duration(most_s)}"'
+
+    def check(seconds: float) -> float:
+        if not least_s <= seconds <= most_s:
+            raise wrong(f"must be {allowed}")
+        return seconds
+
+    return check
+
+
+def spelled_duration(seconds: float) -> str:
+    """Return seconds in words: 60.0 is `1 minute`."""
+    written = show_duration(seconds)
+    number, noun = written[:-1], _NOUNS[written[-1]]
+    return f"{number} {noun}" if number == "1" else f"{number} {noun}s"
 
 
 def parse_time_of_day(written: object) -> time:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.servers.targets import NamedFiles, Target, TargetKeys, TargetSettings, fault_of, merged
-from tallyd.settings import Duration, FolderPath, PollerSettings, Seconds, wrong, wrong_each
+from tallyd.settings import Duration, FolderPath, PollerSettings, Seconds, within, wrong, wrong_each
 
 LONGEST_NAME = 200
 
@@ -37,13 +37,12 @@ class ServersSettings(PollerSettings):
     """The settings of a servers poller."""
 
     kind: Literal["servers"] = Field(description="What kind of poller this is.")
-    every: Duration = Field(
-        Seconds(60), ge=1, description="How often each target is checked; checks are spread over it."
+    every: Annotated[Duration, AfterValidator(within(1.0))] = Field(
+        Seconds(60), description="How often each target is checked; checks are spread over it."
     )
     workers: int = Field(16, ge=1, le=256, description="How many targets are checked at the same time.")
-    write_every: Duration = Field(
+    write_every: Annotated[Duration, AfterValidator(within(60.0))] = Field(
         Seconds(900),
-        ge=60,
         description="How often an out file is written at least, on whole multiples of it since midnight UTC; "
         "besides, whenever the state of a target changed.",
     )

@@ -26,6 +26,7 @@ from tallyd.settings import (
     Zone,
     did_you_mean,
     is_loopback,
+    within,
     wrong,
 )
 
@@ -134,9 +135,8 @@ class TargetKeys(Strict):
     late_after: Duration | None = Field(
         None, description="Older data is late: worth a line in the log. Default: half of `stale_after`."
     )
-    remind_every: Duration | None = Field(
+    remind_every: Annotated[Duration, AfterValidator(within(60.0))] | None = Field(
         None,
-        ge=60,
         description="While a target is not fresh: told again, and logged again, after so long; null: never. "
         "Default: told as `alerts.remind_every` has it, and not logged again.",
     )

@@ -104,8 +104,9 @@ class VisitorsPoller(VisitorsSettings):
         if tools.inbox is None or tools.records is None:
             raise TypeError("wired without an inbox or a database")
         look = tools.inbox.look()
-        if look.state == "unmounted":
-            raise SourceError(f"the inbox {self.inbox} has nothing mounted on it", transient=True)
+        if look.state != "here":
+            what = "is not there" if look.state == "gone" else "has nothing mounted on it"
+            raise SourceError(f"the inbox {self.inbox} {what}", transient=True)
         for name, reason in look.untakable.items():
             raise SourceError(f"inbox {self.inbox}: {name}: {reason}", transient=True)
         today = day_of(tools.now(), tools.zone)

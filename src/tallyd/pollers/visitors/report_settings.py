@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
@@ -27,7 +26,7 @@ from tallyd.settings import (
     Strict,
     as_tuple,
     is_loopback,
-    show_duration,
+    within,
     wrong,
     wrong_each,
 )
@@ -74,17 +73,6 @@ def _ssid(written: object) -> str | dict[str, str]:
     if problems:
         raise wrong_each(problems)
     return written
-
-
-def between(least_s: float, most_s: float) -> Callable[[float], float]:
-    """Return a validator of durations, both ends included."""
-
-    def check(seconds: float) -> float:
-        if not least_s <= seconds <= most_s:
-            raise wrong(f'must be "{show_duration(least_s)}" to "{show_duration(most_s)}"')
-        return seconds
-
-    return check
 
 
 def check_form(written: str, tried: datetime) -> None:
@@ -153,7 +141,7 @@ class ReportSettings(Strict):
     A check of one key against another stands with the later one, so that every problem is found at once.
     """
 
-    every: Annotated[Duration, AfterValidator(between(SHORTEST_EVERY_S, 86400.0))] = Field(
+    every: Annotated[Duration, AfterValidator(within(SHORTEST_EVERY_S, 86400.0))] = Field(
         Seconds(300), description="How often: at whole multiples of it, counted in UTC. `10s` to `1d`."
     )
     url: KeylessUrl | None = Field(
@@ -177,7 +165,7 @@ class ReportSettings(Strict):
     when_empty: Literal["skip", "zeros"] = Field(
         "skip", description="A day without records yet: no report, or one of zeros from midnight on."
     )
-    correct_within: Annotated[Duration, AfterValidator(between(1.0, MOST_CORRECTED_S))] = Field(
+    correct_within: Annotated[Duration, AfterValidator(within(1.0, MOST_CORRECTED_S))] = Field(
         Seconds(86400),
         description="So long after its end a day is reported again when its counts changed. At most `31d`.",
     )

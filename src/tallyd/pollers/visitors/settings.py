@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.visitors.minutes import DIGITS
-from tallyd.pollers.visitors.report_settings import ReportSettings, Text, between, check_form
+from tallyd.pollers.visitors.report_settings import ReportSettings, Text, check_form
 from tallyd.settings import (
     Duration,
     FolderPath,
@@ -20,6 +20,7 @@ from tallyd.settings import (
     Seconds,
     Strict,
     as_tuple,
+    within,
     wrong,
     wrong_each,
 )
@@ -109,7 +110,7 @@ class VisitorsSettings(PollerSettings):
         None, description="Source of files directly in the inbox. Default: the poller's name."
     )
     pattern: str = Field("*.json", min_length=1, description="Names of the files that are taken.")
-    sweep_every: Annotated[Duration, AfterValidator(between(0.5, 3600.0))] = Field(
+    sweep_every: Annotated[Duration, AfterValidator(within(0.5, 3600.0))] = Field(
         Seconds(2), description="How often it looks into the inbox; besides, it is woken by events."
     )
     settle: Duration = Field(
