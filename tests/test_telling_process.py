@@ -83,7 +83,7 @@ def test_a_refused_key_is_told_once_and_its_end_once_whatever_is_killed_in_betwe
     assert [alert["key"] for alert in shown["alerts"]] == ["divera/count/failed"]
     assert list(shown["alerts"][0]["told"]) == ["chat"]
     service.replies[SOURCE] = Reply(200, USERS)
-    config = write_config(tmp_path, _content(service, every_seconds(3, count=1, first_in_s=4)))
+    config = write_config(tmp_path, _content(service, every_seconds(3, count=10, first_in_s=4)))
     with running(config) as daemon:
         wait_until(lambda: len(_texts(service)) == 2, what="the end")
         time.sleep(2)
@@ -96,7 +96,7 @@ def test_a_refused_key_is_told_once_and_its_end_once_whatever_is_killed_in_betwe
 
 def test_what_a_login_page_answered_with_http_200_is_told_again(tmp_path: Path, service: WebService) -> None:
     service.replies |= {SOURCE: Reply(403, b"{}"), HOOK: Reply(200, b"<!doctype html><title>Log in</title>")}
-    config = write_config(tmp_path, _content(service, every_seconds(1, count=1, first_in_s=4)))
+    config = write_config(tmp_path, _content(service, every_seconds(3, count=20, first_in_s=4)))
     with running(config) as daemon:
         wait_until(lambda: "HTTP 200 with a web page" in daemon.stderr.read_text(), what="the reason")
         daemon.end()
