@@ -12,6 +12,7 @@ import pty
 import re
 import select
 import signal
+import termios
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -79,12 +80,16 @@ class Terminal:
 
 
 @contextmanager
-def at_terminal(command: Sequence[str], *, cwd: Path, **environ: str) -> Iterator[Terminal]:
-    """Run a command on a terminal of 100 columns until the block is left."""
+def at_terminal(
+    command: Sequence[str], *, cwd: Path, columns: int = 100, **environ: str
+) -> Iterator[Terminal]:
+    """Run a command on a terminal until the block is left."""
     pid, descriptor = pty.fork()
     if pid == 0:
         os.chdir(cwd)
-        os.execvpe(command[0], list(command), {**os.environ, "TERM": "xterm", "COLUMNS": "100", **environ})
+        termios.tcsetwinsize(0, (24, columns))
+        inherited = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+        os.execvpe(command[0], list(command), {**inherited, "TERM": "xterm", **environ})
     terminal = Terminal(pid, descriptor)
     try:
         yield terminal

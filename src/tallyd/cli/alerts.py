@@ -213,7 +213,7 @@ def _show(picture: _Picture) -> None:
     if open_ones:
         say()
         rows = [(alert.key, alert.severity, _told_text(alert, picture)) for alert in open_ones]
-        show_table(("key", "severity", "told"), rows)
+        show_table(("key", "severity", "told"), rows, prose=frozenset({2}), see="--wide, or --json")
     for alert in picture.found:
         if alert.is_waiting:
             say(f"not yet an alert: {alert.text} [{alert.key}]", style="quiet")

@@ -96,6 +96,18 @@ _LOGGING = frozenset(
 )
 """The commands that load a config and have no log of their own."""
 
+
+def _wide(context: typer.Context, asked: bool) -> None:  # typer's
+    if asked:
+        from tallyd.console import wide_tables
+
+        context.with_resource(wide_tables())
+
+
+Wide = Annotated[
+    bool,
+    typer.Option("--wide", callback=_wide, expose_value=False, help="Print tables wider than the terminal."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsJsonInPipe = Annotated[bool, typer.Option("--json", help="Print JSON, as in a pipe; else a table.")]
 PollerName = Annotated[str, typer.Argument(metavar="POLLER", help="Name of a poller in the config.")]
@@ -152,6 +164,7 @@ def check(
     online: Annotated[
         bool, typer.Option("--online", help="Also try each source and channel, changing and sending nothing.")
     ] = False,
+    wide: Wide = False,
 ) -> None:
     """Name every problem of the config; when fine, the zone and the next three runs of each job."""
     from tallyd.cli.check import check as command
@@ -169,6 +182,7 @@ def once(
     ] = False,
     as_json: AsJsonInPipe = False,
     attempts: Annotated[int | None, typer.Option("--attempts", min=1, max=100, help="Tries in all.")] = None,
+    wide: Wide = False,
 ) -> None:
     """Run a poller's jobs once, now, beside a running daemon or without one."""
     from tallyd.cli.once import once as command
@@ -179,7 +193,7 @@ def once(
 
 
 @app.command()
-def status(context: typer.Context, as_json: AsJson = False) -> None:
+def status(context: typer.Context, as_json: AsJson = False, wide: Wide = False) -> None:
     """Say which config is in force, when each job ran and runs, and what is wrong."""
     from tallyd.cli.status import status as command
 
@@ -215,6 +229,7 @@ def report(
     excel: Annotated[
         bool, typer.Option("--excel", help="CSV for Excel: byte order mark, semicolons, decimal comma.")
     ] = False,
+    wide: Wide = False,
 ) -> None:
     """Show counts over time, on stdout."""
     from tallyd.cli.report import report as command
@@ -243,6 +258,7 @@ def files(
     poller: Annotated[str | None, typer.Option("--poller", metavar="P", help="Only this poller.")] = None,
     most: Annotated[int, typer.Option("--most", min=1, max=100_000, help="How many, the newest first.")] = 50,
     as_json: AsJson = False,
+    wide: Wide = False,
 ) -> None:
     """Show which files were taken and refused."""
     from tallyd.cli.files import files as command
@@ -268,7 +284,7 @@ def replay(
 
 
 @app.command()
-def alerts(context: typer.Context, as_json: AsJson = False) -> None:
+def alerts(context: typer.Context, as_json: AsJson = False, wide: Wide = False) -> None:
     """Show the open alerts, who was told of them, and what is muted."""
     from tallyd.cli.alerts import alerts as command
 

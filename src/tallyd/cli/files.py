@@ -123,6 +123,9 @@ def _takers(config: Config, asked: str | None) -> list[_Taker]:
 # -- what is shown ------------------------------------------------------------------------------------------
 
 
+_SEE_ALL = "--wide, or --json"
+
+
 def _show_ledger(config: Config, taker: _Taker, most: int, *, as_json: bool, now: datetime) -> list[Json]:
     with closing(Database(config.database_url)) as database:
         if database.revision() is None:
@@ -145,7 +148,14 @@ def _show_ledger(config: Config, taker: _Taker, most: int, *, as_json: bool, now
             for row in rows
         ]
         headings = ("at", "source", "file", "size", "records", "state", "reason")
-        show_table(headings, shown, right=frozenset({3, 4}))
+        show_table(
+            headings,
+            shown,
+            right=frozenset({3, 4}),
+            prose=frozenset({6}),
+            vital=frozenset({2, 5}),
+            see=_SEE_ALL,
+        )
     return []
 
 
@@ -162,7 +172,8 @@ def _show_rejected(taker: _Taker, most: int, *, as_json: bool, now: datetime) ->
         (clock(one.rejected_at, taker.zone, now=now), one.name, size_text(one.size), _reason(one))
         for one in lying
     ]
-    show_table(("refused", "file", "size", "reason"), shown, right=frozenset({2}))
+    headings, reason = ("refused", "file", "size", "reason"), frozenset({3})
+    show_table(headings, shown, right=frozenset({2}), prose=reason, see=_SEE_ALL)
     say("Put back with: tallyd replay FILE..., or tallyd replay --all", style="quiet")
     return []
 

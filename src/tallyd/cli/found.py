@@ -55,7 +55,8 @@ def show_found(config: Config, task: Task, found: tuple[Found, ...]) -> bool:
     headings = task.source.found_headings()
     rows = [(one.id, one.name, "hidden" if one.count is None else str(one.count)) for one in found]
     if rows:
-        show_table(headings, [row[: len(headings)] for row in rows], right=frozenset({2}))
+        cells = [row[: len(headings)] for row in rows]
+        show_table(headings, cells, right=frozenset({2}), prose=frozenset({1}))
     return not bad
 
 

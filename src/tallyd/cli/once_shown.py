@@ -10,6 +10,7 @@ from tallyd.core.reading import Facts, Json
 from tallyd.core.texts import listed, span
 
 MOST_LISTED = 20
+_SEE_ALL = "--wide, or --json"
 _AT_THE_END = ("waiting", "unsettled")
 """What counts is how many there are in the end."""
 
@@ -75,7 +76,7 @@ def _statuses(content: Mapping[str, Any]) -> None:
     ]
     if content.get("total") is not None:
         rows.append(("total", None, str(content["total"])))
-    show_table(("status", "name", "count"), rows, right=frozenset({2}))
+    show_table(("status", "name", "count"), rows, right=frozenset({2}), see=_SEE_ALL)
 
 
 def _visits(content: Mapping[str, Any]) -> None:
@@ -86,7 +87,9 @@ def _visits(content: Mapping[str, Any]) -> None:
     rows += [(group, "group", *_ways(counts)) for group, counts in content["by_group"].items()]
     final = ", final" if content.get("final") else ""
     say(f"{content['day']}{final}")
-    show_table(("source", "name", "in", "out", "inside", "other"), rows, right=frozenset({2, 3, 4, 5}))
+    show_table(
+        ("source", "name", "in", "out", "inside", "other"), rows, right=frozenset({2, 3, 4, 5}), see=_SEE_ALL
+    )
     report = content["report"]
     answer = f": {report['answer']}" if report["answer"] else ""
     say(f"report: {report['state']}{answer}", style="warning" if report["state"] == "queued" else "quiet")
@@ -124,7 +127,7 @@ def _targets(summary: Mapping[str, Any]) -> None:
         (one["target"], one["state"], "-" if one["lag_s"] is None else span(one["lag_s"]), one["since"])
         for one in summary["targets"]
     ]
-    show_table(("target", "state", "lag", "since"), rows, right=frozenset({2}))
+    show_table(("target", "state", "lag", "since"), rows, right=frozenset({2}), see=_SEE_ALL)
 
 
 _TABLES: Mapping[str, Callable[[Mapping[str, Any]], None]] = {"visitors": _visits, "servers": _lags}

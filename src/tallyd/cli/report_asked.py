@@ -15,6 +15,8 @@ from tallyd.core.history import By
 from tallyd.core.reading import Json
 
 DEFAULT_DAYS = 30
+SEE_ALL = "--wide, or --format csv"
+"""How columns are seen that find no room on a terminal."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998  # no reading is older, and a day may be added on either side
 

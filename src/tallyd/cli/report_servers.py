@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from tallyd.adapters.records.books import BoundRecords
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.tables import KNOWN_REVISIONS
-from tallyd.cli.report_asked import DEFAULT_DAYS, Asked
+from tallyd.cli.report_asked import DEFAULT_DAYS, SEE_ALL, Asked
 from tallyd.config import Config
 from tallyd.console import say, show_table
 from tallyd.core.csv_text import Cell, csv_text
@@ -94,12 +94,14 @@ class AllLags:
     def show(self) -> None:
         headings = ("target", *self._labels, *NUMBERS)
         right = frozenset(range(len(headings) - len(NUMBERS), len(headings)))
+        vital = frozenset(map(headings.index, {*headings} - {"weekday", "checks", "fresh", "largest lag"}))
         for number, past in enumerate(self.pasts):
             period = f"{past.first}" if past.first == past.last else f"{past.first} to {past.last}"
             none = "" if past.lags else ": no checks"
             say(("\n" if number else "") + f"{past.poller}, {period} ({past.zone}){none}")
             if past.lags:
-                show_table(headings, [row_of(lags) for lags in past.lags], right=right)
+                rows = [row_of(lags) for lags in past.lags]
+                show_table(headings, rows, right=right, vital=vital, see=SEE_ALL)
 
     def as_json(self) -> list[Json]:
         return [_past_json(past, self.by) for past in self.pasts]

@@ -26,6 +26,7 @@ from datetime import date, datetime
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
+from tallyd.cli.report_asked import SEE_ALL
 from tallyd.console import say, show_table
 from tallyd.core.counting import NO_STATUS
 from tallyd.core.csv_text import Cell, csv_text
@@ -114,7 +115,10 @@ def _show(sheet: Sheet) -> None:
     headings = sheet.headings
     texts = ("date", "time", "hour", "weekday", "week", "month", "year", "note")
     numbers = frozenset(place for place, heading in enumerate(headings) if heading not in texts)
-    show_table(headings, [[row.get(heading) for heading in headings] for row in sheet.rows], right=numbers)
+    notes = frozenset(place for place, heading in enumerate(headings) if heading == "note")
+    vital = frozenset(place for place, heading in enumerate(headings) if heading != "weekday")
+    rows = [[row.get(heading) for heading in headings] for row in sheet.rows]
+    show_table(headings, rows, right=numbers, prose=notes, vital=vital, see=SEE_ALL)
 
 
 def as_csv(pasts: Sequence[Past], by: By | None, *, excel: bool, name_pollers: bool) -> str:

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.tables import KNOWN_REVISIONS
-from tallyd.cli.report_asked import DEFAULT_DAYS, Asked, usage
+from tallyd.cli.report_asked import DEFAULT_DAYS, SEE_ALL, Asked, usage
 from tallyd.config import Config
 from tallyd.console import say, show_table
 from tallyd.core.csv_text import Cell, csv_text
@@ -80,7 +80,7 @@ class AllVisits:
             say(("\n" if number else "") + f"{past.poller}, {period} ({past.zone}), {said_of(past)}")
             rows = [[cell_of(visits, heading) for heading in headings] for visits in past.buckets]
             if rows:
-                show_table(headings, rows, right=numbers)
+                show_table(headings, rows, right=numbers, see=SEE_ALL)
 
     def as_json(self) -> list[Json]:
         return [_past_json(past) for past in self.pasts]

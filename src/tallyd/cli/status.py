@@ -184,6 +184,7 @@ def _show(found: Status) -> None:
             ("poller", "job", "last reading", "total", "missed", "next run"),
             rows,
             right=frozenset({3, 4}),
+            see="--wide, or --json",
         )
     for one in found.jobs:
         if found.pid and one.unknown:

@@ -32,7 +32,9 @@ def show_summary(readings: Readings, *, every_s: float, files: Files, reports: i
 
 def _show_table(kind: str, own: Sequence[Counted]) -> None:
     if kind == "servers":
-        show_table(("server", "last", "states", "oldest data"), targets_in_a_table(own))
+        headings: tuple[str, ...] = ("server", "last", "states", "oldest data")
+        show_table(headings, targets_in_a_table(own), see="a wider terminal")
     else:
         heading = "status" if kind == "divera" else "today"
-        show_table((heading, "last", "least", "most"), in_a_table(own), right=frozenset({1, 2, 3}))
+        headings = (heading, "last", "least", "most")
+        show_table(headings, in_a_table(own), right=frozenset({1, 2, 3}), see="a wider terminal")
