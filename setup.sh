@@ -445,7 +445,7 @@ first_install() {
     put_in_place
     if systemd_runs; then systemctl enable --quiet tallyd.service; fi
     if [ "$fits" = no ]; then
-        die 'installed, but not started: the config that was already there has problems, see above. Mend it, then: sudo systemctl restart tallyd'
+        die 'installed, but not started: the config has problems, see above. Fix them, then: sudo systemctl restart tallyd'
     fi
     if systemd_runs; then
         start_service || die 'installed, but the service does not start, see above'

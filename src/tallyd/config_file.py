@@ -92,7 +92,8 @@ def _read_bytes(path: Path) -> tuple[int, bytes]:
         hint = "Write one with: tallyd init > config.json, or name another with --config"
         raise _broken(path, f"no such file: {path.absolute()}. {hint}") from None
     except PermissionError:
-        raise _broken(path, f"may not be read by {user()}: {path.absolute()}") from None
+        advice = f"for the service: sudo chgrp tallyd {path.absolute()} && sudo chmod 640 {path.absolute()}"
+        raise _broken(path, f"may not be read by {user()}: {path.absolute()}; {advice}") from None
     except IsADirectoryError:
         inside = path / "config.json"
         hint = f"Name the file in it: --config {inside if inside.is_file() else path / 'FILE'}"

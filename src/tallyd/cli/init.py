@@ -25,14 +25,14 @@ def starter(kind: str, path: Path) -> dict[str, Any]:
     contradicts itself about it, the key is left out: `check` then says what to do.
     """
     is_installed = path.absolute() == INSTALLED
-    check = "sudo tallyd check --online" if is_installed else "tallyd check --online"
+    note = "This file: root:tallyd, 0640. Check with: sudo" if is_installed else "Check with:"
     folder = INSTALLED.parent / "secrets"
     secrets = (
         f"in {folder} (root:tallyd, 0640)" if is_installed else "beside the config, readable by you only"
     )
     zone = _host_zone_name()
     return {
-        "//": f"See docs/config.md for every key. Check with: {check}",
+        "//": f"See docs/config.md for every key. {note} tallyd check --online",
         **({"timezone": zone} if zone else {}),
         **(_service_folders() if is_installed else {}),
         "pollers": {kind: {"kind": kind, **BY_KIND[kind].starter(secrets)}},
