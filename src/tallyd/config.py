@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Annotated, TypeAlias, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
-import tzlocal
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
+from tallyd.adapters.host_zone import read_host_zone
 from tallyd.config_file import Document, read_document
 from tallyd.config_folders import database_url, digest_of_url, inbox_problems
 from tallyd.config_problems import place_of, problems_of
@@ -302,15 +302,15 @@ def config_of(
         problems = problems_of(error, Settings)
     else:
         problems = ()
-    host_zone, trouble = read_host_zone()
+    host = read_host_zone()
     problems = twice + problems
-    if trouble and not problems and settings.timezone is None:
-        problems = (ConfigProblem("timezone", trouble),)
+    if host.trouble and not problems and settings.timezone is None:
+        problems = (ConfigProblem("timezone", host.trouble),)
     if not problems:
         config = Config(
             path=path.absolute(),
             settings=settings,
-            host_zone=host_zone,
+            host_zone=host.zone,
             secrets=tuple(sorted(reader.values)),
             files=(path.absolute(), *sorted(reader.files)),
             digest=reader.digest_with(document.digest),
@@ -318,6 +318,7 @@ def config_of(
                 *reader.notes,
                 *reader.open_files({path.absolute(): document, **reader.parts}, _without_password(settings)),
                 *_poller_notes(settings),
+                *((host.note,) if host.note and settings.timezone is None else ()),
             ),
         )
         problems = _problems_across(config)
@@ -359,14 +360,3 @@ def _channel_names(text: str) -> tuple[str, ...] | None:
     except (KeyError, TypeError):
         return ()
     return tuple(channels) if isinstance(channels, dict) else None
-
-
-def read_host_zone() -> tuple[ZoneInfo, str | None]:
-    """Return the host's zone, or UTC and what is wrong with the host's setting."""
-    try:
-        return tzlocal.reload_localzone(), None  # it may have been changed since the last load
-    except (LookupError, OSError, ValueError):
-        # tzlocal refuses to guess where /etc/timezone and /etc/localtime disagree or make no sense.
-        return ZoneInfo("UTC"), (
-            'this machine contradicts itself about its time zone; write one here, such as "Europe/Berlin"'
-        )

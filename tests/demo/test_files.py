@@ -6,12 +6,15 @@ import pytest
 
 from tallyd.demo.files import Files
 
-TAKEN = "2026-11-26 12:21:27 INFO visitors sweep: files taken "
+TAKEN = "2026-11-26 12:21:27 CET INFO visitors sweep: files taken "
 LINES = {
     "all kinds": (f"{TAKEN}done=3 empty=2 rejected=1 records=17 skipped=0", Files(4, 3, 2)),
     "some not": (f"{TAKEN}done=3 repeat=1 waiting=9 unsettled=2 records=3 skipped=0", Files(4, 1, 1)),
-    "another event": ("2026-11-26 12:21:27 INFO visitors sweep: file known already done=3", Files(1, 1, 1)),
-    "another job": ("2026-11-26 12:21:27 INFO visitors report: reading taken done=3", Files(1, 1, 1)),
+    "another event": (
+        "2026-11-26 12:21:27 CET INFO visitors sweep: file known already done=3",
+        Files(1, 1, 1),
+    ),
+    "another job": ("2026-11-26 12:21:27 CET INFO visitors report: reading taken done=3", Files(1, 1, 1)),
     "no line of a log": ("Traceback (most recent call last):", Files(1, 1, 1)),
 }
 

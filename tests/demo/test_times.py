@@ -68,13 +68,13 @@ def test_near_a_change_of_the_clocks_the_demo_runs_in_utc(
     now: str, zone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The host's zone is what tzlocal says; nothing of tallyd is replaced.
-    monkeypatch.setattr(tzlocal, "get_localzone", lambda: BERLIN)
+    monkeypatch.setattr(tzlocal, "reload_localzone", lambda: BERLIN)
 
     assert str(zone_of_demo(datetime.fromisoformat(now))) == zone
 
 
 def test_a_host_without_a_zone_that_has_a_name_gets_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     # What tzlocal calls a zone that it found only as a file.
-    monkeypatch.setattr(tzlocal, "get_localzone", lambda: "local")
+    monkeypatch.setattr(tzlocal, "reload_localzone", lambda: "local")
 
     assert str(zone_of_demo(NOON)) == "UTC"

@@ -561,7 +561,10 @@ def said(lines: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
     return [(record.levelname, record.message) for record in lines.records]
 
 
-def test_changes_and_new_times_are_logged(tmp_path: Path, lines: pytest.LogCaptureFixture) -> None:
+def test_changes_are_logged_and_new_times_only_for_those_who_look_closely(
+    tmp_path: Path, lines: pytest.LogCaptureFixture
+) -> None:
+    lines.set_level(logging.DEBUG, logger="tallyd")
     pages = Clockwork(PROD=0)
     with apps(pages, tmp_path, "PROD") as rounds:
         for minutes in (0, 0, -1, 20, None, -4):
@@ -569,7 +572,7 @@ def test_changes_and_new_times_are_logged(tmp_path: Path, lines: pytest.LogCaptu
             rounds.round(after_s=60)
     assert said(lines) == [
         ("INFO", "target changed"),
-        ("INFO", "target has other data"),
+        ("DEBUG", "target has other data"),
         ("WARNING", "target changed"),
         ("WARNING", "target changed"),
         ("INFO", "target changed"),
@@ -582,6 +585,7 @@ def test_changes_and_new_times_are_logged(tmp_path: Path, lines: pytest.LogCaptu
 def test_new_times_are_not_logged_where_that_is_not_wanted(
     tmp_path: Path, lines: pytest.LogCaptureFixture
 ) -> None:
+    lines.set_level(logging.DEBUG, logger="tallyd")
     pages = Clockwork(PROD=0)
     with apps(pages, tmp_path, "PROD") as rounds:
         rounds.targets = {"PROD": {"log_changes": False}}

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tallyd.config import BY_KIND, read_host_zone
+from tallyd.adapters.host_zone import read_host_zone
+from tallyd.config import BY_KIND
 from tallyd.config_folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
 from tallyd.console import show_json
 from tallyd.core.errors import EXIT_OK
@@ -51,8 +52,8 @@ def _service_folders() -> dict[str, Any]:
 
 def _host_zone_name() -> str | None:
     """Return the name of the host's time zone; None where it has none that a config could bear."""
-    zone, trouble = read_host_zone()
+    host = read_host_zone()
     try:
-        return None if trouble else ZoneInfo(str(zone)).key
+        return None if host.trouble else ZoneInfo(str(host.zone)).key
     except (ZoneInfoNotFoundError, ValueError):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-_TAKEN = re.compile(r"\S+ \S+ INFO \S+ sweep: files taken (.*)")
+_TAKEN = re.compile(r"\S+ \S+ \S+ INFO \S+ sweep: files taken (.*)")
 _AMOUNT = re.compile(r"\b(done|empty|rejected)=(\d+)")
 
 

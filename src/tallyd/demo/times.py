@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import tzlocal
+from tallyd.adapters.host_zone import read_host_zone
 
 _DOUBTFUL_WITHIN = timedelta(hours=3)
 
@@ -37,7 +37,7 @@ def zone_of_demo(now: datetime) -> ZoneInfo:
     In the hour that comes twice a time of day runs the first time only: the demo would stand still.
     """
     try:
-        zone = ZoneInfo(str(tzlocal.get_localzone()))
+        zone = ZoneInfo(str(read_host_zone().zone))
     except (ZoneInfoNotFoundError, LookupError, OSError, ValueError):
         return ZoneInfo("UTC")
     offsets = {

@@ -35,9 +35,9 @@ class Logs:
     """The process's logging, from construction to the end of the process.
 
     Commands log to stderr only; the daemon has a `file` too. `zone` is that of the times on a terminal
-    (default: the host's). `on_failure` gets a text for people once the file can't be written or rotated,
-    `on_recovered` is called when it can be again; both on whichever thread logged, without a lock held.
-    They must not raise; what they log reaches stderr only.
+    (default: the host's) and stands behind each time, since pollers may have others. `on_failure` gets a text
+    for people once the file can't be written or rotated, `on_recovered` is called when it can be again; both
+    on whichever thread logged, without a lock held. They must not raise; what they log reaches stderr only.
     """
 
     def __init__(
@@ -134,7 +134,8 @@ def _text_lines(redact: Callable[[str], str], stream: TextIO, zone: tzinfo | Non
     """Return how lines look on `stream`: the journal adds times itself, a terminal is read today."""
     if _is_journal(stream):
         return TextLines(redact, timestamp="", priorities=True)
-    return TextLines(redact, timestamp="%H:%M:%S" if stream.isatty() else "%Y-%m-%d %H:%M:%S", zone=zone)
+    day = "" if stream.isatty() else "%Y-%m-%d "
+    return TextLines(redact, timestamp=f"{day}%H:%M:%S %Z", zone=zone)
 
 
 def _is_journal(stream: TextIO) -> bool:

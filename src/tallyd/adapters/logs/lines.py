@@ -56,7 +56,7 @@ class JsonLines(JsonFormatter):
 
 
 class TextLines(logging.Formatter):
-    """`08:00:00 WARNING divera count: event key=value`, and a traceback indented below it.
+    """`08:00:00 CET WARNING divera count: event key=value`, and a traceback indented below it.
 
     `timestamp` is a strftime pattern, for `zone` (default: the host's); empty for none. `priorities`: each
     line begins with the `<4>` by which the journal knows its level.

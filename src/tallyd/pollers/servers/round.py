@@ -25,6 +25,8 @@ from tallyd.pollers.servers.targets import Target
 
 log = logging.getLogger("tallyd")
 
+OTHER_DATA = "target has other data"
+
 SPREAD: Final = 0.7
 """The share of `every` over which checks are spread at most; the rest is for the last ones to end in."""
 ENDED_BY: Final = 0.95
@@ -263,9 +265,15 @@ def _log(steps: Sequence[tuple[Target, Step]], book: Book, tools: Toolbox) -> No
         event = _event(target, step, book)
         if event is None:
             continue
-        is_bad = step.known.state in TROUBLES and event != "target has other data"
         fields = {"poller": tools.poller, "job": "check", **log_fields(target.name, step, tools.zone)}
-        log.log(logging.WARNING if is_bad else logging.INFO, event, extra=fields)
+        log.log(_level(event, step), event, extra=fields)
+
+
+def _level(event: str, step: Step) -> int:
+    """Return how loud a line is: a new time is what all is well looks like."""
+    if event == OTHER_DATA:
+        return logging.DEBUG
+    return logging.WARNING if step.known.state in TROUBLES else logging.INFO
 
 
 def _say_left(count: int, book: Book, tools: Toolbox) -> None:
@@ -284,4 +292,4 @@ def _event(target: Target, step: Step, book: Book) -> str | None:
         before = book.checked_at.get(target.name, step.sight.at - timedelta(microseconds=1))
         if passed(step.known.since, before, step.sight.at, target.remind_every_s):
             return "target still not fresh"
-    return "target has other data" if step.is_new_time and target.is_logged else None
+    return OTHER_DATA if step.is_new_time and target.is_logged else None

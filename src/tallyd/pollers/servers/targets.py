@@ -145,7 +145,7 @@ class TargetKeys(Strict):
         True, description="Make it an alert when it is stale, unreachable, invalid or in the future."
     )
     log_changes: bool = Field(
-        True, description="Log each new time it tells; false: only changes of its state are logged."
+        True, description="Log each new time it tells, at level DEBUG; false: only changes of its state."
     )
     headers: Annotated[dict[str, Secret], AfterValidator(_headers)] = Field(
         {}, description="Further headers, such as a key. Secrets. A target's are added to the defaults'."
