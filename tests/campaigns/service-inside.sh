@@ -179,7 +179,7 @@ first_boot() {
     expect 'and status shows what it does' status_has 'visitors'
     sed -i 's|"timezone"|"data_dir": "/var/lib/tallyd/elsewhere", "log": {"dir": "/var/log/tallyd"}, "timezone"|' /etc/tallyd/config.json
     expect 'what a restart would take is fine' tallyd check
-    expect 'and what the running one refuses is said' has 'data_dir has changed: the running tallyd rejects this file; sudo systemctl restart tallyd' "$(tallyd check)"
+    expect 'and what the running one refuses is said' has 'data_dir: changed; the running tallyd rejects this file until a restart: sudo systemctl restart tallyd' "$(tallyd check)"
     install -d -o root -m 0755 /var/lib/tallyd/elsewhere
     refused 'a folder of its own that it may not write' 78 'this user may not write /var/lib/tallyd/elsewhere' tallyd check
     rmdir /var/lib/tallyd/elsewhere

@@ -176,7 +176,7 @@ def test_it_says_what_a_running_daemon_would_reject_the_file_for(tmp_path: Path)
         done = _check(config)
         assert done.returncode == 0
         for key in ("out.dir", "database"):
-            note = f"Note: {key} has changed: the running tallyd rejects this file; "
+            note = f"Note: {key}: changed; the running tallyd rejects this file until a restart: "
             assert f"{note}sudo systemctl restart tallyd\n" in done.stdout
         assert daemon.end() == 0
     assert "Note:" not in _check(config).stdout, "the next start takes it"

@@ -55,7 +55,7 @@ def _running_notes(config: Config) -> list[str]:
     if active is None or holder(active.state_dir / "lock") is None:
         return []
     return [
-        f"{key} has changed: the running tallyd rejects this file; {active.restart}"
+        f"{key}: changed; the running tallyd rejects this file until a restart: {active.restart}"
         for key in config.changed_from(active.fixed)
     ]
 
