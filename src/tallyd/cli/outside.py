@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tallyd.adapters.locks import holder
 from tallyd.config import Config
 from tallyd.contract import Inbox, Records
-from tallyd.core.errors import InboxError
+from tallyd.core.errors import ConfigProblem, InboxError, RecordsError
 from tallyd.core.needs import InboxNeeded
 from tallyd.keeping import Shelf
 from tallyd.tasks import Task, tasks_of
@@ -173,6 +173,23 @@ class Outside:
             woken = [job.name for job in task.source.jobs() if job.wakes]
             folder.watch(partial(_call_each, self._on_files, task.poller, woken))
         return folder
+
+
+def database_problems(config: Config) -> tuple[ConfigProblem, ...]:
+    """Return what is wrong with a database that is needed, as far as its URL and this machine can say.
+
+    Such as a driver that is not installed. It connects to nothing.
+    """
+    is_needed = any(poller.needs_records for poller in config.settings.pollers.values())
+    if not is_needed or not config.settings.database.url.is_known:
+        return ()
+    from tallyd.adapters.records.engines import PATIENCE_S, engine_of  # noqa: PLC0415 # see above
+
+    try:
+        engine_of(config.database_url, patience_s=PATIENCE_S)
+    except RecordsError as error:
+        return (ConfigProblem("database.url", error.text),)
+    return ()
 
 
 def make_inboxes(config: Config, *, but: Collection[Path] = ()) -> None:

@@ -25,7 +25,7 @@ from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
 from tallyd.books import Books
 from tallyd.cli.dry import DryOutside
-from tallyd.cli.outside import Outside, make_inboxes
+from tallyd.cli.outside import Outside, database_problems, make_inboxes
 from tallyd.cli.webside import page_problems
 from tallyd.config import Config, load
 from tallyd.config_problems import place_of
@@ -141,11 +141,11 @@ def channels(config: Config, redact: Callable[[str], str]) -> Channels:
 
 
 def look_closely(config: Config, known: Config | None = None) -> tuple[ConfigProblem, ...]:
-    """Return what is wrong with channels, and with a page whose libraries are missing.
+    """Return what is wrong with channels and the database, and which libraries are missing.
 
     Channels that are all in force already, in the config `known`, are not looked at: it takes its time.
     """
-    return (*_channel_problems(config, known), *page_problems(config))
+    return (*_channel_problems(config, known), *database_problems(config), *page_problems(config))
 
 
 def _channel_problems(config: Config, known: Config | None) -> tuple[ConfigProblem, ...]:

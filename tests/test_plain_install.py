@@ -1,4 +1,4 @@
-"""tallyd without the libraries of the page, as a plain `pip install` has it."""
+"""tallyd without the libraries of its extras, as a plain `pip install` has it."""
 
 from __future__ import annotations
 
@@ -57,8 +57,7 @@ def test_without_a_page_it_runs_and_rejects_one_that_is_added(plain: Path, tmp_p
         config(tmp_path, web=WEB)
         daemon.process.send_signal(signal.SIGHUP)
         wait_until(lambda: "config refused" in daemon.stderr.read_text(), what="the refusal")
-        (line,) = [line for line in daemon.log() if line["event"] == "config refused"]
-        assert line["problems"][0].startswith("config.json: web: needs a library that is not installed (")
+        assert "config.json: web: needs a library that is not installed (" in daemon.stderr.read_text()
         config(tmp_path)
         daemon.process.send_signal(signal.SIGHUP)
         wait_until(lambda: "config taken" in daemon.stderr.read_text(), what="the config without a page")
@@ -66,6 +65,25 @@ def test_without_a_page_it_runs_and_rejects_one_that_is_added(plain: Path, tmp_p
     finally:
         daemon.kill()
         daemon.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "missing"),
+    [
+        ("postgresql+psycopg://park:canary-pw-5f1c@127.0.0.1/park", "PostgreSQL needs psycopg"),
+        ("mysql+pymysql://park:canary-pw-5f1c@127.0.0.1/park", "MariaDB and MySQL need PyMySQL"),
+    ],
+)
+def test_check_says_of_a_database_what_run_says(plain: Path, tmp_path: Path, url: str, missing: str) -> None:
+    pollers = {"park": {"kind": "visitors", "inbox": "inbox"}}
+    path = config(tmp_path, database={"url": url}, pollers=pollers)
+    for command in ("check", "run"):
+        status, text = said(plain, path, command)
+        assert status == 78
+        assert f"config.json: database.url: {missing}, which is not installed: pip install 'tallyd[" in text
+        assert "canary" not in text
+    config(tmp_path, database={"url": url})  # nobody needs it
+    assert said(plain, path, "check")[0] == 0
 
 
 @pytest.fixture(scope="module")
