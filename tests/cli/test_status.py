@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import closing
+from dataclasses import replace
 from datetime import time
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from tallyd.adapters.state import State, Whose
 from tallyd.cli.status import status
 from tallyd.core.alerts import Findings
 from tallyd.core.reading import Slot
-from tallyd.core.timetable import EVERY_DAY, At, Missed
-from tallyd.in_force import InForceNote, JobNote
+from tallyd.core.timetable import EVERY_DAY, At, Every, Missed
+from tallyd.in_force import InForceNote, JobNote, read_note
 
 
 @pytest.fixture
@@ -58,6 +59,17 @@ def test_a_reading_taken_by_hand_is_the_last_one_and_says_so(
     assert row is not None
     past.taken("2026-11-19T20:00:00", {"50101": 3})
     assert re.search(r"^divera +count +20:00 +3 ", said(past, "2026-11-19T21:00:00", capsys), re.M)
+
+
+def test_a_job_without_slots_has_its_interval_in_the_place_of_a_next_run(
+    past: Past, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = JobNote(poller="apps", kind="servers", job="check", when=Every(3600.0), zone=BERLIN)
+    with closing(State(past.folder / "state" / "state.db")) as state:
+        note = read_note(state)
+        assert note is not None
+        state.set_note("config", replace(note, jobs=(job,)).dumped())
+    assert re.search(r"^apps +check +none yet +every 1 h$", said(past, "2026-11-19T08:05:00", capsys), re.M)
 
 
 def test_as_json_a_reading_taken_by_hand_is_told_as_such(

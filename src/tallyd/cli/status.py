@@ -24,8 +24,8 @@ from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.mutes import Mute, mute_of
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Json
-from tallyd.core.texts import clock
-from tallyd.core.timetable import next_slots, slots
+from tallyd.core.texts import clock, span
+from tallyd.core.timetable import Every, next_slots, slots
 from tallyd.in_force import InForceNote, JobNote, read_note
 
 BEGUN_WITHIN = timedelta(seconds=60)
@@ -176,7 +176,7 @@ def _show(found: Status) -> None:
                 found.taken(one.last) if one.last else "none yet",
                 _total(one.last),
                 len(one.missed) or None,
-                found.clock(one.next_at) if found.pid else "when tallyd runs",
+                _next(one, found),
             )
             for one in found.jobs
         ]
@@ -204,6 +204,15 @@ def _show(found: Status) -> None:
     if found.unwritten:
         waits = "reading waits" if found.unwritten == 1 else "readings wait"
         say(f"{found.unwritten} {waits} to be written to out/.", style="warning")
+
+
+def _next(one: JobStatus, found: Status) -> str:
+    """Return when a job runs next: its slot, or its interval where it has no slots."""
+    if not found.pid:
+        return "when tallyd runs"
+    if one.next_at is None and isinstance(one.job.when, Every):
+        return f"every {span(one.job.when.interval_s)}"
+    return found.clock(one.next_at)
 
 
 def _total(last: Stored | None) -> str | None:
