@@ -96,6 +96,36 @@ def test_while_a_source_contradicts_the_clock_nothing_is_deleted_and_then_it_is(
     assert old.left()[0][0] > before[-1], "old things are deleted again"
 
 
+def test_a_start_with_a_clock_that_is_decades_ahead_deletes_nothing(old: Old) -> None:
+    (before, _), right = old.left(), old.clock.now()
+    old.world.kill()
+    old.jump(YEARS)
+    for _ in range(2):
+        old.world.start()
+        old.world.run(hours=3, least_s=10)
+        files, _ = old.left()
+        assert set(before) <= set(files)
+        assert all(asked - right < DAY for asked in old.asked)
+        old.world.kill()
+    old.world.start()
+
+
+def test_a_machine_that_was_off_for_a_month_is_believed_after_a_week(old: Old) -> None:
+    before, _ = old.left()
+    old.world.restart(off_s=30 * 86400)
+    old.world.run(hours=3, least_s=10)
+    assert set(before[1:]) <= set(old.left()[0])
+    old.world.run(hours=24 * 8, least_s=1800)
+    assert old.left()[0][0] == "2026-12/2026-12-14T080000+0100.json"
+
+
+def test_a_machine_that_was_off_for_days_is_believed_at_once(old: Old) -> None:
+    before, _ = old.left()
+    old.world.restart(off_s=3 * 86400)
+    old.world.run(hours=3, least_s=10)
+    assert len(set(before) & set(old.left()[0])) == 2
+
+
 def test_after_a_jump_ages_are_measured_by_the_clock_that_did_not(old: Old) -> None:
     old.jump(30 * DAY)
     old.world.run(hours=24 * 2, least_s=1800)

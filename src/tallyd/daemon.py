@@ -97,6 +97,7 @@ class Daemon:
         """Make up for what a dead process left, and put the config in force."""
         self._put_in_force()
         self._books.out.remove_leftovers()
+        self._safely("pruning", self._pruning.begin)
         self.look_at_everything()
 
     def tick(self, *, reload: bool = False) -> None:

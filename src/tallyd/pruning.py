@@ -15,6 +15,7 @@ from tallyd.agenda import Agenda, Clock
 from tallyd.books import Books
 from tallyd.config import Config
 from tallyd.core.failures import CLOCK
+from tallyd.core.naming import instant_text, read_instant
 from tallyd.tasks import Task
 
 log = logging.getLogger("tallyd")
@@ -23,7 +24,9 @@ PRUNE_EVERY_S = 3600.0
 PRUNE_AGREED_S = 3600.0
 """Nothing is deleted before wall clock and monotonic clock have agreed for so long."""
 BELIEVED_AFTER_S = 7 * 86400.0
-"""The wall clock that jumped ahead is believed once the two have agreed again for so long."""
+"""A clock that jumped ahead, or is so far ahead at the start, is believed once it has stood so long."""
+NOTED_EVERY_S = 86400.0
+_NOTE = "trusted_at"
 
 Safely = Callable[[str, Callable[[], object]], None]
 """Does one part of a tick, and takes in what goes wrong in it (`Daemon._safely`)."""
@@ -47,6 +50,26 @@ class Pruning:
         self._safely, self._also = safely, tuple(also)
         self._done_s = self._believed_s = clock.monotonic()
         self._believed_at = clock.now()
+        self._noted_at: datetime | None = None
+
+    def begin(self) -> None:
+        """Decide whether the time of the start is believed: not where it is far from when tallyd last ran.
+
+        Raises `StateError`.
+        """
+        written = self._books.state.note(_NOTE)
+        self._noted_at = read_instant(written) if written else None
+        if self._noted_at and (self._believed_at - self._noted_at).total_seconds() > BELIEVED_AFTER_S:
+            self._believed_at = self._noted_at  # it is that late at least
+        else:
+            self._note(self._believed_at)
+
+    def _note(self, now: datetime) -> None:
+        """Note, once a day, a time that is trusted; one noted ahead of it was of a clock that was wrong."""
+        age_s = (now - self._noted_at).total_seconds() if self._noted_at else NOTED_EVERY_S
+        if abs(age_s) >= NOTED_EVERY_S:
+            self._books.state.set_note(_NOTE, instant_text(now))
+            self._noted_at = now
 
     def until_s(self) -> float:
         """Return the seconds until it is time: a config that is taken does not put it off."""
@@ -77,6 +100,7 @@ class Pruning:
         return min(now, self._believed_at + timedelta(seconds=monotonic_s - self._believed_s))
 
     def _prune(self, config: Config, tasks: Iterable[Task], now: datetime) -> None:
+        self._note(now)
         left = (config.settings.out.keep_days, config.zone)
         keep = dict.fromkeys(self._books.state.readings.pollers(), left)
         keep |= {task.poller: (task.keep_days, task.zone) for task in tasks}
