@@ -10,6 +10,7 @@ import pytest
 
 from support.fakeclock import BERLIN, FakeClock, at
 from support.fakeworld import FakePoller, Killed, World, daily, one_person
+from support.wording import text_of
 from tallyd.contract import Toolbox
 from tallyd.core.reading import Reading, Slot
 from tallyd.core.timetable import At, Every, slots
@@ -93,7 +94,7 @@ def test_what_nothing_ran_for_is_told_until_the_next_reading(tmp_path: Path) -> 
     with FakeClock(at("2026-11-20 07:00")) as clock, World(tmp_path, clock, FakePoller(TIMES)) as world:
         clock.set(at("2026-11-20 13:00"))
         world.run(seconds=2)
-        assert "08:00 and 12:00" in world.problems()["one/count/missed"].text
+        assert "08:00 and 12:00" in text_of(world.problems()["one/count/missed"], now=world.clock.now())
         clock.set(at("2026-11-20 15:59:59"))
         world.run(minutes=1)
         assert world.problems() == {}
@@ -249,7 +250,7 @@ def test_a_slot_that_kills_the_process_is_given_up_after_three_starts(tmp_path: 
         world.run(minutes=20)
         assert len(poller.runs) == 3
         assert world.outcomes() == ["2026-11-20 08:00 missed"]
-        assert "interrupted" in world.problems()["one/count/failed"].text
+        assert "interrupted" in text_of(world.problems()["one/count/failed"], now=world.clock.now())
 
 
 def test_weekdays_are_those_of_the_poller_s_zone(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, World, daily, disk_refuses, one_person
+from support.wording import text_of
 from tallyd.contract import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Reading, Slot
@@ -153,7 +154,7 @@ def test_while_out_cannot_be_written_readings_are_kept_and_written_later_and_tol
     with FakeClock(at("2026-11-20 07:59:30")) as clock, World(tmp_path, clock, FakePoller(NOON)) as world:
         world.run(hours=4.1, least_s=5)
         assert len(world.taken()) == 2
-        assert "cannot write" in world.problems()["tallyd/out"].text
+        assert "cannot write" in text_of(world.problems()["tallyd/out"], now=world.clock.now())
         world.restart()
         out.unlink()
         world.run(minutes=1)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from support.fakeclock import FakeClock, at
 from support.fakeworld import BELOW, FakePoller, World, daily, one_person
+from support.wording import text_of
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.contract import Toolbox
 from tallyd.core.reading import Problem, Reading, Slot
@@ -60,7 +61,7 @@ def test_a_part_that_crashes_is_a_problem_until_it_works_again(tmp_path: Path) -
         world.daemon._judge_itself()
         (problem,) = world.problems().values()
         assert problem.key == "tallyd/out files/crashed"
-        assert "ValueError" in problem.text
+        assert "ValueError" in text_of(problem)
         world.daemon._safely("out files", lambda: None)
         world.daemon._judge_itself()
         assert world.problems() == {}

@@ -15,7 +15,7 @@ from tallyd.contract import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Problem, Reading, Slot
 from tallyd.core.timetable import Every
-from tallyd.settings import AlertSettings, RetrySettings
+from tallyd.settings import AlertSettings, RetrySettings, TextSettings
 
 OPS, PHONE = "json://ops.example/x", "json://phone.example/x"
 CHANNELS = {"ops": OPS, "phone": PHONE}
@@ -483,7 +483,9 @@ def test_texts_of_the_config_are_told_in_their_place(tmp_path: Path, clock: Fake
     poller = FakePoller(
         daily("08:00"),
         Source(REFUSED),
-        alerts=AlertSettings(channels=("ops",), texts={"failed": "Lücke[ um {slot}]! [[{reason}]]"}),
+        alerts=AlertSettings(
+            channels=("ops",), texts={"failed": TextSettings(text="Lücke[ um {slot}]! [[{reason}]]")}
+        ),
     )
     with clock, World(tmp_path, clock, poller, top=top()) as world:
         world.run(seconds=5)

@@ -16,6 +16,9 @@ from tallyd.core import failures
 from tallyd.core.alerts import Alert, Findings, Judgement, judge, lasted_s
 from tallyd.core.mutes import Mute
 from tallyd.core.notices import Manner, Told
+from tallyd.core.reading import Problem
+from tallyd.core.saying import said, said_of_end
+from tallyd.core.values import At, Span
 
 log = logging.getLogger("tallyd")
 
@@ -24,7 +27,10 @@ TOLD_AFTER_S = 30.0
 
 
 class AlertBook:
-    """The alerts, what was told of them, and the mutes. Used by several threads."""
+    """The alerts, what was told of them, and the mutes. Used by several threads.
+
+    `manner_of` a key is how it is told, by the config in force.
+    """
 
     def __init__(self, state: State, *, now: Callable[[], datetime]) -> None:
         self._state = state
@@ -36,6 +42,7 @@ class AlertBook:
         self._mutes: tuple[Mute, ...] = ()
         self._state_alert: Alert | None = None
         self._is_behind = False
+        self.manner_of: Callable[[str], Manner] = lambda _key: Manner()
         self.is_news = threading.Event()
         """Set when something may be to be told that was not to be told before."""
 
@@ -67,19 +74,28 @@ class AlertBook:
             return  # as they were at the last look; that state.db can't be read is told by itself
         self._alerts, self._told = alerts, told
 
+    def worded(self, problem: Problem) -> Problem:
+        """Return a problem with the texts that the config wants for it."""
+        return self.manner_of(problem.key).worded(problem)
+
     # -- what changes ------------------------------------------------------------------------------------
 
     def stored(self, judgement: Judgement) -> None:
         """Log what findings, which are stored by now, have changed."""
         for alert in judgement.raised:
             level = logging.ERROR if alert.severity == "error" else logging.WARNING
-            log.log(level, "problem begins", extra={"key": alert.key, "text": alert.text})
+            wording = self.manner_of(alert.key).wording(self._now(), is_muted=True)
+            log.log(level, "problem begins", extra={"key": alert.key, "text": said(alert.problem, wording)})
         for alert in judgement.closed:
-            fields = {"key": alert.key, "lasted_s": round(lasted_s(alert, until=self._now()))}
+            lasted = lasted_s(alert, until=self._now())
+            fields = {"key": alert.key, "lasted_s": round(lasted)}
             if alert.is_unwatched:  # whether it is over, nobody knows
                 log.info("problem no longer watched", extra=fields)
-            else:
-                log.info("problem over", extra={**fields, "text": alert.over})
+                continue
+            wording = self.manner_of(alert.key).wording(self._now())
+            ended = At(alert.over_at or self._now())
+            text = said_of_end(alert.problem, wording, ended=ended, lasted=Span(lasted))
+            log.info("problem over", extra={**fields, "text": text})
         if judgement.raised or judgement.closed:
             self.is_news.set()
 
@@ -145,14 +161,14 @@ class AlertBook:
 
     # -- state.db itself ---------------------------------------------------------------------------------
 
-    def state_fails(self, reason: str, *, since: datetime, manner: Manner) -> None:
+    def state_fails(self, reason: str, *, since: datetime) -> None:
         """Raise `tallyd/state`, in memory, once state.db has failed for TOLD_AFTER_S."""
         now = self._now()
         if self._state_alert is not None and self._state_alert.is_open:
             return
         if (now - since).total_seconds() < TOLD_AFTER_S:
             return
-        problem = manner.worded(failures.state_unusable(reason, since=since, now=now, zone=manner.zone))
+        problem = self.worded(failures.state_unusable(reason, since=since))
         findings = Findings(named=(problem,), may_close=lambda _key: False, now=now)
         with self._lock:
             # Counted on from the last time, which a channel may still have to hear of.

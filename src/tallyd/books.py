@@ -19,7 +19,6 @@ from tallyd.adapters.state import OutFile, Recorded, State, StateError
 from tallyd.alert_book import AlertBook
 from tallyd.core.alerts import Findings
 from tallyd.core.failures import CLOCK, OUT, clock_suspect, out_unwritable
-from tallyd.core.notices import Manner
 from tallyd.core.reading import Facts, Problem, Reading, Send, Slot
 from tallyd.core.sending import Outcomes, reported
 from tallyd.core.texts import visible
@@ -45,17 +44,13 @@ class Held:
 
 
 class Books:
-    """What is stored. Used by the schedule's thread and by the runs' threads.
-
-    `manner` is how tallyd's own problems are told, by the config in force.
-    """
+    """What is stored. Used by the schedule's thread and by the runs' threads."""
 
     def __init__(self, state: State, out: OutFiles, *, now: Callable[[], datetime]) -> None:
         self.state = state
         self.out = out
         self.files = OutBook(state, out, now=now, on_trouble=self.note_trouble)
         self.alerts = AlertBook(state, now=now)
-        self.manner = Manner()
         self._now = now
         self._held: list[Held] = []
         self._lock = threading.Lock()
@@ -270,7 +265,7 @@ class Books:
 
     def _tell_trouble(self) -> None:
         if self.state_trouble is not None and self._trouble_since is not None:
-            self.alerts.state_fails(self.state_trouble, since=self._trouble_since, manner=self.manner)
+            self.alerts.state_fails(self.state_trouble, since=self._trouble_since)
 
     # -- out files ---------------------------------------------------------------------------------------
 
@@ -293,7 +288,7 @@ class Books:
     ) -> None:
         """Raise and close problems outside of a run, and log what changed; in memory where it must be."""
         findings = Findings(
-            named=tuple(self.manner.worded(problem) for problem in named),
+            named=tuple(self.alerts.worded(problem) for problem in named),
             may_close=may_close,
             now=self._now(),
             is_unwatched=is_unwatched,

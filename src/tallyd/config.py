@@ -28,8 +28,7 @@ from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.failures import OWN_KINDS, RUN_KINDS
 from tallyd.core.kinds import AlertKind
 from tallyd.core.naming import key_segments
-from tallyd.core.notices import Manner
-from tallyd.core.templates import read_template
+from tallyd.core.notices import Manner, OwnText
 from tallyd.pollers.divera import DiveraPoller
 from tallyd.pollers.servers import ServersPoller
 from tallyd.pollers.visitors import VisitorsPoller
@@ -215,10 +214,12 @@ class Config:
         poller = key_segments(key)[0]
         return self.effective(poller).manner if poller in self.settings.pollers else self.own_manner
 
-    def kinds_of(self, key: str) -> tuple[AlertKind, ...]:
-        """Return the kinds of problems that keys beginning like this one may be of."""
-        poller = self.settings.pollers.get(key_segments(key)[0])
-        return OWN_KINDS if poller is None else (*RUN_KINDS, *poller.alert_kinds())
+    def kind_of(self, key: str) -> AlertKind | None:
+        """Return the kind of a problem; None where the config has none of that name."""
+        segments = key_segments(key)
+        poller = self.settings.pollers.get(segments[0])
+        kinds = OWN_KINDS if poller is None else (*RUN_KINDS, *poller.alert_kinds())
+        return next((kind for kind in kinds if kind.what == segments[-1]), None)
 
     @cached_property
     def fixed(self) -> dict[str, str]:
@@ -263,7 +264,7 @@ def _manner(alerts: AlertSettings, zone: ZoneInfo) -> Manner:
         remind_every_s=alerts.remind_every,
         quiet=tuple(each.hours for each in alerts.quiet_hours),
         zone=zone,
-        texts={what: read_template(text) for what, text in alerts.texts.items()},
+        texts={what: OwnText(each.text, each.over) for what, each in alerts.texts.items()},
     )
 
 

@@ -226,7 +226,7 @@ class Daemon:
         """Plan the jobs of the config in force. Runs under way finish on the settings they began with."""
         config = self._kit.in_force.config
         self._kit.on_config(config)
-        self._books.manner = config.own_manner
+        self._books.alerts.manner_of = config.manner_of
         self._books.suspects.forget_others(config.settings.pollers)
         self._crashes.clear()  # what still fails is noted anew at the next look
         self._kit.teller.put_in_force(config)
@@ -297,9 +297,7 @@ class Daemon:
         """Raise and close what the daemon has to say of itself."""
         named = [*self._kit.troubles(), *self._kit.teller.problems(), *self._crashes.values()]
         named += self._kit.sender.problems()
-        # In the words of the poller that is late; all else in tallyd's own.
-        overdue = [task.manner.worded(problem) for task, problem in self._overdue()]
-        named += overdue
+        named += self._overdue()
         refused = self._kit.in_force.problem()
         if refused is not None:
             named.append(refused)
@@ -309,10 +307,10 @@ class Daemon:
         """Whether a key is the daemon's own, and over where it is not named."""
         return (_is_own(key) and not self._kit.teller.may_still_be(key)) or self._kit.sender.watches(key)
 
-    def _overdue(self) -> list[tuple[Task, Problem]]:
-        now, monotonic_s = self._now(), self._kit.clock.monotonic()
-        found = [(desk.task, desk.overdue(now=now, monotonic_s=monotonic_s)) for desk in self._desks.values()]
-        return [(task, problem) for task, problem in found if problem is not None]
+    def _overdue(self) -> list[Problem]:
+        monotonic_s = self._kit.clock.monotonic()
+        found = (desk.overdue(monotonic_s=monotonic_s) for desk in self._desks.values())
+        return [problem for problem in found if problem is not None]
 
     def _clock_jumped(self, by_s: float) -> None:
         log.warning("clock jumped", extra={"by_s": round(by_s, 1)})

@@ -6,7 +6,6 @@ import logging
 import math
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from tallyd.core import failures
 from tallyd.core.reading import Problem
@@ -77,14 +76,12 @@ class Desk:
         """Return how long a job that was woken waits yet: events come in bursts, and each run is a commit."""
         return max(0.0, self.begun_s + WAKE_PAUSE_S - monotonic_s)
 
-    def overdue(self, *, now: datetime, monotonic_s: float) -> Problem | None:
+    def overdue(self, *, monotonic_s: float) -> Problem | None:
         """Return the problem of a run that has shown no progress for longer than its limit."""
         task, progress = self.task, self.progress
         if not self.is_running or progress is None or monotonic_s - progress.alive_s <= task.job.limit_s:
             return None
-        return failures.overdue(
-            *task.name, since=progress.began_at, limit_s=task.job.limit_s, now=now, zone=task.zone
-        )
+        return failures.overdue(*task.name, since=progress.began_at, limit_s=task.job.limit_s)
 
     @property
     def whose(self) -> dict[str, object]:

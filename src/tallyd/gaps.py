@@ -89,7 +89,6 @@ class Gaps:
             job=task.job.name,
             due_at=slot.due_at if slot.key is not None else None,
             now=now,
-            zone=task.zone,
             next_at=task.next_at(now),
         )
 

@@ -14,7 +14,6 @@ from tallyd.contract import Delivers, Toolbox
 from tallyd.core.failures import UNSENT, unsent
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem
-from tallyd.core.texts import clock
 from tallyd.courier import Courier
 from tallyd.tasks import Task, tasks_of
 
@@ -77,7 +76,7 @@ class Sender:
         self._books.state.sends.prune(before=(now - timedelta(days=KEPT_DAYS)).date())
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return the problems of names whose reports are not taken, worded as the config wants.
+        """Return the problems of names whose reports are not taken.
 
         A level of what is stored: of a name's rows, the one tried last was not taken, and never will be, or
         the name has failed for a while. Where that can't be read, it is as it was.
@@ -134,16 +133,13 @@ class Sender:
         return row.said == "never" or (self._now() - row.failing_since).total_seconds() >= TOLD_AFTER_S
 
     def _problem(self, task: Task, row: SendRow, *, is_only: bool) -> Problem:
-        now, asked_at = self._now(), self._courier.asked_at(task.poller)
-        return task.manner.worded(
-            unsent(
-                task.poller,
-                row.send.ssid,
-                slot=clock(row.slot_at, task.zone, now=now),
-                reason=(row.answer or "").rstrip("."),
-                was_refused=row.said != "nothing",
-                since=row.failing_since or row.slot_at,
-                is_only=is_only,
-                no_retry_before="" if asked_at is None else clock(asked_at, task.zone, now=now),
-            )
+        return unsent(
+            task.poller,
+            row.send.ssid,
+            slot_at=row.slot_at,
+            reason=(row.answer or "").rstrip("."),
+            was_refused=row.said != "nothing",
+            since=row.failing_since or row.slot_at,
+            is_only=is_only,
+            no_retry_before=self._courier.asked_at(task.poller),
         )

@@ -82,6 +82,7 @@ def heading_of(
         due_at=due_at,
         taken_at=reading.taken_at,
         zone=task.zone,
+        tallyd=task.manner.tallyd,
         clock_suspect=is_clock_suspect(reading.skew_s),
         part=reading.part,
         beside=beside,

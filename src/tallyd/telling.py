@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 
@@ -103,7 +103,6 @@ class Teller:
         self._monotonic = monotonic
         self._config: Config | None = None
         self._channels: dict[str, _Channel] = {}
-        self._manners: dict[str, Manner] = {}
 
     def put_in_force(self, config: Config) -> None:
         """Tell by this config from now on. A channel whose URL changed is tried again at once."""
@@ -115,8 +114,6 @@ class Teller:
                 self._channels[name] = known
             else:
                 self._channels[name] = _Channel(url, future=known.future if known else None)
-        self._manners = {name: config.effective(name).manner for name in config.settings.pollers}
-        self._manners[OWN] = config.own_manner
 
     def look(self) -> None:
         """Begin to tell each channel what it has yet to hear. Raises `StateError`."""
@@ -138,9 +135,8 @@ class Teller:
 
     def problems(self) -> tuple[Problem, ...]:
         """Return the problems of channels that take no message."""
-        now, manner = self._now(), self._manner("")
         return tuple(
-            undelivered(name, channel.reason, since=channel.failing_since, now=now, zone=manner.zone)
+            undelivered(name, channel.reason, since=channel.failing_since)
             for name, channel in self._channels.items()
             if channel.failing_since
             and channel.failed_at
@@ -208,27 +204,22 @@ class Teller:
 
     def _hearers_of_mute(self, mute: Mute) -> set[str]:
         """Return the channels of the pollers that a mute may be about; of nobody's: tallyd's own."""
+        if self._config is None:
+            return set()
         plain = re.split(r"[*?]", mute.pattern, maxsplit=1)[0]  # what its keys begin with
-        manners = [
-            manner
-            for name, manner in self._manners.items()
+        names = [
+            name
+            for name in (*self._config.settings.pollers, OWN)
             if plain.startswith(f"{name}/") or (plain != mute.pattern and f"{name}/".startswith(plain))
         ]
-        channels = {name for manner in manners or [self._manners[OWN]] for name in manner.channels}
+        channels = {each for name in names or [OWN] for each in self._manner(name).channels}
         return channels & self._channels.keys()
 
     def _manner(self, key: str) -> Manner:
         """Return how a key is told; one of a poller that has left the config as tallyd's own."""
-        return self._manners.get(key_segments(key)[0], self._manners[OWN])
+        return Manner() if self._config is None else self._config.manner_of(key)
 
     def _surroundings(self, config: Config, now: datetime) -> Surroundings:
-        def zone_of(key: str) -> tzinfo:
-            return self._manner(key).zone
-
-        def many_of(key: str) -> str:
-            what = key_segments(key)[-1]
-            return next((kind.many for kind in config.kinds_of(key) if kind.what == what), "problems")
-
         def watched(poller: str, what: str) -> int | None:
             settings = config.settings.pollers.get(poller)
             subjects = settings.watched().get(what) if settings else None
@@ -237,8 +228,8 @@ class Teller:
         return Surroundings(
             name=config.settings.name,
             now=now,
-            zone_of=zone_of,
-            many_of=many_of,
+            manner_of=config.manner_of,
+            kind_of=config.kind_of,
             watched=watched,
             missing=self._missing,
             link=partial(_link, config),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from support.wording import text_of
 from tallyd.adapters.state import (
     OutFile,
     Recorded,
@@ -25,6 +26,7 @@ from tallyd.adapters.state import (
 from tallyd.adapters.state.past import Past
 from tallyd.core.alerts import Findings, closed_by_reading
 from tallyd.core.document import Heading
+from tallyd.core.naming import instant_text
 from tallyd.core.reading import Problem, Reading, Slot
 from tallyd.core.timetable import Missed
 
@@ -343,13 +345,18 @@ def test_what_fits_is_counted_from_the_oldest_on(state: State) -> None:
     assert 1 <= some <= 2
 
 
-def test_the_readings_of_the_third_version_are_kept_and_get_their_indexes(tmp_path: Path) -> None:
+def test_what_the_third_version_stored_is_kept_and_readings_get_their_indexes(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     with closing(State(path)) as state:
         _record(state, Slot("s", AT))
         before = state.readings.history()
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
         new = _indexes(old)
+        old.execute("ALTER TABLE alert DROP COLUMN fields")
+        old.execute(
+            "INSERT INTO alert (key, severity, text, since) VALUES ('a/b/c', 'error', 'bad [x] {y}', ?)",
+            (instant_text(AT),),
+        )
         for name in ("reading_by_slot", "reading_of_poller", "reading_of_all"):
             old.execute(f"DROP INDEX {name}")
         old.execute("PRAGMA user_version=3")
@@ -357,9 +364,10 @@ def test_the_readings_of_the_third_version_are_kept_and_get_their_indexes(tmp_pa
     with closing(State(path)) as state:
         state.check()
         assert state.readings.history() == before
+        assert text_of(state.alerts.all()["a/b/c"]) == "bad [x] {y}"
     with closing(sqlite3.connect(path, isolation_level=None)) as upgraded:
         assert _indexes(upgraded) == new
-        assert upgraded.execute("PRAGMA user_version").fetchone() == (4,)
+        assert upgraded.execute("PRAGMA user_version").fetchone() == (5,)
 
 
 def _indexes(db: sqlite3.Connection) -> set[tuple[str, str]]:

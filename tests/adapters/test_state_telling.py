@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,6 +19,7 @@ from tallyd.core.alerts import Alert, Findings, Rules
 from tallyd.core.mutes import Mute
 from tallyd.core.notices import Manner, Told, notice_for
 from tallyd.core.reading import Problem
+from tallyd.core.values import Age, At, Several, Span
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -62,12 +64,24 @@ instants = st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2090,
     lambda at: at.replace(tzinfo=UTC)
 )
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+templates = texts.map(lambda text: re.sub(r"[\[\]{}]", r"\g<0>\g<0>", text)) | st.just(
+    "{a}[ for {b:# day|# days}]"
+)
+values = st.one_of(
+    texts,
+    st.integers(),
+    st.builds(At, instants, st.booleans()),
+    st.builds(Age, instants),
+    st.builds(Span, st.floats(allow_nan=False, allow_infinity=False)),
+    st.builds(Several, st.lists(texts | st.builds(At, instants)).map(tuple), st.integers(0)),
+)
 alerts = st.builds(
     Alert,
     key=texts,
     severity=st.sampled_from(["warning", "error"]),
-    text=texts,
-    over=texts,
+    text=templates,
+    over=templates,
+    fields=st.dictionaries(texts, values),
     since=instants,
     version=st.integers(0, 10**6),
     bad=st.integers(0, 99),

@@ -27,11 +27,11 @@ def broken(minute: float, state: State, reason: str = "why") -> Sight:
     return Sight(at=at(minute), state=state, reason=reason)
 
 
-def steps_of(*sights: Sight, remind_every_s: float | None = None) -> list[Step]:
+def steps_of(*sights: Sight) -> list[Step]:
     known: Known | None = None
     steps = []
     for sight in sights:
-        steps.append(follow(known, sight, remind_every_s=remind_every_s))
+        steps.append(follow(known, sight))
         known = steps[-1].known
     return steps
 
@@ -140,22 +140,21 @@ def test_a_trouble_that_was_hidden_goes_on_since_it_began() -> None:
     assert [(trouble.state, trouble.since) for trouble in last.known.troubles] == [("stale", at(0))]
 
 
-def test_the_text_of_a_trouble_is_made_anew_only_now_and_then() -> None:
+def test_a_trouble_that_goes_on_is_the_same_for_as_long_as_the_server_tells_the_same() -> None:
     steps = steps_of(*(seen(minute, computed=0) for minute in range(15, 181)))
-    told = [step.known.troubles[0].seen.at for step in steps if step.known.troubles]
-    assert len(set(told)) < 8
-    for step in steps:
-        for trouble in step.known.troubles:
-            assert trouble.seen.lag_s is not None
-            assert step.sight.lag_s is not None
-            assert step.sight.lag_s <= trouble.seen.lag_s * 1.5
+    assert {step.known.troubles[0].seen for step in steps if step.known.troubles} == {seen(16, computed=0)}
 
 
-def test_the_text_is_made_anew_where_it_is_told_again() -> None:
-    steps = steps_of(*(seen(minute, computed=0) for minute in range(15, 60)), remind_every_s=300.0)
-    told = [step.known.troubles[0].seen.at for step in steps if step.known.troubles]
-    # Stale since minute 16, each five minutes from then on; 24 to 25 min is half as old again as 16.
-    assert sorted(set(told)) == [at(minute) for minute in (16, 21, 26, 31, 36, 41, 46, 51, 56)]
+def test_other_data_that_is_stale_as_well_is_seen_anew() -> None:
+    *_, last = steps_of(seen(0, computed=-20), seen(1, computed=-19))
+    (trouble,) = last.known.troubles
+    assert (trouble.since, trouble.seen) == (at(0), seen(1, computed=-19))
+
+
+def test_a_time_ahead_is_seen_anew_only_where_it_is_ahead_by_far_more_or_less() -> None:
+    first, same, more = seen(0, computed=5), seen(1, computed=6), seen(2, computed=12)
+    steps = steps_of(first, same, more)
+    assert [step.known.troubles[0].seen for step in steps] == [first, first, more]
 
 
 def test_another_reason_is_another_text() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tallyd.core.alerts import Alert
+from tallyd.core.kinds import AlertKind
 from tallyd.core.message import (
     MOST_ALIKE,
     MOST_CHARS,
@@ -28,9 +30,11 @@ from tallyd.core.message import (
 )
 from tallyd.core.mutes import Mute
 from tallyd.core.naming import problem_key
-from tallyd.core.notices import MuteNotice, News, Notice
+from tallyd.core.notices import Manner, MuteNotice, News, Notice, OwnText
 from tallyd.core.reading import Severity
+from tallyd.core.saying import ENDING, REMINDING
 from tallyd.core.texts import UNPRINTABLE
+from tallyd.core.values import Age, Fields
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)  # a Friday, 12:00 in Berlin
@@ -44,16 +48,28 @@ def around(
     missing: Sequence[datetime] = (),
     watched: int | None = None,
     has_page: bool = False,
+    texts: Mapping[str, OwnText] | None = None,
 ) -> Surroundings:
     return Surroundings(
         name=name,
         now=NOW,
-        zone_of=lambda _key: BERLIN,
-        many_of=lambda key: {"unreachable": "targets unreachable"}.get(key.rsplit("/")[-1], "problems"),
+        manner_of=lambda _key: Manner(zone=BERLIN, texts=texts or {}),
+        kind_of=lambda key: UNREACHABLE if key.endswith("/unreachable") else None,
         watched=lambda _poller, _what: watched,
         missing=lambda _alert: missing,
         link=lambda keys: " ".join(sorted(keys)) if has_page else "",
     )
+
+
+UNREACHABLE = AlertKind(
+    key="<poller>/<target>/unreachable",
+    severity="error",
+    text="{target} is unreachable",
+    over="{target} answers",
+    ends="an answer",
+    many="targets unreachable",
+    subject="target",
+)
 
 
 def notice(
@@ -61,6 +77,7 @@ def notice(
     news: News = "begins",
     text: str | None = None,
     over: str = "divera: working again",
+    fields: Fields | None = None,
     severity: Severity = "error",
     since: datetime = SINCE,
     over_at: datetime | None = None,
@@ -71,8 +88,9 @@ def notice(
     alert = Alert(
         key=key,
         severity=severity,
-        text=f"{key} is bad" if text is None else text,
-        over=over,
+        text=REMINDING + ("{key} is bad" if text is None else text),
+        over=over + ENDING,
+        fields=fields or {},
         since=since,
         raised_at=since,
         over_at=(over_at or NOW) if is_over else None,
@@ -155,13 +173,6 @@ def test_one_thing_is_one_line_with_the_name_in_front() -> None:
             id="over before it could be told",
         ),
         pytest.param(
-            notice(news="over", text="bad", over=""),
-            0,
-            "over: bad since 12:00, after 4 h.",
-            "over",
-            id="of old",
-        ),
-        pytest.param(
             notice(news="unwatched", text="bad"),
             0,
             "no longer watched: divera/count/failed, open since 08:00; the config no longer asks for it",
@@ -239,6 +250,65 @@ def test_more_than_three_of_a_kind_share_a_line(
 ) -> None:
     found = message(*unreachable(count, news), surroundings=around(watched=watched))
     assert found.text == f"[box] {text}"
+
+
+OWN = {"unreachable": OwnText("{target} antwortet nicht", "{target} antwortet seit {ended}")}
+
+
+def target_of(number: int, news: News) -> Notice:
+    own, fields = OWN["unreachable"], {"target": f"Ziel {number}"}
+    told = notice("apps", f"{number}", "unreachable", news=news, text=own.text, fields=fields)
+    return replace(told, alert=replace(told.alert, over=own.over or ""))
+
+
+@pytest.mark.parametrize(
+    ("news", "lines"),
+    [
+        ("begins", [f"- Ziel {number} antwortet nicht" for number in range(5)]),
+        ("over", [f"- Ziel {number} antwortet seit 12:00" for number in range(5)]),
+    ],
+)
+def test_what_the_config_has_words_for_is_told_in_them_however_many_there_are(
+    news: News, lines: list[str]
+) -> None:
+    found = message(*(target_of(number, news) for number in range(5)), surroundings=around(texts=OWN))
+    assert found.text.split("\n")[1:] == lines
+
+
+def test_where_the_config_has_no_words_for_the_end_ends_share_a_line() -> None:
+    texts = {"unreachable": OwnText(text="weg")}
+    found = message(*unreachable(4, "over"), surroundings=around(texts=texts))
+    assert found.text == "[box] over: apps: 4 targets unreachable: A, B, C and D"
+
+
+def test_a_shared_line_has_labels_where_there_are_any() -> None:
+    labels = ["東門", "Gate 12", "", "24"]
+    found = message(
+        *(
+            notice("park", f"{number}", "unreachable", fields={"target": label} if label else {})
+            for number, label in enumerate(labels)
+        )
+    )
+    assert found.text == "[box] park: 4 targets unreachable: 東門, Gate 12, 2 and 24"
+
+
+AGING: dict[str, Any] = {"text": "PROD: data {age} old", "fields": {"age": Age(NOW - timedelta(minutes=90))}}
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        (notice(**AGING), "PROD: data 1 h 30 min old"),
+        (notice(**AGING, news="reminder"), "still, after 4 h: PROD: data 1 h 30 min old"),
+        (
+            notice(**AGING, news="over", is_late=True, over_at=NOW - timedelta(hours=1)),
+            "divera: working again since 11:00, after 3 h. It was: PROD: data 30 min old",
+        ),
+    ],
+    ids=["begins", "reminder", "over before it could be told"],
+)
+def test_an_age_is_that_at_the_time_of_telling_or_of_the_end(told: Notice, text: str) -> None:
+    assert message(told).text == f"[box] {text}"
 
 
 def test_three_of_a_kind_have_a_line_each() -> None:
@@ -404,8 +474,9 @@ nasty_notices = st.lists(
         NASTY,
         st.just("x"),
         news=st.sampled_from(["begins", "reminder", "over", "unwatched"]),
-        text=NASTY,
-        over=NASTY,
+        text=st.just("{nasty}"),
+        over=st.just("{nasty}"),
+        fields=st.fixed_dictionaries({"nasty": NASTY}),
         is_late=st.booleans(),
     ),
     max_size=8,
@@ -444,7 +515,7 @@ def test_foreign_text_never_breaks_a_line_nor_makes_one_endless(
 
 def test_markdown_in_names_stays_as_it_is() -> None:
     text = "apps: *PROD* _x_ `y` [z](http://example.org) <b>&amp;</b> is stale"
-    assert message(notice(text=text)).text == f"[box] {text}"
+    assert message(notice(text="{text}", fields={"text": text})).text == f"[box] {text}"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from tallyd.core.mutes import Mute, mute_of
 from tallyd.core.notices import (
     Manner,
     Notice,
+    OwnText,
     Told,
     is_hushed,
     is_settled,
@@ -32,7 +33,8 @@ from tallyd.core.notices import (
     notice_for,
 )
 from tallyd.core.reading import Problem
-from tallyd.core.templates import read_template
+from tallyd.core.saying import said, said_of_end
+from tallyd.core.values import At, Span
 
 START = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 STEP = timedelta(hours=1)
@@ -365,11 +367,42 @@ def test_a_channel_that_knows_of_another_version_than_there_is_is_told() -> None
 
 
 def test_texts_of_the_config_take_the_place_of_those_of_their_kind() -> None:
-    manner = Manner(texts={"below": read_template("nur {people}[ ({note})]")})
-    problem = Problem(key=KEY, text="few", over="enough", since=START, fields={"people": "2", "note": ""})
-    assert manner.worded(problem) == replace(problem, text="nur 2")
+    manner = Manner(texts={"below": OwnText("nur {people}[ ({note})]", "genug seit {ended}")})
+    problem = Problem(key=KEY, text="few", over="enough", since=START, fields={"people": 2})
+    worded = manner.worded(problem)
+    wording = manner.wording(START)
+    assert said(worded, wording) == "nur 2"
+    assert said(worded, wording, lasted=Span(3600)) == "still, after 1 h: nur 2"
+    assert said_of_end(worded, wording, ended=At(START)) == "genug seit 07:00"
     other = replace(problem, key=OTHER)
     assert manner.worded(other) == other
+
+
+@pytest.mark.parametrize(
+    ("own", "text", "over"),
+    [(OwnText(text="nur"), "nur", "enough"), (OwnText(over="genug"), "few", "genug")],
+    ids=["text", "over"],
+)
+def test_of_text_and_end_the_config_may_have_one_alone(own: OwnText, text: str, over: str) -> None:
+    manner = Manner(texts={"below": own})
+    worded = manner.worded(Problem(key=KEY, text="few", over="enough", since=START))
+    assert (said(worded, manner.wording(START)), worded.over) == (text, over)
+
+
+def test_a_text_of_the_config_may_say_itself_that_it_is_a_reminder() -> None:
+    manner = Manner(texts={"below": OwnText("[immer noch, seit {lasted}: ]nur {people}")})
+    worded = manner.worded(Problem(key=KEY, text="few", since=START, fields={"people": 2}))
+    assert said(worded, manner.wording(START)) == "nur 2"
+    assert said(worded, manner.wording(START), lasted=Span(3600)) == "immer noch, seit 1 h: nur 2"
+
+
+def test_a_text_tells_how_to_mute_its_problem_only_where_it_is_not_muted() -> None:
+    problem = Problem(key="apps/it's/stale", text="old.[ Mute: {mute}]", since=START)
+    manner = Manner(tallyd="sudo tallyd")
+    assert said(problem, manner.wording(START)) == (
+        """old. Mute: sudo tallyd mute 'apps/it'"'"'s/stale' --for 2h"""
+    )
+    assert said(problem, manner.wording(START, is_muted=True)) == "old."
 
 
 NO_ONE, OPS_KNOWS = None, Told(1, START)

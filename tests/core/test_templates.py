@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tallyd.core.templates import TemplateError, read_template
+from tallyd.core.values import Several, Value, Wording
 
 PLAIN = st.text(st.characters(exclude_characters="[]{}"))
-FIELDS = {"slot": "Fri 08:00", "reason": "timed out", "empty": ""}
+FIELDS: Mapping[str, Value] = {
+    "slot": "Fri 08:00",
+    "reason": "timed out",
+    "empty": "",
+    "none": 0,
+    "one": 1,
+    "many": 1234,
+    "several": "300+",
+    "names": Several(("a", "b"), more=1),
+}
+NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+SHOWN = Wording(now=NOW, zone=UTC).shown
 
 
 @pytest.mark.parametrize(
@@ -36,13 +50,25 @@ FIELDS = {"slot": "Fri 08:00", "reason": "timed out", "empty": ""}
         pytest.param("{{{slot}}}", "{Fri 08:00}", id="placeholder in doubled braces"),
         pytest.param("[ for {{{slot}}}]", " for {Fri 08:00}", id="doubled braces in a section"),
         pytest.param("[ see [[1]] {slot}]", " see [1] Fri 08:00", id="doubled brackets in a section"),
+        pytest.param("{many:# file|# files}", "1,234 files", id="many"),
+        pytest.param("{one:# file|# files}", "1 file", id="one"),
+        pytest.param("{none:# file|# files}", "0 files", id="zero is a number"),
+        pytest.param("[ of {none}]", " of 0", id="zero is not empty"),
+        pytest.param("{one:the only file|all # files}", "the only file", id="without its number"),
+        pytest.param(
+            "{one: and so it is}{many: more than #}", " and so it is more than 1,234", id="one form"
+        ),
+        pytest.param("{absent:# file|# files}", "", id="forms of nothing"),
+        pytest.param("[ ({absent:# file|# files})]", "", id="section with forms of nothing"),
+        pytest.param("{names:# name|# names}: {names}", "3 names: a, b and 1 more", id="forms of a list"),
+        pytest.param("{several: it's # | they're # }", " they're 300+ ", id="text is many"),
         pytest.param("a\n{slot}\n", "a\nFri 08:00\n", id="lines"),
     ],
 )
 def test_placeholders_are_filled_and_sections_vanish_where_something_in_them_is_empty(
     template: str, text: str
 ) -> None:
-    assert read_template(template).filled(FIELDS) == text
+    assert read_template(template).filled(FIELDS, SHOWN) == text
 
 
 @pytest.mark.parametrize(
@@ -68,7 +94,12 @@ def test_half_a_bracket_is_an_error_that_names_it(template: str, half: str) -> N
 
 
 def test_a_template_knows_the_names_of_its_placeholders() -> None:
-    assert read_template("{a}[ {b} {a}][[{c}]] {{d}}").names == {"a", "b", "c"}
+    assert read_template("{a}[ {b} {a}][[{c}]] {{d}} {e:# f|# fs}").names == {"a", "b", "c", "e"}
+
+
+def test_more_than_two_forms_are_an_error_that_shows_how_it_is_written() -> None:
+    with pytest.raises(TemplateError, match=re.escape('"{a:x|y|z}"; write {a:# file|# files}')):
+        read_template("{a:x|y|z}")
 
 
 @given(PLAIN)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.texts import clock, day_clock, listed, shortened, span, visible
+from tallyd.core.texts import clock, listed, shortened, span, visible
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ANY_TEXT = st.text(st.characters())  # lone surrogates as well
@@ -138,8 +138,9 @@ def test_today_is_the_day_of_the_zone_not_of_utc() -> None:
 
 
 def test_a_weekday_and_time_are_shown_in_the_zone() -> None:
-    assert day_clock(datetime(2026, 11, 20, 7, 0, tzinfo=UTC), BERLIN) == "Fri 08:00"
-    assert day_clock(datetime(2026, 11, 20, 23, 0, 9, tzinfo=UTC), BERLIN) == "Sat 00:00:09"
+    friday, late = datetime(2026, 11, 20, 7, 0, tzinfo=UTC), datetime(2026, 11, 20, 23, 0, 9, tzinfo=UTC)
+    assert clock(friday, BERLIN, now=friday, has_day=True) == "Fri 08:00"
+    assert clock(late, BERLIN, now=friday, has_day=True) == "Sat 00:00:09"
 
 
 @pytest.mark.parametrize(

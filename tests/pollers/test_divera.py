@@ -9,6 +9,7 @@ import pytest
 
 from support.divera import KEY, divera, entry, facts, pull, read, users
 from support.toolbox import NOW, FakeHttp, answer, json_answer, refusal, slot, timeout, toolbox
+from support.wording import text_of
 from tallyd.contract import Found, Reply
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Reading
@@ -205,25 +206,25 @@ class TestMinimums:
             pytest.param(
                 {"statuses": ["50101", "7"], "count": 6},
                 "divera/50101+7/below",
-                "divera: 3 people on Einsatzbereit (50101) and status 7, at least 6 wanted",
+                "divera: 3 people on Einsatzbereit (50101) and 7, at least 6 wanted",
                 id="a-sum",
             ),
             pytest.param(
                 {"statuses": ["7"], "count": 2},
                 "divera/7/below",
-                "divera: 1 person on status 7, at least 2 wanted",
+                "divera: 1 person on 7, at least 2 wanted",
                 id="one-person",
             ),
             pytest.param(
                 {"statuses": ["9"], "count": 1},
                 "divera/9/below",
-                "divera: nobody on status 9, at least 1 wanted",
+                "divera: 0 people on 9, at least 1 wanted",
                 id="nobody",
             ),
             pytest.param(
                 {"statuses": ["none"], "count": 9},
                 "divera/none/below",
-                "divera: nobody on no status, at least 9 wanted",
+                "divera: 0 people on none, at least 9 wanted",
                 id="without-status",
             ),
         ],
@@ -231,20 +232,20 @@ class TestMinimums:
     def test_too_few_people_are_a_warning(self, at_least: dict[str, Any], key: str, text: str) -> None:
         poller = divera(at_least=[at_least], status_names={"50101": "Einsatzbereit"})
         (problem,) = read(poller, users(50101, 50101, 7)).problems
-        assert (problem.key, problem.text, problem.severity) == (key, text, "warning")
+        assert (problem.key, text_of(problem), problem.severity) == (key, text, "warning")
         assert problem.since == NOW
 
     def test_the_pollers_name_stands_in_key_and_text(self) -> None:
         poller = divera(at_least=[{"statuses": ["7"], "count": 2}])
         (problem,) = read(poller, users(7), poller="wehr-nord").problems
         assert problem.key == "wehr-nord/7/below"
-        assert problem.text.startswith("wehr-nord: ")
+        assert text_of(problem).startswith("wehr-nord: ")
 
     def test_a_status_that_the_monitor_does_not_show_is_named_since_nobody_can_be_seen_there(self) -> None:
         poller = divera(source="monitor", at_least=[{"statuses": ["7", "8"], "count": 9}])
         (problem,) = read(poller, pull({"7": entry(3)})).problems
-        assert problem.text == (
-            "divera: 3 people on status 7 and status 8, at least 9 wanted; the monitor in Divera does not "
+        assert text_of(problem) == (
+            "divera: 3 people on 7 and 8, at least 9 wanted; the monitor in Divera does not "
             "show 8, which counts as nobody there"
         )
 
@@ -291,7 +292,7 @@ class TestHideBelow:
     def test_a_warning_looks_at_the_true_numbers_and_tells_none(self, people: int) -> None:
         poller = divera(hide_below=3, at_least=[{"statuses": ["1"], "count": 6}])
         (problem,) = read(poller, users(*[1] * people, *[2] * 7)).problems
-        assert problem.text == "divera: fewer than 6 people on status 1"
+        assert text_of(problem) == "divera: fewer than 6 people on 1"
 
     def test_enough_hidden_people_are_no_problem(self) -> None:
         poller = divera(hide_below=3, at_least=[{"statuses": ["1", "2"], "count": 3}])

@@ -18,6 +18,7 @@ import trustme
 
 from support.apps import NOW, Page, Rounds, app, http_date, version
 from support.rawserver import Connection, answer, serving
+from support.wording import over_of, text_of
 from tallyd.core.errors import Stopped
 from tallyd.core.freshness import STATES
 from tallyd.core.reading import Facts, Reading
@@ -465,7 +466,7 @@ def test_each_trouble_has_its_text(tmp_path: Path) -> None:
 
     with apps(page, tmp_path) as rounds:
         rounds.targets = {"UTC": {}, "GONE": {}, "BAD": {}}
-        texts = {problem.key: problem.text for problem in rounds.round().problems}
+        texts = {problem.key: text_of(problem) for problem in rounds.round().problems}
     host = rounds.server.host
     assert texts["apps/GONE/unreachable"] == (
         f"GONE: unreachable: {host}: connection reset by peer. "
@@ -486,11 +487,11 @@ def test_each_trouble_has_its_text(tmp_path: Path) -> None:
 def test_a_stale_target_is_told_of_in_the_manner_of_the_rest(tmp_path: Path) -> None:
     with apps(Clockwork(PROD=17), tmp_path, "PROD") as rounds:
         (problem,) = rounds.round().problems
-    assert problem.text.startswith(
+    assert text_of(problem).startswith(
         "PROD: data 17 min old (limit 15 min), last computed 14:43; server answers (200, "
     )
-    assert problem.text.endswith("). Mute: tallyd mute apps/PROD/stale --for 2h")
-    assert (problem.severity, problem.over) == ("warning", "PROD: no longer stale")
+    assert text_of(problem).endswith("). Mute: tallyd mute apps/PROD/stale --for 2h")
+    assert (problem.severity, over_of(problem)) == ("warning", "PROD: no longer stale")
 
 
 def test_a_time_ahead_is_told_with_what_was_taken_off(tmp_path: Path) -> None:
@@ -499,8 +500,8 @@ def test_a_time_ahead_is_told_with_what_was_taken_off(tmp_path: Path) -> None:
 
     with apps(page, tmp_path, "PROD") as rounds:
         (problem,) = rounds.round().problems
-    assert problem.text.startswith(
-        "PROD: data computed 3 min ahead of now (15:05), its clock's 2 min ahead taken off. Look at the clock"
+    assert text_of(problem).startswith(
+        "PROD: data computed 3 min ahead of now, its clock being 2 min ahead taken off. Look at the clock"
     )
 
 
@@ -509,17 +510,32 @@ def test_names_are_quoted_where_they_are_to_be_typed(tmp_path: Path) -> None:
         rounds.targets = {"it's a * gate": {"url": f"{rounds.server.url}/A"}}
         (problem,) = rounds.round().problems
     assert problem.key == "apps/it's a %2A gate/unreachable"
-    assert """tallyd mute 'apps/it'"'"'s a %2A gate/unreachable' --for""" in problem.text
+    assert """tallyd mute 'apps/it'"'"'s a %2A gate/unreachable' --for""" in text_of(problem)
 
 
-def test_the_text_of_a_trouble_stays_while_nothing_else_is_to_be_said(tmp_path: Path) -> None:
+def test_a_trouble_stays_as_it_is_stored_while_its_age_grows(tmp_path: Path) -> None:
     with apps(Clockwork(PROD=20), tmp_path, "PROD") as rounds:
-        texts = [rounds.round(after_s=60).problems[0].text for _ in range(9)]
-        assert len(set(texts)) == 1
-        rounds.targets = {"PROD": {"remind_every": "5m"}}
-        texts += [rounds.round(after_s=60).problems[0].text for _ in range(10)]
-    # At once, since five minutes have passed meanwhile, and after ten and fifteen.
-    assert len(set(texts)) == 4
+        problems = [rounds.round(after_s=60).problems[0] for _ in range(30)]
+    assert all(problem == problems[0] for problem in problems)
+    for minutes in (1, 30, 90):
+        text = text_of(problems[0], now=NOW + timedelta(minutes=minutes))
+        age = f"{20 + minutes} min" if minutes < 40 else "1 h 50 min"
+        assert text.startswith(f"PROD: data {age} old (limit 15 min), last computed 14:40; ")
+
+
+def test_a_trouble_of_other_data_tells_its_age(tmp_path: Path) -> None:
+    now = NOW
+
+    def page(connection: Connection, _path: str) -> None:
+        connection.send(version(now - timedelta(minutes=20)))
+
+    with apps(page, tmp_path, "PROD") as rounds:
+        for minutes in (1, 2, 3):
+            now = NOW + timedelta(minutes=minutes)
+            (problem,) = rounds.round(after_s=60).problems
+            assert text_of(problem, now=now).startswith(
+                "PROD: data 20 min old (limit 15 min), last computed 14:4"
+            )
 
 
 def test_a_target_that_is_not_to_be_told_of_is_not(tmp_path: Path) -> None:
@@ -646,7 +662,7 @@ def test_a_database_that_takes_nothing_is_told_of_once_it_lasts(
         told = [keys_of(rounds.round(after_s=30)) for _ in range(4)]
         assert told == [[], [], ["apps/database/unstored"], ["apps/database/unstored"]]
         (problem,) = rounds.round(after_s=30).problems
-        assert problem.text.startswith("apps: checks can't be stored since 15:00:30: SQLite (")
+        assert text_of(problem).startswith("apps: checks can't be stored since 15:00:30: SQLite (")
         (tmp_path / "records.db").rmdir()
         assert rounds.round(after_s=30).problems == ()
         ((_, _, count),) = rounds.records().server_hours(*EVER)

@@ -14,6 +14,7 @@ import pytest
 
 from adapters.records.sites import Site
 from support.sweeping import Park, keys, passages, problem
+from support.wording import text_of
 from tallyd.contract import OpenFile, Records, Waiting
 from tallyd.core.errors import InboxError, RecordsError
 from tallyd.core.passages import Fingerprint, LedgerRow, Outcome, ToIngest
@@ -84,7 +85,7 @@ def test_while_the_database_is_away_files_wait_and_it_is_told_after_a_minute(
     assert park.run().problems == ()
     park.clocks.forward(1)
     found = problem(park.run(), "park/database/unreachable")
-    assert found.text == (
+    assert text_of(found) == (
         f"park: no file is taken since 13:00: {AWAY}. Nothing is lost: files wait in the inbox, and are "
         "taken once that is mended. Look at the database, its disk and the way to it. To try: "
         "tallyd check --online"
@@ -150,7 +151,7 @@ def test_a_file_waits_while_less_than_twice_its_size_is_free(
     assert park.files(park.run()) == found
     park.clocks.forward(61)
     if "waiting" in found:
-        text = problem(park.run(), "park/database/unreachable").text
+        text = text_of(problem(park.run(), "park/database/unreachable"))
         assert "the disk of the database has less free space than twice the size of 12/a.json" in text
 
 

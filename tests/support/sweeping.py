@@ -17,6 +17,7 @@ from typing import Any, cast
 from adapters.inbox.dropping import NOON, Clocks
 from adapters.inbox.dropping import Site as InboxSite
 from support.toolbox import BERLIN, FakeHttp, once
+from support.wording import text_of
 from tallyd.contract import Inbox, Records, Toolbox
 from tallyd.core.passages import Count
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
@@ -128,7 +129,7 @@ class Park:
 
 def named(reading: Reading) -> dict[str, str]:
     """Return the texts of the problems by key."""
-    return {problem.key: problem.text for problem in reading.problems}
+    return {problem.key: text_of(problem, now=reading.taken_at) for problem in reading.problems}
 
 
 def problem(reading: Reading, key: str) -> Problem:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC
 from pathlib import Path
 
 from support.chatservers import WebService
@@ -74,7 +73,7 @@ def begin(folder: Path, client: Client, chat: WebService) -> Telling:
 def end(folder: Path, client: Client, chat: WebService) -> Telling:
     """A site whose next start ends what was told: a reading comes, and that it works again is to be told."""
     site = _with_chat(prepare(folder, client), chat)
-    run = Run(poller=POLLER, job="count", due_at=site.past, now=site.past, zone=UTC, next_at=None)
+    run = Run(poller=POLLER, job="count", due_at=site.past, now=site.past, next_at=None)
     problem = failed_for_good(run, "timed out", attempts=1)
     with closing(State(site.database)) as state:
         judged = state.alerts.judge(Findings(named=(problem,), may_close=lambda _key: False, now=site.past))

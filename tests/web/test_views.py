@@ -18,6 +18,7 @@ from tallyd.core.freshness import Known, Limits
 from tallyd.core.history import reading, statuses
 from tallyd.core.lag_history import lag_points
 from tallyd.core.lags import HourCount, LagRow
+from tallyd.core.notices import Manner
 from tallyd.core.passages import seen_text
 from tallyd.core.reading import Facts
 from tallyd.pollers.servers.targets import Target
@@ -203,7 +204,8 @@ def test_of_very_many_problems_some_are_shown_and_the_others_counted() -> None:
         )
         for number in range(MOST_PROBLEMS + 7)
     }
-    found = card("apps", "servers", BERLIN, Standing(alerts, (), NOW), last=Taken(NOW), next_at=None)
+    standing = Standing(alerts, (), NOW, lambda _key: Manner())
+    found = card("apps", "servers", BERLIN, standing, last=Taken(NOW), next_at=None)
     assert (len(found.problems), found.more_problems, found.state.level) == (MOST_PROBLEMS, 7, "warning")
 
 

@@ -23,7 +23,9 @@ from tallyd.core.mutes import Mute, mute_of
 from tallyd.core.naming import local_text
 from tallyd.core.notices import Manner, Told
 from tallyd.core.reading import Json
+from tallyd.core.saying import said
 from tallyd.core.texts import UNPRINTABLE, clock, listed, shortened
+from tallyd.core.values import At, Wording
 from tallyd.in_force import read_note
 from tallyd.settings import parse_duration
 
@@ -69,6 +71,11 @@ class _Picture:
             return self.config.manner_of(key)
         channels = sorted(channel for channel, its_key in self.told if its_key == key)
         return Manner(channels=tuple(channels), zone=self.zone)
+
+    def wording(self, alert: Alert) -> Wording:
+        """Return how the text of an alert is worded now."""
+        mute = mute_of(alert.key, self.mutes, now=self.now)
+        return self.manner_of(alert.key).wording(self.now, is_muted=mute is not None)
 
     def heard(self, alert: Alert) -> dict[str, Told]:
         """Return the channels that know the alert as it is."""
@@ -208,15 +215,17 @@ def _show(picture: _Picture) -> None:
     if not open_ones:
         say("No open alert.", style="fine")
     for alert in open_ones:
-        since = clock(alert.since, picture.manner_of(alert.key).zone, now=picture.now)
-        say(f"{alert.severity} since {since}: {alert.text}", style=alert.severity)
+        wording = picture.wording(alert)
+        since = wording.shown(At(alert.since))
+        say(f"{alert.severity} since {since}: {said(alert.problem, wording)}", style=alert.severity)
     if open_ones:
         say()
         rows = [(alert.key, alert.severity, _told_text(alert, picture)) for alert in open_ones]
         show_table(("key", "severity", "told"), rows, prose=frozenset({2}), see="--wide, or --json")
     for alert in picture.found:
         if alert.is_waiting:
-            say(f"not yet an alert: {alert.text} [{alert.key}]", style="quiet")
+            text = said(alert.problem, picture.wording(alert))
+            say(f"not yet an alert: {text} [{alert.key}]", style="quiet")
     for mute in picture.mutes:
         say(mute_text(mute, picture.zone, picture.now), style="quiet")
 
@@ -235,7 +244,7 @@ def _alert_json(alert: Alert, picture: _Picture) -> dict[str, Json]:
     manner, heard = picture.manner_of(alert.key), picture.heard(alert)
     mute = mute_of(alert.key, picture.mutes, now=picture.now)
     return {
-        **problem_json(alert.problem, manner.zone),
+        **problem_json(alert.problem, picture.wording(alert)),
         "told": {name: local_text(each.at, manner.zone) for name, each in heard.items()},
         "not_told": [name for name in manner.channels if name not in heard],
         "muted_until": local_text(mute.until, manner.zone) if mute else None,

@@ -77,7 +77,8 @@ def _show(shown: Shown, task: Task, readings: Sequence[Reading]) -> str | None:
     for reading in readings:
         if reading.facts is not None:
             heading = heading_of(task, Slot(None, reading.taken_at), reading, in_timetable=False)
-            shown.reading(document(heading, reading.facts, reading.problems))
+            problems = [task.manner.worded(problem) for problem in reading.problems]
+            shown.reading(document(heading, reading.facts, problems))
     summaries = [reading.summary for reading in readings if reading.summary is not None]
     if not summaries:
         return None

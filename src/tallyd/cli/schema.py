@@ -13,7 +13,6 @@ from tallyd.config import KINDS, Settings
 from tallyd.console import show_json
 from tallyd.core.errors import EXIT_OK
 from tallyd.core.failures import OWN_KINDS, RUN_KINDS
-from tallyd.core.templates import read_template
 
 _TITLE = "tallyd configuration"
 _INTRO = """# The config, key by key
@@ -93,14 +92,12 @@ def _models(field: FieldInfo) -> list[type[BaseModel]]:
 def alert_table() -> str:
     """Return the table of docs/alerts.md: every problem that tallyd knows."""
     lines = [
-        "| key | severity | text | over | what ends it | further placeholders |",
-        "|---|---|---|---|---|---|",
+        "| key | severity | text | over | what ends it |",
+        "|---|---|---|---|---|",
     ]
     of_pollers = [kind for poller in KINDS for kind in poller.alert_kinds()]
     for kind in (*RUN_KINDS, *of_pollers, *OWN_KINDS):
-        used = read_template(kind.text).names
-        further = ", ".join(f"`{{{name}}}`" for name in sorted(kind.fields - used))
-        cells = (f"`{kind.key}`", kind.severity, kind.text, f"{kind.over} since ...", kind.ends, further)
+        cells = (f"`{kind.key}`", kind.severity, kind.text, f"{kind.over} since ...", kind.ends)
         lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
     return "\n".join(lines) + "\n"
 

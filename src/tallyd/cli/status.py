@@ -24,8 +24,10 @@ from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.mutes import Mute, mute_of
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Json
+from tallyd.core.saying import said
 from tallyd.core.texts import clock, span
 from tallyd.core.timetable import Every, next_slots, slots
+from tallyd.core.values import Wording
 from tallyd.in_force import InForceNote, JobNote, read_note
 
 BEGUN_WITHIN = timedelta(seconds=60)
@@ -85,6 +87,11 @@ class Status:
     def clock(self, at: datetime | None) -> str:
         """Return an instant as people say it, in the zone of the config; empty for None."""
         return clock(at, self.note.zone, now=self.now) if at else ""
+
+    def wording(self, alert: Alert) -> Wording:
+        """Return how the text of an alert is worded now."""
+        is_muted = mute_of(alert.key, self.mutes, now=self.now) is not None
+        return Wording(now=self.now, zone=self.note.zone, advises_mute=not is_muted)
 
 
 def status(path: Path, *, as_json: bool) -> int:
@@ -196,7 +203,8 @@ def _show(found: Status) -> None:
         kind = alert.severity if is_told else "not yet an alert"
         mute = mute_of(alert.key, found.mutes, now=found.now)
         muted = f" (muted until {found.clock(mute.until)})" if mute else ""
-        say(f"{kind} since {found.clock(alert.since)}: {alert.text} [{alert.key}]{muted}", style=style)
+        text = said(alert.problem, found.wording(alert))
+        say(f"{kind} since {found.clock(alert.since)}: {text} [{alert.key}]{muted}", style=style)
     for mute in found.mutes:
         say(mute_text(mute, found.note.zone, found.now), style="quiet")
     if not any(alert.is_open for alert in found.alerts):
@@ -234,12 +242,16 @@ def _json(found: Status) -> dict[str, Json]:
         "running": found.pid is not None,
         "pid": found.pid,
         "jobs": [_job_json(one) for one in found.jobs],
-        "problems": [problem_json(alert.problem, zone) for alert in found.alerts if alert.is_open],
-        "waiting": [problem_json(alert.problem, zone) for alert in found.alerts if alert.is_waiting],
+        "problems": [_problem_json(found, alert) for alert in found.alerts if alert.is_open],
+        "waiting": [_problem_json(found, alert) for alert in found.alerts if alert.is_waiting],
         "mutes": [mute_json(mute, zone) for mute in found.mutes],
         "unwritten": found.unwritten,
         **as_json(found.reports, found.files, zone),
     }
+
+
+def _problem_json(found: Status, alert: Alert) -> Json:
+    return problem_json(alert.problem, found.wording(alert))
 
 
 def _job_json(one: JobStatus) -> dict[str, Json]:

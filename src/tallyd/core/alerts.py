@@ -8,12 +8,13 @@ A key's life: *waiting* while fewer than `raise_after` readings in a row have na
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem, Severity
+from tallyd.core.values import Fields
 
 RUN_WHATS = frozenset({"failed", "missed", "crashed"})
 """What the daemon itself says about a job's runs; a good reading of the job ends it."""
@@ -46,6 +47,7 @@ class Alert:
     since: datetime
     version: int = 0
     degree: int = 0
+    fields: Fields = field(default_factory=dict, hash=False)
     bad: int = 0
     bad_since: datetime | None = None
     good: int = 0
@@ -65,7 +67,14 @@ class Alert:
     @property
     def problem(self) -> Problem:
         """The alert as a problem of a reading."""
-        return Problem(key=self.key, text=self.text, over=self.over, since=self.since, severity=self.severity)
+        return Problem(
+            key=self.key,
+            text=self.text,
+            over=self.over,
+            since=self.since,
+            severity=self.severity,
+            fields=self.fields,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +155,7 @@ def _worse(alert: Alert | None, problem: Problem, findings: Findings) -> Alert:
             severity=problem.severity,
             text=problem.text,
             over=problem.over,
+            fields=problem.fields,
             since=min(alert.since, problem.since),
             good=0,
             good_since=None,
@@ -160,6 +170,7 @@ def _worse(alert: Alert | None, problem: Problem, findings: Findings) -> Alert:
         severity=problem.severity,
         text=problem.text,
         over=problem.over,
+        fields=problem.fields,
         since=bad_since,
         version=alert.version if alert else 0,
         degree=_degree(problem),

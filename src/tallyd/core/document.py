@@ -9,6 +9,8 @@ from datetime import datetime, tzinfo
 
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Facts, Json, Origin, Problem
+from tallyd.core.saying import said
+from tallyd.core.values import Wording
 
 SCHEMA = "tallyd/1"
 CLOCK_SUSPECT_AFTER_S = 60.0
@@ -19,6 +21,7 @@ CLOCK_SUSPECT_AFTER_S = 60.0
 class Heading:
     """What every out file begins with. `due_at` is None for a reading outside the timetable.
 
+    `tallyd` is the command as a person calls it, for what problems advise.
     `part` tells several readings of one slot apart; the slot's own has None, and does not show it. `beside`
     are the poller's open problems that are for other jobs to find.
     """
@@ -29,6 +32,7 @@ class Heading:
     due_at: datetime | None
     taken_at: datetime
     zone: tzinfo
+    tallyd: str = "tallyd"
     clock_suspect: bool = False
     part: str | None = None
     beside: tuple[Problem, ...] = ()
@@ -50,17 +54,19 @@ def document(heading: Heading, facts: Facts, problems: Iterable[Problem]) -> dic
     if heading.clock_suspect:
         content["clock_suspect"] = True
     content.update(facts)
-    content["problems"] = [problem_json(problem, heading.zone) for problem in (*problems, *heading.beside)]
+    # Whether somebody has muted them by the time this is read, nobody knows.
+    wording = Wording(now=heading.taken_at, zone=heading.zone, tallyd=heading.tallyd, advises_mute=False)
+    content["problems"] = [problem_json(problem, wording) for problem in (*problems, *heading.beside)]
     return content
 
 
-def problem_json(problem: Problem, zone: tzinfo) -> dict[str, Json]:
+def problem_json(problem: Problem, wording: Wording) -> dict[str, Json]:
     """Return a problem as out files, `status --json` and the log show it."""
     return {
         "key": problem.key,
         "severity": problem.severity,
-        "text": problem.text,
-        "since": local_text(problem.since, zone),
+        "text": said(problem, wording),
+        "since": local_text(problem.since, wording.zone),
     }
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 
 from tallyd.core.alerts import OWN
 from tallyd.core.document import is_clock_suspect
 from tallyd.core.kinds import AlertKind
 from tallyd.core.reading import Problem
-from tallyd.core.texts import clock, day_clock, listed, span
+from tallyd.core.values import MOST_LISTED, At, Several, Span, Value
 
 FAILED = AlertKind(
     key="<poller>/<job>/failed",
     severity="error",
-    text="{poller}: no reading[ for {slot}][ {yet}]: {reason}[ ({attempts} attempts until {until})]."
+    text="{poller}: no reading[ for {slot}]: {reason}[ ({attempts} attempts until {until})]."
     "[ No retry before {no_retry_before}.][ Tried again until {again_until}.][ Next slot {next_slot}.]"
-    "[ {missing}]",
+    "{lost: Recorded as missing, not zero.}",
     over="{poller}: working again",
     ends="the next reading",
     many="jobs without a reading",
@@ -25,7 +25,8 @@ FAILED = AlertKind(
 MISSED = AlertKind(
     key="<poller>/<job>/missed",
     severity="warning",
-    text="{poller}: no {readings} for {slots}: {reason}.[ Next slot {next_slot}.] {missing}",
+    text="{poller}: no {slots:reading|readings} for {slots}[ and any older since {older_since}]: {reason}."
+    "[ Next slot {next_slot}.] Recorded as missing, not zero.",
     over="{poller}: working again",
     ends="the next reading",
     many="jobs with missed slots",
@@ -43,7 +44,7 @@ CRASHED = AlertKind(
 OVERDUE = AlertKind(
     key="<poller>/<job>/overdue",
     severity="error",
-    text="{poller}: the {job} begun at {begun} shows no progress for over {limit}. "
+    text="{poller}: the {job} begun at {since} shows no progress for over {limit}. "
     "The other jobs go on; if it stays so, restart tallyd.",
     over="{poller}: the {job} that hung has ended or goes on",
     ends="the run goes on, or ends",
@@ -55,11 +56,13 @@ RUN_KINDS = (FAILED, MISSED, CRASHED, OVERDUE)
 UNSENT = AlertKind(
     key="<poller>/<ssid>/unsent",
     severity="error",
-    text="report {slot}[ for {ssid}] {fate}: {reason}.[ No retry before {no_retry_before}.] "
-    "Counting goes on; the newest report is retried.[ {advice}]",
+    text="report {slot}[ for {ssid}] [not accepted: {answer}][not delivered: {reason}]."
+    "[ No retry before {no_retry_before}.] Counting goes on; the newest report is retried."
+    "{answer: Is this machine's address still unlocked?}",
     over="reports[ for {ssid}] are accepted again",
     ends="a report of that name is accepted",
     many="names whose reports are not accepted",
+    subject="ssid",
     at_once=True,
 )
 """Of every poller whose readings are sent to somebody."""
@@ -67,7 +70,7 @@ UNSENT = AlertKind(
 CLOCK = AlertKind(
     key="tallyd/clock",
     severity="warning",
-    text="this machine's clock is {skew} {direction} the clock of a source. "
+    text="this machine's clock is [{ahead} ahead of][{behind} behind] the clock of a source. "
     "Readings bear wrong times (clock_suspect). Check the time with: timedatectl",
     over="this machine's clock is right again",
     ends="a source whose clock agrees to a minute",
@@ -85,7 +88,7 @@ CONFIG = AlertKind(
 STATE = AlertKind(
     key="tallyd/state",
     severity="error",
-    text="cannot write {reason}, since {begun}. Sent from memory; readings are held in memory too, and are "
+    text="cannot write {reason}, since {since}. Sent from memory; readings are held in memory too, and are "
     "lost if tallyd ends. Check the disk (SD card).",
     over="state.db can be written",
     ends="state.db can be written, and what was held in memory is in it",
@@ -120,7 +123,7 @@ LOG = AlertKind(
 WEB = AlertKind(
     key="tallyd/web",
     severity="warning",
-    text="the page is not served since {begun}: {reason}. Counting goes on; it is tried again every minute.",
+    text="the page is not served since {since}: {reason}. Counting goes on; it is tried again every minute.",
     over="the page is served",
     ends="the page can be asked for",
     many="pages",
@@ -137,8 +140,8 @@ PART_CRASHED = AlertKind(
 UNDELIVERED = AlertKind(
     key="tallyd/<channel>/undelivered",
     severity="error",
-    text="channel {channel} takes no message since {begun}: {reason}. Nothing is lost: it is tried again and "
-    "then told what it has missed. To test it: tallyd notify {channel}",
+    text="channel {channel} takes no message since {since}: {reason}. Nothing is lost: it is tried again and "
+    "then told what it has missed. To test it: {tallyd} notify {channel}",
     over="channel {channel} takes messages",
     ends="the channel takes a message",
     many="channels that take no message",
@@ -146,12 +149,11 @@ UNDELIVERED = AlertKind(
 OWN_KINDS = (CLOCK, CONFIG, STATE, DAMAGED, OUT, LOG, WEB, PART_CRASHED, UNDELIVERED)
 """What the daemon can say of itself."""
 
-_MISSING = "Recorded as missing, not zero."
-
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run that gave no reading: whose it was, its slot, and when its next slot comes (None: none does).
+    """A run that gave no reading: whose it was, its slot (None outside the timetable), and when its next slot
+    comes (None: none does).
 
     `asked_s` is for how long the source has asked to be left alone, in seconds; 0 where it has not.
     """
@@ -160,27 +162,24 @@ class Run:
     job: str
     due_at: datetime | None
     now: datetime
-    zone: tzinfo
     next_at: datetime | None
     asked_s: float = 0.0
 
     @property
-    def no_retry_before(self) -> str:
-        """`13:00`, or nothing where the source has not asked for it, or where the next slot comes first."""
+    def no_retry_before(self) -> At | None:
+        """None where the source has not asked for it, or where the next slot comes first."""
         until = self.now + timedelta(seconds=self.asked_s)
         if not self.asked_s or (self.next_at is not None and self.next_at <= until):
-            return ""
-        return clock(until, self.zone, now=self.now)
+            return None
+        return At(until)
 
     @property
-    def next_slot(self) -> str:
-        """`12:00`, or nothing."""
-        return "" if self.next_at is None else clock(self.next_at, self.zone, now=self.now)
+    def next_slot(self) -> At | None:
+        return None if self.next_at is None else At(self.next_at)
 
     @property
-    def slot(self) -> str:
-        """`Fri 08:00`, or nothing outside the timetable."""
-        return day_clock(self.due_at, self.zone) if self.due_at else ""
+    def slot(self) -> At | None:
+        return At(self.due_at, has_day=True) if self.due_at else None
 
     @property
     def since(self) -> datetime:
@@ -189,9 +188,8 @@ class Run:
 
 def failed_for_now(run: Run, failure: str, *, attempts: int, until: datetime) -> Problem:
     """Return the problem of a run that will be begun again before `until`, the end of its catch-up."""
-    again_until = clock(until, run.zone, now=run.now)
-    tried, wait = _tried(attempts, run), run.no_retry_before
-    return _failed(run, failure, **tried, yet="yet", no_retry_before=wait, again_until=again_until)
+    tried = _tried(attempts, run)
+    return _failed(run, failure, **tried, no_retry_before=run.no_retry_before, again_until=At(until))
 
 
 def failed_for_good(run: Run, failure: str, *, attempts: int) -> Problem:
@@ -202,37 +200,29 @@ def failed_for_good(run: Run, failure: str, *, attempts: int) -> Problem:
         **_tried(attempts, run),
         no_retry_before=run.no_retry_before,
         next_slot=run.next_slot,
-        missing=_missing(run),
+        lost=_lost(run),
     )
 
 
 def refused(run: Run, failure: str) -> Problem:
     """Return the problem of a failure that another try would not mend (a wrong key)."""
-    found = _failed(run, failure, no_retry_before=run.next_slot, missing=_missing(run))
+    found = _failed(run, failure, no_retry_before=run.next_slot, lost=_lost(run))
     return replace(found, at_once=True, stays=True)
 
 
-def _failed(run: Run, reason: str, **fields: str) -> Problem:
+def _failed(run: Run, reason: str, **fields: Value | None) -> Problem:
     return FAILED.problem(
-        run.poller,
-        run.job,
-        since=run.since,
-        poller=run.poller,
-        job=run.job,
-        slot=run.slot,
-        reason=reason,
-        **fields,
+        run.poller, run.job, since=run.since, poller=run.poller, slot=run.slot, reason=reason, **fields
     )
 
 
-def _missing(run: Run) -> str:
-    return _MISSING if run.due_at else ""
+def _lost(run: Run) -> int | None:
+    """Return how many readings are lost: one, of a slot."""
+    return 1 if run.due_at else None
 
 
-def _tried(attempts: int, run: Run) -> dict[str, str]:
-    if attempts <= 1:
-        return {}
-    return {"attempts": str(attempts), "until": clock(run.now, run.zone, now=run.now)}
+def _tried(attempts: int, run: Run) -> dict[str, Value | None]:
+    return {"attempts": attempts, "until": At(run.now)} if attempts > 1 else {}
 
 
 def missed(
@@ -242,18 +232,15 @@ def missed(
 
     With `older_since`, there may be others from then on, which were not looked at.
     """
-    older = f" and any older since {clock(older_since, run.zone, now=run.now)}" if older_since else ""
     return MISSED.problem(
         run.poller,
         run.job,
         since=slots[0],
         poller=run.poller,
-        job=run.job,
-        readings="reading" if len(slots) == 1 else "readings",
-        slots=listed(slots, said=lambda at: clock(at, run.zone, now=run.now)) + older,
+        slots=Several(tuple(At(at) for at in slots[:MOST_LISTED]), more=max(0, len(slots) - MOST_LISTED)),
+        older_since=At(older_since) if older_since else None,
         reason=reason,
         next_slot=run.next_slot,
-        missing=_MISSING,
     )
 
 
@@ -264,7 +251,6 @@ def crashed(run: Run, kind: str) -> Problem:
         run.job,
         since=run.since,
         poller=run.poller,
-        job=run.job,
         slot=run.slot,
         reason=kind,
         next_slot=run.next_slot,
@@ -275,28 +261,27 @@ def unsent(
     poller: str,
     ssid: str,
     *,
-    slot: str,
+    slot_at: datetime,
     reason: str,
     was_refused: bool,
     since: datetime,
     is_only: bool,
-    no_retry_before: str = "",
+    no_retry_before: datetime | None = None,
 ) -> Problem:
     """Return the problem of reports that an upstream does not take, or that do not get there.
 
-    `slot` is that of the report tried last, as people say it; so is `no_retry_before`, where the upstream has
-    asked for time. `is_only`: the poller's reports bear one name.
+    `slot_at` is the slot of the report tried last; the upstream has asked for time until `no_retry_before`.
+    `is_only`: the poller's reports bear one name.
     """
     return UNSENT.problem(
         poller,
         ssid,
         since=since,
-        slot=slot,
-        ssid="" if is_only else ssid,
-        fate="not accepted" if was_refused else "not delivered",
-        reason=reason,
-        no_retry_before=no_retry_before,
-        advice="Is this machine's address still unlocked?" if was_refused else "",
+        slot=At(slot_at),
+        ssid=None if is_only else ssid,
+        answer=reason if was_refused else None,
+        reason=None if was_refused else reason,
+        no_retry_before=At(no_retry_before) if no_retry_before else None,
     )
 
 
@@ -305,19 +290,9 @@ def part_crashed(part: str, kind: str, *, now: datetime) -> Problem:
     return PART_CRASHED.problem(OWN, part, since=now, part=part, reason=kind)
 
 
-def overdue(
-    poller: str, job: str, *, since: datetime, limit_s: float, now: datetime, zone: tzinfo
-) -> Problem:
+def overdue(poller: str, job: str, *, since: datetime, limit_s: float) -> Problem:
     """Return the problem of a run that has shown no progress for `limit_s`; `since` is its beginning."""
-    return OVERDUE.problem(
-        poller,
-        job,
-        since=since,
-        poller=poller,
-        job=job,
-        begun=clock(since, zone, now=now),
-        limit=span(limit_s),
-    )
+    return OVERDUE.problem(poller, job, since=since, poller=poller, job=job, limit=Span(limit_s))
 
 
 def clock_suspect(skew_s: float, *, now: datetime) -> Problem | None:
@@ -327,8 +302,8 @@ def clock_suspect(skew_s: float, *, now: datetime) -> Problem | None:
     """
     if not is_clock_suspect(skew_s):
         return None
-    direction = "ahead of" if skew_s > 0 else "behind"
-    return CLOCK.problem(OWN, since=now, skew=span(abs(skew_s)), direction=direction)
+    skew = Span(abs(skew_s))
+    return CLOCK.problem(OWN, since=now, **{"ahead" if skew_s > 0 else "behind": skew})
 
 
 def config_refused(reason: str, *, since: datetime) -> Problem:
@@ -336,9 +311,9 @@ def config_refused(reason: str, *, since: datetime) -> Problem:
     return CONFIG.problem(OWN, since=since, reason=reason)
 
 
-def state_unusable(reason: str, *, since: datetime, now: datetime, zone: tzinfo) -> Problem:
+def state_unusable(reason: str, *, since: datetime) -> Problem:
     """Return the problem of a state.db that can't be used; `reason` begins with its path."""
-    return STATE.problem(OWN, since=since, reason=reason, begun=clock(since, zone, now=now))
+    return STATE.problem(OWN, since=since, reason=reason)
 
 
 def state_damaged(file: str, *, since: datetime) -> Problem:
@@ -356,13 +331,11 @@ def log_unwritable(reason: str, *, now: datetime) -> Problem:
     return LOG.problem(OWN, since=now, reason=reason)
 
 
-def undelivered(channel: str, reason: str, *, since: datetime, now: datetime, zone: tzinfo) -> Problem:
+def undelivered(channel: str, reason: str, *, since: datetime) -> Problem:
     """Return the problem of a channel that takes no message."""
-    return UNDELIVERED.problem(
-        OWN, channel, since=since, channel=channel, reason=reason, begun=clock(since, zone, now=now)
-    )
+    return UNDELIVERED.problem(OWN, channel, since=since, channel=channel, reason=reason)
 
 
-def page_unserved(reason: str, *, since: datetime, now: datetime, zone: tzinfo) -> Problem:
+def page_unserved(reason: str, *, since: datetime) -> Problem:
     """Return the problem of a page that can't be served; `reason` says where and why."""
-    return WEB.problem(OWN, since=since, reason=reason, begun=clock(since, zone, now=now))
+    return WEB.problem(OWN, since=since, reason=reason)

@@ -93,7 +93,7 @@ def sight_of(
 class Trouble:
     """A state to be told of, since when, and the sight that its text is made of.
 
-    The sight is not the last one: a text that changes with every check would be stored with every check.
+    The sight is the last one that says anything new: what changes with every check is not worth storing.
     """
 
     since: datetime
@@ -153,7 +153,7 @@ _HIDDEN: Final[dict[State, frozenset[State]]] = {
 """Of a server that does not answer nobody knows whether its data is still old: what stood still stands."""
 
 
-def follow(known: Known | None, sight: Sight, *, remind_every_s: float | None = None) -> Step:
+def follow(known: Known | None, sight: Sight) -> Step:
     """Return what a check changes; `known` None: it is the first one.
 
     A clock of ours that was set back makes nothing begin in the future.
@@ -173,7 +173,7 @@ def follow(known: Known | None, sight: Sight, *, remind_every_s: float | None = 
         since=since,
         computed_at=computed_at,
         changed_at=changed_at if computed_at is not None else None,
-        troubles=_troubles(known, sight, remind_every_s),
+        troubles=_troubles(known, sight),
     )
     return Step(
         known=now_known,
@@ -199,7 +199,7 @@ def unseen(known: Known) -> Step:
     )
 
 
-def _troubles(known: Known | None, sight: Sight, remind_every_s: float | None) -> tuple[Trouble, ...]:
+def _troubles(known: Known | None, sight: Sight) -> tuple[Trouble, ...]:
     before = known.troubles if known else ()
     hidden = _HIDDEN.get(sight.state, frozenset())
     stands = tuple(trouble for trouble in before if trouble.state in hidden)
@@ -208,17 +208,15 @@ def _troubles(known: Known | None, sight: Sight, remind_every_s: float | None) -
     own = next((trouble for trouble in before if trouble.state == sight.state), None)
     if own is None:
         return (*stands, Trouble(sight.at, sight))
-    since = min(own.since, sight.at)
-    is_worth = _says_more(own, sight) or passed(since, own.seen.at, sight.at, remind_every_s)
-    return (*stands, Trouble(since, sight if is_worth else own.seen))
+    return (*stands, Trouble(min(own.since, sight.at), sight if _says_more(own.seen, sight) else own.seen))
 
 
-def _says_more(trouble: Trouble, sight: Sight) -> bool:
-    """Whether the text of a trouble would be out of date: another reason, or an age by far another."""
-    if trouble.seen.reason != sight.reason:
-        return True
-    before, after = abs(trouble.seen.lag_s or 0.0), abs(sight.lag_s or 0.0)
-    return after > before * 1.5 or after < before / 1.5
+def _says_more(seen: Sight, sight: Sight) -> bool:
+    """Whether a sight says something new: another reason or time, or that it is ahead by far more or less."""
+    if sight.state == "future":
+        before, after = abs(seen.lag_s or 0.0), abs(sight.lag_s or 0.0)
+        return after > before * 1.5 or after < before / 1.5
+    return seen.reason != sight.reason or seen.computed_at != sight.computed_at
 
 
 def passed(since: datetime, before: datetime, now: datetime, every_s: float | None) -> bool:

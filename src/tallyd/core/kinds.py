@@ -6,14 +6,14 @@ docs/alerts.md lists all of them.
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import Problem, Severity
-from tallyd.core.templates import Template, read_template
+from tallyd.core.saying import ENDING, REMINDING
+from tallyd.core.templates import read_template
+from tallyd.core.values import Fields, Value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +21,9 @@ class AlertKind:
     """One kind of problem.
 
     `key` is as people read it (`<poller>/<job>/failed`), `text` and `over` are templates (`templates.py`):
-    what is said when it begins, and when it is over. `ends` is a sentence about what ends it. `many` says of
-    several subjects at once what they share: `targets unreachable`. `fields` are the placeholders that a text
-    of the config may use, `key` (quoted for a shell) always among them.
+    what is said when it begins, and when it is over, in front of since when. `ends` is a sentence about what
+    ends it. `many` says of several subjects at once what they share: `targets unreachable`. `subject` is the
+    placeholder that names one of them as people do; empty: a segment of the key does.
     """
 
     key: str
@@ -32,6 +32,7 @@ class AlertKind:
     over: str
     ends: str
     many: str
+    subject: str = ""
     at_once: bool = False
 
     @property
@@ -41,27 +42,21 @@ class AlertKind:
 
     @property
     def fields(self) -> frozenset[str]:
-        """The placeholders that a text of the config may use."""
-        return self._text.names | self._over.names | {"key"}
+        """The placeholders of its own that a text of the config may use, beside those of `saying.py`."""
+        return read_template(self.text).names | read_template(self.over).names
 
-    @cached_property
-    def _text(self) -> Template:
-        return read_template(self.text)
-
-    @cached_property
-    def _over(self) -> Template:
-        return read_template(self.over)
-
-    def problem(self, *segments: str, since: datetime, **fields: str) -> Problem:
+    def problem(self, *segments: str, since: datetime, **fields: Value | None) -> Problem:
         """Return a problem of this kind; `segments` are those of its key in front of `what`."""
-        key = problem_key(*segments, self.what)
-        filled = {"key": shlex.quote(key), **fields}
         return Problem(
-            key=key,
-            text=self._text.filled(filled),
-            over=self._over.filled(filled),
+            key=problem_key(*segments, self.what),
+            text=REMINDING + self.text,
+            over=self.over + ENDING,
             since=since,
             severity=self.severity,
             at_once=self.at_once,
-            fields=filled,
+            fields=_given(fields),
         )
+
+
+def _given(fields: dict[str, Value | None]) -> Fields:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
 from itertools import groupby
 from typing import Literal
 
-from tallyd.core.alerts import RUN_WHATS, Alert, lasted_s
+from tallyd.core.alerts import OWN, RUN_WHATS, Alert, lasted_s
+from tallyd.core.kinds import AlertKind
 from tallyd.core.naming import key_segments
-from tallyd.core.notices import MuteNotice, Notice
-from tallyd.core.texts import clock, listed, shortened, span
+from tallyd.core.notices import Manner, MuteNotice, Notice
+from tallyd.core.saying import said, said_of_end
+from tallyd.core.texts import clock, listed, shortened
+from tallyd.core.values import At, Span, Wording, several
 
 Tone = Literal["error", "warning", "over", "info"]
 
@@ -42,16 +45,16 @@ class Message:
 class Surroundings:
     """What notices are worded with.
 
-    `name` is this tallyd's. `zone_of` a key is the zone of its times, `many_of` what several problems of its
-    kind share (`targets unreachable`). `watched` is how many subjects (poller, what) may be said of, None
-    where that is not known. `missing` are the slots without a reading while an alert lasted. `link` is where
-    to look at the problems of some keys (a mute's pattern is such a key, too), empty where there is no page.
+    `name` is this tallyd's. `manner_of` a key is how it is told, `kind_of` its kind, None where that is not
+    known. `watched` is how many subjects (poller, what) may be said of, None where that is not known.
+    `missing` are the slots without a reading while an alert lasted. `link` is where to look at the problems
+    of some keys (a mute's pattern is such a key, too), empty where there is no page.
     """
 
     name: str
     now: datetime
-    zone_of: Callable[[str], tzinfo]
-    many_of: Callable[[str], str]
+    manner_of: Callable[[str], Manner]
+    kind_of: Callable[[str], AlertKind | None]
     watched: Callable[[str, str], int | None]
     missing: Callable[[Alert], Sequence[datetime]]
     link: Callable[[Collection[str]], str]
@@ -85,7 +88,9 @@ def message_of(
         )
     heading = prefix + _heading(lines)
     subject = shortened(heading, MOST_SUBJECT_CHARS)
-    return Message(subject=subject, text=_joined(heading, texts, lines), tone=lines[0].tone, link=link)
+    tallyd = around.manner_of(OWN).tallyd
+    text = _joined(heading, texts, lines, tallyd)
+    return Message(subject=subject, text=text, tone=lines[0].tone, link=link)
 
 
 def trial(name: str, text: str | None) -> Message:
@@ -95,14 +100,14 @@ def trial(name: str, text: str | None) -> Message:
     return Message(subject=shortened(whole, MOST_SUBJECT_CHARS), text=whole, tone="info")
 
 
-def _joined(heading: str, texts: Sequence[str], lines: Sequence[_Line]) -> str:
+def _joined(heading: str, texts: Sequence[str], lines: Sequence[_Line], tallyd: str) -> str:
     """Return heading and lines, as many as fit, and how many things are left out."""
     shown, used = [f"{heading}:"], len(heading)
     for number, text in enumerate(texts):
         used += len(text) + 3
         if used > MOST_CHARS:
             left = sum(line.count for line in lines[number:])
-            shown.append(f"... and {left} more; all of them: tallyd alerts")
+            shown.append(f"... and {left} more; all of them: {tallyd} alerts")
             break
         shown.append(f"- {text}")
     return "\n".join(shown)
@@ -125,7 +130,10 @@ def _heading(lines: Sequence[_Line]) -> str:
 
 
 def _lines(notices: Sequence[Notice], around: Surroundings) -> list[_Line]:
-    """Return a line for each notice, or one for all of a kind where they are many."""
+    """Return a line for each notice, or one for all of a kind where they are many.
+
+    What the config has a text for is never in a shared line, which would have other words.
+    """
 
     def group(notice: Notice) -> tuple[str, ...]:
         segments = key_segments(notice.alert.key)
@@ -134,7 +142,7 @@ def _lines(notices: Sequence[Notice], around: Surroundings) -> list[_Line]:
     found: list[_Line] = []
     for _, members in groupby(sorted(_without_doubles(notices), key=group), key=group):
         alike = sorted(members, key=lambda notice: (notice.alert.since, notice.alert.key))
-        if len(alike) > MOST_ALIKE:
+        if len(alike) > MOST_ALIKE and not any(_has_own_text(notice, around) for notice in alike):
             found.append(_shared_line(alike, around))
         else:
             found += [_line(notice, around) for notice in alike]
@@ -160,39 +168,48 @@ def _without_doubles(notices: Sequence[Notice]) -> list[Notice]:
     return list(found.values())
 
 
+def _has_own_text(notice: Notice, around: Surroundings) -> bool:
+    own = around.manner_of(notice.alert.key).own_text(notice.alert.key)
+    return (own.over if notice.news == "over" else own.text) is not None
+
+
 def _line(notice: Notice, around: Surroundings) -> _Line:
     alert = notice.alert
+    problem, wording = alert.problem, _wording(alert, around)
     texts = {
-        "begins": lambda: alert.text,
-        "reminder": lambda: f"still, after {span(_age_s(alert, around))}: {alert.text}",
+        "begins": lambda: said(problem, wording),
+        "reminder": lambda: said(problem, wording, lasted=_lasted(alert, around)),
         "over": lambda: _over_text(notice, around),
         "unwatched": lambda: _unwatched_text(alert, around),
     }
     return _Line(_rank(notice), _tone(notice), alert.since, texts[notice.news]())
 
 
-def _age_s(alert: Alert, around: Surroundings) -> float:
-    return lasted_s(alert, until=around.now)
+def _wording(alert: Alert, around: Surroundings) -> Wording:
+    return around.manner_of(alert.key).wording(around.now, ended_at=alert.over_at)
+
+
+def _lasted(alert: Alert, around: Surroundings) -> Span:
+    return Span(lasted_s(alert, until=around.now))
 
 
 def _over_text(notice: Notice, around: Surroundings) -> str:
     """Return `divera: working again since Fri 12:00, after 4 h; 1 reading missing (08:00).`"""
     alert = notice.alert
-    zone, over_at = around.zone_of(alert.key), alert.over_at or around.now
-    text = f"{alert.over or 'over: ' + alert.text} since {clock(over_at, zone, now=around.now)}"
-    text += f", after {span(_age_s(alert, around))}"
-    missing = around.missing(alert)
-    if missing:
-        noun = "reading" if len(missing) == 1 else "readings"
-        text += (
-            f"; {len(missing)} {noun} missing ({listed([clock(at, zone, now=around.now) for at in missing])})"
-        )
-    return f"{text}. It was: {alert.text}" if notice.is_late else f"{text}."
+    problem, wording = alert.problem, _wording(alert, around)
+    return said_of_end(
+        problem,
+        wording,
+        ended=At(alert.over_at or around.now),
+        lasted=_lasted(alert, around),
+        missing=several(At(at) for at in around.missing(alert)),
+        was=said(problem, wording) if notice.is_late else "",
+    )
 
 
 def _unwatched_text(alert: Alert, around: Surroundings) -> str:
     """Return it by its key: its own text would say that it goes on, and how to mute it."""
-    since = clock(alert.since, around.zone_of(alert.key), now=around.now)
+    since = _wording(alert, around).shown(At(alert.since))
     return f"no longer watched: {alert.key}, open since {since}; the config no longer asks for it"
 
 
@@ -200,16 +217,23 @@ def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
     """Return `apps: 12 of 12 targets unreachable: PROD, TEST, A, B, C and 7 more`."""
     worst = min(alike, key=_rank)
     poller, *subject, what = key_segments(worst.alert.key)
-    total = around.watched(poller, what)
+    total, kind = around.watched(poller, what), around.kind_of(worst.alert.key)
     of = f" of {total}" if total is not None and total >= len(alike) else ""
-    names = listed([" ".join(key_segments(notice.alert.key)[1:-1]) or poller for notice in alike])
-    said = f"{len(alike)}{of} {around.many_of(worst.alert.key)}: {names}"
-    if subject and poller != "tallyd":
-        said = f"{poller}: {said}"
+    names = listed([_name(notice.alert, kind, around) for notice in alike])
+    text = f"{len(alike)}{of} {kind.many if kind else 'problems'}: {names}"
+    if subject and poller != OWN:
+        text = f"{poller}: {text}"
     before = {"begins": "", "reminder": "still: ", "over": "over: ", "unwatched": "no longer watched: "}
     return _Line(
-        _rank(worst), _tone(worst), alike[0].alert.since, before[worst.news] + said, count=len(alike)
+        _rank(worst), _tone(worst), alike[0].alert.since, before[worst.news] + text, count=len(alike)
     )
+
+
+def _name(alert: Alert, kind: AlertKind | None, around: Surroundings) -> str:
+    """Return what people call the subject of an alert: its label where it has one."""
+    label = alert.fields.get(kind.subject, "") if kind else ""
+    poller, *between, _ = key_segments(alert.key)
+    return _wording(alert, around).shown(label) or " ".join(between) or poller
 
 
 def _mute_line(notice: MuteNotice, around: Surroundings) -> _Line:
@@ -218,7 +242,7 @@ def _mute_line(notice: MuteNotice, around: Surroundings) -> _Line:
     who = f" by {by}" if by else ""
     if notice.news == "unmuted":
         return _Line(6, "info", mute.since, f"no longer muted{who}: {mute.pattern}")
-    until = clock(mute.until, around.zone_of(mute.pattern), now=around.now)
+    until = clock(mute.until, around.manner_of(mute.pattern).zone, now=around.now)
     why = f" ({mute.why})" if mute.why else ""
     return _Line(6, "info", mute.since, f"muted until {until}{who}: {mute.pattern}{why}")
 

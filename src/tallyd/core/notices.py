@@ -16,7 +16,9 @@ from tallyd.core.hours import Hours, any_hold
 from tallyd.core.mutes import Mute
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem
-from tallyd.core.templates import Template
+from tallyd.core.saying import REMINDING
+from tallyd.core.templates import read_template
+from tallyd.core.values import Wording
 
 News = Literal["begins", "reminder", "over", "unwatched"]
 
@@ -30,12 +32,20 @@ class Told:
     is_open: bool = True
 
 
+@dataclass(frozen=True)
+class OwnText:
+    """Templates of the config for one kind of problem and for its end; None: those of tallyd."""
+
+    text: str | None = None
+    over: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manner:
     """How the problems of one poller, or of tallyd itself, are told.
 
     `remind_every_s` None: never; `reminders` are those that differ, by the subject of a key. `texts` are
-    those of the config by `what`.
+    those of the config by `what`. `tallyd` is the command as a person calls it.
     """
 
     channels: tuple[str, ...] = ()
@@ -44,12 +54,26 @@ class Manner:
     reminders: Mapping[str, float | None] = field(default_factory=dict)
     quiet: tuple[Hours, ...] = ()
     zone: tzinfo = UTC
-    texts: Mapping[str, Template] = field(default_factory=dict)
+    texts: Mapping[str, OwnText] = field(default_factory=dict)
+    tallyd: str = "tallyd"
+
+    def own_text(self, key: str) -> OwnText:
+        """Return the templates that the config has for a problem."""
+        return self.texts.get(key_segments(key)[-1], OwnText())
 
     def worded(self, problem: Problem) -> Problem:
-        """Return the problem with the text that the config wants for it."""
-        template = self.texts.get(key_segments(problem.key)[-1])
-        return problem if template is None else replace(problem, text=template.filled(problem.fields))
+        """Return the problem with the texts that the config wants for it."""
+        own = self.own_text(problem.key)
+        text = own.text
+        if text is not None and "lasted" not in read_template(text).names:
+            text = REMINDING + text
+        return replace(problem, text=text or problem.text, over=own.over or problem.over)
+
+    def wording(self, now: datetime, *, is_muted: bool = False, ended_at: datetime | None = None) -> Wording:
+        """Return how a text is worded that is read at `now`."""
+        return Wording(
+            now=now, zone=self.zone, tallyd=self.tallyd, ended_at=ended_at, advises_mute=not is_muted
+        )
 
     def remind_every_s_of(self, key: str) -> float | None:
         """Return how often a problem that goes on is told again, in seconds; None: never."""

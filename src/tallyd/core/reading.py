@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal, TypeAlias
 
+from tallyd.core.values import Fields
+
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Facts: TypeAlias = Mapping[str, Json]
 Severity: TypeAlias = Literal["warning", "error"]
@@ -20,11 +22,11 @@ LATE_AFTER_S = 60.0
 class Problem:
     """Something a person should know of, as a *level*: true now, computable from stored facts.
 
-    `key` is `<poller>/<subject>/<what>`, built by `naming.problem_key`; `since` is aware. `over` is what is
-    said of its end (`divera: working again`), in front of since when. `at_once`: the problem already
-    carries a duration of its own, so no further readings are waited for. `stays`: it will not go by itself (a
-    wrong key), which is told even where it is open for a lesser reason. `fields` are what its text was made
-    of, for a text that the config puts in its place.
+    `key` is `<poller>/<subject>/<what>`, built by `naming.problem_key`; `since` is aware. `text` and `over`
+    are the templates of what is said of it and of its end, `fields` what they are filled with where somebody
+    reads them (`saying.py`). `at_once`: the problem already carries a duration of its own, so no further
+    readings are waited for. `stays`: it will not go by itself (a wrong key), which is told even where it is
+    open for a lesser reason.
     """
 
     key: str
@@ -34,7 +36,7 @@ class Problem:
     severity: Severity = "error"
     at_once: bool = False
     stays: bool = False
-    fields: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    fields: Fields = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,18 @@
 """Texts with placeholders: `{slot}` is filled in, and `[ for {slot}]` vanishes where there is no slot.
 
-A doubled bracket or brace stands for itself. Sections do not nest.
+`{files:# file|# files}` chooses between words by a number, which stands in place of `#`. A doubled bracket or
+brace stands for itself. Sections do not nest.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
+
+from tallyd.core.values import Several, Value
 
 _PIECE = re.compile(r"\{\{|\}\}|\[\[|\]\]|\{[^{}\[\]]*\}|[\[\]{}]|[^\[\]{}]+")
 
@@ -19,9 +23,18 @@ class TemplateError(ValueError):
 
 @dataclass(frozen=True)
 class Hole:
-    """A placeholder."""
+    """A placeholder. `forms`: the words for one and for any other number; a single form is for all."""
 
     name: str
+    forms: tuple[str, ...] = ()
+
+    def filled(self, value: Value | None, shown: Callable[[Value], str]) -> str:
+        text = "" if value is None else shown(value)
+        if not self.forms or not text or value is None:
+            return text
+        number = value.count if isinstance(value, Several) else value
+        form = self.forms[0] if number == 1 else self.forms[-1]
+        return form.replace("#", shown(number))
 
 
 Part: TypeAlias = "str | Hole"
@@ -48,18 +61,25 @@ class Template:
             part.name for section in self.sections for part in section.parts if isinstance(part, Hole)
         )
 
-    def filled(self, fields: Mapping[str, str]) -> str:
-        """Return the text. A placeholder without a value, or with an empty one, is empty."""
-        return "".join(_filled(section, fields) for section in self.sections)
+    def filled(self, values: Mapping[str, Value], shown: Callable[[Value], str] = str) -> str:
+        """Return the text. A placeholder without a value, or with an empty one, is empty.
+
+        `shown` makes text of a value.
+        """
+        return "".join(_filled(section, values, shown) for section in self.sections)
 
 
-def _filled(section: Section, fields: Mapping[str, str]) -> str:
-    holes = [part.name for part in section.parts if isinstance(part, Hole)]
-    if section.is_optional and not all(fields.get(name) for name in holes):
-        return ""
-    return "".join(fields.get(part.name, "") if isinstance(part, Hole) else part for part in section.parts)
+def _filled(section: Section, values: Mapping[str, Value], shown: Callable[[Value], str]) -> str:
+    texts = []
+    for part in section.parts:
+        text = part.filled(values.get(part.name), shown) if isinstance(part, Hole) else part
+        if section.is_optional and isinstance(part, Hole) and not text:
+            return ""
+        texts.append(text)
+    return "".join(texts)
 
 
+@lru_cache(maxsize=1000)
 def read_template(text: str) -> Template:
     """Read a template. Raises `TemplateError`."""
     sections: list[Section] = []
@@ -89,4 +109,10 @@ def _half(piece: str) -> TemplateError:
 def _part(piece: str) -> Part:
     if piece in ("{{", "}}", "[[", "]]"):
         return piece[0]
-    return Hole(piece[1:-1].strip()) if piece.startswith("{") else piece
+    if not piece.startswith("{"):
+        return piece
+    name, colon, words = piece[1:-1].partition(":")
+    forms = tuple(words.split("|")) if colon else ()
+    if len(forms) > 2:
+        raise TemplateError(f'has more than two forms in "{piece}"; write {{{name}:# file|# files}}')
+    return Hole(name.strip(), forms)

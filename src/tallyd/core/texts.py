@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import TypeVar
 
@@ -62,29 +62,23 @@ def size_text(size_bytes: float) -> str:
     return f"{size:.1f} {unit}" if size < 10 and unit != "B" else f"{size:.0f} {unit}"
 
 
-def clock(at: datetime, zone: tzinfo, *, now: datetime) -> str:
+def clock(at: datetime, zone: tzinfo, *, now: datetime, has_day: bool = False) -> str:
     """Return an instant as people say it: `08:00` today, `Fri 08:00` this week, else `2026-11-20 08:00`.
 
-    Seconds are shown when they are not zero.
+    Seconds are shown when they are not zero. `has_day`: today has its weekday, too.
     """
     local, today = at.astimezone(zone), now.astimezone(zone).date()
     time = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
-    if local.date() == today:
+    if local.date() == today and not has_day:
         return time
     if abs((local.date() - today).days) < 7:
         return f"{local:%a} {time}"
     return f"{local:%Y-%m-%d} {time}"
 
 
-def day_clock(at: datetime, zone: tzinfo) -> str:
-    """Return weekday and time: `Fri 08:00`."""
-    local = at.astimezone(zone)
-    return f"{local:%a} " + (f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}")
-
-
-def listed(items: Sequence[T], *, most: int = 5, said: Callable[[T], str] = str) -> str:
-    """Return `a, b and c`, each as it is `said`; past `most` items, how many more there are."""
-    shown = [said(item) for item in items[:most]]
-    if len(items) > most:
-        return f"{', '.join(shown)} and {len(items) - most} more"
-    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
+def listed(items: Sequence[str], *, most: int = 5, more: int = 0) -> str:
+    """Return `a, b and c`; past `most` items, how many more there are, besides `more` that are not listed."""
+    left = more + max(0, len(items) - most)
+    if left:
+        return f"{', '.join(items[:most])} and {left} more"
+    return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else "".join(items)

@@ -4,7 +4,14 @@ Secrets are resolved while the file is validated, by the `SecretReader` in the v
 missing key file stands in the same list of problems as a misspelt key.
 """
 
-from tallyd.settings.alerting import AlertSettings, ChannelName, ChannelUrl, HoursSettings, check_texts
+from tallyd.settings.alerting import (
+    AlertSettings,
+    ChannelName,
+    ChannelUrl,
+    HoursSettings,
+    TextSettings,
+    check_texts,
+)
 from tallyd.settings.pollers import OutOverride, PollerSettings, RetrySettings
 from tallyd.settings.secrets import UNREADABLE_CREDENTIAL, Secret, SecretReader
 from tallyd.settings.top import (
@@ -68,6 +75,7 @@ __all__ = [
     "SecretReader",
     "StateSettings",
     "Strict",
+    "TextSettings",
     "TimeOfDay",
     "Url",
     "WebSettings",

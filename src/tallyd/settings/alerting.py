@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Annotated
 from urllib.parse import unquote
 
@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from tallyd.core.addresses import HOW_TO_ESCAPE, is_ambiguous
 from tallyd.core.hours import Hours
 from tallyd.core.kinds import AlertKind
+from tallyd.core.saying import OF_OVER, OF_TEXT
 from tallyd.core.templates import TemplateError, read_template
 from tallyd.core.timetable import EVERY_DAY
 from tallyd.settings.secrets import Secret, is_placeholder
@@ -80,6 +81,29 @@ class HoursSettings(Strict):
         return Hours(self.days, self.start, self.end)
 
 
+Text = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEXT)]
+
+
+class TextSettings(Strict):
+    """Own words for one kind of problem. A plain text in its place is its `text`."""
+
+    text: Text | None = Field(
+        None, description="What is said of the problem. Default: as docs/alerts.md has it."
+    )
+    over: Text | None = Field(
+        None, description="What is said when it is over. Default: as docs/alerts.md has it."
+    )
+
+
+def _as_texts(written: object) -> object:
+    if not isinstance(written, str | dict):
+        raise wrong('must be a text, or an object with "text" and "over"')
+    return {"text": written} if isinstance(written, str) else written
+
+
+_OR_PLAIN = BeforeValidator(_as_texts, json_schema_input_type=Text | TextSettings)
+
+
 class AlertSettings(Strict):
     """How alerts are told."""
 
@@ -98,35 +122,46 @@ class AlertSettings(Strict):
     quiet_hours: Annotated[tuple[HoursSettings, ...], BeforeValidator(as_tuple)] = Field(
         (), description="Hours in which warnings wait (errors do not); then it is told once how things stand."
     )
-    texts: dict[str, Annotated[str, Field(min_length=1, max_length=_LONGEST_TEXT)]] = Field(
+    texts: dict[str, Annotated[TextSettings, _OR_PLAIN]] = Field(
         {},
-        description="Own words by the last part of a problem's key; docs/alerts.md lists the keys and their "
-        "placeholders. `[ for {slot}]` vanishes where there is no slot.",
-        json_schema_extra={"examples": [{"missed": "{poller}: Lücke um {slots}"}]},
+        description="Own words by the last part of a problem's key, as one text, or as `text` and `over`; "
+        "docs/alerts.md lists the keys and their placeholders.",
+        json_schema_extra={
+            "examples": [
+                {
+                    "missed": "{poller}: Lücke um {slots}",
+                    "stale": {"text": "{target}: seit {computed} alt", "over": "{target}: wieder frisch"},
+                }
+            ]
+        },
     )
 
 
-def check_texts(texts: Mapping[str, str], kinds: Iterable[AlertKind]) -> None:
+def check_texts(texts: Mapping[str, TextSettings], kinds: Iterable[AlertKind]) -> None:
     """Raise `wrong_each()` unless every text is of one of the kinds and uses its placeholders alone."""
     by_what = {kind.what: kind for kind in kinds}
-    problems = [
-        (("texts", what), trouble)
-        for what, text in texts.items()
-        if (trouble := _trouble(what, text, by_what)) is not None
-    ]
+    problems: list[tuple[tuple[str, ...], str]] = []
+    for what, own in texts.items():
+        if what not in by_what:
+            known = tuple(sorted(by_what))
+            hint = did_you_mean(what, known) or "; known are " + ", ".join(known)
+            problems.append((("texts", what), f"no problem is called so here{hint}"))
+            continue
+        kind = by_what[what]
+        for key, text, more in (("text", own.text, OF_TEXT), ("over", own.over, OF_OVER)):
+            trouble = None if text is None else _trouble(text, kind.fields | more)
+            if trouble is not None:
+                problems.append((("texts", what, key), trouble))
     if problems:
         raise wrong_each(problems)
 
 
-def _trouble(what: str, text: str, kinds: Mapping[str, AlertKind]) -> str | None:
-    if what not in kinds:
-        known = tuple(sorted(kinds))
-        return f"no problem is called so here{did_you_mean(what, known) or '; known are ' + ', '.join(known)}"
+def _trouble(text: str, fields: Set[str]) -> str | None:
+    """Return what is wrong with a text that may use these placeholders; None: nothing."""
     try:
         template = read_template(text)
     except TemplateError as error:
         return str(error)
-    fields = kinds[what].fields
     unknown = sorted(template.names - fields)
     if not unknown:
         is_blank = not template.filled(dict.fromkeys(fields, "x")).strip()

@@ -126,11 +126,12 @@ def alerts(context: Context, asked: Mapping[str, str]) -> Json:
 
 
 def _alert(context: Context, alert: Alert) -> Json:
-    zone = context.config().zone
-    mute = mute_of(alert.key, context.mutes(), now=context.now())
+    config, now = context.config(), context.now()
+    mute = mute_of(alert.key, context.mutes(), now=now)
+    wording = config.manner_of(alert.key).wording(now, is_muted=mute is not None)
     return {
-        **problem_json(alert.problem, zone),
-        "muted_until": local_text(mute.until, zone) if mute else None,
+        **problem_json(alert.problem, wording),
+        "muted_until": local_text(mute.until, wording.zone) if mute else None,
     }
 
 

@@ -88,7 +88,8 @@ class PageData:
         return self._context.now()
 
     def standing(self) -> Standing:
-        return Standing(self._context.alerts(), self._context.mutes(), self.now())
+        config = self._context.config()
+        return Standing(self._context.alerts(), self._context.mutes(), self.now(), config.manner_of)
 
     def head(self, standing: Standing) -> Head:
         """Return the top of the page, which is of all pollers, whichever is looked at."""

@@ -59,10 +59,8 @@ class Served:
         if trouble is None:
             self._trouble_since = None
             return ()
-        now = self._now()
-        self._trouble_since = self._trouble_since or now
-        zone = self._config.zone
-        return (page_unserved(trouble, since=self._trouble_since, now=now, zone=zone),)
+        self._trouble_since = self._trouble_since or self._now()
+        return (page_unserved(trouble, since=self._trouble_since),)
 
     def stop(self) -> None:
         """Have the server end; returns at once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -12,6 +12,8 @@ from tallyd.adapters.state import Taken
 from tallyd.core.alerts import OWN, Alert
 from tallyd.core.mutes import Mute, mute_of
 from tallyd.core.naming import key_segments, local_text
+from tallyd.core.notices import Manner
+from tallyd.core.saying import said
 from tallyd.core.texts import clock, span, visible
 
 Level: TypeAlias = Literal["fine", "warning", "error", "unknown"]
@@ -95,6 +97,7 @@ class Standing:
     alerts: Mapping[str, Alert]
     mutes: Sequence[Mute]
     now: datetime
+    manner_of: Callable[[str], Manner]
 
     def of(self, poller: str) -> tuple[Alert, ...]:
         """Return a poller's alerts that are not over, errors first, then the oldest; `tallyd`: its own."""
@@ -112,10 +115,11 @@ class Standing:
     def problem(self, alert: Alert, zone: ZoneInfo) -> ProblemView:
         mute = mute_of(alert.key, self.mutes, now=self.now)
         level: Level = "error" if alert.severity == "error" else "warning"
+        wording = self.manner_of(alert.key).wording(self.now, is_muted=mute is not None)
         return ProblemView(
             level=level,
             word="Error" if level == "error" else "Warning",
-            text=visible(alert.text),
+            text=said(alert.problem, wording),
             key=visible(alert.key),
             since=moment(alert.since, zone, now=self.now),
             muted=clock(mute.until, zone, now=self.now) if mute else "",

@@ -7,15 +7,20 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, cast
 
+from pydantic import TypeAdapter
+
 from tallyd.adapters.state.connection import StateDamagedError, StateFile
 from tallyd.core.alerts import Alert, Findings, Judgement, judge
 from tallyd.core.naming import instant_text, read_instant
 from tallyd.core.reading import Severity
+from tallyd.core.templates import read_template
+from tallyd.core.values import Fields
 
 _COLUMNS = (
     'key, severity, text, "over", since, version, bad, bad_since, good, good_since, raised_at, over_at,'
-    " is_unwatched, degree"
+    " is_unwatched, degree, fields"
 )
+_FIELDS: TypeAdapter[Fields] = TypeAdapter(Fields)
 
 
 class Alerts:
@@ -78,7 +83,7 @@ def apply(db: sqlite3.Connection, findings: Findings) -> Judgement:
 
 def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
     db.executemany(
-        f"INSERT OR REPLACE INTO alert ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 # a constant
+        f"INSERT OR REPLACE INTO alert ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 # a constant
         [
             (
                 alert.key,
@@ -95,6 +100,7 @@ def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
                 _text(alert.over_at),
                 alert.is_unwatched,
                 alert.degree,
+                _FIELDS.dump_json(alert.fields).decode(),
             )
             for alert in alerts
         ],
@@ -103,7 +109,9 @@ def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
 
 def _alert(row: tuple[Any, ...]) -> Alert:
     key, severity, text, over, since, version, bad, bad_since, good, good_since, *ending = row
-    raised, ended, unwatched, degree = ending
+    raised, ended, unwatched, degree, fields = ending
+    for template in (text, over):
+        read_template(template)
     return Alert(
         key=key,
         severity=cast("Severity", severity),
@@ -119,6 +127,7 @@ def _alert(row: tuple[Any, ...]) -> Alert:
         over_at=_instant(ended),
         is_unwatched=bool(unwatched),
         degree=degree,
+        fields=_FIELDS.validate_json(fields),
     )
 
 

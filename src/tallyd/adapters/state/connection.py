@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 BUSY_S = 1.0
 """So long a transaction waits for another process. Not longer: the other threads wait with it."""
 _BOOKS = """
@@ -69,7 +69,14 @@ CREATE INDEX reading_by_slot ON reading (poller, outcome, due_at);
 CREATE INDEX reading_of_poller ON reading (poller, coalesce(due_at, taken_at));
 CREATE INDEX reading_of_all ON reading (coalesce(due_at, taken_at));
 """
-_SCHEMA = _BOOKS + _ALERT + _TELLING + _SEND + _LOOKED_AT
+# Texts became templates: in those that were none, what looks like a placeholder is meant itself.
+_FILLED = """
+ALTER TABLE alert ADD COLUMN fields TEXT NOT NULL DEFAULT '{}';
+UPDATE alert SET
+  text=replace(replace(replace(replace(text, '[', '[['), ']', ']]'), '{', '{{'), '}', '}}'),
+  "over"=replace(replace(replace(replace("over", '[', '[['), ']', ']]'), '{', '{{'), '}', '}}');
+"""
+_SCHEMA = _BOOKS + _ALERT + _TELLING + _SEND + _LOOKED_AT + _FILLED
 _UPGRADES = {
     # What was open then has never been told: it is, as how things stand.
     1: f"""
@@ -85,6 +92,7 @@ ALTER TABLE reading ADD COLUMN part TEXT;
 {_SEND}
 """,
     3: _LOOKED_AT,
+    4: _FILLED,
 }
 """By the version that they begin with; each leads to the next one."""
 

@@ -11,13 +11,13 @@ from datetime import datetime
 from functools import partial
 
 from tallyd.contract import Found, Job, Toolbox
-from tallyd.core.counting import NO_STATUS, Shortage, hide_qualifications, hide_small, shortages
+from tallyd.core.counting import Shortage, hide_qualifications, hide_small, shortages
 from tallyd.core.errors import SourceError
 from tallyd.core.kinds import AlertKind
 from tallyd.core.questions import Question, words
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
-from tallyd.core.texts import listed
 from tallyd.core.timetable import At
+from tallyd.core.values import Value, several
 from tallyd.pollers.divera.fetch import Answer, ask, is_users_url, pull_params, pull_url_of
 from tallyd.pollers.divera.people import texts_of_pull, texts_of_users
 from tallyd.pollers.divera.questions import QUESTIONS, TIMES
@@ -31,10 +31,13 @@ _LIMIT_S = 600.0
 BELOW = AlertKind(
     key="<poller>/<statuses>/below",
     severity="warning",
-    text="{poller}: {people} on {statuses}[, at least {at_least} wanted][; {note}]",
+    text="{poller}: [{people:# person|# people} on {statuses}, at least {at_least} wanted]"
+    "[fewer than {too_few} people on {statuses}]"
+    "[; the monitor in Divera does not show {unshown}, which counts as nobody there]",
     over="{poller}: enough people on {statuses} again",
     ends="a reading with enough people",
     many="minimum strengths not reached",
+    subject="statuses",
 )
 
 
@@ -193,32 +196,23 @@ class DiveraPoller(DiveraSettings):
         self, shortage: Shortage, tally: Tally, names: Mapping[str, str], poller: str, since: datetime
     ) -> Problem:
         statuses = shortage.minimum.statuses
-        where = listed([_label(status, names) for status in statuses], most=len(statuses))
-        unknown = [status for status in statuses if status not in tally.counts]
-        note = ""
-        if unknown and self.source == "monitor":
-            note = f"the monitor in Divera does not show {listed(unknown)}, which counts as nobody there"
-        is_shown = self.hide_below is None
+        unshown = [status for status in statuses if status not in tally.counts]
+        # How many there are is not to be known where counts are hidden; that they are too few is.
+        count = shortage.minimum.count
+        found: dict[str, Value] = (
+            {"people": shortage.found, "at_least": count} if self.hide_below is None else {"too_few": count}
+        )
         return BELOW.problem(
             poller,
             "+".join(statuses),
             since=since,
             poller=poller,
-            # How many there are is not to be known; that they are too few is.
-            people=_people(shortage.found) if is_shown else f"fewer than {shortage.minimum.count} people",
-            statuses=where,
-            wanted=str(shortage.minimum.count),
-            at_least=str(shortage.minimum.count) if is_shown else "",
-            note=note,
+            statuses=several([_label(each, names) for each in statuses], most=len(statuses)),
+            unshown=several(unshown) if self.source == "monitor" else None,
+            **found,
         )
 
 
-def _people(count: int) -> str:
-    return {0: "nobody", 1: "1 person"}.get(count, f"{count} people")
-
-
 def _label(status: str, names: Mapping[str, str]) -> str:
-    """Return `Einsatzbereit (50101)`, or `status 50101` where no name is known."""
-    if status in names:
-        return f"{names[status]} ({status})"
-    return "no status" if status == NO_STATUS else f"status {status}"
+    """Return `Einsatzbereit (50101)`, or the id alone where no name is known."""
+    return f"{names[status]} ({status})" if status in names else status

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from typing import Final
 
 from tallyd.core.freshness import State, Trouble, taken_off
 from tallyd.core.kinds import AlertKind
 from tallyd.core.lags import Kept
 from tallyd.core.reading import Problem
-from tallyd.core.texts import clock, span, visible
+from tallyd.core.values import Age, At, Span
 from tallyd.pollers.servers.targets import Target
 
-_MUTE: Final = " Mute: tallyd mute {key} --for 2h"
+_MUTE: Final = "[ Mute: {mute}]"
 
 STALE = AlertKind(
     key="<poller>/<target>/stale",
@@ -23,15 +23,18 @@ STALE = AlertKind(
     over="{target}: no longer stale",
     ends="a check that finds newer data",
     many="targets stale",
+    subject="target",
 )
 FUTURE = AlertKind(
     key="<poller>/<target>/future",
     severity="warning",
-    text="{target}: data computed {ahead} ahead of now ({computed})[, its clock's {skew} taken off]"
-    "[; its time names no zone and was read as {zone}]. Look at the clock and the time zone there." + _MUTE,
+    text="{target}: data computed {ahead} ahead of now[, its clock being {fast} ahead taken off]"
+    "[, its clock being {slow} behind taken off][; its time names no zone and was read as {zone}]. "
+    "Look at the clock and the time zone there." + _MUTE,
     over="{target}: no longer in the future",
     ends="a check that finds a time which is not ahead",
     many="targets in the future",
+    subject="target",
 )
 INVALID = AlertKind(
     key="<poller>/<target>/invalid",
@@ -40,6 +43,7 @@ INVALID = AlertKind(
     over="{target}: answers with a time again",
     ends="an answer with a readable time",
     many="targets with an invalid answer",
+    subject="target",
 )
 UNREACHABLE = AlertKind(
     key="<poller>/<target>/unreachable",
@@ -48,11 +52,12 @@ UNREACHABLE = AlertKind(
     over="{target}: answers again",
     ends="a 2xx answer",
     many="targets unreachable",
+    subject="target",
 )
 UNSTORED = AlertKind(
     key="<poller>/database/unstored",
     severity="error",
-    text="{poller}: checks can't be stored since {begun}: {reason}. Checking goes on"
+    text="{poller}: checks can't be stored since {since}: {reason}. Checking goes on"
     "[; the newest wait in memory, but {most} rows or more are lost].",
     over="{poller}: checks are stored again",
     ends="the database takes what waits",
@@ -71,39 +76,34 @@ UNSTORED_AFTER_S: Final = 60.0
 
 
 def problems_of(
-    target: Target, troubles: Iterable[Trouble], poller: str, zone: tzinfo, last: datetime | None
+    target: Target, troubles: Iterable[Trouble], poller: str, last: datetime | None
 ) -> tuple[Problem, ...]:
     """Return the problems of one target; `last` is the last time that it told."""
-    return tuple(_problem(target, trouble, poller, zone, last) for trouble in troubles)
+    return tuple(_problem(target, trouble, poller, last) for trouble in troubles)
 
 
-def _problem(target: Target, trouble: Trouble, poller: str, zone: tzinfo, last: datetime | None) -> Problem:
+def _problem(target: Target, trouble: Trouble, poller: str, last: datetime | None) -> Problem:
     seen = trouble.seen
     computed_at = seen.computed_at or last
-    lag_s = seen.lag_s or 0.0
-    skew_s = taken_off(seen.skew_s)
+    lag_s, skew_s = seen.lag_s or 0.0, taken_off(seen.skew_s)
     return TARGET_KINDS[trouble.state].problem(
         poller,
         target.name,
         since=trouble.since,
-        poller=poller,
-        target=visible(target.name),
-        age=span(max(lag_s, 0.0)),
-        ahead=span(max(-lag_s, 0.0)),
-        limit=span(target.limits.stale_after_s),
-        computed=clock(_whole(computed_at), zone, now=seen.at) if computed_at else "",
+        target=target.name,
+        age=Age(seen.at - timedelta(seconds=lag_s)),
+        ahead=Span(-lag_s) if lag_s < 0 else None,
+        limit=Span(target.limits.stale_after_s),
+        computed=At(computed_at) if computed_at else None,
         answered=seen.answered,
         reason=seen.reason,
-        skew=f"{span(abs(skew_s))} {'behind' if skew_s > 0 else 'ahead'}" if skew_s else "",
+        fast=Span(-skew_s) if skew_s < 0 else None,
+        slow=Span(skew_s) if skew_s > 0 else None,
         zone=seen.guessed_zone,
     )
 
 
-def _whole(at: datetime) -> datetime:
-    return at - timedelta(microseconds=at.microsecond)
-
-
-def unstored(kept: Kept, *, since: datetime, now: datetime, poller: str, zone: tzinfo) -> Problem | None:
+def unstored(kept: Kept, *, since: datetime, now: datetime, poller: str) -> Problem | None:
     """Return the problem of a database that has taken nothing since `since`; None: not yet, or no more."""
     if kept.trouble is None or (now - since).total_seconds() < UNSTORED_AFTER_S:
         return None
@@ -112,13 +112,12 @@ def unstored(kept: Kept, *, since: datetime, now: datetime, poller: str, zone: t
         "database",
         since=since,
         poller=poller,
-        begun=clock(since, zone, now=now),
         reason=kept.trouble,
-        most=_about(kept.dropped),
+        most=_about(kept.dropped) or None,
     )
 
 
-def _about(count: int) -> str:
+def _about(count: int) -> int:
     """Return a count that does not change with every round: its first digit, zeros behind it."""
-    digits = str(count)
-    return f"{int(digits[0]) * 10 ** (len(digits) - 1):,}" if count else ""
+    step: int = 10 ** (len(str(count)) - 1)
+    return count // step * step

@@ -179,10 +179,7 @@ def _book(tools: Toolbox) -> Book:
 
 def _steps(settings: ServersSettings, book: Book, sights: dict[str, Sight]) -> Steps:
     return [
-        (
-            target,
-            follow(book.known.get(target.name), sights[target.name], remind_every_s=target.remind_every_s),
-        )
+        (target, follow(book.known.get(target.name), sights[target.name]))
         for target in settings.checked
         if target.name in sights
     ]
@@ -214,9 +211,7 @@ def _problems(steps: Steps, tools: Toolbox) -> tuple[Problem, ...]:
         problem
         for target, step in steps
         if target.is_notified and step.known.troubles
-        for problem in problems_of(
-            target, step.known.troubles, tools.poller, tools.zone, step.known.computed_at
-        )
+        for problem in problems_of(target, step.known.troubles, tools.poller, step.known.computed_at)
     )
 
 
@@ -239,7 +234,7 @@ def _store(steps: Steps, book: Book, tools: Toolbox, *, now: datetime) -> tuple[
         book.unstored_since = None
         return ()
     since = book.unstored_since = min(book.unstored_since or now, now)
-    problem = unstored(kept, since=since, now=now, poller=tools.poller, zone=tools.zone)
+    problem = unstored(kept, since=since, now=now, poller=tools.poller)
     return () if problem is None else (problem,)
 
 

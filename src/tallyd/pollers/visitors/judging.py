@@ -10,7 +10,7 @@ from tallyd.contract import Look
 from tallyd.core.passages import LedgerRow
 from tallyd.core.reading import Problem
 from tallyd.core.silence import active_since
-from tallyd.core.texts import clock, shortened
+from tallyd.core.texts import shortened
 from tallyd.pollers.visitors.kinds import (
     DATABASE,
     INBOX,
@@ -75,7 +75,7 @@ def judge(run: Run, known: Remembered, settings: VisitorsSettings) -> Judged:
         *_unreadable(run, memory),
         *_unreachable(run, memory),
         *_rejected(run, memory, settings),
-        *no_files(quiet or {}, settings, poller=run.poller, zone=run.zone, now=run.looked_at),
+        *no_files(quiet or {}, settings, poller=run.poller),
     )
     return Judged(problems, memory, judges)
 
@@ -154,16 +154,8 @@ def _gone(run: Run, memory: Remembered, settings: VisitorsSettings) -> Iterable[
     if run.look.state == "here" or not _stands(memory.unseen_since, run.looked_at, STANDS_S):
         return
     since = memory.unseen_since or run.looked_at
-    if run.look.state == "unmounted":
-        fault = f"nothing is mounted on the inbox {settings.inbox}"
-        advice = "Mount it; what is dropped there meanwhile lies below the mount."
-    else:
-        fault = f"the inbox {settings.inbox} is not there"
-        advice = "Make it again, or mount what it is on; if tallyd does not see it then, restart tallyd."
-    begun = clock(since, run.zone, now=run.looked_at)
-    yield INBOX_GONE.problem(
-        run.poller, INBOX, since=since, poller=run.poller, fault=fault, begun=begun, advice=advice
-    )
+    fault = {"unmounted" if run.look.state == "unmounted" else "gone": settings.inbox}
+    yield INBOX_GONE.problem(run.poller, INBOX, since=since, poller=run.poller, **fault)
 
 
 def _unreadable(run: Run, memory: Remembered) -> Iterable[Problem]:
@@ -179,8 +171,7 @@ def _unreadable(run: Run, memory: Remembered) -> Iterable[Problem]:
         INBOX,
         since=since,
         poller=run.poller,
-        what="1 file or folder" if len(found) == 1 else f"{len(found)} files and folders",
-        begun=clock(since, run.zone, now=run.looked_at),
+        files=len(found),
         name=name,
         reason=shortened(found[name].removeprefix(f"{name}: ").rstrip("."), _LONGEST_REASON),
     )
@@ -195,16 +186,13 @@ def _unreachable(run: Run, memory: Remembered) -> Iterable[Problem]:
         DATABASE,
         since=trouble.since,
         poller=run.poller,
-        begun=clock(trouble.since, run.zone, now=run.now),
         reason=shortened(trouble.reason, _LONGEST_REASON),
-        advice="Look at the database, its disk and the way to it. To try: tallyd check --online",
     )
 
 
 def _rejected(run: Run, memory: Remembered, settings: VisitorsSettings) -> Iterable[Problem]:
     for source, level in memory.refused.items():
-        label = label_of(source, settings)
-        yield rejected(run.poller, source, label, level, zone=run.zone, now=run.now)
+        yield rejected(run.poller, source, label_of(source, settings), level)
 
 
 def _stands(since: datetime | None, now: datetime, for_s: float) -> bool:

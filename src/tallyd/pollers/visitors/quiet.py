@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
 
 from tallyd.core.reading import Problem
 from tallyd.core.silence import silent
-from tallyd.core.texts import clock, span
+from tallyd.core.values import Age, At, Value
 from tallyd.pollers.visitors.kinds import INBOX, NO_FILES
 from tallyd.pollers.visitors.remembered import SAVED_EVERY, Quiet, Remembered
 from tallyd.pollers.visitors.settings import VisitorsSettings
-
-_STEPS = ((600, 60), (3600, 600), (86400, 3600), (float("inf"), 86400))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,50 +86,33 @@ def quiet_now(
     return found
 
 
-def no_files(
-    quiet: Mapping[str, Quiet], settings: VisitorsSettings, *, poller: str, zone: tzinfo, now: datetime
-) -> Iterable[Problem]:
+def no_files(quiet: Mapping[str, Quiet], settings: VisitorsSettings, *, poller: str) -> Iterable[Problem]:
     """Yield the problem of each subject that is quiet."""
     per_source = _is_per_source(settings)
     for subject, each in quiet.items():
-        last = "none yet since tallyd watches"
-        if each.last_at is not None:
-            last = f"last {clock(each.last_at, zone, now=now)}"
         yield NO_FILES.problem(
             poller,
             subject,
             since=each.since,
             source=label_of(subject, settings) if per_source else poller,
-            span=_coarse((now - each.since).total_seconds()),
-            last=last,
-            advice=_where_to_look(subject, quiet, settings),
+            span=Age(each.since),
+            last=At(each.last_at) if each.last_at else None,
+            never=None if each.last_at else 1,
+            **(_where_to_look(subject, quiet, settings) if per_source else {"inbox": settings.inbox}),
         )
 
 
-def _where_to_look(source: str, quiet: Mapping[str, Quiet], settings: VisitorsSettings) -> str:
-    if not _is_per_source(settings):
-        return "Look at the network, and at what drops the files."
+def _where_to_look(source: str, quiet: Mapping[str, Quiet], settings: VisitorsSettings) -> dict[str, Value]:
     others = [each for each in settings.sources if each != source]
-    delivering = [each for each in others if each not in quiet]
+    delivering = sum(each not in quiet for each in others)
     if not others:
-        return f"Look at host {source}, and at the network."
+        return {"only": source}
     if not delivering:
-        return "No other source delivers either: look at the network, and at what drops the files."
-    if len(others) == 1:
-        return f"The other source delivers: look at host {source}."
-    if len(delivering) == len(others):
-        return f"The other {len(others)} sources deliver: look at host {source}."
-    verb = "delivers" if len(delivering) == 1 else "deliver"
-    return f"{len(delivering)} of the other {len(others)} sources {verb}: look at host {source}."
+        return {"silent": len(others)}
+    if delivering == len(others):
+        return {"rest": len(others), "host": source}
+    return {"others": len(others), "delivering": delivering, "host": source}
 
 
 def _is_per_source(settings: VisitorsSettings) -> bool:
     return settings.no_files is not None and settings.no_files.per_source and bool(settings.sources)
-
-
-def _coarse(seconds: float) -> str:
-    """Return a duration that changes seldom: each change of a text is written."""
-    if seconds < 60:
-        return span(seconds // 5 * 5) if seconds >= 10 else "some seconds"
-    step = next(step for below, step in _STEPS if seconds < below)
-    return span(seconds // step * step)

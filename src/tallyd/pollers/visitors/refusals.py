@@ -9,11 +9,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 
 from tallyd.core.passages import LedgerRow
 from tallyd.core.reading import Problem
-from tallyd.core.texts import clock, shortened, span
+from tallyd.core.texts import shortened
+from tallyd.core.values import Span, Value
 from tallyd.pollers.visitors.kinds import REJECTED
 from tallyd.pollers.visitors.parsing import TOO_LARGE, TOO_OLD
 from tallyd.pollers.visitors.remembered import MOST_SOURCES, Level
@@ -76,17 +77,16 @@ def still(levels: Mapping[str, Level], *, now: datetime) -> dict[str, Level]:
     return {source: left[source] for source in left if source in newest}
 
 
-def rejected(poller: str, source: str, label: str, level: Level, *, zone: tzinfo, now: datetime) -> Problem:
+def rejected(poller: str, source: str, label: str, level: Level) -> Problem:
     """Return the problem of a level: an error where nothing else came, else a warning."""
     problem = REJECTED.problem(
         poller,
         source,
         since=level.since,
         source=label,
-        files=_files(level),
-        begun=clock(level.since, zone, now=now),
-        reason=_reason(level),
-        advice=_advice(source, level),
+        id=shlex.quote(source),
+        **{"files" if level.is_mixed else "all": _about(level.files)},
+        **_reason(source, level),
     )
     return replace(problem, severity="warning" if level.is_mixed else "error")
 
@@ -127,31 +127,17 @@ def _whole(at: datetime) -> datetime:
     return at.replace(microsecond=0)
 
 
-def _files(level: Level) -> str:
-    count = level.files
-    # Not exact above: each change of a text is written.
-    number = str(count) if count <= _EXACT_UP_TO else f"over {(count - 1) // 100 * 100}"
-    if level.is_mixed:
-        return f"{number} file{'' if count == 1 else 's'}"
-    return "the only file" if count == 1 else f"all {number} files"
+def _about(count: int) -> Value:
+    """Return a count that seldom changes: each change of an alert is written."""
+    return count if count <= _EXACT_UP_TO else f"{(count - 1) // 100 * 100}+"
 
 
-def _reason(level: Level) -> str:
+def _reason(source: str, level: Level) -> dict[str, Value]:
     if level.ahead_s is not None:
-        return f"times {span(level.ahead_s // 60 * 60)} ahead"
+        return {"ahead": Span(level.ahead_s // 60 * 60)}
     text = shortened(level.reason, _LONGEST_REASON)
-    return f"the last one {text}" if text.startswith(_PREDICATES) else text
-
-
-def _advice(source: str, level: Level) -> str:
-    again = f"then: sudo tallyd replay --all --source {shlex.quote(source)}"
-    if level.ahead_s is not None:
-        return f"Set that host's clock, {again}"
     if level.reason.startswith(TOO_LARGE):
-        return f"If such files are meant to come, raise max_bytes, {again}"
+        return {"too_large": text}
     if level.reason.startswith(TOO_OLD):
-        return f"If they are meant to be counted, raise database.keep_days, {again}"
-    return (
-        f"What is wrong with each lies beside it in .tallyd/rejected/{source}. "
-        f"Mend that host, or fields and time_format in the config, {again}"
-    )
+        return {"too_old": text}
+    return {"flaw" if text.startswith(_PREDICATES) else "reason": text, "folder": source}

@@ -1,0 +1,90 @@
+"""What texts are filled with: numbers, durations, instants and names. The words belong to the templates.
+
+Values are stored as they are and worded where somebody reads them, so that an age is right at that time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import TypeAlias
+
+from tallyd.core.texts import clock, listed, span, visible
+
+MOST_LISTED = 5
+
+
+@dataclass(frozen=True)
+class At:
+    """An instant. `has_day`: its weekday is shown even when it is today."""
+
+    at: datetime
+    has_day: bool = False
+
+
+@dataclass(frozen=True)
+class Age:
+    """How long ago `since` is at the time of reading."""
+
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Span:
+    """A duration that stays the same."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Several:
+    """A list, and how many further items it leaves out."""
+
+    items: tuple[str | At, ...]
+    more: int = 0
+
+    @property
+    def count(self) -> int:
+        return len(self.items) + self.more
+
+
+Value: TypeAlias = str | int | At | Age | Span | Several
+Fields: TypeAlias = Mapping[str, Value]
+
+
+def several(items: Iterable[str | At], *, most: int = MOST_LISTED) -> Several:
+    """Return a list of the first `most` items."""
+    found = tuple(items)
+    return Several(found[:most], max(0, len(found) - most))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """When, where and how a text is read.
+
+    `now` is the time of reading, shown in `zone`. Ages end at `ended_at`, by default at `now`. `tallyd` is
+    the command as a person calls it. `advises_mute` false: the text does not say how to mute its problem.
+    """
+
+    now: datetime
+    zone: tzinfo
+    tallyd: str = "tallyd"
+    ended_at: datetime | None = None
+    advises_mute: bool = True
+
+    def shown(self, value: Value) -> str:
+        """Return a value as text on one line; empty only for an empty text or list."""
+        match value:
+            case str():
+                return visible(value)
+            case int():
+                return f"{value:,}"
+            case At(at, has_day):
+                return clock(at, self.zone, now=self.now, has_day=has_day)
+            case Age(since):
+                return span(max(0.0, ((self.ended_at or self.now) - since).total_seconds()))
+            case Span(seconds):
+                return span(seconds)
+            case Several(items, more):
+                return listed([self.shown(item) for item in items], more=more)

@@ -1,0 +1,22 @@
+"""What a person reads of a problem."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+
+from support.toolbox import BERLIN
+from tallyd.core.alerts import Alert
+from tallyd.core.reading import Problem
+from tallyd.core.saying import said, said_of_end
+from tallyd.core.values import Wording
+
+
+def text_of(found: Problem | Alert, *, now: datetime | None = None, zone: tzinfo = BERLIN) -> str:
+    """Return the text of a problem as it is read at `now`, by default when it began."""
+    problem = found.problem if isinstance(found, Alert) else found
+    return said(problem, Wording(now=now or problem.since, zone=zone))
+
+
+def over_of(problem: Problem) -> str:
+    """Return what is said of its end, in front of since when."""
+    return said_of_end(problem, Wording(now=problem.since, zone=BERLIN)).split(" since ")[0]
