@@ -137,6 +137,9 @@ def test_a_failed_slot_survives_restarts_with_its_pause_and_its_reason(tmp_path:
         assert world.history()[0].reason == "example.org timed out"
 
 
+NEW_YORK = ZoneInfo("America/New_York")
+
+
 def asking(wait_s: float) -> SourceError:
     return SourceError("example.org answered HTTP 429", transient=True, retry_after_s=wait_s)
 
@@ -149,7 +152,7 @@ def leaving_alone(
     def act(slot: Slot, tools: Toolbox) -> Reading:
         return tools.retry(lambda: source(slot, tools))
 
-    return FakePoller(daily(*times), act, catch_up_s=catch_up_s, timezone=ZoneInfo("America/New_York"))
+    return FakePoller(daily(*times), act, catch_up_s=catch_up_s, timezone=NEW_YORK)
 
 
 def test_a_source_that_asks_for_an_hour_is_left_alone_and_counted_then_where_the_catch_up_allows(
@@ -159,9 +162,9 @@ def test_a_source_that_asks_for_an_hour_is_left_alone_and_counted_then_where_the
     poller = leaving_alone(source, catch_up_s=7200.0)
     with FakeClock(at("2026-11-20 13:59:58")) as clock, World(tmp_path, clock, poller, top=top()) as world:
         world.run(minutes=30)
-        told = "one: no reading for Fri 08:00 yet: example.org answered HTTP 429. "
+        told = "one: no reading for Fri 08:00: example.org answered HTTP 429. "
         told += "No retry before 09:00. Tried again until 10:00."
-        assert world.problems()[FAILED].text == told
+        assert text_of(world.problems()[FAILED], now=world.clock.now(), zone=NEW_YORK) == told
         assert [told in text for text in world.chats.texts()] == [True], "an hour is too long to keep silent"
         world.restart(off_s=60)
         world.run(minutes=28)
@@ -189,7 +192,7 @@ def test_a_slot_whose_catch_up_ends_before_the_asked_time_is_missed_at_once_and_
     with FakeClock(at("2026-11-20 13:59:58")) as clock, World(tmp_path, clock, poller) as world:
         world.run(seconds=10)
         assert world.outcomes() == ["2026-11-20 14:00 missed"]
-        assert world.problems()[FAILED].text == (
+        assert text_of(world.problems()[FAILED], now=world.clock.now(), zone=NEW_YORK) == (
             f"one: no reading for Fri 08:00: example.org answered HTTP 429.{said} "
             "Recorded as missing, not zero."
         )
@@ -203,7 +206,9 @@ def test_a_slot_that_waits_for_a_source_is_given_up_for_a_newer_one_which_asks_a
     poller = leaving_alone(source, catch_up_s=7200.0, times=("08:00", "08:30"))
     with FakeClock(at("2026-11-20 13:59:58")) as clock, World(tmp_path, clock, poller) as world:
         world.run(minutes=10)
-        assert world.problems()[FAILED].text.endswith("HTTP 429. Tried again until 10:00.")
+        assert text_of(world.problems()[FAILED], now=world.clock.now(), zone=NEW_YORK).endswith(
+            "HTTP 429. Tried again until 10:00."
+        )
         world.run(minutes=25)
         assert world.outcomes() == ["2026-11-20 14:00 missed", "2026-11-20 14:30 taken"]
         assert [asked[:5] for asked in source.asked] == ["13:00", "13:30"]
@@ -249,8 +254,8 @@ def test_divera_is_left_alone_for_as_long_as_its_answer_says_over_http(
         with closing(http), World(tmp_path, clock, {"divera": poller}, http=http) as world:
             world.run(minutes=59)
             assert len(server.heads) == 1
-            assert world.problems()["divera/count/failed"].text == (
-                f"divera: no reading for Fri 08:00 yet: {server.host} answered HTTP 429. "
+            assert text_of(world.problems()["divera/count/failed"], now=world.clock.now()) == (
+                f"divera: no reading for Fri 08:00: {server.host} answered HTTP 429. "
                 "No retry before 09:00. Tried again until 10:00."
             )
             world.run(minutes=2)

@@ -13,6 +13,7 @@ from support.executors import Threads
 from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, Killed, World, daily, disk_refuses
 from support.upstream import DOWN, SSID, SendingPoller, Upstream, fails_first, top
+from support.wording import text_of
 from tallyd.contract import Refused
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.reading import Send
@@ -188,7 +189,7 @@ def test_until_when_an_upstream_is_left_alone_is_told(
     upstream.is_down, upstream.retry_after_s = True, 3600.0
     with clock, World(tmp_path, clock, SendingPoller(upstream=upstream), top=top()) as world:
         world.run(minutes=16)
-        assert world.problems()[KEY].text == (
+        assert text_of(world.problems()[KEY], now=world.clock.now()) == (
             "report 14:15 not delivered: upstream.example timed out. No retry before 15:05. "
             "Counting goes on; the newest report is retried."
         )

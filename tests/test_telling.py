@@ -109,7 +109,7 @@ def test_with_a_long_catch_up_it_is_told_after_a_quarter_of_an_hour(tmp_path: Pa
         assert world.chats.texts() == []
         world.run(minutes=6)
         (text,) = world.chats.texts()
-        assert "no reading for Fri 08:00 yet: example.org timed out. Tried again until 12:00." in text
+        assert "no reading for Fri 08:00: example.org timed out. Tried again until 12:00." in text
         world.run(hours=5, least_s=30)
         assert len(world.chats.texts()) == 1, "that it is given up in the end is in the status"
 

@@ -12,7 +12,8 @@ import pytest
 
 from tallyd.active_file import write_active
 from tallyd.adapters.state import State
-from tallyd.cli.alerts import alerts, mute, unmute
+from tallyd.cli.alerts import alerts
+from tallyd.cli.mutes import mute, unmute
 from tallyd.config import load
 from tallyd.core.alerts import Findings
 from tallyd.core.errors import ConfigError
@@ -135,3 +136,30 @@ def test_an_alert_that_makes_no_sense_is_a_damaged_state_db_and_no_traceback(
         db.execute("UPDATE alert SET since='2026'")
     assert alerts(config, as_json=False) == 1
     assert "is damaged" in said()[1]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("tallyd/uot", 'did you mean "tallyd/out"?'),
+        ("tallyd/opz/undelivered", 'did you mean "tallyd/ops/undelivered"?'),
+        ("wehr/*/stale", "what is open is in: "),
+    ],
+)
+def test_what_nothing_can_fall_under_is_muted_only_when_that_is_asked_for(
+    config: Path, said: Said, pattern: str, hint: str
+) -> None:
+    assert mute(config, pattern, lasts="1h", why="") == 2
+    out, err = said()
+    assert (out, "--even-if-unknown" in err, hint in err) == ("", True, True)
+    alerts(config, as_json=True)
+    assert json.loads(said()[0])["mutes"] == []
+    assert mute(config, pattern, lasts="1h", why="", even_if_unknown=True) == 0
+    said()
+    alerts(config, as_json=True)
+    assert [each["pattern"] for each in json.loads(said()[0])["mutes"]] == [pattern]
+
+
+def test_what_may_be_raised_one_day_is_muted_like_what_is_open(config: Path) -> None:
+    for pattern in ("tallyd/phone/undelivered", "tallyd/retention/crashed", "*/clock"):
+        assert mute(config, pattern, lasts="1h", why="") == 0

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.mutes import MUTE_KEY, Mute, mute_of
+from tallyd.core.mutes import MUTE_KEY, Mute, may_meet, mute_of, near_keys
 from tallyd.core.naming import key_segments, problem_key
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
@@ -80,3 +80,64 @@ def test_of_several_mutes_the_one_that_lasts_longest_counts() -> None:
 def test_what_was_told_of_a_mute_is_never_taken_for_what_was_told_of_a_problem(segments: list[str]) -> None:
     assert mute("x").key.startswith(MUTE_KEY)
     assert not problem_key("divera", *segments).startswith(MUTE_KEY)
+
+
+POSSIBLE = (
+    "divera/count/failed",
+    "divera/50101/below",
+    "park/*/rejected",
+    "park/12/no-files",
+    "tallyd/out",
+    "tallyd/*/crashed",
+)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "meets"),
+    [
+        ("divera/50101/below", ["divera/50101/below"]),
+        ("divera/50101/belwo", []),
+        ("divera/50102/below", []),
+        ("Divera/50101/below", []),
+        ("divera/*", ["divera/count/failed", "divera/50101/below"]),
+        ("*", list(POSSIBLE)),
+        ("*/below", ["divera/50101/below"]),
+        ("park/24/rejected", ["park/*/rejected"]),
+        ("park/2?/rejected", ["park/*/rejected"]),
+        ("park/1?/*", ["park/*/rejected", "park/12/no-files"]),
+        ("park/a/b/rejected", []),
+        ("park/*/stale", []),
+        ("tallyd/web/crashed", ["tallyd/*/crashed"]),
+        ("tallyd", []),
+        ("", []),
+    ],
+)
+def test_a_pattern_is_known_by_the_keys_that_may_fall_under_it(pattern: str, meets: list[str]) -> None:
+    assert [keys for keys in POSSIBLE if may_meet(pattern, keys)] == meets
+
+
+@given(
+    pattern=st.text(st.sampled_from("ab*?/"), max_size=8),
+    key=st.lists(st.text(st.sampled_from("ab"), max_size=3), min_size=1, max_size=3),
+    any_segment=st.integers(0, 2),
+)
+def test_a_pattern_that_covers_a_key_may_meet_whatever_the_key_is_one_of(
+    pattern: str, key: list[str], any_segment: int
+) -> None:
+    covers = mute(pattern).covers("/".join(key))
+    assert may_meet(pattern, "/".join(key)) is covers
+    key[any_segment % len(key)] = "*"
+    assert may_meet(pattern, "/".join(key)) or not covers
+
+
+@pytest.mark.parametrize(
+    ("pattern", "near"),
+    [
+        ("divera/50101/belwo", "divera/50101/below"),
+        ("divera/*/belwo", "divera/*/below"),
+        ("aprk/24/rejected", "park/24/rejected"),
+        ("tallyd/outt", "tallyd/out"),
+    ],
+)
+def test_what_was_meant_is_among_what_is_near(pattern: str, near: str) -> None:
+    assert near in near_keys(pattern, POSSIBLE)

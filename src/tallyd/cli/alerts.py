@@ -1,36 +1,27 @@
-"""`tallyd alerts`, `mute`, `unmute`: what is wrong, who was told, and what is not to be told for a while."""
+"""`tallyd alerts`: what is wrong, who was told, and what is muted."""
 
 from __future__ import annotations
 
-import os
-import pwd
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
-from pydantic_core import PydanticCustomError
-
-from tallyd.adapters.locks import holder
 from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import Place, find_state, utc_now
 from tallyd.config import Config
 from tallyd.console import complain, say, show_json, show_table
 from tallyd.core.alerts import Alert
 from tallyd.core.document import problem_json
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.mutes import Mute, mute_of
 from tallyd.core.naming import local_text
 from tallyd.core.notices import Manner, Told
 from tallyd.core.reading import Json
 from tallyd.core.saying import said
-from tallyd.core.texts import UNPRINTABLE, clock, listed, shortened
+from tallyd.core.texts import clock
 from tallyd.core.values import At, Wording
 from tallyd.in_force import read_note
-from tallyd.settings import parse_duration
-
-MOST_WHY_CHARS = 200
-MOST_PATTERN_CHARS = 500
 
 
 def known_alerts(state: State) -> tuple[Alert, ...]:
@@ -39,7 +30,7 @@ def known_alerts(state: State) -> tuple[Alert, ...]:
     return tuple(sorted(found, key=lambda alert: (alert.is_waiting, alert.severity, alert.since, alert.key)))
 
 
-def _open(place: Place) -> State:
+def open_state(place: Place) -> State:
     """Open the state; raises `FileNotFoundError` where there is none yet, `StateError`."""
     database = place.folder / "state.db"
     if not database.exists():
@@ -47,7 +38,8 @@ def _open(place: Place) -> State:
     return State(database)
 
 
-def _zone(place: Place, state: State) -> tzinfo:
+def zone_of(place: Place, state: State) -> tzinfo:
+    """Return the zone of the config, or of the active one where that on disk is broken."""
     if place.config is not None:
         return place.config.zone
     note = read_note(state)
@@ -83,7 +75,7 @@ class _Picture:
         return {name: each for name, each in pairs if each is not None and each.version == alert.version}
 
 
-def _place(path: Path) -> Place:
+def place_of(path: Path) -> Place:
     """Return where the state is: muting works while the config is rejected, too. Raises `ConfigError`."""
     place = find_state(path)
     if place.trouble:
@@ -93,19 +85,19 @@ def _place(path: Path) -> Place:
 
 def alerts(path: Path, *, as_json: bool) -> int:
     """Show the open alerts, who was told of them, and the mutes; return the exit status."""
-    place, now = _place(path), utc_now()
+    place, now = place_of(path), utc_now()
     try:
-        with closing(_open(place)) as state:
+        with closing(open_state(place)) as state:
             picture = _Picture(
                 config=place.config,
-                zone=_zone(place, state),
+                zone=zone_of(place, state),
                 found=known_alerts(state),
                 told=state.telling.told(),
                 mutes=tuple(mute for mute in state.telling.mutes() if mute.is_in_force(now)),
                 now=now,
             )
     except (StateError, FileNotFoundError) as error:
-        return _no_state(error)
+        return no_state(error)
     if as_json:
         open_ones: list[Json] = [_alert_json(alert, picture) for alert in picture.found if alert.is_open]
         mutes: list[Json] = [mute_json(mute, picture.zone) for mute in picture.mutes]
@@ -115,99 +107,13 @@ def alerts(path: Path, *, as_json: bool) -> int:
     return EXIT_OK
 
 
-def mute(path: Path, pattern: str, *, lasts: str, why: str) -> int:
-    """Mute a key or a pattern for a while; return the exit status."""
-    try:
-        lasts_s = parse_duration(lasts)
-    except PydanticCustomError as error:
-        complain(f"tallyd: --for {error.message()}")
-        return EXIT_USAGE
-    wrong = _why_not(pattern, why)
-    if wrong:
-        complain(f"tallyd: {wrong}")
-        return EXIT_USAGE
-    place, now = _place(path), utc_now()
-    until = now + timedelta(seconds=lasts_s)
-    try:
-        with closing(_open(place)) as state:
-            state.telling.mute(pattern, since=now, until=until, why=why, by=_who())
-            (muted,) = (mute for mute in state.telling.mutes() if mute.pattern == pattern)
-            covered = [
-                alert.key for alert in known_alerts(state) if alert.is_open and muted.covers(alert.key)
-            ]
-            zone = _zone(place, state)
-    except (StateError, FileNotFoundError) as error:
-        return _no_state(error)
-    say(f"Muted until {clock(until, zone, now=now)}: {pattern}.{_who_hears(place)}")
-    if covered:
-        say(f"Of the open alerts that is {listed(covered)}.")
-    else:
-        say("No open alert is called so yet; see the keys in: tallyd alerts", style="warning")
-    return EXIT_OK
-
-
-def unmute(path: Path, pattern: str) -> int:
-    """End a mute; return the exit status, 1 where there is none."""
-    place, now = _place(path), utc_now()
-    try:
-        with closing(_open(place)) as state:
-            was_muted = state.telling.unmute(pattern, now=now, by=_who())
-            others = [mute.pattern for mute in state.telling.mutes() if mute.is_in_force(now)]
-    except (StateError, FileNotFoundError) as error:
-        return _no_state(error)
-    if was_muted:
-        say(f"No longer muted: {pattern}.{_who_hears(place)}")
-        return EXIT_OK
-    known = f"; muted are: {', '.join(others)}" if others else "; nothing is muted"
-    complain(f"tallyd: {shortened(pattern, 100)} is not muted{known}")
-    return EXIT_PROBLEM
-
-
-def mute_json(mute: Mute, zone: tzinfo) -> dict[str, Json]:
-    """Return a mute as `status --json` and `alerts --json` show it."""
-    return {
-        "pattern": mute.pattern,
-        "since": local_text(mute.since, zone),
-        "until": local_text(mute.until, zone),
-        "why": mute.why,
-        "by": mute.by,
-    }
-
-
-def _no_state(error: StateError | FileNotFoundError) -> int:
+def no_state(error: StateError | FileNotFoundError) -> int:
+    """Complain that there is no state to look at; return the exit status."""
     if isinstance(error, FileNotFoundError):
         complain(f"tallyd: tallyd has not run with this config yet (there is no {error})")
     else:
         complain(f"tallyd: {error}")
     return EXIT_PROBLEM
-
-
-def _why_not(pattern: str, why: str) -> str | None:
-    """Return why something can't be muted so; None: it can."""
-    if not pattern.strip() or UNPRINTABLE.search(pattern) or len(pattern) > MOST_PATTERN_CHARS:
-        return "KEY must be the key of an alert, or a pattern such as apps/*/stale; see: tallyd alerts"
-    if UNPRINTABLE.search(why) or len(why) > MOST_WHY_CHARS:
-        return f"--why takes one line of {MOST_WHY_CHARS} characters at most"
-    return None
-
-
-def _who_hears(place: Place) -> str:
-    if place.config is not None and not place.config.settings.channels:
-        return ""
-    if holder(place.folder / "lock") is None:
-        return " The channels are told so once tallyd runs."
-    return " The channels are told so."
-
-
-def _who() -> str:
-    """Return who asks: the user behind sudo, else the user of this process."""
-    behind = os.environ.get("SUDO_USER")
-    if behind:
-        return shortened(behind, 60)
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
 
 
 def _show(picture: _Picture) -> None:
@@ -248,6 +154,17 @@ def _alert_json(alert: Alert, picture: _Picture) -> dict[str, Json]:
         "told": {name: local_text(each.at, manner.zone) for name, each in heard.items()},
         "not_told": [name for name in manner.channels if name not in heard],
         "muted_until": local_text(mute.until, manner.zone) if mute else None,
+    }
+
+
+def mute_json(mute: Mute, zone: tzinfo) -> dict[str, Json]:
+    """Return a mute as `status --json` and `alerts --json` show it."""
+    return {
+        "pattern": mute.pattern,
+        "since": local_text(mute.since, zone),
+        "until": local_text(mute.until, zone),
+        "why": mute.why,
+        "by": mute.by,
     }
 
 

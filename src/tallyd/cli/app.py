@@ -302,11 +302,14 @@ def mute(
     ],
     lasts: Annotated[str, typer.Option("--for", metavar="2h", help="How long.")],
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Told to the channels as well.")] = "",
+    even_if_unknown: Annotated[
+        bool, typer.Option("--even-if-unknown", help="Also what this config can raise no alert for.")
+    ] = False,
 ) -> None:
     """Send no messages for a known problem for a while."""
-    from tallyd.cli.alerts import mute as command
+    from tallyd.cli.mutes import mute as command
 
-    raise typer.Exit(command(context.obj, key, lasts=lasts, why=why))
+    raise typer.Exit(command(context.obj, key, lasts=lasts, why=why, even_if_unknown=even_if_unknown))
 
 
 @app.command()
@@ -315,7 +318,7 @@ def unmute(
     key: Annotated[str, typer.Argument(metavar="KEY", help="What was muted, as it was written then.")],
 ) -> None:
     """End a mute."""
-    from tallyd.cli.alerts import unmute as command
+    from tallyd.cli.mutes import unmute as command
 
     raise typer.Exit(command(context.obj, key))
 

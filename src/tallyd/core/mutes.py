@@ -40,6 +40,40 @@ class Mute:
         return MUTE_KEY + self.pattern
 
 
+def may_meet(pattern: str, keys: str) -> bool:
+    """Whether some key can fall under both: the pattern of a mute, and `keys`, in which `*` is any segment.
+
+    The `*` of a mute may stand for slashes, too, that of `keys` may not.
+    """
+    met = _with_empty_segments(keys, {0})  # how far into `keys` what was read of the pattern may lead
+    for char in pattern:
+        if char == "*":
+            further = set(range(min(met), len(keys) + 1))
+        else:
+            further = {at for at in met if keys[at : at + 1] == "*" and char != "/"}
+            further |= {at + 1 for at in met if at < len(keys) and char in ("?", keys[at])}
+        met = _with_empty_segments(keys, further)
+        if not met:
+            return False
+    return len(keys) in met
+
+
+def _with_empty_segments(keys: str, places: set[int]) -> set[int]:
+    return places | {at + 1 for at in places if keys[at : at + 1] == "*"}
+
+
+def near_keys(pattern: str, keys: Iterable[str]) -> tuple[str, ...]:
+    """Return what may have been meant instead of a pattern: the same with parts of the keys in it."""
+    subject = "/".join(pattern.split("/")[1:-1])
+    is_pattern = "*" in pattern or "?" in pattern
+    found: dict[str, None] = {}
+    for key in keys:
+        first, *between, what = key.split("/")
+        has_its_own = not between or not (is_pattern or "*" in between)
+        found[key if has_its_own else "/".join([first, subject or "*", what])] = None
+    return tuple(found)
+
+
 def mute_of(key: str, mutes: Iterable[Mute], *, now: datetime) -> Mute | None:
     """Return the mute that covers a key now; of several the one that lasts longest."""
     found = [mute for mute in mutes if mute.is_in_force(now) and mute.covers(key)]

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
-from typing import TypeVar
-
-T = TypeVar("T")
 
 # Everything that could break a line, hide text or turn it around: C0, DEL, C1, soft hyphen, line and
 # paragraph separators, bidirectional controls, zero-width characters, lone surrogates, the byte order mark,

@@ -96,7 +96,7 @@ class TextSettings(Strict):
 
 
 def _as_texts(written: object) -> object:
-    if not isinstance(written, str | dict):
+    if not isinstance(written, str | dict | TextSettings):
         raise wrong('must be a text, or an object with "text" and "over"')
     return {"text": written} if isinstance(written, str) else written
 

@@ -1,0 +1,122 @@
+"""`tallyd mute`, `unmute`: what is not to be told for a while."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic_core import PydanticCustomError
+
+from tallyd.adapters.locks import holder
+from tallyd.adapters.state import State, StateError
+from tallyd.alert_keys import possible_keys
+from tallyd.cli.alerts import known_alerts, no_state, open_state, place_of, zone_of
+from tallyd.cli.shared import Place, utc_now
+from tallyd.console import complain, say
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
+from tallyd.core.mutes import may_meet, near_keys
+from tallyd.core.texts import UNPRINTABLE, clock, listed, shortened
+from tallyd.settings import did_you_mean, parse_duration
+
+MOST_WHY_CHARS = 200
+MOST_PATTERN_CHARS = 500
+
+
+def mute(path: Path, pattern: str, *, lasts: str, why: str, even_if_unknown: bool = False) -> int:
+    """Mute a key or a pattern for a while; return the exit status.
+
+    One that nothing can fall under is refused, unless `even_if_unknown`.
+    """
+    try:
+        lasts_s = parse_duration(lasts)
+    except PydanticCustomError as error:
+        complain(f"tallyd: --for {error.message()}")
+        return EXIT_USAGE
+    wrong = _why_not(pattern, why)
+    if wrong:
+        complain(f"tallyd: {wrong}")
+        return EXIT_USAGE
+    place, now = place_of(path), utc_now()
+    until = now + timedelta(seconds=lasts_s)
+    try:
+        with closing(open_state(place)) as state:
+            unknown = None if even_if_unknown else _unknown(pattern, place, state)
+            if unknown:
+                complain(f"tallyd: {unknown}")
+                return EXIT_USAGE
+            state.telling.mute(pattern, since=now, until=until, why=why, by=_who())
+            (muted,) = (mute for mute in state.telling.mutes() if mute.pattern == pattern)
+            covered = [
+                alert.key for alert in known_alerts(state) if alert.is_open and muted.covers(alert.key)
+            ]
+            zone = zone_of(place, state)
+    except (StateError, FileNotFoundError) as error:
+        return no_state(error)
+    say(f"Muted until {clock(until, zone, now=now)}: {pattern}.{_who_hears(place)}")
+    if covered:
+        say(f"Of the open alerts that is {listed(covered)}.")
+    else:
+        say("No alert that it covers is open now.", style="quiet")
+    return EXIT_OK
+
+
+def unmute(path: Path, pattern: str) -> int:
+    """End a mute; return the exit status, 1 where there is none."""
+    place, now = place_of(path), utc_now()
+    try:
+        with closing(open_state(place)) as state:
+            was_muted = state.telling.unmute(pattern, now=now, by=_who())
+            others = [mute.pattern for mute in state.telling.mutes() if mute.is_in_force(now)]
+    except (StateError, FileNotFoundError) as error:
+        return no_state(error)
+    if was_muted:
+        say(f"No longer muted: {pattern}.{_who_hears(place)}")
+        return EXIT_OK
+    known = f"; muted are: {', '.join(others)}" if others else "; nothing is muted"
+    complain(f"tallyd: {shortened(pattern, 100)} is not muted{known}")
+    return EXIT_PROBLEM
+
+
+def _why_not(pattern: str, why: str) -> str | None:
+    """Return why something can't be muted so; None: it can."""
+    if not pattern.strip() or UNPRINTABLE.search(pattern) or len(pattern) > MOST_PATTERN_CHARS:
+        return "KEY must be the key of an alert, or a pattern such as apps/*/stale; see: tallyd alerts"
+    if UNPRINTABLE.search(why) or len(why) > MOST_WHY_CHARS:
+        return f"--why takes one line of {MOST_WHY_CHARS} characters at most"
+    return None
+
+
+def _unknown(pattern: str, place: Place, state: State) -> str | None:
+    """Return what to say of a pattern that nothing can fall under; None: something can.
+
+    While the config can't be read, nobody can say what it would raise.
+    """
+    if place.config is None:
+        return None
+    possible = (*possible_keys(place.config), *state.alerts.all())
+    if any(may_meet(pattern, key) for key in possible):
+        return None
+    hint = did_you_mean(pattern, near_keys(pattern, possible)) or "; what is open is in: tallyd alerts."
+    return f"this config can raise no alert {pattern}{hint} To mute it all the same: --even-if-unknown"
+
+
+def _who_hears(place: Place) -> str:
+    if place.config is not None and not place.config.settings.channels:
+        return ""
+    if holder(place.folder / "lock") is None:
+        return " The channels are told so once tallyd runs."
+    return " The channels are told so."
+
+
+def _who() -> str:
+    """Return who asks: the user behind sudo, else the user of this process."""
+    behind = os.environ.get("SUDO_USER")
+    if behind:
+        return shortened(behind, 60)
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
