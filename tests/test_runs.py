@@ -178,8 +178,11 @@ def test_readings_of_a_grid_and_of_past_days_come_back_from_their_files_as_what_
                 (row.slot, row.part, row.due_at, row.out_name, row.job) for row in new.readings.history()
             }
             assert is_now == was
-            newest = new.readings.last("one", now=clock.now())
+            newest = new.readings.last("one", now=clock.now(), in_timetable=True)
             assert newest is not None
             assert newest.out_name == "2026-11/2026-11-21T000500+0100.json"
+            by_hand = new.readings.last("one", now=clock.now())
+            assert by_hand is not None
+            assert (by_hand.taken.is_by_hand, by_hand.part) == (True, None)
             # Nothing is taken a second time, nor written over.
             assert restore(new, OutFiles(tmp_path / "out"), world.config) == 0
