@@ -84,7 +84,7 @@ def test_after_a_suspend_the_newest_slot_is_caught_up_and_the_others_are_missed(
 ) -> None:
     with FakeClock(at("2026-11-20 07:00")) as clock, World(tmp_path, clock, FakePoller(TIMES)) as world:
         world.run(minutes=1)
-        clock.set(at(wakes))
+        clock.suspend((at(wakes) - clock.now()).total_seconds() / 3600)
         world.run(seconds=2)
         assert [one.removeprefix("2026-11-20 ") for one in world.outcomes()] == expected
         assert world.origins() == origins

@@ -146,3 +146,13 @@ def test_a_clock_that_is_set_back_deletes_nothing_early(old: Old) -> None:
     old.world.run(hours=24 * 9, least_s=1800)
     files, _ = old.left()
     assert set(before) <= set(files)
+
+
+def test_a_machine_that_sleeps_each_night_keeps_nothing_longer(old: Old) -> None:
+    for _night in range(14):
+        old.world.run(hours=14, least_s=1800)
+        old.clock.suspend(hours=10)
+    old.world.run(hours=2, least_s=1800)
+    files, _ = old.left()
+    days = {datetime.fromisoformat(name[8:18]) for name in files}
+    assert max(days) - min(days) <= 6 * DAY

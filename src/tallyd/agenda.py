@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import schedule
 
@@ -26,11 +27,15 @@ add up to it, since the monotonic clock is slewed along; many small steps do.
 
 @dataclass(frozen=True)
 class Clock:
-    """The three clocks: UTC now (aware), local now (naive, as `schedule` reads it), monotonic seconds."""
+    """The clocks: UTC now (aware), local now (naive, as `schedule` reads it), monotonic seconds.
+
+    `since_boot` is monotonic too, and goes on while the machine is suspended, when `monotonic` stands still.
+    """
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     local: Callable[[], datetime] = datetime.now  # naive on purpose: it is what `schedule` sees
     monotonic: Callable[[], float] = time.monotonic
+    since_boot: Callable[[], float] = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True)

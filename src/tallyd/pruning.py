@@ -48,7 +48,7 @@ class Pruning:
     ) -> None:
         self._books, self._clock, self._agenda = books, clock, agenda
         self._safely, self._also = safely, tuple(also)
-        self._done_s = self._believed_s = clock.monotonic()
+        self._done_s, self._believed_s = clock.monotonic(), clock.since_boot()
         self._believed_at = clock.now()
         self._noted_at: datetime | None = None
 
@@ -85,10 +85,11 @@ class Pruning:
     def _trusted_now(self) -> datetime | None:
         """Return the instant that ages are measured from; None: nothing may be deleted now.
 
-        It is never later than the last believed time plus what the monotonic clock has counted since: a clock
-        that was set ahead makes nothing older, also where no source is there to contradict it.
+        It is never later than the last believed time plus what has passed since by a clock that nobody sets: a
+        wall clock that was set ahead makes nothing older, also where no source is there to contradict it. The
+        time of a suspend has passed: a machine that sleeps each night keeps nothing longer.
         """
-        now, monotonic_s = self._clock.now(), self._clock.monotonic()
+        now, since_boot_s = self._clock.now(), self._clock.since_boot()
         agreed_s = self._agenda.agreed_for_s()
         suspect = self._books.alerts.alerts().get(CLOCK.key)
         if agreed_s < PRUNE_AGREED_S or (suspect is not None and suspect.is_open):
@@ -96,8 +97,8 @@ class Pruning:
             log.info("nothing old is deleted", extra={"reason": reason})
             return None
         if agreed_s >= BELIEVED_AFTER_S:
-            self._believed_at, self._believed_s = now, monotonic_s
-        return min(now, self._believed_at + timedelta(seconds=monotonic_s - self._believed_s))
+            self._believed_at, self._believed_s = now, since_boot_s
+        return min(now, self._believed_at + timedelta(seconds=since_boot_s - self._believed_s))
 
     def _prune(self, config: Config, tasks: Iterable[Task], now: datetime) -> None:
         self._note(now)

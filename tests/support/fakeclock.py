@@ -24,6 +24,7 @@ class FakeClock:
     def __init__(self, start: datetime, *, host_zone: str = "UTC") -> None:
         self._travel = time_machine.travel(start.astimezone(ZoneInfo(host_zone)), tick=False)
         self._monotonic_s = 1000.0
+        self._suspended_s = 0.0
 
     def __enter__(self) -> Self:
         self._wall = self._travel.start()
@@ -38,18 +39,26 @@ class FakeClock:
     def monotonic(self) -> float:
         return self._monotonic_s
 
+    def since_boot(self) -> float:
+        return self._monotonic_s + self._suspended_s
+
     def pass_s(self, seconds: float) -> None:
         """Let time pass."""
         self._monotonic_s += seconds
         self._wall.shift(timedelta(seconds=seconds))
 
     def set(self, instant: datetime) -> None:
-        """Set the wall clock, forward or back, or be suspended until then: no monotonic time passes."""
+        """Set the wall clock, forward or back: no time passes."""
         self._wall.shift(instant - self.now())
+
+    def suspend(self, hours: float) -> None:
+        """Let time pass in which the machine sleeps and `monotonic` stands still."""
+        self._suspended_s += hours * 3600
+        self._wall.shift(timedelta(hours=hours))
 
     def clock(self) -> Clock:
         """Return the clocks as the daemon reads them."""
-        return Clock(now=self.now, monotonic=self.monotonic)
+        return Clock(now=self.now, monotonic=self.monotonic, since_boot=self.since_boot)
 
 
 class FakeStop:
