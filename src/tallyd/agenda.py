@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 
 import schedule
 
@@ -35,7 +34,7 @@ class Clock:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     local: Callable[[], datetime] = datetime.now  # naive on purpose: it is what `schedule` sees
     monotonic: Callable[[], float] = time.monotonic
-    since_boot: Callable[[], float] = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    since_boot: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True)

@@ -85,9 +85,9 @@ class Pruning:
     def _trusted_now(self) -> datetime | None:
         """Return the instant that ages are measured from; None: nothing may be deleted now.
 
-        It is never later than the last believed time plus what has passed since by a clock that nobody sets: a
-        wall clock that was set ahead makes nothing older, also where no source is there to contradict it. The
-        time of a suspend has passed: a machine that sleeps each night keeps nothing longer.
+        It is never later than the last believed time plus what has passed since by a clock that nobody sets:
+        a wall clock that was set ahead makes nothing older, also where no source is there to contradict it.
+        The time of a suspend has passed: a machine that sleeps each night keeps nothing longer.
         """
         now, since_boot_s = self._clock.now(), self._clock.since_boot()
         agreed_s = self._agenda.agreed_for_s()

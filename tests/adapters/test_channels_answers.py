@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import ssl
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from support.chatservers import Reply, WebService, tunnel_to, web_service
 from support.rawserver import serving
 from tallyd.adapters.channels import Channels
 from tallyd.adapters.channels.answers import objection
+from tallyd.adapters.channels.faults import MOST_BYTES
 from tallyd.core.errors import DeliveryError
 from tallyd.core.message import Message
 
@@ -140,6 +143,27 @@ def test_a_page_with_http_200_is_a_failure_with_its_reason_and_sent_once(
         Channels(timeout_s=20, proxy=None, redact=str).deliver(url.format(host=web.host), MESSAGE)
     assert caught.value.text == f"{web.host}: HTTP 200 {IS_PAGE}"
     assert len(web.posted) == 1
+
+
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_of_an_answer_that_is_no_answer_to_a_message_a_mebibyte_is_read(
+    status: int, packed: bool, web: WebService
+) -> None:
+    def delivered(size: int) -> None:
+        body, headers = b"x" * size, {}
+        if packed:
+            body, headers = gzip.compress(body), {"Content-Encoding": "gzip"}
+        web.replies["/hook"] = Reply(status, body, headers)
+        Channels(timeout_s=20, proxy=None, redact=str).deliver(f"json://{web.host}/hook", MESSAGE)
+
+    with pytest.raises(DeliveryError) as caught:
+        delivered(64 * 2**20 if packed else MOST_BYTES + 1)
+    assert caught.value.text == (
+        f"{web.host}: HTTP {status} with more than 1 MiB (something else answers there?)"
+    )
+    with nullcontext() if status == 200 else pytest.raises(DeliveryError, match=r": HTTP 500$"):
+        delivered(MOST_BYTES)
 
 
 def test_of_a_long_message_no_piece_follows_one_that_was_not_taken(web: WebService) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -158,15 +159,30 @@ def test_a_server_that_hangs_or_drips_is_left_at_the_deadline() -> None:
     assert texts == ["timed out after 6 s"] * 4
 
 
-def test_an_answer_that_fills_the_memory_ends_the_child_alone() -> None:
-    def endless(connection: Connection) -> None:
-        connection.request()
-        connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:
-            connection.send(b"x" * 4_000_000)
+def endless(connection: Connection) -> None:
+    connection.request()
+    connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        connection.send(b"x" * 4_000_000)
 
+
+def test_an_answer_without_an_end_is_broken_off() -> None:
     with serving(endless) as server:
-        assert failures([f"json://{server.host}/x"]) == ["JSON failed with MemoryError"]
+        said = f"{server.host}: HTTP 200 with more than 1 MiB (something else answers there?)"
+        assert failures([f"json://{server.host}/x"]) == [said]
+
+
+def test_what_fills_the_memory_ends_the_child_alone() -> None:
+    code = """
+import runpy
+from tallyd.adapters.channels import faults
+faults.MOST_BYTES = 10**12
+runpy.run_module("tallyd.adapters.channels.child", run_name="__main__")
+"""
+    channels = Channels(timeout_s=20, proxy=None, redact=str, command=[sys.executable, "-P", "-c", code])
+    with serving(endless) as server, pytest.raises(DeliveryError) as caught:
+        channels.deliver(f"json://{server.host}/x", MESSAGE)
+    assert caught.value.text == "JSON failed with MemoryError"
 
 
 def test_abort_ends_deliveries_of_other_threads_at_once() -> None:

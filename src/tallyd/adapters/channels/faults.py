@@ -38,8 +38,12 @@ _KNOWN: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
+MOST_BYTES = 1024 * 1024
+"""Of an answer. requests itself would read on until there is no memory left."""
+
+
 class NotTaken(requests.RequestException):  # as plugins catch it: a request that failed
-    """An answer of 2xx that does not say that the message was taken. Its text stands behind `HTTP 200`."""
+    """An answer that does not say that the message was taken."""
 
 
 def watch(tell: Callable[[str], None], objection: Callable[[requests.Response], str | None]) -> None:
@@ -56,7 +60,8 @@ def watch(tell: Callable[[str], None], objection: Callable[[requests.Response], 
     def watched(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> Any:
         host = host_of(request.url or "")
         try:
-            answer = send(session, request, **{**options, "allow_redirects": False})
+            answer = send(session, request, **{**options, "allow_redirects": False, "stream": True})
+            _read(answer)
             is_fine = 200 <= answer.status_code < 300
             if is_fine and (why := objection(answer)):
                 raise NotTaken(f"HTTP {answer.status_code} {why}")  # noqa: TRY301 # told of as all others are
@@ -70,6 +75,18 @@ def watch(tell: Callable[[str], None], objection: Callable[[requests.Response], 
     setattr(requests.Session, "send", watched)  # noqa: B010 # mypy takes no other way
     for step in ("__init__", "starttls", "login", "sendmail"):
         _watch_mail(step, tell)
+
+
+def _read(answer: requests.Response) -> None:
+    """Read the content of an answer. Raises `NotTaken` for one without an end."""
+    content = bytearray()
+    for piece in answer.iter_content(65536):
+        content += piece
+        if len(content) > MOST_BYTES:
+            answer.close()
+            many = f"more than {MOST_BYTES // 2**20} MiB"
+            raise NotTaken(f"HTTP {answer.status_code} with {many} (something else answers there?)")
+    answer._content = bytes(content)  # as requests keeps what it has read itself
 
 
 def _watch_mail(step: str, tell: Callable[[str], None]) -> None:
