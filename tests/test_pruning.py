@@ -119,6 +119,34 @@ def test_a_machine_that_was_off_for_a_month_is_believed_after_a_week(old: Old) -
     assert old.left()[0][0] == "2026-12/2026-12-14T080000+0100.json"
 
 
+def test_after_a_month_off_a_machine_that_is_off_each_night_is_believed_after_a_week_too(old: Old) -> None:
+    before, _ = old.left()
+    old.world.restart(off_s=30 * 86400)
+    for _day in range(6):
+        old.world.run(hours=14, least_s=1800)
+        assert set(before[1:]) <= set(old.left()[0])
+        old.world.restart(off_s=10 * 3600)
+    for _day in range(6):
+        old.world.run(hours=14, least_s=1800)
+        old.world.restart(off_s=10 * 3600)
+    old.world.run(hours=2, least_s=1800)
+    assert old.left()[0][0] > "2026-12/2026-12-17"
+
+
+def test_a_wrong_time_that_comes_again_now_and_then_is_never_believed(old: Old) -> None:
+    for _week in range(3):
+        before, _ = old.left()
+        old.world.kill()
+        old.jump(YEARS)
+        old.world.start()
+        old.world.run(hours=3, least_s=10)
+        assert set(before) <= set(old.left()[0])
+        old.world.kill()
+        old.jump(-YEARS)
+        old.world.start()
+        old.world.run(hours=24 * 4, least_s=1800)
+
+
 def test_a_machine_that_was_off_for_days_is_believed_at_once(old: Old) -> None:
     before, _ = old.left()
     old.world.restart(off_s=3 * 86400)

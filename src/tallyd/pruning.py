@@ -27,6 +27,8 @@ BELIEVED_AFTER_S = 7 * 86400.0
 """A clock that jumped ahead, or is so far ahead at the start, is believed once it has stood so long."""
 NOTED_EVERY_S = 86400.0
 _NOTE = "trusted_at"
+_DOUBTED = "doubted"
+"""Since when starts have had a time that is not trusted yet, and when tallyd ran with it last."""
 
 Safely = Callable[[str, Callable[[], object]], None]
 """Does one part of a tick, and takes in what goes wrong in it (`Daemon._safely`)."""
@@ -51,18 +53,34 @@ class Pruning:
         self._done_s, self._believed_s = clock.monotonic(), clock.since_boot()
         self._believed_at = clock.now()
         self._noted_at: datetime | None = None
+        self._is_doubted = False
 
     def begin(self) -> None:
         """Decide whether the time of the start is believed: not where it is far from when tallyd last ran.
 
+        Unless it has stood for a week, over any number of starts: some machines are off each night.
         Raises `StateError`.
         """
-        written = self._books.state.note(_NOTE)
+        now, written = self._believed_at, self._books.state.note(_NOTE)
         self._noted_at = read_instant(written) if written else None
-        if self._noted_at and (self._believed_at - self._noted_at).total_seconds() > BELIEVED_AFTER_S:
+        is_far = self._noted_at is not None and _is_week(self._noted_at, now)
+        self._is_doubted = is_far and not _is_week(self._doubted_since(now), now)
+        if self._noted_at and self._is_doubted:
             self._believed_at = self._noted_at  # it is that late at least
-        else:
-            self._note(self._believed_at)
+            return
+        self._note(now)
+        if self._books.state.note(_DOUBTED):
+            self._books.state.set_note(_DOUBTED, None)
+
+    def _doubted_since(self, now: datetime) -> datetime:
+        """Return since when the wall clock has gone on as it does, and note that it still does."""
+        since = now
+        if written := self._books.state.note(_DOUBTED):
+            first, last = map(read_instant, written.split())
+            if last <= now and not _is_week(last, now):
+                since = first
+        self._books.state.set_note(_DOUBTED, f"{instant_text(since)} {instant_text(now)}")
+        return since
 
     def _note(self, now: datetime) -> None:
         """Note, once a day, a time that is trusted; one noted ahead of it was of a clock that was wrong."""
@@ -79,6 +97,8 @@ class Pruning:
         """Prune every poller, those that have left the config as the top of the file has it."""
         self._done_s = self._clock.monotonic()
         now = self._trusted_now()
+        if self._is_doubted:
+            self._safely("pruning", partial(self._doubted_since, self._clock.now()))
         if now is not None:
             self._safely("pruning", partial(self._prune, config, tasks, now))
 
@@ -97,7 +117,7 @@ class Pruning:
             log.info("nothing old is deleted", extra={"reason": reason})
             return None
         if agreed_s >= BELIEVED_AFTER_S:
-            self._believed_at, self._believed_s = now, since_boot_s
+            self._believed_at, self._believed_s, self._is_doubted = now, since_boot_s, False
         return min(now, self._believed_at + timedelta(seconds=since_boot_s - self._believed_s))
 
     def _prune(self, config: Config, tasks: Iterable[Task], now: datetime) -> None:
@@ -111,3 +131,8 @@ class Pruning:
                 self._safely("pruning", partial(self._books.files.prune, poller, before=before, zone=zone))
         for prune in self._also:
             self._safely("pruning", partial(prune, now))
+
+
+def _is_week(begin: datetime, end: datetime) -> bool:
+    """Whether `end` is so much later than `begin` that a clock which has stood in between is believed."""
+    return (end - begin).total_seconds() >= BELIEVED_AFTER_S
