@@ -278,6 +278,19 @@ def test_a_port_that_is_taken_is_asked_again(tmp_path: Path, unit: Client, serve
         assert terminal.status() == 0
 
 
+def test_a_page_whose_libraries_are_missing_is_said_when_it_is_wanted(tmp_path: Path, unit: Client) -> None:
+    without_library = "import sys; sys.modules['uvicorn'] = None; sys.argv[0] = 'tallyd'; "
+    program = f"{without_library}from tallyd.cli.main import main; sys.exit(main())"
+    with at_terminal([sys.executable, "-c", program, "init", "--ask"], cwd=tmp_path) as terminal:
+        source(terminal, unit)
+        terminal.answer("Times of day")
+        the_rest(terminal, page="127.0.0.1:8710")
+        terminal.wait_for("Address of the page: needs a library that is not installed")
+        terminal.answer("Address of the page", "no")
+        assert terminal.status() == 0, terminal.said
+    assert "web" not in config(tmp_path)
+
+
 # ---- what is there stays, and nothing is left half-written
 
 

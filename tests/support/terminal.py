@@ -49,7 +49,10 @@ class Terminal:
 
     def press(self, keys: str) -> None:
         """Type without an Enter at the end: `\\x03` is Ctrl-C, `\\x04` Ctrl-D."""
-        time.sleep(0.05)  # a prompt is shown before the terminal stops echoing, and that drops what was typed
+        # Asleep it reads. A key that comes between the prompt and the read is lost: Python notes a Ctrl-C and
+        # then reads on, and who hides what is typed drops what came before.
+        while not self._is_asleep():
+            time.sleep(0.005)
         os.write(self.descriptor, keys.encode())
 
     def status(self) -> int:
@@ -66,6 +69,10 @@ class Terminal:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
         os.close(self.descriptor)
+
+    def _is_asleep(self) -> bool:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0] in ("S", "Z")  # Z: it has ended, and nothing will be read
 
     def _read(self) -> bool:
         """Read what is there within a second; false at the end."""

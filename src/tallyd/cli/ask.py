@@ -132,7 +132,7 @@ class Interview:
         self._answer(replace(_ZONE, default=str(self.draft.get(_ZONE.key))))
         self._channel()
         self._page()
-        self.draft.config(closely=True)
+        self.draft.config()
 
     def _kind(self) -> str:
         """Return the kind of poller that is wanted."""
@@ -207,7 +207,7 @@ class Interview:
 
     def _page(self) -> None:
         while True:
-            self._answer(_PAGE)
+            self._answer(_PAGE, closely=True)
             web = self.draft.config().settings.web
             trouble = _trouble_of(web) if web is not None else None
             if trouble is None:
