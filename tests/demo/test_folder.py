@@ -17,6 +17,8 @@ BASE_URL = "http://127.0.0.1:8000"
 SECRETS = ("secrets/divera-key", "secrets/chat-webhook")
 WRITTEN_BY_A_RUN = (
     "config.json",
+    ".config.json.active",
+    "..config.json.active.4711.tmp",
     *SECRETS,
     "log/tallyd.log",
     "log/tallyd.log.1",

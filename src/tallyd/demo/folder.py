@@ -23,6 +23,8 @@ _A_TIME = "[0-9]" * 14
 _OWN = (
     "config.json",
     ".config.json.tmp",
+    ".config.json.active",
+    "..config.json.active.*.tmp",
     "secrets/divera-key",
     "secrets/chat-webhook",
     "log/tallyd.log",
