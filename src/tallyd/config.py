@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
 from tallyd.adapters.host_zone import read_host_zone
+from tallyd.called import called
 from tallyd.config_file import Document, read_document
 from tallyd.config_folders import database_url, digest_of_url, inbox_problems
 from tallyd.config_problems import place_of, problems_of
@@ -264,6 +265,7 @@ def _manner(alerts: AlertSettings, zone: ZoneInfo) -> Manner:
         remind_every_s=alerts.remind_every,
         quiet=tuple(each.hours for each in alerts.quiet_hours),
         zone=zone,
+        tallyd=called(),
         texts={what: OwnText(each.text, each.over) for what, each in alerts.texts.items()},
     )
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from tallyd.called import as_called
 from tallyd.core.reading import Json
 from tallyd.core.texts import listed, visible
 
@@ -47,7 +48,10 @@ def _print(text: str, style: str | None, stream: object) -> None:
     # soft_wrap: a long line is the terminal's to wrap, and is never cut in a pipe.
     console = Console(file=stream, highlight=False, soft_wrap=True)  # type: ignore[arg-type] # a text stream
     console.print(
-        Text("\n".join(visible(line) for line in text.split("\n")), style=STYLES.get(style or "", ""))
+        Text(
+            "\n".join(visible(line) for line in as_called(text).split("\n")),
+            style=STYLES.get(style or "", ""),
+        )
     )
 
 
@@ -71,7 +75,9 @@ def show_table(
     beside the first and the `vital` ones is left out from the right on; `see` says how to see it. No value is
     torn, and headings are wrapped between words. In a pipe, and with `wide_tables`, all is on one line.
     """
-    cells = [["" if cell is None else visible(str(cell)) for cell in row] for row in (headings, *rows)]
+    cells = [
+        ["" if cell is None else visible(as_called(str(cell))) for cell in row] for row in (headings, *rows)
+    ]
     room = Console().width if sys.stdout.isatty() and not _is_wide.get() else sys.maxsize
     natural = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     is_whole = _together(natural) <= room

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tallyd.adapters.host_zone import read_host_zone
+from tallyd.called import as_called
 from tallyd.config import BY_KIND
 from tallyd.config_folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
 from tallyd.console import show_json
@@ -33,7 +34,7 @@ def starter(kind: str, path: Path) -> dict[str, Any]:
     )
     zone = _host_zone_name()
     return {
-        "//": f"See docs/config.md for every key. {note} tallyd check --online",
+        "//": as_called(f"See docs/config.md for every key. {note} tallyd check --online"),
         **({"timezone": zone} if zone else {}),
         **(_service_folders() if is_installed else {}),
         "pollers": {kind: {"kind": kind, **BY_KIND[kind].starter(secrets)}},

@@ -9,6 +9,7 @@ import sys
 from io import TextIOWrapper
 
 import tallyd
+from tallyd.called import as_called, called
 from tallyd.children import forbid_core_dumps
 from tallyd.core.errors import EXIT_CONFIG, EXIT_PROBLEM, ConfigError, SourceError, Stopped
 from tallyd.core.texts import visible
@@ -54,7 +55,7 @@ def _call() -> int:
     from tallyd.cli.app import app  # noqa: PLC0415 # see main()
 
     try:
-        app(prog_name="tallyd")
+        app(prog_name=called())
         _flush()
     except SystemExit as ending:
         _flush()  # here, where a reader that went away is noticed
@@ -77,6 +78,6 @@ def _drop_output() -> None:
 
 def _say(text: str, status: int) -> int:
     if sys.stderr is not None:  # else print() would take stdout
-        for line in text.split("\n"):
+        for line in as_called(text).split("\n"):
             print(visible(line), file=sys.stderr)  # noqa: T201 # a command speaks on stderr
     return status

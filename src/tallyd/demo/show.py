@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import signal
 import socket
-import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
+from tallyd.called import called
 from tallyd.console import complain, say
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.texts import span
@@ -35,16 +33,6 @@ _ROUTINE = re.compile(
     r"\S+ (\S+ )?((DEBUG|INFO) (?!problem over|config taken)|WARNING servers check: target changed)"
 )
 """How a line of the daemon begins that is no news, or says what its out file does; all else is shown."""
-
-
-def _tallyd() -> str:
-    """Return how this tallyd is called from here: it need not be on the PATH."""
-    called, found = Path(sys.argv[0]), shutil.which("tallyd")
-    if called.name != "tallyd":
-        return f"{sys.executable} -m tallyd"
-    if found and called.exists() and Path(found).samefile(called):
-        return "tallyd"
-    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
 
 
 def _free_port(wanted: int) -> int:
@@ -101,7 +89,7 @@ class Show:
         say(f"of cameras, reports their visitors every {REPORT_EVERY}, and watches the age of servers' data.")
         say(f"All of it is invented and stays in {self._folder.root}/.")
         say(f"  the page:      http://{self._page}/   (metrics: /metrics)")
-        say(f"  the daemon:    {_tallyd()} --config {self._folder.config} run")
+        say(f"  the daemon:    {called()} --config {self._folder.config} run")
         say(f"  the people:    {at}{divera.USERS}?accesskey={divera.KEY}")
         say(f"  the cameras:   {self._folder.inbox}/")
         say(f"  the servers:   {at}{servers.APPS}fresh, {at}{servers.APPS}changing, ...")
@@ -163,7 +151,7 @@ class Show:
         say(f"\nThe chat got {heard} message{'' if heard == 1 else 's'}.")
         say("\nTo look further:")
         for command in ("status", "alerts", "files", "report", "check"):
-            say(f"  {_tallyd()} --config {self._folder.config} {command}")
+            say(f"  {called()} --config {self._folder.config} {command}")
         return EXIT_OK
 
     def _write_config(self, now: datetime) -> None:
