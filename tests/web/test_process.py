@@ -44,7 +44,7 @@ def imported(daemon: Daemon) -> set[str]:
 
 def test_without_a_page_nothing_of_it_is_imported(tmp_path: Path) -> None:
     with serving_divera() as url:
-        path = config(tmp_path, url, web=None, at=every_seconds(1, count=1, first_in_s=4))
+        path = config(tmp_path, url, web=None, at=every_seconds(3, count=20, first_in_s=4))
         with running(path, PYTHONPROFILEIMPORTTIME="1") as daemon:
             wait_until(lambda: daemon.out_files("divera"), what="a reading")
             assert daemon.end() == 0
@@ -92,7 +92,7 @@ def is_open(port: int) -> bool:
 def test_a_port_that_is_taken_is_an_alert_and_the_pollers_run_on(tmp_path: Path) -> None:
     with serving_divera() as url, closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
-        at = every_seconds(1, count=1, first_in_s=4)
+        at = every_seconds(3, count=20, first_in_s=4)
         path = config(tmp_path, url, web={"listen": f"127.0.0.1:{port}"}, at=at)
         with running(path) as daemon:
             wait_until(lambda: daemon.out_files("divera"), what="a reading")
@@ -116,7 +116,9 @@ def test_it_ends_in_time_while_a_browser_holds_connections(tmp_path: Path) -> No
             began_s = time.monotonic()
             assert daemon.end() == 0
             assert time.monotonic() - began_s < 4
-    assert [line["event"] for line in daemon.log()][-1] == "tallyd stopped"
+    events = [line["event"] for line in daemon.log()]
+    assert events.index("tallyd started") < events.index("page served"), "/healthz would say unwell before"
+    assert events[-1] == "tallyd stopped"
 
 
 def test_the_page_appears_moves_gets_a_password_and_ends_while_counting_goes_on(tmp_path: Path) -> None:

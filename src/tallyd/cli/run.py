@@ -175,7 +175,7 @@ class Process:
             notifier=self._notifier,
             in_force=in_force,
             runner=partial(self._runner, books, courier),
-            on_config=partial(self._configure, books),
+            on_config=self._configure,
             teller=Teller(
                 books,
                 deliver=self._deliver,
@@ -205,7 +205,7 @@ class Process:
     def _deliver(self, url: str, message: Message) -> None:
         self._channels[-1].deliver(url, message)
 
-    def _configure(self, books: Books, config: Config) -> None:
+    def _configure(self, config: Config) -> None:
         try:
             write_active(config, restart=self._restart)
         except OSError as error:
@@ -216,7 +216,7 @@ class Process:
             level=config.settings.log.level, secrets=config.secrets, file=_log_file(config)
         )
         self._outside.put_in_force(config)
-        self._web.put_in_force(config, books)
+        self._web.put_in_force(config)
 
     # -- the schedule's thread ---------------------------------------------------------------------------
 
@@ -225,6 +225,7 @@ class Process:
             daemon.start()
             log.info("tallyd started", extra={"config": str(self._config.path), "pid": os.getpid()})
             self._notifier.ready(daemon.status())
+            self._web.begin(self._config, books)
             self._tick(daemon, books)
         except BaseException:
             # A bug outside of any run. systemd starts a fresh process, which is safe at any point.

@@ -52,18 +52,24 @@ class WebSide:
         self._runs = runs
         self._now = now
         self._restart = restart
+        self._books: Books | None = None
         self._served: Served | None = None
 
-    def put_in_force(self, config: Config, books: Books) -> None:
+    def begin(self, config: Config, books: Books) -> None:
+        """Serve from now on, where the config says; before, /healthz would say that tallyd is unwell."""
+        self._books = books
+        self.put_in_force(config)
+
+    def put_in_force(self, config: Config) -> None:
         """Show the pollers of this config from now on, where it says. It has no `page_problems`."""
         if self._served is None:
-            if config.settings.web is None:
+            if self._books is None or config.settings.web is None:
                 return
             # Here: without a page, a small machine need not hold its libraries.
             from tallyd.web.served import Served  # noqa: PLC0415 # see above
 
             self._served = Served(
-                config, books, kept=self._kept, runs=self._runs, now=self._now, restart=self._restart
+                config, self._books, kept=self._kept, runs=self._runs, now=self._now, restart=self._restart
             )
         self._served.put_in_force(config)
 
