@@ -211,7 +211,7 @@ first_boot() {
     expect 'as a file of the service' is "$(owner_and_mode "$file")" 'tallyd:tallyd 640'
     expect 'with the counts' grep -q '"50101": *1' "$file"
     expect 'no name of a person and no key is anywhere' not grep -rqE 'Zita|key-%h|a-token-4711' /var/lib/tallyd /var/log/tallyd
-    expect 'the chat is told that too few are there' within 20 notices_have '[station] divera: 1 person on status 50101, at least 5 wanted'
+    expect 'the chat is told that too few are there' within 20 notices_have '[station] divera: 1 person on 50101, at least 5 wanted'
     expect 'once' is "$(grep -c 'at least 5 wanted' /run/notices)" 1
     expect 'from a shell, too' tallyd notify chat --message 'from a shell'
     expect 'it arrives' notices_have '[station] from a shell'
