@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tallyd.config_file import Document, mode_of, open_to_all, opened, read_document, user
+from tallyd.config_folders import INSTALLED
 from tallyd.core.errors import ConfigError
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.settings import UNREADABLE_CREDENTIAL, wrong
@@ -129,18 +130,24 @@ class SecretFiles:
             mode, raw = self._read(path)
         except FileNotFoundError:
             raise wrong(
-                f"{path} is missing. Put only the secret into it, readable for group tallyd (0640)."
+                f"{path} is missing. Put only the secret into it, readable "
+                + ("for group tallyd (0640)." if self._is_services else "by you only (0600).")
             ) from None
         except PermissionError:
-            raise wrong(
-                f"{path} may not be read by {user()}. Make it readable for group tallyd: "
-                f"chgrp tallyd {path} && chmod 640 {path}"
-            ) from None
+            if self._is_services:
+                how = f"Make it readable for group tallyd: chgrp tallyd {path} && chmod 640 {path}"
+            else:
+                how = "It must belong to that user, with mode 0600"
+            raise wrong(f"{path} may not be read by {user()}. {how}") from None
         except OSError as error:
             raise wrong(f"{path} cannot be read: {error.strerror}") from None
         if advice := open_to_all(path, mode):
             self.notes.append(f"{path} {advice}")
         return self._text(raw, path)
+
+    @property
+    def _is_services(self) -> bool:
+        return self.folder == INSTALLED.parent
 
     def _from_credential(self, name: str) -> str:
         if not name or "/" in name or name.startswith("."):

@@ -141,7 +141,7 @@ def test_a_self_signed_certificate_is_not_trusted(client: HttpClient, tmp_path: 
 def test_a_server_that_speaks_no_tls_is_named_as_such(client: HttpClient) -> None:
     with serving(lambda connection: connection.send(answer(status="400 Bad Request"))) as server:
         failure = refused(client, f"https://{server.host}/")
-    assert failure.text.startswith(f"{server.host}: TLS failed (")
+    assert failure.text == f"{server.host} does not speak TLS; is its address http:// and not https://?"
     assert failure.transient
 
 

@@ -274,8 +274,10 @@ def test_a_port_that_is_taken_is_asked_again(tmp_path: Path, unit: Client, serve
         terminal.answer("Times of day")
         the_rest(terminal, page=f"127.0.0.1:{server.server_port}")
         terminal.wait_for(f"cannot listen on 127.0.0.1:{server.server_port}: address already in use")
-        terminal.answer("Address of the page", "no")
+        free = free_port()
+        terminal.answer("Address of the page", f"{free}")
         assert terminal.status() == 0
+    assert config(tmp_path)["web"] == {"listen": f"127.0.0.1:{free}"}
 
 
 def test_a_page_whose_libraries_are_missing_is_said_when_it_is_wanted(tmp_path: Path, unit: Client) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import BaseModel
+from pydantic_core import PydanticCustomError
 
 from tallyd.cli.schema import alert_table, json_schema, markdown
 from tallyd.config import KINDS, Config, Settings, load
+from tallyd.config_secrets import SecretFiles
 from tallyd.core.errors import ConfigError
 from tallyd.pollers.divera import DiveraPoller
 from tallyd.settings import Secret, parse_duration, show_duration
@@ -141,6 +144,33 @@ def test_a_pipe_instead_of_a_config_is_refused_and_not_waited_for(tmp_path: Path
     with pytest.raises(ConfigError, match="1 problem") as caught:
         load(tmp_path / "config.json", environ={})
     assert "it is no regular file" in caught.value.lines()[0]
+
+
+@pytest.mark.parametrize(
+    ("folder", "advice"),
+    [
+        ("/etc/tallyd", "readable for group tallyd (0640)"),
+        ("/home/ada/tallyd", "readable by you only (0600)"),
+    ],
+)
+def test_a_missing_secret_is_wanted_readable_for_whoever_runs_tallyd(folder: str, advice: str) -> None:
+    with pytest.raises(PydanticCustomError, match=re.escape(advice)):
+        SecretFiles(Path(folder), {}).read("file:secrets/absent-4711")
+
+
+@pytest.mark.parametrize(
+    ("folder", "advice"),
+    [
+        ("/etc/tallyd", "chgrp tallyd /etc/tallyd/key"),
+        ("/home/ada/tallyd", "must belong to that user, with mode"),
+    ],
+)
+def test_a_closed_secret_is_opened_to_whoever_runs_tallyd(
+    folder: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.open", _refuse)
+    with pytest.raises(PydanticCustomError, match=re.escape(advice)):
+        SecretFiles(Path(folder), {}).read("file:key")
 
 
 def test_a_user_without_a_name_is_told_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ _PAGE = Question(
     text="Address of the page",
     help='Counts, plots and alerts, in a browser on this machine (docs/page.md); "no" for none.',
     default="127.0.0.1:8710",
-    read=optional(lambda typed: {"listen": typed}),
+    read=optional(lambda typed: {"listen": f"127.0.0.1:{typed}" if typed.isdecimal() else typed}),
 )
 
 

@@ -53,6 +53,7 @@ _KNOWN: tuple[tuple[type[Exception], str, bool], ...] = (
     (urllib3.exceptions.InvalidHeader, " contradicts itself about the length of its answer", True),
 )
 _HANGUPS = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})\b")
 _NOT_YET_VALID, _EXPIRED, _WRONG_NAME, _WRONG_ADDRESS = 9, 10, 62, 64  # X509_V_ERR_... of OpenSSL
 
@@ -92,6 +93,10 @@ def is_hangup(error: Exception) -> bool:
 
 def _told_by(error: BaseException, host: str, limit_s: float) -> SourceError | None:
     """Return the failure that this one exception tells of by its numbers; None if by none."""
+    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+        return SourceError(
+            f"{host} does not speak TLS; is its address http:// and not https://?", transient=True
+        )
     if isinstance(error, ssl.SSLError):
         why = f" ({error.reason.lower().replace('_', ' ')})" if error.reason else ""
         return SourceError(f"{host}: TLS failed{why}", transient=True)
