@@ -12,7 +12,7 @@ from urllib3.util import parse_url
 
 from tallyd.core.addresses import host_of, is_ambiguous
 
-SPECIAL = "@/:#?[]"
+SPECIAL = "@/:#?[]\\"
 PASSWORDS = st.text(st.sampled_from(SPECIAL + "%aZ19=&;.,+-_~!$'()*| é\uff20"), min_size=1, max_size=12)
 HOSTS = st.sampled_from(["db.example", "localhost", "127.0.0.1", "[::1]"])
 ENDS = st.sampled_from(["", "/", "/park", "/park?charset=utf8mb4", ":3306", ":3306/park"])

@@ -1,7 +1,7 @@
 """URLs: the host as messages name it, and those in which a part of a password could be taken for the host.
 
-Where a password holds an "@", "/", ":", "#" or "?" as it is, each library cuts the URL at another place: what
-one takes for the end of the password, another connects to, and a message shows.
+Where a password holds an "@", "/", ":", "#", "?" or a backslash as it is, each library cuts the URL
+elsewhere: what one takes for the end of the password, another connects to, and a message shows.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 HOW_TO_ESCAPE = (
     "holds a special character where it may be a part of a password. In a user name, password or token "
-    'write "@" as %40, "/" as %2F, ":" as %3A, "#" as %23, "?" as %3F, "[" as %5B and "]" as %5D; '
-    'behind the host write "@" as %40'
+    'write "@" as %40, "/" as %2F, ":" as %3A, "#" as %23, "?" as %3F, "[" as %5B, "]" as %5D and "\\" as '
+    '%5C; behind the host write "@" as %40'
 )
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -49,7 +49,7 @@ def is_ambiguous(url: str, *, at_may_follow: Literal["nowhere", "in values", "an
     if found is None:
         return False
     userinfo, _, _ = found["authority"].rpartition("@")
-    if set(userinfo) & set("@[]") or userinfo.count(":") > 1:
+    if set(userinfo) & set("@[]\\") or userinfo.count(":") > 1:
         return True
     path, query = found["path"], found["query"]
     names = (pair.partition("=")[0] for pair in query.split("&"))
