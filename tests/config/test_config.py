@@ -358,3 +358,11 @@ def test_schema_is_printed_as_json() -> None:
         [sys.executable, "-m", "tallyd", "schema"], capture_output=True, text=True, check=True, timeout=60
     )
     assert json.loads(done.stdout)["title"] == "tallyd configuration"
+
+
+def test_alerts_name_commands_as_this_tallyd_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tallyd.config.called", lambda: "sudo tallyd")
+    config = _load(tmp_path, {"pollers": {}})
+    assert config.manner_of("tallyd/web").tallyd == "sudo tallyd"
