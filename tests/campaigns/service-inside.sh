@@ -167,7 +167,7 @@ first_boot() {
     sh -c "$(sed -n "s/^ *sudo sh -c '\(.*\)'$/\1/p" /tmp/install | sed 's/divera/visitors/')"
     expect 'it keeps owner and mode' is "$(owner_and_mode /etc/tallyd/config.json)" 'root:tallyd 640'
     expect 'it is fine' tallyd check
-    expect 'its poller runs' within 20 status_has visitors
+    expect 'its poller runs' within 20 status_has sweep
     expect 'its inbox is there, for the group to write' is "$(owner_and_mode /var/lib/tallyd/inbox/visitors)" 'tallyd:tallyd 770'
     expect 'no unit is broken' is "$(systemctl --failed --no-legend)" ''
     expect 'nothing is wrong' status_has 'No open alert.'
