@@ -145,7 +145,7 @@ class Config:
 
     `host_zone` was read once, at load. `secrets` are all values to redact. `files` are the file itself and
     every file it names, to be watched for changes. `digest` is of the file's bytes (sha256, hex). `notes`
-    are worth a line in `check` but stop nothing.
+    are worth a line in `check` but stop nothing. `tallyd` is the command as a person calls it.
     """
 
     path: Path
@@ -155,6 +155,7 @@ class Config:
     files: tuple[Path, ...]
     digest: str
     notes: tuple[str, ...] = ()
+    tallyd: str = "tallyd"
 
     @property
     def data_dir(self) -> Path:
@@ -202,13 +203,13 @@ class Config:
         # Texts are not merged: those at the top are of tallyd's own problems.
         alerts = _merged(self.settings.alerts.model_copy(update={"texts": {}}), poller.alerts)
         zone = poller.timezone or self.zone
-        manner = replace(_manner(alerts, zone), reminders=poller.reminders())
+        manner = replace(_manner(alerts, zone, self.tallyd), reminders=poller.reminders())
         return Effective(zone=zone, policy=_policy(retry), keep_days=out.keep_days, manner=manner)
 
     @property
     def own_manner(self) -> Manner:
         """Return how tallyd's own problems are told; they count no readings."""
-        return replace(_manner(self.settings.alerts, self.zone), rules=Rules())
+        return replace(_manner(self.settings.alerts, self.zone, self.tallyd), rules=Rules())
 
     def manner_of(self, key: str) -> Manner:
         """Return how a problem is told, by its key; those of a poller that is gone as tallyd's own."""
@@ -258,14 +259,14 @@ def _policy(retry: RetrySettings) -> Policy:
     )
 
 
-def _manner(alerts: AlertSettings, zone: ZoneInfo) -> Manner:
+def _manner(alerts: AlertSettings, zone: ZoneInfo, tallyd: str) -> Manner:
     return Manner(
         channels=tuple(dict.fromkeys(alerts.channels)),
         rules=Rules(alerts.raise_after, alerts.resolve_after),
         remind_every_s=alerts.remind_every,
         quiet=tuple(each.hours for each in alerts.quiet_hours),
         zone=zone,
-        tallyd=called(),
+        tallyd=tallyd,
         texts={what: OwnText(each.text, each.over) for what, each in alerts.texts.items()},
     )
 
@@ -280,14 +281,16 @@ def load(
     environ: Mapping[str, str],
     lenient: bool = False,
     closely: LookClosely | None = None,
+    tallyd: str = "tallyd",
 ) -> Config:
     """Read, check and resolve a config file. Raises `ConfigError` with every problem at once.
 
-    With `lenient`, credentials that only the running service can read are noted, not refused.
+    With `lenient`, credentials that only the running service can read are noted, not refused. `tallyd` is the
+    command as a person calls it.
     """
     document = read_document(path)
     reader = SecretFiles(path.parent.absolute(), environ, lenient)
-    return config_of(document, path, reader, closely=closely)
+    return replace(config_of(document, path, reader, closely=closely), tallyd=tallyd)
 
 
 def config_of(

@@ -22,6 +22,7 @@ from rich.text import Text
 from tallyd.called import as_called
 from tallyd.core.reading import Json
 from tallyd.core.texts import listed, visible
+from tallyd.invocation import filled
 
 Row: TypeAlias = "Sequence[object]"
 
@@ -33,12 +34,15 @@ STYLES = {"error": "bold red", "warning": "yellow", "fine": "green", "quiet": "d
 
 
 def say(text: str = "", *, style: str | None = None) -> None:
-    """Print a line to stdout; `style` is one of STYLES and is dropped in a pipe."""
+    """Print a line to stdout, `{tallyd}` as the command is called here.
+
+    `style` is one of STYLES and is dropped in a pipe.
+    """
     _print(text, style, sys.stdout)
 
 
 def complain(text: str, *, style: str | None = "error") -> None:
-    """Print a line to stderr."""
+    """Print a line to stderr, otherwise like `say`."""
     _print(text, style, sys.stderr)
 
 
@@ -48,10 +52,7 @@ def _print(text: str, style: str | None, stream: object) -> None:
     # soft_wrap: a long line is the terminal's to wrap, and is never cut in a pipe.
     console = Console(file=stream, highlight=False, soft_wrap=True)  # type: ignore[arg-type] # a text stream
     console.print(
-        Text(
-            "\n".join(visible(line) for line in as_called(text).split("\n")),
-            style=STYLES.get(style or "", ""),
-        )
+        Text("\n".join(visible(line) for line in filled(text).split("\n")), style=STYLES.get(style or "", ""))
     )
 
 

@@ -330,7 +330,7 @@ class Daemon:
         elif not self._desks:
             parts.append("no poller is configured; add one to the config, it is taken by itself")
         if self._kit.in_force.refused:
-            parts.append("the config on disk is refused (tallyd check)")
+            parts.append(f"the config on disk is refused ({self._kit.in_force.config.tallyd} check)")
         return "; ".join(parts)
 
 

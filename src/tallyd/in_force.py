@@ -17,6 +17,7 @@ from tallyd.core.failures import config_refused
 from tallyd.core.naming import instant_text, read_instant
 from tallyd.core.reading import Problem
 from tallyd.core.timetable import At, Every, read_when, when_json
+from tallyd.invocation import filled
 from tallyd.tasks import Task
 from tallyd.watch import ConfigWatch
 
@@ -136,10 +137,13 @@ class InForce:
         if not (changed or asked):
             return None
         try:
-            config = load(self.config.path, environ=self._environ, closely=self._look_closely)
+            config = load(
+                self.config.path, environ=self._environ, closely=self._look_closely, tallyd=self.config.tallyd
+            )
             self._check_restart(config)
         except ConfigError as error:
-            lines = tuple(error.lines(ending="; the old config stays in force"))
+            said = error.lines(ending="; the old config stays in force")
+            lines = tuple(filled(line, self.config.tallyd) for line in said)
             self.refused = Refused(self.refused.since if self.refused else self._now(), lines)
             # What may mend it is watched too: a secret's file that is missing now.
             self._watch.follow((*self.config.files, *(Path(name) for name in error.names)))

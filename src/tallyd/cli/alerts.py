@@ -22,6 +22,7 @@ from tallyd.core.saying import said
 from tallyd.core.texts import clock
 from tallyd.core.values import At, Wording
 from tallyd.in_force import read_note
+from tallyd.invocation import called_here
 
 
 def known_alerts(state: State) -> tuple[Alert, ...]:
@@ -62,7 +63,7 @@ class _Picture:
         if self.config is not None:
             return self.config.manner_of(key)
         channels = sorted(channel for channel, its_key in self.told if its_key == key)
-        return Manner(channels=tuple(channels), zone=self.zone)
+        return Manner(channels=tuple(channels), zone=self.zone, tallyd=called_here())
 
     def wording(self, alert: Alert) -> Wording:
         """Return how the text of an alert is worded now."""

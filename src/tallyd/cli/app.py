@@ -271,7 +271,7 @@ def replay(
     context: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE...", help="Refused files, as tallyd files --rejected shows them."),
+        typer.Argument(metavar="FILE...", help="Refused files, as `files --rejected` shows them."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All refused files.")] = False,
     source: Annotated[str | None, typer.Option("--source", metavar="S", help="Only of this source.")] = None,

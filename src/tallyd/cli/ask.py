@@ -84,15 +84,15 @@ def ask(path: Path, *, kind: str | None = None, into: Path | None = None) -> int
 def _hindrance(path: Path, folder: Path) -> str | None:
     """Return why nothing can be asked, and what to do instead; None: it can."""
     if os.path.lexists(path):
-        return f"{path} is there already and stays as it is. Edit it, then run: tallyd check"
+        return f"{path} is there already and stays as it is. Edit it, then run: {{tallyd}} check"
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"{folder} is no folder that this user may write, so there is no place for {path.name}"
     if not sys.stdin.isatty():
         kinds = ", ".join(BY_KIND)
         return (
             "questions need a terminal, and there is none. Write the config yourself: "
-            f"`tallyd init --kind KIND > {path}` ({kinds}), a secret alone into its file in "
-            f"{path.parent / 'secrets'} (mode 0600), then `tallyd check --online`"
+            f"`{{tallyd}} init --kind KIND > {path}` ({kinds}), a secret alone into its file in "
+            f"{path.parent / 'secrets'} (mode 0600), then `{{tallyd}} check --online`"
         )
     return None
 

@@ -46,7 +46,7 @@ def _show_runs(config: Config) -> None:
         say("Next runs:")
         show_table(("poller", "job", "at", "zone"), rows)
     if not config.settings.pollers:
-        say('No poller is configured yet: add one under "pollers" (tallyd init shows one).')
+        say('No poller is configured yet: add one under "pollers" ({tallyd} init shows one).')
 
 
 def _running_notes(config: Config) -> list[str]:

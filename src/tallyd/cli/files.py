@@ -71,7 +71,7 @@ def files(path: Path, *, poller: str | None, rejected: bool, most: int, as_json:
 def replay(path: Path, names: Sequence[str], *, every: bool, source: str | None, poller: str | None) -> int:
     """Put refused files back into the inbox; return the exit status. Raises `ConfigError`."""
     if every == bool(names):
-        complain("tallyd: name files (tallyd files --rejected shows them), or give --all")
+        complain("tallyd: name files ({tallyd} files --rejected shows them), or give --all")
         return EXIT_USAGE
     config = load_config(path, lenient=True)
     takers = _takers(config, poller)
@@ -97,7 +97,7 @@ def _say_moved(config: Config, taker: _Taker, count: int, source: str | None) ->
         say(f"{taker.name}: no refused file{of_source} waits in {taker.path}/.tallyd/rejected")
         return
     is_running = holder(config.state_dir / "lock") is not None
-    then = "tallyd takes them now" if is_running else f"take them with: tallyd once {taker.name}"
+    then = "tallyd takes them now" if is_running else f"take them with: {{tallyd}} once {taker.name}"
     files = "1 file" if count == 1 else f"{count} files"
     say(f"{taker.name}: {files}{of_source} put back into {taker.path}; {then}", style="fine")
 
@@ -174,7 +174,7 @@ def _show_rejected(taker: _Taker, most: int, *, as_json: bool, now: datetime) ->
     ]
     headings, reason = ("refused", "file", "size", "reason"), frozenset({3})
     show_table(headings, shown, right=frozenset({2}), prose=reason, see=_SEE_ALL)
-    say("Put back with: tallyd replay FILE..., or tallyd replay --all", style="quiet")
+    say("Put back with: {tallyd} replay FILE..., or {tallyd} replay --all", style="quiet")
     return []
 
 

@@ -12,6 +12,7 @@ from tallyd.config import BY_KIND
 from tallyd.config_folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
 from tallyd.console import show_json
 from tallyd.core.errors import EXIT_OK
+from tallyd.invocation import called_here
 
 
 def init(kind: str, path: Path) -> int:
@@ -27,14 +28,14 @@ def starter(kind: str, path: Path) -> dict[str, Any]:
     contradicts itself about it, the key is left out: `check` then says what to do.
     """
     is_installed = path.absolute() == INSTALLED
-    note = "This file: root:tallyd, 0640. Check with: sudo" if is_installed else "Check with:"
+    note = "This file: root:tallyd, 0640. Check with:" if is_installed else "Check with:"
     folder = INSTALLED.parent / "secrets"
     secrets = (
         f"in {folder} (root:tallyd, 0640)" if is_installed else "beside the config, readable by you only"
     )
     zone = _host_zone_name()
     return {
-        "//": as_called(f"See docs/config.md for every key. {note} tallyd check --online"),
+        "//": f"See docs/config.md for every key. {note} {called_here()} check --online",
         **({"timezone": zone} if zone else {}),
         **(_service_folders() if is_installed else {}),
         "pollers": {kind: {"kind": kind, **BY_KIND[kind].starter(secrets)}},

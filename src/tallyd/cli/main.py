@@ -13,6 +13,7 @@ from tallyd.called import as_called, called
 from tallyd.children import forbid_core_dumps
 from tallyd.core.errors import EXIT_CONFIG, EXIT_PROBLEM, ConfigError, SourceError, Stopped
 from tallyd.core.texts import visible
+from tallyd.invocation import filled
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -78,6 +79,6 @@ def _drop_output() -> None:
 
 def _say(text: str, status: int) -> int:
     if sys.stderr is not None:  # else print() would take stdout
-        for line in as_called(text).split("\n"):
+        for line in filled(text).split("\n"):
             print(visible(line), file=sys.stderr)  # noqa: T201 # a command speaks on stderr
     return status

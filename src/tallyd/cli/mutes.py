@@ -83,7 +83,7 @@ def unmute(path: Path, pattern: str) -> int:
 def _why_not(pattern: str, why: str) -> str | None:
     """Return why something can't be muted so; None: it can."""
     if not pattern.strip() or UNPRINTABLE.search(pattern) or len(pattern) > MOST_PATTERN_CHARS:
-        return "KEY must be the key of an alert, or a pattern such as apps/*/stale; see: tallyd alerts"
+        return "KEY must be the key of an alert, or a pattern such as apps/*/stale; see: {tallyd} alerts"
     if UNPRINTABLE.search(why) or len(why) > MOST_WHY_CHARS:
         return f"--why takes one line of {MOST_WHY_CHARS} characters at most"
     return None
@@ -99,7 +99,7 @@ def _unknown(pattern: str, place: Place, state: State) -> str | None:
     possible = (*possible_keys(place.config), *state.alerts.all())
     if any(may_meet(pattern, key) for key in possible):
         return None
-    hint = did_you_mean(pattern, near_keys(pattern, possible)) or "; what is open is in: tallyd alerts."
+    hint = did_you_mean(pattern, near_keys(pattern, possible)) or "; what is open is in: {tallyd} alerts."
     return f"this config can raise no alert {pattern}{hint} To mute it all the same: --even-if-unknown"
 
 

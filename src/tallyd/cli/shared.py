@@ -35,6 +35,7 @@ from tallyd.core.errors import EXIT_PROBLEM, EXIT_USAGE, ConfigError, ConfigProb
 from tallyd.core.redaction import Redactor
 from tallyd.core.texts import listed
 from tallyd.courier import Courier
+from tallyd.invocation import called_here
 from tallyd.runs import Progress, Reach, Runner, Stop, toolbox
 from tallyd.settings import did_you_mean
 from tallyd.tasks import Task, tasks_of
@@ -63,7 +64,13 @@ def log_to_stderr() -> None:
 
 def load_config(path: Path, *, lenient: bool = False, closely: bool = False) -> Config:
     """Load the config of a command; `closely` with `look_closely`. Raises `ConfigError`."""
-    config = load(path, environ=os.environ, lenient=lenient, closely=look_closely if closely else None)
+    config = load(
+        path,
+        environ=os.environ,
+        lenient=lenient,
+        closely=look_closely if closely else None,
+        tallyd=called_here(),
+    )
     hide_secrets(config)
     return config
 

@@ -29,6 +29,7 @@ from tallyd.core.texts import clock, span
 from tallyd.core.timetable import Every, next_slots, slots
 from tallyd.core.values import Wording
 from tallyd.in_force import InForceNote, JobNote, read_note
+from tallyd.invocation import called_here
 
 BEGUN_WITHIN = timedelta(seconds=60)
 """A slot that is due is begun within seconds; later, something is wrong."""
@@ -91,7 +92,7 @@ class Status:
     def wording(self, alert: Alert) -> Wording:
         """Return how the text of an alert is worded now."""
         is_muted = mute_of(alert.key, self.mutes, now=self.now) is not None
-        return Wording(now=self.now, zone=self.note.zone, advises_mute=not is_muted)
+        return Wording(now=self.now, zone=self.note.zone, tallyd=called_here(), advises_mute=not is_muted)
 
 
 def status(path: Path, *, as_json: bool) -> int:

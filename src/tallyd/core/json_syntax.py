@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from json import JSONDecodeError
 
-_EXAMPLE = "To see how one looks: tallyd init"
+_EXAMPLE = "To see how one looks: {tallyd} init"
 _OTHERS = {
     "YAML": re.compile(r"---|- |[A-Za-z_][\w-]*\s*:(\s|$)"),
     "TOML": re.compile(r"\[{1,2}[A-Za-z_][\w.-]*\]{1,2}\s*$|[A-Za-z_][\w.-]*\s*=\s"),

@@ -77,7 +77,7 @@ class Wording:
         """Return a value as text on one line; empty only for an empty text or list."""
         match value:
             case str():
-                return visible(value)
+                return visible(value.replace("{tallyd}", self.tallyd))
             case int():
                 return f"{value:,}"
             case At(at, has_day):

@@ -28,7 +28,7 @@ def serve_alone(*, port: int, lasts_s: float | None) -> int:
         say(f"The small world is at {base_url} until Ctrl-C. Everybody in it is invented.\n")
         for part in parts:
             say("\n".join(part.about(base_url)) + "\n")
-        say("A config to try against it (config.json; then: tallyd check --online):")
+        say("A config to try against it (config.json; then: {tallyd} check --online):")
         say(example_config(base_url))
 
     try:

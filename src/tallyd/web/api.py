@@ -53,7 +53,8 @@ def _answering(context: Context, content: Content) -> Callable[[Request], Respon
             return _json({"error": str(error)}, status=400)
         except StateError:
             # Not its own words: they name paths of this machine.
-            return _json({"error": "state.db cannot be read now; see tallyd status"}, status=503)
+            see = context.config().tallyd
+            return _json({"error": f"state.db cannot be read now; see {see} status"}, status=503)
 
     return answer
 

@@ -58,6 +58,7 @@ class Page:
             finalize=lambda value: as_called(value) if type(value) is str else value,
         )
         self._templates.globals.update(asset=asset_url, silence=silence_text, link=_link, sorts=SORTS)
+        self._templates.globals["tallyd"] = context.config().tallyd
 
     def routes(self) -> list[Route]:
         """Return what can be asked for."""

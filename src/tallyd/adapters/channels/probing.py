@@ -15,7 +15,7 @@ from apprise import NotifyBase
 from tallyd.adapters.channels.faults import explain, refusal
 from tallyd.adapters.channels.services import trait
 
-BY_SENDING = "can only be tried by sending: tallyd notify NAME"
+BY_SENDING = "can only be tried by sending: {tallyd} notify NAME"
 
 
 class _Refused(Exception):  # noqa: N818 # its text says who refused what

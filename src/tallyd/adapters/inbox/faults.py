@@ -7,7 +7,7 @@ import errno
 _TO_DO = {
     errno.EACCES: "let the user of tallyd read and write the folder and read its files",
     errno.EPERM: "let the user of tallyd write the folder (no sticky bit, no immutable files)",
-    errno.EROFS: "mount it writable; in the service: setup.sh allow PATH",
+    errno.EROFS: "mount it writable; in the service: sudo sh setup.sh allow PATH",
     errno.ENOSPC: "free space on that disk",
     errno.EDQUOT: "free space, or raise the quota",
     errno.EIO: "look at the disk or the share",
