@@ -89,7 +89,7 @@ def _read_bytes(path: Path) -> tuple[int, bytes]:
         with opened(path) as file:
             mode, raw = mode_of(file), file.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        hint = "Write one with: {tallyd} init > config.json, or name another with --config"
+        hint = f"Write one with: {{tallyd}} init > {shlex.quote(str(path))}, or name another with --config"
         raise _broken(path, f"no such file: {path.absolute()}. {hint}") from None
     except PermissionError:
         advice = f"for the service: sudo chgrp tallyd {path.absolute()} && sudo chmod 640 {path.absolute()}"

@@ -95,9 +95,9 @@ def test_a_mail_server_is_tried_by_its_greeting(channels: Channels) -> None:
 
 def test_where_nothing_can_be_tried_it_says_so(channels: Channels) -> None:
     by_proxy = Channels(timeout_s=20, proxy="http://127.0.0.1:9", redact=str)
-    expected = "through the proxy it can only be tried by sending: tallyd notify NAME"
+    expected = "through the proxy it can only be tried by sending: {tallyd} notify NAME"
     assert by_proxy.probe("jsons://hook.example/x") == expected
-    assert channels.probe("syslog://") == "Syslog can only be tried by sending: tallyd notify NAME"
+    assert channels.probe("syslog://") == "Syslog can only be tried by sending: {tallyd} notify NAME"
 
 
 @pytest.fixture

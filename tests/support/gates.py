@@ -60,6 +60,7 @@ class Gates:
         """Run a command to its end."""
         return subprocess.run(
             [sys.executable, "-m", "tallyd", "--config", str(self.config), *arguments],
+            cwd=self.folder,
             capture_output=True,
             text=True,
             timeout=60,

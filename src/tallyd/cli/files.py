@@ -174,7 +174,7 @@ def _show_rejected(taker: _Taker, most: int, *, as_json: bool, now: datetime) ->
     ]
     headings, reason = ("refused", "file", "size", "reason"), frozenset({3})
     show_table(headings, shown, right=frozenset({2}), prose=reason, see=_SEE_ALL)
-    say("Put back with: {tallyd} replay FILE..., or {tallyd} replay --all", style="quiet")
+    say("Put back with: {tallyd} replay FILE... (or --all)", style="quiet")
     return []
 
 

@@ -28,6 +28,7 @@ def starter(kind: str, path: Path) -> dict[str, Any]:
     contradicts itself about it, the key is left out: `check` then says what to do.
     """
     is_installed = path.absolute() == INSTALLED
+    command = "sudo tallyd" if is_installed else called_here()
     note = "This file: root:tallyd, 0640. Check with:" if is_installed else "Check with:"
     folder = INSTALLED.parent / "secrets"
     secrets = (
@@ -35,7 +36,7 @@ def starter(kind: str, path: Path) -> dict[str, Any]:
     )
     zone = _host_zone_name()
     return {
-        "//": f"See docs/config.md for every key. {note} {called_here()} check --online",
+        "//": f"See docs/config.md for every key. {note} {command} check --online",
         **({"timezone": zone} if zone else {}),
         **(_service_folders() if is_installed else {}),
         "pollers": {kind: {"kind": kind, **BY_KIND[kind].starter(secrets)}},
