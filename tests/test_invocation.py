@@ -10,11 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tallyd.invocation import called, filled
+from tallyd.invocation import config_named, filled, program_of
 
 MODULE = "lib/python3.11/site-packages/tallyd/__main__.py"
 SERVICE = "/opt/tallyd/current/venv/bin/tallyd"
 INSTALLED = "/etc/tallyd/config.json"
+
+
+def called(argv: list[str], *, python: str, on_path: str | None, folder: Path) -> str:
+    program = program_of(argv[0], python=python, on_path=on_path, folder=folder)
+    return program + config_named(argv, folder=folder)
 
 
 @pytest.fixture

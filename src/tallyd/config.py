@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
 from tallyd.adapters.host_zone import read_host_zone
-from tallyd.called import called
 from tallyd.config_file import Document, read_document
 from tallyd.config_folders import database_url, digest_of_url, inbox_problems
 from tallyd.config_problems import place_of, problems_of

@@ -19,7 +19,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from tallyd.called import as_called
 from tallyd.core.reading import Json
 from tallyd.core.texts import listed, visible
 from tallyd.invocation import filled
@@ -77,7 +76,7 @@ def show_table(
     torn, and headings are wrapped between words. In a pipe, and with `wide_tables`, all is on one line.
     """
     cells = [
-        ["" if cell is None else visible(as_called(str(cell))) for cell in row] for row in (headings, *rows)
+        ["" if cell is None else visible(filled(str(cell))) for cell in row] for row in (headings, *rows)
     ]
     room = Console().width if sys.stdout.isatty() and not _is_wide.get() else sys.maxsize
     natural = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]

@@ -27,32 +27,39 @@ def filled(text: str, command: str | None = None) -> str:
 
 @cache
 def called_here() -> str:
-    """Return the command as this process was called: `.venv/bin/tallyd`, `sudo tallyd`, `tallyd`."""
-    return called(sys.argv, python=sys.executable, on_path=shutil.which("tallyd"), folder=Path.cwd())
+    """Return the command as this process was called: `.venv/bin/tallyd`, `sudo tallyd`, `tallyd`, with the
+    config that was named, if it is not the default.
+    """
+    return program_here() + config_named(sys.argv, folder=Path.cwd())
 
 
-def called(argv: Sequence[str], *, python: str, on_path: str | None, folder: Path) -> str:
-    """Return the command for arguments of a process in `folder`, with the config that they name.
+@cache
+def program_here() -> str:
+    """Return the same without a config."""
+    return program_of(sys.argv[0], python=sys.executable, on_path=shutil.which("tallyd"), folder=Path.cwd())
+
+
+def program_of(called: str, *, python: str, on_path: str | None, folder: Path) -> str:
+    """Return how a program, `called` so in `folder`, is called there again.
 
     `on_path` is the `tallyd` that a shell finds, None where it finds none.
     """
-    program = Path(argv[0])
+    program = Path(called)
     if program.parts[-2:] == ("tallyd", "__main__.py"):  # python -m tallyd
         program = Path(python).with_name("tallyd")
     if (folder / program).is_relative_to(_PROGRAMS):
-        return "sudo tallyd" + _config(argv, _INSTALLED_CONFIG)
-    if program.name != "tallyd":  # called by a program of somebody else
+        return "sudo tallyd"
+    if program.name != "tallyd":  # by a program of somebody else
         return "tallyd"
-    config = _config(argv, "config.json", folder)
     if not (folder / program).exists():  # without a script beside it
-        return f"{shlex.quote(_from(folder, python))} -m tallyd{config}"
+        return f"{shlex.quote(_from(folder, python))} -m tallyd"
     if on_path is not None and Path(on_path).samefile(folder / program):
-        return f"tallyd{config}"
-    return shlex.quote(_from(folder, str(program))) + config
+        return "tallyd"
+    return shlex.quote(_from(folder, str(program)))
 
 
-def _config(argv: Sequence[str], default: str, folder: Path | None = None) -> str:
-    """Return ` --config PATH` where one was named in front of the command that is not the default."""
+def config_named(argv: Sequence[str], *, folder: Path) -> str:
+    """Return ` --config PATH` where one was named in front of the command that is not taken anyway."""
     named = ""
     for argument, following in zip(argv[1:], [*argv[2:], ""], strict=False):
         if argument == "--config":
@@ -61,7 +68,9 @@ def _config(argv: Sequence[str], default: str, folder: Path | None = None) -> st
             named = argument.removeprefix("--config=")
         elif not argument.startswith("-") and argument != named:
             break
-    named = _from(folder, named) if folder and named else named
+    is_service = (folder / argv[0]).is_relative_to(_PROGRAMS)
+    default = _INSTALLED_CONFIG if is_service else "config.json"
+    named = named if is_service else _from(folder, named)
     return f" --config {shlex.quote(named)}" if named not in ("", default) else ""
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tallyd.adapters.host_zone import read_host_zone
-from tallyd.called import as_called
 from tallyd.config import BY_KIND
 from tallyd.config_folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
 from tallyd.console import show_json

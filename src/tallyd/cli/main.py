@@ -9,11 +9,10 @@ import sys
 from io import TextIOWrapper
 
 import tallyd
-from tallyd.called import as_called, called
 from tallyd.children import forbid_core_dumps
 from tallyd.core.errors import EXIT_CONFIG, EXIT_PROBLEM, ConfigError, SourceError, Stopped
 from tallyd.core.texts import visible
-from tallyd.invocation import filled
+from tallyd.invocation import filled, program_here
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -56,7 +55,7 @@ def _call() -> int:
     from tallyd.cli.app import app  # noqa: PLC0415 # see main()
 
     try:
-        app(prog_name=called())
+        app(prog_name=program_here())
         _flush()
     except SystemExit as ending:
         _flush()  # here, where a reader that went away is noticed

@@ -8,7 +8,6 @@ import socket
 import time
 from datetime import UTC, datetime
 
-from tallyd.called import called
 from tallyd.console import complain, say
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.texts import span
@@ -23,6 +22,7 @@ from tallyd.demo.outage import Outage
 from tallyd.demo.received import Received
 from tallyd.demo.summary import show_summary
 from tallyd.demo.times import Pace, Times, zone_of_demo
+from tallyd.invocation import program_here
 
 DAEMON_ENDS_WITHIN_S = 10.0
 PAGE_PORT = 8710
@@ -89,7 +89,7 @@ class Show:
         say(f"of cameras, reports their visitors every {REPORT_EVERY}, and watches the age of servers' data.")
         say(f"All of it is invented and stays in {self._folder.root}/.")
         say(f"  the page:      http://{self._page}/   (metrics: /metrics)")
-        say(f"  the daemon:    {called()} --config {self._folder.config} run")
+        say(f"  the daemon:    {program_here()} --config {self._folder.config} run")
         say(f"  the people:    {at}{divera.USERS}?accesskey={divera.KEY}")
         say(f"  the cameras:   {self._folder.inbox}/")
         say(f"  the servers:   {at}{servers.APPS}fresh, {at}{servers.APPS}changing, ...")
@@ -151,7 +151,7 @@ class Show:
         say(f"\nThe chat got {heard} message{'' if heard == 1 else 's'}.")
         say("\nTo look further:")
         for command in ("status", "alerts", "files", "report", "check"):
-            say(f"  {called()} --config {self._folder.config} {command}")
+            say(f"  {program_here()} --config {self._folder.config} {command}")
         return EXIT_OK
 
     def _write_config(self, now: datetime) -> None:

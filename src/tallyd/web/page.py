@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tallyd.called import as_called
 from tallyd.core.errors import RecordsError
 from tallyd.core.history import statuses
 from tallyd.pollers.divera import DiveraPoller
@@ -55,7 +54,6 @@ class Page:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
-            finalize=lambda value: as_called(value) if type(value) is str else value,
         )
         self._templates.globals.update(asset=asset_url, silence=silence_text, link=_link, sorts=SORTS)
         self._templates.globals["tallyd"] = context.config().tallyd

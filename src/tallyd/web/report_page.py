@@ -10,8 +10,8 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from tallyd.called import as_called
 from tallyd.core.texts import visible
+from tallyd.invocation import filled
 from tallyd.web.drawing import SIZE
 from tallyd.web.report_view import Report
 
@@ -42,4 +42,4 @@ def page(report: Report) -> str:
 
 def _visible(value: object) -> object:
     """Return text from outside on one line; what is markup already stays."""
-    return visible(as_called(value)) if type(value) is str else value
+    return visible(filled(value)) if type(value) is str else value
