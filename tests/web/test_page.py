@@ -112,9 +112,9 @@ def test_the_head_tells_how_all_pollers_are_on_every_view(web: Web, path: str) -
     assert "florian-pi Trouble as of 14:00 Europe/Berlin" in text_of(get(web, path).text)
 
 
-def test_commands_are_named_as_this_tallyd_is_called(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tallyd.called.called", lambda: "sudo tallyd")
-    web.alerts = alert("apps/TEST/unreachable", "TEST: unreachable. To try: tallyd check --online")
+def test_commands_are_named_as_this_tallyd_is_called(web: Web) -> None:
+    web.config = replace(web.config, tallyd="sudo tallyd")
+    web.alerts = alert("apps/TEST/unreachable", "TEST: unreachable. To try: {tallyd} check --online")
     assert "To try: sudo tallyd check --online" in text_of(get(web, "/").text)
 
 
