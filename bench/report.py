@@ -18,8 +18,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tallyd.adapters.records.books import BoundRecords
 from tallyd.adapters.records.database import Database
+from tallyd.adapters.records.poller_records import BoundRecords
 from tallyd.core.passages import Content, Count, Direction, Row, Rows, ToIngest
 
 FEW = 10_000

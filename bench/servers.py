@@ -269,7 +269,7 @@ async def _serve(delay_s: float) -> None:
 
 def _tallyd() -> Callable[[list[str]], None]:
     from tallyd.adapters.http import HttpClient  # noqa: PLC0415 # in this child alone
-    from tallyd.contract import Toolbox  # noqa: PLC0415 # in this child alone
+    from tallyd.contract.toolbox import Toolbox  # noqa: PLC0415 # in this child alone
     from tallyd.core.reading import Slot  # noqa: PLC0415 # in this child alone
     from tallyd.pollers.servers import ServersPoller  # noqa: PLC0415 # in this child alone
 

@@ -99,7 +99,7 @@ def _world(folder: Path) -> Iterator[str]:
     """Yield the address of the small world; its cameras drop files into the inbox of whoever runs."""
     inbox = folder / "inbox"
     inbox.mkdir()
-    command = [sys.executable, "-m", "tallyd.demo.world", "0", str(inbox), str(ZONE)]
+    command = [sys.executable, "-m", "tallyd.demo.world.main", "0", str(inbox), str(ZONE)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     try:
@@ -124,7 +124,7 @@ def _daemon(folder: Path, world: str, *, has_page: bool) -> Iterator[tuple[subpr
 
 
 def _config(folder: Path, world: str, port: int | None) -> dict[str, object]:
-    from tallyd.demo import cameras, chat, divera, servers, upstream  # noqa: PLC0415 # not in each child
+    from tallyd.demo.world import cameras, chat, divera, servers, upstream  # noqa: PLC0415 # not in each child
 
     begin = datetime.now(ZONE)
     times = [f"{begin + timedelta(seconds=number):%H:%M:%S}" for number in range(5, 1800)]

@@ -1,8 +1,8 @@
 """tallyd counts things on a schedule and speaks up when they go quiet.
 
-Read in this order: `daemon.py` (the main flow), `contract.py` (what a poller is and may touch),
+Read in this order: `daemon.py` (the main flow), `contract/poller.py` (what a poller is and may touch),
 `pollers/divera/poller.py` (one whole poller), `core/reading.py` (what crosses between them), then
-`core/timetable.py` (which slot is due, missed or to be caught up). Imports only ever go down:
+`core/schedule/timetable.py` (which slot is due, missed or to be caught up). Imports only ever go down:
 
     cli, demo -> daemon -> config -> pollers | adapters -> contract, retry, settings -> core
 """

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tallyd.adapters.systemd import MOST_STATUS_CHARS, Notifier
+from tallyd.adapters.systemd import MOST_STATUS_CHARS, ServiceManager
 
 
 class FakeSystemd:
@@ -66,16 +66,16 @@ SAYINGS = [
 
 @pytest.mark.parametrize(("say", "heard"), SAYINGS)
 def test_each_thing_said_is_one_datagram(
-    systemd: FakeSystemd, say: Callable[[Notifier], None], heard: dict[str, str]
+    systemd: FakeSystemd, say: Callable[[ServiceManager], None], heard: dict[str, str]
 ) -> None:
-    say(Notifier(systemd.address))
+    say(ServiceManager(systemd.address))
     assert systemd.heard() == heard
     assert systemd.hears_nothing()
 
 
 def test_a_reload_says_when_it_began(systemd: FakeSystemd) -> None:
     before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-    Notifier(systemd.address).reloading()
+    ServiceManager(systemd.address).reloading()
     heard = systemd.heard()
     assert heard["RELOADING"] == "1"
     assert before <= int(heard["MONOTONIC_USEC"]) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
@@ -91,7 +91,7 @@ def test_a_reload_says_when_it_began(systemd: FakeSystemd) -> None:
     ],
 )
 def test_a_status_is_one_bounded_line(systemd: FakeSystemd, text: str, status: str) -> None:
-    Notifier(systemd.address).ready(text)
+    ServiceManager(systemd.address).ready(text)
     assert systemd.heard() == {"READY": "1", "STATUS": status}
     assert len(f"READY=1\nSTATUS={status}".encode()) < 4096
 
@@ -110,20 +110,20 @@ def test_a_status_is_one_bounded_line(systemd: FakeSystemd, text: str, status: s
 )
 @pytest.mark.parametrize(("say", "_heard"), SAYINGS)
 def test_nothing_is_raised_when_nobody_listens(
-    address: str | None, say: Callable[[Notifier], None], _heard: dict[str, str]
+    address: str | None, say: Callable[[ServiceManager], None], _heard: dict[str, str]
 ) -> None:
-    say(Notifier(address))
+    say(ServiceManager(address))
 
 
 def test_a_full_socket_holds_nobody_up(systemd: FakeSystemd) -> None:
-    notifier = Notifier(systemd.address)
+    service_manager = ServiceManager(systemd.address)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
         other.setblocking(False)
         with suppress(BlockingIOError):
             while True:
                 other.sendto(b"STATUS=x", systemd.socket.getsockname())
     began = time.monotonic()
-    notifier.watchdog()
+    service_manager.watchdog()
     assert time.monotonic() - began < 5
 
 
@@ -144,7 +144,7 @@ def test_a_full_socket_holds_nobody_up(systemd: FakeSystemd) -> None:
 def test_the_watchdog_is_fed_twice_as_often_as_needed(
     environment: dict[str, str], interval_s: float | None
 ) -> None:
-    assert Notifier.from_environment(environment).watchdog_interval_s == interval_s
+    assert ServiceManager.from_environment(environment).watchdog_interval_s == interval_s
 
 
 def test_what_tallyd_starts_does_not_inherit_its_line_to_systemd(systemd: FakeSystemd) -> None:
@@ -154,9 +154,9 @@ def test_what_tallyd_starts_does_not_inherit_its_line_to_systemd(systemd: FakeSy
         "WATCHDOG_PID": str(os.getpid()),
         "LANG": "C",
     }
-    notifier = Notifier.from_environment(environment)
+    service_manager = ServiceManager.from_environment(environment)
     assert environment == {"LANG": "C"}
-    notifier.stopping()
+    service_manager.stopping()
     assert systemd.heard() == {"STOPPING": "1"}
 
 

@@ -20,7 +20,7 @@ from itertools import product
 from zoneinfo import ZoneInfo
 
 from support.ledger import Ledger, expected_slots, times
-from tallyd.core.timetable import At
+from tallyd.core.schedule.timetable import At
 
 ZONES = (
     "Africa/Cairo",

@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 
 from support.browser import CHROMIUM, Watched
 from support.webworld import Site, small_world
-from tallyd.demo import cameras, servers
+from tallyd.demo.world import cameras, servers
 
 WIDTHS = {360: 740, 1280: 900, 1920: 1080}
 PAGES = {

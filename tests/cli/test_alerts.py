@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tallyd.active_file import write_active
 from tallyd.adapters.state import State
 from tallyd.cli.alerts import alerts
 from tallyd.cli.mutes import mute, unmute
-from tallyd.config import load
-from tallyd.core.alerts import Findings
+from tallyd.config.active_file import write_active
+from tallyd.config.model import load
+from tallyd.core.alerts.daemon_alerts import out_unwritable, state_damaged
+from tallyd.core.alerts.notices import Told
+from tallyd.core.alerts.rules import Observations
 from tallyd.core.errors import ConfigError
-from tallyd.core.failures import out_unwritable, state_damaged
-from tallyd.core.notices import Told
 
 NOW = datetime.now(UTC) - timedelta(minutes=5)
 Said = Callable[[], tuple[str, str]]
@@ -38,7 +38,7 @@ def config(tmp_path: Path) -> Path:
     problems = (out_unwritable("cannot write out/: no space left", now=NOW), state_damaged("x", since=NOW))
     write_active(load(path, environ={}), restart="")
     with closing(State(tmp_path / "state" / "state.db")) as state:
-        state.alerts.judge(Findings(named=problems, may_close=lambda _key: False, now=NOW))
+        state.alerts.judge(Observations(named=problems, may_resolve=lambda _key: False, now=NOW))
         state.telling.mark({("ops", "tallyd/out"): Told(1, NOW)})
     return path
 

@@ -20,10 +20,10 @@ from support.chatservers import Reply, web_service
 from support.divera_server import Client, DiveraServer, divera_server
 from support.rawserver import Connection, serving
 from support.terminal import Terminal, at_terminal
-from tallyd.demo.divera import KEY as DEMO_KEY
-from tallyd.demo.divera import Divera
-from tallyd.demo.people import STATUSES
-from tallyd.demo.server import serving as world
+from tallyd.demo.world.divera import KEY as DEMO_KEY
+from tallyd.demo.world.divera import Divera
+from tallyd.demo.world.http_server import serving as world
+from tallyd.demo.world.people import STATUSES
 
 KEY = "canary-key-8f3a"
 

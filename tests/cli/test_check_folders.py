@@ -14,8 +14,8 @@ import pytest
 from support.daemon import running, write_config
 from support.mounts import disk
 from tallyd.cli.check_folders import allowed_folders, folder_problems
-from tallyd.config import Config, load
-from tallyd.config_folders import DATA_FOLDER, LOG_FOLDER
+from tallyd.config.folders import DATA_FOLDER, LOG_FOLDER
+from tallyd.config.model import Config, load
 
 _SETUP = Path(__file__).parents[2] / "setup.sh"
 _SERVICE = (DATA_FOLDER, LOG_FOLDER)

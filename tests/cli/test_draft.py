@@ -9,7 +9,7 @@ import pytest
 
 from tallyd.cli.draft import Draft
 from tallyd.cli.init import starter
-from tallyd.config import load
+from tallyd.config.model import load
 
 KEY = "canary-key-8f3a"
 WHERE = ("pollers", "divera")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tallyd.cli.init import init
-from tallyd.config import load
-from tallyd.config_folders import INSTALLED
+from tallyd.config.folders import INSTALLED
+from tallyd.config.model import load
 
 _SETUP = Path(__file__).parents[2] / "setup.sh"
 _KINDS = ["divera", "visitors", "servers"]

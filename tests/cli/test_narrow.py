@@ -17,12 +17,12 @@ from support.past import BERLIN, Past
 from support.terminal import at_terminal
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State
-from tallyd.config import load
-from tallyd.core.alerts import Findings
+from tallyd.config.model import load
+from tallyd.config.reload import ActiveConfigNote, JobNote
+from tallyd.core.alerts.rules import Observations
 from tallyd.core.lags import HourCount
 from tallyd.core.reading import Problem
-from tallyd.core.timetable import EVERY_DAY, At
-from tallyd.in_force import InForceNote, JobNote
+from tallyd.core.schedule.timetable import EVERY_DAY, At
 
 COLUMNS = 80
 NAMES = {
@@ -87,12 +87,14 @@ def fill_state(gates: Gates) -> None:
     """Let a daemon have run, and raised an alert with a long key."""
     now = datetime.now(UTC)
     job = JobNote(poller="divera", kind="divera", job="count", when=At((time(8),), EVERY_DAY), zone=BERLIN)
-    note = InForceNote(path=str(gates.config), since=now, digest="", zone=BERLIN, refused=None, jobs=(job,))
+    note = ActiveConfigNote(
+        path=str(gates.config), since=now, digest="", zone=BERLIN, refused=None, jobs=(job,)
+    )
     key = f"apps/{LONG_TARGET}/unreachable"
     problem = Problem(key=key, text="not there", over="there", since=now, severity="error")
     with closing(State(gates.folder / "state" / "state.db")) as state:
         state.set_note("config", note.dumped())
-        state.alerts.judge(Findings(named=(problem,), may_close=lambda _key: False, now=now))
+        state.alerts.judge(Observations(named=(problem,), may_resolve=lambda _key: False, now=now))
 
 
 BELOW = re.compile(r"^    (note|reason|told):")

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from support.past import Past, instant, write_config
 from tallyd.cli.report import report
-from tallyd.core.csv_text import csv_text, harmless
 from tallyd.core.reading import Json
+from tallyd.presentation.csv_text import csv_text, harmless
 
 NAMES = {"50101": "Einsatzbereit", "50103": "Nicht bereit"}
 TABLE = """\

@@ -22,7 +22,7 @@ from adapters.records.samples import visitor_file
 from support.past import Past, write_config
 from tallyd.adapters.records.database import Database
 from tallyd.cli.report import report
-from tallyd.config import load
+from tallyd.config.model import load
 from tallyd.core.lags import HourCount, LagRow
 from tallyd.core.passages import Direction, Row, seen_text
 from tallyd.core.reading import Json

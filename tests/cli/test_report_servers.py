@@ -12,7 +12,7 @@ import pytest
 from tallyd.adapters.records.database import Database
 from tallyd.cli.report_asked import Asked
 from tallyd.cli.report_servers import AllLags, lags
-from tallyd.config import Config, load
+from tallyd.config.model import Config, load
 from tallyd.core.errors import RecordsError
 from tallyd.core.history import By
 from tallyd.core.lags import HourCount

@@ -16,10 +16,10 @@ from support.past import BERLIN, Past, instant, write_config
 from tallyd.adapters.locks import FileLock
 from tallyd.adapters.state import State, Whose
 from tallyd.cli.status import status
-from tallyd.core.alerts import Findings
+from tallyd.config.reload import ActiveConfigNote, JobNote, read_note
+from tallyd.core.alerts.rules import Observations
 from tallyd.core.reading import Slot
-from tallyd.core.timetable import EVERY_DAY, At, Every, Missed
-from tallyd.in_force import InForceNote, JobNote, read_note
+from tallyd.core.schedule.timetable import EVERY_DAY, At, Every, Missed
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def past(tmp_path: Path) -> Past:
     job = JobNote(
         poller="divera", kind="divera", job="count", when=At((time(8), time(20)), EVERY_DAY), zone=BERLIN
     )
-    note = InForceNote(
+    note = ActiveConfigNote(
         path=str(path),
         since=instant("2026-11-19T07:00:00"),
         digest="",
@@ -113,6 +113,6 @@ def test_a_slot_that_was_begun_or_missed_is_not(
         if fate == "begun":
             state.slots.claim(whose, Slot(key, at), None)
         else:
-            findings = Findings(named=(), may_close=lambda _key: False, now=at)
-            state.slots.miss(whose, (Missed(key, at, "off", None),), now=at, findings=findings)
+            observations = Observations(named=(), may_resolve=lambda _key: False, now=at)
+            state.slots.miss(whose, (Missed(key, at, "off", None),), now=at, observations=observations)
     assert "no reading known" not in said(past, "2026-11-19T08:05:00", capsys)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tallyd.config import load
+from tallyd.config.model import load
 from tallyd.core.errors import ConfigError
 
 BAD = sorted((Path(__file__).parent / "bad").glob("*.json"))

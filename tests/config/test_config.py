@@ -17,8 +17,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
 
 from tallyd.cli.schema import alert_table, json_schema, markdown
-from tallyd.config import KINDS, Config, Settings, load
-from tallyd.config_secrets import SecretFiles
+from tallyd.config.model import KINDS, Config, Settings, load
+from tallyd.config.secrets import SecretFiles
 from tallyd.core.errors import ConfigError
 from tallyd.pollers.divera import DiveraPoller
 from tallyd.settings import Secret, parse_duration, show_duration
@@ -363,6 +363,6 @@ def test_schema_is_printed_as_json() -> None:
 def test_alerts_name_commands_as_this_tallyd_is_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tallyd.config.called", lambda: "sudo tallyd")
+    monkeypatch.setattr("tallyd.config.model.called", lambda: "sudo tallyd")
     config = _load(tmp_path, {"pollers": {}})
-    assert config.manner_of("tallyd/web").tallyd == "sudo tallyd"
+    assert config.alert_policy_of("tallyd/web").tallyd == "sudo tallyd"

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 
 from support.ledger import Ledger
-from tallyd.core.timetable import MOST_MISSED, At, Every
+from tallyd.core.schedule.timetable import MOST_MISSED, At, Every
 
 NOW = datetime(2030, 1, 1, 0, 0, 3, tzinfo=UTC)
 HALF_HOURS = At(tuple(time(hour, minute) for hour, minute in product(range(24), (0, 30))))

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tallyd.core.values import Age, At, Several, Span, Value, Wording, several
+from tallyd.core.alerts.values import Age, At, Several, Span, Value, Wording, several
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)  # a Friday, 08:00 in Berlin

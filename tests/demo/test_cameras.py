@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.demo.cameras import (
+from tallyd.demo.client import Client
+from tallyd.demo.world.cameras import (
     BROKEN_HOST,
     CONTROL,
     EVERY_S,
@@ -31,10 +32,9 @@ from tallyd.demo.cameras import (
     name,
     played,
 )
-from tallyd.demo.client import Client
-from tallyd.demo.crowd import CYCLE_S, HOSTS, QUIET_FROM_S, QUIET_HOST, QUIET_UNTIL_S, passages
-from tallyd.demo.server import serving
-from tallyd.pollers.visitors.elements import CutShortError, elements
+from tallyd.demo.world.crowd import CYCLE_S, HOSTS, QUIET_FROM_S, QUIET_HOST, QUIET_UNTIL_S, passages
+from tallyd.demo.world.http_server import serving
+from tallyd.pollers.visitors.ingest.json_stream import CutShortError, elements
 
 BEGAN_AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 CLOCK = Clock(BEGAN_AT, ZoneInfo("Europe/Berlin"))
@@ -235,7 +235,7 @@ def test_without_a_folder_none_is_written_and_it_is_told_how_to_get_some() -> No
     with cameras.running():
         cameras.drop_due()
         about = "\n".join(cameras.about("http://127.0.0.1:1"))
-    assert f"{sys.executable} -m tallyd.demo.cameras FOLDER" in about
+    assert f"{sys.executable} -m tallyd.demo.world.cameras FOLDER" in about
     assert CONTROL not in about
     assert cameras.routes() == {}
 
@@ -256,7 +256,7 @@ def test_alone_they_want_a_folder(
 
 
 def test_alone_they_drop_files_until_they_are_told_to_end(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tallyd.demo.cameras", str(tmp_path)]
+    command = [sys.executable, "-m", "tallyd.demo.world.cameras", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         wait_until(lambda: files_in(tmp_path))
         process.terminate()

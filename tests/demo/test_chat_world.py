@@ -12,9 +12,9 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from tallyd.adapters.channels.wording import for_rocketchat
-from tallyd.demo.chat import CONTROL, HOOK, HOOKS, ID, MODES, MOST_KEPT, TOKEN, Chat, as_shown
-from tallyd.demo.server import serving
+from tallyd.adapters.channels.markup import for_rocketchat
+from tallyd.demo.world.chat import CONTROL, HOOK, HOOKS, ID, MODES, MOST_KEPT, TOKEN, Chat, as_shown
+from tallyd.demo.world.http_server import serving
 
 BEGAN_AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 

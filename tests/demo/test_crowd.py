@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.demo.crowd import (
+from tallyd.demo.world.crowd import (
     CYCLE_S,
     HOSTS,
     LONGEST_STAY_S,

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from tallyd.config import load
-from tallyd.demo.chat import HOOK
-from tallyd.demo.divera import KEY
+from tallyd.config.model import load
 from tallyd.demo.folder import MARKER, DemoFolder
-from tallyd.demo.times import Pace
+from tallyd.demo.timetable import Pace
+from tallyd.demo.world.chat import HOOK
+from tallyd.demo.world.divera import KEY
 
 DEMO = (sys.executable, "-m", "tallyd", "demo")
 
@@ -34,7 +34,7 @@ ENDS = r"(?m)^(?:chat:|     ) .*divera: working again since "
 
 def paced(pace: Pace, *, lasts_s: float = 60) -> tuple[str, ...]:
     """Return a demo of another pace as a command."""
-    script = "import sys; from tallyd.demo.story import play; from tallyd.demo.times import Pace; "
+    script = "import sys; from tallyd.demo.story import play; from tallyd.demo.timetable import Pace; "
     return (sys.executable, "-c", f"{script}sys.exit(play(port=0, lasts_s={lasts_s}, pace={pace}))")
 
 
@@ -81,7 +81,7 @@ class Running:
             with contextlib.suppress(OSError):
                 if f"\nPPid:\t{self.process.pid}\n" in (entry / "status").read_text():
                     command = (entry / "cmdline").read_text()
-                    found["world" if "tallyd.demo.world" in command else "daemon"] = int(entry.name)
+                    found["world" if "tallyd.demo.world.main" in command else "daemon"] = int(entry.name)
         return found
 
 
@@ -320,7 +320,7 @@ def test_the_world_alone_says_what_can_be_asked_of_it(start: Callable[..., Runni
         assert json.load(answer)["success"] is True
     loaded = load(tmp_path / "config.json", environ={})
     assert set(loaded.secrets) == {KEY, users.partition("/api/")[0] + HOOK}
-    assert loaded.effective("divera").manner.channels == ("chat",)
+    assert loaded.effective("divera").alert_policy.channels == ("chat",)
     assert loaded.settings.pollers.keys() == {"divera", "visitors", "servers"}
     assert not (tmp_path / "demo-data").exists()
     os.killpg(world.process.pid, signal.SIGINT)

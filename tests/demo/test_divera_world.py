@@ -16,11 +16,11 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from tallyd.demo.divera import CONTROL, KEY, MODES, PULL, USERS, Divera
-from tallyd.demo.people import MEMBERS, OUT, READY, STATUSES, counts_at
-from tallyd.demo.server import serving
-from tallyd.pollers.divera.people import texts_of_pull, texts_of_users
-from tallyd.pollers.divera.reply import read_monitor, read_names, read_users
+from tallyd.demo.world.divera import CONTROL, KEY, MODES, PULL, USERS, Divera
+from tallyd.demo.world.http_server import serving
+from tallyd.demo.world.people import MEMBERS, OUT, READY, STATUSES, counts_at
+from tallyd.pollers.divera.parse import read_monitor, read_names, read_users
+from tallyd.pollers.divera.personal_data import texts_of_pull, texts_of_users
 
 BEGAN_AT = 1_790_000_000
 QUIET = {f"ts_{block}": str(BEGAN_AT + 10**6) for block in ("user", "alarm", "news", "event", "status")}

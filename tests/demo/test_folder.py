@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tallyd.config import load
-from tallyd.demo.chat import HOOK, TOKEN
-from tallyd.demo.divera import KEY
+from tallyd.config.model import load
 from tallyd.demo.folder import MARKER, DemoError, DemoFolder
+from tallyd.demo.world.chat import HOOK, TOKEN
+from tallyd.demo.world.divera import KEY
 from tallyd.pollers.divera import DiveraPoller
 
 BASE_URL = "http://127.0.0.1:8000"
@@ -141,7 +141,7 @@ def test_the_config_is_one_that_the_daemon_takes(root: Path) -> None:
     assert str(config.effective("visitors").zone) == "Asia/Tokyo"
     assert divera.accesskey.reveal() == KEY
     assert config.settings.channels["chat"].reveal() == BASE_URL + HOOK
-    assert config.effective("divera").manner.channels == ("chat",)
+    assert config.effective("divera").alert_policy.channels == ("chat",)
     assert [str(at) for at in divera.at] == times
     assert config.settings.pollers.keys() == {"divera", "visitors", "servers"}
     assert config.inboxes == {"visitors": folder.inbox.absolute()}

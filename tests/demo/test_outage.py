@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tallyd.demo.client import Client
-from tallyd.demo.divera import Divera
 from tallyd.demo.outage import Outage
-from tallyd.demo.server import serving
-from tallyd.demo.times import Pace
+from tallyd.demo.timetable import Pace
+from tallyd.demo.world.divera import Divera
+from tallyd.demo.world.http_server import serving
 
 PACE = Pace(every_s=10, outage_after_s=40.0, outage_lasts_s=30.0)
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from tallyd.demo.people import (
+from tallyd.demo.world.people import (
     ALARM_BEGINS_S,
     ALARM_EVERY_S,
     ALARM_LASTS_S,
@@ -37,7 +37,7 @@ def test_phones_are_from_the_range_set_aside_for_fiction_and_mail_goes_nowhere()
 
 
 def test_another_process_finds_everybody_on_the_same_status() -> None:
-    script = "from tallyd.demo.people import *; print([counts_at(at).total() and [s and s.id for s in"
+    script = "from tallyd.demo.world.people import *; print([counts_at(at).total() and [s and s.id for s in"
     script += " (status_of(m, at) for m in MEMBERS)] for at in (0, 3.5, 100, 86400)])"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 

@@ -10,13 +10,13 @@ import pytest
 
 from tallyd.core.passages import Count
 from tallyd.core.reading import Json
-from tallyd.core.visits import TAGS, Form, body
-from tallyd.demo import chat, upstream
-from tallyd.demo.chat import Chat
 from tallyd.demo.client import Client
 from tallyd.demo.received import Received
-from tallyd.demo.server import Request, serving
-from tallyd.demo.upstream import Upstream
+from tallyd.demo.world import chat, upstream
+from tallyd.demo.world.chat import Chat
+from tallyd.demo.world.http_server import Request, serving
+from tallyd.demo.world.upstream import Upstream
+from tallyd.pollers.visitors.visits import TAGS, Form, body
 
 
 class World:

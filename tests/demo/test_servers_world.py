@@ -18,8 +18,8 @@ import pytest
 
 from tallyd.core.computed_time import read_time
 from tallyd.core.freshness import Limits, State, lag_of, state_of
-from tallyd.demo.server import serving
-from tallyd.demo.servers import (
+from tallyd.demo.world.http_server import serving
+from tallyd.demo.world.servers import (
     APPS,
     CASES,
     CONTROL,

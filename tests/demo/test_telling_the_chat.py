@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tallyd.demo import chat, divera
 from tallyd.demo.client import Client
 from tallyd.demo.folder import DemoFolder
-from tallyd.demo.times import Pace, Times
+from tallyd.demo.timetable import Pace, Times
+from tallyd.demo.world import chat, divera
 
 BEGINS = re.compile(r"divera: no reading for .* closed the connection")
 ENDS = re.compile(r"divera: working again since ")
@@ -81,7 +81,9 @@ class Scene:
 def scene(tmp_path: Path) -> Iterator[Scene]:
     inbox = tmp_path / "demo-data" / "inbox"
     with subprocess.Popen(
-        [sys.executable, "-m", "tallyd.demo.world", "0", str(inbox), "UTC"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tallyd.demo.world.main", "0", str(inbox), "UTC"],
+        stdout=subprocess.PIPE,
+        text=True,
     ) as world:
         made = None
         try:

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tallyd.core.passages import Count
-from tallyd.core.visits import TAGS, Form, body, is_success
-from tallyd.demo.server import serving
-from tallyd.demo.upstream import CONTROL, MODES, MOST_KEPT, OK, REPORT, SSID, Upstream
+from tallyd.demo.world.http_server import serving
+from tallyd.demo.world.upstream import CONTROL, MODES, MOST_KEPT, OK, REPORT, SSID, Upstream
+from tallyd.pollers.visitors.visits import TAGS, Form, body, is_success
 
 BEGAN_AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 SLOW_S = 0.3

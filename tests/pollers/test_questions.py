@@ -9,7 +9,7 @@ import pytest
 from tallyd.cli.app import Kind
 from tallyd.cli.draft import Draft
 from tallyd.cli.init import starter
-from tallyd.config import BY_KIND
+from tallyd.config.model import BY_KIND
 from tallyd.core.questions import words
 from tallyd.core.reading import Json
 from tallyd.pollers.divera.questions import QUESTIONS as DIVERA

@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 
 from support.rawserver import Connection, RawServer, Script, answer
 from tallyd.adapters.http import HttpClient
-from tallyd.adapters.records.books import BoundRecords
 from tallyd.adapters.records.database import Database
-from tallyd.contract import Toolbox
+from tallyd.adapters.records.poller_records import BoundRecords
+from tallyd.contract.toolbox import Toolbox
 from tallyd.core.reading import Facts, Reading, Slot
 from tallyd.pollers.servers import ServersPoller
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from support.toolbox import FakeHttp, json_answer, slot, toolbox
-from tallyd.contract import Reply
+from tallyd.contract.http import Reply
 from tallyd.core.reading import Reading
 from tallyd.pollers.divera import DiveraPoller
 

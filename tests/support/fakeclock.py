@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import time_machine
 
-from tallyd.agenda import Clock
+from tallyd.adapters.clock import Clock
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

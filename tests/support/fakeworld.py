@@ -27,27 +27,30 @@ from support.fakeclock import FakeClock, FakeStop
 from support.toolbox import FakeHttp
 from tallyd.adapters.locks import FileLock
 from tallyd.adapters.outfiles import OutFiles
-from tallyd.adapters.state import State, Stored
-from tallyd.books import Books
-from tallyd.config import Config, load
-from tallyd.contract import Found, Http, Job, Toolbox
-from tallyd.core.alerts import Alert
+from tallyd.adapters.state import State
+from tallyd.alerting.heartbeat import Heartbeat
+from tallyd.alerting.notifier import Deliver, Notifier
+from tallyd.config.model import Config, load
+from tallyd.config.reload import ActiveConfig
+from tallyd.contract.http import Http
+from tallyd.contract.poller import Found, Job
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.alerts.message import Message
+from tallyd.core.alerts.rules import Alert
 from tallyd.core.errors import DeliveryError
-from tallyd.core.kinds import AlertKind
-from tallyd.core.message import Message
-from tallyd.core.needs import InboxNeeded
+from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.reading import Reading, Slot
-from tallyd.core.timetable import At, Every
-from tallyd.courier import Courier
-from tallyd.daemon import Daemon, Kit
-from tallyd.heartbeat import Heartbeat
-from tallyd.in_force import InForce
-from tallyd.keeping import Keeper, Shelf
-from tallyd.runs import Runner
-from tallyd.sending import Sender
+from tallyd.core.schedule.timetable import At, Every
+from tallyd.core.stored import StoredReading
+from tallyd.daemon import Daemon, Dependencies
+from tallyd.outbox.relay import Relay
+from tallyd.outbox.worker import OutboxWorker
+from tallyd.runs.runner import Runner
+from tallyd.scheduling.wakeups import Wakeups
 from tallyd.settings import AlertSettings, OutOverride, RetrySettings
-from tallyd.telling import Deliver, Teller
-from tallyd.wakes import Wakes
+from tallyd.storage.record_retention import Keeper, Shelf
+from tallyd.storage.store import Store
 
 BELOW = AlertKind(
     key="<poller>/<subject>/below",
@@ -155,7 +158,7 @@ class FakeChats:
         return [message.text for message in self.messages.get(url, [])]
 
 
-class OfferedConfig(InForce):
+class OfferedConfig(ActiveConfig):
     """The config in force; a newer one comes from the test instead of the disk."""
 
     offered: Config | None = None
@@ -182,12 +185,12 @@ class World:
         self.folder = folder
         self.clock = clock
         self.executor = executor or Inline()
-        self.notifier = FakeNotifier()
+        self.service_manager = FakeNotifier()
         self.chats = FakeChats()
         self.http: Http = http or FakeHttp()
         self._deliver: Deliver = self.chats
         self.stop = FakeStop(clock)
-        self.wakes = Wakes(lambda: None)
+        self.wakes = Wakeups(lambda: None)
         self.shelves: Callable[[datetime], tuple[Shelf, ...]] = lambda _now: ()
         path = folder / "config.json"
         path.write_text(json.dumps({"name": "box", **(top or {})}))
@@ -215,12 +218,12 @@ class World:
     def start(self) -> None:
         """Start a daemon as a new process would, with nothing but what is on disk."""
         self.state = State(self.folder / "state" / "state.db")
-        self.books = Books(self.state, OutFiles(self.folder / "out"), now=self.clock.now)
+        self.store = Store(self.state, OutFiles(self.folder / "out"), now=self.clock.now)
         clock = self.clock.clock()
-        self.courier = Courier(
-            self.books, locks=self.folder / "state" / "locks", now=clock.now, monotonic=clock.monotonic
+        self.relay = Relay(
+            self.store, locks=self.folder / "state" / "locks", now=clock.now, monotonic=clock.monotonic
         )
-        self.in_force = OfferedConfig(
+        self.active_config = OfferedConfig(
             self.config,
             now=clock.now,
             monotonic=clock.monotonic,
@@ -229,23 +232,23 @@ class World:
             restart="start it again",
         )
         self.daemon = Daemon(
-            Kit(
-                books=self.books,
+            Dependencies(
+                store=self.store,
                 executor=self.executor,
                 clock=clock,
-                notifier=self.notifier,
-                in_force=self.in_force,
+                service_manager=self.service_manager,
+                active_config=self.active_config,
                 runner=self._runner,
                 on_config=lambda _config: None,
-                teller=Teller(
-                    self.books,
+                notifier=Notifier(
+                    self.store,
                     deliver=lambda url, message: self._deliver(url, message),  # noqa: PLW0108 # it may change
                     executor=self.executor,
                     now=clock.now,
                     monotonic=clock.monotonic,
                 ),
                 heartbeat=Heartbeat(self.executor, wait=self.stop.wait, monotonic=clock.monotonic),
-                sender=Sender(self.books, self.courier, executor=self.executor, now=clock.now),
+                outbox_worker=OutboxWorker(self.store, self.relay, executor=self.executor, now=clock.now),
                 wakes=self.wakes,
                 keeper=Keeper(self.executor, self.shelves, self.stop.is_set),
             )
@@ -254,14 +257,14 @@ class World:
 
     def _runner(self, _config: Config) -> Runner:
         return Runner(
-            books=self.books,
+            store=self.store,
             http=self.http,
             stop=self.stop,
             locks=self.folder / "state" / "locks",
             now=self.clock.now,
             monotonic=self.clock.monotonic,
             wake=self.wakes.wake,
-            post=self.courier.deliver_now,
+            post=self.relay.deliver_now,
         )
 
     def teller_deliver(self, deliver: Deliver) -> None:
@@ -284,7 +287,7 @@ class World:
         """Change the config; the daemon takes it at its next tick."""
         pollers = poller if poller is not None else self.pollers
         self.config = self._config(pollers, zone or str(self.config.zone))
-        self.in_force.offered = self.config
+        self.active_config.offered = self.config
 
     @property
     def pollers(self) -> dict[str, FakePoller]:
@@ -317,7 +320,7 @@ class World:
 
     # -- what came of it ---------------------------------------------------------------------------------
 
-    def history(self, poller: str = "one") -> tuple[Stored, ...]:
+    def history(self, poller: str = "one") -> tuple[StoredReading, ...]:
         return self.state.readings.history(poller=poller)
 
     def outcomes(self, poller: str = "one") -> list[str]:

@@ -12,7 +12,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from tallyd.core.reading import Slot
-from tallyd.core.timetable import At, Every, Missed, Pending, Plan, due, watermarks
+from tallyd.core.schedule.timetable import At, Every, Missed, Pending, Plan, due, watermarks
 
 DAY = timedelta(days=1)
 STEP = timedelta(minutes=15)

@@ -17,19 +17,19 @@ from typing import Literal
 
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
-from tallyd.books import Books
-from tallyd.cli.run import SIGNALS, Process
+from tallyd.cli.daemon_process import SIGNALS, Process
 from tallyd.cli.shared import load_config, make_folders, utc_now
-from tallyd.config import Config
-from tallyd.core.document import document, dumped
+from tallyd.config.jobs import Task
+from tallyd.config.model import Config
 from tallyd.core.naming import numbered, out_stem
+from tallyd.core.out_document import document, dumped
+from tallyd.core.outbox import Outcomes
 from tallyd.core.reading import Reading, Send, Slot
-from tallyd.core.sending import Outcomes
-from tallyd.taken import Taken, heading_of
-from tallyd.tasks import Task
+from tallyd.storage.store import Store
+from tallyd.storage.store_result import StoreResult, heading_of
 
 
-class FileFirst(Books):
+class FileFirst(Store):
     """Writes the out file, then stores the reading: killed in between, it writes another one."""
 
     def take(
@@ -40,22 +40,22 @@ class FileFirst(Books):
         *,
         in_timetable: bool,
         post: Callable[[Sequence[Send]], Outcomes] = lambda _sends: {},
-    ) -> tuple[Taken, ...]:
+    ) -> tuple[StoreResult, ...]:
         (reading,) = readings
         heading = heading_of(task, slot, reading, in_timetable=in_timetable)
         names = (numbered(out_stem(slot.due_at, task.zone), number) for number in count(1))
         mine = next(name for name in names if not self.out.exists(task.poller, name))
         self.out.write(task.poller, mine, dumped(document(heading, reading.facts or {}, reading.problems)))
         recorded = self.state.readings.record(
-            task.whose, slot, [(reading, heading)], findings=None, is_taken=lambda name: name != mine
+            task.whose, slot, [(reading, heading)], observations=None, is_taken=lambda name: name != mine
         )
         for out in recorded.outs:
             if out is not None:
                 self.files.why_not_written(out, task)
-        return tuple(Taken(reading=reading, out=out, is_stored=True) for out in recorded.outs)
+        return tuple(StoreResult(reading=reading, out=out, is_stored=True) for out in recorded.outs)
 
 
-class DoneFirst(Books):
+class DoneFirst(Store):
     """Notes the slot as done, then fetches: killed in between, nobody knows that a count is missing."""
 
     def claim(self, task: Task, slot: Slot, mark: str | None) -> None:
@@ -88,16 +88,16 @@ class NaiveProcess(Process):
         self._folders = config.out_dir, config.state_dir
         self._variant = variant
 
-    def open_books(self) -> Books:
+    def open_store(self) -> Store:
         out_dir, state_dir = self._folders
-        variants: dict[str, tuple[type[Books], type[OutFiles]]] = {
+        variants: dict[str, tuple[type[Store], type[OutFiles]]] = {
             "file-first": (FileFirst, OutFiles),
             "done-first": (DoneFirst, OutFiles),
-            "unsynced": (Books, UnsyncedFiles),
+            "unsynced": (Store, UnsyncedFiles),
         }
-        books, out = variants[self._variant]
+        store, out = variants[self._variant]
         # Nor does a first version look into out/ for what its database does not know.
-        return books(State(state_dir / "state.db"), out(out_dir), now=utc_now)
+        return store(State(state_dir / "state.db"), out(out_dir), now=utc_now)
 
 
 def main() -> int:

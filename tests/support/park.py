@@ -15,11 +15,11 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from support.toolbox import BERLIN, FakeHttp, toolbox
-from tallyd.contract import Records
+from tallyd.contract.records import Records
 from tallyd.core.errors import RecordsError
 from tallyd.core.passages import Count, Direction, seen_text
 from tallyd.core.reading import Facts, Reading, Slot
-from tallyd.pollers.visitors.report import report
+from tallyd.pollers.visitors.report.daily_report import report
 from tallyd.pollers.visitors.settings import VisitorsSettings
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.state import State, Whose
-from tallyd.core.alerts import Findings
-from tallyd.core.document import Heading
+from tallyd.core.alerts.rules import Observations
+from tallyd.core.out_document import Heading
 from tallyd.core.reading import Json, Origin, Reading, Slot
-from tallyd.core.timetable import Missed
+from tallyd.core.schedule.timetable import Missed
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -70,7 +70,7 @@ class Past:
         state = State(self.folder / "state" / "state.db")
         try:
             state.readings.record(
-                self._whose, slot, [(reading, heading)], findings=None, is_taken=lambda _name: False
+                self._whose, slot, [(reading, heading)], observations=None, is_taken=lambda _name: False
             )
         finally:
             state.close()
@@ -80,8 +80,8 @@ class Past:
         state = State(self.folder / "state" / "state.db")
         try:
             one, now = Missed(at, instant(at), reason, None), instant(at) + timedelta(hours=1)
-            findings = Findings(named=(), may_close=lambda _key: False, now=now)
-            state.slots.miss(self._whose, (one,), now=now, findings=findings)
+            observations = Observations(named=(), may_resolve=lambda _key: False, now=now)
+            state.slots.miss(self._whose, (one,), now=now, observations=observations)
         finally:
             state.close()
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from tallyd.adapters.http import HttpClient
 from tallyd.core.errors import SourceError
 from tallyd.core.json_reply import Unreadable
-from tallyd.core.visits import answer_field
-from tallyd.pollers.divera.people import texts_of_pull
-from tallyd.pollers.divera.reply import read_monitor, read_names, read_users
-from tallyd.pollers.servers.checking import field_of
+from tallyd.pollers.divera.parse import read_monitor, read_names, read_users
+from tallyd.pollers.divera.personal_data import texts_of_pull
+from tallyd.pollers.servers.check import field_of
+from tallyd.pollers.visitors.visits import answer_field
 
 READERS: dict[str, Callable[[bytes], object]] = {
     "users": read_users,

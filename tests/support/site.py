@@ -13,11 +13,11 @@ from typing import Any
 from support.divera_server import STATUS_ID, Client
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
-from tallyd.books import Books
-from tallyd.config import load
+from tallyd.config.jobs import Task, tasks_of
+from tallyd.config.model import load
 from tallyd.core.reading import Facts, Reading, Slot
-from tallyd.core.timetable import slots, watermarks
-from tallyd.tasks import Task, tasks_of
+from tallyd.core.schedule.timetable import slots, watermarks
+from tallyd.storage.store import Store
 
 POLLER = "divera"
 PAST_TOTAL = 1000
@@ -99,15 +99,15 @@ def prepare(folder: Path, client: Client, *, past_days: int = 32, due_ago_s: int
     site.config.write_text(json.dumps(content))
     (task,) = tasks_of(load(site.config, environ={}))
     state = State(site.database)
-    take(Books(state, OutFiles(folder / "out"), now=lambda: past), task, past, PAST_TOTAL)
+    take(Store(state, OutFiles(folder / "out"), now=lambda: past), task, past, PAST_TOTAL)
     marks = watermarks({}, task.job.when, task.zone, now=missed - timedelta(seconds=30))
     state.slots.set_marks(*task.name, marks, drop=frozenset())
     state.close()
     return site
 
 
-def take(books: Books, task: Task, at: datetime, total: int) -> None:
+def take(store: Store, task: Task, at: datetime, total: int) -> None:
     """Take a reading of `total` people in the slot at `at`, as a run would."""
     (due,) = slots(task.job.when, task.zone, after=at - timedelta(seconds=1), until=at)
     facts: Facts = {"source": "users", "total": total, "counts": {str(STATUS_ID): total}, "names": {}}
-    books.take(task, Slot(due.key, due.at), [Reading(taken_at=at, facts=facts)], in_timetable=True)
+    store.take(task, Slot(due.key, due.at), [Reading(taken_at=at, facts=facts)], in_timetable=True)

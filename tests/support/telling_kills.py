@@ -19,9 +19,9 @@ from support.divera_server import Client
 from support.killing import Report, rest, started, traced
 from support.site import POLLER, Site, prepare
 from tallyd.adapters.state import State
-from tallyd.core.alerts import Findings
-from tallyd.core.failures import Run, failed_for_good
-from tallyd.core.notices import Told
+from tallyd.core.alerts.daemon_alerts import Run, failed_for_good
+from tallyd.core.alerts.notices import Told
+from tallyd.core.alerts.rules import Observations
 
 CHANNEL = "chat"
 MISSED, REFUSED, WORKING = "nothing ran at that time", "access key refused", "working again"
@@ -76,7 +76,9 @@ def end(folder: Path, client: Client, chat: WebService) -> Telling:
     run = Run(poller=POLLER, job="count", due_at=site.past, now=site.past, next_at=None)
     problem = failed_for_good(run, "timed out", attempts=1)
     with closing(State(site.database)) as state:
-        judged = state.alerts.judge(Findings(named=(problem,), may_close=lambda _key: False, now=site.past))
+        judged = state.alerts.judge(
+            Observations(named=(problem,), may_resolve=lambda _key: False, now=site.past)
+        )
         state.telling.mark({(CHANNEL, problem.key): Told(judged.raised[0].version, site.past)})
     return Telling(site, chat, _hook(folder), (WORKING,))
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from tallyd.contract import Reply, Retry, Toolbox
+from tallyd.contract.http import Reply, Retry
+from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Facts, Slot
 

@@ -16,13 +16,14 @@ from typing import ClassVar
 
 from support.fakeclock import FakeClock
 from support.fakeworld import FakePoller
-from tallyd.contract import Accepted, Job, Refused, Toolbox
+from tallyd.contract.poller import Accepted, Job, Refused
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.alerts.daemon_alerts import UNSENT
 from tallyd.core.errors import SourceError
-from tallyd.core.failures import UNSENT
-from tallyd.core.kinds import AlertKind
+from tallyd.core.outbox import report_json
 from tallyd.core.reading import Facts, Json, Reading, Send, Slot
-from tallyd.core.sending import report_json
-from tallyd.core.timetable import At, Every
+from tallyd.core.schedule.timetable import At, Every
 
 SSID = "SS-007"
 FIVE_MINUTES = Every(300.0, grid=True)
@@ -88,7 +89,7 @@ class SendingPoller(FakePoller):
             limit_s=600.0,
             run=self._report,
             catch_up_s=None,
-            tells_gaps=False,
+            alerts_on_missed=False,
         )
         return (job,)
 

@@ -59,7 +59,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredReading:
     """What state.db holds: the readings, the slots begun and not settled, the newest watermark."""
 
     rows: tuple[Row, ...]
@@ -70,7 +70,7 @@ class Stored:
         return [row for row in self.rows if row.due_at == at]
 
 
-def stored(database: Path) -> Stored:
+def stored(database: Path) -> StoredReading:
     """Read state.db without changing it: what is left of a dead process belongs to its successor."""
     with tempfile.TemporaryDirectory() as beside:
         for part in database.parent.glob(f"{database.name}*"):
@@ -82,7 +82,7 @@ def stored(database: Path) -> Stored:
             ).fetchall()
             begun = db.execute("SELECT due_at, state, starts FROM slot").fetchall()
             (mark,) = db.execute("SELECT max(at) FROM mark").fetchone()
-    return Stored(
+    return StoredReading(
         rows=tuple(
             Row(_instant(due), outcome, reason, name, body, bool(written))
             for due, outcome, reason, name, body, written in rows
@@ -133,7 +133,7 @@ def violations(site: Site) -> list[Violation]:
     return broken
 
 
-def _slots(site: Site, found: Stored) -> list[Violation]:
+def _slots(site: Site, found: StoredReading) -> list[Violation]:
     """Every slot came to what it must: it has its reading, or is recorded as missed."""
     broken: list[Violation] = []
     for at, outcome in site.expected.items():
@@ -150,7 +150,7 @@ def _slots(site: Site, found: Stored) -> list[Violation]:
     return [*broken, *(Violation("wrong", f"a reading nobody asked for: {row}") for row in others)]
 
 
-def _files(site: Site, found: Stored) -> list[Violation]:
+def _files(site: Site, found: StoredReading) -> list[Violation]:
     """Every reading has its one file, whole and with the content of state.db; there are no others."""
     broken: list[Violation] = []
     files = {
@@ -184,7 +184,7 @@ def _files(site: Site, found: Stored) -> list[Violation]:
     return [*broken, *(Violation("wrong", f"{name} is in out/ but not in state.db") for name in files)]
 
 
-def _latest(site: Site, found: Stored) -> list[Violation]:
+def _latest(site: Site, found: StoredReading) -> list[Violation]:
     """`latest.json` is the newest reading, and says when the next one is due."""
     path = site.out / "latest.json"
     latest = _parsed(path.read_bytes()) if path.exists() else None

@@ -18,17 +18,17 @@ from adapters.records.samples import visitor_file
 from support.past import Past
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State
-from tallyd.config import Config, load
-from tallyd.core.alerts import Alert
+from tallyd.config.model import Config, load
+from tallyd.core.alerts.mutes import Mute
+from tallyd.core.alerts.rules import Alert
 from tallyd.core.freshness import Known
-from tallyd.core.mutes import Mute
 from tallyd.core.passages import Row
-from tallyd.pollers.servers.book import Book
-from tallyd.run_stats import RunStats
+from tallyd.pollers.servers.target_memory import Book
+from tallyd.runs.stats import RunStats
 from tallyd.settings import WebSettings
 from tallyd.web.context import Context
+from tallyd.web.http.server import WebServer
 from tallyd.web.records import Records
-from tallyd.web.server import WebServer
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
 CONFIG = {

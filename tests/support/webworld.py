@@ -25,7 +25,7 @@ from support.past import BERLIN, Past
 from tallyd.adapters.records.database import Database
 from tallyd.core.lags import HourCount, LagRow
 from tallyd.core.passages import Content, Count, ToIngest, seen_text
-from tallyd.demo import cameras, chat, crowd, divera, servers, upstream
+from tallyd.demo.world import cameras, chat, crowd, divera, servers, upstream
 
 NAMES = {
     "50101": "Einsatzbereit",
@@ -64,7 +64,7 @@ def free_port() -> int:
 @contextmanager
 def world(inbox: Path) -> Iterator[str]:
     """The small world in a process of its own; its address."""
-    command = [sys.executable, "-m", "tallyd.demo.world", "0", str(inbox), "Europe/Berlin"]
+    command = [sys.executable, "-m", "tallyd.demo.world.main", "0", str(inbox), "Europe/Berlin"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 
 from support.toolbox import BERLIN
-from tallyd.core.alerts import Alert
+from tallyd.core.alerts.rules import Alert
+from tallyd.core.alerts.values import Wording
+from tallyd.core.alerts.wording import said, said_of_end
 from tallyd.core.reading import Problem
-from tallyd.core.saying import said, said_of_end
-from tallyd.core.values import Wording
 
 
 def text_of(found: Problem | Alert, *, now: datetime | None = None, zone: tzinfo = BERLIN) -> str:

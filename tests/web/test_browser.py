@@ -15,8 +15,8 @@ from support.browser import CHROMIUM, Watched
 from support.needs import needs
 from support.past import BERLIN
 from support.webworld import Site, small_world
-from tallyd.demo import cameras, servers
-from tallyd.demo.crowd import LABELS, QUIET_HOST
+from tallyd.demo.world import cameras, servers
+from tallyd.demo.world.crowd import LABELS, QUIET_HOST
 
 needs("chromium")
 pytestmark = pytest.mark.timeout(300)

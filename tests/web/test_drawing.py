@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tallyd.core.history import Entry, Gap, Status, Value, missed_slot
 from tallyd.core.lags import HourCount
-from tallyd.core.visit_history import Visits
+from tallyd.pollers.visitors.visit_history import Visits
 from tallyd.web.drawing import COLUMNS, SIZE, Drawing, drawing
 from tallyd.web.plots import day_plot, lags_plot, readings_plot, shares_plot, visits_by_plot, visits_plot
 from tallyd.web.scales import amounts, category_ticks, date_ticks

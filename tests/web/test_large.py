@@ -15,17 +15,17 @@ import requests
 
 from support.webfolder import CONFIG, NOW, Web, serving_app
 from tallyd.adapters.records.database import Database
-from tallyd.config import load
-from tallyd.core.alerts import Alert
+from tallyd.config.model import load
+from tallyd.core.alerts.rules import Alert
 from tallyd.core.freshness import Known, State
 from tallyd.core.lags import HourCount, LagRow
 from tallyd.core.passages import Count, seen_text
-from tallyd.core.visit_history import Minute
-from tallyd.pollers.servers.book import Book
+from tallyd.pollers.servers.target_memory import Book
+from tallyd.pollers.visitors.visit_history import Minute
 from tallyd.settings import WebSettings
 from tallyd.web.app import application
 from tallyd.web.checks import Checks
-from tallyd.web.metrics import exposition
+from tallyd.web.machine.metrics import exposition
 from tallyd.web.records import Looked
 
 MANY = 10_000

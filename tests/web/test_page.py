@@ -19,14 +19,14 @@ from starlette.requests import Request
 
 from support.past import Past
 from support.webfolder import CONFIG, NOW, Web, serving_app
-from tallyd.config import load
-from tallyd.core.alerts import Alert
+from tallyd.config.model import load
+from tallyd.core.alerts.links import link_to
+from tallyd.core.alerts.mutes import Mute
+from tallyd.core.alerts.rules import Alert
 from tallyd.core.freshness import Known
-from tallyd.core.links import link_to
-from tallyd.core.mutes import Mute
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import Json
-from tallyd.pollers.servers.book import Book
+from tallyd.pollers.servers.target_memory import Book
 from tallyd.settings import WebSettings
 from tallyd.web.app import application
 from tallyd.web.static import PLOTLY, PLOTLY_FILE, asset

@@ -19,9 +19,9 @@ from support.webworld import free_port
 from tallyd.adapters.state import StateError
 from tallyd.settings import WebSettings
 from tallyd.settings.secrets import Secret
-from tallyd.web.auth import Names, Passwords
-from tallyd.web.door import Door
-from tallyd.web.server import WebServer
+from tallyd.web.http.auth import Names, Passwords
+from tallyd.web.http.gate import Door
+from tallyd.web.http.server import WebServer
 
 OLD, NEW = "canary-web-5f1c", "canary-web-9a7e"
 

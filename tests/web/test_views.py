@@ -12,17 +12,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tallyd.adapters.state import Taken
-from tallyd.core.alerts import Alert
+from tallyd.core.alerts.notices import AlertPolicy
+from tallyd.core.alerts.rules import Alert
 from tallyd.core.freshness import Known, Limits
 from tallyd.core.history import reading, statuses
-from tallyd.core.lag_history import lag_points
 from tallyd.core.lags import HourCount, LagRow
-from tallyd.core.notices import Manner
 from tallyd.core.passages import seen_text
 from tallyd.core.reading import Facts
-from tallyd.pollers.servers.targets import Target
-from tallyd.web.fresh import MOST_ENTRIES, Costly, Fresh
+from tallyd.core.stored import LastReading
+from tallyd.pollers.servers.lag_history import lag_points
+from tallyd.pollers.servers.target_settings import Target
+from tallyd.web.http.cache import MOST_ENTRIES, Costly, Fresh
 from tallyd.web.plots import day_plot, lags_plot
 from tallyd.web.svg import HEIGHT, line
 from tallyd.web.view_divera import divera_view
@@ -204,8 +204,8 @@ def test_of_very_many_problems_some_are_shown_and_the_others_counted() -> None:
         )
         for number in range(MOST_PROBLEMS + 7)
     }
-    standing = Standing(alerts, (), NOW, lambda _key: Manner())
-    found = card("apps", "servers", BERLIN, standing, last=Taken(NOW), next_at=None)
+    standing = Standing(alerts, (), NOW, lambda _key: AlertPolicy())
+    found = card("apps", "servers", BERLIN, standing, last=LastReading(NOW), next_at=None)
     assert (len(found.problems), found.more_problems, found.state.level) == (MOST_PROBLEMS, 7, "warning")
 
 

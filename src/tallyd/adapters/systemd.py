@@ -18,7 +18,7 @@ MOST_STATUS_CHARS = 400
 _SEND_TIMEOUT_S = 0.5
 
 
-class Notifier:
+class ServiceManager:
     """Tells systemd, or nobody when the process was not started by it. Never raises.
 
     `watchdog_interval_s`: how often `watchdog()` is to be called (half of what systemd allows), None
@@ -30,14 +30,14 @@ class Notifier:
         self.watchdog_interval_s = watchdog_interval_s
 
     @classmethod
-    def from_environment(cls, environment: MutableMapping[str, str] = os.environ) -> Notifier:
+    def from_environment(cls, environment: MutableMapping[str, str] = os.environ) -> ServiceManager:
         """Read what systemd set, and take it out: what tallyd starts itself may not speak for it."""
-        notifier = cls(
+        service_manager = cls(
             environment.get("NOTIFY_SOCKET"), watchdog_interval_s=_watchdog_interval_s(environment)
         )
         for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"):
             environment.pop(name, None)
-        return notifier
+        return service_manager
 
     @property
     def is_heard(self) -> bool:
@@ -68,9 +68,9 @@ class Notifier:
         if self._address is None:
             return
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-                sender.settimeout(_SEND_TIMEOUT_S)
-                sender.sendto(text.encode(), self._address)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as outbox_worker:
+                outbox_worker.settimeout(_SEND_TIMEOUT_S)
+                outbox_worker.sendto(text.encode(), self._address)
         except OSError:
             # Dropped: the socket is full or gone. A watchdog or a status comes again by itself; where
             # READY=1 is lost, systemd starts the service once more. Counting may not end because of it.

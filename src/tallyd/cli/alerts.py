@@ -9,20 +9,20 @@ from pathlib import Path
 
 from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import Place, find_state, utc_now
-from tallyd.config import Config
-from tallyd.console import complain, say, show_json, show_table
-from tallyd.core.alerts import Alert
-from tallyd.core.document import problem_json
+from tallyd.config.model import Config
+from tallyd.config.reload import read_note
+from tallyd.core.alerts.mutes import Mute, mute_of
+from tallyd.core.alerts.notices import AlertPolicy, Told
+from tallyd.core.alerts.rules import Alert
+from tallyd.core.alerts.values import At, Wording
+from tallyd.core.alerts.wording import said
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
-from tallyd.core.mutes import Mute, mute_of
 from tallyd.core.naming import local_text
-from tallyd.core.notices import Manner, Told
+from tallyd.core.out_document import problem_json
 from tallyd.core.reading import Json
-from tallyd.core.saying import said
 from tallyd.core.texts import clock
-from tallyd.core.values import At, Wording
-from tallyd.in_force import read_note
-from tallyd.invocation import called_here
+from tallyd.presentation.invocation import called_here
+from tallyd.presentation.terminal import complain, say, show_json, show_table
 
 
 def known_alerts(state: State) -> tuple[Alert, ...]:
@@ -58,21 +58,23 @@ class _Picture:
     mutes: tuple[Mute, ...]
     now: datetime
 
-    def manner_of(self, key: str) -> Manner:
+    def alert_policy_of(self, key: str) -> AlertPolicy:
         """Return how a key is told; without a config, the channels are those that have heard of it."""
         if self.config is not None:
-            return self.config.manner_of(key)
+            return self.config.alert_policy_of(key)
         channels = sorted(channel for channel, its_key in self.told if its_key == key)
-        return Manner(channels=tuple(channels), zone=self.zone, tallyd=called_here())
+        return AlertPolicy(channels=tuple(channels), zone=self.zone, tallyd=called_here())
 
     def wording(self, alert: Alert) -> Wording:
         """Return how the text of an alert is worded now."""
         mute = mute_of(alert.key, self.mutes, now=self.now)
-        return self.manner_of(alert.key).wording(self.now, is_muted=mute is not None)
+        return self.alert_policy_of(alert.key).wording(self.now, is_muted=mute is not None)
 
     def heard(self, alert: Alert) -> dict[str, Told]:
         """Return the channels that know the alert as it is."""
-        pairs = ((name, self.told.get((name, alert.key))) for name in self.manner_of(alert.key).channels)
+        pairs = (
+            (name, self.told.get((name, alert.key))) for name in self.alert_policy_of(alert.key).channels
+        )
         return {name: each for name, each in pairs if each is not None and each.version == alert.version}
 
 
@@ -138,23 +140,26 @@ def _show(picture: _Picture) -> None:
 
 
 def _told_text(alert: Alert, picture: _Picture) -> str:
-    mute, manner = mute_of(alert.key, picture.mutes, now=picture.now), picture.manner_of(alert.key)
+    mute, alert_policy = (
+        mute_of(alert.key, picture.mutes, now=picture.now),
+        picture.alert_policy_of(alert.key),
+    )
     heard = picture.heard(alert)
-    parts = [f"muted until {clock(mute.until, manner.zone, now=picture.now)}"] if mute else []
-    parts += [f"{name} {clock(each.at, manner.zone, now=picture.now)}" for name, each in heard.items()]
+    parts = [f"muted until {clock(mute.until, alert_policy.zone, now=picture.now)}"] if mute else []
+    parts += [f"{name} {clock(each.at, alert_policy.zone, now=picture.now)}" for name, each in heard.items()]
     if not mute:
-        parts += [f"{name} not yet" for name in manner.channels if name not in heard]
+        parts += [f"{name} not yet" for name in alert_policy.channels if name not in heard]
     return ", ".join(parts) or "no channel"
 
 
 def _alert_json(alert: Alert, picture: _Picture) -> dict[str, Json]:
-    manner, heard = picture.manner_of(alert.key), picture.heard(alert)
+    alert_policy, heard = picture.alert_policy_of(alert.key), picture.heard(alert)
     mute = mute_of(alert.key, picture.mutes, now=picture.now)
     return {
         **problem_json(alert.problem, picture.wording(alert)),
-        "told": {name: local_text(each.at, manner.zone) for name, each in heard.items()},
-        "not_told": [name for name in manner.channels if name not in heard],
-        "muted_until": local_text(mute.until, manner.zone) if mute else None,
+        "told": {name: local_text(each.at, alert_policy.zone) for name, each in heard.items()},
+        "not_told": [name for name in alert_policy.channels if name not in heard],
+        "muted_until": local_text(mute.until, alert_policy.zone) if mute else None,
     }
 
 

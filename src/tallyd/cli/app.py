@@ -26,7 +26,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
-            from tallyd.config_problems import option_fault
+            from tallyd.config.problems import option_fault
 
             error.message = option_fault(error.__cause__) or error.message
             raise
@@ -99,7 +99,7 @@ _LOGGING = frozenset(
 
 def _wide(context: typer.Context, asked: bool) -> None:  # typer's
     if asked:
-        from tallyd.console import wide_tables
+        from tallyd.presentation.terminal import wide_tables
 
         context.with_resource(wide_tables())
 
@@ -153,7 +153,7 @@ def _common(
 @app.command()
 def run(context: typer.Context) -> None:
     """Run the daemon in the foreground."""
-    from tallyd.cli.run import run as command
+    from tallyd.cli.daemon_process import run as command
 
     raise typer.Exit(command(context.obj))
 

@@ -19,12 +19,12 @@ from tallyd.cli.found import ask_source, show_found, sources_of
 from tallyd.cli.init import starter
 from tallyd.cli.once import once
 from tallyd.cli.shared import channels, hide_secrets, log_to_stderr
-from tallyd.config import BY_KIND, AnyPoller
-from tallyd.console import complain, say
+from tallyd.config.model import BY_KIND, AnyPoller
 from tallyd.core.errors import EXIT_OK, EXIT_USAGE, DeliveryError, RecordsError, SourceError
+from tallyd.core.privacy.redaction import Redactor
 from tallyd.core.questions import NO, Question, optional
-from tallyd.core.redaction import Redactor
 from tallyd.core.texts import UNPRINTABLE
+from tallyd.presentation.terminal import complain, say
 from tallyd.settings import WebSettings, did_you_mean
 
 EXIT_INTERRUPTED = 130
@@ -196,9 +196,9 @@ class Interview:
                 return
             self.draft.put(("alerts", "channels"), [CHANNEL])
             config = self.draft.config()
-            sender = channels(config, Redactor(config.secrets).redact)
+            outbox_worker = channels(config, Redactor(config.secrets).redact)
             try:
-                say(sender.probe(config.settings.channels[CHANNEL].reveal()), style="fine")
+                say(outbox_worker.probe(config.settings.channels[CHANNEL].reveal()), style="fine")
             except DeliveryError as failure:
                 complain(failure.text)
                 if not self._is_kept():

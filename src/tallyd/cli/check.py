@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tallyd.active_file import read_active
 from tallyd.adapters.locks import holder
 from tallyd.cli.check_folders import folder_notes, folder_problems, runs_as_this_user, service_folders
 from tallyd.cli.found import ask_source, show_found, show_learned, sources_of
 from tallyd.cli.shared import channels, load_config, utc_now
-from tallyd.config import Config
-from tallyd.console import complain, say, show_table
+from tallyd.config.active_file import read_active
+from tallyd.config.jobs import tasks_of
+from tallyd.config.model import Config
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, ConfigError, DeliveryError, RecordsError, SourceError
-from tallyd.core.redaction import Redactor
-from tallyd.core.timetable import next_slots
-from tallyd.tasks import tasks_of
+from tallyd.core.privacy.redaction import Redactor
+from tallyd.core.schedule.timetable import next_slots
+from tallyd.presentation.terminal import complain, say, show_table
 
 RUNS_SHOWN = 3
 
@@ -79,12 +79,12 @@ def _ask_sources(config: Config) -> int:
 def _try_channels(config: Config) -> int:
     """Try each channel, sending nothing; 1 when one does not answer as it should."""
     status = EXIT_OK
-    sender = channels(config, Redactor(config.secrets).redact)
+    outbox_worker = channels(config, Redactor(config.secrets).redact)
     if config.settings.channels:
         say()
     for name, url in config.settings.channels.items():
         try:
-            say(f"channel {name}: {sender.probe(url.reveal())}", style="fine")
+            say(f"channel {name}: {outbox_worker.probe(url.reveal())}", style="fine")
         except DeliveryError as error:
             complain(f"channel {name}: {error.text}")
             status = EXIT_PROBLEM

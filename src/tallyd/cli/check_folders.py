@@ -9,11 +9,11 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tallyd.config import Config
-from tallyd.config_folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
-from tallyd.config_problems import place_of
+from tallyd.config.folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
+from tallyd.config.model import Config
+from tallyd.config.problems import place_of
 from tallyd.core.errors import ConfigProblem
-from tallyd.core.needs import InboxNeeded
+from tallyd.core.inbox_spec import InboxNeeded
 
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.sshfs"}

@@ -11,10 +11,10 @@ from typing import Any
 
 from tallyd.cli.check_folders import folder_problems, runs_as_this_user, service_folders
 from tallyd.cli.shared import look_closely
-from tallyd.config import Config, config_of
-from tallyd.config_file import parse_document
-from tallyd.config_problems import place_of
-from tallyd.config_secrets import SecretFiles
+from tallyd.config.document import parse_document
+from tallyd.config.model import Config, config_of
+from tallyd.config.problems import place_of
+from tallyd.config.secrets import SecretFiles
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.reading import Json
 

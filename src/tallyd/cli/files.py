@@ -15,14 +15,14 @@ from tallyd.adapters.inbox import Folder, Rejected
 from tallyd.adapters.locks import holder
 from tallyd.adapters.records.database import Database
 from tallyd.cli.shared import load_config, utc_now
-from tallyd.config import Config
-from tallyd.console import complain, progress_shown, say, show_json, show_table
+from tallyd.config.model import Config
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, InboxError, RecordsError
+from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.naming import local_text
-from tallyd.core.needs import InboxNeeded
 from tallyd.core.passages import LedgerRow
 from tallyd.core.reading import Json
 from tallyd.core.texts import clock, size_text
+from tallyd.presentation.terminal import complain, progress_shown, say, show_json, show_table
 from tallyd.settings import did_you_mean
 
 

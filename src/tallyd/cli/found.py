@@ -7,12 +7,12 @@ import stat
 from pathlib import Path
 
 from tallyd.cli.shared import dry_outside, probe_toolbox
-from tallyd.config import Config
-from tallyd.config_problems import place_of
-from tallyd.console import complain, say, show_table
-from tallyd.contract import Found
+from tallyd.config.jobs import Task, tasks_of
+from tallyd.config.model import Config
+from tallyd.config.problems import place_of
+from tallyd.contract.poller import Found
 from tallyd.core.errors import SourceError
-from tallyd.tasks import Task, tasks_of
+from tallyd.presentation.terminal import complain, say, show_table
 
 
 def sources_of(config: Config) -> tuple[Task, ...]:
@@ -27,7 +27,7 @@ def ask_source(config: Config, task: Task) -> tuple[Found, ...]:
     """
     if inbox := config.inboxes.get(task.poller):
         _look_at(inbox)
-    with dry_outside(config) as reach, probe_toolbox(config, task, reach) as tools:
+    with dry_outside(config) as resources, probe_toolbox(config, task, resources) as tools:
         return task.source.probe(tools)
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tallyd.adapters.host_zone import read_host_zone
-from tallyd.config import BY_KIND
-from tallyd.config_folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
-from tallyd.console import show_json
+from tallyd.config.folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
+from tallyd.config.model import BY_KIND
 from tallyd.core.errors import EXIT_OK
-from tallyd.invocation import called_here
+from tallyd.presentation.invocation import called_here
+from tallyd.presentation.terminal import show_json
 
 
 def init(kind: str, path: Path) -> int:

@@ -9,10 +9,10 @@ import sys
 from io import TextIOWrapper
 
 import tallyd
-from tallyd.children import forbid_core_dumps
+from tallyd.adapters.child_process import forbid_core_dumps
 from tallyd.core.errors import EXIT_CONFIG, EXIT_PROBLEM, ConfigError, SourceError, Stopped
 from tallyd.core.texts import visible
-from tallyd.invocation import filled, program_here
+from tallyd.presentation.invocation import filled, program_here
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 

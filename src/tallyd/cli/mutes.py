@@ -12,13 +12,13 @@ from pydantic_core import PydanticCustomError
 
 from tallyd.adapters.locks import holder
 from tallyd.adapters.state import State, StateError
-from tallyd.alert_keys import possible_keys
 from tallyd.cli.alerts import known_alerts, no_state, open_state, place_of, zone_of
 from tallyd.cli.shared import Place, utc_now
-from tallyd.console import complain, say
+from tallyd.config.alert_keys import possible_keys
+from tallyd.core.alerts.mutes import may_meet, near_keys
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
-from tallyd.core.mutes import may_meet, near_keys
 from tallyd.core.texts import UNPRINTABLE, clock, listed, shortened
+from tallyd.presentation.terminal import complain, say
 from tallyd.settings import did_you_mean, parse_duration
 
 MOST_WHY_CHARS = 200

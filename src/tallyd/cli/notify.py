@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tallyd.cli.shared import channels, load_config
-from tallyd.console import complain, say
+from tallyd.core.alerts.message import trial
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, DeliveryError
-from tallyd.core.message import trial
-from tallyd.core.redaction import Redactor
+from tallyd.core.privacy.redaction import Redactor
+from tallyd.presentation.terminal import complain, say
 from tallyd.settings import did_you_mean
 
 

@@ -13,15 +13,16 @@ from tallyd.adapters.outfiles import OutError
 from tallyd.adapters.state import StateError
 from tallyd.cli.once_shown import Shown, together
 from tallyd.cli.shared import command_runner, dry_outside, load_config, probe_toolbox, tasks_named
-from tallyd.config import Config
-from tallyd.console import complain, progress_shown
-from tallyd.core.document import document
+from tallyd.config.jobs import Task
+from tallyd.config.model import Config
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError, SourceError
+from tallyd.core.out_document import document
 from tallyd.core.reading import Reading, Slot
 from tallyd.core.texts import span
-from tallyd.runs import Reach, Runner
-from tallyd.taken import heading_of
-from tallyd.tasks import Task
+from tallyd.presentation.terminal import complain, progress_shown
+from tallyd.runs.runner import Runner
+from tallyd.runs.toolbox import Resources
+from tallyd.storage.store_result import heading_of
 
 
 def once(
@@ -44,16 +45,16 @@ def _way(config: Config, shown: Shown, *, dry_run: bool) -> Iterator[Callable[[T
     """Yield what runs a task: for real, or so that nothing changes."""
     if dry_run:
         # One reach for all jobs: what a sweep would have stored is in the report.
-        with dry_outside(config) as reach:
-            yield partial(_look_only, config, reach, shown)
+        with dry_outside(config) as resources:
+            yield partial(_look_only, config, resources, shown)
         complain("dry run: nothing was written, moved or sent", style="quiet")
     else:
         with command_runner(config) as runner:
             yield partial(_for_real, config, runner, shown)
 
 
-def _look_only(config: Config, reach: Reach, shown: Shown, task: Task) -> str | None:
-    with probe_toolbox(config, task, reach) as tools:
+def _look_only(config: Config, resources: Resources, shown: Shown, task: Task) -> str | None:
+    with probe_toolbox(config, task, resources) as tools:
         return _show(shown, task, task.job.run(Slot(None, tools.now()), tools))
 
 
@@ -64,7 +65,7 @@ def _for_real(config: Config, runner: Runner, shown: Shown, task: Task) -> str |
     trouble = _show(shown, task, [reading for reading, _ in done])
     for _, taken in done:
         if not taken.is_stored:
-            raise StateError(runner.books.state_trouble or "state.db cannot be written")
+            raise StateError(runner.store.state_trouble or "state.db cannot be written")
         if taken.not_written is not None:
             raise OutError(taken.not_written)
         if taken.out is not None:
@@ -77,7 +78,7 @@ def _show(shown: Shown, task: Task, readings: Sequence[Reading]) -> str | None:
     for reading in readings:
         if reading.facts is not None:
             heading = heading_of(task, Slot(None, reading.taken_at), reading, in_timetable=False)
-            problems = [task.manner.worded(problem) for problem in reading.problems]
+            problems = [task.alert_policy.worded(problem) for problem in reading.problems]
             shown.reading(document(heading, reading.facts, problems))
     summaries = [reading.summary for reading in readings if reading.summary is not None]
     if not summaries:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tallyd.console import say, show_json, show_table
 from tallyd.core.reading import Facts, Json
 from tallyd.core.texts import listed, span
+from tallyd.presentation.terminal import say, show_json, show_table
 
 MOST_LISTED = 20
 _SEE_ALL = "--wide, or --json"

@@ -15,16 +15,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from tallyd.adapters.outfiles import OutFiles
+from tallyd.cli.leak_scan import Search
 from tallyd.cli.shared import dry_outside, load_config, probe_toolbox, tasks_named
-from tallyd.cli.traces import Search
-from tallyd.config import Config
-from tallyd.console import complain, say
-from tallyd.contract import Toolbox
+from tallyd.config.jobs import Task
+from tallyd.config.model import Config
+from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
-from tallyd.core.finding import Finder, Personal, excused, is_searchable
+from tallyd.core.privacy.leak_search import Finder, Personal, excused, is_searchable
 from tallyd.core.reading import Json
 from tallyd.core.texts import visible
-from tallyd.tasks import Task
+from tallyd.presentation.terminal import complain, say
 
 MOST_SHOWN = 50
 _FIELD_PART = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
@@ -67,7 +67,7 @@ def personal_texts(config: Config, task: Task) -> tuple[Personal, ...] | None:
     texts = getattr(task.source, "personal_texts", None)
     if texts is None:
         return None
-    with dry_outside(config) as reach, probe_toolbox(config, task, reach) as tools:
+    with dry_outside(config) as resources, probe_toolbox(config, task, resources) as tools:
         found = tuple(texts(tools))
     values = {value for _, value in found}
     return tuple(Personal(_without(values, name), value.strip()) for name, value in found)

@@ -9,10 +9,10 @@ from typing import NoReturn, Protocol
 
 import typer
 
-from tallyd.console import complain
 from tallyd.core.errors import EXIT_USAGE
 from tallyd.core.history import By
 from tallyd.core.reading import Json
+from tallyd.presentation.terminal import complain
 
 DEFAULT_DAYS = 30
 SEE_ALL = "--wide, or --format csv"

@@ -14,9 +14,9 @@ from tallyd.cli.report_html_visits import visits_chapter
 from tallyd.cli.report_readings import Readings
 from tallyd.cli.report_servers import AllLags
 from tallyd.cli.report_visits import AllVisits
-from tallyd.config import Config
-from tallyd.console import complain
+from tallyd.config.model import Config
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
+from tallyd.presentation.terminal import complain
 from tallyd.web.report_view import Chapter, Report, period_text
 
 

@@ -9,8 +9,8 @@ from operator import add
 
 from tallyd.cli.report_servers import KIND, MOST_DRAWN, MOST_ROWS, NUMBERS, Drawn, PastLags, row_of
 from tallyd.core.history import LABELS, By
-from tallyd.core.lag_history import Lags
 from tallyd.core.texts import visible
+from tallyd.pollers.servers.lag_history import Lags
 from tallyd.web.drawing import drawing
 from tallyd.web.plots import lags_plot, shares_plot
 from tallyd.web.report_view import Chapter, Plot, Table, table

@@ -9,15 +9,16 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from tallyd.adapters.state import State, Stored
+from tallyd.adapters.state import State
 from tallyd.cli.report_asked import DEFAULT_DAYS, Asked, usage
 from tallyd.cli.report_shapes import Past, as_csv, as_json, show_tables
-from tallyd.config import Config
-from tallyd.console import complain
+from tallyd.config.jobs import tasks_of
+from tallyd.config.model import Config
 from tallyd.core.history import By, Entry, Gap, missed_slot, reading, statuses
 from tallyd.core.reading import Json
+from tallyd.core.stored import StoredReading
+from tallyd.presentation.terminal import complain
 from tallyd.settings import did_you_mean
-from tallyd.tasks import tasks_of
 
 _DAY_LENGTH = timedelta(days=1)
 _ANY_ZONE = timedelta(days=1)  # no zone is so far from UTC
@@ -66,8 +67,8 @@ def _hides(past: Past) -> bool:
 
 def former_kind(state: State, poller: str, *, now: datetime) -> str | None:
     """Return the kind of a poller by its readings; None where there is none. Raises `StateError`."""
-    books = state.readings
-    newest = books.last(poller, now=now) or next(reversed(books.history(poller=poller)), None)
+    store = state.readings
+    newest = store.last(poller, now=now) or next(reversed(store.history(poller=poller)), None)
     return newest.kind if newest else None
 
 
@@ -133,13 +134,13 @@ def _next_at(config: Config, name: str, now: datetime) -> datetime | None:
     return min((at for at in coming if at is not None), default=None)
 
 
-def _entry(row: Stored) -> Entry:
+def _entry(row: StoredReading) -> Entry:
     if row.outcome == "missed":
         return missed_slot(_at(row), reason=row.reason)
     return reading(_at(row), taken_at=row.taken_at, body=row.body or {})
 
 
-def _at(row: Stored) -> datetime:
+def _at(row: StoredReading) -> datetime:
     return row.due_at or row.taken_at
 
 

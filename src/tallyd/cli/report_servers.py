@@ -19,22 +19,22 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from tallyd.adapters.records.books import BoundRecords
 from tallyd.adapters.records.database import Database
+from tallyd.adapters.records.poller_records import BoundRecords
 from tallyd.adapters.records.tables import KNOWN_REVISIONS
 from tallyd.cli.report_asked import DEFAULT_DAYS, SEE_ALL, Asked
-from tallyd.config import Config
-from tallyd.console import say, show_table
-from tallyd.core.csv_text import Cell, csv_text
+from tallyd.config.model import Config
 from tallyd.core.errors import RecordsError
 from tallyd.core.history import LABELS, By
-from tallyd.core.lag_history import Hour, Lags, Point, Sums, lag_course, lags_of, sum_up
 from tallyd.core.passages import seen_text
 from tallyd.core.reading import Json
 from tallyd.core.texts import span, visible
-from tallyd.core.visits import day_span
 from tallyd.pollers.servers import ServersPoller
-from tallyd.pollers.servers.targets import Target
+from tallyd.pollers.servers.lag_history import Hour, Lags, Point, Sums, lag_course, lags_of, sum_up
+from tallyd.pollers.servers.target_settings import Target
+from tallyd.pollers.visitors.visits import day_span
+from tallyd.presentation.csv_text import Cell, csv_text
+from tallyd.presentation.terminal import say, show_table
 
 KIND = "servers"
 MOST_DRAWN = 12

@@ -27,9 +27,7 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from tallyd.cli.report_asked import SEE_ALL
-from tallyd.console import say, show_table
 from tallyd.core.counting import NO_STATUS
-from tallyd.core.csv_text import Cell, csv_text
 from tallyd.core.history import (
     LABELS,
     Bucket,
@@ -45,6 +43,8 @@ from tallyd.core.history import (
 )
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Json
+from tallyd.presentation.csv_text import Cell, csv_text
+from tallyd.presentation.terminal import say, show_table
 
 Row: TypeAlias = Mapping[str, Cell]
 

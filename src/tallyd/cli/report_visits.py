@@ -22,15 +22,15 @@ from zoneinfo import ZoneInfo
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.tables import KNOWN_REVISIONS
 from tallyd.cli.report_asked import DEFAULT_DAYS, SEE_ALL, Asked, usage
-from tallyd.config import Config
-from tallyd.console import say, show_table
-from tallyd.core.csv_text import Cell, csv_text
+from tallyd.config.model import Config
 from tallyd.core.errors import RecordsError
 from tallyd.core.history import LABELS, By
 from tallyd.core.reading import Json
-from tallyd.core.visit_history import Day, Visits, buckets, days_of, of_sources
-from tallyd.core.visits import day_of, day_span
 from tallyd.pollers.visitors import VisitorsPoller
+from tallyd.pollers.visitors.visit_history import Day, Visits, buckets, days_of, of_sources
+from tallyd.pollers.visitors.visits import day_of, day_span
+from tallyd.presentation.csv_text import Cell, csv_text
+from tallyd.presentation.terminal import say, show_table
 from tallyd.settings import did_you_mean
 
 KIND = "visitors"

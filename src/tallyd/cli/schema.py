@@ -9,10 +9,10 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from tallyd.config import KINDS, Settings
-from tallyd.console import show_json
+from tallyd.config.model import KINDS, Settings
+from tallyd.core.alerts.daemon_alerts import OWN_KINDS, RUN_KINDS
 from tallyd.core.errors import EXIT_OK
-from tallyd.core.failures import OWN_KINDS, RUN_KINDS
+from tallyd.presentation.terminal import show_json
 
 _TITLE = "tallyd configuration"
 _INTRO = """# The config, key by key

@@ -16,29 +16,30 @@ from pathlib import Path
 import typer
 
 import tallyd
-from tallyd.active_file import read_active
 from tallyd.adapters.channels import Channels
 from tallyd.adapters.http import HttpClient
 from tallyd.adapters.locks import holder
 from tallyd.adapters.logs import Logs
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
-from tallyd.books import Books
-from tallyd.cli.dry import DryOutside
-from tallyd.cli.outside import Outside, database_problems, make_inboxes
-from tallyd.cli.webside import page_problems
-from tallyd.config import Config, load
-from tallyd.config_problems import place_of
-from tallyd.console import complain
-from tallyd.contract import Toolbox
+from tallyd.cli.dry_run import DryOutside
+from tallyd.cli.optional_web import page_problems
+from tallyd.cli.resources import Outside, database_problems, make_inboxes
+from tallyd.config.active_file import read_active
+from tallyd.config.jobs import Task, tasks_of
+from tallyd.config.model import Config, load
+from tallyd.config.problems import place_of
+from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import EXIT_PROBLEM, EXIT_USAGE, ConfigError, ConfigProblem, DeliveryError
-from tallyd.core.redaction import Redactor
+from tallyd.core.privacy.redaction import Redactor
 from tallyd.core.texts import listed
-from tallyd.courier import Courier
-from tallyd.invocation import called_here
-from tallyd.runs import Progress, Reach, Runner, Stop, toolbox
+from tallyd.outbox.relay import Relay
+from tallyd.presentation.invocation import called_here
+from tallyd.presentation.terminal import complain
+from tallyd.runs.runner import Runner
+from tallyd.runs.toolbox import Progress, Resources, Stop, toolbox
 from tallyd.settings import did_you_mean
-from tallyd.tasks import Task, tasks_of
+from tallyd.storage.store import Store
 
 USER_AGENT = f"tallyd/{tallyd.__version__}"
 DELIVERY_S = 60.0
@@ -174,13 +175,13 @@ def _channel_problems(config: Config, known: Config | None) -> tuple[ConfigProbl
     )
 
 
-def runner(config: Config, books: Books, http: HttpClient, stop: Stop, *, reach: Reach) -> Runner:
+def runner(config: Config, store: Store, http: HttpClient, stop: Stop, *, resources: Resources) -> Runner:
     """Return what runs jobs under a config."""
     return Runner(
-        books=books,
+        store=store,
         http=http,
         stop=stop,
-        reach=reach,
+        resources=resources,
         locks=config.state_dir / "locks",
         now=utc_now,
         monotonic=time.monotonic,
@@ -195,10 +196,10 @@ def command_runner(config: Config) -> Iterator[Runner]:
     http = http_client(config, Redactor(config.secrets).redact)
     outside = Outside(config, now=utc_now)
     try:
-        books = Books(state, OutFiles(config.out_dir), now=utc_now)
-        courier = Courier(books, locks=config.state_dir / "locks", now=utc_now, monotonic=time.monotonic)
-        plain = runner(config, books, http, threading.Event(), reach=outside)
-        yield replace(plain, post=courier.deliver_now)
+        store = Store(state, OutFiles(config.out_dir), now=utc_now)
+        relay = Relay(store, locks=config.state_dir / "locks", now=utc_now, monotonic=time.monotonic)
+        plain = runner(config, store, http, threading.Event(), resources=outside)
+        yield replace(plain, post=relay.deliver_now)
     finally:
         outside.close()
         http.close()
@@ -232,7 +233,7 @@ def dry_outside(config: Config) -> Iterator[DryOutside]:
 
 
 @contextmanager
-def probe_toolbox(config: Config, task: Task, reach: Reach) -> Iterator[Toolbox]:
+def probe_toolbox(config: Config, task: Task, resources: Resources) -> Iterator[Toolbox]:
     """A toolbox that asks the source once (`check --online`, `privacy-check`, dry runs)."""
     http = http_client(config, Redactor(config.secrets).redact)
     try:
@@ -243,7 +244,7 @@ def probe_toolbox(config: Config, task: Task, reach: Reach) -> Iterator[Toolbox]
             progress=Progress(time.monotonic, utc_now()),
             now=utc_now,
             memory={},
-            reach=reach,
+            resources=resources,
         )
         yield replace(tools, is_by_hand=True)
     finally:

@@ -13,23 +13,24 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from tallyd.adapters.locks import holder
-from tallyd.adapters.state import SendRow, State, StateError, Stored
+from tallyd.adapters.state import State, StateError
 from tallyd.cli.alerts import known_alerts, mute_json, mute_text
 from tallyd.cli.shared import Place, find_state, utc_now
 from tallyd.cli.status_visits import Files, as_json, files_of, reports_of, show
-from tallyd.console import complain, say, show_json, show_table
-from tallyd.core.alerts import Alert
-from tallyd.core.document import problem_json
+from tallyd.config.reload import ActiveConfigNote, JobNote, read_note
+from tallyd.core.alerts.mutes import Mute, mute_of
+from tallyd.core.alerts.rules import Alert
+from tallyd.core.alerts.values import Wording
+from tallyd.core.alerts.wording import said
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
-from tallyd.core.mutes import Mute, mute_of
 from tallyd.core.naming import local_text
+from tallyd.core.out_document import problem_json
 from tallyd.core.reading import Json
-from tallyd.core.saying import said
+from tallyd.core.schedule.timetable import Every, next_slots, slots
+from tallyd.core.stored import SendRow, StoredReading
 from tallyd.core.texts import clock, span
-from tallyd.core.timetable import Every, next_slots, slots
-from tallyd.core.values import Wording
-from tallyd.in_force import InForceNote, JobNote, read_note
-from tallyd.invocation import called_here
+from tallyd.presentation.invocation import called_here
+from tallyd.presentation.terminal import complain, say, show_json, show_table
 
 BEGUN_WITHIN = timedelta(seconds=60)
 """A slot that is due is begun within seconds; later, something is wrong."""
@@ -45,7 +46,7 @@ class JobStatus:
     """
 
     job: JobNote
-    last: Stored | None
+    last: StoredReading | None
     missed: tuple[datetime, ...]
     next_at: datetime | None
     unknown: datetime | None
@@ -60,7 +61,7 @@ class Status:
 
     now: datetime
     pid: int | None
-    note: InForceNote
+    note: ActiveConfigNote
     trouble: str | None
     jobs: tuple[JobStatus, ...]
     alerts: tuple[Alert, ...]
@@ -81,7 +82,7 @@ class Status:
             return f"{text}; the file on disk is REFUSED since {when}: {self.note.refused.lines[0]}", "error"
         return f"{text}; running (process {self.pid})", "fine"
 
-    def taken(self, last: Stored) -> str:
+    def taken(self, last: StoredReading) -> str:
         """Return when a reading was taken, and whether by hand: then it settles no slot."""
         return self.clock(last.taken_at) + (" by hand" if last.taken.is_by_hand else "")
 
@@ -224,7 +225,7 @@ def _next(one: JobStatus, found: Status) -> str:
     return found.clock(one.next_at)
 
 
-def _total(last: Stored | None) -> str | None:
+def _total(last: StoredReading | None) -> str | None:
     if last is None or last.body is None or last.body.get("total") is None:
         return None
     return str(last.body["total"])

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from tallyd.adapters.state import SendRow, State
-from tallyd.config import Config
-from tallyd.console import say
+from tallyd.adapters.state import State
+from tallyd.config.model import Config
 from tallyd.core.errors import RecordsError
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Json
+from tallyd.core.stored import SendRow
 from tallyd.core.texts import clock
-from tallyd.core.visits import day_of, day_span
+from tallyd.pollers.visitors.visits import day_of, day_span
+from tallyd.presentation.terminal import say
 
 PATIENCE_S = 2.0
 """A database that is away must not hold up what state.db can say."""

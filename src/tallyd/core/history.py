@@ -14,8 +14,8 @@ from typing import Literal, TypeAlias
 
 from tallyd.core.counting import NO_STATUS, in_order
 from tallyd.core.reading import Facts
+from tallyd.core.schedule.timetable import WEEKDAYS
 from tallyd.core.texts import span, visible
-from tallyd.core.timetable import WEEKDAYS
 
 By: TypeAlias = Literal["hour", "day", "weekday", "week", "month", "year"]
 LABELS: Mapping[By, tuple[str, ...]] = {

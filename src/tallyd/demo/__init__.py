@@ -1,10 +1,8 @@
-"""`tallyd demo`: the real daemon against a small world that it starts itself, all of it invented.
+"""The demo: the real daemon in a small world of invented data, on this machine alone.
 
-`story.py` is the main flow, and `show.py` what it shows. `world.py` is the world (`server.py` serves it;
-`divera.py` with `people.py`, `cameras.py` with `crowd.py`, `upstream.py`, `servers.py`, `chat.py` are what is
-in it). `folder.py`, `times.py` and `child.py` are what the daemon is given: its files, its timetable, and a
-process that can't outlive the demo. `counts.py` and `files.py` read what it did, `summary.py` sums that up;
-`client.py` asks the world, `received.py` what reached it, and `outage.py` plays an outage.
+`story.py` is the main flow, `show.py` prints what happens. `world/` is the small world: `main.py` serves it
+(`http_server.py`); `divera.py` with `people.py`, `cameras.py` with `crowd.py`, `upstream.py`, `servers.py`
+and `chat.py` are its parts.
 """
 
 from __future__ import annotations
@@ -18,9 +16,9 @@ def demo(*, duration: str | None, serve_only: bool, port: int) -> int:
     # Imported when called, so that `tallyd --help` stays quick.
     from pydantic_core import PydanticCustomError  # noqa: PLC0415 # see above
 
-    from tallyd.console import complain  # noqa: PLC0415 # see above
     from tallyd.core.errors import EXIT_USAGE  # noqa: PLC0415 # see above
     from tallyd.demo.story import play, serve_alone  # noqa: PLC0415 # see above
+    from tallyd.presentation.terminal import complain  # noqa: PLC0415 # see above
     from tallyd.settings import parse_duration  # noqa: PLC0415 # see above
 
     try:

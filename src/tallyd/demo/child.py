@@ -27,7 +27,7 @@ class Child:
         """Exit status; None while it runs. Negative: the signal that ended it."""
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._process = subprocess.Popen(  # noqa: S603 # our own interpreter and modules
-            [sys.executable, "-P", "-m", "tallyd.demo.tether", str(os.getpid()), *program],
+            [sys.executable, "-P", "-m", "tallyd.demo.die_with_parent", str(os.getpid()), *program],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

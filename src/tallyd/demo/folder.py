@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tallyd.adapters.locks import FileLock, LockedError
 from tallyd.core.reading import Json
-from tallyd.demo import cameras, chat, divera, servers, upstream
-from tallyd.demo.world import NAME
+from tallyd.demo.world import cameras, chat, divera, servers, upstream
+from tallyd.demo.world.main import NAME
 
 INBOX = "inbox"
 REPORT_EVERY = "10s"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tallyd.demo import divera
 from tallyd.demo.client import Client
-from tallyd.demo.times import Pace
+from tallyd.demo.timetable import Pace
+from tallyd.demo.world import divera
 
 _GONE, _BACK = "down", "ok"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tallyd.demo import chat, upstream
 from tallyd.demo.client import Client
+from tallyd.demo.world import chat, upstream
 
 
 class Received:

@@ -8,21 +8,21 @@ import socket
 import time
 from datetime import UTC, datetime
 
-from tallyd.console import complain, say
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.texts import span
-from tallyd.demo import cameras, chat, divera, servers, upstream
 from tallyd.demo.child import Child
 from tallyd.demo.client import Client
 from tallyd.demo.counts import Counted, OutFolder, in_a_line
-from tallyd.demo.ending import asked_to_end
 from tallyd.demo.files import Files
 from tallyd.demo.folder import REPORT_EVERY, DemoError, DemoFolder
 from tallyd.demo.outage import Outage
 from tallyd.demo.received import Received
+from tallyd.demo.signals import asked_to_end
 from tallyd.demo.summary import show_summary
-from tallyd.demo.times import Pace, Times, zone_of_demo
-from tallyd.invocation import program_here
+from tallyd.demo.timetable import Pace, Times, zone_of_demo
+from tallyd.demo.world import cameras, chat, divera, servers, upstream
+from tallyd.presentation.invocation import program_here
+from tallyd.presentation.terminal import complain, say
 
 DAEMON_ENDS_WITHIN_S = 10.0
 PAGE_PORT = 8710

@@ -6,15 +6,15 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tallyd.console import complain, say
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.demo.child import Child, started
-from tallyd.demo.ending import hold_signals
 from tallyd.demo.folder import DemoError, DemoFolder
-from tallyd.demo.server import Part
 from tallyd.demo.show import DAEMON_ENDS_WITHIN_S, Show
-from tallyd.demo.times import Pace, zone_of_demo
-from tallyd.demo.world import example_config, serve, why_not_served
+from tallyd.demo.signals import hold_signals
+from tallyd.demo.timetable import Pace, zone_of_demo
+from tallyd.demo.world.http_server import Part
+from tallyd.demo.world.main import example_config, serve, why_not_served
+from tallyd.presentation.terminal import complain, say
 
 FOLDER = Path("demo-data")
 _WORLD_ANSWERS_WITHIN_S = 15.0
@@ -55,7 +55,7 @@ def play(*, port: int, lasts_s: float | None, pace: Pace | None = None) -> int:
 def _play(folder: DemoFolder, port: int, until_s: float | None, pace: Pace) -> int:
     folder.make_inbox()
     zone = str(zone_of_demo(datetime.now(UTC)))
-    world_program = ("-m", "tallyd.demo.world", str(port), str(folder.inbox), zone)
+    world_program = ("-m", "tallyd.demo.world.main", str(port), str(folder.inbox), zone)
     daemon_program = ("-m", "tallyd", "--config", str(folder.config), "run")
     with started("small world", *world_program, end_within_s=_WORLD_ENDS_WITHIN_S) as world:
         base_url = _address(world)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from tallyd.console import say, show_table
 from tallyd.demo.counts import Counted, in_a_table, missing, targets_in_a_table
 from tallyd.demo.files import Files
+from tallyd.presentation.terminal import say, show_table
 
 Readings: TypeAlias = Mapping[str, Sequence[Counted]]
 """The readings of each poller by its name, one at least of each."""

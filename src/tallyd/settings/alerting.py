@@ -10,11 +10,11 @@ from urllib.parse import unquote
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from tallyd.core.addresses import HOW_TO_ESCAPE, is_ambiguous
-from tallyd.core.hours import Hours
-from tallyd.core.kinds import AlertKind
-from tallyd.core.saying import OF_OVER, OF_TEXT
-from tallyd.core.templates import TemplateError, read_template
-from tallyd.core.timetable import EVERY_DAY
+from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.alerts.templates import TemplateError, read_template
+from tallyd.core.alerts.wording import OF_OVER, OF_TEXT
+from tallyd.core.schedule.hours import Hours
+from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.settings.secrets import Secret, is_placeholder
 from tallyd.settings.types import (
     Days,

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from tallyd.core.failures import RUN_KINDS
-from tallyd.core.kinds import AlertKind
-from tallyd.core.needs import InboxNeeded
+from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.alerts.daemon_alerts import RUN_KINDS
+from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.settings.alerting import AlertSettings, check_texts
 from tallyd.settings.types import Duration, PositiveInt, Seconds, Strict, Zone
 

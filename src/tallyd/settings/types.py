@@ -28,8 +28,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from tallyd.core.addresses import HOW_TO_ESCAPE, is_ambiguous
+from tallyd.core.schedule.timetable import WEEKDAYS
 from tallyd.core.texts import UNPRINTABLE
-from tallyd.core.timetable import WEEKDAYS
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _NOUNS = {"s": "second", "m": "minute", "h": "hour", "d": "day"}

@@ -15,10 +15,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tallyd.adapters.state import StateError
 from tallyd.core.texts import visible
 from tallyd.settings import WebSettings
-from tallyd.web import api, health, metrics, page, static
-from tallyd.web.auth import Names, Passwords
+from tallyd.web import page, static
 from tallyd.web.context import Context
-from tallyd.web.door import Door
+from tallyd.web.http.auth import Names, Passwords
+from tallyd.web.http.gate import Door
+from tallyd.web.machine import api, health, metrics
 
 THREADS = 3
 """So many answers are made at the same time; the others wait, and the pollers do not."""

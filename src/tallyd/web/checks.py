@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 from tallyd.core.freshness import Known
-from tallyd.core.lag_history import lag_points
 from tallyd.core.lags import HourCount, LagRow
+from tallyd.pollers.servers.lag_history import lag_points
 from tallyd.web.context import Context
-from tallyd.web.fresh import Costly
+from tallyd.web.http.cache import Costly
 from tallyd.web.svg import Line
 from tallyd.web.view_lags import stood_still
 from tallyd.web.view_servers import PLOTTED, SHARE_OF, small_plot

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tallyd.adapters.state import State
-from tallyd.config import Config
-from tallyd.core.alerts import Alert
-from tallyd.core.mutes import Mute
-from tallyd.run_stats import RunStats
+from tallyd.config.model import Config
+from tallyd.core.alerts.mutes import Mute
+from tallyd.core.alerts.rules import Alert
+from tallyd.runs.stats import RunStats
 from tallyd.web.records import Looked
 
 

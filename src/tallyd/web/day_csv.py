@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tallyd.core.csv_text import Cell, csv_text
 from tallyd.core.history import LABELS
-from tallyd.core.visit_history import Visits
+from tallyd.pollers.visitors.visit_history import Visits
+from tallyd.presentation.csv_text import Cell, csv_text
 
 
 def day_csv(hours: Iterable[Visits], *, excel: bool) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from tallyd.core.naming import read_instant
-from tallyd.pollers.servers.book import Book, read_book
+from tallyd.pollers.servers.target_memory import Book, read_book
 from tallyd.web.context import Context
 
 

@@ -23,7 +23,7 @@ from tallyd.pollers.servers import ServersPoller
 from tallyd.pollers.visitors import VisitorsPoller
 from tallyd.web.context import Context
 from tallyd.web.day_csv import day_csv
-from tallyd.web.fresh import Body, Fresh
+from tallyd.web.http.cache import Body, Fresh
 from tallyd.web.page_data import Order, PageData, stale_after_s
 from tallyd.web.plots import Figure, day_plot, has_numbers, lags_plot, readings_plot, visits_plot
 from tallyd.web.static import asset_url

@@ -8,22 +8,22 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from tallyd.adapters.state import Taken
-from tallyd.config import AnyPoller
+from tallyd.config.jobs import Task, tasks_of
+from tallyd.config.model import AnyPoller
 from tallyd.core.errors import RecordsError
 from tallyd.core.freshness import Known
 from tallyd.core.history import Entry, why_no_number
 from tallyd.core.lags import HourCount
 from tallyd.core.naming import key_segments
 from tallyd.core.passages import Count
+from tallyd.core.schedule.timetable import Every
+from tallyd.core.stored import LastReading
 from tallyd.core.texts import span
-from tallyd.core.timetable import Every
-from tallyd.core.visit_history import Minute
-from tallyd.core.visits import day_of, day_span
 from tallyd.pollers.divera import DiveraPoller
 from tallyd.pollers.servers import ServersPoller
 from tallyd.pollers.visitors import VisitorsPoller
-from tallyd.tasks import Task, tasks_of
+from tallyd.pollers.visitors.visit_history import Minute
+from tallyd.pollers.visitors.visits import day_of, day_span
 from tallyd.web import view_lags
 from tallyd.web.checks import Checks
 from tallyd.web.context import Context
@@ -89,7 +89,7 @@ class PageData:
 
     def standing(self) -> Standing:
         config = self._context.config()
-        return Standing(self._context.alerts(), self._context.mutes(), self.now(), config.manner_of)
+        return Standing(self._context.alerts(), self._context.mutes(), self.now(), config.alert_policy_of)
 
     def head(self, standing: Standing) -> Head:
         """Return the top of the page, which is of all pollers, whichever is looked at."""
@@ -118,17 +118,17 @@ class PageData:
             return self._visitors(name, poller, standing)
         return self._servers(name, poller, standing, order)
 
-    def _last(self, name: str, now: datetime) -> Taken | None:
+    def _last(self, name: str, now: datetime) -> LastReading | None:
         """Return when a poller was last read, by itself or by hand."""
         poller, taken = self.pollers[name], self._context.state.readings.last_taken(name, now=now)
         if isinstance(poller, VisitorsPoller):
             arrived_at = max(arrivals_of(self._context, name).values(), default=None)
-            return taken or (Taken(arrived_at) if arrived_at else None)
+            return taken or (LastReading(arrived_at) if arrived_at else None)
         if isinstance(poller, ServersPoller):
             book = book_of(self._context, name)
             # A copy: a round may be changing it just now.
             checked_at = max(dict(book.checked_at).values(), default=None) or book.written_at
-            found = [Taken(checked_at)] if checked_at else []
+            found = [LastReading(checked_at)] if checked_at else []
             return max([*found, *([taken] if taken else [])], key=lambda each: each.at, default=None)
         return taken
 

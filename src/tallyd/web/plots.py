@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, cast
 from tallyd.core.history import Bucket, By, Entry, Spread, Status, Value, spread
 from tallyd.core.lags import HourCount
 from tallyd.core.reading import Json
-from tallyd.core.visit_history import Visits
+from tallyd.pollers.visitors.visit_history import Visits
 
 Figure: TypeAlias = dict[str, Json]
 

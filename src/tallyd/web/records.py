@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from tallyd.adapters.records.database import Database
 from tallyd.core.lags import HourCount, LagRow
 from tallyd.core.passages import Count
-from tallyd.core.visit_history import Minute
+from tallyd.pollers.visitors.visit_history import Minute
 
 PATIENCE_S: Final = 2.0
 """A database that is away holds up the page no longer."""

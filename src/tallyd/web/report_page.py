@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tallyd.core.texts import visible
-from tallyd.invocation import filled
+from tallyd.presentation.invocation import filled
 from tallyd.web.drawing import SIZE
 from tallyd.web.report_view import Report
 

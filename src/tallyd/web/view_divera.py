@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from tallyd.adapters.state import Stored
 from tallyd.core.history import Entry, Gap, Status, Value, missed_slot, reading, remarks, statuses
+from tallyd.core.stored import StoredReading
 from tallyd.core.texts import visible
 from tallyd.web.views import Moment, moment
 
@@ -55,7 +55,7 @@ class DiveraPast:
     left_out: int
 
 
-def entries_of(rows: Sequence[Stored]) -> tuple[Entry, ...]:
+def entries_of(rows: Sequence[StoredReading]) -> tuple[Entry, ...]:
     """Return stored readings and missed slots as entries, oldest first."""
     return tuple(
         missed_slot(row.due_at or row.taken_at, reason=row.reason)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from tallyd.adapters.state import SendRow, Stored
 from tallyd.core.reading import Json
+from tallyd.core.stored import SendRow, StoredReading
 from tallyd.core.texts import shortened, visible
 from tallyd.web.views import Level, Moment, moment
 
@@ -40,7 +40,7 @@ _SENT_WORDS: Mapping[str, tuple[Level, str]] = {
 
 
 def reports_view(
-    readings: Sequence[Stored], rows: Sequence[SendRow], *, zone: ZoneInfo, now: datetime
+    readings: Sequence[StoredReading], rows: Sequence[SendRow], *, zone: ZoneInfo, now: datetime
 ) -> tuple[ReportView, ...]:
     """Return the last reports, the newest first, each with the upstream's answer.
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from tallyd.core.freshness import BY_SERIOUSNESS, STATES, Known, State
 from tallyd.core.lags import HourCount
 from tallyd.core.texts import span, visible
-from tallyd.pollers.servers.targets import Target
+from tallyd.pollers.servers.target_settings import Target
 from tallyd.web.svg import Line, line
 from tallyd.web.views import Level, Moment, moment
 

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from tallyd.core.passages import Count
 from tallyd.core.texts import span, visible
-from tallyd.core.visit_history import Minute, Visits, hours_of, of_sources
-from tallyd.core.visits import inside, together
 from tallyd.pollers.visitors import VisitorsPoller
+from tallyd.pollers.visitors.visit_history import Minute, Visits, hours_of, of_sources
+from tallyd.pollers.visitors.visits import inside, together
 from tallyd.web.views import Level, Moment, moment
 
 MOST_SOURCES = 200

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
-from tallyd.adapters.state import Taken
-from tallyd.core.alerts import OWN, Alert
-from tallyd.core.mutes import Mute, mute_of
+from tallyd.core.alerts.mutes import Mute, mute_of
+from tallyd.core.alerts.notices import AlertPolicy
+from tallyd.core.alerts.rules import OWN, Alert
+from tallyd.core.alerts.wording import said
 from tallyd.core.naming import key_segments, local_text
-from tallyd.core.notices import Manner
-from tallyd.core.saying import said
+from tallyd.core.stored import LastReading
 from tallyd.core.texts import clock, span, visible
 
 Level: TypeAlias = Literal["fine", "warning", "error", "unknown"]
@@ -97,7 +97,7 @@ class Standing:
     alerts: Mapping[str, Alert]
     mutes: Sequence[Mute]
     now: datetime
-    manner_of: Callable[[str], Manner]
+    alert_policy_of: Callable[[str], AlertPolicy]
 
     def of(self, poller: str) -> tuple[Alert, ...]:
         """Return a poller's alerts that are not over, errors first, then the oldest; `tallyd`: its own."""
@@ -115,7 +115,7 @@ class Standing:
     def problem(self, alert: Alert, zone: ZoneInfo) -> ProblemView:
         mute = mute_of(alert.key, self.mutes, now=self.now)
         level: Level = "error" if alert.severity == "error" else "warning"
-        wording = self.manner_of(alert.key).wording(self.now, is_muted=mute is not None)
+        wording = self.alert_policy_of(alert.key).wording(self.now, is_muted=mute is not None)
         return ProblemView(
             level=level,
             word="Error" if level == "error" else "Warning",
@@ -133,7 +133,7 @@ def card(
     zone: ZoneInfo,
     standing: Standing,
     *,
-    last: Taken | None,
+    last: LastReading | None,
     next_at: datetime | None,
     next_label: str = "",
 ) -> Card:

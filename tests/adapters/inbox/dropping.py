@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tallyd.adapters.inbox import Folder
-from tallyd.adapters.inbox.folder import MOST_OFFERED
-from tallyd.contract import Look, Waiting
+from tallyd.adapters.inbox.inbox import MOST_OFFERED
+from tallyd.contract.inbox import Look, Waiting
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

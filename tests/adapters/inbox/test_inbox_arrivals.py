@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from adapters.inbox.dropping import NOON, Site
-from tallyd.adapters.inbox.memory import MOST_SOURCES, Arrivals
+from tallyd.adapters.inbox.tracking import MOST_SOURCES, Arrivals
 
 SECOND = timedelta(seconds=1)
 

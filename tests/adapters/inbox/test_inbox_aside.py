@@ -14,8 +14,8 @@ import pytest
 
 from adapters.inbox.dropping import AsNobody, Site, names
 from support.needs import needs
-from tallyd.adapters.inbox.moving import ChangedError, identity, rename_new, rename_reserved, take
-from tallyd.contract import Waiting
+from tallyd.adapters.inbox.rename import ChangedError, identity, rename_new, rename_reserved, take
+from tallyd.contract.inbox import Waiting
 from tallyd.core.errors import InboxError
 
 Rename = Callable[..., None]

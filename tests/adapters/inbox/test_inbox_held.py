@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from adapters.inbox.dropping import Site, descriptors, names
-from tallyd.adapters.inbox.places import MOST_HELD, Places
-from tallyd.contract import Waiting
+from tallyd.adapters.inbox.folders import MOST_HELD, Places
+from tallyd.contract.inbox import Waiting
 from tallyd.core.errors import InboxError
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.inbox.dropping import Site
 from tallyd.adapters.inbox import InboxHeldError
-from tallyd.contract import Look
+from tallyd.contract.inbox import Look
 from tallyd.core.errors import InboxError
 
 HOLD = """

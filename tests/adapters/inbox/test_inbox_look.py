@@ -14,7 +14,7 @@ import pytest
 
 from adapters.inbox.dropping import NOON, AsNobody, Site, names, only_now
 from tallyd.adapters.inbox import Folder
-from tallyd.contract import Inbox, Look, Waiting
+from tallyd.contract.inbox import Inbox, Look, Waiting
 
 
 def test_the_first_sub_folder_is_the_source_and_files_beside_it_have_their_own(site: Site) -> None:

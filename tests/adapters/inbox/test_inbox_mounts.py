@@ -11,7 +11,7 @@ import pytest
 
 from adapters.inbox.dropping import Site, descriptors, names, only_now
 from support.needs import needs
-from tallyd.contract import Look
+from tallyd.contract.inbox import Look
 from tallyd.core.errors import InboxError
 
 

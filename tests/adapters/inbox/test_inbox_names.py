@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.inbox.dropping import Site
-from tallyd.adapters.inbox.names import Pattern, escaped, flat_name, free_names, shown, source_of
+from tallyd.adapters.inbox.filenames import Pattern, escaped, flat_name, free_names, shown, source_of
 from tallyd.core.texts import UNPRINTABLE
 
 JSON = Pattern("*.json")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from adapters.inbox.dropping import AsNobody, Site, descriptors, names
-from tallyd.adapters.inbox.memory import MOST_TROUBLES, Troubles
-from tallyd.adapters.inbox.moving import identity
-from tallyd.adapters.inbox.opened import CHUNK_BYTES
+from tallyd.adapters.inbox.open_file import CHUNK_BYTES
+from tallyd.adapters.inbox.rename import identity
+from tallyd.adapters.inbox.tracking import MOST_TROUBLES, Troubles
 from tallyd.core.errors import InboxError
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from adapters.inbox.dropping import descriptors, names, until
 from tallyd.adapters.inbox import Folder
-from tallyd.adapters.inbox.names import Pattern
-from tallyd.adapters.inbox.watching import MOST_WATCHED, Watcher
+from tallyd.adapters.inbox.filenames import Pattern
+from tallyd.adapters.inbox.watcher import MOST_WATCHED, Watcher
 
 SOON_S = 5.0
 

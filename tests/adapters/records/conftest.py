@@ -12,8 +12,8 @@ import pytest
 from adapters.records.servers import MariaDb, PostgreSql, Server, postgresql_programs
 from adapters.records.sites import Site
 from support.needs import needs
-from tallyd.adapters.records.books import BoundRecords
 from tallyd.adapters.records.database import Database
+from tallyd.adapters.records.poller_records import BoundRecords
 
 KINDS = ("sqlite", "postgresql", "mariadb")
 

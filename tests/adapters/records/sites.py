@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import NullPool, create_engine, text
 
 from adapters.records.servers import Server
-from tallyd.adapters.records.books import BoundRecords
 from tallyd.adapters.records.database import Database
+from tallyd.adapters.records.poller_records import BoundRecords
 
 _numbers = count(1)
 

@@ -16,10 +16,10 @@ from sqlalchemy import Connection
 
 from adapters.records.relay import Relay
 from adapters.records.sites import Site
-from tallyd.adapters.records.access import Access
-from tallyd.adapters.records.books import BoundRecords
 from tallyd.adapters.records.database import Database
-from tallyd.adapters.records.lags import CheckBook
+from tallyd.adapters.records.poller_records import BoundRecords
+from tallyd.adapters.records.server_checks import CheckBook
+from tallyd.adapters.records.transactions import Access
 from tallyd.core.errors import RecordsError
 from tallyd.core.lags import HourCount, Kept, LagRow
 

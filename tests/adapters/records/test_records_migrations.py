@@ -17,10 +17,10 @@ from alembic.script import ScriptDirectory
 
 from adapters.records.samples import DAY, IN, NOW, visitor_file
 from adapters.records.sites import Site
+from tallyd.adapters.records.create_sqlite import make_file
 from tallyd.adapters.records.database import Database
-from tallyd.adapters.records.migrate import configured
-from tallyd.adapters.records.migrating import COMMAND, RecordsTooNewError, bring_up_to_date
-from tallyd.adapters.records.new_file import make_file
+from tallyd.adapters.records.migration import COMMAND, RecordsTooNewError, bring_up_to_date
+from tallyd.adapters.records.migration_main import configured
 from tallyd.adapters.records.tables import KNOWN_REVISIONS, REVISION, VERSION_TABLE
 from tallyd.core.errors import RecordsError
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.records.samples import DAY, IN, NOW, many, rejected_file, visitor_file
 from adapters.records.sites import Site, passages
-from tallyd.adapters.records.books import BoundRecords
+from tallyd.adapters.records.poller_records import BoundRecords
 from tallyd.core.passages import Count, Row, ToIngest
 
 

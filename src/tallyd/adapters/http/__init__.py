@@ -1,7 +1,7 @@
-"""GET over HTTP: bounded in time and size, silent about its URLs.
+"""HTTP requests: bounded in time and size, silent about their URLs.
 
-`client.py` is the whole of it; `transfer.py` holds the deadline, `wire.py` what is done to requests and
-urllib3, `answers.py` and `faults.py` say what came back, `body.py` reads it, `trust.py` knows whom to trust.
+Start with `client.py`. `deadline.py` holds the deadline, `transport.py` what is done to requests and urllib3,
+`responses.py` and `errors.py` say what came back, `body.py` reads it, `ca_store.py` knows whom to trust.
 """
 
 from tallyd.adapters.http.client import HttpClient

@@ -16,13 +16,13 @@ from urllib.parse import urlencode
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from tallyd.adapters.http.answers import followed, is_whole, moved, parse_date, redirect_of, refusal
 from tallyd.adapters.http.body import UNUSABLE, read_body
-from tallyd.adapters.http.faults import TROUBLE, explain, is_hangup, timed_out
-from tallyd.adapters.http.transfer import Ended, Transfer, Watch
-from tallyd.adapters.http.trust import TrustStore, system_store
-from tallyd.adapters.http.wire import Adapter, silence_libraries
-from tallyd.contract import Reply
+from tallyd.adapters.http.ca_store import TrustStore, system_store
+from tallyd.adapters.http.deadline import Ended, Transfer, Watch
+from tallyd.adapters.http.errors import TROUBLE, explain, is_hangup, timed_out
+from tallyd.adapters.http.responses import followed, is_whole, moved, parse_date, redirect_of, refusal
+from tallyd.adapters.http.transport import Adapter, silence_libraries
+from tallyd.contract.http import Reply
 from tallyd.core.addresses import host_of
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.settings import is_loopback

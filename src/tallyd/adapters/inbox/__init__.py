@@ -1,13 +1,13 @@
-"""A folder into which others drop files: found once they are complete, read safely, put aside.
+"""A folder into which others drop files: found once they are complete, read safely, moved away.
 
-`folder.py` is the whole of it. A look is a sweep (`sweep.py`, with the rules of names in `names.py` and what
-is remembered from look to look in `memory.py`); `watching.py` only wakes. A file is opened (`files.py`,
-`opened.py`) and moved (`moving.py`) into `.tallyd` (`places.py`, `aside.py`, `rejects.py`, `pruning.py`),
-which one daemon holds (`locking.py`). Decides nothing: what a file holds, and when to look, the caller says.
+Start with `inbox.py`. `scan.py` looks into the folder (`filenames.py` has the rules of names, `tracking.py`
+remembers files from look to look); `watcher.py` only wakes. `file_ops.py` and `open_file.py` open a file,
+`rename.py` moves it into `.tallyd` (`folders.py`, `quarantine.py`, `rejected.py`, `retention.py`), which one
+daemon holds (`lock.py`). Nothing is decided here: the caller says what a file holds, and when to look.
 """
 
-from tallyd.adapters.inbox.folder import Folder
-from tallyd.adapters.inbox.locking import InboxHeldError
-from tallyd.adapters.inbox.rejects import Rejected
+from tallyd.adapters.inbox.inbox import Folder
+from tallyd.adapters.inbox.lock import InboxHeldError
+from tallyd.adapters.inbox.rejected import Rejected
 
 __all__ = ["Folder", "InboxHeldError", "Rejected"]

@@ -18,11 +18,11 @@ from collections.abc import Callable, Iterable
 from datetime import tzinfo
 from typing import Literal, TextIO
 
-from tallyd.adapters.logs import hooks
-from tallyd.adapters.logs.lines import OURS, JsonLines, TextLines
-from tallyd.adapters.logs.rotating import LogFile, RotatingFile
-from tallyd.adapters.logs.sinks import FileWriter, Sink, StreamWriter
-from tallyd.core.redaction import Redactor
+from tallyd.adapters.logs import excepthooks
+from tallyd.adapters.logs.formatters import OURS, JsonLines, TextLines
+from tallyd.adapters.logs.handlers import FileWriter, Sink, StreamWriter
+from tallyd.adapters.logs.rotating_file import LogFile, RotatingFile
+from tallyd.core.privacy.redaction import Redactor
 
 __all__ = ["Level", "LogFile", "Logs"]
 
@@ -57,7 +57,7 @@ class Logs:
         self._file: FileWriter | None = None
         self._sinks: list[Sink] = []
         self._levels_before = logging.getLogger().level, log.level
-        self._restore_hooks = hooks.install()
+        self._restore_hooks = excepthooks.install()
         stream = stream or sys.stderr
         if stream is not None:  # None: the process was started without a stderr
             self._add(Sink(_text_lines(self.redact, stream, zone), StreamWriter(stream).write))

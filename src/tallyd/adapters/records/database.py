@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 from sqlalchemy import inspect, text
 
-from tallyd.adapters.records.access import Access
-from tallyd.adapters.records.books import BoundRecords
+from tallyd.adapters.records.create_sqlite import make_file
 from tallyd.adapters.records.engines import PATIENCE_S, lacks_file
-from tallyd.adapters.records.lags import CheckBook
-from tallyd.adapters.records.migrating import RecordsTooNewError, bring_up_to_date
-from tallyd.adapters.records.new_file import make_file
+from tallyd.adapters.records.migration import RecordsTooNewError, bring_up_to_date
+from tallyd.adapters.records.poller_records import BoundRecords
+from tallyd.adapters.records.server_checks import CheckBook
 from tallyd.adapters.records.tables import KNOWN_REVISIONS, REVISION, VERSION_TABLE
+from tallyd.adapters.records.transactions import Access
 from tallyd.core.errors import RecordsError
 
 

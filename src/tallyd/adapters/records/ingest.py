@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete
 
-from tallyd.adapters.records.rows import add_many, add_minutes, add_rows, mark_of
+from tallyd.adapters.records.bulk_insert import add_many, add_minutes, add_rows, mark_of
 from tallyd.adapters.records.tables import INGESTED_FILE
 from tallyd.core.passages import Count, Fingerprint, Outcome, ToIngest, seen_text
 

@@ -77,7 +77,7 @@ PASSAGE = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("seen_at", Instant),
 )
-"""Only what is asked for; `rows.py` writes the rest."""
+"""Only what is asked for; `bulk_insert.py` writes the rest."""
 
 PASSAGE_SPAN = Table(
     "passage_span",

@@ -12,25 +12,22 @@ from pathlib import Path
 
 from tallyd.adapters.state.alerts import Alerts
 from tallyd.adapters.state.connection import StateDamagedError, StateError, StateFile, StateTooNewError
-from tallyd.adapters.state.outs import Outs
+from tallyd.adapters.state.notifications import Telling
+from tallyd.adapters.state.out_files import Outs
+from tallyd.adapters.state.outbox import Sends
 from tallyd.adapters.state.readings import Readings
-from tallyd.adapters.state.rows import FromFile, OutFile, OutText, Recorded, SendRow, Stored, Taken, Whose
-from tallyd.adapters.state.sends import Sends
 from tallyd.adapters.state.slots import Slots
-from tallyd.adapters.state.telling import Telling
+from tallyd.adapters.state.types import FromFile, OutFile, OutText, Recorded, Whose
 
 __all__ = [
     "FromFile",
     "OutFile",
     "OutText",
     "Recorded",
-    "SendRow",
     "State",
     "StateDamagedError",
     "StateError",
     "StateTooNewError",
-    "Stored",
-    "Taken",
     "Whose",
 ]
 

@@ -10,11 +10,11 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from tallyd.adapters.state.connection import StateDamagedError, StateFile
-from tallyd.core.alerts import Alert, Findings, Judgement, judge
+from tallyd.core.alerts.rules import Alert, Judgement, Observations, judge
+from tallyd.core.alerts.templates import read_template
+from tallyd.core.alerts.values import Fields
 from tallyd.core.naming import instant_text, read_instant
 from tallyd.core.reading import Severity
-from tallyd.core.templates import read_template
-from tallyd.core.values import Fields
 
 _COLUMNS = (
     'key, severity, text, "over", since, version, bad, bad_since, good, good_since, raised_at, over_at,'
@@ -39,13 +39,13 @@ class Alerts:
         found = [alert for alert in self.all().values() if alert.is_open]
         return tuple(sorted(found, key=lambda alert: (alert.severity, alert.since, alert.key)))
 
-    def judge(self, findings: Findings) -> Judgement:
+    def judge(self, observations: Observations) -> Judgement:
         """Store what findings change. Writes nothing when nothing changes."""
-        judgement = judge(self.all(), findings)
+        judgement = judge(self.all(), observations)
         if not judgement.changed and not judgement.gone:
             return judgement
         with self._file.transaction() as db:
-            return apply(db, findings)
+            return apply(db, observations)
 
     def put(self, alert: Alert) -> None:
         """Store an alert that was judged elsewhere."""
@@ -72,9 +72,9 @@ def known_alerts(db: sqlite3.Connection) -> dict[str, Alert]:
         raise StateDamagedError(f"state.db is damaged: an alert makes no sense ({error})") from error
 
 
-def apply(db: sqlite3.Connection, findings: Findings) -> Judgement:
+def apply(db: sqlite3.Connection, observations: Observations) -> Judgement:
     """Judge and store, within a transaction."""
-    judgement = judge(known_alerts(db), findings)
+    judgement = judge(known_alerts(db), observations)
     # A key that only waited is nobody's to be told of.
     db.executemany("DELETE FROM alert WHERE key=?", [(key,) for key in judgement.gone])
     _store(db, judgement.changed)

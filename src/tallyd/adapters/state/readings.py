@@ -10,13 +10,13 @@ from typing import cast
 
 from tallyd.adapters.state.alerts import apply
 from tallyd.adapters.state.connection import StateDamagedError
-from tallyd.adapters.state.outs import free_name
-from tallyd.adapters.state.past import Past
-from tallyd.adapters.state.rows import FromFile, OutFile, OutText, Recorded, Whose
-from tallyd.adapters.state.sends import queue
-from tallyd.core.alerts import Findings, Judgement
-from tallyd.core.document import Heading, document, dumped
+from tallyd.adapters.state.history import Past
+from tallyd.adapters.state.out_files import free_name
+from tallyd.adapters.state.outbox import queue
+from tallyd.adapters.state.types import FromFile, OutFile, OutText, Recorded, Whose
+from tallyd.core.alerts.rules import Judgement, Observations
 from tallyd.core.naming import instant_text, out_stem
+from tallyd.core.out_document import Heading, document, dumped
 from tallyd.core.reading import Facts, Problem, Reading, Slot
 
 
@@ -33,7 +33,7 @@ class Readings(Past):
         slot: Slot,
         headed: Sequence[tuple[Reading, Heading]],
         *,
-        findings: Findings | None,
+        observations: Observations | None,
         is_taken: Callable[[str], bool],
     ) -> Recorded:
         """Commit the readings of one run: from here on the counts exist.
@@ -46,15 +46,15 @@ class Readings(Past):
         with self._file.transaction() as db:
             if slot.key is not None and _is_taken_slot(db, whose, slot.key):
                 return Recorded()
-            judgement = Judgement() if findings is None else apply(db, findings)
-            if findings is not None:
+            judgement = Judgement() if observations is None else apply(db, observations)
+            if observations is not None:
                 _remember(db, whose, [reading for reading, _ in headed])
             db.execute(
                 "DELETE FROM slot WHERE poller=? AND job=? AND slot=?", (whose.poller, whose.job, slot.key)
             )
             outs: list[OutFile | None] = []
             for reading, heading in headed:
-                standing = reading.problems if findings is None else _standing(judgement, reading)
+                standing = reading.problems if observations is None else _standing(judgement, reading)
                 outs.append(_store(db, whose, slot, reading, heading, standing=standing, is_taken=is_taken))
                 queue(db, whose.poller, reading.sends, slot_at=heading.due_at or heading.taken_at)
             return Recorded(outs=tuple(outs), judgement=judgement)

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from tallyd.adapters.state.alerts import apply
 from tallyd.adapters.state.connection import StateFile
-from tallyd.adapters.state.rows import Recorded, Whose
-from tallyd.core.alerts import Findings
+from tallyd.adapters.state.types import Recorded, Whose
+from tallyd.core.alerts.rules import Observations
 from tallyd.core.naming import instant_text, read_instant
 from tallyd.core.reading import Slot
-from tallyd.core.timetable import Missed, Pending
+from tallyd.core.schedule.timetable import Missed, Pending
 
 
 class Slots:
@@ -102,7 +102,7 @@ class Slots:
                 set_mark(db, whose.poller, whose.job, mark, slot.due_at)
 
     def fail(
-        self, whose: Whose, slot: Slot, *, reason: str, not_before: datetime, findings: Findings
+        self, whose: Whose, slot: Slot, *, reason: str, not_before: datetime, observations: Observations
     ) -> Recorded:
         """Commit that a run failed; its slot may be begun again from `not_before` on."""
         with self._file.transaction() as db:
@@ -120,10 +120,10 @@ class Slots:
                     instant_text(not_before),
                 ),
             )
-            return Recorded(judgement=apply(db, findings))
+            return Recorded(judgement=apply(db, observations))
 
     def miss(
-        self, whose: Whose, missed: tuple[Missed, ...], *, now: datetime, findings: Findings
+        self, whose: Whose, missed: tuple[Missed, ...], *, now: datetime, observations: Observations
     ) -> Recorded:
         """Commit that these slots, oldest first, have no reading and will have none."""
         whose_row, said_at = (whose.poller, whose.kind, whose.job), instant_text(now)
@@ -140,7 +140,7 @@ class Slots:
             )
             for mark, at in {one.mark: one.due_at for one in missed if one.mark is not None}.items():
                 set_mark(db, whose.poller, whose.job, mark, at)
-            return Recorded(judgement=apply(db, findings))
+            return Recorded(judgement=apply(db, observations))
 
 
 def set_mark(db: sqlite3.Connection, poller: str, job: str, mark: str, at: datetime) -> None:

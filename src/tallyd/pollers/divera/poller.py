@@ -1,7 +1,7 @@
 """The Divera poller: one reading at each time of day.
 
 Asks, counts, hides what is too small to be shown, and names the minimums that are not reached. What it
-hands on holds numbers and names of statuses; everything about a person ended in `reply.py`.
+hands on holds numbers and names of statuses; everything about a person ended in `parse.py`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from tallyd.contract import Found, Job, Toolbox
+from tallyd.contract.poller import Found, Job
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.alerts.values import Value, several
 from tallyd.core.counting import Shortage, hide_qualifications, hide_small, shortages
 from tallyd.core.errors import SourceError
-from tallyd.core.kinds import AlertKind
 from tallyd.core.questions import Question, words
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
-from tallyd.core.timetable import At
-from tallyd.core.values import Value, several
-from tallyd.pollers.divera.fetch import Answer, ask, is_users_url, pull_params, pull_url_of
-from tallyd.pollers.divera.people import texts_of_pull, texts_of_users
+from tallyd.core.schedule.timetable import At
+from tallyd.pollers.divera.client import Answer, ask, is_users_url, pull_params, pull_url_of
+from tallyd.pollers.divera.parse import Tally, read_monitor, read_names, read_users
+from tallyd.pollers.divera.personal_data import texts_of_pull, texts_of_users
 from tallyd.pollers.divera.questions import QUESTIONS, TIMES
-from tallyd.pollers.divera.reply import Tally, read_monitor, read_names, read_users
 from tallyd.pollers.divera.settings import DiveraSettings
 
 _LIMIT_S = 600.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tallyd.core.questions import Question, words
 from tallyd.core.reading import Json
-from tallyd.pollers.divera.fetch import USERS_PATH, USERS_URL, is_pull_url, is_users_url
+from tallyd.pollers.divera.client import USERS_PATH, USERS_URL, is_pull_url, is_users_url
 
 TIMES = "00:00, 08:00, 12:00, 16:00, 20:00"
 

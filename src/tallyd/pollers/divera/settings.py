@@ -12,9 +12,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from tallyd.core.addresses import host_of
 from tallyd.core.counting import NO_STATUS, Minimum
+from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.core.texts import visible
-from tallyd.core.timetable import EVERY_DAY
-from tallyd.pollers.divera.fetch import PULL_URL, USERS_URL, is_pull_url, is_users_url
+from tallyd.pollers.divera.client import PULL_URL, USERS_URL, is_pull_url, is_users_url
 from tallyd.settings import (
     Days,
     Duration,

@@ -1,8 +1,9 @@
 """Asks servers, every so often, how old their data is.
 
-`poller.py` is the whole of it at a glance and `round.py` the main flow: `settings.py` and `targets.py` are
-what a config may say, `lanes.py` checks many targets at a time, `checking.py` is one check, `book.py` what is
-known from round to round, `kinds.py` and `facts.py` how it is told. The rule is `tallyd.core.freshness`.
+Start with `poller.py`; `check_round.py` is the main flow. `settings.py` and `target_settings.py` are the
+config, `worker_pool.py` checks many targets at a time, `check.py` is one check. `target_memory.py` is what is
+known from round to round; `alert_kinds.py` and `out_facts.py` are what people read. The rule is
+`core/freshness.py`.
 """
 
 from tallyd.pollers.servers.poller import ServersPoller

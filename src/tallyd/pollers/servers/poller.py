@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from tallyd.contract import Found, Job, Toolbox
+from tallyd.contract.poller import Found, Job
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.freshness import Sight
-from tallyd.core.kinds import AlertKind
 from tallyd.core.questions import Question
 from tallyd.core.reading import Json
+from tallyd.core.schedule.timetable import Every
 from tallyd.core.texts import span
-from tallyd.core.timetable import Every
-from tallyd.pollers.servers.book import Book
-from tallyd.pollers.servers.kinds import KINDS, TARGET_KINDS, UNSTORED
+from tallyd.pollers.servers.alert_kinds import KINDS, TARGET_KINDS, UNSTORED
+from tallyd.pollers.servers.check_round import check_all, round_of
 from tallyd.pollers.servers.questions import QUESTIONS
-from tallyd.pollers.servers.round import check_all, round_of
 from tallyd.pollers.servers.settings import ServersSettings
+from tallyd.pollers.servers.target_memory import Book
 
 _LIMIT_S = 300.0
 """Without progress. Each check ends with its timeout, but for the lookup of a name."""

@@ -8,7 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from tallyd.core.texts import UNPRINTABLE
-from tallyd.pollers.servers.targets import NamedFiles, Target, TargetKeys, TargetSettings, fault_of, merged
+from tallyd.pollers.servers.target_settings import (
+    NamedFiles,
+    Target,
+    TargetKeys,
+    TargetSettings,
+    fault_of,
+    merged,
+)
 from tallyd.settings import Duration, FolderPath, PollerSettings, Seconds, within, wrong, wrong_each
 
 LONGEST_NAME = 200

@@ -1,8 +1,8 @@
-"""Visitors: files of people who walked in and out, dropped into a folder by camera hosts.
+"""Takes files of people who walk in and out, and reports their number.
 
-`poller.py` is the whole of it at a glance, `settings.py` what a config may say. `sweep.py` takes the files
-(`taking.py`; what is in one: `records.py`), `judging.py` says when a source has gone quiet; `report.py` adds
-up, `delivery.py` posts it.
+Start with `poller.py`; `settings.py` is the config. `ingest/` takes files into the database (`sweep.py` is
+the main flow, `file_parser.py` and `record_parser.py` read a file), `alerts/` finds what is wrong, such as a
+silent source, and `report/` makes each day's report and posts it.
 """
 
 from tallyd.pollers.visitors.poller import VisitorsPoller

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from tallyd.contract import Accepted, Found, Job, Refused, Toolbox
+from tallyd.contract.poller import Accepted, Found, Job, Refused
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.alerts.daemon_alerts import UNSENT
 from tallyd.core.errors import RecordsError, SourceError
-from tallyd.core.failures import UNSENT
-from tallyd.core.kinds import AlertKind
-from tallyd.core.needs import InboxNeeded
+from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.questions import Question
 from tallyd.core.reading import Json, Send
-from tallyd.core.timetable import Every
-from tallyd.core.visits import day_of, day_span
-from tallyd.pollers.visitors.delivery import deliver
-from tallyd.pollers.visitors.kinds import JUDGES, KINDS, NO_FILES, REJECTED
+from tallyd.core.schedule.timetable import Every
+from tallyd.pollers.visitors.alerts.alert_kinds import JUDGES, KINDS, NO_FILES, REJECTED
+from tallyd.pollers.visitors.ingest.sweep import sweep
 from tallyd.pollers.visitors.questions import QUESTIONS
-from tallyd.pollers.visitors.report import report
+from tallyd.pollers.visitors.report.daily_report import report
+from tallyd.pollers.visitors.report.post import deliver
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
-from tallyd.pollers.visitors.sweep import sweep
+from tallyd.pollers.visitors.visits import day_of, day_span
 
 _SWEEP_LIMIT_S = 300.0
 """Without progress: a group of files shows it, and each batch of a large one."""
@@ -67,7 +68,7 @@ class VisitorsPoller(VisitorsSettings):
             run=partial(report, self),
             # Sums of the day so far: a late one says what its slot should have, and the next one more.
             catch_up_s=wanted.every,
-            tells_gaps=False,
+            alerts_on_missed=False,
         )
 
     @property

@@ -16,8 +16,8 @@ from pydantic import (
 )
 
 from tallyd.core.texts import UNPRINTABLE
-from tallyd.core.visits import TAGS, Tag
-from tallyd.pollers.visitors.minutes import DIGITS
+from tallyd.pollers.visitors.ingest.minute_counts import DIGITS
+from tallyd.pollers.visitors.visits import TAGS, Tag
 from tallyd.settings import (
     Duration,
     KeylessUrl,

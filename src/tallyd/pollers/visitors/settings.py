@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from tallyd.core.texts import UNPRINTABLE
-from tallyd.pollers.visitors.minutes import DIGITS
+from tallyd.pollers.visitors.ingest.minute_counts import DIGITS
 from tallyd.pollers.visitors.report_settings import ReportSettings, Text, check_form
 from tallyd.settings import (
     Duration,

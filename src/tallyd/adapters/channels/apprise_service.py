@@ -1,0 +1,116 @@
+"""An Apprise plugin for a URL, with all off that Apprise may do beside sending; or why there is none."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from apprise import AppriseAsset, NotifyBase
+from apprise.plugins import N_MGR, url_to_dict
+
+from tallyd.adapters.channels.rocketchat_url import UnusableUrl, apprise_url
+from tallyd.core.addresses import HOW_TO_ESCAPE, is_ambiguous
+
+_HINTS = {
+    "tgram": "Telegram needs a bot token and a chat: tgram://TOKEN/CHAT",
+    "rocket": "Rocket.Chat needs a webhook: https://host/hooks/ID/TOKEN",
+    "rockets": "Rocket.Chat needs a webhook: https://host/hooks/ID/TOKEN",
+    "mailto": "mail needs a server and an address: mailtos://USER:PASSWORD@host?to=ADDRESS",
+    "mailtos": "mail needs a server and an address: mailtos://USER:PASSWORD@host?to=ADDRESS",
+    "json": "it needs a host: json://host/path",
+    "jsons": "it needs a host: jsons://host/path",
+    "http": "for a webhook of your own use json://host/path",
+    "https": "for a webhook of your own use jsons://host/path; one of Rocket.Chat is https://host/hooks/ID/TOKEN",
+}
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}):/")
+
+
+class Complaints(logging.Handler):
+    """Keeps in `lines` what Apprise warns of. Its DEBUG lines hold tokens, so it is not asked for them."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+        logger = logging.getLogger("apprise")
+        logger.setLevel(logging.WARNING)
+        logger.propagate = False
+        logger.handlers = [self]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+def service(url: str, *, timeout_s: float) -> NotifyBase:
+    """Return the plugin for `url`. Raises `UnusableUrl`, whose text begins with a lower-case letter."""
+    known = _SCHEME.match(url.strip())
+    scheme = known[1].lower() if known else ""
+    own_host = scheme in N_MGR and names_host(N_MGR[scheme])
+    if is_ambiguous(url, at_may_follow="in values" if own_host else "anywhere"):
+        raise UnusableUrl(HOW_TO_ESCAPE)
+    try:
+        settings = url_to_dict(apprise_url(url))  # type: ignore[no-untyped-call] # Apprise left the types out
+        if settings is not None:
+            return _made(settings, timeout_s)
+    except UnusableUrl:
+        raise
+    except Exception:  # noqa: S110 # 170 plugins raise what they like, with the URL in its text
+        pass
+    raise UnusableUrl(_why_unusable(scheme))
+
+
+def names_host(plugin_type: type[NotifyBase]) -> bool:
+    """Whether the URLs of a service have a place for a host. Others go to a host that is always the same."""
+    templates: tuple[str, ...] = plugin_type.templates
+    return any("{host}" in template for template in templates)
+
+
+def _made(settings: dict[str, object], timeout_s: float) -> NotifyBase:
+    plugin_type = N_MGR[str(settings["schema"])]
+    if not plugin_type.enabled:
+        raise UnusableUrl(f"{plugin_type.service_name} needs Python packages that are not installed")
+    # What a URL may ask for, but must not: another format than the one that shows the text as it is, success
+    # where there was none, repetitions and files.
+    settings.pop("format", None)
+    settings |= {"asset": _asset(), "emojis": False, "optional": False, "overflow": "split"}
+    settings |= {"redirect": False, "retry": 0, "store": "no", "wait": 0}
+    if settings["schema"] == "tgram":
+        settings.pop("template", None)  # a file, whose content would be sent instead
+    # Each read may take as long as all: the parent ends the whole.
+    settings |= {"cto": timeout_s, "rto": timeout_s}
+    plugin: NotifyBase = plugin_type(**settings)
+    if settings["schema"] == "tgram" and not getattr(plugin, "targets", ()):
+        # Apprise would ask Telegram for whoever wrote to the bot first, and send it there.
+        raise UnusableUrl(_HINTS["tgram"])
+    plugin.request_rate_per_sec = 0.0
+    return plugin
+
+
+def trait(plugin: NotifyBase, name: str) -> str:
+    """Return what only some plugins have, the empty string if this one has not."""
+    return str(getattr(plugin, name, "") or "")
+
+
+def _asset() -> AppriseAsset:
+    return AppriseAsset(
+        storage_mode="memory",
+        app_id="tallyd",
+        app_desc="tallyd",
+        app_url="",
+        http_redirects=False,
+        # Pictures would be loaded from GitHub by everybody who reads the message.
+        image_url_mask="",
+        image_url_logo="",
+        pem_autogen=False,
+        pgp_autogen=False,
+    )
+
+
+def _why_unusable(scheme: str) -> str:
+    if not scheme:
+        return "a channel begins with the name of its service, such as tgram:// or mailtos://"
+    if scheme in _HINTS:
+        return _HINTS[scheme]
+    if scheme not in N_MGR:
+        return f'the scheme "{scheme}" is not known'
+    plugin_type = N_MGR[scheme]
+    return f"{plugin_type.service_name} does not take it as it is; see {plugin_type.setup_url}"

@@ -1,0 +1,141 @@
+"""A child process for each delivery: it gets a job on stdin and answers one JSON object on stdout.
+
+A process, because nothing else can be ended at a deadline whatever it waits for; and because Apprise, which
+takes proxies and passwords from its surroundings and costs 50 MiB, stays out of the daemon.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from tallyd.adapters.child_process import environment, in_memory
+from tallyd.core.errors import DeliveryError, Stopped
+from tallyd.core.texts import span
+
+CHILD = (sys.executable, "-P", "-m", "tallyd.adapters.channels.child_main")
+MOST_BYTES = 256 * 1024
+
+_PATIENCE_S = 1.0
+
+
+class Children:
+    """Runs `command` once for each job; any number of threads at once."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = tuple(command)
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+
+    def ask(self, job: Mapping[str, object], *, timeout_s: float) -> dict[str, object]:
+        """Return the child's answer, at most `timeout_s` after the call.
+
+        Raises `DeliveryError` if there is none, and `Stopped` once `abort` was called. An answer that came
+        before the abort is returned all the same: a message known to be delivered is not sent again.
+        """
+        deadline = time.monotonic() + timeout_s
+        outcome = self._outcome({**job, "timeout_s": timeout_s, "parent": os.getpid()}, deadline)
+        if isinstance(outcome, dict):
+            return outcome
+        if self._stopped:
+            raise Stopped
+        raise DeliveryError(outcome or f"timed out after {span(timeout_s)}")
+
+    def abort(self) -> None:
+        """Kill all children; every call under way and to come raises `Stopped`."""
+        with self._lock:
+            self._stopped = True
+            for child in self._running:
+                _kill(child)
+
+    def _outcome(self, job: Mapping[str, object], deadline: float) -> dict[str, object] | str:
+        """Return the answer, or why there is none; the empty string if time is up."""
+        if self._stopped:
+            return ""
+        try:
+            with self._running_child(json.dumps(job).encode()) as child:
+                output = _read(child, deadline)
+        except OSError as error:
+            why = os.strerror(error.errno).lower() if error.errno else type(error).__name__
+            return f"the process that sends it can't be started ({why})"
+        if output is None:
+            return ""
+        with contextlib.suppress(ValueError, RecursionError):
+            answer = json.loads(output)
+            if isinstance(answer, dict):
+                return answer
+        return _how_it_ended(child.returncode)
+
+    @contextlib.contextmanager
+    def _running_child(self, job: bytes) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a child and, in the end, kill whatever is left of it and of what it started."""
+        with in_memory(job) as stdin:
+            child = subprocess.Popen(  # noqa: S603 # our own module
+                self._command,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env=environment() | {"HOME": "/nonexistent", "NETRC": os.devnull},
+                start_new_session=True,
+            )
+        with self._lock:
+            self._running.add(child)
+            if self._stopped:  # between the look at it and here
+                _kill(child)
+        try:
+            yield child
+        finally:
+            with self._lock:
+                self._running.discard(child)
+                _kill(child)  # before it is waited for: until then no other process gets its number
+            _reap(child)
+
+
+def _read(child: subprocess.Popen[bytes], deadline: float) -> bytes | None:
+    """Return what the child printed until it ended, None if time was up before. Stops past `MOST_BYTES`."""
+    assert child.stdout is not None  # noqa: S101 # for mypy: it is a pipe
+    ready = select.poll()
+    ready.register(child.stdout, select.POLLIN)
+    output = b""
+    while len(output) <= MOST_BYTES:
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            return None
+        if ready.poll(left_s * 1000):
+            piece = os.read(child.stdout.fileno(), 65536)
+            if not piece:
+                break
+            output += piece
+    return output
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+def _reap(child: subprocess.Popen[bytes]) -> None:
+    if child.stdout is not None:
+        child.stdout.close()
+    # A process in a call that can't be interrupted outlives SIGKILL for a while; subprocess reaps it later.
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(_PATIENCE_S)
+
+
+def _how_it_ended(status: int | None) -> str:
+    if status is not None and status < 0:
+        name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
+        return f"the process that sends it was ended by {name}"
+    if status:
+        return f"the process that sends it broke off (status {status})"
+    return "the process that sends it gave no readable answer"

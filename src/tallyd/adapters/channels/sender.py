@@ -1,0 +1,75 @@
+"""The channels by which people are told, as the rest of tallyd sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+
+from tallyd.adapters.channels.child_pool import CHILD, Children
+from tallyd.core.alerts.message import Message
+from tallyd.core.errors import DeliveryError
+from tallyd.core.texts import shortened
+
+LONGEST_TEXT = 300
+
+
+class Channels:
+    """Sends messages to Apprise URLs and to webhooks of Rocket.Chat, for any number of threads at once.
+
+    `timeout_s` is for a whole call, from the start of the child to its answer. `proxy` is used for http and
+    https to any host but this machine itself, not for mail; none is taken from the environment. `redact` is
+    applied to every text that is raised or returned.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout_s: float,
+        proxy: str | None,
+        redact: Callable[[str], str],
+        command: Sequence[str] = CHILD,
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._proxy = proxy
+        self._redact = redact
+        self._children = Children(command)
+
+    def deliver(self, url: str, message: Message) -> None:
+        """Return once the service has taken the whole message. Raises `DeliveryError` and `Stopped`.
+
+        After a `DeliveryError` it may have arrived nevertheless, or a part of a long one may have.
+        """
+        self._done({"act": "deliver", "urls": [url], **asdict(message)})
+
+    def judge(self, urls: Sequence[str]) -> tuple[str | None, ...]:
+        """Return for each URL what is wrong with it, None for nothing. Asks Apprise, not the network.
+
+        Raises `DeliveryError` if nothing can be found out, and `Stopped`.
+        """
+        if not urls:
+            return ()
+        found = self._asked({"act": "judge", "urls": list(urls)}).get("found")
+        if not isinstance(found, list) or len(found) != len(urls):
+            raise DeliveryError("the process that checks it gave no readable answer")
+        return tuple(None if text is None else self._shown(text) for text in found)
+
+    def probe(self, url: str) -> str:
+        """Return one line on what answers there. Nothing is sent. Raises `DeliveryError` and `Stopped`."""
+        return self._shown(self._done({"act": "probe", "urls": [url]}).get("line", ""))
+
+    def abort(self) -> None:
+        """End all children now; every call under way and to come raises `Stopped`."""
+        self._children.abort()
+
+    def _done(self, job: Mapping[str, object]) -> Mapping[str, object]:
+        """Return the child's answer if it did what it was asked. Raises `DeliveryError` and `Stopped`."""
+        answer = self._asked(job)
+        if answer.get("ok") is True:
+            return answer
+        raise DeliveryError(self._shown(answer.get("reason") or "it was not taken, and no reason was given"))
+
+    def _asked(self, job: Mapping[str, object]) -> Mapping[str, object]:
+        return self._children.ask({**job, "proxy": self._proxy}, timeout_s=self._timeout_s)
+
+    def _shown(self, text: object) -> str:
+        return shortened(self._redact(str(text)), LONGEST_TEXT)

@@ -1,0 +1,109 @@
+"""What was put aside below `.tallyd`: done files by day, rejected ones with their reasons."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import date
+
+from tallyd.adapters.inbox.filenames import REASON, Pattern, flat_name, free_names
+from tallyd.adapters.inbox.folders import Places
+from tallyd.adapters.inbox.rename import Wanted, take
+from tallyd.core.reading import Json
+
+DONE, REJECTED, GOING = "done", "rejected", "going"
+
+
+class Aside:
+    """Puts files aside. Every method raises `ChangedError`, FileNotFoundError, OSError, `InboxError`.
+
+    After a rename the folders are not synced: a power cut may bring a file back into the inbox, and the
+    ledger knows that it is done. For each file a sync would cost more than to count it did.
+    """
+
+    def __init__(self, places: Places, pattern: Pattern) -> None:
+        self._places = places
+        self._pattern = pattern
+
+    def done(self, inbox: int, path: str, *, source: str, day: date, wanted: Wanted) -> None:
+        """Move a file to `done/<day>/<source>/`."""
+        with (
+            self._places.folder_of(inbox, path) as (folder, name),
+            self._places.own(inbox, DONE, day.isoformat(), source, make=True) as target,
+        ):
+            for new in free_names(self._flat(path)):
+                with suppress(FileExistsError):
+                    take(name, new, folder=folder, new_folder=target, wanted=wanted)
+                    return
+            raise _all_taken()
+
+    def delete(self, inbox: int, path: str, *, wanted: Wanted) -> None:
+        """Delete a file; one that takes its place meanwhile is not."""
+        with (
+            self._places.folder_of(inbox, path) as (folder, name),
+            self._places.own(inbox, GOING, make=True) as target,
+        ):
+            # Unlinking by name could hit another file. Moved first, it is known which one it is.
+            for new in free_names(self._flat(path)):
+                with suppress(FileExistsError):
+                    take(name, new, folder=folder, new_folder=target, wanted=wanted)
+                    os.unlink(new, dir_fd=target)
+                    return
+            raise _all_taken()
+
+    def rejected(
+        self, inbox: int, path: str, reason: Mapping[str, Json], *, source: str, wanted: Wanted
+    ) -> None:
+        """Move a file to `rejected/<source>/`, its reason first."""
+        with (
+            self._places.folder_of(inbox, path) as (folder, name),
+            self._places.own(inbox, REJECTED, source, make=True) as target,
+        ):
+            for new in free_names(self._flat(path)):
+                if _exists(new, target):
+                    continue
+                with suppress(FileExistsError), _reason_beside(new, reason, target):
+                    take(name, new, folder=folder, new_folder=target, wanted=wanted)
+                    return
+            raise _all_taken()
+
+    def _flat(self, path: str) -> str:
+        parts = path.split("/")
+        return flat_name(parts[1:] or parts, self._pattern)
+
+
+@contextmanager
+def _reason_beside(name: str, reason: Mapping[str, Json], folder: int) -> Iterator[None]:
+    """Write the reason of a file that is then moved; gone again where that fails."""
+    # A reason without its file is what a killed process left; it may be replaced.
+    temporary, final = f".{name}.tmp", name + REASON
+    text = json.dumps(reason, ensure_ascii=False, indent=1) + "\n"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(temporary, flags, 0o600, dir_fd=folder)
+        with open(descriptor, "wb") as file:  # noqa: PTH123 # a descriptor, not a path
+            file.write(text.encode("utf-8", "backslashreplace"))  # a lone surrogate: an escape of JSON's too
+            file.flush()
+            os.fsync(descriptor)
+        os.rename(temporary, final, src_dir_fd=folder, dst_dir_fd=folder)
+        yield
+    except BaseException:
+        for leftover in (temporary, final):
+            with suppress(OSError):
+                os.unlink(leftover, dir_fd=folder)
+        raise
+
+
+def _exists(name: str, folder: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _all_taken() -> OSError:
+    return OSError(errno.EEXIST, "every name like it is taken")

@@ -1,0 +1,87 @@
+"""Renaming so that nothing is ever overwritten, and only the file that is meant is moved."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeAlias
+
+from tallyd.adapters.inbox.filenames import free_names
+
+Identity: TypeAlias = "tuple[int, int, int, int]"
+"""Device, inode, size in bytes, time of change in ns: another file, or another content, has another."""
+Wanted: TypeAlias = "Callable[[os.stat_result], bool]"
+
+_NOREPLACE = 1
+_LACKING = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+class ChangedError(Exception):
+    """It is not the file that is meant, and where it was."""
+
+
+def identity(stat: os.stat_result) -> Identity:
+    """Return what tells a file and its content from others."""
+    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+def rename_new(old: str, new: str, *, old_folder: int, new_folder: int) -> None:
+    """Rename below two open folders. Raises FileExistsError where the new name is taken, and OSError."""
+    if _renameat2 is not None:
+        arguments = (old_folder, os.fsencode(old), new_folder, os.fsencode(new), _NOREPLACE)
+        if _renameat2(*arguments) == 0:
+            return
+        code = ctypes.get_errno()
+        if code not in _LACKING:
+            raise OSError(code, os.strerror(code), old)
+    rename_reserved(old, new, old_folder=old_folder, new_folder=new_folder)
+
+
+def rename_reserved(old: str, new: str, *, old_folder: int, new_folder: int) -> None:
+    """Do what `rename_new` does where the kernel or the file system can't: some FUSE and network shares.
+
+    An empty file reserves the name and is replaced. A link to the new name and unlinking the old would
+    delete a file that took its place in between.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    os.close(os.open(new, flags, 0o600, dir_fd=new_folder))
+    try:
+        os.rename(old, new, src_dir_fd=old_folder, dst_dir_fd=new_folder)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(new, dir_fd=new_folder)
+        raise
+
+
+def take(name: str, new: str, *, folder: int, new_folder: int, wanted: Wanted) -> None:
+    """Move one file under a new name. Raises `ChangedError`, FileExistsError, FileNotFoundError, OSError.
+
+    Looked at before and after: what came into its place in between goes back.
+    """
+    if not wanted(os.stat(name, dir_fd=folder, follow_symlinks=False)):
+        raise ChangedError
+    rename_new(name, new, old_folder=folder, new_folder=new_folder)
+    if not wanted(os.stat(new, dir_fd=new_folder, follow_symlinks=False)):
+        put_back(new, name, folder=new_folder, new_folder=folder)
+        raise ChangedError
+
+
+def put_back(name: str, new: str, *, folder: int, new_folder: int) -> str:
+    """Move one file under a name, or one like it where that is taken; return the name. Raises OSError."""
+    for free in free_names(new):
+        with suppress(FileExistsError):
+            rename_new(name, free, old_folder=folder, new_folder=new_folder)
+            return free
+    raise FileExistsError(errno.EEXIST, "every name like it is taken", new)
+
+
+def _find_renameat2() -> Callable[..., int] | None:
+    # Python has no name for it; neither has a C library from before 2018.
+    found: Callable[..., int] | None = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    return found
+
+
+_renameat2 = _find_renameat2()

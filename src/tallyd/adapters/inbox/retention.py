@@ -1,0 +1,93 @@
+"""Retention: done files go by their day, rejected ones by when they were put aside."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from datetime import date, datetime
+from itertools import islice
+
+from tallyd.adapters.inbox.filenames import REASON
+from tallyd.adapters.inbox.folders import Places, enter, names_in
+from tallyd.adapters.inbox.quarantine import DONE, GOING, REJECTED
+from tallyd.adapters.inbox.rejected import Rejects
+
+
+class Pruning:
+    """Deletes what is old, of an open inbox. Raises `InboxError`, OSError."""
+
+    def __init__(self, places: Places, rejects: Rejects) -> None:
+        self._places = places
+        self._rejects = rejects
+
+    def prune(self, inbox: int, *, done_before: date, rejected_before: datetime, most: int) -> int:
+        """Delete at most `most` files; return how many. What can't be deleted now is found again."""
+        before_ns = int(rejected_before.timestamp() * 1e9)
+        deleted = self._done(inbox, done_before, most)
+        deleted += self._rejected(inbox, before_ns, most - deleted)
+        return deleted + self._going(inbox, before_ns, most - deleted)
+
+    def _done(self, inbox: int, before: date, most: int) -> int:
+        deleted = 0
+        with suppress(FileNotFoundError), self._places.own(inbox, DONE, make=False) as done:
+            for day in sorted(name for name in names_in(done) if _is_before(name, before)):
+                with suppress(NotADirectoryError, FileNotFoundError):
+                    deleted += _empty(done, day, most - deleted)
+                if deleted >= most:
+                    break
+        return deleted
+
+    def _rejected(self, inbox: int, before_ns: int, most: int) -> int:
+        deleted = 0
+        old = (one for one in self._rejects.lying(inbox) if one.since_ns < before_ns)
+        for one in islice(old, most):
+            with self._places.own(inbox, REJECTED, one.source, make=False) as folder:
+                deleted += _unlink(one.name, folder)
+                # Last: a reason without its file is found again, a file without its reason would stay longer.
+                _unlink(one.name + REASON, folder)
+        return deleted
+
+    def _going(self, inbox: int, before_ns: int, most: int) -> int:
+        """Delete what a killed process was about to delete."""
+        deleted = 0
+        with suppress(FileNotFoundError), self._places.own(inbox, GOING, make=False) as going:
+            for name in names_in(going)[:most]:
+                found = os.stat(name, dir_fd=going, follow_symlinks=False)
+                if found.st_ctime_ns < before_ns:
+                    deleted += _unlink(name, going)
+        return deleted
+
+
+def _is_before(name: str, before: date) -> bool:
+    try:
+        return date.fromisoformat(name) < before and len(name) == len("2026-11-20")
+    except ValueError:
+        return False
+
+
+def _empty(parent: int, name: str, most: int) -> int:
+    """Delete at most `most` files in a folder and the folders in it, and the folders that are then empty."""
+    deleted = 0
+    folder = enter(parent, name)
+    try:
+        for inner in names_in(folder):
+            if deleted >= most:
+                return deleted
+            if stat.S_ISDIR(os.stat(inner, dir_fd=folder, follow_symlinks=False).st_mode):
+                deleted += _empty(folder, inner, most - deleted)
+            else:
+                deleted += _unlink(inner, folder)
+    finally:
+        os.close(folder)
+    with suppress(OSError):  # not empty yet
+        os.rmdir(name, dir_fd=parent)
+    return deleted
+
+
+def _unlink(name: str, folder: int) -> int:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except OSError:
+        return 0
+    return 1

@@ -1,0 +1,192 @@
+"""Events of the kernel, as a wake-up only: what they miss, the next look finds."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Callable, Mapping
+from itertools import islice
+from pathlib import Path
+from types import MappingProxyType
+
+from watchdog.events import FileClosedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
+from watchdog.observers.api import ObservedWatch
+from watchdog.observers.inotify import InotifyFullEmitter, InotifyObserver
+from watchdog.observers.inotify_c import InotifyConstants, Mask
+
+from tallyd.adapters.inbox.errors import why
+from tallyd.adapters.inbox.filenames import Pattern, is_ignored
+from tallyd.adapters.inbox.rename import Identity, identity
+from tallyd.adapters.inbox.tracking import MOST_FILES
+
+AGAIN_AFTER_S = 60.0
+# Each has a thread in watchdog. What is in the other folders is found by looks.
+MOST_WATCHED = 64
+
+
+class Watcher:
+    """Calls `on_change` when a file was closed after writing, or renamed into the folder.
+
+    From a thread of its own; what `on_change` raises ends that thread, and `tend` makes a new one
+    a minute after the last.
+    """
+
+    def __init__(
+        self, path: Path, pattern: Pattern, on_change: Callable[[], None], *, monotonic: Callable[[], float]
+    ) -> None:
+        self._path = path
+        self._pattern = pattern
+        self._on_change = on_change
+        self._monotonic = monotonic
+        self._observer: InotifyObserver | None = None
+        self._watches: dict[str, tuple[ObservedWatch, tuple[int, int]]] = {}
+        self._watched: tuple[int, int] | None = None
+        self._again_at_s = float("-inf")
+        self._finished: dict[str, Identity] = {}
+        self._lock = threading.Lock()
+        self.trouble: str | None = None
+
+    def tend(self, inbox: int | None, folders: Mapping[str, tuple[int, int]] = MappingProxyType({})) -> None:
+        """See to it that the folder that is open as `inbox` is watched; None where it is not there.
+
+        `folders` are those in it that are watched too, with device and inode.
+        """
+        if inbox is None:
+            self.close()
+            return
+        found = os.fstat(inbox)
+        folder = (found.st_dev, found.st_ino)
+        if folder != self._watched or not (self._is_alive() or self._has_to_wait()):
+            self.close()
+            self._watched = folder
+            self._again_at_s = self._monotonic() + AGAIN_AFTER_S
+            self._start()
+        if self._observer is not None and self._observer.is_alive():
+            self._tend_folders(self._observer, dict(islice(folders.items(), MOST_WATCHED)))
+
+    def finished(self) -> Mapping[str, Identity]:
+        """Return the files that were closed or renamed in since the last call, as they were then."""
+        with self._lock:
+            finished, self._finished = self._finished, {}
+        return finished
+
+    def close(self) -> None:
+        """Stop watching; a further call does nothing."""
+        observer, self._observer, self._watched = self._observer, None, None
+        self._watches = {}
+        if observer is not None:
+            observer.stop()
+            observer.join()
+
+    def _start(self) -> None:
+        _silence()
+        try:
+            observer = _Observer()
+        except (OSError, RuntimeError) as error:
+            self.trouble = _why(error)
+            return
+        try:
+            self._schedule(observer, "")
+            observer.start()
+        except (OSError, RuntimeError) as error:  # too many watches; no thread to be had
+            self.trouble = _why(error)
+            observer.on_thread_stop()  # it has a thread and a descriptor of its own from its beginning
+            return
+        self._observer, self.trouble = observer, None
+
+    def _tend_folders(self, observer: InotifyObserver, folders: Mapping[str, tuple[int, int]]) -> None:
+        """Watch each folder by itself: one watch of everything would follow each file into `.tallyd`."""
+        alive = {one.watch for one in observer.emitters if one.is_alive()}
+        for name, (watch, which) in list(self._watches.items()):
+            if folders.get(name) != which or watch not in alive:
+                del self._watches[name]
+                observer.unschedule(watch)
+        self.trouble = None
+        for name in folders.keys() - self._watches.keys():
+            try:
+                self._watches[name] = (self._schedule(observer, name), folders[name])
+            except (OSError, RuntimeError) as error:
+                self.trouble = _why(error)
+                return
+
+    def _schedule(self, observer: InotifyObserver, name: str) -> ObservedWatch:
+        # Links in the path to the folder are the config's own; watchdog would watch the link itself.
+        top = os.path.realpath(self._path)
+        handler = _Handler(top, self._note)
+        kinds: list[type[FileSystemEvent]] = [FileClosedEvent, FileMovedEvent]
+        path = f"{top}/{name}" if name else top
+        return observer.schedule(handler, path, recursive=bool(name), event_filter=kinds)
+
+    def _has_to_wait(self) -> bool:
+        """Whether it failed less than a minute ago; not where only the folder was deleted and made anew."""
+        failed = self._observer is None or not self._observer.is_alive()
+        return failed and self._monotonic() < self._again_at_s
+
+    def _is_alive(self) -> bool:
+        observer = self._observer
+        if observer is None or not observer.is_alive():
+            return False
+        return all(one.is_alive() for one in observer.emitters if not one.watch.is_recursive)
+
+    def _note(self, top: str, path: str) -> None:
+        """Note that a file was finished, unless it is one that is not looked at."""
+        *folders, name = path.split("/")
+        if any(map(is_ignored, folders)) or not self._pattern.wants(name):
+            return
+        try:
+            found = os.lstat(f"{top}/{path}")
+        except OSError:
+            return  # taken, or renamed on
+        # Many programs make an empty file, close it, and open it again to fill it: that one has to settle.
+        if found.st_size:
+            with self._lock:
+                if len(self._finished) < MOST_FILES:
+                    self._finished[path] = identity(found)
+        self._on_change()
+
+
+def _silence() -> None:
+    """Keep watchdog from telling, at length, of folders that come and go while it looks at them."""
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.observers\.")
+    logging.getLogger("watchdog").setLevel(logging.CRITICAL)
+
+
+def _why(error: OSError | RuntimeError) -> str:
+    return why(error) if isinstance(error, OSError) else str(error)
+
+
+class _Emitter(InotifyFullEmitter):
+    """Asks for what ends a file's coming, and for folders that come.
+
+    The other half of a rename is not asked for: each file that is put aside would be one, and cost more than
+    all else that is done with it. A full emitter, for to others a file that was renamed in from outside looks
+    like one just begun.
+    """
+
+    def get_event_mask_from_filter(self) -> Mask:
+        kinds = InotifyConstants
+        return Mask(kinds.IN_CLOSE_WRITE | kinds.IN_MOVED_TO | kinds.IN_CREATE | kinds.IN_DELETE_SELF)
+
+
+class _Observer(InotifyObserver):
+    """As its base class, with the emitter above, for which that has no parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._emitter_class = _Emitter
+
+
+class _Handler(FileSystemEventHandler):
+    def __init__(self, top: str, note: Callable[[str, str], None]) -> None:
+        self._top = top
+        self._note = note
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Pass on which file was finished. Those of a folder that was renamed may be still being written."""
+        if event.is_synthetic or event.is_directory:
+            return
+        path = os.fsdecode(event.dest_path if isinstance(event, FileMovedEvent) else event.src_path)
+        if path.startswith(self._top + "/"):
+            self._note(self._top, path[len(self._top) + 1 :])

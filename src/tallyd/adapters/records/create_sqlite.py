@@ -1,0 +1,80 @@
+"""A new SQLite file with its tables, as migrations would leave it, which take a process and a second more."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import closing
+from itertools import chain
+from typing import Final
+
+from sqlalchemy import inspect
+
+from tallyd.adapters.records.engines import create_file, folder_of
+from tallyd.adapters.records.tables import REVISION, VERSION_TABLE
+from tallyd.adapters.records.transactions import Access
+from tallyd.core.errors import RecordsError
+from tallyd.migrations.sqlite import STATEMENTS
+
+WAIT_S: Final = 8
+"""So long for another process that sets up the same database."""
+_VERSION: Final = (
+    f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL,"
+    f" CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num))"
+)
+"""As alembic has it."""
+
+
+def make_file(url: str, place: str) -> None:
+    """Make the file of a SQLite database, and its tables, all of them or none. Raises `RecordsError`.
+
+    Where another process was faster that is fine: its tables stay as they are.
+    """
+    descriptor = hold_file(url, place)
+    try:
+        with closing(Access(url)) as access, access.writing() as connection:
+            if inspect(connection).get_table_names():
+                return
+            for statement in chain(*STATEMENTS.values(), [_VERSION]):
+                connection.exec_driver_sql(statement)
+            connection.exec_driver_sql(f"INSERT INTO {VERSION_TABLE} VALUES (?)", (REVISION,))  # noqa: S608 # a constant
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def hold_file(url: str, place: str) -> int | None:
+    """Make sure that a SQLite file is there and that no other process sets it up at the same time.
+
+    Returns the descriptor that holds it, None for other databases. Raises `RecordsError`.
+    """
+    folder = folder_of(url)
+    if folder is None:
+        return None
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            _wait_for(descriptor, place)
+            create_file(url)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    except OSError as error:
+        raise RecordsError(f"{place}: {os.strerror(error.errno or 0).lower()}") from None
+    return descriptor
+
+
+def _wait_for(folder: int, place: str) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise RecordsError(f"{place}: another process is setting it up") from None
+            time.sleep(0.05)
+        except OSError:
+            return  # some shares can't hold a folder; then SQLite refuses one of two at once
+        else:
+            return

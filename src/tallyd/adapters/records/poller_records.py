@@ -1,0 +1,217 @@
+"""One poller's records: what `contract.Records` says, on any of the databases."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy.exc import DBAPIError
+
+from tallyd.adapters.records.errors import explained, is_conflict
+from tallyd.adapters.records.ingest import in_ledger, plan, write_counts, write_ledger, write_rows
+from tallyd.adapters.records.retention import forget_files, forget_passages
+from tallyd.adapters.records.server_checks import CheckBook, forget_lags, read_hours, read_lags, sum_hours
+from tallyd.adapters.records.tables import INGESTED_FILE, PASSAGE_MINUTE
+from tallyd.adapters.records.transactions import Access
+from tallyd.core.lags import HourCount, Hours, Kept, LagRow
+from tallyd.core.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, read_seen, seen_text
+
+_TRIES: Final = 5
+"""One more is enough where the other process has committed. Deadlocks, on MariaDB, may take some."""
+
+
+class BoundRecords:
+    """The records of one poller; those of others are not seen. Implements `contract.Records`."""
+
+    def __init__(self, access: Access, poller: str, checks: CheckBook | None = None) -> None:
+        self._access = access
+        self._poller = poller
+        self._checks = checks or CheckBook(access, poller)
+
+    def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
+        if not files:
+            return frozenset()
+        with self._access.reading() as connection:
+            found = in_ledger(connection, self._poller, files)
+        return frozenset(file for file, (_, state) in found.items() if state == "done")
+
+    def ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
+        if not files:
+            return ()
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                with self._access.told():
+                    return self._ingest(files, now=now, keep_rows=keep_rows)
+            except _OvertakenError as overtaken:
+                # Seen anew, what the other process stored is a repeat.
+                if not tries_left:
+                    raise explained(self._access.place, overtaken.cause) from None
+        raise AssertionError("the last try returns or raises")
+
+    def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
+        columns = PASSAGE_MINUTE.c
+        query = (
+            select(
+                columns.source,
+                func.sum(columns.n_in),
+                func.sum(columns.n_out),
+                func.sum(columns.n_other),
+                func.min(columns.first_at),
+                func.max(columns.last_at),
+            )
+            .where(*self._between(since, until))
+            .group_by(columns.source)
+        )
+        with self._access.reading() as connection:
+            return {row[0]: _count(row[1:]) for row in connection.execute(query)}
+
+    def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
+        columns = PASSAGE_MINUTE.c
+        query = select(
+            columns.source,
+            columns.minute,
+            columns.n_in,
+            columns.n_out,
+            columns.n_other,
+            columns.first_at,
+            columns.last_at,
+        ).where(*self._between(since, until))
+        with self._access.reading() as connection:
+            found = [(row[0], row[1], _count(row[2:])) for row in connection.execute(query)]
+        # Not by the database: each has an order of its own for texts.
+        return tuple(sorted(found, key=lambda each: each[:2]))
+
+    def ledger(self, *, rejected: bool, most: int) -> tuple[LedgerRow, ...]:
+        states = ("rejected",) if rejected else ("done", "rejected")
+        with self._access.reading() as connection:
+            # By state, as the index has them; of each the newest suffice.
+            rows = [row for state in states for row in self._newest(connection, state, most)]
+        rows.sort(key=lambda row: (row[-1], row[0]), reverse=True)
+        return tuple(_ledger_row(row[1:]) for row in rows[:most])
+
+    def free_bytes(self) -> int | None:
+        if self._access.folder is None:
+            return None
+        try:
+            found = os.statvfs(self._access.folder)
+        except OSError:
+            return None  # what is wrong with it, the database itself will say
+        return found.f_bavail * found.f_frsize
+
+    def files_since(self, since: datetime) -> Mapping[str, int]:
+        """Return how many files were stored (`done`) and refused (`rejected`) since an instant."""
+        columns = INGESTED_FILE.c
+        query = (
+            select(columns.state, func.count())
+            .where(
+                columns.poller == self._poller,
+                columns.state.in_(("done", "rejected")),  # as the index has them
+                columns.ingested_at >= _bound(since),
+            )
+            .group_by(columns.state)
+        )
+        with self._access.reading() as connection:
+            found = {row[0]: int(row[1]) for row in connection.execute(query)}
+        return {"done": found.get("done", 0), "rejected": found.get("rejected", 0)}
+
+    def prune(self, before: datetime, *, most: int) -> int:
+        bound = _bound(before)
+        forgetting = (forget_passages, forget_files, forget_lags)
+        return sum(forget(self._access, self._poller, bound, most=most) for forget in forgetting)
+
+    def note_checks(self, rows: Sequence[LagRow], hours: Hours) -> Kept:
+        return self._checks.note(rows, hours)
+
+    def server_hours(self, since: datetime, until: datetime) -> tuple[tuple[str, str, HourCount], ...]:
+        return read_hours(self._access, self._poller, _bound(since), _bound(until))
+
+    def server_sums(self, since: datetime, until: datetime) -> Mapping[str, HourCount]:
+        """Return the checks of each server over the hours that begin with since <= hour < until."""
+        return sum_hours(self._access, self._poller, _bound(since), _bound(until))
+
+    def server_lags(
+        self, servers: Collection[str], since: datetime, until: datetime, *, most: int
+    ) -> tuple[LagRow, ...]:
+        """Return the newest `most` rows of these servers, with since <= checked_at < until, oldest first.
+
+        One look for all of them: rows are ordered by time, so each look passes those of all servers.
+        """
+        return read_lags(self._access, self._poller, _bound(since), _bound(until), servers=servers, most=most)
+
+    def _ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
+        with self._access.untold_writing() as connection:
+            ledger = in_ledger(connection, self._poller, {file.fingerprint for file in files})
+            made = plan(files, ledger)
+            # What others may be faster with comes first: `rows()` can be called only once.
+            try:
+                stored = write_ledger(connection, self._poller, made, now=now)
+                write_counts(connection, self._poller, stored)
+            except DBAPIError as error:
+                if is_conflict(error):
+                    raise _OvertakenError(error) from None
+                raise
+            if keep_rows:
+                write_rows(connection, self._poller, stored)
+        return tuple(made.outcomes)
+
+    def _between(self, since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:
+        columns = PASSAGE_MINUTE.c
+        return (
+            columns.poller == self._poller,
+            columns.minute >= _bound(since),
+            columns.minute < _bound(until),
+        )
+
+    def _newest(self, connection: Connection, state: str, most: int) -> Sequence[Sequence[Any]]:
+        columns = INGESTED_FILE.c
+        return connection.execute(
+            select(
+                columns.id,
+                columns.source,
+                columns.sha256,
+                columns.name,
+                columns.size,
+                columns.records,
+                columns.state,
+                columns.reason,
+                columns.ingested_at,
+            )
+            .where(columns.poller == self._poller, columns.state == state)
+            .order_by(columns.ingested_at.desc(), columns.id.desc())
+            .limit(most)
+        ).all()
+
+
+class _OvertakenError(Exception):
+    """Another process got in the way; nothing was stored, and `rows()` not called."""
+
+    def __init__(self, cause: DBAPIError) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+def _bound(at: datetime) -> str:
+    """Return the first whole second that is not before an instant: what is stored is cut to the second."""
+    return seen_text(at + timedelta(microseconds=999_999))
+
+
+def _count(row: Sequence[Any]) -> Count:
+    n_in, n_out, n_other, first_at, last_at = row
+    return Count(int(n_in), int(n_out), int(n_other), first_at, last_at)  # sums may be Decimal
+
+
+def _ledger_row(row: Sequence[Any]) -> LedgerRow:
+    source, sha256, name, size, records, state, reason, ingested_at = row
+    return LedgerRow(
+        source=source,
+        sha256=sha256,
+        name=name,
+        size=size,
+        records=records,
+        state=state,
+        reason=reason,
+        ingested_at=read_seen(ingested_at),
+    )

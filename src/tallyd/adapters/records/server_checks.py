@@ -1,0 +1,242 @@
+"""What is found out about servers: written in one go, and kept in memory while the database is away."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, select
+
+from tallyd.adapters.records.tables import SERVER_HOUR, SERVER_LAG
+from tallyd.adapters.records.transactions import Access
+from tallyd.core.errors import RecordsError
+from tallyd.core.lags import MOST_WAITING, HourCount, Hours, Kept, LagRow
+
+_LAG: Final = "poller, checked_at, server, computed_time, lag_s, state, advanced_s"
+_HOUR: Final = "poller, hour, server, checks, fresh, late, lag_s_max"
+_COUNTS: Final = (SERVER_HOUR.c.checks, SERVER_HOUR.c.fresh, SERVER_HOUR.c.late, SERVER_HOUR.c.lag_s_max)
+"""The columns of an `HourCount`."""
+
+
+def _upsert(table: str, columns: str, key: int, mark: str, ending: str) -> str:
+    """Return an INSERT that replaces the row with this key, whose columns are the first `key` ones."""
+    names = columns.split(", ")
+    news = "VALUES({0})" if "DUPLICATE" in ending else "excluded.{0}"
+    changed = ", ".join(f"{name}={news.format(name)}" for name in names[key:])
+    marks = ", ".join([mark] * len(names))
+    return f"INSERT INTO {table} ({columns}) VALUES ({marks}) {ending} {changed}"  # noqa: S608 # constants
+
+
+_ENDINGS: Final = MappingProxyType(
+    {
+        "sqlite": ("?", "ON CONFLICT (poller, {0}, server) DO UPDATE SET"),
+        "postgresql": ("%s", "ON CONFLICT (poller, {0}, server) DO UPDATE SET"),
+        "mysql": ("%s", "ON DUPLICATE KEY UPDATE"),
+    }
+)
+_PUT_LAG: Final = {
+    kind: _upsert("server_lag", _LAG, 3, mark, ending.format("checked_at"))
+    for kind, (mark, ending) in _ENDINGS.items()
+}
+_PUT_HOUR: Final = {
+    kind: _upsert("server_hour", _HOUR, 3, mark, ending.format("hour"))
+    for kind, (mark, ending) in _ENDINGS.items()
+}
+
+
+class CheckBook:
+    """The checks of one poller on their way into the database. Lives as long as the process.
+
+    Hours are written as totals, not as what is to be added: where a connection is lost during the COMMIT,
+    nobody knows whether it was done, and doing it again must change nothing.
+    """
+
+    def __init__(self, access: Access, poller: str, *, most_waiting: int = MOST_WAITING) -> None:
+        self._access = access
+        self._poller = poller
+        self._most = most_waiting
+        self._lock = threading.Lock()
+        self._rows: deque[LagRow] = deque()
+        self._counted: dict[tuple[str, str], HourCount] = {}
+        self._stored_before: dict[str, Mapping[str, HourCount]] = {}
+        self._unwritten: set[tuple[str, str]] = set()
+        self._dropped = 0
+
+    def note(self, rows: Sequence[LagRow], hours: Hours) -> Kept:
+        """Take rows and what is to be added to hours, and store all that waits in one transaction."""
+        with self._lock:
+            self._rows.extend(rows)
+            for key, count in hours.items():
+                known = self._counted.get(key)
+                self._counted[key] = count if known is None else known + count
+                self._unwritten.add(key)
+            try:
+                self._write()
+            except RecordsError as error:
+                self._drop(self._over(hours))
+                waiting = len(self._rows) + len(self._unwritten)
+                return Kept(waiting=waiting, dropped=self._dropped, trouble=error.text)
+            kept = Kept(dropped=self._dropped)
+            self._rows.clear()
+            self._unwritten.clear()
+            self._dropped = 0
+            self._forget(self._over(hours))
+            return kept
+
+    @property
+    def waiting(self) -> int:
+        """How many rows wait for the database."""
+        with self._lock:
+            return len(self._rows) + len(self._unwritten)
+
+    def _over(self, hours: Hours) -> list[str]:
+        """Return the hours that are over, oldest first: all but those that something was added to now."""
+        going_on = {hour for hour, _ in hours}
+        return sorted({hour for hour, _ in self._counted} - going_on)
+
+    def _drop(self, over: Sequence[str]) -> None:
+        """Let go of what is too much, the oldest first."""
+        while len(self._rows) > self._most:
+            self._rows.popleft()
+            self._dropped += 1
+        ended = set(over)
+        waiting = sorted(key for key in self._unwritten if key[0] in ended)
+        for key in waiting[: max(0, len(waiting) - self._most)]:
+            self._unwritten.discard(key)
+            del self._counted[key]
+            self._dropped += 1
+
+    def _forget(self, hours: Iterable[str]) -> None:
+        gone = set(hours)
+        self._counted = {key: count for key, count in self._counted.items() if key[0] not in gone}
+        for hour in gone:
+            self._stored_before.pop(hour, None)
+
+    def _write(self) -> None:
+        """Store what waits. Raises `RecordsError`, and then nothing was stored, or all of it."""
+        if not self._rows and not self._unwritten:
+            return
+        with self._access.writing() as connection:
+            for hour in sorted({hour for hour, _ in self._unwritten} - self._stored_before.keys()):
+                # Read before anything of ours is written: from then on the total is known.
+                self._stored_before[hour] = _stored(connection, self._poller, hour)
+            kind = connection.dialect.name
+            # In the order of the key, so that two processes can't deadlock.
+            hours = [self._hour(key) for key in sorted(self._unwritten)]
+            if hours:
+                connection.exec_driver_sql(_PUT_HOUR[kind], hours)
+            lags = sorted(self._rows, key=lambda row: (row.checked_at, row.server))
+            if lags:
+                connection.exec_driver_sql(_PUT_LAG[kind], [self._lag(row) for row in lags])
+
+    def _hour(self, key: tuple[str, str]) -> tuple[Any, ...]:
+        hour, server = key
+        counted, before = self._counted[key], self._stored_before[hour].get(server)
+        total = counted if before is None else before + counted
+        return (self._poller, hour, server, total.checks, total.fresh, total.late, total.lag_s_max)
+
+    def _lag(self, row: LagRow) -> tuple[Any, ...]:
+        return (
+            self._poller,
+            row.checked_at,
+            row.server,
+            row.computed_time,
+            row.lag_s,
+            row.state,
+            row.advanced_s,
+        )
+
+
+def _stored(connection: Connection, poller: str, hour: str) -> dict[str, HourCount]:
+    columns = SERVER_HOUR.c
+    rows = connection.execute(
+        select(columns.server, *_COUNTS).where(columns.poller == poller, columns.hour == hour)
+    )
+    return {server: HourCount(*count) for server, *count in rows}
+
+
+def read_hours(access: Access, poller: str, first: str, end: str) -> tuple[tuple[str, str, HourCount], ...]:
+    """Return (server, hour, count) of the hours with first <= hour < end, in that order."""
+    columns = SERVER_HOUR.c
+    query = select(columns.server, columns.hour, *_COUNTS).where(
+        columns.poller == poller, columns.hour >= first, columns.hour < end
+    )
+    with access.reading() as connection:
+        found = [(server, hour, HourCount(*count)) for server, hour, *count in connection.execute(query)]
+    # Not by the database: each has an order of its own for texts.
+    return tuple(sorted(found, key=lambda each: each[:2]))
+
+
+def sum_hours(access: Access, poller: str, first: str, end: str) -> dict[str, HourCount]:
+    """Return the sums of each server over the hours with first <= hour < end."""
+    columns = SERVER_HOUR.c
+    query = (
+        select(
+            columns.server,
+            func.sum(columns.checks),
+            func.sum(columns.fresh),
+            func.sum(columns.late),
+            func.max(columns.lag_s_max),
+        )
+        .where(columns.poller == poller, columns.hour >= first, columns.hour < end)
+        .group_by(columns.server)
+    )
+    with access.reading() as connection:
+        return {
+            server: HourCount(int(checks), int(fresh), int(late), lag_s_max)
+            for server, checks, fresh, late, lag_s_max in connection.execute(query)
+        }
+
+
+def read_lags(
+    access: Access, poller: str, first: str, end: str, *, servers: Collection[str], most: int
+) -> tuple[LagRow, ...]:
+    """Return the newest `most` rows of some servers with first <= checked_at < end, oldest first."""
+    columns = SERVER_LAG.c
+    query = (
+        select(
+            columns.server,
+            columns.checked_at,
+            columns.computed_time,
+            columns.lag_s,
+            columns.state,
+            columns.advanced_s,
+        )
+        .where(
+            columns.poller == poller,
+            columns.checked_at >= first,
+            columns.checked_at < end,
+            columns.server.in_(servers),
+        )
+        .order_by(columns.checked_at.desc())
+        .limit(most)
+    )
+    with access.reading() as connection:
+        return tuple(LagRow(*row) for row in reversed(connection.execute(query).all()))
+
+
+_ROWS: Final = 1000
+
+
+def forget_lags(access: Access, poller: str, before: str, *, most: int) -> int:
+    """Delete at most `most` rows of checks made before an instant, oldest first; return how many.
+
+    A little in each transaction; a second of which all would be too much is deleted as a whole.
+    """
+    columns = SERVER_LAG.c
+    forgotten = 0
+    while forgotten < most:
+        wanted = min(_ROWS, most - forgotten)
+        old = (columns.poller == poller, columns.checked_at < before)
+        some = select(columns.checked_at).where(*old).order_by(columns.checked_at).limit(wanted).subquery()
+        with access.reading() as connection:
+            last = connection.scalar(select(func.max(some.c.checked_at)))
+        if last is None:
+            break
+        with access.writing() as connection:
+            done = connection.execute(SERVER_LAG.delete().where(*old, columns.checked_at <= last))
+        forgotten += done.rowcount
+    return forgotten

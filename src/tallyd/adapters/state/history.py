@@ -1,0 +1,155 @@
+"""What was counted and what was missed, to be looked at: nothing is changed by it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, cast
+
+from tallyd.adapters.state.connection import StateFile
+from tallyd.core.naming import instant_text, read_instant
+from tallyd.core.reading import Facts
+from tallyd.core.stored import LastReading, StoredReading
+
+_COLUMNS = "poller, kind, job, slot, outcome, reason, due_at, taken_at, body, out_name, part"
+_TIME = "coalesce(due_at, taken_at)"
+"""As the indexes have it."""
+
+
+class Past:
+    """The readings of a state.db, to be read. An index answers each question, however many there are."""
+
+    def __init__(self, file: StateFile) -> None:
+        self._file = file
+
+    def missed_since_taken(
+        self, poller: str, job: str, *, now: datetime, reason: str | None = None
+    ) -> tuple[datetime, ...]:
+        """Return the slots missed since the job's last reading within the timetable, oldest first.
+
+        With `reason`, only those missed for it. Slots ahead of `now` are of a clock that ran ahead.
+        """
+        with self._file.reading() as db:
+            rows = db.execute(
+                "SELECT due_at FROM reading WHERE poller=:poller AND job=:job AND outcome='missed'"
+                " AND (:reason IS NULL OR reason=:reason) AND due_at <= :now"
+                # Not max(): with a job in question, that looks at every reading there is.
+                " AND due_at > coalesce((SELECT due_at FROM reading"
+                " WHERE poller=:poller AND job=:job AND outcome='taken' AND due_at <= :now"
+                " ORDER BY due_at DESC LIMIT 1), '')"
+                " ORDER BY due_at",
+                {"poller": poller, "job": job, "reason": reason, "now": instant_text(now)},
+            )
+            return tuple(read_instant(due_at) for (due_at,) in rows)
+
+    def missed_between(self, poller: str, job: str, since: datetime, until: datetime) -> tuple[datetime, ...]:
+        """Return the job's slots with since <= slot < until that have no reading, oldest first."""
+        with self._file.reading() as db:
+            rows = db.execute(
+                "SELECT due_at FROM reading WHERE poller=? AND job=? AND outcome='missed'"
+                " AND due_at>=? AND due_at<? ORDER BY due_at",
+                (poller, job, instant_text(since), instant_text(until)),
+            )
+            return tuple(read_instant(due_at) for (due_at,) in rows)
+
+    def history(
+        self,
+        *,
+        poller: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        most: int | None = None,
+    ) -> tuple[StoredReading, ...]:
+        """Return readings and missed slots with since <= time < until, the oldest `most`, oldest first.
+
+        The time of a row is its slot's, outside the timetable the time it was taken.
+        """
+        where, values = _where(poller, since, until)
+        with self._file.reading() as db:
+            rows = db.execute(
+                f"SELECT {_COLUMNS} FROM reading{where} ORDER BY {_TIME}, id LIMIT ?",  # noqa: S608 # constants
+                (*values, -1 if most is None else most),
+            )
+            return tuple(_stored(row) for row in rows)
+
+    def fitting(
+        self, *, poller: str | None, since: datetime | None, until: datetime | None, most_chars: int
+    ) -> int:
+        """Return how many of what `history` returns have no more than so much in their bodies together."""
+        where, values = _where(poller, since, until)
+        count, so_far = 0, 0
+        with self._file.reading() as db:
+            found = db.execute(
+                f"SELECT coalesce(length(body), 0) FROM reading{where} ORDER BY {_TIME}, id",  # noqa: S608 # constants
+                values,
+            )
+            for (length,) in found:  # one at a time: the rest is never read
+                so_far += length
+                if so_far > most_chars:
+                    break
+                count += 1
+        return count
+
+    def last(self, poller: str, *, now: datetime, in_timetable: bool = False) -> StoredReading | None:
+        """Return the poller's last reading up to `now`; `in_timetable`: without those taken by hand.
+
+        Of several readings of one slot it is the slot's own.
+        """
+        row = self._last(_COLUMNS, poller, now, in_timetable=in_timetable)
+        return _stored(row) if row else None
+
+    def last_taken(self, poller: str, *, now: datetime, in_timetable: bool = False) -> LastReading | None:
+        """Return when `last` was taken, without its body, which may be of ten thousand targets."""
+        row = self._last("due_at, taken_at", poller, now, in_timetable=in_timetable)
+        return LastReading(read_instant(row[1]), is_by_hand=row[0] is None) if row else None
+
+    def _last(
+        self, columns: str, poller: str, now: datetime, *, in_timetable: bool
+    ) -> tuple[Any, ...] | None:
+        # By both times: a slot that was caught up late was taken after one by hand that stands behind it.
+        times = ("due_at",) if in_timetable else ("due_at", _TIME)
+        with self._file.reading() as db:
+            rows = [
+                db.execute(
+                    f"SELECT taken_at, {columns} FROM reading"  # noqa: S608 # constants
+                    f" WHERE poller=? AND outcome='taken' AND {time} <= ?"
+                    f" ORDER BY {time} DESC, part IS NOT NULL, id DESC LIMIT 1",
+                    (poller, instant_text(now)),
+                ).fetchone()
+                for time in times
+            ]
+        found = max((row for row in rows if row), key=lambda row: str(row[0]), default=None)
+        return found[1:] if found else None
+
+    def pollers(self) -> tuple[str, ...]:
+        """Return the pollers that have readings, those no longer in the config included."""
+        with self._file.reading() as db:
+            return tuple(name for (name,) in db.execute("SELECT DISTINCT poller FROM reading ORDER BY 1"))
+
+
+def _where(poller: str | None, since: datetime | None, until: datetime | None) -> tuple[str, list[str]]:
+    """Return a condition and its values: of what is asked for alone, else no index would be of use."""
+    bounds = {
+        "poller=?": poller,
+        f"{_TIME}>=?": instant_text(since) if since else None,
+        f"{_TIME}<?": instant_text(until) if until else None,
+    }
+    wanted = {bound: value for bound, value in bounds.items() if value is not None}
+    return (f" WHERE {' AND '.join(wanted)}" if wanted else ""), list(wanted.values())
+
+
+def _stored(row: tuple[Any, ...]) -> StoredReading:
+    poller, kind, job, slot, outcome, reason, due_at, taken_at, body, out_name, part = row
+    return StoredReading(
+        poller=poller,
+        kind=kind,
+        job=job,
+        slot=slot,
+        outcome=outcome,
+        reason=reason,
+        due_at=read_instant(due_at) if due_at else None,
+        taken_at=read_instant(taken_at),
+        body=cast("Facts", json.loads(body)) if body else None,
+        out_name=out_name,
+        part=part,
+    )

@@ -1,0 +1,99 @@
+"""What was told to which channel, and what is muted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from tallyd.adapters.state.connection import StateFile
+from tallyd.core.alerts.mutes import MUTE_KEY, Mute
+from tallyd.core.alerts.notices import Told
+from tallyd.core.naming import instant_text, read_instant
+
+_MUTE = 'pattern, since, until, why, "by", ended_by, version'
+
+
+class Telling:
+    """The table of what channels have heard, by channel and key, and the mutes by pattern."""
+
+    def __init__(self, file: StateFile) -> None:
+        self._file = file
+
+    def told(self) -> dict[tuple[str, str], Told]:
+        """Return what was told, by channel and key (of a problem, or of a mute)."""
+        with self._file.reading() as db:
+            rows = db.execute("SELECT channel, key, version, at, is_open FROM told")
+            return {
+                (channel, key): Told(version, read_instant(at), bool(is_open))
+                for channel, key, version, at, is_open in rows
+            }
+
+    def mark(self, told: Mapping[tuple[str, str], Told]) -> None:
+        """Commit that channels were told."""
+        with self._file.transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO told (channel, key, version, at, is_open) VALUES (?, ?, ?, ?, ?)",
+                [
+                    (channel, key, each.version, instant_text(each.at), each.is_open)
+                    for (channel, key), each in told.items()
+                ],
+            )
+
+    def forget_channels(self, known: frozenset[str]) -> None:
+        """Forget what was told to channels that are no longer in the config."""
+        gone = {channel for channel, _ in self.told()} - known
+        if gone:
+            with self._file.transaction() as db:
+                db.executemany("DELETE FROM told WHERE channel=?", [(channel,) for channel in gone])
+
+    def mutes(self) -> tuple[Mute, ...]:
+        """Return the mutes, those that ran out or were ended and are still to be told included."""
+        with self._file.reading() as db:
+            rows = db.execute(f"SELECT {_MUTE} FROM mute ORDER BY pattern")  # noqa: S608 # a constant
+            return tuple(
+                Mute(
+                    pattern=pattern,
+                    since=read_instant(since),
+                    until=read_instant(until),
+                    why=why,
+                    by=by,
+                    ended_by=ended_by,
+                    version=version,
+                )
+                for pattern, since, until, why, by, ended_by, version in rows
+            )
+
+    def mute(self, pattern: str, *, since: datetime, until: datetime, why: str, by: str) -> None:
+        """Mute a pattern, or mute it anew."""
+        with self._file.transaction() as db:
+            db.execute(
+                f"INSERT INTO mute ({_MUTE}) VALUES (?, ?, ?, ?, ?, NULL, 1)"  # noqa: S608 # a constant
+                " ON CONFLICT DO UPDATE SET since=excluded.since, until=excluded.until, why=excluded.why,"
+                ' "by"=excluded."by", ended_by=NULL, version=version+1',
+                (pattern, instant_text(since), instant_text(until), why, by),
+            )
+
+    def unmute(self, pattern: str, *, now: datetime, by: str) -> bool:
+        """End a mute that is in force; false when there is none."""
+        with self._file.transaction() as db:
+            done = db.execute(
+                "UPDATE mute SET ended_by=?, version=version+1"
+                " WHERE pattern=? AND ended_by IS NULL AND until>?",
+                (by, pattern, instant_text(now)),
+            )
+            return done.rowcount > 0
+
+    def forget_mutes(self, patterns: frozenset[str], *, versions: Mapping[str, int]) -> None:
+        """Forget mutes that ended, unless they were changed since (`versions`), and who heard of them."""
+        with self._file.transaction() as db:
+            for pattern in patterns:
+                done = db.execute(
+                    "DELETE FROM mute WHERE pattern=? AND version=?", (pattern, versions[pattern])
+                )
+                if done.rowcount:
+                    db.execute("DELETE FROM told WHERE key=?", (MUTE_KEY + pattern,))
+
+    def check(self) -> None:
+        """Raise ValueError where what is stored makes no sense."""
+        self.told()
+        self.mutes()

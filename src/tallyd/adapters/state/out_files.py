@@ -1,0 +1,101 @@
+"""The out files as state.db knows them: which names are reserved, and which files are still to be written."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+
+from tallyd.adapters.state.connection import StateDamagedError, StateFile
+from tallyd.adapters.state.types import OutFile
+from tallyd.core.naming import numbered
+
+
+class Outs:
+    """The projection of the readings: each has one out file, under a name of its own."""
+
+    def __init__(self, file: StateFile) -> None:
+        self._file = file
+
+    def unwritten(self) -> tuple[OutFile, ...]:
+        """Return the readings whose out file is not known to be on disk, oldest first."""
+        with self._file.reading() as db:
+            rows = db.execute(
+                "SELECT id, poller, out_name, body FROM reading WHERE NOT written ORDER BY id"
+            ).fetchall()
+        return tuple(OutFile(id=id_, poller=poller, name=name, text=body) for id_, poller, name, body in rows)
+
+    def as_stored(self, out: OutFile) -> OutFile | None:
+        """Return an out file as it is now to be written; None where it is on disk already."""
+        with self._file.reading() as db:
+            row = db.execute(
+                "SELECT out_name, body FROM reading WHERE id=? AND NOT written", (out.id,)
+            ).fetchone()
+        return replace(out, name=row[0], text=row[1]) if row else None
+
+    def is_last(self, out: OutFile) -> bool:
+        """Whether this is the newest reading of the poller that was stored, those with a part left out."""
+        with self._file.reading() as db:
+            (last,) = db.execute(
+                "SELECT max(id) FROM reading WHERE poller=? AND outcome='taken' AND part IS NULL",
+                (out.poller,),
+            ).fetchone()
+        return bool(last == out.id)
+
+    def mark_written(self, out: OutFile) -> None:
+        """Commit that the out file is on disk."""
+        with self._file.transaction() as db:
+            db.execute("UPDATE reading SET written=1 WHERE id=?", (out.id,))
+
+    def amend(self, out: OutFile, text: str) -> OutFile:
+        """Store another content for an out file; one that is written already stays as it is.
+
+        Return the out file as it is to be written.
+        """
+        with self._file.transaction() as db:
+            done = db.execute("UPDATE reading SET body=? WHERE id=? AND NOT written", (text, out.id))
+        return replace(out, text=text) if done.rowcount else out
+
+    def rename(self, out: OutFile, *, is_taken: Callable[[str], bool]) -> OutFile:
+        """Reserve another name for an out file whose first name turned out to be somebody else's."""
+        with self._file.transaction() as db:
+            stem = out.name.removesuffix(".json")
+            name = free_name(db, out.poller, stem, is_taken)
+            db.execute("UPDATE reading SET out_name=? WHERE id=?", (name, out.id))
+        return replace(out, name=name)
+
+    def newest_names(self, poller: str) -> frozenset[str]:
+        """Return the names of the poller's out files of the newest month that has any.
+
+        Raises `StateDamagedError` where a name is no text any more.
+        """
+        with self._file.reading() as db:
+            rows = db.execute(
+                "SELECT out_name FROM reading WHERE poller=:poller AND out_name>="
+                "(SELECT substr(max(out_name), 1, 7) FROM reading WHERE poller=:poller)",
+                {"poller": poller},
+            )
+            names = frozenset(name for (name,) in rows)
+        if not all(isinstance(name, str) for name in names):
+            raise StateDamagedError("state.db is damaged: the name of an out file is no text")
+        return names
+
+    def check(self) -> None:
+        """Raise ValueError where what is still to be written makes no sense."""
+        with self._file.reading() as db:
+            for (text,) in db.execute("SELECT body FROM reading WHERE NOT written"):
+                json.loads(text)
+
+
+def free_name(db: sqlite3.Connection, poller: str, stem: str, is_taken: Callable[[str], bool]) -> str:
+    """Return the first name for `stem` that neither a reading has reserved nor a file on disk bears."""
+    for number in count(1):
+        name = numbered(stem, number)
+        reserved = db.execute(
+            "SELECT 1 FROM reading WHERE poller=? AND out_name=?", (poller, name)
+        ).fetchone()
+        if reserved is None and not is_taken(name):
+            return name
+    raise AssertionError("count() never ends")

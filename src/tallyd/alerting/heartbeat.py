@@ -1,0 +1,82 @@
+"""The heartbeat: a dead man's switch is told every so often that tallyd is alive, the way of healthchecks.io.
+
+It judges tallyd, not its sources: a Divera outage is told by its own alert, and must not alarm twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
+from urllib.parse import urlsplit
+
+from tallyd.contract.http import Http
+from tallyd.core.alerts.daemon_alerts import CRASHED, LOG, OUT, OVERDUE, STATE
+from tallyd.core.alerts.rules import Alert
+from tallyd.core.errors import SourceError, Stopped
+from tallyd.core.naming import key_segments
+from tallyd.retry import Policy, Retrying
+
+log = logging.getLogger("tallyd")
+
+POLICY = Policy(attempts=3, first_wait_s=5.0, longest_wait_s=15.0, give_up_after_s=60.0)
+"""A lost packet is no reason for an alarm."""
+_UNWELL = frozenset({STATE.key, OUT.key, LOG.key})
+
+
+def is_well(alerts: Iterable[Alert]) -> bool:
+    """Whether tallyd itself can do its work: its jobs run in time, and it can write."""
+    return not any(
+        alert.is_open
+        and (alert.key in _UNWELL or key_segments(alert.key)[-1] in (OVERDUE.what, CRASHED.what))
+        for alert in alerts
+    )
+
+
+def address(url: str, *, is_well: bool) -> str:
+    """Return the address to ask: the URL itself, or with `/fail` behind its path."""
+    if is_well:
+        return url
+    parts = urlsplit(url)
+    return parts._replace(path=parts.path.rstrip("/") + "/fail").geturl()
+
+
+class Heartbeat:
+    """Beats on an executor, one beat at a time. What comes of it is logged when it changes."""
+
+    def __init__(
+        self, executor: Executor, *, wait: Callable[[float], bool], monotonic: Callable[[], float]
+    ) -> None:
+        self._executor = executor
+        self._wait = wait
+        self._monotonic = monotonic
+        self._future: Future[None] | None = None
+        self._failure: str | None = None
+
+    def beat(self, http: Http, url: str, *, is_well: bool) -> None:
+        """Begin a beat, unless the last one still goes on."""
+        if self._future is None or self._future.done():
+            self._future = self._executor.submit(self._beat, http, address(url, is_well=is_well))
+
+    def under_way(self) -> list[Future[None]]:
+        """Return the beat that has not ended, if any."""
+        return [self._future] if self._future is not None and not self._future.done() else []
+
+    def _beat(self, http: Http, url: str) -> None:
+        retry = Retrying(policy=POLICY, wait=self._wait, monotonic=self._monotonic)
+        failure = None
+        try:
+            retry(lambda: http.get(url))
+        except SourceError as error:
+            failure = error.text
+        except Stopped:
+            return
+        except Exception as error:
+            # Nobody asks the future: here is where a bug in a beat ends, and is told.
+            log.exception("heartbeat crashed")
+            failure = f"tallyd itself failed ({type(error).__name__})"
+        if failure is not None and failure != self._failure:
+            log.warning("heartbeat not taken", extra={"reason": failure})
+        elif failure is None and self._failure is not None:
+            log.info("heartbeat taken again")
+        self._failure = failure

@@ -1,0 +1,315 @@
+"""`tallyd run`: the daemon as a process. Lock, signals, threads, systemd; what it does is in daemon.py.
+
+Signals are blocked everywhere and waited for by the main thread alone: a handler that touches a lock can
+deadlock with the thread it interrupts. The schedule has a thread of its own, runs have the executor's.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from tallyd.adapters.channels import Channels
+from tallyd.adapters.clock import Clock
+from tallyd.adapters.http import HttpClient
+from tallyd.adapters.locks import FileLock, LockedError
+from tallyd.adapters.logs import LogFile, Logs
+from tallyd.adapters.outfiles import OutFiles
+from tallyd.adapters.state import StateError
+from tallyd.adapters.systemd import ServiceManager
+from tallyd.alerting.heartbeat import Heartbeat
+from tallyd.alerting.notifier import Notifier
+from tallyd.cli.optional_web import WebSide
+from tallyd.cli.resources import Outside
+from tallyd.cli.shared import (
+    channels,
+    http_client,
+    load_config,
+    look_closely,
+    make_folders,
+    runner,
+    utc_now,
+)
+from tallyd.config.active_file import active_file, write_active
+from tallyd.config.model import Config
+from tallyd.config.reload import ActiveConfig
+from tallyd.core.alerts.daemon_alerts import log_unwritable
+from tallyd.core.alerts.message import Message
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
+from tallyd.core.reading import Problem
+from tallyd.daemon import Daemon, Dependencies
+from tallyd.outbox.relay import Relay
+from tallyd.outbox.worker import OutboxWorker
+from tallyd.presentation.terminal import complain
+from tallyd.runs.runner import Runner
+from tallyd.runs.stats import RunStats
+from tallyd.scheduling.wakeups import Wakeups
+from tallyd.storage.record_retention import Keeper
+from tallyd.storage.recovery import damage_problems, open_state
+from tallyd.storage.store import Store
+
+log = logging.getLogger("tallyd")
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+LONGEST_STOP_S = 2.0
+"""Runs under way get so long to end after SIGTERM; what they leave is made up for at the next start."""
+DELIVERIES_END_S = 0.5
+"""So long deliveries get to end once they are told to."""
+WORKERS = 256
+"""Runs at the same time; a thread is made when one is needed, so that no hanging source holds up another."""
+
+
+def run(path: Path) -> int:
+    """Run the daemon until SIGTERM or SIGINT; return the exit status. Raises `ConfigError`."""
+    config = load_config(path, closely=True)
+    make_folders(config)
+    # Before any thread exists: every thread inherits the mask.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    lock = FileLock(config.state_dir / "lock")
+    try:
+        lock.take()
+    except LockedError as error:
+        who = f"process {error.pid}" if error.pid else "another process"
+        complain(f"tallyd: {who} already runs with {config.state_dir}; a second daemon would count twice")
+        return EXIT_PROBLEM
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        complain(
+            f"tallyd: cannot write {config.state_dir}: {reason}. "
+            "Check the disk (SD card) and whose folder it is; nothing started."
+        )
+        return EXIT_PROBLEM
+    with lock:
+        return Process(config).run()
+
+
+class StateGoneError(Exception):
+    """state.db was deleted or replaced under the daemon; a fresh start takes it back in from out/."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} was deleted or replaced while tallyd ran")
+
+
+class Process:
+    """Everything that lives as long as the process does."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._reload = threading.Event()
+        self._clients: list[HttpClient] = []
+        self._channels: list[Channels] = []
+        self._http_settings = config.settings.http
+        self._wakeups = Wakeups(self._wake.set)
+        self._outside = Outside(config, now=utc_now, on_files=self._wakeups.wake)
+        self._kept: dict[tuple[str, str], dict[str, object]] = {}
+        self._stats = RunStats()
+        self._service_manager = ServiceManager.from_environment()
+        self._restart = _how_to_restart(self._service_manager)
+        self._web = WebSide(kept=self._kept, runs=self._stats, now=utc_now, restart=self._restart)
+        self._clock = Clock()
+        self._log_trouble: Problem | None = None
+        self._failed = False
+        self._logs = Logs(
+            level=config.settings.log.level,
+            secrets=config.secrets,
+            file=_log_file(config),
+            on_failure=self._log_failed,
+            on_recovered=self._log_recovered,
+        )
+
+    def run(self) -> int:
+        """Start, serve until told to stop, stop. Returns the exit status."""
+        with ExitStack() as stack:
+            try:
+                store = self.open_store()
+            except StateError as error:
+                log.error("cannot start", extra={"reason": str(error)})  # noqa: TRY400 # no bug, no traceback
+                return EXIT_PROBLEM
+            stack.callback(store.state.close)
+            stack.callback(self._outside.close)
+            executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="run")
+            daemon = Daemon(self._deps(store, executor))
+            ticking = partial(self._tick_until_stopped, daemon, store)
+            schedule = threading.Thread(target=ticking, name="schedule")
+            schedule.start()
+            self._serve_signals()
+            # Not without limit: a config on a dead network share can hold this thread for ever.
+            schedule.join(LONGEST_STOP_S)
+            self._end_runs(daemon, executor, is_cut_off=schedule.is_alive())
+        return EXIT_PROBLEM if self._failed else EXIT_OK
+
+    def open_store(self) -> Store:
+        """Open what counts are stored in. Raises `StateError`."""
+        state = open_state(self._config, now=self._clock.now())
+        return Store(state, OutFiles(self._config.out_dir), now=self._clock.now)
+
+    def _deps(self, store: Store, executor: ThreadPoolExecutor) -> Dependencies:
+        active_config = ActiveConfig(
+            self._config,
+            now=self._clock.now,
+            monotonic=self._clock.monotonic,
+            environ=dict(os.environ),
+            closely=look_closely,
+            restart=self._restart,
+        )
+        relay = Relay(
+            store,
+            locks=self._config.state_dir / "locks",
+            now=self._clock.now,
+            monotonic=self._clock.monotonic,
+        )
+        return Dependencies(
+            store=store,
+            executor=executor,
+            clock=self._clock,
+            service_manager=self._service_manager,
+            active_config=active_config,
+            runner=partial(self._runner, store, relay),
+            on_config=self._configure,
+            notifier=Notifier(
+                store,
+                deliver=self._deliver,
+                executor=executor,
+                now=self._clock.now,
+                monotonic=self._clock.monotonic,
+            ),
+            heartbeat=Heartbeat(executor, wait=self._stop.wait, monotonic=self._clock.monotonic),
+            wakes=self._wakeups,
+            keeper=Keeper(executor, self._outside.shelves, self._stop.is_set),
+            outbox_worker=OutboxWorker(store, relay, executor=executor, now=self._clock.now),
+            troubles=partial(self._troubles, self._config.state_dir),
+        )
+
+    def _runner(self, store: Store, relay: Relay, config: Config) -> Runner:
+        # The same client while `http` stays the same. An older one stays usable until the process ends, since
+        # runs under way finish on the settings they began with; that is one thread for each edit of `http`.
+        if not self._clients or config.settings.http != self._http_settings:
+            self._http_settings = config.settings.http
+            self._clients.append(http_client(config, self._logs.redact))
+            self._channels.append(channels(config, self._logs.redact))
+        plain = runner(config, store, self._clients[-1], self._stop, resources=self._outside)
+        return replace(
+            plain, wake=self._wakeups.wake, kept=self._kept, post=relay.deliver_now, stats=self._stats
+        )
+
+    def _deliver(self, url: str, message: Message) -> None:
+        self._channels[-1].deliver(url, message)
+
+    def _configure(self, config: Config) -> None:
+        try:
+            write_active(config, restart=self._restart)
+        except OSError as error:
+            # Counting goes on. Only a config that breaks before the next start would leave `status` blind.
+            extra = {"file": str(active_file(config.path)), "reason": (error.strerror or "").lower()}
+            log.warning("active file cannot be written", extra=extra)
+        self._logs.reconfigure(
+            level=config.settings.log.level, secrets=config.secrets, file=_log_file(config)
+        )
+        self._outside.apply_config(config)
+        self._web.apply_config(config)
+
+    # -- the schedule's thread ---------------------------------------------------------------------------
+
+    def _tick_until_stopped(self, daemon: Daemon, store: Store) -> None:
+        try:
+            daemon.start()
+            log.info("tallyd started", extra={"config": str(self._config.path), "pid": os.getpid()})
+            self._service_manager.ready(daemon.status())
+            self._web.begin(self._config, store)
+            self._tick(daemon, store)
+        except BaseException:
+            # A bug outside of any run. systemd starts a fresh process, which is safe at any point.
+            log.exception("the schedule crashed, tallyd ends")
+            self._failed = True
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _tick(self, daemon: Daemon, store: Store) -> None:
+        feed_every_s = self._service_manager.watchdog_interval_s
+        fed_s = self._clock.monotonic()
+        while not self._stop.is_set():
+            reload = self._reload.is_set()
+            if reload:
+                self._reload.clear()
+                self._service_manager.reloading()
+            daemon.tick(reload=reload)
+            if reload:
+                self._service_manager.ready(daemon.status())
+            if feed_every_s is not None and self._clock.monotonic() - fed_s >= feed_every_s:
+                fed_s = self._clock.monotonic()
+                if store.answers():
+                    self._service_manager.watchdog()
+            if not store.state.is_in_place():
+                raise StateGoneError(store.state.path)
+            self._wake.wait(daemon.idle_s())
+            self._wake.clear()
+
+    # -- signals and the end -----------------------------------------------------------------------------
+
+    def _serve_signals(self) -> None:
+        """Wait for signals in the main thread; return when it is time to stop."""
+        while (received := signal.sigwait(SIGNALS)) == signal.SIGHUP:
+            self._reload.set()
+            self._wake.set()
+        log.info("tallyd stops", extra={"signal": signal.Signals(received).name})
+        self._service_manager.stopping()
+        self._stop.set()
+        self._wake.set()
+        for client in self._clients:
+            client.abort()
+        self._web.stop()
+
+    def _end_runs(self, daemon: Daemon, executor: ThreadPoolExecutor, *, is_cut_off: bool) -> None:
+        executor.shutdown(wait=False, cancel_futures=True)
+        is_done = daemon.wait(LONGEST_STOP_S)
+        for outbox_worker in self._channels:
+            # Only now: a message that is cut off may have arrived, and would be sent again.
+            outbox_worker.abort()
+        self._web.close()
+        if not is_cut_off and (is_done or daemon.wait(DELIVERIES_END_S)):
+            daemon.finish()
+            log.info("tallyd stopped")
+            return
+        # A thread hangs where nothing can end it (a name lookup). Its slot is claimed and will be made up
+        # for; waiting for it would only bring SIGKILL.
+        log.warning("a run could not be ended in time and is cut off; it is made up for at the next start")
+        self._logs.stop()
+        os._exit(EXIT_PROBLEM if self._failed else EXIT_OK)
+
+    # -- what the process has to say of itself -----------------------------------------------------------
+
+    def _log_failed(self, text: str) -> None:
+        self._log_trouble = log_unwritable(text, now=self._clock.now())
+
+    def _log_recovered(self) -> None:
+        self._log_trouble = None
+
+    def _troubles(self, state_dir: Path) -> tuple[Problem, ...]:
+        self._logs.try_again()
+        own = (self._log_trouble,) if self._log_trouble else ()
+        return (*own, *self._web.problems(), *damage_problems(state_dir))
+
+
+def _log_file(config: Config) -> LogFile:
+    log_settings = config.settings.log
+    return LogFile(
+        path=config.log_dir / "tallyd.log", max_bytes=log_settings.max_bytes, backups=log_settings.backups
+    )
+
+
+def _how_to_restart(service_manager: ServiceManager) -> str:
+    """Return what a person has to do to start this tallyd again."""
+    if service_manager.is_heard:
+        return "sudo systemctl restart tallyd"
+    if sys.stderr.isatty():
+        return "stop tallyd with Ctrl-C and start it again"
+    return "stop tallyd and start it again"

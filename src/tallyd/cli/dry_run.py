@@ -1,0 +1,169 @@
+"""A dry run: files and the database are read as always, and nothing is moved or stored."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from tallyd.cli.resources import Outside
+from tallyd.config.jobs import Task
+from tallyd.contract.inbox import Inbox, Look, OpenFile, Waiting
+from tallyd.contract.records import Records
+from tallyd.core.lags import Hours, Kept, LagRow
+from tallyd.core.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, seen_text
+from tallyd.core.reading import Json
+
+
+class DryInbox:
+    """An inbox from which each file is offered once, and stays where it is. Implements `contract.Inbox`.
+
+    One that `is_yet_to_be_made` looks as it will once it is: empty.
+    """
+
+    def __init__(self, inbox: Inbox, *, is_yet_to_be_made: bool = False) -> None:
+        self._inbox = inbox
+        self._is_yet_to_be_made = is_yet_to_be_made
+        self._seen: set[bytes] = set()
+
+    def look(self) -> Look:
+        found = self._inbox.look()
+        if found.state == "gone" and self._is_yet_to_be_made:
+            return replace(found, state="here")
+        return replace(
+            found, waiting=tuple(one for one in found.waiting if one.key not in self._seen), more=0
+        )
+
+    def open(self, waiting: Waiting) -> AbstractContextManager[OpenFile]:
+        return self._inbox.open(waiting)
+
+    def held(self) -> AbstractContextManager[None]:
+        return self._inbox.held()
+
+    def done(self, waiting: Waiting, *, delete: bool = False) -> None:
+        del delete
+        self._seen.add(waiting.key)
+
+    def rejected(self, waiting: Waiting, reason: Mapping[str, Json]) -> None:
+        del reason
+        self._seen.add(waiting.key)
+
+
+class NoRecords:
+    """A database in which nothing was ever stored. Implements `contract.Records`, as far as reading goes."""
+
+    def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
+        del files
+        return frozenset()
+
+    def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
+        del since, until
+        return {}
+
+    def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
+        del since, until
+        return ()
+
+    def ledger(self, *, rejected: bool, most: int) -> tuple[LedgerRow, ...]:
+        del rejected, most
+        return ()
+
+
+class DryRecords:
+    """Records in which what would be stored is counted in memory alone. Implements `contract.Records`."""
+
+    def __init__(self, records: Records | NoRecords) -> None:
+        self._records = records
+        self._done: set[Fingerprint] = set()
+        self._minutes: dict[tuple[str, str], Count] = {}
+
+    def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
+        return self._records.known(files) | (self._done & set(files))
+
+    def ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
+        del now, keep_rows
+        known = {*self.known([file.fingerprint for file in files])}
+        outcomes: list[Outcome] = []
+        for file in files:
+            if file.fingerprint in known:
+                outcomes.append("repeat")
+            elif file.content is None:
+                outcomes.append("rejected")
+            else:
+                outcomes.append("done")
+                if file.content.records:
+                    known.add(file.fingerprint)
+                    self._done.add(file.fingerprint)
+                self._count(file.source, file.content.minutes)
+        return tuple(outcomes)
+
+    def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
+        found = dict(self._records.counts(since, until))
+        for source, _, count in self._added(since, until):
+            found[source] = found[source] + count if source in found else count
+        return found
+
+    def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
+        found = {(source, minute): count for source, minute, count in self._records.minutes(since, until)}
+        for source, minute, count in self._added(since, until):
+            known = found.get((source, minute))
+            found[source, minute] = known + count if known else count
+        return tuple((*key, found[key]) for key in sorted(found))
+
+    def ledger(self, *, rejected: bool, most: int) -> tuple[LedgerRow, ...]:
+        return self._records.ledger(rejected=rejected, most=most)
+
+    def free_bytes(self) -> int | None:
+        return None  # nothing will be written
+
+    def note_checks(self, rows: Sequence[LagRow], hours: Hours) -> Kept:
+        del rows, hours
+        return Kept()
+
+    def prune(self, before: datetime, *, most: int) -> int:
+        del before, most
+        return 0
+
+    def _count(self, source: str, minutes: Mapping[str, Count]) -> None:
+        for minute, count in minutes.items():
+            known = self._minutes.get((source, minute))
+            self._minutes[source, minute] = known + count if known else count
+
+    def _added(self, since: datetime, until: datetime) -> list[tuple[str, str, Count]]:
+        whole = timedelta(microseconds=999_999)
+        first, end = seen_text(since + whole), seen_text(until + whole)
+        return [
+            (source, minute, count)
+            for (source, minute), count in self._minutes.items()
+            if first <= minute < end
+        ]
+
+
+class DryOutside:
+    """The database and the inboxes of a config, in which nothing changes. Implements `runs.Reach`."""
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+        self._records: dict[str, Records] = {}
+        self._inboxes: dict[str, Inbox] = {}
+
+    @property
+    def keep_days(self) -> int:
+        return self._outside.keep_days
+
+    def records(self, task: Task) -> Records | None:
+        found = self._outside.records(task)
+        if found is not None and task.poller not in self._records:
+            self._records[task.poller] = DryRecords(found if self._outside.has_tables() else NoRecords())
+        return self._records.get(task.poller)
+
+    def inbox(self, task: Task) -> Inbox | None:
+        found = self._outside.inbox(task)
+        if found is not None and task.poller not in self._inboxes:
+            is_yet_to_be_made = self._outside.inbox_is_made_at_start(task)
+            self._inboxes[task.poller] = DryInbox(found, is_yet_to_be_made=is_yet_to_be_made)
+        return self._inboxes.get(task.poller)
+
+    def close(self) -> None:
+        self._outside.close()

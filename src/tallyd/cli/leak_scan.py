@@ -1,0 +1,192 @@
+"""Everything that tallyd has written, searched for texts: files, databases, the journal. Writes nothing.
+
+Files are read in pieces, so that a large one takes no more memory than a small one.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, cast
+from urllib.parse import quote
+
+from tallyd.config.model import Config
+from tallyd.core.privacy.leak_search import Finder, Personal
+from tallyd.core.texts import visible
+
+CHUNK_BYTES = 1 << 20
+UNIT = "tallyd.service"
+_SQLITE = b"SQLite format 3\0"
+
+
+@dataclass
+class Place:
+    """Where one text was found: the first spot (`line 12`, `byte 4096`) and how often in all."""
+
+    first: str
+    times: int = 1
+
+
+@dataclass
+class Search:
+    """What was searched so far, and what was found, by text and file (or table, or the journal).
+
+    `unread` says which files and folders could not be read, and why.
+    """
+
+    finder: Finder
+    files: int = 0
+    size_bytes: int = 0
+    found: dict[tuple[Personal, str], Place] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+    _met: set[tuple[int, int]] = field(default_factory=set)
+
+    def search_written(self, config: Config) -> None:
+        """Search what tallyd has written, and the copies of its databases that an upgrade has made.
+
+        The newest log comes first: one that is rotated meanwhile is met again under its next name.
+        """
+        self._search_folder(config.out_dir)
+        self._search_folder(config.state_dir)
+        self._search_folder(config.log_dir, "tallyd.log*")
+        self._search_folder(config.data_dir / "backups", "*.db")
+
+    def _search_folder(self, root: Path, names: str = "*") -> None:
+        """Search the files below a folder. Links are followed, since tallyd writes through them too."""
+        for folder, inner, files in os.walk(root, onerror=self._unreadable, followlinks=True):
+            inner[:] = [name for name in inner if self._is_new(Path(folder, name))]
+            for name in inner:
+                for hit in self.finder.scan([name]):
+                    self._note(hit.personal, folder, "the name of a folder")
+            for name in sorted(files, key=lambda name: (len(name), name)):
+                if fnmatch(name, names):
+                    self._search_file(Path(folder, name))
+
+    def _is_new(self, path: Path) -> bool:
+        """Whether this was not met before, be it under another name."""
+        try:
+            found = path.stat()
+        except OSError:
+            return True  # opening it will say why
+        identity = (found.st_dev, found.st_ino)
+        is_new = identity not in self._met
+        self._met.add(identity)
+        return is_new
+
+    def _unreadable(self, error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # rotated away, temporary, or never begun
+            self.unread.append(f"{error.filename}: {(error.strerror or type(error).__name__).lower()}")
+
+    def _search_file(self, path: Path) -> None:
+        try:
+            file = _opened(path)
+        except OSError as error:
+            self._unreadable(error)
+            return
+        if file is None or not self._is_new(path):
+            return
+        with file:
+            beginning = file.peek()
+            is_text = b"\0" not in beginning
+            for hit in self.finder.scan(_chunks(file)):
+                self._note(hit.personal, str(path), f"line {hit.line}" if is_text else f"byte {hit.byte}")
+            self.files += 1
+            self.size_bytes += file.tell()
+        for hit in self.finder.scan([path.name]):
+            self._note(hit.personal, str(path.parent), "the name of a file")
+        if beginning.startswith(_SQLITE):
+            self._search_database(path)
+
+    def _search_database(self, path: Path) -> None:
+        """Search the values of a database, row by row, as far as it can be read.
+
+        Its bytes alone are not enough: values stand side by side in them, so that two words become one, and
+        a long value is scattered.
+        """
+        for table, number, text in _rows(path):
+            for hit in self.finder.scan([text]):
+                self._note(hit.personal, f"{path}, table {table}", f"row {number}")
+
+    def search_journal(self) -> str | None:
+        """Search what the service wrote to the journal; return why not all of it could be, else None."""
+        program = shutil.which("journalctl")
+        if program is None:
+            return "this machine has no journalctl"
+        command = [program, "--unit", UNIT, "--output", "cat", "--all", "--no-pager"]
+        environment = {**os.environ, "LC_ALL": "C"}
+        with subprocess.Popen(  # noqa: S603 # systemd's own program, constant arguments
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        ) as process:
+            stdout, stderr = cast("IO[bytes]", process.stdout), cast("IO[bytes]", process.stderr)
+            for hit in self.finder.scan(_chunks(stdout)):
+                self._note(hit.personal, f"the journal of {UNIT}", f"line {hit.line}")
+            # A line or two, which fit into the pipe while nobody reads them.
+            complaint = stderr.read().decode("utf-8", "replace").strip()
+        if process.returncode or complaint:
+            first = visible(complaint.split("\n")[0]) or f"it ended with status {process.returncode}"
+            return f"journalctl says: {first}"
+        return None
+
+    def _note(self, personal: Personal, place: str, spot: str) -> None:
+        known = self.found.get((personal, place))
+        if known:
+            known.times += 1
+        else:
+            self.found[personal, place] = Place(spot)
+
+
+def _opened(path: Path) -> BufferedReader | None:
+    """Open a file for reading; None for what is none (a pipe). Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    return open(descriptor, "rb")  # noqa: PTH123 # a descriptor, not a path
+
+
+def _chunks(file: IO[bytes]) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    while block := file.read(CHUNK_BYTES):
+        yield decoder.decode(block)
+    yield decoder.decode(b"", final=True)
+
+
+def _rows(path: Path) -> Iterator[tuple[str, int, str]]:
+    """Yield table, number and text of each row of a database; what is damaged is left out."""
+    with suppress(sqlite3.Error), closing(_read_only(path)) as db:
+        db.text_factory = _decoded
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+        for table in tables:
+            quoted = table.replace('"', '""')
+            with suppress(sqlite3.Error):
+                for number, row in enumerate(db.execute(f'SELECT * FROM "{quoted}"'), start=1):  # noqa: S608 # quoted
+                    yield (
+                        table,
+                        number,
+                        "\n".join(_decoded(each) for each in row if isinstance(each, str | bytes)),
+                    )
+
+
+def _decoded(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    """Open a database without leaving a trace: no -wal, no -shm, no lock file.
+
+    What a running daemon has in its -wal is read through its -shm. Without these two, SQLite would create
+    them; so it is told that the file stands still. A -wal that is left over is searched as a file.
+    """
+    in_use = all(path.with_name(path.name + ending).exists() for ending in ("-wal", "-shm"))
+    mode = "readonly_shm=1" if in_use else "immutable=1"
+    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro&{mode}", uri=True, timeout=5.0)

@@ -1,0 +1,226 @@
+"""The database and the inboxes that the jobs of a config reach: opened once, kept while the process lives."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tallyd.adapters.locks import holder
+from tallyd.config.jobs import Task, tasks_of
+from tallyd.config.model import Config
+from tallyd.contract.inbox import Inbox
+from tallyd.contract.records import Records
+from tallyd.core.errors import ConfigProblem, InboxError, RecordsError
+from tallyd.core.inbox_spec import InboxNeeded
+from tallyd.storage.record_retention import Shelf
+
+if TYPE_CHECKING:
+    # Imported where they are needed: SQLAlchemy and watchdog cost a small machine a second and 20 MiB.
+    from tallyd.adapters.inbox import Folder
+    from tallyd.adapters.records.database import Database
+
+log = logging.getLogger("tallyd")
+
+LEDGER_DAYS = 90
+"""Where passages are not stored, files are known again for so long."""
+INBOX_MODE = 0o770
+
+
+class Outside:
+    """What `runs.Reach` wants, for one config after the other. Any number of threads.
+
+    With `on_files` (the daemon) an inbox is locked and watched: it is called with poller and job when files
+    came. Without, it is locked only where no daemon of this config holds it; with `holds` false, never: what
+    only looks leaves no trace, and makes no tables.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        now: Callable[[], datetime],
+        on_files: Callable[[str, str], None] | None = None,
+        holds: bool = True,
+    ) -> None:
+        self._config = config
+        self._now = now
+        self._on_files = on_files
+        self._holds = holds
+        self._lock = threading.Lock()
+        self._database: Database | None = None
+        self._bound: dict[str, Records] = {}
+        self._folders: dict[str, tuple[InboxNeeded, Folder]] = {}
+
+    @property
+    def keep_days(self) -> int:
+        """How long passages are kept, in days; 0: they are not."""
+        return self._config.settings.database.keep_days
+
+    def apply_config(self, config: Config) -> None:
+        """Reach what this config wants from now on; runs under way finish with what they have.
+
+        The inbox of a new poller is made, as at a start. One that was there before is not: it is gone.
+        """
+        make_inboxes(config, but=self._config.inboxes.values())
+        with self._lock:
+            self._config = config
+            wanted = {name: poller.inbox_needed(name) for name, poller in config.settings.pollers.items()}
+            for name, (needed, folder) in list(self._folders.items()):
+                if wanted.get(name) != needed:
+                    folder.close()
+                    del self._folders[name]
+
+    def records(self, task: Task) -> Records | None:
+        """Return the poller's records, None where it keeps none."""
+        return self._records(task.poller) if task.source.needs_records else None
+
+    def inbox(self, task: Task) -> Inbox | None:
+        """Return the poller's inbox, None where it takes no files."""
+        needed = task.source.inbox_needed(task.poller)
+        return None if needed is None else self._folder(task, needed)
+
+    def shelves(self, now: datetime) -> Iterator[Shelf]:
+        """Yield what keeps things for so long before `now`: rows, and files put aside."""
+        config = self._config
+        before = now - timedelta(days=self.keep_days or LEDGER_DAYS)
+        for name, poller in config.settings.pollers.items():
+            if poller.needs_records:
+                yield Shelf(name, "rows", partial(self._prune_rows, name, before))
+        with self._lock:
+            folders = list(self._folders.items())
+        for name, (needed, folder) in folders:
+            done_before = (now - timedelta(days=needed.done_keep_days)).astimezone(UTC).date()
+            rejected_before = now - timedelta(days=needed.rejected_keep_days)
+            prune = partial(_prune_files, folder, done_before=done_before, rejected_before=rejected_before)
+            yield Shelf(name, "files put aside", prune)
+
+    def inbox_is_made_at_start(self, task: Task) -> bool:
+        """Whether the inbox is not there and the start makes it. What is to be mounted is not made."""
+        needed = task.source.inbox_needed(task.poller)
+        if needed is None or needed.is_mount:
+            return False
+        try:
+            (self._config.data_dir / needed.path).stat()
+        except FileNotFoundError:
+            return True
+        except OSError:  # whether it is there, nobody can say
+            return False
+        return False
+
+    def close(self) -> None:
+        """End watches, give back locks, close connections; a further call does nothing."""
+        with self._lock:
+            for _, folder in self._folders.values():
+                folder.close()
+            self._folders.clear()
+            if self._database is not None:
+                for poller, count in self._database.waiting().items():
+                    log.warning("checks are lost", extra={"poller": poller, "rows": count})
+                self._database.close()
+
+    def has_tables(self) -> bool:
+        """Whether the database was ever used. Raises `RecordsError` where that can't be found out."""
+        return self._opened().revision() is not None
+
+    def _records(self, poller: str) -> Records:
+        database = self._opened()
+        with self._lock:
+            # One for each poller: what waits while the database is away waits there.
+            return self._bound.setdefault(poller, database.records(poller))
+
+    def _opened(self) -> Database:
+        from tallyd.adapters.records.database import Database  # noqa: PLC0415 # see above
+
+        with self._lock:
+            if self._database is None:
+                self._database = Database(self._config.database_url, prepares=self._holds)
+            return self._database
+
+    def _prune_rows(self, poller: str, before: datetime, most: int) -> int:
+        return self._records(poller).prune(before, most=most)
+
+    def _folder(self, task: Task, needed: InboxNeeded) -> Folder:
+        from tallyd.adapters.inbox import Folder  # noqa: PLC0415 # see above
+
+        with self._lock:
+            known = self._folders.get(task.poller)
+            if known is not None and known[0] == needed:
+                return known[1]
+            if known is not None:
+                known[1].close()
+            folder = Folder(
+                self._config.data_dir / needed.path,
+                own_source=needed.source,
+                pattern=needed.pattern,
+                settle_s=needed.settle_s,
+                is_mount=needed.is_mount,
+                max_bytes=needed.max_bytes,
+                now=self._now,
+            )
+            self._folders[task.poller] = (needed, folder)
+        is_daemon = self._on_files is not None
+        if self._holds and (is_daemon or holder(self._config.state_dir / "lock") is None):
+            # What stands in the way is in each look, which tries it again.
+            with suppress(InboxError):
+                folder.take_lock()
+        if self._on_files is not None:
+            woken = [job.name for job in task.source.jobs() if job.wakes]
+            folder.watch(partial(_call_each, self._on_files, task.poller, woken))
+        return folder
+
+
+def database_problems(config: Config) -> tuple[ConfigProblem, ...]:
+    """Return what is wrong with a database that is needed, as far as its URL and this machine can say.
+
+    Such as a driver that is not installed. It connects to nothing.
+    """
+    is_needed = any(poller.needs_records for poller in config.settings.pollers.values())
+    if not is_needed or not config.settings.database.url.is_known:
+        return ()
+    from tallyd.adapters.records.engines import PATIENCE_S, engine_of  # noqa: PLC0415 # see above
+
+    try:
+        engine_of(config.database_url, patience_s=PATIENCE_S)
+    except RecordsError as error:
+        return (ConfigProblem("database.url", error.text),)
+    return ()
+
+
+def make_inboxes(config: Config, *, but: Collection[Path] = ()) -> None:
+    """Make the folders that files are dropped into, and that of a SQLite database, where they are missing.
+
+    Not those in `but`. Not on a mount, which is made by whoever mounts it. What can't be made is told by the
+    look into it.
+    """
+    for task in tasks_of(config):
+        needed = task.source.inbox_needed(task.poller)
+        if needed is not None and not needed.is_mount and config.inboxes[task.poller] not in but:
+            _make(config.inboxes[task.poller], INBOX_MODE)
+        if task.source.needs_records and config.database_url.startswith("sqlite:///"):
+            _make(Path(config.database_url.removeprefix("sqlite:///")).parent, 0o750)
+
+
+def _make(folder: Path, mode: int) -> None:
+    if folder.exists():
+        return
+    try:
+        folder.mkdir(mode=mode, parents=True)
+        os.chmod(folder, mode)  # noqa: PTH101 # the umask has taken from it; those who drop files are in the group
+    except OSError as error:
+        log.warning("folder cannot be made", extra={"folder": str(folder), "reason": error.strerror})
+
+
+def _call_each(on_files: Callable[[str, str], None], poller: str, jobs: Iterable[str]) -> None:
+    for job in jobs:
+        on_files(poller, job)
+
+
+def _prune_files(folder: Folder, most: int, *, done_before: date, rejected_before: datetime) -> int:
+    return folder.prune(done_before=done_before, rejected_before=rejected_before, most=most)

@@ -1,0 +1,85 @@
+"""A job of a configured poller, with everything that holds for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from tallyd.adapters.state import Whose
+from tallyd.config.model import Config
+from tallyd.contract.poller import Job, Poller
+from tallyd.core.alerts.notices import AlertPolicy
+from tallyd.core.alerts.rules import Observations
+from tallyd.core.reading import Problem
+from tallyd.core.schedule.timetable import next_slots
+from tallyd.retry import Policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One job of one poller as the config has it now: its zone, how to retry, how long files are kept, how
+    its problems are told.
+    """
+
+    poller: str
+    source: Poller
+    job: Job
+    zone: ZoneInfo
+    policy: Policy
+    keep_days: int | None
+    alert_policy: AlertPolicy
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """The poller and the job."""
+        return (self.poller, self.job.name)
+
+    @property
+    def whose(self) -> Whose:
+        return Whose(poller=self.poller, kind=self.source.kind, job=self.job.name)
+
+    def next_at(self, after: datetime) -> datetime | None:
+        """Return the next slot; None for a plain interval, and where no slot comes within two years."""
+        coming = next_slots(self.job.when, self.zone, after=after, count=1)
+        return coming[0] if coming else None
+
+    def observations(
+        self,
+        named: tuple[Problem, ...],
+        *,
+        now: datetime,
+        may_resolve: Callable[[str], bool] = lambda _key: False,
+        counts: bool = True,
+    ) -> Observations:
+        """Return what a run of this job found, worded as the config wants it."""
+        return Observations(
+            named=tuple(self.alert_policy.worded(problem) for problem in named),
+            may_resolve=may_resolve,
+            now=now,
+            rules=self.alert_policy.rules,
+            counts=counts,
+        )
+
+    def with_attempts(self, attempts: int | None) -> Task:
+        """Return the task with another number of attempts; None changes nothing."""
+        return self if attempts is None else replace(self, policy=replace(self.policy, attempts=attempts))
+
+
+def tasks_of(config: Config) -> tuple[Task, ...]:
+    """Return every job of every configured poller, in the order of the file."""
+    return tuple(
+        Task(
+            poller=name,
+            source=poller,
+            job=job,
+            zone=effective.zone,
+            policy=effective.policy,
+            keep_days=effective.keep_days,
+            alert_policy=effective.alert_policy,
+        )
+        for name, poller in config.settings.pollers.items()
+        for effective in (config.effective(name),)
+        for job in poller.jobs()
+    )

@@ -1,0 +1,369 @@
+"""The config file as types. Loads strictly, finds every problem at once, resolves secrets.
+
+A file is taken whole or not at all. `load` never prints and never logs; what is wrong comes back as one
+`ConfigError` with the place of each problem, and without any value that may be secret.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, TypeAlias, TypeVar, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, StringConstraints, ValidationError, field_validator
+
+from tallyd.adapters.host_zone import read_host_zone
+from tallyd.config.document import Document, read_document
+from tallyd.config.folders import database_url, digest_of_url, inbox_problems
+from tallyd.config.problems import place_of, problems_of
+from tallyd.config.secrets import SecretFiles
+from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.alerts.daemon_alerts import OWN_KINDS, RUN_KINDS
+from tallyd.core.alerts.notices import AlertPolicy, OwnText
+from tallyd.core.alerts.rules import Rules
+from tallyd.core.errors import ConfigError, ConfigProblem
+from tallyd.core.naming import key_segments
+from tallyd.pollers.divera import DiveraPoller
+from tallyd.pollers.servers import ServersPoller
+from tallyd.pollers.visitors import VisitorsPoller
+from tallyd.retry import Policy
+from tallyd.settings import (
+    AlertSettings,
+    ChannelName,
+    ChannelUrl,
+    DatabaseSettings,
+    FolderPath,
+    HeartbeatSettings,
+    HttpSettings,
+    LogSettings,
+    OutSettings,
+    PollerSettings,
+    RetrySettings,
+    StateSettings,
+    Strict,
+    WebSettings,
+    Zone,
+    check_texts,
+    holds_password,
+    wrong,
+)
+
+S = TypeVar("S", bound=Strict)
+
+AnyPoller: TypeAlias = "DiveraPoller | VisitorsPoller | ServersPoller"
+"""Every kind of poller, told apart by `kind`; a further kind joins here."""
+KINDS: tuple[type[AnyPoller], ...] = (DiveraPoller, VisitorsPoller, ServersPoller)
+"""The same, to go through."""
+BY_KIND: dict[str, type[AnyPoller]] = {
+    get_args(each.model_fields["kind"].annotation)[0]: each for each in KINDS
+}
+"""The same, by the text of `kind`."""
+
+PollerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
+
+
+class Settings(Strict):
+    """The whole config file."""
+
+    schema_: str | None = Field(
+        None, alias="$schema", description="JSON Schema of this file, for editors; not read."
+    )
+    name: str = Field(
+        default_factory=socket.gethostname,
+        min_length=1,
+        max_length=100,
+        description="Name of this tallyd; stands in every notice. Default: the host's name.",
+    )
+    timezone: Zone | None = Field(
+        None, description="Time zone of all times of day, such as `Europe/Berlin`. Default: the host's."
+    )
+    data_dir: FolderPath = Field(
+        ".",
+        description="Folder that relative paths hang on; itself relative to this file's folder.",
+    )
+    out: OutSettings = Field(OutSettings(), description="Where the counts are written.")
+    log: LogSettings = Field(LogSettings(), description="The rotating JSON log.")
+    state: StateSettings = Field(StateSettings(), description="The daemon's memory.")
+    database: DatabaseSettings = Field(
+        DatabaseSettings(), description="The database of what visitors and servers pollers find out."
+    )
+    http: HttpSettings = Field(HttpSettings(), description="How tallyd asks the outside world.")
+    retry: RetrySettings = Field(RetrySettings(), description="How often a failed request is tried again.")
+    channels: dict[ChannelName, ChannelUrl] = Field(
+        {},
+        description="Where notices go, by name: URLs of Apprise (https://appriseit.com), or a webhook of "
+        "Rocket.Chat as it is. Secrets. In a password or token write `@` as `%40`, `/` as `%2F`, `:` as "
+        "`%3A`, `#` as `%23`, `?` as `%3F`.",
+    )
+    alerts: AlertSettings = Field(
+        AlertSettings(), description="How alerts are told. `texts` are those of tallyd's own problems."
+    )
+    heartbeat: HeartbeatSettings | None = Field(
+        None, description="A dead man's switch: it speaks up once tallyd no longer does."
+    )
+    web: WebSettings | None = Field(
+        None, description="The status page, with metrics and an API beside it; null: there is none."
+    )
+    pollers: dict[PollerName, Annotated[AnyPoller, Field(discriminator="kind")]] = Field(
+        {}, description="The pollers by name; several of one kind may stand side by side."
+    )
+
+    @field_validator("alerts")
+    @classmethod
+    def _has_known_texts(cls, alerts: AlertSettings) -> AlertSettings:
+        check_texts(alerts.texts, OWN_KINDS)
+        return alerts
+
+    @field_validator("pollers")
+    @classmethod
+    def _no_reserved_name(cls, pollers: dict[str, AnyPoller]) -> dict[str, AnyPoller]:
+        if "tallyd" in pollers:
+            raise wrong('the name "tallyd" is taken by the daemon itself; choose another')
+        return pollers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effective:
+    """What holds for one poller, once the top of the file and its own keys are merged."""
+
+    zone: ZoneInfo
+    policy: Policy
+    keep_days: int | None
+    alert_policy: AlertPolicy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A config that is in force, or could be.
+
+    `host_zone` was read once, at load. `secrets` are all values to redact. `files` are the file itself and
+    every file it names, to be watched for changes. `digest` is of the file's bytes (sha256, hex). `notes`
+    are worth a line in `check` but stop nothing. `tallyd` is the command as a person calls it.
+    """
+
+    path: Path
+    settings: Settings
+    host_zone: ZoneInfo
+    secrets: tuple[str, ...]
+    files: tuple[Path, ...]
+    digest: str
+    notes: tuple[str, ...] = ()
+    tallyd: str = "tallyd"
+
+    @property
+    def data_dir(self) -> Path:
+        return (self.path.parent / self.settings.data_dir).absolute()
+
+    @property
+    def out_dir(self) -> Path:
+        return self.data_dir / self.settings.out.dir
+
+    @property
+    def log_dir(self) -> Path:
+        return self.data_dir / self.settings.log.dir
+
+    @property
+    def state_dir(self) -> Path:
+        return self.data_dir / self.settings.state.dir
+
+    @property
+    def database_url(self) -> str:
+        """The URL of the database of records, of SQLite with the whole path. A secret."""
+        return database_url(self.settings.database.url.reveal(), self.data_dir)
+
+    @property
+    def inboxes(self) -> dict[str, Path]:
+        """The folder of each poller that takes files."""
+        needed = {name: poller.inbox_needed(name) for name, poller in self.settings.pollers.items()}
+        return {name: self.data_dir / each.path for name, each in needed.items() if each is not None}
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self.settings.timezone or self.host_zone
+
+    def effective(self, name: str) -> Effective:
+        """Return what the poller sets for itself, merged field by field over the top of the file."""
+        return self._effective[name]
+
+    @cached_property
+    def _effective(self) -> dict[str, Effective]:
+        return {name: self._merge(name) for name in self.settings.pollers}
+
+    def _merge(self, name: str) -> Effective:
+        poller: PollerSettings = self.settings.pollers[name]
+        retry = _merged(self.settings.retry, poller.retry)
+        out = _merged(self.settings.out, poller.out)
+        # Texts are not merged: those at the top are of tallyd's own problems.
+        alerts = _merged(self.settings.alerts.model_copy(update={"texts": {}}), poller.alerts)
+        zone = poller.timezone or self.zone
+        alert_policy = replace(_alert_policy(alerts, zone, self.tallyd), reminders=poller.reminders())
+        return Effective(zone=zone, policy=_policy(retry), keep_days=out.keep_days, alert_policy=alert_policy)
+
+    @property
+    def own_alert_policy(self) -> AlertPolicy:
+        """Return how tallyd's own problems are told; they count no readings."""
+        return replace(_alert_policy(self.settings.alerts, self.zone, self.tallyd), rules=Rules())
+
+    def alert_policy_of(self, key: str) -> AlertPolicy:
+        """Return how a problem is told, by its key; those of a poller that is gone as tallyd's own."""
+        poller = key_segments(key)[0]
+        return (
+            self.effective(poller).alert_policy if poller in self.settings.pollers else self.own_alert_policy
+        )
+
+    def kind_of(self, key: str) -> AlertKind | None:
+        """Return the kind of a problem; None where the config has none of that name."""
+        segments = key_segments(key)
+        poller = self.settings.pollers.get(segments[0])
+        kinds = OWN_KINDS if poller is None else (*RUN_KINDS, *poller.alert_kinds())
+        return next((kind for kind in kinds if kind.what == segments[-1]), None)
+
+    @cached_property
+    def fixed(self) -> dict[str, str]:
+        """What stays as it is until a restart, by key. No secret stands in it, and none that is not known."""
+        folders = {
+            "data_dir": self.data_dir,
+            "out.dir": self.out_dir,
+            "log.dir": self.log_dir,
+            "state.dir": self.state_dir,
+            **{place_of(("pollers", name, "inbox")): path for name, path in self.inboxes.items()},
+        }
+        # Real paths: a command may name the same config by another way.
+        known = {key: os.path.realpath(folder) for key, folder in folders.items()}
+        database = self.settings.database
+        if database.url.is_known:
+            known["database"] = f"{digest_of_url(self.database_url)} {database.keep_days}"
+        return known
+
+    def changed_from(self, fixed: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the keys that differ from what a daemon has until it is restarted (its `fixed`)."""
+        return tuple(key for key, value in self.fixed.items() if fixed.get(key, value) != value)
+
+
+def _merged(top: S, own: Strict | None) -> S:
+    changed = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
+    return top.model_copy(update=changed)
+
+
+def _policy(retry: RetrySettings) -> Policy:
+    return Policy(
+        attempts=retry.attempts,
+        first_wait_s=retry.first_wait,
+        longest_wait_s=retry.longest_wait,
+        give_up_after_s=retry.give_up_after,
+    )
+
+
+def _alert_policy(alerts: AlertSettings, zone: ZoneInfo, tallyd: str) -> AlertPolicy:
+    return AlertPolicy(
+        channels=tuple(dict.fromkeys(alerts.channels)),
+        rules=Rules(alerts.raise_after, alerts.resolve_after),
+        remind_every_s=alerts.remind_every,
+        quiet=tuple(each.hours for each in alerts.quiet_hours),
+        zone=zone,
+        tallyd=tallyd,
+        texts={what: OwnText(each.text, each.over) for what, each in alerts.texts.items()},
+    )
+
+
+LookClosely: TypeAlias = "Callable[[Config], tuple[ConfigProblem, ...]]"
+"""Finds what is wrong with a config in which nothing else is; may take its time."""
+
+
+def load(
+    path: Path,
+    *,
+    environ: Mapping[str, str],
+    lenient: bool = False,
+    closely: LookClosely | None = None,
+    tallyd: str = "tallyd",
+) -> Config:
+    """Read, check and resolve a config file. Raises `ConfigError` with every problem at once.
+
+    With `lenient`, credentials that only the running service can read are noted, not refused. `tallyd` is the
+    command as a person calls it.
+    """
+    document = read_document(path)
+    reader = SecretFiles(path.parent.absolute(), environ, lenient)
+    return replace(config_of(document, path, reader, closely=closely), tallyd=tallyd)
+
+
+def config_of(
+    document: Document, path: Path, reader: SecretFiles, *, closely: LookClosely | None = None
+) -> Config:
+    """Return the config that a document is, which lies at `path` or will. Raises `ConfigError` as `load`."""
+    twice = tuple(
+        ConfigProblem(place_of(where), "stands twice in one object; keep one") for where in document.twice
+    )
+    context = {"secrets": reader, "channels": _channel_names(document.json)}
+    try:
+        settings = Settings.model_validate_json(document.json, context=context)
+    except ValidationError as error:
+        # Raised outside of the handler: the pydantic error holds what was read, and may not be chained.
+        problems = problems_of(error, Settings)
+    else:
+        problems = ()
+    host = read_host_zone()
+    problems = twice + problems
+    if host.trouble and not problems and settings.timezone is None:
+        problems = (ConfigProblem("timezone", host.trouble),)
+    if not problems:
+        config = Config(
+            path=path.absolute(),
+            settings=settings,
+            host_zone=host.zone,
+            secrets=tuple(sorted(reader.values)),
+            files=(path.absolute(), *sorted(reader.files)),
+            digest=reader.digest_with(document.digest),
+            notes=(
+                *reader.notes,
+                *reader.open_files({path.absolute(): document, **reader.parts}, _without_password(settings)),
+                *_poller_notes(settings),
+                *((host.note,) if host.note and settings.timezone is None else ()),
+            ),
+        )
+        problems = _problems_across(config)
+    if not problems and closely is not None:
+        problems = closely(config)
+    if problems:
+        raise ConfigError(path.name, problems, names=tuple(str(file) for file in reader.files))
+    return config
+
+
+def _problems_across(config: Config) -> tuple[ConfigProblem, ...]:
+    """Return what is wrong with parts that are fine by themselves."""
+    written = {"out.dir": config.out_dir, "log.dir": config.log_dir, "state.dir": config.state_dir}
+    places = {name: place_of(("pollers", name, "inbox")) for name in config.inboxes}
+    return inbox_problems(config.inboxes, written, places)
+
+
+def _without_password(settings: Settings) -> Set[str]:
+    """Return the URLs that are kept like secrets, for they may hold a password, and hold none."""
+    urls = (settings.database.url, settings.http.proxy)
+    return {url.reveal() for url in urls if url is not None and not holds_password(url.reveal())}
+
+
+def _poller_notes(settings: Settings) -> tuple[str, ...]:
+    pollers = settings.pollers
+    return tuple(
+        f"{place_of(('pollers', name))}.{note}"
+        for name, poller in pollers.items()
+        for note in poller.notes({each: pollers[each] for each in pollers if each != name})
+    )
+
+
+def _channel_names(text: str) -> tuple[str, ...] | None:
+    """Return the names of the channels; None where nothing can be said of them yet."""
+    try:
+        channels = json.loads(text)["channels"]
+    except (ValueError, RecursionError):
+        return None
+    except (KeyError, TypeError):
+        return ()
+    return tuple(channels) if isinstance(channels, dict) else None

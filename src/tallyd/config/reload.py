@@ -1,0 +1,199 @@
+"""Which config is in force, and what becomes of a newer one: taken whole, or refused and told."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tallyd.adapters.state import State
+from tallyd.config.file_watch import ConfigWatch
+from tallyd.config.jobs import Task
+from tallyd.config.model import Config, load
+from tallyd.core.alerts.daemon_alerts import config_refused
+from tallyd.core.errors import ConfigError, ConfigProblem
+from tallyd.core.naming import instant_text, read_instant
+from tallyd.core.reading import Problem
+from tallyd.core.schedule.timetable import At, Every, read_when, when_json
+from tallyd.presentation.invocation import filled
+
+log = logging.getLogger("tallyd")
+
+TOLD_AFTER_S = 60.0
+"""A refused config is told so late: an editor that saves twice must not wake anybody."""
+_NOTE = "config"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A config on disk that is not in force, since when, and why."""
+
+    since: datetime
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobNote:
+    """A job as the daemon has it: whose it is, and when it runs."""
+
+    poller: str
+    kind: str
+    job: str
+    when: At | Every
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActiveConfigNote:
+    """What the daemon notes for `status`: the config in force, since when, and what was refused since."""
+
+    path: str
+    since: datetime
+    digest: str
+    zone: ZoneInfo
+    refused: Refused | None
+    jobs: tuple[JobNote, ...]
+
+    def dumped(self) -> str:
+        """Return the note as it is stored; undone by `read_note`."""
+        content = {
+            "path": self.path,
+            "since": instant_text(self.since),
+            "digest": self.digest,
+            "zone": str(self.zone),
+            "refused_since": instant_text(self.refused.since) if self.refused else None,
+            "refused": list(self.refused.lines) if self.refused else [],
+            "jobs": [
+                [job.poller, job.kind, job.job, when_json(job.when), str(job.zone)] for job in self.jobs
+            ],
+        }
+        return json.dumps(content)
+
+
+def read_note(state: State) -> ActiveConfigNote | None:
+    """Return what the daemon noted; None before its first start. Raises `StateError`."""
+    text = state.note(_NOTE)
+    if text is None:
+        return None
+    content = json.loads(text)
+    refused_since = content["refused_since"]
+    return ActiveConfigNote(
+        path=content["path"],
+        since=read_instant(content["since"]),
+        digest=content["digest"],
+        zone=_zone(content["zone"]),
+        refused=Refused(read_instant(refused_since), tuple(content["refused"])) if refused_since else None,
+        jobs=tuple(
+            JobNote(poller=poller, kind=kind, job=job, when=read_when(when), zone=_zone(zone))
+            for poller, kind, job, when, zone in content["jobs"]
+        ),
+    )
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        # The host's own zone file has no name that could be looked up again.
+        return ZoneInfo("UTC")
+
+
+class ActiveConfig:
+    """The config in force and the watch on its files.
+
+    `closely` finds what only a closer look does in a newer config, the one in force beside it. `restart` says
+    how tallyd is started again where it runs.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        environ: Mapping[str, str],
+        closely: Callable[[Config, Config], tuple[ConfigProblem, ...]],
+        restart: str,
+    ) -> None:
+        self.config = config
+        self.since = now()
+        self.refused: Refused | None = None
+        self._now = now
+        self._environ = environ
+        self._closely = closely
+        self._restart = restart
+        self._watch = ConfigWatch(config.files, monotonic=monotonic)
+
+    def newer(self, *, asked: bool) -> Config | None:
+        """Return a config to be taken: the files changed (or it was `asked` for) and all of it is fine.
+
+        What is refused leaves the old one in force and is noted in `refused`.
+        """
+        changed = self._watch.has_changed()
+        if not (changed or asked):
+            return None
+        try:
+            config = load(
+                self.config.path, environ=self._environ, closely=self._look_closely, tallyd=self.config.tallyd
+            )
+            self._check_restart(config)
+        except ConfigError as error:
+            said = error.lines(ending="; the old config stays in force")
+            lines = tuple(filled(line, self.config.tallyd) for line in said)
+            self.refused = Refused(self.refused.since if self.refused else self._now(), lines)
+            # What may mend it is watched too: a secret's file that is missing now.
+            self._watch.follow((*self.config.files, *(Path(name) for name in error.names)))
+            log.error("config refused", extra={"problems": list(lines)})  # noqa: TRY400 # a person's slip, no traceback
+            return None
+        was_refused, self.refused = self.refused is not None, None
+        if config.digest == self.config.digest and config.secrets == self.config.secrets and not asked:
+            if was_refused:
+                log.warning("config on disk is the one in force again")
+            return None
+        return config
+
+    def _look_closely(self, newer: Config) -> tuple[ConfigProblem, ...]:
+        return self._closely(newer, self.config)
+
+    def take(self, config: Config) -> None:
+        """Put a config in force."""
+        self.config, self.since = config, self._now()
+        self._watch.follow(config.files)
+
+    def problem(self) -> Problem | None:
+        """Return the problem `tallyd/config` once a refused config has stood for TOLD_AFTER_S."""
+        if self.refused is None or (self._now() - self.refused.since).total_seconds() < TOLD_AFTER_S:
+            return None
+        return config_refused(self.refused.lines[0], since=self.refused.since)
+
+    def note(self, state: State, tasks: Iterable[Task]) -> None:
+        """Store what `status` shows, when it changed. Raises `StateError`."""
+        note = ActiveConfigNote(
+            path=str(self.config.path),
+            since=self.since,
+            digest=self.config.digest,
+            zone=self.config.zone,
+            refused=self.refused,
+            jobs=tuple(
+                JobNote(
+                    poller=task.poller,
+                    kind=task.source.kind,
+                    job=task.job.name,
+                    when=task.job.when,
+                    zone=task.zone,
+                )
+                for task in tasks
+            ),
+        ).dumped()
+        if state.note(_NOTE) != note:
+            state.set_note(_NOTE, note)
+
+    def _check_restart(self, newer: Config) -> None:
+        fixed = newer.changed_from(self.config.fixed)
+        if fixed:
+            text = f"changed, which needs a restart to apply: {self._restart}"
+            raise ConfigError(newer.path.name, tuple(ConfigProblem(key, text) for key in fixed))

@@ -1,0 +1,195 @@
+"""The secrets of a config: read from where it says, with what is to be redacted and to be watched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tallyd.config.document import Document, mode_of, open_to_all, opened, read_document, user
+from tallyd.config.folders import INSTALLED
+from tallyd.core.errors import ConfigError
+from tallyd.core.texts import UNPRINTABLE
+from tallyd.settings import UNREADABLE_CREDENTIAL, wrong
+
+MOST_SECRET_BYTES = 64 * 1024
+SERVICE_CREDENTIALS = Path("/run/credentials/tallyd.service")
+
+_AFTER_SCHEME = {"env": "NAME", "file": "PATH", "credential": "NAME"}
+_NEAR_SCHEME = re.compile(
+    r"\s*(?P<scheme>(?i:env|file|credential))\s*:|\$(?:[A-Z_][A-Z0-9_]*|\{[A-Za-z0-9_]+\})\Z"
+)
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass
+class SecretFiles:
+    """Resolves `env:`, `file:` and `credential:`; remembers the values for redaction and the files to watch.
+
+    `folder` is the config file's. With `lenient`, a credential that only the service can read becomes a
+    note instead of a problem: `check` in a shell can say all the rest. `parts` are those files
+    that are parts of the config. `plain` are the secrets that are no reference, `unwritten` those that are
+    still to be written, by the paths of their files.
+    """
+
+    folder: Path
+    environ: Mapping[str, str]
+    lenient: bool = False
+    values: set[str] = field(default_factory=set)
+    plain: set[str] = field(default_factory=set)
+    files: set[Path] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+    parts: dict[Path, Document] = field(default_factory=dict)
+    unwritten: Mapping[Path, str] = field(default_factory=dict)
+
+    def digest_with(self, digest: str) -> str:
+        """Return the digest of a config whose file has `digest`, the files of its parts included."""
+        if not self.parts:
+            return digest
+        parts = sorted(part.digest for part in self.parts.values())
+        return hashlib.sha256("".join((digest, *parts)).encode()).hexdigest()
+
+    def read(self, written: str) -> str:
+        """Return the secret; raises `wrong()` with what to do."""
+        scheme, colon, rest = written.partition(":")
+        if near := _NEAR_SCHEME.match(written):
+            known = near["scheme"].lower() if near["scheme"] else "env"
+            if not (colon and scheme == known):
+                raise wrong(f'did you mean "{known}:{_AFTER_SCHEME[known]}"? It begins with "{known}:"')
+        if colon and scheme in _AFTER_SCHEME and UNPRINTABLE.search(rest):
+            raise wrong(f'holds a control or invisible character after "{scheme}:"')
+        if colon and scheme == "env":
+            value = self._from_environment(rest)
+        elif colon and scheme == "file":
+            value = self._from_file(self.folder / rest)
+        elif colon and scheme == "credential":
+            value = self._from_credential(rest)
+        else:
+            value = written
+            self.plain.add(value)
+        self.values.add(value)
+        return value
+
+    def open_files(self, files: Mapping[Path, Document], harmless: Set[str]) -> tuple[str, ...]:
+        """Return a note for each file that anybody may read with a secret in it as it is.
+
+        `harmless` is what is kept like a secret and is none: the URL of a database without a password.
+        """
+        return tuple(
+            f"{path} holds a secret and {advice}"
+            for path, document in files.items()
+            if (advice := open_to_all(path, document.mode)) and document.holds(self.plain - harmless)
+        )
+
+    def path_of(self, written: str) -> Path:
+        """Return where a file is that the config names, which is watched for changes from now on."""
+        path = self.folder / written
+        self.files.add(path)
+        return path
+
+    def read_object(self, written: str) -> dict[str, Any]:
+        """Return what stands in a part of the config that has a file of its own; raises `wrong()`.
+
+        As in the config itself, comments are dropped, and a key that stands twice is refused.
+        """
+        path = self.path_of(written)
+        if not path.exists():
+            raise wrong(f"{path} is missing")
+        try:
+            document = read_document(path)
+        except ConfigError as error:
+            raise wrong(f"{path}: {error.problems[0].text}") from None
+        if document.twice:
+            raise wrong(f'{path}: "{document.twice[0][-1]}" stands twice in one object; keep one')
+        self.parts[path] = document
+        found: dict[str, Any] = json.loads(document.json)
+        return found
+
+    def _from_environment(self, name: str) -> str:
+        if not _ENV_NAME.fullmatch(name):
+            raise wrong('"env:" must be followed by the name of an environment variable')
+        value = self.environ.get(name)
+        if value is None:
+            raise wrong(
+                f"the environment variable {name} is not set. The service reads /etc/tallyd/env; "
+                f"in a shell: export {name}=..."
+            )
+        if not value.strip():
+            raise wrong(f"the environment variable {name} is empty")
+        return value
+
+    def _from_file(self, path: Path) -> str:
+        self.files.add(path)
+        if path in self.unwritten:
+            return self.unwritten[path]
+        try:
+            mode, raw = self._read(path)
+        except FileNotFoundError:
+            raise wrong(
+                f"{path} is missing. Put only the secret into it, readable "
+                + ("for group tallyd (0640)." if self._is_services else "by you only (0600).")
+            ) from None
+        except PermissionError:
+            if self._is_services:
+                how = f"Make it readable for group tallyd: chgrp tallyd {path} && chmod 640 {path}"
+            else:
+                how = "It must belong to that user, with mode 0600"
+            raise wrong(f"{path} may not be read by {user()}. {how}") from None
+        except OSError as error:
+            raise wrong(f"{path} cannot be read: {error.strerror}") from None
+        if advice := open_to_all(path, mode):
+            self.notes.append(f"{path} {advice}")
+        return self._text(raw, path)
+
+    @property
+    def _is_services(self) -> bool:
+        return self.folder == INSTALLED.parent
+
+    def _from_credential(self, name: str) -> str:
+        if not name or "/" in name or name.startswith("."):
+            raise wrong('"credential:" must be followed by the name of a systemd credential')
+        own = self.environ.get("CREDENTIALS_DIRECTORY")
+        path = Path(own) / name if own else SERVICE_CREDENTIALS / name
+        try:
+            return self._text(self._read(path)[1], path)
+        except FileNotFoundError:
+            if not own and self.lenient and not SERVICE_CREDENTIALS.exists():
+                return self._unreadable(name, "the service is not running")
+            raise wrong(
+                f"there is no credential {name} in {path.parent}. "
+                f"Add LoadCredential={name}:/path/to/file to the unit"
+            ) from None
+        except PermissionError:
+            if self.lenient:
+                return self._unreadable(name, f"{user()} may not read {path.parent}")
+            raise wrong(f"{path} may not be read by {user()}; run it with sudo") from None
+        except OSError as error:
+            raise wrong(f"{path} cannot be read: {error.strerror}") from None
+
+    def _unreadable(self, name: str, why: str) -> str:
+        self.notes.append(f"credential:{name} could not be looked at from here ({why}); the rest was checked")
+        return UNREADABLE_CREDENTIAL
+
+    @staticmethod
+    def _read(path: Path) -> tuple[int, bytes]:
+        """Return the mode and the content of a file. Raises `OSError`."""
+        with opened(path) as file:
+            mode, raw = mode_of(file), file.read(MOST_SECRET_BYTES + 1)
+        if len(raw) > MOST_SECRET_BYTES:
+            raise wrong(f"{path} is larger than 64 KiB; put only the secret into it")
+        return mode, raw
+
+    @staticmethod
+    def _text(raw: bytes, path: Path) -> str:
+        try:
+            text = raw.decode("utf-8-sig")  # with the byte order mark that some editors write
+        except UnicodeDecodeError:
+            raise wrong(f"{path} is not UTF-8 text; put only the secret into it") from None
+        text = text.removesuffix("\n").removesuffix("\r")
+        if not text.strip():
+            raise wrong(f"{path} is empty. Put only the secret into it.")
+        return text

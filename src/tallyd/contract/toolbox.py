@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+
+from tallyd.contract.http import Http, Retry
+from tallyd.contract.inbox import Inbox
+from tallyd.contract.records import Records
+from tallyd.core.reading import Facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolbox:
+    """Everything a running job may touch.
+
+    `poller` is the poller's name in the config (the first segment of its problem keys), `zone` its time
+    zone. `now()` is aware, UTC. `stop()` is true once the shutdown began. `alive()` tells the daemon that
+    a long run still makes progress. `memory` is what the job's last reading asked to remember. `records` and
+    `inbox` are None for a poller that needs none; passages are kept for `keep_days` (0: never). `wake` has
+    the job run once more, at once. `show_progress(done, total)` is for a person who waits, in bytes or rows.
+    `is_by_hand`: a person waits for this run (`once`), which is none of the timetable. `kept` is the job's
+    own from run to run as long as the process lives; it begins empty.
+    """
+
+    poller: str
+    zone: tzinfo
+    now: Callable[[], datetime]
+    stop: Callable[[], bool]
+    alive: Callable[[], None]
+    http: Http
+    retry: Retry
+    memory: Facts
+    records: Records | None = None
+    inbox: Inbox | None = None
+    keep_days: int = 90
+    wake: Callable[[], None] = lambda: None
+    show_progress: Callable[[int, int], None] = lambda _done, _total: None
+    is_by_hand: bool = False
+    kept: dict[str, object] = field(default_factory=dict)

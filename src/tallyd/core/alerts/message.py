@@ -1,0 +1,260 @@
+"""What one channel is sent in one pass: at most one message, whatever there is to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Literal
+
+from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.alerts.notices import AlertPolicy, MuteNotice, Notice
+from tallyd.core.alerts.rules import OWN, RUN_WHATS, Alert, lasted_s
+from tallyd.core.alerts.values import At, Span, Wording, several
+from tallyd.core.alerts.wording import said, said_of_end
+from tallyd.core.naming import key_segments
+from tallyd.core.texts import clock, listed, shortened
+
+Tone = Literal["error", "warning", "over", "info"]
+
+MOST_CHARS = 1500
+"""Of one message: what chats and phones still show, and services still take."""
+MOST_LINE_CHARS = 500
+MOST_SUBJECT_CHARS = 100
+MOST_ALIKE = 3
+"""So many problems of one kind have a line each; more share one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """A message as a person reads it. Plain text: no Markdown, no HTML, but names in it may look like either.
+
+    `subject` is one line for channels that have one (mail); `text` is the whole message, lines separated by
+    line feeds, and does not need the subject. `tone` is that of the most serious line. `link` is where to
+    look at it, empty where there is no page: a URL of ASCII alone, not in `text`, for it is never escaped.
+    """
+
+    subject: str
+    text: str
+    tone: Tone
+    link: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What notices are worded with.
+
+    `name` is this tallyd's. `manner_of` a key is how it is told, `kind_of` its kind, None where that is not
+    known. `watched` is how many subjects (poller, what) may be said of, None where that is not known.
+    `missing` are the slots without a reading while an alert lasted. `link` is where to look at the problems
+    of some keys (a mute's pattern is such a key, too), empty where there is no page.
+    """
+
+    name: str
+    now: datetime
+    alert_policy_of: Callable[[str], AlertPolicy]
+    kind_of: Callable[[str], AlertKind | None]
+    watched: Callable[[str, str], int | None]
+    missing: Callable[[Alert], Sequence[datetime]]
+    link: Callable[[Collection[str]], str]
+
+
+@dataclass(frozen=True)
+class _Line:
+    rank: int
+    tone: Tone
+    since: datetime
+    text: str
+    count: int = 1
+
+
+def message_of(
+    notices: Iterable[Notice], mutes: Iterable[MuteNotice], around: Surroundings
+) -> Message | None:
+    """Return the one message for all of them, most serious first; None where there is nothing to tell."""
+    notices, mutes = tuple(notices), tuple(mutes)
+    lines = [*_lines(notices, around), *(_mute_line(each, around) for each in mutes)]
+    if not lines:
+        return None
+    link = around.link([*(each.alert.key for each in notices), *(each.mute.pattern for each in mutes)])
+    lines.sort(key=lambda line: (line.rank, line.since, line.text))
+    prefix = f"[{shortened(around.name, 60)}] "
+    texts = [shortened(line.text, MOST_LINE_CHARS) for line in lines]
+    if len(lines) == 1:
+        whole = prefix + texts[0]
+        return Message(
+            subject=shortened(whole, MOST_SUBJECT_CHARS), text=whole, tone=lines[0].tone, link=link
+        )
+    heading = prefix + _heading(lines)
+    subject = shortened(heading, MOST_SUBJECT_CHARS)
+    tallyd = around.alert_policy_of(OWN).tallyd
+    text = _joined(heading, texts, lines, tallyd)
+    return Message(subject=subject, text=text, tone=lines[0].tone, link=link)
+
+
+def trial(name: str, text: str | None) -> Message:
+    """Return what `tallyd notify` sends."""
+    said = shortened(text or "a test message; this channel works", MOST_CHARS)
+    whole = f"[{shortened(name, 60)}] {said}"
+    return Message(subject=shortened(whole, MOST_SUBJECT_CHARS), text=whole, tone="info")
+
+
+def _joined(heading: str, texts: Sequence[str], lines: Sequence[_Line], tallyd: str) -> str:
+    """Return heading and lines, as many as fit, and how many things are left out."""
+    shown, used = [f"{heading}:"], len(heading)
+    for number, text in enumerate(texts):
+        used += len(text) + 3
+        if used > MOST_CHARS:
+            left = sum(line.count for line in lines[number:])
+            shown.append(f"... and {left} more; all of them: {tallyd} alerts")
+            break
+        shown.append(f"- {text}")
+    return "\n".join(shown)
+
+
+def _heading(lines: Sequence[_Line]) -> str:
+    """Return `2 problems, 1 over`."""
+    problems = sum(line.count for line in lines if line.tone in ("error", "warning"))
+    over = sum(line.count for line in lines if line.tone == "over")
+    other = sum(line.count for line in lines if line.tone == "info")
+    parts = [
+        f"{problems} problem{'s' if problems > 1 else ''}" if problems else "",
+        f"{over} over" if over else "",
+        f"{other} notice{'s' if other > 1 else ''}" if other else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+# -- lines ---------------------------------------------------------------------------------------------------
+
+
+def _lines(notices: Sequence[Notice], around: Surroundings) -> list[_Line]:
+    """Return a line for each notice, or one for all of a kind where they are many.
+
+    What the config has a text for is never in a shared line, which would have other words.
+    """
+
+    def group(notice: Notice) -> tuple[str, ...]:
+        segments = key_segments(notice.alert.key)
+        return (notice.news, segments[0], "run" if _is_end_of_run(notice) else segments[-1])
+
+    found: list[_Line] = []
+    for _, members in groupby(sorted(_without_doubles(notices), key=group), key=group):
+        alike = sorted(members, key=lambda notice: (notice.alert.since, notice.alert.key))
+        if len(alike) > MOST_ALIKE and not any(_has_own_text(notice, around) for notice in alike):
+            found.append(_shared_line(alike, around))
+        else:
+            found += [_line(notice, around) for notice in alike]
+    return found
+
+
+def _is_end_of_run(notice: Notice) -> bool:
+    segments = key_segments(notice.alert.key)
+    return notice.news == "over" and len(segments) == 3 and segments[-1] in RUN_WHATS
+
+
+def _without_doubles(notices: Sequence[Notice]) -> list[Notice]:
+    """Return the notices; of `failed` and `missed` that ended with the same reading only the older one."""
+    found: dict[tuple[object, ...], Notice] = {}
+    for notice in sorted(notices, key=lambda notice: (notice.alert.since, notice.alert.key)):
+        alert = notice.alert
+        same = (
+            (key_segments(alert.key)[:2], alert.over_at)
+            if _is_end_of_run(notice)
+            else (alert.key, notice.news)
+        )
+        found.setdefault(same, notice)
+    return list(found.values())
+
+
+def _has_own_text(notice: Notice, around: Surroundings) -> bool:
+    own = around.alert_policy_of(notice.alert.key).own_text(notice.alert.key)
+    return (own.over if notice.news == "over" else own.text) is not None
+
+
+def _line(notice: Notice, around: Surroundings) -> _Line:
+    alert = notice.alert
+    problem, wording = alert.problem, _wording(alert, around)
+    texts = {
+        "begins": lambda: said(problem, wording),
+        "reminder": lambda: said(problem, wording, lasted=_lasted(alert, around)),
+        "over": lambda: _over_text(notice, around),
+        "unwatched": lambda: _unwatched_text(alert, around),
+    }
+    return _Line(_rank(notice), _tone(notice), alert.since, texts[notice.news]())
+
+
+def _wording(alert: Alert, around: Surroundings) -> Wording:
+    return around.alert_policy_of(alert.key).wording(around.now, ended_at=alert.over_at)
+
+
+def _lasted(alert: Alert, around: Surroundings) -> Span:
+    return Span(lasted_s(alert, until=around.now))
+
+
+def _over_text(notice: Notice, around: Surroundings) -> str:
+    """Return `divera: working again since Fri 12:00, after 4 h; 1 reading missing (08:00).`"""
+    alert = notice.alert
+    problem, wording = alert.problem, _wording(alert, around)
+    return said_of_end(
+        problem,
+        wording,
+        ended=At(alert.over_at or around.now),
+        lasted=_lasted(alert, around),
+        missing=several(At(at) for at in around.missing(alert)),
+        was=said(problem, wording) if notice.is_late else "",
+    )
+
+
+def _unwatched_text(alert: Alert, around: Surroundings) -> str:
+    """Return it by its key: its own text would say that it goes on, and how to mute it."""
+    since = _wording(alert, around).shown(At(alert.since))
+    return f"no longer watched: {alert.key}, open since {since}; the config no longer asks for it"
+
+
+def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
+    """Return `apps: 12 of 12 targets unreachable: PROD, TEST, A, B, C and 7 more`."""
+    worst = min(alike, key=_rank)
+    poller, *subject, what = key_segments(worst.alert.key)
+    total, kind = around.watched(poller, what), around.kind_of(worst.alert.key)
+    of = f" of {total}" if total is not None and total >= len(alike) else ""
+    names = listed([_name(notice.alert, kind, around) for notice in alike])
+    text = f"{len(alike)}{of} {kind.many if kind else 'problems'}: {names}"
+    if subject and poller != OWN:
+        text = f"{poller}: {text}"
+    before = {"begins": "", "reminder": "still: ", "over": "over: ", "unwatched": "no longer watched: "}
+    return _Line(
+        _rank(worst), _tone(worst), alike[0].alert.since, before[worst.news] + text, count=len(alike)
+    )
+
+
+def _name(alert: Alert, kind: AlertKind | None, around: Surroundings) -> str:
+    """Return what people call the subject of an alert: its label where it has one."""
+    label = alert.fields.get(kind.subject, "") if kind else ""
+    poller, *between, _ = key_segments(alert.key)
+    return _wording(alert, around).shown(label) or " ".join(between) or poller
+
+
+def _mute_line(notice: MuteNotice, around: Surroundings) -> _Line:
+    mute = notice.mute
+    by = mute.by if notice.news == "muted" else mute.ended_by
+    who = f" by {by}" if by else ""
+    if notice.news == "unmuted":
+        return _Line(6, "info", mute.since, f"no longer muted{who}: {mute.pattern}")
+    until = clock(mute.until, around.alert_policy_of(mute.pattern).zone, now=around.now)
+    why = f" ({mute.why})" if mute.why else ""
+    return _Line(6, "info", mute.since, f"muted until {until}{who}: {mute.pattern}{why}")
+
+
+def _rank(notice: Notice) -> int:
+    """Return the place in the message, most serious first."""
+    if notice.news in ("over", "unwatched"):
+        return 4 if notice.news == "over" else 5
+    return (0 if notice.alert.severity == "error" else 2) + (notice.news == "reminder")
+
+
+def _tone(notice: Notice) -> Tone:
+    if notice.news in ("over", "unwatched"):
+        return "over" if notice.news == "over" else "info"
+    return notice.alert.severity

@@ -1,0 +1,165 @@
+"""What a channel has yet to hear of an alert: a function of the alert, of what it was told, and of now.
+
+Nothing is queued. What was told is noted after the delivery, so that a process that dies in between tells
+twice rather than never; and a channel that was down hears how things stand, not every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
+from typing import Literal
+
+from tallyd.core.alerts.mutes import Mute
+from tallyd.core.alerts.rules import Alert, Rules
+from tallyd.core.alerts.templates import read_template
+from tallyd.core.alerts.values import Wording
+from tallyd.core.alerts.wording import REMINDING
+from tallyd.core.naming import key_segments
+from tallyd.core.reading import Problem
+from tallyd.core.schedule.hours import Hours, any_hold
+
+News = Literal["begins", "reminder", "over", "unwatched"]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a channel was told of a key: which version, when last, and whether it was told that it is open."""
+
+    version: int
+    at: datetime
+    is_open: bool = True
+
+
+@dataclass(frozen=True)
+class OwnText:
+    """Templates of the config for one kind of problem and for its end; None: those of tallyd."""
+
+    text: str | None = None
+    over: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertPolicy:
+    """How the problems of one poller, or of tallyd itself, are told.
+
+    `remind_every_s` None: never; `reminders` are those that differ, by the subject of a key. `texts` are
+    those of the config by `what`. `tallyd` is the command as a person calls it.
+    """
+
+    channels: tuple[str, ...] = ()
+    rules: Rules = field(default_factory=Rules)
+    remind_every_s: float | None = None
+    reminders: Mapping[str, float | None] = field(default_factory=dict)
+    quiet: tuple[Hours, ...] = ()
+    zone: tzinfo = UTC
+    texts: Mapping[str, OwnText] = field(default_factory=dict)
+    tallyd: str = "tallyd"
+
+    def own_text(self, key: str) -> OwnText:
+        """Return the templates that the config has for a problem."""
+        return self.texts.get(key_segments(key)[-1], OwnText())
+
+    def worded(self, problem: Problem) -> Problem:
+        """Return the problem with the texts that the config wants for it."""
+        own = self.own_text(problem.key)
+        text = own.text
+        if text is not None and "lasted" not in read_template(text).names:
+            text = REMINDING + text
+        return replace(problem, text=text or problem.text, over=own.over or problem.over)
+
+    def wording(self, now: datetime, *, is_muted: bool = False, ended_at: datetime | None = None) -> Wording:
+        """Return how a text is worded that is read at `now`."""
+        return Wording(
+            now=now, zone=self.zone, tallyd=self.tallyd, ended_at=ended_at, advises_mute=not is_muted
+        )
+
+    def remind_every_s_of(self, key: str) -> float | None:
+        """Return how often a problem that goes on is told again, in seconds; None: never."""
+        return self.reminders.get(key_segments(key)[1], self.remind_every_s)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One thing to be told to one channel. `is_late`: it is over before it could be told."""
+
+    alert: Alert
+    news: News
+    is_late: bool = False
+
+
+def notice_for(
+    alert: Alert, told: Told | None, alert_policy: AlertPolicy, *, is_muted: bool, now: datetime
+) -> Notice | None:
+    """Return what one channel is to be told of one alert now; None: nothing, or not now."""
+    if is_muted or alert.is_waiting or _is_held_back(alert, alert_policy, now):
+        return None
+    is_known = told is not None and told.version == alert.version
+    if alert.is_open:
+        if not is_known:
+            return Notice(alert, "begins")
+        return Notice(alert, "reminder") if _is_reminder_due(alert, told, alert_policy, now) else None
+    knows_it_open = told is not None and told.is_open
+    if is_known or (not knows_it_open and alert.is_unwatched):
+        return None
+    return Notice(alert, "unwatched" if alert.is_unwatched else "over", is_late=not knows_it_open)
+
+
+def is_settled(alert: Alert, told: Told | None, *, is_suppressed: bool) -> bool:
+    """Whether an alert that is over has nothing more to say to a channel, so that it may be forgotten.
+
+    What came and went while it was muted (`is_hushed`) is not told afterwards: somebody knew.
+    """
+    if told is not None and told.version == alert.version:
+        return True
+    knows_it_open = told is not None and told.is_open
+    return not knows_it_open and (alert.is_unwatched or is_suppressed)
+
+
+def is_suppressed(alert: Alert, mute: Mute | None) -> bool:
+    """Whether all of an alert fell under the mute that covers it now: it was raised since the mute began."""
+    return mute is not None and alert.raised_at is not None and alert.raised_at >= mute.since
+
+
+def is_to_be_suppressed(alert: Alert, told: Told | None, mute: Mute | None) -> bool:
+    """Whether an end that is never to be told must be noted as told, lest it is told after the mute.
+
+    That is where a channel knows of an earlier end of the key, and the alert is kept for another channel.
+    """
+    if alert.over_at is None or told is None or told.is_open or told.version == alert.version:
+        return False
+    return is_suppressed(alert, mute)
+
+
+def _is_held_back(alert: Alert, alert_policy: AlertPolicy, now: datetime) -> bool:
+    return alert.severity == "warning" and any_hold(alert_policy.quiet, now.astimezone(alert_policy.zone))
+
+
+def _is_reminder_due(alert: Alert, told: Told | None, alert_policy: AlertPolicy, now: datetime) -> bool:
+    every_s = alert_policy.remind_every_s_of(alert.key)
+    if told is None or every_s is None:
+        return False
+    # A time far ahead is due as well: the clock was wrong then, perhaps by years. A little ahead is nothing.
+    return abs((now - told.at).total_seconds()) >= every_s
+
+
+MuteNews = Literal["muted", "unmuted"]
+
+
+@dataclass(frozen=True)
+class MuteNotice:
+    """A mute that began or was ended, to be told to one channel."""
+
+    mute: Mute
+    news: MuteNews
+
+
+def mute_notice_for(mute: Mute, told: Told | None, *, now: datetime) -> MuteNotice | None:
+    """Return what one channel is to be told of a mute; one that ran out by itself says nothing."""
+    if told is not None and told.version == mute.version:
+        return None
+    if mute.is_in_force(now):
+        return MuteNotice(mute, "muted")
+    knows_of_it = told is not None and told.is_open
+    return MuteNotice(mute, "unmuted") if knows_of_it and mute.ended_by is not None else None

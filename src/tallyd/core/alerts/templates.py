@@ -1,0 +1,118 @@
+"""Texts with placeholders: `{slot}` is filled in, and `[ for {slot}]` vanishes where there is no slot.
+
+`{files:# file|# files}` chooses between words by a number, which stands in place of `#`. A doubled bracket or
+brace stands for itself. Sections do not nest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+from tallyd.core.alerts.values import Several, Value
+
+_PIECE = re.compile(r"\{\{|\}\}|\[\[|\]\]|\{[^{}\[\]]*\}|[\[\]{}]|[^\[\]{}]+")
+
+
+class TemplateError(ValueError):
+    """A template that makes no sense; the text says what and where, for the person who wrote it."""
+
+
+@dataclass(frozen=True)
+class Hole:
+    """A placeholder. `forms`: the words for one and for any other number; a single form is for all."""
+
+    name: str
+    forms: tuple[str, ...] = ()
+
+    def filled(self, value: Value | None, shown: Callable[[Value], str]) -> str:
+        text = "" if value is None else shown(value)
+        if not self.forms or not text or value is None:
+            return text
+        number = value.count if isinstance(value, Several) else value
+        form = self.forms[0] if number == 1 else self.forms[-1]
+        return form.replace("#", shown(number))
+
+
+Part: TypeAlias = "str | Hole"
+
+
+@dataclass(frozen=True)
+class Section:
+    """Parts that vanish together; those outside of brackets are in one that never does."""
+
+    parts: tuple[Part, ...]
+    is_optional: bool
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template that was read."""
+
+    sections: tuple[Section, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names of its placeholders."""
+        return frozenset(
+            part.name for section in self.sections for part in section.parts if isinstance(part, Hole)
+        )
+
+    def filled(self, values: Mapping[str, Value], shown: Callable[[Value], str] = str) -> str:
+        """Return the text. A placeholder without a value, or with an empty one, is empty.
+
+        `shown` makes text of a value.
+        """
+        return "".join(_filled(section, values, shown) for section in self.sections)
+
+
+def _filled(section: Section, values: Mapping[str, Value], shown: Callable[[Value], str]) -> str:
+    texts = []
+    for part in section.parts:
+        text = part.filled(values.get(part.name), shown) if isinstance(part, Hole) else part
+        if section.is_optional and isinstance(part, Hole) and not text:
+            return ""
+        texts.append(text)
+    return "".join(texts)
+
+
+@lru_cache(maxsize=1000)
+def read_template(text: str) -> Template:
+    """Read a template. Raises `TemplateError`."""
+    sections: list[Section] = []
+    parts: list[Part] = []
+    is_inside = False
+    for piece in _PIECE.findall(text):
+        if piece == "[" and not is_inside:
+            sections.append(Section(tuple(parts), is_optional=False))
+            parts, is_inside = [], True
+        elif piece == "]" and is_inside:
+            sections.append(Section(tuple(parts), is_optional=True))
+            parts, is_inside = [], False
+        elif piece in ("[", "]", "{", "}"):
+            raise _half(piece)
+        else:
+            parts.append(_part(piece))
+    if is_inside:
+        raise _half("[")
+    sections.append(Section(tuple(parts), is_optional=False))
+    return Template(tuple(sections))
+
+
+def _half(piece: str) -> TemplateError:
+    return TemplateError(f'has a "{piece}" without its other half; for the character itself write it twice')
+
+
+def _part(piece: str) -> Part:
+    if piece in ("{{", "}}", "[[", "]]"):
+        return piece[0]
+    if not piece.startswith("{"):
+        return piece
+    name, colon, words = piece[1:-1].partition(":")
+    forms = tuple(words.split("|")) if colon else ()
+    if len(forms) > 2:
+        raise TemplateError(f'has more than two forms in "{piece}"; write {{{name}:# file|# files}}')
+    return Hole(name.strip(), forms)

@@ -1,0 +1,83 @@
+"""The out file as a value: which keys, in which order (format `tallyd/1`, see docs/files.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from tallyd.core.alerts.values import Wording
+from tallyd.core.alerts.wording import said
+from tallyd.core.naming import local_text
+from tallyd.core.reading import Facts, Json, Origin, Problem
+
+SCHEMA = "tallyd/1"
+CLOCK_SUSPECT_AFTER_S = 60.0
+"""A source whose clock differs more than this makes ours suspect: a small machine boots in the past."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heading:
+    """What every out file begins with. `due_at` is None for a reading outside the timetable.
+
+    `tallyd` is the command as a person calls it, for what problems advise.
+    `part` tells several readings of one slot apart; the slot's own has None, and does not show it. `beside`
+    are the poller's open problems that are for other jobs to find.
+    """
+
+    poller: str
+    kind: str
+    origin: Origin
+    due_at: datetime | None
+    taken_at: datetime
+    zone: tzinfo
+    tallyd: str = "tallyd"
+    clock_suspect: bool = False
+    part: str | None = None
+    beside: tuple[Problem, ...] = ()
+
+
+def document(heading: Heading, facts: Facts, problems: Iterable[Problem]) -> dict[str, Json]:
+    """Return the out file's content, JSON values only; `problems` are those of the reading itself."""
+    content: dict[str, Json] = {
+        "schema": SCHEMA,
+        "poller": heading.poller,
+        "kind": heading.kind,
+        "origin": heading.origin,
+        "due_at": local_text(heading.due_at, heading.zone) if heading.due_at else None,
+        "taken_at": local_text(heading.taken_at, heading.zone),
+        "late_s": round((heading.taken_at - heading.due_at).total_seconds(), 1) if heading.due_at else None,
+    }
+    if heading.part is not None:
+        content["part"] = heading.part
+    if heading.clock_suspect:
+        content["clock_suspect"] = True
+    content.update(facts)
+    # Whether somebody has muted them by the time this is read, nobody knows.
+    wording = Wording(now=heading.taken_at, zone=heading.zone, tallyd=heading.tallyd, advises_mute=False)
+    content["problems"] = [problem_json(problem, wording) for problem in (*problems, *heading.beside)]
+    return content
+
+
+def problem_json(problem: Problem, wording: Wording) -> dict[str, Json]:
+    """Return a problem as out files, `status --json` and the log show it."""
+    return {
+        "key": problem.key,
+        "severity": problem.severity,
+        "text": said(problem, wording),
+        "since": local_text(problem.since, wording.zone),
+    }
+
+
+def dumped(content: dict[str, Json]) -> str:
+    """Return the bytes of an out file as text: UTF-8 JSON, one key a line, a newline at the end.
+
+    Raises ValueError for NaN or Infinity, which are no JSON.
+    """
+    return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def is_clock_suspect(skew_s: float | None) -> bool:
+    """Whether a source's `Date` says that our clock is wrong."""
+    return skew_s is not None and abs(skew_s) > CLOCK_SUSPECT_AFTER_S

@@ -1,0 +1,286 @@
+"""The cameras of the small world: four hosts that drop files of who walked in and out into an inbox.
+
+Which files there are, and what is in them, is a pure rule (`drops`, `played`, `content`); the part writes
+them, in place and in two pieces, as real hosts do. Files are not served, so the cameras have no address but
+the one by which a failure is played. Alone, into any folder:
+
+    python -m tallyd.demo.world.cameras FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
+from tallyd.core.reading import Json
+from tallyd.demo.signals import asked_to_end, hold_signals
+from tallyd.demo.timetable import zone_of_demo
+from tallyd.demo.world.crowd import CYCLE_S, HOSTS, LABELS, QUIET_HOST, Passage, is_quiet, passages
+from tallyd.demo.world.http_server import Answer, Part, Request, Routes, asked_mode, json_answer, modes_answer
+from tallyd.presentation.terminal import complain, say
+
+CONTROL = "/world/cameras"
+MODES = ("cycle", "fine", "quiet", "none", "broken")
+"""What can be played: now and then one host is quiet and a file broken; all is fine; that host is quiet; all
+are; all files of one host are broken."""
+EVERY_S = 4
+"""Each host drops a file so often, a second after the one before it in `HOSTS`."""
+ZONE_FIVE = ("23", "24", "32")
+BROKEN_HOST = "32"
+_WRONG_AT_S, _CUT_AT_S = 21, 45
+"""When in each cycle a broken file comes besides the good ones: with a wrong type, and cut short."""
+_LEFT_OVER_S = -120
+"""When a host was switched off in the middle of a file, long before the world began."""
+_FRAMES_A_SECOND = 25
+_ODD_TRACK = 4711
+_CUT_OFF = 40
+_LOOK_EVERY_S = 0.2
+PIECES_APART_S = 0.1
+
+Fault: TypeAlias = Literal["cut short", "wrong type"]
+
+
+def poller(inbox: str) -> dict[str, Json]:
+    """Return a poller for a config that takes these files; without its report."""
+    return {
+        "kind": "visitors",
+        "inbox": inbox,
+        "sources": {host: {"label": LABELS[host]} for host in HOSTS},
+        "groups": {"zone five": list(ZONE_FIVE)},
+        "no_files": {"after": "15s"},
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop:
+    """A file: whose, and when it comes, in seconds since the world began. It tells of `EVERY_S` before."""
+
+    host: str
+    second: int
+    fault: Fault | None = None
+
+
+def drops(first_s: int, end_s: int) -> Iterator[Drop]:
+    """Yield the files that come from the second `first_s` until before `end_s`, the earliest first."""
+    for second in range(first_s, end_s):
+        for place, host in enumerate(HOSTS):
+            if second > 0 and (second - place) % EVERY_S == 0:
+                yield Drop(host=host, second=second)
+        if second == _LEFT_OVER_S:
+            yield Drop(host="23", second=second, fault="cut short")
+        if second >= 0 and second % CYCLE_S == _WRONG_AT_S:
+            yield Drop(host="12", second=second, fault="wrong type")
+        if second >= 0 and second % CYCLE_S == _CUT_AT_S:
+            yield Drop(host="32", second=second, fault="cut short")
+
+
+def played(drop: Drop, mode: str) -> Drop | None:
+    """Return a file as it comes in a mode; None: it does not come."""
+    if mode == "none" or (mode == "quiet" and drop.host == QUIET_HOST):
+        return None
+    if mode == "fine" and drop.fault is not None:
+        return None
+    if mode == "cycle" and drop.fault is None and is_quiet(drop.host, drop.second - EVERY_S):
+        return None
+    if mode == "broken" and drop.host == BROKEN_HOST:
+        return replace(drop, fault="wrong type")
+    return drop
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The clock of the hosts: when the world began, and the zone of the times in their files."""
+
+    began_at: datetime
+    zone: tzinfo
+
+    def digits(self, second: int) -> str:
+        """Return a second of the world as local time, in 14 digits."""
+        return f"{(self.began_at + timedelta(seconds=second)).astimezone(self.zone):%Y%m%d%H%M%S}"
+
+
+def name(drop: Drop, clock: Clock) -> str:
+    """Return the file's name: the local time at which it comes."""
+    return f"{clock.digits(drop.second)}.json"
+
+
+def content(drop: Drop, clock: Clock) -> str:
+    """Return what the file holds: a list of passages, often an empty one; of a broken one, what is there."""
+    records: list[Json] = [
+        _record(passage, drop, clock) for passage in passages(drop.host, drop.second - EVERY_S, drop.second)
+    ]
+    if drop.fault is None:
+        return json.dumps(records)
+    odd = _record(Passage(drop.second, _ODD_TRACK, 0), drop, clock)
+    if drop.fault == "wrong type":
+        return json.dumps([*records, {**odd, "ID": str(_ODD_TRACK)}])
+    return json.dumps([*records, odd])[:-_CUT_OFF]
+
+
+def _record(passage: Passage, drop: Drop, clock: Clock) -> dict[str, Json]:
+    return {
+        "ID": passage.track,
+        "inOut": passage.way,
+        "time": clock.digits(passage.second),
+        "frameNumber": passage.second * _FRAMES_A_SECOND,
+        "outputTime": clock.digits(drop.second),
+    }
+
+
+class Cameras(Part):
+    """The hosts. Without an inbox they drop nothing; `zone` is that of the times in their files.
+
+    `elapsed` gives the seconds since the world began, `now` an aware time.
+    """
+
+    def __init__(
+        self,
+        inbox: Path | None,
+        zone: tzinfo = UTC,
+        *,
+        elapsed: Callable[[], float] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        pieces_apart_s: float = PIECES_APART_S,
+    ) -> None:
+        began_s = time.monotonic()
+        self._inbox = inbox
+        self._elapsed = elapsed or (lambda: time.monotonic() - began_s)
+        self.clock = Clock(now() - timedelta(seconds=self._elapsed()), zone)
+        self._pieces_apart_s = pieces_apart_s
+        self._is_ending = threading.Event()
+        self._next_s = _LEFT_OVER_S
+        self._dropped = dict.fromkeys(HOSTS, 0)
+        self._lost = 0
+        self._why_lost: str | None = None
+        self.mode = "cycle"
+
+    def routes(self) -> Routes:
+        """Return what was dropped, and the address by which a failure is played; none without an inbox."""
+        if self._inbox is None:
+            return {}
+        return {
+            ("GET", CONTROL): lambda _request: self._list(),
+            ("POST", CONTROL): self._control,
+        }
+
+    def about(self, base_url: str) -> tuple[str, ...]:
+        """Return where they drop their files, and how to change that."""
+        if self._inbox is None:
+            return (
+                f"Cameras ({', '.join(HOSTS)}) that drop files of who walked in and out: here they have no",
+                "folder for them. In a terminal of their own they drop them into the one that you name:",
+                f"  {sys.executable} -m tallyd.demo.world.cameras FOLDER",
+            )
+        return (
+            f"Cameras ({', '.join(HOSTS)}), each dropping a file every {EVERY_S} s below {self._inbox}/",
+            f"What they dropped; and to play a failure ({', '.join(MODES)}):",
+            f"  curl {base_url}{CONTROL}",
+            f"""  curl -d '{{"mode": "quiet"}}' {base_url}{CONTROL}""",
+        )
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Drop files until the block is left."""
+        if self._inbox is None:
+            yield
+            return
+        thread = threading.Thread(target=self._go_on, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._is_ending.set()
+            thread.join()
+
+    def drop_due(self) -> None:
+        """Write the files that are due and not written yet."""
+        until_s = int(self._elapsed()) + 1
+        due = [drop for each in drops(self._next_s, until_s) if (drop := played(each, self.mode))]
+        self._next_s = until_s
+        for drop in due:
+            self._drop(drop)
+
+    def complain_of_lost(self) -> bool:
+        """Say on stderr what could not be written, if anything."""
+        if self._lost:
+            complain(f"{self._lost} files could not be written into {self._inbox}/: {self._why_lost}")
+        return self._lost > 0
+
+    def _go_on(self) -> None:
+        while not self._is_ending.is_set():
+            self.drop_due()
+            self._is_ending.wait(_LOOK_EVERY_S)
+
+    def _drop(self, drop: Drop) -> None:
+        """Write one file; where that fails it is lost, as with a real host, and counted."""
+        if self._inbox is None:
+            return
+        folder = self._inbox / drop.host
+        path = folder / name(drop, self.clock)
+        text = content(drop, self.clock)
+        try:
+            folder.mkdir(exist_ok=True)
+            self._write(path, text)
+            if drop.second < 0:
+                at = (self.clock.began_at + timedelta(seconds=drop.second)).timestamp()
+                os.utime(path, (at, at))
+        except OSError as error:
+            self._lost += 1
+            self._why_lost = (error.strerror or type(error).__name__).lower()
+        else:
+            self._dropped[drop.host] += 1
+
+    def _write(self, path: Path, text: str) -> None:
+        half = len(text) // 2
+        with path.open("w", encoding="utf-8") as file:
+            file.write(text[:half])
+            file.flush()
+            self._is_ending.wait(self._pieces_apart_s)
+            file.write(text[half:])
+
+    def _list(self) -> Answer:
+        return json_answer(
+            {
+                "mode": self.mode,
+                "modes": list(MODES),
+                "dropped": dict(self._dropped),
+                "lost": self._lost,
+                "why_lost": self._why_lost,
+            }
+        )
+
+    def _control(self, request: Request) -> Answer:
+        mode = asked_mode(request, MODES)
+        self.mode = mode or self.mode
+        return modes_answer(mode, MODES)
+
+
+def main(arguments: list[str]) -> int:
+    """Drop files into a folder until Ctrl-C or SIGTERM. Returns the exit status."""
+    if len(arguments) != 1:
+        complain("python -m tallyd.demo.world.cameras: name the one folder to drop files into")
+        return EXIT_USAGE
+    folder, zone = Path(arguments[0]), zone_of_demo(datetime.now(UTC))
+    if not folder.is_dir():
+        complain(f"{folder} is no folder; make it first, or name the inbox of a visitors poller")
+        return EXIT_PROBLEM
+    hold_signals()
+    say(f"Cameras {', '.join(HOSTS)} drop files into {folder}/ until Ctrl-C; times are those of {zone}.")
+    cameras = Cameras(folder, zone)
+    with cameras.running():
+        asked_to_end(within_s=None)
+    return EXIT_PROBLEM if cameras.complain_of_lost() else EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

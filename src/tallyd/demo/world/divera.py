@@ -1,0 +1,230 @@
+"""The Divera API of the small world: what tallyd asks of it, as oddly as the real one answers.
+
+PHP writes an empty object as `[]`; ids are text as keys and numbers as values; names carry trailing spaces;
+who has no status has null, 0, or no such key; the answers hold people's names, which tallyd must never keep.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from tallyd.core.reading import Json
+from tallyd.demo.world.http_server import (
+    Answer,
+    Part,
+    Request,
+    Route,
+    Routes,
+    asked_mode,
+    json_answer,
+    modes_answer,
+)
+from tallyd.demo.world.people import (
+    MEMBERS,
+    QUALIFICATIONS,
+    READY,
+    STATUSES,
+    Member,
+    Status,
+    counts_at,
+    last_change_s,
+    status_of,
+)
+
+KEY = "small-world-4711"
+"""The access key. Of no use anywhere else, so it may be shown."""
+MODES = ("ok", "down", "slow", "forbidden", "html")
+"""What can be played: fine, no answer at all, an answer after a minute, every key refused, a web page."""
+USERS, PULL, CONTROL = "/api/users", "/api/v2/pull/all", "/world/divera"
+SLOW_S = 60.0
+_WANTED_READY = 8
+
+
+def poller(base_url: str) -> dict[str, Json]:
+    """Return the poller for a config that counts these people; without its key and its times."""
+    return {
+        "kind": "divera",
+        "url": f"{base_url}{USERS}",
+        "fetch_status_names": True,
+        "at_least": [{"statuses": [str(READY.id)], "count": _WANTED_READY}],
+    }
+
+
+class Divera(Part):
+    """One unit's API. `elapsed` gives the seconds since the world began, `now` the seconds since 1970."""
+
+    def __init__(
+        self,
+        *,
+        elapsed: Callable[[], float] | None = None,
+        now: Callable[[], float] = time.time,
+        slow_s: float = SLOW_S,
+    ) -> None:
+        began_s = time.monotonic()
+        self._elapsed = elapsed or (lambda: time.monotonic() - began_s)
+        self._now = now
+        self._slow_s = slow_s
+        self.mode = "ok"
+
+    def routes(self) -> Routes:
+        """Return the two addresses that tallyd asks, and the one by which an outage is played."""
+        return {
+            ("GET", USERS): self._played(self._users),
+            ("GET", PULL): self._played(self._pull),
+            ("GET", CONTROL): lambda _request: modes_answer(self.mode, MODES),
+            ("POST", CONTROL): self._control,
+        }
+
+    def about(self, base_url: str) -> tuple[str, ...]:
+        """Return what can be asked of it."""
+        return (
+            f"A Divera API: a unit of {len(MEMBERS)} invented people who change status; access key {KEY}",
+            f"  {base_url}{USERS}?accesskey={KEY}",
+            f"  {base_url}{PULL}?accesskey={KEY}",
+            f"To play an outage ({', '.join(MODES)}):",
+            f"""  curl -d '{{"mode": "down"}}' {base_url}{CONTROL}""",
+        )
+
+    # -- what is played ----------------------------------------------------------------------------------
+
+    def _played(self, route: Route) -> Route:
+        """Return the route as the mode of the moment lets it be; without the key it refuses."""
+
+        def played(request: Request) -> Answer | None:
+            until = time.monotonic() + self._slow_s
+            while self.mode == "slow" and time.monotonic() < until:
+                time.sleep(0.1)
+            if self.mode == "down":
+                return None
+            if self.mode == "html":
+                page = b"<!DOCTYPE html><title>Wartung</title><h1>Wir sind gleich wieder da.</h1>\n"
+                return Answer(page, content_type="text/html; charset=UTF-8")
+            if self.mode == "forbidden" or request.query.get("accesskey") != KEY:
+                refusal: dict[str, Json] = {
+                    "success": False,
+                    "name": "Forbidden",
+                    "message": "Login Required",
+                    "status": 403,
+                }
+                return json_answer(refusal, 403)
+            return route(request)
+
+        return played
+
+    def _control(self, request: Request) -> Answer:
+        mode = asked_mode(request, MODES)
+        self.mode = mode or self.mode
+        return modes_answer(mode, MODES)
+
+    # -- the API -----------------------------------------------------------------------------------------
+
+    def _users(self, _request: Request) -> Answer:
+        elapsed_s = self._elapsed()
+        return json_answer(
+            {"success": True, "data": [_row(member, status_of(member, elapsed_s)) for member in MEMBERS]}
+        )
+
+    def _pull(self, request: Request) -> Answer:
+        """Answer with every block that changed after its `ts_` parameter; without one, it is sent."""
+        elapsed_s = self._elapsed()
+        began_at = int(self._now() - elapsed_s)
+        changed_at = {"monitor": began_at + last_change_s(elapsed_s)}
+        blocks = {
+            **_empty_blocks(),
+            "cluster": _cluster(),
+            "monitor": _monitor(elapsed_s, changed_at["monitor"]),
+        }
+        wanted: dict[str, Json] = {
+            name: block
+            for name, block in blocks.items()
+            if _seen_at(request.query, name) < changed_at.get(name, began_at)
+        }
+        return json_answer({"success": True, "data": {"ts": int(self._now()), **wanted}})
+
+
+def _seen_at(query: Mapping[str, str], block: str) -> int:
+    # The parameter of the block `events` is called `ts_event`.
+    text = query.get(f"ts_{block.removesuffix('s') if block == 'events' else block}", "")
+    return int(text) if text.isascii() and text.isdigit() else -1
+
+
+def _row(member: Member, status: Status | None) -> dict[str, Json]:
+    row: dict[str, Json] = {
+        "user_id": member.user_id,
+        "user_cluster_relation_id": 700_000 + member.number,
+        "cluster_id": member.cluster_id,
+        "firstname": member.firstname,
+        "lastname": member.lastname,
+        "email": member.email,
+        "phonenumbers": [{"name": "Mobil", "number": member.phone}] if member.number % 2 else [],
+    }
+    if status is not None:
+        row["status_id"] = status.id
+    elif member.number % 3:  # seen in the wild: null, 0, and no key at all
+        row["status_id"] = None if member.number % 3 == 1 else 0
+    return row
+
+
+def _empty_blocks() -> dict[str, Json]:
+    """Return the blocks that tallyd never asks for."""
+    return {
+        "user": {"firstname": "System", "lastname": "tallyd"},
+        "alarm": {"items": [], "sorting": []},
+        "news": {"items": [], "sorting": []},
+        "events": {"items": [], "sorting": []},
+        "status": {"status_id": READY.id, "note": ""},
+        "statusplan": [],
+        "localmonitor": [],
+    }
+
+
+def _cluster() -> dict[str, Json]:
+    statuses: dict[str, Json] = {
+        str(status.id): {
+            "id": status.id,
+            "name": status.name,
+            "color_hex": status.color_hex,
+            "time": None,
+            "sorting": place,
+            "hidden": status.hidden,
+        }
+        for place, status in enumerate(STATUSES)
+    }
+    consumers: dict[str, Json] = {
+        str(700_000 + member.number): {
+            "firstname": member.firstname,
+            "lastname": member.lastname,
+            "stdformat_name": f"{member.lastname}, {member.firstname}",
+            "phonenumber": member.phone,
+            "qualifications": list(member.qualifications),
+        }
+        for member in MEMBERS
+    }
+    return {
+        "name": "Feuerwehr Kleinwelt",
+        "status": statuses,
+        "qualification": {str(key): {"id": key, "name": name} for key, name in QUALIFICATIONS.items()},
+        "consumer": consumers,
+        "vehicle": [],
+    }
+
+
+def _monitor(elapsed_s: float, changed_at: int) -> dict[str, Json]:
+    """Return the three monitors: 1 with numbers only, 2 and 3 with persons and notes."""
+    counts = counts_at(elapsed_s)
+    anonymous: dict[str, Json] = {}
+    persons: dict[str, Json] = {}
+    for status in STATUSES:
+        there = [member for member in MEMBERS if status_of(member, elapsed_s) is status]
+        having: dict[str, Json] = {
+            str(key): count
+            for key in QUALIFICATIONS
+            if (count := sum(key in member.qualifications for member in there))
+        }
+        anonymous[str(status.id)] = {"all": counts[status], "qualification": having or []}
+        listed: list[Json] = [
+            {"id": 700_000 + member.number, "note": f"Rückruf {member.phone}"} for member in there
+        ]
+        persons[str(status.id)] = listed
+    return {"1": anonymous, "2": persons, "3": persons, "ts": changed_at, "cached": True}

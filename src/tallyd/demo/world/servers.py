@@ -1,0 +1,268 @@
+"""The application servers of the small world: one for each thing that may happen to a server's data.
+
+Each answers with the time at which its data was last computed, or with what servers answer instead.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tallyd.core.reading import Json
+from tallyd.demo.world.http_server import (
+    HOST,
+    Answer,
+    Part,
+    Request,
+    Route,
+    Routes,
+    asked_mode,
+    json_answer,
+    modes_answer,
+)
+
+APPS, CONTROL = "/apps/", "/world/servers"
+MODES = ("cycle", "fresh", "stale", "invalid", "down")
+"""What the server `changing` can be made to do: be stale by itself now and then, always be one of them."""
+STEP_S = 4.0
+"""Data that is fresh is computed anew so often."""
+CYCLE_S = 120.0
+STANDS_STILL_FROM_S, STANDS_STILL_UNTIL_S = 16.0, 40.0
+"""When in each cycle `changing` computes nothing. Counted from the beginning of the world."""
+STALE_AFTER_S = 12
+SLOW_S = 5.0
+_HOUR_S = 3600.0
+
+
+def computed_s(elapsed_s: float) -> float:
+    """Return when `changing` last computed its data, so many seconds after the world began.
+
+    Both are in seconds since then.
+    """
+    into_s = elapsed_s % CYCLE_S
+    if STANDS_STILL_FROM_S <= into_s < STANDS_STILL_UNTIL_S:
+        elapsed_s -= into_s - STANDS_STILL_FROM_S
+    return elapsed_s // STEP_S * STEP_S
+
+
+def poller(base_url: str) -> dict[str, Json]:
+    """Return a poller for a config that watches three of them; its limits are those of data that is quick.
+
+    PROD is fresh, STAGE goes stale now and then, BATCH tells its time in another form.
+    """
+    return {
+        "kind": "servers",
+        "every": "5s",
+        "defaults": {"stale_after": f"{STALE_AFTER_S}s"},
+        "targets": _targets(base_url),
+    }
+
+
+def _targets(base_url: str) -> dict[str, Json]:
+    return {
+        "PROD": {"url": f"{base_url}{APPS}fresh"},
+        "STAGE": {"url": f"{base_url}{APPS}changing"},
+        "BATCH": {"url": f"{base_url}{APPS}nested", "field": "data.finished", "format": "epoch_ms"},
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A server: what is told of it, and what it answers; `keys` are those that its target needs."""
+
+    name: str
+    about: str
+    answer: Callable[[Servers], Answer | None]
+    keys: Mapping[str, Json] | None = None
+
+
+class Servers(Part):
+    """All of them. `elapsed` gives the seconds since the world began, `now` the seconds since 1970."""
+
+    def __init__(
+        self,
+        *,
+        elapsed: Callable[[], float] | None = None,
+        now: Callable[[], float] = time.time,
+        slow_s: float = SLOW_S,
+    ) -> None:
+        began_s = time.monotonic()
+        self._elapsed = elapsed or (lambda: time.monotonic() - began_s)
+        self._now = now
+        self.slow_s = slow_s
+        self._began_at = now() - self._elapsed()
+        self._lock = threading.Lock()
+        self._stood_still_s = 0.0
+        self._refusing_port: int | None = None
+        self.mode = "cycle"
+
+    def routes(self) -> Routes:
+        """Return one address for each server, and the one by which `changing` is changed."""
+        return {
+            **{("GET", f"{APPS}{case.name}"): self._route(case) for case in CASES},
+            ("GET", CONTROL): lambda _request: modes_answer(self.mode, MODES),
+            ("POST", CONTROL): self._control,
+        }
+
+    def about(self, base_url: str) -> tuple[str, ...]:
+        """Return what can be asked of each of them."""
+        width = max(len(case.name) for case in CASES)
+        return (
+            "Application servers, for each case one, at",
+            *(f"  {base_url}{APPS}{case.name:{width}}  {_about(case)}" for case in CASES),
+            f"  {self.refusing_url}  refuses the connection: the port is held, and nothing listens on it",
+            f"To change `changing` ({', '.join(MODES)}):",
+            f"""  curl -d '{{"mode": "stale"}}' {base_url}{CONTROL}""",
+        )
+
+    @property
+    def refusing_url(self) -> str:
+        """The address at which every connection is refused, while it is running."""
+        if self._refusing_port is None:
+            raise RuntimeError("the port that refuses is held only while the servers run")
+        return f"http://{HOST}:{self._refusing_port}/"
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Hold a port on which nothing listens. Raises OSError."""
+        # Bound and never listening: it refuses, and no other program can get it meanwhile.
+        with socket.socket() as held:
+            held.bind((HOST, 0))
+            self._refusing_port = held.getsockname()[1]
+            yield
+        self._refusing_port = None
+
+    # -- what they answer --------------------------------------------------------------------------------
+
+    def instant(self, since_began_s: float) -> datetime:
+        """Return the instant (UTC) so many seconds after the world began."""
+        return datetime.fromtimestamp(self._began_at + since_began_s, UTC)
+
+    def fresh(self) -> datetime:
+        """Return when data that is fresh was computed."""
+        return datetime.fromtimestamp(self._now() // STEP_S * STEP_S, UTC)
+
+    def changing(self) -> Answer | None:
+        """Answer as the mode of the moment has it."""
+        with self._lock:
+            mode, stood_still_s = self.mode, self._stood_still_s
+        if mode == "down":
+            return None
+        if mode == "invalid":
+            return json_answer({"state": "starting"})
+        if mode == "fresh":
+            return _computed(self.fresh())
+        return _computed(self.instant(stood_still_s if mode == "stale" else computed_s(self._elapsed())))
+
+    def _route(self, case: Case) -> Route:
+        return lambda _request: case.answer(self)
+
+    def _control(self, request: Request) -> Answer:
+        mode = asked_mode(request, MODES)
+        with self._lock:
+            if mode == "stale" and self.mode != "stale":
+                self._stood_still_s = self._elapsed() // STEP_S * STEP_S
+            self.mode = mode or self.mode
+        return modes_answer(mode, MODES)
+
+
+def _about(case: Case) -> str:
+    if not case.keys:
+        return case.about
+    keys = ", ".join(f'"{key}": {json.dumps(value)}' for key, value in case.keys.items())
+    return f"{case.about} ({keys})"
+
+
+def _computed(at: datetime) -> Answer:
+    return json_answer({"version": "4.7.1", "computed_time": at.isoformat(timespec="seconds")})
+
+
+def _told(time_written: Json) -> Answer:
+    return json_answer({"version": "4.7.1", "computed_time": time_written})
+
+
+def _slow(servers: Servers) -> Answer:
+    time.sleep(servers.slow_s)
+    return _computed(servers.fresh())
+
+
+CASES: tuple[Case, ...] = (
+    Case(
+        name="fresh",
+        about=f"computes its data every {STEP_S:g} s",
+        answer=lambda servers: _computed(servers.fresh()),
+    ),
+    Case(
+        name="changing",
+        about=f"stands still for {STANDS_STILL_UNTIL_S - STANDS_STILL_FROM_S:g} s in every {CYCLE_S:g} s",
+        answer=Servers.changing,
+    ),
+    Case(
+        name="stale",
+        about="stands still since an hour before the world began",
+        answer=lambda servers: _computed(servers.instant(-_HOUR_S)),
+    ),
+    Case(
+        name="future",
+        about="its time lies an hour ahead",
+        answer=lambda servers: _computed(datetime.fromtimestamp(servers.fresh().timestamp() + _HOUR_S, UTC)),
+    ),
+    Case(
+        name="no-zone",
+        about="a time without a zone, of UTC",
+        answer=lambda servers: _told(f"{servers.fresh():%Y-%m-%d %H:%M:%S}"),
+        keys={"timezone": "UTC"},
+    ),
+    Case(
+        name="digits",
+        about="a time of 14 digits, of UTC",
+        answer=lambda servers: _told(f"{servers.fresh():%Y%m%d%H%M%S}"),
+        keys={"format": "%Y%m%d%H%M%S", "timezone": "UTC"},
+    ),
+    Case(
+        name="epoch",
+        about="seconds since 1970",
+        answer=lambda servers: _told(int(servers.fresh().timestamp())),
+        keys={"format": "epoch"},
+    ),
+    Case(
+        name="epoch-ms",
+        about="milliseconds since 1970",
+        answer=lambda servers: _told(int(servers.fresh().timestamp()) * 1000),
+        keys={"format": "epoch_ms"},
+    ),
+    Case(
+        name="nested",
+        about="its time lies deeper, in milliseconds since 1970",
+        answer=lambda servers: json_answer({"data": {"finished": int(servers.fresh().timestamp()) * 1000}}),
+        keys={"field": "data.finished", "format": "epoch_ms"},
+    ),
+    Case(name="slow", about=f"answers after {SLOW_S:g} s", answer=_slow),
+    Case(
+        name="broken",
+        about="JSON that ends in the middle",
+        answer=lambda servers: Answer(_computed(servers.fresh()).body[:-9]),
+    ),
+    Case(
+        name="html",
+        about="a web page with HTTP 200",
+        answer=lambda _servers: Answer(
+            b"<!DOCTYPE html><title>Login</title><h1>Login</h1>\n", content_type="text/html; charset=UTF-8"
+        ),
+    ),
+    Case(name="missing", about="no field with a time", answer=lambda _servers: json_answer({"state": "up"})),
+    Case(name="null", about="null instead of a time", answer=lambda _servers: _told(None)),
+    Case(name="words", about="words instead of a time", answer=lambda _servers: _told("a moment ago")),
+    Case(
+        name="error",
+        about="HTTP 500",
+        answer=lambda _servers: json_answer({"error": "the database is away"}, 500),
+    ),
+    Case(name="closing", about="closes the connection without a word", answer=lambda _servers: None),
+)

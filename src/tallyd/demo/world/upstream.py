@@ -1,0 +1,209 @@
+"""The upstream of the small world: it takes reports of visitors, and keeps them for people to look at.
+
+Like the real one it answers with a `Desc` behind a byte order mark, and says no with HTTP 200 as well.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from tallyd.core.reading import Json
+from tallyd.demo.world.http_server import Answer, Part, Request, Routes, asked_mode, json_answer, modes_answer
+from tallyd.pollers.visitors.visits import TAGS
+
+SSID = "SS-007"
+"""The name that the demo's visitors are reported under. Any other one is taken as well."""
+OK = "OK"
+MODES = ("ok", "refusing", "forbidden", "slow", "down")
+"""What can be played: fine, a no with HTTP 200, one with HTTP 403, an answer after a minute, none at all."""
+REPORT, CONTROL = "/visitors/report", "/world/upstream"
+MOST_KEPT = 100
+SLOW_S = 60.0
+_BOM = b"\xef\xbb\xbf"
+_DIGITS = "%Y%m%d%H%M%S"
+
+
+def report(base_url: str, *, every: str) -> dict[str, Json]:
+    """Return `report` of a visitors poller that tells this upstream."""
+    return {
+        "every": every,
+        "url": f"{base_url}{REPORT}",
+        "ssid": SSID,
+        "success": {"field": "Desc", "equals": [OK]},
+    }
+
+
+def _time(written: str) -> str:
+    # strptime alone would take fewer digits, and spaces.
+    if len(written) != 14 or not written.isascii() or not written.isdigit():
+        raise ValueError("must be 14 digits, as in 20261120140312")
+    datetime.strptime(written, _DIGITS)  # noqa: DTZ007 # only whether there is such a time
+    return written
+
+
+Number = Annotated[str, Field(pattern=r"^[0-9]{1,12}$")]
+Time = Annotated[str, AfterValidator(_time)]
+
+
+class _Value(BaseModel):
+    """One of the three objects of a report: every value is text, and there is no further key."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    SSID: Annotated[str, Field(min_length=1, max_length=100)]
+    TagType: Literal["Count", "CountAccuIn", "CountAccuOut"]
+    TagID: Number
+    TagValue: Number
+    StartTime: Time
+    EndTime: Time
+
+
+_VALUES = TypeAdapter(Annotated[list[_Value], Field(min_length=3, max_length=3)])
+
+
+class NoReportError(Exception):
+    """What came is no report. The text says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A report as it came in: whose, of which time (14 digits each), and the three numbers by their names."""
+
+    ssid: str
+    start: str
+    end: str
+    values: Mapping[str, int]
+
+
+def read_report(body: bytes) -> Report:
+    """Return the report of a body. Raises `NoReportError`."""
+    try:
+        values = _VALUES.validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise NoReportError(f"{place}: {first['msg']}" if place else first["msg"]) from None
+    if {value.TagType for value in values} != TAGS.keys():
+        raise NoReportError(f"TagType: each of {', '.join(TAGS)} must come once")
+    if len({(value.SSID, value.StartTime, value.EndTime) for value in values}) > 1:
+        raise NoReportError("SSID, StartTime and EndTime must be the same in all three objects")
+    for value in values:
+        if value.TagID != TAGS[value.TagType]:
+            raise NoReportError(f"TagID: that of {value.TagType} is {TAGS[value.TagType]}")
+    one = values[0]
+    if one.StartTime > one.EndTime:
+        raise NoReportError("StartTime lies after EndTime")
+    numbers: dict[str, int] = {value.TagType: int(value.TagValue) for value in values}
+    return Report(ssid=one.SSID, start=one.StartTime, end=one.EndTime, values=numbers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """A report that was taken: which one since the world began (from 1), and when."""
+
+    number: int
+    at: datetime
+    report: Report
+
+    def json(self) -> dict[str, Json]:
+        """Return it for a list."""
+        return {
+            "number": self.number,
+            "at": self.at.isoformat(timespec="milliseconds"),
+            "ssid": self.report.ssid,
+            "day": self.report.end[:8],
+            "StartTime": self.report.start,
+            "EndTime": self.report.end,
+            "values": {**self.report.values},
+        }
+
+
+class Upstream(Part):
+    """One upstream. `now` gives an aware time."""
+
+    def __init__(
+        self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC), slow_s: float = SLOW_S
+    ) -> None:
+        self._now = now
+        self._slow_s = slow_s
+        self._lock = threading.Lock()
+        self._taken = 0
+        self._received: deque[Received] = deque(maxlen=MOST_KEPT)
+        self._refused = 0
+        self._last_refusal: str | None = None
+        self.mode = "ok"
+
+    def routes(self) -> Routes:
+        """Return where reports are posted, what came in, and the address by which an outage is played."""
+        return {
+            ("POST", REPORT): self._report,
+            ("GET", CONTROL): lambda _request: self._list(),
+            ("POST", CONTROL): self._control,
+        }
+
+    def about(self, base_url: str) -> tuple[str, ...]:
+        """Return what can be asked of it."""
+        return (
+            "An upstream that takes reports of visitors: three objects, every value text, times of 14 digits",
+            f"  {base_url}{REPORT}",
+            f"What it took, the last {MOST_KEPT}; and to play an outage ({', '.join(MODES)}):",
+            f"  curl {base_url}{CONTROL}",
+            f"""  curl -d '{{"mode": "refusing"}}' {base_url}{CONTROL}""",
+        )
+
+    def _report(self, request: Request) -> Answer | None:
+        until = time.monotonic() + self._slow_s
+        while self.mode == "slow" and time.monotonic() < until:
+            time.sleep(0.1)
+        if self.mode == "down":
+            return None
+        if self.mode == "forbidden":
+            return self._refuse("this address is not unlocked", 403)
+        if self.mode == "refusing":
+            return self._refuse("not accepted, try again later", 200)
+        try:
+            found = read_report(request.body)
+        except NoReportError as error:
+            return self._refuse(str(error), 200)
+        with self._lock:
+            self._taken += 1
+            self._received.append(Received(number=self._taken, at=self._now(), report=found))
+        return _answer(OK, 200)
+
+    def _refuse(self, why: str, status: int) -> Answer:
+        with self._lock:
+            self._refused += 1
+            self._last_refusal = why
+        return _answer(why, status)
+
+    def _list(self) -> Answer:
+        with self._lock:
+            reports: list[Json] = [received.json() for received in self._received]
+            refused, last_refusal = self._refused, self._last_refusal
+        return json_answer(
+            {
+                "mode": self.mode,
+                "modes": list(MODES),
+                "reports": reports,
+                "refused": refused,
+                "last_refusal": last_refusal,
+            }
+        )
+
+    def _control(self, request: Request) -> Answer:
+        mode = asked_mode(request, MODES)
+        self.mode = mode or self.mode
+        return modes_answer(mode, MODES)
+
+
+def _answer(desc: str, status: int) -> Answer:
+    return Answer(_BOM + json.dumps({"Desc": desc}, ensure_ascii=False).encode(), status)

@@ -1,0 +1,147 @@
+"""The worker that sends what was not taken at once: reports wait in state.db until they are taken."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from datetime import datetime, timedelta
+
+from tallyd.adapters.state import StateError
+from tallyd.config.jobs import Task, tasks_of
+from tallyd.config.model import Config
+from tallyd.contract.poller import Delivers
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.alerts.daemon_alerts import UNSENT, unsent
+from tallyd.core.naming import key_segments
+from tallyd.core.reading import Problem
+from tallyd.core.stored import SendRow
+from tallyd.outbox.relay import Relay
+from tallyd.storage.store import Store
+
+log = logging.getLogger("tallyd")
+
+TOLD_AFTER_S = 600.0
+"""Reports that were not taken for so long are a problem; at once, where one never will be."""
+KEPT_DAYS = 40
+"""How long what was sent is kept."""
+
+
+class OutboxWorker:
+    """The worker. It begins passes on the executor; all else belongs to the schedule's thread."""
+
+    def __init__(
+        self, store: Store, relay: Relay, *, executor: Executor, now: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._relay = relay
+        self._executor = executor
+        self._now = now
+        self._tools: Callable[[Task], Toolbox] | None = None
+        self._tasks: dict[str, tuple[Task, Delivers]] = {}
+        self._futures: dict[str, Future[None]] = {}
+        self._problems: tuple[Problem, ...] = ()
+
+    def apply_config(self, config: Config, tools: Callable[[Task], Toolbox]) -> None:
+        """Send by this config from now on; a pass under way ends on the one it began with.
+
+        What was refused for good, or waits for a later hour, is tried once more: an address or a key may have
+        been set right.
+        """
+        self._tools = tools
+        self._tasks = {}
+        for task in tasks_of(config):
+            source = task.source
+            if isinstance(source, Delivers) and source.is_sending():
+                self._tasks[task.poller] = (task, source)
+        for poller in self._tasks:
+            self._relay.forget_waits(poller)
+            try:
+                self._store.state.sends.take_up(poller)
+            except StateError as error:
+                self._store.note_trouble(error)
+
+    def look(self) -> None:
+        """Begin to post what waits, and forget what nobody sends any more. Raises `StateError`."""
+        sends = self._store.state.sends
+        for poller, (task, source) in self._tasks.items():
+            if self._may_begin(poller) and sends.waiting(poller):
+                self._futures[poller] = self._executor.submit(self._deliver, task, source)
+        for poller in sends.pollers():
+            names = self._names(poller) if poller in self._tasks else frozenset()
+            gone = 0 if names is None else sends.forget(poller, but=names)
+            if gone:
+                log.info("reports forgotten that nobody wants", extra={"poller": poller, "count": gone})
+
+    def prune(self, now: datetime) -> None:
+        """Forget what was sent long before `now`. Raises `StateError`."""
+        self._store.state.sends.prune(before=(now - timedelta(days=KEPT_DAYS)).date())
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return the problems of names whose reports are not taken.
+
+        A level of what is stored: of a name's rows, the one tried last was not taken, and never will be, or
+        the name has failed for a while. Where that can't be read, it is as it was.
+        """
+        try:
+            self._problems = tuple(self._stuck())
+        except StateError as error:
+            self._store.note_trouble(error)
+        return self._problems
+
+    def _stuck(self) -> Iterator[Problem]:
+        for poller, (task, _) in self._tasks.items():
+            rows = self._store.state.sends.all(poller)
+            names = {row.send.ssid for row in rows}
+            for name in sorted(names):
+                last = max((row for row in rows if row.send.ssid == name), key=lambda row: row.turn)
+                if self._is_stuck(last):
+                    yield self._problem(task, last, is_only=len(names) == 1)
+
+    def watches(self, key: str) -> bool:
+        """Whether a key is of a poller and a name that reports are sent for: `problems` would say so."""
+        poller, *_, what = key_segments(key)
+        if what != UNSENT.what or poller not in self._tasks:
+            return False
+        names = self._names(poller)
+        return names is None or key_segments(key)[1] in names
+
+    def under_way(self) -> list[Future[None]]:
+        """Return the passes that have not ended."""
+        return [future for future in self._futures.values() if not future.done()]
+
+    def _may_begin(self, poller: str) -> bool:
+        future = self._futures.get(poller)
+        return (future is None or future.done()) and self._relay.may_begin(poller)
+
+    def _deliver(self, task: Task, source: Delivers) -> None:
+        """Make one pass; runs on the executor."""
+        if self._tools is not None:
+            try:
+                self._relay.deliver_waiting(task, source, self._tools(task))
+            except Exception:
+                # Nobody asks the future: here is where a bug in a pass ends.
+                log.exception("sending crashed", extra={"poller": task.poller})
+
+    def _names(self, poller: str) -> frozenset[str] | None:
+        """Return the names that reports are sent for; None where the poller does not say."""
+        task, _ = self._tasks[poller]
+        return task.source.watched().get(UNSENT.what)
+
+    def _is_stuck(self, row: SendRow) -> bool:
+        if row.failing_since is None:
+            return False
+        # Not by its state: a newer body waits where the last one was refused for good.
+        return row.said == "never" or (self._now() - row.failing_since).total_seconds() >= TOLD_AFTER_S
+
+    def _problem(self, task: Task, row: SendRow, *, is_only: bool) -> Problem:
+        return unsent(
+            task.poller,
+            row.send.ssid,
+            slot_at=row.slot_at,
+            reason=(row.answer or "").rstrip("."),
+            was_refused=row.said != "nothing",
+            since=row.failing_since or row.slot_at,
+            is_only=is_only,
+            no_retry_before=self._relay.asked_at(task.poller),
+        )

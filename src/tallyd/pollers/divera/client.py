@@ -1,0 +1,97 @@
+"""The requests to Divera: which address, which parameters, and what a failure is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+from urllib.parse import urlsplit
+
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.errors import SourceError
+from tallyd.core.json_reply import Unreadable
+from tallyd.settings import Secret
+
+T = TypeVar("T")
+
+USERS_URL = "https://app.divera247.com/api/users"
+PULL_URL = "https://app.divera247.com/api/v2/pull/all"
+USERS_PATH = "/api/users"
+_PULL_PATH = "/api/v2/pull/all"
+_BLOCKS = ("user", "alarm", "news", "event", "status", "statusplan", "localmonitor")
+"""Blocks of pull/all that tallyd never needs. `ts_BLOCK=now` asks for what changed since: nothing.
+
+`ts_monitor` is never sent: it would suppress the counts."""
+_REFUSED = (401, 403)
+
+
+@dataclass(frozen=True)
+class Answer(Generic[T]):
+    """What was read from an answer, and how far our clock is ahead of its `Date` (seconds, or None)."""
+
+    value: T
+    skew_s: float | None
+
+
+def is_users_url(url: str) -> bool:
+    """Whether a URL is the address of /api/users, below whatever path."""
+    return urlsplit(url).path.rstrip("/").endswith(USERS_PATH)
+
+
+def is_pull_url(url: str) -> bool:
+    """Whether a URL is the address of /api/v2/pull/all, below whatever path."""
+    return urlsplit(url).path.rstrip("/").endswith(_PULL_PATH)
+
+
+def pull_url_of(users_url: str) -> str:
+    """Return the address of pull/all beside a URL for which `is_users_url`."""
+    parts = urlsplit(users_url)
+    return parts._replace(path=parts.path.rstrip("/").removesuffix(USERS_PATH) + _PULL_PATH).geturl()
+
+
+def pull_params(now: datetime, *, cluster: bool) -> dict[str, str]:
+    """Return the parameters that keep pull/all small.
+
+    `cluster`: ask for the unit's own data too, which holds the names of the statuses, but also those of all
+    people.
+    """
+    blocks = _BLOCKS if cluster else (*_BLOCKS, "cluster")
+    return {f"ts_{block}": str(int(now.timestamp())) for block in blocks}
+
+
+def ask(
+    tools: Toolbox, url: str, key: Secret, params: Mapping[str, str], *, read: Callable[[bytes], T]
+) -> Answer[T]:
+    """Send one request and return what `read` makes of the answer. Raises `SourceError`.
+
+    The error is raised from here, where nothing of the answer is at hand: a traceback keeps the variables
+    of every function it passed through alive, and an answer is full of names.
+    """
+    outcome = _outcome(tools, url, {"accesskey": key.reveal(), **params}, read)
+    if isinstance(outcome, SourceError):
+        raise outcome
+    return outcome
+
+
+def _outcome(
+    tools: Toolbox, url: str, params: Mapping[str, str], read: Callable[[bytes], T]
+) -> Answer[T] | SourceError:
+    try:
+        reply = tools.http.get(url, params=params)
+    except SourceError as failure:
+        return _named(failure)
+    try:
+        return Answer(read(reply.body), reply.skew_s)
+    except Unreadable as unreadable:
+        text = f"{reply.host} answered HTTP {reply.status} {unreadable}"
+        # Always worth another try: half-finished deployments and error pages look like this too.
+        return SourceError(text, transient=True)
+
+
+def _named(failure: SourceError) -> SourceError:
+    """Return what a refused key means here; every other failure speaks for itself."""
+    if failure.status not in _REFUSED:
+        return failure
+    text = f"access key refused (HTTP {failure.status}); it must belong to a system user of the unit"
+    return SourceError(text, transient=False, status=failure.status)

@@ -1,0 +1,123 @@
+"""What people are told of servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.alerts.values import Age, At, Span
+from tallyd.core.freshness import State, Trouble, taken_off
+from tallyd.core.lags import Kept
+from tallyd.core.reading import Problem
+from tallyd.pollers.servers.target_settings import Target
+
+_MUTE: Final = "[ Mute: {mute}]"
+
+STALE = AlertKind(
+    key="<poller>/<target>/stale",
+    severity="warning",
+    text="{target}: data {age} old (limit {limit}), last computed {computed}; server answers ({answered})"
+    "[; its time names no zone and was read as {zone}]." + _MUTE,
+    over="{target}: no longer stale",
+    ends="a check that finds newer data",
+    many="targets stale",
+    subject="target",
+)
+FUTURE = AlertKind(
+    key="<poller>/<target>/future",
+    severity="warning",
+    text="{target}: data computed {ahead} ahead of now[, its clock being {fast} ahead taken off]"
+    "[, its clock being {slow} behind taken off][; its time names no zone and was read as {zone}]. "
+    "Look at the clock and the time zone there." + _MUTE,
+    over="{target}: no longer in the future",
+    ends="a check that finds a time which is not ahead",
+    many="targets in the future",
+    subject="target",
+)
+INVALID = AlertKind(
+    key="<poller>/<target>/invalid",
+    severity="error",
+    text="{target}: no time in its answer: {reason}[; last computed {computed}]." + _MUTE,
+    over="{target}: answers with a time again",
+    ends="an answer with a readable time",
+    many="targets with an invalid answer",
+    subject="target",
+)
+UNREACHABLE = AlertKind(
+    key="<poller>/<target>/unreachable",
+    severity="error",
+    text="{target}: unreachable: {reason}[; last computed {computed}]." + _MUTE,
+    over="{target}: answers again",
+    ends="a 2xx answer",
+    many="targets unreachable",
+    subject="target",
+)
+UNSTORED = AlertKind(
+    key="<poller>/database/unstored",
+    severity="error",
+    text="{poller}: checks can't be stored since {since}: {reason}. Checking goes on"
+    "[; the newest wait in memory, but {most} rows or more are lost].",
+    over="{poller}: checks are stored again",
+    ends="the database takes what waits",
+    many="pollers whose checks can't be stored",
+)
+TARGET_KINDS: Final[dict[State, AlertKind]] = {
+    "stale": STALE,
+    "future": FUTURE,
+    "invalid": INVALID,
+    "unreachable": UNREACHABLE,
+}
+KINDS: Final = (*TARGET_KINDS.values(), UNSTORED)
+
+UNSTORED_AFTER_S: Final = 60.0
+"""Checks wait in memory for so long before somebody is told: a database may be restarted."""
+
+
+def problems_of(
+    target: Target, troubles: Iterable[Trouble], poller: str, last: datetime | None
+) -> tuple[Problem, ...]:
+    """Return the problems of one target; `last` is the last time that it told."""
+    return tuple(_problem(target, trouble, poller, last) for trouble in troubles)
+
+
+def _problem(target: Target, trouble: Trouble, poller: str, last: datetime | None) -> Problem:
+    seen = trouble.seen
+    computed_at = seen.computed_at or last
+    lag_s, skew_s = seen.lag_s or 0.0, taken_off(seen.skew_s)
+    return TARGET_KINDS[trouble.state].problem(
+        poller,
+        target.name,
+        since=trouble.since,
+        target=target.name,
+        age=Age(seen.at - timedelta(seconds=lag_s)),
+        ahead=Span(-lag_s) if lag_s < 0 else None,
+        limit=Span(target.limits.stale_after_s),
+        computed=At(computed_at) if computed_at else None,
+        answered=seen.answered,
+        reason=seen.reason,
+        fast=Span(-skew_s) if skew_s < 0 else None,
+        slow=Span(skew_s) if skew_s > 0 else None,
+        zone=seen.guessed_zone,
+    )
+
+
+def unstored(kept: Kept, *, since: datetime, now: datetime, poller: str) -> Problem | None:
+    """Return the problem of a database that has taken nothing since `since`; None: not yet, or no more."""
+    if kept.trouble is None or (now - since).total_seconds() < UNSTORED_AFTER_S:
+        return None
+    return UNSTORED.problem(
+        poller,
+        "database",
+        since=since,
+        poller=poller,
+        reason=kept.trouble,
+        most=_about(kept.dropped) or None,
+    )
+
+
+def _about(count: int) -> int:
+    """Return a count that does not change with every round: its first digit, zeros behind it."""
+    step: int = 10 ** (len(str(count)) - 1)
+    return count // step * step

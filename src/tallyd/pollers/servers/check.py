@@ -1,0 +1,98 @@
+"""One check of one target: a GET, the field of its answer, the time in it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from tallyd.contract.http import Reply
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.computed_time import UnreadableTimeError, has_offset, read_time
+from tallyd.core.errors import SourceError
+from tallyd.core.freshness import Sight, sight_of, taken_off
+from tallyd.core.json_reply import Unreadable, parse
+from tallyd.core.texts import shortened, span, visible
+from tallyd.pollers.servers.target_settings import Target
+
+# A cache in between would answer with old data that is no fault of the server's.
+_HEADERS: Final = {"Accept": "application/json, */*;q=0.5", "Cache-Control": "no-cache"}
+_AGE: Final = re.compile(r"\d{1,9}", re.ASCII)
+_MOST_SKEW_S: Final = 100 * 365 * 86400.0
+"""Further off is no clock: `Date` may say the year 9999, and nothing can be reckoned from there."""
+_MOST_BYTES: Final = 1024 * 1024
+_MOST_VALUES: Final = 30_000
+"""Each worker may hold an answer at the same time."""
+
+
+def check(target: Target, tools: Toolbox, known: datetime | None) -> Sight:
+    """Ask once and return what was found; `known` is the time that the target told last.
+
+    Raises `Stopped`. Whatever the target does is a state.
+    """
+    try:
+        headers = {**_HEADERS, **{name: value.reveal() for name, value in target.headers.items()}}
+        reply = tools.http.get(
+            target.url,
+            headers=headers,
+            timeout_s=target.timeout_s,
+            ca_file=target.ca_file,
+            max_bytes=_MOST_BYTES,
+        )
+    except SourceError as failure:
+        # With a status of 2xx it is the body that is of no use.
+        is_answered = failure.status is not None and 200 <= failure.status < 300
+        return Sight(at=tools.now(), state="invalid" if is_answered else "unreachable", reason=failure.text)
+    return judged(target, reply, now=tools.now(), zone=tools.zone, known=known)
+
+
+def judged(target: Target, reply: Reply, *, now: datetime, zone: tzinfo, known: datetime | None) -> Sight:
+    """Return what an answer means; `zone` is that of times without one, where the target has none."""
+    skew_s = skew_of(reply)
+    said = f"{reply.status}, {_took(reply.elapsed_s)}"
+    try:
+        value = field_of(reply.body, target.path)
+        by_server = now - timedelta(seconds=taken_off(skew_s))
+        computed_at = read_time(value, target.form, zone=target.zone or zone, now=by_server, known=known)
+        is_guessed = target.zone is None and not has_offset(value, target.form)
+    except Unreadable as error:
+        reason = f"{reply.host} answered HTTP {reply.status} {error}"
+    except UnreadableTimeError as error:
+        named = shortened(target.field, 80)
+        reason = f"{reply.host} answered HTTP {reply.status}, but {named} {error}"
+    else:
+        return sight_of(
+            computed_at,
+            now=now,
+            skew_s=skew_s,
+            limits=target.limits,
+            answered=said,
+            guessed_zone=str(zone) if is_guessed else "",
+        )
+    return Sight(at=now, state="invalid", skew_s=skew_s, reason=reason, answered=said)
+
+
+def skew_of(reply: Reply) -> float | None:
+    """Return how far our clock is ahead of the server's; what a cache says of its answer's age is no skew."""
+    if reply.skew_s is None:
+        return None
+    age = reply.headers.get("Age", "").strip()
+    skew_s = reply.skew_s - (int(age) if _AGE.fullmatch(age) else 0)
+    return skew_s if abs(skew_s) <= _MOST_SKEW_S else None
+
+
+def _took(seconds: float) -> str:
+    return f"{round(seconds * 1000)} ms" if seconds < 1 else span(seconds)
+
+
+def field_of(body: bytes, path: tuple[str, ...]) -> object:
+    """Return the value at a path into a JSON answer. Raises `Unreadable`."""
+    value = parse(body, most_values=_MOST_VALUES)
+    for number, segment in enumerate(path):
+        if isinstance(value, dict) and segment in value:
+            value = value[segment]
+        elif isinstance(value, list) and segment.isdecimal() and int(segment) < len(value):
+            value = value[int(segment)]
+        else:
+            raise Unreadable(f"without {visible('.'.join(path[: number + 1]))}")
+    return value

@@ -1,0 +1,290 @@
+"""One round: every target is checked once, and what that changes is stored, logged and told."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final, TypeAlias
+
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.errors import Stopped
+from tallyd.core.freshness import TROUBLES, Sight, Step, follow, passed, unseen
+from tallyd.core.lags import HourCount, Kept, hour_of, lag_row
+from tallyd.core.reading import Problem, Reading, Slot
+from tallyd.pollers.servers.alert_kinds import problems_of, unstored
+from tallyd.pollers.servers.check import check
+from tallyd.pollers.servers.out_facts import facts_of, log_fields, summary_of
+from tallyd.pollers.servers.settings import ServersSettings
+from tallyd.pollers.servers.target_memory import Book, read_book
+from tallyd.pollers.servers.target_settings import Target
+from tallyd.pollers.servers.worker_pool import Lanes
+
+log = logging.getLogger("tallyd")
+
+OTHER_DATA = "target has other data"
+
+SPREAD: Final = 0.7
+"""The share of `every` over which checks are spread at most; the rest is for the last ones to end in."""
+ENDED_BY: Final = 0.95
+"""The share of `every` in which the last ones have ended: with many that hang, a round would take hours."""
+SHORTEST_LIMIT_S: Final = 3.0
+"""They may always be begun for so long: of a round of a second, a busy machine takes a part."""
+SPACE_S: Final = 0.1
+"""So far apart they are begun where they are few: a round is told of when it has ended."""
+STOOD_STILL_S: Final = 5.0
+"""There is a look every half second; after so long without one, this process or machine stood still."""
+_BOOK: Final = "book"
+
+Steps: TypeAlias = "list[tuple[Target, Step]]"
+
+
+def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
+    """Check every target once and return the one reading. Raises `Stopped`.
+
+    Targets that it did not come to in time are told of as they were, and are the first of the next round.
+    A person who waits (`once`) gets all checks at once, and leaves no line in the log and no row in the
+    database: those are of the daemon's own rounds.
+    """
+    del slot
+    book = _book(tools)
+    have_left = book.keep_only(settings.targets)
+    steps = _steps(settings, book, check_all(settings, tools, book))
+    if not tools.is_by_hand:
+        _log(steps, book, tools)
+        _say_left(len(settings.checked) - len(steps), book, tools)
+    book.take([(target.name, step) for target, step in steps])
+    taken_at = tools.now()
+    stored = () if tools.is_by_hand else _store(steps, book, tools, now=taken_at)
+    is_written = (
+        tools.is_by_hand
+        or have_left
+        or any(step.is_change for _, step in steps)
+        or _is_due(book.written_at, taken_at, settings.write_every)
+    )
+    known = _with_those_left(settings, book, steps)
+    named = [(target.name, step) for target, step in known]
+    facts = facts_of(named, book.tallies, tools.zone) if is_written else None
+    if is_written:
+        book.begin_anew(taken_at)
+    return (
+        Reading(
+            taken_at=taken_at,
+            facts=facts,
+            problems=(*stored, *_problems(known, tools)),
+            memory=book.memory() if is_written else None,
+            skew_s=_skew(step.sight for _, step in steps),
+            summary=summary_of(named, tools.zone) if tools.is_by_hand else None,
+        ),
+    )
+
+
+def check_all(settings: ServersSettings, tools: Toolbox, book: Book) -> dict[str, Sight]:
+    """Return what one check of each target found, but of those that there was no time for. Raises `Stopped`.
+
+    Where this process stood still meanwhile (a suspend), what was under way has timed out through no fault
+    of the targets, and how far clocks are apart is unknown: those that are not fine are checked once more.
+    """
+    looked = _Looks(tools)
+    began_at = tools.now()
+    sights = _checked(settings, _in_turn(settings.checked, book), tools, book, looked)
+    book.began_at = began_at
+    looked.look()
+    doubtful = tuple(
+        target
+        for target in settings.checked
+        if target.name in sights and sights[target.name].state != "fresh"
+    )
+    if looked.has_stood_still and doubtful:
+        sights |= _checked(settings, doubtful, tools, book, looked)
+    return sights
+
+
+def _in_turn(targets: Sequence[Target], book: Book) -> Sequence[Target]:
+    """Return targets as the config has them, but first those that the last round did not come to."""
+    last = book.began_at
+    if last is None:
+        return targets
+    never = datetime.min.replace(tzinfo=UTC)
+    return sorted(targets, key=lambda target: min(book.checked_at.get(target.name, never), last))
+
+
+class _Looks:
+    """Notices, by either clock, that far more time went by between two looks than should have."""
+
+    def __init__(self, tools: Toolbox) -> None:
+        self._now = tools.now
+        self._last = self._now(), time.monotonic()
+        self.has_stood_still = False
+
+    def look(self) -> None:
+        before, self._last = self._last, (self._now(), time.monotonic())
+        passed_s = max((self._last[0] - before[0]).total_seconds(), self._last[1] - before[1])
+        self.has_stood_still = self.has_stood_still or passed_s > STOOD_STILL_S
+
+
+def _checked(
+    settings: ServersSettings, targets: Sequence[Target], tools: Toolbox, book: Book, looked: _Looks
+) -> dict[str, Sight]:
+    """Check targets, spread as they should be. Raises `Stopped`."""
+    known = book.known
+    done = 0
+
+    def one(target: Target) -> Sight:
+        nonlocal done
+        before = known.get(target.name)
+        sight = check(target, tools, before.computed_at if before else None)
+        done += 1  # two at once may count as one: it is shown, and that something moved is what counts
+        tools.alive()
+        return sight
+
+    def pause(seconds: float) -> None:
+        if tools.stop():
+            raise Stopped
+        looked.look()
+        if seconds:
+            tools.alive()  # the next target is not due yet; once all are begun, only their ends count
+        tools.show_progress(done, len(targets))
+        time.sleep(seconds)
+
+    longest_s = max(target.timeout_s for target in settings.checked)
+    limit_s = max(settings.every * ENDED_BY - longest_s, SHORTEST_LIMIT_S)
+    spread_s = min(settings.every * SPREAD, len(targets) * SPACE_S)
+    lanes = Lanes(
+        one,
+        workers=settings.workers,
+        spread_s=0.0 if tools.is_by_hand else spread_s,
+        is_suspect=partial(_was_unreachable, book),
+        pause=pause,
+        limit_s=math.inf if tools.is_by_hand else limit_s,
+    )
+    return {target.name: sight for target, sight in lanes.run(targets)}
+
+
+def _was_unreachable(book: Book, target: Target) -> bool:
+    known = book.known.get(target.name)
+    return known is not None and known.state == "unreachable"
+
+
+def _book(tools: Toolbox) -> Book:
+    """Return what this process knows, at its first round what is remembered."""
+    book = tools.kept.get(_BOOK)
+    if not isinstance(book, Book):
+        tools.kept[_BOOK] = book = read_book(tools.memory)
+    return book
+
+
+def _steps(settings: ServersSettings, book: Book, sights: dict[str, Sight]) -> Steps:
+    return [
+        (target, follow(book.known.get(target.name), sights[target.name]))
+        for target in settings.checked
+        if target.name in sights
+    ]
+
+
+def _with_those_left(settings: ServersSettings, book: Book, steps: Steps) -> Steps:
+    """Return the steps in the order of the config, and between them the targets that were not checked."""
+    found = {target.name: step for target, step in steps}
+    known = book.known
+    return [
+        (target, found.get(target.name) or unseen(known[target.name]))
+        for target in settings.checked
+        if target.name in known
+    ]
+
+
+def _is_due(written_at: datetime | None, now: datetime, every_s: float) -> bool:
+    """Whether an instant of the grid has come since the last file; also after a clock was set back."""
+    return written_at is None or now.timestamp() // every_s != written_at.timestamp() // every_s
+
+
+def _skew(sights: Iterable[Sight]) -> float | None:
+    """Return the smallest difference of our clock: as long as one server agrees, ours is not suspect."""
+    return min((sight.skew_s for sight in sights if sight.skew_s is not None), key=abs, default=None)
+
+
+def _problems(steps: Steps, tools: Toolbox) -> tuple[Problem, ...]:
+    return tuple(
+        problem
+        for target, step in steps
+        if target.is_notified and step.known.troubles
+        for problem in problems_of(target, step.known.troubles, tools.poller, step.known.computed_at)
+    )
+
+
+# -- the database --------------------------------------------------------------------------------------------
+
+
+def _store(steps: Steps, book: Book, tools: Toolbox, *, now: datetime) -> tuple[Problem, ...]:
+    """Store rows; return what is to be said where the database takes none."""
+    if tools.records is None:
+        return ()
+    rows = [
+        lag_row(target.name, step)
+        for target, step in steps
+        if tools.keep_days and target.is_recorded and step.is_new
+    ]
+    hours = {(hour_of(step.sight.at), target.name): _counted(step.sight) for target, step in steps}
+    kept = tools.records.note_checks(rows, hours)
+    _say(kept, book, tools)
+    if kept.trouble is None:
+        book.unstored_since = None
+        return ()
+    since = book.unstored_since = min(book.unstored_since or now, now)
+    problem = unstored(kept, since=since, now=now, poller=tools.poller)
+    return () if problem is None else (problem,)
+
+
+def _counted(sight: Sight) -> HourCount:
+    lag_s = None if sight.lag_s is None else round(sight.lag_s, 3)
+    return HourCount(1, int(sight.state == "fresh"), int(sight.state == "late"), lag_s)
+
+
+def _say(kept: Kept, book: Book, tools: Toolbox) -> None:
+    fields = {"poller": tools.poller, "job": "check", "dropped": kept.dropped}
+    if kept.trouble is None and book.unstored_since is not None:
+        log.warning("checks are stored again", extra=fields)
+    elif kept.trouble is not None and book.unstored_since is None:
+        fields |= {"waiting": kept.waiting}
+        log.warning("checks cannot be stored, they wait in memory", extra={**fields, "reason": kept.trouble})
+
+
+# -- the log -------------------------------------------------------------------------------------------------
+
+
+def _log(steps: Sequence[tuple[Target, Step]], book: Book, tools: Toolbox) -> None:
+    for target, step in steps:
+        event = _event(target, step, book)
+        if event is None:
+            continue
+        fields = {"poller": tools.poller, "job": "check", **log_fields(target.name, step, tools.zone)}
+        log.log(_level(event, step), event, extra=fields)
+
+
+def _level(event: str, step: Step) -> int:
+    """Return how loud a line is: a new time is what all is well looks like."""
+    if event == OTHER_DATA:
+        return logging.DEBUG
+    return logging.WARNING if step.known.state in TROUBLES else logging.INFO
+
+
+def _say_left(count: int, book: Book, tools: Toolbox) -> None:
+    if book.is_behind != bool(count):
+        book.is_behind = bool(count)
+        event = "not all targets could be checked" if count else "all targets are checked again"
+        fields = {"poller": tools.poller, "job": "check", "left": count}
+        log.log(logging.WARNING if count else logging.INFO, event, extra=fields)
+
+
+def _event(target: Target, step: Step, book: Book) -> str | None:
+    """Return what a line of the log says of a check; None: there is none."""
+    if step.is_change:
+        return "target changed"
+    if step.known.state != "fresh":
+        before = book.checked_at.get(target.name, step.sight.at - timedelta(microseconds=1))
+        if passed(step.known.since, before, step.sight.at, target.remind_every_s):
+            return "target still not fresh"
+    return OTHER_DATA if step.is_new_time and target.is_logged else None

@@ -1,0 +1,85 @@
+"""What a round is told as: the facts of the out file, the rows of `once`, the lines of the log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+
+from tallyd.core.freshness import BY_SERIOUSNESS, STATES, Known, Sight, Step
+from tallyd.core.naming import local_text
+from tallyd.core.reading import Facts, Json
+from tallyd.pollers.servers.target_memory import Tally
+
+
+def facts_of(steps: Sequence[tuple[str, Step]], tallies: Mapping[str, Tally], zone: tzinfo) -> Facts:
+    """Return the kind's keys of the out file."""
+    counts = Counter(step.known.state for _, step in steps)
+    targets: dict[str, Json] = {name: _target(step, tallies.get(name), zone) for name, step in steps}
+    return {"counts": {state: counts[state] for state in STATES}, "targets": targets}
+
+
+def _target(step: Step, tally: Tally | None, zone: tzinfo) -> Json:
+    known, sight, tally = step.known, step.sight, tally or Tally()
+    values: dict[str, Json] = {
+        "state": known.state,
+        "computed_time": _text(known.computed_at, zone),
+        "lag_s": _rounded(sight.lag_s),
+        "since": _text(known.since, zone),
+        "unchanged_s": _rounded(step.unchanged_s),
+        "skew_s": _rounded(sight.skew_s),
+        "checks": tally.checks,
+        "failed": tally.failed,
+        "lag_s_max": _rounded(tally.lag_s_max),
+    }
+    if sight.reason:
+        values["reason"] = sight.reason
+    return values
+
+
+def summary_of(steps: Sequence[tuple[str, Step]], zone: tzinfo) -> Facts:
+    """Return a row for each target, most serious first, then by lag."""
+
+    def place(row: tuple[str, Step]) -> tuple[int, float, str]:
+        name, step = row
+        return BY_SERIOUSNESS.index(step.known.state), -(step.sight.lag_s or 0.0), name
+
+    rows: list[Json] = [_row(name, step.known, step.sight, zone) for name, step in sorted(steps, key=place)]
+    return {"targets": rows}
+
+
+def _row(name: str, known: Known, sight: Sight, zone: tzinfo) -> Json:
+    return {
+        "target": name,
+        "state": known.state,
+        "lag_s": _rounded(sight.lag_s),
+        "since": _text(known.since, zone),
+        "computed_time": _text(known.computed_at, zone),
+        "reason": sight.reason or None,
+    }
+
+
+def log_fields(name: str, step: Step, zone: tzinfo) -> dict[str, object]:
+    """Return what a line of the log says of a target; what is not known is left out."""
+    sight = step.sight
+    fields: dict[str, object] = {
+        "target": name,
+        "state": sight.state,
+        "was": step.was if step.is_change else None,
+        "lag_s": _rounded(sight.lag_s),
+        "computed_time": _text(sight.computed_at, zone),
+        "advanced_s": _rounded(step.advanced_s),
+        "unchanged_s": _rounded(step.unchanged_s),
+        "skew_s": _rounded(sight.skew_s),
+        "checked_at": _text(sight.at, zone),
+        "reason": sight.reason or None,
+    }
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _text(at: datetime | None, zone: tzinfo) -> str | None:
+    return None if at is None else local_text(at, zone)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)

@@ -1,0 +1,143 @@
+"""Files that are refused, as a level: how many of a source's since when, and what to do about it.
+
+What a run has seen is compared with the ledger, so that a refusal whose run was killed before anything was
+remembered is told later, but told.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from tallyd.core.alerts.values import Span, Value
+from tallyd.core.passages import LedgerRow
+from tallyd.core.reading import Problem
+from tallyd.core.texts import shortened
+from tallyd.pollers.visitors.alerts.alert_kinds import REJECTED
+from tallyd.pollers.visitors.alerts.memory import MOST_SOURCES, Level
+from tallyd.pollers.visitors.ingest.file_parser import TOO_LARGE, TOO_OLD
+from tallyd.pollers.visitors.ingest.sweep_counts import OfSource
+
+OVER_AFTER = timedelta(hours=1)
+"""So long no file was refused, and a good one came: it is over."""
+MOST_ASKED = 500
+"""Rows of the ledger that are asked for."""
+_EXACT_UP_TO = 100
+_LONGEST_REASON = 200
+_PREDICATES = ("is ", "holds ", "ends ", "goes ")
+
+
+def grown(known: Mapping[str, Level], sources: Mapping[str, OfSource], *, now: datetime) -> dict[str, Level]:
+    """Return the levels after a run, from what it saw of each source."""
+    levels = dict(known)
+    for source, seen in sources.items():
+        before = levels.get(source)
+        if seen.refused:
+            levels[source] = _after_refusals(before, seen, now)
+        elif before is not None and seen.good:
+            levels[source] = replace(before, is_mixed=True, is_good_again=True)
+    return levels
+
+
+def agreed(
+    levels: Mapping[str, Level], ledger: Iterable[LedgerRow], *, asked_at: datetime, now: datetime
+) -> dict[str, Level]:
+    """Return the levels as the ledger's newest rejected rows (at most `MOST_ASKED`) have them.
+
+    A source with rows since the ledger was last `asked_at`, or of the last hour, has a level. One without any
+    since its beginning was replayed, and has none any more.
+    """
+    rows = tuple(ledger)
+    are_all = len(rows) < MOST_ASKED
+    found = dict(levels)
+    recent = min(asked_at, now - OVER_AFTER)
+    for source in dict.fromkeys([*levels, *(row.source for row in rows)]):
+        own = [row for row in rows if row.source == source]
+        if source in levels:
+            own = [row for row in own if row.ingested_at >= _whole(levels[source].since)]
+        else:
+            own = [row for row in own if row.ingested_at > recent]
+        if own:
+            found[source] = _as_stored(found.get(source), own, are_all=are_all)
+        elif are_all:
+            found.pop(source, None)
+    return found
+
+
+def still(levels: Mapping[str, Level], *, now: datetime) -> dict[str, Level]:
+    """Return the levels that are not over, those with the newest refusals if they are too many."""
+    left = {
+        source: level
+        for source, level in levels.items()
+        if not (level.is_good_again and now - level.last_at >= OVER_AFTER)
+    }
+    newest = sorted(left, key=lambda source: left[source].last_at, reverse=True)[:MOST_SOURCES]
+    return {source: left[source] for source in left if source in newest}
+
+
+def rejected(poller: str, source: str, label: str, level: Level) -> Problem:
+    """Return the problem of a level: an error where nothing else came, else a warning."""
+    problem = REJECTED.problem(
+        poller,
+        source,
+        since=level.since,
+        source=label,
+        id=shlex.quote(source),
+        **{"files" if level.is_mixed else "all": _about(level.files)},
+        **_reason(source, level),
+    )
+    return replace(problem, severity="warning" if level.is_mixed else "error")
+
+
+def _after_refusals(before: Level | None, seen: OfSource, now: datetime) -> Level:
+    is_mixed = seen.good > 0 or (before is not None and before.is_mixed)
+    is_all_ahead = seen.ahead is not None and (before is None or before.ahead_s is not None)
+    return Level(
+        since=before.since if before else seen.first_at or now,
+        last_at=seen.last_at or now,
+        files=(before.files if before else 0) + seen.refused,
+        is_mixed=is_mixed,
+        is_good_again=seen.ends_good,
+        reason=seen.reason,
+        ahead_s=seen.ahead.total_seconds() if seen.ahead and is_all_ahead else None,
+    )
+
+
+def _as_stored(level: Level | None, rows: list[LedgerRow], *, are_all: bool) -> Level:
+    """Return a level with as many files as the ledger has, or more if it was not asked for all of them.
+
+    `rows` are the newest first.
+    """
+    if level is None:
+        return Level(
+            since=rows[-1].ingested_at,
+            last_at=rows[0].ingested_at,
+            files=len(rows),
+            is_mixed=True,  # whether others were good is not known: the lesser
+            reason=rows[0].reason or "",
+        )
+    files = len(rows) if are_all else max(level.files, len(rows))
+    return replace(level, files=files, last_at=max(level.last_at, rows[0].ingested_at))
+
+
+def _whole(at: datetime) -> datetime:
+    """Return an instant cut to the second, as the ledger has it."""
+    return at.replace(microsecond=0)
+
+
+def _about(count: int) -> Value:
+    """Return a count that seldom changes: each change of an alert is written."""
+    return count if count <= _EXACT_UP_TO else f"{(count - 1) // 100 * 100}+"
+
+
+def _reason(source: str, level: Level) -> dict[str, Value]:
+    if level.ahead_s is not None:
+        return {"ahead": Span(level.ahead_s // 60 * 60)}
+    text = shortened(level.reason, _LONGEST_REASON)
+    if level.reason.startswith(TOO_LARGE):
+        return {"too_large": text}
+    if level.reason.startswith(TOO_OLD):
+        return {"too_old": text}
+    return {"flaw" if text.startswith(_PREDICATES) else "reason": text, "folder": source}

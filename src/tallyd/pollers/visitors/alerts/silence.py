@@ -1,0 +1,76 @@
+"""When a source that delivers files has gone quiet: since when its silence counts, and when it is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from tallyd.core.schedule.hours import Hours
+
+_DAYS_BACK = 8
+
+
+@dataclass(frozen=True)
+class Silence:
+    """A source that delivers nothing. `since` is when its silence began to count; `last_at` its last file's
+    arrival, None where none is known.
+    """
+
+    source: str
+    since: datetime
+    last_at: datetime | None
+
+
+def silent(
+    sources: Iterable[str],
+    arrivals: Mapping[str, datetime],
+    *,
+    now: datetime,
+    watched_since: datetime,
+    after_s: float,
+) -> tuple[Silence, ...]:
+    """Return the sources that have been silent for `after_s` or longer, in the order given.
+
+    The clock starts at the last arrival, but not before `watched_since`: the latest of the first start, the
+    inbox being back, and the start of the active hours. An arrival ahead of now counts as one at this moment.
+    """
+    found = []
+    for source in sources:
+        last_at = arrivals.get(source)
+        since = max(watched_since, min(last_at, now)) if last_at else watched_since
+        if (now - since).total_seconds() >= after_s:
+            found.append(Silence(source, since, last_at))
+    return tuple(found)
+
+
+def active_since(hours: Iterable[Hours], now: datetime, zone: tzinfo) -> datetime | None:
+    """Return the beginning (UTC) of the active hours that hold now; None where none do.
+
+    Hours that touch or overlap are one. Without hours, and for those that never end, it is more than a week
+    ago. By the wall clock of `zone`: an hour that comes twice, or not at all, is as long as it is.
+    """
+    long_ago = now - timedelta(days=_DAYS_BACK)
+    hours = tuple(hours)
+    if not hours:
+        return long_ago
+    begun = None
+    for start, end in sorted(_spans(hours, now, zone)):
+        goes_on = begun is not None and start <= begun[1]
+        begun = (begun[0], max(begun[1], end)) if begun and goes_on else (start, end)
+        if begun[0] <= now < begun[1]:
+            return max(begun[0], long_ago)
+    return None
+
+
+def _spans(hours: Iterable[Hours], now: datetime, zone: tzinfo) -> Iterable[tuple[datetime, datetime]]:
+    """Yield beginning and end (UTC) of the hours of the last days and of tomorrow."""
+    today = now.astimezone(zone).date()
+    for each in hours:
+        for back in range(-1, _DAYS_BACK + 1):
+            day = today - timedelta(days=back)
+            if day.weekday() in each.days:
+                over_night = each.end <= each.start
+                start = datetime.combine(day, each.start, zone).astimezone(UTC)
+                end_day = day + timedelta(days=1) if over_night else day
+                yield start, datetime.combine(end_day, each.end, zone).astimezone(UTC)

@@ -1,0 +1,240 @@
+"""Files from the inbox into the database: many small ones in one transaction, a large one by itself.
+
+Commit, then move: a crash in between finds the file again, and the ledger knows it; the other way round would
+lose it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from tallyd.contract.inbox import Inbox, Waiting
+from tallyd.contract.records import Records
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.errors import InboxError, RecordsError, Stopped
+from tallyd.core.passages import Outcome
+from tallyd.pollers.visitors.ingest.file_parser import (
+    LARGE_BYTES,
+    MOST_WEIGHT,
+    Parsed,
+    Reader,
+    parse,
+    refused_unread,
+    to_ingest,
+)
+from tallyd.pollers.visitors.ingest.json_stream import RefusedError
+from tallyd.pollers.visitors.ingest.partial_files import Unfinished
+from tallyd.pollers.visitors.ingest.record_parser import Shape
+from tallyd.pollers.visitors.ingest.sweep_counts import Tally
+from tallyd.pollers.visitors.settings import VisitorsSettings
+
+log = logging.getLogger("tallyd")
+
+MOST_FILES = 500
+"""In one transaction."""
+NO_ROOM = "the disk of the database has less free space than twice the size of {name}"
+
+
+@dataclass
+class _Group:
+    """Files that are to be stored in one transaction. `free_bytes` were free when it was begun."""
+
+    files: list[Parsed] = field(default_factory=list)
+    free_bytes: int | None = None
+    size: int = 0
+    weight: int = 0
+
+    def is_full_for(self, waiting: Waiting) -> bool:
+        return bool(self.files) and (
+            len(self.files) >= MOST_FILES
+            or self.size + waiting.size > LARGE_BYTES
+            or self.weight >= MOST_WEIGHT
+        )
+
+    def add(self, parsed: Parsed) -> None:
+        self.files.append(parsed)
+        self.size += parsed.waiting.size
+        self.weight += parsed.weight
+
+
+class Taking:
+    """Takes files, and notes in a `Tally` what became of them.
+
+    It ends early, with the other files left where they are, when tallyd is to stop or the database can't be
+    used.
+    """
+
+    def __init__(
+        self, settings: VisitorsSettings, tools: Toolbox, inbox: Inbox, records: Records, shape: Shape
+    ) -> None:
+        self.tally = Tally()
+        self._settings, self._tools = settings, tools
+        self._inbox, self._records = inbox, records
+        self._unfinished = _unfinished(tools)
+        self._reader = Reader(
+            shape=shape,
+            skips_bad=settings.on_bad_record == "skip-record",
+            max_bytes=settings.max_bytes,
+            oldest_days=tools.keep_days or 90,
+            through=self._watched,
+            leaves=self._unfinished.leave,
+        )
+        self._whose = {"poller": tools.poller, "job": "sweep"}
+        self._group = _Group()
+        self._bytes = self._all_bytes = 0
+
+    def all(self, waiting: Iterable[Waiting]) -> None:
+        """Take files in the order given."""
+        files = tuple(waiting)
+        self._unfinished.begin(files)
+        self._all_bytes = sum(self._bytes_of(one) * (1 + (one.size > LARGE_BYTES)) for one in files)
+        try:
+            with self._inbox.held():
+                self._each(files)
+        except Stopped:
+            pass  # in the middle of a file, which stays
+        except RecordsError as error:
+            self.tally.database = error.text
+        self.tally.waiting = len(files) - self.tally.taken - self.tally.unsettled
+
+    def _each(self, files: Iterable[Waiting]) -> None:
+        for one in files:
+            if self._tools.stop():
+                break
+            self._next(one)
+        self._store()
+
+    def _next(self, waiting: Waiting) -> None:
+        """Read one file into the group; store the group where it is full."""
+        if self._group.is_full_for(waiting):
+            self._store()
+        self._tools.alive()
+        now = self._tools.now()
+        if self._unfinished.is_left(waiting, now):
+            self.tally.unsettled += 1
+            return
+        self._check_room(waiting)
+        refused = refused_unread(waiting, self._reader, now)
+        if refused is not None:
+            self._group.add(refused)
+            return
+        try:
+            with self._inbox.open(waiting) as opened:
+                self._take(parse(waiting, opened, self._reader, now))
+        except InboxError as error:
+            self._failed(waiting, error)
+
+    def _take(self, parsed: Parsed | None) -> None:
+        """Put a file that was read into the group; one that has to be read again is stored by itself, now."""
+        if parsed is None:
+            self.tally.unsettled += 1
+        elif parsed.rows is None:
+            self._store()
+            self._group.add(parsed)
+            self._store_alone(parsed)
+        else:
+            self._group.add(parsed)
+
+    def _check_room(self, waiting: Waiting) -> None:
+        """Raise `RecordsError` where the disk has no room for the group and this file."""
+        if not self._group.files:
+            self._group.free_bytes = self._records.free_bytes()
+        free = self._group.free_bytes
+        if free is not None and free < 2 * (self._group.size + self._bytes_of(waiting)):
+            self._store()
+            raise RecordsError(NO_ROOM.format(name=waiting.name))
+
+    def _store_alone(self, parsed: Parsed) -> None:
+        """Store a file that is read again meanwhile; what then goes wrong with it concerns no other."""
+        try:
+            self._store()
+        except InboxError as error:
+            self._group = _Group()
+            self._failed(parsed.waiting, error)
+        except RefusedError as error:
+            # Fine a moment ago.
+            self._group = _Group()
+            if parsed.opened is not None and parsed.opened.is_unchanged():
+                # How deep it may be nested depends on who reads it; it would be read again and again.
+                self._group.add(replace(parsed, content=None, rows=(), refusal=str(error)))
+                self._store()
+            else:
+                self._failed(parsed.waiting, InboxError(f"{parsed.waiting.name} {error}"))
+
+    def _store(self) -> None:
+        """Store the group in one transaction, then move its files.
+
+        Raises `RecordsError`, with all of it left where it is.
+        """
+        files = [one for one in self._group.files if one.opened is None or one.opened.is_unchanged()]
+        to_store = [one for one in files if not one.is_empty]
+        now = self._tools.now()
+        outcomes = self._records.ingest(
+            [to_ingest(one, self._reader) for one in to_store],
+            now=now,
+            keep_rows=self._tools.keep_days > 0,
+        )
+        self._group = _Group()
+        found = dict(zip(map(id, to_store), outcomes, strict=True))
+        for one in files:
+            self._tools.alive()
+            self._count(one, found.get(id(one), "done"), now)
+            self._move(one, found.get(id(one), "done"))
+
+    def _count(self, parsed: Parsed, outcome: Outcome, now: datetime) -> None:
+        """Count a file that is stored, or was before, or is refused; tell what is worth it."""
+        waiting, tally = parsed.waiting, self.tally
+        named = {**self._whose, "source": waiting.source, "file": waiting.name}
+        if outcome == "rejected":
+            reason = parsed.refusal or ""
+            tally.bad(waiting.source, waiting.name, reason, parsed.ahead, now)
+            log.warning("file refused", extra={**named, "reason": reason})
+            return
+        if outcome == "repeat":
+            tally.repeat += 1
+            log.info("file known already", extra={**named, "sha256": parsed.sha256})
+        elif parsed.content is not None:
+            tally.empty += parsed.is_empty
+            tally.done += not parsed.is_empty
+            tally.records += parsed.content.records
+            tally.skipped += parsed.content.skipped
+            if parsed.content.skipped:
+                log.warning("records left out", extra={**named, "records": parsed.content.skipped})
+        if not parsed.is_empty:
+            tally.good(waiting.source)
+
+    def _move(self, parsed: Parsed, outcome: Outcome) -> None:
+        try:
+            if outcome == "rejected":
+                self._inbox.rejected(parsed.waiting, parsed.reason())
+            else:
+                self._inbox.done(parsed.waiting, delete=self._settings.after == "delete")
+        except InboxError as error:
+            self._failed(parsed.waiting, error)
+
+    def _failed(self, waiting: Waiting, error: InboxError) -> None:
+        self.tally.failed[waiting.name] = error.text
+        log.warning("file stays in the inbox", extra={**self._whose, "reason": error.text})
+
+    def _bytes_of(self, waiting: Waiting) -> int:
+        return waiting.size if waiting.size <= self._settings.max_bytes else 0
+
+    def _watched(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass chunks on, showing that the run goes on. Raises `Stopped` once tallyd is to stop."""
+        for chunk in chunks:
+            if self._tools.stop():
+                raise Stopped
+            self._tools.alive()
+            self._bytes += len(chunk)
+            self._tools.show_progress(min(self._bytes, self._all_bytes), self._all_bytes)
+            yield chunk
+
+
+def _unfinished(tools: Toolbox) -> Unfinished:
+    known = tools.kept.setdefault("unfinished", Unfinished())
+    if not isinstance(known, Unfinished):
+        raise TypeError("the sweep's own was overwritten")
+    return known

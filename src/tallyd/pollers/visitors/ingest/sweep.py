@@ -1,0 +1,137 @@
+"""The sweep: one look into the inbox, what waits there taken into the database, and silence judged."""
+
+from __future__ import annotations
+
+import logging
+from datetime import tzinfo
+
+from tallyd.contract.inbox import Look
+from tallyd.contract.records import Records
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.errors import RecordsError
+from tallyd.core.passages import LedgerRow
+from tallyd.core.reading import Reading, Slot
+from tallyd.pollers.visitors.alerts.memory import SAVED_EVERY, Remembered, read_memory, to_remember
+from tallyd.pollers.visitors.alerts.problems import Run, judge
+from tallyd.pollers.visitors.alerts.rejections import MOST_ASKED
+from tallyd.pollers.visitors.ingest.ingest import Taking
+from tallyd.pollers.visitors.ingest.record_parser import Shape
+from tallyd.pollers.visitors.ingest.sweep_counts import Tally
+from tallyd.pollers.visitors.settings import VisitorsSettings
+
+log = logging.getLogger("tallyd")
+
+
+def sweep(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
+    """Take what waits in the inbox, oldest first, and judge what is wrong with it; return one reading.
+
+    Where the database can't be used, or tallyd is to stop, the files that are left stay where they are.
+    Raises nothing but what is a bug.
+    """
+    del slot  # a plain interval
+    inbox, records = tools.inbox, tools.records
+    if inbox is None or records is None:
+        raise TypeError("the sweep of a visitors poller needs an inbox and the database of records")
+    looked_at = tools.now()
+    look = inbox.look()
+    known = read_memory(tools.memory, looked_at)
+    taking = Taking(settings, tools, inbox, records, shape_of(settings, tools.zone))
+    tally = taking.tally
+    if known.database is None or _answers(records, tally):
+        taking.all(look.waiting)
+    else:
+        tally.waiting = len(look.waiting)
+    tally.waiting += look.more
+    tally.unsettled += look.unsettled
+    ledger = _ledger(tally, known, records, tools)
+    if look.more and tally.taken and tally.database is None and not tools.stop():
+        tools.wake()
+    run = Run(
+        poller=tools.poller,
+        zone=tools.zone,
+        looked_at=looked_at,
+        now=tools.now(),
+        look=look,
+        tally=tally,
+        ledger=ledger,
+    )
+    judged = judge(run, known, settings)
+    tools.kept["arrivals"] = judged.memory.arrivals  # for whoever looks on: it is stored only now and then
+    _tell(tally, known, tools.poller)
+    return (
+        Reading(
+            taken_at=run.now,
+            facts=None,
+            problems=judged.problems,
+            memory=to_remember(known, judged.memory, tools.memory, run.now),
+            judges=judged.judges,
+            summary={**tally.summary(), "trouble": _trouble(look, tally)},
+        ),
+    )
+
+
+def _trouble(look: Look, tally: Tally) -> str | None:
+    """Return why files were left that should not have been, for a person who ran the sweep by hand."""
+    if look.state != "here":
+        return "the inbox is not there" if look.state == "gone" else "nothing is mounted on the inbox"
+    if tally.database is not None:
+        return f"files wait in the inbox: {tally.database}"
+    for name, reason in {**look.untakable, **tally.failed}.items():
+        return reason if look.is_blind else f"{name}: {reason}"
+    return None
+
+
+def _answers(records: Records, tally: Tally) -> bool:
+    """Ask a database that was away, before files are read in vain, or where none waits."""
+    try:
+        records.ledger(rejected=True, most=1)
+    except RecordsError as error:
+        tally.database = error.text
+    return tally.database is None
+
+
+def _ledger(
+    tally: Tally, known: Remembered, records: Records, tools: Toolbox
+) -> tuple[LedgerRow, ...] | None:
+    """Return the newest refused files where they may have changed; None where they were not asked for.
+
+    They are at the first run of a process: what the last one refused before it died may not be told yet.
+    """
+    is_first = "has asked" not in tools.kept
+    is_time = tools.now() - known.ledger_at >= SAVED_EVERY or known.refused
+    if tally.database is not None or not (is_first or tally.rejected or (tally.taken and is_time)):
+        return None
+    try:
+        found = records.ledger(rejected=True, most=MOST_ASKED)
+    except RecordsError as error:
+        tally.database = error.text
+        return None
+    tools.kept["has asked"] = True
+    return found
+
+
+def _tell(tally: Tally, known: Remembered, poller: str) -> None:
+    whose = {"poller": poller, "job": "sweep"}
+    if tally.taken:
+        counts = {name: count for name, count in tally.counts.items() if count}
+        fields = {**counts, "records": tally.records, "skipped": tally.skipped}
+        log.info("files taken", extra={**whose, **fields})
+    if tally.database is not None and known.database is None:
+        log.warning("files wait in the inbox", extra={**whose, "reason": tally.database})
+    if tally.database is None and known.database is not None:
+        log.info("files are taken again", extra=whose)
+
+
+def shape_of(settings: VisitorsSettings, zone: tzinfo) -> Shape:
+    """Return how the records of a poller are written."""
+    fields, directions = settings.fields, settings.directions
+    return Shape(
+        person=fields.id,
+        direction=fields.direction,
+        time=fields.time,
+        frame=fields.frame,
+        way_in=directions.way_in,
+        way_out=directions.way_out,
+        time_format=settings.time_format,
+        zone=zone,
+    )

@@ -1,0 +1,147 @@
+"""The job `report`: what today came to so far, and a day that is over once more where that is due.
+
+Numbers come from the minute counts alone, so that they cost the same however many people came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.errors import RecordsError, SourceError
+from tallyd.core.naming import local_text
+from tallyd.core.outbox import report_json, unsent_json
+from tallyd.core.passages import Count, read_seen
+from tallyd.core.reading import Facts, Json, Reading, Send, Slot
+from tallyd.pollers.visitors.report.reported_days import ledger_of
+from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
+from tallyd.pollers.visitors.visits import NOBODY, Form, body, day_of, day_span, together, visits_json
+
+
+def report(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
+    """Return the reading of today, the last of them, and before it one for each past day that needs one.
+
+    Today is the local day of the slot, outside the timetable that of now; a slot at midnight belongs to the
+    day that begins. A past day needs a reading where its last one was not made yet, or where its counts have
+    changed within `correct_within`. Raises `SourceError` while the database can't be read.
+    """
+    made = _Made(settings, tools, slot.due_at if slot.key is not None else tools.now())
+    ledger = ledger_of(tools.memory)
+    within = timedelta(seconds=made.report.correct_within)
+    past, today = ledger.past_days(made.at, tools.zone, correct_within=within), made.today
+    readings = []
+    for day in past:
+        counts = made.counts(day)
+        if ledger.wants(day, counts):
+            ledger = ledger.noted(day, counts, is_final=True)
+            readings.append(made.reading(day, counts))
+    counts = made.counts(today)
+    ledger = ledger.noted(today, counts, is_final=False).kept((*past, today))
+    # With the last of them: where it is not stored, the next run makes all of them again.
+    return (*readings, made.reading(today, counts, memory=ledger.to_json()))
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What is made of counts at one instant."""
+
+    settings: VisitorsSettings
+    tools: Toolbox
+    at: datetime
+
+    @property
+    def report(self) -> ReportSettings:
+        if self.settings.report is None:
+            raise AssertionError("a poller without `report` has no such job")
+        return self.settings.report
+
+    @property
+    def today(self) -> date:
+        return day_of(self.at, self.tools.zone)
+
+    def counts(self, day: date) -> Mapping[str, Count]:
+        """Return the day's counts by source, up to its end: a clock that is ahead does not lose anybody."""
+        if self.tools.records is None:
+            raise AssertionError("a visitors poller is handed the records that it needs")
+        self.tools.alive()
+        try:
+            return self.tools.records.counts(*day_span(day, self.tools.zone))
+        except RecordsError as error:
+            raise SourceError(error.text, transient=True) from None
+
+    def reading(self, day: date, counts: Mapping[str, Count], *, memory: Facts | None = None) -> Reading:
+        is_final = day != self.today
+        sends = tuple(self._sends(day, counts))
+        facts: dict[str, Json] = {"day": day.isoformat()}
+        if is_final:
+            facts["final"] = True
+        facts["window"] = self._window(day, together(counts.values()))
+        facts.update(_counts_json(self.settings, counts))
+        facts["report"] = self._report_json(sends)
+        return Reading(
+            taken_at=self.tools.now(),
+            facts=facts,
+            part=day.isoformat() if is_final else None,
+            sends=sends if self.report.is_posted else (),
+            memory=memory,
+        )
+
+    def _sends(self, day: date, counts: Mapping[str, Count]) -> Iterator[Send]:
+        """Yield what the upstream is to be sent, posted or not; nothing of nobody, if that is skipped."""
+        report = self.report
+        form = Form(
+            zone=self.tools.zone,
+            window=report.window,
+            every_s=report.every,
+            time_format=report.time_format,
+            tags=report.tags.by_type,
+        )
+        for ssid, members in _told_apart(self.settings):
+            count = together(counts.values() if members is None else _of(counts, members))
+            if count.first_at or report.when_empty == "zeros":
+                yield Send(ssid=ssid, day=day, body=body(ssid, count, form, day=day, due_at=self.at))
+
+    def _report_json(self, sends: tuple[Send, ...]) -> Json:
+        if not self.report.is_posted:
+            return unsent_json("off", sends)
+        return report_json(sends) if sends else unsent_json("skipped")
+
+    def _window(self, day: date, count: Count) -> Json:
+        zone = self.tools.zone
+        begin, end = day_span(day, zone)
+        return {
+            "from": local_text(begin, zone),
+            "to": local_text(min(self.at, end), zone),
+            "first": local_text(read_seen(count.first_at), zone) if count.first_at else None,
+            "last": local_text(read_seen(count.last_at), zone) if count.last_at else None,
+        }
+
+
+def _told_apart(settings: VisitorsSettings) -> Iterator[tuple[str, tuple[str, ...] | None]]:
+    """Yield the upstream's names, each with the sources that it stands for; None: all there are."""
+    ssid = settings.report.ssid if settings.report else None
+    if isinstance(ssid, str):
+        yield ssid, None
+    else:
+        for name, each in (ssid or {}).items():
+            yield each, settings.groups.get(name, (name,))
+
+
+def _of(counts: Mapping[str, Count], sources: tuple[str, ...]) -> Iterator[Count]:
+    return (counts.get(source, NOBODY) for source in sources)
+
+
+def _counts_json(settings: VisitorsSettings, counts: Mapping[str, Count]) -> dict[str, Json]:
+    """Return the counts of all together, of each source, configured ones first, and of each group."""
+    sources = [*settings.sources, *sorted(counts.keys() - settings.sources.keys())]
+    labels = {name: source.label for name, source in settings.sources.items() if source.label is not None}
+    return {
+        "counts": visits_json(together(counts.values())),
+        "by_source": {source: visits_json(counts.get(source, NOBODY)) for source in sources},
+        "by_group": {
+            group: visits_json(together(_of(counts, members))) for group, members in settings.groups.items()
+        },
+        "names": dict(labels),
+    }

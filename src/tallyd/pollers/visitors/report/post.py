@@ -1,0 +1,70 @@
+"""Sending a report to the upstream, and what its answer means."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from tallyd.contract.http import Reply
+from tallyd.contract.poller import Accepted, Refused
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.errors import SourceError
+from tallyd.core.privacy.redaction import Redactor
+from tallyd.core.reading import Send
+from tallyd.core.texts import shortened
+from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
+from tallyd.pollers.visitors.visits import answer_field, is_success
+
+_WORTH_ANOTHER_TRY: Final = frozenset({408, 425, 429})
+"""Those 4xx by which a server only asks for some time."""
+_LONGEST_ANSWER: Final = 200
+_SHORTEST_WORD: Final = 8
+"""Of a secret of several words; shorter ones (Basic, Bearer) are no secret."""
+
+
+def deliver(
+    settings: VisitorsSettings, send: Send, tools: Toolbox, *, timeout_s: float
+) -> Accepted | Refused:
+    """Post one report, once. Raises `SourceError` where that may go better later, and `Stopped`."""
+    report = settings.report
+    if report is None or report.url is None:
+        raise AssertionError("nothing is sent without `report.url`")
+    headers = {name: secret.reveal() for name, secret in report.headers.items()}
+    headers["Content-Type"] = "application/json; charset=utf-8"
+    body = json.dumps(send.body, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        reply = tools.http.post(report.url, body, headers=headers, timeout_s=timeout_s)
+    except SourceError as failure:
+        if _is_for_good(failure):
+            return Refused(f"HTTP {failure.status}", for_good=True)
+        raise
+    return _judged(reply, report)
+
+
+def _is_for_good(failure: SourceError) -> bool:
+    status = failure.status
+    return status is not None and 400 <= status < 500 and status not in _WORTH_ANOTHER_TRY
+
+
+def _judged(reply: Reply, report: ReportSettings) -> Accepted | Refused:
+    """Return what an answer with a status of 2xx means: a refusal may have one too."""
+    success, status = report.success, f"HTTP {reply.status}"
+    if success is None:
+        return Accepted(status)
+    said = answer_field(reply.body, success.field)
+    shown = None if said is None else _shown(said, report)
+    if is_success(reply.body, field=success.field, equals=success.equals):
+        return Accepted(shown or status)
+    field = shortened(success.field, 40)
+    return Refused(
+        f"{status}, no {field} in the answer" if shown is None else f'{status}, {field} "{shown}"',
+        for_good=False,
+    )
+
+
+def _shown(said: str, report: ReportSettings) -> str:
+    """Return the upstream's words as people may see them: some servers repeat what they were sent."""
+    secrets = [secret.reveal() for secret in report.headers.values()]
+    # Of `Bearer TOKEN` the token alone may come back.
+    words = [word for secret in secrets for word in secret.split() if len(word) >= _SHORTEST_WORD]
+    return shortened(Redactor([*secrets, *words]).redact(said), _LONGEST_ANSWER)

@@ -1,0 +1,174 @@
+"""How commands show things: text with rich's styles on a terminal, plain aligned text in a pipe.
+
+Foreign text (names of statuses, pollers, people's mistakes) is shown as text: no control character acts,
+and no markup is read.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import zip_longest
+from typing import TypeAlias
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from tallyd.core.reading import Json
+from tallyd.core.texts import listed, visible
+from tallyd.presentation.invocation import filled
+
+Row: TypeAlias = "Sequence[object]"
+
+_GAP = 2
+_INDENT = "    "
+_is_wide: ContextVar[bool] = ContextVar("_is_wide", default=False)
+
+STYLES = {"error": "bold red", "warning": "yellow", "fine": "green", "quiet": "dim"}
+
+
+def say(text: str = "", *, style: str | None = None) -> None:
+    """Print a line to stdout, `{tallyd}` as the command is called here.
+
+    `style` is one of STYLES and is dropped in a pipe.
+    """
+    _print(text, style, sys.stdout)
+
+
+def complain(text: str, *, style: str | None = "error") -> None:
+    """Print a line to stderr, otherwise like `say`."""
+    _print(text, style, sys.stderr)
+
+
+def _print(text: str, style: str | None, stream: object) -> None:
+    if stream is None:  # closed; rich would take the other one
+        return
+    # soft_wrap: a long line is the terminal's to wrap, and is never cut in a pipe.
+    console = Console(file=stream, highlight=False, soft_wrap=True)  # type: ignore[arg-type] # a text stream
+    console.print(
+        Text("\n".join(visible(line) for line in filled(text).split("\n")), style=STYLES.get(style or "", ""))
+    )
+
+
+def show_json(content: Json) -> None:
+    """Print JSON, readable, UTF-8."""
+    sys.stdout.write(json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+
+def show_table(
+    headings: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    right: frozenset[int] = frozenset(),
+    prose: frozenset[int] = frozenset(),
+    vital: frozenset[int] = frozenset(),
+    see: str = "--wide",
+) -> None:
+    """Print a table. None is an empty cell. All others are numbers of columns; `right` are aligned there.
+
+    On a terminal that is narrower, `prose` stands below its row. Of the other columns, what finds no room
+    beside the first and the `vital` ones is left out from the right on; `see` says how to see it. No value is
+    torn, and headings are wrapped between words. In a pipe, and with `wide_tables`, all is on one line.
+    """
+    cells = [
+        ["" if cell is None else visible(filled(str(cell))) for cell in row] for row in (headings, *rows)
+    ]
+    room = Console().width if sys.stdout.isatty() and not _is_wide.get() else sys.maxsize
+    natural = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    is_whole = _together(natural) <= room
+    widths = dict(enumerate(natural)) if is_whole else _widths(cells, room, prose, vital)
+    lines = [list(_lines(row, widths, right)) for row in cells]
+    if not is_whole:
+        for shown, row in zip(lines[1:], cells[1:], strict=True):
+            shown += [
+                line for number in sorted(prose) for line in _below(cells[0][number], row[number], room)
+            ]
+    _print_table(lines)
+    left_out = [heading for number, heading in enumerate(cells[0]) if number not in widths.keys() | prose]
+    if left_out:
+        said = f"Left out, for lack of room: {listed(left_out)}. To see all: {see}"
+        Console(highlight=False).print(Text(said, style=STYLES["quiet"]))
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    header, *others = ("\n".join(lines) for lines in rows)
+    if sys.stdout.isatty():
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(Text(header, style="bold"))
+        for each in others:
+            console.print(Text(each))
+    else:
+        sys.stdout.write("".join(f"{each}\n" for each in (header, *others)))
+
+
+@contextmanager
+def wide_tables() -> Iterator[None]:
+    """Print tables on a terminal as wide as they are."""
+    token = _is_wide.set(True)
+    try:
+        yield
+    finally:
+        _is_wide.reset(token)
+
+
+@contextmanager
+def progress_shown(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal while a long command runs; yield what is told (done, of how many)."""
+    if not sys.stderr or not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _widths(
+    rows: Sequence[Sequence[str]], room: int, prose: frozenset[int], vital: frozenset[int]
+) -> dict[int, int]:
+    """Return the columns that find room, each with its width in cells; the first one always does."""
+    columns = list(zip(*rows, strict=True))
+    least = [max(map(cell_len, [*heading.split(), *values])) for heading, *values in columns]
+    widths = {0: min(least[0], room)}
+    for number in sorted(range(1, len(columns)), key=lambda number: (number not in vital, number)):
+        if number not in prose and _together([*widths.values(), least[number]]) <= room:
+            widths[number] = least[number]
+    for number in sorted(widths):
+        spare = room - _together(widths.values())
+        widths[number] += min(spare, max(map(cell_len, columns[number])) - widths[number])
+    return dict(sorted(widths.items()))
+
+
+def _together(widths: Collection[int]) -> int:
+    """Return how wide columns are side by side."""
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _lines(row: Sequence[str], widths: Mapping[int, int], right: frozenset[int]) -> Iterator[str]:
+    """Yield the lines of a row: one, or several where a heading is wrapped."""
+    wrapped = [_wrapped(row[number], width) for number, width in widths.items()]
+    for parts in zip_longest(*wrapped, fillvalue=""):
+        padded = [
+            " " * (width - cell_len(part)) + part
+            if number in right
+            else part + " " * (width - cell_len(part))
+            for (number, width), part in zip(widths.items(), parts, strict=True)
+        ]
+        yield (" " * _GAP).join(padded).rstrip()
+
+
+def _below(heading: str, text: str, room: int) -> Iterator[str]:
+    """Yield the lines of prose that stands below its row."""
+    if text:
+        yield from (_INDENT + line for line in _wrapped(f"{heading}: {text}", max(1, room - len(_INDENT))))
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    if cell_len(text) <= width:
+        return [text]
+    return [line.plain.rstrip() for line in Text(text).wrap(Console(), width, overflow="fold")]

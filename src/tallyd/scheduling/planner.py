@@ -1,0 +1,55 @@
+"""What is due for a job, by its timetable and by what is stored of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from tallyd.adapters.state import StateError
+from tallyd.config.jobs import Task
+from tallyd.core.schedule.timetable import Plan, due, watermarks
+from tallyd.storage.store import Store
+
+
+class Planner:
+    """Plans jobs, and keeps their watermarks."""
+
+    def __init__(self, store: Store, *, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+        self._held_marks: dict[tuple[str, str], dict[str, datetime]] = {}
+
+    def plan(self, task: Task) -> Plan:
+        """Compare a job's timetable with what is stored. Raises `StateError`."""
+        slots, now = self._store.state.slots, self._now()
+        marks = self._marks(task, now)
+        held = self._store.held_slots(*task.name)
+        return due(
+            task.job.when,
+            task.zone,
+            now=now,
+            marks=marks,
+            pending=tuple(one for one in slots.pending(*task.name) if one.key not in held),
+            settled_since=lambda since: held | slots.settled(*task.name, since=since, now=now),
+            catch_up_s=task.job.catch_up_s or 0.0,
+            kept_from=now - timedelta(days=task.keep_days) if task.keep_days else None,
+        )
+
+    def _marks(self, task: Task, now: datetime) -> dict[str, datetime]:
+        """Return the job's watermarks, and store those that are new or were moved.
+
+        What state.db refuses is held in memory: a time that is added while the disk is full counts too.
+        """
+        slots = self._store.state.slots
+        stored = slots.marks(*task.name)
+        known = stored | self._held_marks.pop(task.name, {})
+        marks = watermarks(known, task.job.when, task.zone, now=now)
+        changed = {name: at for name, at in marks.items() if stored.get(name) != at}
+        gone = frozenset(stored.keys() - marks.keys())
+        if changed or gone:
+            try:
+                slots.set_marks(*task.name, changed, drop=gone)
+            except StateError as error:
+                self._held_marks[task.name] = changed
+                self._store.note_trouble(error)
+        return marks

@@ -1,0 +1,195 @@
+"""The alerts as they are now, and who heard of them: from state.db, or from memory while it can't be used.
+
+What state.db refuses is remembered here in the same way as it will be stored later: the rules are pure, so
+that the versions come out the same. A notice therefore needs no disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from tallyd.adapters.state import State, StateError
+from tallyd.core.alerts import daemon_alerts
+from tallyd.core.alerts.mutes import Mute
+from tallyd.core.alerts.notices import AlertPolicy, Told
+from tallyd.core.alerts.rules import Alert, Judgement, Observations, judge, lasted_s
+from tallyd.core.alerts.values import At, Span
+from tallyd.core.alerts.wording import said, said_of_end
+from tallyd.core.reading import Problem
+
+log = logging.getLogger("tallyd")
+
+TOLD_AFTER_S = 30.0
+"""State.db that can't be used for a moment (another process holds it) is not told."""
+
+
+class AlertStore:
+    """The alerts, what was told of them, and the mutes. Used by several threads.
+
+    `manner_of` a key is how it is told, by the config in force.
+    """
+
+    def __init__(self, state: State, *, now: Callable[[], datetime]) -> None:
+        self._state = state
+        self._now = now
+        self._lock = threading.Lock()
+        self._alerts: dict[str, Alert] = {}
+        self._told: dict[tuple[str, str], Told] = {}
+        self._unstored: dict[tuple[str, str], Told] = {}
+        self._mutes: tuple[Mute, ...] = ()
+        self._state_alert: Alert | None = None
+        self._is_behind = False
+        self.alert_policy_of: Callable[[str], AlertPolicy] = lambda _key: AlertPolicy()
+        self.is_news = threading.Event()
+        """Set when something may be to be told that was not to be told before."""
+
+    # -- what is so now ----------------------------------------------------------------------------------
+
+    def alerts(self) -> dict[str, Alert]:
+        """Return every alert by key, from memory where state.db is behind or can't be read."""
+        with self._lock:
+            if not self._is_behind:
+                self._read()
+            own = {self._state_alert.key: self._state_alert} if self._state_alert else {}
+            return {**self._alerts, **own}
+
+    def told(self) -> dict[tuple[str, str], Told]:
+        """Return what was told, by channel and key."""
+        with self._lock:
+            return {**self._told, **self._unstored}
+
+    def mutes(self) -> tuple[Mute, ...]:
+        """Return the mutes."""
+        with self._lock:
+            return self._mutes
+
+    def _read(self) -> None:
+        try:
+            alerts, told = self._state.alerts.all(), self._state.telling.told()
+            self._mutes = self._state.telling.mutes()
+        except StateError:
+            return  # as they were at the last look; that state.db can't be read is told by itself
+        self._alerts, self._told = alerts, told
+
+    def worded(self, problem: Problem) -> Problem:
+        """Return a problem with the texts that the config wants for it."""
+        return self.alert_policy_of(problem.key).worded(problem)
+
+    # -- what changes ------------------------------------------------------------------------------------
+
+    def stored(self, judgement: Judgement) -> None:
+        """Log what findings, which are stored by now, have changed."""
+        for alert in judgement.raised:
+            level = logging.ERROR if alert.severity == "error" else logging.WARNING
+            wording = self.alert_policy_of(alert.key).wording(self._now(), is_muted=True)
+            log.log(level, "problem begins", extra={"key": alert.key, "text": said(alert.problem, wording)})
+        for alert in judgement.closed:
+            lasted = lasted_s(alert, until=self._now())
+            fields = {"key": alert.key, "lasted_s": round(lasted)}
+            if alert.is_unwatched:  # whether it is over, nobody knows
+                log.info("problem no longer watched", extra=fields)
+                continue
+            wording = self.alert_policy_of(alert.key).wording(self._now())
+            ended = At(alert.over_at or self._now())
+            text = said_of_end(alert.problem, wording, ended=ended, lasted=Span(lasted))
+            log.info("problem over", extra={**fields, "text": text})
+        if judgement.raised or judgement.closed:
+            self.is_news.set()
+
+    def remember(self, observations: Observations) -> bool:
+        """Take in findings that state.db will only hear of later; whether they change anything."""
+        with self._lock:
+            if not self._is_behind:
+                self._read()
+                self._is_behind = True
+            judgement = judge(self._alerts, observations)
+            self._alerts |= {alert.key: alert for alert in judgement.changed}
+            for key in judgement.gone:
+                self._alerts.pop(key, None)
+        if judgement.raised or judgement.closed:
+            self.is_news.set()
+        return bool(judgement.changed or judgement.gone)
+
+    def caught_up(self) -> None:
+        """State.db knows everything that was taken in."""
+        with self._lock:
+            self._is_behind = False
+        self._store_told()
+
+    def mark(self, told: Mapping[tuple[str, str], Told]) -> None:
+        """Note that channels were told; in memory for as long as state.db refuses it."""
+        with self._lock:
+            self._unstored |= told
+        self._store_told()
+
+    def _store_told(self) -> None:
+        with self._lock:
+            told = {name: each for name, each in self._unstored.items() if not self._is_from_memory(name[1])}
+        if not told:
+            return
+        try:
+            self._state.telling.mark(told)
+        except StateError:
+            return
+        with self._lock:
+            self._told |= told
+            self._unstored = {name: each for name, each in self._unstored.items() if told.get(name) != each}
+
+    def _is_from_memory(self, key: str) -> bool:
+        return self._state_alert is not None and self._state_alert.key == key
+
+    def forget(
+        self,
+        is_settled: Callable[[Alert], bool],
+        *,
+        is_mute_settled: Callable[[Mute], bool],
+        channels: frozenset[str],
+    ) -> None:
+        """Forget what has been told to everybody. Raises `StateError`."""
+        if self._is_behind:
+            return
+        if any(alert.over_at for alert in self._alerts.values()):
+            self._state.alerts.forget(is_settled)
+        gone = {mute.pattern: mute.version for mute in self._mutes if is_mute_settled(mute)}
+        if gone:
+            self._state.telling.forget_mutes(frozenset(gone), versions=gone)
+        if {channel for channel, _ in self._told} - channels:
+            self._state.telling.forget_channels(channels)
+
+    # -- state.db itself ---------------------------------------------------------------------------------
+
+    def state_fails(self, reason: str, *, since: datetime) -> None:
+        """Raise `tallyd/state`, in memory, once state.db has failed for TOLD_AFTER_S."""
+        now = self._now()
+        if self._state_alert is not None and self._state_alert.is_open:
+            return
+        if (now - since).total_seconds() < TOLD_AFTER_S:
+            return
+        problem = self.worded(daemon_alerts.state_unusable(reason, since=since))
+        observations = Observations(named=(problem,), may_resolve=lambda _key: False, now=now)
+        with self._lock:
+            # Counted on from the last time, which a channel may still have to hear of.
+            before = self._state_alert or self._alerts.get(problem.key)
+            (self._state_alert,) = judge({before.key: before} if before else {}, observations).changed
+        self.is_news.set()
+
+    def state_works(self) -> None:
+        """End `tallyd/state`, where it was raised: from here on state.db remembers it."""
+        with self._lock:
+            alert = self._state_alert
+            if alert is None:
+                return
+            observations = Observations(named=(), may_resolve=lambda _key: True, now=self._now())
+            over = judge({alert.key: alert}, observations).changed
+        try:
+            for each in over:
+                self._state.alerts.put(each)
+        except StateError:
+            return
+        with self._lock:
+            self._state_alert = None
+        self._store_told()
+        self.is_news.set()

@@ -1,0 +1,43 @@
+"""/healthz: whether tallyd itself is well, in one word. It says nothing else, so that anybody may ask."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from tallyd.adapters.state import StateError
+from tallyd.alerting.heartbeat import is_well
+from tallyd.web.context import Context
+
+STANDS_STILL_S: Final = 60.0
+"""The schedule ticks about once a second; systemd's watchdog waits as long."""
+
+
+def routes(context: Context) -> list[Route]:
+    """Return the route of `/healthz`: 200 `ok`, or 503 `unwell`."""
+
+    def healthz(request: Request) -> PlainTextResponse:
+        del request
+        if is_healthy(context):
+            return PlainTextResponse("ok\n")
+        return PlainTextResponse("unwell\n", status_code=503)
+
+    return [Route("/healthz", healthz)]
+
+
+def is_healthy(context: Context) -> bool:
+    """Whether the schedule ticks, state.db answers, jobs run in time and the disk can be written.
+
+    Not whether sources answer: an outage of theirs has an alert of its own.
+    """
+    ticked_s = context.runs.ticked_s()
+    if ticked_s is None or context.monotonic() - ticked_s > STANDS_STILL_S:
+        return False
+    try:
+        context.state.ping()
+    except StateError:
+        return False
+    return is_well(context.alerts().values())

@@ -1,0 +1,300 @@
+"""The HTTP client over TLS: whom it trusts, what it says when it does not, and deadlines on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+import trustme
+
+from support.rawserver import SLOW, Connection, RawServer, Script, always, answer, once, serving
+from tallyd.adapters.http import HttpClient
+from tallyd.adapters.http.ca_store import TrustStore
+from tallyd.adapters.http.deadline import Watch
+from tallyd.adapters.http.transport import Adapter
+from tallyd.core.errors import SourceError, Stopped
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return path
+
+
+@pytest.fixture
+def client(ca_file: Path) -> Iterator[HttpClient]:
+    made = HttpClient(user_agent="tallyd", timeout_s=10, ca_file=ca_file)
+    yield made
+    made.close()
+
+
+def presenting(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def secured(authority: trustme.CA) -> Callable[[Script], contextlib.AbstractContextManager[RawServer]]:
+    """Return `serving` with a certificate that the client trusts."""
+    context = presenting(authority.issue_cert("127.0.0.1"))
+    return lambda script: serving(script, tls=context)
+
+
+Secured = Callable[[Script], contextlib.AbstractContextManager[RawServer]]
+
+
+def refused(client: HttpClient, url: str) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        client.get(url)
+    return caught.value
+
+
+def test_a_trusted_server_is_answered_over_one_connection(client: HttpClient, secured: Secured) -> None:
+    with secured(always(answer(b"x" * 100_000))) as server:
+        assert [len(client.get(server.url).body) for _ in range(3)] == [100_000] * 3
+    assert server.connections == 1
+
+
+def test_the_system_s_certificates_are_trusted_by_default(
+    ca_file: Path, secured: Secured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))  # where OpenSSL looks for the system's
+    client = HttpClient(user_agent="tallyd", timeout_s=10)
+    with secured(always(answer(b"x"))) as server:
+        assert client.get(server.url).body == b"x"
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("issue", "what", "transient"),
+    [
+        pytest.param(
+            lambda _ours: trustme.CA().issue_cert("127.0.0.1"),
+            "(unable to get local issuer certificate); if it is the right one, put its issuer into ",
+            False,
+            id="issuer nobody knows",
+        ),
+        pytest.param(
+            lambda ours: ours.issue_cert("elsewhere.example"),
+            "(IP address mismatch, certificate is not valid for '127.0.0.1'); ask by the name",
+            False,
+            id="another name",
+        ),
+        pytest.param(
+            lambda ours: ours.issue_cert("127.0.0.1", not_after=datetime.now(UTC) - DAY),
+            "(certificate has expired); it must be renewed there, unless this machine's clock is wrong",
+            False,
+            id="expired",
+        ),
+        pytest.param(
+            lambda ours: ours.issue_cert("127.0.0.1", not_before=datetime.now(UTC) + DAY),
+            "(certificate is not yet valid); look at this machine's clock",
+            True,
+            id="not yet valid, as for a machine that boots in the past",
+        ),
+    ],
+)
+def test_a_certificate_that_is_not_trusted_is_named_and_hears_no_key(
+    client: HttpClient,
+    authority: trustme.CA,
+    issue: Callable[[trustme.CA], trustme.LeafCert],
+    what: str,
+    transient: bool,
+) -> None:
+    with serving(always(answer(b"x")), tls=presenting(issue(authority))) as server:
+        failure = refused(client, f"{server.url}/?key=s3cret")
+    assert failure.text.startswith(f"{server.host}: certificate not trusted {what}")
+    assert failure.transient is transient
+    assert server.heads == []
+
+
+def test_a_self_signed_certificate_is_not_trusted(client: HttpClient, tmp_path: Path) -> None:
+    alone = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    alone.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    alone.cert_pem.write_to_path(str(tmp_path / "cert.pem"))
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    with serving(always(answer(b"x")), tls=context) as server:
+        failure = refused(client, server.url)
+    assert failure.text.startswith(
+        f"{server.host}: certificate not trusted (self-signed certificate); if it is"
+    )
+    assert not failure.transient
+
+
+def test_a_server_that_speaks_no_tls_is_named_as_such(client: HttpClient) -> None:
+    with serving(lambda connection: connection.send(answer(status="400 Bad Request"))) as server:
+        failure = refused(client, f"https://{server.host}/")
+    assert failure.text == f"{server.host} does not speak TLS; is its address http:// and not https://?"
+    assert failure.transient
+
+
+def test_no_certificate_is_trusted_beside_those_of_the_file(ca_file: Path, secured: Secured) -> None:
+    trust, watch = TrustStore(ca_file), Watch(time.monotonic)
+    adapter = Adapter(trust)
+    with secured(always(answer(b"x"))) as server, watch.transfer(10):
+        adapter.send(requests.Request("GET", server.url).prepare()).close()
+    adapter.close()
+    watch.abort()
+    assert trust.context().cert_store_stats()["x509_ca"] == 1
+
+
+def test_certificates_that_were_replaced_are_read_again(tmp_path: Path) -> None:
+    ca_file, old, new = tmp_path / "ca.pem", trustme.CA(), trustme.CA()
+    old.cert_pem.write_to_path(str(ca_file))
+    client = HttpClient(user_agent="tallyd", timeout_s=10, ca_file=ca_file)
+    with serving(always(answer(b"x")), tls=presenting(new.issue_cert("127.0.0.1"))) as server:
+        assert "not trusted" in refused(client, server.url).text
+        new.cert_pem.write_to_path(str(tmp_path / "new.pem"))
+        (tmp_path / "new.pem").replace(ca_file)
+        assert client.get(server.url).body == b"x"
+        ca_file.unlink()  # as for a moment during an update
+        assert client.get(server.url).body == b"x"
+    client.close()
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "not a certificate"], ids=["missing", "empty", "no certificate"]
+)
+def test_unreadable_certificates_fail_tls_alone(tmp_path: Path, content: str | None) -> None:
+    ca_file = tmp_path / "ca.pem"
+    if content is not None:
+        ca_file.write_text(content)
+    client = HttpClient(user_agent="tallyd", timeout_s=10, ca_file=ca_file)
+    with serving(always(answer(b"x"))) as server:
+        assert client.get(server.url).body == b"x"
+        failure = refused(client, server.url.replace("http", "https"))
+    client.close()
+    assert failure.text.endswith(
+        f"{ca_file} can't be read; put the certificate of the authority into it (PEM)"
+    )
+    assert not failure.transient
+
+
+def test_the_advice_names_the_file_that_the_target_names_and_else_the_machine_s(
+    client: HttpClient, secured: Secured, tmp_path: Path
+) -> None:
+    others = tmp_path / "others.pem"
+    trustme.CA().cert_pem.write_to_path(str(others))
+    plain = HttpClient(user_agent="tallyd", timeout_s=10)
+    with secured(always(answer(b"x"))) as server:
+        with pytest.raises(SourceError, match=f"put its issuer into {others}$"):
+            client.get(server.url, ca_file=others)
+        assert refused(plain, server.url).text.endswith(
+            "add its issuer to this machine's trusted certificates"
+        )
+    plain.close()
+
+
+def test_a_machine_without_trusted_certificates_hears_what_to_install(
+    secured: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "empty.pem"))
+    (tmp_path / "empty.pem").touch()
+    plain = HttpClient(user_agent="tallyd", timeout_s=10)
+    with secured(always(answer(b"x"))) as server:
+        assert refused(plain, server.url).text.endswith("install ca-certificates")
+    plain.close()
+
+
+def test_a_redirect_from_http_to_https_on_one_host_is_followed(client: HttpClient, secured: Secured) -> None:
+    with (
+        secured(always(answer(b"there"))) as server,
+        serving(always(answer(status="301 M", Location=f"{server.url}/new"))) as plain,
+    ):
+        reply = client.get(plain.url, headers={"X-Key": "s3cret"})
+    assert reply.body == b"there"
+    assert b"X-Key: s3cret" in server.heads[0]
+
+
+def test_a_redirect_from_https_to_http_is_not_followed(client: HttpClient, secured: Secured) -> None:
+    with (
+        serving(always(answer(b"there"))) as plain,
+        secured(always(answer(status="301 M", Location=f"{plain.url}/new"))) as server,
+    ):
+        failure = refused(client, server.url)
+    assert failure.text == f"{server.host} redirects from https to http, which is not followed"
+    assert not failure.transient
+    assert plain.connections == 0
+
+
+def test_an_idle_connection_that_was_closed_is_replaced(client: HttpClient, secured: Secured) -> None:
+    def one_answer_each(connection: Connection) -> None:
+        if connection.request():
+            connection.send(answer(b"x"))
+            connection.sock.recv(1)
+
+    with secured(one_answer_each) as server:
+        assert [client.get(server.url).body for _ in range(3)] == [b"x"] * 3
+    assert server.connections == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["no answer at all", "headers byte by byte", "body byte by byte, ended by closing"]
+)
+def test_the_deadline_holds_over_tls(client: HttpClient, secured: Secured, name: str) -> None:
+    with secured(SLOW[name]) as server:
+        began = time.monotonic()
+        with pytest.raises(SourceError, match=r"timed out after 0\.3 s"):
+            client.get(server.url, timeout_s=0.3)
+        assert 0.3 <= time.monotonic() - began < 2
+
+
+def test_the_deadline_holds_where_a_redirect_leads_to_an_idle_connection(
+    client: HttpClient, secured: Secured
+) -> None:
+    def drip_second(connection: Connection) -> None:
+        connection.request()
+        connection.send(answer(b"first"))
+        SLOW["headers byte by byte"](connection)
+
+    with (
+        secured(drip_second) as server,
+        serving(always(answer(status="302 F", Location=f"{server.url}/slow"))) as plain,
+    ):
+        assert client.get(server.url).body == b"first"
+        began = time.monotonic()
+        with pytest.raises(SourceError, match="timed out"):
+            client.get(plain.url, timeout_s=0.3)
+        assert time.monotonic() - began < 2
+    assert server.connections == 1
+
+
+def test_abort_ends_a_transfer_over_tls_at_once(client: HttpClient, secured: Secured) -> None:
+    timer = threading.Timer(0.2, client.abort)
+    with secured(SLOW["body byte by byte, ended by closing"]) as server:
+        timer.start()
+        began = time.monotonic()
+        with pytest.raises(Stopped):
+            client.get(server.url)
+        assert time.monotonic() - began < 1
+    timer.join()
+
+
+def test_a_server_that_closes_in_the_handshake_is_a_failure_that_may_pass(client: HttpClient) -> None:
+    def close_after_hello(connection: Connection) -> None:
+        connection.sock.recv(65536)
+
+    with serving(close_after_hello) as server:
+        failure = refused(client, f"https://{server.host}/")
+    assert failure.text.startswith(f"{server.host}: ")
+    assert failure.transient
+    with serving(once(b"")) as gone:
+        pass
+    assert refused(client, f"https://{gone.host}/").text == f"{gone.host}: connection refused"

@@ -1,0 +1,415 @@
+"""state.db: the alerts, what channels were told, the mutes; and the tables of an older tallyd."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tallyd.adapters.state import State, StateDamagedError, StateError
+from tallyd.core.alerts.mutes import Mute
+from tallyd.core.alerts.notices import AlertPolicy, Told, notice_for
+from tallyd.core.alerts.rules import Alert, Observations, Rules
+from tallyd.core.alerts.values import Age, At, Several, Span
+from tallyd.core.reading import Problem
+
+AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+KEY, OTHER = "divera/count/failed", "divera/50101/below"
+OPEN = Alert(
+    key=KEY,
+    severity="error",
+    text="bad",
+    over="good",
+    since=AT,
+    version=1,
+    raised_at=AT + timedelta(minutes=6),
+)
+OVER = replace(OPEN, version=2, over_at=AT + HOUR)
+WAITING = Alert(key=OTHER, severity="warning", text="few", over="", since=AT, bad=2, bad_since=AT)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    state = State(tmp_path / "state.db")
+    yield state
+    state.close()
+
+
+def reopened(state: State) -> State:
+    """Close and open again: what is told of it is what is on disk."""
+    state.close()
+    return State(state.path)
+
+
+def observations(*named: Problem, rules: Rules | None = None, hours: int = 0) -> Observations:
+    return Observations(
+        named=named, may_resolve=lambda _key: True, now=AT + hours * HOUR, rules=rules or Rules()
+    )
+
+
+def bad(hours: int = 0) -> Problem:
+    return Problem(key=KEY, text="bad", over="good", since=AT + hours * HOUR)
+
+
+# -- alerts --------------------------------------------------------------------------------------------------
+
+instants = st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2090, 1, 1)).map(  # noqa: DTZ001 # it is given one here
+    lambda at: at.replace(tzinfo=UTC)
+)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+templates = texts.map(lambda text: re.sub(r"[\[\]{}]", r"\g<0>\g<0>", text)) | st.just(
+    "{a}[ for {b:# day|# days}]"
+)
+values = st.one_of(
+    texts,
+    st.integers(),
+    st.builds(At, instants, st.booleans()),
+    st.builds(Age, instants),
+    st.builds(Span, st.floats(allow_nan=False, allow_infinity=False)),
+    st.builds(Several, st.lists(texts | st.builds(At, instants)).map(tuple), st.integers(0)),
+)
+alerts = st.builds(
+    Alert,
+    key=texts,
+    severity=st.sampled_from(["warning", "error"]),
+    text=templates,
+    over=templates,
+    fields=st.dictionaries(texts, values),
+    since=instants,
+    version=st.integers(0, 10**6),
+    bad=st.integers(0, 99),
+    bad_since=st.none() | instants,
+    good=st.integers(0, 99),
+    good_since=st.none() | instants,
+    raised_at=st.none() | instants,
+    over_at=st.none() | instants,
+    is_unwatched=st.booleans(),
+)
+
+
+@given(each=alerts)
+def test_every_alert_comes_back_as_it_was(each: Alert, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("state")
+    with closing(State(folder / "state.db")) as state:
+        state.alerts.put(each)
+    with closing(State(folder / "state.db")) as state:
+        assert state.alerts.all() == {each.key: each}
+
+
+def test_an_alert_that_is_put_takes_the_place_of_the_one_with_its_key(state: State) -> None:
+    for alert in (OPEN, WAITING, OVER):
+        state.alerts.put(alert)
+    assert state.alerts.all() == {KEY: OVER, OTHER: WAITING}
+
+
+def test_only_open_alerts_are_listed_as_open_errors_first_then_the_oldest(state: State) -> None:
+    listed = [
+        replace(OPEN, key="c"),
+        replace(OPEN, key="b", since=AT + HOUR),
+        replace(OPEN, key="a", severity="warning"),
+    ]
+    for alert in (*reversed(listed), OVER, WAITING):
+        state.alerts.put(alert)
+    assert list(state.alerts.open()) == listed
+
+
+def test_a_judgement_is_stored_through_restarts(state: State) -> None:
+    rules = Rules(raise_after=2, resolve_after=2)
+    raised = []
+    for hours, named in enumerate([(bad(0),), (bad(1),), (), ()]):
+        raised.append(
+            [
+                each.version
+                for each in state.alerts.judge(observations(*named, rules=rules, hours=hours)).raised
+            ]
+        )
+        state = reopened(state)
+    assert raised == [[], [1], [], []]
+    (alert,) = state.alerts.all().values()
+    assert (alert.since, alert.raised_at, alert.over_at) == (AT, AT + HOUR, AT + 2 * HOUR)
+    state.close()
+
+
+def test_what_only_waited_is_gone_with_a_good_reading(state: State) -> None:
+    rules = Rules(raise_after=2)
+    state.alerts.judge(observations(bad(), rules=rules))
+    assert state.alerts.judge(observations(rules=rules)).gone == (KEY,)
+    assert state.alerts.all() == {}
+
+
+def test_only_what_is_over_and_settled_is_forgotten_and_all_that_was_told_of_it(state: State) -> None:
+    other = replace(OVER, key=OTHER)
+    third = replace(OPEN, key="divera/count/missed")
+    for alert in (OVER, other, third):
+        state.alerts.put(alert)
+    state.telling.mark({(channel, key): Told(2, AT) for channel in ("ops", "phone") for key in (KEY, OTHER)})
+    state.alerts.forget(lambda alert: alert.key != OTHER)
+    assert set(state.alerts.all()) == {OTHER, third.key}
+    assert set(state.telling.told()) == {("ops", OTHER), ("phone", OTHER)}
+
+
+def test_what_was_raised_anew_while_it_was_being_forgotten_stays(state: State) -> None:
+    state.alerts.put(OVER)
+    state.telling.mark({("ops", KEY): Told(2, AT)})
+
+    def is_settled(alert: Alert) -> bool:
+        if alert == OVER:
+            state.alerts.put(replace(OPEN, version=3))
+        return True
+
+    with closing(State(state.path)) as other:
+        other.alerts.forget(is_settled)
+    assert state.alerts.all() == {KEY: replace(OPEN, version=3)}
+    assert state.telling.told() == {("ops", KEY): Told(2, AT)}
+
+
+# -- what was told -------------------------------------------------------------------------------------------
+
+
+def test_what_was_told_last_is_remembered_by_channel_and_key(state: State) -> None:
+    state.telling.mark({("ops", KEY): Told(1, AT), ("phone", KEY): Told(1, AT), ("ops", OTHER): Told(4, AT)})
+    state.telling.mark({("ops", KEY): Told(2, AT + HOUR)})
+    state = reopened(state)
+    assert state.telling.told() == {
+        ("ops", KEY): Told(2, AT + HOUR),
+        ("phone", KEY): Told(1, AT),
+        ("ops", OTHER): Told(4, AT),
+    }
+    state.close()
+
+
+def test_what_was_told_to_channels_that_are_no_more_is_forgotten(state: State) -> None:
+    state.telling.mark({(channel, KEY): Told(1, AT) for channel in ("ops", "phone", "mail")})
+    state.telling.forget_channels(frozenset({"ops", "new"}))
+    assert set(state.telling.told()) == {("ops", KEY)}
+
+
+# -- mutes ---------------------------------------------------------------------------------------------------
+
+
+def muted(state: State, pattern: str = "divera/*", hours: int = 2) -> None:
+    state.telling.mute(pattern, since=AT, until=AT + hours * HOUR, why="moved", by="anna")
+
+
+def test_a_mute_is_remembered_whole(state: State) -> None:
+    muted(state)
+    state = reopened(state)
+    assert state.telling.mutes() == (
+        Mute(pattern="divera/*", since=AT, until=AT + 2 * HOUR, why="moved", by="anna"),
+    )
+    state.close()
+
+
+def test_each_change_of_a_mute_has_a_version_of_its_own(state: State) -> None:
+    muted(state)
+    assert state.telling.unmute("divera/*", now=AT, by="bert")
+    (ended,) = state.telling.mutes()
+    assert (ended.version, ended.ended_by) == (2, "bert")
+    assert not ended.is_in_force(AT)
+    muted(state, hours=9)
+    (again,) = state.telling.mutes()
+    assert (again.version, again.ended_by, again.until) == (3, None, AT + 9 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hours"), [("other/*", 0), ("divera/*", 2)], ids=["never muted", "ran out"]
+)
+def test_what_is_not_muted_cannot_be_unmuted(pattern: str, hours: int, state: State) -> None:
+    muted(state)
+    before = state.telling.mutes()
+    assert not state.telling.unmute(pattern, now=AT + hours * HOUR, by="bert")
+    assert state.telling.mutes() == before
+
+
+def test_a_mute_is_unmuted_once(state: State) -> None:
+    muted(state)
+    assert state.telling.unmute("divera/*", now=AT, by="bert")
+    assert not state.telling.unmute("divera/*", now=AT, by="carl")
+
+
+def test_a_mute_is_forgotten_with_who_heard_of_it_unless_it_was_changed_meanwhile(state: State) -> None:
+    for pattern in ("a/*", "b/*", "c/*"):
+        muted(state, pattern)
+    keys = {each.pattern: each.key for each in state.telling.mutes()}
+    state.telling.mark({("ops", key): Told(1, AT) for key in keys.values()})
+    muted(state, "b/*", hours=9)
+    state.telling.forget_mutes(frozenset({"a/*", "b/*"}), versions={"a/*": 1, "b/*": 1, "c/*": 1})
+    assert [each.pattern for each in state.telling.mutes()] == ["b/*", "c/*"]
+    assert set(state.telling.told()) == {("ops", keys["b/*"]), ("ops", keys["c/*"])}
+
+
+# -- nothing is written when nothing changes -----------------------------------------------------------------
+
+IDLE: dict[str, Callable[[State], object]] = {
+    "the same problem": lambda state: state.alerts.judge(observations(bad(), hours=5)),
+    "nothing over is settled": lambda state: state.alerts.forget(lambda _alert: False),
+    "nothing that is settled is over": lambda state: state.alerts.forget(lambda alert: alert.key == KEY),
+    "no channel is gone": lambda state: state.telling.forget_channels(frozenset({"ops"})),
+    "no mute is over": lambda state: state.telling.forget_mutes(frozenset(), versions={}),
+    "not muted": lambda state: state.telling.unmute("nothing", now=AT, by=""),
+    "nobody was told": lambda state: state.telling.mark({}),
+    "looked at": lambda state: (state.alerts.all(), state.alerts.open(), state.telling.told()),
+}
+
+
+@pytest.mark.parametrize("idle", IDLE.values(), ids=list(IDLE))
+def test_nothing_is_written_where_nothing_changes(idle: Callable[[State], object], state: State) -> None:
+    state.alerts.judge(observations(bad()))
+    state.alerts.put(replace(OVER, key="tallyd/log"))
+    state.telling.mark({("ops", KEY): Told(1, AT)})
+    muted(state)
+    log = state.path.with_name("state.db-wal")
+    with closing(sqlite3.connect(state.path)) as watcher:
+        before = watcher.execute("PRAGMA data_version").fetchone(), log.read_bytes()
+        idle(state)
+        assert (watcher.execute("PRAGMA data_version").fetchone(), log.read_bytes()) == before
+
+
+# -- damage, and older tables --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE alert SET since='yesterday'",
+        "UPDATE alert SET raised_at='yesterday'",
+        "UPDATE alert SET over_at='yesterday'",
+        "UPDATE told SET at='yesterday'",
+        "UPDATE mute SET until='yesterday'",
+    ],
+)
+def test_a_time_that_is_none_is_found_by_the_check(statement: str, state: State) -> None:
+    state.alerts.put(OVER)
+    state.telling.mark({("ops", KEY): Told(1, AT)})
+    muted(state)
+    state.check()
+    with closing(sqlite3.connect(state.path, isolation_level=None)) as other:
+        other.execute(statement)
+    with pytest.raises(StateDamagedError, match="is damaged"):
+        state.check()
+
+
+FIRST_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE mark (
+  poller TEXT NOT NULL, job TEXT NOT NULL, mark TEXT NOT NULL, at TEXT NOT NULL,
+  PRIMARY KEY (poller, job, mark)
+);
+CREATE TABLE slot (
+  poller TEXT NOT NULL, job TEXT NOT NULL, slot TEXT NOT NULL, due_at TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('claimed', 'failed')), starts INTEGER NOT NULL,
+  reason TEXT, not_before TEXT,
+  PRIMARY KEY (poller, job, slot)
+);
+CREATE TABLE reading (
+  id INTEGER PRIMARY KEY, poller TEXT NOT NULL, kind TEXT NOT NULL, job TEXT NOT NULL, slot TEXT,
+  outcome TEXT NOT NULL CHECK (outcome IN ('taken', 'missed')), reason TEXT,
+  due_at TEXT, taken_at TEXT NOT NULL, body TEXT, out_name TEXT, written INTEGER NOT NULL,
+  UNIQUE (poller, job, slot), UNIQUE (poller, out_name)
+);
+CREATE INDEX reading_by_time ON reading (poller, taken_at);
+CREATE INDEX reading_unwritten ON reading (id) WHERE NOT written;
+CREATE TABLE memory (poller TEXT NOT NULL, job TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (poller, job));
+CREATE TABLE alert (
+  key TEXT PRIMARY KEY, severity TEXT NOT NULL, text TEXT NOT NULL, since TEXT NOT NULL
+);
+INSERT INTO alert VALUES
+  ('divera/count/failed', 'error', 'divera: no reading', '2026-11-20T07:00:00.000000Z');
+INSERT INTO meta VALUES ('config', 'as it was');
+INSERT INTO mark VALUES ('divera', 'count', 'at', '2026-11-20T07:00:00.000000Z');
+INSERT INTO slot VALUES
+  ('divera', 'count', 'b', '2026-11-20T11:00:00.000000Z', 'failed', 2, 'timed out', NULL);
+INSERT INTO reading VALUES
+  (7, 'divera', 'divera', 'count', 'a', 'taken', NULL, '2026-11-19T07:00:00.000000Z',
+   '2026-11-19T07:00:01.000000Z', '{"total": 3}', '2026-11/x.json', 0);
+INSERT INTO memory VALUES ('divera', 'count', '{"n": 3}');
+PRAGMA user_version=1;
+"""
+"""Of the first version that anybody ran, with something in each table."""
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Path:
+    """A state.db as the first version left it, with an open alert."""
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.executescript(FIRST_SCHEMA)
+    return path
+
+
+def schema(path: Path) -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute("SELECT name, coalesce(sql, '') FROM sqlite_schema").fetchall()
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+    return {("version", str(version)), *((name, " ".join(sql.split())) for name, sql in rows)}
+
+
+def test_the_tables_of_the_first_version_become_those_of_a_new_file(first: Path, tmp_path: Path) -> None:
+    State(first).close()
+    State(tmp_path / "new.db").close()
+    assert schema(first) == schema(tmp_path / "new.db")
+
+
+def test_the_readings_of_the_first_version_are_kept(first: Path) -> None:
+    with closing(State(first)) as state:
+        state.check()
+        assert state.note("config") == "as it was"
+        assert state.slots.marks("divera", "count") == {"at": AT}
+        assert [each.key for each in state.slots.pending("divera", "count")] == ["b"]
+        assert [each.id for each in state.outs.unwritten()] == [7]
+        assert state.readings.memory("divera", "count") == {"n": 3}
+
+
+def test_an_alert_of_the_first_version_is_open_and_is_told_once(first: Path) -> None:
+    for is_told in (False, True, True):
+        with closing(State(first)) as state:
+            (alert,) = state.alerts.open()
+            assert (alert.key, alert.severity, alert.text, alert.since) == (
+                KEY,
+                "error",
+                "divera: no reading",
+                AT,
+            )
+            told = state.telling.told().get(("ops", KEY))
+            notice = notice_for(alert, told, AlertPolicy(), is_muted=False, now=AT + HOUR)
+            assert (notice is None) is is_told
+            state.telling.mark({("ops", KEY): Told(alert.version, AT + HOUR)})
+
+
+def test_an_alert_of_the_first_version_ends_with_a_good_reading(first: Path) -> None:
+    with closing(State(first)) as state:
+        (over,) = state.alerts.judge(observations(hours=4)).closed
+        assert over.version > 1
+        notice = notice_for(over, Told(1, AT), AlertPolicy(), is_muted=False, now=AT + 4 * HOUR)
+        assert notice is not None
+        assert notice.news == "over"
+
+
+def test_an_upgrade_that_fails_half_way_changes_nothing(first: Path) -> None:
+    with closing(sqlite3.connect(first, isolation_level=None)) as database:
+        database.execute("CREATE TABLE mute (in_the_way TEXT)")
+    before = schema(first)
+    with pytest.raises(StateError):
+        State(first)
+    assert schema(first) == before
+    with closing(sqlite3.connect(first, isolation_level=None)) as database:
+        assert database.execute("SELECT key FROM alert").fetchall() == [(KEY,)]
+        database.execute("DROP TABLE mute")
+    with closing(State(first)) as state:
+        assert [alert.key for alert in state.alerts.open()] == [KEY]
+
+
+def test_an_upgrade_waits_for_nobody_who_has_already_made_it(first: Path) -> None:
+    with closing(State(first)) as one, closing(State(first)) as other:
+        one.telling.mark({("ops", KEY): Told(1, AT)})
+        assert other.telling.told() == {("ops", KEY): Told(1, AT)}

@@ -1,0 +1,309 @@
+"""Reports to upstreams in state.db: a newer body replaces an older one, and each try is noted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tallyd.adapters.state import OutFile, Recorded, State, StateDamagedError, Whose
+from tallyd.core.alerts.rules import Observations, closed_by_reading
+from tallyd.core.naming import instant_text
+from tallyd.core.out_document import Heading
+from tallyd.core.reading import Facts, Json, Problem, Reading, Send, Slot
+from tallyd.core.stored import SendRow
+
+WHOSE = Whose(poller="park", kind="visitors", job="report")
+AT = datetime(2026, 11, 20, 13, 5, tzinfo=UTC)
+TODAY, YESTERDAY = date(2026, 11, 20), date(2026, 11, 19)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    state = State(tmp_path / "state.db")
+    yield state
+    state.close()
+
+
+def later(minutes: float) -> datetime:
+    return AT + timedelta(minutes=minutes)
+
+
+def send(body: Json = 1, *, ssid: str = "SS", day: date = TODAY) -> Send:
+    return Send(ssid=ssid, day=day, body=body)
+
+
+def reading(
+    *sends: Send, part: str | None = None, problems: tuple[Problem, ...] = (), memory: Facts | None = None
+) -> Reading:
+    return Reading(taken_at=AT, facts={"total": 3}, part=part, sends=sends, problems=problems, memory=memory)
+
+
+def record(state: State, *readings: Reading, at: datetime = AT, key: str | None = "slot") -> Recorded:
+    headed = [
+        (
+            each,
+            Heading(
+                poller="park",
+                kind="visitors",
+                origin="live",
+                due_at=at if key else None,
+                taken_at=each.taken_at,
+                zone=UTC,
+                part=each.part,
+            ),
+        )
+        for each in readings
+    ]
+    observations = Observations(
+        named=tuple(problem for each in readings for problem in each.problems),
+        may_resolve=closed_by_reading("park", "report", frozenset()),
+        now=at,
+    )
+    return state.readings.record(
+        WHOSE,
+        Slot(key and f"{key} {at:%H:%M}", at),
+        headed,
+        observations=observations if key else None,
+        is_taken=lambda _name: False,
+    )
+
+
+def row(state: State, *, ssid: str = "SS", day: date = TODAY) -> SendRow:
+    return next(each for each in state.sends.all("park") if each.key == (day, ssid))
+
+
+# -- what waits ----------------------------------------------------------------------------------------------
+
+
+def test_what_a_reading_sends_waits_with_the_slot_it_is_of(state: State) -> None:
+    record(state, reading(send([{"TagValue": "ä"}])))
+    (found,) = state.sends.waiting("park")
+    assert found == row(state)
+    assert (found.send.body, found.version, found.slot_at) == ([{"TagValue": "ä"}], 1, AT)
+    assert (found.state, found.tries, found.turn, found.said) == ("waiting", 0, 0, None)
+    assert state.sends.waiting("other") == ()
+
+
+def test_a_newer_body_takes_the_place_of_an_older_one(state: State) -> None:
+    record(state, reading(send(1)))
+    record(state, reading(send(2)), at=later(5))
+    (found,) = state.sends.waiting("park")
+    assert (found.send.body, found.version, found.slot_at) == (2, 2, later(5))
+
+
+def test_a_slot_that_has_its_reading_queues_nothing_a_second_time(state: State) -> None:
+    record(state, reading(send(1)))
+    record(state, reading(send(2)))
+    assert row(state).send.body == 1
+
+
+def test_the_newest_day_comes_first_and_of_one_day_what_was_tried_longest_ago(state: State) -> None:
+    for ssid in ("A", "B", "C"):
+        record(state, reading(send(ssid=ssid), send(ssid=ssid, day=YESTERDAY)), at=later(ord(ssid)))
+    state.sends.note_failed(row(state, ssid="A"), at=later(1), answer="down", was_refused=False)
+    state.sends.note_failed(row(state, ssid="B"), at=later(0), answer="down", was_refused=False)
+    assert [each.send.ssid for each in state.sends.waiting("park")][:3] == ["C", "A", "B"]
+    assert [each.send.day for each in state.sends.waiting("park")] == [TODAY] * 3 + [YESTERDAY] * 3
+
+
+# -- what came of it -----------------------------------------------------------------------------------------
+
+
+def test_what_was_taken_waits_no_more_until_the_next_slot(state: State) -> None:
+    record(state, reading(send(1)))
+    state.sends.note_sent(row(state), at=later(1), answer="OK")
+    assert state.sends.waiting("park") == ()
+    found = row(state)
+    assert (found.state, found.answer, found.sent_at, found.tries) == ("sent", "OK", later(1), 1)
+    record(state, reading(send(1)), at=later(5))
+    assert [each.version for each in state.sends.waiting("park")] == [2]
+
+
+@pytest.mark.parametrize("note", ["note_sent", "park"])
+def test_what_came_of_an_older_body_says_nothing_of_a_newer_one(state: State, note: str) -> None:
+    record(state, reading(send(1)))
+    older = row(state)
+    record(state, reading(send(2)), at=later(5))
+    getattr(state.sends, note)(older, at=later(6), answer="said of the older")
+    (found,) = state.sends.waiting("park")
+    assert (found.send.body, found.answer) == (2, "said of the older")
+
+
+def test_what_was_refused_for_good_is_sent_again_with_the_next_report_of_its_day_or_when_asked_for(
+    state: State,
+) -> None:
+    record(state, reading(send({"a": [1, 2]})))
+    state.sends.park(row(state), at=AT, answer="HTTP 403")
+    assert state.sends.waiting("park") == ()
+    record(state, reading(send({"a": [1, 2]})), at=later(5))
+    assert [each.said for each in state.sends.waiting("park")] == ["never"]
+    state.sends.park(row(state), at=later(5), answer="HTTP 403")
+    state.sends.take_up("other")
+    assert state.sends.waiting("park") == ()
+    state.sends.take_up("park")
+    assert len(state.sends.waiting("park")) == 1
+
+
+def test_a_name_fails_since_its_first_failure_whatever_body_and_day_that_was_of(state: State) -> None:
+    record(state, reading(send(1, day=YESTERDAY)))
+    state.sends.note_failed(row(state, day=YESTERDAY), at=AT, answer="down", was_refused=False)
+    record(state, reading(send(2, day=YESTERDAY)), at=later(5))
+    state.sends.note_failed(row(state, day=YESTERDAY), at=later(6), answer="no", was_refused=True)
+    record(state, reading(send(1)), at=later(10))
+    assert row(state).failing_since is None
+    state.sends.note_failed(row(state), at=later(11), answer="no", was_refused=True)
+    assert row(state).failing_since == AT
+    assert (row(state).said, row(state).tries) == ("refused", 1)
+
+
+def test_a_name_works_once_anything_of_it_was_taken_and_the_others_go_on_failing(state: State) -> None:
+    record(state, reading(send(day=YESTERDAY), send(), send(ssid="other")))
+    for each in state.sends.all("park"):
+        state.sends.note_failed(each, at=AT, answer="down", was_refused=False)
+    state.sends.note_sent(row(state), at=later(1), answer="OK")
+    assert row(state, day=YESTERDAY).failing_since is None
+    assert row(state, ssid="other").failing_since == AT
+
+
+def test_the_row_that_was_tried_last_is_known_although_the_clock_is_set_back(state: State) -> None:
+    record(state, reading(send(day=YESTERDAY), send()))
+    state.sends.note_failed(row(state), at=later(60), answer="down", was_refused=False)
+    state.sends.note_sent(row(state, day=YESTERDAY), at=AT, answer="OK")
+    assert row(state, day=YESTERDAY).turn > row(state).turn > 0
+
+
+def test_what_is_noted_of_a_forgotten_row_changes_nothing(state: State) -> None:
+    record(state, reading(send()))
+    found = row(state)
+    assert state.sends.forget("park") == 1
+    assert state.sends.find(found) is None
+    state.sends.note_sent(found, at=AT, answer="OK")
+    assert state.sends.pollers() == frozenset()
+
+
+def test_forgetting_leaves_the_names_that_are_wanted_and_writes_nothing_where_nothing_goes(
+    state: State,
+) -> None:
+    record(state, reading(send(ssid="A"), send(ssid="B"), send(ssid="B", day=YESTERDAY)))
+    assert state.sends.forget("park", but=frozenset({"A"})) == 2
+    with closing(sqlite3.connect(state.path)) as watcher:
+        before = watcher.execute("PRAGMA data_version").fetchone()
+        assert state.sends.forget("park", but=frozenset({"A"})) == 0
+        assert watcher.execute("PRAGMA data_version").fetchone() == before
+
+
+def test_old_rows_go_but_what_waits_and_what_was_tried_last_stay(state: State) -> None:
+    days = [YESTERDAY - timedelta(days=number) for number in range(4)]
+    record(state, reading(*(send(day=day) for day in days)))
+    waiting, parked, sent, last = days
+    state.sends.park(row(state, day=parked), at=AT, answer="HTTP 403")
+    state.sends.note_sent(row(state, day=sent), at=AT, answer="OK")
+    state.sends.note_sent(row(state, day=last), at=AT, answer="OK")
+    assert state.sends.prune(before=TODAY) == 2
+    assert {each.send.day for each in state.sends.all("park")} == {waiting, last}
+
+
+# -- several readings of one slot ----------------------------------------------------------------------------
+
+
+def test_the_readings_of_one_slot_are_stored_at_once_each_under_a_name_of_its_own(state: State) -> None:
+    record(state, reading(part="2026-11-19", memory={"n": 1}), reading(memory={"n": 2}))
+    assert [(each.part, each.slot) for each in state.readings.history()] == [
+        ("2026-11-19", "slot 13:05#2026-11-19"),
+        (None, "slot 13:05"),
+    ]
+    assert [out.name for out in state.outs.unwritten()] == [
+        "2026-11/2026-11-20T130500+0000.json",
+        "2026-11/2026-11-20T130500+0000-2.json",
+    ]
+    assert state.readings.memory("park", "report") == {"n": 2}
+    assert "slot 13:05" in state.slots.settled("park", "report", since=AT, now=AT)
+
+
+def test_the_newest_reading_is_the_slots_own(state: State) -> None:
+    recorded = record(state, reading(), reading(part="2026-11-19"))
+    newest = state.readings.last("park", now=AT)
+    assert newest is not None
+    assert newest.part is None
+    own, other = recorded.outs
+    assert own is not None
+    assert other is not None
+    assert (state.outs.is_last(own), state.outs.is_last(other)) == (True, False)
+
+
+def test_each_out_file_bears_its_own_problems_as_they_stand(state: State) -> None:
+    first = Problem(key="park/a/odd", text="odd", since=AT)
+    second = Problem(key="park/b/odd", text="odd", since=AT)
+    record(state, reading(part="x", problems=(first,)), reading(problems=(second,)))
+    found = [each.body["problems"] for each in state.readings.history() if each.body]
+    assert [[one["key"] for one in each] for each in found if isinstance(each, list)] == [  # type: ignore[index,call-overload] # JSON
+        ["park/a/odd"],
+        ["park/b/odd"],
+    ]
+    assert set(state.alerts.all()) == {"park/a/odd", "park/b/odd"}
+
+
+def test_a_run_that_finds_nothing_to_say_settles_its_slot(state: State) -> None:
+    slot = Slot("slot 13:05", AT)
+    state.slots.claim(WHOSE, slot, "mark")
+    assert record(state).outs == ()
+    assert state.slots.pending("park", "report") == ()
+
+
+def test_an_out_file_is_amended_only_while_it_is_not_written(state: State) -> None:
+    (out,) = record(state, reading()).outs
+    assert isinstance(out, OutFile)
+    amended = state.outs.amend(out, '{"report": "sent"}')
+    assert amended.text == '{"report": "sent"}'
+    assert state.outs.as_stored(out) == amended
+    state.outs.mark_written(out)
+    assert state.outs.amend(out, '{"report": "other"}') == out
+    assert state.readings.history()[0].body == {"report": "sent"}
+    assert state.outs.as_stored(out) is None
+
+
+# -- damage, and an older version ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("UPDATE send SET body='{'", id="body"),
+        pytest.param("UPDATE send SET day='yesterday'", id="day"),
+        pytest.param("UPDATE send SET slot_at='noon'", id="slot"),
+        pytest.param("UPDATE send SET failing_since='long ago'", id="since"),
+        pytest.param("UPDATE send SET body=x'ff'", id="bytes"),
+        pytest.param("DROP TABLE send", id="table"),
+    ],
+)
+def test_rows_that_make_no_sense_are_damage(state: State, statement: str) -> None:
+    record(state, reading(send()))
+    state.check()
+    with closing(sqlite3.connect(state.path, isolation_level=None)) as other:
+        other.execute(statement)
+    with pytest.raises(StateDamagedError, match="is damaged"):
+        state.check()
+
+
+def test_the_readings_of_the_second_version_are_kept_and_may_have_sends(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with closing(State(path)) as state:
+        record(state, reading())
+        before = state.readings.history()
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        old.execute("DROP TABLE send")
+        for name in ("reading_by_slot", "reading_of_poller", "reading_of_all"):
+            old.execute(f"DROP INDEX {name}")
+        old.execute("ALTER TABLE reading DROP COLUMN part")
+        old.execute("PRAGMA user_version=2")
+    with closing(State(path)) as state:
+        state.check()
+        assert state.readings.history() == before
+        record(state, reading(send()), at=later(5))
+        assert len(state.sends.waiting("park")) == 1
+        assert instant_text(row(state).slot_at) == instant_text(later(5))

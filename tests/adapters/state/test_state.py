@@ -1,0 +1,374 @@
+"""state.db: what is committed at once, what is unique, what happens to a file that is no database."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from support.wording import text_of
+from tallyd.adapters.state import (
+    OutFile,
+    Recorded,
+    State,
+    StateDamagedError,
+    StateError,
+    StateTooNewError,
+    Whose,
+)
+from tallyd.adapters.state.history import Past
+from tallyd.core.alerts.rules import Observations, closed_by_reading
+from tallyd.core.naming import instant_text
+from tallyd.core.out_document import Heading
+from tallyd.core.reading import Problem, Reading, Slot
+from tallyd.core.schedule.timetable import Missed
+from tallyd.core.stored import LastReading
+
+AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+WHOSE = Whose(poller="divera", kind="divera", job="count")
+NOTHING_SAID = Observations(named=(), may_resolve=lambda _key: False, now=AT)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    state = State(tmp_path / "state.db")
+    yield state
+    state.close()
+
+
+def _record(
+    state: State,
+    slot: Slot,
+    *problems: Problem,
+    total: int = 3,
+    taken: frozenset[str] = frozenset(),
+    taken_at: datetime = AT + timedelta(seconds=1),
+) -> Recorded:
+    reading = Reading(taken_at=taken_at, facts={"total": total}, problems=problems, memory={"n": total})
+    heading = Heading(
+        poller="divera",
+        kind="divera",
+        origin="live" if slot.key else "once",
+        due_at=slot.due_at if slot.key else None,
+        taken_at=reading.taken_at,
+        zone=UTC,
+    )
+    observations = Observations(
+        named=problems,
+        may_resolve=closed_by_reading("divera", "count", frozenset({"below"})),
+        now=reading.taken_at,
+    )
+    return state.readings.record(
+        WHOSE,
+        slot,
+        [(reading, heading)],
+        observations=observations if slot.key else None,
+        is_taken=taken.__contains__,
+    )
+
+
+def _out(recorded: Recorded) -> OutFile:
+    """Return the only out file."""
+    (out,) = recorded.outs
+    assert out is not None
+    return out
+
+
+def _slot(key: str = "a", minutes: int = 0) -> Slot:
+    return Slot(key, AT + timedelta(minutes=minutes))
+
+
+def test_a_reading_settles_its_slot_and_reserves_its_file(state: State) -> None:
+    state.slots.claim(WHOSE, _slot(), "mark")
+    recorded = _record(state, _slot())
+    assert _out(recorded).name == "2026-11/2026-11-20T070000+0000.json"
+    assert state.slots.pending("divera", "count") == ()
+    assert "a" in state.slots.settled("divera", "count", since=AT, now=AT)
+    assert state.slots.marks("divera", "count") == {"mark": AT}
+    assert [out.name for out in state.outs.unwritten()] == [_out(recorded).name]
+    state.outs.mark_written(_out(recorded))
+    assert state.outs.unwritten() == ()
+
+
+def test_a_slot_has_one_reading_for_ever(state: State) -> None:
+    _record(state, _slot(), total=3)
+    assert _record(state, _slot(), total=4) == Recorded()
+    (row,) = state.readings.history()
+    assert row.body is not None
+    assert row.body["total"] == 3
+
+
+def test_two_readings_of_one_second_have_two_names(state: State) -> None:
+    names = [_out(_record(state, Slot(None, AT))).name for _ in range(2)]
+    assert names == ["2026-11/2026-11-20T070001+0000.json", "2026-11/2026-11-20T070001+0000-2.json"]
+
+
+def test_a_name_on_disk_is_not_reserved(state: State) -> None:
+    recorded = _record(state, _slot(), taken=frozenset({"2026-11/2026-11-20T070000+0000.json"}))
+    assert _out(recorded).name == "2026-11/2026-11-20T070000+0000-2.json"
+
+
+def test_once_touches_no_problem_and_remembers_nothing(state: State) -> None:
+    problem = Problem(key="divera/50101/below", text="few", since=AT)
+    _record(state, Slot(None, AT), problem)
+    assert state.alerts.open() == ()
+    assert state.readings.memory("divera", "count") == {}
+
+
+def test_a_problem_goes_on_with_its_beginning_and_ends_with_the_reading_that_does_not_name_it(
+    state: State,
+) -> None:
+    first = Problem(key="divera/50101/below", text="4 of 6", since=AT)
+    (raised,) = _record(state, _slot("a"), first).judgement.raised
+    assert raised.problem == first
+    later = Problem(key="divera/50101/below", text="3 of 6", since=AT + timedelta(hours=4))
+    judgement = _record(state, _slot("b", 240), later).judgement
+    assert judgement.raised == ()
+    assert [(one.text, one.since) for one in judgement.standing] == [("3 of 6", AT)]
+    assert [one.key for one in _record(state, _slot("c", 480)).judgement.closed] == ["divera/50101/below"]
+    assert state.alerts.open() == ()
+
+
+def test_a_missed_slot_is_settled_unless_a_clock_that_ran_ahead_said_so(state: State) -> None:
+    state.slots.miss(
+        WHOSE, (Missed("a", AT, "why", "mark"),), now=AT + timedelta(hours=1), observations=NOTHING_SAID
+    )
+    assert "a" in state.slots.settled("divera", "count", since=AT, now=AT + timedelta(hours=2))
+    assert "a" not in state.slots.settled("divera", "count", since=AT, now=AT)
+    _record(state, _slot("a"))
+    (row,) = state.readings.history()
+    assert (row.outcome, row.reason) == ("taken", None)
+
+
+def test_missing_a_slot_never_undoes_its_reading(state: State) -> None:
+    _record(state, _slot("a"))
+    state.slots.miss(WHOSE, (Missed("a", AT, "why", None),), now=AT, observations=NOTHING_SAID)
+    (row,) = state.readings.history()
+    assert row.outcome == "taken"
+
+
+def test_claims_are_counted_and_a_failure_keeps_the_count(state: State) -> None:
+    state.slots.claim(WHOSE, _slot(), "mark")
+    state.slots.fail(WHOSE, _slot(), reason="timed out", not_before=AT, observations=NOTHING_SAID)
+    state.slots.claim(WHOSE, _slot(), None)
+    (pending,) = state.slots.pending("divera", "count")
+    assert (pending.state, pending.starts, pending.reason) == ("claimed", 2, "timed out")
+
+
+def test_missed_slots_are_counted_from_the_last_reading_on(state: State) -> None:
+    for key, minutes in (("a", 0), ("c", 20), ("d", 30)):
+        slot = _slot(key, minutes)
+        state.slots.miss(WHOSE, (Missed(key, slot.due_at, "why", None),), now=AT, observations=NOTHING_SAID)
+    _record(state, _slot("b", 10))
+    minutes_missed = [
+        (at - AT).total_seconds() / 60
+        for at in state.readings.missed_since_taken("divera", "count", now=AT + timedelta(days=1))
+    ]
+    assert minutes_missed == [20, 30]
+
+
+def test_missed_slots_are_found_from_an_instant_up_to_another(state: State) -> None:
+    for key, minutes in (("a", 0), ("b", 10), ("d", 30)):
+        slot = _slot(key, minutes)
+        state.slots.miss(WHOSE, (Missed(key, slot.due_at, "why", None),), now=AT, observations=NOTHING_SAID)
+    _record(state, _slot("c", 20))
+    found = state.readings.missed_between("divera", "count", AT, AT + timedelta(minutes=30))
+    assert found == (AT, AT + timedelta(minutes=10))
+    assert state.readings.missed_between("divera", "other", AT, AT + timedelta(days=1)) == ()
+
+
+def test_a_run_without_a_reading_raises_what_is_said_of_it_with_its_slot(state: State) -> None:
+    problem = Problem(key="divera/count/failed", text="timed out", over="works", since=AT)
+    tried = Observations(named=(problem,), may_resolve=lambda _key: False, now=AT, counts=False)
+    failed = state.slots.fail(WHOSE, _slot(), reason="timed out", not_before=AT, observations=tried)
+    assert failed.judgement.raised == ()
+    assert [alert.is_waiting for alert in state.alerts.all().values()] == [True]
+    given_up = Observations(named=(problem,), may_resolve=lambda _key: False, now=AT)
+    missed = state.slots.miss(WHOSE, (Missed("a", AT, "why", None),), now=AT, observations=given_up)
+    assert missed.judgement.raised == state.alerts.open()
+    (closed,) = _record(state, _slot("b", 10)).judgement.closed
+    assert (closed.key, closed.over) == ("divera/count/failed", "works")
+
+
+def test_a_slot_that_has_its_reading_judges_nothing_a_second_time(state: State) -> None:
+    _record(state, _slot("a"))
+    _record(state, _slot("a"), Problem(key="divera/50101/below", text="few", since=AT))
+    assert state.alerts.all() == {}
+
+
+def test_readings_from_before_a_day_are_forgotten_in_batches_but_never_unwritten_ones(state: State) -> None:
+    for number in range(5):
+        out = _out(_record(state, _slot(str(number), number)))
+        if number:
+            state.outs.mark_written(out)
+    later = AT + timedelta(days=1)
+    assert [state.readings.prune("divera", before=later, most=3) for _ in range(3)] == [3, 1, 0]
+    assert len(state.readings.history()) == 1
+
+
+def test_a_history_is_cut_by_poller_and_time(state: State) -> None:
+    for number in range(4):
+        _record(state, _slot(str(number), number * 60))
+    found = state.readings.history(
+        poller="divera", since=AT + timedelta(hours=1), until=AT + timedelta(hours=3)
+    )
+    assert [row.slot for row in found] == ["1", "2"]
+    assert state.readings.history(poller="other") == ()
+
+
+def test_an_idle_judgement_writes_nothing(state: State) -> None:
+    problem = Problem(key="tallyd/log", text="full", since=AT)
+    observations = Observations(named=(problem,), may_resolve=lambda _key: True, now=AT)
+    state.alerts.judge(observations)
+    watcher = sqlite3.connect(state.path)
+    before = watcher.execute("PRAGMA data_version").fetchone()
+    state.alerts.judge(observations)
+    assert watcher.execute("PRAGMA data_version").fetchone() == before
+    watcher.close()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"garbage" * 1000, id="garbage"),
+        pytest.param(b"SQLite format 3\0" + b"\xff" * 5000, id="header only"),
+    ],
+)
+def test_a_file_that_is_no_database_is_called_damaged(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_bytes(content)
+    with pytest.raises(StateDamagedError):
+        State(tmp_path / "state.db")
+
+
+def test_a_database_of_a_newer_tallyd_is_refused_and_left_alone(state: State) -> None:
+    state.close()
+    database = sqlite3.connect(state.path)
+    database.execute("PRAGMA user_version=99")
+    database.close()
+    with pytest.raises(StateTooNewError, match="newer tallyd"):
+        State(state.path)
+
+
+def test_a_folder_that_is_not_there_is_told_with_its_path(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match=str(tmp_path / "absent" / "state.db")):
+        State(tmp_path / "absent" / "state.db")
+
+
+def test_a_database_that_is_locked_by_another_is_an_error_that_changes_nothing(state: State) -> None:
+    state._file._db.execute("PRAGMA busy_timeout=50")
+    other = sqlite3.connect(state.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StateError, match="locked"):
+        _record(state, _slot())
+    other.execute("ROLLBACK")
+    other.close()
+    assert _out(_record(state, _slot())) == OutFile(
+        id=1,
+        poller="divera",
+        name="2026-11/2026-11-20T070000+0000.json",
+        text=state.outs.unwritten()[0].text,
+    )
+
+
+def test_the_last_reading_is_the_one_that_was_taken_last_of_a_slot_or_by_hand(state: State) -> None:
+    def last() -> tuple[LastReading | None, LastReading | None]:
+        now = AT + timedelta(hours=9)
+        return state.readings.last_taken("divera", now=now), state.readings.last_taken(
+            "divera", now=now, in_timetable=True
+        )
+
+    assert last() == (None, None)
+    slot = LastReading(AT + timedelta(seconds=1))
+    _record(state, Slot("s", AT))
+    assert last() == (slot, slot)
+    by_hand = LastReading(AT + timedelta(minutes=5), is_by_hand=True)
+    _record(state, Slot(None, AT), taken_at=by_hand.at)
+    assert last() == (by_hand, slot)
+    caught_up = LastReading(AT + timedelta(minutes=10))
+    _record(state, Slot("s2", AT + timedelta(minutes=2)), taken_at=caught_up.at)
+    assert last() == (caught_up, caught_up)
+    stored = state.readings.last("divera", now=AT + timedelta(hours=9))
+    assert stored is not None
+    assert (stored.taken, stored.slot) == (caught_up, "s2")
+
+
+LATER = AT + timedelta(days=1)
+LOOKS: dict[str, Callable[[Past], object]] = {
+    "last": lambda past: past.last("divera", now=AT),
+    "last of a slot": lambda past: past.last("divera", now=AT, in_timetable=True),
+    "when taken last": lambda past: past.last_taken("divera", now=AT),
+    "missed since": lambda past: past.missed_since_taken("divera", "count", now=AT),
+    "missed since, for a reason": lambda past: past.missed_since_taken("divera", "count", now=AT, reason="x"),
+    "missed between": lambda past: past.missed_between("divera", "count", AT, LATER),
+    "oldest": lambda past: past.history(most=100),
+    "oldest of a poller": lambda past: past.history(poller="divera", most=100),
+    "a day": lambda past: past.history(since=AT, until=LATER),
+    "from a day on": lambda past: past.history(since=AT, most=100),
+    "a day of a poller": lambda past: past.history(poller="divera", since=AT, until=LATER),
+    "how many fit": lambda past: past.fitting(poller=None, since=AT, until=None, most_chars=100),
+    "how many of a poller fit": lambda past: past.fitting(
+        poller="divera", since=AT, until=LATER, most_chars=100
+    ),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS.keys())
+def test_no_look_at_the_past_reads_or_sorts_all_of_it(state: State, look: Callable[[Past], object]) -> None:
+    asked: list[str] = []
+    with state._file.reading() as db:  # its own connection, which alone can tell what it is asked
+        db.set_trace_callback(asked.append)
+        look(state.readings)
+        db.set_trace_callback(None)
+        plans = [row[3] for text in asked for row in db.execute(f"EXPLAIN QUERY PLAN {text}")]
+    assert plans
+    for step in plans:
+        assert "USE TEMP B-TREE FOR ORDER BY" not in step, plans
+        if " reading " in step:
+            assert re.search(r"USING INDEX reading_(by_slot|of_poller|of_all)\b", step), plans
+
+
+def test_what_fits_is_counted_from_the_oldest_on(state: State) -> None:
+    for number in range(4):
+        _record(state, Slot(f"s{number}", AT + timedelta(hours=number)))
+    lengths = [len(json.dumps(dict(row.body or {}))) for row in state.readings.history()]
+    everything = {"poller": None, "since": None, "until": None}
+    stored = state.readings.fitting(**everything, most_chars=10**9)
+    assert stored == len(lengths) == 4
+    assert state.readings.fitting(**everything, most_chars=0) == 0
+    some = state.readings.fitting(**everything, most_chars=2 * max(lengths) + max(lengths) // 2)
+    assert 1 <= some <= 2
+
+
+def test_what_the_third_version_stored_is_kept_and_readings_get_their_indexes(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with closing(State(path)) as state:
+        _record(state, Slot("s", AT))
+        before = state.readings.history()
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        new = _indexes(old)
+        old.execute("ALTER TABLE alert DROP COLUMN fields")
+        old.execute(
+            "INSERT INTO alert (key, severity, text, since) VALUES ('a/b/c', 'error', 'bad [x] {y}', ?)",
+            (instant_text(AT),),
+        )
+        for name in ("reading_by_slot", "reading_of_poller", "reading_of_all"):
+            old.execute(f"DROP INDEX {name}")
+        old.execute("PRAGMA user_version=3")
+        assert len(_indexes(old)) == len(new) - 3
+    with closing(State(path)) as state:
+        state.check()
+        assert state.readings.history() == before
+        assert text_of(state.alerts.all()["a/b/c"]) == "bad [x] {y}"
+    with closing(sqlite3.connect(path, isolation_level=None)) as upgraded:
+        assert _indexes(upgraded) == new
+        assert upgraded.execute("PRAGMA user_version").fetchone() == (5,)
+
+
+def _indexes(db: sqlite3.Connection) -> set[tuple[str, str]]:
+    return set(db.execute("SELECT name, sql FROM sqlite_schema WHERE type='index' AND sql NOT NULL"))

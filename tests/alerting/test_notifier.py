@@ -1,0 +1,523 @@
+"""What people are told by the whole daemon: through outages, restarts, channels that are down, full disks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from support.fakeclock import FakeClock, at
+from support.fakeworld import BELOW, FakePoller, Killed, World, daily, disk_refuses, one_person
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.errors import SourceError
+from tallyd.core.reading import Problem, Reading, Slot
+from tallyd.core.schedule.timetable import Every
+from tallyd.settings import AlertSettings, RetrySettings, TextSettings
+
+OPS, PHONE = "json://ops.example/x", "json://phone.example/x"
+CHANNELS = {"ops": OPS, "phone": PHONE}
+ONE_TRY = RetrySettings(attempts=1)
+DOWN = SourceError("example.org timed out", transient=True)
+REFUSED = SourceError("access key refused (HTTP 403)", transient=False)
+
+
+@dataclass
+class Source:
+    """What the runs meet from now on: an error, or a reading with these problems."""
+
+    error: Exception | None = None
+    below: list[str] = field(default_factory=list)
+
+    def __call__(self, slot: Slot, tools: Toolbox) -> Reading:
+        if self.error is not None:
+            raise self.error
+        found: list[Problem] = [
+            BELOW.problem(tools.poller, subject, since=tools.now(), poller=tools.poller, subject=subject)
+            for subject in self.below
+        ]
+        return Reading(taken_at=tools.now(), facts={"total": 1, "counts": {}}, problems=tuple(found))
+
+
+def top(*channels: str, **alerts: object) -> dict[str, object]:
+    """Return the top of a config with both channels; told are those named, else `ops`."""
+    return {"channels": CHANNELS, "alerts": {"channels": list(channels) or ["ops"], **alerts}}
+
+
+def minutely(source: Source) -> FakePoller:
+    """Return a poller with a reading each minute, on the minute."""
+    return FakePoller(Every(60.0, grid=True), source, catch_up_s=30.0, retry=ONE_TRY)
+
+
+Make = Callable[..., World]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(at("2026-11-20 07:59:58"))
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["one life", "killed in between, each minute"])
+def test_an_outage_is_told_once_when_a_slot_is_lost_and_once_when_it_is_over(
+    tmp_path: Path, clock: FakeClock, killed: bool
+) -> None:
+    source = Source(DOWN)
+    poller = FakePoller(daily("08:00", "12:00", "16:00"), source, retry=ONE_TRY)
+    with clock, World(tmp_path, clock, poller, top=top()) as world:
+        for _ in range(240):
+            world.run(minutes=1, least_s=5)
+            if killed:
+                world.restart()
+        (begins,) = world.chats.texts()
+        assert begins == (
+            "[box] one: no reading for Fri 08:00: example.org timed out. Next slot 12:00. "
+            "Recorded as missing, not zero."
+        )
+        source.error = None
+        for _ in range(10):
+            world.run(minutes=1, least_s=5)
+            if killed:
+                world.restart()
+        assert world.chats.texts()[1:] == [
+            "[box] one: working again since 12:00, after 4 h; 1 reading missing (08:00)."
+        ]
+        world.run(hours=6, least_s=30)
+        assert len(world.chats.texts()) == 2
+        assert world.state.alerts.all() == {}
+        assert world.state.telling.told() == {}
+
+
+def test_an_outage_that_is_made_up_for_within_the_catch_up_wakes_nobody(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    source = Source(DOWN)
+    with clock, World(tmp_path, clock, FakePoller(daily("08:00"), source, retry=ONE_TRY), top=top()) as world:
+        world.run(minutes=8)
+        assert list(world.problems()) == ["one/count/failed"]
+        source.error = None
+        world.run(minutes=30)
+        assert world.taken() == ["2026-11-20 08:00"]
+        assert world.chats.texts() == []
+
+
+def test_with_a_long_catch_up_it_is_told_after_a_quarter_of_an_hour(tmp_path: Path, clock: FakeClock) -> None:
+    poller = FakePoller(daily("08:00"), Source(DOWN), retry=ONE_TRY, catch_up_s=4 * 3600)
+    with clock, World(tmp_path, clock, poller, top=top()) as world:
+        world.run(minutes=14)
+        assert world.chats.texts() == []
+        world.run(minutes=6)
+        (text,) = world.chats.texts()
+        assert "no reading for Fri 08:00: example.org timed out. Tried again until 12:00." in text
+        world.run(hours=5, least_s=30)
+        assert len(world.chats.texts()) == 1, "that it is given up in the end is in the status"
+
+
+def test_a_refused_key_is_told_at_once_and_reminded_of_daily(tmp_path: Path, clock: FakeClock) -> None:
+    poller = FakePoller(daily("08:00", "20:00"), Source(REFUSED))
+    with clock, World(tmp_path, clock, poller, top=top()) as world:
+        world.run(seconds=5)
+        (text,) = world.chats.texts()
+        assert "access key refused (HTTP 403). No retry before 20:00." in text
+        for _ in range(49):
+            world.run(hours=1, least_s=30)
+            world.restart()
+        assert len(poller.runs) == 5, "no hammering"
+        assert len(world.chats.texts()) == 3
+        assert world.chats.texts()[1].startswith("[box] still, after 1 d: one: no reading for Sat 08:00: ")
+
+
+def test_raise_after_counts_lost_slots_and_not_tries(tmp_path: Path, clock: FakeClock) -> None:
+    source = Source(DOWN)
+    poller = FakePoller(
+        daily("08:00", "09:00", "10:00"),
+        source,
+        retry=ONE_TRY,
+        alerts=AlertSettings(channels=("ops",), raise_after=2),
+    )
+    with clock, World(tmp_path, clock, poller, top=top("phone")) as world:
+        world.run(minutes=50)
+        assert world.chats.texts() == []
+        world.run(minutes=30)
+        (text,) = world.chats.texts()
+        assert "no reading for Fri 09:00" in text
+        source.error = None
+        world.run(minutes=50)
+        assert world.chats.texts()[1:] == [
+            "[box] one: working again since 10:00, after 2 h; 2 readings missing (08:00 and 09:00)."
+        ]
+        assert world.chats.texts(PHONE) == []
+
+
+def test_what_came_and_went_while_a_channel_was_down_is_told_once_as_over_and_delays_no_other(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    source = Source(below=["gate"])
+    with clock, World(tmp_path, clock, minutely(source), top=top("ops", "phone")) as world:
+        world.chats.down = {PHONE}
+        world.run(minutes=2)
+        assert world.chats.texts() == ["[box] one: too few on gate"]
+        source.below = []
+        world.run(minutes=3)
+        assert world.chats.texts()[1:] == ["[box] one: enough on gate since 08:02, after 2 min."]
+        assert world.chats.texts(PHONE) == []
+        world.restart()
+        world.chats.down = set()
+        world.run(minutes=1)
+        assert world.chats.texts(PHONE) == [
+            "[box] one: enough on gate since 08:02, after 2 min. It was: one: too few on gate"
+        ]
+        world.run(minutes=30)
+        assert len(world.chats.texts()) == 2
+        assert world.state.alerts.all() == {}
+
+
+def test_a_channel_that_is_down_is_tried_ever_more_rarely_and_the_others_are_told_of_it(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    source = Source(below=["gate"])
+    with clock, World(tmp_path, clock, minutely(source), top=top("ops", "phone")) as world:
+        tries: list[str] = []
+        deliver = world.chats.__class__.__call__
+
+        def counted(url: str, message: object) -> None:
+            if url == PHONE:
+                tries.append(f"{clock.now():%H:%M}")
+            deliver(world.chats, url, message)  # type: ignore[arg-type] # handed on as it came
+
+        world.teller_deliver(counted)
+        world.chats.down = {PHONE}
+        world.run(minutes=60, least_s=5)
+        assert 13 <= len(tries) <= 16, tries
+        assert len(world.chats.texts()) == 2
+        assert world.chats.texts()[1].startswith("[box] channel phone takes no message since 08:00")
+        assert "chat.example: connection refused" in world.chats.texts()[1]
+        world.chats.down = set()
+        world.run(minutes=12, least_s=5)
+        assert world.chats.texts()[2:] == [
+            world.chats.texts()[2],
+        ]
+        assert world.chats.texts()[2].startswith("[box] channel phone takes messages since ")
+        assert world.chats.texts(PHONE)[0].endswith("one: too few on gate")
+
+
+@pytest.mark.parametrize("moment", ["begins", "over"])
+def test_killed_between_delivery_and_note_it_is_told_again_and_never_lost(
+    tmp_path: Path, clock: FakeClock, moment: str
+) -> None:
+    source = Source(below=["gate"])
+    with clock, World(tmp_path, clock, minutely(source), top=top()) as world:
+        if moment == "over":
+            world.run(minutes=2)
+            source.below = []
+        told_before = len(world.chats.texts())
+        world.chats.lost = {OPS}
+        with pytest.raises(Killed):
+            world.run(minutes=5)
+        assert len(world.chats.texts()) == told_before + 1
+        world.chats.lost = set()
+        world.restart()
+        world.run(minutes=5)
+        again = world.chats.texts()[told_before:]
+        assert len(again) == 2
+        assert again[0] == again[1]
+
+
+def test_an_outage_while_the_disk_is_full_is_told_and_each_slot_is_tried_and_given_up(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    source = Source()
+    poller = FakePoller(daily("08:00", "09:00", "10:00"), source, retry=ONE_TRY)
+    with clock, World(tmp_path, clock, poller, top=top()) as world:
+        world.run(minutes=10, least_s=1)
+        with disk_refuses():
+            source.error = DOWN
+            world.run(hours=3, least_s=5)
+            assert [text for text in world.chats.texts() if "no reading for Fri 09:00" in text]
+        source.error = None
+        world.run(minutes=5, least_s=1)
+        assert world.outcomes() == [
+            "2026-11-20 08:00 taken",
+            "2026-11-20 09:00 missed",
+            "2026-11-20 10:00 missed",
+        ]
+
+
+def test_a_channel_is_not_said_to_take_messages_before_it_does(tmp_path: Path, clock: FakeClock) -> None:
+    source = Source(below=["gate"])
+    with clock, World(tmp_path, clock, minutely(source), top=top("ops", "phone")) as world:
+        world.chats.down = {PHONE}
+        world.run(minutes=16, least_s=5)
+        assert len(world.chats.texts()) == 2
+        for _ in range(3):
+            world.restart()
+            world.run(minutes=12, least_s=5)
+        assert len(world.chats.texts()) == 2, "one outage of the channel is one message"
+        world.chats.down = set()
+        world.run(minutes=12, least_s=5)
+        assert world.chats.texts()[2].startswith("[box] channel phone takes messages since ")
+
+
+def test_slots_that_were_lost_together_count_as_many_as_they_are(tmp_path: Path, clock: FakeClock) -> None:
+    alerts = AlertSettings(channels=("ops",), raise_after=3)
+    poller = FakePoller(daily("08:00", "09:00", "10:00", "11:00"), alerts=alerts)
+    with clock, World(tmp_path, clock, poller, top=top()) as world:
+        world.run(minutes=1)
+        world.restart(off_s=2.5 * 3600)
+        world.run(minutes=1)
+        assert world.chats.texts() == [], "two of three"
+        world.restart(off_s=3600)
+        world.run(minutes=1)
+        (text,) = world.chats.texts()
+        assert "no readings for 09:00, 10:00 and 11:00: nothing ran at that time" in text
+
+
+def test_a_timeout_that_turns_out_to_be_a_wrong_key_is_told_once_more(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    source = Source(DOWN)
+    poller = FakePoller(daily("08:00", "09:00", "10:00", "11:00"), source, retry=ONE_TRY)
+    with clock, World(tmp_path, clock, poller, top=top()) as world:
+        world.run(minutes=30, least_s=5)
+        source.error = REFUSED
+        world.run(minutes=60, least_s=5)
+        source.error = DOWN
+        world.run(minutes=60, least_s=5)
+        source.error = REFUSED
+        world.run(minutes=60, least_s=5)
+        assert len(world.chats.texts()) == 2
+        assert "access key refused" in world.chats.texts()[1]
+
+
+def test_a_subject_that_is_no_longer_watched_is_not_said_to_be_well(tmp_path: Path, clock: FakeClock) -> None:
+    source = Source(below=["gate", "door"])
+    poller = minutely(source)
+    poller.watches = {"below": frozenset({"gate", "door"})}
+    with clock, World(tmp_path, clock, poller, top=top()) as world:
+        world.run(minutes=2)
+        source.below = ["door"]
+        world.edit(replace(poller, watches={"below": frozenset({"door"})}))
+        world.run(minutes=2)
+        assert world.chats.texts()[1:] == [
+            "[box] no longer watched: one/gate/below, open since 08:00; the config no longer asks for it"
+        ]
+
+
+def test_a_channel_that_is_added_hears_what_is_open_and_one_that_is_taken_out_nothing_more(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    source = Source(below=["gate"])
+    poller = minutely(source)
+    with clock, World(tmp_path, clock, poller, top=top()) as world:
+        world.run(minutes=2)
+        poller.alerts = AlertSettings(channels=("phone",))
+        world.edit(poller)
+        world.run(minutes=2)
+        assert world.chats.texts(PHONE) == ["[box] one: too few on gate"]
+        source.below = []
+        world.run(minutes=2)
+        assert len(world.chats.texts(PHONE)) == 2
+        assert len(world.chats.texts()) == 2, "it was told that it began, so it is told that it is over"
+        source.below = ["gate"]
+        world.run(minutes=2)
+        assert len(world.chats.texts()) == 2
+
+
+def test_what_leaves_the_config_is_told_as_no_longer_watched(tmp_path: Path, clock: FakeClock) -> None:
+    pollers = {"one": minutely(Source(below=["gate"])), "two": minutely(Source())}
+    with clock, World(tmp_path, clock, pollers, top=top("ops", "phone")) as world:
+        world.chats.down = {PHONE}
+        world.run(minutes=2)
+        world.edit({"two": pollers["two"]})
+        world.run(minutes=2)
+        assert world.chats.texts()[1:] == [
+            "[box] no longer watched: one/gate/below, open since 08:00; the config no longer asks for it"
+        ]
+        world.chats.down = set()
+        world.run(minutes=20)
+        assert world.chats.texts(PHONE) == [], "what it never heard of is no news to it"
+        assert world.state.alerts.all() == {}
+
+
+def test_ten_thousand_problems_at_once_are_one_message(tmp_path: Path, clock: FakeClock) -> None:
+    source = Source(below=[f"gate {number}" for number in range(10_000)])
+    poller = minutely(source)
+    poller.watches = {"below": frozenset(f"gate {number}" for number in range(12_000))}
+    with clock, World(tmp_path, clock, poller, top=top("ops", "phone")) as world:
+        world.run(seconds=10)
+        for url in (OPS, PHONE):
+            (text,) = world.chats.texts(url)
+            assert text == (
+                "[box] one: 10000 of 12000 subjects below: "
+                "gate 0, gate 1, gate 10, gate 100, gate 1000 and 9995 more"
+            )
+        source.below = []
+        world.run(minutes=1)
+        (_, over) = world.chats.texts()
+        assert over.startswith("[box] over: one: 10000 of 12000 subjects below: ")
+        world.run(seconds=40)
+        assert world.state.alerts.all() == {}
+
+
+def test_quiet_hours_hold_back_warnings_and_then_tell_how_things_stand(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    source = Source(below=["gate", "door"])
+    quiet = [{"from": "07:00", "to": "09:00"}]
+    with clock, World(tmp_path, clock, minutely(source), top=top(quiet_hours=quiet)) as world:
+        world.run(minutes=10)
+        source.below = ["gate"]
+        world.run(minutes=20)
+        assert world.chats.texts() == []
+        source.error = REFUSED
+        world.run(minutes=2)
+        (error,) = world.chats.texts()
+        assert "access key refused" in error
+        source.error = None
+        world.run(minutes=40)
+        assert len(world.chats.texts()) == 3
+        assert world.chats.texts()[1].startswith("[box] one: working again since 08:32")
+        lines = world.chats.texts()[2].split("\n")
+        assert lines[0] == "[box] 1 problem, 1 over:"
+        assert lines[1] == "- one: too few on gate"
+        assert lines[2].startswith("- one: enough on door since 08:1")
+
+
+def test_a_mute_is_told_holds_everything_back_and_at_its_end_it_is_told_how_things_stand(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    source = Source()
+    with clock, World(tmp_path, clock, minutely(source), top=top()) as world:
+        now = clock.now()
+        world.state.telling.mute(
+            "one/*/below", since=now, until=now + timedelta(minutes=30), why="moving", by="ada"
+        )
+        world.run(minutes=1)
+        assert world.chats.texts() == ["[box] muted until 08:29:58 by ada: one/*/below (moving)"]
+        source.below = ["gate", "door"]
+        world.run(minutes=5)
+        source.below = ["gate"]
+        world.run(minutes=20)
+        assert len(world.chats.texts()) == 1
+        world.run(minutes=8)
+        assert world.chats.texts()[1:] == ["[box] one: too few on gate"], "door came and went: somebody knew"
+        assert world.state.telling.mutes() == ()
+
+
+def test_a_mute_that_is_ended_early_is_told_to_have_ended(tmp_path: Path, clock: FakeClock) -> None:
+    source = Source(below=["gate"])
+    with clock, World(tmp_path, clock, minutely(source), top=top("ops", "phone")) as world:
+        now = clock.now()
+        world.chats.down = {PHONE}
+        world.state.telling.mute("*", since=now, until=now + timedelta(hours=30), why="", by="ada")
+        world.run(minutes=2)
+        world.state.telling.unmute("*", now=clock.now(), by="bob")
+        world.run(minutes=2)
+        assert world.chats.texts()[1].split("\n")[1:] == [
+            "- one: too few on gate",
+            "- no longer muted by bob: *",
+        ]
+        world.chats.down = set()
+        world.run(minutes=10)
+        assert world.chats.texts(PHONE) == ["[box] one: too few on gate"], "it never heard of the mute"
+        assert world.state.telling.mutes() == ()
+
+
+def test_while_state_db_cannot_be_written_notices_go_out_from_memory_and_are_not_repeated_later(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    source = Source()
+    with clock, World(tmp_path, clock, minutely(source), top=top()) as world:
+        world.run(minutes=2)
+        with disk_refuses():
+            source.below = ["gate"]
+            world.run(minutes=4, least_s=1)
+            assert len(world.chats.texts()) == 2
+            assert "one: too few on gate" in world.chats.texts()[0]
+            assert world.chats.texts()[1].startswith(f"[box] cannot write {tmp_path}/state/state.db: ")
+            assert "Sent from memory" in world.chats.texts()[1]
+            assert world.state.telling.told() == {}
+        world.run(minutes=2)
+        assert len(world.chats.texts()) == 3
+        assert world.chats.texts()[2].startswith("[box] state.db can be written since ")
+        world.restart()
+        world.run(minutes=2)
+        assert len(world.chats.texts()) == 3
+        source.below = []
+        world.run(minutes=2)
+        assert world.chats.texts()[3].startswith("[box] one: enough on gate since ")
+        world.run(minutes=2)
+        assert world.state.alerts.all() == {}
+
+
+def test_what_came_and_went_while_the_disk_was_full_is_told_from_memory_and_forgotten_on_it(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    source = Source()
+    with clock, World(tmp_path, clock, minutely(source), top=top()) as world:
+        world.run(minutes=2)
+        with disk_refuses():
+            source.below = ["gate"]
+            world.run(minutes=2, least_s=1)
+            source.below = []
+            world.run(minutes=2, least_s=1)
+            said = [text for text in world.chats.texts() if "gate" in text]
+            assert len(said) == 2
+        world.run(minutes=3)
+        assert [text for text in world.chats.texts() if "gate" in text] == said
+        assert world.state.alerts.all() == {}
+        assert world.state.telling.told() == {}
+
+
+def test_a_state_db_that_is_busy_for_a_moment_is_not_told(tmp_path: Path, clock: FakeClock) -> None:
+    with clock, World(tmp_path, clock, minutely(Source()), top=top()) as world:
+        world.run(minutes=1)
+        with disk_refuses():
+            world.run(seconds=20, least_s=1)
+        world.run(minutes=3)
+        assert world.chats.texts() == []
+
+
+def test_texts_of_the_config_are_told_in_their_place(tmp_path: Path, clock: FakeClock) -> None:
+    poller = FakePoller(
+        daily("08:00"),
+        Source(REFUSED),
+        alerts=AlertSettings(
+            channels=("ops",), texts={"failed": TextSettings(text="Lücke[ um {slot}]! [[{reason}]]")}
+        ),
+    )
+    with clock, World(tmp_path, clock, poller, top=top()) as world:
+        world.run(seconds=5)
+        assert world.chats.texts() == ["[box] Lücke um Fri 08:00! [access key refused (HTTP 403)]"]
+
+
+def test_a_reading_that_is_held_up_never_holds_up_a_message_of_another(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    pollers = {"one": minutely(Source(below=["gate"])), "two": FakePoller(daily("12:00"), one_person)}
+    with clock, World(tmp_path, clock, pollers, top=top()) as world, world.job_lock("two"):
+        world.run(minutes=2)
+        assert world.chats.texts() == ["[box] one: too few on gate"]
+
+
+@pytest.mark.parametrize(
+    ("web", "link"),
+    [
+        pytest.param(
+            {"public_url": "https://box.example/t/"}, "https://box.example/t/poller/one", id="a page"
+        ),
+        pytest.param({}, "", id="a page that nobody said how to reach"),
+        pytest.param(None, "", id="no page"),
+    ],
+)
+def test_a_message_links_to_the_view_of_its_poller(
+    tmp_path: Path, clock: FakeClock, web: dict[str, object] | None, link: str
+) -> None:
+    poller = FakePoller(daily("08:00"), Source(DOWN), retry=ONE_TRY)
+    told = {**top(), **({} if web is None else {"web": web})}
+    with clock, World(tmp_path, clock, poller, top=told) as world:
+        world.run(hours=1, least_s=5)
+        (message,) = world.chats.messages["json://ops.example/x"]
+    assert message.link == link
+    assert "https" not in message.text

@@ -1,0 +1,433 @@
+"""Sequences of readings, and what a channel is told: each reading is one step of an hour, and one look.
+
+Readings: G good, B bad (an error), W bad (a warning), A bad and to be told at once, f a try that failed and
+is done again, U no longer configured, - none. Told: r begins, m reminder, R over, L over before it could be
+told, u no longer watched, . nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tallyd.adapters.state import State
+from tallyd.core.alerts.mutes import Mute, mute_of
+from tallyd.core.alerts.notices import (
+    AlertPolicy,
+    Notice,
+    OwnText,
+    Told,
+    is_settled,
+    is_suppressed,
+    is_to_be_suppressed,
+    mute_notice_for,
+    notice_for,
+)
+from tallyd.core.alerts.rules import Alert, Observations, Rules, judge
+from tallyd.core.alerts.values import At, Span
+from tallyd.core.alerts.wording import said, said_of_end
+from tallyd.core.reading import Problem
+from tallyd.core.schedule.hours import Hours
+
+START = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+STEP = timedelta(hours=1)
+KEY, OTHER = "divera/50101/below", "divera/count/failed"
+ALWAYS = Hours(frozenset(range(7)), time(0), time(0))
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a channel heard, when, and in which life of the key: it begins anew once it was forgotten."""
+
+    channel: str
+    notice: Notice
+    at: datetime
+    life: int
+
+    @property
+    def letter(self) -> str:
+        letters = {"begins": "r", "reminder": "m", "over": "R", "unwatched": "u"}
+        return "L" if self.notice.is_late else letters[self.notice.news]
+
+
+@dataclass
+class Player:
+    """Rules, notices, deliveries and forgetting in the order in which the daemon has them."""
+
+    rules: Rules = field(default_factory=Rules)
+    remind_every_s: float | None = None
+    channels: tuple[str, ...] = ("ops",)
+    now: datetime = START - STEP
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    told: dict[tuple[str, str], Told] = field(default_factory=dict)
+    heard: list[Heard] = field(default_factory=list)
+    lives: dict[str, int] = field(default_factory=dict)
+    raised: list[tuple[str, int, int]] = field(default_factory=list)
+    """Key, life and version of each that was raised or grew worse."""
+    closings: Counter[str] = field(default_factory=Counter)
+    muted_since: datetime | None = None
+    excused: set[tuple[str, int]] = field(default_factory=set)
+    """Key and life of what was forgotten while muted, or because nobody watches it."""
+
+    def step(
+        self,
+        readings: Mapping[str, str],
+        *,
+        down: Iterable[str] = (),
+        quiet: bool = False,
+        muted: bool = False,
+        lasts: timedelta = STEP,
+    ) -> list[Heard]:
+        """Take one reading of each key and look once; return what was heard."""
+        self.now += lasts
+        for key, letter in readings.items():
+            self._read(key, letter)
+        alert_policy = AlertPolicy(remind_every_s=self.remind_every_s, quiet=(ALWAYS,) if quiet else ())
+        self.muted_since = (self.muted_since or self.now) if muted else None
+        since = self.muted_since or self.now
+        mute = Mute(pattern="divera/*", since=since, until=self.now + STEP, why="", by="")
+        mutes = (mute,) if muted else ()
+        before = len(self.heard)
+        for channel in set(self.channels) - set(down):
+            self._tell(channel, alert_policy, mutes)
+        self._suppress(mutes)
+        self._forget(mutes)
+        return self.heard[before:]
+
+    def _read(self, key: str, letter: str) -> None:
+        if letter == "-":
+            return
+        problem = Problem(
+            key=key,
+            text="bad",
+            over="good",
+            since=self.now,
+            severity="warning" if letter == "W" else "error",
+            at_once=letter == "A",
+        )
+        observations = Observations(
+            named=(problem,) if letter in "BWAf" else (),
+            may_resolve=key.__eq__,
+            now=self.now,
+            rules=self.rules,
+            counts=letter != "f",
+            is_unwatched=letter == "U",
+        )
+        judgement = judge(self.alerts, observations)
+        self.raised += [(key, self.lives.get(key, 0), alert.version) for alert in judgement.raised]
+        self.closings.update(alert.key for alert in judgement.closed)
+        self.alerts |= {alert.key: alert for alert in judgement.changed}
+        for gone in judgement.gone:
+            del self.alerts[gone]
+
+    def _tell(self, channel: str, alert_policy: AlertPolicy, mutes: tuple[Mute, ...]) -> None:
+        for key, alert in self.alerts.items():
+            is_muted = mute_of(key, mutes, now=self.now) is not None
+            told = self.told.get((channel, key))
+            notice = notice_for(alert, told, alert_policy, is_muted=is_muted, now=self.now)
+            if notice is not None:
+                self.heard.append(Heard(channel, notice, self.now, self.lives.get(key, 0)))
+                self.told[channel, key] = Told(alert.version, self.now, alert.is_open)
+
+    def _suppress(self, mutes: tuple[Mute, ...]) -> None:
+        for key, alert in self.alerts.items():
+            mute = mute_of(key, mutes, now=self.now)
+            for channel in self.channels:
+                if is_to_be_suppressed(alert, self.told.get((channel, key)), mute):
+                    self.told[channel, key] = Told(alert.version, self.now, is_open=False)
+
+    def _forget(self, mutes: tuple[Mute, ...]) -> None:
+        for key, alert in list(self.alerts.items()):
+            suppressed = is_suppressed(alert, mute_of(key, mutes, now=self.now))
+            heard = [self.told.get((channel, key)) for channel in self.channels]
+            if alert.over_at is None or alert.bad:
+                continue
+            if all(is_settled(alert, told, is_suppressed=suppressed) for told in heard):
+                life = self.lives.get(key, 0)
+                if suppressed or alert.is_unwatched:
+                    self.excused.add((key, life))
+                self.lives[key] = life + 1
+                del self.alerts[key]
+                self.told = {name: told for name, told in self.told.items() if name[1] != key}
+
+    def restart(self) -> None:
+        """Go on with what state.db gives back."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "state.db"
+            with closing(State(path)) as state:
+                for alert in self.alerts.values():
+                    state.alerts.put(alert)
+                state.telling.mark(self.told)
+            with closing(State(path)) as state:
+                self.alerts, self.told = state.alerts.all(), state.telling.told()
+
+
+def played(
+    player: Player, readings: str, spells: Mapping[str, str] | None = None, *, restarts: bool = False
+) -> str:
+    """Return what the first channel is told; in the spells (down, quiet, muted) a space is: not now."""
+    letters = ""
+    for number, reading in enumerate(readings):
+        on = {name for name, spell in (spells or {}).items() if spell[number : number + 1].strip()}
+        heard = player.step(
+            {KEY: reading},
+            down=player.channels[:1] if "down" in on else (),
+            quiet="quiet" in on,
+            muted="muted" in on,
+        )
+        letters += "".join(each.letter for each in heard if each.channel == player.channels[0]) or "."
+        if restarts:
+            player.restart()
+    return letters
+
+
+RESTARTS = pytest.mark.parametrize("restarts", [False, True], ids=["one life", "restart after each"])
+
+
+@RESTARTS
+@pytest.mark.parametrize(
+    ("raise_after", "resolve_after", "readings", "told"),
+    [
+        pytest.param(1, 1, "GBBBG", ".r..R", id="once at its begin, once at its end"),
+        pytest.param(1, 1, "BGBGBG", "rRrRrR", id="each time anew"),
+        pytest.param(2, 2, "BBGBGG", ".r...R", id="two and two"),
+        pytest.param(2, 2, "BGBGBGBG", "........", id="flapping is not told"),
+        pytest.param(2, 2, "BBGBGBGBGBB", ".r.........", id="nor is flapping while it is open"),
+        pytest.param(3, 1, "BBGBBBG", ".....rR", id="three in a row"),
+        pytest.param(1, 3, "BGGBGGG", "r.....R", id="three good ones in a row"),
+        pytest.param(2, 1, "BBGBGBBG", ".rR...rR", id="what is over waits anew"),
+        pytest.param(5, 1, "AG", "rR", id="at once"),
+        pytest.param(5, 2, "BAGG", ".r.R", id="at once after it waited"),
+        pytest.param(1, 1, "fffG", "....", id="tries that were made up for"),
+        pytest.param(2, 1, "fffBfB", ".....r", id="tries count for nothing"),
+        pytest.param(1, 1, "BffG", "r..R", id="tries end nothing"),
+        pytest.param(1, 1, "B--G--", "r..R..", id="time alone says nothing"),
+        pytest.param(1, 1, "WBBG", "rr.R", id="grows worse"),
+        pytest.param(1, 1, "BWG", "r.R", id="grows milder"),
+        pytest.param(1, 1, "BWBG", "r..R", id="grows as bad again as it was"),
+        pytest.param(3, 1, "WBW", "..r", id="severities wait together"),
+        pytest.param(1, 9, "BU", "ru", id="no longer configured"),
+        pytest.param(1, 9, "BGU", "r.u", id="no longer configured, while good"),
+        pytest.param(2, 1, "BU-", "...", id="no longer configured, never told"),
+        pytest.param(1, 1, "BUB", "rur", id="configured again"),
+        pytest.param(1, 1, "GU", "..", id="no longer configured, never bad"),
+    ],
+)
+def test_it_is_told_when_it_begins_and_when_it_is_over(
+    raise_after: int, resolve_after: int, readings: str, told: str, restarts: bool
+) -> None:
+    player = Player(Rules(raise_after, resolve_after))
+    assert played(player, readings, restarts=restarts) == told
+
+
+@RESTARTS
+@pytest.mark.parametrize(
+    ("readings", "told"),
+    [
+        pytest.param("BBBBBBBG", "r..m..mR", id="every three hours while it goes on"),
+        pytest.param("WWBBBBBG", "r.r..m.R", id="from the last word on"),
+        pytest.param("BBBGBBBB", "r..Rr..m", id="from the last begin on"),
+        pytest.param("B------", "r..m..m", id="without a reading, too"),
+    ],
+)
+def test_it_is_reminded_of(readings: str, told: str, restarts: bool) -> None:
+    assert played(Player(remind_every_s=3 * 3600), readings, restarts=restarts) == told
+
+
+@RESTARTS
+@pytest.mark.parametrize(
+    ("readings", "down", "told"),
+    [
+        pytest.param("BBG", "d  ", ".rR", id="begins"),
+        pytest.param("BGG", " d ", "r.R", id="ends"),
+        pytest.param("BG--", "dd  ", "..L.", id="came and went"),
+        pytest.param("BGBG--", "dddd  ", "....L.", id="came and went twice"),
+        pytest.param("BGB-G", "ddd  ", "...rR", id="stands as at the end"),
+        pytest.param("BGB-G", " d   ", "r.r.R", id="ended and began"),
+        pytest.param("WB-G", "dd  ", "..rR", id="grew worse"),
+        pytest.param("WBG-", " dd ", "r..R", id="grew worse and went"),
+        pytest.param("BU--", "dd  ", "....", id="no longer configured, never told"),
+        pytest.param("BU--", " d  ", "r.u.", id="no longer configured"),
+    ],
+)
+def test_a_channel_that_was_down_hears_how_things_stand(
+    readings: str, down: str, told: str, restarts: bool
+) -> None:
+    assert played(Player(), readings, {"down": down}, restarts=restarts) == told
+
+
+@RESTARTS
+@pytest.mark.parametrize(
+    ("readings", "quiet", "told"),
+    [
+        pytest.param("WWWW", "qqq ", "...r", id="a warning waits"),
+        pytest.param("BBGG", "qqqq", "r.R.", id="an error does not"),
+        pytest.param("WBWG", "qqqq", ".r..", id="grows to an error, ends as a warning"),
+        pytest.param("WBG", "qqq", ".rR", id="grows to an error, ends as one"),
+        pytest.param("WG--", "qqq ", "...L", id="came and went"),
+        pytest.param("WGWG--", "qqqqq ", ".....L", id="came and went twice"),
+        pytest.param("WWG--", " qqq ", "r...R", id="an end waits"),
+        pytest.param("WU--", " qq ", "r..u", id="no longer configured"),
+    ],
+)
+def test_quiet_hours_hold_warnings_back(readings: str, quiet: str, told: str, restarts: bool) -> None:
+    assert played(Player(), readings, {"quiet": quiet}, restarts=restarts) == told
+
+
+@RESTARTS
+@pytest.mark.parametrize(
+    ("readings", "muted", "told"),
+    [
+        pytest.param("BG--", "mmm ", "....", id="came and went"),
+        pytest.param("BGBG-", "mmmm ", ".....", id="came and went twice"),
+        pytest.param("BBBG", "mm  ", "..rR", id="open at its end"),
+        pytest.param("BBBB", " mm ", "r...", id="told before, open at its end"),
+        pytest.param("BBG--", " mmm ", "r...R", id="told before, over while muted"),
+        pytest.param("BGB-", " mm ", "r..r", id="told before, over and raised while muted"),
+        pytest.param("BU--", " mm ", "r..u", id="told before, no longer configured"),
+        pytest.param("WBB", "m  ", ".r.", id="worse at its end"),
+    ],
+)
+def test_mutes_hold_everything_back(readings: str, muted: str, told: str, restarts: bool) -> None:
+    assert played(Player(), readings, {"muted": muted}, restarts=restarts) == told
+
+
+@pytest.mark.parametrize(
+    ("spell", "told"),
+    [
+        pytest.param({"quiet": " qqqq "}, "r....m", id="quiet"),
+        pytest.param({"muted": " mmmm "}, "r....m", id="muted"),
+        pytest.param({"down": " dddd "}, "r....m", id="down"),
+    ],
+)
+def test_reminders_that_were_held_back_come_once(spell: dict[str, str], told: str) -> None:
+    assert played(Player(remind_every_s=2 * 3600), "WWWWWW", spell) == told
+
+
+@pytest.mark.parametrize(
+    ("readings", "spell", "told"),
+    [
+        pytest.param("BG-", "muted", "...", id="came and went while muted"),
+        pytest.param("BU-", "down", "...", id="came and left the config while it was down"),
+        pytest.param("BG-", "down", "..L", id="came and went while it was down"),
+    ],
+)
+def test_what_is_kept_only_for_a_channel_that_is_down_changes_nothing_for_another(
+    readings: str, spell: str, told: str
+) -> None:
+    player = Player(channels=("ops", "phone"))
+    heard = ""
+    for number, reading in enumerate("BG" + readings):
+        is_on = number in (2, 3)
+        found = player.step(
+            {KEY: reading},
+            down=("ops", "phone") if is_on and spell == "down" else ("phone",),
+            muted=is_on and spell == "muted",
+        )
+        heard += "".join(each.letter for each in found) or "."
+    assert heard == "rR" + told
+
+
+def test_a_channel_that_is_down_delays_no_other() -> None:
+    player = Player(channels=("ops", "phone"))
+    heard = [player.step({KEY: reading}, down=("phone",)) for reading in "BG"] + [player.step({KEY: "-"})]
+    assert [[(each.channel, each.letter) for each in step] for step in heard] == [
+        [("ops", "r")],
+        [("ops", "R")],
+        [("phone", "L")],
+    ]
+    assert player.alerts == {}, "nothing is kept that everybody knows"
+
+
+@pytest.mark.parametrize("hours", [-9000, 9000], ids=["told at a time that lies far ahead", "years ago"])
+def test_a_reminder_does_not_wait_for_a_clock_that_was_wrong(hours: int) -> None:
+    player = Player(remind_every_s=12 * 3600)
+    player.step({KEY: "B"})
+    (heard,) = player.step({KEY: "B"}, lasts=timedelta(hours=hours))
+    assert heard.letter == "m"
+
+
+@pytest.mark.parametrize("seconds", [-2, -3600], ids=["by two seconds", "by an hour"])
+def test_a_clock_that_is_set_back_repeats_nothing(seconds: int) -> None:
+    player = Player(remind_every_s=12 * 3600)
+    player.step({KEY: "B"})
+    assert player.step({KEY: "B"}, lasts=timedelta(seconds=seconds)) == []
+
+
+def test_a_channel_that_knows_of_another_version_than_there_is_is_told() -> None:
+    player = Player(told={("ops", KEY): Told(9, START)})
+    assert played(player, "BBG") == "r.R"
+
+
+def test_texts_of_the_config_take_the_place_of_those_of_their_kind() -> None:
+    alert_policy = AlertPolicy(texts={"below": OwnText("nur {people}[ ({note})]", "genug seit {ended}")})
+    problem = Problem(key=KEY, text="few", over="enough", since=START, fields={"people": 2})
+    worded = alert_policy.worded(problem)
+    wording = alert_policy.wording(START)
+    assert said(worded, wording) == "nur 2"
+    assert said(worded, wording, lasted=Span(3600)) == "still, after 1 h: nur 2"
+    assert said_of_end(worded, wording, ended=At(START)) == "genug seit 07:00"
+    other = replace(problem, key=OTHER)
+    assert alert_policy.worded(other) == other
+
+
+@pytest.mark.parametrize(
+    ("own", "text", "over"),
+    [(OwnText(text="nur"), "nur", "enough"), (OwnText(over="genug"), "few", "genug")],
+    ids=["text", "over"],
+)
+def test_of_text_and_end_the_config_may_have_one_alone(own: OwnText, text: str, over: str) -> None:
+    alert_policy = AlertPolicy(texts={"below": own})
+    worded = alert_policy.worded(Problem(key=KEY, text="few", over="enough", since=START))
+    assert (said(worded, alert_policy.wording(START)), worded.over) == (text, over)
+
+
+def test_a_text_of_the_config_may_say_itself_that_it_is_a_reminder() -> None:
+    alert_policy = AlertPolicy(texts={"below": OwnText("[immer noch, seit {lasted}: ]nur {people}")})
+    worded = alert_policy.worded(Problem(key=KEY, text="few", since=START, fields={"people": 2}))
+    assert said(worded, alert_policy.wording(START)) == "nur 2"
+    assert said(worded, alert_policy.wording(START), lasted=Span(3600)) == "immer noch, seit 1 h: nur 2"
+
+
+def test_a_text_tells_how_to_mute_its_problem_only_where_it_is_not_muted() -> None:
+    problem = Problem(key="apps/it's/stale", text="old.[ Mute: {mute}]", since=START)
+    alert_policy = AlertPolicy(tallyd="sudo tallyd")
+    assert said(problem, alert_policy.wording(START)) == (
+        """old. Mute: sudo tallyd mute 'apps/it'"'"'s/stale' --for 2h"""
+    )
+    assert said(problem, alert_policy.wording(START, is_muted=True)) == "old."
+
+
+NO_ONE, OPS_KNOWS = None, Told(1, START)
+MUTE = Mute(pattern="divera/*", since=START, until=START + 3 * STEP, why="", by="")
+UNMUTED = replace(MUTE, ended_by="anna", version=2)
+AGAIN = replace(MUTE, version=3)
+
+
+@pytest.mark.parametrize(
+    ("mute", "told", "hours", "news"),
+    [
+        pytest.param(MUTE, NO_ONE, 0, "muted", id="begins"),
+        pytest.param(MUTE, OPS_KNOWS, 1, None, id="is known"),
+        pytest.param(MUTE, OPS_KNOWS, 3, None, id="ran out"),
+        pytest.param(MUTE, NO_ONE, 3, None, id="ran out before it could be told"),
+        pytest.param(UNMUTED, OPS_KNOWS, 1, "unmuted", id="was ended"),
+        pytest.param(UNMUTED, OPS_KNOWS, 9, "unmuted", id="was ended, told late"),
+        pytest.param(UNMUTED, NO_ONE, 1, None, id="was ended before it could be told"),
+        pytest.param(AGAIN, Told(2, START), 1, "muted", id="begins anew"),
+        pytest.param(AGAIN, Told(2, START), 3, None, id="began anew and ran out"),
+        pytest.param(AGAIN, OPS_KNOWS, 1, "muted", id="begins anew, the end was not told"),
+    ],
+)
+def test_a_mute_is_told_when_it_begins_and_when_it_is_ended(
+    mute: Mute, told: Told | None, hours: int, news: str | None
+) -> None:
+    found = mute_notice_for(mute, told, now=START + hours * STEP)
+    assert (found.news if found else None) == news

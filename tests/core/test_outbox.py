@@ -1,0 +1,59 @@
+"""How an out file tells what became of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import pytest
+
+from tallyd.core.outbox import Outcome, report_json, unsent_json
+from tallyd.core.reading import Json, Send
+
+DAY = date(2026, 11, 20)
+ONE = Send(ssid="SS-1", day=DAY, body=[{"TagValue": "1"}, {"TagValue": "2"}])
+TWO = Send(ssid="SS-2", day=DAY, body=[{"TagValue": "3"}])
+PAYLOAD: list[Json] = [{"TagValue": "1"}, {"TagValue": "2"}, {"TagValue": "3"}]
+SENT = Outcome("sent", "OK")
+
+
+def test_before_anything_was_sent_it_is_queued_without_an_answer() -> None:
+    assert report_json([ONE]) == {"state": "queued", "answer": None, "payload": ONE.body}
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "state", "answer"),
+    [
+        pytest.param({"SS-1": SENT, "SS-2": SENT}, "sent", "OK", id="all sent"),
+        pytest.param({"SS-1": SENT}, "queued", None, id="one of which nothing is known"),
+        pytest.param(
+            {"SS-1": SENT, "SS-2": Outcome("queued", "HTTP 503")}, "queued", "HTTP 503", id="one refused"
+        ),
+        pytest.param(
+            {"SS-1": Outcome("queued", "first"), "SS-2": Outcome("queued", "second")},
+            "queued",
+            "first",
+            id="the first of those that are not sent",
+        ),
+    ],
+)
+def test_several_are_sent_once_all_are(
+    outcomes: Mapping[str, Outcome], state: str, answer: str | None
+) -> None:
+    found = report_json([ONE, TWO], outcomes)
+    assert (found["state"], found["answer"], found["payload"]) == (state, answer, PAYLOAD)
+    each = found["by_ssid"]
+    assert isinstance(each, dict)
+    assert list(each) == ["SS-1", "SS-2"]
+    for ssid, outcome in outcomes.items():
+        assert each[ssid] == {"state": outcome.state, "answer": outcome.answer}
+
+
+def test_outcomes_of_others_do_not_matter() -> None:
+    assert report_json([ONE], {"SS-2": SENT})["state"] == "queued"
+
+
+@pytest.mark.parametrize("state", ["skipped", "off"])
+def test_what_is_not_sent_shows_what_would_have_been(state: str) -> None:
+    assert unsent_json(state) == {"state": state, "answer": None, "payload": None}  # type: ignore[arg-type] # one of the two
+    assert unsent_json(state, [ONE, TWO])["payload"] == PAYLOAD  # type: ignore[arg-type] # one of the two

@@ -1,0 +1,293 @@
+"""What a config may say about a servers poller, and what is wrong with what it may not."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from pydantic import ValidationError
+
+from tallyd.config.problems import problems_of
+from tallyd.config.secrets import SecretFiles
+from tallyd.pollers.servers.settings import ServersSettings
+from tallyd.pollers.servers.target_settings import Target
+
+URL = "https://app.example/version"
+
+
+def read(*, folder: Path | None = None, **keys: Any) -> ServersSettings:
+    context = {"secrets": SecretFiles(folder, os.environ)} if folder else None
+    return ServersSettings.model_validate_json(json.dumps({"kind": "servers", **keys}), context=context)
+
+
+def faults(*, folder: Path | None = None, **keys: Any) -> list[str]:
+    """Return what a person reads: place and text."""
+    with pytest.raises(ValidationError) as caught:
+        read(folder=folder, **keys)
+    return [f"{one.place}: {one.text}" for one in problems_of(caught.value, ServersSettings)]
+
+
+def one_target(target: dict[str, Any] | None = None, /, **keys: Any) -> Target:
+    (found,) = read(targets={"PROD": {"url": URL, **(target or {})}}, **keys).checked
+    return found
+
+
+def test_an_address_is_enough() -> None:
+    found = read(targets={"PROD": {"url": URL}})
+    (target,) = found.checked
+    assert (found.every, found.workers, found.write_every) == (60, 16, 900)
+    assert (target.name, target.url, target.path, target.form) == ("PROD", URL, ("computed_time",), "iso")
+    assert (target.limits.late_after_s, target.limits.stale_after_s) == (450, 900)
+    assert (target.is_recorded, target.is_notified, target.is_logged) == (True, True, True)
+    assert (target.timeout_s, target.has_reminder, target.zone) == (10, False, None)
+
+
+def test_a_target_goes_before_the_defaults_key_by_key() -> None:
+    defaults = {
+        "field": "a.b",
+        "format": "epoch",
+        "timezone": "Europe/Berlin",
+        "stale_after": "10m",
+        "remind_every": "5m",
+        "record": False,
+        "timeout": "3s",
+        "headers": {"Authorization": "Bearer one", "X-A": "abcd"},
+    }
+    own = {"format": "iso", "record": True, "remind_every": None, "headers": {"authorization": "Bearer two"}}
+    found = read(defaults=defaults, targets={"A": {"url": URL}, "B": {"url": URL, **own}})
+    a, b = found.checked
+    assert (a.path, a.form, str(a.zone), a.is_recorded, a.timeout_s) == (
+        ("a", "b"),
+        "epoch",
+        "Europe/Berlin",
+        False,
+        3,
+    )
+    assert (a.limits.late_after_s, a.remind_every_s, a.has_reminder) == (300, 300, True)
+    assert (b.path, b.form, b.is_recorded, b.remind_every_s, b.has_reminder) == (
+        ("a", "b"),
+        "iso",
+        True,
+        None,
+        True,
+    )
+    assert {name: value.reveal() for name, value in a.headers.items()} == defaults["headers"]
+    assert {name: value.reveal() for name, value in b.headers.items()} == {
+        "X-A": "abcd",
+        "authorization": "Bearer two",
+    }
+
+
+def test_late_after_follows_the_targets_own_stale_after() -> None:
+    assert one_target({"stale_after": "4m"}, defaults={"stale_after": "1h"}).limits.late_after_s == 120
+
+
+def test_a_check_ends_within_its_round_where_nothing_else_is_set() -> None:
+    assert one_target(every="10s").timeout_s == 2
+    assert one_target(every="1h").timeout_s == 10
+
+
+@pytest.mark.parametrize(
+    ("target", "fault"),
+    [
+        pytest.param({"url": "ftp://x"}, "PROD.url: must begin with https", id="no web address"),
+        pytest.param({"url": "https://a:b@x/"}, "PROD.url: holds a user or a password", id="a password"),
+        pytest.param(
+            {"url": URL + "?token=abc"},
+            'PROD.url: holds a key ("token=..."), and URLs',
+            id="a key in the URL",
+        ),
+        pytest.param({"field": ""}, "PROD.field: must not be empty", id="no field"),
+        pytest.param(
+            {"field": "a..b"}, "PROD.field: must be the name of a field", id="a field without a name"
+        ),
+        pytest.param(
+            {"format": "is"}, 'PROD.format: is no form of a time; did you mean "iso"?', id="misspelt"
+        ),
+        pytest.param({"format": "noon"}, "PROD.format: is no form of a time; it is one of iso", id="no form"),
+        pytest.param({"format": "%H:%M"}, "is no form of a day and a time", id="a time without its day"),
+        pytest.param({"format": "%Y-%m-%d"}, "is no form of a day and a time", id="a day without its time"),
+        pytest.param({"format": "%Y%m%d %I:%M"}, "is no form of a day and a time", id="half of the day"),
+        pytest.param({"format": "%Q"}, "is no form of a day and a time", id="no letter of strptime"),
+        pytest.param({"format": "%Y%m%d%H%M %Z"}, "PROD.format: holds %Z", id="a zone that is forgotten"),
+        pytest.param(
+            {"timezone": "Europe/Berln"},
+            'PROD.timezone: unknown time zone; did you mean "Europe/Berlin"?',
+            id="no zone",
+        ),
+        pytest.param({"stale_after": 900}, "PROD.stale_after: must be a duration", id="a bare number"),
+        pytest.param(
+            {"late_after": "20m"}, "PROD.late_after: is longer than `stale_after`", id="late after stale"
+        ),
+        pytest.param({"remind_every": "1s"}, "at least 1 minute", id="each second"),
+        pytest.param({"record": "yes"}, "PROD.record: must be true or false", id="a word for true"),
+        pytest.param(
+            {"timeout": "13s"}, "PROD.timeout: is longer than a fifth of `every` (12s)", id="a long timeout"
+        ),
+        pytest.param({"headers": {"a b": "Zq7-x"}}, '"a b" is no name of a header', id="a header's name"),
+        pytest.param({"headers": {"Host": "other"}}, '"Host" is set by tallyd itself', id="a header of ours"),
+        pytest.param({"headers": {"X-A": "ab\ncd"}}, "PROD.headers.X-A: holds a line break", id="two lines"),
+        pytest.param({"headers": {"X-A": "日本語です"}}, "can't be sent in a header", id="no Latin letters"),
+        pytest.param(
+            {"headers": {"X-A": "abcd", "x-a": "efgh"}}, "names a header twice", id="a header twice"
+        ),
+        pytest.param({"headers": {"X-A": "env:NOT_THERE"}}, "NOT_THERE is not set", id="no such variable"),
+        pytest.param(
+            {"url": "http://app.example/", "headers": {"X-Key": "Zq7-x"}},
+            "PROD.url: begins with http://, which would send its headers readable for all",
+            id="a key over http",
+        ),
+        pytest.param({"ca_file": "gone.pem"}, "gone.pem is missing", id="no such CA file"),
+        pytest.param({"ca_file": "."}, "cannot be read", id="a folder as CA file"),
+        pytest.param(
+            {"stale_afer": "1m"}, 'PROD.stale_afer: unknown key; did you mean "stale_after"?', id="key"
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_target_is_said_at_its_place(
+    tmp_path: Path, target: dict[str, Any], fault: str
+) -> None:
+    (said,) = faults(folder=tmp_path, targets={"PROD": {"url": URL, **target}})
+    assert said.startswith("targets.PROD.")
+    assert fault in said
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        pytest.param({"targets": {}}, "targets: names no target", id="none"),
+        pytest.param({"targets": {"A": {}}}, "targets.A.url: is missing", id="no address"),
+        pytest.param({"targets": {"A": URL}}, "targets.A: must be an object", id="an address alone"),
+        pytest.param({"targets": []}, "targets: must be an object", id="a list"),
+        pytest.param({"targets": {"a/b": {"url": URL}}}, 'targets."a/b": may hold neither', id="a slash"),
+        pytest.param(
+            {"targets": {"a\nb": {"url": URL}}}, "may hold neither `/` nor control", id="a line break"
+        ),
+        pytest.param({"targets": {" a": {"url": URL}}}, "without spaces around it", id="a space in front"),
+        pytest.param({"targets": {"": {"url": URL}}}, "must be a name", id="no name"),
+        pytest.param({"targets": {"x" * 201: {"url": URL}}}, "of over 200 characters", id="a long name"),
+        pytest.param({"every": "0.5s"}, "every: must be at least 1 second", id="twice a second"),
+        pytest.param({"workers": 0}, "workers: must be 1 or more", id="nobody works"),
+        pytest.param({"workers": 1000}, "workers: must be 256 or less", id="too many"),
+        pytest.param({"write_every": "1s"}, "write_every: must be at least 1 minute", id="too often"),
+        pytest.param({"defaults": {"url": URL}}, "defaults.url: unknown key", id="an address for all"),
+        pytest.param(
+            {"defaults": {"late_after": "10m"}, "targets": {"A": {"url": URL, "stale_after": "5m"}}},
+            "targets.A.late_after: is longer than `stale_after`",
+            id="the default does not fit",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_rest_is_said(keys: dict[str, Any], fault: str) -> None:
+    (said,) = faults(**{"targets": {"PROD": {"url": URL}}, **keys})
+    assert fault in said
+
+
+def test_a_poller_without_targets_is_refused() -> None:
+    """A file that was emptied by mistake would end all its alerts."""
+    (said,) = faults()
+    assert said.startswith("targets: names no target")
+
+
+def test_no_message_shows_a_secret() -> None:
+    (said,) = faults(targets={"A": {"url": "http://app.example", "headers": {"X-Key": "Zq7-secret"}}})
+    assert "Zq7" not in said
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param({"url": "http://127.0.0.1:5000/", "headers": {"X-Key": "Zq7-x"}}, id="this machine"),
+        pytest.param({"url": "http://app.example/", "headers": {"Accept": "text/plain"}}, id="no secret"),
+        pytest.param({"url": "http://app.example/"}, id="no header"),
+    ],
+)
+def test_http_is_fine_where_no_secret_leaves_this_machine(target: dict[str, Any]) -> None:
+    assert one_target(target).url.startswith("http://")
+
+
+def test_a_ca_file_is_found_beside_the_config(tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    (target,) = read(folder=tmp_path, targets={"A": {"url": URL, "ca_file": "ca.pem"}}).checked
+    assert target.ca_file == tmp_path / "ca.pem"
+    (tmp_path / "no.pem").write_text("hello")
+    (said,) = faults(folder=tmp_path, targets={"A": {"url": URL, "ca_file": "no.pem"}})
+    assert said == f"targets.A.ca_file: {tmp_path}/no.pem holds no certificate (PEM)"
+    (said,) = faults(folder=tmp_path, targets={"A": {"url": "http://x/", "ca_file": "ca.pem"}})
+    assert "ca_file: is of no use" in said
+
+
+# -- a file of their own -------------------------------------------------------------------------------------
+
+
+def written(folder: Path, content: object) -> Path:
+    path = folder / "more.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def test_targets_may_stand_in_a_file_of_their_own(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, {"//": "comments too", "B": {"url": URL, "stale_after": "5m"}, "C": {"url": URL}}
+    )
+    reader = SecretFiles(tmp_path, {})
+    text = json.dumps({"kind": "servers", "targets_file": "more.json", "targets": {"A": {"url": URL}}})
+    found = ServersSettings.model_validate_json(text, context={"secrets": reader})
+    assert sorted(target.name for target in found.checked) == ["A", "B", "C"]
+    assert reader.files == {path}
+    before = reader.digest_with("abc")
+    assert before != SecretFiles(tmp_path, {}).digest_with("abc") == "abc"
+    written(tmp_path, {"B": {"url": URL}})
+    reader.read_object("more.json")
+    assert reader.digest_with("abc") != before
+    written(tmp_path, {"B": {"url": URL}, "C": {"url": URL}})
+    assert [target.name for target in read(folder=tmp_path, targets_file="more.json").checked] == ["B", "C"]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        pytest.param({"B": {"url": URL, "recrod": 1}}, "targets.B.recrod: unknown key; did you", id="a key"),
+        pytest.param(
+            {"B": {"url": URL, "stale_after": 5}}, "targets.B.stale_after: must be a dur", id="a value"
+        ),
+        pytest.param(
+            {"B": {"url": URL, "record": 1}}, "targets.B.record: must be true or false", id="as strict"
+        ),
+        pytest.param({"A": {"url": URL}}, "targets.A: stands in `targets_file` as well", id="in both"),
+        pytest.param({}, "targets: names no target", id="nothing in it"),
+        pytest.param("[]", "more.json: must be a JSON object", id="a list"),
+        pytest.param('{"B": {},', "more.json: broken JSON at line 1", id="broken"),
+        pytest.param('{"B": {"url": 1, "url": 2}}', 'more.json: "url" stands twice', id="a key twice"),
+    ],
+)
+def test_what_is_wrong_with_their_file_is_said(tmp_path: Path, content: object, fault: str) -> None:
+    written(tmp_path, content)
+    targets = {} if content == {} else {"A": {"url": URL}}
+    (said,) = faults(folder=tmp_path, targets_file="more.json", targets=targets)
+    assert fault in said
+
+
+def test_a_file_that_is_missing_is_named_and_waited_for(tmp_path: Path) -> None:
+    reader = SecretFiles(tmp_path, {})
+    with pytest.raises(ValidationError, match=r"more\.json is missing"):
+        ServersSettings.model_validate_json(
+            '{"kind": "servers", "targets_file": "more.json"}', context={"secrets": reader}
+        )
+    assert reader.files == {tmp_path / "more.json"}
+
+
+def test_ten_thousand_targets_are_read_in_no_time(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        {f"server {n}": {"url": f"http://10.0.0.1:{n}/", "stale_after": "9m"} for n in range(10_000)},
+    )
+    began = time.process_time()
+    found = read(folder=tmp_path, targets_file="more.json")
+    assert len(found.checked) == 10_000
+    assert time.process_time() - began < 2

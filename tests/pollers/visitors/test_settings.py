@@ -1,0 +1,180 @@
+"""What a config may say about a visitors poller, and what is wrong with what it may not."""
+
+from __future__ import annotations
+
+import json
+from datetime import time
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tallyd.core.schedule.hours import Hours
+from tallyd.core.schedule.timetable import EVERY_DAY
+from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
+
+LEAST = {"kind": "visitors", "inbox": "inbox/visitors"}
+REPORT = {"url": "https://upstream.example/report", "ssid": "SS-007"}
+
+
+def read(**keys: Any) -> VisitorsSettings:
+    return VisitorsSettings.model_validate_json(json.dumps({**LEAST, **keys}))
+
+
+def test_an_inbox_is_enough() -> None:
+    found = read()
+    assert (found.sweep_every, found.settle, found.pattern) == (2, 2, "*.json")
+    assert (found.directions.way_in, found.directions.way_out) == (0, 1)
+    assert found.max_bytes == 1 << 30
+    assert (found.no_files, found.report) == (None, None)
+
+
+def test_what_a_park_writes_is_taken() -> None:
+    found = read(
+        sources={"12": {"label": "Gate 12"}, "23": {}, "24": {}, "32": {}},
+        groups={"zone five": ["23", "24", "32"]},
+        no_files={"after": "5m", "active": [{"from": "09:00", "to": "18:00"}]},
+        report={
+            **REPORT,
+            "ssid": {"12": "SS-1", "zone five": "SS-2"},
+            "tags": {"Count": "1"},
+            "success": {"field": "Desc", "equals": ["OK", "成功"]},
+        },
+    )
+    assert found.no_files is not None
+    assert [each.hours for each in found.no_files.active] == [Hours(EVERY_DAY, time(9), time(18))]
+    assert found.report is not None
+    assert found.report.tags.by_type == {"Count": "1", "CountAccuIn": "902", "CountAccuOut": "903"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        pytest.param({"sources": {"a/b": {}}}, "must be the name of a sub-folder", id="a slash"),
+        pytest.param({"sources": {".tallyd": {}}}, "no dot in front", id="a dot in front"),
+        pytest.param({"sources": {"x" * 201: {}}}, "is longer than 200 bytes", id="a long source"),
+        pytest.param({"source": "a\nb"}, "no control character", id="a line break"),
+        pytest.param({"directions": {"in": 1}}, "is the same as `in`", id="in is out"),
+        pytest.param({"directions": {"in": "in"}}, "must be a number if `in` is one", id="text and number"),
+        pytest.param({"time_format": "at noon"}, "is no form of a day and a time", id="no form"),
+        pytest.param({"time_format": "%H:%M"}, "is no form of a day and a time", id="a time without its day"),
+        pytest.param({"groups": {"g": []}}, "must name one source at least", id="an empty group"),
+        pytest.param({"groups": {"g": ["1", "1"]}}, "names a source twice", id="a source twice"),
+        pytest.param(
+            {"sources": {"1": {}}, "groups": {"1": ["1"]}},
+            "is the name of a source",
+            id="a group as a source",
+        ),
+        pytest.param(
+            {"report": {**REPORT, "ssid": {"1": "x"}}},
+            "is neither one of `sources` nor",
+            id="for nobody",
+        ),
+        pytest.param({"report": {**REPORT, "tags": {"Cuont": "1"}}}, "tags.Cuont", id="a misspelt tag"),
+        pytest.param({"report": {**REPORT, "tags": {"Count": " "}}}, "must not be empty", id="an empty tag"),
+        pytest.param(
+            {"report": {**REPORT, "success": {"field": "Desc", "equals": []}}},
+            "must name one text at least",
+            id="no yes",
+        ),
+        pytest.param({"report": {"every": "1s"}}, 'must be "10s" to "1d"', id="each second"),
+        pytest.param({"report": {"every": "2d"}}, 'must be "10s" to "1d"', id="every other day"),
+        pytest.param({"report": {"correct_within": "32d"}}, 'must be "1s" to "31d"', id="for ever"),
+        pytest.param(
+            {"report": {"url": REPORT["url"]}}, "report.ssid\n  is missing; with a url", id="no ssid"
+        ),
+        pytest.param({"report": {"ssid": 7}}, "report.ssid\n  must be text, or an object", id="a number"),
+        pytest.param({"report": {"ssid": {"1": 7}}}, "must be text, or an object", id="numbers"),
+        pytest.param({"report": {"ssid": {}}}, "must name one source or group", id="no source"),
+        pytest.param({"report": {"ssid": "\u202e"}}, "invisible character", id="an invisible ssid"),
+        pytest.param({"report": {"ssid": "x" * 101}}, "is longer than 100", id="a long ssid"),
+        pytest.param(
+            {"sources": {"1": {}, "2": {}}, "report": {"ssid": {"1": "x", "2": "x"}}},
+            "stands for another one already",
+            id="an ssid twice",
+        ),
+        pytest.param({"report": {"time_format": "at noon"}}, "is no form of a day", id="no form of a report"),
+        pytest.param(
+            {"report": {**REPORT, "url": "http://upstream.example/", "headers": {"X-Key": "s3cret"}}},
+            "would be readable for all on the way",
+            id="a key over http",
+        ),
+        pytest.param({"report": {"headers": {"X Key": "s3cret"}}}, "is no name of a header", id="a space"),
+        pytest.param({"report": {"headers": {"X-Key": "schlüssel"}}}, "only ASCII can", id="not ASCII"),
+        pytest.param(
+            {"report": {"headers": {"content-Type": "text/plain"}}}, "by tallyd itself", id="its own"
+        ),
+        pytest.param(
+            {"report": {"headers": {"X-Key": "s3cret", "x-key": "s4cret"}}}, "stands there twice", id="twice"
+        ),
+        pytest.param({"directions": {"in": True}}, "must be a whole number, or text", id="true is no number"),
+        pytest.param({"sources": {"1": {"label": " "}}}, "must not be empty", id="an empty label"),
+        pytest.param({"report": {**REPORT, "url": "ftp://x"}}, "must begin with https", id="no web address"),
+        pytest.param({"max_bytes": 0}, "greater than or equal to 1", id="no bytes"),
+        pytest.param({"sweep_every": "0.1s"}, 'must be "0.5s" to "1h"', id="ten times a second"),
+    ],
+)
+def test_what_is_wrong_is_said(keys: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        read(**keys)
+
+
+def test_no_message_shows_a_header() -> None:
+    with pytest.raises(ValidationError) as caught:
+        read(report={**REPORT, "url": "http://upstream.example/", "headers": {"X-Key": "canary-8f3a"}})
+    assert "canary" not in str(caught.value)
+
+
+def test_without_an_upstream_a_report_is_only_written() -> None:
+    report = read(report={}).report
+    assert report is not None
+    assert (report.url, report.ssid, report.every, report.is_posted) == (None, None, 300, False)
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_posted"),
+    [
+        pytest.param({}, True, id="with a url"),
+        pytest.param({"send": False}, False, id="beside an old system"),
+        pytest.param({"url": None}, False, id="an ssid alone"),
+    ],
+)
+def test_it_is_posted_where_there_is_a_url_and_nobody_says_no(keys: dict[str, Any], is_posted: bool) -> None:
+    report = read(report={**REPORT, **keys}).report
+    assert report is not None
+    assert report.is_posted is is_posted
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8000/report", "http://127.0.0.1/report", "https://upstream.example/report"]
+)
+def test_headers_go_where_nobody_can_read_them(url: str) -> None:
+    report = read(report={**REPORT, "url": url, "headers": {"X-Key": "s3cret"}}).report
+    assert isinstance(report, ReportSettings)
+    assert report.headers["X-Key"].reveal() == "s3cret"
+
+
+@pytest.mark.parametrize(
+    "form", ["%Y%m%d%H%M%S", "%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M", "%Y-%m-%dT%H:%M:%S%z"]
+)
+def test_times_may_have_many_forms(form: str) -> None:
+    report = read(report={"time_format": form}).report
+    assert report is not None
+    assert report.time_format == form
+
+
+@pytest.mark.parametrize(
+    ("report", "count"),
+    [
+        pytest.param(None, 0, id="no report"),
+        pytest.param({}, 0, id="no upstream"),
+        pytest.param(REPORT, 1, id="any 2xx is a yes"),
+        pytest.param({**REPORT, "success": {"field": "Desc", "equals": ["OK"]}}, 0, id="it says how"),
+    ],
+)
+def test_an_upstream_whose_yes_is_not_known_is_worth_a_note(
+    report: dict[str, Any] | None, count: int
+) -> None:
+    notes = read(report=report).notes({})
+    assert len(notes) == count
+    assert all(note.startswith("report.success: is missing") and "HTTP 200" in note for note in notes)

@@ -1,0 +1,117 @@
+"""When a source has gone quiet: from when on its silence counts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tallyd.core.schedule.hours import Hours, any_hold
+from tallyd.core.schedule.timetable import EVERY_DAY
+from tallyd.pollers.visitors.alerts.silence import Silence, active_since, silent
+
+NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+LONG_AGO = NOW - timedelta(days=30)
+FIVE_MIN_S = 300.0
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("last_s", "watched_s", "is_silent"),
+    [
+        pytest.param(299, 9999, False, id="a file just in time"),
+        pytest.param(300, 9999, True, id="exactly as long is too long"),
+        pytest.param(9000, 299, False, id="watched for less than that"),
+        pytest.param(9000, 300, True, id="watched for as long"),
+        pytest.param(None, 299, False, id="never a file, watched for less"),
+        pytest.param(None, 300, True, id="never a file"),
+        pytest.param(-9000, 9999, False, id="a file of a clock that runs ahead"),
+    ],
+)
+def test_silence_counts_from_the_last_file_but_not_from_before_it_was_watched(
+    last_s: float | None, watched_s: float, is_silent: bool
+) -> None:
+    arrivals = {} if last_s is None else {"12": ago(last_s)}
+    found = silent(["12"], arrivals, now=NOW, watched_since=ago(watched_s), after_s=FIVE_MIN_S)
+    assert bool(found) is is_silent
+
+
+def test_those_that_deliver_are_not_named_and_the_others_in_their_order() -> None:
+    arrivals = {"12": ago(400), "23": ago(10), "24": ago(900)}
+    found = silent(["24", "12", "23", "32"], arrivals, now=NOW, watched_since=LONG_AGO, after_s=FIVE_MIN_S)
+    assert found == (
+        Silence("24", ago(900), ago(900)),
+        Silence("12", ago(400), ago(400)),
+        Silence("32", LONG_AGO, None),
+    )
+
+
+def local(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=BERLIN).astimezone(UTC)
+
+
+DAY = Hours(EVERY_DAY, time(9), time(18))
+NIGHT = Hours(EVERY_DAY, time(20), time(4))
+WEEKDAYS = Hours(frozenset(range(5)), time(9), time(18))
+ALWAYS = Hours(EVERY_DAY, time(0), time(0))
+
+
+@pytest.mark.parametrize(
+    ("hours", "now", "since"),
+    [
+        pytest.param([DAY], "2026-11-20 08:59:59", None, id="not yet"),
+        pytest.param([DAY], "2026-11-20 09:00", "2026-11-20 09:00", id="from now on"),
+        pytest.param([DAY], "2026-11-20 17:59", "2026-11-20 09:00", id="to the end"),
+        pytest.param([DAY], "2026-11-20 18:00", None, id="over"),
+        pytest.param([NIGHT], "2026-11-20 03:59", "2026-11-19 20:00", id="over midnight"),
+        pytest.param([NIGHT], "2026-11-20 04:00", None, id="over in the morning"),
+        pytest.param([WEEKDAYS], "2026-11-21 12:00", None, id="a Saturday"),
+        pytest.param([DAY, NIGHT], "2026-11-20 19:00", None, id="between two"),
+        pytest.param(
+            [Hours(EVERY_DAY, time(9), time(12)), Hours(EVERY_DAY, time(12), time(18))],
+            "2026-11-20 13:00",
+            "2026-11-20 09:00",
+            id="two that touch are one",
+        ),
+        pytest.param([DAY], "2026-03-29 10:00", "2026-03-29 09:00", id="after clocks were put forward"),
+        pytest.param([NIGHT], "2026-10-25 03:30", "2026-10-24 20:00", id="after clocks were put back"),
+    ],
+)
+def test_the_active_hours_have_begun(hours: list[Hours], now: str, since: str | None) -> None:
+    assert active_since(hours, local(now), BERLIN) == (None if since is None else local(since))
+
+
+@pytest.mark.parametrize("hours", [[], [ALWAYS]], ids=["none", "all day long"])
+def test_hours_that_never_end_have_begun_long_ago(hours: list[Hours]) -> None:
+    since = active_since(hours, NOW, BERLIN)
+    assert since is not None
+    assert NOW - since > timedelta(days=7)
+
+
+@given(
+    hours=st.lists(
+        st.builds(
+            Hours,
+            st.frozensets(st.integers(0, 6), min_size=1),
+            st.times(timezones=st.none()).map(lambda at: at.replace(second=0, microsecond=0)),
+            st.times(timezones=st.none()).map(lambda at: at.replace(second=0, microsecond=0)),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    minutes=st.integers(0, 14 * 24 * 60),
+)
+def test_they_have_begun_whenever_they_hold(hours: list[Hours], minutes: int) -> None:
+    now = NOW + timedelta(minutes=minutes)  # in November: no clock is put anywhere
+    since = active_since(hours, now, BERLIN)
+    assert (since is not None) == any_hold(hours, now.astimezone(BERLIN))
+    if since is not None and now - since < timedelta(days=7):
+        assert any_hold(hours, since.astimezone(BERLIN))
+        assert not any_hold(hours, (since - timedelta(minutes=1)).astimezone(BERLIN))

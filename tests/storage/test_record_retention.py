@@ -1,0 +1,59 @@
+"""Retention: shelves are cleared a little at a time; what fails for one is no matter for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from support.executors import Inline
+from tallyd.core.errors import InboxError, RecordsError
+from tallyd.storage.record_retention import BATCH, Keeper, Shelf
+
+
+class Things:
+    """So many things to be deleted; `batches` are how many were asked for and found."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.batches: list[int] = []
+
+    def prune(self, most: int) -> int:
+        done = min(most, self.count)
+        self.count -= done
+        self.batches.append(done)
+        return done
+
+
+def clear(*shelves: Shelf, stop: Callable[[], bool] = lambda: False) -> None:
+    Keeper(Inline(), lambda _now: shelves, stop).begin(datetime(2026, 11, 20, tzinfo=UTC))
+
+
+def test_a_shelf_is_cleared_in_batches_until_nothing_is_left() -> None:
+    things = Things(2 * BATCH + 7)
+    clear(Shelf("park", "rows", things.prune))
+    assert things.batches == [BATCH, BATCH, 7, 0]
+
+
+@pytest.mark.parametrize(
+    "error", [RecordsError("it is away"), InboxError("it is gone"), ZeroDivisionError()], ids=repr
+)
+def test_what_fails_for_one_shelf_is_no_matter_for_the_next(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="tallyd")
+
+    def fail(_most: int) -> int:
+        raise error
+
+    things = Things(3)
+    clear(Shelf("park", "rows", fail), Shelf("park", "files", things.prune))
+    assert things.count == 0
+    assert any("delet" in record.message for record in caplog.records)
+
+
+def test_the_end_of_the_process_ends_a_pass() -> None:
+    things = Things(10 * BATCH)
+    clear(Shelf("park", "rows", things.prune), stop=lambda: len(things.batches) >= 2)
+    assert things.count == 8 * BATCH

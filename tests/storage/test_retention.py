@@ -1,0 +1,186 @@
+"""What is old is deleted only by a clock that can be trusted. One rule for all that is deleted by its age."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from support.fakeclock import FakeClock, at
+from support.fakeworld import FakePoller, World, daily
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.reading import Reading, Slot
+from tallyd.settings import OutOverride
+from tallyd.storage.record_retention import Shelf
+
+DAY = timedelta(days=1)
+YEARS = 20 * 365 * DAY
+CLOCK = "tallyd/clock"
+
+
+class Source(FakePoller):
+    """Counts one person each morning and keeps five days. `true_by` is what its clock is ahead of ours."""
+
+    true_by: timedelta | None = None
+
+    def tells(self, slot: Slot, tools: Toolbox) -> Reading:
+        skew_s = None if self.true_by is None else -self.true_by.total_seconds()
+        return Reading(taken_at=tools.now(), facts={"total": 1, "counts": {"50101": 1}}, skew_s=skew_s)
+
+
+class Old:
+    """Everything that is deleted by its age, in one world, and the instants that ages were measured from."""
+
+    def __init__(self, folder: Path, clock: FakeClock, *times: str) -> None:
+        self.clock = clock
+        self.source = Source(daily(*times), out=OutOverride(keep_days=5))
+        self.source.act = self.source.tells
+        self.world = World(folder, clock, self.source)
+        self.world.shelves = self._shelves
+        self.asked: list[datetime] = []
+
+    def _shelves(self, now: datetime) -> tuple[Shelf, ...]:
+        self.asked.append(now)
+        return ()
+
+    def left(self) -> tuple[list[str], int]:
+        """Return the out files, and how many readings state.db has."""
+        taken = [row for row in self.world.history() if row.outcome == "taken"]
+        return self.world.out_files(), len(taken)
+
+    def jump(self, by: timedelta) -> None:
+        self.clock.set(self.clock.now() + by)
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Old]:
+    """Ten mornings, of which five are kept."""
+    with FakeClock(at("2026-11-01 07:00")) as clock:
+        found = Old(tmp_path, clock, "08:00")
+        with found.world:
+            found.world.run(hours=24 * 10, least_s=1800)
+            files, rows = found.left()
+            assert (files[0], len(files), rows) == ("2026-11/2026-11-06T080000+0100.json", 5, 5)
+            found.asked.clear()
+            yield found
+
+
+def test_a_clock_that_runs_decades_ahead_for_hours_deletes_nothing(old: Old) -> None:
+    before, right = old.left(), old.clock.now()
+    old.jump(YEARS)
+    old.world.run(hours=3, least_s=10)
+    files, rows = old.left()
+    assert (files[:-1], rows - 1) == before, "08:00 came up to now, twenty years on"
+    assert all(asked - right < DAY for asked in old.asked), "nothing else is handed a time to come"
+    old.jump(-YEARS)
+    old.world.run(hours=3, least_s=10)
+    files, _ = old.left()
+    assert files[: len(before[0])] == before[0]
+
+
+def test_while_a_source_contradicts_the_clock_nothing_is_deleted_and_then_it_is(old: Old) -> None:
+    before, _ = old.left()
+    old.source.true_by = -YEARS
+    old.world.run(hours=24 * 3, least_s=1800)
+    assert CLOCK in old.world.problems()
+    files, _ = old.left()
+    assert files[:5] == before, "and nothing of the days before"
+    asked = len(old.asked)
+    old.world.run(hours=20, least_s=1800)
+    assert len(old.asked) == asked
+    old.source.true_by = timedelta(0)
+    old.world.run(hours=24 * 2, least_s=1800)
+    assert CLOCK not in old.world.problems()
+    assert old.left()[0][0] > before[-1], "old things are deleted again"
+
+
+def test_a_start_with_a_clock_that_is_decades_ahead_deletes_nothing(old: Old) -> None:
+    (before, _), right = old.left(), old.clock.now()
+    old.world.kill()
+    old.jump(YEARS)
+    for _ in range(2):
+        old.world.start()
+        old.world.run(hours=3, least_s=10)
+        files, _ = old.left()
+        assert set(before) <= set(files)
+        assert all(asked - right < DAY for asked in old.asked)
+        old.world.kill()
+    old.world.start()
+
+
+def test_a_machine_that_was_off_for_a_month_is_believed_after_a_week(old: Old) -> None:
+    before, _ = old.left()
+    old.world.restart(off_s=30 * 86400)
+    old.world.run(hours=3, least_s=10)
+    assert set(before[1:]) <= set(old.left()[0])
+    old.world.run(hours=24 * 8, least_s=1800)
+    assert old.left()[0][0] == "2026-12/2026-12-14T080000+0100.json"
+
+
+def test_after_a_month_off_a_machine_that_is_off_each_night_is_believed_after_a_week_too(old: Old) -> None:
+    before, _ = old.left()
+    old.world.restart(off_s=30 * 86400)
+    for _day in range(6):
+        old.world.run(hours=14, least_s=1800)
+        assert set(before[1:]) <= set(old.left()[0])
+        old.world.restart(off_s=10 * 3600)
+    for _day in range(6):
+        old.world.run(hours=14, least_s=1800)
+        old.world.restart(off_s=10 * 3600)
+    old.world.run(hours=2, least_s=1800)
+    assert old.left()[0][0] > "2026-12/2026-12-17"
+
+
+def test_a_wrong_time_that_comes_again_now_and_then_is_never_believed(old: Old) -> None:
+    for _week in range(3):
+        before, _ = old.left()
+        old.world.kill()
+        old.jump(YEARS)
+        old.world.start()
+        old.world.run(hours=3, least_s=10)
+        assert set(before) <= set(old.left()[0])
+        old.world.kill()
+        old.jump(-YEARS)
+        old.world.start()
+        old.world.run(hours=24 * 4, least_s=1800)
+
+
+def test_a_machine_that_was_off_for_days_is_believed_at_once(old: Old) -> None:
+    before, _ = old.left()
+    old.world.restart(off_s=3 * 86400)
+    old.world.run(hours=3, least_s=10)
+    assert len(set(before) & set(old.left()[0])) == 2
+
+
+def test_after_a_jump_ages_are_measured_by_the_clock_that_did_not(old: Old) -> None:
+    old.jump(30 * DAY)
+    old.world.run(hours=24 * 2, least_s=1800)
+    files, _ = old.left()
+    assert files[0] == "2026-11/2026-11-08T080000+0100.json"
+
+
+def test_a_time_that_has_stood_for_a_week_is_believed(old: Old) -> None:
+    old.jump(30 * DAY)
+    old.world.run(hours=24 * 8, least_s=1800)
+    files, _ = old.left()
+    assert files[0] == "2026-12/2026-12-14T080000+0100.json"
+
+
+def test_a_clock_that_is_set_back_deletes_nothing_early(old: Old) -> None:
+    before, _ = old.left()
+    old.jump(-30 * DAY)
+    old.world.run(hours=24 * 9, least_s=1800)
+    files, _ = old.left()
+    assert set(before) <= set(files)
+
+
+def test_a_machine_that_sleeps_each_night_keeps_nothing_longer(old: Old) -> None:
+    for _night in range(14):
+        old.world.run(hours=14, least_s=1800)
+        old.clock.suspend(hours=10)
+    old.world.run(hours=2, least_s=1800)
+    files, _ = old.left()
+    days = {datetime.fromisoformat(name[8:18]) for name in files}
+    assert max(days) - min(days) <= 6 * DAY
