@@ -3,8 +3,8 @@
 A tick comes about once a second, on one thread. `schedule` says which jobs to look at
 (`scheduling/scheduler.py`). A look compares the timetable with what is stored (`core/schedule/timetable.py`),
 and hands at most one run to the executor. The run fetches, commits and writes (`runs/runner.py`,
-`storage/store.py`). Everything that must be remembered is in state.db: a tick, a look and a run may be repeated
-or cut off anywhere.
+`storage/store.py`). Everything that must be remembered is in state.db: a tick, a look and a run may be
+repeated or cut off anywhere.
 """
 
 from __future__ import annotations

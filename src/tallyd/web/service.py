@@ -55,7 +55,8 @@ class Served:
 
     def problems(self) -> tuple[Problem, ...]:
         """Return the problem of a page that can't be served; none while it is, or is not wanted."""
-        trouble = self._server.trouble
+        # The server's thread may still be ending a page that the config no longer wants.
+        trouble = self._server.trouble if self._config.settings.web is not None else None
         if trouble is None:
             self._trouble_since = None
             return ()

@@ -207,7 +207,7 @@ def test_a_file_that_cannot_be_written_is_told_once_and_comes_back_by_itself(
     assert events_of(path) == ["log file is written again", "three", "four"]
     gap = lines_of(path)[0]
     assert (gap["level"], gap["missing_lines"], gap["why"]) == ("WARNING", 2, text)
-    shown = [line.split(" ", 3)[3] for line in stream.getvalue().splitlines()]
+    shown = [line.split(" ", 4)[4] for line in stream.getvalue().splitlines()]
     assert shown[0] == "one"
     assert shown[1].startswith("log file failed why=")
     assert shown[2:] == ["two", "three", "log file is written again", "four"]

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.adapters.state import State, StateDamagedError, StateError
+from tallyd.adapters.state import State, StateDamagedError
 from tallyd.core.alerts.mutes import Mute
-from tallyd.core.alerts.notices import AlertPolicy, Told, notice_for
+from tallyd.core.alerts.notices import Told
 from tallyd.core.alerts.rules import Alert, Observations, Rules
 from tallyd.core.alerts.values import Age, At, Several, Span
 from tallyd.core.reading import Problem
@@ -296,120 +296,3 @@ def test_a_time_that_is_none_is_found_by_the_check(statement: str, state: State)
         other.execute(statement)
     with pytest.raises(StateDamagedError, match="is damaged"):
         state.check()
-
-
-FIRST_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE mark (
-  poller TEXT NOT NULL, job TEXT NOT NULL, mark TEXT NOT NULL, at TEXT NOT NULL,
-  PRIMARY KEY (poller, job, mark)
-);
-CREATE TABLE slot (
-  poller TEXT NOT NULL, job TEXT NOT NULL, slot TEXT NOT NULL, due_at TEXT NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('claimed', 'failed')), starts INTEGER NOT NULL,
-  reason TEXT, not_before TEXT,
-  PRIMARY KEY (poller, job, slot)
-);
-CREATE TABLE reading (
-  id INTEGER PRIMARY KEY, poller TEXT NOT NULL, kind TEXT NOT NULL, job TEXT NOT NULL, slot TEXT,
-  outcome TEXT NOT NULL CHECK (outcome IN ('taken', 'missed')), reason TEXT,
-  due_at TEXT, taken_at TEXT NOT NULL, body TEXT, out_name TEXT, written INTEGER NOT NULL,
-  UNIQUE (poller, job, slot), UNIQUE (poller, out_name)
-);
-CREATE INDEX reading_by_time ON reading (poller, taken_at);
-CREATE INDEX reading_unwritten ON reading (id) WHERE NOT written;
-CREATE TABLE memory (poller TEXT NOT NULL, job TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (poller, job));
-CREATE TABLE alert (
-  key TEXT PRIMARY KEY, severity TEXT NOT NULL, text TEXT NOT NULL, since TEXT NOT NULL
-);
-INSERT INTO alert VALUES
-  ('divera/count/failed', 'error', 'divera: no reading', '2026-11-20T07:00:00.000000Z');
-INSERT INTO meta VALUES ('config', 'as it was');
-INSERT INTO mark VALUES ('divera', 'count', 'at', '2026-11-20T07:00:00.000000Z');
-INSERT INTO slot VALUES
-  ('divera', 'count', 'b', '2026-11-20T11:00:00.000000Z', 'failed', 2, 'timed out', NULL);
-INSERT INTO reading VALUES
-  (7, 'divera', 'divera', 'count', 'a', 'taken', NULL, '2026-11-19T07:00:00.000000Z',
-   '2026-11-19T07:00:01.000000Z', '{"total": 3}', '2026-11/x.json', 0);
-INSERT INTO memory VALUES ('divera', 'count', '{"n": 3}');
-PRAGMA user_version=1;
-"""
-"""Of the first version that anybody ran, with something in each table."""
-
-
-@pytest.fixture
-def first(tmp_path: Path) -> Path:
-    """A state.db as the first version left it, with an open alert."""
-    path = tmp_path / "state.db"
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute("PRAGMA journal_mode=WAL")
-        database.executescript(FIRST_SCHEMA)
-    return path
-
-
-def schema(path: Path) -> set[tuple[str, str]]:
-    with closing(sqlite3.connect(path)) as database:
-        rows = database.execute("SELECT name, coalesce(sql, '') FROM sqlite_schema").fetchall()
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-    return {("version", str(version)), *((name, " ".join(sql.split())) for name, sql in rows)}
-
-
-def test_the_tables_of_the_first_version_become_those_of_a_new_file(first: Path, tmp_path: Path) -> None:
-    State(first).close()
-    State(tmp_path / "new.db").close()
-    assert schema(first) == schema(tmp_path / "new.db")
-
-
-def test_the_readings_of_the_first_version_are_kept(first: Path) -> None:
-    with closing(State(first)) as state:
-        state.check()
-        assert state.note("config") == "as it was"
-        assert state.slots.marks("divera", "count") == {"at": AT}
-        assert [each.key for each in state.slots.pending("divera", "count")] == ["b"]
-        assert [each.id for each in state.outs.unwritten()] == [7]
-        assert state.readings.memory("divera", "count") == {"n": 3}
-
-
-def test_an_alert_of_the_first_version_is_open_and_is_told_once(first: Path) -> None:
-    for is_told in (False, True, True):
-        with closing(State(first)) as state:
-            (alert,) = state.alerts.open()
-            assert (alert.key, alert.severity, alert.text, alert.since) == (
-                KEY,
-                "error",
-                "divera: no reading",
-                AT,
-            )
-            told = state.telling.told().get(("ops", KEY))
-            notice = notice_for(alert, told, AlertPolicy(), is_muted=False, now=AT + HOUR)
-            assert (notice is None) is is_told
-            state.telling.mark({("ops", KEY): Told(alert.version, AT + HOUR)})
-
-
-def test_an_alert_of_the_first_version_ends_with_a_good_reading(first: Path) -> None:
-    with closing(State(first)) as state:
-        (over,) = state.alerts.judge(observations(hours=4)).closed
-        assert over.version > 1
-        notice = notice_for(over, Told(1, AT), AlertPolicy(), is_muted=False, now=AT + 4 * HOUR)
-        assert notice is not None
-        assert notice.news == "over"
-
-
-def test_an_upgrade_that_fails_half_way_changes_nothing(first: Path) -> None:
-    with closing(sqlite3.connect(first, isolation_level=None)) as database:
-        database.execute("CREATE TABLE mute (in_the_way TEXT)")
-    before = schema(first)
-    with pytest.raises(StateError):
-        State(first)
-    assert schema(first) == before
-    with closing(sqlite3.connect(first, isolation_level=None)) as database:
-        assert database.execute("SELECT key FROM alert").fetchall() == [(KEY,)]
-        database.execute("DROP TABLE mute")
-    with closing(State(first)) as state:
-        assert [alert.key for alert in state.alerts.open()] == [KEY]
-
-
-def test_an_upgrade_waits_for_nobody_who_has_already_made_it(first: Path) -> None:
-    with closing(State(first)) as one, closing(State(first)) as other:
-        one.telling.mark({("ops", KEY): Told(1, AT)})
-        assert other.telling.told() == {("ops", KEY): Told(1, AT)}

@@ -12,7 +12,6 @@ import pytest
 
 from tallyd.adapters.state import OutFile, Recorded, State, StateDamagedError, Whose
 from tallyd.core.alerts.rules import Observations, closed_by_reading
-from tallyd.core.naming import instant_text
 from tallyd.core.out_document import Heading
 from tallyd.core.reading import Facts, Json, Problem, Reading, Send, Slot
 from tallyd.core.stored import SendRow
@@ -288,22 +287,3 @@ def test_rows_that_make_no_sense_are_damage(state: State, statement: str) -> Non
         other.execute(statement)
     with pytest.raises(StateDamagedError, match="is damaged"):
         state.check()
-
-
-def test_the_readings_of_the_second_version_are_kept_and_may_have_sends(tmp_path: Path) -> None:
-    path = tmp_path / "state.db"
-    with closing(State(path)) as state:
-        record(state, reading())
-        before = state.readings.history()
-    with closing(sqlite3.connect(path, isolation_level=None)) as old:
-        old.execute("DROP TABLE send")
-        for name in ("reading_by_slot", "reading_of_poller", "reading_of_all"):
-            old.execute(f"DROP INDEX {name}")
-        old.execute("ALTER TABLE reading DROP COLUMN part")
-        old.execute("PRAGMA user_version=2")
-    with closing(State(path)) as state:
-        state.check()
-        assert state.readings.history() == before
-        record(state, reading(send()), at=later(5))
-        assert len(state.sends.waiting("park")) == 1
-        assert instant_text(row(state).slot_at) == instant_text(later(5))

@@ -6,13 +6,11 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from support.wording import text_of
 from tallyd.adapters.state import (
     OutFile,
     Recorded,
@@ -24,7 +22,6 @@ from tallyd.adapters.state import (
 )
 from tallyd.adapters.state.history import Past
 from tallyd.core.alerts.rules import Observations, closed_by_reading
-from tallyd.core.naming import instant_text
 from tallyd.core.out_document import Heading
 from tallyd.core.reading import Problem, Reading, Slot
 from tallyd.core.schedule.timetable import Missed
@@ -343,32 +340,3 @@ def test_what_fits_is_counted_from_the_oldest_on(state: State) -> None:
     assert state.readings.fitting(**everything, most_chars=0) == 0
     some = state.readings.fitting(**everything, most_chars=2 * max(lengths) + max(lengths) // 2)
     assert 1 <= some <= 2
-
-
-def test_what_the_third_version_stored_is_kept_and_readings_get_their_indexes(tmp_path: Path) -> None:
-    path = tmp_path / "state.db"
-    with closing(State(path)) as state:
-        _record(state, Slot("s", AT))
-        before = state.readings.history()
-    with closing(sqlite3.connect(path, isolation_level=None)) as old:
-        new = _indexes(old)
-        old.execute("ALTER TABLE alert DROP COLUMN fields")
-        old.execute(
-            "INSERT INTO alert (key, severity, text, since) VALUES ('a/b/c', 'error', 'bad [x] {y}', ?)",
-            (instant_text(AT),),
-        )
-        for name in ("reading_by_slot", "reading_of_poller", "reading_of_all"):
-            old.execute(f"DROP INDEX {name}")
-        old.execute("PRAGMA user_version=3")
-        assert len(_indexes(old)) == len(new) - 3
-    with closing(State(path)) as state:
-        state.check()
-        assert state.readings.history() == before
-        assert text_of(state.alerts.all()["a/b/c"]) == "bad [x] {y}"
-    with closing(sqlite3.connect(path, isolation_level=None)) as upgraded:
-        assert _indexes(upgraded) == new
-        assert upgraded.execute("PRAGMA user_version").fetchone() == (5,)
-
-
-def _indexes(db: sqlite3.Connection) -> set[tuple[str, str]]:
-    return set(db.execute("SELECT name, sql FROM sqlite_schema WHERE type='index' AND sql NOT NULL"))

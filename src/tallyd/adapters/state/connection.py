@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 1
 BUSY_S = 1.0
 """So long a transaction waits for another process. Not longer: the other threads wait with it."""
-_BOOKS = """
+_SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE mark (
   poller TEXT NOT NULL, job TEXT NOT NULL, mark TEXT NOT NULL, at TEXT NOT NULL,
@@ -33,17 +33,17 @@ CREATE TABLE reading (
 );
 CREATE INDEX reading_by_time ON reading (poller, taken_at);
 CREATE INDEX reading_unwritten ON reading (id) WHERE NOT written;
+CREATE INDEX reading_by_slot ON reading (poller, outcome, due_at);
+CREATE INDEX reading_of_poller ON reading (poller, coalesce(due_at, taken_at));
+CREATE INDEX reading_of_all ON reading (coalesce(due_at, taken_at));
 CREATE TABLE memory (poller TEXT NOT NULL, job TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (poller, job));
-"""
-_ALERT = """
 CREATE TABLE alert (
   key TEXT PRIMARY KEY, severity TEXT NOT NULL, text TEXT NOT NULL, since TEXT NOT NULL,
   "over" TEXT NOT NULL DEFAULT '', version INTEGER NOT NULL DEFAULT 1,
   bad INTEGER NOT NULL DEFAULT 0, bad_since TEXT, good INTEGER NOT NULL DEFAULT 0, good_since TEXT,
-  raised_at TEXT, over_at TEXT, is_unwatched INTEGER NOT NULL DEFAULT 0, degree INTEGER NOT NULL DEFAULT 0
+  raised_at TEXT, over_at TEXT, is_unwatched INTEGER NOT NULL DEFAULT 0, degree INTEGER NOT NULL DEFAULT 0,
+  fields TEXT NOT NULL DEFAULT '{}'
 );
-"""
-_TELLING = """
 CREATE TABLE told (
   channel TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL,
   is_open INTEGER NOT NULL,
@@ -53,8 +53,6 @@ CREATE TABLE mute (
   pattern TEXT PRIMARY KEY, since TEXT NOT NULL, until TEXT NOT NULL, why TEXT NOT NULL,
   "by" TEXT NOT NULL, ended_by TEXT, version INTEGER NOT NULL
 );
-"""
-_SEND = """
 CREATE TABLE send (
   poller TEXT NOT NULL, ssid TEXT NOT NULL, day TEXT NOT NULL, body TEXT NOT NULL, version INTEGER NOT NULL,
   slot_at TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'parked')),
@@ -63,38 +61,6 @@ CREATE TABLE send (
   PRIMARY KEY (poller, ssid, day)
 );
 """
-# Ten years of readings are looked at every second while somebody has the page open.
-_LOOKED_AT = """
-CREATE INDEX reading_by_slot ON reading (poller, outcome, due_at);
-CREATE INDEX reading_of_poller ON reading (poller, coalesce(due_at, taken_at));
-CREATE INDEX reading_of_all ON reading (coalesce(due_at, taken_at));
-"""
-# Texts became templates: in those that were none, what looks like a placeholder is meant itself.
-_FILLED = """
-ALTER TABLE alert ADD COLUMN fields TEXT NOT NULL DEFAULT '{}';
-UPDATE alert SET
-  text=replace(replace(replace(replace(text, '[', '[['), ']', ']]'), '{', '{{'), '}', '}}'),
-  "over"=replace(replace(replace(replace("over", '[', '[['), ']', ']]'), '{', '{{'), '}', '}}');
-"""
-_SCHEMA = _BOOKS + _ALERT + _TELLING + _SEND + _LOOKED_AT + _FILLED
-_UPGRADES = {
-    # What was open then has never been told: it is, as how things stand.
-    1: f"""
-ALTER TABLE alert RENAME TO alert_1;
-{_ALERT}
-INSERT INTO alert (key, severity, text, since, raised_at, degree)
-  SELECT key, severity, text, since, since, severity='error' FROM alert_1;
-DROP TABLE alert_1;
-{_TELLING}
-""",  # noqa: S608 # constants
-    2: f"""
-ALTER TABLE reading ADD COLUMN part TEXT;
-{_SEND}
-""",
-    3: _LOOKED_AT,
-    4: _FILLED,
-}
-"""By the version that they begin with; each leads to the next one."""
 
 
 class StateError(Exception):
@@ -162,8 +128,6 @@ class StateFile:
             )
         if version == 0:
             self._create()
-        else:
-            self._upgrade()
 
     def _create(self) -> None:
         with self.transaction() as db:
@@ -174,18 +138,6 @@ class StateFile:
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-
-    def _upgrade(self) -> None:
-        """Bring the tables of an older tallyd up to date, whole or not at all."""
-        with self.reading() as db:
-            if db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,):
-                return
-        with self.transaction() as db:
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-            for old in range(version, SCHEMA_VERSION):
-                for statement in _UPGRADES[old].split(";"):
-                    db.execute(statement)
-            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def is_in_place(self) -> bool:
         """Whether the file that was opened still stands under its name, not deleted and not replaced."""
