@@ -14,6 +14,7 @@ from support.needs import needs
 from support.past import Past, write_config
 from tallyd import __version__
 from tallyd.cli.app import app
+from tallyd.cli.main import config_first
 
 KEY = "canary-key-8f3a"
 _RIGHTS_OF_ROOT = "-dac_override,-dac_read_search"
@@ -230,3 +231,18 @@ def test_status_after_readings_by_hand_alone_says_so(tmp_path: Path) -> None:
     done = tallyd("--config", str(tmp_path / "config.json"), "status")
     assert done.returncode == 1
     assert "tallyd run has not been started with" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("check --config x.json --online", "--config x.json check --online"),
+        ("check --config=x.json", "--config=x.json check"),
+        ("--config a.json check --config b.json", "--config b.json check"),
+        ("check --config", "--config check"),
+        ("notify ops -- --config x", "notify ops -- --config x"),
+        ("status", "status"),
+    ],
+)
+def test_the_config_may_be_named_behind_the_command(typed: str, meant: str) -> None:
+    assert config_first(typed.split()) == meant.split()

@@ -6,6 +6,7 @@ import errno
 import gc
 import os
 import sys
+from collections.abc import Sequence
 from io import TextIOWrapper
 
 import tallyd
@@ -44,7 +45,25 @@ def main() -> int:
         return _say(f"tallyd: {place}{(error.strerror or type(error).__name__).lower()}", EXIT_PROBLEM)
 
 
+def config_first(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with `--config PATH` in front of the command: people also type it behind."""
+    others, named = [], []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            others.append(argument)
+            break
+        if argument == "--config":
+            named = [argument, *[path for path in [next(rest, None)] if path is not None]]
+        elif argument.startswith("--config="):
+            named = [argument]
+        else:
+            others.append(argument)
+    return [*named, *others, *rest]
+
+
 def _call() -> int:
+    sys.argv[1:] = config_first(sys.argv[1:])
     forbid_core_dumps()  # the watchdog's signal would leave one
     if sys.stdout is None and "run" not in sys.argv:  # the daemon needs none
         raise OSError(errno.EBADF, "stdout is closed")

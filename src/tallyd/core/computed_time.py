@@ -116,7 +116,7 @@ def _never(form: str) -> UnreadableTimeError:
 
 def _unit_hint(form: str) -> str:
     other = {"epoch": "epoch_ms", "epoch_ms": "epoch"}.get(form)
-    return f"; is its `format` {other}?" if other else ""
+    return f"; its `format` may be {other}" if other else ""
 
 
 def _local(written: datetime, zone: tzinfo, now: datetime, known: datetime | None) -> datetime:
