@@ -1,58 +1,50 @@
-"""What each revision does on SQLite.
+"""The tables on SQLite.
 
-Apart from the revisions themselves, which need alembic: run one after the other, in their order, these
-statements make a new file, without a migration. Once released they stay as they are.
+Apart from the revision itself, which needs alembic: these statements, run one after the other, make a new
+file without a migration. Once released they stay as they are.
 """
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Final
 
-STATEMENTS: Final = MappingProxyType(
-    {
-        "0001": (
-            # AUTOINCREMENT: an id never comes back, since passages outlive their ledger row.
-            """
+STATEMENTS: Final = (
+    # AUTOINCREMENT: an id never comes back, since passages outlive their ledger row.
+    """
 CREATE TABLE ingested_file (
   id INTEGER PRIMARY KEY AUTOINCREMENT, poller TEXT NOT NULL, source TEXT NOT NULL, sha256 TEXT NOT NULL,
   name TEXT NOT NULL, size INTEGER NOT NULL, records INTEGER,
   state TEXT NOT NULL CHECK (state IN ('done', 'rejected')), reason TEXT, ingested_at TEXT NOT NULL,
   UNIQUE (poller, sha256, source)
 )""",
-            "CREATE INDEX ingested_file_by_time ON ingested_file (poller, state, ingested_at)",
-            """
+    "CREATE INDEX ingested_file_by_time ON ingested_file (poller, state, ingested_at)",
+    """
 CREATE TABLE passage (
   id INTEGER PRIMARY KEY, poller TEXT NOT NULL, source TEXT NOT NULL, file_id INTEGER NOT NULL,
   person_id INTEGER NOT NULL, direction TEXT NOT NULL, seen_at TEXT NOT NULL, frame INTEGER
 )""",
-            """
+    """
 CREATE TABLE passage_span (
   file_id INTEGER PRIMARY KEY, poller TEXT NOT NULL, oldest_at TEXT NOT NULL
 )""",
-            "CREATE INDEX passage_span_by_time ON passage_span (poller, oldest_at)",
-            """
+    "CREATE INDEX passage_span_by_time ON passage_span (poller, oldest_at)",
+    """
 CREATE TABLE passage_minute (
   poller TEXT NOT NULL, minute TEXT NOT NULL, source TEXT NOT NULL,
   n_in INTEGER NOT NULL, n_out INTEGER NOT NULL, n_other INTEGER NOT NULL,
   first_at TEXT NOT NULL, last_at TEXT NOT NULL,
   PRIMARY KEY (poller, minute, source)
 ) WITHOUT ROWID""",
-        ),
-        "0002": (
-            """
+    """
 CREATE TABLE server_lag (
   poller TEXT NOT NULL, checked_at TEXT NOT NULL, server TEXT NOT NULL,
   computed_time TEXT, lag_s REAL, state TEXT NOT NULL, advanced_s REAL,
   PRIMARY KEY (poller, checked_at, server)
 ) WITHOUT ROWID""",
-            """
+    """
 CREATE TABLE server_hour (
   poller TEXT NOT NULL, hour TEXT NOT NULL, server TEXT NOT NULL,
   checks INTEGER NOT NULL, fresh INTEGER NOT NULL, late INTEGER NOT NULL, lag_s_max REAL,
   PRIMARY KEY (poller, hour, server)
 ) WITHOUT ROWID""",
-        ),
-    }
 )
-"""By revision, the oldest first."""

@@ -6,7 +6,6 @@ import fcntl
 import os
 import time
 from contextlib import closing
-from itertools import chain
 from typing import Final
 
 from sqlalchemy import inspect
@@ -36,7 +35,7 @@ def make_file(url: str, place: str) -> None:
         with closing(Access(url)) as access, access.writing() as connection:
             if inspect(connection).get_table_names():
                 return
-            for statement in chain(*STATEMENTS.values(), [_VERSION]):
+            for statement in (*STATEMENTS, _VERSION):
                 connection.exec_driver_sql(statement)
             connection.exec_driver_sql(f"INSERT INTO {VERSION_TABLE} VALUES (?)", (REVISION,))  # noqa: S608 # a constant
     finally:

@@ -13,9 +13,9 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Column, DateTime, Dialect, Double, MetaData, String, Table
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-REVISION: Final = "0002"
+REVISION: Final = "0001"
 """What this code works with. A test compares it with the newest in `tallyd.migrations`."""
-KNOWN_REVISIONS: Final = frozenset({"0001", REVISION})
+KNOWN_REVISIONS: Final = frozenset({REVISION})
 VERSION_TABLE: Final = "tallyd_revision"
 """Not alembic's own name: the database may be another program's too, and it may use alembic as well."""
 

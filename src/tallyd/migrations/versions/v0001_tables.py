@@ -1,11 +1,12 @@
-"""The tables of visitors.
+"""The tables of visitors and of servers.
 
 Texts that are compared are compared by their bytes, so that Gate is not gate and a trailing space counts.
 Instants are UTC and readable: text on SQLite, which has no type for them, elsewhere a timestamp that knows no
 time zone, so that none of the server or the session is ever applied.
 
-The key of `passage_minute` begins with the minute, not with the source: the counts of a day are then one
-range of it, however many years lie before.
+The keys of `passage_minute`, `server_lag` and `server_hour` have the time before the source or the server:
+what is read, deleted or added to is a span of time. So it is one range of the key, however many years lie
+before. A server is checked once a second at most, so its row needs no number.
 """
 
 from __future__ import annotations
@@ -48,10 +49,23 @@ CREATE TABLE passage_minute (
   first_at timestamp(0) NOT NULL, last_at timestamp(0) NOT NULL,
   PRIMARY KEY (poller, minute, source)
 )""",
+    """
+CREATE TABLE server_lag (
+  poller text COLLATE "C" NOT NULL, checked_at timestamp(0) NOT NULL, server text COLLATE "C" NOT NULL,
+  computed_time timestamp(3), lag_s double precision, state text COLLATE "C" NOT NULL,
+  advanced_s double precision,
+  PRIMARY KEY (poller, checked_at, server)
+)""",
+    """
+CREATE TABLE server_hour (
+  poller text COLLATE "C" NOT NULL, hour timestamp(0) NOT NULL, server text COLLATE "C" NOT NULL,
+  checks bigint NOT NULL, fresh bigint NOT NULL, late bigint NOT NULL, lag_s_max double precision,
+  PRIMARY KEY (poller, hour, server)
+)""",
 )
 
-# IF NOT EXISTS, and the indexes inside: each of these statements is a transaction of its own here, and what
-# was interrupted must be able to begin again.
+# IF NOT EXISTS, and the indexes inside: each of these statements is a transaction of its own here, and a
+# migration that was interrupted must be able to begin again.
 _MYSQL = (
     """
 CREATE TABLE IF NOT EXISTS ingested_file (
@@ -79,6 +93,18 @@ CREATE TABLE IF NOT EXISTS passage_minute (
   first_at DATETIME NOT NULL, last_at DATETIME NOT NULL,
   PRIMARY KEY (poller, minute, source)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
+    """
+CREATE TABLE IF NOT EXISTS server_lag (
+  poller VARCHAR(200) NOT NULL, checked_at DATETIME NOT NULL, server VARCHAR(200) NOT NULL,
+  computed_time DATETIME(3), lag_s DOUBLE, state VARCHAR(11) NOT NULL, advanced_s DOUBLE,
+  PRIMARY KEY (poller, checked_at, server)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
+    """
+CREATE TABLE IF NOT EXISTS server_hour (
+  poller VARCHAR(200) NOT NULL, hour DATETIME NOT NULL, server VARCHAR(200) NOT NULL,
+  checks BIGINT NOT NULL, fresh BIGINT NOT NULL, late BIGINT NOT NULL, lag_s_max DOUBLE,
+  PRIMARY KEY (poller, hour, server)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
 )
 
 _MARIADB_COLLATION = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"  # utf8mb4_bin ignores trailing spaces
@@ -90,7 +116,7 @@ def upgrade() -> None:
     dialect = op.get_bind().dialect
     statements: tuple[str, ...]
     if dialect.name == "sqlite":
-        statements = STATEMENTS[revision]
+        statements = STATEMENTS
     elif dialect.name == "postgresql":
         statements = _POSTGRESQL
     else:
