@@ -68,9 +68,9 @@ class ServiceManager:
         if self._address is None:
             return
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as outbox_worker:
-                outbox_worker.settimeout(_SEND_TIMEOUT_S)
-                outbox_worker.sendto(text.encode(), self._address)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+                sender.settimeout(_SEND_TIMEOUT_S)
+                sender.sendto(text.encode(), self._address)
         except OSError:
             # Dropped: the socket is full or gone. A watchdog or a status comes again by itself; where
             # READY=1 is lost, systemd starts the service once more. Counting may not end because of it.

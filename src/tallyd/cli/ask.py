@@ -196,9 +196,9 @@ class Interview:
                 return
             self.draft.put(("alerts", "channels"), [CHANNEL])
             config = self.draft.config()
-            outbox_worker = channels(config, Redactor(config.secrets).redact)
+            sender = channels(config, Redactor(config.secrets).redact)
             try:
-                say(outbox_worker.probe(config.settings.channels[CHANNEL].reveal()), style="fine")
+                say(sender.probe(config.settings.channels[CHANNEL].reveal()), style="fine")
             except DeliveryError as failure:
                 complain(failure.text)
                 if not self._is_kept():

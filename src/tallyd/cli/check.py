@@ -79,12 +79,12 @@ def _ask_sources(config: Config) -> int:
 def _try_channels(config: Config) -> int:
     """Try each channel, sending nothing; 1 when one does not answer as it should."""
     status = EXIT_OK
-    outbox_worker = channels(config, Redactor(config.secrets).redact)
+    sender = channels(config, Redactor(config.secrets).redact)
     if config.settings.channels:
         say()
     for name, url in config.settings.channels.items():
         try:
-            say(f"channel {name}: {outbox_worker.probe(url.reveal())}", style="fine")
+            say(f"channel {name}: {sender.probe(url.reveal())}", style="fine")
         except DeliveryError as error:
             complain(f"channel {name}: {error.text}")
             status = EXIT_PROBLEM

@@ -67,8 +67,8 @@ def _hides(past: Past) -> bool:
 
 def former_kind(state: State, poller: str, *, now: datetime) -> str | None:
     """Return the kind of a poller by its readings; None where there is none. Raises `StateError`."""
-    store = state.readings
-    newest = store.last(poller, now=now) or next(reversed(store.history(poller=poller)), None)
+    readings = state.readings
+    newest = readings.last(poller, now=now) or next(reversed(readings.history(poller=poller)), None)
     return newest.kind if newest else None
 
 

@@ -38,7 +38,7 @@ def lanes(
     *,
     workers: int = 4,
     spread_s: float = 0.0,
-    clock_check: range = range(0),
+    suspects: range = range(0),
     pause: Callable[[float], None] | None = None,
     limit_s: float = math.inf,
 ) -> Lanes[int, int]:
@@ -46,7 +46,7 @@ def lanes(
         check,
         workers=workers,
         spread_s=spread_s,
-        is_suspect=lambda target: target in clock_check,
+        is_suspect=lambda target: target in suspects,
         pause=pause or clock.pause,
         limit_s=limit_s,
         monotonic=clock.monotonic,
@@ -57,9 +57,9 @@ def double(target: int) -> int:
     return 2 * target
 
 
-@given(count=st.integers(1, 60), workers=st.integers(1, 20), clock_check=st.integers(0, 60))
-def test_each_target_is_checked_once(count: int, workers: int, clock_check: int) -> None:
-    found = lanes(double, Clock(), workers=workers, clock_check=range(clock_check)).run(range(count))
+@given(count=st.integers(1, 60), workers=st.integers(1, 20), suspects=st.integers(0, 60))
+def test_each_target_is_checked_once(count: int, workers: int, suspects: int) -> None:
+    found = lanes(double, Clock(), workers=workers, suspects=range(suspects)).run(range(count))
     assert sorted(found) == [(target, 2 * target) for target in range(count)]
 
 
@@ -102,7 +102,7 @@ def test_no_more_are_checked_at_a_time_than_there_are_workers() -> None:
             running -= 1
         return target
 
-    lanes(check, Clock(), workers=3, clock_check=range(10)).run(range(40))
+    lanes(check, Clock(), workers=3, suspects=range(10)).run(range(40))
     assert most == 3
 
 
@@ -114,7 +114,7 @@ def test_no_more_are_checked_at_a_time_than_there_are_workers() -> None:
         pytest.param(range(10), range(10), id="many that hung the last time, too"),
     ],
 )
-def test_those_that_hang_hold_up_no_other(hanging: range, clock_check: range) -> None:
+def test_those_that_hang_hold_up_no_other(hanging: range, suspects: range) -> None:
     others_done, left = threading.Event(), set(range(50)) - set(hanging)
 
     def check(target: int) -> int:
@@ -126,7 +126,7 @@ def test_those_that_hang_hold_up_no_other(hanging: range, clock_check: range) ->
                 others_done.set()
         return target
 
-    found = lanes(check, Clock(), workers=4, clock_check=clock_check).run(range(50))
+    found = lanes(check, Clock(), workers=4, suspects=suspects).run(range(50))
     assert len(found) == 50
 
 
@@ -138,7 +138,7 @@ def test_those_that_hang_hold_up_no_other(hanging: range, clock_check: range) ->
     ],
 )
 def test_where_all_hang_the_round_ends_in_time_and_the_first_were_checked(
-    clock_check: range,
+    suspects: range,
 ) -> None:
     clock = Clock()
 
@@ -146,7 +146,7 @@ def test_where_all_hang_the_round_ends_in_time_and_the_first_were_checked(
         clock.at += 7.0
         return target
 
-    found = lanes(check, clock, workers=1, clock_check=clock_check, limit_s=60.0, pause=lambda _: None)
+    found = lanes(check, clock, workers=1, suspects=suspects, limit_s=60.0, pause=lambda _: None)
     assert {target for target, _ in found.run(range(100))} == set(range(9))
 
 
@@ -165,7 +165,7 @@ def test_those_that_hung_the_last_time_have_a_quarter_of_the_workers(workers: in
                 others_done.set()
         return target
 
-    lanes(check, Clock(), workers=workers, clock_check=range(100)).run(range(150))
+    lanes(check, Clock(), workers=workers, suspects=range(100)).run(range(150))
     assert len(hanging) <= most
 
 

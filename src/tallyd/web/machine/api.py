@@ -98,8 +98,8 @@ def status(context: Context, asked: Mapping[str, str]) -> Json:
 
 
 def _job(context: Context, task: Task, now: datetime) -> Json:
-    store, zone = context.state.readings, task.zone
-    last, next_at = store.last_taken(task.poller, now=now), task.next_at(now)
+    history, zone = context.state.readings, task.zone
+    last, next_at = history.last_taken(task.poller, now=now), task.next_at(now)
     return {
         "poller": task.poller,
         "kind": task.source.kind,
@@ -108,7 +108,7 @@ def _job(context: Context, task: Task, now: datetime) -> Json:
         "last_taken_at": local_text(last.at, zone) if last else None,
         "last_by_hand": last is not None and last.is_by_hand,
         "missed_since": [
-            local_text(at, zone) for at in store.missed_since_taken(*task.name, now=now)[-MOST:]
+            local_text(at, zone) for at in history.missed_since_taken(*task.name, now=now)[-MOST:]
         ],
         "next_due_at": local_text(next_at, zone) if next_at else None,
     }
