@@ -57,12 +57,13 @@ class ServiceManager(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Dependencies:
-    """What wiring hands to the daemon: the outside world, and how to use it.
+    """What the daemon works with; `cli/` puts it together.
 
-    `runner` makes what runs jobs under a config. `on_config` is told each config that is put in force (log
-    level, secrets to redact). `troubles` are the problems of the process's own parts (the log). `teller` and
-    `heartbeat` speak to people and to the dead man's switch. `wakes` are jobs that are wanted at once, and
-    `keeper` deletes what is old beside readings. `sender` sends reports until they are taken.
+    `runner` returns the runner for a config. `on_config` is called with each config that becomes active, for
+    what the daemon does not know (log level, secrets to redact). `troubles` returns the problems of the parts
+    of the process that are not the daemon's, such as the log. `notifier` writes to people, `heartbeat` to the
+    dead man's switch. `wakes` holds the jobs that must run at once. `outbox_worker` sends reports until the
+    upstream accepts them. `keeper` deletes old rows and files.
     """
 
     store: Store
@@ -81,7 +82,7 @@ class Dependencies:
 
 
 class Daemon:
-    """The pollers of one config on their timetables. `start`, then `tick` until told to stop."""
+    """Runs the pollers of the active config. Call `start`, then `tick` about once a second."""
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._deps = dependencies
@@ -104,27 +105,27 @@ class Daemon:
         )
 
     def start(self) -> None:
-        """Make up for what a dead process left, and put the config in force."""
+        """Apply the config, and finish what a dead process left."""
         self._apply_config()
         self._store.out.remove_leftovers()
         self._safely("pruning", self._pruning.begin)
         self.look_at_everything()
 
     def tick(self, *, reload: bool = False) -> None:
-        """Do what is due. About once a second; `reload` when it was asked for (SIGHUP)."""
+        """Do what is due. `reload` is true after SIGHUP."""
         self._runner.stats.tick(self._deps.clock.monotonic())
         active_config = self._deps.active_config
         refused_before = active_config.refused
         newer = active_config.newer(asked=reload)
         if newer is not None:
-            self._look_at_jobs()  # a slot that came before the change is still begun
+            self._look_at_jobs()  # a slot that was due before the change still begins
             active_config.take(newer)
             self._runner = self._deps.runner(newer)
             self._apply_config()
             pollers = list(newer.settings.pollers)
             log.info("config taken", extra={"path": str(newer.path), "pollers": pollers})
         if newer is not None or active_config.refused != refused_before:
-            # At once: a new time of day is due from now on, and `status` must say what was refused.
+            # At once: a new time of day counts from now on, and `status` must show a rejected config.
             self.look_at_everything()
         self._scheduler.tick()
         for job_state in self._job_states.values():
@@ -147,13 +148,13 @@ class Daemon:
         return min(self._scheduler.idle_s(), *pauses_s) if pauses_s else self._scheduler.idle_s()
 
     def finish(self) -> None:
-        """Store and write what can be, once the runs have ended."""
+        """Store and write what is still held in memory. Call it after the runs have ended."""
         self._safely("last write", lambda: self._store.finish(self._tasks()))
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for the runs and deliveries under way; false when some are still going on."""
+        """Wait for runs and deliveries; return false if some still go on."""
         job_states = (*self._leaving.values(), *self._job_states.values())
-        # A run that was queued and cancelled is no run: nothing ever tells that it is done.
+        # Nothing ever marks a run as done that was cancelled while it was queued.
         running: list[Future[Any]] = [
             job_state.future
             for job_state in job_states
@@ -167,7 +168,7 @@ class Daemon:
     # -- looking -----------------------------------------------------------------------------------------
 
     def look_at_everything(self) -> None:
-        """Compare every timetable with what is stored, and make up for what could not be stored."""
+        """Compare every timetable with what is stored, and store what could not be stored before."""
         self._safely("held readings", self._store.commit_held)
         if self._store.check_state():
             self._safely("out files", lambda: self._store.write_unwritten(self._tasks()))
@@ -183,18 +184,18 @@ class Daemon:
             self._look(job_state)
 
     def _tell(self) -> None:
-        """Tell what is to be told. Needs no state.db: what it does not know is told from memory."""
+        """Notify people of what has changed. It works without state.db, from memory."""
         self._store.alerts.is_news.clear()
         self._safely("telling", self._deps.notifier.look)
 
     def _safely(self, part: str, act: Callable[[], object]) -> None:
-        """Do one part of a tick. State.db that can't be used, or a bug, ends this part and no other."""
+        """Do one part of a tick. If state.db fails, or a bug shows, only this part ends."""
         try:
             act()
         except StateError as error:
             self._store.note_trouble(error)
         except Exception as error:
-            if part not in self._crashes:  # a part is done again each half minute; once in the log is enough
+            if part not in self._crashes:  # a part runs each half minute; one line in the log is enough
                 log.exception("part of the daemon crashed", extra={"part": part})
                 self._crashes[part] = daemon_alerts.part_crashed(part, type(error).__name__, now=self._now())
         else:
@@ -205,13 +206,14 @@ class Daemon:
 
     def _look_closely(self, job_state: JobState) -> None:
         """Find out what is due for one job, and begin it. Raises `StateError`."""
-        was_running = job_state.is_running  # before the plan: a run that ends meanwhile has changed the books
+        # Before the plan: a run that ends meanwhile changes what is stored.
+        was_running = job_state.is_running
         plan = self._planner.plan(job_state.task)
         if was_running:
             job_state.keep_waiting(plan)
             return
         if plan.missed:
-            # Where they can't be recorded they stay open; what is due now is counted all the same.
+            # If this fails they stay open; the slot that is due now runs all the same.
             missed = job_state.with_reasons(plan.missed)
             record = partial(self._runner.record_missed, job_state.task, missed, older_since=plan.older_since)
             self._safely("missed slots", record)
@@ -219,7 +221,7 @@ class Daemon:
             self._begin(job_state, plan.run, plan.mark)
 
     def _begin_woken(self) -> None:
-        """Begin what was woken; a run under way is followed by another."""
+        """Begin the jobs that were woken. A job that still runs begins once more when it ends."""
         for name in self._deps.wakes.taken():
             if name in self._job_states:
                 self._job_states[name].is_woken = True
@@ -242,18 +244,18 @@ class Daemon:
                 lambda _run: self._deps.wakes.rouse() if job_state.is_woken else None
             )
 
-    # -- the config in force -----------------------------------------------------------------------------
+    # -- the active config -------------------------------------------------------------------------------
 
     def _apply_config(self) -> None:
-        """Plan the jobs of the config in force. Runs under way finish on the settings they began with."""
+        """Plan the jobs of the active config. Runs that have begun finish with their old settings."""
         config = self._deps.active_config.config
         self._deps.on_config(config)
         self._store.alerts.alert_policy_of = config.alert_policy_of
         self._store.clock_check.forget_others(config.settings.pollers)
-        self._crashes.clear()  # what still fails is noted anew at the next look
+        self._crashes.clear()  # the next look notes what still fails
         self._deps.notifier.apply_config(config)
         self._deps.outbox_worker.apply_config(config, self._runner.plain_tools)
-        # A job that was removed and comes back may still be running: then it is not begun a second time.
+        # A job that was removed and comes back may still run: it must not begin a second time.
         old, self._job_states = {**self._leaving, **self._job_states}, {}
         for task in tasks_of(config):
             before = old.pop(task.name, None)
@@ -266,7 +268,7 @@ class Daemon:
         self._close_unwatched()
 
     def _beats(self, config: Config) -> list[Entry]:
-        """Return the entry of the heartbeat, where one is wanted."""
+        """Return the entry of the heartbeat, if the config has one."""
         wanted = config.settings.heartbeat
         if wanted is None:
             return []
@@ -291,7 +293,7 @@ class Daemon:
         return Entry(name, until_next_s, lambda: self._look(job_state))
 
     def _begin_plain(self, job_state: JobState) -> None:
-        """Begin a run outside of slots, unless the one before still goes on."""
+        """Begin a run that has no slot, unless the job still runs."""
         if not job_state.is_running:
             self._begin(job_state, Slot(None, self._now()), None)
 
@@ -316,7 +318,7 @@ class Daemon:
     # -- the daemon's own health -------------------------------------------------------------------------
 
     def _judge_itself(self) -> None:
-        """Raise and close what the daemon has to say of itself."""
+        """Raise and resolve the alerts about the daemon itself."""
         named = [*self._deps.troubles(), *self._deps.notifier.problems(), *self._crashes.values()]
         named += self._deps.outbox_worker.problems()
         named += self._overdue()
@@ -326,7 +328,7 @@ class Daemon:
         self._store.judge(tuple(named), may_resolve=self._may_end)
 
     def _may_end(self, key: str) -> bool:
-        """Whether a key is the daemon's own, and over where it is not named."""
+        """Whether a key is the daemon's own, and resolved if no problem has it."""
         return (
             _is_own(key) and not self._deps.notifier.may_still_be(key)
         ) or self._deps.outbox_worker.watches(key)
@@ -343,7 +345,7 @@ class Daemon:
         self._pruning.prune(self._deps.active_config.config, self._tasks())
 
     def status(self) -> str:
-        """Return in one line how things are and what comes next."""
+        """Return the state and the next run in one line."""
         now, parts = self._now(), []
         if self._store.state_trouble:
             parts.append(f"cannot use state.db: {self._store.state_trouble}; readings are held in memory")
@@ -372,6 +374,6 @@ def _is_own(key: str) -> bool:
 
 
 def _every(name: str, interval_s: float, act: Callable[[], None]) -> Entry:
-    """Return an entry that acts at once, and then every so often."""
+    """Return an entry that acts at once, and then at each interval."""
     delays = itertools.chain([0.0], itertools.repeat(interval_s))
     return Entry(name, lambda: next(delays), act)

@@ -40,8 +40,8 @@ class Readings(Past):
 
         The slot is settled, the names of the out files are reserved one after the other (`is_taken` knows
         those on disk), what the job remembers, what is to be sent and the alerts are stored, all at once.
-        `findings` None leaves every alert and what is remembered alone (`once`). A slot that has its reading
-        already keeps it, and nothing at all is changed.
+        `observations` None (`once`) leaves alerts and memory as they are. A slot that already has its reading
+        keeps it, and nothing changes.
         """
         with self._file.transaction() as db:
             if slot.key is not None and _is_taken_slot(db, whose, slot.key):

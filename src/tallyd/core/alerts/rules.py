@@ -79,7 +79,7 @@ class Alert:
 
 @dataclass(frozen=True, kw_only=True)
 class Observations:
-    """What one look at things found: the problems named, and which keys it would have named (`may_close`).
+    """What one look at things found: the problems named, and which keys it would have named (`may_resolve`).
 
     `counts` false: the look is no reading (a run that will be done again); it raises nothing but what is to
     be raised `at_once`. `is_unwatched`: what may be closed is so at once, since nobody asks for it any more.
