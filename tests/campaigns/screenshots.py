@@ -1,6 +1,8 @@
-"""Make screenshots of the page in the small world: `python tests/campaigns/screenshots.py FOLDER`.
+"""Make screenshots of the page, on the invented data of the demo.
 
-Each page at 360, 1280 and 1920 px, light and dark. What chromium complains of is printed, and ends it with 1.
+`python tests/campaigns/screenshots.py FOLDER` makes each page at 360, 1280 and 1920 px, light and dark. It
+prints what chromium complains about, and then ends with exit status 1.
+`python tests/campaigns/screenshots.py docs/page.png` makes only the picture in README.md.
 """
 
 from __future__ import annotations
@@ -26,20 +28,37 @@ PAGES = {
 }
 
 
-def main(folder: Path) -> int:
-    """Make them all; return the exit status."""
-    folder.mkdir(parents=True, exist_ok=True)
+def main(target: Path) -> int:
+    """Make one picture, or all pages in a folder; return the exit status."""
+    is_picture = target.suffix == ".png"
+    if not is_picture:
+        target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work, small_world(Path(work) / "site") as site:
-        site.set_mode(servers.CONTROL, "stale")
-        site.set_mode(cameras.CONTROL, "quiet")
-        complaints = take(site, folder)
+        complaints = take_overview(site, target) if is_picture else take(site, target)
     for complaint in complaints:
         print(complaint)
     return 1 if complaints else 0
 
 
+def take_overview(site: Site, picture: Path) -> list[str]:
+    """Take the picture in README.md; return what the browser complained of."""
+    site.set_mode(servers.CONTROL, "fresh")
+    site.set_mode(cameras.CONTROL, "fine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1360, "height": 860}, color_scheme="light")
+        watched = Watched(page, site.url)
+        page.goto(site.url)
+        page.get_by_text("inside now").wait_for(timeout=60_000)
+        page.screenshot(path=picture)
+        browser.close()
+    return watched.complaints
+
+
 def take(site: Site, folder: Path) -> list[str]:
     """Take the screenshots; return what the browser complained of."""
+    site.set_mode(servers.CONTROL, "stale")
+    site.set_mode(cameras.CONTROL, "quiet")
     complaints: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
