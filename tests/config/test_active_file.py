@@ -55,7 +55,9 @@ def test_its_place_follows_from_the_config_alone(config: str, expected: str) -> 
 
 def test_it_says_where_the_state_is_and_what_is_fixed_until_a_restart(tmp_path: Path) -> None:
     config = _with_state(_config(tmp_path, data_dir="data"))
-    assert read_active(config.path) == Active(tmp_path / "data" / "state", config.fixed, "start it again")
+    assert read_active(config.path) == Active(
+        config.path, tmp_path / "data" / "state", config.fixed, "start it again"
+    )
     assert config.changed_from(config.fixed) == ()
 
 
@@ -105,6 +107,14 @@ def test_the_same_config_named_by_another_way_is_the_same(tmp_path: Path) -> Non
     assert active is not None
     assert other.changed_from(active.fixed) == ()
     assert active.state_dir == config.state_dir
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_named_like_any_other(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"L\xf6schzug")
+    config = _with_state(_config(folder))
+    active = read_active(config.path)
+    assert active is not None
+    assert active.state_dir == folder / "state"
 
 
 def _copied(config: Config) -> Path:

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from tallyd.adapters.outfiles import replace_file
 from tallyd.config.model import Config
 
@@ -21,9 +23,13 @@ from tallyd.config.model import Config
 class Active:
     """What a daemon wrote when it put a config in force. `restart` says how it is started again."""
 
+    config: Path
     state_dir: Path
     fixed: Mapping[str, str]
     restart: str
+
+
+_FILE = TypeAdapter(Active)
 
 
 def active_file(config: Path) -> Path:
@@ -40,15 +46,11 @@ def active_file(config: Path) -> Path:
 def write_active(config: Config, *, restart: str) -> None:
     """Write the active file, where it does not say so already. Raises `OSError`."""
     path = active_file(config.path)
-    content = {
-        "config": str(config.path),
-        "state_dir": str(config.state_dir),
-        "fixed": config.fixed,
-        "restart": restart,
-    }
-    text = json.dumps(content, indent=1) + "\n"
-    if _text(path) != text:
-        replace_file(path, text.encode())
+    active = Active(config.path, config.state_dir, config.fixed, restart)
+    # Not dump_json: a path need not be UTF-8.
+    content = json.dumps(_FILE.dump_python(active, mode="json"), indent=1).encode() + b"\n"
+    if _content(path) != content:
+        replace_file(path, content)
 
 
 def read_active(config: Path) -> Active | None:
@@ -58,21 +60,18 @@ def read_active(config: Path) -> Active | None:
     folder: it names the config that it was written for. One that makes no sense is rewritten at the next
     start.
     """
-    text = _text(active_file(config))
     try:
-        content = json.loads(text or "null")
-        named = Path(content["config"])
-        active = Active(Path(content["state_dir"]), dict(content["fixed"]), str(content["restart"]))
-    except (ValueError, TypeError, KeyError):
+        active = _FILE.validate_python(json.loads(_content(active_file(config)) or b"null"))
+    except ValueError:
         return None
     # Not Path.exists, which fails below a folder that may not be entered.
     has_state = os.path.exists(active.state_dir / "state.db")  # noqa: PTH110 # see above
-    return active if has_state and named.resolve() == config.resolve() else None
+    return active if has_state and active.config.resolve() == config.resolve() else None
 
 
-def _text(path: Path) -> str | None:
+def _content(path: Path) -> bytes | None:
     """Return what stands in a file; None where it is missing or may not be read."""
     try:
-        return path.read_text("utf-8", errors="replace")
+        return path.read_bytes()
     except OSError:
         return None

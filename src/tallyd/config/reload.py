@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BeforeValidator, TypeAdapter
 
 from tallyd.adapters.state import State
 from tallyd.config.file_watch import ConfigWatch
@@ -16,16 +19,25 @@ from tallyd.config.jobs import Task
 from tallyd.config.model import Config, load
 from tallyd.core.alerts.daemon_alerts import config_refused
 from tallyd.core.errors import ConfigError, ConfigProblem
-from tallyd.core.naming import instant_text, read_instant
 from tallyd.core.reading import Problem
-from tallyd.core.schedule.timetable import At, Every, read_when, when_json
+from tallyd.core.schedule.timetable import At, Every
 from tallyd.presentation.invocation import filled
 
 log = logging.getLogger("tallyd")
 
 TOLD_AFTER_S = 60.0
 """A refused config is told so late: an editor that saves twice must not wake anybody."""
-_NOTE = "config"
+
+
+def _zone(name: object) -> object:
+    """Return the zone of a name; UTC for the host's own zone file, whose name cannot be looked up again."""
+    try:
+        return ZoneInfo(name) if isinstance(name, str) else name
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+Zone: TypeAlias = Annotated[ZoneInfo, BeforeValidator(_zone)]
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ class JobNote:
     kind: str
     job: str
     when: At | Every
-    zone: ZoneInfo
+    zone: Zone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,52 +66,24 @@ class ActiveConfigNote:
     path: str
     since: datetime
     digest: str
-    zone: ZoneInfo
+    zone: Zone
     refused: Refused | None
     jobs: tuple[JobNote, ...]
 
     def dumped(self) -> str:
         """Return the note as it is stored; undone by `read_note`."""
-        content = {
-            "path": self.path,
-            "since": instant_text(self.since),
-            "digest": self.digest,
-            "zone": str(self.zone),
-            "refused_since": instant_text(self.refused.since) if self.refused else None,
-            "refused": list(self.refused.lines) if self.refused else [],
-            "jobs": [
-                [job.poller, job.kind, job.job, when_json(job.when), str(job.zone)] for job in self.jobs
-            ],
-        }
-        return json.dumps(content)
+        # Not dump_json: a path need not be UTF-8.
+        return json.dumps(_STORED.dump_python(self, mode="json"))
+
+
+_STORED = TypeAdapter(ActiveConfigNote)
+_NOTE = "config"
 
 
 def read_note(state: State) -> ActiveConfigNote | None:
     """Return what the daemon noted; None before its first start. Raises `StateError`."""
     text = state.note(_NOTE)
-    if text is None:
-        return None
-    content = json.loads(text)
-    refused_since = content["refused_since"]
-    return ActiveConfigNote(
-        path=content["path"],
-        since=read_instant(content["since"]),
-        digest=content["digest"],
-        zone=_zone(content["zone"]),
-        refused=Refused(read_instant(refused_since), tuple(content["refused"])) if refused_since else None,
-        jobs=tuple(
-            JobNote(poller=poller, kind=kind, job=job, when=read_when(when), zone=_zone(zone))
-            for poller, kind, job, when, zone in content["jobs"]
-        ),
-    )
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        # The host's own zone file has no name that could be looked up again.
-        return ZoneInfo("UTC")
+    return None if text is None else _STORED.validate_python(json.loads(text))
 
 
 class ActiveConfig:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from tallyd.core.naming import read_instant
 from tallyd.pollers.servers.target_memory import Book, read_book
+from tallyd.pollers.visitors.alerts.memory import read_memory
 from tallyd.web.context import Context
 
 
@@ -15,14 +15,7 @@ def arrivals_of(context: Context, poller: str) -> Mapping[str, datetime]:
     kept = context.kept(poller, "sweep").get("arrivals")
     if isinstance(kept, Mapping):
         return kept
-    stored = context.state.readings.memory(poller, "sweep").get("arrivals")
-    found = {}
-    for source, text in stored.items() if isinstance(stored, dict) else ():
-        try:
-            found[source] = read_instant(str(text))
-        except ValueError:
-            continue  # as the sweep itself takes it: what can't be read is not known
-    return found
+    return read_memory(context.state.readings.memory(poller, "sweep"), context.now()).arrivals
 
 
 def book_of(context: Context, poller: str) -> Book:

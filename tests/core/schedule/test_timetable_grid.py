@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tallyd.core.schedule.timetable import At, Every, marks_of, next_slots, read_when, slots, when_json
+from tallyd.core.schedule.timetable import At, Every, marks_of, next_slots, slots
 
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Antarctica/Troll", "Asia/Kathmandu"]
 CHANGES = {
@@ -72,12 +72,3 @@ def test_the_next_slots_are_those_after_now(when: At | Every, expected: list[str
     noon = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday
     found = next_slots(when, ZoneInfo("UTC"), after=noon, count=3)
     assert [f"{one:%dT%H:%M}" for one in found] == expected
-
-
-@pytest.mark.parametrize(
-    "when",
-    [At((time(8), time(20, 0, 30))), At((time(0),), frozenset({0, 6})), Every(2.5), Every(300.0, grid=True)],
-    ids=str,
-)
-def test_a_timetable_comes_back_from_json_as_it_was(when: At | Every) -> None:
-    assert read_when(when_json(when)) == when

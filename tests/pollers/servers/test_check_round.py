@@ -377,12 +377,12 @@ def test_a_restart_loses_no_state_and_no_since(tmp_path: Path) -> None:
     "memory",
     [
         {},
-        {"format": 99, "targets": {"PROD": []}},
-        {"format": 1, "targets": []},
-        {"format": 1, "written_at": "x", "targets": {}},
-        {"format": 1, "written_at": None, "targets": {"PROD": [17, 0, None, None]}},
-        {"format": 1, "written_at": None, "targets": {"PROD": ["fresh"]}},
-        {"format": 1, "written_at": 1e30, "targets": {}},
+        {"targets": []},
+        {"targets": {"PROD": []}},
+        {"targets": {"PROD": {"state": "asleep", "since": "2026-11-20T14:00:00Z"}}},
+        {"targets": {"PROD": {"state": "stale"}}},
+        {"written_at": "x", "targets": {}},
+        {"written_at": 1e30, "targets": {}},
     ],
 )
 def test_what_is_remembered_and_makes_no_sense_is_as_nothing(tmp_path: Path, memory: Facts) -> None:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import count, islice
-from typing import Any, Literal
+from typing import Literal
 
-from tallyd.core.reading import LATE_AFTER_S, Json, Slot
+from tallyd.core.reading import LATE_AFTER_S, Slot
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
@@ -267,17 +267,3 @@ def _reach(when: At | Every, number: int) -> timedelta:
         return timedelta(seconds=(number + 1) * when.interval_s)
     a_week = len(when.times) * len(when.days)
     return timedelta(weeks=number // max(a_week, 1) + 2)
-
-
-def when_json(when: At | Every) -> dict[str, Json]:
-    """Return a timetable as JSON values; undone by `read_when`."""
-    if isinstance(when, Every):
-        return {"every_s": when.interval_s, "grid": when.grid}
-    return {"at": [at.isoformat() for at in when.times], "days": [*sorted(when.days)]}
-
-
-def read_when(content: Mapping[str, Any]) -> At | Every:
-    """Undo `when_json`. Raises KeyError, ValueError."""
-    if "every_s" in content:
-        return Every(content["every_s"], content["grid"])
-    return At(tuple(time.fromisoformat(at) for at in content["at"]), frozenset(content["days"]))

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import datetime
 
-from tallyd.core.freshness import STATES, Known, Sight, State, Step, Trouble
-from tallyd.core.reading import Facts, Json
+from pydantic import TypeAdapter, ValidationError
 
-_FORMAT: Final = 1
+from tallyd.core.freshness import Known, Sight, Step
+from tallyd.core.reading import Facts
 
 
 @dataclass(slots=True)
@@ -72,99 +71,25 @@ class Book:
 
     def memory(self) -> Facts:
         """Return what is remembered over a restart."""
-        targets: dict[str, Json] = {name: _known_json(known) for name, known in self.known.items()}
-        return {"format": _FORMAT, "written_at": _number(self.written_at), "targets": targets}
+        facts: Facts = _REMEMBERED.dump_python(
+            _Remembered(self.written_at, self.known), mode="json", exclude_defaults=True
+        )
+        return facts
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    written_at: datetime | None = None
+    targets: dict[str, Known] = field(default_factory=dict)
+
+
+_REMEMBERED = TypeAdapter(_Remembered)
 
 
 def read_book(memory: Facts) -> Book:
     """Undo `Book.memory`. What makes no sense is not known."""
-    book = Book()
-    targets = memory.get("targets")
-    if memory.get("format") != _FORMAT or not isinstance(targets, dict):
-        return book
     try:
-        book.written_at = _instant(memory.get("written_at"))
-        book.known = {name: _known(value) for name, value in targets.items()}
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError, OSError):
+        found = _REMEMBERED.validate_python(memory)
+    except ValidationError:
         return Book()
-    return book
-
-
-# -- as JSON: a list for each target, since there may be ten thousand ----------------------------------------
-
-
-def _known_json(known: Known) -> list[Json]:
-    values: list[Json] = [
-        STATES.index(known.state),
-        _number(known.since),
-        _number(known.computed_at),
-        _number(known.changed_at),
-    ]
-    if known.troubles:
-        values.append([_trouble_json(trouble) for trouble in known.troubles])
-    return values
-
-
-def _known(value: Any) -> Known:
-    state, since, computed_at, changed_at, *rest = value
-    return Known(
-        state=_state(state),
-        since=_some_instant(since),
-        computed_at=_instant(computed_at),
-        changed_at=_instant(changed_at),
-        troubles=tuple(map(_trouble, rest[0])) if rest else (),
-    )
-
-
-def _trouble_json(trouble: Trouble) -> Json:
-    seen = trouble.seen
-    return {
-        "since": _number(trouble.since),
-        "at": _number(seen.at),
-        "state": STATES.index(seen.state),
-        "computed_at": _number(seen.computed_at),
-        "lag_s": seen.lag_s,
-        "skew_s": seen.skew_s,
-        "reason": seen.reason,
-        "answered": seen.answered,
-        "guessed_zone": seen.guessed_zone,
-    }
-
-
-def _trouble(value: Any) -> Trouble:
-    seen = Sight(
-        at=_some_instant(value["at"]),
-        state=_state(value["state"]),
-        computed_at=_instant(value["computed_at"]),
-        lag_s=_or_none(value["lag_s"]),
-        skew_s=_or_none(value["skew_s"]),
-        reason=str(value["reason"]),
-        answered=str(value["answered"]),
-        guessed_zone=str(value["guessed_zone"]),
-    )
-    return Trouble(_some_instant(value["since"]), seen)
-
-
-def _state(index: Any) -> State:
-    if type(index) is not int or index < 0:
-        raise ValueError("no state")
-    return STATES[index]
-
-
-def _number(at: datetime | None) -> float | None:
-    if at is None:
-        return None
-    seconds = at.timestamp()
-    return int(seconds) if seconds.is_integer() else seconds
-
-
-def _instant(seconds: Any) -> datetime | None:
-    return None if seconds is None else _some_instant(seconds)
-
-
-def _some_instant(seconds: Any) -> datetime:
-    return datetime.fromtimestamp(float(seconds), UTC)
-
-
-def _or_none(value: Any) -> float | None:
-    return None if value is None else float(value)
+    return Book(known=found.targets, written_at=found.written_at)

@@ -40,7 +40,7 @@ def report(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Read
     counts = made.counts(today)
     ledger = ledger.noted(today, counts, is_final=False).kept((*past, today))
     # With the last of them: where it is not stored, the next run makes all of them again.
-    return (*readings, made.reading(today, counts, memory=ledger.to_json()))
+    return (*readings, made.reading(today, counts, memory=ledger.memory()))
 
 
 @dataclass(frozen=True)

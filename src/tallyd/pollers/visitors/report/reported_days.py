@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from tallyd.core.passages import Count
-from tallyd.core.reading import Facts, Json
+from tallyd.core.reading import Facts
 from tallyd.pollers.visitors.visits import day_of, day_span
 
 LAST_WITHIN: Final = timedelta(days=7)
@@ -73,33 +75,24 @@ class Ledger:
             if begin < end and (is_open or at - end <= correct_within):
                 yield day
 
-    def to_json(self) -> Facts:
+    def memory(self) -> Facts:
         """Return it as a job's memory."""
-        days: dict[str, Json] = {
-            day.isoformat(): {"mark": told.mark, "final": told.is_final} for day, told in self.days.items()
-        }
-        return {"since": self.since.isoformat() if self.since else None, "days": days}
+        facts: Facts = _LEDGER.dump_python(self, mode="json")
+        return facts
+
+
+_LEDGER = TypeAdapter(Ledger)
 
 
 def ledger_of(memory: Facts) -> Ledger:
-    """Undo `Ledger.to_json`. What can't be read is as if it had not been remembered."""
-    days = memory.get("days")
-    told = {
-        day: Told(mark, entry.get("final") is True)
-        for text, entry in (days.items() if isinstance(days, dict) else ())
-        if (day := _day(text)) and isinstance(entry, dict) and isinstance(mark := entry.get("mark"), str)
-    }
-    return Ledger(since=_day(memory.get("since")), days=told)
+    """Undo `Ledger.memory`. What can't be read is as if it had not been remembered."""
+    try:
+        return _LEDGER.validate_python(memory)
+    except ValidationError:
+        return Ledger()
 
 
 def mark_of(counts: Mapping[str, Count]) -> str:
     """Return what is different where any count of any source is: short, however many sources there are."""
     rows = sorted([source, each.n_in, each.n_out, each.n_other] for source, each in counts.items())
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
-
-
-def _day(text: object) -> date | None:
-    try:
-        return date.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
