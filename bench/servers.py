@@ -268,10 +268,10 @@ async def _serve(delay_s: float) -> None:
 
 
 def _tallyd() -> Callable[[list[str]], None]:
-    from tallyd.adapters.http import HttpClient  # noqa: PLC0415 # in this child alone
+    from tallyd.adapters.http.client import HttpClient  # noqa: PLC0415 # in this child alone
     from tallyd.contract.toolbox import Toolbox  # noqa: PLC0415 # in this child alone
     from tallyd.core.reading import Slot  # noqa: PLC0415 # in this child alone
-    from tallyd.pollers.servers import ServersPoller  # noqa: PLC0415 # in this child alone
+    from tallyd.pollers.servers.poller import ServersPoller  # noqa: PLC0415 # in this child alone
 
     client = HttpClient(user_agent="tallyd-bench", timeout_s=10.0)
 

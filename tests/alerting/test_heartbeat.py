@@ -17,7 +17,7 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Reading, Slot
 from tallyd.core.schedule.timetable import Every
-from tallyd.settings import RetrySettings
+from tallyd.settings.pollers import RetrySettings
 
 PING = "https://hc.example/5f1c0ffe-e5f1-c0ff"
 TOP = {"heartbeat": {"url": PING, "every": "5m"}}

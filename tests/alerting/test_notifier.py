@@ -15,7 +15,8 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Problem, Reading, Slot
 from tallyd.core.schedule.timetable import Every
-from tallyd.settings import AlertSettings, RetrySettings, TextSettings
+from tallyd.settings.alerting import AlertSettings, TextSettings
+from tallyd.settings.pollers import RetrySettings
 
 OPS, PHONE = "json://ops.example/x", "json://phone.example/x"
 CHANNELS = {"ops": OPS, "phone": PHONE}

@@ -20,8 +20,9 @@ from tallyd.cli.schema import alert_table, json_schema, markdown
 from tallyd.config.model import KINDS, Config, Settings, load
 from tallyd.config.secrets import SecretFiles
 from tallyd.core.errors import ConfigError
-from tallyd.pollers.divera import DiveraPoller
-from tallyd.settings import Secret, parse_duration, show_duration
+from tallyd.pollers.divera.poller import DiveraPoller
+from tallyd.settings.secrets import Secret
+from tallyd.settings.types import parse_duration, show_duration
 
 ROOT = Path(__file__).parents[2]
 KEY = "canary-5e1f-as-an-access-key"

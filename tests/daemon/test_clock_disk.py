@@ -18,7 +18,7 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Reading, Slot
 from tallyd.core.schedule.timetable import Every
-from tallyd.settings import OutOverride, RetrySettings
+from tallyd.settings.pollers import OutOverride, RetrySettings
 
 EIGHT, NOON = daily("08:00"), daily("08:00", "12:00")
 

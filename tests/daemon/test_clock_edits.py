@@ -13,7 +13,7 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Reading, Slot
 from tallyd.core.schedule.timetable import At, Every
-from tallyd.settings import RetrySettings
+from tallyd.settings.pollers import RetrySettings
 
 
 @pytest.mark.parametrize(

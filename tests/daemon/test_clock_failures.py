@@ -19,12 +19,12 @@ from support.fakeworld import FakePoller, World, daily, one_person
 from support.rawserver import Connection, answer, serving
 from support.upstream import top
 from support.wording import text_of
-from tallyd.adapters.http import HttpClient
+from tallyd.adapters.http.client import HttpClient
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.reading import Reading, Slot
 from tallyd.core.schedule.timetable import BUSY, OVERTAKEN, Every
-from tallyd.settings import RetrySettings
+from tallyd.settings.pollers import RetrySettings
 
 ONE_TRY = RetrySettings(attempts=1)
 FAILED, MISSED, CRASHED, OVERDUE = (

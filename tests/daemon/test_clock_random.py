@@ -26,7 +26,7 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Reading, Slot
 from tallyd.core.schedule.timetable import At
-from tallyd.settings import RetrySettings
+from tallyd.settings.pollers import RetrySettings
 
 LIVES = 12 * int(os.environ.get("TALLYD_TEST_LONG", "1"))
 NIGHTS = ("2026-03-28 21:00", "2026-10-24 21:00", "2026-11-20 07:00")

@@ -11,7 +11,7 @@ from tallyd.config.model import load
 from tallyd.demo.folder import MARKER, DemoError, DemoFolder
 from tallyd.demo.world.chat import HOOK, TOKEN
 from tallyd.demo.world.divera import KEY
-from tallyd.pollers.divera import DiveraPoller
+from tallyd.pollers.divera.poller import DiveraPoller
 
 BASE_URL = "http://127.0.0.1:8000"
 SECRETS = ("secrets/divera-key", "secrets/chat-webhook")

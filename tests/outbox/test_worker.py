@@ -17,7 +17,8 @@ from support.wording import text_of
 from tallyd.contract.poller import Refused
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.reading import Send
-from tallyd.settings import AlertSettings, RetrySettings
+from tallyd.settings.alerting import AlertSettings
+from tallyd.settings.pollers import RetrySettings
 
 KEY = f"one/{SSID}/unsent"
 NO = Refused('HTTP 200, Desc "locked"', for_good=False)

@@ -12,7 +12,7 @@ from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, World, daily
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.reading import Reading, Slot
-from tallyd.settings import OutOverride
+from tallyd.settings.pollers import OutOverride
 from tallyd.storage.record_retention import Shelf
 
 DAY = timedelta(days=1)

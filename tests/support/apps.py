@@ -17,12 +17,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from support.rawserver import Connection, RawServer, Script, answer
-from tallyd.adapters.http import HttpClient
+from tallyd.adapters.http.client import HttpClient
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.poller_records import BoundRecords
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.reading import Facts, Reading, Slot
-from tallyd.pollers.servers import ServersPoller
+from tallyd.pollers.servers.poller import ServersPoller
 
 NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")

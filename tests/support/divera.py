@@ -7,7 +7,7 @@ from typing import Any
 from support.toolbox import FakeHttp, json_answer, slot, toolbox
 from tallyd.contract.http import Reply
 from tallyd.core.reading import Reading
-from tallyd.pollers.divera import DiveraPoller
+from tallyd.pollers.divera.poller import DiveraPoller
 
 KEY = "canary-key-8f3a"
 FIRST, LAST, PHONE, MAIL, NOTE = (

@@ -48,7 +48,8 @@ from tallyd.outbox.relay import Relay
 from tallyd.outbox.worker import OutboxWorker
 from tallyd.runs.runner import Runner
 from tallyd.scheduling.wakeups import Wakeups
-from tallyd.settings import AlertSettings, OutOverride, RetrySettings
+from tallyd.settings.alerting import AlertSettings
+from tallyd.settings.pollers import OutOverride, RetrySettings
 from tallyd.storage.record_retention import Keeper, Shelf
 from tallyd.storage.store import Store
 

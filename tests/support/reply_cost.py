@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tallyd.adapters.http import HttpClient
+from tallyd.adapters.http.client import HttpClient
 from tallyd.core.errors import SourceError
 from tallyd.core.json_reply import Unreadable
 from tallyd.pollers.divera.parse import read_monitor, read_names, read_users

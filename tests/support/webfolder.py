@@ -25,7 +25,7 @@ from tallyd.core.freshness import Known
 from tallyd.core.passages import Row
 from tallyd.pollers.servers.target_memory import Book
 from tallyd.runs.stats import RunStats
-from tallyd.settings import WebSettings
+from tallyd.settings.web import WebSettings
 from tallyd.web.context import Context
 from tallyd.web.http.server import WebServer
 from tallyd.web.records import Records

@@ -12,7 +12,7 @@ from support.browser import CHROMIUM, Watched
 from support.needs import needs
 from support.past import Past
 from support.webfolder import Web, serving_app
-from tallyd.settings import WebSettings
+from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 
 needs("chromium")

@@ -22,7 +22,7 @@ from tallyd.core.lags import HourCount, LagRow
 from tallyd.core.passages import Count, seen_text
 from tallyd.pollers.servers.target_memory import Book
 from tallyd.pollers.visitors.visit_history import Minute
-from tallyd.settings import WebSettings
+from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 from tallyd.web.checks import Checks
 from tallyd.web.machine.metrics import exposition

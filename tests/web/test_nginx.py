@@ -18,8 +18,8 @@ from support.browser import CHROMIUM, Watched
 from support.needs import needs
 from support.nginx import nginx
 from support.webfolder import Web, serving_app
-from tallyd.settings import WebSettings
 from tallyd.settings.secrets import Secret
+from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 
 needs("nginx")

@@ -27,7 +27,7 @@ from tallyd.core.freshness import Known
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import Json
 from tallyd.pollers.servers.target_memory import Book
-from tallyd.settings import WebSettings
+from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 from tallyd.web.static import PLOTLY, PLOTLY_FILE, asset
 

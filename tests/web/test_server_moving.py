@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from support.daemon import wait_until
 from support.webworld import free_port
 from tallyd.adapters.state import StateError
-from tallyd.settings import WebSettings
 from tallyd.settings.secrets import Secret
+from tallyd.settings.web import WebSettings
 from tallyd.web.http.auth import Names, Passwords
 from tallyd.web.http.gate import Door
 from tallyd.web.http.server import WebServer

@@ -25,7 +25,8 @@ from tallyd.core.privacy.redaction import Redactor
 from tallyd.core.questions import NO, Question, optional
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.presentation.terminal import complain, say
-from tallyd.settings import WebSettings, did_you_mean
+from tallyd.settings.types import did_you_mean
+from tallyd.settings.web import WebSettings
 
 EXIT_INTERRUPTED = 130
 CHANNEL = "ops"

@@ -17,9 +17,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tallyd.adapters.channels import Channels
+from tallyd.adapters.channels.sender import Channels
 from tallyd.adapters.clock import Clock
-from tallyd.adapters.http import HttpClient
+from tallyd.adapters.http.client import HttpClient
 from tallyd.adapters.locks import FileLock, LockedError
 from tallyd.adapters.logs import LogFile, Logs
 from tallyd.adapters.outfiles import OutFiles

@@ -23,7 +23,7 @@ from tallyd.core.passages import LedgerRow
 from tallyd.core.reading import Json
 from tallyd.core.texts import clock, size_text
 from tallyd.presentation.terminal import complain, progress_shown, say, show_json, show_table
-from tallyd.settings import did_you_mean
+from tallyd.settings.types import did_you_mean
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tallyd.core.alerts.mutes import may_meet, near_keys
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
 from tallyd.core.texts import UNPRINTABLE, clock, listed, shortened
 from tallyd.presentation.terminal import complain, say
-from tallyd.settings import did_you_mean, parse_duration
+from tallyd.settings.types import did_you_mean, parse_duration
 
 MOST_WHY_CHARS = 200
 MOST_PATTERN_CHARS = 500

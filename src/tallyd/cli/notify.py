@@ -9,7 +9,7 @@ from tallyd.core.alerts.message import trial
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, DeliveryError
 from tallyd.core.privacy.redaction import Redactor
 from tallyd.presentation.terminal import complain, say
-from tallyd.settings import did_you_mean
+from tallyd.settings.types import did_you_mean
 
 
 def notify(path: Path, channel: str, *, text: str | None) -> int:

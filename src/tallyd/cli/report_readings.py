@@ -18,7 +18,7 @@ from tallyd.core.history import By, Entry, Gap, missed_slot, reading, statuses
 from tallyd.core.reading import Json
 from tallyd.core.stored import StoredReading
 from tallyd.presentation.terminal import complain
-from tallyd.settings import did_you_mean
+from tallyd.settings.types import did_you_mean
 
 _DAY_LENGTH = timedelta(days=1)
 _ANY_ZONE = timedelta(days=1)  # no zone is so far from UTC

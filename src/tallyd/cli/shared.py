@@ -16,8 +16,8 @@ from pathlib import Path
 import typer
 
 import tallyd
-from tallyd.adapters.channels import Channels
-from tallyd.adapters.http import HttpClient
+from tallyd.adapters.channels.sender import Channels
+from tallyd.adapters.http.client import HttpClient
 from tallyd.adapters.locks import holder
 from tallyd.adapters.logs import Logs
 from tallyd.adapters.outfiles import OutFiles
@@ -38,7 +38,7 @@ from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain
 from tallyd.runs.runner import Runner
 from tallyd.runs.toolbox import Progress, Resources, Stop, toolbox
-from tallyd.settings import did_you_mean
+from tallyd.settings.types import did_you_mean
 from tallyd.storage.store import Store
 
 USER_AGENT = f"tallyd/{tallyd.__version__}"

@@ -29,30 +29,23 @@ from tallyd.core.alerts.notices import AlertPolicy, OwnText
 from tallyd.core.alerts.rules import Rules
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.naming import key_segments
-from tallyd.pollers.divera import DiveraPoller
-from tallyd.pollers.servers import ServersPoller
-from tallyd.pollers.visitors import VisitorsPoller
+from tallyd.pollers.divera.poller import DiveraPoller
+from tallyd.pollers.servers.poller import ServersPoller
+from tallyd.pollers.visitors.poller import VisitorsPoller
 from tallyd.retry import Policy
-from tallyd.settings import (
-    AlertSettings,
-    ChannelName,
-    ChannelUrl,
+from tallyd.settings.alerting import AlertSettings, ChannelName, ChannelUrl, check_texts
+from tallyd.settings.pollers import PollerSettings, RetrySettings
+from tallyd.settings.top import (
     DatabaseSettings,
-    FolderPath,
     HeartbeatSettings,
     HttpSettings,
     LogSettings,
     OutSettings,
-    PollerSettings,
-    RetrySettings,
     StateSettings,
-    Strict,
-    WebSettings,
-    Zone,
-    check_texts,
     holds_password,
-    wrong,
 )
+from tallyd.settings.types import FolderPath, Strict, Zone, wrong
+from tallyd.settings.web import WebSettings
 
 S = TypeVar("S", bound=Strict)
 

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from tallyd.core.errors import ConfigProblem
 from tallyd.core.texts import shortened
-from tallyd.settings import did_you_mean
+from tallyd.settings.types import did_you_mean
 
 TEXTS: Mapping[str, str] = {
     "missing": "is missing",

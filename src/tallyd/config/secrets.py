@@ -14,7 +14,8 @@ from tallyd.config.document import Document, mode_of, open_to_all, opened, read_
 from tallyd.config.folders import INSTALLED
 from tallyd.core.errors import ConfigError
 from tallyd.core.texts import UNPRINTABLE
-from tallyd.settings import UNREADABLE_CREDENTIAL, wrong
+from tallyd.settings.secrets import UNREADABLE_CREDENTIAL
+from tallyd.settings.types import wrong
 
 MOST_SECRET_BYTES = 64 * 1024
 SERVICE_CREDENTIALS = Path("/run/credentials/tallyd.service")

@@ -19,7 +19,7 @@ def demo(*, duration: str | None, serve_only: bool, port: int) -> int:
     from tallyd.core.errors import EXIT_USAGE  # noqa: PLC0415 # see above
     from tallyd.demo.story import play, serve_alone  # noqa: PLC0415 # see above
     from tallyd.presentation.terminal import complain  # noqa: PLC0415 # see above
-    from tallyd.settings import parse_duration  # noqa: PLC0415 # see above
+    from tallyd.settings.types import parse_duration  # noqa: PLC0415 # see above
 
     try:
         lasts_s = None if duration is None else parse_duration(duration)

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tallyd.adapters.state import StateError
 from tallyd.core.texts import visible
-from tallyd.settings import WebSettings
+from tallyd.settings.web import WebSettings
 from tallyd.web import page, static
 from tallyd.web.context import Context
 from tallyd.web.http.auth import Names, Passwords

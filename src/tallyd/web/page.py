@@ -18,9 +18,9 @@ from starlette.routing import Route
 
 from tallyd.core.errors import RecordsError
 from tallyd.core.history import statuses
-from tallyd.pollers.divera import DiveraPoller
-from tallyd.pollers.servers import ServersPoller
-from tallyd.pollers.visitors import VisitorsPoller
+from tallyd.pollers.divera.poller import DiveraPoller
+from tallyd.pollers.servers.poller import ServersPoller
+from tallyd.pollers.visitors.poller import VisitorsPoller
 from tallyd.web.context import Context
 from tallyd.web.day_csv import day_csv
 from tallyd.web.http.cache import Body, Fresh

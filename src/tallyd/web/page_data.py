@@ -19,9 +19,9 @@ from tallyd.core.passages import Count
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.stored import LastReading
 from tallyd.core.texts import span
-from tallyd.pollers.divera import DiveraPoller
-from tallyd.pollers.servers import ServersPoller
-from tallyd.pollers.visitors import VisitorsPoller
+from tallyd.pollers.divera.poller import DiveraPoller
+from tallyd.pollers.servers.poller import ServersPoller
+from tallyd.pollers.visitors.poller import VisitorsPoller
 from tallyd.pollers.visitors.visit_history import Minute
 from tallyd.pollers.visitors.visits import day_of, day_span
 from tallyd.web import view_lags

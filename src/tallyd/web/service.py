@@ -13,7 +13,7 @@ from tallyd.config.model import Config
 from tallyd.core.alerts.daemon_alerts import page_unserved
 from tallyd.core.reading import Problem
 from tallyd.runs.stats import RunStats
-from tallyd.settings import WebSettings
+from tallyd.settings.web import WebSettings
 from tallyd.storage.store import Store
 from tallyd.web.app import application
 from tallyd.web.context import Context

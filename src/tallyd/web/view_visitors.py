@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from tallyd.core.passages import Count
 from tallyd.core.texts import span, visible
-from tallyd.pollers.visitors import VisitorsPoller
+from tallyd.pollers.visitors.poller import VisitorsPoller
 from tallyd.pollers.visitors.visit_history import Minute, Visits, hours_of, of_sources
 from tallyd.pollers.visitors.visits import inside, together
 from tallyd.web.views import Level, Moment, moment

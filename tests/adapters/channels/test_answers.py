@@ -15,9 +15,9 @@ import trustme
 
 from support.chatservers import Reply, WebService, tunnel_to, web_service
 from support.rawserver import serving
-from tallyd.adapters.channels import Channels
 from tallyd.adapters.channels.answers import objection
 from tallyd.adapters.channels.errors import MOST_BYTES
+from tallyd.adapters.channels.sender import Channels
 from tallyd.core.alerts.message import Message
 from tallyd.core.errors import DeliveryError
 

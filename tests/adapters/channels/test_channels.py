@@ -19,7 +19,7 @@ import trustme
 from support.chatservers import Mail, MailServer, WebService, mail_server, tunnel_to, web_service
 from support.chattexts import NASTY, shown_by_rocketchat
 from support.rawserver import RawServer, always, answer, serving
-from tallyd.adapters.channels import Channels
+from tallyd.adapters.channels.sender import Channels
 from tallyd.core.alerts.message import Message
 
 MESSAGE = Message(subject="Größe 中文 *fehlt* <b>", text=NASTY, tone="warning")

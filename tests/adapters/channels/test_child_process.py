@@ -18,7 +18,7 @@ import pytest
 
 from support.daemon import wait_until
 from support.rawserver import SLOW, RawServer, always, answer, serving
-from tallyd.adapters.channels import Channels
+from tallyd.adapters.channels.sender import Channels
 from tallyd.core.alerts.message import Message
 from tallyd.core.errors import DeliveryError, Stopped
 

@@ -17,7 +17,7 @@ import trustme
 
 from support.chatservers import MailServer, Reply, WebService, mail_server, web_service
 from support.rawserver import SLOW, Connection, Script, always, answer, serving
-from tallyd.adapters.channels import Channels
+from tallyd.adapters.channels.sender import Channels
 from tallyd.core.alerts.message import Message
 from tallyd.core.errors import DeliveryError, Stopped
 from tallyd.core.privacy.redaction import Redactor

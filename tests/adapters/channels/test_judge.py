@@ -12,7 +12,7 @@ import trustme
 
 from support.chatservers import Reply, WebService, mail_server, web_service
 from support.rawserver import always, answer, once, serving
-from tallyd.adapters.channels import Channels
+from tallyd.adapters.channels.sender import Channels
 from tallyd.core.errors import DeliveryError
 
 BOT = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"

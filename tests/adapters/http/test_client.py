@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from support.rawserver import Connection, always, answer, once, serving
-from tallyd.adapters.http import HttpClient
+from tallyd.adapters.http.client import HttpClient
 from tallyd.contract.http import Http
 from tallyd.core.errors import SourceError
 

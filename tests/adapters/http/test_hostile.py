@@ -23,7 +23,7 @@ from support.rawserver import (
     serving,
     unreachable,
 )
-from tallyd.adapters.http import HttpClient
+from tallyd.adapters.http.client import HttpClient
 from tallyd.adapters.http.deadline import Address, Watch
 from tallyd.core.errors import SourceError
 

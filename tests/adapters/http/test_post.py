@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from support.rawserver import BROKEN, SLOW, UNWANTED, Connection, Script, always, answer, serving, unreachable
-from tallyd.adapters.http import HttpClient
+from tallyd.adapters.http.client import HttpClient
 from tallyd.contract.http import Http
 from tallyd.core.errors import SourceError, Stopped
 

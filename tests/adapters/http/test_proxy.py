@@ -16,7 +16,7 @@ import pytest
 import trustme
 
 from support.rawserver import SLOW, Connection, RawServer, always, answer, once, serving
-from tallyd.adapters.http import HttpClient
+from tallyd.adapters.http.client import HttpClient
 from tallyd.core.errors import SourceError
 
 

@@ -17,7 +17,7 @@ import pytest
 import trustme
 
 from support.rawserver import BROKEN, SLOW, UNWANTED, Connection, Script, always, answer, once, serving
-from tallyd.adapters.http import HttpClient
+from tallyd.adapters.http.client import HttpClient
 from tallyd.core.errors import SourceError, Stopped
 
 CANARY = 'c4n4ry/+ "k3y"'

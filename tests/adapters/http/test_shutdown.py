@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.rawserver import BROKEN, SLOW, UNWANTED, Script, always, answer, serving, unreachable
-from tallyd.adapters.http import HttpClient
+from tallyd.adapters.http.client import HttpClient
 from tallyd.core.errors import SourceError, Stopped
 
 

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 
 from support.rawserver import Connection, always, answer, serving
-from tallyd.adapters.http import HttpClient
+from tallyd.adapters.http.client import HttpClient
 from tallyd.core.errors import SourceError
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)

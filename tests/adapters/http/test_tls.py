@@ -15,8 +15,8 @@ import requests
 import trustme
 
 from support.rawserver import SLOW, Connection, RawServer, Script, always, answer, once, serving
-from tallyd.adapters.http import HttpClient
 from tallyd.adapters.http.ca_store import TrustStore
+from tallyd.adapters.http.client import HttpClient
 from tallyd.adapters.http.deadline import Watch
 from tallyd.adapters.http.transport import Adapter
 from tallyd.core.errors import SourceError, Stopped

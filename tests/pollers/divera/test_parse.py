@@ -10,7 +10,7 @@ import pytest
 from support.divera import CANARIES, divera, entry, facts, person, pull, read, users
 from support.toolbox import answer, json_answer
 from tallyd.core.errors import SourceError
-from tallyd.pollers.divera import DiveraPoller
+from tallyd.pollers.divera.poller import DiveraPoller
 
 MONITOR = {"50101": entry(12, q2=5, q7=1), "50102": entry(0), "50103": entry(4)}
 

@@ -15,7 +15,7 @@ from tallyd.contract.poller import Found
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Reading
 from tallyd.core.schedule.timetable import At
-from tallyd.pollers.divera import DiveraPoller
+from tallyd.pollers.divera.poller import DiveraPoller
 from tallyd.retry import Policy, Retrying
 
 USERS_URL = "https://app.divera247.com/api/users"

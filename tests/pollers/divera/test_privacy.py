@@ -30,7 +30,7 @@ from support.divera import (
 from support.toolbox import FakeHttp, answer, json_answer, slot, toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Reading
-from tallyd.pollers.divera import DiveraPoller
+from tallyd.pollers.divera.poller import DiveraPoller
 
 CANARY = "Kanarienvogel"
 MONITOR = {"7": entry(4, q2=3)}

@@ -13,9 +13,8 @@ from pydantic import ValidationError
 
 from support.divera import KEY, divera
 from tallyd.core.counting import Minimum
-from tallyd.pollers.divera import DiveraPoller
-from tallyd.settings import Secret
-from tallyd.settings.secrets import UNREADABLE_CREDENTIAL
+from tallyd.pollers.divera.poller import DiveraPoller
+from tallyd.settings.secrets import UNREADABLE_CREDENTIAL, Secret
 
 LEAST = {"kind": "divera", "accesskey": KEY, "at": ["08:00"]}
 

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from support.daemon import wait_until
-from tallyd.settings import WebSettings
 from tallyd.settings.secrets import Secret
+from tallyd.settings.web import WebSettings
 from tallyd.web import connection
 from tallyd.web.connection import MOST_CONNECTIONS
 from tallyd.web.http.auth import Names

@@ -7,7 +7,3 @@ as it is, `probe.py` tries without sending, `errors.py` says why it failed, and 
 answer means that the message was taken. `rocketchat_url.py` knows the webhooks of Rocket.Chat, which Apprise
 does not take as they are.
 """
-
-from tallyd.adapters.channels.sender import Channels
-
-__all__ = ["Channels"]

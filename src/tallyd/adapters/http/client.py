@@ -25,7 +25,7 @@ from tallyd.adapters.http.transport import Adapter, silence_libraries
 from tallyd.contract.http import Reply
 from tallyd.core.addresses import host_of
 from tallyd.core.errors import SourceError, Stopped
-from tallyd.settings import is_loopback
+from tallyd.settings.types import is_loopback
 
 MOST_REDIRECTS = 5
 MOST_BYTES = 8 * 1024 * 1024

@@ -3,7 +3,3 @@
 Start with `poller.py`. `settings.py` is the config, `client.py` makes the requests, `parse.py` reads the
 replies. `personal_data.py` is the one place that looks at personal data, to prove that nothing keeps any.
 """
-
-from tallyd.pollers.divera.poller import DiveraPoller
-
-__all__ = ["DiveraPoller"]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.json_reply import Unreadable
-from tallyd.settings import Secret
+from tallyd.settings.secrets import Secret
 
 T = TypeVar("T")
 

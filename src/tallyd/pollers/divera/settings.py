@@ -15,13 +15,13 @@ from tallyd.core.counting import NO_STATUS, Minimum
 from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.core.texts import visible
 from tallyd.pollers.divera.client import PULL_URL, USERS_URL, is_pull_url, is_users_url
-from tallyd.settings import (
+from tallyd.settings.pollers import PollerSettings
+from tallyd.settings.secrets import Secret
+from tallyd.settings.types import (
     Days,
     Duration,
-    PollerSettings,
     PositiveInt,
     Seconds,
-    Secret,
     Strict,
     TimeOfDay,
     Url,

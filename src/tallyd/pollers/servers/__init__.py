@@ -5,7 +5,3 @@ config, `worker_pool.py` checks many targets at a time, `check.py` is one check.
 known from round to round; `alert_kinds.py` and `out_facts.py` are what people read. The rule is
 `core/freshness.py`.
 """
-
-from tallyd.pollers.servers.poller import ServersPoller
-
-__all__ = ["ServersPoller"]

@@ -16,7 +16,8 @@ from tallyd.pollers.servers.target_settings import (
     fault_of,
     merged,
 )
-from tallyd.settings import Duration, FolderPath, PollerSettings, Seconds, within, wrong, wrong_each
+from tallyd.settings.pollers import PollerSettings
+from tallyd.settings.types import Duration, FolderPath, Seconds, within, wrong, wrong_each
 
 LONGEST_NAME = 200
 

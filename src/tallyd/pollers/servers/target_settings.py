@@ -16,12 +16,12 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from tallyd.core.freshness import Limits
 from tallyd.core.texts import shortened
-from tallyd.settings import (
+from tallyd.settings.secrets import Secret
+from tallyd.settings.types import (
     Duration,
     FolderPath,
     KeylessUrl,
     Seconds,
-    Secret,
     Strict,
     Zone,
     did_you_mean,

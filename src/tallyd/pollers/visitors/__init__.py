@@ -4,7 +4,3 @@ Start with `poller.py`; `settings.py` is the config. `ingest/` takes files into 
 the main flow, `file_parser.py` and `record_parser.py` read a file), `alerts/` finds what is wrong, such as a
 silent source, and `report/` makes each day's report and posts it.
 """
-
-from tallyd.pollers.visitors.poller import VisitorsPoller
-
-__all__ = ["VisitorsPoller"]

@@ -18,11 +18,11 @@ from pydantic import (
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.visitors.ingest.minute_counts import DIGITS
 from tallyd.pollers.visitors.visits import TAGS, Tag
-from tallyd.settings import (
+from tallyd.settings.secrets import Secret
+from tallyd.settings.types import (
     Duration,
     KeylessUrl,
     Seconds,
-    Secret,
     Strict,
     as_tuple,
     is_loopback,

@@ -11,11 +11,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.visitors.ingest.minute_counts import DIGITS
 from tallyd.pollers.visitors.report_settings import ReportSettings, Text, check_form
-from tallyd.settings import (
+from tallyd.settings.alerting import HoursSettings
+from tallyd.settings.pollers import PollerSettings
+from tallyd.settings.types import (
     Duration,
     FolderPath,
-    HoursSettings,
-    PollerSettings,
     PositiveInt,
     Seconds,
     Strict,

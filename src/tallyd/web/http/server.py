@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tallyd.adapters.state import StateError
 from tallyd.core.texts import visible
-from tallyd.settings import WebSettings
+from tallyd.settings.web import WebSettings
 from tallyd.web.connection import Guarded
 
 log = logging.getLogger("tallyd")

@@ -9,8 +9,8 @@ from typing import Final
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from tallyd.core.freshness import STATES
-from tallyd.pollers.servers import ServersPoller
-from tallyd.pollers.visitors import VisitorsPoller
+from tallyd.pollers.servers.poller import ServersPoller
+from tallyd.pollers.visitors.poller import VisitorsPoller
 from tallyd.pollers.visitors.visits import NOBODY, day_of, day_span, inside, together
 from tallyd.web.context import Context
 from tallyd.web.kept import arrivals_of, book_of
