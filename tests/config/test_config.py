@@ -361,9 +361,8 @@ def test_schema_is_printed_as_json() -> None:
     assert json.loads(done.stdout)["title"] == "tallyd configuration"
 
 
-def test_alerts_name_commands_as_this_tallyd_is_called(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tallyd.config.model.called", lambda: "sudo tallyd")
-    config = _load(tmp_path, {"pollers": {}})
+def test_alerts_name_commands_as_the_tallyd_that_read_the_config_is_called(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text("{}")
+    config = load(path, environ={}, tallyd="sudo tallyd")
     assert config.alert_policy_of("tallyd/web").tallyd == "sudo tallyd"
