@@ -237,7 +237,7 @@ def test_without_a_folder_none_is_written_and_it_is_told_how_to_get_some() -> No
         about = "\n".join(cameras.about("http://127.0.0.1:1"))
     assert f"{sys.executable} -m tallyd.demo.world.cameras FOLDER" in about
     assert CONTROL not in about
-    assert cameras.routes() == {}
+    assert cameras.routes() == []
 
 
 # -- alone ---------------------------------------------------------------------------------------------------

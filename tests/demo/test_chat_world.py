@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,9 +11,9 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from demo.conftest import Serve
 from tallyd.adapters.channels.markup import for_rocketchat
 from tallyd.demo.world.chat import CONTROL, HOOK, HOOKS, ID, MODES, MOST_KEPT, TOKEN, Chat, as_shown
-from tallyd.demo.world.http_server import serving
 
 BEGAN_AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 
@@ -46,10 +45,10 @@ class World:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def world(serve: Serve) -> World:
     made = World()
-    with serving(made.chat.routes()) as made.base_url:
-        yield made
+    made.base_url = serve(made.chat.routes())
+    return made
 
 
 def test_what_is_sent_is_kept_with_its_number_and_time(world: World) -> None:

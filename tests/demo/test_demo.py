@@ -345,7 +345,17 @@ def test_a_port_that_is_taken_is_named(start: Callable[..., Running], more: tupl
     )
 
 
+def test_a_library_that_is_not_installed_is_named_with_what_to_install() -> None:
+    script = "import sys; sys.modules['uvicorn'] = None; from tallyd.demo import demo; sys.exit(demo("
+    command = [sys.executable, "-c", f"{script}duration=None, serve_only=True, port=0))"]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "the demo needs a library that is not installed (uvicorn)" in done.stderr
+    assert 'pip install "tallyd[web]"' in done.stderr
+
+
 def test_what_only_the_demo_needs_is_not_imported_for_help() -> None:
-    script = "import sys, tallyd.demo; sys.exit('pydantic' in sys.modules or 'http.server' in sys.modules)"
+    script = "import sys, tallyd.demo; sys.exit('pydantic' in sys.modules or 'starlette' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -74,7 +74,7 @@ def test_one_that_somebody_changes_by_hand_stays_as_it_is(world: World) -> None:
 
 
 def test_a_world_that_gives_no_answer_is_no_reason_to_fail() -> None:
-    with serving({}) as base_url:
+    with serving([]) as base_url:
         client = Client(base_url)
         assert client.get("/nowhere") is None
     assert client.get("/nowhere") is None

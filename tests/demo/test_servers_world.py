@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from demo.conftest import Serve
 from tallyd.core.computed_time import read_time
 from tallyd.core.freshness import Limits, State, lag_of, state_of
-from tallyd.demo.world.http_server import serving
 from tallyd.demo.world.servers import (
     APPS,
     CASES,
@@ -86,9 +86,10 @@ class World:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def world(serve: Serve) -> Iterator[World]:
     made = World()
-    with made.servers.running(), serving(made.servers.routes()) as made.base_url:
+    made.base_url = serve(made.servers.routes())
+    with made.servers.running():
         yield made
 
 

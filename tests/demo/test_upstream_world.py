@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,8 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from demo.conftest import Serve
 from tallyd.core.passages import Count
-from tallyd.demo.world.http_server import serving
 from tallyd.demo.world.upstream import CONTROL, MODES, MOST_KEPT, OK, REPORT, SSID, Upstream
 from tallyd.pollers.visitors.visits import TAGS, Form, body, is_success
 
@@ -60,10 +59,10 @@ class World:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def world(serve: Serve) -> World:
     made = World()
-    with serving(made.upstream.routes()) as made.base_url:
-        yield made
+    made.base_url = serve(made.upstream.routes())
+    return made
 
 
 def test_what_the_poller_sends_is_taken_and_kept(world: World) -> None:

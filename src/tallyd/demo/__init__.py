@@ -16,11 +16,18 @@ def demo(*, duration: str | None, serve_only: bool, port: int) -> int:
     # Imported when called, so that `tallyd --help` stays quick.
     from pydantic_core import PydanticCustomError  # noqa: PLC0415 # see above
 
-    from tallyd.core.errors import EXIT_USAGE  # noqa: PLC0415 # see above
-    from tallyd.demo.story import play, serve_alone  # noqa: PLC0415 # see above
+    from tallyd.core.errors import EXIT_PROBLEM, EXIT_USAGE  # noqa: PLC0415 # see above
     from tallyd.presentation.terminal import complain  # noqa: PLC0415 # see above
     from tallyd.settings.types import parse_duration  # noqa: PLC0415 # see above
 
+    try:
+        from tallyd.demo.story import play, serve_alone  # noqa: PLC0415 # needs what the page needs
+    except ModuleNotFoundError as error:
+        complain(
+            f"tallyd: the demo needs a library that is not installed ({error.name}). Install tallyd with "
+            'what the page needs: pip install "tallyd[web]"'
+        )
+        return EXIT_PROBLEM
     try:
         lasts_s = None if duration is None else parse_duration(duration)
     except PydanticCustomError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +23,7 @@ class Client:
         """Return what stands there."""
         return self._asked("GET", path, None)
 
-    def post(self, path: str, content: Mapping[str, Json]) -> dict[str, Any] | None:
+    def post(self, path: str, content: Json) -> dict[str, Any] | None:
         """Send JSON and return the answer."""
         return self._asked("POST", path, json.dumps(content).encode())
 

@@ -14,19 +14,21 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from starlette.routing import BaseRoute
+
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
 from tallyd.core.reading import Json
 from tallyd.demo.signals import asked_to_end, hold_signals
 from tallyd.demo.timetable import zone_of_demo
 from tallyd.demo.world.crowd import CYCLE_S, HOSTS, LABELS, QUIET_HOST, Passage, is_quiet, passages
-from tallyd.demo.world.http_server import Answer, Part, Request, Routes, asked_mode, json_answer, modes_answer
+from tallyd.demo.world.http_server import Part
 from tallyd.presentation.terminal import complain, say
 
 CONTROL = "/world/cameras"
@@ -143,6 +145,8 @@ class Cameras(Part):
     `elapsed` gives the seconds since the world began, `now` an aware time.
     """
 
+    control, modes = CONTROL, MODES
+
     def __init__(
         self,
         inbox: Path | None,
@@ -152,6 +156,7 @@ class Cameras(Part):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         pieces_apart_s: float = PIECES_APART_S,
     ) -> None:
+        super().__init__()
         began_s = time.monotonic()
         self._inbox = inbox
         self._elapsed = elapsed or (lambda: time.monotonic() - began_s)
@@ -162,16 +167,14 @@ class Cameras(Part):
         self._dropped = dict.fromkeys(HOSTS, 0)
         self._lost = 0
         self._why_lost: str | None = None
-        self.mode = "cycle"
 
-    def routes(self) -> Routes:
-        """Return what was dropped, and the address by which a failure is played; none without an inbox."""
-        if self._inbox is None:
-            return {}
-        return {
-            ("GET", CONTROL): lambda _request: self._list(),
-            ("POST", CONTROL): self._control,
-        }
+    def routes(self) -> list[BaseRoute]:
+        """Return the address that lists what was dropped and plays a failure; none without an inbox."""
+        return [] if self._inbox is None else super().routes()
+
+    def seen(self) -> Mapping[str, Json]:
+        """Return how many files each host dropped, and how many could not be written."""
+        return {"dropped": {**self._dropped}, "lost": self._lost, "why_lost": self._why_lost}
 
     def about(self, base_url: str) -> tuple[str, ...]:
         """Return where they drop their files, and how to change that."""
@@ -247,22 +250,6 @@ class Cameras(Part):
             file.flush()
             self._is_ending.wait(self._pieces_apart_s)
             file.write(text[half:])
-
-    def _list(self) -> Answer:
-        return json_answer(
-            {
-                "mode": self.mode,
-                "modes": list(MODES),
-                "dropped": dict(self._dropped),
-                "lost": self._lost,
-                "why_lost": self._why_lost,
-            }
-        )
-
-    def _control(self, request: Request) -> Answer:
-        mode = asked_mode(request, MODES)
-        self.mode = mode or self.mode
-        return modes_answer(mode, MODES)
 
 
 def main(arguments: list[str]) -> int:

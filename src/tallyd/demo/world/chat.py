@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
 from tallyd.core.reading import Json
-from tallyd.demo.world.http_server import Answer, Part, Request, Routes, asked_mode, json_answer, modes_answer
+from tallyd.demo.world.http_server import NoAnswer, Part
 
 ID, TOKEN = "small-world-chat", "small-world-4712"
 """Of the webhook. Of no use anywhere else, so they may be shown."""
@@ -67,20 +70,21 @@ def as_shown(text: str) -> str:
 class Chat(Part):
     """One webhook. `now` gives an aware time."""
 
+    control, modes = CONTROL, MODES
+
     def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__()
         self._now = now
-        self._lock = threading.Lock()
         self._number = 0
         self._heard: deque[Heard] = deque(maxlen=MOST_KEPT)
-        self.mode = "ok"
 
-    def routes(self) -> Routes:
-        """Return the webhook, what came in by it, and the address by which an outage is played."""
-        return {
-            ("POST", HOOKS): self._hook,
-            ("GET", CONTROL): lambda _request: self._list(),
-            ("POST", CONTROL): self._control,
-        }
+    def routes(self) -> list[BaseRoute]:
+        """Return the webhook, and the address that lists what came in and plays an outage."""
+        return [Route(f"{HOOKS}{{rest:path}}", self._hook, methods=["POST"]), *super().routes()]
+
+    def seen(self) -> Mapping[str, Json]:
+        """Return the last messages."""
+        return {"messages": [heard.json() for heard in self._heard]}
 
     def about(self, base_url: str) -> tuple[str, ...]:
         """Return what can be asked of it."""
@@ -92,32 +96,21 @@ class Chat(Part):
             f"""  curl -d '{{"mode": "down"}}' {base_url}{CONTROL}""",
         )
 
-    def _hook(self, request: Request) -> Answer | None:
+    async def _hook(self, request: Request) -> Response:
+        text = _text_of(await request.body())
         if self.mode == "down":
-            return None
-        if request.path != HOOK:
+            return NoAnswer()
+        if request.url.path != HOOK:
             return _refused("Invalid integration id or token provided.", 404)
-        text = _text_of(request.body)
         if text is None:
             return _refused("send JSON with a text", 400)
-        with self._lock:
-            self._number += 1
-            self._heard.append(Heard(number=self._number, at=self._now(), text=text))
-        return json_answer({"success": True})
-
-    def _list(self) -> Answer:
-        with self._lock:
-            messages: list[Json] = [heard.json() for heard in self._heard]
-        return json_answer({"mode": self.mode, "modes": list(MODES), "messages": messages})
-
-    def _control(self, request: Request) -> Answer:
-        mode = asked_mode(request, MODES)
-        self.mode = mode or self.mode
-        return modes_answer(mode, MODES)
+        self._number += 1
+        self._heard.append(Heard(number=self._number, at=self._now(), text=text))
+        return JSONResponse({"success": True})
 
 
-def _refused(error: str, status: int) -> Answer:
-    return json_answer({"success": False, "error": error}, status)
+def _refused(error: str, status: int) -> Response:
+    return JSONResponse({"success": False, "error": error}, status)
 
 
 def _text_of(body: bytes) -> str | None:

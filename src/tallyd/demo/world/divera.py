@@ -7,19 +7,14 @@ who has no status has null, 0, or no such key; the answers hold people's names, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
 
 from tallyd.core.reading import Json
-from tallyd.demo.world.http_server import (
-    Answer,
-    Part,
-    Request,
-    Route,
-    Routes,
-    asked_mode,
-    json_answer,
-    modes_answer,
-)
+from tallyd.demo.world.http_server import NoAnswer, Part, linger
 from tallyd.demo.world.people import (
     MEMBERS,
     QUALIFICATIONS,
@@ -54,6 +49,8 @@ def poller(base_url: str) -> dict[str, Json]:
 class Divera(Part):
     """One unit's API. `elapsed` gives the seconds since the world began, `now` the seconds since 1970."""
 
+    control, modes = CONTROL, MODES
+
     def __init__(
         self,
         *,
@@ -61,20 +58,19 @@ class Divera(Part):
         now: Callable[[], float] = time.time,
         slow_s: float = SLOW_S,
     ) -> None:
+        super().__init__()
         began_s = time.monotonic()
         self._elapsed = elapsed or (lambda: time.monotonic() - began_s)
         self._now = now
         self._slow_s = slow_s
-        self.mode = "ok"
 
-    def routes(self) -> Routes:
+    def routes(self) -> list[BaseRoute]:
         """Return the two addresses that tallyd asks, and the one by which an outage is played."""
-        return {
-            ("GET", USERS): self._played(self._users),
-            ("GET", PULL): self._played(self._pull),
-            ("GET", CONTROL): lambda _request: modes_answer(self.mode, MODES),
-            ("POST", CONTROL): self._control,
-        }
+        return [
+            Route(USERS, self._played(self._users)),
+            Route(PULL, self._played(self._pull)),
+            *super().routes(),
+        ]
 
     def about(self, base_url: str) -> tuple[str, ...]:
         """Return what can be asked of it."""
@@ -88,45 +84,33 @@ class Divera(Part):
 
     # -- what is played ----------------------------------------------------------------------------------
 
-    def _played(self, route: Route) -> Route:
-        """Return the route as the mode of the moment lets it be; without the key it refuses."""
+    def _played(self, data: Callable[[Mapping[str, str]], Json]) -> Callable[[Request], Awaitable[Response]]:
+        """Return what answers a query with the data, as far as the mode and the key allow."""
 
-        def played(request: Request) -> Answer | None:
-            until = time.monotonic() + self._slow_s
-            while self.mode == "slow" and time.monotonic() < until:
-                time.sleep(0.1)
+        async def played(request: Request) -> Response:
+            await linger(request, self._slow_s, lambda: self.mode == "slow")
             if self.mode == "down":
-                return None
+                return NoAnswer()
             if self.mode == "html":
-                page = b"<!DOCTYPE html><title>Wartung</title><h1>Wir sind gleich wieder da.</h1>\n"
-                return Answer(page, content_type="text/html; charset=UTF-8")
-            if self.mode == "forbidden" or request.query.get("accesskey") != KEY:
-                refusal: dict[str, Json] = {
-                    "success": False,
-                    "name": "Forbidden",
-                    "message": "Login Required",
-                    "status": 403,
-                }
-                return json_answer(refusal, 403)
-            return route(request)
+                return HTMLResponse(
+                    "<!DOCTYPE html><title>Wartung</title><h1>Wir sind gleich wieder da.</h1>\n"
+                )
+            # Of a parameter that stands twice, the last one counts, as in PHP.
+            if self.mode == "forbidden" or request.query_params.get("accesskey") != KEY:
+                refusal = {"success": False, "name": "Forbidden", "message": "Login Required", "status": 403}
+                return JSONResponse(refusal, 403)
+            return JSONResponse({"success": True, "data": data(request.query_params)})
 
         return played
 
-    def _control(self, request: Request) -> Answer:
-        mode = asked_mode(request, MODES)
-        self.mode = mode or self.mode
-        return modes_answer(mode, MODES)
-
     # -- the API -----------------------------------------------------------------------------------------
 
-    def _users(self, _request: Request) -> Answer:
+    def _users(self, _query: Mapping[str, str]) -> Json:
         elapsed_s = self._elapsed()
-        return json_answer(
-            {"success": True, "data": [_row(member, status_of(member, elapsed_s)) for member in MEMBERS]}
-        )
+        return [_row(member, status_of(member, elapsed_s)) for member in MEMBERS]
 
-    def _pull(self, request: Request) -> Answer:
-        """Answer with every block that changed after its `ts_` parameter; without one, it is sent."""
+    def _pull(self, query: Mapping[str, str]) -> Json:
+        """Return every block that changed after its `ts_` parameter; without one, it is sent."""
         elapsed_s = self._elapsed()
         began_at = int(self._now() - elapsed_s)
         changed_at = {"monitor": began_at + last_change_s(elapsed_s)}
@@ -138,9 +122,9 @@ class Divera(Part):
         wanted: dict[str, Json] = {
             name: block
             for name, block in blocks.items()
-            if _seen_at(request.query, name) < changed_at.get(name, began_at)
+            if _seen_at(query, name) < changed_at.get(name, began_at)
         }
-        return json_answer({"success": True, "data": {"ts": int(self._now()), **wanted}})
+        return {"ts": int(self._now()), **wanted}
 
 
 def _seen_at(query: Mapping[str, str], block: str) -> int:

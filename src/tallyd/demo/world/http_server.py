@@ -1,172 +1,145 @@
-"""One HTTP server on loopback with a table of routes: what every part of the small world is served by."""
+"""One HTTP server on loopback, which serves every part of the small world: starlette on uvicorn, in a thread.
+
+All answers are made on one loop, one after the other: no part needs a lock.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
-import sys
+import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Protocol, TypeAlias
-from urllib.parse import parse_qsl, urlsplit
+from typing import ClassVar
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tallyd.core.reading import Json
 
-JSON_TYPE = "application/json; charset=UTF-8"
 HOST = "127.0.0.1"
-_MOST_BODY_BYTES = 1_000_000
-_IDLE_S = 60.0
+_IDLE_S = 60
+_LOOK_EVERY_S = 0.1
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What a route is handed. Of a query parameter that stands twice, the last one counts, as in PHP."""
+class Part:
+    """One thing of the outside world, such as the Divera API. `mode` is what it plays now."""
 
-    query: Mapping[str, str]
-    body: bytes = b""
-    path: str = ""
+    control: ClassVar[str]
+    """The address that tells the mode, and changes it."""
+    modes: ClassVar[tuple[str, ...]]
+    """What can be played. It begins with the first one."""
 
+    def __init__(self) -> None:
+        self.mode = self.modes[0]
 
-@dataclass(frozen=True)
-class Answer:
-    """What a route answers with."""
-
-    body: bytes
-    status: int = 200
-    content_type: str = JSON_TYPE
-
-
-Route: TypeAlias = Callable[[Request], "Answer | None"]
-"""Answers a request; None: the connection is closed without a word. May take its time."""
-
-Routes: TypeAlias = Mapping[tuple[str, str], Route]
-"""By method and path: `("GET", "/api/users")`. A path that ends in `/` answers for all that is below it."""
-
-
-class Part(Protocol):
-    """One thing of the outside world, such as the Divera API."""
-
-    def routes(self) -> Routes:
+    def routes(self) -> list[BaseRoute]:
         """Return its addresses; no two parts share one."""
-        ...
+        return [Route(self.control, self._control, methods=["GET", "POST"])]
 
     def about(self, base_url: str) -> tuple[str, ...]:
         """Return lines for a person: what it is, and what can be asked of it. To be asked while it runs."""
-        ...
+        raise NotImplementedError
 
     def running(self) -> AbstractContextManager[object]:
         """Do what it does by itself until the block is left; most parts only answer. Raises OSError."""
         return nullcontext()
 
+    def play(self, mode: str) -> None:
+        """Play one of the modes from now on."""
+        self.mode = mode
 
-def json_answer(content: Json, status: int = 200) -> Answer:
-    """Return an answer of JSON."""
-    return Answer(json.dumps(content, ensure_ascii=False).encode(), status)
+    def seen(self) -> Mapping[str, Json]:
+        """Return what the control address tells beside the mode."""
+        return {}
+
+    async def _control(self, request: Request) -> Response:
+        if request.method != "POST":
+            return JSONResponse({"mode": self.mode, "modes": self.modes, **self.seen()})
+        mode = _mode_of(await request.body())
+        if mode not in self.modes:
+            return JSONResponse({"error": 'send {"mode": MODE}', "modes": self.modes}, 400)
+        self.play(mode)
+        return JSONResponse({"mode": mode, "modes": self.modes})
 
 
-def asked_mode(request: Request, modes: tuple[str, ...]) -> str | None:
-    """Return the mode that `{"mode": "down"}` asks to play; None where it is none of them."""
+def _mode_of(body: bytes) -> str:
+    """Return the mode that `{"mode": "down"}` asks for; an empty text where it asks for none."""
     try:
-        asked = json.loads(request.body)
+        asked = json.loads(body)
     except (ValueError, RecursionError):
-        return None
+        return ""
     mode = asked.get("mode") if isinstance(asked, dict) else None
-    return mode if mode in modes else None
+    return mode if isinstance(mode, str) else ""
 
 
-def modes_answer(mode: str | None, modes: tuple[str, ...]) -> Answer:
-    """Return which mode is played and which ones there are; None: what was asked for is none of them."""
-    if mode is None:
-        return json_answer({"error": 'send {"mode": MODE}', "modes": list(modes)}, 400)
-    return json_answer({"mode": mode, "modes": list(modes)})
+async def linger(request: Request, seconds: float, while_so: Callable[[], bool] = lambda: True) -> None:
+    """Let time pass before an answer; no longer than `while_so`, and until the client hangs up.
+
+    The body must have been read: looking for the end of a connection would lose it.
+    """
+    until_s = time.monotonic() + seconds
+    while while_so() and time.monotonic() < until_s and not await request.is_disconnected():
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
+class NoAnswer(Response):
+    """Closes the connection without a word."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del receive, send
+        scope["state"]["transport"].close()
+        await asyncio.sleep(0)  # until uvicorn has noticed; else it answers with HTTP 500
+
+
+class _Connection(H11Protocol):
+    """A connection that an answer can close; ASGI has no way to."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        super().connection_made(transport)
+        self.app_state = {"transport": transport}
+
+
+class _Server(uvicorn.Server):
+    """Ends at once: nobody waits for the last answers of this world."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await super().shutdown(sockets)
+
+
+def application(routes: Sequence[BaseRoute]) -> Starlette:
+    """Return what answers at these addresses, each of them as it is written."""
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False
+    return app
 
 
 @contextmanager
-def serving(routes: Routes, *, port: int = 0) -> Iterator[str]:
+def serving(routes: Sequence[BaseRoute], *, port: int = 0) -> Iterator[str]:
     """Serve on loopback until the block is left; yields the base URL. 0: any free port. Raises OSError."""
-    with _Server((HOST, port), routes) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    config = uvicorn.Config(
+        application(routes),
+        http=_Connection,
+        ws="none",
+        lifespan="off",
+        log_config=None,  # no access log either: it would hold keys, and the daemon says what it asked
+        timeout_keep_alive=_IDLE_S,
+    )
+    with socket.create_server((HOST, port)) as listening:
+        server = _Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:
-            yield f"http://{HOST}:{server.server_port}"
+            yield f"http://{HOST}:{listening.getsockname()[1]}"
         finally:
-            server.shutdown()
+            server.should_exit = True
             thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    """A thread for each connection; none of them outlives the process or is waited for."""
-
-    def __init__(self, address: tuple[str, int], routes: Routes) -> None:
-        super().__init__(address, _Handler)
-        self.routes = routes
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Print the traceback of a bug. That a client hung up in the middle is none."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One connection, kept open between requests."""
-
-    protocol_version = "HTTP/1.1"
-    server_version = "small-world"
-    sys_version = ""
-    timeout = _IDLE_S
-    disable_nagle_algorithm = True  # head and body are two writes; together with delayed ACKs that is 40 ms
-    server: _Server
-
-    def do_GET(self) -> None:
-        self._respond()
-
-    def do_POST(self) -> None:
-        self._respond()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # named as in http.server
-        """Say nothing: the access log would hold keys, and the daemon says what it asked."""
-
-    def _respond(self) -> None:
-        body = self._body()
-        if body is None:
-            self.close_connection = True
-            self._send(json_answer({"error": "a body needs a Content-Length, of 1 MB at most"}, 411))
-            return
-        parts = urlsplit(self.path)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        answer = self._route(parts.path)(Request(query=query, body=body, path=parts.path))
-        if answer is None:
-            self.close_connection = True
-        else:
-            self._send(answer)
-
-    def _body(self) -> bytes | None:
-        length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not length.isascii() or not length.isdigit():
-            return None
-        return self.rfile.read(int(length)) if int(length) <= _MOST_BODY_BYTES else None
-
-    def _route(self, path: str) -> Route:
-        routes = self.server.routes
-        place = _place(path, {its_path for _, its_path in routes})
-        if place is None:
-            return lambda _request: json_answer({"error": f"nothing is at {path}"}, 404)
-        known = sorted(method for method, its_path in routes if its_path == place)
-        refusal = json_answer({"error": f"only {' and '.join(known)} can be used here"}, 405)
-        return routes.get((self.command, place), lambda _request: refusal)
-
-    def _send(self, answer: Answer) -> None:
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-
-def _place(path: str, known: set[str]) -> str | None:
-    """Return which of the known paths answers for this one."""
-    if path in known:
-        return path
-    return next((each for each in known if each.endswith("/") and path.startswith(each)), None)

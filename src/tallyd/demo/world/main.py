@@ -1,12 +1,13 @@
 """The small world: what tallyd watches in the demo, over real HTTP on loopback, in a process of its own.
 
-A further part is a module beside `divera.py` and an entry in `parts_of`. The server has one table of routes,
-made of theirs.
+A further part is a module beside `divera.py` and an entry in `parts_of`. One server has the routes of
+all of them.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,13 +16,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tallyd.core.reading import Json
-from tallyd.core.texts import visible
 from tallyd.demo.signals import asked_to_end, hold_signals
 from tallyd.demo.world import cameras, chat, divera, servers, upstream
 from tallyd.demo.world.cameras import Cameras
 from tallyd.demo.world.chat import Chat
 from tallyd.demo.world.divera import Divera
-from tallyd.demo.world.http_server import Part, Route, serving
+from tallyd.demo.world.http_server import Part, serving
 from tallyd.demo.world.servers import Servers
 from tallyd.demo.world.upstream import Upstream
 
@@ -46,13 +46,12 @@ def serve(
     """
     hold_signals()
     parts = parts_of(inbox, zone)
-    routes: dict[tuple[str, str], Route] = {}
-    for part in parts:
-        routes.update(part.routes())
     with ExitStack() as running:
         for part in parts:
             running.enter_context(part.running())
-        base_url = running.enter_context(serving(routes, port=port))
+        base_url = running.enter_context(
+            serving([route for part in parts for route in part.routes()], port=port)
+        )
         tell(base_url, parts)
         asked_to_end(within_s=lasts_s)
 
@@ -83,7 +82,7 @@ def example_config(base_url: str) -> str:
 
 def why_not_served(port: int, error: OSError) -> str:
     """Return what is wrong when `serve` raised."""
-    reason = visible((error.strerror or type(error).__name__).lower())
+    reason = (os.strerror(error.errno) if error.errno else type(error).__name__).lower()
     return f"cannot serve the small world on port {port} of 127.0.0.1: {reason}; --port 0 takes any free one"
 
 

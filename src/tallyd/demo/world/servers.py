@@ -7,25 +7,18 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
 from tallyd.core.reading import Json
-from tallyd.demo.world.http_server import (
-    HOST,
-    Answer,
-    Part,
-    Request,
-    Route,
-    Routes,
-    asked_mode,
-    json_answer,
-    modes_answer,
-)
+from tallyd.demo.world.http_server import HOST, NoAnswer, Part, linger
 
 APPS, CONTROL = "/apps/", "/world/servers"
 MODES = ("cycle", "fresh", "stale", "invalid", "down")
@@ -78,12 +71,15 @@ class Case:
 
     name: str
     about: str
-    answer: Callable[[Servers], Answer | None]
+    answer: Callable[[Servers], Response]
     keys: Mapping[str, Json] | None = None
+    is_slow: bool = False
 
 
 class Servers(Part):
     """All of them. `elapsed` gives the seconds since the world began, `now` the seconds since 1970."""
+
+    control, modes = CONTROL, MODES
 
     def __init__(
         self,
@@ -92,23 +88,18 @@ class Servers(Part):
         now: Callable[[], float] = time.time,
         slow_s: float = SLOW_S,
     ) -> None:
+        super().__init__()
         began_s = time.monotonic()
         self._elapsed = elapsed or (lambda: time.monotonic() - began_s)
         self._now = now
-        self.slow_s = slow_s
+        self._slow_s = slow_s
         self._began_at = now() - self._elapsed()
-        self._lock = threading.Lock()
         self._stood_still_s = 0.0
         self._refusing_port: int | None = None
-        self.mode = "cycle"
 
-    def routes(self) -> Routes:
+    def routes(self) -> list[BaseRoute]:
         """Return one address for each server, and the one by which `changing` is changed."""
-        return {
-            **{("GET", f"{APPS}{case.name}"): self._route(case) for case in CASES},
-            ("GET", CONTROL): lambda _request: modes_answer(self.mode, MODES),
-            ("POST", CONTROL): self._control,
-        }
+        return [*(Route(f"{APPS}{case.name}", self._answering(case)) for case in CASES), *super().routes()]
 
     def about(self, base_url: str) -> tuple[str, ...]:
         """Return what can be asked of each of them."""
@@ -148,28 +139,30 @@ class Servers(Part):
         """Return when data that is fresh was computed."""
         return datetime.fromtimestamp(self._now() // STEP_S * STEP_S, UTC)
 
-    def changing(self) -> Answer | None:
+    def changing(self) -> Response:
         """Answer as the mode of the moment has it."""
-        with self._lock:
-            mode, stood_still_s = self.mode, self._stood_still_s
-        if mode == "down":
-            return None
-        if mode == "invalid":
-            return json_answer({"state": "starting"})
-        if mode == "fresh":
+        if self.mode == "down":
+            return NoAnswer()
+        if self.mode == "invalid":
+            return JSONResponse({"state": "starting"})
+        if self.mode == "fresh":
             return _computed(self.fresh())
-        return _computed(self.instant(stood_still_s if mode == "stale" else computed_s(self._elapsed())))
+        stands_still = self.mode == "stale"
+        return _computed(self.instant(self._stood_still_s if stands_still else computed_s(self._elapsed())))
 
-    def _route(self, case: Case) -> Route:
-        return lambda _request: case.answer(self)
+    def play(self, mode: str) -> None:
+        """Play one of the modes; one that stands still already goes on to, since the first time."""
+        if mode == "stale" and self.mode != "stale":
+            self._stood_still_s = self._elapsed() // STEP_S * STEP_S
+        super().play(mode)
 
-    def _control(self, request: Request) -> Answer:
-        mode = asked_mode(request, MODES)
-        with self._lock:
-            if mode == "stale" and self.mode != "stale":
-                self._stood_still_s = self._elapsed() // STEP_S * STEP_S
-            self.mode = mode or self.mode
-        return modes_answer(mode, MODES)
+    def _answering(self, case: Case) -> Callable[[Request], Awaitable[Response]]:
+        async def answered(request: Request) -> Response:
+            if case.is_slow:
+                await linger(request, self._slow_s)
+            return case.answer(self)
+
+        return answered
 
 
 def _about(case: Case) -> str:
@@ -179,17 +172,12 @@ def _about(case: Case) -> str:
     return f"{case.about} ({keys})"
 
 
-def _computed(at: datetime) -> Answer:
-    return json_answer({"version": "4.7.1", "computed_time": at.isoformat(timespec="seconds")})
+def _computed(at: datetime) -> Response:
+    return _told(at.isoformat(timespec="seconds"))
 
 
-def _told(time_written: Json) -> Answer:
-    return json_answer({"version": "4.7.1", "computed_time": time_written})
-
-
-def _slow(servers: Servers) -> Answer:
-    time.sleep(servers.slow_s)
-    return _computed(servers.fresh())
+def _told(time_written: Json) -> Response:
+    return JSONResponse({"version": "4.7.1", "computed_time": time_written})
 
 
 CASES: tuple[Case, ...] = (
@@ -240,29 +228,34 @@ CASES: tuple[Case, ...] = (
     Case(
         name="nested",
         about="its time lies deeper, in milliseconds since 1970",
-        answer=lambda servers: json_answer({"data": {"finished": int(servers.fresh().timestamp()) * 1000}}),
+        answer=lambda servers: JSONResponse({"data": {"finished": int(servers.fresh().timestamp()) * 1000}}),
         keys={"field": "data.finished", "format": "epoch_ms"},
     ),
-    Case(name="slow", about=f"answers after {SLOW_S:g} s", answer=_slow),
+    Case(
+        name="slow",
+        about=f"answers after {SLOW_S:g} s",
+        answer=lambda servers: _computed(servers.fresh()),
+        is_slow=True,
+    ),
     Case(
         name="broken",
         about="JSON that ends in the middle",
-        answer=lambda servers: Answer(_computed(servers.fresh()).body[:-9]),
+        answer=lambda servers: Response(
+            bytes(_computed(servers.fresh()).body)[:-9], media_type="application/json"
+        ),
     ),
     Case(
         name="html",
         about="a web page with HTTP 200",
-        answer=lambda _servers: Answer(
-            b"<!DOCTYPE html><title>Login</title><h1>Login</h1>\n", content_type="text/html; charset=UTF-8"
-        ),
+        answer=lambda _servers: HTMLResponse("<!DOCTYPE html><title>Login</title><h1>Login</h1>\n"),
     ),
-    Case(name="missing", about="no field with a time", answer=lambda _servers: json_answer({"state": "up"})),
+    Case(name="missing", about="no field with a time", answer=lambda _servers: JSONResponse({"state": "up"})),
     Case(name="null", about="null instead of a time", answer=lambda _servers: _told(None)),
     Case(name="words", about="words instead of a time", answer=lambda _servers: _told("a moment ago")),
     Case(
         name="error",
         about="HTTP 500",
-        answer=lambda _servers: json_answer({"error": "the database is away"}, 500),
+        answer=lambda _servers: JSONResponse({"error": "the database is away"}, 500),
     ),
-    Case(name="closing", about="closes the connection without a word", answer=lambda _servers: None),
+    Case(name="closing", about="closes the connection without a word", answer=lambda _servers: NoAnswer()),
 )

@@ -6,8 +6,6 @@ Like the real one it answers with a `Desc` behind a byte order mark, and says no
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,9 +13,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
 from tallyd.core.reading import Json
-from tallyd.demo.world.http_server import Answer, Part, Request, Routes, asked_mode, json_answer, modes_answer
+from tallyd.demo.world.http_server import NoAnswer, Part, linger
 from tallyd.pollers.visitors.visits import TAGS
 
 SSID = "SS-007"
@@ -130,24 +131,29 @@ class Received:
 class Upstream(Part):
     """One upstream. `now` gives an aware time."""
 
+    control, modes = CONTROL, MODES
+
     def __init__(
         self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC), slow_s: float = SLOW_S
     ) -> None:
+        super().__init__()
         self._now = now
         self._slow_s = slow_s
-        self._lock = threading.Lock()
         self._taken = 0
         self._received: deque[Received] = deque(maxlen=MOST_KEPT)
         self._refused = 0
         self._last_refusal: str | None = None
-        self.mode = "ok"
 
-    def routes(self) -> Routes:
-        """Return where reports are posted, what came in, and the address by which an outage is played."""
+    def routes(self) -> list[BaseRoute]:
+        """Return where reports are posted, and the address that lists them and plays an outage."""
+        return [Route(REPORT, self._report, methods=["POST"]), *super().routes()]
+
+    def seen(self) -> Mapping[str, Json]:
+        """Return the last reports, and what was refused."""
         return {
-            ("POST", REPORT): self._report,
-            ("GET", CONTROL): lambda _request: self._list(),
-            ("POST", CONTROL): self._control,
+            "reports": [received.json() for received in self._received],
+            "refused": self._refused,
+            "last_refusal": self._last_refusal,
         }
 
     def about(self, base_url: str) -> tuple[str, ...]:
@@ -160,50 +166,29 @@ class Upstream(Part):
             f"""  curl -d '{{"mode": "refusing"}}' {base_url}{CONTROL}""",
         )
 
-    def _report(self, request: Request) -> Answer | None:
-        until = time.monotonic() + self._slow_s
-        while self.mode == "slow" and time.monotonic() < until:
-            time.sleep(0.1)
+    async def _report(self, request: Request) -> Response:
+        body = await request.body()
+        await linger(request, self._slow_s, lambda: self.mode == "slow")
         if self.mode == "down":
-            return None
+            return NoAnswer()
         if self.mode == "forbidden":
             return self._refuse("this address is not unlocked", 403)
         if self.mode == "refusing":
             return self._refuse("not accepted, try again later", 200)
         try:
-            found = read_report(request.body)
+            found = read_report(body)
         except NoReportError as error:
             return self._refuse(str(error), 200)
-        with self._lock:
-            self._taken += 1
-            self._received.append(Received(number=self._taken, at=self._now(), report=found))
+        self._taken += 1
+        self._received.append(Received(number=self._taken, at=self._now(), report=found))
         return _answer(OK, 200)
 
-    def _refuse(self, why: str, status: int) -> Answer:
-        with self._lock:
-            self._refused += 1
-            self._last_refusal = why
+    def _refuse(self, why: str, status: int) -> Response:
+        self._refused += 1
+        self._last_refusal = why
         return _answer(why, status)
 
-    def _list(self) -> Answer:
-        with self._lock:
-            reports: list[Json] = [received.json() for received in self._received]
-            refused, last_refusal = self._refused, self._last_refusal
-        return json_answer(
-            {
-                "mode": self.mode,
-                "modes": list(MODES),
-                "reports": reports,
-                "refused": refused,
-                "last_refusal": last_refusal,
-            }
-        )
 
-    def _control(self, request: Request) -> Answer:
-        mode = asked_mode(request, MODES)
-        self.mode = mode or self.mode
-        return modes_answer(mode, MODES)
-
-
-def _answer(desc: str, status: int) -> Answer:
-    return Answer(_BOM + json.dumps({"Desc": desc}, ensure_ascii=False).encode(), status)
+def _answer(desc: str, status: int) -> Response:
+    body = _BOM + json.dumps({"Desc": desc}, ensure_ascii=False).encode()
+    return Response(body, status, media_type="application/json")
