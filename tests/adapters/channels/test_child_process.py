@@ -155,7 +155,7 @@ def test_neither_ps_nor_the_environment_shows_a_secret(
 # What a daemon does before it delivers: it blocks the signals in all its threads.
 DAEMON = """
 import signal, sys
-from tallyd.adapters.channels import Channels
+from tallyd.adapters.channels.sender import Channels
 from tallyd.core.alerts.message import Message
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM])
 channels = Channels(timeout_s=30, proxy=None, redact=str)
