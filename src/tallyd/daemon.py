@@ -16,7 +16,7 @@ from concurrent.futures import Executor, Future
 from concurrent.futures import wait as futures_wait
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from tallyd.adapters.clock import Clock
 from tallyd.adapters.state import StateError
@@ -49,27 +49,21 @@ OWN_KEYS = frozenset(
 OWN_WHATS = frozenset(kind.what for kind in (daemon_alerts.PART_CRASHED, daemon_alerts.UNDELIVERED))
 
 
-class ServiceManager(Protocol):
-    """systemd, or nobody."""
-
-    def status(self, text: str) -> None: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Dependencies:
     """What the daemon works with; `cli/` puts it together.
 
     `runner` returns the runner for a config. `on_config` is called with each config that becomes active, for
     what the daemon does not know (log level, secrets to redact). `troubles` returns the problems of the parts
-    of the process that are not the daemon's, such as the log. `notifier` writes to people, `heartbeat` to the
-    dead man's switch. `wakes` holds the jobs that must run at once. `outbox_worker` sends reports until the
-    upstream accepts them. `keeper` deletes old rows and files.
+    of the process that are not the daemon's, such as the log. `show_status` tells systemd. `notifier` writes
+    to people, `heartbeat` to the dead man's switch. `wakes` holds the jobs that must run at once.
+    `outbox_worker` sends reports until the upstream accepts them. `keeper` deletes old rows and files.
     """
 
     store: Store
     executor: Executor
     clock: Clock
-    service_manager: ServiceManager
+    show_status: Callable[[str], None]
     active_config: ActiveConfig
     runner: Callable[[Config], Runner]
     on_config: Callable[[Config], None]
@@ -177,7 +171,7 @@ class Daemon:
         self._safely("own problems", self._judge_itself)
         self._look_at_jobs()
         self._tell()
-        self._deps.service_manager.status(self.status())
+        self._deps.show_status(self.status())
 
     def _look_at_jobs(self) -> None:
         for job_state in self._job_states.values():

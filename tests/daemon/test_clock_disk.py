@@ -64,10 +64,10 @@ def test_a_reading_that_state_db_refuses_is_held_and_committed_and_written_once(
         world.run(minutes=30)
         held = before_record == "refuse"
         assert world.outcomes() == ([] if held else ["2026-11-20 08:00 taken"])
-        assert ("cannot use state.db" in world.service_manager.said[-1]) == held
+        assert ("cannot use state.db" in world.shown[-1]) == held
         disk.work()
         world.run(minutes=30)
-        assert "cannot use state.db" not in world.service_manager.said[-1]
+        assert "cannot use state.db" not in world.shown[-1]
         assert world.outcomes() == ["2026-11-20 08:00 taken"]
         assert world.origins() == ["live"]
         assert len(poller.runs) == 1

@@ -205,7 +205,7 @@ def test_what_was_said_of_a_poller_ends_when_it_is_removed(tmp_path: Path) -> No
         world.edit({})
         world.run(minutes=1)
         assert world.problems() == {}
-        assert "no poller is configured" in world.service_manager.said[-1]
+        assert "no poller is configured" in world.shown[-1]
 
 
 def test_a_plain_interval_can_become_a_grid_and_times_of_day(tmp_path: Path) -> None:

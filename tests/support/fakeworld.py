@@ -129,16 +129,6 @@ class FakePoller:
         return (self.act(slot, tools),)
 
 
-class FakeNotifier:
-    """Remembers what systemd would be told."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def status(self, text: str) -> None:
-        self.said.append(text)
-
-
 @dataclass
 class FakeChats:
     """Takes messages by URL. Those in `down` refuse, those in `lost` take it and then tallyd is killed."""
@@ -186,7 +176,7 @@ class World:
         self.folder = folder
         self.clock = clock
         self.executor = executor or Inline()
-        self.service_manager = FakeNotifier()
+        self.shown: list[str] = []  # as the status, to systemd
         self.chats = FakeChats()
         self.http: Http = http or FakeHttp()
         self._deliver: Deliver = self.chats
@@ -237,7 +227,7 @@ class World:
                 store=self.store,
                 executor=self.executor,
                 clock=clock,
-                service_manager=self.service_manager,
+                show_status=self.shown.append,
                 active_config=self.active_config,
                 runner=self._runner,
                 on_config=lambda _config: None,

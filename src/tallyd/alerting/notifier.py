@@ -13,7 +13,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import TypeAlias
 
 from tallyd.adapters.state import StateError
 from tallyd.config.model import Config
@@ -45,10 +45,8 @@ TOLD_AFTER_S = 600.0
 """A channel that has taken no message for so long is a problem, which the others are told."""
 
 
-class Deliver(Protocol):
-    """Sends a message. Raises `DeliveryError` when the channel did not take it, `Stopped` on a shutdown."""
-
-    def __call__(self, url: str, message: Message) -> None: ...
+Deliver: TypeAlias = Callable[[str, Message], None]
+"""Sends a message to a URL. Raises `DeliveryError` where it was not taken, `Stopped` on a shutdown."""
 
 
 @dataclass

@@ -172,7 +172,7 @@ class Process:
             store=store,
             executor=executor,
             clock=self._clock,
-            service_manager=self._service_manager,
+            show_status=self._service_manager.status,
             active_config=active_config,
             runner=partial(self._runner, store, relay),
             on_config=self._configure,

@@ -12,7 +12,6 @@ import shlex
 import stat
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +85,7 @@ def parse_document(raw: bytes, path: Path, *, mode: int) -> Document:
 def _read_bytes(path: Path) -> tuple[int, bytes]:
     """Return mode and content of a config file. Raises `ConfigError`."""
     try:
-        with opened(path) as file:
-            mode, raw = mode_of(file), file.read(MOST_BYTES + 1)
+        mode, raw = read_file(path, most_bytes=MOST_BYTES + 1)
     except FileNotFoundError:
         hint = f"Write one with: {{tallyd}} init > {shlex.quote(str(path))}, or name another with --config"
         raise _broken(path, f"no such file: {path.absolute()}. {hint}") from None
@@ -105,21 +103,22 @@ def _read_bytes(path: Path) -> tuple[int, bytes]:
     return mode, raw
 
 
-def opened(path: Path) -> BufferedReader:
-    """Open a regular file for reading. Raises `OSError`, also for a pipe, where reading would wait."""
+def read_file(path: Path, *, most_bytes: int) -> tuple[int, bytes]:
+    """Return the mode of a regular file, as chmod takes it, and its first bytes.
+
+    Raises `OSError`, also for a pipe, where reading would wait.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(descriptor)
+    try:
+        mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        raise OSError(errno.EINVAL, "it is no regular file")
-    return open(descriptor, "rb")  # noqa: PTH123 # a descriptor, not a path
-
-
-def mode_of(file: BufferedReader) -> int:
-    """Return who may read and write an open file, as chmod takes it."""
-    return stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        with open(descriptor, "rb", closefd=False) as file:  # a descriptor, not a path
+            return stat.S_IMODE(mode), file.read(most_bytes)
+    finally:
+        os.close(descriptor)
 
 
 def user() -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tallyd.config.document import Document, mode_of, open_to_all, opened, read_document, user
+from tallyd.config.document import Document, open_to_all, read_document, read_file, user
 from tallyd.config.folders import INSTALLED
 from tallyd.core.errors import ConfigError
 from tallyd.core.texts import UNPRINTABLE
@@ -29,8 +29,9 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass
 class SecretFiles:
-    """Resolves `env:`, `file:` and `credential:`; remembers the values for redaction and the files to watch.
+    """Resolves `env:`, `file:` and `credential:`, and reads the other files that the config names.
 
+    It remembers the values for redaction, and the files to watch. Implements `settings.secrets.NamedFiles`.
     `folder` is the config file's. With `lenient`, a credential that only the service can read becomes a
     note instead of a problem: `check` in a shell can say all the rest. `parts` are those files
     that are parts of the config. `plain` are the secrets that are no reference, `unwritten` those that are
@@ -178,8 +179,7 @@ class SecretFiles:
     @staticmethod
     def _read(path: Path) -> tuple[int, bytes]:
         """Return the mode and the content of a file. Raises `OSError`."""
-        with opened(path) as file:
-            mode, raw = mode_of(file), file.read(MOST_SECRET_BYTES + 1)
+        mode, raw = read_file(path, most_bytes=MOST_SECRET_BYTES + 1)
         if len(raw) > MOST_SECRET_BYTES:
             raise wrong(f"{path} is larger than 64 KiB; put only the secret into it")
         return mode, raw

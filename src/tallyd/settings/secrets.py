@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
@@ -25,12 +26,26 @@ UNREADABLE_CREDENTIAL = "unreadable-credential"
 """Stands for a secret that only the service can read, where the rest of a config is checked without it."""
 
 
-class SecretReader(Protocol):
-    """Turns what stands in the config into the secret itself."""
+class NamedFiles(Protocol):
+    """Reads what the config refers to. Each method raises `wrong()` with what to do."""
 
     def read(self, written: str) -> str:
-        """Return the secret that `written` is or refers to. Raises `wrong()` with what to do."""
+        """Return the secret that `written` is or refers to."""
         ...
+
+    def path_of(self, written: str) -> Path:
+        """Return where a named file is, and have it watched for changes."""
+        ...
+
+    def read_object(self, written: str) -> dict[str, object]:
+        """Return the JSON object in a named file, and have it watched for changes."""
+        ...
+
+
+def named_files(info: ValidationInfo) -> NamedFiles | None:
+    """Return the reader of the config that is being validated; None outside of one."""
+    reader: NamedFiles | None = (info.context or {}).get("secrets")
+    return reader
 
 
 class Secret:
@@ -83,7 +98,7 @@ class Secret:
             return written
         if not isinstance(written, str):
             raise wrong('must be text: the secret itself, or "env:NAME", "file:PATH" or "credential:NAME"')
-        reader: SecretReader | None = (info.context or {}).get("secrets")
+        reader = named_files(info)
         value = reader.read(written) if reader else written
         if not value.strip():
             raise wrong("is empty")

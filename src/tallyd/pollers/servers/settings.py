@@ -9,7 +9,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.servers.target_settings import (
-    NamedFiles,
     Target,
     TargetKeys,
     TargetSettings,
@@ -17,6 +16,7 @@ from tallyd.pollers.servers.target_settings import (
     merged,
 )
 from tallyd.settings.pollers import PollerSettings
+from tallyd.settings.secrets import named_files
 from tallyd.settings.types import Duration, FolderPath, Seconds, within, wrong, wrong_each
 
 LONGEST_NAME = 200
@@ -27,7 +27,7 @@ def _with_file(written: Any, info: ValidationInfo) -> Any:
     named = info.data.get("targets_file")
     if named is None or not isinstance(written, dict):
         return written
-    reader: NamedFiles | None = (info.context or {}).get("secrets")
+    reader = named_files(info)
     if reader is None:
         raise wrong("cannot be read here: `targets_file` needs the folder of the config")
     found = reader.read_object(named)

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from tallyd.core.freshness import Limits
 from tallyd.core.texts import shortened
-from tallyd.settings.secrets import Secret
+from tallyd.settings.secrets import Secret, named_files
 from tallyd.settings.types import (
     Duration,
     FolderPath,
@@ -37,18 +37,6 @@ _HEADER_VALUE = re.compile(r"[!-~\x80-\xff](?:[ -~\x80-\xff]*[!-~\x80-\xff])?")
 _OURS = frozenset({"accept-encoding", "connection", "content-length", "host", "transfer-encoding"})
 _HARMLESS = frozenset({"accept", "accept-language", "cache-control", "user-agent"})
 _LONGEST_FIELD = 200
-
-
-class NamedFiles(Protocol):
-    """The validation context's reader of files that the config names; both raise `wrong()`."""
-
-    def path_of(self, written: str) -> Path:
-        """Return where a named file is, and have it watched for changes."""
-        ...
-
-    def read_object(self, written: str) -> dict[str, object]:
-        """Return the JSON object in a named file, and have it watched for changes."""
-        ...
 
 
 def _field(written: str) -> str:
@@ -95,7 +83,7 @@ def _header_value(value: str) -> None:
 
 def _ca_file(written: str, info: ValidationInfo) -> str:
     """Return the absolute path of a file that holds certificates."""
-    reader: NamedFiles | None = (info.context or {}).get("secrets")
+    reader = named_files(info)
     path = reader.path_of(written) if reader else Path(written).absolute()
     try:
         found = path.stat()
