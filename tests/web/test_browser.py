@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -90,7 +91,7 @@ def test_the_days_table_can_be_chosen_by_day_and_group_and_the_plot_follows(page
     hours = page.get_by_role("table").filter(has_text="All together")
     now = datetime.now(BERLIN)
     expect(hours.get_by_role("row").filter(has_text=f"{now:%H}:00")).to_be_visible()
-    expect(page.locator(".plot[data-drawn] svg.main-svg").first).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(".plot[data-drawn] canvas").first).to_be_visible(timeout=SOON_MS)
     page.get_by_label("Of", exact=True).select_option(label="Group zone five")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("table").filter(has_text="Group zone five")).to_be_visible()
@@ -120,6 +121,49 @@ def test_counts_by_status_are_plotted_and_stand_in_a_table_behind_the_plot(page:
     assert table.get_by_role("row").count() > 100
     page.wait_for_timeout(5000)  # a refresh later it is still open
     expect(table.get_by_role("columnheader", name="Einsatzbereit (50101)")).to_be_visible()
+
+
+def test_a_plot_fits_its_room_and_says_values_at_the_pointer_in_the_pollers_zone(
+    browser: Browser, site: Site
+) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 1200}, timezone_id="Asia/Kolkata")
+    page = context.new_page()
+    watched = Watched(page, site.url)
+    page.goto(site.url + "/poller/divera")
+    plot = page.locator(".plot").last
+    expect(plot).to_have_attribute("data-drawn", "plot", timeout=SOON_MS)
+    expect(page.get_by_text("Readings, the newest first")).to_be_hidden()  # the table is behind the plot
+    over = plot.locator(".u-over").bounding_box()
+    assert over is not None
+    page.mouse.move(over["x"] + 1, over["y"] + 20)
+    legend = plot.locator(".u-legend")
+    # The readings of the past are of full hours; half past in the zone of this browser.
+    expect(legend).to_contain_text(re.compile(r"\d{4}-\d\d-\d\d \d\d:00:00"))
+    expect(legend).to_contain_text(re.compile(r"Einsatzbereit \(50101\)\d+"))
+    page.emulate_media(color_scheme="light")
+    light = page.evaluate(_INK)
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(_INK) != light
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.wait_for_function("document.querySelector('.plot canvas').clientWidth < 360")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert watched.complaints == []
+    context.close()
+
+
+def test_what_nobody_knows_is_a_gap_and_means_have_whiskers(browser: Browser, site: Site) -> None:
+    page = browser.new_page()
+    page.route("**/plot/divera", lambda route: route.fulfill(json=GAPS))
+    page.route("**/plot/divera?as=day", lambda route: route.fulfill(json=MEANS))
+    page.goto(site.url + "/poller/divera")
+    expect(page.locator(".plot[data-drawn=plot]")).to_have_count(2, timeout=SOON_MS)
+    means, gaps = page.locator(".plot canvas").all()
+    shares = [gaps.evaluate(_COLORED, [share, 0.02]) for share in (0.1, 0.5, 0.9)]
+    assert shares[1] == 0
+    assert min(shares[0], shares[2]) > 0
+    # One mean of 10 in the middle, from 5 to 15: a thin line far above and below its dot.
+    assert means.evaluate(_COLORED, [0.5, 0.04]) > 50
+    page.close()
 
 
 def test_it_says_since_when_nothing_answers_and_that_it_is_well_again(page: Page, site: Site) -> None:
@@ -175,6 +219,7 @@ def test_without_scripts_everything_but_the_large_plots_is_there(browser: Browse
     assert page.locator("svg.line polyline").count() == 3
     page.goto(site.url + "/poller/divera")
     expect(page.locator(".plot p").first).to_be_visible()
+    expect(page.get_by_role("table").filter(has_text="Readings, the newest first")).to_be_visible()
     box = page.locator(".plot").first.bounding_box()
     assert box is not None
     assert box["height"] < 100
@@ -234,6 +279,42 @@ def test_a_very_long_name_pushes_nothing_out_of_sight(
     context.close()
 
 
+_COLUMN = {"name": "a", "shape": "line", "low": [], "high": []}
+_CHART: dict[str, Any] = {
+    "times": [],
+    "zone": "",
+    "names": [],
+    "limit": None,
+    "unit": "",
+    "top": None,
+    "is_whole": True,
+}
+GAPS = {
+    **_CHART,
+    "times": [1795000000 + 3600 * number for number in range(5)],
+    "zone": "Europe/Berlin",
+    "columns": [{**_COLUMN, "values": [5, 5, None, 5, 5]}],
+}
+MEANS = {
+    **_CHART,
+    "names": ["08:00"],
+    "columns": [{**_COLUMN, "shape": "dots", "values": [10], "low": [5], "high": [15]}],
+}
+_COLORED = """(canvas, [share, width]) => {
+  const plot = canvas.parentElement.querySelector(".u-over");
+  const ratio = canvas.width / canvas.clientWidth;
+  const left = (plot.offsetLeft + plot.clientWidth * (share - width / 2)) * ratio;
+  const found = canvas.getContext("2d").getImageData(
+    left, plot.offsetTop * ratio, plot.clientWidth * width * ratio, plot.clientHeight * ratio - 4).data;
+  let colored = 0;
+  for (let at = 0; at < found.length; at += 4) {
+    if (found[at + 3] > 99 && Math.abs(found[at] - found[at + 2]) > 60) colored += 1;
+  }
+  return colored;
+}"""
+"""How many points of a strip of a plot bear one of its colors, and not the gray of the grid."""
+_INK = """() => new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(
+  document.querySelector('.plot canvas').toDataURL()), 100)))"""
 _CONTRAST = """() => {
   const parts = (text) => text.match(/[0-9.]+/g).map(Number);
   const light = ([r, g, b]) => {

@@ -71,7 +71,7 @@ def test_a_single_reading_is_a_dot_in_the_middle() -> None:
     assert found.series[0].dots.startswith("M500 ")
 
 
-def test_a_name_is_as_it_was_before_plotly_needed_it_escaped() -> None:
+def test_a_name_stays_the_text_that_it_is() -> None:
     found = drawn([1], "<b>&amp;")
     assert found is not None
     assert found.series[0].name == "<b>&amp; (1)"

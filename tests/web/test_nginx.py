@@ -134,6 +134,6 @@ def test_in_a_browser_the_page_keeps_itself_current_below_the_path(web: Web) -> 
         assert live.value.status == 200
         page.get_by_role("link", name="divera").first.click()
         expect(page).to_have_url(f"{url}/tallyd/poller/divera")
-        expect(page.locator("svg.main-svg").first).to_be_visible(timeout=60_000)
+        expect(page.locator(".plot canvas").first).to_be_visible(timeout=60_000)
         browser.close()
     assert watched.complaints == []

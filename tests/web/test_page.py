@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -15,7 +16,6 @@ from urllib.parse import urljoin
 
 import pytest
 import requests
-from starlette.requests import Request
 
 from support.past import Past
 from support.webfolder import CONFIG, NOW, Web, serving_app
@@ -29,7 +29,7 @@ from tallyd.core.reading import Json
 from tallyd.pollers.servers.target_memory import Book
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
-from tallyd.web.static import PLOTLY, PLOTLY_FILE, asset
+from tallyd.web.static import FOLDER
 
 NO_READING = (
     "Nothing to draw from the last four weeks: there is no reading. The next reading: 20:00 (in 6 h)."
@@ -151,8 +151,8 @@ def test_small_counts_are_hidden_and_so_is_the_total(web: Web) -> None:
     assert "Total hidden" in text
     assert "Numbers below 5 are hidden" in text
     figure = get(web, "/plot/divera").json()
-    (hidden,) = [line for line in figure["data"] if "50103" in line["name"]]
-    assert hidden["y"] == [2, None, None]
+    (hidden,) = [column for column in figure["columns"] if "50103" in column["name"]]
+    assert hidden["values"] == [2, None, None]
 
 
 def test_the_table_behind_the_plot_holds_missed_slots_with_their_reason(web: Web) -> None:
@@ -259,7 +259,7 @@ class TestNothingIsKnown:
 
     def test_what_was_taken_by_hand_is_drawn_but_not_by_hour_which_says_so(self, web: Web) -> None:
         Past(web.folder).taken("2026-11-20T13:30:00", {"50101": 21}, origin="once")
-        assert get(web, "/plot/divera").json()["data"]
+        assert get(web, "/plot/divera").json()["columns"]
         assert (
             "all readings were taken by hand, outside the timetable"
             in get(web, "/plot/divera?as=day").json()["nothing"]
@@ -288,10 +288,14 @@ def test_data_that_stood_still_for_longer_than_the_plot_shows_is_drawn_and_not_n
     book.known = {"TEST": Known(state="stale", since=days_ago, computed_at=days_ago, changed_at=days_ago)}
     web.kept["apps", "check"] = {"book": book}
     figure = get(web, "/plot/apps?target=TEST").json()
-    (lag, limit) = figure["data"]
-    assert (lag["y"], lag["x"][0], lag["x"][-1]) == ([2.0, 3.0], "2026-11-19T14:00:00", "2026-11-20T14:00:00")
-    assert limit["name"] == "stale above"
-    assert figure["layout"]["yaxis"]["title"]["text"] == "days"
+    (lag,) = figure["columns"]
+    assert lag["values"] == [2.0, 3.0]
+    assert figure["times"] == [int(at.timestamp()) for at in (NOW - timedelta(days=1), NOW)]
+    assert (figure["zone"], figure["limit"]["name"], figure["unit"]) == (
+        "Europe/Berlin",
+        "stale above",
+        "days",
+    )
     html = get(web, "/poller/apps?target=TEST").text
     assert "<polyline" in html
     assert "3 d stale" in text_of(html)
@@ -363,7 +367,7 @@ def test_a_page_left_open_over_midnight_goes_on_to_the_new_day_with_its_plot_and
             address = url + "/poller/park"
             html = requests.get(address, timeout=20).text
             (plot,) = re.findall(r'data-plot="([^"]+)"', html)
-            assert requests.get(urljoin(address, plot), timeout=20).json()["data"][0]["x"]
+            assert requests.get(urljoin(address, plot), timeout=20).json()["names"]
             now += timedelta(days=1)
             web.monotonic_s += 60
             parts = requests.get(address + "?live=1", timeout=20).json()["parts"]
@@ -423,8 +427,8 @@ def test_hostile_names_show_as_the_text_they_are_everywhere(tmp_path: Path) -> N
                 ]
                 assert "49" not in re.findall(r">(49)<", answer.text)
             elif path.startswith("/plot"):
-                # plotly takes a little HTML in names: what could be read as a tag must not arrive as one.
-                assert "<" not in answer.text
+                # A value for a script that sets it as text, and never a document.
+                assert next(each["name"] for each in answer.json()["columns"]).startswith(HOSTILE)
                 assert answer.headers["content-type"].startswith("application/json")
 
 
@@ -474,14 +478,49 @@ def test_assets_are_kept_for_ever_by_their_version_and_asked_for_anew_without(we
             assert bare.headers["cache-control"].endswith("no-cache")
             tag = bare.headers["etag"]
             assert requests.get(url + source, headers={"If-None-Match": tag}, timeout=20).status_code == 304
-    assert any("plotly" in source for source in sources)
+    assert any("uPlot" in source for source in sources)
 
 
-def test_an_asset_that_is_asked_for_plain_is_held_once_however_many_do_not_read_it() -> None:
-    scope = {"type": "http", "headers": [], "query_string": b"", "path_params": {"name": PLOTLY}}
-    first, second = asset(Request(dict(scope))), asset(Request(dict(scope)))
-    assert first.body is second.body
-    assert len(first.body) == PLOTLY_FILE.stat().st_size
+@pytest.mark.parametrize(
+    "path", ["/", "/poller/divera", "/poller/park", "/poller/apps", "/poller/apps?target=TEST"]
+)
+def test_a_view_weighs_less_than_60_kb_with_all_that_it_loads(web: Web, path: str) -> None:
+    web.fill_records()
+    with page(web) as url:
+        html = requests.get(url + path, timeout=20).text
+        loaded = [each[name] for _, each in tags_of(html) for name in ("src", "data-plot") if each.get(name)]
+        loaded += [each["href"] for tag, each in tags_of(html) if tag == "link"]
+        assert len(loaded) >= 3
+        weights = {link: weight(urljoin(url + path, link)) for link in [path, *loaded] if link}
+    assert sum(weights.values()) < 60_000, weights
+
+
+def weight(url: str) -> int:
+    """Return the bytes of a body as it is sent to a browser."""
+    with requests.get(url, headers={"Accept-Encoding": "gzip"}, stream=True, timeout=20) as answer:
+        assert answer.status_code == 200
+        return len(answer.raw.read(decode_content=False))
+
+
+@pytest.mark.parametrize(
+    "name", ["", "uplot", "nothing.js", "../page.py", "%2e%2e/page.py", "uplot/../../app.py"]
+)
+def test_nothing_but_assets_is_served_as_one(web: Web, name: str) -> None:
+    with page(web) as url:
+        prepared = requests.Request("GET", url).prepare()
+        prepared.url = f"{url}/static/{name}"
+        with requests.Session() as session:
+            assert session.send(prepared, timeout=20).status_code == 404
+
+
+def test_what_is_vendored_is_the_release_that_is_said_with_its_license() -> None:
+    folder = FOLDER / "uplot"
+    said = json.loads((folder / "vendored.json").read_text())
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "vendored.json"}
+    assert {name: hashlib.sha256(content).hexdigest() for name, content in files.items()} == said["sha256"]
+    assert f"uPlot (v{said['version']})".encode() in files["uPlot.iife.min.js"]
+    assert said["license"] == "MIT"
+    assert b"The MIT License (MIT)" in files["LICENSE"]
 
 
 def test_of_very_many_sources_some_are_listed_and_the_others_are_counted(web: Web) -> None:

@@ -91,7 +91,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return plain_install(tmp_path_factory.mktemp("full"), extras=frozenset({"web"}))
 
 
-@pytest.mark.parametrize("library", ["jinja2", "plotly", "prometheus_client", "starlette", "uvicorn"])
+@pytest.mark.parametrize("library", ["jinja2", "prometheus_client", "starlette", "uvicorn"])
 def test_each_library_of_the_page_is_missed_before_anything_is_served(
     library: str, full: Path, tmp_path: Path
 ) -> None:

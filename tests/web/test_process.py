@@ -50,7 +50,7 @@ def test_without_a_page_nothing_of_it_is_imported(tmp_path: Path) -> None:
             assert daemon.end() == 0
     names = imported(daemon)
     assert "tallyd.daemon" in names
-    parts = ("starlette", "uvicorn", "jinja2", "plotly", "anyio", "prometheus_client", "tallyd.web")
+    parts = ("starlette", "uvicorn", "jinja2", "anyio", "prometheus_client", "tallyd.web")
     assert not [name for name in names if name.startswith(parts)]
 
 
@@ -70,7 +70,7 @@ def test_two_hundred_hostile_connections_cost_no_slot_its_time(tmp_path: Path) -
                     b"",
                     b"G",
                     b"\x00" * 100,
-                    b"GET /static/plotly.min.js HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                    b"GET /static/uplot/uPlot.iife.min.js HTTP/1.1\r\nHost: localhost\r\n\r\n",
                 )
                 try:
                     client.sendall(kinds[number % 4])

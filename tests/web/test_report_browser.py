@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(300)
 SCRIPT = "<script>document.title = 'taken'</script>"
 KINDS = ["divera", "visitors", "servers"]
 MOST_BYTES = 200_000
-"""A mail takes it. Plotly alone is five million."""
+"""A mail takes it."""
 
 
 @pytest.fixture(scope="module")

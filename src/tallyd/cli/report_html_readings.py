@@ -45,20 +45,20 @@ def _notes(past: Past, by: By | None) -> Iterator[str]:
 
 def _one_by_one(past: Past) -> tuple[Plot, ...]:
     entries, columns, zone = past.entries, past.statuses, past.zone
-    figure = readings_plot(entries, columns, zone=zone, most=max(1, len(entries)))
+    chart = readings_plot(entries, columns, zone=zone, most=max(1, len(entries)))
     readings = Plot(
         heading="One after the other",
-        drawing=drawing(figure),
+        drawing=drawing(chart),
         table=_readings(past),
         nothing=why_no_number(entries),
     )
     if len({entry.at.astimezone(zone).date() for entry in entries}) < 2:
         return (readings,)
-    figure = day_plot(entries, columns, zone=zone)
-    behind = table_of(f"By time of day: {_MEANS}", "hour", figure)
+    chart = day_plot(entries, columns, zone=zone)
+    behind = table_of(f"By time of day: {_MEANS}", "hour", chart)
     heading = f"By time of day: {_MEANS} of each hour"
     why = why_no_number(entries, in_timetable=True)
-    return (Plot(heading=heading, drawing=drawing(figure), table=behind, nothing=why), readings)
+    return (Plot(heading=heading, drawing=drawing(chart), table=behind, nothing=why), readings)
 
 
 def _means(past: Past, by: By) -> tuple[Plot, ...]:
@@ -75,10 +75,10 @@ def _means(past: Past, by: By) -> tuple[Plot, ...]:
     ]
     headings = sheet_of(past, by, hidden=None).headings
     heading = f"By {by}: {_MEANS} of the readings"
-    figure = buckets_plot(buckets, past.statuses, by=by)
+    chart = buckets_plot(buckets, past.statuses, by=by)
     behind = table(f"By {by}: {_MEANS}", headings, rows, texts=_TEXTS)
     why = why_no_number(past.entries, in_timetable=True)
-    return (Plot(heading=heading, drawing=drawing(figure), table=behind, nothing=why),)
+    return (Plot(heading=heading, drawing=drawing(chart), table=behind, nothing=why),)
 
 
 def _mean(spread: Spread | None) -> str | None:

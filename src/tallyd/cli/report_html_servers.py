@@ -77,10 +77,10 @@ def _lag(drawn: Drawn, past: PastLags) -> Plot:
 
 
 def _shares(name: str, found: Sequence[Lags], by: By) -> Plot:
-    figure = shares_plot([lags.labels for lags in found], [lags.count for lags in found], by=by)
+    chart = shares_plot([lags.labels for lags in found], [lags.count for lags in found], by=by)
     return Plot(
         heading=f"For how much of the time the data of {visible(name)} was within its limit, by {by}",
-        drawing=drawing(figure),
+        drawing=drawing(chart),
         table=_table(found, f"Checks of {visible(name)} by {by}", but=1),
         nothing="there was no check",
     )

@@ -8,6 +8,8 @@ from html import escape
 from anyio.to_thread import current_default_thread_limiter
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,6 +23,8 @@ from tallyd.web.http.auth import Names, Passwords
 from tallyd.web.http.gate import Door
 from tallyd.web.machine import api, health, metrics
 
+PACKING = 5
+"""How hard answers are packed: more takes longer, and saves next to nothing."""
 THREADS = 3
 """So many answers are made at the same time; the others wait, and the pollers do not."""
 
@@ -35,6 +39,7 @@ def application(context: Context, web: WebSettings) -> ASGIApp:
             *metrics.routes(context),
             *api.routes(context),
         ],
+        middleware=[Middleware(GZipMiddleware, compresslevel=PACKING)],
         exception_handlers={HTTPException: _refused, StateError: _unreadable},
     )
     asked.router.redirect_slashes = False

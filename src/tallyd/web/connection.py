@@ -12,7 +12,7 @@ MOST_CONNECTIONS: Final = 100
 HEAD_S: Final = 10.0
 """A request must be there so long after its connection, or after the answer before it."""
 ANSWER_S: Final = 120.0
-"""An answer must be made and read within this: the largest is 1.5 MB."""
+"""An answer must be made and read within this."""
 STALLED_S: Final = 15.0
 """A client that reads nothing for so long is gone, or never meant to."""
 GRACE_S: Final = 0.5

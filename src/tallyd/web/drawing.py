@@ -1,4 +1,4 @@
-"""The plots of `plots.py` as shapes that need no script. On the page plotly draws them; this is for a file.
+"""The plots of `plots.py` as shapes that need no script, for a report. On the page uPlot draws them.
 
 Shapes are paths on a sheet of SIZE times SIZE that is stretched to whatever room there is; texts are not.
 """
@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from html import unescape
 from itertools import pairwise
-from typing import Any, cast
 
-from tallyd.web.plots import Figure, has_numbers
+from tallyd.web.plots import Chart, Column
 from tallyd.web.scales import Amounts, Tick, amounts, category_ticks, date_ticks
 
 SIZE = 1000
@@ -51,129 +49,83 @@ class Drawing:
 
 
 @dataclass(frozen=True)
-class _Trace:
-    """One name of a figure: its points from left to right, None where there is no number."""
-
-    name: str
-    is_bar: bool
-    has_dots: bool
-    is_limit: bool
-    x: tuple[str, ...]
-    y: tuple[float | None, ...]
-    up: tuple[float, ...]
-    down: tuple[float, ...]
-
-    @property
-    def numbers(self) -> list[float]:
-        """All that must find room on the axis."""
-        known = [
-            (y, up, down) for y, up, down in zip(self.y, self.up, self.down, strict=True) if y is not None
-        ]
-        return [y + up for y, up, _ in known] + [y - down for y, _, down in known]
-
-
-@dataclass(frozen=True)
 class _Across:
-    """Where names or times lie from left to right, from 0 to 1; `slot` is the room of one."""
+    """Where each name or time lies from left to right, from 0 to 1; `slot` is the room of one."""
 
-    places: dict[str, float]
+    places: tuple[float, ...]
     slot: float
     ticks: tuple[Tick, ...]
 
 
-def drawing(figure: Figure) -> Drawing | None:
-    """Return a figure drawn; None where it holds no number."""
-    if not has_numbers(figure):
+def drawing(chart: Chart) -> Drawing | None:
+    """Return a plot drawn; None where it holds no number."""
+    if not chart.has_numbers:
         return None
-    traces = [_trace(each) for each in cast("list[dict[str, Any]]", figure["data"])]
-    layout = cast("dict[str, Any]", figure["layout"])
-    x_axis, y_axis = layout["xaxis"], layout["yaxis"]
-    names = list(dict.fromkeys(x for trace in traces for x in trace.x))
-    is_broad = any(trace.is_bar or any(trace.up + trace.down) for trace in traces)
-    across = _dates(names, is_broad=is_broad) if x_axis["type"] == "date" else _categories(names)
+    limits = [chart.limit.value] if chart.limit else []
+    parts = [part for column in chart.columns for part in (column.values, column.low, column.high)]
     up = amounts(
-        [number for trace in traces for number in trace.numbers],
-        whole="tickformat" in y_axis,
-        at_most=y_axis["range"][1] if "range" in y_axis else None,
+        [number for part in (*parts, limits) for number in part if number is not None],
+        whole=chart.is_whole,
+        at_most=chart.top,
     )
+    across = _across(chart)
     return Drawing(
-        series=_all_series(traces, across, up),
+        series=tuple(_all_series(chart, across, up)),
         x_ticks=across.ticks,
         y_ticks=up.ticks(),
-        unit=y_axis.get("title", {}).get("text", ""),
-    )
-
-
-def _trace(data: dict[str, Any]) -> _Trace:
-    error = data.get("error_y", {})
-    nothing = [0.0] * len(data["x"])
-    return _Trace(
-        name=unescape(data["name"]),  # escaped for plotly; templates escape by themselves
-        is_bar=data["type"] == "bar",
-        has_dots="markers" in data.get("mode", ""),
-        is_limit="dash" in data.get("line", {}),
-        x=tuple(data["x"]),
-        y=tuple(data["y"]),
-        up=tuple(error.get("array", nothing)),
-        down=tuple(error.get("arrayminus", nothing)),
+        unit=chart.unit,
     )
 
 
 # -- from left to right -------------------------------------------------------------------------------------
 
 
-def _categories(names: Sequence[str]) -> _Across:
+def _across(chart: Chart) -> _Across:
+    if chart.times:
+        is_broad = any(column.shape == "bars" or column.low for column in chart.columns)
+        return _times([at.replace(tzinfo=None) for at in chart.times], is_broad=is_broad)
+    names = [str(place) for place in chart.places]
     slot = 1 / len(names)
-    places = {name: (number + 0.5) * slot for number, name in enumerate(names)}
-    return _Across(places, slot, category_ticks(names))
+    return _Across(tuple((number + 0.5) * slot for number in range(len(names))), slot, category_ticks(names))
 
 
-def _dates(names: Sequence[str], *, is_broad: bool) -> _Across:
-    """Return where times lie; `is_broad`: what stands there needs room on both sides."""
-    at = {name: datetime.fromisoformat(name) for name in names}
-    ordered = sorted(set(at.values()))
+def _times(times: Sequence[datetime], *, is_broad: bool) -> _Across:
+    """Return where local times lie; `is_broad`: what stands there needs room on both sides."""
+    ordered = sorted(set(times))
     gap = min((after - before for before, after in pairwise(ordered)), default=_DAY)
     first, last = ordered[0], ordered[-1]
     if is_broad or first == last:
         first, last = first - gap / 2, last + gap / 2
     length = last - first
-    least_s = 86400 if all(len(name) == len("2026-11-20") for name in names) else 1
-    places = {name: (moment - first) / length for name, moment in at.items()}
+    least_s = 86400 if is_broad and gap >= _DAY else 1
+    places = tuple((at - first) / length for at in times)
     return _Across(places, gap / length, date_ticks(first, last, least_s=least_s))
 
 
 # -- shapes -------------------------------------------------------------------------------------------------
 
 
-def _all_series(traces: Sequence[_Trace], across: _Across, up: Amounts) -> tuple[Series, ...]:
-    n_bars = sum(trace.is_bar for trace in traces)
-    found = []
-    for number, trace in enumerate(traces):
+def _all_series(chart: Chart, across: _Across, up: Amounts) -> Iterator[Series]:
+    n_bars = sum(column.shape == "bars" for column in chart.columns)
+    for number, column in enumerate(chart.columns):
         # Bars around means would cover each other: each name stands a little to the right of the one before.
-        aside = (number / len(traces) - 0.5) * 0.3 * across.slot if any(trace.up + trace.down) else 0.0
+        aside = (number / len(chart.columns) - 0.5) * 0.3 * across.slot if column.low else 0.0
+        places = [(place + aside) * SIZE for place in across.places]
         points = [
-            ((across.places[x] + aside) * SIZE, None if y is None else _height(y, up))
-            for x, y in zip(trace.x, trace.y, strict=True)
+            (x, None if value is None else _height(value, up))
+            for x, value in zip(places, column.values, strict=True)
         ]
-        known = [point for point in points if point[1] is not None]
-        shapes = Series(
-            name=trace.name,
-            color=number % COLORS + 1,
-            stroke=0 if trace.is_limit else number // COLORS % STROKES + 1,
-        )
-        if trace.is_bar:  # bars come first in a figure
-            found.append(replace(shapes, bars=_bars(points, across.slot * SIZE, (number, n_bars), up)))
+        shapes = Series(name=column.name, color=number % COLORS + 1, stroke=number // COLORS % STROKES + 1)
+        if column.shape == "bars":  # bars come first in a plot
+            yield replace(shapes, bars=_bars(points, across.slot * SIZE, (number, n_bars), up))
             continue
-        dots = known if trace.has_dots and len(known) <= _MOST_DOTS else _lonely(points)
-        found.append(
-            replace(
-                shapes,
-                line=_line([*_thinned(points)]),
-                dots=_dots(dots),
-                whiskers=_whiskers(trace, [x for x, _ in points], up),
-            )
-        )
-    return tuple(found)
+        known = [point for point in points if point[1] is not None]
+        dots = known if column.shape == "dots" and len(known) <= _MOST_DOTS else _lonely(points)
+        whiskers = _whiskers(column, places, up)
+        yield replace(shapes, line=_line([*_thinned(points)]), dots=_dots(dots), whiskers=whiskers)
+    if chart.limit:
+        line = f"M0 {_height(chart.limit.value, up):.4g}H{SIZE}"
+        yield Series(name=chart.limit.name, color=len(chart.columns) % COLORS + 1, stroke=0, line=line)
 
 
 _Point = tuple[float, float | None]
@@ -247,9 +199,9 @@ def _bars(points: Sequence[_Point], slot: float, side_by_side: tuple[int, int], 
     )
 
 
-def _whiskers(trace: _Trace, places: Sequence[float], up: Amounts) -> str:
+def _whiskers(column: Column, places: Sequence[float], up: Amounts) -> str:
     return "".join(
-        f"M{x:.4g} {_height(y + more, up):.4g}V{_height(y - less, up):.4g}"
-        for x, y, more, less in zip(places, trace.y, trace.up, trace.down, strict=True)
-        if y is not None and (more or less)
+        f"M{x:.4g} {_height(high, up):.4g}V{_height(low, up):.4g}"
+        for x, low, high in zip(places, column.low, column.high, strict=False)
+        if low is not None and high is not None and low < high
     )

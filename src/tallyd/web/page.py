@@ -18,14 +18,15 @@ from starlette.routing import Route
 
 from tallyd.core.errors import RecordsError
 from tallyd.core.history import statuses
+from tallyd.core.reading import Json
 from tallyd.pollers.divera.poller import DiveraPoller
 from tallyd.pollers.servers.poller import ServersPoller
 from tallyd.pollers.visitors.poller import VisitorsPoller
 from tallyd.web.context import Context
 from tallyd.web.day_csv import day_csv
-from tallyd.web.http.cache import Body, Fresh
+from tallyd.web.http.cache import Fresh
 from tallyd.web.page_data import Order, PageData, stale_after_s
-from tallyd.web.plots import Figure, day_plot, has_numbers, lags_plot, readings_plot, visits_plot
+from tallyd.web.plots import Chart, day_plot, lags_plot, plain, readings_plot, visits_plot
 from tallyd.web.static import asset_url
 from tallyd.web.view_servers import SORTS
 from tallyd.web.view_visitors import Choice, DayView, chosen, silence_text
@@ -140,27 +141,27 @@ class Page:
         return Response(text.encode(), media_type="text/csv; charset=utf-8", headers=headers)
 
     def plot(self, request: Request) -> Response:
-        """The figure of one poller, as plotly draws it, or `nothing`: why there is none."""
+        """A plot of one poller as plain values, or `nothing`: why there is none."""
         name = self._known(request)
         body = self._fresh.get(
             _key(request),
-            lambda: json.dumps(self._figure(request, name), separators=(",", ":")).encode(),
+            lambda: json.dumps(self._plot(request, name), separators=(",", ":")).encode(),
             for_s=PLOT_FRESH_S,
         )
-        return _packed(request, body, _JSON)
+        return Response(body, media_type=_JSON)
 
-    def _figure(self, request: Request, name: str) -> Figure:
+    def _plot(self, request: Request, name: str) -> dict[str, Json]:
         poller = self._data.pollers[name]
         if isinstance(poller, DiveraPoller):
-            figure, nothing = self._divera_figure(request, name, poller)
+            chart, nothing = self._readings_plot(request, name, poller)
         elif isinstance(poller, VisitorsPoller):
             day = self._readable_day(name, poller, self._choice(request, name, poller))
-            figure, nothing = visits_plot(day.hours), day.nothing
+            chart, nothing = visits_plot(day.hours), day.nothing
         else:
-            figure, nothing = self._lag_figure(request, name, poller)
-        return figure if has_numbers(figure) else {"nothing": nothing}
+            chart, nothing = self._lags_plot(request, name, poller)
+        return plain(chart) if chart.has_numbers else {"nothing": nothing}
 
-    def _divera_figure(self, request: Request, name: str, poller: DiveraPoller) -> tuple[Figure, str]:
+    def _readings_plot(self, request: Request, name: str, poller: DiveraPoller) -> tuple[Chart, str]:
         entries = self._data.divera_entries(name)
         columns = statuses(entries, poller.status_names)
         by_hour = request.query_params.get("as") == "day"
@@ -168,7 +169,7 @@ class Page:
         nothing = self._data.divera_nothing(name, entries, in_timetable=by_hour)
         return draw(entries, columns, zone=self._data.zone(name)), nothing
 
-    def _lag_figure(self, request: Request, name: str, poller: ServersPoller) -> tuple[Figure, str]:
+    def _lags_plot(self, request: Request, name: str, poller: ServersPoller) -> tuple[Chart, str]:
         target = request.query_params.get("target", "")
         if target not in poller.targets:
             raise HTTPException(404, "there is no such target")
@@ -215,9 +216,8 @@ class Page:
                 return json.dumps({"parts": html}, separators=(",", ":")).encode()
             return self._templates.get_template(template).render(values).encode()
 
-        return _packed(
-            request, self._fresh.get(_key(request), make, for_s=FRESH_S), _JSON if is_live else _HTML
-        )
+        body = self._fresh.get(_key(request), make, for_s=FRESH_S)
+        return Response(body, media_type=_JSON if is_live else _HTML)
 
     def _known(self, request: Request) -> str:
         name = str(request.path_params["name"])
@@ -272,14 +272,6 @@ def _link(path: str, query: Mapping[str, str]) -> str:
 
 def _key(request: Request) -> str:
     return f"{request.url.path}?{request.url.query}"
-
-
-def _packed(request: Request, body: Body, media_type: str) -> Response:
-    takes = re.split(r"[\s,;]+", request.headers.get("accept-encoding", "").lower())
-    if body.packed is not None and "gzip" in takes:
-        headers = {"content-encoding": "gzip", "vary": "accept-encoding"}
-        return Response(body.packed, media_type=media_type, headers=headers)
-    return Response(body.plain, media_type=media_type, headers={"vary": "accept-encoding"})
 
 
 def routes(context: Context) -> list[Route]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from html import unescape
-from typing import Any, cast
 
 from tallyd.web.drawing import Drawing
-from tallyd.web.plots import Figure
+from tallyd.web.plots import Chart, Column
 
 MOST_ROWS = 5000
 """Of one table. A file for a mail stays one."""
@@ -103,20 +101,18 @@ def table(
     )
 
 
-def table_of(caption: str, first: str, figure: Figure) -> Table:
-    """Return the numbers of a figure; where it has a least and a most, with those: `12.5 (10 to 14)`."""
-    traces = cast("list[dict[str, Any]]", figure["data"])
-    names = traces[0]["x"] if traces else []
-    rows = [[name, *(_cell(trace, number) for trace in traces)] for number, name in enumerate(names)]
-    headings = (first, *(unescape(trace["name"]) for trace in traces))
-    return table(caption, headings, rows, texts=(first,))
+def table_of(caption: str, first: str, means: Chart) -> Table:
+    """Return the means of a plot with their least and most: `12.5 (10 to 14)`."""
+    columns = means.columns
+    rows = [
+        [name, *(_cell(column, number) for column in columns)] for number, name in enumerate(means.places)
+    ]
+    return table(caption, (first, *(column.name for column in columns)), rows, texts=(first,))
 
 
-def _cell(trace: dict[str, Any], number: int) -> str | None:
-    value, error = trace["y"][number], trace["error_y"]
-    if value is None:
-        return None
-    return mean_text(value, value - error["arrayminus"][number], value + error["array"][number])
+def _cell(column: Column, number: int) -> str | None:
+    mean, low, high = column.values[number], column.low[number], column.high[number]
+    return None if mean is None or low is None or high is None else mean_text(mean, low, high)
 
 
 def mean_text(mean: float, low: float, high: float) -> str:

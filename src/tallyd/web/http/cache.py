@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -13,27 +12,13 @@ T = TypeVar("T")
 
 MOST_ENTRIES: Final = 64
 TIMES: Final = 20
-_WORTH_BYTES: Final = 1000
-
-
-@dataclass(frozen=True)
-class Body:
-    """A body, as it is and packed."""
-
-    plain: bytes
-    packed: bytes | None
-
-    @classmethod
-    def of(cls, plain: bytes) -> Body:
-        packed = gzip.compress(plain, 5, mtime=0) if len(plain) > _WORTH_BYTES else None
-        return cls(plain, packed)
 
 
 @dataclass
 class _Entry:
     lock: threading.Lock = field(default_factory=threading.Lock)
     made_s: float = float("-inf")
-    body: Body | None = None
+    body: bytes | None = None
 
 
 class Fresh:
@@ -47,7 +32,7 @@ class Fresh:
         self._lock = threading.Lock()
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
 
-    def get(self, key: str, make: Callable[[], bytes], *, for_s: float) -> Body:
+    def get(self, key: str, make: Callable[[], bytes], *, for_s: float) -> bytes:
         with self._lock:
             entry = self._entries.pop(key, None) or _Entry()
             self._entries[key] = entry
@@ -55,7 +40,7 @@ class Fresh:
                 self._entries.popitem(last=False)
         with entry.lock:
             if entry.body is None or self._monotonic() - entry.made_s > for_s:
-                entry.body = Body.of(make())
+                entry.body = make()
                 entry.made_s = self._monotonic()
             return entry.body
 

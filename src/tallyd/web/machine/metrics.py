@@ -47,7 +47,7 @@ def routes(context: Context) -> list[Route]:
     def metrics(request: Request) -> Response:
         del request
         body = fresh.get("metrics", lambda: exposition(context), for_s=FOR_S)
-        return Response(body.plain, media_type=None, headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4})
+        return Response(body, media_type=None, headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4})
 
     return [Route("/metrics", metrics)]
 

@@ -1,13 +1,10 @@
-// Keeps the page current by asking for its parts, draws the plots, and says when nothing answers any more.
+// Keeps the page current by asking for its parts, and says when nothing answers any more.
 "use strict";
 
 (() => {
   const PAUSE_MS = 4000;
-  const PLOT_PAUSE_MS = 30000;
   const GIVE_UP_MS = 10000;
   const CAN_HAVE_FOCUS = "a, summary, [tabindex]";
-  const COLORS = 6;
-  const DASHES = ["solid", "dash", "dot", "dashdot"];
   const lost = document.getElementById("lost");
   const said = document.getElementById("said");
   const liveUrl = document.body.dataset.live;
@@ -98,73 +95,8 @@
     if (document.hidden) {
       clearTimeout(timer);
       timer = null;
-    } else {
-      if (timer === null) refresh();
-      drawAll();
-    }
+    } else if (timer === null) refresh();
   });
 
-  // -- plots ------------------------------------------------------------------------------------------------
-
-  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-  function dressed(figure) {
-    const axis = { gridcolor: style("--line"), linecolor: style("--line"), zerolinecolor: style("--line"), automargin: true };
-    const layout = { ...figure.layout };
-    for (const name of Object.keys(layout)) {
-      if (/^[xy]axis/.test(name)) layout[name] = { ...axis, ...layout[name] };
-    }
-    return {
-      xaxis: axis,
-      yaxis: axis,
-      ...layout,
-      paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: style("--font"), size: 14, color: style("--text") },
-      colorway: [1, 2, 3, 4, 5, 6].map((number) => style(`--plot-${number}`)),
-      margin: { l: 44, r: 12, t: 12, b: 40 },
-      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", ...(layout.legend || {}) },
-      hoverlabel: { bgcolor: style("--card"), bordercolor: style("--line"), font: { color: style("--text") } },
-      autosize: true,
-    };
-  }
-
-  // There are six colours: lines of the same one are told apart by how they are broken.
-  function dashed(traces) {
-    return traces.map((trace, number) => {
-      const dash = DASHES[Math.floor(number / COLORS) % DASHES.length];
-      return trace.line && !trace.line.dash ? { ...trace, line: { ...trace.line, dash } } : trace;
-    });
-  }
-
-  async function draw(place) {
-    try {
-      const figure = await ask(place.dataset.plot);
-      const isEmpty = figure.nothing !== undefined;
-      if (isEmpty !== (place.dataset.drawn === "nothing") || !place.dataset.drawn) {
-        Plotly.purge(place);
-        place.replaceChildren();
-      }
-      place.classList.toggle("is-empty", isEmpty);
-      if (isEmpty) {
-        place.textContent = figure.nothing;
-      } else {
-        const options = { responsive: true, displaylogo: false, displayModeBar: false };
-        await Plotly.react(place, dashed(figure.data), dressed(figure), options);
-      }
-      place.dataset.drawn = isEmpty ? "nothing" : "plot";
-    } catch (error) {
-      if (!place.dataset.drawn) place.textContent = `The plot can't be drawn now (${error.message}).`;
-    }
-  }
-
-  function drawAll() {
-    if (typeof Plotly === "undefined" || document.hidden) return;
-    document.querySelectorAll("[data-plot]").forEach(draw);
-  }
-
-  drawAll();
-  setInterval(drawAll, PLOT_PAUSE_MS);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
   plan();
 })();

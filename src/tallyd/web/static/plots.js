@@ -1,0 +1,201 @@
+// Draws the plots with uPlot, in the page's colors and the poller's time zone, and keeps them current.
+"use strict";
+
+(() => {
+  const PAUSE_MS = 30000;
+  const GIVE_UP_MS = 10000;
+  const HEIGHT_REM = 18;
+  const COLORS = 6;
+  const DASHES = [[], [8, 5], [2, 4], [10, 4, 2, 4]];
+  const WHISKER_PX = 3;
+  const drawn = new Map();
+
+  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const number = (value) => value.toLocaleString("en-US");
+
+  // A time tick shows the clock; where a new day begins, the day too.
+  const TIMES = [
+    [31536000, "{YYYY}", null, null, null, null, null, null, 1],
+    [2419200, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+    [86400, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+    [60, "{HH}:{mm}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
+    [1, "{HH}:{mm}:{ss}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
+  ];
+
+  const SAID = uPlot.fmtDate("{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}");
+
+  // There are six colors: lines of the same one are told apart by how they are broken.
+  const color = (column) => style(`--plot-${(column % COLORS) + 1}`);
+  const dash = (column) => DASHES[Math.floor(column / COLORS) % DASHES.length];
+
+  // Returns the points with gaps on both sides, which a line does not show.
+  const lonely = (values) =>
+    values.flatMap((value, at) =>
+      value !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null ? [at] : []);
+
+  function spoken(column, at) {
+    const value = column.values[at] ?? null;
+    if (value === null) return "";
+    return column.low.length ? `${number(value)} (${number(column.low[at])} to ${number(column.high[at])})` : number(value);
+  }
+
+  function seriesOf(chart, hidden) {
+    const bars = chart.columns.filter((each) => each.shape === "bars").length;
+    return chart.columns.map((column, at) => {
+      const own = {
+        label: column.name,
+        stroke: color(at),
+        width: 2,
+        show: !hidden.has(column.name),
+        value: (_plot, _value, _series, index) => spoken(column, index),
+      };
+      if (column.shape === "bars") {
+        // Two names stand on both sides of their place.
+        const align = bars === 1 ? 0 : at === 0 ? -1 : 1;
+        const paths = uPlot.paths.bars({ size: [0.8 / bars, 40], align });
+        return { ...own, width: 1, fill: `${color(at)}${at ? "33" : "99"}`, paths, points: { show: false } };
+      }
+      const filter = (_plot, _series, isShown) => (isShown ? null : lonely(column.values));
+      const points = column.shape === "line" ? { show: false, size: 5, filter } : { size: 6, fill: color(at), filter };
+      return { ...own, dash: dash(at), points };
+    });
+  }
+
+  function limitOf(limit) {
+    const points = { show: false };
+    return { label: limit.name, stroke: style("--error"), width: 1, dash: [7, 5], points, value: () => number(limit.value) };
+  }
+
+  // Draws the least and the most of each mean, those of different names side by side.
+  function drawWhiskers(plot, chart) {
+    const { ctx } = plot;
+    const ratio = devicePixelRatio;
+    ctx.save();
+    chart.columns.forEach((column, at) => {
+      if (!plot.series[at + 1].show) return;
+      const aside = (at - (chart.columns.length - 1) / 2) * WHISKER_PX * ratio;
+      ctx.strokeStyle = color(at);
+      ctx.lineWidth = ratio;
+      ctx.beginPath();
+      column.low.forEach((low, index) => {
+        if (low === null || low === column.high[index]) return;
+        const x = Math.round(plot.valToPos(plot.data[0][index], "x", true) + aside) + 0.5;
+        ctx.moveTo(x, plot.valToPos(low, "y", true));
+        ctx.lineTo(x, plot.valToPos(column.high[index], "y", true));
+      });
+      ctx.stroke();
+    });
+    ctx.restore();
+  }
+
+  // Returns the ends of the axis of numbers: it holds zero, all numbers and the limit.
+  function endsOf(chart) {
+    const known = chart.columns.flatMap((each) => [each.values, each.low, each.high].flat()).filter((each) => each !== null);
+    const all = [0, ...known, ...(chart.limit ? [chart.limit.value] : [])];
+    const [low, high] = all.reduce(([least, most], each) => [Math.min(least, each), Math.max(most, each)], [0, 0]);
+    return uPlot.rangeNum(low, chart.top ?? (high || 1), { min: { pad: low && 0.1, soft: 0, mode: 1 }, max: { pad: chart.top ? 0 : 0.1, soft: 0, mode: 1 } });
+  }
+
+  function optionsOf(chart, width, hidden) {
+    const isTime = chart.times.length > 0;
+    const font = `${Math.round(0.85 * rem())}px ${style("--font")}`;
+    const axis = { stroke: style("--text"), font, grid: { stroke: style("--line"), width: 1 }, ticks: { stroke: style("--line"), width: 1 } };
+    const ends = endsOf(chart);
+    const nameAxis = {
+      incrs: [1, 2, 3, 4, 6, 12, 24, 48, 96],
+      values: (_plot, places) => places.map((place) => chart.names[place] ?? ""),
+      grid: { show: false },
+    };
+    const local = (seconds) => uPlot.tzDate(new Date(seconds * 1000), chart.zone);
+    const placeText = (_plot, value, _series, index) =>
+      isTime ? (value === null ? "" : SAID(local(value))) : chart.names[index] ?? "";
+    return {
+      width,
+      height: HEIGHT_REM * rem(),
+      tzDate: local,
+      cursor: { drag: { x: isTime, y: false } },
+      legend: { live: true },
+      scales: {
+        x: isTime ? { time: true } : { time: false, range: [-0.5, chart.names.length - 0.5] },
+        y: { range: () => ends },
+      },
+      axes: [
+        { ...axis, size: (isTime ? 3.2 : 2) * rem(), space: 4 * rem(), ...(isTime ? { values: TIMES } : nameAxis) },
+        {
+          ...axis,
+          size: (_plot, values) => (Math.max(0, ...(values ?? []).map((each) => each.length)) * 0.55 + 1.2) * rem(),
+          values: (_plot, values) => values.map((each) => number(each)),
+          ...(chart.is_whole ? { incrs: [1, 2, 5].flatMap((each) => [...Array(9).keys()].map((power) => each * 10 ** power)).sort((a, b) => a - b) } : {}),
+          ...(chart.unit ? { label: chart.unit, labelSize: 1.4 * rem(), labelFont: font } : {}),
+        },
+      ],
+      series: [
+        { label: isTime ? "Time" : "\u00a0", value: placeText },
+        ...seriesOf(chart, hidden),
+        ...(chart.limit ? [limitOf(chart.limit)] : []),
+      ],
+      hooks: { draw: [(plot) => drawWhiskers(plot, chart)] },
+    };
+  }
+
+  function show(place, chart) {
+    const before = drawn.get(place)?.plot;
+    const hidden = new Set(before?.series.filter((each) => !each.show).map((each) => each.label));
+    before?.destroy();
+    place.replaceChildren();
+    const isEmpty = chart.nothing !== undefined;
+    place.classList.toggle("is-empty", isEmpty);
+    place.dataset.drawn = isEmpty ? "nothing" : "plot";
+    if (isEmpty) {
+      place.textContent = chart.nothing;
+      return null;
+    }
+    const places = chart.times.length ? chart.times : [...chart.names.keys()];
+    const columns = chart.columns.map((each) => each.values);
+    if (chart.limit) columns.push(places.map(() => chart.limit.value));
+    const plot = new uPlot(optionsOf(chart, place.clientWidth, hidden), [places, ...columns], place);
+    const caption = plot.root.querySelector("table").createCaption();
+    caption.textContent = "What is drawn, and its values where the pointer is";
+    caption.className = "vh";
+    return plot;
+  }
+
+  async function draw(place) {
+    try {
+      const answer = await fetch(place.dataset.plot, {
+        signal: AbortSignal.timeout(GIVE_UP_MS), cache: "no-store", credentials: "same-origin",
+      });
+      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+      const text = await answer.text();
+      if (drawn.get(place)?.text !== text) drawn.set(place, { text, plot: show(place, JSON.parse(text)) });
+    } catch (error) {
+      if (!place.dataset.drawn) place.textContent = `The plot can't be drawn now (${error.message}).`;
+    }
+  }
+
+  const places = () => document.querySelectorAll("[data-plot]");
+
+  function drawAll() {
+    if (!document.hidden) places().forEach(draw);
+  }
+
+  function drawAgain() {
+    drawn.forEach(({ text }, place) => drawn.set(place, { text, plot: show(place, JSON.parse(text)) }));
+  }
+
+  const resized = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const plot = drawn.get(target)?.plot;
+      if (plot && plot.width !== target.clientWidth) plot.setSize({ width: target.clientWidth, height: plot.height });
+    }
+  });
+
+  // Without this script the table behind a plot stands open.
+  document.querySelectorAll("details.behind").forEach((each) => { each.open = false; });
+  places().forEach((each) => resized.observe(each));
+  drawAll();
+  setInterval(drawAll, PAUSE_MS);
+  document.addEventListener("visibilitychange", drawAll);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAgain);
+})();
