@@ -17,15 +17,15 @@ from tallyd.presentation.terminal import show_json
 _TITLE = "tallyd configuration"
 _INTRO = """# The config, key by key
 
-One JSON file. Keys that begin with `//` are comments, anywhere. Unknown keys are refused. Durations are
-written `"90s"`, `"5m"`, `"2h"`, `"1d"`. A secret is written as it is, or better as a reference: `"env:NAME"`,
-`"file:PATH"` (relative to the config file) or `"credential:NAME"` (systemd). Relative paths hang on
-`data_dir`. `tallyd check` names every mistake at once; `tallyd schema` prints the JSON Schema that editors
-read. This page is generated from the program (`tallyd schema --format markdown`).
+The config is one JSON file. Keys that begin with `//` are comments and may stand anywhere. tallyd rejects
+unknown keys. Write a duration as `"90s"`, `"5m"`, `"2h"` or `"1d"`. Write a secret directly, or better as a
+reference: `"env:NAME"`, `"file:PATH"` (relative to the config file) or `"credential:NAME"` (systemd).
+`data_dir` is the base folder for relative paths. `tallyd check` names every mistake at once. `tallyd schema`
+prints the JSON Schema for editors. The program generates this page (`tallyd schema --format markdown`).
 
-A running tallyd reloads the file by itself, two seconds after the last change, all of it or nothing. Only a
-change of `data_dir`, `out.dir`, `log.dir`, `state.dir`, `database` or a poller's `inbox` needs a restart:
-until then tallyd rejects the file, says so, and works on with the previous one.
+A running tallyd reloads the file automatically, two seconds after the last change, as a whole or not at all.
+Only a change of `data_dir`, `out.dir`, `log.dir`, `state.dir`, `database` or a poller's `inbox` needs a
+restart. Until then tallyd rejects the file, says so, and keeps the previous config active.
 """
 
 _AT_THE_TOP = ("retry", "out", "alerts")

@@ -65,46 +65,46 @@ class Settings(Strict):
     """The whole config file."""
 
     schema_: str | None = Field(
-        None, alias="$schema", description="JSON Schema of this file, for editors; not read."
+        None, alias="$schema", description="JSON Schema of this file, for editors. tallyd does not read it."
     )
     name: str = Field(
         default_factory=socket.gethostname,
         min_length=1,
         max_length=100,
-        description="Name of this tallyd; stands in every notice. Default: the host's name.",
+        description="Name of this tallyd in every notice. Default: the host name.",
     )
     timezone: Zone | None = Field(
-        None, description="Time zone of all times of day, such as `Europe/Berlin`. Default: the host's."
+        None, description="Time zone of all times of day, such as `Europe/Berlin`. Default: that of the host."
     )
     data_dir: FolderPath = Field(
         ".",
-        description="Folder that relative paths hang on; itself relative to this file's folder.",
+        description="Base folder for relative paths. It is relative to the folder of this file.",
     )
-    out: OutSettings = Field(OutSettings(), description="Where the counts are written.")
+    out: OutSettings = Field(OutSettings(), description="Where tallyd writes the counts.")
     log: LogSettings = Field(LogSettings(), description="The rotating JSON log.")
-    state: StateSettings = Field(StateSettings(), description="The daemon's memory.")
+    state: StateSettings = Field(StateSettings(), description="The state of the daemon.")
     database: DatabaseSettings = Field(
-        DatabaseSettings(), description="The database of what visitors and servers pollers find out."
+        DatabaseSettings(), description="The database of records of visitors and servers pollers."
     )
-    http: HttpSettings = Field(HttpSettings(), description="How tallyd asks the outside world.")
-    retry: RetrySettings = Field(RetrySettings(), description="How often a failed request is tried again.")
+    http: HttpSettings = Field(HttpSettings(), description="How tallyd sends HTTP requests.")
+    retry: RetrySettings = Field(RetrySettings(), description="How to retry a failed request.")
     channels: dict[ChannelName, ChannelUrl] = Field(
         {},
-        description="Where notices go, by name: URLs of Apprise (https://appriseit.com), or a webhook of "
-        "Rocket.Chat as it is. Secrets. In a password or token write `@` as `%40`, `/` as `%2F`, `:` as "
+        description="Recipients of notices, by name: URLs of Apprise (https://appriseit.com), or a webhook "
+        "of Rocket.Chat. Secrets. In a password or token write `@` as `%40`, `/` as `%2F`, `:` as "
         "`%3A`, `#` as `%23`, `?` as `%3F`.",
     )
     alerts: AlertSettings = Field(
-        AlertSettings(), description="How alerts are told. `texts` are those of tallyd's own problems."
+        AlertSettings(), description="How alerts are sent. `texts` are for tallyd's own problems."
     )
     heartbeat: HeartbeatSettings | None = Field(
-        None, description="A dead man's switch: it speaks up once tallyd no longer does."
+        None, description="A dead man's switch: it notices when tallyd stops."
     )
     web: WebSettings | None = Field(
-        None, description="The status page, with metrics and an API beside it; null: there is none."
+        None, description="The status page with metrics and an API; null: no page."
     )
     pollers: dict[PollerName, Annotated[AnyPoller, Field(discriminator="kind")]] = Field(
-        {}, description="The pollers by name; several of one kind may stand side by side."
+        {}, description="The pollers by name. There may be several of one kind."
     )
 
     @field_validator("alerts")

@@ -1,4 +1,4 @@
-"""How alerts are told: to whom, after how many readings, how often again, when not, in which words."""
+"""Settings of alerts: recipients, thresholds, reminders, quiet hours and own texts."""
 
 from __future__ import annotations
 
@@ -70,10 +70,11 @@ ChannelUrl = Annotated[Secret, AfterValidator(lambda secret: secret.check(_check
 class HoursSettings(Strict):
     """Hours of the day, by the wall clock."""
 
-    days: Days = Field(EVERY_DAY, description="Days on which the hours begin. Default: every day.")
-    start: TimeOfDay = Field(alias="from", description="When they begin.")
+    days: Days = Field(EVERY_DAY, description="Days on which the hours start. Default: every day.")
+    start: TimeOfDay = Field(alias="from", description="Start of the hours.")
     end: TimeOfDay = Field(
-        alias="to", description="When they end; not after `from`: on the next day. The same: a whole day."
+        alias="to",
+        description="End of the hours. Before `from`: on the next day. Equal to `from`: a whole day.",
     )
 
     @property
@@ -85,14 +86,10 @@ Text = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEXT)]
 
 
 class TextSettings(Strict):
-    """Own words for one kind of problem. A plain text in its place is its `text`."""
+    """Your own texts for one kind of problem. A plain text in its place replaces `text`."""
 
-    text: Text | None = Field(
-        None, description="What is said of the problem. Default: as docs/alerts.md has it."
-    )
-    over: Text | None = Field(
-        None, description="What is said when it is over. Default: as docs/alerts.md has it."
-    )
+    text: Text | None = Field(None, description="Text of the problem. Default: see docs/alerts.md.")
+    over: Text | None = Field(None, description="Text when it is resolved. Default: see docs/alerts.md.")
 
 
 def _as_texts(written: object) -> object:
@@ -105,26 +102,28 @@ _OR_PLAIN = BeforeValidator(_as_texts, json_schema_input_type=Text | TextSetting
 
 
 class AlertSettings(Strict):
-    """How alerts are told."""
+    """How alerts are sent."""
 
     channels: Annotated[tuple[ChannelName, ...], BeforeValidator(as_tuple)] = Field(
-        (), description="Names of the channels that are told. None: alerts stand in `tallyd status` alone."
+        (), description="Channels to notify. Empty: alerts appear only in `tallyd status`."
     )
     raise_after: PositiveInt = Field(
         1,
         le=1000,
-        description="So many bad readings in a row raise an alert; a slot without a reading is one.",
+        description="Alert after this many bad readings in a row; a missed reading counts as bad.",
     )
-    resolve_after: PositiveInt = Field(1, le=1000, description="So many good readings in a row end it.")
+    resolve_after: PositiveInt = Field(
+        1, le=1000, description="Resolve the alert after this many good readings in a row."
+    )
     remind_every: Annotated[Duration, AfterValidator(within(60.0))] | None = Field(
-        Seconds(86400), description="It is told again after so long, while it goes on; null: never."
+        Seconds(86400), description="How often to send a reminder while the alert is open; null: never."
     )
     quiet_hours: Annotated[tuple[HoursSettings, ...], BeforeValidator(as_tuple)] = Field(
-        (), description="Hours in which warnings wait (errors do not); then it is told once how things stand."
+        (), description="Hours in which warnings wait; errors do not. Afterwards one message gives the state."
     )
     texts: dict[str, Annotated[TextSettings, _OR_PLAIN]] = Field(
         {},
-        description="Own words by the last part of a problem's key, as one text, or as `text` and `over`; "
+        description="Your own texts, by the last part of the problem's key: one text, or `text` and `over`. "
         "docs/alerts.md lists the keys and their placeholders.",
         json_schema_extra={
             "examples": [

@@ -1,4 +1,4 @@
-"""What every kind of poller may set for itself, over the top of the file."""
+"""What every kind of poller may set for itself."""
 
 from __future__ import annotations
 
@@ -15,75 +15,75 @@ from tallyd.settings.types import Duration, PositiveInt, Seconds, Strict, Zone
 
 
 class RetrySettings(Strict):
-    """How often, and for how long, a failed request is tried again."""
+    """How often and how long to retry a failed request."""
 
-    attempts: PositiveInt = Field(5, le=100, description="Tries in all, the first one included.")
+    attempts: PositiveInt = Field(5, le=100, description="Number of tries, including the first.")
     first_wait: Duration = Field(
-        Seconds(15), description="Wait before the second try; doubled for each further one."
+        Seconds(15), description="Wait before the second try. It doubles for each further try."
     )
     longest_wait: Duration = Field(
         Seconds(180),
-        description="No wait within a run is longer. A source that asks for more (Retry-After) is not tried "
-        "again in that run. A slot that failed is begun again after this pause, or after the longer one that "
-        "the source asked for, until `catch_up` ends.",
+        description="Longest wait within a run. If the source asks for more (Retry-After), the run ends. A "
+        "failed slot starts again after this pause, or after the longer one that the source asked for, until "
+        "`catch_up` ends.",
     )
     give_up_after: Duration = Field(
-        Seconds(600), description="No further try is begun so long after the first."
+        Seconds(600), description="Start no further try when this time has passed since the first try."
     )
 
 
 class OutOverride(Strict):
-    """What a poller may set otherwise than `out` at the top."""
+    """Keys of `out` that a poller may override."""
 
     keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(
-        None, description="Delete this poller's out files and readings after so many days; null: never."
+        None, description="Delete out files and readings after this many days; null: never."
     )
 
 
 class PollerSettings(Strict):
-    """What every kind of poller may set for itself; what it leaves out is taken from the top of the file."""
+    """What every kind of poller may set for itself. For other keys, the top of the file counts."""
 
     timezone: Zone | None = Field(
-        None, description="Time zone of this poller; default: `timezone` at the top."
+        None, description="Time zone of this poller. Default: `timezone` at the top."
     )
     retry: RetrySettings | None = Field(
-        None, description="Keys of `retry` that differ for this poller; the others come from the top."
+        None, description="Keys of `retry` that differ for this poller. The others come from the top."
     )
     out: OutOverride | None = Field(None, description="Keys of `out` that differ for this poller.")
     alerts: AlertSettings | None = Field(
         None,
-        description="Keys of `alerts` that differ for this poller. `texts` are those of its own problems.",
+        description="Keys of `alerts` that differ for this poller. `texts` are for its own problems.",
     )
 
     @classmethod
     def alert_kinds(cls) -> tuple[AlertKind, ...]:
-        """Return the kinds of problems that this kind of poller finds, besides those of its runs."""
+        """Return the kinds of problems that this kind of poller finds, without those of its runs."""
         return ()
 
     def reminders(self) -> Mapping[str, float | None]:
-        """Return how often problems are told again where that differs, by subject; None: never. Seconds."""
+        """Return the reminder interval in seconds of each subject that has its own; None: no reminder."""
         return {}
 
     def view(self, subject: str, what: str) -> Mapping[str, str]:
-        """Return what its view on the page is asked for to show such a problem; empty: nothing further."""
+        """Return the query of the page's view that shows such a problem; empty: the view as a whole."""
         del subject, what
         return {}
 
     def notes(self, beside: Mapping[str, PollerSettings]) -> tuple[str, ...]:
-        """Return what `check` notes, each with its place below the poller (`report.success: ...`).
+        """Return the notes for `check`, each with its place below the poller (`report.success: ...`).
 
-        `beside` are the other pollers of the config, by name.
+        `beside` holds the other pollers of the config, by name.
         """
         del beside
         return ()
 
     @property
     def needs_records(self) -> bool:
-        """Whether this poller keeps something in the database of records."""
+        """Whether this poller stores anything in the database of records."""
         return False
 
     def inbox_needed(self, poller: str) -> InboxNeeded | None:
-        """Return the folder that it takes files from, for a poller of that name; None: it takes none."""
+        """Return the inbox of a poller with that name; None: this kind ingests no files."""
         del poller
         return None
 

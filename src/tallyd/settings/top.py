@@ -1,4 +1,4 @@
-"""The parts of a config file that stand at its top: where things are kept, how the outside world is asked."""
+"""The settings at the top of a config file: where data is kept, and how requests are sent."""
 
 from __future__ import annotations
 
@@ -25,48 +25,48 @@ _DATABASES = ("sqlite:///", "postgresql+psycopg://", "mysql+pymysql://", "mariad
 
 
 class OutSettings(OutOverride):
-    """Where the counts are written."""
+    """Where tallyd writes the counts."""
 
-    dir: FolderPath = Field("out", description="Folder of the out files; relative to `data_dir`.")
+    dir: FolderPath = Field("out", description="Folder of the out files, relative to `data_dir`.")
 
 
 class LogSettings(Strict):
     """The rotating JSON log."""
 
-    dir: FolderPath = Field("log", description="Folder of `tallyd.log`; relative to `data_dir`.")
+    dir: FolderPath = Field("log", description="Folder of `tallyd.log`, relative to `data_dir`.")
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Least level that is logged."
+        "INFO", description="Log this level and above."
     )
     max_bytes: int = Field(
-        5_000_000, ge=10_000, le=10**12, description="The log is rotated at this size, in bytes."
+        5_000_000, ge=10_000, le=10**12, description="Rotate the log at this size, in bytes."
     )
-    backups: int = Field(9, ge=1, le=1000, description="Rotated logs that are kept.")
+    backups: int = Field(9, ge=1, le=1000, description="Number of rotated logs to keep.")
 
 
 class StateSettings(Strict):
-    """The daemon's memory."""
+    """The state of the daemon."""
 
     dir: FolderPath = Field(
-        "state", description="Folder of `state.db`, on a local disk; relative to `data_dir`."
+        "state", description="Folder of `state.db`, relative to `data_dir`. It must be on a local disk."
     )
 
 
 class DatabaseSettings(Strict):
-    """The database of what visitors and servers pollers find out."""
+    """The database of records of visitors and servers pollers."""
 
     url: Secret = Field(
         Secret("sqlite:///state/records.db"),
-        description="URL of SQLAlchemy: `sqlite:///PATH` (relative to `data_dir`), "
+        description="URL for SQLAlchemy: `sqlite:///PATH` (relative to `data_dir`), "
         "`postgresql+psycopg://USER:PASSWORD@HOST/NAME` or `mysql+pymysql://USER:PASSWORD@HOST/NAME`. "
-        "A secret, since it may hold a password; in that write `@` as `%40`, `/` as `%2F`, `:` as `%3A`, "
-        "`#` as `%23`, `?` as `%3F`. Default: `sqlite:///state/records.db`.",
+        "A secret, because it may hold a password. In a password write `@` as `%40`, `/` as `%2F`, `:` as "
+        "`%3A`, `#` as `%23`, `?` as `%3F`. Default: `sqlite:///state/records.db`.",
     )
     keep_days: int = Field(
         90,
         ge=0,
         le=36_500,
-        description="Single passages and lags are kept so many days; 0: they are not stored. Counts by the "
-        "minute and by the hour stay.",
+        description="Keep single passages and lags for this many days; 0: do not store them. Counts by the "
+        "minute and by the hour stay for ever.",
     )
 
     @field_validator("url")
@@ -76,16 +76,16 @@ class DatabaseSettings(Strict):
 
 
 class HttpSettings(Strict):
-    """How tallyd asks the outside world."""
+    """How tallyd sends HTTP requests."""
 
     proxy: Secret | None = Field(
         None,
-        description="URL of a proxy for every request: `http://USER:PASSWORD@HOST:PORT`. A secret, since it "
-        "may hold a password; in that write `@` as `%40`, `/` as `%2F`, `:` as `%3A`, `#` as `%23`, "
-        "`?` as `%3F`. None is ever taken from the environment.",
+        description="URL of a proxy for every request: `http://USER:PASSWORD@HOST:PORT`. A secret, because "
+        "it may hold a password. In a password write `@` as `%40`, `/` as `%2F`, `:` as `%3A`, `#` as `%23`, "
+        "`?` as `%3F`. tallyd ignores the proxy variables of the environment.",
     )
     timeout: Duration = Field(
-        Seconds(30), description="Limit of one whole request, from the connection to the last byte."
+        Seconds(30), description="Time limit of one whole request, from the connection to the last byte."
     )
 
     @field_validator("proxy")
@@ -95,13 +95,15 @@ class HttpSettings(Strict):
 
 
 class HeartbeatSettings(Strict):
-    """A dead man's switch, the way of healthchecks.io: it speaks up once tallyd no longer does."""
+    """A dead man's switch such as healthchecks.io: it notices when tallyd stops."""
 
     url: Secret = Field(
-        description="Asked every so often; with `/fail` behind it while tallyd itself is not well. A secret. "
+        description="URL to call regularly. tallyd adds `/fail` while it is not healthy itself. A secret. "
         "Write an `@` in it as `%40`."
     )
-    every: Annotated[Duration, AfterValidator(within(10.0))] = Field(Seconds(300), description="How often.")
+    every: Annotated[Duration, AfterValidator(within(10.0))] = Field(
+        Seconds(300), description="How often to call it."
+    )
 
     @field_validator("url")
     @classmethod

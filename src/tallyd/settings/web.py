@@ -1,4 +1,4 @@
-"""The part of a config about the page: where it listens, who may look, by which names it is asked for."""
+"""Settings of the page: address, password and host names."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ class WebSettings(Strict):
     )
     password: Secret | None = Field(
         None,
-        description="Asked for by HTTP Basic, with any user name. Needed on any address but loopback. "
+        description="Password for HTTP Basic, with any user name. Required on any address except loopback. "
         "A secret.",
     )
     hosts: Annotated[tuple[HostName, ...], BeforeValidator(as_tuple)] = Field(
-        (), description="Names under which it may be asked for, besides the address and localhost."
+        (), description="Host names that the page answers to, besides its address and localhost."
     )
     public_url: Annotated[Url, AfterValidator(_public)] | None = Field(
         None,
-        description="Where people reach it, such as `https://tallyd.example/`: each notice then ends with a "
-        "link to what it is about. Its host need not stand in `hosts` too. It may have a path, where a proxy "
-        "in front takes that off: `https://example.org/tallyd/`.",
+        description="Address that people use, such as `https://tallyd.example/`. Each notice then ends "
+        "with a link to its subject. You need not repeat its host in `hosts`. It may have a path if a "
+        "proxy in front removes that path: `https://example.org/tallyd/`.",
     )
 
     @field_validator("listen")

@@ -47,7 +47,7 @@ OVERDUE = AlertKind(
     text="{poller}: the {job} begun at {since} shows no progress for over {limit}. "
     "The other jobs go on; if it stays so, restart tallyd.",
     over="{poller}: the {job} that hung has ended or goes on",
-    ends="the run goes on, or ends",
+    ends="the run makes progress again, or ends",
     many="jobs that hang",
     at_once=True,
 )
@@ -60,7 +60,7 @@ UNSENT = AlertKind(
     "[ No retry before {no_retry_before}.] Counting goes on; the newest report is retried."
     "{answer: Is this machine's address still unlocked?}",
     over="reports[ for {ssid}] are accepted again",
-    ends="a report of that name is accepted",
+    ends="the upstream accepts a report of that name",
     many="names whose reports are not accepted",
     subject="ssid",
     at_once=True,
@@ -73,7 +73,7 @@ CLOCK = AlertKind(
     text="this machine's clock is [{ahead} ahead of][{behind} behind] the clock of a source. "
     "Readings bear wrong times (clock_suspect). Check the time with: timedatectl",
     over="this machine's clock is right again",
-    ends="a source whose clock agrees to a minute",
+    ends="a source whose clock agrees to within a minute",
     many="clocks",
 )
 CONFIG = AlertKind(
@@ -82,7 +82,7 @@ CONFIG = AlertKind(
     text="the config on disk is refused and the old one stays in force: {reason}. "
     "Mend it, then it is taken by itself; what needs a restart is taken by the next start.",
     over="the config on disk is fine",
-    ends="a config on disk that is in force, or is taken",
+    ends="the config on disk is active, or becomes active",
     many="configs",
 )
 STATE = AlertKind(
@@ -91,7 +91,7 @@ STATE = AlertKind(
     text="cannot write {reason}, since {since}. Sent from memory; readings are held in memory too, and are "
     "lost if tallyd ends. Check the disk (SD card).",
     over="state.db can be written",
-    ends="state.db can be written, and what was held in memory is in it",
+    ends="state.db can be written, and everything from memory is in it",
     many="databases",
 )
 DAMAGED = AlertKind(
@@ -100,7 +100,7 @@ DAMAGED = AlertKind(
     text="state.db was damaged and set aside as {file}; a new one was begun with the readings in out/. "
     "Check the disk (SD card), then remove that file.",
     over="the damaged state.db was removed",
-    ends="the file that was set aside is removed",
+    ends="somebody removes the file that was set aside",
     many="databases",
 )
 OUT = AlertKind(
@@ -109,7 +109,7 @@ OUT = AlertKind(
     text="{reason}. Readings are kept in state.db and written as soon as it can be. "
     "Check the disk and the rights of the folder.",
     over="out/ can be written, and has every reading",
-    ends="every reading is written",
+    ends="every reading is written to out/",
     many="folders",
 )
 LOG = AlertKind(
@@ -117,7 +117,7 @@ LOG = AlertKind(
     severity="warning",
     text="{reason}",
     over="the log can be written",
-    ends="the log can be written, and rotated",
+    ends="the log can be written and rotated",
     many="logs",
 )
 WEB = AlertKind(
@@ -125,7 +125,7 @@ WEB = AlertKind(
     severity="warning",
     text="the page is not served since {since}: {reason}. Counting goes on; it is tried again every minute.",
     over="the page is served",
-    ends="the page can be asked for",
+    ends="the page can be opened",
     many="pages",
 )
 PART_CRASHED = AlertKind(
@@ -134,7 +134,7 @@ PART_CRASHED = AlertKind(
     text="tallyd itself failed ({reason}) at: {part}. The rest goes on and it is tried again. "
     "The log has the traceback; please report it.",
     over="works again: {part}",
-    ends="the part works",
+    ends="the part works again",
     many="parts of tallyd failed",
 )
 UNDELIVERED = AlertKind(
@@ -143,7 +143,7 @@ UNDELIVERED = AlertKind(
     text="channel {channel} takes no message since {since}: {reason}. Nothing is lost: it is tried again and "
     "then told what it has missed. To test it: {tallyd} notify {channel}",
     over="channel {channel} takes messages",
-    ends="the channel takes a message",
+    ends="the channel accepts a message",
     many="channels that take no message",
 )
 OWN_KINDS = (CLOCK, CONFIG, STATE, DAMAGED, OUT, LOG, WEB, PART_CRASHED, UNDELIVERED)

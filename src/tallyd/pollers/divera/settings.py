@@ -1,4 +1,4 @@
-"""What a config may say about a Divera poller."""
+"""The settings of a Divera poller."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ StatusId = Annotated[
 
 
 class AtLeast(Strict):
-    """A minimum strength: a warning below it."""
+    """A minimum strength. tallyd warns below it."""
 
     statuses: Annotated[tuple[StatusId, ...], BeforeValidator(as_tuple)] = Field(
-        description="Status ids whose people are added up; `none` stands for people without a status."
+        description="Status ids to add up. `none` stands for people without a status."
     )
-    count: PositiveInt = Field(description="How many are wanted on them together.")
+    count: PositiveInt = Field(description="Minimum number of people on these statuses together.")
 
     @field_validator("statuses")
     @classmethod
@@ -74,51 +74,51 @@ class AtLeast(Strict):
 class DiveraSettings(PollerSettings):
     """The settings of a Divera poller.
 
-    A check of one key against another stands with the later one, not with the whole: so every problem of a
-    file is found at once.
+    A check of one key against another belongs to the later key, not to the whole class: so one run finds
+    every problem of a file.
     """
 
     kind: Literal["divera"] = Field(description="What kind of poller this is.")
     source: Literal["users", "monitor"] = Field(
         "users",
-        description="What is counted: `users`, the rows of /api/users by their status; or `monitor`, the "
-        "anonymous counts of a monitor that is set up in Divera, read from /api/v2/pull/all.",
+        description="What to count: `users`, the rows of /api/users by status; or `monitor`, the anonymous "
+        "counts of a monitor that is set up in Divera, read from /api/v2/pull/all.",
     )
     url: Url | None = Field(
         None,
-        description="Address of the API, without the key. Default: https://app.divera247.com/api/users, with "
-        '`"source": "monitor"` https://app.divera247.com/api/v2/pull/all.',
+        description="Address of the API, without the key. Default: https://app.divera247.com/api/users, or "
+        'with `"source": "monitor"` https://app.divera247.com/api/v2/pull/all.',
     )
     accesskey: Secret = Field(description="Access key of a system user of the unit. A secret.")
     at: Annotated[tuple[TimeOfDay, ...], BeforeValidator(as_tuple)] = Field(
-        description="Local times of day at which it counts."
+        description="Local times of day at which to count."
     )
-    days: Days = Field(EVERY_DAY, description="Days on which it counts. Default: every day.")
+    days: Days = Field(EVERY_DAY, description="Days on which to count. Default: every day.")
     catch_up: Duration = Field(
         Seconds(900),
-        description="How late a count may still be taken, after an outage or a failure; later, it is "
-        "recorded as missed. Less than a minute counts as one.",
+        description="How late a count may be after an outage or a failure. Later, tallyd records it as "
+        "missed. Less than a minute counts as a minute.",
     )
     status_names: dict[str, str] = Field(
         {},
-        description="Names of statuses by id, for files and messages; they win over those that "
-        "`fetch_status_names` brings. `none` names people without a status.",
+        description="Names of statuses by id, for files and messages. They override the names that "
+        "`fetch_status_names` reads. `none` names people without a status.",
     )
     fetch_status_names: bool = Field(
         False,
-        description="Ask Divera for the names of the statuses, each time it counts. That answer also "
-        "holds the names of all people; they are dropped as it is read.",
+        description="Read the names of the statuses from Divera at each count. That reply also holds the "
+        "names of all people; tallyd drops them while it reads.",
     )
     qualifications: bool = Field(
-        False, description="Count qualifications within each status as well; only with `source` `monitor`."
+        False, description="Also count qualifications within each status. Only with `source` `monitor`."
     )
     at_least: Annotated[tuple[AtLeast, ...], BeforeValidator(as_tuple)] = Field(
-        (), description="Minimum strengths; below one of them it warns."
+        (), description="Minimum strengths. tallyd warns below each of them."
     )
     hide_below: int | None = Field(
         None,
-        description="Privacy: counts from 1 to one less than this are written as null, and so is whatever "
-        "would give them away. 3 or more; null: nothing is hidden.",
+        description="Privacy: write counts from 1 to one less than this as null, and also whatever would "
+        "reveal them. 3 or more; null: hide nothing.",
     )
 
     @field_validator("url")

@@ -32,7 +32,7 @@ FUTURE = AlertKind(
     "[, its clock being {slow} behind taken off][; its time names no zone and was read as {zone}]. "
     "Look at the clock and the time zone there." + _MUTE,
     over="{target}: no longer in the future",
-    ends="a check that finds a time which is not ahead",
+    ends="a check that finds a time that is not ahead of now",
     many="targets in the future",
     subject="target",
 )
@@ -41,7 +41,7 @@ INVALID = AlertKind(
     severity="error",
     text="{target}: no time in its answer: {reason}[; last computed {computed}]." + _MUTE,
     over="{target}: answers with a time again",
-    ends="an answer with a readable time",
+    ends="a reply with a readable time",
     many="targets with an invalid answer",
     subject="target",
 )
@@ -50,7 +50,7 @@ UNREACHABLE = AlertKind(
     severity="error",
     text="{target}: unreachable: {reason}[; last computed {computed}]." + _MUTE,
     over="{target}: answers again",
-    ends="a 2xx answer",
+    ends="a 2xx reply",
     many="targets unreachable",
     subject="target",
 )
@@ -60,7 +60,7 @@ UNSTORED = AlertKind(
     text="{poller}: checks can't be stored since {since}: {reason}. Checking goes on"
     "[; the newest wait in memory, but {most} rows or more are lost].",
     over="{poller}: checks are stored again",
-    ends="the database takes what waits",
+    ends="the database stores the waiting rows",
     many="pollers whose checks can't be stored",
 )
 TARGET_KINDS: Final[dict[State, AlertKind]] = {

@@ -1,4 +1,4 @@
-"""What a config may say about a servers poller."""
+"""The settings of a servers poller."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONGEST_NAME = 200
 
 
 def _with_file(written: Any, info: ValidationInfo) -> Any:
-    """Return the targets of the config and, where it names one, of the file with more of them."""
+    """Return the targets of the config, together with those of `targets_file` if there is one."""
     named = info.data.get("targets_file")
     if named is None or not isinstance(written, dict):
         return written
@@ -37,7 +37,7 @@ def _with_file(written: Any, info: ValidationInfo) -> Any:
     return {**found, **written}
 
 
-# Lax alone in that an object of JSON is taken, read from a file of its own: each key is as strict as ever.
+# Not strict only here: the targets may be a JSON object from a file of its own. Each key is still strict.
 _AnyTarget = Annotated[TargetSettings, Field(strict=False)]
 
 
@@ -46,21 +46,21 @@ class ServersSettings(PollerSettings):
 
     kind: Literal["servers"] = Field(description="What kind of poller this is.")
     every: Annotated[Duration, AfterValidator(within(1.0))] = Field(
-        Seconds(60), description="How often each target is checked; checks are spread over it."
+        Seconds(60), description="How often to check each target. Checks are spread over this time."
     )
-    workers: int = Field(16, ge=1, le=256, description="How many targets are checked at the same time.")
+    workers: int = Field(16, ge=1, le=256, description="How many targets to check at the same time.")
     write_every: Annotated[Duration, AfterValidator(within(60.0))] = Field(
         Seconds(900),
-        description="How often an out file is written at least, on whole multiples of it since midnight UTC; "
-        "besides, whenever the state of a target changed.",
+        description="How often to write an out file, at whole multiples of this time since midnight UTC. A "
+        "change of a target's state also writes one.",
     )
     defaults: TargetKeys = Field(
-        TargetKeys(), description="Keys that hold for every target which does not set them itself."
+        TargetKeys(), description="Keys for every target that does not set them itself."
     )
     targets_file: FolderPath | None = Field(
         None,
-        description="A file with more targets, a JSON object such as `targets` is; relative to the config "
-        "file. It is watched for changes.",
+        description="File with more targets: a JSON object like `targets`. Relative to the config file. "
+        "tallyd watches it for changes.",
     )
     targets: Annotated[dict[str, _AnyTarget], BeforeValidator(_with_file)] = Field(
         {}, description="The servers by name: any text without `/`."
@@ -86,7 +86,7 @@ class ServersSettings(PollerSettings):
 
     @cached_property
     def checked(self) -> tuple[Target, ...]:
-        """The targets as they are checked, in the order of the config."""
+        """The targets to check, in the order of the config."""
         return tuple(
             merged(name, own, self.defaults, every_s=self.every) for name, own in self.targets.items()
         )

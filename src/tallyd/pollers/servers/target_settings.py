@@ -1,4 +1,4 @@
-"""What a config may say about one target, and a target as it is checked: its own keys over the defaults."""
+"""The settings of one target, and the target to check: its own keys merged over the defaults."""
 
 from __future__ import annotations
 
@@ -99,68 +99,70 @@ def _ca_file(written: str, info: ValidationInfo) -> str:
 
 @lru_cache(maxsize=64)
 def _load(path: Path, _mtime_ns: int) -> None:
-    """Read a file of certificates, once for all targets that name it. Raises `OSError`."""
+    """Read a file of certificates once for all targets that name it. Raises `OSError`."""
     ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
 
 
 class TargetKeys(Strict):
-    """What may be set for each target, and in `defaults` for all of them."""
+    """Settings of one target, or in `defaults` of all targets."""
 
     field: Annotated[str, Field(min_length=1, max_length=_LONGEST_FIELD), AfterValidator(_field)] = Field(
         "computed_time",
-        description="Field of the answer with the time its data was computed; `data.time` is one in another, "
-        "a number counts from 0 in a list.",
+        description="Field of the reply with the time when its data was computed. `data.time` is a field "
+        "inside another; a number is an index in a list, from 0.",
     )
     format: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_format)] = Field(
         "iso",
-        description="Form of that time: `iso` (ISO 8601), `epoch` or `epoch_ms` (since 1970, in seconds or "
-        "milliseconds), or a form of strptime such as %Y%m%d%H%M%S.",
+        description="Format of that time: `iso` (ISO 8601), `epoch` or `epoch_ms` (seconds or milliseconds "
+        "since 1970), or a strptime format such as %Y%m%d%H%M%S.",
     )
     timezone: Zone | None = Field(
-        None, description="Zone of times that name none. Default: `timezone` of the poller, or at the top."
+        None, description="Zone of times without one. Default: `timezone` of the poller, or at the top."
     )
-    stale_after: Duration = Field(Seconds(900), description="Older data is stale: what people are told of.")
+    stale_after: Duration = Field(Seconds(900), description="Older data is stale and raises an alert.")
     late_after: Duration | None = Field(
-        None, description="Older data is late: worth a line in the log. Default: half of `stale_after`."
+        None, description="Older data is late and is logged. Default: half of `stale_after`."
     )
     remind_every: Annotated[Duration, AfterValidator(within(60.0))] | None = Field(
         None,
-        description="While a target is not fresh: told again, and logged again, after so long; null: never. "
-        "Default: told as `alerts.remind_every` has it, and not logged again.",
+        description="While a target is not fresh, send a reminder and log a line at this interval; null: "
+        "never. Default: send reminders as in `alerts.remind_every`, and log no further line.",
     )
-    record: bool = Field(True, description="Keep its changes in the database (table `server_lag`).")
+    record: bool = Field(True, description="Store its changes in the database (table `server_lag`).")
     notify: bool = Field(
-        True, description="Make it an alert when it is stale, unreachable, invalid or in the future."
+        True, description="Raise an alert if it is stale, unreachable, invalid or in the future."
     )
     log_changes: bool = Field(
-        True, description="Log each new time it tells, at level DEBUG; false: only changes of its state."
+        True, description="Log each new time at level DEBUG; false: log only changes of its state."
     )
     headers: Annotated[dict[str, Secret], AfterValidator(_headers)] = Field(
-        {}, description="Further headers, such as a key. Secrets. A target's are added to the defaults'."
+        {},
+        description="More headers, such as a key. Secrets. Headers of a target are added to "
+        "those of `defaults`.",
     )
     timeout: Duration | None = Field(
         None,
-        description="Limit of one check, from the connection to the last byte; at most a fifth of `every`, "
-        "so that no check reaches into the next round. Default: a fifth of `every`, but no more than 10s.",
+        description="Time limit of one check, from the connection to the last byte. At most a fifth of "
+        "`every`, so that no check runs into the next round. Default: a fifth of `every`, but at most 10s.",
     )
     ca_file: Annotated[FolderPath, AfterValidator(_ca_file)] | None = Field(
         None,
-        description="File with the authorities (PEM) whose certificates are trusted; relative to the config "
-        "file. Default: those that this machine trusts.",
+        description="File (PEM) with the certificate authorities to trust, relative to the config file. "
+        "Default: those that this machine trusts.",
     )
 
 
 class TargetSettings(TargetKeys):
-    """One server that is asked for the age of its data. What it leaves out is taken from `defaults`."""
+    """One server whose age of data is checked. For keys that it leaves out, `defaults` counts."""
 
-    url: KeylessUrl = Field(description="Address that answers with JSON.")
+    url: KeylessUrl = Field(description="Address that replies with JSON.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A target as it is checked. `path` leads to the field. `zone` None: that of the poller.
+    """A target to check. `path` leads to the field. `zone` None: that of the poller.
 
-    `remind_every_s` counts only where `has_reminder`. `timeout_s` is that of one check.
+    `remind_every_s` counts only with `has_reminder`. `timeout_s` is the limit of one check.
     """
 
     name: str
@@ -181,7 +183,7 @@ class Target:
 
 
 def merged(name: str, own: TargetSettings, defaults: TargetKeys, *, every_s: float) -> Target:
-    """Return a target with what it leaves out taken from the defaults, key by key."""
+    """Return a target with its own keys merged over the defaults."""
 
     def keys_of(key: str) -> TargetKeys:
         return own if key in own.model_fields_set else defaults
@@ -218,7 +220,7 @@ def _added(defaults: Mapping[str, Secret], own: Mapping[str, Secret]) -> Mapping
 
 
 def fault_of(target: Target, *, every_s: float) -> tuple[str, str] | None:
-    """Return the key and what is wrong with it, once the defaults are merged; None: nothing is."""
+    """Return the first wrong key of a merged target, and what is wrong with it; None: nothing."""
     limits = target.limits
     if limits.late_after_s > limits.stale_after_s:
         return "late_after", "is longer than `stale_after`; data is late before it is stale"

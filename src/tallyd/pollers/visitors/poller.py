@@ -28,7 +28,7 @@ _REPORT_LIMIT_S = 120.0
 
 
 class VisitorsPoller(VisitorsSettings):
-    """Takes files of people who walked in and out from a folder, and reports today's counts."""
+    """Ingests files about people who walked in and out, and reports today's counts."""
 
     @classmethod
     def alert_kinds(cls) -> tuple[AlertKind, ...]:

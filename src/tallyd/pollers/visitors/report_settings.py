@@ -1,4 +1,4 @@
-"""What a config may say about the report of a visitors poller."""
+"""The settings of the report of a visitors poller."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tallyd.settings.types import (
 
 SHORTEST_EVERY_S: Final = 10.0
 MOST_CORRECTED_S: Final = 31 * 86400.0
-"""Each day that may be corrected is counted anew for each report."""
+"""A limit, because each report counts every such day again."""
 _LONGEST_TEXT = 100
 _TWICE = "stands for another one already; each needs a name of its own"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -44,7 +44,7 @@ _OWN_HEADERS = frozenset(
 
 
 def _fault(written: str) -> str | None:
-    """Return what is wrong with a text that others are to read."""
+    """Return what is wrong with a text that other programs read; None: nothing."""
     if not written.strip() or UNPRINTABLE.search(written):
         return "must not be empty, and hold no control or invisible character"
     return f"is longer than {_LONGEST_TEXT} characters" if len(written) > _LONGEST_TEXT else None
@@ -57,7 +57,7 @@ def _text(written: str) -> str:
 
 
 def _ssid(written: object) -> str | dict[str, str]:
-    """Return the upstream's name, or its name for each source or group."""
+    """Return the upstream's name for everything, or its name for each source or group."""
     if isinstance(written, str):
         return _text(written)
     if not isinstance(written, dict) or not all(isinstance(each, str) for each in written.values()):
@@ -76,7 +76,7 @@ def _ssid(written: object) -> str | dict[str, str]:
 
 
 def check_form(written: str, tried: datetime) -> None:
-    """Raise `wrong()` for what is no form of a day and a time."""
+    """Raise `wrong()` unless `written` is a format of a day and a time."""
     try:
         found = datetime.strptime(tried.strftime(written), written)  # noqa: DTZ007 # compared without a zone
     except ValueError:
@@ -108,11 +108,11 @@ Ssid = Annotated[
 
 
 class SuccessSettings(Strict):
-    """How the upstream says that it has taken a report: a refusal may come as HTTP 200."""
+    """How the upstream says that it accepts a report. It may refuse with HTTP 200."""
 
-    field: str = Field(min_length=1, description="Field of the JSON object that it answers.")
+    field: str = Field(min_length=1, description="Field of the JSON object in its answer.")
     equals: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
-        description="Its texts that mean yes."
+        description="Values of the field that mean yes."
     )
 
     @field_validator("equals")
@@ -124,11 +124,15 @@ class SuccessSettings(Strict):
 
 
 class TagSettings(Strict):
-    """The upstream's numbers for what it is told, as text."""
+    """The upstream's numbers for the values of a report, as text."""
 
-    inside: Text = Field(TAGS["Count"], alias="Count", description="Of how many are inside.")
-    came: Text = Field(TAGS["CountAccuIn"], alias="CountAccuIn", description="Of how many came that day.")
-    left: Text = Field(TAGS["CountAccuOut"], alias="CountAccuOut", description="Of how many left that day.")
+    inside: Text = Field(TAGS["Count"], alias="Count", description="Number for the people inside.")
+    came: Text = Field(
+        TAGS["CountAccuIn"], alias="CountAccuIn", description="Number for the people who came that day."
+    )
+    left: Text = Field(
+        TAGS["CountAccuOut"], alias="CountAccuOut", description="Number for the people who left that day."
+    )
 
     @property
     def by_type(self) -> dict[Tag, str]:
@@ -136,41 +140,41 @@ class TagSettings(Strict):
 
 
 class ReportSettings(Strict):
-    """Today's counts, written to out/ again and again, and sent to an upstream where there is one.
+    """Today's counts: written to out/ at intervals, and posted to an upstream if there is one.
 
-    A check of one key against another stands with the later one, so that every problem is found at once.
+    A check of one key against another belongs to the later key, so that one run finds every problem.
     """
 
     every: Annotated[Duration, AfterValidator(within(SHORTEST_EVERY_S, 86400.0))] = Field(
-        Seconds(300), description="How often: at whole multiples of it, counted in UTC. `10s` to `1d`."
+        Seconds(300), description="How often, at whole multiples of this time in UTC. `10s` to `1d`."
     )
     url: KeylessUrl | None = Field(
-        None, description="Where reports are posted; null: counts are only written to out/."
+        None, description="Where to post reports; null: only write counts to out/."
     )
-    headers: dict[str, Secret] = Field({}, description="Further headers, such as a key. Secrets.")
-    send: bool = Field(
-        True, description="false: what would be sent is written to out/, and nothing is posted."
-    )
+    headers: dict[str, Secret] = Field({}, description="More headers, such as a key. Secrets.")
+    send: bool = Field(True, description="Post the reports; false: only write them to out/.")
     ssid: Ssid | None = Field(
         None,
-        description="The upstream's name for all of it; or a name for each source or group, each of which "
-        "then has a report of its own. Needed with `url`.",
+        description="The upstream's name for everything; or a name for each source or group, which then gets "
+        "a report of its own. Required with `url`.",
     )
-    tags: TagSettings = Field(TagSettings(), description="The upstream's numbers for what it is told.")
+    tags: TagSettings = Field(TagSettings(), description="The upstream's numbers for the values of a report.")
     window: Literal["records", "interval"] = Field(
         "records",
-        description="StartTime and EndTime: of the first and last record of the day, or the last `every`.",
+        description="StartTime and EndTime: those of the first and last record of the day, or of the last "
+        "`every`.",
     )
-    time_format: str = Field(DIGITS, description="Form of StartTime and EndTime, as strftime has it.")
+    time_format: str = Field(DIGITS, description="Format of StartTime and EndTime, as for strftime.")
     when_empty: Literal["skip", "zeros"] = Field(
-        "skip", description="A day without records yet: no report, or one of zeros from midnight on."
+        "skip", description="While a day has no records: send no report, or one with zeros from midnight on."
     )
     correct_within: Annotated[Duration, AfterValidator(within(1.0, MOST_CORRECTED_S))] = Field(
         Seconds(86400),
-        description="So long after its end a day is reported again when its counts changed. At most `31d`.",
+        description="Report a past day again if its counts change within this time after its end. At most "
+        "`31d`.",
     )
     success: SuccessSettings | None = Field(
-        None, description="How the upstream says yes. Default: any 2xx answer means so."
+        None, description="How the upstream says yes. Default: any 2xx answer means yes."
     )
 
     @field_validator("headers")
@@ -204,5 +208,5 @@ class ReportSettings(Strict):
 
     @property
     def is_posted(self) -> bool:
-        """Whether reports are sent at all."""
+        """Whether this poller sends reports at all."""
         return self.send and self.url is not None

@@ -1,4 +1,4 @@
-"""What a config may say about a visitors poller."""
+"""The settings of a visitors poller."""
 
 from __future__ import annotations
 
@@ -53,20 +53,22 @@ Names = Annotated[tuple[SourceName, ...], BeforeValidator(as_tuple)]
 class FieldNames(Strict):
     """The names of a record's fields."""
 
-    id: str = Field("ID", min_length=1, description="A number that stands for the person in this file.")
-    direction: str = Field("inOut", min_length=1, description="Which way: see `in` and `out`.")
-    time: str = Field("time", min_length=1, description="When, in the form of `time_format`.")
-    frame: str | None = Field("frameNumber", description="Number of the picture; null: there is none.")
+    id: str = Field("ID", min_length=1, description="Field with the number of the person in this file.")
+    direction: str = Field("inOut", min_length=1, description="Field with the direction: see `directions`.")
+    time: str = Field("time", min_length=1, description="Field with the time, in `time_format`.")
+    frame: str | None = Field(
+        "frameNumber", description="Field with the number of the picture; null: no such field."
+    )
 
 
 class DirectionValues(Strict):
-    """Values of a record's direction; every other one is counted as `other`.
+    """Values of a record's direction. Every other value counts as `other`.
 
-    Not keys of the poller itself, as which they would clash with `out`, where its files are kept.
+    They are not keys of the poller itself, because `out` there means the folder of its files.
     """
 
-    way_in: Direction = Field(0, alias="in", description="The value that means in.")
-    way_out: Direction = Field(1, alias="out", description="The value that means out.")
+    way_in: Direction = Field(0, alias="in", description="Value that means in.")
+    way_out: Direction = Field(1, alias="out", description="Value that means out.")
 
     @field_validator("way_out")
     @classmethod
@@ -82,19 +84,19 @@ class DirectionValues(Strict):
 class SourceSettings(Strict):
     """One source: a host that drops files into a sub-folder of its name."""
 
-    label: Text | None = Field(None, description="What people call it; default: its name.")
+    label: Text | None = Field(None, description="Name for people. Default: the name of the source.")
 
 
 class NoFilesSettings(Strict):
-    """When it is an alert that no files come."""
+    """When missing files are an alert."""
 
-    after: Duration = Field(Seconds(300), description="So long without a file is too long.")
+    after: Duration = Field(Seconds(300), description="Alert after this time without a file.")
     per_source: bool = Field(
         True,
-        description="Watch each of `sources` by itself; false: only that the inbox as a whole gets files.",
+        description="Watch each of `sources` on its own; false: watch only the inbox as a whole.",
     )
     active: Annotated[tuple[HoursSettings, ...], BeforeValidator(as_tuple)] = Field(
-        (), description="Hours in which files are expected. Default: always."
+        (), description="Hours in which files must come. Default: always."
     )
 
 
@@ -102,43 +104,48 @@ class VisitorsSettings(PollerSettings):
     """The settings of a visitors poller."""
 
     kind: Literal["visitors"] = Field(description="What kind of poller this is.")
-    inbox: FolderPath = Field(description="Folder into which files are dropped; relative to `data_dir`.")
+    inbox: FolderPath = Field(description="Folder for incoming files, relative to `data_dir`.")
     inbox_is_mount: bool = Field(
-        False, description="The inbox is a mount; while nothing is mounted there, nothing is made in it."
+        False,
+        description="The inbox is a mount. While nothing is mounted there, tallyd creates nothing in it.",
     )
     source: SourceName | None = Field(
         None, description="Source of files directly in the inbox. Default: the poller's name."
     )
-    pattern: str = Field("*.json", min_length=1, description="Names of the files that are taken.")
+    pattern: str = Field("*.json", min_length=1, description="Names of the files to ingest.")
     sweep_every: Annotated[Duration, AfterValidator(within(0.5, 3600.0))] = Field(
-        Seconds(2), description="How often it looks into the inbox; besides, it is woken by events."
+        Seconds(2), description="How often to look into the inbox. File events wake it earlier."
     )
     settle: Duration = Field(
-        Seconds(2), description="A file is taken once nothing was written to it for so long."
+        Seconds(2), description="Ingest a file when nobody has written to it for this time."
     )
-    max_bytes: int = Field(2**30, ge=1, le=2**40, description="A larger file is refused.")
+    max_bytes: int = Field(2**30, ge=1, le=2**40, description="Reject a larger file.")
     fields: FieldNames = Field(FieldNames(), description="The names of a record's fields.")
-    directions: DirectionValues = Field(DirectionValues(), description="Which value means in, and which out.")
-    time_format: str = Field(DIGITS, min_length=1, description="Form of times, as strptime has it.")
+    directions: DirectionValues = Field(
+        DirectionValues(), description="Which value means in and which means out."
+    )
+    time_format: str = Field(DIGITS, min_length=1, description="Format of times, as for strptime.")
     on_bad_record: Literal["reject-file", "skip-record"] = Field(
-        "reject-file", description="What a record that can't be taken does: refuse its file, or be left out."
+        "reject-file", description="What to do about a bad record: reject its file, or leave the record out."
     )
     after: Literal["move", "delete"] = Field(
-        "move", description="What becomes of a file that was stored: moved to done/, or deleted."
+        "move", description="What to do with a stored file: move it to done/, or delete it."
     )
-    done_keep_days: PositiveInt = Field(7, le=36_500, description="Files in done/ are kept so long.")
-    rejected_keep_days: PositiveInt = Field(30, le=36_500, description="Files in rejected/ are kept so long.")
+    done_keep_days: PositiveInt = Field(7, le=36_500, description="Keep files in done/ for this many days.")
+    rejected_keep_days: PositiveInt = Field(
+        30, le=36_500, description="Keep files in rejected/ for this many days."
+    )
     sources: dict[SourceName, SourceSettings] = Field(
-        {}, description="Sources that must deliver, by the name of their sub-folder."
+        {}, description="Sources that must deliver files, by the name of their sub-folder."
     )
     groups: dict[SourceName, Names] = Field(
-        {}, description="Sources that are counted together, by a name of their own."
+        {}, description="Sources to count together, under a name for the group."
     )
     no_files: NoFilesSettings | None = Field(
-        None, description="When it is an alert that no files come; null: never."
+        None, description="When missing files are an alert; null: never."
     )
     report: ReportSettings | None = Field(
-        None, description="The report to an upstream; null: files are only stored and counted."
+        None, description="The report to an upstream; null: only store and count files."
     )
 
     @field_validator("time_format")
@@ -181,7 +188,7 @@ class VisitorsSettings(PollerSettings):
         return report
 
     def notes(self, beside: Mapping[str, PollerSettings]) -> tuple[str, ...]:
-        """Return what is worth a line when the config is checked, though nothing is wrong with it."""
+        """Return notes for `check` about a config that has no mistake."""
         del beside
         report = self.report
         if report is None or report.url is None or report.success is not None:

@@ -18,7 +18,7 @@ NO_FILES = AlertKind(
     "[ Look at host {only}, and at the network.]"
     "[ Look at the network, and at what drops files into {inbox}.]",
     over="{source}: files come again",
-    ends="a file comes, whatever is in it",
+    ends="a file comes, with any content",
     many="sources without files",
     subject="source",
     at_once=True,
@@ -57,7 +57,7 @@ REJECTED = AlertKind(
     "Mend that host, or fields and time_format in the config]"
     ", then: {tallyd} replay --all --source {id}",
     over="{source}: files are taken again",
-    ends="good files come and none was refused for an hour, or those that were are taken by a replay",
+    ends="good files come and none was rejected for an hour, or a replay ingests the rejected ones",
     many="sources whose files are refused",
     subject="source",
 )
@@ -68,7 +68,7 @@ UNREACHABLE = AlertKind(
     "are taken once that is mended. Look at the database, its disk and the way to it. "
     "To try: {tallyd} check --online",
     over="{poller}: files are taken again",
-    ends="the database can be used, and its disk has room for what waits",
+    ends="the database works, and its disk has room for the waiting files",
     many="databases that can't be used",
     at_once=True,
 )
