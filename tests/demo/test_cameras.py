@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.daemon import wait_until
 from tallyd.demo.client import Client
 from tallyd.demo.world.cameras import (
     BROKEN_HOST,
@@ -261,10 +261,3 @@ def test_alone_they_drop_files_until_they_are_told_to_end(tmp_path: Path) -> Non
         wait_until(lambda: files_in(tmp_path))
         process.terminate()
         assert process.wait(10) == 0
-
-
-def wait_until(is_so: Callable[[], object]) -> None:
-    until_s = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < until_s
-        time.sleep(0.05)

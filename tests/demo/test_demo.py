@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from support.daemon import wait_until
 from tallyd.config.model import load
 from tallyd.demo.folder import MARKER, DemoFolder
 from tallyd.demo.timetable import Pace
@@ -93,13 +94,6 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def wait_until(is_so: Callable[[], object], *, within_s: float = 30) -> None:
-    until_s = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < until_s
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Start demos in an empty folder; whatever still runs at the end is killed."""
@@ -121,19 +115,19 @@ def test_it_runs_for_as_long_as_it_was_told_and_sums_up(
     start: Callable[..., Running], tmp_path: Path
 ) -> None:
     demo = start(*DEMO, "--for", "15s")
-    status = demo.ended(within_s=30)
+    status = demo.ended(within_s=60)
 
     files = sorted((tmp_path / "demo-data/out/divera").glob("*/*.json"))
     assert status == 0, demo.said
-    assert 15 <= time.monotonic() - demo.began_s < 22
+    assert time.monotonic() - demo.began_s >= 15
     assert files
     for file in files:
         content = json.loads(file.read_text())
         assert str(file.relative_to(tmp_path)) in demo.said
         assert content["total"] == sum(content["counts"].values()) == 25
         assert content["names"]["50101"] == "Einsatzbereit"
-    assert f"divera: {len(files)} reading" in demo.said
-    assert re.search(r"^status +last +least +most$", demo.said, re.MULTILINE)
+    assert len(re.findall(A_READING, demo.said)) == len(files)
+    assert re.search(r"^divera +count +\d\d:\d\d\S* +25 ", demo.said, re.MULTILINE)
     (further,) = re.findall(r"^  (.* --config demo-data/config.json status)$", demo.said, re.MULTILINE)
     assert subprocess.run(further.split(), cwd=tmp_path, capture_output=True, check=False).returncode == 0
     with DemoFolder(tmp_path / "demo-data").taken():
@@ -148,10 +142,10 @@ def test_a_camera_falls_silent_a_server_goes_stale_and_both_come_back(
     chat = r"(?m)^(?:chat:|     ) .*"
     silent, again = f"{chat}Bridge: no file for ", f"{chat}Bridge: files come again since "
     stale, fresh = f"{chat}STAGE: data .* old", f"{chat}STAGE: no longer stale since "
-    for pattern in (silent, stale, again, fresh, r"upstream: report 3 of SS-007, "):
+    for pattern in (silent, stale, again, fresh, r"(?s)(report sent ssid=SS-007 .*){3}"):
         demo.wait_for(pattern, within_s=EVENTS_END_WITHIN_S)
     os.killpg(demo.process.pid, signal.SIGINT)
-    assert demo.ended(within_s=15) == 0, demo.said
+    assert demo.ended(within_s=30) == 0, demo.said
 
     for pattern in (silent, again, stale, fresh):
         assert len(re.findall(pattern, demo.said)) == 1, demo.said
@@ -162,18 +156,17 @@ def test_a_camera_falls_silent_a_server_goes_stale_and_both_come_back(
     assert all(str(file.relative_to(tmp_path)) in demo.said for file in files)
     assert counts["in"] > counts["out"] >= 0
     assert counts["in"] - counts["out"] == counts["inside"] == counts["balance"]
-    assert f"in {counts['in']} " in demo.said
+    assert f"in {counts['in']}, out {counts['out']}, " in demo.said
     states = [json.loads(file.read_text())["report"]["state"] for file in files]
     # The first slot may have come before the first file, and the end while the last report was on its way.
     said = " ".join(states)
     assert re.fullmatch(r"(skipped )?(sent ){2,}(sent|queued)", said), said
     # A file that was left over, and one with a wrong type.
     assert len(re.findall("file refused source=", demo.said)) == 2
-    assert re.search(
-        r"^\d+ files \(\d+ empty, 2 refused\) taken; the upstream took \d+ reports$", demo.said, re.MULTILINE
-    )
-    assert re.search(r"^STAGE +fresh +fresh, .*\bstale\b.* \d+ s$", demo.said, re.MULTILINE)
-    assert re.search(r"^PROD +\w+ +fresh\b.* \d+ s$", demo.said, re.MULTILINE)
+    assert re.search(r"^visitors: files today: \d+ taken, 2 refused$", demo.said, re.MULTILINE)
+    assert re.search(r"^visitors: report SS-007 of .*: sent .*: OK$", demo.said, re.MULTILINE)
+    for state in ("stale", "fresh"):
+        assert re.search(rf"target changed target=STAGE state={state} ", demo.said)
     with DemoFolder(tmp_path / "demo-data").taken():
         assert [path.name for path in (tmp_path / "demo-data").rglob("*")] == [MARKER]
 
@@ -185,13 +178,11 @@ def test_ctrl_c_ends_it_with_a_summary_and_leaves_no_process(
     demo = start(*DEMO)
     demo.wait_for(A_READING)
     children = demo.children()
-    began_s = time.monotonic()
     os.killpg(demo.process.pid, asked)
-    status = demo.ended(within_s=10)
+    status = demo.ended(within_s=30)
 
     assert status == 0, demo.said
-    assert time.monotonic() - began_s < 5
-    assert "divera: 1 reading in 1 file" in demo.said
+    assert re.search(r"^divera +count +\d\d:\d\d\S* +25 ", demo.said, re.MULTILINE)
     assert "Traceback" not in demo.said
     assert children.keys() == {"world", "daemon"}
     assert not any(is_alive(pid) for pid in children.values())
@@ -252,10 +243,10 @@ def test_further_times_are_written_and_the_daemon_takes_them(start: Callable[...
     wait_until(lambda: len(re.findall(A_READING, demo.said)) > covered_at_first, within_s=60)
     os.killpg(demo.process.pid, signal.SIGINT)
 
-    assert demo.ended(within_s=10) == 0
+    assert demo.ended(within_s=30) == 0
     assert "further times of day written" in demo.said
     assert "config taken" in demo.said
-    assert "slots without a reading" not in demo.said
+    assert "slots missed" not in demo.said
 
 
 @pytest.mark.slow
@@ -279,7 +270,7 @@ def test_an_outage_played_by_hand_is_told_to_the_chat_once_as_is_its_end(
     wait_until(lambda: len(re.findall(A_READING, demo.said)) > readings + 2)
     os.killpg(demo.process.pid, signal.SIGINT)
 
-    assert demo.ended(within_s=10) == 0
+    assert demo.ended(within_s=30) == 0
     assert len(re.findall(BEGINS, demo.said)) == 1, demo.said
     assert len(re.findall(ENDS, demo.said)) == 1, demo.said
     assert re.search(r"^The chat got \d+ messages\.$", demo.said, re.MULTILINE)

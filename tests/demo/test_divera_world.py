@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -252,11 +252,12 @@ def test_slow_lets_go_once_another_mode_is_played(world: World, serve: Serve) ->
 def test_an_answer_that_takes_its_time_does_not_hold_up_the_end(world: World) -> None:
     slow = Divera(slow_s=60)
     slow.mode = "slow"
-    with serving(slow.routes()) as world.base_url, world.connection() as connection:
-        connection.request("GET", f"{USERS}?accesskey={KEY}")
-        assert world.json(CONTROL)["mode"] == "slow"
-        began_s = time.monotonic()
-    assert time.monotonic() - began_s < 10
+    with ExitStack() as client:
+        with serving(slow.routes()) as world.base_url:
+            client.enter_context(world.connection()).request("GET", f"{USERS}?accesskey={KEY}")
+            assert world.json(CONTROL)["mode"] == "slow"
+            began_s = time.monotonic()
+        assert time.monotonic() - began_s < 10
 
 
 def test_forbidden_refuses_the_right_key_too(world: World) -> None:

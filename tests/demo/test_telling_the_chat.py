@@ -6,14 +6,14 @@ import contextlib
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from support.daemon import wait_until
 from tallyd.demo.client import Client
 from tallyd.demo.folder import DemoFolder
 from tallyd.demo.timetable import Pace, Times
@@ -22,13 +22,6 @@ from tallyd.demo.world import chat, divera
 BEGINS = re.compile(r"divera: no reading for .* closed the connection")
 ENDS = re.compile(r"divera: working again since ")
 PACE = Pace(every_s=4, ahead_s=110.0)
-
-
-def wait_until(is_so: Callable[[], object], *, within_s: float = 40) -> None:
-    until_s = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < until_s
-        time.sleep(0.05)
 
 
 class Scene:

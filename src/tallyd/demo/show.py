@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
+from typing import Any
 
+from tallyd.core.counting import NO_STATUS
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.texts import span
 from tallyd.demo.child import Child
 from tallyd.demo.client import Client
-from tallyd.demo.counts import Counted, OutFolder, in_a_line
-from tallyd.demo.files import Files
 from tallyd.demo.folder import REPORT_EVERY, DemoError, DemoFolder
 from tallyd.demo.outage import Outage
 from tallyd.demo.received import Received
 from tallyd.demo.signals import asked_to_end
-from tallyd.demo.summary import show_summary
 from tallyd.demo.timetable import Pace, Times, zone_of_demo
 from tallyd.demo.world import cameras, chat, divera, servers, upstream
 from tallyd.presentation.invocation import program_here
@@ -29,10 +31,11 @@ PAGE_PORT = 8710
 SHOWN_WITHIN_S = 50.0
 """So long it takes until a server has gone stale and come back, and a camera fallen silent and come again."""
 _LOOK_EVERY_S = 0.2
-_ROUTINE = re.compile(
-    r"\S+ (\S+ )?((DEBUG|INFO) (?!problem over|config taken)|WARNING servers check: target changed)"
-)
-"""How a line of the daemon begins that is no news, or says what its out file does; all else is shown."""
+_STATUS_WITHIN_S = 10.0
+_ROUTINE = re.compile(r": files taken | notice sent ")
+"""In a line of the daemon that is not shown: `status` sums up the files, and the chat shows its messages."""
+_WRITTEN = re.compile(r": reading taken .*\bfile=(\S+\.json)")
+"""In a line of the daemon that names an out file, relative to the folder of them."""
 
 
 def _free_port(wanted: int) -> int:
@@ -52,6 +55,16 @@ def _said(daemon: Child) -> str:
     return "".join(f"\n  {line}" for line in daemon.tail)
 
 
+def in_a_line(content: dict[str, Any]) -> str:
+    """Return what an out file counts: `25 people: ready 12, out 0`, or `fresh 3, stale 0`."""
+    names, total = {NO_STATUS: "no status", **content.get("names", {})}, content.get("total")
+    counts = (
+        f"{names.get(key, key)} {'hidden' if count is None else count}"
+        for key, count in content["counts"].items()
+    )
+    return ("" if total is None else f"{total} people: ") + ", ".join(counts)
+
+
 class Show:
     """What the demo shows of a running daemon. Making one writes the daemon's config.
 
@@ -68,10 +81,7 @@ class Show:
         self._folder = folder
         self._base_url = base_url
         self._times = Times(pace, now=now)
-        self._out = OutFolder(folder.out)
-        self._readings: dict[str, list[Counted]] = {}
-        self._files = Files()
-        self._files_before = Files()
+        self._readings = 0
         client = Client(base_url)
         self._received = Received(client)
         self._outage = Outage(client, pace, lasts_s=lasts_s)
@@ -93,7 +103,7 @@ class Show:
         say(f"  the people:    {at}{divera.USERS}?accesskey={divera.KEY}")
         say(f"  the cameras:   {self._folder.inbox}/")
         say(f"  the servers:   {at}{servers.APPS}fresh, {at}{servers.APPS}changing, ...")
-        say(f"  the upstream:  {at}{upstream.CONTROL}   (what it takes is shown here too)")
+        say(f"  the upstream:  {at}{upstream.CONTROL}   (what it took)")
         say(f"  the chat:      {at}{chat.CONTROL}   (what it is sent is shown here too)")
         say(f"""  an outage:     curl -d '{{"mode": "down"}}' {at}{divera.CONTROL}   (over: "ok")""")
         for control, mode, over in (
@@ -125,7 +135,10 @@ class Show:
                 say(f"{self._folder.config}: further times of day written; the daemon takes them by itself")
 
     def finish(self, daemon: Child) -> None:
-        """End the daemon and show what it still did. Raises `DemoError` when it did not end well."""
+        """Show `status`, then end the daemon. Raises `DemoError` when it did not end well."""
+        self._look(daemon)
+        if self._readings:
+            self._show_status()
         took_s = daemon.end(within_s=DAEMON_ENDS_WITHIN_S)
         self._look(daemon)
         # Ended by the signal itself: it was still importing, on a slow machine, and had begun nothing.
@@ -135,18 +148,12 @@ class Show:
         say(f"\nThe daemon was told to end and did, in {span(took_s)}.")
 
     def sum_up(self) -> int:
-        """Say what was written and how to look further. Returns the exit status."""
+        """Say how to look further, or that nothing was written. Returns the exit status."""
         if not self._readings:
             due = f"{self._times.first.astimezone():%H:%M:%S}"
             lasted = span(time.monotonic() - self._began_s)
             complain(f"tallyd: no reading was written in {lasted}; the first one was due at {due}")
             return EXIT_PROBLEM
-        show_summary(
-            self._readings,
-            every_s=self._times.pace.every_s,
-            files=self._files,
-            reports=self._received.reports,
-        )
         heard = self._received.messages
         say(f"\nThe chat got {heard} message{'' if heard == 1 else 's'}.")
         say("\nTo look further:")
@@ -169,19 +176,24 @@ class Show:
     def _look(self, *children: Child) -> None:
         for child in children:
             for line in child.new_lines():
-                self._files = self._files.and_those_of(line)
-                if not _ROUTINE.match(line):
-                    say(f"! {line}", style="warning")
-        for reading in self._out.new():
-            self._show(reading)
+                if found := _WRITTEN.search(line):
+                    self._show(found[1])
+                elif not _ROUTINE.search(line):
+                    say(f"{child.name}: {line}", style="quiet")
         for line in self._received.new_lines():
             say(line)
 
-    def _show(self, reading: Counted) -> None:
-        own = self._readings.setdefault(reading.poller, [])
-        line = in_a_line(reading, own[-1] if own else None)
-        if reading.kind == "visitors":
-            line += f"; {self._files.since(self._files_before)} since the last one"
-            self._files_before = self._files
-        say(f"{reading.path}: {line}")
-        own.append(reading)
+    def _show(self, file: str) -> None:
+        """Show what an out file counts, as people and programs find it."""
+        path = self._folder.out / file
+        self._readings += 1
+        say(f"{path}: {in_a_line(json.loads(path.read_text('utf-8')))}")
+
+    def _show_status(self) -> None:
+        say(f"\n{program_here()} --config {self._folder.config} status")
+        sys.stdout.flush()
+        command = [sys.executable, "-P", "-m", "tallyd", "--config", str(self._folder.config), "status"]
+        try:
+            subprocess.run(command, check=False, timeout=_STATUS_WITHIN_S)  # noqa: S603 # our own command
+        except subprocess.TimeoutExpired:
+            complain(f"status gave no answer within {span(_STATUS_WITHIN_S)}")

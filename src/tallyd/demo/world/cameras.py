@@ -13,7 +13,6 @@ import json
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -156,10 +155,8 @@ class Cameras(Part):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         pieces_apart_s: float = PIECES_APART_S,
     ) -> None:
-        super().__init__()
-        began_s = time.monotonic()
+        super().__init__(elapsed)
         self._inbox = inbox
-        self._elapsed = elapsed or (lambda: time.monotonic() - began_s)
         self.clock = Clock(now() - timedelta(seconds=self._elapsed()), zone)
         self._pieces_apart_s = pieces_apart_s
         self._is_ending = threading.Event()

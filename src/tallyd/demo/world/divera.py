@@ -58,9 +58,7 @@ class Divera(Part):
         now: Callable[[], float] = time.time,
         slow_s: float = SLOW_S,
     ) -> None:
-        super().__init__()
-        began_s = time.monotonic()
-        self._elapsed = elapsed or (lambda: time.monotonic() - began_s)
+        super().__init__(elapsed)
         self._now = now
         self._slow_s = slow_s
 

@@ -30,14 +30,19 @@ _LOOK_EVERY_S = 0.1
 
 
 class Part:
-    """One thing of the outside world, such as the Divera API. `mode` is what it plays now."""
+    """One thing of the outside world, such as the Divera API. `mode` is what it plays now.
+
+    `elapsed` gives the seconds since the world began.
+    """
 
     control: ClassVar[str]
     """The address that tells the mode, and changes it."""
     modes: ClassVar[tuple[str, ...]]
     """What can be played. It begins with the first one."""
 
-    def __init__(self) -> None:
+    def __init__(self, elapsed: Callable[[], float] | None = None) -> None:
+        began_s = time.monotonic()
+        self._elapsed = elapsed or (lambda: time.monotonic() - began_s)
         self.mode = self.modes[0]
 
     def routes(self) -> list[BaseRoute]:
