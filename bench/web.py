@@ -181,6 +181,10 @@ def _ask(port: int, path: str, *, takes: str = "gzip") -> tuple[float, bytes, bo
     return first_s, body, answer.getheader("content-encoding") == "gzip"
 
 
+def _text(port: int, path: str) -> str:
+    return _ask(port, path, takes="identity")[1].decode()
+
+
 # -- memory and weight ---------------------------------------------------------------------------------------
 
 
@@ -207,7 +211,7 @@ def _weights(port: int) -> bool:
     heaviest = 0
     for view in VIEWS:
         sent, plain = _weight(port, view)
-        page = _ask(port, view, takes="identity")[1].decode()
+        page = _text(port, view)
         links = sorted({urljoin(view, link.replace("&amp;", "&")) for link in LINK.findall(page)})
         assets = sum(_weight(port, link)[0] for link in links)
         live = _weight(port, view + "?live=1")[0]
@@ -282,7 +286,7 @@ def _sample(port: int, seconds: float, found: dict[str, list[float]]) -> None:
 def _runs(port: int) -> dict[str, tuple[float, float]]:
     """Return how many runs of each job there were, and how long they took together, in seconds."""
     found: dict[str, dict[str, float]] = {}
-    for kind, poller, value in RUNS.findall(_ask(port, "/metrics")[1].decode()):
+    for kind, poller, value in RUNS.findall(_text(port, "/metrics")):
         found.setdefault(poller, {})[kind] = float(value)
     return {name: (each["count"], each["sum"]) for name, each in found.items()}
 
@@ -363,7 +367,7 @@ def _again(port: int, path: str, every_s: float) -> None:
 def _beside_prometheus(folder: Path, port: int) -> None:
     """Print how soon the same metrics come from tallyd and from prometheus-client alone, in turns."""
     text = folder / "metrics.txt"
-    text.write_bytes(_ask(port, "/metrics")[1])
+    text.write_text(_text(port, "/metrics"))
     bare_port = _free_port()
     process = subprocess.Popen([sys.executable, "-c", BARE, str(bare_port), str(text)])
     try:

@@ -114,7 +114,7 @@
       width,
       height: HEIGHT_REM * rem(),
       tzDate: local,
-      cursor: { drag: { x: isTime, y: false } },
+      cursor: { y: false, drag: { x: isTime, y: false } },
       legend: { live: true },
       scales: {
         x: isTime ? { time: true } : { time: false, range: [-0.5, chart.names.length - 0.5] },
@@ -131,7 +131,7 @@
         },
       ],
       series: [
-        { label: isTime ? "Time" : "\u00a0", value: placeText },
+        { label: "\u00a0", value: placeText },
         ...seriesOf(chart, hidden),
         ...(chart.limit ? [limitOf(chart.limit)] : []),
       ],
