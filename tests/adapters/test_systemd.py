@@ -162,8 +162,8 @@ def test_what_tallyd_starts_does_not_inherit_its_line_to_systemd(systemd: FakeSy
 
 def test_a_real_process_speaks_through_its_environment(systemd: FakeSystemd) -> None:
     program = (
-        "import subprocess, sys; from tallyd.adapters.systemd import Notifier\n"
-        "Notifier.from_environment().ready('up')\n"
+        "import subprocess, sys; from tallyd.adapters.systemd import ServiceManager\n"
+        "ServiceManager.from_environment().ready('up')\n"
         "child = 'import os; exit(\"NOTIFY_SOCKET\" in os.environ)'\n"
         "sys.exit(subprocess.call([sys.executable, '-c', child]))"
     )
