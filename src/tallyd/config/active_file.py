@@ -21,7 +21,7 @@ from tallyd.config.model import Config
 
 @dataclass(frozen=True)
 class Active:
-    """What a daemon wrote when it put a config in force. `restart` says how it is started again."""
+    """What a daemon wrote when it activated a config. `restart` says how to start it again."""
 
     config: Path
     state_dir: Path
@@ -33,9 +33,9 @@ _FILE = TypeAdapter(Active)
 
 
 def active_file(config: Path) -> Path:
-    """Return where the active file of a config is: beside it; for a config in /etc, in /var/lib.
+    """Return the path of the active file: beside the config; for a config in /etc, in /var/lib.
 
-    A service may not write to /etc: that of /etc/tallyd/config.json is /var/lib/tallyd/.config.json.active.
+    A service may not write to /etc. For /etc/tallyd/config.json it is /var/lib/tallyd/.config.json.active.
     """
     folder = config.absolute().parent
     if folder.is_relative_to("/etc"):
@@ -44,7 +44,7 @@ def active_file(config: Path) -> Path:
 
 
 def write_active(config: Config, *, restart: str) -> None:
-    """Write the active file, where it does not say so already. Raises `OSError`."""
+    """Write the active file if its content changes. Raises `OSError`."""
     path = active_file(config.path)
     active = Active(config.path, config.state_dir, config.fixed, restart)
     # Not dump_json: a path need not be UTF-8.
@@ -56,21 +56,20 @@ def write_active(config: Config, *, restart: str) -> None:
 def read_active(config: Path) -> Active | None:
     """Return what the last daemon with this config wrote.
 
-    None where none ran, where the state is no longer there, and where the file came with a copy of the
-    folder: it names the config that it was written for. One that makes no sense is rewritten at the next
-    start.
+    Return None if no daemon ran, if the state is gone, or if the file came with a copy of the folder: it
+    names the config that it was written for. The next start replaces a file that makes no sense.
     """
     try:
         active = _FILE.validate_python(json.loads(_content(active_file(config)) or b"null"))
     except ValueError:
         return None
-    # Not Path.exists, which fails below a folder that may not be entered.
+    # Not Path.exists: it fails below a folder that we may not enter.
     has_state = os.path.exists(active.state_dir / "state.db")  # noqa: PTH110 # see above
     return active if has_state and active.config.resolve() == config.resolve() else None
 
 
 def _content(path: Path) -> bytes | None:
-    """Return what stands in a file; None where it is missing or may not be read."""
+    """Return the content of a file; None if it is missing or we may not read it."""
     try:
         return path.read_bytes()
     except OSError:

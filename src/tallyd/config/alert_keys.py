@@ -1,4 +1,4 @@
-"""The keys of every problem that a config can raise, whether there is one now or not."""
+"""The keys of every problem that a config can raise, open or not."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tallyd.core.alerts.rules import OWN
 from tallyd.core.naming import problem_key
 
 ANY = "*"
-"""Stands for a subject that may be any: a source that nobody has configured, a part of tallyd."""
+"""Stands for any subject: a source that nobody has configured, a part of tallyd."""
 
 
 def possible_keys(config: Config) -> tuple[str, ...]:
-    """Return the keys, those of pollers in the order of the file; `*` is any text without a slash."""
+    """Return the keys; pollers come in the order of the file. `*` is any text without a slash."""
     found = [key for name, poller in config.settings.pollers.items() for key in _of_poller(name, poller)]
     for kind in OWN_KINDS:
         subjects = config.settings.channels if kind is UNDELIVERED else ()
@@ -36,6 +36,6 @@ def _of_poller(name: str, poller: Poller) -> Iterator[str]:
 
 
 def _with_any(first: str, kind: AlertKind) -> str:
-    """Return `park/*/rejected` for a kind of any subject, else the key with its fixed one."""
+    """Return `park/*/rejected` for a kind with any subject, else the key with its fixed subject."""
     _, *between, what = kind.key.split("/")
     return "/".join([first, *(ANY if each.startswith("<") else each for each in between), what])

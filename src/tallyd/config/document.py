@@ -1,4 +1,4 @@
-"""What stands in a config file, before it means anything: JSON without comments."""
+"""The content of a config file before validation: JSON without comments."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class Document:
     """A config file as JSON text without its comments.
 
-    `digest` is of the bytes on disk (sha256, hex), `mode` the file's, `twice` the places of keys that stand
-    twice in one object.
+    `digest` is the SHA-256 (hex) of the bytes on disk. `mode` is that of the file. `twice` are the places of
+    keys that occur twice in one object.
     """
 
     json: str
@@ -37,19 +37,19 @@ class Document:
     twice: tuple[tuple[str | int, ...], ...] = ()
 
     def holds(self, texts: Set[str]) -> bool:
-        """Whether one of `texts` stands in it as a value."""
+        """Whether it holds one of `texts` as a value."""
         return any(text in texts for text in _texts_in(json.loads(self.json)))
 
 
 def open_to_all(path: Path, mode: int) -> str | None:
-    """Return what to do where a secret is in a file that anybody may read; None where it is not."""
+    """Return what to do if anybody may read a file with a secret; None: only its owner and group may."""
     if not mode & 0o007:
         return None
     return f"may be read by everybody (mode {mode:04o}); better: chmod 640 {shlex.quote(str(path))}"
 
 
 def read_document(path: Path) -> Document:
-    """Read a config file. Raises `ConfigError` for what is no readable, unambiguous JSON object."""
+    """Read a config file. Raises `ConfigError` unless it is a readable, unambiguous JSON object."""
     mode, raw = _read_bytes(path)
     return parse_document(raw, path, mode=mode)
 
@@ -57,8 +57,8 @@ def read_document(path: Path) -> Document:
 def parse_document(raw: bytes, path: Path, *, mode: int) -> Document:
     """Return the bytes of a config file as a document; `path` is for messages. Raises as `read_document`.
 
-    Keys that begin with `//` are comments and are dropped, at any depth. A key that stands twice in one
-    object is noted, where JSON itself would silently take the last.
+    Keys that begin with `//` are comments. They are dropped at any depth. A key that occurs twice in one
+    object is noted; JSON itself would silently use the last.
     """
     twice: list[tuple[dict[str, Any], str]] = []
     try:
@@ -106,7 +106,7 @@ def _read_bytes(path: Path) -> tuple[int, bytes]:
 def read_file(path: Path, *, most_bytes: int) -> tuple[int, bytes]:
     """Return the mode of a regular file, as chmod takes it, and its first bytes.
 
-    Raises `OSError`, also for a pipe, where reading would wait.
+    Raises `OSError`, also for a pipe: reading a pipe would wait.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -122,7 +122,7 @@ def read_file(path: Path, *, most_bytes: int) -> tuple[int, bytes]:
 
 
 def user() -> str:
-    """Return who runs this; a number where the system has no name for it, as in some containers."""
+    """Return the user who runs this; a number if the system has no name for it, as in some containers."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -144,7 +144,7 @@ def _pairs(twice: list[tuple[dict[str, Any], str]]) -> Any:
 
 
 def _place_in(value: Any, wanted: dict[str, Any]) -> tuple[str | int, ...]:
-    """Return the path to that very object; empty for the outermost, and where it was dropped itself."""
+    """Return the path to exactly that object; empty for the outermost one, and for one that was dropped."""
     inner: Iterable[tuple[str | int, Any]] = ()
     if isinstance(value, dict):
         inner = value.items()

@@ -1,4 +1,4 @@
-"""Notices that the config file, or a file it names, has changed and stood still."""
+"""Notices that the config file, or a file that it names, has changed and then stayed unchanged."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _UNSEEN: Stat = (-1, -1, -1)
 
 
 class ConfigWatch:
-    """Compares what `stat` says of some files. Reads nothing.
+    """Compares the `stat` of some files. Reads nothing.
 
-    The start counts as a change: the files were read some time before the watch begins, and one that was
-    edited in between must not go unnoticed.
+    The start counts as a change: the files were read before the watch began, and an edit in between must not
+    be missed.
     """
 
     def __init__(self, files: tuple[Path, ...], *, monotonic: Callable[[], float]) -> None:
@@ -28,14 +28,14 @@ class ConfigWatch:
     def follow(self, files: tuple[Path, ...]) -> None:
         """Watch these files from now on.
 
-        A file that was watched before keeps the look it was taken with: what changed while it was being
-        read is a change still to come.
+        A file that was watched before keeps its old `stat`: if it changed while it was being read, that still
+        counts as a change.
         """
         self._taken = {path: self._taken.get(path, stat) for path, stat in _look(files).items()}
         self._seen = self._taken
 
     def has_changed(self) -> bool:
-        """Whether the files differ from those taken and have stood still for SETTLE_S; told once."""
+        """Whether the files differ and have not changed for SETTLE_S. It is true once for each change."""
         found = _look(tuple(self._taken))
         if found != self._seen:
             self._seen, self._seen_s = found, self._monotonic()

@@ -1,4 +1,4 @@
-"""Folders that a config names: where they are on disk, and which of them get in each other's way."""
+"""Folders that a config names: where they are on disk, and which of them conflict."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _SQLITE = "sqlite:///"
 
 
 def database_url(written: str, data_dir: Path) -> str:
-    """Return the URL with the whole path of a SQLite file; other URLs as they are."""
+    """Return the URL with the whole path of a SQLite file; other URLs unchanged."""
     if not written.startswith(_SQLITE):
         return written
     return _SQLITE + str(data_dir / written.removeprefix(_SQLITE))
 
 
 def digest_of_url(url: str) -> str:
-    """Return the real path of a SQLite file; of other URLs, which may hold a password, a digest."""
+    """Return the real path of a SQLite file, or a digest of another URL, which may hold a password."""
     if url.startswith(_SQLITE):
         return os.path.realpath(url.removeprefix(_SQLITE))
-    # A slow one, since a short password could be guessed from a quick one.
+    # A slow digest: a short password could be guessed from a fast one.
     return hashlib.scrypt(url.encode(), salt=b"database.url", n=2**14, r=8, p=1).hex()
 
 
 def inbox_problems(
     inboxes: Mapping[str, Path], folders: Mapping[str, Path], places: Mapping[str, str]
 ) -> tuple[ConfigProblem, ...]:
-    """Return what is wrong with inboxes by poller, each at its place in the config.
+    """Return the problems of inboxes, each at its place in the config.
 
-    Two pollers would take each other's files from the same or a nested folder. `folders` are those that
-    tallyd writes to, by their key: what lies there must not be taken for something dropped.
+    Two pollers would ingest each other's files from the same or a nested folder. `folders` are those that
+    tallyd writes, by their key: tallyd must not ingest its own files.
     """
     real = {name: Path(os.path.realpath(path)) for name, path in inboxes.items()}
     problems = [

@@ -1,4 +1,4 @@
-"""A job of a configured poller, with everything that holds for it."""
+"""A job of a configured poller, with all settings for it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ from tallyd.retry import Policy
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One job of one poller as the config has it now: its zone, how to retry, how long files are kept, how
-    its problems are told.
-    """
+    """One job of one poller with its current settings: zone, retry policy, retention, alert policy."""
 
     poller: str
     source: Poller
@@ -41,7 +39,7 @@ class Task:
         return Whose(poller=self.poller, kind=self.source.kind, job=self.job.name)
 
     def next_at(self, after: datetime) -> datetime | None:
-        """Return the next slot; None for a plain interval, and where no slot comes within two years."""
+        """Return the next slot; None for a plain interval, or if no slot comes within two years."""
         coming = next_slots(self.job.when, self.zone, after=after, count=1)
         return coming[0] if coming else None
 
@@ -53,7 +51,7 @@ class Task:
         may_resolve: Callable[[str], bool] = lambda _key: False,
         counts: bool = True,
     ) -> Observations:
-        """Return what a run of this job found, worded as the config wants it."""
+        """Return what a run of this job found, with the texts of the config."""
         return Observations(
             named=tuple(self.alert_policy.worded(problem) for problem in named),
             may_resolve=may_resolve,
@@ -63,7 +61,7 @@ class Task:
         )
 
     def with_attempts(self, attempts: int | None) -> Task:
-        """Return the task with another number of attempts; None changes nothing."""
+        """Return the task with another number of attempts; None: unchanged."""
         return self if attempts is None else replace(self, policy=replace(self.policy, attempts=attempts))
 
 

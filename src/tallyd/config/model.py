@@ -1,7 +1,7 @@
 """The config file as types. Loads strictly, finds every problem at once, resolves secrets.
 
-A file is taken whole or not at all. `load` never prints and never logs; what is wrong comes back as one
-`ConfigError` with the place of each problem, and without any value that may be secret.
+A file is accepted as a whole or not at all. `load` never prints and never logs. It raises one `ConfigError`
+with the place of each problem, and without any value that may be secret.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ from tallyd.settings.web import WebSettings
 S = TypeVar("S", bound=Strict)
 
 AnyPoller: TypeAlias = "DiveraPoller | VisitorsPoller | ServersPoller"
-"""Every kind of poller, told apart by `kind`; a further kind joins here."""
+"""Every kind of poller, distinguished by `kind`. Add a new kind here."""
 KINDS: tuple[type[AnyPoller], ...] = (DiveraPoller, VisitorsPoller, ServersPoller)
-"""The same, to go through."""
+"""The same as a tuple."""
 BY_KIND: dict[str, type[AnyPoller]] = {
     get_args(each.model_fields["kind"].annotation)[0]: each for each in KINDS
 }
-"""The same, by the text of `kind`."""
+"""The same, by the value of `kind`."""
 
 PollerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
 
@@ -123,7 +123,7 @@ class Settings(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Effective:
-    """What holds for one poller, once the top of the file and its own keys are merged."""
+    """The settings of one poller after its own keys were merged over the top of the file."""
 
     zone: ZoneInfo
     policy: Policy
@@ -133,11 +133,11 @@ class Effective:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A config that is in force, or could be.
+    """A config that is active, or could be.
 
     `host_zone` was read once, at load. `secrets` are all values to redact. `files` are the file itself and
-    every file it names, to be watched for changes. `digest` is of the file's bytes (sha256, hex). `notes`
-    are worth a line in `check` but stop nothing. `tallyd` is the command as a person calls it.
+    every file that it names, to watch for changes. `digest` is the SHA-256 (hex) of the file's bytes. `notes`
+    are lines for `check` that stop nothing. `tallyd` is the command as a person calls it.
     """
 
     path: Path
@@ -167,12 +167,12 @@ class Config:
 
     @property
     def database_url(self) -> str:
-        """The URL of the database of records, of SQLite with the whole path. A secret."""
+        """The URL of the database of records; for SQLite with the whole path. A secret."""
         return database_url(self.settings.database.url.reveal(), self.data_dir)
 
     @property
     def inboxes(self) -> dict[str, Path]:
-        """The folder of each poller that takes files."""
+        """The inbox of each poller that ingests files."""
         needed = {name: poller.inbox_needed(name) for name, poller in self.settings.pollers.items()}
         return {name: self.data_dir / each.path for name, each in needed.items() if each is not None}
 
@@ -181,7 +181,7 @@ class Config:
         return self.settings.timezone or self.host_zone
 
     def effective(self, name: str) -> Effective:
-        """Return what the poller sets for itself, merged field by field over the top of the file."""
+        """Return the settings of a poller, merged field by field over the top of the file."""
         return self._effective[name]
 
     @cached_property
@@ -192,7 +192,7 @@ class Config:
         poller: PollerSettings = self.settings.pollers[name]
         retry = _merged(self.settings.retry, poller.retry)
         out = _merged(self.settings.out, poller.out)
-        # Texts are not merged: those at the top are of tallyd's own problems.
+        # Texts are not merged: those at the top are for tallyd's own problems.
         alerts = _merged(self.settings.alerts.model_copy(update={"texts": {}}), poller.alerts)
         zone = poller.timezone or self.zone
         alert_policy = replace(_alert_policy(alerts, zone, self.tallyd), reminders=poller.reminders())
@@ -200,18 +200,18 @@ class Config:
 
     @property
     def own_alert_policy(self) -> AlertPolicy:
-        """Return how tallyd's own problems are told; they count no readings."""
+        """Return the policy for tallyd's own problems; they do not count readings."""
         return replace(_alert_policy(self.settings.alerts, self.zone, self.tallyd), rules=Rules())
 
     def alert_policy_of(self, key: str) -> AlertPolicy:
-        """Return how a problem is told, by its key; those of a poller that is gone as tallyd's own."""
+        """Return the policy for a key. A poller that is gone has the policy of tallyd's own problems."""
         poller = key_segments(key)[0]
         return (
             self.effective(poller).alert_policy if poller in self.settings.pollers else self.own_alert_policy
         )
 
     def kind_of(self, key: str) -> AlertKind | None:
-        """Return the kind of a problem; None where the config has none of that name."""
+        """Return the kind of a problem; None if the config has none with that name."""
         segments = key_segments(key)
         poller = self.settings.pollers.get(segments[0])
         kinds = OWN_KINDS if poller is None else (*RUN_KINDS, *poller.alert_kinds())
@@ -219,7 +219,7 @@ class Config:
 
     @cached_property
     def fixed(self) -> dict[str, str]:
-        """What stays as it is until a restart, by key. No secret stands in it, and none that is not known."""
+        """The settings that stay until a restart, by key, without secrets and without unread secrets."""
         folders = {
             "data_dir": self.data_dir,
             "out.dir": self.out_dir,
@@ -227,7 +227,7 @@ class Config:
             "state.dir": self.state_dir,
             **{place_of(("pollers", name, "inbox")): path for name, path in self.inboxes.items()},
         }
-        # Real paths: a command may name the same config by another way.
+        # Real paths: a command may name the same config by another path.
         known = {key: os.path.realpath(folder) for key, folder in folders.items()}
         database = self.settings.database
         if database.url.is_known:
@@ -235,7 +235,7 @@ class Config:
         return known
 
     def changed_from(self, fixed: Mapping[str, str]) -> tuple[str, ...]:
-        """Return the keys that differ from what a daemon has until it is restarted (its `fixed`)."""
+        """Return the keys that differ from those of a running daemon (its `fixed`)."""
         return tuple(key for key, value in self.fixed.items() if fixed.get(key, value) != value)
 
 
@@ -266,7 +266,7 @@ def _alert_policy(alerts: AlertSettings, zone: ZoneInfo, tallyd: str) -> AlertPo
 
 
 LookClosely: TypeAlias = "Callable[[Config], tuple[ConfigProblem, ...]]"
-"""Finds what is wrong with a config in which nothing else is; may take its time."""
+"""Finds further problems of a config without other problems. It may take long."""
 
 
 def load(
@@ -279,8 +279,8 @@ def load(
 ) -> Config:
     """Read, check and resolve a config file. Raises `ConfigError` with every problem at once.
 
-    With `lenient`, credentials that only the running service can read are noted, not refused. `tallyd` is the
-    command as a person calls it.
+    With `lenient`, credentials that only the running service can read become notes, not problems. `tallyd`
+    is the command as a person calls it.
     """
     document = read_document(path)
     reader = SecretFiles(path.parent.absolute(), environ, lenient)
@@ -290,7 +290,7 @@ def load(
 def config_of(
     document: Document, path: Path, reader: SecretFiles, *, closely: LookClosely | None = None
 ) -> Config:
-    """Return the config that a document is, which lies at `path` or will. Raises `ConfigError` as `load`."""
+    """Return the config of a document that is, or will be, at `path`. Raises `ConfigError` like `load`."""
     twice = tuple(
         ConfigProblem(place_of(where), "stands twice in one object; keep one") for where in document.twice
     )
@@ -298,7 +298,7 @@ def config_of(
     try:
         settings = Settings.model_validate_json(document.json, context=context)
     except ValidationError as error:
-        # Raised outside of the handler: the pydantic error holds what was read, and may not be chained.
+        # Raised outside the handler: the pydantic error holds input values and must not be chained.
         problems = problems_of(error, Settings)
     else:
         problems = ()
@@ -330,14 +330,14 @@ def config_of(
 
 
 def _problems_across(config: Config) -> tuple[ConfigProblem, ...]:
-    """Return what is wrong with parts that are fine by themselves."""
+    """Return the problems between parts that are fine on their own."""
     written = {"out.dir": config.out_dir, "log.dir": config.log_dir, "state.dir": config.state_dir}
     places = {name: place_of(("pollers", name, "inbox")) for name in config.inboxes}
     return inbox_problems(config.inboxes, written, places)
 
 
 def _without_password(settings: Settings) -> Set[str]:
-    """Return the URLs that are kept like secrets, for they may hold a password, and hold none."""
+    """Return the URLs that are treated as secrets but hold no password."""
     urls = (settings.database.url, settings.http.proxy)
     return {url.reveal() for url in urls if url is not None and not holds_password(url.reveal())}
 
@@ -352,7 +352,7 @@ def _poller_notes(settings: Settings) -> tuple[str, ...]:
 
 
 def _channel_names(text: str) -> tuple[str, ...] | None:
-    """Return the names of the channels; None where nothing can be said of them yet."""
+    """Return the names of the channels; None if the text cannot be read that far."""
     try:
         channels = json.loads(text)["channels"]
     except (ValueError, RecursionError):

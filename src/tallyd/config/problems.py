@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, said so that a person can mend it: the place, the fault, the likely fix."""
+"""The errors of pydantic in words that help to fix them: the place, the fault, the likely fix."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TEXTS: Mapping[str, str] = {
     "tallyd": "{text}",
     "tallyd_each": "{text}",
 }
-"""What is said of each kind of error that the models can raise, filled with what pydantic says of it."""
+"""The text for each kind of error that the models can raise, filled with pydantic's data."""
 _UNITS = {"_days": "day", "_bytes": "byte"}
 """The unit of a whole number, by the end of its key. A duration has its own."""
 SAME_MEANING: tuple[frozenset[str], ...] = tuple(
@@ -74,7 +74,7 @@ SAME_MEANING: tuple[frozenset[str], ...] = tuple(
         "texts messages templates",
     )
 )
-"""Words that people write for the same key, besides the key itself."""
+"""Other words that people write for a key."""
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_$-]+")
 
 
@@ -106,7 +106,7 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> ConfigProblem:
 
 
 def option_fault(cause: BaseException | None) -> str | None:
-    """Return what is wrong with an option of a command, where it was pydantic that typer had check it."""
+    """Return what is wrong with an option of a command that pydantic checked for typer; None: other error."""
     if not isinstance(cause, ValidationError):
         return None
     detail = cause.errors(include_url=False, include_input=False)[0]
@@ -130,13 +130,13 @@ def place_of(segments: Iterable[str | int], *, below: str = "") -> str:
 def _text(detail: ErrorDetails, key: str) -> str:
     template = TEXTS.get(detail["type"])
     if template is None:
-        # A check of a library, where one of ours was meant to come first.
+        # A check of a library; one of ours should have come first.
         return f"is not as it must be ({detail['type']}); docs/config.md says how"
     said: dict[str, Any] = detail.get("ctx", {})
     noun = next((noun for ending, noun in _UNITS.items() if key.endswith(ending)), None)
     is_one = 1 in (said.get("ge"), said.get("le"))
     unit = f" {noun}" if noun and is_one else f" {noun}s" if noun else ""
-    # pydantic lists values in single quotes, and a file writes them in double ones.
+    # pydantic lists values in single quotes; the file has them in double quotes.
     listed: dict[str, Any] = {
         name: said[name].replace("'", '"') for name in ("expected", "expected_tags") if name in said
     }
@@ -144,7 +144,7 @@ def _text(detail: ErrorDetails, key: str) -> str:
 
 
 def key_meant(word: str, known: tuple[str, ...]) -> str:
-    """Return `; did you mean "url"?` for a key that is nearly spelled so, or means the same; else nothing."""
+    """Return `; did you mean "url"?` for a key with a similar spelling or the same meaning; else empty."""
     plain = word.casefold().replace("-", "_")
     same = next((key for key in known if any({plain, key} <= words for words in SAME_MEANING)), None)
     alike = did_you_mean(plain, known, cutoff=0.85 if same else 0.6)
@@ -155,7 +155,7 @@ class Walk:
     """Follows a pydantic location down the models, to know which keys would have been right.
 
     `enter(segment)` is false for a segment that is not in the file: the tag of a union. `known` are the
-    keys of the model in which the last segment was looked up.
+    keys of the model in which it looked up the last segment.
     """
 
     def __init__(self, model: type[BaseModel]) -> None:

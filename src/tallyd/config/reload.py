@@ -1,4 +1,4 @@
-"""Which config is in force, and what becomes of a newer one: taken whole, or refused and told."""
+"""The active config, and what happens to a newer one: it becomes active as a whole, or is rejected."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from tallyd.presentation.invocation import filled
 log = logging.getLogger("tallyd")
 
 TOLD_AFTER_S = 60.0
-"""A refused config is told so late: an editor that saves twice must not wake anybody."""
+"""Delay of the alert about a rejected config: an editor that saves twice must disturb nobody."""
 
 
 def _zone(name: object) -> object:
-    """Return the zone of a name; UTC for the host's own zone file, whose name cannot be looked up again."""
+    """Return the zone of a name; UTC for the host's own zone file, which has no name to look up."""
     try:
         return ZoneInfo(name) if isinstance(name, str) else name
     except (ZoneInfoNotFoundError, ValueError):
@@ -42,7 +42,7 @@ Zone: TypeAlias = Annotated[ZoneInfo, BeforeValidator(_zone)]
 
 @dataclass(frozen=True)
 class Refused:
-    """A config on disk that is not in force, since when, and why."""
+    """A config on disk that was rejected, since when, and why."""
 
     since: datetime
     lines: tuple[str, ...]
@@ -50,7 +50,7 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True)
 class JobNote:
-    """A job as the daemon has it: whose it is, and when it runs."""
+    """A job of the daemon: its poller, and when it runs."""
 
     poller: str
     kind: str
@@ -61,7 +61,7 @@ class JobNote:
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveConfigNote:
-    """What the daemon notes for `status`: the config in force, since when, and what was refused since."""
+    """What the daemon notes for `status`: the active config, since when, and what was rejected since."""
 
     path: str
     since: datetime
@@ -71,7 +71,7 @@ class ActiveConfigNote:
     jobs: tuple[JobNote, ...]
 
     def dumped(self) -> str:
-        """Return the note as it is stored; undone by `read_note`."""
+        """Return the note in its stored form. `read_note` reads it."""
         # Not dump_json: a path need not be UTF-8.
         return json.dumps(_STORED.dump_python(self, mode="json"))
 
@@ -81,16 +81,16 @@ _NOTE = "config"
 
 
 def read_note(state: State) -> ActiveConfigNote | None:
-    """Return what the daemon noted; None before its first start. Raises `StateError`."""
+    """Return the note of the daemon; None before its first start. Raises `StateError`."""
     text = state.note(_NOTE)
     return None if text is None else _STORED.validate_python(json.loads(text))
 
 
 class ActiveConfig:
-    """The config in force and the watch on its files.
+    """The active config and the watch on its files.
 
-    `closely` finds what only a closer look does in a newer config, the one in force beside it. `restart` says
-    how tallyd is started again where it runs.
+    `closely` finds problems of a newer config that only a closer look shows, compared with the active one.
+    `restart` says how to restart tallyd on this machine.
     """
 
     def __init__(
@@ -113,9 +113,9 @@ class ActiveConfig:
         self._watch = ConfigWatch(config.files, monotonic=monotonic)
 
     def newer(self, *, asked: bool) -> Config | None:
-        """Return a config to be taken: the files changed (or it was `asked` for) and all of it is fine.
+        """Return a new config without problems, if the files changed or somebody `asked` for a reload.
 
-        What is refused leaves the old one in force and is noted in `refused`.
+        After a rejected config, the previous one stays active, and `refused` holds the rejected one.
         """
         changed = self._watch.has_changed()
         if not (changed or asked):
@@ -129,7 +129,7 @@ class ActiveConfig:
             said = error.lines(ending="; the old config stays in force")
             lines = tuple(filled(line, self.config.tallyd) for line in said)
             self.refused = Refused(self.refused.since if self.refused else self._now(), lines)
-            # What may mend it is watched too: a secret's file that is missing now.
+            # Also watch files that may fix it: a secret's file that is missing now.
             self._watch.follow((*self.config.files, *(Path(name) for name in error.names)))
             log.error("config refused", extra={"problems": list(lines)})  # noqa: TRY400 # a person's slip, no traceback
             return None
@@ -144,18 +144,18 @@ class ActiveConfig:
         return self._closely(newer, self.config)
 
     def take(self, config: Config) -> None:
-        """Put a config in force."""
+        """Make a config the active one."""
         self.config, self.since = config, self._now()
         self._watch.follow(config.files)
 
     def problem(self) -> Problem | None:
-        """Return the problem `tallyd/config` once a refused config has stood for TOLD_AFTER_S."""
+        """Return the problem `tallyd/config` if a config has been rejected for TOLD_AFTER_S."""
         if self.refused is None or (self._now() - self.refused.since).total_seconds() < TOLD_AFTER_S:
             return None
         return config_refused(self.refused.lines[0], since=self.refused.since)
 
     def note(self, state: State, tasks: Iterable[Task]) -> None:
-        """Store what `status` shows, when it changed. Raises `StateError`."""
+        """Store the note for `status` if it changed. Raises `StateError`."""
         note = ActiveConfigNote(
             path=str(self.config.path),
             since=self.since,

@@ -1,4 +1,4 @@
-"""The secrets of a config: read from where it says, with what is to be redacted and to be watched."""
+"""The secrets of a config: reads them, and collects the values to redact and the files to watch."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class SecretFiles:
     """Resolves `env:`, `file:` and `credential:`, and reads the other files that the config names.
 
     It remembers the values for redaction, and the files to watch. Implements `settings.secrets.NamedFiles`.
-    `folder` is the config file's. With `lenient`, a credential that only the service can read becomes a
-    note instead of a problem: `check` in a shell can say all the rest. `parts` are those files
-    that are parts of the config. `plain` are the secrets that are no reference, `unwritten` those that are
-    still to be written, by the paths of their files.
+    `folder` is that of the config file. With `lenient`, a credential that only the service can read becomes a
+    note instead of a problem, so that `check` in a shell can still check the rest. `parts` are files that are
+    parts of the config. `plain` are secrets written directly. `unwritten` are secrets that are not written
+    yet, by the paths of their files.
     """
 
     folder: Path
@@ -49,7 +49,7 @@ class SecretFiles:
     unwritten: Mapping[Path, str] = field(default_factory=dict)
 
     def digest_with(self, digest: str) -> str:
-        """Return the digest of a config whose file has `digest`, the files of its parts included."""
+        """Return the digest of a config whose file has `digest`, including the files of its parts."""
         if not self.parts:
             return digest
         parts = sorted(part.digest for part in self.parts.values())
@@ -77,9 +77,9 @@ class SecretFiles:
         return value
 
     def open_files(self, files: Mapping[Path, Document], harmless: Set[str]) -> tuple[str, ...]:
-        """Return a note for each file that anybody may read with a secret in it as it is.
+        """Return a note for each file that holds a secret directly and that anybody may read.
 
-        `harmless` is what is kept like a secret and is none: the URL of a database without a password.
+        `harmless` are values that are treated as secrets but are none: a database URL without a password.
         """
         return tuple(
             f"{path} holds a secret and {advice}"
@@ -88,15 +88,15 @@ class SecretFiles:
         )
 
     def path_of(self, written: str) -> Path:
-        """Return where a file is that the config names, which is watched for changes from now on."""
+        """Return the path of a file that the config names, and watch it for changes from now on."""
         path = self.folder / written
         self.files.add(path)
         return path
 
     def read_object(self, written: str) -> dict[str, Any]:
-        """Return what stands in a part of the config that has a file of its own; raises `wrong()`.
+        """Return the content of a part of the config that has a file of its own. Raises `wrong()`.
 
-        As in the config itself, comments are dropped, and a key that stands twice is refused.
+        As in the config itself, comments are dropped, and a key that occurs twice is a problem.
         """
         path = self.path_of(written)
         if not path.exists():

@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """A whole HTTP answer, already read and bounded.
+    """A whole HTTP reply, read completely and within its limits.
 
-    `body` is decoded (gzip and the like) but not parsed. `skew_s`: our clock minus the `Date` header in
+    `body` is unpacked (gzip and the like) but not parsed. `skew_s`: our clock minus the `Date` header in
     seconds, None without a readable one. `elapsed_s`: from the call to the last byte. `host`: `name` or
     `name:port`, for messages.
     """
@@ -38,11 +38,11 @@ class Http(Protocol):
         ca_file: Path | None = None,
         max_bytes: int | None = None,
     ) -> Reply:
-        """Return the answer if its status is 2xx but 206 (a part of an answer), else raise `SourceError`.
+        """Return the reply if its status is 2xx, except 206 (a partial reply). Else raise `SourceError`.
 
-        Certificates are verified against `ca_file` alone, by default against what this machine trusts. Of a
-        body at most `max_bytes` are read; for one that is larger, or can't be unpacked, the error has the
-        status of the answer.
+        Certificates are checked against `ca_file` alone, by default against those that this machine trusts.
+        At most `max_bytes` of a body are read. If a body is larger, or cannot be unpacked, the error has the
+        status of the reply.
         """
         ...
 
@@ -54,11 +54,11 @@ class Http(Protocol):
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
     ) -> Reply:
-        """Send a body; else as `get`. Sent once: no redirect is followed, and nothing is sent again."""
+        """Send a body; otherwise like `get`. It is sent once: no redirect, no second try."""
         ...
 
 
 class Retry(Protocol):
-    """Call `attempt` until it returns, fails for good, or the policy is used up (see `retry.py`)."""
+    """Call `attempt` until it returns, fails for good, or the policy allows no more tries (`retry.py`)."""
 
     def __call__(self, attempt: Callable[[], T]) -> T: ...

@@ -11,10 +11,10 @@ from tallyd.core.reading import Json
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """A file in the inbox that may be taken.
+    """A file in the inbox that is ready to ingest.
 
-    `name` is its path below the inbox as it can be shown and stored: bytes that are no UTF-8 and control
-    characters are written as escapes, and it is at most 209 bytes long. `key` finds it again.
+    `name` is its path below the inbox, in a form that can be shown and stored: bytes that are not UTF-8, and
+    control characters, are escaped. It has at most 209 bytes. `key` finds the file again.
     """
 
     source: str
@@ -28,13 +28,12 @@ class Waiting:
 class Look:
     """What one look into the inbox found.
 
-    `state`: `gone` where the folder is not there, `unmounted` where nothing is mounted on it but something
-    must be. `waiting` are the files that may be taken, oldest first; `unsettled` is how many are still being
-    written. `arrivals` is when the newest file of each source came that any look of this process saw, taken
-    or not.
-    `untakable` are files that can't be read or moved, with the reason. `more` is how many files may be taken
-    besides those that are `waiting`; they are offered once these are gone. `is_blind`: the folder is there,
-    but what lies in it could not be seen, as `untakable` says.
+    `state`: `gone` if the folder is missing, `unmounted` if nothing is mounted on it but something must be.
+    `waiting`: the files that are ready, oldest first. `unsettled`: how many files are still being written.
+    `arrivals`: the time of the newest file of each source that any look of this process saw, ingested or not.
+    `untakable`: files that cannot be read or moved, with the reason. `more`: how many files are ready besides
+    those in `waiting`; a later look offers them. `is_blind`: the folder exists, but its content could not be
+    read; `untakable` has the reason.
     """
 
     state: Literal["here", "gone", "unmounted"]
@@ -47,7 +46,7 @@ class Look:
 
 
 class OpenFile(Protocol):
-    """A file of the inbox, opened once. `sha256` is right once all chunks were read."""
+    """A file of the inbox, opened once. `sha256` is right after all chunks were read."""
 
     @property
     def sha256(self) -> str: ...
@@ -56,36 +55,36 @@ class OpenFile(Protocol):
     def size(self) -> int: ...
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the content from the beginning; may be called again. Raises `InboxError`."""
+        """Yield the content from the start. You may call it again. Raises `InboxError`."""
         ...
 
     def is_unchanged(self) -> bool:
-        """Whether it is still the file that was opened, of the same size and time of change."""
+        """Whether it is still the same file, with the same size and time of change."""
         ...
 
 
 class Inbox(Protocol):
-    """One poller's folder, into which others drop files."""
+    """The folder of one poller into which other programs drop files."""
 
     def look(self) -> Look:
-        """Look into the folder and its sub-folders once. Raises nothing: what is wrong is in the `Look`."""
+        """Look into the folder and its sub-folders once. It raises nothing: the `Look` has every problem."""
         ...
 
     def open(self, waiting: Waiting) -> AbstractContextManager[OpenFile]:
-        """Open a file. Raises `InboxError` where it is no regular file, or can't be read now."""
+        """Open a file. Raises `InboxError` if it is not a regular file, or cannot be read now."""
         ...
 
     def held(self) -> AbstractContextManager[None]:
-        """Keep folders open until the end of the block, while many files are opened and put aside.
+        """Keep folders open until the end of the block, while many files are opened and moved.
 
-        Another folder that takes the place of one of them is found at the next look.
+        If somebody replaces one of the folders, the next look finds the new one.
         """
         ...
 
     def done(self, waiting: Waiting, *, delete: bool = False) -> None:
-        """Move (or delete) a file that was stored; fine where it is gone. Raises `InboxError`."""
+        """Move (or delete) a stored file. If it is gone, that is fine. Raises `InboxError`."""
         ...
 
     def rejected(self, waiting: Waiting, reason: Mapping[str, Json]) -> None:
-        """Move a file that was refused, and write the reason beside it. Raises `InboxError`."""
+        """Move a rejected file, and write the reason beside it. Raises `InboxError`."""
         ...

@@ -1,8 +1,8 @@
 """What a poller is, and everything it may touch.
 
-A poller is one frozen settings class that also knows its jobs. It reads the outside world only through
-the `Toolbox` it is handed, and changes nothing but its own source's books: readings, out files, slots,
-problems and the clock are the daemon's.
+A poller is one frozen settings class that also knows its jobs. It reaches the outside world only through
+the `Toolbox` that it gets. It changes only the records and the inbox of its own source. Readings, out files,
+slots, problems and the clock belong to the daemon.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from tallyd.core.schedule.timetable import At, Every
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One thing a poller does on its own timetable.
+    """One thing that a poller does on a timetable.
 
-    `judges`: the last key segments (`<what>`) that a reading of this job raises and, by not naming them,
-    closes. `limit_s`: a run that shows no progress for so long is the problem `overdue`. `catch_up_s`: how
-    late a slot may still be taken; None where `when` has no slots. `wakes`: events of the inbox begin a run
-    as well. `tells_gaps` false: a slot without a reading is recorded and logged, and is no problem by itself.
+    `judges`: the last key segments (`<what>`) that a reading of this job raises. If a reading does not name
+    such a problem, the problem is resolved. `limit_s`: a run that shows no progress for this long is the
+    problem `overdue`. `catch_up_s`: how late a slot may be; None if `when` has no slots. `wakes`: events of
+    the inbox also start a run. `tells_gaps` false: a slot without a reading is recorded and logged, but is
+    not a problem on its own.
     """
 
     name: str
@@ -41,9 +42,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Found:
-    """One line of what `check --online` found at a source, ready to paste into the config.
+    """One line that `check --online` found at a source, ready to paste into the config.
 
-    `is_fine`: whether what the line is about answers as it should.
+    `is_fine`: whether the subject of the line answers as it should.
     """
 
     id: str
@@ -60,11 +61,11 @@ class Poller(Protocol):
 
     @property
     def needs_records(self) -> bool:
-        """Whether it keeps something in the database of records."""
+        """Whether it stores anything in the database of records."""
         ...
 
     def inbox_needed(self, poller: str) -> InboxNeeded | None:
-        """Return the folder that it takes files from, for a poller of that name; None: it takes none."""
+        """Return the inbox of a poller with that name; None: this kind ingests no files."""
         ...
 
     def jobs(self) -> tuple[Job, ...]:
@@ -72,60 +73,60 @@ class Poller(Protocol):
         ...
 
     def alert_kinds(self) -> tuple[AlertKind, ...]:
-        """Return the kinds of problems that it finds, besides those of its runs."""
+        """Return the kinds of problems that it finds, without those of its runs."""
         ...
 
     def watched(self) -> Mapping[str, frozenset[str]]:
-        """Return the subjects (second segments of keys) that there are, by the last segment of the keys.
+        """Return the subjects (second segments of keys) that exist, by the last segment of the keys.
 
-        A problem whose last segment is not in it may be of any subject.
+        If a last segment is missing here, its problems may have any subject.
         """
         ...
 
     def view(self, subject: str, what: str) -> Mapping[str, str]:
-        """Return what its view on the page is asked for to show such a problem; empty: nothing further.
+        """Return the query of the page's view that shows such a problem; empty: the view as a whole.
 
-        Both are segments of a key. What is no longer configured may be asked for.
+        Both arguments are segments of a key. The subject may be one that the config no longer has.
         """
         ...
 
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:
-        """Ask the source once, changing nothing. Raises `SourceError`."""
+        """Ask the source once and change nothing. Raises `SourceError`."""
         ...
 
     def found_headings(self) -> tuple[str, ...]:
-        """Return what the columns of `Found` are called: id, name and, where there is one, count."""
+        """Return the headings of the columns of `Found`: id, name, and count if there is one."""
         ...
 
     def starter(self, secrets: str) -> Mapping[str, Json]:
-        """Return the keys of a poller to begin with; `secrets` says where secrets lie and who reads them."""
+        """Return the keys of a poller to start from. `secrets` says where secrets are and who reads them."""
         ...
 
     def questions(self) -> tuple[Question, ...]:
-        """Return what a person is asked who wants a poller of this kind (`tallyd init --ask`)."""
+        """Return the questions for a person who wants a poller of this kind (`tallyd init --ask`)."""
         ...
 
     def learned(self, found: Sequence[Found]) -> Mapping[str, Json]:
-        """Return the keys of the config that follow from what a source was found to have.
+        """Return the keys of the config that follow from what `probe` found at the source.
 
-        An empty value stands for a key that is to be left out.
+        An empty value means that the key is left out.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """An upstream has taken what it was sent; `answer` is what it said, for people."""
+    """An upstream accepted a report. `answer` is its answer, for people."""
 
     answer: str
 
 
 @dataclass(frozen=True)
 class Refused:
-    """An upstream has not taken what it was sent; `answer` is what it said, for people.
+    """An upstream refused a report. `answer` is its answer, for people.
 
-    `for_good`: the same would be refused again and again (HTTP 403, say), and is only sent anew once it has
-    changed.
+    `for_good`: it would refuse the same report again (for example HTTP 403), so the report is sent again only
+    after it has changed.
     """
 
     answer: str
@@ -141,13 +142,13 @@ class Delivers(Protocol):
         ...
 
     def deliver(self, send: Send, tools: Toolbox, *, timeout_s: float) -> Accepted | Refused:
-        """Post it once. Raises `SourceError` where there was no answer, `Stopped`."""
+        """Post it once. Raises `SourceError` if there was no answer, or `Stopped`."""
         ...
 
 
 class HoldsPersonalData(Protocol):
-    """A poller whose source also answers with people's data (`tallyd privacy-check`)."""
+    """A poller whose source also sends personal data (`tallyd privacy-check`)."""
 
     def personal_texts(self, tools: Toolbox) -> Iterable[tuple[str, str]]:
-        """Yield (field, value) of the people in the reply. Only ever held in memory."""
+        """Yield (field, value) of the people in the reply. The caller keeps them only in memory."""
         ...

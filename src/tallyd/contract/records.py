@@ -9,22 +9,22 @@ from tallyd.core.passages import Count, Fingerprint, LedgerRow, Outcome, ToInges
 
 
 class Records(Protocol):
-    """One poller's records in the database. Every method raises `RecordsError` where it can't be used now."""
+    """One poller's records in the database. Every method raises `RecordsError` if it is unusable now."""
 
     def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
-        """Return those of the files that are done."""
+        """Return the files that are done."""
         ...
 
     def ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
         """Store files in one transaction, all or none: rows (if `keep_rows`), minute counts, ledger.
 
-        One that is done already adds nothing (`repeat`); so does the second of two with one content. What was
-        rejected before is replaced. A done file without records leaves no trace.
+        A file that is already done adds nothing (`repeat`). Of two files with the same content, the second
+        adds nothing. A row that was rejected before is replaced. A done file without records leaves no row.
         """
         ...
 
     def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
-        """Return what was counted in the minutes with since <= minute < until, by source."""
+        """Return the counts of the minutes with since <= minute < until, by source."""
         ...
 
     def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
@@ -32,25 +32,24 @@ class Records(Protocol):
         ...
 
     def ledger(self, *, rejected: bool, most: int) -> tuple[LedgerRow, ...]:
-        """Return the newest files, or with `rejected` the newest that were rejected; newest first."""
+        """Return the newest files, newest first; with `rejected`, only rejected ones."""
         ...
 
     def free_bytes(self) -> int | None:
-        """Return the free space of the disk that the database is on; None where that can't be known."""
+        """Return the free space on the disk of the database; None if nobody can know it."""
         ...
 
     def note_checks(self, rows: Sequence[LagRow], hours: Hours) -> Kept:
         """Store changes, and add to hours, in one transaction. Raises nothing.
 
-        While the database can't be used they wait in memory, `lags.MOST_WAITING` of them, and go with the
-        next ones; of more than that the oldest are dropped, and counted.
+        While the database cannot be used, at most `lags.MOST_WAITING` of them wait in memory; the next call
+        stores them. If there are more, the oldest are dropped and counted.
         """
         ...
 
     def prune(self, before: datetime, *, most: int) -> int:
-        """Forget at most `most` passages seen, as many ledger rows written, and as many changes of servers,
-        before an instant.
+        """Delete passages, ledger rows and server changes from before an instant, at most `most` of each.
 
-        Return how many in all; counts of minutes and hours stay.
+        Return how many in all. Counts of minutes and hours stay.
         """
         ...

@@ -12,15 +12,15 @@ from tallyd.core.reading import Facts
 
 @dataclass(frozen=True, kw_only=True)
 class Toolbox:
-    """Everything a running job may touch.
+    """Everything that a running job may use.
 
     `poller` is the poller's name in the config (the first segment of its problem keys), `zone` its time
-    zone. `now()` is aware, UTC. `stop()` is true once the shutdown began. `alive()` tells the daemon that
-    a long run still makes progress. `memory` is what the job's last reading asked to remember. `records` and
-    `inbox` are None for a poller that needs none; passages are kept for `keep_days` (0: never). `wake` has
-    the job run once more, at once. `show_progress(done, total)` is for a person who waits, in bytes or rows.
-    `is_by_hand`: a person waits for this run (`once`), which is none of the timetable. `kept` is the job's
-    own from run to run as long as the process lives; it begins empty.
+    zone. `now()` is aware, UTC. `stop()` is true after the shutdown began. `alive()` tells the daemon that
+    a long run still makes progress. `memory` is what the last reading of the job wanted to keep. `records`
+    and `inbox` are None for a poller that needs none. Passages are kept for `keep_days` (0: never stored).
+    `wake` makes the job run once more, at once. `show_progress(done, total)` is for a person who waits, in
+    bytes or rows. `is_by_hand`: a person waits for this run (`once`); it is not part of the timetable. `kept`
+    belongs to the job from run to run while the process lives; it starts empty.
     """
 
     poller: str

@@ -37,7 +37,7 @@ _LONGEST_TEXT = 2000
 
 
 def _is_channel(name: str, info: ValidationInfo) -> str:
-    """Return the name if `channels` at the top has it; the validation context holds the names."""
+    """Return the name if `channels` at the top has it. The validation context holds the names."""
     known: tuple[str, ...] | None = (info.context or {}).get("channels")
     if known is not None and name not in known:
         names = f"; it has: {', '.join(known)}" if known else ", which is empty"
@@ -47,7 +47,7 @@ def _is_channel(name: str, info: ValidationInfo) -> str:
 
 
 def _check_channel(url: str) -> None:
-    """Raise `wrong()` for what is no channel's URL; Apprise has the last word, once all the file is fine."""
+    """Raise `wrong()` unless it looks like a channel's URL. Apprise checks it when all the file is fine."""
     found = _SCHEME.fullmatch(url)
     if not found or any(char <= " " for char in url):
         raise wrong("is no URL of a channel such as tgram://BOT_TOKEN/CHAT_ID, or a webhook of Rocket.Chat")
@@ -137,7 +137,7 @@ class AlertSettings(Strict):
 
 
 def check_texts(texts: Mapping[str, TextSettings], kinds: Iterable[AlertKind]) -> None:
-    """Raise `wrong_each()` unless every text is of one of the kinds and uses its placeholders alone."""
+    """Raise `wrong_each()` unless every text belongs to one of the kinds and uses only its placeholders."""
     by_what = {kind.what: kind for kind in kinds}
     problems: list[tuple[tuple[str, ...], str]] = []
     for what, own in texts.items():
@@ -156,7 +156,7 @@ def check_texts(texts: Mapping[str, TextSettings], kinds: Iterable[AlertKind]) -
 
 
 def _trouble(text: str, fields: Set[str]) -> str | None:
-    """Return what is wrong with a text that may use these placeholders; None: nothing."""
+    """Return what is wrong with a text that may use only these placeholders; None: nothing."""
     try:
         template = read_template(text)
     except TemplateError as error:

@@ -1,4 +1,4 @@
-"""Secrets in the config: written as they are or as a reference, and never shown."""
+"""Secrets in the config: written directly or as a reference, and never shown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tallyd.core.texts import UNPRINTABLE
 from tallyd.settings.types import wrong
 
 _PLACEHOLDER = re.compile(
-    # Only what nobody would choose as a secret: it is shown in the message.
+    # Only texts that nobody would choose as a secret: the message shows them.
     r"(?i)[<\[{]?(?:(?:put|insert|enter|paste|add)[_ -]?)?(?:(?:your|my|the|dein(?:en?)?|ihr(?:en?)?)[_ -]?)?"
     r"(?:divera[_ -]?)?(?:access|api)?[_ -]?(?:key|token|password|secret|url)(?:[_ -]?here)?[>\]}]?"
     r"|(?:change|replace)[_ -]?(?:me|this)|x{3,}(?:[_ -]x{2,})*|\*{3,}|\.{3,}|todo"
@@ -23,7 +23,7 @@ _SHORTEST_SECRET = 4
 
 
 UNREADABLE_CREDENTIAL = "unreadable-credential"
-"""Stands for a secret that only the service can read, where the rest of a config is checked without it."""
+"""Stands for a secret that only the service can read, so that the rest of a config can be checked."""
 
 
 class NamedFiles(Protocol):
@@ -34,7 +34,7 @@ class NamedFiles(Protocol):
         ...
 
     def path_of(self, written: str) -> Path:
-        """Return where a named file is, and have it watched for changes."""
+        """Return the path of a named file, and have it watched for changes."""
         ...
 
     def read_object(self, written: str) -> dict[str, object]:
@@ -43,13 +43,13 @@ class NamedFiles(Protocol):
 
 
 def named_files(info: ValidationInfo) -> NamedFiles | None:
-    """Return the reader of the config that is being validated; None outside of one."""
+    """Return the reader of the config that is being validated; None without a config."""
     reader: NamedFiles | None = (info.context or {}).get("secrets")
     return reader
 
 
 class Secret:
-    """A value that never shows: not in repr, not in a message, not in JSON. `reveal()` where it is sent."""
+    """A value that never shows itself: not in repr, a message or JSON. Use `reveal()` to send it."""
 
     __slots__ = ("_value",)
 
@@ -57,12 +57,12 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the value itself. Only for what is sent to its owner, and for redaction."""
+        """Return the value itself. Only to send it to its owner, and for redaction."""
         return self._value
 
     @property
     def is_known(self) -> bool:
-        """Whether the secret was read; of one that was not, nothing can be said."""
+        """Whether the secret was read. Nothing is known about one that was not."""
         return self._value != UNREADABLE_CREDENTIAL
 
     def __repr__(self) -> str:
@@ -87,7 +87,7 @@ class Secret:
         return {"type": "string", "format": "password"}
 
     def check(self, check: Callable[[str], object]) -> Secret:
-        """Return the secret itself once `check` has not raised on its value; what is not known is fine."""
+        """Return the secret if `check` does not raise on its value. A secret that was not read is fine."""
         if self.is_known:
             check(self._value)
         return self
@@ -110,11 +110,11 @@ class Secret:
         if _PLACEHOLDER.fullmatch(value):
             raise wrong(f'"{value}" is a placeholder; put the real one there')
         if len(value) < _SHORTEST_SECRET:
-            # It would occur by chance in every log line, so that it could not be kept out of the log.
+            # It would occur by chance in every log line, so it could not be kept out of the log.
             raise wrong(f"is too short to be a secret; {_SHORTEST_SECRET} characters at least")
         return cls(value)
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether a text stands where the real one is to be put: `YOUR_KEY`, `TOKEN`, `changeme`."""
+    """Whether a text is a placeholder for the real one: `YOUR_KEY`, `TOKEN`, `changeme`."""
     return bool(_PLACEHOLDER.fullmatch(text))

@@ -143,7 +143,7 @@ def _check_heartbeat(url: str) -> None:
 
 
 def _check_host(url: str) -> str | None:
-    """Return the host of a URL. Raises `wrong()` where a part of a password could be taken for it."""
+    """Return the host of a URL. Raises `wrong()` if a part of a password could be read as the host."""
     check_unambiguous(url)
     try:
         parts = urlsplit(url)

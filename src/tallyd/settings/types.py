@@ -1,4 +1,4 @@
-"""The types that config files are written in: durations, times of day, days, zones, addresses, folders.
+"""The types of values in config files: durations, times of day, days, zones, addresses, folders.
 
 A validator here raises through `wrong()`, never with a value that may be secret.
 """
@@ -38,14 +38,14 @@ _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _SECRET_KEYS = re.compile(
     r"(?i)(?:access|api)?[_-]?(?:key|token|secret|password|passwd|pass|pwd|auth|signature|sig)"
 )
-_LONGEST_NAME_BYTES = 200  # a file system takes 255, and tallyd adds to some names
-_LONGEST_PATH_BYTES = 2000  # the system takes 4095, and tallyd's own folders and files hang below
+_LONGEST_NAME_BYTES = 200  # a file system allows 255, and tallyd adds to some names
+_LONGEST_PATH_BYTES = 2000  # the system allows 4095, and tallyd adds folders and files below
 _NAME_AND_COLON = re.compile(r"[^:/?#]+://[^/?#@]*:")  # a host and its port, or a user and a password
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1")
 
 
 def wrong(text: str) -> PydanticCustomError:
-    """Return the error that a validator raises; `text` is shown to the person behind its place."""
+    """Return the error for a validator to raise. People see `text` after its place."""
     return PydanticCustomError("tallyd", "{text}", {"text": text})
 
 
@@ -56,7 +56,7 @@ def wrong_each(problems: Sequence[tuple[tuple[str, ...], str]]) -> PydanticCusto
 
 
 def did_you_mean(word: str, known: tuple[str, ...], *, cutoff: float = 0.6) -> str:
-    """Return `; did you mean "accesskey"?`, or nothing where no known word is near (1: only the same)."""
+    """Return `; did you mean "accesskey"?`, or "" if no known word is similar (cutoff 1: only the same)."""
     near = difflib.get_close_matches(word.casefold(), known, n=1, cutoff=cutoff)
     return f'; did you mean "{near[0]}"?' if near else ""
 
@@ -75,7 +75,7 @@ class Strict(BaseModel):
 
 
 class Seconds(float):
-    """A default of a `Duration`. A plain number is none: that of a file has no unit."""
+    """A default of a `Duration`. A plain number is not a duration: in a file it has no unit."""
 
 
 def parse_duration(written: object) -> float:
@@ -131,7 +131,7 @@ def parse_time_of_day(written: object) -> time:
 
 
 def parse_days(written: object) -> frozenset[int]:
-    """Return the weekdays (0 is Monday) of `["mon-fri", "sun"]`; `"fri-mon"` goes over the week's end."""
+    """Return the weekdays (0 is Monday) of `["mon-fri", "sun"]`; `"fri-mon"` continues after Sunday."""
     if isinstance(written, frozenset):
         return written
     if not isinstance(written, list) or not written:
@@ -185,18 +185,18 @@ def parse_url(written: object) -> str:
         raise wrong("holds a user or a password; they would show in messages, so they may not stand in a URL")
     if parts.fragment:
         raise wrong("holds a #fragment, which no server ever sees; leave it out")
-    # As everybody compares it: HTTP:// is no less readable on the way than http://.
+    # In lower case, because other code compares it: HTTP:// is as unencrypted as http://.
     return parts.scheme + written[len(parts.scheme) :]
 
 
 def check_unambiguous(url: str) -> None:
-    """Raise `wrong()` where somebody could take a part of a user name or password for the host."""
+    """Raise `wrong()` if a part of a user name or password could be read as the host."""
     if is_ambiguous(url):
         raise wrong(HOW_TO_ESCAPE)
 
 
 def check_keyless(url: str) -> str:
-    """Return a URL in whose query no key stands: URLs are shown."""
+    """Return a URL without a key in its query: messages show URLs."""
     for pair in re.split("[&;]", urlsplit(url).query):
         name, _, value = pair.partition("=")
         if value and is_secret_name(unquote(name)):
@@ -205,7 +205,7 @@ def check_keyless(url: str) -> str:
 
 
 def check_folder(written: str) -> str:
-    """Return the path of a folder that a file system can take."""
+    """Return a path that a file system allows."""
     if UNPRINTABLE.search(written):
         raise wrong("holds a control or invisible character")
     if any(len(os.fsencode(name)) > _LONGEST_NAME_BYTES for name in written.split("/")):
@@ -216,7 +216,7 @@ def check_folder(written: str) -> str:
 
 
 def as_tuple(written: object) -> object:
-    """Take a list where a tuple is kept: a frozen value may hold no list, and JSON has no tuple."""
+    """Return a list as a tuple: a frozen value may hold no list, and JSON has no tuple."""
     return tuple(written) if isinstance(written, list) else written
 
 

@@ -92,7 +92,7 @@ class WebSettings(Strict):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names under which it may be asked for, besides the address and localhost."""
+        """The host names that the page answers to, besides its address and localhost."""
         public = urlsplit(self.public_url).hostname if self.public_url else None
         return (*self.hosts, *((public,) if public else ()))
 
@@ -103,7 +103,7 @@ class WebSettings(Strict):
 
     @property
     def port(self) -> int:
-        """The port; 0 takes any that is free."""
+        """The port; 0: any free port."""
         return int(self.listen.rpartition(":")[2])
 
 
