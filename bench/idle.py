@@ -21,6 +21,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from support.processes import cpu_s, memory_mib
+
 BARE = """
 import time, requests, schedule
 schedule.every().day.at("03:00").do(print)
@@ -115,26 +119,14 @@ def _ready(config: Path) -> tuple[subprocess.Popen[bytes], float]:
 
 
 def _watch(pids: list[int], seconds: float) -> list[Cost]:
-    before = [_cpu_s(pid) for pid in pids]
+    before = [cpu_s(pid) for pid in pids]
     began = time.monotonic()
     time.sleep(seconds)
     elapsed = time.monotonic() - began
     return [
-        Cost((_cpu_s(pid) - cpu_s) / elapsed * 100, _rss_mib(pid))
-        for pid, cpu_s in zip(pids, before, strict=True)
+        Cost((cpu_s(pid) - used_s) / elapsed * 100, memory_mib(pid))
+        for pid, used_s in zip(pids, before, strict=True)
     ]
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _rss_mib(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    raise ValueError(f"no VmRSS for process {pid}")
 
 
 if __name__ == "__main__":

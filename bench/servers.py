@@ -19,7 +19,6 @@ import argparse
 import asyncio
 import http.client
 import json
-import os
 import resource
 import signal
 import socket
@@ -37,6 +36,10 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from support.processes import cpu_s, free_port, memory_mib, wait_for_port
 
 WORKERS = 16
 DELAYS_S = (0.0, 0.05)
@@ -140,8 +143,7 @@ def _serving(delay_s: float) -> Iterator[int]:
 @contextmanager
 def _exporting() -> Iterator[tuple[int, int]]:
     """Yield the exporter's process id and port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "blackbox.yml"
         config.write_text(json.dumps(MODULE))  # JSON is YAML
@@ -155,24 +157,11 @@ def _exporting() -> Iterator[tuple[int, int]]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            _wait_for(port)
+            wait_for_port(port)
             yield process.pid, port
         finally:
             process.kill()
             process.wait()
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 def _exporter(pid: int, port: int, urls: list[str]) -> Callable[[], dict[str, float]]:
@@ -186,24 +175,14 @@ def _exporter(pid: int, port: int, urls: list[str]) -> Callable[[], dict[str, fl
             raise RuntimeError("the exporter could not probe")
 
     def ask() -> dict[str, float]:
-        cpu_s, began = _cpu_s(pid), time.perf_counter()
+        used_s, began = cpu_s(pid), time.perf_counter()
         with ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(probe, urls))
         seconds = time.perf_counter() - began
-        cpu = (_cpu_s(pid) - cpu_s) / len(urls) * 1000
-        return {"speed": len(urls) / seconds, "cpu": cpu, "rss": _memory_mib(pid, "VmHWM")}
+        cpu = (cpu_s(pid) - used_s) / len(urls) * 1000
+        return {"speed": len(urls) / seconds, "cpu": cpu, "rss": memory_mib(pid, "VmHWM")}
 
     return ask
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _memory_mib(pid: int, name: str) -> float:
-    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    return int(lines[name].split()[0]) / 1024
 
 
 # -- the child processes -------------------------------------------------------------------------------------
@@ -216,9 +195,9 @@ def _child(name: str, delay_s: float) -> int:
     ask = {"tallyd": _tallyd, "bare": _bare}[name]()
     for line in sys.stdin:
         urls = json.loads(line)
-        cpu_s, began = time.process_time(), time.perf_counter()
+        cpu_began_s, began = time.process_time(), time.perf_counter()
         ask(urls)
-        seconds, used_s = time.perf_counter() - began, time.process_time() - cpu_s
+        seconds, used_s = time.perf_counter() - began, time.process_time() - cpu_began_s
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         found = {"speed": len(urls) / seconds, "cpu": used_s / len(urls) * 1000, "rss": peak}
         print(json.dumps(found), flush=True)
@@ -344,7 +323,7 @@ def _large() -> bool:
         )
         try:
             time.sleep(3 * LARGE_S + 25)
-            cpu_s, rss = _cpu_s(daemon.pid), _memory_mib(daemon.pid, "VmHWM")
+            used_s, rss = cpu_s(daemon.pid), memory_mib(daemon.pid, "VmHWM")
         finally:
             daemon.send_signal(signal.SIGTERM)
             daemon.wait(60)
@@ -354,7 +333,7 @@ def _large() -> bool:
     fresh = [each["counts"]["fresh"] for each in rounds]
     print(f"\n{LARGE} targets at {LARGE} addresses, 50 ms each, {len(rounds)} rounds of a whole daemon:")
     print(f"took {', '.join(f'{seconds:.1f} s' for seconds in took)} (at most {LARGE_S:.0f} s)")
-    print(f"fresh {fresh}; peak {rss:.0f} MiB (at most {LARGE_MIB:.0f}); {cpu_s:.0f} s of CPU in all")
+    print(f"fresh {fresh}; peak {rss:.0f} MiB (at most {LARGE_MIB:.0f}); {used_s:.0f} s of CPU in all")
     is_whole = len(rounds) >= 3 and all(count == LARGE for count in fresh)
     return is_whole and max(took) <= LARGE_S and rss <= LARGE_MIB
 

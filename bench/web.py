@@ -35,6 +35,12 @@ from pathlib import Path
 from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from support.processes import cpu_s, free_port, memory_mib, wait_for_port
+from support.webworld import world
+from tallyd.demo.world import cameras, chat, divera, servers, upstream
+
 VIEWS = ("/", "/poller/people", "/poller/visitors", "/poller/servers")
 LIVE = ("/?live=1", "/?live=1", "/poller/people?live=1", "/poller/visitors?live=1", "/poller/servers?live=1")
 ASKED = ("/", "/?live=1", "/poller/visitors", "/plot/people", "/metrics", "/healthz")
@@ -73,16 +79,23 @@ def main() -> int:
         _load(asked.load)
         return 0
     print(f"load average at the beginning {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")
-    with tempfile.TemporaryDirectory(prefix="tallyd-bench-") as folder, _world(Path(folder)) as world:
-        bare_mib = _memory_without(Path(folder) / "without", world, settle_s=10.0)
-        with _daemon(Path(folder) / "with", world, has_page=True) as (daemon, port):
-            _settle(port)
-            kept = [_memory(daemon.pid, bare_mib), _weights(port)]
-            kept.append(_turns(daemon.pid, Path(folder) / "with", port, asked.seconds, asked.rounds))
-            kept.append(_memory(daemon.pid, bare_mib, after="after the load"))
-            _beside_prometheus(Path(folder), port)
+    with tempfile.TemporaryDirectory(prefix="tallyd-bench-") as folder:
+        kept = _measure(Path(folder), asked.seconds, asked.rounds)
     print(f"load average at the end {os.getloadavg()[0]:.1f}")
     return 0 if all(kept) else 1
+
+
+def _measure(folder: Path, seconds: float, rounds: int) -> list[bool]:
+    (folder / "inbox").mkdir()  # the cameras drop files into the inbox of whoever runs
+    with world(folder / "inbox") as address:
+        bare_mib = _memory_without(folder / "without", address, settle_s=10.0)
+        with _daemon(folder / "with", address, has_page=True) as (daemon, port):
+            _settle(port)
+            kept = [_memory(daemon.pid, bare_mib), _weights(port)]
+            kept.append(_turns(daemon.pid, folder / "with", port, seconds, rounds))
+            kept.append(_memory(daemon.pid, bare_mib, after="after the load"))
+            _beside_prometheus(folder, port)
+    return kept
 
 
 def _kept(name: str, value: float) -> bool:
@@ -95,25 +108,10 @@ def _kept(name: str, value: float) -> bool:
 
 
 @contextmanager
-def _world(folder: Path) -> Iterator[str]:
-    """Yield the address of the small world; its cameras drop files into the inbox of whoever runs."""
-    inbox = folder / "inbox"
-    inbox.mkdir()
-    command = [sys.executable, "-m", "tallyd.demo.world.main", "0", str(inbox), str(ZONE)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        process.terminate()
-        process.communicate()
-
-
-@contextmanager
-def _daemon(folder: Path, world: str, *, has_page: bool) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def _daemon(folder: Path, address: str, *, has_page: bool) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     folder.mkdir()
-    port = _free_port()
-    (folder / "config.json").write_text(json.dumps(_config(folder, world, port if has_page else None)))
+    port = free_port()
+    (folder / "config.json").write_text(json.dumps(_config(folder, address, port if has_page else None)))
     command = [sys.executable, "-m", "tallyd", "--config", str(folder / "config.json"), "run"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -123,30 +121,23 @@ def _daemon(folder: Path, world: str, *, has_page: bool) -> Iterator[tuple[subpr
         process.wait(30)
 
 
-def _config(folder: Path, world: str, port: int | None) -> dict[str, object]:
-    from tallyd.demo.world import cameras, chat, divera, servers, upstream  # noqa: PLC0415 # not in each child
-
+def _config(folder: Path, address: str, port: int | None) -> dict[str, object]:
     begin = datetime.now(ZONE)
     times = [f"{begin + timedelta(seconds=number):%H:%M:%S}" for number in range(5, 1800)]
     return {
         "timezone": str(ZONE),
-        "channels": {chat.CHANNEL: chat.webhook(world)},
+        "channels": {chat.CHANNEL: chat.webhook(address)},
         "alerts": chat.alerts(),
         **({"web": {"listen": f"127.0.0.1:{port}"}} if port else {}),
         "pollers": {
-            "people": {**divera.poller(world), "accesskey": divera.KEY, "at": times},
+            "people": {**divera.poller(address), "accesskey": divera.KEY, "at": times},
             "visitors": {
                 **cameras.poller(str(folder.parent / "inbox")),
-                "report": upstream.report(world, every="10s"),
+                "report": upstream.report(address, every="10s"),
             },
-            "servers": {**servers.poller(world), "every": "2s"},
+            "servers": {**servers.poller(address), "every": "2s"},
         },
     }
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def _settle(port: int) -> None:
@@ -188,19 +179,14 @@ def _text(port: int, path: str) -> str:
 # -- memory and weight ---------------------------------------------------------------------------------------
 
 
-def _memory_without(folder: Path, world: str, *, settle_s: float) -> float:
-    with _daemon(folder, world, has_page=False) as (daemon, _port):
+def _memory_without(folder: Path, address: str, *, settle_s: float) -> float:
+    with _daemon(folder, address, has_page=False) as (daemon, _port):
         time.sleep(10 + settle_s)
-        return _rss_mib(daemon.pid)
-
-
-def _rss_mib(pid: int) -> float:
-    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    return int(lines["VmRSS"].split()[0]) / 1024
+        return memory_mib(daemon.pid)
 
 
 def _memory(pid: int, without_mib: float, *, after: str = "each view once looked at") -> bool:
-    found = _rss_mib(pid)
+    found = memory_mib(pid)
     print(f"\nmemory: without web {without_mib:.0f} MiB, with it ({after}) {found:.0f} MiB")
     return _kept("memory MiB", found - without_mib)
 
@@ -240,13 +226,13 @@ def _turns(pid: int, folder: Path, port: int, seconds: float, rounds: int) -> bo
     took: dict[bool, dict[str, list[tuple[float, float]]]] = {False: {}, True: {}}
     for number in range(2 * rounds):
         is_loaded = number % 2 == 1
-        begin, cpu_s, began_s = datetime.now(ZONE), _cpu_s(pid), time.monotonic()
+        begin, used_s, began_s = datetime.now(ZONE), cpu_s(pid), time.monotonic()
         runs = _runs(port)
         with _loaded(port) if is_loaded else _quiet():
             _sample(port, seconds, first[is_loaded])
         for job, (count, sum_s) in _runs(port).items():
             took[is_loaded].setdefault(job, []).append((count - runs[job][0], sum_s - runs[job][1]))
-        cpu[is_loaded].append((_cpu_s(pid) - cpu_s) / (time.monotonic() - began_s) * 100)
+        cpu[is_loaded].append((cpu_s(pid) - used_s) / (time.monotonic() - began_s) * 100)
         late_s[is_loaded] += _lateness(folder, begin)
     print(
         f"\n{'first byte, ms':24} {'quiet p50':>10} {'p99':>6} {'load p50':>10} {'p99':>6} {'ratio p50':>10}"
@@ -314,11 +300,6 @@ def _lateness(folder: Path, since: datetime) -> list[float]:
     return found
 
 
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     yield
@@ -368,19 +349,19 @@ def _beside_prometheus(folder: Path, port: int) -> None:
     """Print how soon the same metrics come from tallyd and from prometheus-client alone, in turns."""
     text = folder / "metrics.txt"
     text.write_text(_text(port, "/metrics"))
-    bare_port = _free_port()
+    bare_port = free_port()
     process = subprocess.Popen([sys.executable, "-c", BARE, str(bare_port), str(text)])
     try:
         anew: dict[int, list[float]] = {port: [], bare_port: []}
         again: dict[int, list[float]] = {port: [], bare_port: []}
-        _wait_for(bare_port)
+        wait_for_port(bare_port)
         for _ in range(40):
             time.sleep(1.05)  # so that tallyd makes it anew
             for each in (port, bare_port):
                 anew[each].append(_ask(each, "/metrics")[0])
             for each in (port, bare_port):
                 again[each].append(_ask(each, "/metrics")[0])
-        theirs_mib = _rss_mib(process.pid)
+        theirs_mib = memory_mib(process.pid)
     finally:
         process.kill()
         process.wait()
@@ -392,19 +373,6 @@ def _beside_prometheus(folder: Path, port: int) -> None:
         ratio = statistics.median(ours) / statistics.median(theirs)
         print(f"{name:25} {_ms(ours, 50)} {_ms(ours, 99)} {_ms(theirs, 50)} {_ms(theirs, 99)} {ratio:10.2f}")
     print(f"memory of the bare process: {theirs_mib:.0f} MiB")
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
@@ -27,8 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from adapters.records.conftest import running
 from adapters.records.servers import MariaDb, PostgreSql
-from support.killing import TALLYD, Command
-from support.visits_kills import Kill, kill_and_take_the_rest, kill_at_random, naive, take_the_rest, traced
+from support.killing import TALLYD, Command, Kill
+from support.visits_kills import kill_and_take_the_rest, kill_at_random, naive, take_the_rest, traced
 from support.visits_site import Sites, Step, VisitsSite, fill, fill_plainly
 
 NAIVE = {
@@ -146,7 +147,7 @@ def main() -> int:
 
 def _result(part: Part, *, quiet: bool) -> tuple[dict[str, object], bool]:
     began_s = time.monotonic()
-    steps: Counter[Step] = Counter()
+    steps: Counter[StrEnum] = Counter()
     kinds: Counter[str] = Counter()
     broken = 0
     for kill in part.kills():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pytest
 from support.apps import app, version
 from support.chatservers import Reply, web_service
 from support.divera_server import Client, DiveraServer, divera_server
+from support.processes import free_port
 from support.rawserver import Connection, serving
 from support.terminal import Terminal, at_terminal
 from tallyd.demo.world.divera import KEY as DEMO_KEY
@@ -39,13 +39,6 @@ def config(folder: Path) -> dict[str, Any]:
 
 def mode(path: Path) -> str:
     return f"{path.stat().st_mode & 0o777:04o}"
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 @pytest.fixture

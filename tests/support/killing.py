@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from support.daemon import Daemon, wait_until
 from support.durable import put_back
 from support.site import Site
-from support.verdict import Step, Violation, step_of, violations
+from support.verdict import Violation, step_of, violations
 
 TESTS = Path(__file__).parents[1]
 DATABASE = "state/state.db"
@@ -44,15 +45,15 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class Kill:
-    """One kill and its outcome. `call` was not carried out; None: the run had ended."""
+    """One kill and its outcome. `call` was not carried out; None: the run had ended, or nobody looked."""
 
     number: int
     call: tuple[str, str] | None
-    step: Step
+    step: StrEnum
     violations: tuple[Violation, ...]
 
     def __str__(self) -> str:
-        name, about = self.call or ("nothing: the run had ended", "")
+        name, about = self.call or ("nothing", "")
         lines = [f"kill {self.number}, before {name} {about}, {self.step}", *map(str, self.violations)]
         return "\n  ".join(lines)
 

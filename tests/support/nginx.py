@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from support.daemon import wait_until
-from support.webworld import free_port
+from support.processes import free_port
 
 _CONFIG = """
 daemon off;

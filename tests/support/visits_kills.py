@@ -11,10 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 
 from support.daemon import Daemon, wait_until
-from support.killing import LONGEST_S, TALLYD, TESTS, Command, Report
+from support.killing import LONGEST_S, TALLYD, TESTS, Command, Kill, Report
 from support.verdict import Violation
 from support.visits_site import Step, VisitsSite, counted_wrong, step_of, violations
 
@@ -22,20 +21,6 @@ from support.visits_site import Step, VisitsSite, counted_wrong, step_of, violat
 def naive(variant: str) -> Command:
     """Return the command of a loader that keeps another order (see naive_loader.py)."""
     return (str(TESTS / "support" / "naive_loader.py"), variant)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kill:
-    """One kill and its outcome. `call` was not carried out; None: the work had ended, or nobody looked."""
-
-    number: int
-    call: tuple[str, str] | None
-    step: Step
-    violations: tuple[Violation, ...]
-
-    def __str__(self) -> str:
-        name, about = self.call or ("", "")
-        return "\n  ".join([f"kill {self.number}, {name} {about}: {self.step}", *map(str, self.violations)])
 
 
 def words_of(site: VisitsSite) -> tuple[str, ...]:

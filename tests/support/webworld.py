@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import random
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -22,6 +21,7 @@ from typing import Any
 
 from support.daemon import Daemon, running, write_config
 from support.past import BERLIN, Past
+from support.processes import free_port
 from tallyd.adapters.records.database import Database
 from tallyd.core.lags import HourCount, LagRow
 from tallyd.core.passages import Content, Count, ToIngest, seen_text
@@ -52,13 +52,6 @@ class Site:
         request = urllib.request.Request(self.world + control, data=body, method="POST")
         with urllib.request.urlopen(request, timeout=10) as answer:
             answer.read()
-
-
-def free_port() -> int:
-    """Return a port that is free just now."""
-    with closing(socket.socket()) as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import requests
 
 from support.daemon import Daemon, every_seconds, running, wait_until, write_config
 from support.divera_server import divera_server
-from support.webworld import free_port
+from support.processes import free_port
 
 pytestmark = pytest.mark.timeout(120)
 

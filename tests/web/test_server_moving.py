@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from support.daemon import wait_until
-from support.webworld import free_port
+from support.processes import free_port
 from tallyd.adapters.state import StateError
 from tallyd.settings.secrets import Secret
 from tallyd.settings.web import WebSettings

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
@@ -19,17 +18,11 @@ import psycopg
 import pymysql  # type: ignore[import-untyped] # it brings no types
 
 from support.needs import needs
+from support.processes import free_port
 
 PASSWORD = "pw@Zq7/made:up?#[%"
 ESCAPED = quote(PASSWORD, safe="")
 START_S = 30.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Server(ABC):

@@ -13,8 +13,9 @@ import pytest
 from adapters.records.conftest import KINDS, prepared, running
 from adapters.records.relay import Relay
 from adapters.records.samples import DAY, IN, NOW, many, visitor_file
-from adapters.records.servers import ESCAPED, MariaDb, PostgreSql, Server, free_port
+from adapters.records.servers import ESCAPED, MariaDb, PostgreSql, Server
 from adapters.records.sites import Site, passages
+from support.processes import free_port
 from tallyd.adapters.records.database import Database
 from tallyd.core.errors import RecordsError
 from tallyd.core.passages import Count, Row
