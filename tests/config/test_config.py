@@ -17,7 +17,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
 
 from tallyd.cli.schema import alert_table, json_schema, markdown
-from tallyd.config.model import KINDS, Config, Settings, load
+from tallyd.config.kinds import KINDS
+from tallyd.config.model import Config, Settings, load
 from tallyd.config.secrets import SecretFiles
 from tallyd.core.errors import ConfigError
 from tallyd.pollers.divera.poller import DiveraPoller

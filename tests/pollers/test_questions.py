@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tallyd.cli.app import Kind
 from tallyd.cli.draft import Draft
 from tallyd.cli.init import starter
 from tallyd.config.model import BY_KIND
@@ -31,10 +30,6 @@ def test_enter_alone_and_what_has_no_default_make_a_config(tmp_path: Path, name:
             draft.put(key, question.read(typed))
         assert draft.fault(key) is None
     assert list(draft.config().settings.pollers) == [name]
-
-
-def test_the_kinds_that_init_offers_are_those_that_there_are() -> None:
-    assert [kind.value for kind in Kind] == list(BY_KIND)
 
 
 @pytest.mark.parametrize("name", BY_KIND)

@@ -24,8 +24,8 @@ from tallyd.pollers.servers.target_settings import Target
 from tallyd.web.http.cache import MOST_ENTRIES, Costly, Fresh
 from tallyd.web.plots import day_plot, lags_plot
 from tallyd.web.svg import HEIGHT, line
-from tallyd.web.view_divera import divera_view
 from tallyd.web.view_lags import lags_view
+from tallyd.web.view_readings import newest_view
 from tallyd.web.view_servers import PLOT_STEPS, SORTS, servers_view, small_plot
 from tallyd.web.views import MOST_PROBLEMS, Standing, card
 
@@ -168,7 +168,7 @@ def test_a_line_stays_within_its_drawing() -> None:
 
 def test_hidden_counts_are_words_and_have_no_bar() -> None:
     body: Facts = {"source": "users", "counts": {"50101": 12, "50103": None}, "total": None, "hide_below": 5}
-    view = divera_view(reading(NOW, taken_at=NOW, body=body), {"50101": "Einsatzbereit"})
+    view = newest_view(reading(NOW, taken_at=NOW, body=body), {"50101": "Einsatzbereit"})
     assert view is not None
     assert [(each.name, each.shown, each.share) for each in view.counts] == [
         ("Einsatzbereit", "12", 100),
@@ -203,7 +203,7 @@ def test_of_very_many_problems_some_are_shown_and_the_others_counted() -> None:
         for number in range(MOST_PROBLEMS + 7)
     }
     standing = Standing(alerts, (), NOW, lambda _key: AlertPolicy())
-    found = card("apps", "servers", BERLIN, standing, last=LastReading(NOW), next_at=None)
+    found = card("apps", BERLIN, standing, last=LastReading(NOW), last_label="Last check", next_at=None)
     assert (len(found.problems), found.more_problems, found.state.level) == (MOST_PROBLEMS, 7, "warning")
 
 

@@ -43,14 +43,6 @@ app = typer.Typer(
 )
 
 
-class Kind(StrEnum):
-    """A kind of poller that `init` can write."""
-
-    DIVERA = "divera"
-    VISITORS = "visitors"
-    SERVERS = "servers"
-
-
 class By(StrEnum):
     """What `report` puts together."""
 
@@ -355,11 +347,25 @@ def schema(
     raise typer.Exit(command(shape.value))
 
 
+def _known_kind(kind: str | None) -> str | None:
+    from tallyd.config.model import BY_KIND
+
+    if kind is not None and kind not in BY_KIND:
+        raise typer.BadParameter(f"{kind!r} is not one of {', '.join(map(repr, BY_KIND))}.")
+    return kind
+
+
 @app.command()
 def init(
     context: typer.Context,
     kind: Annotated[
-        Kind | None, typer.Option("--kind", help="Kind of poller to begin with; default: divera.")
+        str | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            callback=_known_kind,
+            help="Kind of poller to begin with, such as visitors; default: divera.",
+        ),
     ] = None,
     asking: Annotated[
         bool,
@@ -371,10 +377,10 @@ def init(
     if asking:
         from tallyd.cli.ask import ask
 
-        raise typer.Exit(ask(context.obj, kind=kind.value if kind else None, into=into))
+        raise typer.Exit(ask(context.obj, kind=kind, into=into))
     from tallyd.cli.init import init as command
 
-    raise typer.Exit(command((kind or Kind.DIVERA).value, context.obj))
+    raise typer.Exit(command(kind, context.obj))
 
 
 @app.command()

@@ -19,7 +19,8 @@ from tallyd.cli.found import ask_source, show_found, sources_of
 from tallyd.cli.init import starter
 from tallyd.cli.once import once
 from tallyd.cli.shared import channels, hide_secrets, log_to_stderr
-from tallyd.config.model import BY_KIND, AnyPoller
+from tallyd.config.model import BY_KIND
+from tallyd.contract.poller import Poller
 from tallyd.core.errors import EXIT_OK, EXIT_USAGE, DeliveryError, RecordsError, SourceError
 from tallyd.core.privacy.redaction import Redactor
 from tallyd.core.questions import NO, Question, optional
@@ -149,7 +150,7 @@ class Interview:
                 return typed
             complain(f'there is no "{typed}" here{did_you_mean(typed, names) or "; type a number or a name"}')
 
-    def _source(self, kind: type[AnyPoller], below: tuple[str, ...]) -> None:
+    def _source(self, kind: type[Poller], below: tuple[str, ...]) -> None:
         """Ask what a kind wants to know, and try it."""
         # What a source was found to have takes the place of the examples of a starting config.
         put_all(self.draft, below, kind.learned(()))

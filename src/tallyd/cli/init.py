@@ -14,9 +14,9 @@ from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import show_json
 
 
-def init(kind: str, path: Path) -> int:
-    """Print a config to begin with; `path` is where it is meant to lie."""
-    show_json(starter(kind, path))
+def init(kind: str | None, path: Path) -> int:
+    """Print a config to begin with, without `kind` of the first kind; `path` is where it is meant to lie."""
+    show_json(starter(kind or next(iter(BY_KIND)), path))
     return EXIT_OK
 
 

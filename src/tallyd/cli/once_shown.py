@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tallyd.core.history import numbers_of
 from tallyd.core.reading import Facts, Json
-from tallyd.core.texts import listed, span
+from tallyd.core.texts import listed, number_text, span
 from tallyd.presentation.terminal import say, show_json, show_table
 
 MOST_LISTED = 20
@@ -49,7 +50,7 @@ class Shown:
         if self._as_json:
             self._content.append(content)
             return
-        _TABLES.get(str(content["kind"]), _statuses)(content)
+        _TABLES.get(str(content["kind"]), _numbers)(content)
         problems = content.get("problems")
         for problem in problems if isinstance(problems, list) else []:
             if isinstance(problem, dict):
@@ -77,6 +78,12 @@ def _statuses(content: Mapping[str, Any]) -> None:
     if content.get("total") is not None:
         rows.append(("total", None, str(content["total"])))
     show_table(("status", "name", "count"), rows, right=frozenset({2}), see=_SEE_ALL)
+
+
+def _numbers(content: Mapping[str, Any]) -> None:
+    """A table of every number of a reading."""
+    rows = [(name, number_text(value)) for name, value in numbers_of(content)]
+    show_table(("name", "value"), rows, right=frozenset({1}), see=_SEE_ALL)
 
 
 def _visits(content: Mapping[str, Any]) -> None:
@@ -130,4 +137,9 @@ def _targets(summary: Mapping[str, Any]) -> None:
     show_table(("target", "state", "lag", "since"), rows, right=frozenset({2}), see=_SEE_ALL)
 
 
-_TABLES: Mapping[str, Callable[[Mapping[str, Any]], None]] = {"visitors": _visits, "servers": _lags}
+_TABLES: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+    "divera": _statuses,
+    "visitors": _visits,
+    "servers": _lags,
+}
+"""How a kind shows its reading; a kind that is not named here shows every number."""

@@ -68,7 +68,7 @@ def _means(past: Past, by: By) -> tuple[Plot, ...]:
             *bucket.labels.values(),
             bucket.readings,
             bucket.missed,
-            _mean(bucket.total),
+            *(_mean(bucket.total) for _ in past.totals),
             *(_mean(bucket.counts[status.id]) for status in past.statuses),
         ]
         for bucket in buckets

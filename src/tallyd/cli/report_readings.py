@@ -13,8 +13,8 @@ from tallyd.adapters.state import State
 from tallyd.cli.report_asked import DEFAULT_DAYS, Asked, usage
 from tallyd.cli.report_shapes import Past, as_csv, as_json, show_tables
 from tallyd.config.jobs import tasks_of
-from tallyd.config.model import Config
-from tallyd.core.history import By, Entry, Gap, missed_slot, reading, statuses
+from tallyd.config.model import BY_KIND, Config
+from tallyd.core.history import By, Entry, Gap, missed_slot, reading_of_numbers, statuses
 from tallyd.core.reading import Json
 from tallyd.core.stored import StoredReading
 from tallyd.presentation.terminal import complain
@@ -116,14 +116,14 @@ def _past(config: Config, state: State, name: str, zone: ZoneInfo, asked: Asked)
     )
     rows = [row for row in stored if _is_within(_at(row), (first, last), zone)]
     poller = config.settings.pollers.get(name)
-    entries = tuple(map(_entry, rows))
+    entries = tuple(_entry(row) for row in rows)
     return Past(
         poller=name,
         kind=poller.kind if poller else rows[-1].kind if rows else None,
         zone=zone,
         first=first,
         last=last,
-        statuses=statuses(entries, getattr(poller, "status_names", {})),  # not every kind has statuses
+        statuses=statuses(entries, poller.column_names() if poller else {}),
         entries=entries,
         next_at=_next_at(config, name, asked.now) if poller and last >= today else None,
     )
@@ -137,7 +137,8 @@ def _next_at(config: Config, name: str, now: datetime) -> datetime | None:
 def _entry(row: StoredReading) -> Entry:
     if row.outcome == "missed":
         return missed_slot(_at(row), reason=row.reason)
-    return reading(_at(row), taken_at=row.taken_at, body=row.body or {})
+    entry = BY_KIND[row.kind].entry if row.kind in BY_KIND else reading_of_numbers
+    return entry(_at(row), taken_at=row.taken_at, body=row.body or {})
 
 
 def _at(row: StoredReading) -> datetime:

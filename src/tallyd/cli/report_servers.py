@@ -188,8 +188,8 @@ def _past(config: Config, database: Database, name: str, asked: Asked) -> PastLa
     past = PastLags(poller=name, zone=zone, first=first, last=last, lags=found)
     if not asked.with_plots or asked.by is not None:
         return past
-    poller = config.settings.pollers.get(name)
-    checked = poller.checked if isinstance(poller, ServersPoller) else ()
+    poller = config.pollers_of(ServersPoller).get(name)
+    checked = poller.checked if poller else ()
     targets = {target.name: target for target in checked}
     keep_days = config.settings.database.keep_days
     return replace(past, drawn=tuple(_drawn(records, past, targets, now=asked.now, keep_days=keep_days)))

@@ -66,6 +66,11 @@ class Past:
     entries: tuple[Entry, ...]
     next_at: datetime | None = None
 
+    @property
+    def totals(self) -> tuple[str, ...]:
+        """The heading of the total, where the readings have one."""
+        return ("total",) if all(entry.has_total for entry in self.entries) else ()
+
     def buckets(self, by: By) -> tuple[Bucket, ...]:
         return buckets(self.entries, self.statuses, by=by, zone=self.zone)
 
@@ -152,9 +157,9 @@ def sheet_of(past: Past, by: By | None, *, hidden: str | None) -> Sheet:
     """Return the rows; `hidden` stands where a count is hidden, and with None the note says it instead."""
     if by is None:
         rows = tuple(_reading_row(entry, past, hidden) for entry in past.entries)
-        return Sheet(("date", "time", "weekday", "total"), past.statuses, ("note",), rows)
+        return Sheet(("date", "time", "weekday", *past.totals), past.statuses, ("note",), rows)
     rows = tuple(_bucket_row(bucket, past.statuses) for bucket in past.buckets(by))
-    return Sheet((*LABELS[by], "readings", "missed", "total"), past.statuses, (), rows)
+    return Sheet((*LABELS[by], "readings", "missed", *past.totals), past.statuses, (), rows)
 
 
 def _reading_row(entry: Entry, past: Past, hidden: str | None) -> Row:
@@ -234,7 +239,7 @@ def _reading_json(entry: Entry, past: Past) -> Json:
     return content
 
 
-def _number(value: Value) -> int | None:
+def _number(value: Value) -> float | None:
     return None if isinstance(value, Gap) else value
 
 

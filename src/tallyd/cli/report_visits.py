@@ -212,8 +212,7 @@ def _past(config: Config, database: Database, name: str, asked: Asked, by: By) -
 
 
 def _configured(config: Config, name: str) -> VisitorsPoller | None:
-    poller = config.settings.pollers.get(name)
-    return poller if isinstance(poller, VisitorsPoller) else None
+    return config.pollers_of(VisitorsPoller).get(name)
 
 
 def _chosen(poller: VisitorsPoller | None, asked: Asked) -> frozenset[str] | None:

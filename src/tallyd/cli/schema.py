@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from tallyd.config.model import KINDS, Settings
+from tallyd.config.model import BY_KIND, Settings
 from tallyd.core.alerts.daemon_alerts import OWN_KINDS, RUN_KINDS
 from tallyd.core.errors import EXIT_OK
 from tallyd.presentation.terminal import show_json
@@ -61,9 +61,8 @@ def markdown() -> str:
             parts += [f"## `{name}`\n", f"{_first_line(model)}\n", _table(model)]
             for below, nested in _nested(model):
                 parts += [f"### `{below}`\n", f"{_first_line(nested)}\n", _table(nested)]
-    for poller in KINDS:
-        kind = poller.model_fields["kind"].annotation
-        parts += [f"## `pollers`: kind `{kind.__args__[0]}`\n", f"{_first_line(poller)}\n", _table(poller)]  # type: ignore[union-attr] # a Literal
+    for kind, poller in BY_KIND.items():
+        parts += [f"## `pollers`: kind `{kind}`\n", f"{_first_line(poller)}\n", _table(poller)]
         for name, model in _nested(poller):
             parts += [f"### `{name}`\n", f"{_first_line(model)}\n", _table(model)]
     return "\n".join(parts)
@@ -95,7 +94,7 @@ def alert_table() -> str:
         "| key | severity | text | over | what ends it |",
         "|---|---|---|---|---|",
     ]
-    of_pollers = [kind for poller in KINDS for kind in poller.alert_kinds()]
+    of_pollers = [kind for poller in BY_KIND.values() for kind in poller.alert_kinds()]
     for kind in (*RUN_KINDS, *of_pollers, *OWN_KINDS):
         cells = (f"`{kind.key}`", kind.severity, kind.text, f"{kind.over} since ...", kind.ends)
         lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")

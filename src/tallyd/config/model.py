@@ -11,9 +11,10 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from pathlib import Path
-from typing import Annotated, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator
@@ -21,20 +22,19 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator
 from tallyd.adapters.host_zone import read_host_zone
 from tallyd.config.document import Document, read_document
 from tallyd.config.folders import database_url, digest_of_url, inbox_problems
+from tallyd.config.kinds import KINDS
 from tallyd.config.problems import place_of, problems_of
 from tallyd.config.secrets import SecretFiles
+from tallyd.contract.poller import Poller
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.daemon_alerts import OWN_KINDS, RUN_KINDS
 from tallyd.core.alerts.notices import AlertPolicy, OwnText
 from tallyd.core.alerts.rules import Rules
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.naming import key_segments
-from tallyd.pollers.divera.poller import DiveraPoller
-from tallyd.pollers.servers.poller import ServersPoller
-from tallyd.pollers.visitors.poller import VisitorsPoller
 from tallyd.retry import Policy
 from tallyd.settings.alerting import AlertSettings, ChannelName, ChannelUrl, check_texts
-from tallyd.settings.pollers import PollerSettings, RetrySettings
+from tallyd.settings.pollers import RetrySettings
 from tallyd.settings.top import (
     DatabaseSettings,
     HeartbeatSettings,
@@ -47,16 +47,16 @@ from tallyd.settings.top import (
 from tallyd.settings.types import FolderPath, Strict, Zone, wrong
 from tallyd.settings.web import WebSettings
 
+P = TypeVar("P", bound=Poller)
 S = TypeVar("S", bound=Strict)
 
-AnyPoller: TypeAlias = "DiveraPoller | VisitorsPoller | ServersPoller"
-"""Every kind of poller, distinguished by `kind`. Add a new kind here."""
-KINDS: tuple[type[AnyPoller], ...] = (DiveraPoller, VisitorsPoller, ServersPoller)
-"""The same as a tuple."""
-BY_KIND: dict[str, type[AnyPoller]] = {
-    get_args(each.model_fields["kind"].annotation)[0]: each for each in KINDS
-}
-"""The same, by the value of `kind`."""
+if TYPE_CHECKING:
+    AnyPoller: TypeAlias = Poller
+else:
+    AnyPoller = Annotated[reduce(or_, KINDS), Field(discriminator="kind")]
+"""A poller of any kind, distinguished by `kind`."""
+BY_KIND: dict[str, type[Poller]] = {get_args(each.model_fields["kind"].annotation)[0]: each for each in KINDS}
+"""The kinds, by the value of `kind`."""
 
 PollerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
 
@@ -103,7 +103,7 @@ class Settings(Strict):
     web: WebSettings | None = Field(
         None, description="The status page with metrics and an API; null: no page."
     )
-    pollers: dict[PollerName, Annotated[AnyPoller, Field(discriminator="kind")]] = Field(
+    pollers: dict[PollerName, AnyPoller] = Field(
         {}, description="The pollers by name. There may be several of one kind."
     )
 
@@ -115,7 +115,7 @@ class Settings(Strict):
 
     @field_validator("pollers")
     @classmethod
-    def _no_reserved_name(cls, pollers: dict[str, AnyPoller]) -> dict[str, AnyPoller]:
+    def _no_reserved_name(cls, pollers: dict[str, Poller]) -> dict[str, Poller]:
         if "tallyd" in pollers:
             raise wrong('the name "tallyd" is taken by the daemon itself; choose another')
         return pollers
@@ -180,6 +180,10 @@ class Config:
     def zone(self) -> ZoneInfo:
         return self.settings.timezone or self.host_zone
 
+    def pollers_of(self, kind: type[P]) -> dict[str, P]:
+        """Return the pollers of one kind, by name."""
+        return {name: each for name, each in self.settings.pollers.items() if isinstance(each, kind)}
+
     def effective(self, name: str) -> Effective:
         """Return the settings of a poller, merged field by field over the top of the file."""
         return self._effective[name]
@@ -189,7 +193,7 @@ class Config:
         return {name: self._merge(name) for name in self.settings.pollers}
 
     def _merge(self, name: str) -> Effective:
-        poller: PollerSettings = self.settings.pollers[name]
+        poller = self.settings.pollers[name]
         retry = _merged(self.settings.retry, poller.retry)
         out = _merged(self.settings.out, poller.out)
         # Texts are not merged: those at the top are for tallyd's own problems.

@@ -7,16 +7,21 @@ slots, problems and the clock belong to the daemon.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from pydantic import Field
+
 from tallyd.contract.toolbox import Toolbox
-from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.history import Entry, reading_of_numbers
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.questions import Question
-from tallyd.core.reading import Json, Reading, Send, Slot
+from tallyd.core.reading import Facts, Json, Reading, Send, Slot
 from tallyd.core.schedule.timetable import At, Every
+from tallyd.settings.pollers import PollerSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,65 +58,95 @@ class Found:
     is_fine: bool = True
 
 
-class Poller(Protocol):
-    """One kind of poller: its settings, its jobs, its parsing."""
+class Poller(PollerSettings):
+    """One kind of poller: its settings, its jobs, its parsing. `config/kinds.py` lists the kinds.
 
-    @property
-    def kind(self) -> str: ...
+    A kind has `kind`, `jobs()` and `probe()`; everything else has a default.
+    """
 
-    @property
-    def needs_records(self) -> bool:
-        """Whether it stores anything in the database of records."""
-        ...
+    kind: str = Field(description="What kind of poller this is.")
 
-    def inbox_needed(self, poller: str) -> InboxNeeded | None:
-        """Return the inbox of a poller with that name; None: this kind ingests no files."""
-        ...
-
+    @abstractmethod
     def jobs(self) -> tuple[Job, ...]:
         """Return the jobs; the same settings always give the same jobs."""
-        ...
 
-    def alert_kinds(self) -> tuple[AlertKind, ...]:
-        """Return the kinds of problems that it finds, without those of its runs."""
-        ...
+    @abstractmethod
+    def probe(self, tools: Toolbox) -> tuple[Found, ...]:
+        """Ask the source once and change nothing. Raises `SourceError`."""
 
     def watched(self) -> Mapping[str, frozenset[str]]:
         """Return the subjects (second segments of keys) that exist, by the last segment of the keys.
 
         If a last segment is missing here, its problems may have any subject.
         """
-        ...
+        return {}
+
+    @property
+    def needs_records(self) -> bool:
+        """Whether it stores anything in the database of records."""
+        return False
+
+    def inbox_needed(self, poller: str) -> InboxNeeded | None:
+        """Return the inbox of a poller with that name; None: this kind ingests no files."""
+        del poller
+        return None
+
+    def reminders(self) -> Mapping[str, float | None]:
+        """Return the reminder interval in seconds of each subject that has its own; None: no reminder."""
+        return {}
+
+    def notes(self, beside: Mapping[str, Poller]) -> tuple[str, ...]:
+        """Return the notes for `check`, each with its place below the poller (`report.success: ...`).
+
+        `beside` holds the other pollers of the config, by name.
+        """
+        del beside
+        return ()
 
     def view(self, subject: str, what: str) -> Mapping[str, str]:
         """Return the query of the page's view that shows such a problem; empty: the view as a whole.
 
         Both arguments are segments of a key. The subject may be one that the config no longer has.
         """
-        ...
+        del subject, what
+        return {}
 
-    def probe(self, tools: Toolbox) -> tuple[Found, ...]:
-        """Ask the source once and change nothing. Raises `SourceError`."""
-        ...
+    @classmethod
+    def entry(cls, at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
+        """Return a reading as reports, the page and the metrics show it, by the content of its out file.
 
-    def found_headings(self) -> tuple[str, ...]:
+        `at` is the time of the slot; outside the timetable it is `taken_at`. Default: every number of the facts.
+        """
+        return reading_of_numbers(at, taken_at=taken_at, body=body)
+
+    def column_names(self) -> Mapping[str, str]:
+        """Return the names that the config gives to the numbers of its readings, by their id."""
+        return {}
+
+    @classmethod
+    def found_headings(cls) -> tuple[str, ...]:
         """Return the headings of the columns of `Found`: id, name, and count if there is one."""
-        ...
+        return ("name", "value")
 
-    def starter(self, secrets: str) -> Mapping[str, Json]:
+    @classmethod
+    def starter(cls, secrets: str) -> Mapping[str, Json]:
         """Return the keys of a poller to start from. `secrets` says where secrets are and who reads them."""
-        ...
+        del secrets
+        return {}
 
-    def questions(self) -> tuple[Question, ...]:
+    @classmethod
+    def questions(cls) -> tuple[Question, ...]:
         """Return the questions for a person who wants a poller of this kind (`tallyd init --ask`)."""
-        ...
+        return ()
 
-    def learned(self, found: Sequence[Found]) -> Mapping[str, Json]:
+    @classmethod
+    def learned(cls, found: Sequence[Found]) -> Mapping[str, Json]:
         """Return the keys of the config that follow from what `probe` found at the source.
 
         An empty value means that the key is left out.
         """
-        ...
+        del found
+        return {}
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ and one that nobody knows (a missed slot, or a monitor that did not show the sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from enum import Enum
 from typing import Literal, TypeAlias
 
 from tallyd.core.counting import NO_STATUS, in_order
+from tallyd.core.out_document import facts_of
 from tallyd.core.reading import Facts
 from tallyd.core.schedule.timetable import WEEKDAYS
 from tallyd.core.texts import span, visible
@@ -36,7 +37,7 @@ class Gap(Enum):
     UNKNOWN = "unknown"
 
 
-Value: TypeAlias = int | Gap
+Value: TypeAlias = int | float | Gap
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,11 @@ class Entry:
     hide_below: int | None = None
     is_clock_suspect: bool = False
     reason: str | None = None
+
+    @property
+    def has_total(self) -> bool:
+        """Whether it says how many there are together, be it hidden. A missed slot may have had."""
+        return self.is_missed or self.total is not Gap.UNKNOWN
 
     @property
     def is_missed(self) -> bool:
@@ -88,11 +94,14 @@ class Status:
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean (one decimal, halves away from zero), least and most of the `known` numbers of one bucket."""
+    """Mean, least and most of the `known` numbers of one bucket.
+
+    Of whole numbers the mean has one decimal (halves away from zero), of others six digits.
+    """
 
     mean: float
-    low: int
-    high: int
+    low: float
+    high: float
     known: int
 
 
@@ -125,11 +134,10 @@ def reading(at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
     counts = {visible(key): _value(value) for key, value in _object(body.get("counts")).items()}
     names = {visible(key): visible(str(name)) for key, name in _object(body.get("names")).items()}
     hide_below = body.get("hide_below")
-    origin = body.get("origin")
     return Entry(
         at=at,
         taken_at=taken_at,
-        origin="late" if origin == "late" else "once" if origin == "once" else "live",
+        origin=_origin(body),
         total=_value(body.get("total")),
         counts=counts,
         unlisted=_unlisted(body, counts),
@@ -137,6 +145,35 @@ def reading(at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
         hide_below=hide_below if isinstance(hide_below, int) else None,
         is_clock_suspect=body.get("clock_suspect") is True,
     )
+
+
+def reading_of_numbers(at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
+    """Return a reading of any kind: every number of its facts, those inside objects as `outer.inner`."""
+    return Entry(
+        at=at,
+        taken_at=taken_at,
+        origin=_origin(body),
+        counts=dict(numbers_of(body)),
+        is_clock_suspect=body.get("clock_suspect") is True,
+    )
+
+
+def numbers_of(body: Facts) -> Iterator[tuple[str, int | float]]:
+    """Yield every number of the facts in an out file's content, with its name."""
+    return _numbers(facts_of(body))
+
+
+def _numbers(facts: Mapping[str, object], above: str = "") -> Iterator[tuple[str, int | float]]:
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            yield from _numbers(value, f"{above}{key}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield visible(above + key), value
+
+
+def _origin(body: Facts) -> Literal["live", "late", "once"]:
+    origin = body.get("origin")
+    return "late" if origin == "late" else "once" if origin == "once" else "live"
 
 
 def _unlisted(body: Facts, counts: Mapping[str, Value]) -> Value:
@@ -274,10 +311,12 @@ def _bucket(labels: Mapping[str, str], group: Sequence[Entry], columns: Sequence
 
 def spread(values: Iterable[Value]) -> Spread | None:
     """Return mean, least and most of the numbers; None where there is none."""
-    numbers = [value for value in values if isinstance(value, int)]
+    numbers = [value for value in values if not isinstance(value, Gap)]
     if not numbers:
         return None
     total, count = sum(numbers), len(numbers)
+    if not isinstance(total, int):
+        return Spread(float(f"{total / count:.6g}"), min(numbers), max(numbers), count)
     # In whole numbers: round() would take 0.25 to 0.2, and a reader who checks by hand gets 0.3.
     tenths = (20 * abs(total) + count) // (2 * count)
     return Spread(tenths / 10 * (-1 if total < 0 else 1), min(numbers), max(numbers), count)

@@ -13,6 +13,13 @@ from tallyd.core.naming import local_text
 from tallyd.core.reading import Facts, Json, Origin, Problem
 
 SCHEMA = "tallyd/1"
+OWN_KEYS = frozenset(
+    {
+        *("schema", "poller", "kind", "origin", "due_at", "taken_at", "late_s"),
+        *("part", "clock_suspect", "problems"),
+    }
+)
+"""The keys that every out file may have; the others are its kind's."""
 CLOCK_SUSPECT_AFTER_S = 60.0
 """A source whose clock differs more than this makes ours suspect: a small machine boots in the past."""
 
@@ -58,6 +65,11 @@ def document(heading: Heading, facts: Facts, problems: Iterable[Problem]) -> dic
     wording = Wording(now=heading.taken_at, zone=heading.zone, tallyd=heading.tallyd, advises_mute=False)
     content["problems"] = [problem_json(problem, wording) for problem in (*problems, *heading.beside)]
     return content
+
+
+def facts_of(content: Facts) -> Facts:
+    """Return the kind's own keys of an out file."""
+    return {key: value for key, value in content.items() if key not in OWN_KEYS}
 
 
 def problem_json(problem: Problem, wording: Wording) -> dict[str, Json]:

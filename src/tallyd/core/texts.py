@@ -79,3 +79,8 @@ def listed(items: Sequence[str], *, most: int = 5, more: int = 0) -> str:
     if left:
         return f"{', '.join(items[:most])} and {left} more"
     return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else "".join(items)
+
+
+def number_text(value: float) -> str:
+    """Return a number as people read it: a whole one as it is, another with ten digits at most."""
+    return str(value) if isinstance(value, int) else f"{value:.10g}"

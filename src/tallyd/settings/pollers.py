@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, field_validator
 
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.daemon_alerts import RUN_KINDS
-from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.settings.alerting import AlertSettings, check_texts
 from tallyd.settings.types import Duration, PositiveInt, Seconds, Strict, Zone
 
@@ -59,33 +57,6 @@ class PollerSettings(Strict):
     def alert_kinds(cls) -> tuple[AlertKind, ...]:
         """Return the kinds of problems that this kind of poller finds, without those of its runs."""
         return ()
-
-    def reminders(self) -> Mapping[str, float | None]:
-        """Return the reminder interval in seconds of each subject that has its own; None: no reminder."""
-        return {}
-
-    def view(self, subject: str, what: str) -> Mapping[str, str]:
-        """Return the query of the page's view that shows such a problem; empty: the view as a whole."""
-        del subject, what
-        return {}
-
-    def notes(self, beside: Mapping[str, PollerSettings]) -> tuple[str, ...]:
-        """Return the notes for `check`, each with its place below the poller (`report.success: ...`).
-
-        `beside` holds the other pollers of the config, by name.
-        """
-        del beside
-        return ()
-
-    @property
-    def needs_records(self) -> bool:
-        """Whether this poller stores anything in the database of records."""
-        return False
-
-    def inbox_needed(self, poller: str) -> InboxNeeded | None:
-        """Return the inbox of a poller with that name; None: this kind ingests no files."""
-        del poller
-        return None
 
     @field_validator("alerts")
     @classmethod

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Literal, TypeAlias
 
-from tallyd.core.history import Bucket, By, Entry, Spread, Status, Value, spread
+from tallyd.core.history import Bucket, By, Entry, Gap, Spread, Status, Value, spread
 from tallyd.core.lags import HourCount
 from tallyd.core.reading import Json
 from tallyd.pollers.visitors.visit_history import Visits
@@ -103,7 +103,7 @@ def readings_plot(
             Column(name=status.heading, values=tuple(_number(entry.count(status.id)) for entry in shown))
             for status in statuses
         ),
-        is_whole=True,
+        is_whole=not any(isinstance(entry.count(status.id), float) for entry in shown for status in statuses),
     )
 
 
@@ -213,5 +213,5 @@ def shares_plot(names: Sequence[Mapping[str, str]], counts: Sequence[HourCount],
     )
 
 
-def _number(value: Value) -> int | None:
-    return value if isinstance(value, int) else None
+def _number(value: Value) -> float | None:
+    return None if isinstance(value, Gap) else value

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from tallyd.core.texts import number_text
 from tallyd.web.drawing import Drawing
 from tallyd.web.plots import Chart, Column
 
@@ -117,4 +118,5 @@ def _cell(column: Column, number: int) -> str | None:
 
 def mean_text(mean: float, low: float, high: float) -> str:
     """Return a mean with the least and the most: `12.5 (10 to 14)`."""
-    return f"{mean:.1f} ({low:.0f} to {high:.0f})"
+    shown = f"{mean:.1f}" if mean == round(mean, 1) else number_text(mean)
+    return f"{shown} ({number_text(low)} to {number_text(high)})"

@@ -67,10 +67,10 @@ class Card:
     """
 
     poller: str
-    kind: str
     zone: str
     state: State
     last: Moment | None
+    last_label: str
     is_last_by_hand: bool
     next: Moment | None
     next_label: str
@@ -129,11 +129,11 @@ class Standing:
 
 def card(
     poller: str,
-    kind: str,
     zone: ZoneInfo,
     standing: Standing,
     *,
     last: LastReading | None,
+    last_label: str,
     next_at: datetime | None,
     next_label: str = "",
 ) -> Card:
@@ -142,10 +142,10 @@ def card(
     is_open = standing.open_of(poller)
     return Card(
         poller=poller,
-        kind=kind,
         zone=str(zone),
         state=state_of(is_open, has_reading=last is not None),
         last=moment(last.at, zone, now=now) if last else None,
+        last_label=last_label,
         is_last_by_hand=last is not None and last.is_by_hand,
         next=moment(next_at, zone, now=now) if next_at else None,
         next_label=next_label,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from support.wording import over_of, text_of
-from tallyd.config.model import KINDS as POLLERS
+from tallyd.config.kinds import KINDS as POLLERS
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.daemon_alerts import OWN_KINDS, RUN_KINDS
 from tallyd.core.alerts.templates import read_template

@@ -16,6 +16,7 @@ from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.values import Value, several
 from tallyd.core.counting import Shortage, hide_qualifications, hide_small, shortages
 from tallyd.core.errors import SourceError
+from tallyd.core.history import Entry, reading
 from tallyd.core.questions import Question, words
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
 from tallyd.core.schedule.timetable import At
@@ -79,6 +80,15 @@ class DiveraPoller(DiveraSettings):
         names = {**told, **self.status_names}
         shown = self._shown(tally)
         return tuple(Found(status, names.get(status), shown.get(status)) for status in tally.counts)
+
+    @classmethod
+    def entry(cls, at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
+        """Return a reading as people by status."""
+        return reading(at, taken_at=taken_at, body=body)
+
+    def column_names(self) -> Mapping[str, str]:
+        """Return the names of the statuses."""
+        return self.status_names
 
     @classmethod
     def found_headings(cls) -> tuple[str, ...]:

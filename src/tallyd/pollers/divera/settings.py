@@ -10,12 +10,12 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
+from tallyd.contract.poller import Poller
 from tallyd.core.addresses import host_of
 from tallyd.core.counting import NO_STATUS, Minimum
 from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.core.texts import visible
 from tallyd.pollers.divera.client import PULL_URL, USERS_URL, is_pull_url, is_users_url
-from tallyd.settings.pollers import PollerSettings
 from tallyd.settings.secrets import Secret
 from tallyd.settings.types import (
     Days,
@@ -71,7 +71,7 @@ class AtLeast(Strict):
         return Minimum(self.statuses, self.count)
 
 
-class DiveraSettings(PollerSettings):
+class DiveraSettings(Poller):
     """The settings of a Divera poller.
 
     A check of one key against another belongs to the later key, not to the whole class: so one run finds
@@ -209,7 +209,7 @@ class DiveraSettings(PollerSettings):
             )
         return hide_below
 
-    def notes(self, beside: Mapping[str, PollerSettings]) -> tuple[str, ...]:
+    def notes(self, beside: Mapping[str, Poller]) -> tuple[str, ...]:
         """Return a note for each poller of the same unit that shows what this one hides.
 
         One unit is what one host answers of to one key; of two keys nobody can tell.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
 from tallyd.contract.poller import Found, Job
@@ -96,12 +96,6 @@ class ServersPoller(ServersSettings):
     def questions(cls) -> tuple[Question, ...]:
         """Return what a person is asked."""
         return QUESTIONS
-
-    @classmethod
-    def learned(cls, found: Sequence[Found]) -> Mapping[str, Json]:
-        """Return nothing: what a target answers changes from check to check."""
-        del found
-        return {}
 
 
 def _age(sight: Sight) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
+from tallyd.contract.poller import Poller
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.servers.target_settings import (
     Target,
@@ -15,7 +16,6 @@ from tallyd.pollers.servers.target_settings import (
     fault_of,
     merged,
 )
-from tallyd.settings.pollers import PollerSettings
 from tallyd.settings.secrets import named_files
 from tallyd.settings.types import Duration, FolderPath, Seconds, within, wrong, wrong_each
 
@@ -41,7 +41,7 @@ def _with_file(written: Any, info: ValidationInfo) -> Any:
 _AnyTarget = Annotated[TargetSettings, Field(strict=False)]
 
 
-class ServersSettings(PollerSettings):
+class ServersSettings(Poller):
     """The settings of a servers poller."""
 
     kind: Literal["servers"] = Field(description="What kind of poller this is.")

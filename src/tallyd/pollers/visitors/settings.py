@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
+from tallyd.contract.poller import Poller
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.visitors.ingest.minute_counts import DIGITS
 from tallyd.pollers.visitors.report_settings import ReportSettings, Text, check_form
 from tallyd.settings.alerting import HoursSettings
-from tallyd.settings.pollers import PollerSettings
 from tallyd.settings.types import (
     Duration,
     FolderPath,
@@ -100,7 +100,7 @@ class NoFilesSettings(Strict):
     )
 
 
-class VisitorsSettings(PollerSettings):
+class VisitorsSettings(Poller):
     """The settings of a visitors poller."""
 
     kind: Literal["visitors"] = Field(description="What kind of poller this is.")
@@ -187,7 +187,7 @@ class VisitorsSettings(PollerSettings):
             raise wrong_each(problems)
         return report
 
-    def notes(self, beside: Mapping[str, PollerSettings]) -> tuple[str, ...]:
+    def notes(self, beside: Mapping[str, Poller]) -> tuple[str, ...]:
         """Return notes for `check` about a config that has no mistake."""
         del beside
         report = self.report

@@ -28,11 +28,11 @@ from tallyd.adapters.state import StateError
 from tallyd.config.jobs import tasks_of
 from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.errors import RecordsError
-from tallyd.core.history import reading
 from tallyd.core.naming import key_segments
 from tallyd.runs.stats import ENDS, Spread
 from tallyd.web.context import Context
 from tallyd.web.http.cache import Fresh
+from tallyd.web.machine.reading_metrics import of_numbers, of_people
 from tallyd.web.machine.records_metrics import of_arrivals, of_servers, of_visitors
 
 FOR_S: Final = 1.0
@@ -188,37 +188,16 @@ def _reports(context: Context) -> Iterator[Metric]:
 
 
 def _readings(context: Context) -> Iterator[Metric]:
-    """Yield the last readings. A count that is hidden, or that nobody knows, is left out: it is no zero."""
+    """Yield when each poller was last read, and the numbers of kinds that have no metrics of their own."""
     last = GaugeMetricFamily(
         "tallyd_last_reading_timestamp_seconds", "When the last reading was taken.", labels=["poller"]
     )
-    people = GaugeMetricFamily(
-        "tallyd_people", "People by status at the last reading.", labels=["poller", "status"]
-    )
-    everybody = GaugeMetricFamily("tallyd_people_all", "All people of the last reading.", labels=["poller"])
-    named = GaugeMetricFamily(
-        "tallyd_status_info", "1, with the name of a status.", labels=["poller", "status", "name"]
-    )
     now = context.now()
-    for poller, settings in context.config().settings.pollers.items():
-        if settings.kind != "divera":
-            taken = context.state.readings.last_taken(poller, now=now, in_timetable=True)
-            if taken is not None:
-                last.add_metric([poller], taken.at.timestamp())
-            continue
-        newest = context.state.readings.last(poller, now=now, in_timetable=True)
-        if newest is None:
-            continue
-        last.add_metric([poller], newest.taken_at.timestamp())
-        entry = reading(newest.due_at or newest.taken_at, taken_at=newest.taken_at, body=newest.body or {})
-        if isinstance(entry.total, int):
-            everybody.add_metric([poller], entry.total)
-        for status, count in entry.counts.items():
-            if isinstance(count, int):
-                people.add_metric([poller, status], count)
-        for status, name in entry.names.items():
-            named.add_metric([poller, status, name], 1)
-    yield from (last, people, everybody, named)
+    for poller in context.config().settings.pollers:
+        taken = context.state.readings.last_taken(poller, now=now, in_timetable=True)
+        if taken is not None:
+            last.add_metric([poller], taken.at.timestamp())
+    yield from (last, *of_people(context), *of_numbers(context))
 
 
 _PARTS: Final[dict[str, Part]] = {

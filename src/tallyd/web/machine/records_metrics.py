@@ -50,9 +50,7 @@ def of_visitors(context: Context) -> Iterator[Metric]:
     )
     unnamed = _left_out("sources")
     now = context.now()
-    for poller, settings in context.config().settings.pollers.items():
-        if not isinstance(settings, VisitorsPoller):
-            continue
+    for poller, settings in context.config().pollers_of(VisitorsPoller).items():
         zone = context.config().effective(poller).zone
         since, until = day_span(day_of(now, zone), zone)
         records = context.records(poller)
@@ -82,10 +80,9 @@ def of_arrivals(context: Context) -> Iterator[Metric]:
         labels=["poller", "source"],
     )
     now = context.now()
-    for poller, settings in context.config().settings.pollers.items():
-        if isinstance(settings, VisitorsPoller):
-            for name, at in sorted(arrivals_of(context, poller).items())[:MOST_NAMED]:
-                age.add_metric([poller, name], max(0.0, (now - at).total_seconds()))
+    for poller in context.config().pollers_of(VisitorsPoller):
+        for name, at in sorted(arrivals_of(context, poller).items())[:MOST_NAMED]:
+            age.add_metric([poller, name], max(0.0, (now - at).total_seconds()))
     yield age
 
 
@@ -103,9 +100,7 @@ def of_servers(context: Context) -> Iterator[Metric]:
     states = GaugeMetricFamily("tallyd_targets", "Targets by state.", labels=["poller", "state"])
     unnamed = _left_out("targets")
     now = context.now()
-    for poller, settings in context.config().settings.pollers.items():
-        if not isinstance(settings, ServersPoller):
-            continue
+    for poller, settings in context.config().pollers_of(ServersPoller).items():
         known = dict(book_of(context, poller).known)  # a copy: a round may be changing it just now
         named = {name: known[name] for name in settings.targets if name in known}
         counts = Counter(each.state for each in named.values())
