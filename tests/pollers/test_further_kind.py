@@ -1,0 +1,192 @@
+"""A further kind of poller is one file and one line: the real daemon runs it, and everything shows it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.chatservers import Reply, WebService, web_service
+from support.daemon import Daemon, wait_until, write_config
+
+ROOT = Path(__file__).parents[2]
+TOY = Path(__file__).with_name("thermometer.py")
+START = """
+import sys
+
+from pollers.thermometer import Thermometer
+from tallyd.config.kinds import KINDS
+
+KINDS.append(Thermometer)
+
+from tallyd.cli.main import main
+
+sys.exit(main())
+"""
+HOOK = "/hooks/5f1c0ffee5f1c0ffe/aTokenOfThisTest0987654321"
+ENVIRON = {"PYTHONPATH": str(ROOT / "tests")}
+
+
+@dataclass
+class Site:
+    """A folder with a config, a script that starts tallyd with the further kind, and the source it asks."""
+
+    folder: Path
+    service: WebService
+    page: str
+
+    def is_now(self, degrees: float) -> None:
+        """Have the source answer with a temperature."""
+        self.service.replies["/room"] = Reply(body=json.dumps({"temperature": degrees}).encode())
+
+    @property
+    def told(self) -> list[str]:
+        return [posted.json["text"] for posted in self.service.at(HOOK)]
+
+    def ask(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://{self.page}{path}", timeout=20) as answer:
+            found: str = answer.read().decode()
+        return found
+
+    def run(self, *words: str) -> str:
+        """Run a command; return its output."""
+        done = subprocess.run(
+            [sys.executable, str(self.folder / "start.py"), "--config", "config.json", *words],
+            cwd=self.folder,
+            env={**os.environ, **ENVIRON, "COLUMNS": "100"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        page = f"127.0.0.1:{free.getsockname()[1]}"
+    (tmp_path / "start.py").write_text(START)
+    with web_service() as service:
+        poller = {"kind": "thermometer", "url": f"http://{service.host}/room", "every": "1s", "limit": 30}
+        content = {
+            "timezone": "Europe/Berlin",
+            "channels": {"chat": f"http://{service.host}{HOOK}"},
+            "alerts": {"channels": ["chat"]},
+            "web": {"listen": page},
+            "pollers": {"room": poller},
+        }
+        write_config(tmp_path, content)
+        found = Site(tmp_path, service, page)
+        found.is_now(21.5)
+        yield found
+
+
+@pytest.fixture
+def daemon(site: Site) -> Iterator[Daemon]:
+    found = Daemon(site.folder / "config.json", ENVIRON, command=(str(site.folder / "start.py"),))
+    try:
+        found.wait_ready()
+        yield found
+    finally:
+        found.kill()
+        found.close()
+
+
+def numbers(metrics: str, name: str) -> list[tuple[str, float]]:
+    """Return the samples of a metric: the labels and the value."""
+    return [
+        (labels, float(value)) for labels, value in re.findall(rf"^{name}\{{(.*)\}} (.*)$", metrics, re.M)
+    ]
+
+
+def test_the_daemon_counts_it_and_tells_when_it_is_too_hot_and_when_no_more(
+    site: Site, daemon: Daemon
+) -> None:
+    wait_until(lambda: daemon.out_files("room"), what="an out file")
+    content = json.loads(daemon.out_files("room")[0].read_text())
+    assert (content["kind"], content["temperature"], content["problems"]) == ("thermometer", 21.5, [])
+
+    site.is_now(31.25)
+    wait_until(lambda: site.told, what="a message")
+    assert "room: 31.25 °C, above 30 °C" in site.told[0]
+    assert "room/temperature/too-hot" in site.run("alerts")
+
+    site.is_now(20)
+    wait_until(lambda: len(site.told) > 1, what="the message that it is over")
+    assert "room: not above 30 °C any more" in site.told[1]
+    assert daemon.end() == 0
+
+
+def test_the_page_the_metrics_and_the_api_show_it(site: Site, daemon: Daemon) -> None:
+    wait_until(lambda: daemon.out_files("room"), what="an out file")
+    for path in ("/", "/poller/room"):
+        page = site.ask(path)
+        assert "All well" in page
+        assert re.search(r'temperature</th>\s*<td class="big">21.5</td>', page), path
+        assert "Total" not in page
+    assert '<th scope="col" class="num">temperature</th>' in site.ask("/poller/room")
+    plot = json.loads(site.ask("/plot/room"))
+    assert [column["name"] for column in plot["columns"]] == ["temperature"]
+    assert (plot["columns"][0]["values"][0], plot["is_whole"]) == (21.5, False)
+    metrics = site.ask("/metrics")
+    assert numbers(metrics, "tallyd_number") == [('name="temperature",poller="room"', 21.5)]
+    assert [labels for labels, _ in numbers(metrics, "tallyd_last_reading_timestamp_seconds")]
+    status = json.loads(site.ask("/api/v1/status"))
+    assert [(job["poller"], job["kind"], job["job"]) for job in status["jobs"]] == [
+        ("room", "thermometer", "read")
+    ]
+    readings = json.loads(site.ask("/api/v1/readings?poller=room"))
+    assert readings["readings"][0]["temperature"] == 21.5
+
+
+def test_the_commands_show_it(site: Site, daemon: Daemon) -> None:
+    wait_until(lambda: daemon.out_files("room"), what="an out file")
+    assert "21.5 °C" in site.run("check", "--online")
+    assert json.loads(site.run("once", "room"))["temperature"] == 21.5
+    assert re.search(r"room +read ", site.run("status"))
+    (job,) = json.loads(site.run("status", "--json"))["jobs"]
+    assert (job["poller"], job["kind"]) == ("room", "thermometer")
+    daemon.end()
+
+    table = site.run("report")
+    assert re.search(r"date +time +weekday +temperature +note", table)
+    assert "21.5" in table
+    heading, row = site.run("report", "--format", "csv").splitlines()[:2]
+    assert heading == "date,time,weekday,temperature,note"
+    assert row.split(",")[3] == "21.5"
+    (past,) = json.loads(site.run("report", "--format", "json"))
+    assert past["kind"] == "thermometer"
+    assert past["readings"][0]["counts"] == {"temperature": 21.5}
+    (past,) = json.loads(site.run("report", "--format", "json", "--by", "day"))
+    assert past["buckets"][0]["counts"]["temperature"]["mean"] == 21.5
+    html = site.run("report", "--format", "html")
+    assert '<h2 id="h-1">room</h2>' in html
+    assert '<td class="num">21.5</td>' in html
+
+
+def test_a_config_to_begin_with_and_the_pages_of_the_config_have_it(site: Site) -> None:
+    begun = json.loads(site.run("init", "--kind", "thermometer"))
+    assert begun["pollers"]["thermometer"]["kind"] == "thermometer"
+    assert "## `pollers`: kind `thermometer`" in site.run("schema", "--format", "markdown")
+    assert "`<poller>/temperature/too-hot`" in site.run("schema", "--format", "alerts")
+    schema: dict[str, Any] = json.loads(site.run("schema"))
+    assert "Thermometer" in schema["$defs"]
+
+
+def test_it_is_small_and_the_guide_shows_it_as_it_is() -> None:
+    text = TOY.read_text("utf-8")
+    assert len(text.splitlines()) <= 80
+    assert f"```python\n{text}```" in (ROOT / "CONTRIBUTING.md").read_text("utf-8")
