@@ -12,10 +12,9 @@ import pytest
 
 from tallyd.cli.init import init
 from tallyd.config.folders import INSTALLED
-from tallyd.config.model import load
+from tallyd.config.model import BY_KIND, load
 
 _SETUP = Path(__file__).parents[2] / "setup.sh"
-_KINDS = ["divera", "visitors", "servers"]
 
 
 def printed(kind: str, path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -42,7 +41,7 @@ def first_config() -> dict[str, Any]:
     return content
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize("kind", BY_KIND)
 def test_what_it_prints_is_a_config(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(printed(kind, path, capsys)))
@@ -53,7 +52,7 @@ def test_what_it_prints_is_a_config(kind: str, tmp_path: Path, capsys: pytest.Ca
     assert config.data_dir == tmp_path
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize("kind", BY_KIND)
 def test_for_the_installed_service_it_has_the_folders_of_the_config_that_setup_writes(
     kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,3 +95,16 @@ def test_the_command_prints_for_the_config_that_it_is_given() -> None:
         timeout=60,
     )
     assert json.loads(done.stdout)["data_dir"] == "/var/lib/tallyd"
+
+
+def test_a_kind_that_there_is_not_is_told_with_those_that_there_are() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tallyd", "init", "--kind", "weather"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    for kind in BY_KIND:
+        assert f"'{kind}'" in done.stderr

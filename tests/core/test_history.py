@@ -20,11 +20,13 @@ from tallyd.core.history import (
     buckets,
     missed_slot,
     reading,
+    reading_of_numbers,
     remarks,
     spread,
     statuses,
     why_no_number,
 )
+from tallyd.core.out_document import Heading, document
 from tallyd.core.reading import Facts, Json
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -302,3 +304,44 @@ BY_HAND = taken("2026-11-20T10:00", {"50101": 3}, origin="once")
 )
 def test_why_there_is_no_number(entries: list[Entry], in_timetable: bool, why: str) -> None:
     assert why_no_number(entries, in_timetable=in_timetable) == why
+
+
+def test_a_reading_of_any_kind_has_every_number_of_its_facts_and_none_of_what_all_files_have() -> None:
+    now = at("2026-11-20 08:00")
+    heading = Heading(
+        poller="room",
+        kind="thermometer",
+        origin="late",
+        due_at=now - timedelta(minutes=5),
+        taken_at=now,
+        zone=BERLIN,
+        part="2",
+        clock_suspect=True,
+    )
+    facts: Facts = {
+        "temperature": 21.5,
+        "open": True,
+        "note": "7",
+        "list": [1, 2],
+        "unknown": None,
+        "battery": {"volts": 3, "cell": {"age": 2}},
+    }
+    entry = reading_of_numbers(now, taken_at=now, body=document(heading, facts, ()))
+    assert entry.counts == {"temperature": 21.5, "battery.volts": 3, "battery.cell.age": 2}
+    assert (entry.origin, entry.is_clock_suspect, entry.has_total) == ("late", True, False)
+    assert entry.count("unknown") is Gap.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("values", "mean"),
+    [
+        pytest.param([1, 2], 1.5, id="whole numbers: one decimal"),
+        pytest.param([0.031, 0.032, Gap.UNKNOWN], 0.0315, id="others: as they are"),
+        pytest.param([1 / 3, 1 / 3], 0.333333, id="six digits at most"),
+        pytest.param([-20.5, 1_000_000], 499_990.0, id="a mixture"),
+    ],
+)
+def test_the_mean_of_numbers_that_are_not_whole_keeps_its_digits(values: list[Value], mean: float) -> None:
+    found = spread(values)
+    assert found is not None
+    assert found.mean == mean

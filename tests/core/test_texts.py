@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.texts import clock, listed, shortened, span, visible
+from tallyd.core.texts import clock, listed, number_text, shortened, span, visible
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ANY_TEXT = st.text(st.characters())  # lone surrogates as well
@@ -156,3 +156,18 @@ def test_a_weekday_and_time_are_shown_in_the_zone() -> None:
 )
 def test_a_list_reads_as_a_sentence_does(items: list[str], shown: str) -> None:
     assert listed(items) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (12, "12"),
+        (12_345_678_901_234, "12345678901234"),
+        (12.0, "12"),
+        (0.1 + 0.2, "0.3"),
+        (1_234_567.5, "1234567.5"),
+        (-0.000_031, "-3.1e-05"),
+    ],
+)
+def test_a_number_is_shown_without_the_noise_of_its_last_digits(value: float, shown: str) -> None:
+    assert number_text(value) == shown

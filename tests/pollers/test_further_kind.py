@@ -149,7 +149,7 @@ def test_the_page_the_metrics_and_the_api_show_it(site: Site, daemon: Daemon) ->
         ("room", "thermometer", "read")
     ]
     readings = json.loads(site.ask("/api/v1/readings?poller=room"))
-    assert readings["readings"][0]["temperature"] == 21.5
+    assert readings["readings"][0]["content"]["temperature"] == 21.5
 
 
 def test_the_commands_show_it(site: Site, daemon: Daemon) -> None:
