@@ -1,4 +1,4 @@
-"""The kinds of pollers. A further kind joins here, with one line; everything else follows from its class."""
+"""The registry of the kinds of pollers. To add a kind, add its class here; nothing else names it."""
 
 from __future__ import annotations
 

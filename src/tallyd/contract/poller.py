@@ -115,7 +115,7 @@ class Poller(PollerSettings):
     def entry(cls, at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
         """Return a reading as reports, the page and the metrics show it, by the content of its out file.
 
-        `at` is the time of the slot; outside the timetable it is `taken_at`. Default: every number of the facts.
+        `at` is the time of the slot; outside the timetable it is `taken_at`. Default: every number.
         """
         return reading_of_numbers(at, taken_at=taken_at, body=body)
 
