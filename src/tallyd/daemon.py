@@ -143,7 +143,7 @@ class Daemon:
 
     def finish(self) -> None:
         """Store and write what is still held in memory. Call it after the runs have ended."""
-        self._safely("last write", lambda: self._store.finish(self._tasks()))
+        self._safely("last write", lambda: self._store.finish(self._tasks(), running=self._running()))
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for runs and deliveries; return false if some still go on."""
@@ -165,7 +165,7 @@ class Daemon:
         """Compare every timetable with what is stored, and store what could not be stored before."""
         self._safely("held readings", self._store.commit_held)
         if self._store.check_state():
-            self._safely("out files", lambda: self._store.write_unwritten(self._tasks()))
+            self._safely("out files", self._write_unwritten)
             self._safely("note", lambda: self._deps.active_config.note(self._store.state, self._tasks()))
             self._safely("sending", self._deps.outbox_worker.look)
         self._safely("own problems", self._judge_itself)
@@ -305,6 +305,14 @@ class Daemon:
         close = partial(self._store.judge, (), may_resolve=may_resolve, is_unwatched=True)
         self._safely("unwatched", close)
         self._safely("forgotten jobs", lambda: self._store.state.slots.forget_others(names))
+
+    def _write_unwritten(self) -> None:
+        self._store.write_unwritten(self._tasks(), running=self._running())
+
+    def _running(self) -> frozenset[tuple[str, str]]:
+        """Return the jobs, by poller and job, that a run is under way of."""
+        job_states = {**self._leaving, **self._job_states}
+        return frozenset(name for name, job_state in job_states.items() if job_state.is_running)
 
     def _tasks(self) -> tuple[Task, ...]:
         return tuple(job_state.task for job_state in self._job_states.values())

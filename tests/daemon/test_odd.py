@@ -96,8 +96,8 @@ def test_what_a_stop_finds_in_memory_is_stored_and_written_before_the_end(tmp_pa
         slot = Slot("2026-11-20T08:00:00[Europe/Berlin]", at("2026-11-20 08:00"))
         world.state.close()
         reading = Reading(taken_at=slot.due_at, facts={"total": 1})
-        (taken,) = world.store.take(task, slot, [reading], in_timetable=True)
-        assert not taken.is_stored
+        (result,) = world.store.commit(task, slot, [reading], in_timetable=True)
+        assert not result.is_stored
         world.store.state = world.store.files._state = world.state = type(world.state)(world.state.path)
         world.daemon.finish()
         assert world.outcomes() == ["2026-11-20 08:00 taken"]

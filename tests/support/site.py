@@ -110,4 +110,5 @@ def take(store: Store, task: Task, at: datetime, total: int) -> None:
     """Take a reading of `total` people in the slot at `at`, as a run would."""
     (due,) = slots(task.job.when, task.zone, after=at - timedelta(seconds=1), until=at)
     facts: Facts = {"source": "users", "total": total, "counts": {str(STATUS_ID): total}, "names": {}}
-    store.take(task, Slot(due.key, due.at), [Reading(taken_at=at, facts=facts)], in_timetable=True)
+    readings = [Reading(taken_at=at, facts=facts)]
+    store.write(task, store.commit(task, Slot(due.key, due.at), readings, in_timetable=True), {})

@@ -177,11 +177,16 @@ def _files(site: Site, found: StoredReading) -> list[Violation]:
         found_there = files.pop(row.name or "", None)
         if found_there is None:
             broken.append(Violation("lost", f"{row.name} is in state.db but not in out/"))
-        elif found_there.decode(errors="replace") != row.body:
+        elif found_there.decode(errors="replace") != _file_of(row):
             broken.append(Violation("wrong", f"{row.name} differs from state.db"))
         if not row.written:
             broken.append(Violation("wrong", f"{row.name} is not marked as written"))
     return [*broken, *(Violation("wrong", f"{name} is in out/ but not in state.db") for name in files)]
+
+
+def _file_of(row: Row) -> str:
+    """Return, byte for byte, the file that belongs to what state.db holds."""
+    return json.dumps(json.loads(row.body or "null"), ensure_ascii=False, indent=1) + "\n"
 
 
 def _latest(site: Site, found: StoredReading) -> list[Violation]:

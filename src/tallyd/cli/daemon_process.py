@@ -197,10 +197,15 @@ class Process:
             self._http_settings = config.settings.http
             self._clients.append(http_client(config, self._logs.redact))
             self._channels.append(channels(config, self._logs.redact))
-        plain = runner(config, store, self._clients[-1], self._stop, resources=self._outside)
-        return replace(
-            plain, wake=self._wakeups.wake, kept=self._kept, post=relay.deliver_now, stats=self._stats
+        plain = runner(
+            config,
+            store,
+            self._clients[-1],
+            self._stop,
+            resources=self._outside,
+            deliver=relay.deliver_now,
         )
+        return replace(plain, wake=self._wakeups.wake, kept=self._kept, stats=self._stats)
 
     def _deliver(self, url: str, message: Message) -> None:
         self._channels[-1].deliver(url, message)

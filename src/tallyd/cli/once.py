@@ -62,8 +62,8 @@ def _for_real(config: Config, runner: Runner, shown: Shown, task: Task) -> str |
     """Run a task. Raises what `Runner.once` raises, `StateError`, `OutError`."""
     with progress_shown(f"{task.poller} {task.job.name}") as show_progress:
         done = runner.once(task, show_progress=show_progress)
-    trouble = _show(shown, task, [reading for reading, _ in done])
-    for _, taken in done:
+    trouble = _show(shown, task, [each.reading for each in done])
+    for taken in done:
         if not taken.is_stored:
             raise StateError(runner.store.state_trouble or "state.db cannot be written")
         if taken.not_written is not None:

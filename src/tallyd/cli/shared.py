@@ -36,7 +36,7 @@ from tallyd.core.texts import listed
 from tallyd.outbox.relay import Relay
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain
-from tallyd.runs.runner import Runner
+from tallyd.runs.runner import Deliver, Runner
 from tallyd.runs.toolbox import Progress, Resources, Stop, toolbox
 from tallyd.settings.types import did_you_mean
 from tallyd.storage.store import Store
@@ -175,7 +175,9 @@ def _channel_problems(config: Config, known: Config | None) -> tuple[ConfigProbl
     )
 
 
-def runner(config: Config, store: Store, http: HttpClient, stop: Stop, *, resources: Resources) -> Runner:
+def runner(
+    config: Config, store: Store, http: HttpClient, stop: Stop, *, resources: Resources, deliver: Deliver
+) -> Runner:
     """Return what runs jobs under a config."""
     return Runner(
         store=store,
@@ -185,6 +187,7 @@ def runner(config: Config, store: Store, http: HttpClient, stop: Stop, *, resour
         locks=config.state_dir / "locks",
         now=utc_now,
         monotonic=time.monotonic,
+        deliver=deliver,
     )
 
 
@@ -198,8 +201,7 @@ def command_runner(config: Config) -> Iterator[Runner]:
     try:
         store = Store(state, OutFiles(config.out_dir), now=utc_now)
         relay = Relay(store, locks=config.state_dir / "locks", now=utc_now, monotonic=time.monotonic)
-        plain = runner(config, store, http, threading.Event(), resources=outside)
-        yield replace(plain, post=relay.deliver_now)
+        yield runner(config, store, http, threading.Event(), resources=outside, deliver=relay.deliver_now)
     finally:
         outside.close()
         http.close()

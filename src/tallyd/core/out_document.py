@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -82,10 +82,18 @@ def problem_json(problem: Problem, wording: Wording) -> dict[str, Json]:
     }
 
 
-def dumped(content: dict[str, Json]) -> str:
-    """Return the bytes of an out file as text: UTF-8 JSON, one key a line, a newline at the end.
+def stored_text(content: Mapping[str, Json]) -> str:
+    """Return a content as state.db stores it: everything that the file needs, whenever it is written.
 
     Raises ValueError for NaN or Infinity, which are no JSON.
+    """
+    return json.dumps(content, ensure_ascii=False, allow_nan=False)
+
+
+def file_text(content: Mapping[str, Json]) -> str:
+    """Return the bytes of an out file as text: UTF-8 JSON, one key a line, a newline at the end.
+
+    The same content always gives the same bytes, so that a file can be written a second time.
     """
     return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 

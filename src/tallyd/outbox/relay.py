@@ -75,6 +75,8 @@ class Relay:
 
         Raises nothing. What is not taken, or not even tried, is the worker's.
         """
+        if not sends:
+            return {}
         wanted = {(send.day, send.ssid) for send in sends}
         source, line = task.source, self._line(task.poller)
         until_s = self._monotonic() + AT_ONCE_S

@@ -23,7 +23,7 @@ from tallyd.contract.http import Http
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.outbox import Outcomes
-from tallyd.core.reading import Facts, Reading, Send, Slot
+from tallyd.core.reading import Facts, Send, Slot
 from tallyd.core.schedule.timetable import Missed
 from tallyd.runs.missed import MissedSlots
 from tallyd.runs.stats import Ended, RunStats
@@ -39,13 +39,13 @@ from tallyd.runs.toolbox import (
     wake_nothing,
 )
 from tallyd.storage.store import Store
-from tallyd.storage.store_result import StoreResult
+from tallyd.storage.store_result import StoreResult, sends_of
 
 LOCK_WAIT_S = 30.0
 
 
-class Post(Protocol):
-    """Tries to send, once, what a reading sends and is committed; returns what is known of it then.
+class Deliver(Protocol):
+    """Tries to send, once, what committed readings send; returns what is known of it then.
 
     Raises nothing: what could not be sent stays queued.
     """
@@ -53,17 +53,19 @@ class Post(Protocol):
     def __call__(self, task: Task, sends: Sequence[Send], tools: Toolbox) -> Outcomes: ...
 
 
-def leave_queued(task: Task, sends: Sequence[Send], tools: Toolbox) -> Outcomes:
-    """Send nothing."""
-    del task, sends, tools
-    return {}
+@dataclass(frozen=True, kw_only=True)
+class ByHand:
+    """A run that a person asked for (`once`): `wake` has the job run once more, `show_progress` shows it."""
+
+    wake: Callable[[], None]
+    show_progress: Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runner:
-    """Runs jobs. `http` asks the outside world, `reach` the database and the inboxes; `stop` ends every wait.
+    """Runs jobs. `http` and `resources` are what they reach; `stop` ends every wait.
 
-    `wake` (poller, job) has a job run once more. `post` sends what is committed. `kept` is what jobs keep
+    `wake` (poller, job) has a job run once more. `deliver` sends what is committed. `kept` is what jobs keep
     from run to run, by poller and job; it outlives a runner where the next one is handed the same.
     `complaints` are why job locks could not be taken, as they were logged. `stats` notes how runs went.
     """
@@ -74,9 +76,9 @@ class Runner:
     locks: Path
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
+    deliver: Deliver
     resources: Resources = field(default_factory=NoResources)
     wake: Wake = wake_nothing
-    post: Post = leave_queued
     kept: MutableMapping[tuple[str, str], dict[str, object]] = field(default_factory=dict)
     complaints: MutableMapping[tuple[str, str], str | None] = field(default_factory=dict)
     stats: RunStats = field(default_factory=RunStats)
@@ -90,7 +92,7 @@ class Runner:
             task, http=self.http, stop=self.stop, progress=self.progress(), now=self.now, memory={}
         )
 
-    def _tools(self, task: Task, progress: Progress) -> Toolbox:
+    def _tools(self, task: Task, progress: Progress, by_hand: ByHand | None) -> Toolbox:
         tools = toolbox(
             task,
             http=self.http,
@@ -101,7 +103,28 @@ class Runner:
             resources=self.resources,
             wake=self.wake,
         )
-        return replace(tools, kept=self.kept.setdefault(task.name, {}))
+        tools = replace(tools, kept=self.kept.setdefault(task.name, {}))
+        if by_hand is None:
+            return tools
+        return replace(tools, wake=by_hand.wake, show_progress=by_hand.show_progress, is_by_hand=True)
+
+    def _run(
+        self, task: Task, slot: Slot, mark: str | None, progress: Progress, by_hand: ByHand | None = None
+    ) -> tuple[StoreResult, ...]:
+        """Run a job once, whoever asked for it. Killed between two steps, it goes on as their order demands.
+
+        Claim: killed after it, the slot is run again, but not for ever. Fetch: no transaction is open.
+        Commit: from here on the counts exist, and are not taken again. Deliver: a report may be sent twice,
+        which is harmless. Write: what is not on disk is found again, and written under its reserved name.
+
+        Raises what the job raises: `SourceError`, `RecordsError`, `Stopped`.
+        """
+        self.store.claim(task, slot, mark)
+        tools = self._tools(task, progress, by_hand)
+        readings = task.job.run(slot, tools)
+        committed = self.store.commit(task, slot, readings, in_timetable=by_hand is None)
+        outcomes = self.deliver(task, sends_of(committed), tools)
+        return self.store.write(task, committed, outcomes)
 
     def run(self, task: Task, slot: Slot, mark: str | None, progress: Progress) -> Ended:
         """Run a job once within the timetable. Raises nothing: every failure has its fate here."""
@@ -109,7 +132,7 @@ class Runner:
         ended: Ended = "crashed"
         try:
             with self._locked(task):
-                ended = self._run(task, slot, mark, progress)
+                ended = self._run_in_timetable(task, slot, mark, progress)
         except LockedError as error:
             ended = "locked"
             # `tallyd once` runs the same job; the slot is still due at the next look.
@@ -131,58 +154,41 @@ class Runner:
     def _missed_slots(self) -> MissedSlots:
         return MissedSlots(store=self.store, now=self.now)
 
-    def _run(self, task: Task, slot: Slot, mark: str | None, progress: Progress) -> Ended:
+    def _run_in_timetable(self, task: Task, slot: Slot, mark: str | None, progress: Progress) -> Ended:
         """Run it; return how it ended. Raises what is a bug."""
-        if slot.key is not None:
-            self.store.claim(task, slot, mark)
-        tools = self._tools(task, progress)
         try:
-            readings = task.job.run(slot, tools)
+            results = self._run(task, slot, mark, progress)
         except Stopped:
             self._missed_slots.let_go(task, slot)
             return "stopped"
         except SourceError as failure:
             self._missed_slots.failed(task, slot, failure, attempts=progress.attempts)
             return "failed"
-        for taken in self._taken(task, slot, readings, tools, in_timetable=True):
-            fields = {"slot": slot.key, "late_s": round(slot.late_s, 1), **_file(task, taken.out)}
-            event = "reading taken" if taken.is_stored else "reading held in memory"
-            is_routine = taken.reading.facts is None and slot.key is None
+        self.store.tell_unwritten(each.not_written for each in results if each.not_written is not None)
+        for each in results:
+            fields = {"slot": slot.key, "late_s": round(slot.late_s, 1), **_file(task, each.out)}
+            event = "reading taken" if each.is_stored else "reading held in memory"
+            is_routine = each.reading.facts is None and slot.key is None
             log.log(logging.DEBUG if is_routine else logging.INFO, event, extra={**_whose(task), **fields})
         return "taken"
 
-    def _taken(
-        self, task: Task, slot: Slot, readings: Sequence[Reading], tools: Toolbox, *, in_timetable: bool
-    ) -> tuple[StoreResult, ...]:
-        def post(sends: Sequence[Send]) -> Outcomes:
-            return self.post(task, sends, tools)
-
-        return self.store.take(task, slot, readings, in_timetable=in_timetable, post=post)
-
     def once(
         self, task: Task, *, show_progress: Callable[[int, int], None] = lambda _done, _total: None
-    ) -> tuple[tuple[Reading, StoreResult], ...]:
+    ) -> tuple[StoreResult, ...]:
         """Run a job now, outside the timetable: no slot, no problem touched. It is run as often as it asks.
 
-        Returns each reading of every run, as it is known once what it sends was tried, with what became of
-        it. Raises `SourceError`, `LockedError` after 30 s, `Stopped`.
+        Returns what became of each reading of every run. Raises `SourceError`, `LockedError` after 30 s,
+        `Stopped`.
         """
+        woken = threading.Event()
+        by_hand = ByHand(wake=woken.set, show_progress=show_progress)
+        results: list[StoreResult] = []
         with self._locked(task):
-            taken: list[StoreResult] = []
-            woken = threading.Event()
             woken.set()
             while woken.is_set():
                 woken.clear()
-                tools = replace(
-                    self._tools(task, self.progress()),
-                    wake=woken.set,
-                    show_progress=show_progress,
-                    is_by_hand=True,
-                )
-                slot = Slot(None, self.now())
-                readings = task.job.run(slot, tools)
-                taken += self._taken(task, slot, readings, tools, in_timetable=False)
-        return tuple((each.reading, each) for each in taken)
+                results += self._run(task, Slot(None, self.now()), None, self.progress(), by_hand)
+        return tuple(results)
 
     @contextmanager
     def _locked(self, task: Task) -> Iterator[None]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.outfiles import OutFiles
-from tallyd.adapters.state import FromFile, OutText, State, StateDamagedError, Whose
+from tallyd.adapters.state import FromFile, State, StateDamagedError, Whose
 from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config
 from tallyd.core.alerts.daemon_alerts import state_damaged
@@ -118,7 +118,8 @@ def _from_file(writers: Mapping[str, Task], poller: str, name: str, text: str) -
         part=part,
         due_at=due_at,
         taken_at=taken_at,
-        out=OutText(name, text),
+        name=name,
+        text=text,
     )
 
 

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
 from tallyd.adapters.outfiles import OutFiles
-from tallyd.adapters.state import OutFile, Recorded, State, StateError
+from tallyd.adapters.state import Recorded, State, StateError
 from tallyd.config.jobs import Task
 from tallyd.core.alerts.daemon_alerts import CLOCK, OUT, clock_suspect, out_unwritable
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.outbox import Outcomes, reported
-from tallyd.core.reading import Facts, Problem, Reading, Send, Slot
+from tallyd.core.reading import Facts, Problem, Reading, Slot
 from tallyd.core.schedule.timetable import Missed
 from tallyd.core.texts import visible
 from tallyd.storage.alert_store import AlertStore
@@ -39,7 +38,7 @@ class Held:
     """
 
     slots: frozenset[tuple[str, str, str | None]]
-    commit: Callable[[], None]
+    commit: Callable[[], Recorded]
     memory: Facts | None = None
 
 
@@ -49,7 +48,7 @@ class Store:
     def __init__(self, state: State, out: OutFiles, *, now: Callable[[], datetime]) -> None:
         self.state = state
         self.out = out
-        self.files = OutWriter(state, out, now=now, on_trouble=self.note_trouble)
+        self.files = OutWriter(state, out, now=now)
         self.alerts = AlertStore(state, now=now)
         self._now = now
         self._held: list[Held] = []
@@ -62,82 +61,76 @@ class Store:
 
     def claim(self, task: Task, slot: Slot, mark: str | None) -> None:
         """Commit that a slot is begun. Where that fails the run goes on: a count in memory beats none."""
-        if self.state_trouble is not None:
-            return  # known to fail, and every try would hold up the other jobs
+        if slot.key is None or self.state_trouble is not None:
+            return  # outside of slots; or known to fail, and every try would hold up the other jobs
         try:
             self.state.slots.claim(task.whose, slot, mark)
         except StateError as error:
             self.note_trouble(error)
 
-    def take(
-        self,
-        task: Task,
-        slot: Slot,
-        readings: Sequence[Reading],
-        *,
-        in_timetable: bool,
-        post: Callable[[Sequence[Send]], Outcomes] = lambda _sends: {},
+    def commit(
+        self, task: Task, slot: Slot, readings: Sequence[Reading], *, in_timetable: bool
     ) -> tuple[StoreResult, ...]:
-        """Commit the readings of one run, have what they send posted, and write their out files.
+        """Commit the readings of one run, with all that they say, or hold them in memory.
 
-        `in_timetable` false is `once`: no problem is touched and nothing is remembered. `post` tries, after
-        the commit, to send what the readings send, and returns what is known of it then. It raises nothing.
+        `in_timetable` false is `once`: no problem is touched and nothing is remembered.
         """
         observations = observations_of(task, slot, readings, now=self._now()) if in_timetable else None
         if observations is not None and slot.key is None and all(is_idle(each) for each in readings):
             # Every two seconds of every day: an idle pass may not write.
             self._judge(observations)
             return tuple(StoreResult(reading=each, out=None, is_stored=not self._held) for each in readings)
-        sends = tuple(send for each in readings for send in each.sends)
-        # Nobody writes the files before it is known what became of the sends.
-        with self.files.held_back(task.poller) if sends else nullcontext():
-            outs, is_stored = self._commit_readings(task, slot, readings, observations)
-            outcomes = post(sends) if sends and is_stored else {}
-            told = [reported(each, outcomes) for each in readings]
-            outs = tuple(
-                self.files.amended(out, each) if out and each.sends and outcomes else out
-                for out, each in zip(outs, told, strict=True)
-            )
-        if in_timetable:
-            for each in readings:
-                self._judge_clock(task.poller, each)
-        failures = [self.files.why_not_written(out, task) if out else None for out in outs]
-        for failure in [each for each in failures if each is not None and in_timetable][:1]:
-            self._tell_out(failure)
-        return tuple(
-            StoreResult(reading=reading, out=out, is_stored=is_stored, not_written=failure)
-            for reading, out, failure in zip(told, outs, failures, strict=True)
-        )
-
-    def _commit_readings(
-        self, task: Task, slot: Slot, readings: Sequence[Reading], observations: Observations | None
-    ) -> tuple[tuple[OutFile | None, ...], bool]:
-        """Return the out file of each reading, and whether they are committed."""
-        in_timetable = observations is not None
         has_file = any(each.facts is not None for each in readings)
         others = beside(task, readings, self.alerts.alerts().values()) if has_file else ()
         headed = [
             (each, heading_of(task, slot, each, in_timetable=in_timetable, beside=others))
             for each in readings
         ]
-        done: list[tuple[OutFile | None, ...]] = []
-
-        def commit() -> None:
-            recorded = self.state.readings.record(
+        memory = next((each.memory for each in reversed(readings) if each.memory is not None), None)
+        recorded = self._commit(
+            lambda: self.state.readings.record(
                 task.whose,
                 slot,
                 headed,
                 observations=observations,
                 is_taken=partial(self.out.exists, task.poller),
-            )
-            done.append(recorded.outs)
-            if in_timetable:
-                self.alerts.stored(recorded.judgement)
+            ),
+            observations,
+            slots=frozenset({(*task.name, slot.key)}),
+            memory=memory if in_timetable else None,
+        )
+        if in_timetable:
+            for each in readings:
+                self._judge_clock(task.poller, each)
+        outs = recorded.outs if recorded and recorded.outs else (None,) * len(readings)
+        return tuple(
+            StoreResult(reading=reading, out=out, is_stored=recorded is not None)
+            for reading, out in zip(readings, outs, strict=True)
+        )
 
-        memory = next((each.memory for each in reversed(readings) if each.memory is not None), None)
-        is_stored = self._commit(task, (slot,), commit, observations, memory=memory if in_timetable else None)
-        outs = done[0] if done and done[0] else (None,) * len(readings)
-        return outs, is_stored
+    def write(
+        self, task: Task, results: Sequence[StoreResult], outcomes: Outcomes
+    ) -> tuple[StoreResult, ...]:
+        """Write the out files of committed readings, which say what became of their reports so far.
+
+        What the job has left unwritten before is written first.
+        """
+        told = [replace(each, reading=reported(each.reading, outcomes)) for each in results]
+        if not any(each.out for each in told):
+            return tuple(told)
+        try:
+            for each in told:
+                if each.out is not None and each.reading.sends and outcomes:
+                    self.state.outs.note_report(each.out, (each.reading.facts or {})["report"])
+            own = [out for out in self.state.outs.unwritten() if (out.poller, out.job) == task.name]
+            failures = self.files.write(own, (task,))
+        except StateError as error:
+            self.note_trouble(error)
+            failures = {each.out.id: str(error) for each in told if each.out is not None}
+        return tuple(
+            replace(each, not_written=failures.get(each.out.id)) if each.out is not None else each
+            for each in told
+        )
 
     def settle(
         self,
@@ -147,30 +140,37 @@ class Store:
         observations: Observations,
     ) -> None:
         """Commit that a run failed, or that slots were missed; what is said of it is logged."""
-        self._commit(task, slots, lambda: self.alerts.stored(store(observations).judgement), observations)
+        names = frozenset((*task.name, slot.key) for slot in slots)
+        self._commit(lambda: store(observations), observations, slots=names)
+
+    def _judge(self, observations: Observations) -> None:
+        """Commit what observations change of the alerts, if anything."""
+        self._commit(lambda: Recorded(judgement=self.state.alerts.judge(observations)), observations)
 
     def _commit(
         self,
-        task: Task,
-        slots: Iterable[Slot | Missed],
-        commit: Callable[[], None],
+        commit: Callable[[], Recorded],
         observations: Observations | None,
         *,
+        slots: frozenset[tuple[str, str, str | None]] = frozenset(),
         memory: Facts | None = None,
-    ) -> bool:
-        """Commit now, else hold it in memory, alerts included; whether it is committed."""
+    ) -> Recorded | None:
+        """Commit now, else hold it in memory, alerts included; None: it is not committed yet."""
         try:
             if not self._held:  # behind what is held already: the order stays, and the disk is tried once
-                commit()
-                return True
+                return self._committed(commit)
         except StateError as error:
             self.note_trouble(error)
-        names = frozenset((*task.name, slot.key) for slot in slots)
         with self._lock:
-            if observations is not None:
-                self.alerts.remember(observations)
-            self._held.append(Held(names, commit, memory))
-        return False
+            is_news = observations is not None and self.alerts.remember(observations)
+            if slots or is_news:
+                self._held.append(Held(slots, commit, memory))
+        return None
+
+    def _committed(self, commit: Callable[[], Recorded]) -> Recorded:
+        recorded = commit()
+        self.alerts.stored(recorded.judgement)
+        return recorded
 
     # -- what is made up for -----------------------------------------------------------------------------
 
@@ -199,14 +199,14 @@ class Store:
             if held is None:
                 return
             try:
-                held.commit()
+                self._committed(held.commit)
             except StateError as error:
                 self.note_trouble(error)
                 return
             with self._lock:
                 self._held.remove(held)
 
-    def finish(self, tasks: tuple[Task, ...]) -> None:
+    def finish(self, tasks: tuple[Task, ...], *, running: Container[tuple[str, str]] = ()) -> None:
         """Store and write what can be, before the process ends; what can't be is lost, and that is said."""
         self.commit_held()
         with self._lock:
@@ -214,7 +214,7 @@ class Store:
         if lost:
             log.error("readings held in memory are lost", extra={"count": len(lost), "slots": lost})
         elif self.check_state():
-            self.write_unwritten(tasks)
+            self.write_unwritten(tasks, running=running)
 
     def answers(self) -> bool:
         """Whether state.db can be read, which feeds the watchdog: a full disk is no reason to be killed."""
@@ -269,13 +269,21 @@ class Store:
 
     # -- out files ---------------------------------------------------------------------------------------
 
-    def write_unwritten(self, tasks: tuple[Task, ...]) -> None:
-        """Write every out file that is not known to be on disk. Raises `StateError`."""
-        failures = self.files.write_unwritten(tasks)
-        for failure in failures:
-            self._tell_out(failure)
+    def write_unwritten(self, tasks: tuple[Task, ...], *, running: Container[tuple[str, str]] = ()) -> None:
+        """Write every out file that is not known to be on disk, but for the jobs that are `running`.
+
+        A run writes its own files, once it knows what became of its reports. Raises `StateError`.
+        """
+        waiting = [out for out in self.state.outs.unwritten() if (out.poller, out.job) not in running]
+        failures = self.files.write(waiting, tasks)
+        self.tell_unwritten(failures.values())
         if not failures:
             self.judge((), may_resolve=lambda key: key == OUT.key)
+
+    def tell_unwritten(self, failures: Iterable[str]) -> None:
+        """Raise `tallyd/out` for each reason why an out file could not be written."""
+        for failure in dict.fromkeys(failures):
+            self.judge((out_unwritable(failure, now=self._now()),), may_resolve=lambda _key: False)
 
     # -- problems ----------------------------------------------------------------------------------------
 
@@ -296,27 +304,8 @@ class Store:
 
         self._judge(observations)
 
-    def _judge(self, observations: Observations) -> None:
-        """Store what findings change, if anything; where it must be, later."""
-
-        def commit() -> None:
-            self.alerts.stored(self.state.alerts.judge(observations))
-
-        try:
-            if not self._held:
-                commit()
-                return
-        except StateError as error:
-            self.note_trouble(error)
-        with self._lock:
-            if self.alerts.remember(observations):
-                self._held.append(Held(frozenset(), commit))
-
     def _judge_clock(self, poller: str, reading: Reading) -> None:
         """Raise or close `tallyd/clock` by what the sources say of the time."""
         if reading.skew_s is not None:
             named = self.clock_check.found(poller, clock_suspect(reading.skew_s, now=self._now()))
             self.judge(named, may_resolve=lambda key: key == CLOCK.key)
-
-    def _tell_out(self, failure: str) -> None:
-        self.judge((out_unwritable(failure, now=self._now()),), may_resolve=lambda _key: False)

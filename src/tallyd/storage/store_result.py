@@ -11,7 +11,7 @@ from tallyd.config.jobs import Task
 from tallyd.core.alerts.rules import Alert, Observations, closed_by_reading
 from tallyd.core.naming import key_segments
 from tallyd.core.out_document import Heading, is_clock_suspect
-from tallyd.core.reading import LATE_AFTER_S, Facts, Problem, Reading, Slot
+from tallyd.core.reading import LATE_AFTER_S, Problem, Reading, Send, Slot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +27,10 @@ class StoreResult:
     is_stored: bool
     not_written: str | None = None
 
-    @property
-    def facts(self) -> Facts | None:
-        """What the out file says of what was counted, and of its report."""
-        return self.reading.facts
+
+def sends_of(results: Iterable[StoreResult]) -> tuple[Send, ...]:
+    """Return what committed readings send; what is held in memory is not to be sent yet."""
+    return tuple(send for each in results if each.is_stored for send in each.reading.sends)
 
 
 def observations_of(task: Task, slot: Slot, readings: Sequence[Reading], *, now: datetime) -> Observations:

@@ -254,16 +254,18 @@ def test_a_run_that_finds_nothing_to_say_settles_its_slot(state: State) -> None:
     assert state.slots.pending("park", "report") == ()
 
 
-def test_an_out_file_is_amended_only_while_it_is_not_written(state: State) -> None:
+def test_what_became_of_a_report_is_noted_only_while_its_out_file_is_not_written(state: State) -> None:
     (out,) = record(state, reading()).outs
     assert isinstance(out, OutFile)
-    amended = state.outs.amend(out, '{"report": "sent"}')
-    assert amended.text == '{"report": "sent"}'
-    assert state.outs.as_stored(out) == amended
+    (before,) = [each.body for each in state.readings.history()]
+    state.outs.note_report(out, {"state": "sent"})
+    assert state.outs.to_write(out) == (out, {**(before or {}), "report": {"state": "sent"}})
     state.outs.mark_written(out)
-    assert state.outs.amend(out, '{"report": "other"}') == out
-    assert state.readings.history()[0].body == {"report": "sent"}
-    assert state.outs.as_stored(out) is None
+    state.outs.note_report(out, {"state": "other"})
+    assert [each.body for each in state.readings.history()] == [
+        {**(before or {}), "report": {"state": "sent"}}
+    ]
+    assert state.outs.to_write(out) is None
 
 
 # -- damage, and an older version ----------------------------------------------------------------------------

@@ -268,8 +268,8 @@ def test_a_database_that_is_locked_by_another_is_an_error_that_changes_nothing(s
     assert _out(_record(state, _slot())) == OutFile(
         id=1,
         poller="divera",
+        job="count",
         name="2026-11/2026-11-20T070000+0000.json",
-        text=state.outs.unwritten()[0].text,
     )
 
 

@@ -7,10 +7,13 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
+from typing import cast
 
 from tallyd.adapters.state.connection import StateDamagedError, StateFile
 from tallyd.adapters.state.types import OutFile
 from tallyd.core.naming import numbered
+from tallyd.core.out_document import stored_text
+from tallyd.core.reading import Json
 
 
 class Outs:
@@ -20,20 +23,20 @@ class Outs:
         self._file = file
 
     def unwritten(self) -> tuple[OutFile, ...]:
-        """Return the readings whose out file is not known to be on disk, oldest first."""
+        """Return the out files that are not known to be on disk, the oldest reading first."""
         with self._file.reading() as db:
             rows = db.execute(
-                "SELECT id, poller, out_name, body FROM reading WHERE NOT written ORDER BY id"
+                "SELECT id, poller, job, out_name FROM reading WHERE NOT written ORDER BY id"
             ).fetchall()
-        return tuple(OutFile(id=id_, poller=poller, name=name, text=body) for id_, poller, name, body in rows)
+        return tuple(OutFile(id=id_, poller=poller, job=job, name=name) for id_, poller, job, name in rows)
 
-    def as_stored(self, out: OutFile) -> OutFile | None:
-        """Return an out file as it is now to be written; None where it is on disk already."""
+    def to_write(self, out: OutFile) -> tuple[OutFile, dict[str, Json]] | None:
+        """Return an out file under the name it has now, and its content; None where it is on disk already."""
         with self._file.reading() as db:
             row = db.execute(
                 "SELECT out_name, body FROM reading WHERE id=? AND NOT written", (out.id,)
             ).fetchone()
-        return replace(out, name=row[0], text=row[1]) if row else None
+        return (replace(out, name=row[0]), cast("dict[str, Json]", json.loads(row[1]))) if row else None
 
     def is_last(self, out: OutFile) -> bool:
         """Whether this is the newest reading of the poller that was stored, those with a part left out."""
@@ -49,14 +52,13 @@ class Outs:
         with self._file.transaction() as db:
             db.execute("UPDATE reading SET written=1 WHERE id=?", (out.id,))
 
-    def amend(self, out: OutFile, text: str) -> OutFile:
-        """Store another content for an out file; one that is written already stays as it is.
-
-        Return the out file as it is to be written.
-        """
+    def note_report(self, out: OutFile, report: Json) -> None:
+        """Commit what is known of a reading's report; once its out file is on disk, it stays as it is."""
         with self._file.transaction() as db:
-            done = db.execute("UPDATE reading SET body=? WHERE id=? AND NOT written", (text, out.id))
-        return replace(out, text=text) if done.rowcount else out
+            row = db.execute("SELECT body FROM reading WHERE id=? AND NOT written", (out.id,)).fetchone()
+            if row is not None:
+                content = stored_text({**json.loads(row[0]), "report": report})
+                db.execute("UPDATE reading SET body=? WHERE id=?", (content, out.id))
 
     def rename(self, out: OutFile, *, is_taken: Callable[[str], bool]) -> OutFile:
         """Reserve another name for an out file whose first name turned out to be somebody else's."""

@@ -13,10 +13,10 @@ from tallyd.adapters.state.connection import StateDamagedError
 from tallyd.adapters.state.history import Past
 from tallyd.adapters.state.out_files import free_name
 from tallyd.adapters.state.outbox import queue
-from tallyd.adapters.state.types import FromFile, OutFile, OutText, Recorded, Whose
+from tallyd.adapters.state.types import FromFile, OutFile, Recorded, Whose
 from tallyd.core.alerts.rules import Judgement, Observations
 from tallyd.core.naming import instant_text, out_stem
-from tallyd.core.out_document import Heading, document, dumped
+from tallyd.core.out_document import Heading, document, stored_text
 from tallyd.core.reading import Facts, Problem, Reading, Slot
 
 
@@ -106,31 +106,25 @@ class Readings(Past):
             return done.rowcount
 
 
-def _restore(db: sqlite3.Connection, found: FromFile) -> int:
-    whose, due_at = found.whose, found.due_at
-    done = db.execute(
-        "INSERT INTO reading"
-        " (poller, kind, job, slot, outcome, due_at, taken_at, body, out_name, part, written)"
-        " VALUES (?, ?, ?, ?, 'taken', ?, ?, ?, ?, ?, 1) ON CONFLICT (poller, job, slot) DO UPDATE SET"
-        " outcome='taken', reason=NULL, taken_at=excluded.taken_at, body=excluded.body,"
-        " out_name=excluded.out_name WHERE outcome='missed'",
-        (
-            whose.poller,
-            whose.kind,
-            whose.job,
-            _row_key(found.slot, found.part),
-            instant_text(due_at) if due_at else None,
-            instant_text(found.taken_at),
-            found.out.text,
-            found.out.name,
-            found.part,
-        ),
+def _restore(db: sqlite3.Connection, found: FromFile) -> bool:
+    """Store a reading that was found in out/; whether it was not known."""
+    stored = _insert(
+        db,
+        found.whose,
+        _row_key(found.slot, found.part),
+        due_at=found.due_at,
+        taken_at=found.taken_at,
+        body=found.text,
+        name=found.name,
+        part=found.part,
+        is_written=True,
     )
     if found.part is None:
         db.execute(
-            "DELETE FROM slot WHERE poller=? AND job=? AND slot=?", (whose.poller, whose.job, found.slot)
+            "DELETE FROM slot WHERE poller=? AND job=? AND slot=?",
+            (found.whose.poller, found.whose.job, found.slot),
         )
-    return done.rowcount
+    return stored is not None
 
 
 def _remember(db: sqlite3.Connection, whose: Whose, readings: Iterable[Reading]) -> None:
@@ -159,13 +153,22 @@ def _store(
     is_taken: Callable[[str], bool],
 ) -> OutFile | None:
     """Store one reading; None where there is nothing to write, or it is known from its out file already."""
-    key = _row_key(slot.key, reading.part)
-    if reading.facts is None or (key is not None and _is_taken_slot(db, whose, key)):
+    if reading.facts is None:
         return None
-    text = dumped(document(heading, reading.facts, standing))
     stem = out_stem(heading.due_at or heading.taken_at, heading.zone)
     name = free_name(db, whose.poller, stem, is_taken)
-    return _insert(db, whose, key, heading, OutText(name, text))
+    id_ = _insert(
+        db,
+        whose,
+        _row_key(slot.key, reading.part),
+        due_at=heading.due_at,
+        taken_at=heading.taken_at,
+        body=stored_text(document(heading, reading.facts, standing)),
+        name=name,
+        part=heading.part,
+        is_written=False,
+    )
+    return None if id_ is None else OutFile(id=id_, poller=whose.poller, job=whose.job, name=name)
 
 
 def _row_key(slot: str | None, part: str | None) -> str | None:
@@ -181,24 +184,36 @@ def _is_taken_slot(db: sqlite3.Connection, whose: Whose, slot: str) -> bool:
     return row is not None
 
 
-def _insert(db: sqlite3.Connection, whose: Whose, key: str | None, heading: Heading, out: OutText) -> OutFile:
-    """Store a reading, in the place of what a clock running ahead recorded as missed."""
-    done = db.execute(
+def _insert(
+    db: sqlite3.Connection,
+    whose: Whose,
+    key: str | None,
+    *,
+    due_at: datetime | None,
+    taken_at: datetime,
+    body: str,
+    name: str,
+    part: str | None,
+    is_written: bool,
+) -> int | None:
+    """Store a reading, in the place of what was recorded as missed; None where `key` has its reading."""
+    row = db.execute(
         "INSERT INTO reading"
         " (poller, kind, job, slot, outcome, due_at, taken_at, body, out_name, part, written)"
-        " VALUES (?, ?, ?, ?, 'taken', ?, ?, ?, ?, ?, 0) ON CONFLICT (poller, job, slot) DO UPDATE SET"
+        " VALUES (?, ?, ?, ?, 'taken', ?, ?, ?, ?, ?, ?) ON CONFLICT (poller, job, slot) DO UPDATE SET"
         " outcome='taken', reason=NULL, taken_at=excluded.taken_at, body=excluded.body,"
-        " out_name=excluded.out_name, written=0 RETURNING id",
+        " out_name=excluded.out_name, written=excluded.written WHERE outcome='missed' RETURNING id",
         (
             whose.poller,
             whose.kind,
             whose.job,
             key,
-            instant_text(heading.due_at) if heading.due_at else None,
-            instant_text(heading.taken_at),
-            out.text,
-            out.name,
-            heading.part,
+            instant_text(due_at) if due_at else None,
+            instant_text(taken_at),
+            body,
+            name,
+            part,
+            is_written,
         ),
     ).fetchone()
-    return OutFile(id=done[0], poller=whose.poller, name=out.name, text=out.text)
+    return None if row is None else int(row[0])

@@ -17,19 +17,12 @@ class Whose:
     job: str
 
 
-@dataclass(frozen=True)
-class OutText:
-    """A reserved name and the whole content of an out file that is about to be stored."""
-
-    name: str
-    text: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class FromFile:
     """A reading as its out file tells it. `slot` and `due_at` are None for one outside the timetable.
 
-    `part` is that of the reading; the slot's key does not show it.
+    `part` is that of the reading; the slot's key does not show it. `name` is the file's, relative to the
+    poller's folder, `text` its content.
     """
 
     whose: Whose
@@ -37,17 +30,18 @@ class FromFile:
     part: str | None
     due_at: datetime | None
     taken_at: datetime
-    out: OutText
+    name: str
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutFile:
-    """An out file that is reserved: `name` is relative to the poller's folder, `text` its whole content."""
+    """The reserved name of a reading's out file, relative to the poller's folder. `id` is the reading's."""
 
     id: int
     poller: str
+    job: str
     name: str
-    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
