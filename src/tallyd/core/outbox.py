@@ -26,8 +26,8 @@ Outcomes: TypeAlias = Mapping[tuple[date, str], Outcome]
 
 
 def reported(reading: Reading, outcomes: Outcomes) -> Reading:
-    """Return a reading whose `report` says what is known of its sends now; the same where nothing is."""
-    if reading.facts is None or not reading.sends or not outcomes:
+    """Return a reading whose `report` says what is known of its sends now."""
+    if reading.facts is None or not reading.sends:
         return reading
     own = {
         send.ssid: outcomes[send.day, send.ssid]

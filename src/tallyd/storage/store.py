@@ -115,22 +115,25 @@ class Store:
 
         What the job has left unwritten before is written first.
         """
-        told = [replace(each, reading=reported(each.reading, outcomes)) for each in results]
-        if not any(each.out for each in told):
-            return tuple(told)
+        if outcomes:
+            results = [replace(each, reading=reported(each.reading, outcomes)) for each in results]
+        has_files = any(each.out for each in results)
+        failures = self._not_written(task, results, outcomes) if has_files else {}
+        return tuple(
+            replace(each, not_written=failures.get(each.out.id)) if each.out else each for each in results
+        )
+
+    def _not_written(self, task: Task, results: Sequence[StoreResult], outcomes: Outcomes) -> dict[int, str]:
+        """Write the job's out files; return by id why some are not written."""
         try:
-            for each in told:
-                if each.out is not None and each.reading.sends and outcomes:
+            for each in results:
+                if outcomes and each.out and each.reading.sends:
                     self.state.outs.note_report(each.out, (each.reading.facts or {})["report"])
             own = [out for out in self.state.outs.unwritten() if (out.poller, out.job) == task.name]
-            failures = self.files.write(own, (task,))
+            return self.files.write(own, (task,))
         except StateError as error:
             self.note_trouble(error)
-            failures = {each.out.id: str(error) for each in told if each.out is not None}
-        return tuple(
-            replace(each, not_written=failures.get(each.out.id)) if each.out is not None else each
-            for each in told
-        )
+            return {each.out.id: str(error) for each in results if each.out}
 
     def settle(
         self,
