@@ -191,12 +191,15 @@ def main() -> int:
     with subprocess.Popen(asked.command) as process:
 
         def kill(_signal: int, _frame: FrameType | None) -> None:
-            os.kill(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended by itself at this very moment
+                os.kill(process.pid, signal.SIGKILL)
 
         signal.signal(signal.SIGTERM, kill)
         trace = Trace(process.pid, asked.at, asked.opened, disk)
         trace.begin()
         process.returncode = os.waitstatus_to_exitcode(trace.until_end())
+        # Whoever ends the trace may not know yet that it is over; Python's own end would let that kill it.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if disk is not None:
         disk.cut(asked.report.with_suffix(".disk"))
     asked.report.write_text(json.dumps({"killed_before": trace.killed_before, "calls": trace.calls}))
