@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from tallyd.core.errors import ConfigProblem
@@ -173,7 +172,7 @@ class Walk:
             if isinstance(option, type) and issubclass(option, BaseModel):
                 fields = {field.alias or name: field for name, field in option.model_fields.items()}
                 self.known = tuple(fields)
-                self._at = _annotation(fields[str(segment)]) if segment in fields else None
+                self._at = fields[str(segment)].annotation if segment in fields else None
                 return True
             if get_origin(option) is dict:
                 self.known = ()
@@ -184,10 +183,6 @@ class Walk:
                 self._at = get_args(option)[0]
                 return True
         return True
-
-
-def _annotation(field: FieldInfo) -> Any:
-    return field.annotation
 
 
 def _options(annotation: Any) -> tuple[Any, ...]:

@@ -122,7 +122,10 @@ class ActiveConfig:
             return None
         try:
             config = load(
-                self.config.path, environ=self._environ, closely=self._look_closely, tallyd=self.config.tallyd
+                self.config.path,
+                environ=self._environ,
+                closely=lambda newer: self._closely(newer, self.config),
+                tallyd=self.config.tallyd,
             )
             self._check_restart(config)
         except ConfigError as error:
@@ -139,9 +142,6 @@ class ActiveConfig:
                 log.warning("config on disk is the one in force again")
             return None
         return config
-
-    def _look_closely(self, newer: Config) -> tuple[ConfigProblem, ...]:
-        return self._closely(newer, self.config)
 
     def take(self, config: Config) -> None:
         """Make a config the active one."""

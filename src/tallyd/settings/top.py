@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field
 
 from tallyd.settings.pollers import OutOverride
 from tallyd.settings.secrets import Secret
@@ -54,7 +54,7 @@ class StateSettings(Strict):
 class DatabaseSettings(Strict):
     """The database of records of visitors and servers pollers."""
 
-    url: Secret = Field(
+    url: Annotated[Secret, AfterValidator(lambda url: url.check(_check_database))] = Field(
         Secret("sqlite:///state/records.db"),
         description="URL for SQLAlchemy: `sqlite:///PATH` (relative to `data_dir`), "
         "`postgresql+psycopg://USER:PASSWORD@HOST/NAME` or `mysql+pymysql://USER:PASSWORD@HOST/NAME`. "
@@ -69,16 +69,11 @@ class DatabaseSettings(Strict):
         "minute and by the hour stay for ever.",
     )
 
-    @field_validator("url")
-    @classmethod
-    def _is_url(cls, url: Secret) -> Secret:
-        return url.check(_check_database)
-
 
 class HttpSettings(Strict):
     """How tallyd sends HTTP requests."""
 
-    proxy: Secret | None = Field(
+    proxy: Annotated[Secret, AfterValidator(lambda url: url.check(_check_proxy))] | None = Field(
         None,
         description="URL of a proxy for every request: `http://USER:PASSWORD@HOST:PORT`. A secret, because "
         "it may hold a password. In a password write `@` as `%40`, `/` as `%2F`, `:` as `%3A`, `#` as `%23`, "
@@ -88,27 +83,17 @@ class HttpSettings(Strict):
         Seconds(30), description="Time limit of one whole request, from the connection to the last byte."
     )
 
-    @field_validator("proxy")
-    @classmethod
-    def _is_url(cls, proxy: Secret | None) -> Secret | None:
-        return None if proxy is None else proxy.check(_check_proxy)
-
 
 class HeartbeatSettings(Strict):
     """A dead man's switch such as healthchecks.io: it notices when tallyd stops."""
 
-    url: Secret = Field(
+    url: Annotated[Secret, AfterValidator(lambda url: url.check(_check_heartbeat))] = Field(
         description="URL to call regularly. tallyd adds `/fail` while it is not healthy itself. A secret. "
         "Write an `@` in it as `%40`."
     )
     every: Annotated[Duration, AfterValidator(within(10.0))] = Field(
         Seconds(300), description="How often to call it."
     )
-
-    @field_validator("url")
-    @classmethod
-    def _is_url(cls, url: Secret) -> Secret:
-        return url.check(_check_heartbeat)
 
 
 def holds_password(url: str) -> bool:
