@@ -446,10 +446,10 @@ def tallyd(tmp_path: Path, tools: Path) -> Tallyd:
     command = _program(tmp_path / "tallyd", text)
 
     def run(
-        *arguments: str, user: str = "root", groups: str = "root", store: str | None = None, **more: str
+        *arguments: str, user: str = "root", groups: str = "root", listed: str | None = None, **more: str
     ) -> subprocess.CompletedProcess[str]:
         identity = {"ID_UID": "0" if user == "root" else "1000", "ID_NAME": user, "ID_GROUPS": groups}
-        identity["ID_BOOKS"] = groups if store is None else store
+        identity["ID_BOOKS"] = groups if listed is None else listed
         return subprocess.run(
             [str(command), *arguments],
             env={"PATH": str(tools), "HOME": "/home/x"} | identity | more,
@@ -495,8 +495,8 @@ def test_root_becomes_the_user_of_the_service(tallyd: Tallyd) -> None:
 
 
 def test_privacy_check_may_look_through_the_journal_and_nothing_else_may(tallyd: Tallyd) -> None:
-    assert "--groups=tallyd,systemd-journal" in tallyd("privacy-check", "divera", store="tallyd").stdout
-    assert "systemd-journal" not in tallyd("check", store="tallyd").stdout
+    assert "--groups=tallyd,systemd-journal" in tallyd("privacy-check", "divera", listed="tallyd").stdout
+    assert "systemd-journal" not in tallyd("check", listed="tallyd").stdout
 
 
 def test_the_user_of_the_service_needs_nobody(tallyd: Tallyd) -> None:
@@ -515,7 +515,7 @@ def test_the_user_of_the_service_needs_nobody(tallyd: Tallyd) -> None:
             id="not in the group",
         ),
         pytest.param(
-            {"groups": "users", "books": "users tallyd"},
+            {"groups": "users", "listed": "users tallyd"},
             "check",
             "alice is in the group tallyd since this log-in began: log in again, or use sudo: sudo tallyd",
             id="not yet in the group",
