@@ -1,7 +1,7 @@
-"""URLs: the host as messages name it, and those in which a part of a password could be taken for the host.
+"""URLs: the host for messages, and URLs in which a part of a password could be read as the host.
 
-Where a password holds an "@", "/", ":", "#", "?" or a backslash as it is, each library cuts the URL
-elsewhere: what one takes for the end of the password, another connects to, and a message shows.
+If a password holds a plain "@", "/", ":", "#", "?" or backslash, each library cuts the URL at another place.
+One library reads a text as the end of the password, and another connects to it, so a message shows it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _PARTS = re.compile(r"[^:/?#]+://(?P<authority>[^/?#]*)(?P<path>[^?]*)(?P<query>
 
 
 def host_of(url: str) -> str:
-    """Return the host as messages name it: `name`, or `name:port` where the port is not the scheme's own.
+    """Return the host for messages: `name`, or `name:port` if the port is not the default of the scheme.
 
-    Raises ValueError for what is no http(s) address, names no host or can't be read.
+    Raises ValueError unless it is a readable http(s) address with a host.
     """
     scheme, name, port = origin_of(url)
     if not name or scheme not in _DEFAULT_PORTS:
@@ -33,17 +33,17 @@ def host_of(url: str) -> str:
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:
-    """Return scheme, host and port. Raises ValueError for what can't be read."""
+    """Return scheme, host and port. Raises ValueError for an unreadable URL."""
     parts = urlsplit(url)
     name = (parts.hostname or "").rstrip(".")
     return parts.scheme, name, parts.port if parts.port is not None else _DEFAULT_PORTS.get(parts.scheme)
 
 
 def is_ambiguous(url: str, *, at_may_follow: Literal["nowhere", "in values", "anywhere"] = "nowhere") -> bool:
-    """Whether somebody could take a part of the user name or password for the host. False for what is no URL.
+    """Whether a part of the user name or password could be read as the host. False if it is not a URL.
 
-    `at_may_follow` says where an "@" may stand behind the host: nowhere, in the values of the query alone
-    (`?to=me@host.example`), or anywhere. With one there, the host may as well be what follows it.
+    `at_may_follow` says where an "@" may come after the host: nowhere, only in the values of the query
+    (`?to=me@host.example`), or anywhere. With such an "@", the host could also be the text after it.
     """
     found = _PARTS.fullmatch(url)
     if found is None:

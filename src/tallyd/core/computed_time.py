@@ -1,4 +1,4 @@
-"""The time at which a server says that its data was computed: from a JSON value to an instant."""
+"""The time when a server computed its data: from a JSON value to an instant."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 FUTURE_AFTER_S: Final = 60.0
-"""A time that is ahead by so much, or less, is not taken to be ahead: clocks differ."""
+"""A time that is ahead by at most this does not count as ahead: clocks differ."""
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-"""Anything before is no time at which data was computed: 0, `0001-01-01`, seconds read as milliseconds."""
+"""An earlier time cannot be when data was computed: 0, `0001-01-01`, seconds read as milliseconds."""
 LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
-"""What is later cannot be shown in each zone, since there is no year 10000; it mostly means "never"."""
+"""A later time cannot be shown in every zone: there is no year 10000. It mostly means "never"."""
 
 _NUMBER: Final = re.compile(r"\d{1,20}(?:\.\d{1,20})?", re.ASCII)
 _ISO: Final = re.compile(r"(?:\d{8}|\d{4}-\d\d-\d\d|\d{4}-?W\d\d-?\d)[T _]\d\d.*", re.ASCII)
@@ -19,18 +19,18 @@ _UNITS: Final = {"epoch": 1.0, "epoch_ms": 1000.0}
 
 
 class UnreadableTimeError(ValueError):
-    """A value that is no time. The text goes on behind the field's name, and never holds the value."""
+    """A value that is not a time. The text follows the name of the field, and never holds the value."""
 
 
 def read_time(
     value: object, form: str, *, zone: tzinfo, now: datetime, known: datetime | None = None
 ) -> datetime:
-    """Return the instant (UTC) that a JSON value is, in the form `iso`, `epoch`, `epoch_ms` or of strptime.
+    """Return the instant (UTC) of a JSON value, in the format `iso`, `epoch`, `epoch_ms` or of strptime.
 
-    A time without an offset is of `zone`. One that comes twice there (clocks set back), or not at all (put
-    forward over it), can be two instants: the later one is taken, unless it lies in the future as seen from
-    `now`; or the one that was read before (`known`), since a time that stands still is no other one.
-    Numbers may be written as text, and a time of digits as a number. Raises `UnreadableTimeError`.
+    A time without an offset belongs to `zone`. If clocks went back or forward over it, it can be two
+    instants. The result is then the one that was read before (`known`), because a time that did not change
+    is the same instant. Else it is the later one, unless that lies in the future as seen from `now`.
+    Numbers may be text, and a time of digits may be a number. Raises `UnreadableTimeError`.
     """
     try:
         if form in _UNITS:
@@ -38,7 +38,7 @@ def read_time(
         else:
             written = _iso(value) if form == "iso" else _by_format(value, form)
             if written.year < EARLIEST.year - 1:
-                raise _never(form)  # in many a zone there is no UTC for the first of January of the year 1
+                raise _never(form)  # in many zones the first of January of the year 1 has no UTC
             at = _local(written, zone, now, known) if written.tzinfo is None else written.astimezone(UTC)
     except OverflowError:
         raise UnreadableTimeError(f"is of no year that there is{_unit_hint(form)}") from None
@@ -50,7 +50,7 @@ def read_time(
 
 
 def has_offset(value: object, form: str) -> bool:
-    """Whether a readable value says by itself which instant it is, whatever the zone."""
+    """Whether a readable value names its instant without a zone."""
     if form in _UNITS:
         return True
     return (_iso(value) if form == "iso" else _by_format(value, form)).tzinfo is not None
@@ -79,7 +79,7 @@ def _iso(value: object) -> datetime:
         raise UnreadableTimeError(f"is {_kind(value)}, no time")
     text = value.strip().upper()
     try:
-        # Python's own parser takes a date alone, too, and any character between date and time.
+        # Python's own parser also accepts a date alone, and any character between date and time.
         if _ISO.fullmatch(text):
             return datetime.fromisoformat(text)
     except ValueError:
@@ -93,7 +93,7 @@ def _by_format(value: object, form: str) -> datetime:
     if not isinstance(value, str):
         raise UnreadableTimeError(f"is {_kind(value)}, no time in the form of `format`")
     try:
-        return datetime.strptime(value.strip(), form)  # noqa: DTZ007 # what lacks a zone is given one
+        return datetime.strptime(value.strip(), form)  # noqa: DTZ007 # a time without a zone gets one later
     except ValueError:
         raise UnreadableTimeError("is no time in the form of `format`") from None
 

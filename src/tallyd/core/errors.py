@@ -1,6 +1,6 @@
-"""Three failures, three fates: the config is wrong, the source failed, or tallyd was asked to stop.
+"""The expected failures: the config is wrong, something outside failed, or tallyd was asked to stop.
 
-Anything else that is raised is a bug. It is caught in one place, in daemon.py.
+Any other exception is a bug. It is caught in one place, in daemon.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h; systemd shows it as 78/CONFIG
 
 @dataclass(frozen=True)
 class ConfigProblem:
-    """One thing that is wrong with the config.
+    """One mistake in the config.
 
     `place` is a dotted path into the file (`pollers.divera.accesskey`), empty for the file as a whole.
     `text` says what is wrong and what to do, and never holds a value that may be secret.
@@ -27,9 +27,9 @@ class ConfigProblem:
 
 
 class ConfigError(Exception):
-    """The config can't be used. Carries every problem at once; ends a command with exit status 78.
+    """The config cannot be used. It holds every problem at once, and ends a command with exit status 78.
 
-    `names` are the paths of the files that it names (secrets), present or not: what may mend it.
+    `names` are the paths of the files that the config names (secrets), existing or not: they may fix it.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ConfigError(Exception):
         self.problems = problems
 
     def lines(self, *, ending: str = "") -> list[str]:
-        """One line a problem: `config.json: PLACE: TEXT (1 of 3 problems; nothing started)`."""
+        """Return a line for each problem: `config.json: PLACE: TEXT (1 of 3 problems; nothing started)`."""
         count = len(self.problems)
         noun = "problem" if count == 1 else "problems"
         return [
@@ -53,13 +53,13 @@ class ConfigError(Exception):
 
 
 class SourceError(Exception):
-    """A source did not answer, or not with something that can be counted.
+    """A source did not reply, or its reply cannot be counted.
 
-    `transient`: another try may succeed. A refused key is not transient: trying again only hammers.
-    `retry_after_s`: seconds the source asked us to wait, if it did. `status`: of the HTTP answer, if there
-    was one.
-    `text` names type, host and status, never a URL (the key stands in its query) and never a value
-    out of a reply (it may be somebody's name).
+    `transient`: another try may succeed. A refused key is not transient: more tries would only hammer.
+    `retry_after_s`: how many seconds the source asked us to wait, if it did. `status`: that of the HTTP
+    reply, if there was one.
+    `text` names type, host and status. It never holds a URL (its query has the key) and never a value from a
+    reply (it may be a person's name).
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class SourceError(Exception):
 
 
 class RecordsError(Exception):
-    """The database of records can't be used now; nothing of the call was stored. `text` says why."""
+    """The database of records cannot be used now. The call stored nothing. `text` says why."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -86,7 +86,7 @@ class RecordsError(Exception):
 
 
 class InboxError(Exception):
-    """A file or folder of an inbox can't be used now; nothing was changed. `text` says what and why."""
+    """A file or folder of an inbox cannot be used now. Nothing was changed. `text` says what and why."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -94,7 +94,7 @@ class InboxError(Exception):
 
 
 class DeliveryError(Exception):
-    """A channel did not take a message.
+    """A channel did not accept a message.
 
     `text` says why (service, host, status) and never holds a URL or a token.
     """
@@ -105,9 +105,9 @@ class DeliveryError(Exception):
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield `error` and all that it came from, the outermost first, each once.
+    """Yield `error` and all its causes, the outermost first, each once.
 
-    requests and urllib3 hand the original on in `args`, in `reason` or as the cause, depending on the case.
+    requests and urllib3 pass on the original in `args`, in `reason` or as the cause, depending on the case.
     """
     seen: set[int] = set()
     waiting = [error]

@@ -1,7 +1,7 @@
-"""How old a server's data is: the one rule from the time that it tells to a state, and what follows from it.
+"""How old a server's data is: the rule from its computed time to a state, and what follows from it.
 
-A server tells when its data was last computed, by its own clock (`computed_time.py` reads that). What it
-means is decided here; how it was asked is not known here.
+A server says when its data was last computed, by its own clock (`computed_time.py` reads that). This module
+decides what the time means. It does not know how the server was asked.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ State: TypeAlias = Literal["fresh", "late", "stale", "unreachable", "invalid", "
 STATES: Final[tuple[State, ...]] = ("fresh", "late", "stale", "unreachable", "invalid", "future")
 BY_SERIOUSNESS: Final[tuple[State, ...]] = ("unreachable", "invalid", "stale", "future", "late", "fresh")
 TROUBLES: Final[tuple[State, ...]] = ("unreachable", "invalid", "stale", "future")
-"""The states that people are told of."""
+"""The states that raise an alert."""
 
 AGREED_S: Final = 2.0
-"""Clocks that differ so little agree: a `Date` header has whole seconds, and the answer takes a moment."""
+"""Clocks that differ by at most this agree: a `Date` header has whole seconds, and a reply takes time."""
 
 
 # -- the state -----------------------------------------------------------------------------------------------
@@ -34,7 +34,7 @@ class Limits:
 
 
 def taken_off(skew_s: float | None) -> float:
-    """Return what our clock is ahead of the server's, in seconds, as far as it counts."""
+    """Return how far our clock is ahead of the server's, in seconds; 0 if the clocks agree."""
     return skew_s if skew_s is not None and abs(skew_s) > AGREED_S else 0.0
 
 
@@ -44,7 +44,7 @@ def lag_of(computed_at: datetime, *, now: datetime, skew_s: float | None) -> flo
 
 
 def state_of(lag_s: float, limits: Limits) -> State:
-    """Return the state of data that is so old. Exactly at a limit it still is what it was below it."""
+    """Return the state of data with this age. Exactly at a limit it still has the better state."""
     if lag_s < -FUTURE_AFTER_S:
         return "future"
     if lag_s > limits.stale_after_s:
@@ -56,9 +56,9 @@ def state_of(lag_s: float, limits: Limits) -> State:
 class Sight:
     """What one check of a server found, at `at`.
 
-    `computed_at` and `lag_s` are None where no time could be read; `reason` then says why. `skew_s`: how far
+    `computed_at` and `lag_s` are None if no time could be read; `reason` then says why. `skew_s`: how far
     our clock is ahead of the server's, None without a `Date` header. `answered` is `200, 41 ms`, empty
-    without an answer. `guessed_zone` is the zone of a time that names none and is of no configured zone.
+    without a reply. `guessed_zone` is the assumed zone of a time without a zone, if the config sets none.
     """
 
     at: datetime
@@ -91,9 +91,9 @@ def sight_of(
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A state to be told of, since when, and the sight that its text is made of.
+    """A state that raises an alert, since when, and the check result for its text.
 
-    The sight is the last one that says anything new: what changes with every check is not worth storing.
+    It is the last check result with something new: values that change with every check are not stored.
     """
 
     since: datetime
@@ -106,10 +106,10 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known of a server. `since`: when its state was first seen without another one in between.
+    """What is known about a server. `since`: when its current state was first seen.
 
-    `computed_at` is the last time that it told, `changed_at` when that was first seen; None where none was.
-    `troubles` are those that stand: its state, and those that its state hides (see `follow`).
+    `computed_at` is the last time that it sent, `changed_at` when tallyd first saw that; None: none yet.
+    `troubles` are the open ones: its state, and those that its state hides (see `follow`).
     """
 
     state: State
@@ -123,9 +123,9 @@ class Known:
 class Step:
     """What a check changed. `was` is the state before, None at the first check.
 
-    `advanced_s` is by how much the server's time moved since it last changed, in seconds (below 0: it went
-    back), None where it did not, or nothing is known to compare with. `unchanged_s` is how long it has been
-    seen to stand still, None where none was read now. `is_new_time`: one was read that is not the last one.
+    `advanced_s` is how far the server's time moved since it last changed, in seconds (below 0: it went back);
+    None if it did not move, or there is nothing to compare with. `unchanged_s` is how long checks have found
+    the same time; None if this check read none. `is_new_time`: this check read another time than before.
     """
 
     known: Known
@@ -150,13 +150,13 @@ _HIDDEN: Final[dict[State, frozenset[State]]] = {
     "unreachable": frozenset({"invalid", "stale", "future"}),
     "invalid": frozenset({"stale", "future"}),
 }
-"""Of a server that does not answer nobody knows whether its data is still old: what stood still stands."""
+"""If a server does not reply, nobody knows whether its data is still old: open troubles stay open."""
 
 
 def follow(known: Known | None, sight: Sight) -> Step:
     """Return what a check changes; `known` None: it is the first one.
 
-    A clock of ours that was set back makes nothing begin in the future.
+    If our clock was set back, nothing begins in the future.
     """
     since, changed_at, computed_at = sight.at, sight.at, sight.computed_at
     advanced_s = None
@@ -187,7 +187,7 @@ def follow(known: Known | None, sight: Sight) -> Step:
 
 
 def unseen(known: Known) -> Step:
-    """Return the step of a server that was not checked this time: nothing was read, and nothing changes."""
+    """Return the step of a server that was not checked this time: nothing changes."""
     seen = next((trouble.seen for trouble in known.troubles if trouble.state == known.state), None)
     return Step(
         known=known,

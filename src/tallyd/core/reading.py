@@ -15,18 +15,18 @@ Severity: TypeAlias = Literal["warning", "error"]
 Origin: TypeAlias = Literal["live", "late", "once"]
 
 LATE_AFTER_S = 60.0
-"""A reading taken more than this after its slot was caught up: its origin is `late`."""
+"""A reading that is more than this after its slot was caught up: its origin is `late`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Something a person should know of, as a *level*: true now, computable from stored facts.
+    """Something that a person should know, as a *level*: true now, computable from stored facts.
 
-    `key` is `<poller>/<subject>/<what>`, built by `naming.problem_key`; `since` is aware. `text` and `over`
-    are the templates of what is said of it and of its end, `fields` what they are filled with where somebody
-    reads them (`saying.py`). `at_once`: the problem already carries a duration of its own, so no further
-    readings are waited for. `stays`: it will not go by itself (a wrong key), which is told even where it is
-    open for a lesser reason.
+    `key` is `<poller>/<subject>/<what>`, built by `naming.problem_key`. `since` is aware. `text` and `over`
+    are the templates for the problem and for its end. `fields` are their values; the reader's side fills
+    them in (`alerts/wording.py`). `at_once`: the problem already has a waiting time of its own, so it does
+    not wait for more readings. `stays`: it will not end without help (a wrong key), so people are notified
+    even if the alert is already open for a lesser reason.
     """
 
     key: str
@@ -41,9 +41,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class Slot:
-    """One appointed time of one job.
+    """One scheduled time of one job.
 
-    `key` names it for ever, so that it is counted once; it is None outside the timetable (`once`, plain
+    `key` is its name for ever, so that it counts once. It is None outside the timetable (`once`, plain
     intervals). `due_at` is aware, UTC. `late_s` is how long after `due_at` the run began, in seconds.
     """
 
@@ -52,16 +52,16 @@ class Slot:
     late_s: float = 0.0
 
     def stands_for(self, taken_at: datetime) -> datetime:
-        """Return the instant that people are told for what a run found: its slot, where it was not late."""
+        """Return the instant to show for what a run found: its slot if the run was not late."""
         is_late = (taken_at - self.due_at).total_seconds() > LATE_AFTER_S
         return taken_at if self.key is None or is_late else self.due_at
 
 
 @dataclass(frozen=True, kw_only=True)
 class Send:
-    """A report of one day that an upstream is to be sent, until a newer one of that day takes its place.
+    """A report of one day for an upstream. A newer report of that day replaces it.
 
-    `ssid` is the upstream's name for what is counted. `body` is what is posted; no URL, no secret.
+    `ssid` is the upstream's name for what is counted. `body` is what tallyd posts: no URL, no secret.
     """
 
     ssid: str
@@ -71,14 +71,14 @@ class Send:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What one run of a job found out.
+    """What one run of a job found.
 
-    `facts` are the kind's own keys of the out file (JSON values only); None: there is nothing to write.
-    `part` tells several readings of one slot apart; the slot's own has None. `sends` are committed with the
-    reading, then sent. `memory` replaces what the job remembers until its next run; None leaves it as it is.
-    `judges` are the last key segments that this reading can say something of; None: all that its job judges.
-    `skew_s` is how far our clock is ahead of the source's, in seconds, None where the source did not say.
-    `summary` is what a person who ran the job by hand is shown beside the facts; it is never stored.
+    `facts` are the kind's own keys of the out file (only JSON values); None: there is nothing to write.
+    `part` distinguishes several readings of one slot; the slot's own reading has None. `sends` are committed
+    with the reading, then sent. `memory` replaces what the job remembers; None leaves it unchanged.
+    `judges` are the last key segments that this reading can resolve; None: all of its job. `skew_s` is how
+    far our clock is ahead of the source's, in seconds; None if the source did not say. `summary` is for a
+    person who ran the job by hand, beside the facts; it is never stored.
     """
 
     taken_at: datetime

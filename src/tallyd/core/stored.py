@@ -10,7 +10,7 @@ RowState: TypeAlias = Literal["waiting", "sent", "parked"]
 
 
 Said: TypeAlias = Literal["accepted", "refused", "never", "nothing"]
-"""What an upstream made of a try; `never`: it refuses that body for good."""
+"""Result of a try at an upstream. `never`: it refuses that body for good."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class LastReading:
 class StoredReading:
     """One row of the history. `body` is the out file's content, None for a missed slot.
 
-    `slot` is the key of a reading's slot, with `#` and `part` behind it for one that has a part. Outside the
-    timetable `slot` and `due_at` are None.
+    `slot` is the key of the slot; for a reading with a `part`, `#` and the part follow. Outside the timetable
+    `slot` and `due_at` are None.
     """
 
     poller: str
@@ -50,11 +50,11 @@ class StoredReading:
 class SendRow:
     """A report to an upstream, as it is stored.
 
-    `version` grows with each body that takes the place of another. `slot_at` is that of the body. `tries` are
-    those of this body. `turn` is larger than that of every row of the poller that was tried before; 0: never.
-    `said` is what came of the last try, of this body or the one before, `answer` the upstream's own words, or
-    why it could not be asked.
-    `failing_since` is the first failure since something of this `ssid` was last taken.
+    `version` grows with each body that replaces another. `slot_at` and `tries` belong to this body. `turn` is
+    larger than that of every row of the poller that was tried before; 0: never tried. `said` is the result of
+    the last try, with this body or the one before. `answer` is the upstream's own words, or why tallyd could
+    not reach it. `failing_since` is the first failure since the upstream last accepted something of this
+    `ssid`.
     """
 
     poller: str
@@ -72,5 +72,5 @@ class SendRow:
 
     @property
     def key(self) -> tuple[date, str]:
-        """The day and the upstream's name, as outcomes are told by."""
+        """The day and the upstream's name: the key of its outcome."""
         return (self.send.day, self.send.ssid)

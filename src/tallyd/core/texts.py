@@ -1,4 +1,4 @@
-"""How tallyd speaks: times, durations and foreign text as a person reads them."""
+"""Times, durations and foreign text in the form that people read."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def visible(text: str) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """Return `text` visible and at most `most` (1 or more) characters long, an ellipsis for what was cut."""
+    """Return visible `text` with at most `most` (1 or more) characters. An ellipsis replaces what was cut."""
     shown = visible(text)
     return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
 def span(seconds: float) -> str:
-    """Return a duration with one unit or two that are neighbours: `4 h`, `1 d 2 h`, `17 min`, `0.4 s`.
+    """Return a duration with one unit or two neighbouring ones: `4 h`, `1 d 2 h`, `17 min`, `0.4 s`.
 
-    Durations are cut, not rounded: 119 s is `1 min 59 s`, and 3,605 s is `1 h`. Below ten seconds a tenth is
-    shown.
+    Durations are cut, not rounded: 119 s is `1 min 59 s`, and 3,605 s is `1 h`. Below ten seconds it has
+    tenths.
     """
     if seconds <= -0.1:
         return "-" + span(-seconds)
@@ -60,9 +60,9 @@ def size_text(size_bytes: float) -> str:
 
 
 def clock(at: datetime, zone: tzinfo, *, now: datetime, has_day: bool = False) -> str:
-    """Return an instant as people say it: `08:00` today, `Fri 08:00` this week, else `2026-11-20 08:00`.
+    """Return an instant as people write it: `08:00` today, `Fri 08:00` this week, else `2026-11-20 08:00`.
 
-    Seconds are shown when they are not zero. `has_day`: today has its weekday, too.
+    It has seconds if they are not zero. `has_day`: today also has its weekday.
     """
     local, today = at.astimezone(zone), now.astimezone(zone).date()
     time = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
@@ -74,7 +74,7 @@ def clock(at: datetime, zone: tzinfo, *, now: datetime, has_day: bool = False) -
 
 
 def listed(items: Sequence[str], *, most: int = 5, more: int = 0) -> str:
-    """Return `a, b and c`; past `most` items, how many more there are, besides `more` that are not listed."""
+    """Return `a, b and c`; after `most` items, how many more there are, including `more` unlisted ones."""
     left = more + max(0, len(items) - most)
     if left:
         return f"{', '.join(items[:most])} and {left} more"

@@ -1,7 +1,7 @@
-"""The kinds of problems: for each its severity, its text, and what ends it.
+"""The kinds of problems: severity, text, and what resolves each.
 
-A kind stands where its problem is found: the daemon's own in `daemon_alerts.py`, a poller's in its folder.
-docs/alerts.md lists all of them.
+The daemon's own kinds are in `daemon_alerts.py`, those of a poller in its folder. docs/alerts.md lists all
+of them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from tallyd.core.reading import Problem, Severity
 class AlertKind:
     """One kind of problem.
 
-    `key` is as people read it (`<poller>/<job>/failed`), `text` and `over` are templates (`templates.py`):
-    what is said when it begins, and when it is over, in front of since when. `ends` is a sentence about what
-    ends it. `many` says of several subjects at once what they share: `targets unreachable`. `subject` is the
-    placeholder that names one of them as people do; empty: a segment of the key does.
+    `key` is in the form that people read (`<poller>/<job>/failed`). `text` and `over` are templates
+    (`templates.py`) for the beginning and the end; "since ..." follows `over`. `ends` says what resolves it.
+    `many` describes several subjects at once: `targets unreachable`. `subject` is the placeholder with the
+    name of the subject for people; empty: a segment of the key has it.
     """
 
     key: str
@@ -42,11 +42,11 @@ class AlertKind:
 
     @property
     def fields(self) -> frozenset[str]:
-        """The placeholders of its own that a text of the config may use, beside those of `wording.py`."""
+        """Its own placeholders that a text in the config may use, besides those of `wording.py`."""
         return read_template(self.text).names | read_template(self.over).names
 
     def problem(self, *segments: str, since: datetime, **fields: Value | None) -> Problem:
-        """Return a problem of this kind; `segments` are those of its key in front of `what`."""
+        """Return a problem of this kind. `segments` are the parts of its key before `what`."""
         return Problem(
             key=problem_key(*segments, self.what),
             text=REMINDING + self.text,

@@ -1,4 +1,4 @@
-"""What the daemon itself has to say: runs that gave no reading, and its own health."""
+"""The problems that the daemon itself reports: runs without a reading, and its own health."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ OVERDUE = AlertKind(
     at_once=True,
 )
 RUN_KINDS = (FAILED, MISSED, CRASHED, OVERDUE)
-"""What can be said of every poller's jobs."""
+"""The kinds for the jobs of every poller."""
 UNSENT = AlertKind(
     key="<poller>/<ssid>/unsent",
     severity="error",
@@ -65,7 +65,7 @@ UNSENT = AlertKind(
     subject="ssid",
     at_once=True,
 )
-"""Of every poller whose readings are sent to somebody."""
+"""The kind for every poller that sends reports to an upstream."""
 
 CLOCK = AlertKind(
     key="tallyd/clock",
@@ -147,15 +147,15 @@ UNDELIVERED = AlertKind(
     many="channels that take no message",
 )
 OWN_KINDS = (CLOCK, CONFIG, STATE, DAMAGED, OUT, LOG, WEB, PART_CRASHED, UNDELIVERED)
-"""What the daemon can say of itself."""
+"""The kinds for the daemon itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run that gave no reading: whose it was, its slot (None outside the timetable), and when its next slot
-    comes (None: none does).
+    """A run without a reading: its poller and job, its slot (None outside the timetable), and the next slot
+    (None: there is none).
 
-    `asked_s` is for how long the source has asked to be left alone, in seconds; 0 where it has not.
+    `asked_s` is how many seconds the source asked us to wait; 0 if it did not.
     """
 
     poller: str
@@ -167,7 +167,7 @@ class Run:
 
     @property
     def no_retry_before(self) -> At | None:
-        """None where the source has not asked for it, or where the next slot comes first."""
+        """The end of the wait that the source asked for; None: no wait, or the next slot comes first."""
         until = self.now + timedelta(seconds=self.asked_s)
         if not self.asked_s or (self.next_at is not None and self.next_at <= until):
             return None
@@ -187,13 +187,13 @@ class Run:
 
 
 def failed_for_now(run: Run, failure: str, *, attempts: int, until: datetime) -> Problem:
-    """Return the problem of a run that will be begun again before `until`, the end of its catch-up."""
+    """Return the problem of a run that will start again before `until`, the end of its catch-up."""
     tried = _tried(attempts, run)
     return _failed(run, failure, **tried, no_retry_before=run.no_retry_before, again_until=At(until))
 
 
 def failed_for_good(run: Run, failure: str, *, attempts: int) -> Problem:
-    """Return the problem of a slot that has no reading and will have none."""
+    """Return the problem of a slot that will never have a reading."""
     return _failed(
         run,
         failure,
@@ -205,7 +205,7 @@ def failed_for_good(run: Run, failure: str, *, attempts: int) -> Problem:
 
 
 def refused(run: Run, failure: str) -> Problem:
-    """Return the problem of a failure that another try would not mend (a wrong key)."""
+    """Return the problem of a failure that another try would not fix (a wrong key)."""
     found = _failed(run, failure, no_retry_before=run.next_slot, lost=_lost(run))
     return replace(found, at_once=True, stays=True)
 
@@ -217,7 +217,7 @@ def _failed(run: Run, reason: str, **fields: Value | None) -> Problem:
 
 
 def _lost(run: Run) -> int | None:
-    """Return how many readings are lost: one, of a slot."""
+    """Return how many readings are lost: one if the run had a slot."""
     return 1 if run.due_at else None
 
 
@@ -230,7 +230,7 @@ def missed(
 ) -> Problem:
     """Return the problem of slots at which nothing ran; `slots` are those since the last reading.
 
-    With `older_since`, there may be others from then on, which were not looked at.
+    With `older_since`, there may be others from then on that nobody looked at.
     """
     return MISSED.problem(
         run.poller,
@@ -245,7 +245,7 @@ def missed(
 
 
 def crashed(run: Run, kind: str) -> Problem:
-    """Return the problem of a bug; `kind` is the exception's type, its text may hold anything."""
+    """Return the problem of a bug. `kind` is the exception's type; its text may hold anything."""
     return CRASHED.problem(
         run.poller,
         run.job,
@@ -268,10 +268,10 @@ def unsent(
     is_only: bool,
     no_retry_before: datetime | None = None,
 ) -> Problem:
-    """Return the problem of reports that an upstream does not take, or that do not get there.
+    """Return the problem of reports that an upstream does not accept, or that do not reach it.
 
-    `slot_at` is the slot of the report tried last; the upstream has asked for time until `no_retry_before`.
-    `is_only`: the poller's reports bear one name.
+    `slot_at` is the slot of the report that was tried last. The upstream asked for time until
+    `no_retry_before`. `is_only`: all reports of the poller have one name.
     """
     return UNSENT.problem(
         poller,
@@ -291,7 +291,7 @@ def part_crashed(part: str, kind: str, *, now: datetime) -> Problem:
 
 
 def overdue(poller: str, job: str, *, since: datetime, limit_s: float) -> Problem:
-    """Return the problem of a run that has shown no progress for `limit_s`; `since` is its beginning."""
+    """Return the problem of a run that shows no progress for `limit_s`. `since` is when it started."""
     return OVERDUE.problem(poller, job, since=since, poller=poller, job=job, limit=Span(limit_s))
 
 
@@ -307,12 +307,12 @@ def clock_suspect(skew_s: float, *, now: datetime) -> Problem | None:
 
 
 def config_refused(reason: str, *, since: datetime) -> Problem:
-    """Return the problem of a config on disk that is not in force; `reason` is its first mistake."""
+    """Return the problem of a rejected config on disk. `reason` is its first mistake."""
     return CONFIG.problem(OWN, since=since, reason=reason)
 
 
 def state_unusable(reason: str, *, since: datetime) -> Problem:
-    """Return the problem of a state.db that can't be used; `reason` begins with its path."""
+    """Return the problem of a state.db that cannot be used. `reason` begins with its path."""
     return STATE.problem(OWN, since=since, reason=reason)
 
 
@@ -322,20 +322,20 @@ def state_damaged(file: str, *, since: datetime) -> Problem:
 
 
 def out_unwritable(reason: str, *, now: datetime) -> Problem:
-    """Return the problem of an out file that can't be written; `reason` names it."""
+    """Return the problem of an out file that cannot be written. `reason` names it."""
     return OUT.problem(OWN, since=now, reason=reason)
 
 
 def log_unwritable(reason: str, *, now: datetime) -> Problem:
-    """Return the problem of a log that can't be written or rotated; `reason` is a whole sentence."""
+    """Return the problem of a log that cannot be written or rotated. `reason` is a whole sentence."""
     return LOG.problem(OWN, since=now, reason=reason)
 
 
 def undelivered(channel: str, reason: str, *, since: datetime) -> Problem:
-    """Return the problem of a channel that takes no message."""
+    """Return the problem of a channel that accepts no message."""
     return UNDELIVERED.problem(OWN, channel, since=since, channel=channel, reason=reason)
 
 
 def page_unserved(reason: str, *, since: datetime) -> Problem:
-    """Return the problem of a page that can't be served; `reason` says where and why."""
+    """Return the problem of a page that cannot be served. `reason` says where and why."""
     return WEB.problem(OWN, since=since, reason=reason)

@@ -1,4 +1,4 @@
-"""Where on the page a problem is to be seen."""
+"""The link to the page for a problem."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from tallyd.core.alerts.rules import OWN
 from tallyd.core.naming import key_segments
 
 LONGEST = 300
-"""What is longer than this becomes the link to the poller: some services cut long ones."""
+"""A longer link is replaced by the link to the poller: some services cut long links."""
 
 
 class Views(Protocol):
-    """What can be looked at: of each poller, by name, and in it by the subject and the `what` of a key."""
+    """Finds the view of a poller by its name, and by the subject and the `what` of a key."""
 
     def __call__(self, poller: str, subject: str, what: str) -> Mapping[str, str] | None:
-        """Return what the poller's view is asked for; None: there is no such poller."""
+        """Return the query for the poller's view; None: there is no such poller."""
         ...
 
 
 def link_to(page: str, keys: Collection[str], views: Views) -> str:
-    """Return the address of what shows all problems of `keys` at once, as near to them as there is.
+    """Return the address of the most specific view that shows all problems of `keys`.
 
     `page` is the address of the page. Problems of several pollers, or of tallyd itself, are on the overview.
-    That the page is not served is nothing to be looked at there: the empty string.
+    If the problem is that the page is not served, the result is empty.
     """
     if all(key == WEB.key for key in keys):
         return ""
@@ -46,6 +46,6 @@ def link_to(page: str, keys: Collection[str], views: Views) -> str:
 
 
 def _end(key: str) -> tuple[str, str]:
-    """Return subject and `what` of a key; both empty for a pattern that has fewer parts."""
+    """Return the subject and the `what` of a key; both empty for a pattern with fewer parts."""
     segments = key_segments(key)
     return (segments[1], segments[-1]) if len(segments) == 3 else ("", "")

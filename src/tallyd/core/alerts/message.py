@@ -1,4 +1,4 @@
-"""What one channel is sent in one pass: at most one message, whatever there is to tell."""
+"""The message for one channel in one pass: at most one, however many notices there are."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from tallyd.core.texts import clock, listed, shortened
 Tone = Literal["error", "warning", "over", "info"]
 
 MOST_CHARS = 1500
-"""Of one message: what chats and phones still show, and services still take."""
+"""Longest message that chats and phones still show and services still accept."""
 MOST_LINE_CHARS = 500
 MOST_SUBJECT_CHARS = 100
 MOST_ALIKE = 3
-"""So many problems of one kind have a line each; more share one."""
+"""Up to this many problems of one kind have a line each; more share one line."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
     """A message as a person reads it. Plain text: no Markdown, no HTML, but names in it may look like either.
 
-    `subject` is one line for channels that have one (mail); `text` is the whole message, lines separated by
-    line feeds, and does not need the subject. `tone` is that of the most serious line. `link` is where to
-    look at it, empty where there is no page: a URL of ASCII alone, not in `text`, for it is never escaped.
+    `subject` is one line for channels that have a subject (mail). `text` is the whole message, with line
+    feeds between lines; it does not need the subject. `tone` is that of the most serious line. `link` leads
+    to the page; it is empty without a page. It is an ASCII URL and not in `text`, because it is never
+    escaped.
     """
 
     subject: str
@@ -43,7 +44,7 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What notices are worded with.
+    """What the words of notices depend on.
 
     `name` is this tallyd's. `manner_of` a key is how it is told, `kind_of` its kind, None where that is not
     known. `watched` is how many subjects (poller, what) may be said of, None where that is not known.
@@ -72,7 +73,7 @@ class _Line:
 def message_of(
     notices: Iterable[Notice], mutes: Iterable[MuteNotice], around: Surroundings
 ) -> Message | None:
-    """Return the one message for all of them, most serious first; None where there is nothing to tell."""
+    """Return the one message for all notices, most serious first; None if there is nothing to send."""
     notices, mutes = tuple(notices), tuple(mutes)
     lines = [*_lines(notices, around), *(_mute_line(each, around) for each in mutes)]
     if not lines:
@@ -101,7 +102,7 @@ def trial(name: str, text: str | None) -> Message:
 
 
 def _joined(heading: str, texts: Sequence[str], lines: Sequence[_Line], tallyd: str) -> str:
-    """Return heading and lines, as many as fit, and how many things are left out."""
+    """Return the heading and as many lines as fit, and say how many are left out."""
     shown, used = [f"{heading}:"], len(heading)
     for number, text in enumerate(texts):
         used += len(text) + 3
@@ -130,9 +131,9 @@ def _heading(lines: Sequence[_Line]) -> str:
 
 
 def _lines(notices: Sequence[Notice], around: Surroundings) -> list[_Line]:
-    """Return a line for each notice, or one for all of a kind where they are many.
+    """Return a line for each notice, or one line for many notices of one kind.
 
-    What the config has a text for is never in a shared line, which would have other words.
+    A notice with a text from the config never shares a line, because a shared line has other words.
     """
 
     def group(notice: Notice) -> tuple[str, ...]:
@@ -155,7 +156,7 @@ def _is_end_of_run(notice: Notice) -> bool:
 
 
 def _without_doubles(notices: Sequence[Notice]) -> list[Notice]:
-    """Return the notices; of `failed` and `missed` that ended with the same reading only the older one."""
+    """Return the notices; if one reading resolved `failed` and `missed`, only the older of the two."""
     found: dict[tuple[object, ...], Notice] = {}
     for notice in sorted(notices, key=lambda notice: (notice.alert.since, notice.alert.key)):
         alert = notice.alert
@@ -208,7 +209,7 @@ def _over_text(notice: Notice, around: Surroundings) -> str:
 
 
 def _unwatched_text(alert: Alert, around: Surroundings) -> str:
-    """Return it by its key: its own text would say that it goes on, and how to mute it."""
+    """Return a text with the key: its own text would say that it is open, and how to mute it."""
     since = _wording(alert, around).shown(At(alert.since))
     return f"no longer watched: {alert.key}, open since {since}; the config no longer asks for it"
 
@@ -230,7 +231,7 @@ def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
 
 
 def _name(alert: Alert, kind: AlertKind | None, around: Surroundings) -> str:
-    """Return what people call the subject of an alert: its label where it has one."""
+    """Return the name of an alert's subject for people: its label if it has one."""
     label = alert.fields.get(kind.subject, "") if kind else ""
     poller, *between, _ = key_segments(alert.key)
     return _wording(alert, around).shown(label) or " ".join(between) or poller

@@ -1,4 +1,4 @@
-"""Mutes: no messages for known problems for a while, by somebody who said so."""
+"""Mutes: somebody stops the messages about known problems for a while."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 MUTE_KEY = "mute:"
-"""Stands before a pattern where a channel is noted to have heard of its mute; no problem's key has it."""
+"""Prefix of a pattern in the notes of what a channel has received. No problem's key begins with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mute:
     """A mute. `pattern` is a problem's key, in which `*` and `?` stand for any text and any character.
 
-    `by` is who asked for it, empty where nobody knows. `ended_by` is who ended it before `until`, None while
-    nobody has. Its version grows with every change, each of which is told.
+    `by` is who muted it, empty if nobody knows. `ended_by` is who ended it before `until`, None if nobody
+    did. Its version grows with every change, and tallyd notifies the channels of each change.
     """
 
     pattern: str
@@ -31,19 +31,19 @@ class Mute:
         return self.ended_by is None and now < self.until
 
     def covers(self, key: str) -> bool:
-        """Whether a key falls under the pattern, upper and lower case told apart."""
+        """Whether a key matches the pattern; upper and lower case differ."""
         return fnmatchcase(key, self.pattern.replace("[", "[[]"))  # a bracket is a bracket
 
     @property
     def key(self) -> str:
-        """Its name among what a channel has heard of."""
+        """Its name in the notes of what a channel has received."""
         return MUTE_KEY + self.pattern
 
 
 def may_meet(pattern: str, keys: str) -> bool:
-    """Whether some key can fall under both: the pattern of a mute, and `keys`, in which `*` is any segment.
+    """Whether some key can match both the pattern of a mute and `keys`, in which `*` is any segment.
 
-    The `*` of a mute may stand for slashes, too, that of `keys` may not.
+    The `*` of a mute may also match slashes; the `*` of `keys` may not.
     """
     met = _with_empty_segments(keys, {0})  # how far into `keys` what was read of the pattern may lead
     for char in pattern:
@@ -63,7 +63,7 @@ def _with_empty_segments(keys: str, places: set[int]) -> set[int]:
 
 
 def near_keys(pattern: str, keys: Iterable[str]) -> tuple[str, ...]:
-    """Return what may have been meant instead of a pattern: the same with parts of the keys in it."""
+    """Return what a person may have meant: the pattern with parts of the keys in it."""
     subject = "/".join(pattern.split("/")[1:-1])
     is_pattern = "*" in pattern or "?" in pattern
     found: dict[str, None] = {}
@@ -75,6 +75,6 @@ def near_keys(pattern: str, keys: Iterable[str]) -> tuple[str, ...]:
 
 
 def mute_of(key: str, mutes: Iterable[Mute], *, now: datetime) -> Mute | None:
-    """Return the mute that covers a key now; of several the one that lasts longest."""
+    """Return the mute that covers a key now; of several, the one that lasts longest."""
     found = [mute for mute in mutes if mute.is_in_force(now) and mute.covers(key)]
     return max(found, key=lambda mute: mute.until, default=None)

@@ -1,7 +1,7 @@
-"""What a channel has yet to hear of an alert: a function of the alert, of what it was told, and of now.
+"""What a channel must still receive about an alert: a function of the alert, of what was sent, and of now.
 
-Nothing is queued. What was told is noted after the delivery, so that a process that dies in between tells
-twice rather than never; and a channel that was down hears how things stand, not every step.
+There is no queue. tallyd notes a message after its delivery, so a process that dies in between sends it
+twice rather than never. A channel that was down gets the current state, not every step.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ News = Literal["begins", "reminder", "over", "unwatched"]
 
 @dataclass(frozen=True)
 class Told:
-    """What a channel was told of a key: which version, when last, and whether it was told that it is open."""
+    """What a channel last received about a key: the version, when, and whether it said that it is open."""
 
     version: int
     at: datetime
@@ -34,7 +34,7 @@ class Told:
 
 @dataclass(frozen=True)
 class OwnText:
-    """Templates of the config for one kind of problem and for its end; None: those of tallyd."""
+    """Templates from the config for a kind of problem and for its end; None: those of tallyd."""
 
     text: str | None = None
     over: str | None = None
@@ -42,10 +42,10 @@ class OwnText:
 
 @dataclass(frozen=True, kw_only=True)
 class AlertPolicy:
-    """How the problems of one poller, or of tallyd itself, are told.
+    """How the notices about problems of one poller, or of tallyd itself, are sent.
 
-    `remind_every_s` None: never; `reminders` are those that differ, by the subject of a key. `texts` are
-    those of the config by `what`. `tallyd` is the command as a person calls it.
+    `remind_every_s` None: no reminder. `reminders` holds different intervals, by the subject of a key.
+    `texts` are those of the config, by `what`. `tallyd` is the command as a person calls it.
     """
 
     channels: tuple[str, ...] = ()
@@ -58,11 +58,11 @@ class AlertPolicy:
     tallyd: str = "tallyd"
 
     def own_text(self, key: str) -> OwnText:
-        """Return the templates that the config has for a problem."""
+        """Return the templates of the config for a problem."""
         return self.texts.get(key_segments(key)[-1], OwnText())
 
     def worded(self, problem: Problem) -> Problem:
-        """Return the problem with the texts that the config wants for it."""
+        """Return the problem with the texts of the config."""
         own = self.own_text(problem.key)
         text = own.text
         if text is not None and "lasted" not in read_template(text).names:
@@ -70,19 +70,19 @@ class AlertPolicy:
         return replace(problem, text=text or problem.text, over=own.over or problem.over)
 
     def wording(self, now: datetime, *, is_muted: bool = False, ended_at: datetime | None = None) -> Wording:
-        """Return how a text is worded that is read at `now`."""
+        """Return the wording of a text that somebody reads at `now`."""
         return Wording(
             now=now, zone=self.zone, tallyd=self.tallyd, ended_at=ended_at, advises_mute=not is_muted
         )
 
     def remind_every_s_of(self, key: str) -> float | None:
-        """Return how often a problem that goes on is told again, in seconds; None: never."""
+        """Return the reminder interval of an open problem in seconds; None: no reminder."""
         return self.reminders.get(key_segments(key)[1], self.remind_every_s)
 
 
 @dataclass(frozen=True)
 class Notice:
-    """One thing to be told to one channel. `is_late`: it is over before it could be told."""
+    """One notice for one channel. `is_late`: the problem was resolved before the notice could be sent."""
 
     alert: Alert
     news: News
@@ -92,7 +92,7 @@ class Notice:
 def notice_for(
     alert: Alert, told: Told | None, alert_policy: AlertPolicy, *, is_muted: bool, now: datetime
 ) -> Notice | None:
-    """Return what one channel is to be told of one alert now; None: nothing, or not now."""
+    """Return the notice about one alert for one channel; None: none, or not now."""
     if is_muted or alert.is_waiting or _is_held_back(alert, alert_policy, now):
         return None
     is_known = told is not None and told.version == alert.version
@@ -107,9 +107,9 @@ def notice_for(
 
 
 def is_settled(alert: Alert, told: Told | None, *, is_suppressed: bool) -> bool:
-    """Whether an alert that is over has nothing more to say to a channel, so that it may be forgotten.
+    """Whether a channel needs no more notice about a resolved alert, so that it may be deleted.
 
-    What came and went while it was muted (`is_hushed`) is not told afterwards: somebody knew.
+    A problem that began and ended during a mute (`is_suppressed`) is not sent afterwards: somebody knew.
     """
     if told is not None and told.version == alert.version:
         return True
@@ -118,14 +118,14 @@ def is_settled(alert: Alert, told: Told | None, *, is_suppressed: bool) -> bool:
 
 
 def is_suppressed(alert: Alert, mute: Mute | None) -> bool:
-    """Whether all of an alert fell under the mute that covers it now: it was raised since the mute began."""
+    """Whether the mute covers the whole alert: it was raised after the mute began."""
     return mute is not None and alert.raised_at is not None and alert.raised_at >= mute.since
 
 
 def is_to_be_suppressed(alert: Alert, told: Told | None, mute: Mute | None) -> bool:
-    """Whether an end that is never to be told must be noted as told, lest it is told after the mute.
+    """Whether a suppressed end must be noted as sent, so that it is not sent after the mute.
 
-    That is where a channel knows of an earlier end of the key, and the alert is kept for another channel.
+    This is so if a channel knows an earlier end of the key, and the alert is kept for another channel.
     """
     if alert.over_at is None or told is None or told.is_open or told.version == alert.version:
         return False
@@ -140,7 +140,7 @@ def _is_reminder_due(alert: Alert, told: Told | None, alert_policy: AlertPolicy,
     every_s = alert_policy.remind_every_s_of(alert.key)
     if told is None or every_s is None:
         return False
-    # A time far ahead is due as well: the clock was wrong then, perhaps by years. A little ahead is nothing.
+    # A time far ahead is also due: the clock was wrong then, perhaps by years. A little ahead does not count.
     return abs((now - told.at).total_seconds()) >= every_s
 
 
@@ -149,14 +149,14 @@ MuteNews = Literal["muted", "unmuted"]
 
 @dataclass(frozen=True)
 class MuteNotice:
-    """A mute that began or was ended, to be told to one channel."""
+    """A notice for one channel that a mute began or ended."""
 
     mute: Mute
     news: MuteNews
 
 
 def mute_notice_for(mute: Mute, told: Told | None, *, now: datetime) -> MuteNotice | None:
-    """Return what one channel is to be told of a mute; one that ran out by itself says nothing."""
+    """Return the notice about a mute for one channel; a mute that expired needs none."""
     if told is not None and told.version == mute.version:
         return None
     if mute.is_in_force(now):

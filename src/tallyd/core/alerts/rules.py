@@ -1,8 +1,8 @@
-"""When a problem becomes an alert and when it is over. Pure: what is known comes in, what changes goes out.
+"""When a problem becomes an alert and when it is resolved. Pure: known alerts come in, changes go out.
 
-A key's life: *waiting* while fewer than `raise_after` readings in a row have named it; *open*; *over* once
-`resolve_after` readings in a row did not name it. One that is over is kept until every channel has heard so
-(`notices.py`). Its version grows with every change that is to be told.
+A key is *waiting* while fewer than `raise_after` readings in a row have named it. Then it is *open*. It is
+*resolved* after `resolve_after` readings in a row did not name it. A resolved alert is kept until every
+channel has received its end (`notices.py`). Its version grows with every change that channels must receive.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem, Severity
 
 RUN_WHATS = frozenset({"failed", "missed", "crashed"})
-"""What the daemon itself says about a job's runs; a good reading of the job ends it."""
+"""Problems that the daemon reports about a job's runs. A good reading of the job resolves them."""
 OWN = "tallyd"
-"""The first segment of what the daemon has to say of itself."""
+"""The first segment of keys about the daemon itself."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """After how many readings in a row a problem is raised, and after how many good ones it is over."""
+    """How many bad readings in a row raise a problem, and how many good ones resolve it."""
 
     raise_after: int = 1
     resolve_after: int = 1
@@ -32,12 +32,12 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """One key as it is remembered.
+    """The stored alert of one key.
 
-    `since` is when the trouble began, `raised_at` when it was raised (None: waiting), `over_at` the first
-    good reading of those that ended it (None: not over). `is_unwatched`: it ended because the config does not
-    ask for it any more. `bad` and `good` count readings in a row, `bad_since` and `good_since` since when.
-    `degree` is how bad it has been at worst; when it grows, it is told again.
+    `since` is when the problem began, `raised_at` when it was raised (None: waiting), `over_at` the first of
+    the good readings that resolved it (None: not resolved). `is_unwatched`: it ended because the config does
+    not ask for it any more. `bad` and `good` count readings in a row, `bad_since` and `good_since` say since
+    when. `degree` is how bad it was at worst; when it grows, channels are notified again.
     """
 
     key: str
@@ -79,10 +79,10 @@ class Alert:
 
 @dataclass(frozen=True, kw_only=True)
 class Observations:
-    """What one look at things found: the problems named, and which keys it would have named (`may_resolve`).
+    """What one look found: the problems it names, and the keys that it could resolve (`may_resolve`).
 
-    `counts` false: the look is no reading (a run that will be done again); it raises nothing but what is to
-    be raised `at_once`. `is_unwatched`: what may be closed is so at once, since nobody asks for it any more.
+    `counts` false: the look is not a reading (the run will be repeated). It raises only problems with
+    `at_once`. `is_unwatched`: keys that may be resolved end at once, because nobody asks for them any more.
     """
 
     named: tuple[Problem, ...]
@@ -95,11 +95,11 @@ class Observations:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What findings change.
+    """What observations change.
 
-    `standing` are the problems named, each with the `since` of its beginning. `changed` are the alerts as
-    they are to be stored, `gone` the keys to be forgotten. `raised` and `closed` are those of `changed` that
-    began (or became worse) and ended.
+    `standing` are the named problems, each with the `since` of its beginning. `changed` are the alerts to
+    store, `gone` the keys to delete. `raised` and `closed` are those of `changed` that began (or got worse)
+    and ended.
     """
 
     standing: tuple[Problem, ...] = ()
@@ -110,10 +110,10 @@ class Judgement:
 
 
 def judge(known: Mapping[str, Alert], observations: Observations) -> Judgement:
-    """Raise what is named often enough; end what is not named, may be closed, and was good often enough.
+    """Raise keys that were named often enough. Resolve keys that may be resolved and were good often enough.
 
-    A problem that goes on keeps the `since` of its beginning and takes the newer text and severity. Of two
-    problems with one key the later in order counts.
+    An open problem keeps the `since` of its beginning and gets the newer text and severity. Of two problems
+    with one key, the later one counts.
     """
     named = {problem.key: problem for problem in observations.named}
     after = {key: _worse(known.get(key), problem, observations) for key, problem in named.items()}
@@ -147,7 +147,7 @@ def _began(alert: Alert) -> datetime:
 
 
 def _worse(alert: Alert | None, problem: Problem, observations: Observations) -> Alert:
-    """Return what becomes of a key that is named."""
+    """Return the alert of a named key after this look."""
     if alert is not None and alert.is_open:
         degree = max(alert.degree, _degree(problem))
         return replace(
@@ -180,18 +180,18 @@ def _worse(alert: Alert | None, problem: Problem, observations: Observations) ->
     if problem.at_once or (observations.counts and bad >= observations.rules.raise_after):
         return replace(begun, bad=0, bad_since=None, raised_at=observations.now, version=begun.version + 1)
     if alert is not None and alert.over_at is not None:
-        # Its end is perhaps still to be told: it only counts, until it is raised anew.
+        # Its end may still have to be sent: until it is raised again, it only counts readings.
         return replace(alert, bad=bad, bad_since=bad_since)
     return begun
 
 
 def _degree(problem: Problem) -> int:
-    """Return how bad a problem is: 0 for a warning; an error is worse, one that stays by itself the worst."""
+    """Return how bad a problem is: 0 for a warning, more for an error, most for an error that stays."""
     return (problem.severity == "error") + problem.stays
 
 
 def _better(alert: Alert, observations: Observations) -> Alert | None:
-    """Return what becomes of a key that could have been named and was not; None: it is forgotten."""
+    """Return the alert of a key that could have been named and was not; None: delete it."""
     if alert.is_waiting:
         return None
     if alert.over_at is not None:
@@ -210,7 +210,7 @@ def _better(alert: Alert, observations: Observations) -> Alert | None:
 
 
 def closed_by_reading(poller: str, job: str, judges: frozenset[str]) -> Callable[[str], bool]:
-    """Return what a good reading of a job may close: what it judges, and the daemon's word on its runs."""
+    """Return the test for keys that a good reading of a job may resolve: its `judges`, and its runs."""
 
     def may_resolve(key: str) -> bool:
         segments = key_segments(key)
@@ -226,9 +226,9 @@ def unwatched(
     jobs: Iterable[tuple[str, str, frozenset[str]]],
     watched: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType({}),
 ) -> Callable[[str], bool]:
-    """Return which keys belong to no job (poller, name, judges) any more; the daemon's own always belong.
+    """Return the test for keys that belong to no job (poller, name, judges) any more; not the daemon's own.
 
-    `watched` are, by poller and last segment, the subjects that there are; others are unwatched as well.
+    `watched` holds the existing subjects by poller and last segment; other subjects are also unwatched.
     """
     jobs = tuple(jobs)
     known = [closed_by_reading(poller, job, judges) for poller, job, judges in jobs]
@@ -247,5 +247,5 @@ def unwatched(
 
 
 def lasted_s(alert: Alert, *, until: datetime) -> float:
-    """Return how long an alert lasted, in seconds; never negative, the clock may have been set back."""
+    """Return how long an alert lasted, in seconds; never negative, even if the clock was set back."""
     return max(0.0, ((alert.over_at or until) - alert.since).total_seconds())

@@ -1,7 +1,7 @@
-"""Texts with placeholders: `{slot}` is filled in, and `[ for {slot}]` vanishes where there is no slot.
+"""Texts with placeholders: a value replaces `{slot}`, and `[ for {slot}]` disappears if there is no slot.
 
-`{files:# file|# files}` chooses between words by a number, which stands in place of `#`. A doubled bracket or
-brace stands for itself. Sections do not nest.
+`{files:# file|# files}` chooses words by a number, which replaces `#`. A doubled bracket or brace means the
+character itself. Sections do not nest.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _PIECE = re.compile(r"\{\{|\}\}|\[\[|\]\]|\{[^{}\[\]]*\}|[\[\]{}]|[^\[\]{}]+")
 
 
 class TemplateError(ValueError):
-    """A template that makes no sense; the text says what and where, for the person who wrote it."""
+    """A wrong template. The text says what is wrong and where, for the person who wrote it."""
 
 
 @dataclass(frozen=True)
 class Hole:
-    """A placeholder. `forms`: the words for one and for any other number; a single form is for all."""
+    """A placeholder. `forms`: the words for one and for any other number; a single form is for both."""
 
     name: str
     forms: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ Part: TypeAlias = "str | Hole"
 
 @dataclass(frozen=True)
 class Section:
-    """Parts that vanish together; those outside of brackets are in one that never does."""
+    """Parts that disappear together. Parts outside brackets are in a section that never disappears."""
 
     parts: tuple[Part, ...]
     is_optional: bool
@@ -50,7 +50,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Template:
-    """A template that was read."""
+    """A parsed template."""
 
     sections: tuple[Section, ...]
 

@@ -1,6 +1,6 @@
-"""What texts are filled with: numbers, durations, instants and names. The words belong to the templates.
+"""The values in texts: numbers, durations, instants and names. The words belong to the templates.
 
-Values are stored as they are and worded where somebody reads them, so that an age is right at that time.
+Values are stored as data and get their words when somebody reads them, so that an age is right at that time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOST_LISTED = 5
 
 @dataclass(frozen=True)
 class At:
-    """An instant. `has_day`: its weekday is shown even when it is today."""
+    """An instant. `has_day`: show its weekday even if it is today."""
 
     at: datetime
     has_day: bool = False
@@ -32,7 +32,7 @@ class Age:
 
 @dataclass(frozen=True)
 class Span:
-    """A duration that stays the same."""
+    """A fixed duration."""
 
     seconds: float
 

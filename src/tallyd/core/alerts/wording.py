@@ -1,4 +1,4 @@
-"""Problems in words: their templates, filled where and when somebody reads them."""
+"""Problems in words: fills the templates when somebody reads them."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from tallyd.core.alerts.values import At, Value, Wording
 from tallyd.core.reading import Problem
 
 REMINDING: Final = "[still, after {lasted}: ]"
-"""Stands in front of a text that does not say itself that it is a reminder."""
+"""Prefix of a text that does not say itself that it is a reminder."""
 ENDING: Final = (
     " since {ended}, after {lasted}[; {missing:# reading|# readings} missing ({missing})].[ It was: {was}]"
 )
-"""Stands behind what is said of an end, if that does not say itself since when."""
+"""Suffix of the text of an end that does not say itself since when."""
 
 ALWAYS: Final = frozenset({"key", "since", "tallyd", "mute"})
 """The placeholders of every text: its key, quoted for a shell; since when; `tallyd` as a person calls it; the
-command that mutes it, empty where it is muted."""
+command that mutes it, empty if it is muted."""
 OF_TEXT: Final = ALWAYS | {"lasted"}
 """... of the text of a problem. `lasted` is only there in a reminder."""
 OF_OVER: Final = ALWAYS | {"lasted", "ended", "missing", "was"}
-"""... of the text of an end. `was` is the text of the problem, where nobody was told of it."""
+"""... of the text of an end. `was` is the text of the problem, if nobody was notified of it."""
 
 
 def said(problem: Problem, wording: Wording, **more: Value) -> str:
-    """Return the text of a problem as it is read."""
+    """Return the text of a problem for a reader."""
     return _filled(problem.text, problem, wording, more)
 
 
 def said_of_end(problem: Problem, wording: Wording, **more: Value) -> str:
-    """Return the text of a problem's end as it is read."""
+    """Return the text of a problem's end for a reader."""
     return _filled(problem.over, problem, wording, more)
 
 

@@ -1,4 +1,4 @@
-"""Hours of the day, as a wall clock shows them: when it is quiet, when a source is expected to deliver."""
+"""Hours of the day by the wall clock: quiet hours, and hours in which a source must deliver."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import datetime, time
 
 @dataclass(frozen=True)
 class Hours:
-    """From `start` up to, not including, `end`, on the `days` (0 is Monday) on which they begin.
+    """From `start` to `end`, without `end` itself. They begin on `days` (0 is Monday).
 
-    An `end` that is not after `start` lies on the next day; the same time twice is a whole day.
+    An `end` before `start` lies on the next day. If both are equal, it is a whole day.
     """
 
     days: frozenset[int]
@@ -19,7 +19,7 @@ class Hours:
     end: time
 
     def hold(self, local: datetime) -> bool:
-        """Whether they hold at a local time, by its wall clock: an hour that comes twice counts twice."""
+        """Whether a local time is inside, by the wall clock: an hour that occurs twice counts twice."""
         clock = local.time()
         if self.start < self.end:
             return local.weekday() in self.days and self.start <= clock < self.end
@@ -29,5 +29,5 @@ class Hours:
 
 
 def any_hold(hours: Iterable[Hours], local: datetime) -> bool:
-    """Whether any of the hours hold at a local time; without hours: no."""
+    """Whether a local time is inside any of the hours; without hours: no."""
     return any(each.hold(local) for each in hours)

@@ -1,9 +1,9 @@
-"""The one rule of what is due, what was missed and what is to be caught up.
+"""The one rule that decides what is due, what was missed and what to catch up.
 
-`schedule` says when to look; what is found there is decided here, over aware UTC instants, so that none
-of its naive local arithmetic can make a run early, late or double. Local times of day follow PEP 495 with
-fold=0: a time that does not exist (02:30 when clocks jump from 02:00 to 03:00) is moved on by the gap and
-so runs at 03:30, and a time that comes twice runs the first time.
+`schedule` says when to look. This module decides what a look finds, from aware UTC instants, so that no local
+arithmetic of `schedule` can make a run early, late or double. Local times of day follow PEP 495 with fold=0:
+a time that does not exist (02:30 when clocks jump from 02:00 to 03:00) moves by the gap and runs at 03:30. A
+time that occurs twice runs the first time.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from tallyd.core.reading import LATE_AFTER_S, Slot
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
 MOST_STARTS = 3
-"""A slot whose process died under it so often is recorded as missed: it may be what kills the process."""
+"""After this many starts that killed the process, a slot is recorded as missed: it may be the cause."""
 MOST_MISSED = 10_000
-"""Slots that one look finds, the newest: a clock decades off must neither fill the disk nor take long."""
+"""One look finds at most this many of the newest slots: a clock that is wrong by decades must not fill the
+disk or take long."""
 
 NOT_STARTED = "nothing ran at that time: tallyd or the machine was off or asleep, or the clock was wrong"
 BUSY = "the run before it was still going"
@@ -45,8 +46,8 @@ class At:
 class Every:
     """A fixed interval in seconds.
 
-    `grid`: the runs stand on whole multiples of the interval since 1970 (UTC) and are slots. Otherwise the
-    interval is plain: nothing is ever missed or caught up.
+    `grid`: the runs are slots at whole multiples of the interval since 1970 (UTC). Otherwise the interval is
+    plain: nothing is ever missed or caught up.
     """
 
     interval_s: float
@@ -55,7 +56,7 @@ class Every:
 
 @dataclass(frozen=True)
 class Due:
-    """A slot's name, its instant (aware, UTC), and the mark that moves past it once it is claimed."""
+    """A slot's name, its instant (aware, UTC), and the watermark that moves past it after the claim."""
 
     key: str
     at: datetime
@@ -64,7 +65,7 @@ class Due:
 
 @dataclass(frozen=True)
 class Pending:
-    """A slot that was begun and is not settled: its process died (`claimed`) or its run `failed`.
+    """A slot that has started and is not settled: its process died (`claimed`) or its run `failed`.
 
     `reason` is the text of the failure. A failed slot is not started again before `not_before`.
     """
@@ -89,10 +90,10 @@ class Missed:
 
 @dataclass(frozen=True)
 class Plan:
-    """What one look found: at most one slot to run, and those to record as missed (oldest first).
+    """What one look found: at most one slot to run, and the slots to record as missed (oldest first).
 
-    `mark` belongs to `run` and is None when the slot was begun before. `older_since` is set where the time
-    before the newest MOST_MISSED slots was not looked at: since then more may have been missed.
+    `mark` belongs to `run`; it is None if the slot started before. `older_since` is set if the look did not
+    check the time before the newest MOST_MISSED slots: since then more may have been missed.
     """
 
     run: Slot | None = None
@@ -102,10 +103,10 @@ class Plan:
 
 
 def marks_of(when: At | Every, zone: tzinfo) -> frozenset[str]:
-    """Return the names of the watermarks that a job has.
+    """Return the names of a job's watermarks.
 
-    One for each time of day, so that a time added at noon is not found to be missed since the morning.
-    Days and zone are part of the name: when they change, the time counts as new from then on.
+    There is one for each time of day, so that a time added at noon was not missed since the morning. Days and
+    zone are part of the name: if they change, the time counts as new from then on.
     """
     if isinstance(when, Every):
         return frozenset({f"every {when.interval_s:g} s"}) if when.grid else frozenset()
@@ -115,11 +116,11 @@ def marks_of(when: At | Every, zone: tzinfo) -> frozenset[str]:
 def watermarks(
     known: Mapping[str, datetime], when: At | Every, zone: tzinfo, *, now: datetime
 ) -> dict[str, datetime]:
-    """Return the watermarks that hold from now on: those known, new ones at now, and none ahead of now.
+    """Return the watermarks from now on: the known ones, new ones at now, and none ahead of now.
 
-    A clock that is set back takes a mark back with it. So beside each mark stands `since ...`, when it was
-    first set, which stays: a machine that boots years in the past must not, once its clock is right again,
-    find everything missed from before it was set up.
+    If a clock is set back, a mark moves back with it. So beside each mark there is `since ...`, the time when
+    it was first set. It does not move. Without it, a machine that boots years in the past would record
+    everything before its set-up as missed, when its clock is right again.
     """
     marks = {name: min(known.get(name, now), now) for name in marks_of(when, zone)}
     return marks | {_SINCE + name: known.get(_SINCE + name, known.get(name, now)) for name in marks}
@@ -148,7 +149,8 @@ def slots(when: At | Every, zone: tzinfo, *, after: datetime, until: datetime) -
                 for at, instant in within
                 if not _is_double(when, zone, datetime.combine(day, at), instant)
             ]
-            # By instant: across a gap, 02:45 (at 03:45) comes after 03:15, 23:45 after the next day's 00:30.
+            # By instant: across a gap, 02:45 (at 03:45) is after 03:15, and 23:45 is after 00:30 of
+            # the next day.
             found.sort(key=lambda due: due.at)
         day += timedelta(days=1)
         if found:
@@ -162,8 +164,8 @@ def slots(when: At | Every, zone: tzinfo, *, after: datetime, until: datetime) -
 def _is_double(when: At, zone: tzinfo, nominal: datetime, instant: datetime) -> bool:
     """Whether a local date and time has no reading of its own.
 
-    A time inside a gap lands on a later local time. Where that one is a slot of its own (at: 02:30 and
-    03:30, or a zone that skipped a whole day), there is one instant and so one reading: that slot's.
+    A time inside a gap moves to a later local time. If that time is a slot of its own (at: 02:30 and 03:30,
+    or a zone that skipped a whole day), there is one instant and one reading: that slot's.
     """
     real = instant.astimezone(zone).replace(tzinfo=None, fold=0)
     return real != nominal and real.time() in when.times and real.weekday() in when.days
@@ -179,12 +181,12 @@ def _grid_slots(when: Every, *, after: datetime, until: datetime) -> Iterator[Du
         at = datetime.fromtimestamp(number * when.interval_s, UTC)
         if at > until:
             return
-        if at > after:  # compared as instants: in floats, 1.2 / 0.3 is less than 4
+        if at > after:  # compare instants: in floats, 1.2 / 0.3 is less than 4
             yield Due(at.isoformat(), at, mark)
 
 
 def next_slots(when: At | Every, zone: tzinfo, *, after: datetime, count: int) -> tuple[datetime, ...]:
-    """Return the next `count` instants; fewer when there are not so many within the next two years."""
+    """Return the next `count` instants; fewer if the next two years have fewer."""
     until = after + timedelta(days=2 * 366)
     return tuple(due.at for due in islice(slots(when, zone, after=after, until=until), count))
 
@@ -202,17 +204,16 @@ def due(
 ) -> Plan:
     """Decide what to do now, for a job that is not running.
 
-    Open are the slots after their mark that are not settled, and the pending ones; `settled_since` returns
-    the names of those settled that were due at an instant or later. The newest open slot is run if it is at
-    most `catch_up_s` (at least LATE_AFTER_S: a start is never exact) late; every other one is missed. One
-    that was due so short a time ago was overtaken; for an older one, nothing ran. Pending slots of the future
-    (the clock was set back) wait. `marks` are those of `watermarks`. Slots from before their mark was first
-    set, or before `kept_from`, may be run but are never missed: there was nothing to miss them, or what is
-    known of them has been deleted.
+    A slot is open if it lies after its mark and is not settled, or if it is pending. `settled_since` returns
+    the names of the settled slots that were due at an instant or later. The newest open slot runs if it is at
+    most `catch_up_s` late (at least LATE_AFTER_S, because no start is exact). Every other open slot is
+    missed: a newer slot overtook it, or, if it is older, nothing ran. Pending slots of the future (the clock
+    was set back) wait. `marks` are those of `watermarks`. Slots from before their mark was first set, or
+    before `kept_from`, may run but are never missed: tallyd was not there yet, or has deleted what it knew.
     """
     begun = {slot.key: slot for slot in pending}
     catch_up = timedelta(seconds=max(catch_up_s, LATE_AFTER_S))
-    # Neither to be missed nor to be run are slots from before both of these: they need not be looked at.
+    # Slots from before both of these can neither run nor be missed: no need to look at them.
     floors = {name: max(marks[_SINCE + name], kept_from or _NEVER) for name in marks_of(when, zone)}
     too_old = now - catch_up - timedelta.resolution
     behind = {name: max(marks[name], min(floor, too_old)) for name, floor in floors.items()}
@@ -250,9 +251,9 @@ def open_slots(
     marks: Mapping[str, datetime],
     most: int = MOST_MISSED,
 ) -> tuple[list[Due], datetime | None]:
-    """Return the newest slots after each one's own mark, at most `most`, oldest first.
+    """Return at most `most` of the newest slots after their own marks, oldest first.
 
-    And since when there may be more, which are not looked at; None where these are all.
+    Also return since when there may be more that were not looked at; None if these are all.
     """
     earliest = min(marks.values(), default=now)
     begin = now - min(_reach(when, most), now - earliest)
@@ -262,7 +263,7 @@ def open_slots(
 
 
 def _reach(when: At | Every, number: int) -> timedelta:
-    """Return how far back about `number` slots reach, rounded up."""
+    """Return how much time about `number` slots span, rounded up."""
     if isinstance(when, Every):
         return timedelta(seconds=(number + 1) * when.interval_s)
     a_week = len(when.times) * len(when.days)
