@@ -11,13 +11,17 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from support.chatservers import Reply, WebService, web_service
 from support.daemon import Daemon, wait_until, write_config
+from tallyd.cli.report_shapes import Past, as_csv
+from tallyd.core.history import reading, reading_of_numbers, statuses
 
 ROOT = Path(__file__).parents[2]
 TOY = Path(__file__).with_name("thermometer.py")
@@ -175,6 +179,29 @@ def test_the_commands_show_it(site: Site, daemon: Daemon) -> None:
     html = site.run("report", "--format", "html")
     assert '<h2 id="h-1">room</h2>' in html
     assert '<td class="num">21.5</td>' in html
+
+
+def test_one_csv_of_two_kinds_keeps_the_total_of_the_one_that_has_it() -> None:
+    at = datetime(2026, 11, 20, 8, tzinfo=UTC)
+    room = reading_of_numbers(at, taken_at=at, body={"temperature": 21.5})
+    unit = reading(at, taken_at=at, body={"source": "users", "total": 7, "counts": {"50101": 7}})
+    pasts = [
+        Past(
+            poller=name,
+            kind=None,
+            zone=ZoneInfo("UTC"),
+            first=at.date(),
+            last=at.date(),
+            statuses=statuses([entry], {}),
+            entries=(entry,),
+        )
+        for name, entry in {"room": room, "unit": unit}.items()
+    ]
+    assert as_csv(pasts, None, excel=False, name_pollers=True).splitlines() == [
+        "poller,date,time,weekday,total,temperature,50101,note",
+        "room,2026-11-20,08:00,Fri,,21.5,,",
+        "unit,2026-11-20,08:00,Fri,7,,7,",
+    ]
 
 
 def test_a_config_to_begin_with_and_the_pages_of_the_config_have_it(site: Site) -> None:

@@ -81,7 +81,7 @@ def report(
 
 def _refuse_mixture(kinds: Mapping[str, str]) -> None:
     """End the command where pollers are of kinds with different columns."""
-    if len({kind if kind in OWN else None for kind in kinds.values()}) > 1:
+    if len(set(kinds.values())) > 1:
         usage(f"one CSV can't hold pollers of different kinds; add --poller and one of: {', '.join(kinds)}")
 
 

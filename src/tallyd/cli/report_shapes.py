@@ -135,8 +135,8 @@ def as_csv(pasts: Sequence[Past], by: By | None, *, excel: bool, name_pollers: b
     sheets = [(past.poller, sheet_of(past, by, hidden=None)) for past in _sharing_names(pasts)]
     found = dict.fromkeys(status for _, sheet in sheets for status in sheet.statuses)
     columns = tuple(sorted(found, key=lambda status: status.id == NO_STATUS))
-    before, after = (sheets[0][1].before, sheets[0][1].after) if sheets else ((), ())
-    headings = Sheet(before, columns, after, ()).headings
+    before = tuple(dict.fromkeys(heading for _, sheet in sheets for heading in sheet.before))
+    headings = Sheet(before, columns, sheets[0][1].after if sheets else (), ()).headings
     lines: list[list[Cell]] = [["poller", *headings] if name_pollers else [*headings]]
     for poller, sheet in sheets:
         for row in sheet.rows:
