@@ -1,7 +1,7 @@
-"""The past as a table: one row a reading, or means over hours, days, weekdays, weeks, months and years.
+"""The past as a table: one row per reading, or means over hours, days, weekdays, weeks, months and years.
 
-Two kinds of holes are told apart, and neither is ever read as zero: a count that is hidden (`hide_below`),
-and one that nobody knows (a missed slot, or a monitor that did not show the status).
+There are two kinds of missing numbers, and neither ever counts as zero: a hidden count (`hide_below`), and an
+unknown one (a missed slot, or a monitor that did not show the status).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LABELS: Mapping[By, tuple[str, ...]] = {
     "month": ("month",),
     "year": ("year",),
 }
-"""What names a bucket. A week is that of ISO 8601, from Monday on: `2026-W48`."""
+"""The headings of a bucket. A week is that of ISO 8601, from Monday on: `2026-W48`."""
 
 
 class Gap(Enum):
@@ -44,8 +44,8 @@ Value: TypeAlias = int | float | Gap
 class Entry:
     """A reading or a missed slot.
 
-    `at` is the slot's instant, outside the timetable the one it was taken at. `unlisted` is the value of a
-    status that `counts` does not mention. `reason` says why a slot was missed. All text is visible.
+    `at` is the instant of the slot; outside the timetable, the time of the reading. `unlisted` is the value
+    of a status that is not in `counts`. `reason` says why a slot was missed. All text is visible.
     """
 
     at: datetime
@@ -70,7 +70,7 @@ class Entry:
 
     @property
     def late_s(self) -> float:
-        """How long after its time it was taken, in seconds; 0 when it was not."""
+        """How long after its time it was taken, in seconds; 0 if it was not late."""
         return (self.taken_at - self.at).total_seconds() if self.taken_at else 0.0
 
     def count(self, status: str) -> Value:
@@ -80,14 +80,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Status:
-    """A column: the id that everything is keyed by, and the newest name known for it."""
+    """A column: the id of a status, and its newest known name."""
 
     id: str
     name: str | None = None
 
     @property
     def heading(self) -> str:
-        """`Einsatzbereit (50101)`; `50101` where no name is known."""
+        """Return `Einsatzbereit (50101)`; `50101` if no name is known."""
         name = self.name or ("no status" if self.id == NO_STATUS else None)
         return f"{name} ({self.id})" if name else self.id
 
@@ -107,9 +107,9 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """What the readings of an hour, a day, ... come to. None: no number is known.
+    """The result of the readings of an hour, a day, ... None: no number is known.
 
-    `labels` name it, each with its column's heading: `{"date": "2026-11-20", "weekday": "Fri"}`.
+    `labels` are its names, each with the heading of its column: `{"date": "2026-11-20", "weekday": "Fri"}`.
     """
 
     labels: Mapping[str, str]
@@ -125,11 +125,11 @@ def missed_slot(at: datetime, *, reason: str | None) -> Entry:
 
 
 def reading(at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
-    """Return a reading by the content of its out file.
+    """Return a reading from the content of its out file.
 
-    The list of users mentions only the statuses that occur, so one that is not mentioned is nobody. Of a
-    monitor's statuses, and of hidden counts that left nothing to show, that can't be said. What is of an
-    unexpected kind (files may be edited) is unknown.
+    The list of users has only the statuses that occur, so a missing one means nobody. For the statuses of a
+    monitor, and if all counts are hidden, a missing one is unknown. A value of an unexpected type is unknown,
+    too: people may edit files.
     """
     counts = {visible(key): _value(value) for key, value in _object(body.get("counts")).items()}
     names = {visible(key): visible(str(name)) for key, name in _object(body.get("names")).items()}
@@ -193,7 +193,7 @@ def _object(value: object) -> Mapping[str, object]:
 
 
 def why_no_number(entries: Iterable[Entry], *, in_timetable: bool = False) -> str:
-    """Return why none of these has a number that could be drawn; `in_timetable`: what was by hand is not."""
+    """Return why none of these has a number to draw; `in_timetable`: without readings taken by hand."""
     entries = tuple(entries)
     drawn = [entry for entry in entries if not (in_timetable and entry.origin == "once")]
     if not drawn:
@@ -205,10 +205,10 @@ def why_no_number(entries: Iterable[Entry], *, in_timetable: bool = False) -> st
 
 
 def statuses(entries: Iterable[Entry], configured: Mapping[str, str]) -> tuple[Status, ...]:
-    """Return the columns: the configured names in their order, then by ascending id; `none` stands last.
+    """Return the columns: the configured names in their order, then by ascending id, with `none` last.
 
-    A configured status is a column even where it never occurs, so that the reports of two months fit
-    together. The config's name wins, then the one in the newest reading. `entries` are oldest first.
+    A configured status is a column even if it never occurs, so that the reports of two months have the same
+    columns. The name of the config counts first, then that of the newest reading. `entries` are oldest first.
     """
     names: dict[str, str] = {}
     mentioned: dict[str, int] = {}
@@ -222,7 +222,7 @@ def statuses(entries: Iterable[Entry], configured: Mapping[str, str]) -> tuple[S
 
 
 def remarks(entry: Entry, zone: tzinfo) -> tuple[str, ...]:
-    """Return what is to be said of a row beside its numbers; nothing for an ordinary one."""
+    """Return the remarks of a row beside its numbers; none for an ordinary row."""
     local = entry.at.astimezone(zone)
     said = {
         f"missed: {entry.reason}": entry.is_missed,
@@ -235,7 +235,7 @@ def remarks(entry: Entry, zone: tzinfo) -> tuple[str, ...]:
 
 
 def weekday(day: date) -> str:
-    """Return `Mon` to `Sun`, in English whatever the locale."""
+    """Return `Mon` to `Sun`, in English in every locale."""
     return WEEKDAYS[day.weekday()].capitalize()
 
 
@@ -244,7 +244,7 @@ def _offset(local: datetime) -> str:
 
 
 def _comes_twice(local: datetime) -> bool:
-    """Whether a local time occurs twice, because clocks are set back over it (PEP 495)."""
+    """Whether a local time occurs twice, because clocks go back over it (PEP 495)."""
     first, second = (local.replace(fold=fold).utcoffset() for fold in (0, 1))
     return first is not None and second is not None and first > second
 
@@ -252,10 +252,10 @@ def _comes_twice(local: datetime) -> bool:
 def buckets(
     entries: Iterable[Entry], columns: Sequence[Status], *, by: By, zone: tzinfo
 ) -> tuple[Bucket, ...]:
-    """Put readings together, in order of time; weekdays from Monday on. `entries` are oldest first.
+    """Group readings in order of time; weekdays start with Monday. `entries` are oldest first.
 
-    Readings by `once` stand outside the timetable and are left out: a mean over the slots stays one. A
-    bucket in which there was no slot does not exist. An hour that comes twice is two buckets.
+    Readings by `once` are outside the timetable and left out, so that a mean is always over the slots. A time
+    without slots has no bucket. An hour that occurs twice is two buckets.
     """
     groups: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
@@ -271,12 +271,12 @@ def buckets(
 
 
 def labels_of(local: datetime, *, by: By) -> dict[str, str]:
-    """Return what names the bucket that a local time lies in, each with its column's heading."""
+    """Return the names of the bucket of a local time, each with the heading of its column."""
     return {label: _SPELLED[label](local) for label in LABELS[by]}
 
 
 def _hour(local: datetime) -> str:
-    """Return `02:00`; with the offset (`02:00 UTC+02:00`) in an hour of which some minutes come twice."""
+    """Return `02:00`; with the offset (`02:00 UTC+02:00`) in an hour with minutes that occur twice."""
     last_minute = local.replace(minute=59)
     text = f"{local.hour:02}:00"
     return f"{text} {_offset(last_minute)}" if _comes_twice(last_minute) else text
@@ -310,13 +310,13 @@ def _bucket(labels: Mapping[str, str], group: Sequence[Entry], columns: Sequence
 
 
 def spread(values: Iterable[Value]) -> Spread | None:
-    """Return mean, least and most of the numbers; None where there is none."""
+    """Return mean, least and most of the numbers; None if there are none."""
     numbers = [value for value in values if not isinstance(value, Gap)]
     if not numbers:
         return None
     total, count = sum(numbers), len(numbers)
     if not isinstance(total, int):
         return Spread(float(f"{total / count:.6g}"), min(numbers), max(numbers), count)
-    # In whole numbers: round() would take 0.25 to 0.2, and a reader who checks by hand gets 0.3.
+    # In whole numbers: round() makes 0.25 to 0.2, but a reader who checks by hand gets 0.3.
     tenths = (20 * abs(total) + count) // (2 * count)
     return Spread(tenths / 10 * (-1 if total < 0 else 1), min(numbers), max(numbers), count)

@@ -1,4 +1,4 @@
-"""What a poller needs of the outside world beside HTTP; wiring gives it as a field of the toolbox."""
+"""What a poller needs from the outside world besides HTTP. It gets this as a field of the toolbox."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class InboxNeeded:
-    """A folder into which others drop files. `path` as in the config; `source` that of files directly in it.
+    """A folder into which other programs drop files. `path` is as in the config.
 
-    The file names are those that match `pattern`. A file is taken `settle_s` after it was last written to,
-    and refused above `max_bytes`. `is_mount`: something must be mounted there. Files put aside are kept for
-    `done_keep_days` and `rejected_keep_days`.
+    `source` is that of files directly in it. tallyd ingests files whose names match `pattern`, `settle_s`
+    after the last write, and rejects those above `max_bytes`. `is_mount`: something must be mounted there.
+    Ingested and rejected files are kept for `done_keep_days` and `rejected_keep_days`.
     """
 
     path: str

@@ -1,8 +1,8 @@
-"""JSON that a source or an upstream answered with: parsed only where that costs little.
+"""The JSON reply of a source or an upstream: parsed only if that costs little.
 
-Parsed, JSON takes up to sixty times its size, and no other thread runs until `json.loads` is done. What it
-will cost shows in its commas and brackets, which are counted first, at the speed of C. The figures are in
-docs/performance.md.
+Parsed JSON needs up to sixty times its size, and no other thread runs until `json.loads` is done. The number
+of commas and brackets shows what it will cost. So this module counts them first, at the speed of C. The
+figures are in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from itertools import accumulate
 from typing import Final, NoReturn
 
 MOST_VALUES: Final = 250_000
-"""Of one answer. A person in Divera's list is about forty values."""
+"""Most values in one reply. A person in Divera's list has about forty values."""
 MOST_NESTED: Final = 100
-"""Lists and objects within each other."""
+"""Most levels of lists and objects inside each other."""
 
 _STEP: Final = {ord(","): 0, ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NO_STRUCTURE: Final = bytes(sorted(set(range(256)) - set(b'"[]{},')))
 _MOST_MARKS: Final = 8
-"""Of one value: its comma, the quotes around its key and itself, its brackets; one to spare."""
+"""Most marks of one value: its comma, the quotes around its key and itself, its brackets, and one more."""
 _NOT_JSON: Final = object()
 
 
-class Unreadable(Exception):  # noqa: N818 # named after what the answer is, as "raises Unreadable" reads
-    """An answer of no use. The text follows after "HOST answered HTTP 200", and never holds a value."""
+class Unreadable(Exception):  # noqa: N818 # the name describes the reply: "raises Unreadable"
+    """An unusable reply. The text follows "HOST answered HTTP 200", and never holds a value."""
 
 
 def parse(body: bytes, *, most_values: int = MOST_VALUES) -> object:
-    """Return what a body of JSON (UTF-8, a byte order mark allowed) says; NaN and Infinity are no JSON.
+    """Return the value of a JSON body (UTF-8, may have a byte order mark). NaN and Infinity are not JSON.
 
-    Raises `Unreadable`, also where there are more than `most_values` values, or `MOST_NESTED` levels.
+    Raises `Unreadable`, also for more than `most_values` values or `MOST_NESTED` levels.
     """
     begin = body[:100].lstrip(b"\xef\xbb\xbf \t\r\n")
     if begin.startswith(b"<") or not body.strip():
@@ -56,9 +56,9 @@ def _structure(body: bytes, most_values: int) -> bytes | None:
 
 
 def _loaded(body: bytes) -> object:
-    """Return what JSON says. No error is raised here: the parser's own holds the text it failed on."""
+    """Return the value of JSON. It raises no error: the parser's error holds the text it failed on."""
     if b"\0" in body:
-        return _NOT_JSON  # UTF-16 and UTF-32, whose escapes and quotes were not seen as such
+        return _NOT_JSON  # UTF-16 and UTF-32: their escapes and quotes were not found
     try:
         return json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError):
@@ -66,5 +66,5 @@ def _loaded(body: bytes) -> object:
 
 
 def _no_number(_constant: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python would take."""
+    """Reject NaN and Infinity, which Python would accept."""
     raise ValueError

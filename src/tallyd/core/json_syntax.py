@@ -1,4 +1,4 @@
-"""What is wrong with a text that is no JSON, said so that a person can mend it."""
+"""What is wrong with a text that is not JSON, in words that help to fix it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _OTHERS = {
     "YAML": re.compile(r"---|- |[A-Za-z_][\w-]*\s*:(\s|$)"),
     "TOML": re.compile(r"\[{1,2}[A-Za-z_][\w.-]*\]{1,2}\s*$|[A-Za-z_][\w.-]*\s*=\s"),
 }
-"""Other languages of configs, by how the first line begins that is no comment."""
+"""Other config languages, by the start of the first line that is not a comment."""
 
 
 def what_is_wrong(error: JSONDecodeError) -> str:
-    """Return it in a sentence or two: what the file is instead, or the place of the first mistake."""
+    """Return one or two sentences: what the file is instead, or the place of the first mistake."""
     lines = [line for line in error.doc.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if not lines:
         return f"is empty. {_EXAMPLE}"

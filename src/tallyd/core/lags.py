@@ -1,4 +1,4 @@
-"""What is stored of servers' data: each change, and every hour in figures.
+"""What tallyd stores about the data of servers: each change, and figures for every hour.
 
 Instants are text here, `YYYY-MM-DD HH:MM:SS` in UTC, as the database keeps them.
 """
@@ -14,14 +14,14 @@ from tallyd.core.freshness import State, Step
 from tallyd.core.passages import seen_text
 
 MOST_WAITING: Final = 10_000
-"""So many rows wait in memory while the database is away, and as many rows of hours that are over."""
+"""Most rows that wait in memory while the database is not available, and most rows of past hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class LagRow:
     """A check at which a server's state or time changed. `computed_time` has milliseconds.
 
-    `computed_time` and `lag_s` are None where no time could be read, `advanced_s` where nothing is known to
+    `computed_time` and `lag_s` are None if no time could be read. `advanced_s` is None if there is nothing to
     compare with. Seconds.
     """
 
@@ -35,9 +35,9 @@ class LagRow:
 
 @dataclass(frozen=True, slots=True)
 class HourCount:
-    """The checks of a server in some span of time, how many found fresh and late data, and the largest lag.
+    """The checks of a server in a span of time, how many found fresh and late data, and the largest lag.
 
-    Where there was no check, there is no share.
+    Without a check there is no share.
     """
 
     checks: int
@@ -76,9 +76,9 @@ Hours: TypeAlias = "Mapping[tuple[str, str], HourCount]"
 
 @dataclass(frozen=True)
 class Kept:
-    """What became of rows. `waiting` are those in memory, `dropped` those that are lost for good.
+    """Result of storing rows. `waiting` rows are in memory, `dropped` rows are lost for good.
 
-    `trouble` is why the database could not be used, None where all is stored. `dropped` counts since the
+    `trouble` is why the database could not be used; None if everything is stored. `dropped` counts since the
     database was last used.
     """
 

@@ -1,7 +1,7 @@
-"""How a log line is spelled: any value as JSON or as text, and no value that breaks the line.
+"""The form of a log line: any value as JSON or as text, and no value that breaks the line.
 
-Values come from anywhere: replies, foreign libraries, objects whose `repr` fails. So everything here
-returns something, whatever it is given.
+Values come from anywhere: replies, foreign libraries, objects whose `repr` fails. So every function here
+returns something for every value.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tallyd.core.reading import Json
 from tallyd.core.texts import UNPRINTABLE, visible
 
 Clean = Callable[[str], str]
-"""Takes the secrets out of a text."""
+"""Removes the secrets from a text."""
 
 MOST_CHARS = 16_000
 MOST_ITEMS = 100
@@ -27,11 +27,10 @@ _BARE = re.compile(r"[^\s\"'=\\{}\[\],]+")
 
 
 def plain(value: object, clean: Clean, depth: int = 0) -> Json:
-    """Return `value` as JSON values, bounded: what is too long, too many or too deep says so.
+    """Return `value` as JSON values within limits: what is too long, too many or too deep says so.
 
-    Bytes become text, never base64, in which a secret would hide. NaN and infinity, which JSON does not
-    know, become text as well. What has no JSON form is shown as `str` shows it, which is how a `Secret`
-    keeps itself back.
+    Bytes become text, never base64, in which a secret could hide. NaN and infinity become text, too, because
+    JSON does not have them. A value without a JSON form becomes its `str`; so a `Secret` stays hidden.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -60,9 +59,9 @@ def _more(value: Sized) -> str:
 
 
 def shown(value: object) -> str:
-    """Return `str(value)`, bytes decoded, an exception's type before its text.
+    """Return `str(value)`, with bytes decoded, and with the type of an exception before its text.
 
-    Of an object that can't say what it is, return the type.
+    If `str` fails, return the type.
     """
     if isinstance(value, bytes | bytearray):
         return bytes(value).decode("utf-8", "backslashreplace")
@@ -77,8 +76,8 @@ def shown(value: object) -> str:
 def cut(text: str, clean: Clean) -> str:
     """Return at most MOST_CHARS of `text`, without its middle.
 
-    The end counts more than the beginning: there a traceback says what happened. What is cut is cleaned
-    first, because half a secret would not be recognised.
+    The end matters more than the beginning: there a traceback says what happened. The text is cleaned before
+    it is cut, because half a secret would not be recognised.
     """
     if len(text) <= MOST_CHARS:
         return text
@@ -104,7 +103,7 @@ def json_line(fields: Mapping[str, Json], clean: Clean) -> str:
 
 
 def text_pairs(fields: Mapping[str, Json]) -> Iterator[str]:
-    """Yield `name=value` for people; a value in which a reader could lose his way is quoted as JSON."""
+    """Yield `name=value` for people; a value that could confuse readers is quoted as JSON."""
     for name, value in fields.items():
         text = value if isinstance(value, str) and _BARE.fullmatch(value) else _dumped(value)
         yield f"{visible(name)}={visible(text)}"

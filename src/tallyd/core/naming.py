@@ -1,4 +1,4 @@
-"""Names: out files, problem keys, the shapes that instants take as text."""
+"""Names: out files, problem keys, and instants as text."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def numbered(stem: str, number: int) -> str:
 
 
 def is_out_name(month: str, name: str) -> bool:
-    """Whether `month/name` is of tallyd's own naming; nothing else is ever deleted."""
+    """Whether `month/name` has the form of tallyd's own names. tallyd deletes nothing else."""
     return bool(_MONTH.fullmatch(month) and _OUT_NAME.fullmatch(name) and name.startswith(month))
 
 
@@ -57,10 +57,10 @@ def read_instant(text: str) -> datetime:
     """Undo `instant_text`. Raises ValueError."""
     if not _INSTANT.fullmatch(text):
         raise ValueError("not an instant as tallyd writes it")
-    return datetime.fromisoformat(text)  # many times faster than strptime, and takes more, hence the check
+    return datetime.fromisoformat(text)  # many times faster than strptime, but accepts more: hence the check
 
 
 def local_text(at: datetime, zone: tzinfo) -> str:
-    """Return ISO 8601 local time with offset, to the millisecond where there is a fraction."""
+    """Return ISO 8601 local time with offset, with milliseconds if there is a fraction."""
     local = at.astimezone(zone)
     return local.isoformat(timespec="milliseconds" if local.microsecond else "seconds")

@@ -21,7 +21,7 @@ OWN_KEYS = frozenset(
 )
 """The keys that every out file may have; the others are its kind's."""
 CLOCK_SUSPECT_AFTER_S = 60.0
-"""A source whose clock differs more than this makes ours suspect: a small machine boots in the past."""
+"""If a source's clock differs by more than this, ours is suspect: a small machine boots in the past."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Heading:
 
 
 def document(heading: Heading, facts: Facts, problems: Iterable[Problem]) -> dict[str, Json]:
-    """Return the out file's content, JSON values only; `problems` are those of the reading itself."""
+    """Return the out file's content, only JSON values. `problems` are those of the reading itself."""
     content: dict[str, Json] = {
         "schema": SCHEMA,
         "poller": heading.poller,
@@ -61,7 +61,7 @@ def document(heading: Heading, facts: Facts, problems: Iterable[Problem]) -> dic
     if heading.clock_suspect:
         content["clock_suspect"] = True
     content.update(facts)
-    # Whether somebody has muted them by the time this is read, nobody knows.
+    # Nobody knows whether they will be muted when somebody reads this.
     wording = Wording(now=heading.taken_at, zone=heading.zone, tallyd=heading.tallyd, advises_mute=False)
     content["problems"] = [problem_json(problem, wording) for problem in (*problems, *heading.beside)]
     return content
@@ -85,7 +85,7 @@ def problem_json(problem: Problem, wording: Wording) -> dict[str, Json]:
 def stored_text(content: Mapping[str, Json]) -> str:
     """Return a content as state.db stores it: everything that the file needs, whenever it is written.
 
-    Raises ValueError for NaN or Infinity, which are no JSON.
+    Raises ValueError for NaN or Infinity, which are not JSON.
     """
     return json.dumps(content, ensure_ascii=False, allow_nan=False)
 

@@ -1,4 +1,4 @@
-"""Reports to an upstream: what became of each, and how an out file tells it."""
+"""Reports to an upstream: the result of each, and its form in an out file."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ UnsentState: TypeAlias = Literal["skipped", "off"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one send so far. `answer` is what the upstream said, or why it could not be asked."""
+    """The result of one send so far. `answer` is the upstream's answer, or why tallyd could not reach it."""
 
     state: SendState
     answer: str | None
 
 
 Outcomes: TypeAlias = Mapping[tuple[date, str], Outcome]
-"""What became of several sends, by day and ssid."""
+"""The results of several sends, by day and ssid."""
 
 
 def reported(reading: Reading, outcomes: Outcomes) -> Reading:
-    """Return a reading whose `report` says what is known of its sends now."""
+    """Return a reading whose `report` has the current results of its sends."""
     if reading.facts is None or not reading.sends:
         return reading
     own = {
@@ -40,8 +40,8 @@ def reported(reading: Reading, outcomes: Outcomes) -> Reading:
 def report_json(sends: Sequence[Send], outcomes: Mapping[str, Outcome] | None = None) -> dict[str, Json]:
     """Return `report` of an out file, for one or more sends of one day.
 
-    `outcomes` are by ssid; without one, a send is queued. The whole is `sent` only where all are. Of several,
-    `answer` is that of the first that is not sent, and `by_ssid` has each one's own.
+    `outcomes` are by ssid; a send without one is queued. The state is `sent` only if all are sent. For
+    several sends, `answer` is that of the first that is not sent, and `by_ssid` has the answer of each.
     """
     known = outcomes or {}
     found = {send.ssid: known.get(send.ssid, Outcome("queued", None)) for send in sends}
@@ -55,7 +55,7 @@ def report_json(sends: Sequence[Send], outcomes: Mapping[str, Outcome] | None = 
 
 
 def unsent_json(state: UnsentState, sends: Sequence[Send] = ()) -> dict[str, Json]:
-    """Return `report` of an out file that nothing is posted of; `sends` are what would have been."""
+    """Return `report` of an out file if nothing is posted; `sends` are what tallyd would have posted."""
     return {"state": state, "answer": None, "payload": _payload(sends) if sends else None}
 
 

@@ -1,7 +1,7 @@
 """People who walked in and out, as they cross between the inbox, the parser and the database.
 
-Instants of passages are text here, `YYYY-MM-DD HH:MM:SS` in UTC, as the database keeps them: a file may hold
-millions, and they are only ever compared and stored. Such text sorts as the instants do.
+Instants of passages are text here, `YYYY-MM-DD HH:MM:SS` in UTC, as in the database: a file may hold
+millions, and they are only compared and stored. This text sorts in the order of the instants.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ Direction: TypeAlias = Literal["in", "out", "other"]
 Row: TypeAlias = "tuple[int, Direction, str, int | None]"
 """person_id, direction, seen_at, frame."""
 Fingerprint: TypeAlias = "tuple[str, str]"
-"""The source and the SHA-256 (hex) of a file's content: what makes a file the same file again."""
+"""The source and the SHA-256 (hex) of a file's content: two files with both equal are the same file."""
 Outcome: TypeAlias = Literal["done", "repeat", "rejected"]
-"""What became of a file: its rows were stored; they were stored before; nothing of it was stored."""
+"""Result of ingesting a file: its rows were stored; they were stored before; nothing was stored."""
 
 
 def seen_text(at: datetime) -> str:
-    """Return an aware instant as passages have it, cut to the second."""
+    """Return an aware instant in the form of passages, cut to the second."""
     # Not strftime: its %Y does not pad a year before 1000, and such text would not sort as instants do.
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
 
@@ -35,7 +35,7 @@ def read_seen(text: str) -> datetime:
 class Rows:
     """Passages as columns, all of one length. Iterating gives `Row`s.
 
-    Not a tuple for each passage: to build and to take apart a million of them takes as long as to store them.
+    Not a tuple for each passage: building and unpacking a million tuples takes as long as storing them.
     """
 
     people: Sequence[int]
@@ -58,7 +58,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many walked which way in some span of time, and when the first and the last of them."""
+    """How many people walked each way in a span of time, and the first and last time."""
 
     n_in: int
     n_out: int
@@ -78,10 +78,10 @@ class Count:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What a file was found to hold: how many records, their counts by minute, the newest record.
+    """The content of a file: the number of records, their counts by minute, the newest record.
 
-    A minute is its first second (`2026-11-20 08:15:00`). `skipped` records were left out as the config wants
-    it. `newest_at` is None for a file without records.
+    A minute is named by its first second (`2026-11-20 08:15:00`). `skipped` records were left out because the
+    config says so. `newest_at` is None for a file without records.
     """
 
     records: int
@@ -92,10 +92,10 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True)
 class ToIngest:
-    """A file that is to be stored, or (`content` None) to be noted as rejected for a `reason`.
+    """A file to store, or (`content` None) to note as rejected for a `reason`.
 
-    `name` is shown, `size` is in bytes. `rows` is called within the transaction, at most once, and gives the
-    rows in batches; what it raises ends the transaction.
+    `name` is for people, `size` is in bytes. `rows` is called inside the transaction, at most once, and
+    returns the rows in batches. If it raises, the transaction ends.
     """
 
     source: str
@@ -113,7 +113,7 @@ class ToIngest:
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerRow:
-    """A file as the ledger has it. `records` is None for one that was rejected."""
+    """A file in the ledger. `records` is None for a rejected file."""
 
     source: str
     sha256: str

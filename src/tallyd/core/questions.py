@@ -1,4 +1,4 @@
-"""What a person is asked, so that a config is written for them."""
+"""The questions to a person for whom tallyd writes a config."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Question:
     """One question. Its answer becomes one value of the config.
 
     `key` is the place of that value below the poller (`("report", "url")`), or below the top of the file.
-    `help` is one line for the person. `default` is the answer that Enter gives; None: there is none.
+    `help` is one line for the person. `default` is the answer for Enter; None: there is none.
 
-    `read` turns what was typed into the value; None leaves the key out. It refuses nothing: the config's own
-    rules say what is wrong with an answer, and the question is asked again.
+    `read` turns the typed text into the value; None leaves the key out. It rejects nothing: the rules of the
+    config say what is wrong with an answer, and the question comes again.
 
     `secret` is the name of the file below `secrets/` for an answer that must not be shown. `only_with` is
-    another key: the question is asked only where the config has it. `tries`: after this answer the source is
-    asked, with all answers up to here.
+    another key: the question comes only if the config has it. `tries`: after this answer tallyd asks the
+    source, with all answers so far.
     """
 
     key: tuple[str, ...]
@@ -38,7 +38,7 @@ class Question:
 
 
 def optional(read: Callable[[str], Json]) -> Callable[[str], Json]:
-    """Return a `read` that leaves the key out when the answer is `no`."""
+    """Return a `read` that leaves the key out if the answer is `no`."""
     return lambda typed: None if typed.casefold() == NO else read(typed)
 
 
