@@ -13,7 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.outfiles import OutFiles
-from tallyd.adapters.state import FromFile, State, StateDamagedError, Whose
+from tallyd.adapters.state import NewReading, State, StateDamagedError, Whose
 from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config
 from tallyd.core.alerts.daemon_alerts import state_damaged
@@ -98,7 +98,7 @@ def damage_problems(state_dir: Path) -> tuple[Problem, ...]:
     return (state_damaged(str(state_dir / found[-1]), since=since),)
 
 
-def _from_file(writers: Mapping[str, Task], poller: str, name: str, text: str) -> FromFile | None:
+def _from_file(writers: Mapping[str, Task], poller: str, name: str, text: str) -> NewReading | None:
     """Return the reading that an out file tells of; None for a file that is not one of tallyd's."""
     content = json.loads(text)
     task = writers.get(poller)
@@ -112,7 +112,7 @@ def _from_file(writers: Mapping[str, Task], poller: str, name: str, text: str) -
         taken_at.astimezone(UTC)
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    return FromFile(
+    return NewReading(
         whose=Whose(poller=poller, kind=kind, job=task.job.name if task else ""),
         slot=slot,
         part=part,

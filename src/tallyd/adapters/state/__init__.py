@@ -17,10 +17,10 @@ from tallyd.adapters.state.out_files import Outs
 from tallyd.adapters.state.outbox import Sends
 from tallyd.adapters.state.readings import Readings
 from tallyd.adapters.state.slots import Slots
-from tallyd.adapters.state.types import FromFile, OutFile, Recorded, Whose
+from tallyd.adapters.state.types import NewReading, OutFile, Recorded, Whose
 
 __all__ = [
-    "FromFile",
+    "NewReading",
     "OutFile",
     "Recorded",
     "State",

@@ -13,7 +13,7 @@ from tallyd.adapters.state.connection import StateDamagedError
 from tallyd.adapters.state.history import Past
 from tallyd.adapters.state.out_files import free_name
 from tallyd.adapters.state.outbox import queue
-from tallyd.adapters.state.types import FromFile, OutFile, Recorded, Whose
+from tallyd.adapters.state.types import NewReading, OutFile, Recorded, Whose
 from tallyd.core.alerts.rules import Judgement, Observations
 from tallyd.core.naming import instant_text, out_stem
 from tallyd.core.out_document import Heading, document, stored_text
@@ -59,7 +59,7 @@ class Readings(Past):
                 queue(db, whose.poller, reading.sends, slot_at=heading.due_at or heading.taken_at)
             return Recorded(outs=tuple(outs), judgement=judgement)
 
-    def restore(self, found: Iterable[FromFile], marks: Mapping[tuple[str, str], frozenset[str]]) -> int:
+    def restore(self, found: Iterable[NewReading], marks: Mapping[tuple[str, str], frozenset[str]]) -> int:
         """Take readings back in from their out files, all or none; return how many were.
 
         A slot that has its reading keeps it. The `marks` of each (poller, job) are moved on to its newest
@@ -106,25 +106,15 @@ class Readings(Past):
             return done.rowcount
 
 
-def _restore(db: sqlite3.Connection, found: FromFile) -> bool:
+def _restore(db: sqlite3.Connection, found: NewReading) -> bool:
     """Store a reading that was found in out/; whether it was not known."""
-    stored = _insert(
-        db,
-        found.whose,
-        _row_key(found.slot, found.part),
-        due_at=found.due_at,
-        taken_at=found.taken_at,
-        body=found.text,
-        name=found.name,
-        part=found.part,
-        is_written=True,
-    )
+    id_ = _insert(db, found, is_written=True)
     if found.part is None:
         db.execute(
             "DELETE FROM slot WHERE poller=? AND job=? AND slot=?",
             (found.whose.poller, found.whose.job, found.slot),
         )
-    return stored is not None
+    return id_ is not None
 
 
 def _remember(db: sqlite3.Connection, whose: Whose, readings: Iterable[Reading]) -> None:
@@ -156,19 +146,17 @@ def _store(
     if reading.facts is None:
         return None
     stem = out_stem(heading.due_at or heading.taken_at, heading.zone)
-    name = free_name(db, whose.poller, stem, is_taken)
-    id_ = _insert(
-        db,
-        whose,
-        _row_key(slot.key, reading.part),
+    new = NewReading(
+        whose=whose,
+        slot=slot.key,
+        part=reading.part,
         due_at=heading.due_at,
         taken_at=heading.taken_at,
-        body=stored_text(document(heading, reading.facts, standing)),
-        name=name,
-        part=heading.part,
-        is_written=False,
+        name=free_name(db, whose.poller, stem, is_taken),
+        text=stored_text(document(heading, reading.facts, standing)),
     )
-    return None if id_ is None else OutFile(id=id_, poller=whose.poller, job=whose.job, name=name)
+    id_ = _insert(db, new, is_written=False)
+    return None if id_ is None else OutFile(id=id_, poller=whose.poller, job=whose.job, name=new.name)
 
 
 def _row_key(slot: str | None, part: str | None) -> str | None:
@@ -184,19 +172,8 @@ def _is_taken_slot(db: sqlite3.Connection, whose: Whose, slot: str) -> bool:
     return row is not None
 
 
-def _insert(
-    db: sqlite3.Connection,
-    whose: Whose,
-    key: str | None,
-    *,
-    due_at: datetime | None,
-    taken_at: datetime,
-    body: str,
-    name: str,
-    part: str | None,
-    is_written: bool,
-) -> int | None:
-    """Store a reading, in the place of what was recorded as missed; None where `key` has its reading."""
+def _insert(db: sqlite3.Connection, new: NewReading, *, is_written: bool) -> int | None:
+    """Store a reading, in the place of what was recorded as missed; None where the slot has its reading."""
     row = db.execute(
         "INSERT INTO reading"
         " (poller, kind, job, slot, outcome, due_at, taken_at, body, out_name, part, written)"
@@ -204,15 +181,15 @@ def _insert(
         " outcome='taken', reason=NULL, taken_at=excluded.taken_at, body=excluded.body,"
         " out_name=excluded.out_name, written=excluded.written WHERE outcome='missed' RETURNING id",
         (
-            whose.poller,
-            whose.kind,
-            whose.job,
-            key,
-            instant_text(due_at) if due_at else None,
-            instant_text(taken_at),
-            body,
-            name,
-            part,
+            new.whose.poller,
+            new.whose.kind,
+            new.whose.job,
+            _row_key(new.slot, new.part),
+            instant_text(new.due_at) if new.due_at else None,
+            instant_text(new.taken_at),
+            new.text,
+            new.name,
+            new.part,
             is_written,
         ),
     ).fetchone()

@@ -18,11 +18,11 @@ class Whose:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FromFile:
-    """A reading as its out file tells it. `slot` and `due_at` are None for one outside the timetable.
+class NewReading:
+    """A reading that is about to be stored, from a run or from its out file.
 
-    `part` is that of the reading; the slot's key does not show it. `name` is the file's, relative to the
-    poller's folder, `text` its content.
+    `slot` and `due_at` are None outside the timetable. `part` is that of the reading; the slot's key does not
+    show it. `name` is the file's, relative to the poller's folder, `text` the content as JSON.
     """
 
     whose: Whose
