@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from adapters.records.samples import DAY, IN, NOW, many, visitor_file
 from adapters.records.sites import Site, passages
 from support.needs import needs
 from tallyd.adapters.records.database import Database
+from tallyd.config.folders import database_url
 from tallyd.core.errors import RecordsError
 
 
@@ -87,6 +89,16 @@ def test_a_path_with_odd_signs_is_that_file(tmp_path: Path) -> None:
 
     with prepared("sqlite", f"sqlite:///{quote(str(path))}", None):
         assert path.stat().st_size > 0
+
+
+def test_a_folder_whose_name_is_not_utf_8_holds_a_database_like_any_other(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+
+    with prepared("sqlite", database_url("sqlite:///records.db", folder), None) as site:
+        records = site.database.records("x")
+        assert records.ingest([visitor_file("a", IN)], now=NOW, keep_rows=True) == ("done",)
+    assert (folder / "records.db").stat().st_size > 0
 
 
 def test_a_file_that_was_deleted_is_missed_and_not_made_anew(own: Site) -> None:

@@ -62,7 +62,7 @@ def _sqlite(url: URL, patience_s: float) -> tuple[Engine, str]:
     def connect() -> sqlite3.Connection:
         # `rw`: a file that vanished is an error. Made anew it would be empty, and counts begin at zero.
         return sqlite3.connect(
-            f"file:{quote(str(path))}?mode=rw",
+            f"file:{quote(os.fsencode(path))}?mode=rw",
             uri=True,
             timeout=patience_s * _LOCK_SHARE,
             isolation_level=None,
