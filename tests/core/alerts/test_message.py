@@ -430,9 +430,9 @@ def test_a_message_is_never_long_and_leaves_out_exactly_as_many_as_it_says(
     many: Callable[[int], Notice], count: int
 ) -> None:
     notices = [many(number) for number in range(count)]
-    before = time.monotonic()
+    before = time.process_time()
     found = message(*notices)
-    assert time.monotonic() - before < 5, "a second on a quick machine"
+    assert time.process_time() - before < 5, "a second on a quick machine"
     assert len(found.text) <= MOST_CHARS + LAST_LINE
     lines = found.text.split("\n")
     if len(lines) == 1:
