@@ -19,11 +19,11 @@ from tallyd.contract.records import Records
 from tallyd.core.errors import RecordsError
 from tallyd.core.passages import Count, Direction, seen_text
 from tallyd.core.reading import Facts, Reading, Slot
+from tallyd.pollers.visitors.poller import VisitorsPoller
 from tallyd.pollers.visitors.report.daily_report import report
-from tallyd.pollers.visitors.settings import VisitorsSettings
 
 
-def settings(**report_keys: Any) -> VisitorsSettings:
+def settings(**report_keys: Any) -> VisitorsPoller:
     """Return the settings of a park with two gates and a group; `report_keys` are added to its report."""
     wanted = {"url": "https://upstream.example/report", "ssid": "SS-007", **report_keys}
     content = {
@@ -33,7 +33,7 @@ def settings(**report_keys: Any) -> VisitorsSettings:
         "groups": {"both": ["12", "23"]},
         "report": wanted,
     }
-    return VisitorsSettings.model_validate_json(json.dumps(content))
+    return VisitorsPoller.model_validate_json(json.dumps(content))
 
 
 @dataclass
@@ -65,7 +65,7 @@ class FakeRecords:
 class Park:
     """A poller's report job, run by hand; what it remembers goes through JSON each time."""
 
-    settings: VisitorsSettings
+    settings: VisitorsPoller
     zone: ZoneInfo = BERLIN
     records: FakeRecords = field(default_factory=FakeRecords)
     memory: Facts = field(default_factory=dict)

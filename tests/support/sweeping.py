@@ -24,7 +24,7 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.passages import Count
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
 from tallyd.pollers.visitors.ingest.sweep import sweep
-from tallyd.pollers.visitors.settings import VisitorsSettings
+from tallyd.pollers.visitors.poller import VisitorsPoller
 
 DAY = (NOON - timedelta(days=1), NOON + timedelta(days=1))
 
@@ -41,9 +41,9 @@ def passages(*clock_times: str, way: int = 0) -> bytes:
     ).encode()
 
 
-def settings_of(**keys: Any) -> VisitorsSettings:
+def settings_of(**keys: Any) -> VisitorsPoller:
     """Return settings of a poller with these keys."""
-    return VisitorsSettings.model_validate({"kind": "visitors", "inbox": "inbox", **keys})
+    return VisitorsPoller.model_validate({"kind": "visitors", "inbox": "inbox", **keys})
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Park:
 
     path: Path
     records: Records
-    settings: VisitorsSettings = field(default_factory=settings_of)
+    settings: VisitorsPoller = field(default_factory=settings_of)
     memory: Facts = field(default_factory=dict)
     keep_days: int = 90
     inbox: Inbox | None = None

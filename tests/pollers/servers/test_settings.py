@@ -14,22 +14,22 @@ from pydantic import ValidationError
 
 from tallyd.config.problems import problems_of
 from tallyd.config.secrets import SecretFiles
-from tallyd.pollers.servers.settings import ServersSettings
+from tallyd.pollers.servers.poller import ServersPoller
 from tallyd.pollers.servers.target_settings import Target
 
 URL = "https://app.example/version"
 
 
-def read(*, folder: Path | None = None, **keys: Any) -> ServersSettings:
+def read(*, folder: Path | None = None, **keys: Any) -> ServersPoller:
     context = {"secrets": SecretFiles(folder, os.environ)} if folder else None
-    return ServersSettings.model_validate_json(json.dumps({"kind": "servers", **keys}), context=context)
+    return ServersPoller.model_validate_json(json.dumps({"kind": "servers", **keys}), context=context)
 
 
 def faults(*, folder: Path | None = None, **keys: Any) -> list[str]:
     """Return what a person reads: place and text."""
     with pytest.raises(ValidationError) as caught:
         read(folder=folder, **keys)
-    return [f"{one.place}: {one.text}" for one in problems_of(caught.value, ServersSettings)]
+    return [f"{one.place}: {one.text}" for one in problems_of(caught.value, ServersPoller)]
 
 
 def one_target(target: dict[str, Any] | None = None, /, **keys: Any) -> Target:
@@ -237,7 +237,7 @@ def test_targets_may_stand_in_a_file_of_their_own(tmp_path: Path) -> None:
     )
     reader = SecretFiles(tmp_path, {})
     text = json.dumps({"kind": "servers", "targets_file": "more.json", "targets": {"A": {"url": URL}}})
-    found = ServersSettings.model_validate_json(text, context={"secrets": reader})
+    found = ServersPoller.model_validate_json(text, context={"secrets": reader})
     assert sorted(target.name for target in found.checked) == ["A", "B", "C"]
     assert reader.files == {path}
     before = reader.digest_with("abc")
@@ -276,7 +276,7 @@ def test_what_is_wrong_with_their_file_is_said(tmp_path: Path, content: object, 
 def test_a_file_that_is_missing_is_named_and_waited_for(tmp_path: Path) -> None:
     reader = SecretFiles(tmp_path, {})
     with pytest.raises(ValidationError, match=r"more\.json is missing"):
-        ServersSettings.model_validate_json(
+        ServersPoller.model_validate_json(
             '{"kind": "servers", "targets_file": "more.json"}', context={"secrets": reader}
         )
     assert reader.files == {tmp_path / "more.json"}

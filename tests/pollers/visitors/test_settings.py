@@ -11,14 +11,15 @@ from pydantic import ValidationError
 
 from tallyd.core.schedule.hours import Hours
 from tallyd.core.schedule.timetable import EVERY_DAY
-from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
+from tallyd.pollers.visitors.poller import VisitorsPoller
+from tallyd.pollers.visitors.settings import ReportSettings
 
 LEAST = {"kind": "visitors", "inbox": "inbox/visitors"}
 REPORT = {"url": "https://upstream.example/report", "ssid": "SS-007"}
 
 
-def read(**keys: Any) -> VisitorsSettings:
-    return VisitorsSettings.model_validate_json(json.dumps({**LEAST, **keys}))
+def read(**keys: Any) -> VisitorsPoller:
+    return VisitorsPoller.model_validate_json(json.dumps({**LEAST, **keys}))
 
 
 def test_an_inbox_is_enough() -> None:
