@@ -95,7 +95,7 @@ def cost(body: bytes, reader: str) -> Cost:
     with serving(script) as server:
         done = subprocess.run(
             [sys.executable, "-m", "support.reply_cost", server.url, reader],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
             capture_output=True,
             check=True,
             timeout=100,
