@@ -96,7 +96,7 @@ def test_a_server_goes_stale_and_comes_back_over_a_restart_and_one_message_tells
             assert daemon.end() == 0
     begins, over = texts(chat)
     assert begins.startswith("[ops1] PROD: data 20 min old (limit 15 min), last computed ")
-    assert begins.endswith("Mute: tallyd mute apps/PROD/stale --for 2h")
+    assert begins.endswith(f" --config {config} mute apps/PROD/stale --for 2h")
     assert over.startswith("[ops1] PROD: no longer stale since ")
     assert [(each["fresh"], each["stale"]) for each in counts(daemon)] == [(2, 0), (1, 1), (2, 0)]
     database = Database(f"sqlite:///{tmp_path / 'state' / 'records.db'}")
