@@ -176,7 +176,7 @@ def test_what_fills_the_memory_ends_the_child_alone() -> None:
     code = """
 import runpy
 from tallyd.adapters.channels import errors
-faults.MOST_BYTES = 10**12
+errors.MOST_BYTES = 10**12
 runpy.run_module("tallyd.adapters.channels.child_main", run_name="__main__")
 """
     channels = Channels(timeout_s=20, proxy=None, redact=str, command=[sys.executable, "-P", "-c", code])
