@@ -153,7 +153,8 @@ def test_back_where_it_came_from_at_once() -> None:
     with serving(at(one)) as server:
         for port in (other, one, other, one):
             server.want(at(port))
-            wait_until(lambda port=port: server.port == port, what="the place")  # type: ignore[misc]
+            # mypy gives the default of a lambda no type
+            wait_until(lambda port=port: server.port == port, what="the place")  # type: ignore[misc] # see above
             assert (server.trouble, status(port)) == (None, 200)
 
 
