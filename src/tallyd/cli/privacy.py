@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tallyd.cli.leak_scan import Search
 from tallyd.cli.shared import dry_outside, load_config, probe_toolbox, tasks_named
 from tallyd.config.jobs import Task
 from tallyd.config.model import Config
-from tallyd.contract.toolbox import Toolbox
+from tallyd.contract.poller import HoldsPersonalData
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.privacy.leak_search import Finder, Personal, excused, is_searchable
 from tallyd.core.reading import Json
@@ -63,12 +63,10 @@ def personal_texts(config: Config, task: Task) -> tuple[Personal, ...] | None:
 
     Raises `SourceError`.
     """
-    texts: Callable[[Toolbox], Iterable[tuple[str, str]]] | None
-    texts = getattr(task.source, "personal_texts", None)
-    if texts is None:
+    if not isinstance(task.source, HoldsPersonalData):
         return None
     with dry_outside(config) as resources, probe_toolbox(config, task, resources) as tools:
-        found = tuple(texts(tools))
+        found = tuple(task.source.personal_texts(tools))
     values = {value for _, value in found}
     return tuple(Personal(_without(values, name), value.strip()) for name, value in found)
 

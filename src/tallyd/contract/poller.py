@@ -181,6 +181,7 @@ class Delivers(Protocol):
         ...
 
 
+@runtime_checkable
 class HoldsPersonalData(Protocol):
     """A poller whose source also sends personal data (`tallyd privacy-check`)."""
 
