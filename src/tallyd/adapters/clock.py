@@ -1,3 +1,5 @@
+"""The clocks of the machine."""
+
 from __future__ import annotations
 
 import time

@@ -1,0 +1,1 @@
+"""The config file: its types, its problems, its secrets, and what happens when it changes."""

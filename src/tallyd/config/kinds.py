@@ -1,4 +1,4 @@
-"""The registry of the kinds of pollers. To add a kind, add its class here; nothing else names it."""
+"""The registry of the kinds of pollers. A new kind needs one line here and nothing else."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What a poller is, and everything it may touch."""

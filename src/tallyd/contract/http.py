@@ -1,3 +1,5 @@
+"""HTTP as a poller sees it: a request, its answer, and how it is repeated."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

@@ -1,3 +1,5 @@
+"""A folder of files as a poller sees it."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping

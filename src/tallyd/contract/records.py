@@ -1,3 +1,5 @@
+"""The database of records as a poller sees it."""
+
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence

@@ -1,3 +1,5 @@
+"""Everything that a running job may touch."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

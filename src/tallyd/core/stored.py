@@ -1,3 +1,5 @@
+"""What state.db holds of readings and of reports, as values."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,0 +1,1 @@
+"""Reports to upstreams, sent until they are accepted."""

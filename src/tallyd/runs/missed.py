@@ -16,6 +16,7 @@ from tallyd.core.errors import SourceError
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import LATE_AFTER_S, Problem, Slot
 from tallyd.core.schedule.timetable import BUSY, NOT_STARTED, OVERTAKEN, Missed
+from tallyd.runs.toolbox import whose
 from tallyd.storage.store import Store
 
 log = logging.getLogger("tallyd")
@@ -56,7 +57,7 @@ class MissedSlots:
             again_at = self._again_at(task, slot, pause_s=task.policy.longest_wait_s)
             self._end_without(task, slot, f"tallyd itself failed ({kind})", problem, again_at=again_at)
         except Exception:
-            log.exception("the crash could not be recorded", extra=_whose(task))
+            log.exception("the crash could not be recorded", extra=whose(task))
 
     def failed(self, task: Task, slot: Slot, failure: SourceError, *, attempts: int) -> None:
         """Commit a run that the source gave no reading for, after so many attempts."""
@@ -64,7 +65,7 @@ class MissedSlots:
         fields: dict[str, object] = {"slot": slot.key, "reason": failure.text, "attempts": attempts}
         if asked_s:
             fields["retry_after_s"] = round(asked_s, 1)
-        log.info("run failed", extra={**_whose(task), **fields})
+        log.info("run failed", extra={**whose(task), **fields})
         again_at = self._again_at(task, slot, pause_s=max(pause_s, asked_s)) if failure.transient else None
         # A wait that is no longer than our own pause is nothing to speak of.
         run = replace(self._described(task, slot), asked_s=asked_s if asked_s > pause_s else 0.0)
@@ -115,7 +116,7 @@ class MissedSlots:
             return slots.miss(task.whose, given_up, now=now, observations=observations)
 
         if slot.key is not None and again_at is None:
-            log.error("slot given up, recorded as missed", extra={**_whose(task), "slot": slot.key})
+            log.error("slot given up, recorded as missed", extra={**whose(task), "slot": slot.key})
             given_up = (Missed(slot.key, slot.due_at, reason, None),)
         self.store.settle(task, (slot,), store, observations)
 
@@ -137,7 +138,7 @@ class MissedSlots:
             store = partial(self._miss, task, group, described.now)
             self.store.settle(task, group, store, observations)
             fields = {"count": len(group), "last": group[-1].key, "reason": reason, **older}
-            log.warning("slots missed", extra={**_whose(task), **fields})
+            log.warning("slots missed", extra={**whose(task), **fields})
 
     def _miss(
         self, task: Task, group: tuple[Missed, ...], now: datetime, observations: Observations
@@ -168,7 +169,3 @@ class MissedSlots:
 
 def _catch_up_ends(task: Task, slot: Slot) -> datetime:
     return slot.due_at + timedelta(seconds=max(task.job.catch_up_s or 0.0, LATE_AFTER_S))
-
-
-def _whose(task: Task) -> dict[str, object]:
-    return {"poller": task.poller, "job": task.job.name}

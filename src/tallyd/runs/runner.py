@@ -33,10 +33,10 @@ from tallyd.runs.toolbox import (
     Resources,
     Stop,
     Wake,
-    _whose,
     log,
     toolbox,
     wake_nothing,
+    whose,
 )
 from tallyd.storage.store import Store
 from tallyd.storage.store_result import StoreResult, sends_of
@@ -136,10 +136,10 @@ class Runner:
         except LockedError as error:
             ended = "locked"
             # `tallyd once` runs the same job; the slot is still due at the next look.
-            log.warning("job is run by somebody else", extra={**_whose(task), "pid": error.pid})
+            log.warning("job is run by somebody else", extra={**whose(task), "pid": error.pid})
         except Exception as error:
             # The one place where a bug in a run ends: the other jobs go on.
-            log.exception("job crashed", extra=_whose(task))
+            log.exception("job crashed", extra=whose(task))
             self._missed_slots.crashed(task, slot, type(error).__name__)
         finally:
             late_s = None if slot.key is None else slot.late_s
@@ -169,7 +169,7 @@ class Runner:
             fields = {"slot": slot.key, "late_s": round(slot.late_s, 1), **_file(task, each.out)}
             event = "reading taken" if each.is_stored else "reading held in memory"
             is_routine = each.reading.facts is None and slot.key is None
-            log.log(logging.DEBUG if is_routine else logging.INFO, event, extra={**_whose(task), **fields})
+            log.log(logging.DEBUG if is_routine else logging.INFO, event, extra={**whose(task), **fields})
         return "taken"
 
     def once(
@@ -203,7 +203,7 @@ class Runner:
             known = self.complaints.get(task.name) == error.strerror
             self.complaints[task.name] = error.strerror
             level = logging.DEBUG if known else logging.WARNING
-            log.log(level, "job lock cannot be taken", extra={**_whose(task), "reason": error.strerror})
+            log.log(level, "job lock cannot be taken", extra={**whose(task), "reason": error.strerror})
         try:
             yield
         finally:

@@ -1,3 +1,5 @@
+"""What a job is given for one run."""
+
 from __future__ import annotations
 
 import logging
@@ -102,7 +104,7 @@ def toolbox(
         progress.attempts = tries + 1
         progress.alive()
         fields = {"try": tries, "reason": failure.text, "next_try_in_s": round(wait_s, 1)}
-        log.warning("try failed", extra={**_whose(task), **fields})
+        log.warning("try failed", extra={**whose(task), **fields})
 
     def wait(seconds: float) -> bool:
         """Wait as long as is asked, showing that the run is alive; true when the shutdown cut it short."""
@@ -128,5 +130,6 @@ def toolbox(
     )
 
 
-def _whose(task: Task) -> dict[str, object]:
+def whose(task: Task) -> dict[str, object]:
+    """Return the fields of a log line about a job."""
     return {"poller": task.poller, "job": task.job.name}

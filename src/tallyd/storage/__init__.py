@@ -1,0 +1,1 @@
+"""state.db and out/ together: commit first, then write."""

@@ -1,0 +1,1 @@
+"""How secrets and personal data are found in text."""

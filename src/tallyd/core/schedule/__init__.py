@@ -1,0 +1,1 @@
+"""The rules of time: which slots there are, and which hours count."""

@@ -1,0 +1,1 @@
+"""The small world of the demo: the servers and cameras that the daemon asks."""

@@ -1,0 +1,1 @@
+"""What programs read: metrics, the API, the health check."""

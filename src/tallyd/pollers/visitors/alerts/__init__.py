@@ -1,0 +1,1 @@
+"""What is wrong with sources, files and the inbox."""
