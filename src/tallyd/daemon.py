@@ -168,7 +168,7 @@ class Daemon:
             self._safely("out files", self._write_unwritten)
             self._safely("note", lambda: self._deps.active_config.note(self._store.state, self._tasks()))
             self._safely("sending", self._deps.outbox_worker.look)
-        self._safely("own problems", self._judge_itself)
+        self._safely("own problems", self._evaluate_itself)
         self._look_at_jobs()
         self._tell()
         self._deps.show_status(self.status())
@@ -292,7 +292,7 @@ class Daemon:
             self._begin(job_state, Slot(None, self._now()), None)
 
     def _close_unwatched(self) -> None:
-        jobs = [(task.poller, task.job.name, task.job.judges) for task in self._tasks()]
+        jobs = [(task.poller, task.job.name, task.job.evaluates) for task in self._tasks()]
         names = frozenset(self._job_states)
         is_unwatched = unwatched(jobs, {task.poller: task.source.watched() for task in self._tasks()})
 
@@ -302,7 +302,7 @@ class Daemon:
             is_gone = is_unwatched(key) and not self._deps.outbox_worker.watches(key)
             return is_gone or no_source or no_page or self._deps.notifier.is_gone(key)
 
-        close = partial(self._store.judge, (), may_resolve=may_resolve, is_unwatched=True)
+        close = partial(self._store.evaluate, (), may_resolve=may_resolve, is_unwatched=True)
         self._safely("unwatched", close)
         self._safely("forgotten jobs", lambda: self._store.state.slots.forget_others(names))
 
@@ -319,7 +319,7 @@ class Daemon:
 
     # -- the daemon's own health -------------------------------------------------------------------------
 
-    def _judge_itself(self) -> None:
+    def _evaluate_itself(self) -> None:
         """Raise and resolve the alerts about the daemon itself."""
         named = [*self._deps.troubles(), *self._deps.notifier.problems(), *self._crashes.values()]
         named += self._deps.outbox_worker.problems()
@@ -327,7 +327,7 @@ class Daemon:
         refused = self._deps.active_config.problem()
         if refused is not None:
             named.append(refused)
-        self._store.judge(tuple(named), may_resolve=self._may_end)
+        self._store.evaluate(tuple(named), may_resolve=self._may_end)
 
     def _may_end(self, key: str) -> bool:
         """Whether a key is the daemon's own, and resolved if no problem has it."""

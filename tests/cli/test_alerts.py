@@ -38,7 +38,7 @@ def config(tmp_path: Path) -> Path:
     problems = (out_unwritable("cannot write out/: no space left", now=NOW), state_damaged("x", since=NOW))
     write_active(load(path, environ={}), restart="")
     with closing(State(tmp_path / "state" / "state.db")) as state:
-        state.alerts.judge(Observations(named=problems, may_resolve=lambda _key: False, now=NOW))
+        state.alerts.evaluate(Observations(named=problems, may_resolve=lambda _key: False, now=NOW))
         state.telling.mark({("ops", "tallyd/out"): Told(1, NOW)})
     return path
 

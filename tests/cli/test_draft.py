@@ -1,4 +1,4 @@
-"""A config that is being put together: judged by the config's own rules, written whole or not at all."""
+"""A config that is being put together: evaluated by the config's own rules, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -38,12 +38,16 @@ def test_a_secret_counts_before_it_is_written(draft: Draft, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_written_is_what_was_judged(draft: Draft, tmp_path: Path) -> None:
+def test_what_is_written_is_what_was_evaluated(draft: Draft, tmp_path: Path) -> None:
     draft.put_secret((*WHERE, "accesskey"), "divera-key", KEY)
-    judged = draft.config()
+    evaluated = draft.config()
     draft.write(tmp_path)
     found = load(tmp_path / "config.json", environ={})
-    assert (found.settings, found.secrets, found.digest) == (judged.settings, judged.secrets, judged.digest)
+    assert (found.settings, found.secrets, found.digest) == (
+        evaluated.settings,
+        evaluated.secrets,
+        evaluated.digest,
+    )
 
 
 def test_a_secret_that_was_taken_back_is_not_written(draft: Draft, tmp_path: Path) -> None:

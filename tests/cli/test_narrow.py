@@ -94,7 +94,7 @@ def fill_state(gates: Gates) -> None:
     problem = Problem(key=key, text="not there", over="there", since=now, severity="error")
     with closing(State(gates.folder / "state" / "state.db")) as state:
         state.set_note("config", note.dumped())
-        state.alerts.judge(Observations(named=(problem,), may_resolve=lambda _key: False, now=now))
+        state.alerts.evaluate(Observations(named=(problem,), may_resolve=lambda _key: False, now=now))
 
 
 BELOW = re.compile(r"^    (note|reason|told):")

@@ -58,12 +58,12 @@ def test_a_part_that_crashes_is_a_problem_until_it_works_again(tmp_path: Path) -
         World(tmp_path, clock, FakePoller(daily("08:00"))) as world,
     ):
         world.daemon._safely("out files", lambda: int("x"))
-        world.daemon._judge_itself()
+        world.daemon._evaluate_itself()
         (problem,) = world.problems().values()
         assert problem.key == "tallyd/out files/crashed"
         assert "ValueError" in text_of(problem)
         world.daemon._safely("out files", lambda: None)
-        world.daemon._judge_itself()
+        world.daemon._evaluate_itself()
         assert world.problems() == {}
 
 
@@ -153,7 +153,7 @@ def test_a_reading_ends_only_what_it_can_say_something_of(tmp_path: Path) -> Non
 
     def looks(_slot: Slot, tools: Toolbox) -> Reading:
         if is_night:
-            return Reading(taken_at=tools.now(), facts=None, judges=frozenset())
+            return Reading(taken_at=tools.now(), facts=None, evaluates=frozenset())
         problem = BELOW.problem("one", "gate", since=tools.now(), poller="one", subject="gate")
         return Reading(taken_at=tools.now(), facts=None, problems=(problem,))
 

@@ -237,7 +237,7 @@ def test_what_the_daemon_said_is_shown_when_it_dies(start: Callable[..., Running
 
 @pytest.mark.slow
 def test_further_times_are_written_and_the_daemon_takes_them(start: Callable[..., Running]) -> None:
-    # Between two slots there is time for taking a config: its channels are judged by a process of their own.
+    # Between two slots there is time for taking a config: its channels are validated by a process of its own.
     demo = start(*paced(Pace(every_s=5, ahead_s=20, extend_below_s=10)))
     covered_at_first = 4
     wait_until(lambda: len(re.findall(A_READING, demo.said)) > covered_at_first, within_s=60)

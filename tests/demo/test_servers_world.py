@@ -1,4 +1,4 @@
-"""The application servers of the small world, over real HTTP, judged by the poller's own rule."""
+"""The application servers of the small world, over real HTTP, evaluated by the poller's own rule."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Thermometer(Poller):
             Job(
                 name="read",
                 when=Every(self.every, grid=True),
-                judges=frozenset({TOO_HOT.what}),
+                evaluates=frozenset({TOO_HOT.what}),
                 limit_s=300.0,
                 run=self._read,
             ),

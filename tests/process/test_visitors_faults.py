@@ -89,7 +89,7 @@ def test_while_postgresql_is_away_files_wait_one_alert_tells_it_and_it_mends_its
         assert told == [[]] + [["park/database/unreachable"]] * 10
         server.start()
         reading = park.run()
-        assert (reading.problems, "unreachable" in (reading.judges or ())) == ((), True)
+        assert (reading.problems, "unreachable" in (reading.evaluates or ())) == ((), True)
         assert park.files(park.run()) == {}
         assert park.n_in() == 2
         assert len(park.aside("done")) == 2

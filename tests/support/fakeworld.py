@@ -104,7 +104,7 @@ class FakePoller:
         job = Job(
             name="count",
             when=self.when,
-            judges=frozenset({"below"}),
+            evaluates=frozenset({"below"}),
             limit_s=self.limit_s,
             run=self._run,
             catch_up_s=self.catch_up_s,

@@ -76,10 +76,10 @@ def end(folder: Path, client: Client, chat: WebService) -> Telling:
     run = Run(poller=POLLER, job="count", due_at=site.past, now=site.past, next_at=None)
     problem = failed_for_good(run, "timed out", attempts=1)
     with closing(State(site.database)) as state:
-        judged = state.alerts.judge(
+        evaluated = state.alerts.evaluate(
             Observations(named=(problem,), may_resolve=lambda _key: False, now=site.past)
         )
-        state.telling.mark({(CHANNEL, problem.key): Told(judged.raised[0].version, site.past)})
+        state.telling.mark({(CHANNEL, problem.key): Told(evaluated.raised[0].version, site.past)})
     return Telling(site, chat, _hook(folder), (WORKING,))
 
 

@@ -85,7 +85,7 @@ class SendingPoller(FakePoller):
         job = Job(
             name="report",
             when=self.when,
-            judges=frozenset(),
+            evaluates=frozenset(),
             limit_s=600.0,
             run=self._report,
             catch_up_s=None,

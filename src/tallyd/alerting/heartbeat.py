@@ -1,6 +1,6 @@
 """The heartbeat: a dead man's switch is told every so often that tallyd is alive, the way of healthchecks.io.
 
-It judges tallyd, not its sources: a Divera outage is told by its own alert, and must not alarm twice.
+It evaluates tallyd, not its sources: a Divera outage is told by its own alert, and must not alarm twice.
 """
 
 from __future__ import annotations

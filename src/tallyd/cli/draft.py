@@ -1,4 +1,4 @@
-"""A config that is being put together: judged as if it were on disk, and written all at once."""
+"""A config that is being put together: evaluated as if it were on disk, and written all at once."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ from tallyd.storage.store import Store
 USER_AGENT = f"tallyd/{tallyd.__version__}"
 DELIVERY_S = 60.0
 """Limit of one delivery, in seconds: on a small machine the start alone takes some."""
-JUDGE_S = 20.0
+VALIDATE_S = 20.0
 """Limit of a close look at channels, in seconds: within the daemon, the schedule waits for it."""
 FOLDER_MODE = 0o750
 UMASK = 0o027
@@ -162,9 +162,9 @@ def _channel_problems(config: Config, known: Config | None) -> tuple[ConfigProbl
     old = {url.reveal() for url in known.settings.channels.values()} if known else set()
     if old.issuperset(urls.values()):
         return ()
-    judging = Channels(timeout_s=JUDGE_S, proxy=None, redact=Redactor(urls.values()).redact)
+    validating = Channels(timeout_s=VALIDATE_S, proxy=None, redact=Redactor(urls.values()).redact)
     try:
-        verdicts = judging.judge(list(urls.values()))
+        verdicts = validating.validate(list(urls.values()))
     except DeliveryError as error:
         log.warning("channels cannot be checked now", extra={"reason": error.text})
         return ()

@@ -28,8 +28,8 @@ from tallyd.settings.pollers import PollerSettings
 class Job:
     """One thing that a poller does on a timetable.
 
-    `judges`: the last key segments (`<what>`) that a reading of this job raises. If a reading does not name
-    such a problem, the problem is resolved. `limit_s`: a run that shows no progress for this long is the
+    `evaluates`: the last key segments (`<what>`) that a reading of this job raises. If a reading does not
+    name such a problem, the problem is resolved. `limit_s`: a run that shows no progress for this long is the
     problem `overdue`. `catch_up_s`: how late a slot may be; None if `when` has no slots. `wakes`: events of
     the inbox also start a run. `tells_gaps` false: a slot without a reading is recorded and logged, but is
     not a problem on its own.
@@ -37,7 +37,7 @@ class Job:
 
     name: str
     when: At | Every
-    judges: frozenset[str]
+    evaluates: frozenset[str]
     limit_s: float
     run: Callable[[Slot, Toolbox], tuple[Reading, ...]]
     catch_up_s: float | None = None

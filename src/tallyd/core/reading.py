@@ -76,7 +76,7 @@ class Reading:
     `facts` are the kind's own keys of the out file (only JSON values); None: there is nothing to write.
     `part` distinguishes several readings of one slot; the slot's own reading has None. `sends` are committed
     with the reading, then sent. `memory` replaces what the job remembers; None leaves it unchanged.
-    `judges` are the last key segments that this reading can resolve; None: all of its job. `skew_s` is how
+    `evaluates` are the last key segments that this reading can resolve; None: all of its job. `skew_s` is how
     far our clock is ahead of the source's, in seconds; None if the source did not say. `summary` is for a
     person who ran the job by hand, beside the facts; it is never stored.
     """
@@ -87,6 +87,6 @@ class Reading:
     problems: tuple[Problem, ...] = ()
     sends: tuple[Send, ...] = ()
     memory: Facts | None = field(default=None, repr=False)
-    judges: frozenset[str] | None = None
+    evaluates: frozenset[str] | None = None
     skew_s: float | None = None
     summary: Facts | None = field(default=None, repr=False)

@@ -15,7 +15,7 @@ from tallyd.adapters.state import State, StateError
 from tallyd.core.alerts import daemon_alerts
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.notices import AlertPolicy, Told
-from tallyd.core.alerts.rules import Alert, Judgement, Observations, judge, lasted_s
+from tallyd.core.alerts.rules import Alert, Evaluation, Observations, evaluate, lasted_s
 from tallyd.core.alerts.values import At, Span
 from tallyd.core.alerts.wording import said, said_of_end
 from tallyd.core.reading import Problem
@@ -80,13 +80,13 @@ class AlertStore:
 
     # -- what changes ------------------------------------------------------------------------------------
 
-    def stored(self, judgement: Judgement) -> None:
+    def stored(self, evaluation: Evaluation) -> None:
         """Log what findings, which are stored by now, have changed."""
-        for alert in judgement.raised:
+        for alert in evaluation.raised:
             level = logging.ERROR if alert.severity == "error" else logging.WARNING
             wording = self.alert_policy_of(alert.key).wording(self._now(), is_muted=True)
             log.log(level, "problem begins", extra={"key": alert.key, "text": said(alert.problem, wording)})
-        for alert in judgement.closed:
+        for alert in evaluation.closed:
             lasted = lasted_s(alert, until=self._now())
             fields = {"key": alert.key, "lasted_s": round(lasted)}
             if alert.is_unwatched:  # whether it is over, nobody knows
@@ -96,7 +96,7 @@ class AlertStore:
             ended = At(alert.over_at or self._now())
             text = said_of_end(alert.problem, wording, ended=ended, lasted=Span(lasted))
             log.info("problem over", extra={**fields, "text": text})
-        if judgement.raised or judgement.closed:
+        if evaluation.raised or evaluation.closed:
             self.is_news.set()
 
     def remember(self, observations: Observations) -> bool:
@@ -105,13 +105,13 @@ class AlertStore:
             if not self._is_behind:
                 self._read()
                 self._is_behind = True
-            judgement = judge(self._alerts, observations)
-            self._alerts |= {alert.key: alert for alert in judgement.changed}
-            for key in judgement.gone:
+            evaluation = evaluate(self._alerts, observations)
+            self._alerts |= {alert.key: alert for alert in evaluation.changed}
+            for key in evaluation.gone:
                 self._alerts.pop(key, None)
-        if judgement.raised or judgement.closed:
+        if evaluation.raised or evaluation.closed:
             self.is_news.set()
-        return bool(judgement.changed or judgement.gone)
+        return bool(evaluation.changed or evaluation.gone)
 
     def caught_up(self) -> None:
         """State.db knows everything that was taken in."""
@@ -173,7 +173,7 @@ class AlertStore:
         with self._lock:
             # Counted on from the last time, which a channel may still have to hear of.
             before = self._state_alert or self._alerts.get(problem.key)
-            (self._state_alert,) = judge({before.key: before} if before else {}, observations).changed
+            (self._state_alert,) = evaluate({before.key: before} if before else {}, observations).changed
         self.is_news.set()
 
     def state_works(self) -> None:
@@ -183,7 +183,7 @@ class AlertStore:
             if alert is None:
                 return
             observations = Observations(named=(), may_resolve=lambda _key: True, now=self._now())
-            over = judge({alert.key: alert}, observations).changed
+            over = evaluate({alert.key: alert}, observations).changed
         try:
             for each in over:
                 self._state.alerts.put(each)

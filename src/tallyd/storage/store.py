@@ -78,7 +78,7 @@ class Store:
         observations = observations_of(task, slot, readings, now=self._now()) if in_timetable else None
         if observations is not None and slot.key is None and all(is_idle(each) for each in readings):
             # Every two seconds of every day: an idle pass may not write.
-            self._judge(observations)
+            self._evaluate(observations)
             return tuple(StoreResult(reading=each, out=None, is_stored=not self._held) for each in readings)
         has_file = any(each.facts is not None for each in readings)
         others = beside(task, readings, self.alerts.alerts().values()) if has_file else ()
@@ -101,7 +101,7 @@ class Store:
         )
         if in_timetable:
             for each in readings:
-                self._judge_clock(task.poller, each)
+                self._evaluate_clock(task.poller, each)
         outs = recorded.outs if recorded and recorded.outs else (None,) * len(readings)
         return tuple(
             StoreResult(reading=reading, out=out, is_stored=recorded is not None)
@@ -146,9 +146,9 @@ class Store:
         names = frozenset((*task.name, slot.key) for slot in slots)
         self._commit(lambda: store(observations), observations, slots=names)
 
-    def _judge(self, observations: Observations) -> None:
+    def _evaluate(self, observations: Observations) -> None:
         """Commit what observations change of the alerts, if anything."""
-        self._commit(lambda: Recorded(judgement=self.state.alerts.judge(observations)), observations)
+        self._commit(lambda: Recorded(evaluation=self.state.alerts.evaluate(observations)), observations)
 
     def _commit(
         self,
@@ -172,7 +172,7 @@ class Store:
 
     def _committed(self, commit: Callable[[], Recorded]) -> Recorded:
         recorded = commit()
-        self.alerts.stored(recorded.judgement)
+        self.alerts.stored(recorded.evaluation)
         return recorded
 
     # -- what is made up for -----------------------------------------------------------------------------
@@ -281,16 +281,16 @@ class Store:
         failures = self.files.write(waiting, tasks)
         self.tell_unwritten(failures.values())
         if not failures:
-            self.judge((), may_resolve=lambda key: key == OUT.key)
+            self.evaluate((), may_resolve=lambda key: key == OUT.key)
 
     def tell_unwritten(self, failures: Iterable[str]) -> None:
         """Raise `tallyd/out` for each reason why an out file could not be written."""
         for failure in dict.fromkeys(failures):
-            self.judge((out_unwritable(failure, now=self._now()),), may_resolve=lambda _key: False)
+            self.evaluate((out_unwritable(failure, now=self._now()),), may_resolve=lambda _key: False)
 
     # -- problems ----------------------------------------------------------------------------------------
 
-    def judge(
+    def evaluate(
         self,
         named: tuple[Problem, ...],
         *,
@@ -305,10 +305,10 @@ class Store:
             is_unwatched=is_unwatched,
         )
 
-        self._judge(observations)
+        self._evaluate(observations)
 
-    def _judge_clock(self, poller: str, reading: Reading) -> None:
+    def _evaluate_clock(self, poller: str, reading: Reading) -> None:
         """Raise or close `tallyd/clock` by what the sources say of the time."""
         if reading.skew_s is not None:
             named = self.clock_check.found(poller, clock_suspect(reading.skew_s, now=self._now()))
-            self.judge(named, may_resolve=lambda key: key == CLOCK.key)
+            self.evaluate(named, may_resolve=lambda key: key == CLOCK.key)

@@ -39,11 +39,11 @@ def observations_of(task: Task, slot: Slot, readings: Sequence[Reading], *, now:
     What they end has ended at their slot, where they were not late. A run without any is a good one that has
     nothing to say; it was over at `now`.
     """
-    judged = [task.job.judges if each.judges is None else each.judges for each in readings]
+    evaluated = [task.job.evaluates if each.evaluates is None else each.evaluates for each in readings]
     return task.observations(
         tuple(problem for each in readings for problem in each.problems),
         now=slot.stands_for(readings[-1].taken_at if readings else now),
-        may_resolve=closed_by_reading(*task.name, frozenset().union(*judged)),
+        may_resolve=closed_by_reading(*task.name, frozenset().union(*evaluated)),
     )
 
 
@@ -54,8 +54,8 @@ def is_idle(reading: Reading) -> bool:
 
 def beside(task: Task, readings: Sequence[Reading], alerts: Iterable[Alert]) -> tuple[Problem, ...]:
     """Return the open problems of the poller that other jobs than this one find, by key."""
-    judged = [task.job.judges if each.judges is None else each.judges for each in readings]
-    is_own = closed_by_reading(*task.name, frozenset().union(*judged))
+    evaluated = [task.job.evaluates if each.evaluates is None else each.evaluates for each in readings]
+    is_own = closed_by_reading(*task.name, frozenset().union(*evaluated))
     named = {problem.key for each in readings for problem in each.problems}
     others = [
         alert

@@ -112,7 +112,7 @@ def test_but_no_web_page_and_no_refusal(body: bytes) -> None:
     assert objection(answer(body), "JSON", is_own_host=True) is not None
 
 
-def test_of_a_service_that_is_always_at_one_host_apprise_is_the_judge() -> None:
+def test_of_a_service_that_is_always_at_one_host_apprise_has_the_last_word() -> None:
     assert objection(answer(PAGE), "Pushover", is_own_host=False) is None
 
 

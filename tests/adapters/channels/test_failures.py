@@ -202,7 +202,7 @@ def test_abort_ends_deliveries_of_other_threads_at_once() -> None:
         assert all(isinstance(call.exception(timeout=30), Stopped) for call in calls)
         assert time.monotonic() - aborted_at[0] < 1
         thread.join()
-    for call in (lambda: channels.judge(["x"]), lambda: channels.probe("json://x")):
+    for call in (lambda: channels.validate(["x"]), lambda: channels.probe("json://x")):
         with pytest.raises(Stopped):
             call()
 

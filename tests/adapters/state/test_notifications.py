@@ -122,14 +122,14 @@ def test_only_open_alerts_are_listed_as_open_errors_first_then_the_oldest(state:
     assert list(state.alerts.open()) == listed
 
 
-def test_a_judgement_is_stored_through_restarts(state: State) -> None:
+def test_an_evaluation_is_stored_through_restarts(state: State) -> None:
     rules = Rules(raise_after=2, resolve_after=2)
     raised = []
     for hours, named in enumerate([(bad(0),), (bad(1),), (), ()]):
         raised.append(
             [
                 each.version
-                for each in state.alerts.judge(observations(*named, rules=rules, hours=hours)).raised
+                for each in state.alerts.evaluate(observations(*named, rules=rules, hours=hours)).raised
             ]
         )
         state = reopened(state)
@@ -141,8 +141,8 @@ def test_a_judgement_is_stored_through_restarts(state: State) -> None:
 
 def test_what_only_waited_is_gone_with_a_good_reading(state: State) -> None:
     rules = Rules(raise_after=2)
-    state.alerts.judge(observations(bad(), rules=rules))
-    assert state.alerts.judge(observations(rules=rules)).gone == (KEY,)
+    state.alerts.evaluate(observations(bad(), rules=rules))
+    assert state.alerts.evaluate(observations(rules=rules)).gone == (KEY,)
     assert state.alerts.all() == {}
 
 
@@ -250,7 +250,7 @@ def test_a_mute_is_forgotten_with_who_heard_of_it_unless_it_was_changed_meanwhil
 # -- nothing is written when nothing changes -----------------------------------------------------------------
 
 IDLE: dict[str, Callable[[State], object]] = {
-    "the same problem": lambda state: state.alerts.judge(observations(bad(), hours=5)),
+    "the same problem": lambda state: state.alerts.evaluate(observations(bad(), hours=5)),
     "nothing over is settled": lambda state: state.alerts.forget(lambda _alert: False),
     "nothing that is settled is over": lambda state: state.alerts.forget(lambda alert: alert.key == KEY),
     "no channel is gone": lambda state: state.telling.forget_channels(frozenset({"ops"})),
@@ -263,7 +263,7 @@ IDLE: dict[str, Callable[[State], object]] = {
 
 @pytest.mark.parametrize("idle", IDLE.values(), ids=list(IDLE))
 def test_nothing_is_written_where_nothing_changes(idle: Callable[[State], object], state: State) -> None:
-    state.alerts.judge(observations(bad()))
+    state.alerts.evaluate(observations(bad()))
     state.alerts.put(replace(OVER, key="tallyd/log"))
     state.telling.mark({("ops", KEY): Told(1, AT)})
     muted(state)

@@ -122,13 +122,13 @@ def test_a_problem_goes_on_with_its_beginning_and_ends_with_the_reading_that_doe
     state: State,
 ) -> None:
     first = Problem(key="divera/50101/below", text="4 of 6", since=AT)
-    (raised,) = _record(state, _slot("a"), first).judgement.raised
+    (raised,) = _record(state, _slot("a"), first).evaluation.raised
     assert raised.problem == first
     later = Problem(key="divera/50101/below", text="3 of 6", since=AT + timedelta(hours=4))
-    judgement = _record(state, _slot("b", 240), later).judgement
-    assert judgement.raised == ()
-    assert [(one.text, one.since) for one in judgement.standing] == [("3 of 6", AT)]
-    assert [one.key for one in _record(state, _slot("c", 480)).judgement.closed] == ["divera/50101/below"]
+    evaluation = _record(state, _slot("b", 240), later).evaluation
+    assert evaluation.raised == ()
+    assert [(one.text, one.since) for one in evaluation.standing] == [("3 of 6", AT)]
+    assert [one.key for one in _record(state, _slot("c", 480)).evaluation.closed] == ["divera/50101/below"]
     assert state.alerts.open() == ()
 
 
@@ -184,16 +184,16 @@ def test_a_run_without_a_reading_raises_what_is_said_of_it_with_its_slot(state: 
     problem = Problem(key="divera/count/failed", text="timed out", over="works", since=AT)
     tried = Observations(named=(problem,), may_resolve=lambda _key: False, now=AT, counts=False)
     failed = state.slots.fail(WHOSE, _slot(), reason="timed out", not_before=AT, observations=tried)
-    assert failed.judgement.raised == ()
+    assert failed.evaluation.raised == ()
     assert [alert.is_waiting for alert in state.alerts.all().values()] == [True]
     given_up = Observations(named=(problem,), may_resolve=lambda _key: False, now=AT)
     missed = state.slots.miss(WHOSE, (Missed("a", AT, "why", None),), now=AT, observations=given_up)
-    assert missed.judgement.raised == state.alerts.open()
-    (closed,) = _record(state, _slot("b", 10)).judgement.closed
+    assert missed.evaluation.raised == state.alerts.open()
+    (closed,) = _record(state, _slot("b", 10)).evaluation.closed
     assert (closed.key, closed.over) == ("divera/count/failed", "works")
 
 
-def test_a_slot_that_has_its_reading_judges_nothing_a_second_time(state: State) -> None:
+def test_a_slot_that_has_its_reading_evaluates_nothing_a_second_time(state: State) -> None:
     _record(state, _slot("a"))
     _record(state, _slot("a"), Problem(key="divera/50101/below", text="few", since=AT))
     assert state.alerts.all() == {}
@@ -219,13 +219,13 @@ def test_a_history_is_cut_by_poller_and_time(state: State) -> None:
     assert state.readings.history(poller="other") == ()
 
 
-def test_an_idle_judgement_writes_nothing(state: State) -> None:
+def test_an_idle_evaluation_writes_nothing(state: State) -> None:
     problem = Problem(key="tallyd/log", text="full", since=AT)
     observations = Observations(named=(problem,), may_resolve=lambda _key: True, now=AT)
-    state.alerts.judge(observations)
+    state.alerts.evaluate(observations)
     watcher = sqlite3.connect(state.path)
     before = watcher.execute("PRAGMA data_version").fetchone()
-    state.alerts.judge(observations)
+    state.alerts.evaluate(observations)
     assert watcher.execute("PRAGMA data_version").fetchone() == before
     watcher.close()
 

@@ -30,7 +30,7 @@ from tallyd.core.alerts.notices import (
     mute_notice_for,
     notice_for,
 )
-from tallyd.core.alerts.rules import Alert, Observations, Rules, judge
+from tallyd.core.alerts.rules import Alert, Observations, Rules, evaluate
 from tallyd.core.alerts.values import At, Span
 from tallyd.core.alerts.wording import said, said_of_end
 from tallyd.core.reading import Problem
@@ -120,11 +120,11 @@ class Player:
             counts=letter != "f",
             is_unwatched=letter == "U",
         )
-        judgement = judge(self.alerts, observations)
-        self.raised += [(key, self.lives.get(key, 0), alert.version) for alert in judgement.raised]
-        self.closings.update(alert.key for alert in judgement.closed)
-        self.alerts |= {alert.key: alert for alert in judgement.changed}
-        for gone in judgement.gone:
+        evaluation = evaluate(self.alerts, observations)
+        self.raised += [(key, self.lives.get(key, 0), alert.version) for alert in evaluation.raised]
+        self.closings.update(alert.key for alert in evaluation.closed)
+        self.alerts |= {alert.key: alert for alert in evaluation.changed}
+        for gone in evaluation.gone:
             del self.alerts[gone]
 
     def _tell(self, channel: str, alert_policy: AlertPolicy, mutes: tuple[Mute, ...]) -> None:

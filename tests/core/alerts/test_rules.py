@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from tallyd.core.alerts.rules import (
     Alert,
-    Judgement,
+    Evaluation,
     Observations,
     Rules,
     closed_by_reading,
-    judge,
+    evaluate,
     lasted_s,
     unwatched,
 )
@@ -46,7 +46,7 @@ class Book:
 
     def look(
         self, minutes: int, *named: Problem, counts: bool = True, is_unwatched: bool = False
-    ) -> Judgement:
+    ) -> Evaluation:
         return self.take(
             Observations(
                 named=named,
@@ -58,8 +58,8 @@ class Book:
             )
         )
 
-    def take(self, observations: Observations) -> Judgement:
-        found = judge(self.known, observations)
+    def take(self, observations: Observations) -> Evaluation:
+        found = evaluate(self.known, observations)
         self.known |= {alert.key: alert for alert in found.changed}
         for key in found.gone:
             del self.known[key]
@@ -244,7 +244,9 @@ def test_a_look_that_finds_things_as_they_were_changes_nothing() -> None:
         ("a/count/x/failed", False),
     ],
 )
-def test_a_reading_closes_what_its_job_judges_and_what_was_said_of_its_runs(key: str, closes: bool) -> None:
+def test_a_reading_closes_what_its_job_evaluates_and_what_was_said_of_its_runs(
+    key: str, closes: bool
+) -> None:
     assert closed_by_reading("a", "count", frozenset({"below"}))(key) is closes
 
 

@@ -38,8 +38,8 @@ class TestJob:
         assert (job.name, job.catch_up_s) == ("count", 300.0)
         assert job.when == At((time(8), time(20)), frozenset(range(5)))
 
-    def test_its_reading_judges_minimums(self) -> None:
-        assert divera().jobs()[0].judges == {"below"}
+    def test_its_reading_evaluates_minimums(self) -> None:
+        assert divera().jobs()[0].evaluates == {"below"}
 
     def test_the_same_settings_give_the_same_job(self) -> None:
         poller = divera()

@@ -16,9 +16,9 @@ from support.wording import over_of, text_of
 from tallyd.contract.inbox import Look
 from tallyd.core.passages import LedgerRow
 from tallyd.core.reading import Facts, Problem
-from tallyd.pollers.visitors.alerts.alert_kinds import JUDGES
+from tallyd.pollers.visitors.alerts.alert_kinds import EVALUATES
 from tallyd.pollers.visitors.alerts.memory import MOST_SOURCES, read_memory, to_remember
-from tallyd.pollers.visitors.alerts.problems import Judged, Run, judge
+from tallyd.pollers.visitors.alerts.problems import Evaluated, Run, evaluate
 from tallyd.pollers.visitors.ingest.sweep_counts import Tally
 from tallyd.pollers.visitors.settings import VisitorsSettings
 
@@ -37,7 +37,7 @@ class Watch:
     memory: Facts = field(default_factory=dict)
     arrivals: dict[str, datetime] = field(default_factory=dict)
     writes: list[datetime] = field(default_factory=list)
-    judged: Judged | None = None
+    evaluated: Evaluated | None = None
     now: datetime = NOON
 
     def text(self, problem: Problem) -> str:
@@ -68,12 +68,12 @@ class Watch:
             ledger=ledger,
         )
         known = read_memory(self.memory, now)
-        self.judged = judge(run, known, self.settings)
-        memory = to_remember(known, self.judged.memory, self.memory, now)
+        self.evaluated = evaluate(run, known, self.settings)
+        memory = to_remember(known, self.evaluated.memory, self.memory, now)
         if memory is not None:
             self.memory = json.loads(json.dumps(memory))
             self.writes.append(now)
-        return self.judged.problems
+        return self.evaluated.problems
 
     def text_of(self, problems: tuple[Problem, ...], key: str) -> str:
         (found,) = [self.text(each) for each in problems if each.key == key]
@@ -83,9 +83,9 @@ class Watch:
         self.arrivals = {}
 
     @property
-    def judges(self) -> frozenset[str]:
-        assert self.judged is not None
-        return self.judged.judges
+    def evaluates(self) -> frozenset[str]:
+        assert self.evaluated is not None
+        return self.evaluated.evaluates
 
 
 ALL = tuple(FOUR)
@@ -176,7 +176,7 @@ def test_without_no_files_nothing_is_watched_and_what_was_named_ends() -> None:
     assert len(watch.look(NOON + seconds(300))) == 4
     watch.settings = settings_of(sources=FOUR)
     assert watch.look(NOON + seconds(302)) == ()
-    assert watch.judges == JUDGES
+    assert watch.evaluates == EVALUATES
 
 
 def test_a_silence_goes_on_through_a_restart() -> None:
@@ -204,15 +204,15 @@ def test_outside_the_active_hours_nothing_is_named_and_nothing_ends() -> None:
     watch.look(at("16:50"), "12", "23")
     assert quiet(watch.look(at("16:59:59"), "23")) == ["12"]
     assert watch.look(at("17:00"), "23") == ()
-    assert "no-files" not in watch.judges
-    assert JUDGES - watch.judges == {"no-files"}
+    assert "no-files" not in watch.evaluates
+    assert EVALUATES - watch.evaluates == {"no-files"}
     watch.restart()
     next_day = at("08:00") + timedelta(days=1)
     (found,) = watch.look(next_day, "23")
     assert (found.key, found.since) == ("park/12/no-files", at("16:50")), "no file has come"
     assert "no file for 15 h 10 min, last Fri 17:50" in watch.text(found)
     assert watch.look(next_day + seconds(2), "12") == ()
-    assert "no-files" in watch.judges
+    assert "no-files" in watch.evaluates
 
 
 @pytest.mark.parametrize(
@@ -225,9 +225,9 @@ def test_in_the_morning_silence_counts_from_the_beginning_of_the_hours(day: str,
     begin_at = datetime.fromisoformat(f"{day}T{begin}:00+00:00")
     watch.look(begin_at - timedelta(hours=16), "12")
     assert watch.look(begin_at - seconds(1)) == ()
-    assert "no-files" not in watch.judges
+    assert "no-files" not in watch.evaluates
     assert watch.look(begin_at + seconds(299)) == ()
-    assert "no-files" in watch.judges
+    assert "no-files" in watch.evaluates
     (found,) = watch.look(begin_at + seconds(300))
     assert found.since == begin_at
 
@@ -259,14 +259,14 @@ def test_an_inbox_that_is_gone_is_told_after_a_moment_and_no_silence_with_it(
     watch = Watch()
     watch.look(NOON - seconds(400), *ALL)
     assert watch.look(NOON, state=state) == ()
-    assert watch.judges == JUDGES - {"no-files", "unreadable"}
+    assert watch.evaluates == EVALUATES - {"no-files", "unreadable"}
     assert watch.look(NOON + seconds(9), state=state) == ()
     watch.restart()
     (found,) = watch.look(NOON + seconds(10), state=state)
     assert found.key == "park/inbox/inbox-gone"
     assert text in watch.text(found)
     assert watch.look(NOON + seconds(600)) == (), "the time of silence begins when it is back"
-    assert watch.judges == JUDGES
+    assert watch.evaluates == EVALUATES
     assert watch.look(NOON + seconds(899)) == ()
     assert len(watch.look(NOON + seconds(920))) == 4
 
@@ -294,7 +294,7 @@ def test_an_inbox_that_can_not_be_looked_into_is_unreadable_and_not_silent() -> 
     watch.look(NOON - seconds(400), *ALL)
     reason = {".tallyd/lock": "/srv/inbox is the inbox of another tallyd (process 7); stop that one."}
     assert watch.look(NOON, untakable=reason, is_blind=True) == ()
-    assert watch.judges == JUDGES - {"no-files"}
+    assert watch.evaluates == EVALUATES - {"no-files"}
     (found,) = watch.look(NOON + seconds(10), untakable=reason, is_blind=True)
     assert found.key == "park/inbox/unreadable"
     assert "1 file or folder in the inbox can't be read or moved, since 13:00: .tallyd/lock: " in watch.text(

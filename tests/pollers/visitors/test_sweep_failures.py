@@ -97,8 +97,8 @@ def test_while_the_database_is_away_files_wait_and_it_is_told_after_a_minute(
     reading = park.run()
     assert park.files(reading) == {"done": 1}
     assert reading.problems == ()
-    assert reading.judges is not None
-    assert "unreachable" in reading.judges
+    assert reading.evaluates is not None
+    assert "unreachable" in reading.evaluates
 
 
 def test_a_database_that_is_away_is_asked_before_files_are_read_in_vain(park: Park, shaky: Shaky) -> None:

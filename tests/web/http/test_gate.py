@@ -141,11 +141,11 @@ def test_each_wrong_password_of_an_address_is_answered_later_and_others_are_not(
     passwords = Passwords(PASSWORD, monotonic=lambda: 0.0)
     delays = []
     for _ in range(8):
-        assert passwords.judge("192.0.2.7", basic("wrong")["Authorization"]) == "wrong"
+        assert passwords.check("192.0.2.7", basic("wrong")["Authorization"]) == "wrong"
         delays.append(passwords.delay_s("192.0.2.7"))
     assert delays == [0.5, 1, 2, 4, 8, 8, 8, 8]
     assert passwords.delay_s("192.0.2.8") == 0.25
-    assert passwords.judge("192.0.2.7", basic(PASSWORD)["Authorization"]) == "right"
+    assert passwords.check("192.0.2.7", basic(PASSWORD)["Authorization"]) == "right"
     assert passwords.delay_s("192.0.2.7") == 0.25
 
 
@@ -170,17 +170,17 @@ def test_an_address_that_tries_many_at_once_is_not_even_looked_at() -> None:
     passwords = Passwords(PASSWORD, monotonic=lambda: 0.0)
     for _ in range(MOST_WAITING):
         passwords.begin_waiting("192.0.2.7")
-    assert passwords.judge("192.0.2.7", basic(PASSWORD)["Authorization"]) == "busy"
-    assert passwords.judge("192.0.2.8", basic(PASSWORD)["Authorization"]) == "right"
+    assert passwords.check("192.0.2.7", basic(PASSWORD)["Authorization"]) == "busy"
+    assert passwords.check("192.0.2.8", basic(PASSWORD)["Authorization"]) == "right"
     passwords.end_waiting("192.0.2.7")
-    assert passwords.judge("192.0.2.7", basic(PASSWORD)["Authorization"]) == "right"
+    assert passwords.check("192.0.2.7", basic(PASSWORD)["Authorization"]) == "right"
 
 
 def test_a_network_of_ipv6_is_one_address_since_one_machine_has_all_of_it() -> None:
     passwords = Passwords(PASSWORD, monotonic=lambda: 0.0)
     for host in range(1, 4):
-        passwords.judge(f"2001:db8:0:7::{host}", basic("wrong")["Authorization"])
-        passwords.judge(f"::ffff:192.0.2.{host}", basic("wrong")["Authorization"])
+        passwords.check(f"2001:db8:0:7::{host}", basic("wrong")["Authorization"])
+        passwords.check(f"::ffff:192.0.2.{host}", basic("wrong")["Authorization"])
     assert passwords.delay_s("2001:db8:0:7:a:b:c:d") == 2
     assert passwords.delay_s("2001:db8:0:8::1") == 0.25
     assert passwords.delay_s("::ffff:192.0.2.1") == 0.5
@@ -189,7 +189,7 @@ def test_a_network_of_ipv6_is_one_address_since_one_machine_has_all_of_it() -> N
 def test_of_very_many_addresses_the_oldest_are_forgotten() -> None:
     passwords = Passwords(PASSWORD, monotonic=lambda: 0.0)
     for number in range(MOST_ADDRESSES + 1):
-        passwords.judge(str(number), basic("wrong")["Authorization"])
+        passwords.check(str(number), basic("wrong")["Authorization"])
     assert (passwords.delay_s("0"), passwords.delay_s(str(MOST_ADDRESSES))) == (0.25, 0.5)
 
 

@@ -1,4 +1,4 @@
-"""What the child does: deliver a message, judge URLs, probe a channel. All of Apprise is called from here."""
+"""What the child does: deliver a message, validate URLs, probe a channel. It makes all calls of Apprise."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def done(job: Mapping[str, Any]) -> dict[str, object]:
     """Return the answer to a job; see `child_main.py` for both."""
     complaints = Complaints()
     timeout_s = float(job["timeout_s"])
-    if job["act"] == "judge":
-        return {"found": [_judged(url, complaints, timeout_s) for url in job["urls"]]}
+    if job["act"] == "validate":
+        return {"found": [_validated(url, complaints, timeout_s) for url in job["urls"]]}
     try:
         plugin = service(job["urls"][0], timeout_s=timeout_s)
     except UnusableUrl as error:
@@ -49,7 +49,7 @@ def done(job: Mapping[str, Any]) -> dict[str, object]:
     return {"ok": False, "reason": _reason(plugin, seen, complaints.lines)}
 
 
-def _judged(url: str, complaints: Complaints, timeout_s: float) -> str | None:
+def _validated(url: str, complaints: Complaints, timeout_s: float) -> str | None:
     complaints.lines.clear()
     try:
         plugin = service(url, timeout_s=timeout_s)

@@ -1,8 +1,8 @@
 """The child process: `python -m tallyd.adapters.channels.child_main`, a job on stdin, an answer on stdout.
 
-The job is an object with `act` (deliver, judge or probe), `urls`, `proxy`, `timeout_s`, `parent` (the process
-that waits) and the fields of a message. The answer has `ok` and `reason` (deliver), `found` (judge), or `ok`
-and `reason` or `line` (probe).
+The job is an object with `act` (deliver, validate or probe), `urls`, `proxy`, `timeout_s`, `parent` (the
+process that waits) and the fields of a message. The answer has `ok` and `reason` (deliver), `found`
+(validate), or `ok` and `reason` or `line` (probe).
 """
 
 from __future__ import annotations

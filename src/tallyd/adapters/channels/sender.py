@@ -41,14 +41,14 @@ class Channels:
         """
         self._done({"act": "deliver", "urls": [url], **asdict(message)})
 
-    def judge(self, urls: Sequence[str]) -> tuple[str | None, ...]:
+    def validate(self, urls: Sequence[str]) -> tuple[str | None, ...]:
         """Return for each URL what is wrong with it, None for nothing. Asks Apprise, not the network.
 
         Raises `DeliveryError` if nothing can be found out, and `Stopped`.
         """
         if not urls:
             return ()
-        found = self._asked({"act": "judge", "urls": list(urls)}).get("found")
+        found = self._asked({"act": "validate", "urls": list(urls)}).get("found")
         if not isinstance(found, list) or len(found) != len(urls):
             raise DeliveryError("the process that checks it gave no readable answer")
         return tuple(None if text is None else self._shown(text) for text in found)

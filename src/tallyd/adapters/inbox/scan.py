@@ -100,7 +100,7 @@ class Sweep:
         except OSError as error:
             self._tell(path, error)
             return
-        settled, arrived_at = self._settling.judge(path, stat)
+        settled, arrived_at = self._settling.check(path, stat)
         if arrived_at > self.arrived.get(source, float("-inf")):
             self.arrived[source] = arrived_at
         reason, may_try = self._troubles.of(path, stat) if self._troubles else (None, True)

@@ -47,7 +47,7 @@ class Settling:
         self._finished, self._finished_before = dict(finished), self._finished
         self._standing, self._standing_before = {}, self._standing
 
-    def judge(self, path: str, stat: os.stat_result) -> tuple[bool, float]:
+    def check(self, path: str, stat: os.stat_result) -> tuple[bool, float]:
         """Return whether a file that is there may be taken, and when it came (seconds since 1970).
 
         It came when it was changed, or was renamed after that: a file moved in may be years old. A time of

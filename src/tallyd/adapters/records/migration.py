@@ -50,10 +50,10 @@ def bring_up_to_date(url: str, place: str) -> None:
             raise RecordsError(
                 f"{place}: the process that brings its tables up to date can't be started ({why})"
             ) from None
-    _judge(done, place)
+    _raise_if_failed(done, place)
 
 
-def _judge(done: subprocess.CompletedProcess[bytes], place: str) -> None:
+def _raise_if_failed(done: subprocess.CompletedProcess[bytes], place: str) -> None:
     if done.returncode == 0:
         return
     try:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from tallyd.adapters.state.connection import StateDamagedError, StateFile
-from tallyd.core.alerts.rules import Alert, Judgement, Observations, judge
+from tallyd.core.alerts.rules import Alert, Evaluation, Observations, evaluate
 from tallyd.core.alerts.templates import read_template
 from tallyd.core.alerts.values import Fields
 from tallyd.core.naming import instant_text, read_instant
@@ -24,7 +24,7 @@ _FIELDS: TypeAdapter[Fields] = TypeAdapter(Fields)
 
 
 class Alerts:
-    """The alerts by key. Which begin and end is decided by `core.alerts.judge`."""
+    """The alerts by key. Which begin and end is decided by `core.alerts.evaluate`."""
 
     def __init__(self, file: StateFile) -> None:
         self._file = file
@@ -39,16 +39,16 @@ class Alerts:
         found = [alert for alert in self.all().values() if alert.is_open]
         return tuple(sorted(found, key=lambda alert: (alert.severity, alert.since, alert.key)))
 
-    def judge(self, observations: Observations) -> Judgement:
+    def evaluate(self, observations: Observations) -> Evaluation:
         """Store what findings change. Writes nothing when nothing changes."""
-        judgement = judge(self.all(), observations)
-        if not judgement.changed and not judgement.gone:
-            return judgement
+        evaluation = evaluate(self.all(), observations)
+        if not evaluation.changed and not evaluation.gone:
+            return evaluation
         with self._file.transaction() as db:
             return apply(db, observations)
 
     def put(self, alert: Alert) -> None:
-        """Store an alert that was judged elsewhere."""
+        """Store an alert that was evaluated elsewhere."""
         with self._file.transaction() as db:
             _store(db, [alert])
 
@@ -72,13 +72,13 @@ def known_alerts(db: sqlite3.Connection) -> dict[str, Alert]:
         raise StateDamagedError(f"state.db is damaged: an alert makes no sense ({error})") from error
 
 
-def apply(db: sqlite3.Connection, observations: Observations) -> Judgement:
-    """Judge and store, within a transaction."""
-    judgement = judge(known_alerts(db), observations)
+def apply(db: sqlite3.Connection, observations: Observations) -> Evaluation:
+    """Evaluate and store, within a transaction."""
+    evaluation = evaluate(known_alerts(db), observations)
     # A key that only waited is nobody's to be told of.
-    db.executemany("DELETE FROM alert WHERE key=?", [(key,) for key in judgement.gone])
-    _store(db, judgement.changed)
-    return judgement
+    db.executemany("DELETE FROM alert WHERE key=?", [(key,) for key in evaluation.gone])
+    _store(db, evaluation.changed)
+    return evaluation
 
 
 def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:

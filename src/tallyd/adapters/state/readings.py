@@ -14,7 +14,7 @@ from tallyd.adapters.state.history import Past
 from tallyd.adapters.state.out_files import free_name
 from tallyd.adapters.state.outbox import queue
 from tallyd.adapters.state.types import NewReading, OutFile, Recorded, Whose
-from tallyd.core.alerts.rules import Judgement, Observations
+from tallyd.core.alerts.rules import Evaluation, Observations
 from tallyd.core.naming import instant_text, out_stem
 from tallyd.core.out_document import Heading, document, stored_text
 from tallyd.core.reading import Facts, Problem, Reading, Slot
@@ -46,7 +46,7 @@ class Readings(Past):
         with self._file.transaction() as db:
             if slot.key is not None and _is_taken_slot(db, whose, slot.key):
                 return Recorded()
-            judgement = Judgement() if observations is None else apply(db, observations)
+            evaluation = Evaluation() if observations is None else apply(db, observations)
             if observations is not None:
                 _remember(db, whose, [reading for reading, _ in headed])
             db.execute(
@@ -54,10 +54,10 @@ class Readings(Past):
             )
             outs: list[OutFile | None] = []
             for reading, heading in headed:
-                standing = reading.problems if observations is None else _standing(judgement, reading)
+                standing = reading.problems if observations is None else _standing(evaluation, reading)
                 outs.append(_store(db, whose, slot, reading, heading, standing=standing, is_taken=is_taken))
                 queue(db, whose.poller, reading.sends, slot_at=heading.due_at or heading.taken_at)
-            return Recorded(outs=tuple(outs), judgement=judgement)
+            return Recorded(outs=tuple(outs), evaluation=evaluation)
 
     def restore(self, found: Iterable[NewReading], marks: Mapping[tuple[str, str], frozenset[str]]) -> int:
         """Take readings back in from their out files, all or none; return how many were.
@@ -126,10 +126,10 @@ def _remember(db: sqlite3.Connection, whose: Whose, readings: Iterable[Reading])
         )
 
 
-def _standing(judgement: Judgement, reading: Reading) -> tuple[Problem, ...]:
+def _standing(evaluation: Evaluation, reading: Reading) -> tuple[Problem, ...]:
     """Return a reading's own problems, as they stand."""
     own = {problem.key for problem in reading.problems}
-    return tuple(problem for problem in judgement.standing if problem.key in own)
+    return tuple(problem for problem in evaluation.standing if problem.key in own)
 
 
 def _store(

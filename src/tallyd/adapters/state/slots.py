@@ -120,7 +120,7 @@ class Slots:
                     instant_text(not_before),
                 ),
             )
-            return Recorded(judgement=apply(db, observations))
+            return Recorded(evaluation=apply(db, observations))
 
     def miss(
         self, whose: Whose, missed: tuple[Missed, ...], *, now: datetime, observations: Observations
@@ -140,7 +140,7 @@ class Slots:
             )
             for mark, at in {one.mark: one.due_at for one in missed if one.mark is not None}.items():
                 set_mark(db, whose.poller, whose.job, mark, at)
-            return Recorded(judgement=apply(db, observations))
+            return Recorded(evaluation=apply(db, observations))
 
 
 def set_mark(db: sqlite3.Connection, poller: str, job: str, mark: str, at: datetime) -> None:

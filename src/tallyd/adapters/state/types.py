@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tallyd.core.alerts.rules import Judgement
+from tallyd.core.alerts.rules import Evaluation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,4 +51,4 @@ class Recorded:
     """
 
     outs: tuple[OutFile | None, ...] = ()
-    judgement: Judgement = field(default_factory=Judgement)
+    evaluation: Evaluation = field(default_factory=Evaluation)

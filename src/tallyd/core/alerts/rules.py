@@ -94,7 +94,7 @@ class Observations:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Evaluation:
     """What observations change.
 
     `standing` are the named problems, each with the `since` of its beginning. `changed` are the alerts to
@@ -109,7 +109,7 @@ class Judgement:
     closed: tuple[Alert, ...] = ()
 
 
-def judge(known: Mapping[str, Alert], observations: Observations) -> Judgement:
+def evaluate(known: Mapping[str, Alert], observations: Observations) -> Evaluation:
     """Raise keys that were named often enough. Resolve keys that may be resolved and were good often enough.
 
     An open problem keeps the `since` of its beginning and gets the newer text and severity. Of two problems
@@ -127,7 +127,7 @@ def judge(known: Mapping[str, Alert], observations: Observations) -> Judgement:
         for key, alert in (*after.items(), *better.items())
         if alert is not None and alert != known.get(key)
     )
-    return Judgement(
+    return Evaluation(
         standing=tuple(
             replace(problem, since=min(problem.since, _began(after[key]))) for key, problem in named.items()
         ),
@@ -209,15 +209,15 @@ def _better(alert: Alert, observations: Observations) -> Alert | None:
     )
 
 
-def closed_by_reading(poller: str, job: str, judges: frozenset[str]) -> Callable[[str], bool]:
-    """Return the test for keys that a good reading of a job may resolve: its `judges`, and its runs."""
+def closed_by_reading(poller: str, job: str, evaluates: frozenset[str]) -> Callable[[str], bool]:
+    """Return the test for keys that a good reading of a job may resolve: its `evaluates`, and its runs."""
 
     def may_resolve(key: str) -> bool:
         segments = key_segments(key)
         if len(segments) != 3 or segments[0] != poller:
             return False
         _, subject, what = segments
-        return what in judges or (subject == job and what in RUN_WHATS)
+        return what in evaluates or (subject == job and what in RUN_WHATS)
 
     return may_resolve
 
@@ -226,12 +226,12 @@ def unwatched(
     jobs: Iterable[tuple[str, str, frozenset[str]]],
     watched: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType({}),
 ) -> Callable[[str], bool]:
-    """Return the test for keys that belong to no job (poller, name, judges) any more; not the daemon's own.
+    """Return the test for keys that belong to no job (poller, name, evaluates) now; not the daemon's own.
 
     `watched` holds the existing subjects by poller and last segment; other subjects are also unwatched.
     """
     jobs = tuple(jobs)
-    known = [closed_by_reading(poller, job, judges) for poller, job, judges in jobs]
+    known = [closed_by_reading(poller, job, evaluates) for poller, job, evaluates in jobs]
     names = {(poller, job) for poller, job, _ in jobs}
 
     def is_unwatched(key: str) -> bool:

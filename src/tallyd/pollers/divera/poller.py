@@ -60,7 +60,7 @@ class DiveraPoller(DiveraSettings):
         count = Job(
             name="count",
             when=At(self.at, self.days),
-            judges=frozenset({BELOW.what}),
+            evaluates=frozenset({BELOW.what}),
             limit_s=_LIMIT_S,
             catch_up_s=self.catch_up,
             run=self._count,

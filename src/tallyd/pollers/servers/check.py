@@ -43,10 +43,10 @@ def check(target: Target, tools: Toolbox, known: datetime | None) -> Sight:
         # With a status of 2xx it is the body that is of no use.
         is_answered = failure.status is not None and 200 <= failure.status < 300
         return Sight(at=tools.now(), state="invalid" if is_answered else "unreachable", reason=failure.text)
-    return judged(target, reply, now=tools.now(), zone=tools.zone, known=known)
+    return evaluated(target, reply, now=tools.now(), zone=tools.zone, known=known)
 
 
-def judged(target: Target, reply: Reply, *, now: datetime, zone: tzinfo, known: datetime | None) -> Sight:
+def evaluated(target: Target, reply: Reply, *, now: datetime, zone: tzinfo, known: datetime | None) -> Sight:
     """Return what an answer means; `zone` is that of times without one, where the target has none."""
     skew_s = skew_of(reply)
     said = f"{reply.status}, {_took(reply.elapsed_s)}"

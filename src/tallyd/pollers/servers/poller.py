@@ -53,7 +53,7 @@ class ServersPoller(ServersSettings):
         check = Job(
             name="check",
             when=Every(self.every),
-            judges=frozenset(kind.what for kind in KINDS),
+            evaluates=frozenset(kind.what for kind in KINDS),
             limit_s=_LIMIT_S,
             run=partial(round_of, self),
         )

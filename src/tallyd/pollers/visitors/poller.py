@@ -14,7 +14,7 @@ from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.questions import Question
 from tallyd.core.reading import Json, Send
 from tallyd.core.schedule.timetable import Every
-from tallyd.pollers.visitors.alerts.alert_kinds import JUDGES, KINDS, NO_FILES, REJECTED
+from tallyd.pollers.visitors.alerts.alert_kinds import EVALUATES, KINDS, NO_FILES, REJECTED
 from tallyd.pollers.visitors.ingest.sweep import sweep
 from tallyd.pollers.visitors.questions import QUESTIONS
 from tallyd.pollers.visitors.report.daily_report import report
@@ -52,7 +52,7 @@ class VisitorsPoller(VisitorsSettings):
         found = Job(
             name="sweep",
             when=Every(self.sweep_every),
-            judges=JUDGES,
+            evaluates=EVALUATES,
             limit_s=_SWEEP_LIMIT_S,
             run=partial(sweep, self),
             wakes=True,
@@ -63,7 +63,7 @@ class VisitorsPoller(VisitorsSettings):
         return Job(
             name="report",
             when=Every(wanted.every, grid=True),
-            judges=frozenset(),
+            evaluates=frozenset(),
             limit_s=_REPORT_LIMIT_S,
             run=partial(report, self),
             # Sums of the day so far: a late one says what its slot should have, and the next one more.

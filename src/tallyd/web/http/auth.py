@@ -71,7 +71,7 @@ class Passwords:
         self._monotonic = monotonic
         self._tries: OrderedDict[str, _Tries] = OrderedDict()
 
-    def judge(self, client: str, authorization: str | None) -> Verdict:
+    def check(self, client: str, authorization: str | None) -> Verdict:
         """Return what a request's `Authorization` is; `busy`: too many wrong ones of that client wait."""
         if authorization is None:
             return "absent"

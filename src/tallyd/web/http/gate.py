@@ -70,7 +70,7 @@ class Door:
         if self._passwords is None:
             return None
         client = str((scope.get("client") or ("",))[0])
-        verdict = self._passwords.judge(client, headers.get("authorization"))
+        verdict = self._passwords.check(client, headers.get("authorization"))
         if verdict == "right":
             return None
         if verdict == "busy":

@@ -73,4 +73,4 @@ UNREACHABLE = AlertKind(
     at_once=True,
 )
 KINDS: tuple[AlertKind, ...] = (NO_FILES, INBOX_GONE, UNREADABLE, REJECTED, UNREACHABLE)
-JUDGES: frozenset[str] = frozenset(kind.what for kind in KINDS)
+EVALUATES: frozenset[str] = frozenset(kind.what for kind in KINDS)

@@ -1,4 +1,4 @@
-"""What is wrong with the inbox, judged after a look: rules of what was seen, what is remembered, and now."""
+"""What is wrong with the inbox, evaluated after a look: rules of what was seen, is remembered, and now."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tallyd.core.reading import Problem
 from tallyd.core.texts import shortened
 from tallyd.pollers.visitors.alerts.alert_kinds import (
     DATABASE,
+    EVALUATES,
     INBOX,
     INBOX_GONE,
-    JUDGES,
     NO_FILES,
     UNREACHABLE,
     UNREADABLE,
@@ -55,23 +55,23 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The problems there are, what is to be remembered, and what could be judged at all."""
+class Evaluated:
+    """The problems there are, what is to be remembered, and what could be evaluated at all."""
 
     problems: tuple[Problem, ...]
     memory: Remembered
-    judges: frozenset[str]
+    evaluates: frozenset[str]
 
 
-def judge(run: Run, known: Remembered, settings: VisitorsSettings) -> Judged:
-    """Judge a run. A source's silence is that at the time of the look: while files are taken, more come."""
+def evaluate(run: Run, known: Remembered, settings: VisitorsSettings) -> Evaluated:
+    """Evaluate a run. A source's silence is that at the time of the look: during it, more files come."""
     memory = _updated(run, known, settings)
-    judges = JUDGES
+    evaluates = EVALUATES
     if run.look.state != "here":
-        judges -= {UNREADABLE.what}
+        evaluates -= {UNREADABLE.what}
     quiet = _quiet(run, known, memory, settings)
     if quiet is None:
-        judges -= {NO_FILES.what}
+        evaluates -= {NO_FILES.what}
         stays = {subject: each for subject, each in known.quiet.items() if subject in memory.watched}
         memory = replace(memory, quiet=stays)
     else:
@@ -83,13 +83,13 @@ def judge(run: Run, known: Remembered, settings: VisitorsSettings) -> Judged:
         *_rejected(run, memory, settings),
         *no_files(quiet or {}, settings, poller=run.poller),
     )
-    return Judged(problems, memory, judges)
+    return Evaluated(problems, memory, evaluates)
 
 
 def _quiet(
     run: Run, known: Remembered, memory: Remembered, settings: VisitorsSettings
 ) -> dict[str, Quiet] | None:
-    """Return the sources that are quiet; None while that can't be judged, or is not to be."""
+    """Return the sources that are quiet; None while that can't be evaluated, or is not to be."""
     wanted = settings.no_files
     if wanted is None:
         return {}

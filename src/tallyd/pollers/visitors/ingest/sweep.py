@@ -1,4 +1,4 @@
-"""The sweep: one look into the inbox, what waits there taken into the database, and silence judged."""
+"""The sweep: one look into the inbox, what waits there taken into the database, and silence evaluated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tallyd.core.errors import RecordsError
 from tallyd.core.passages import LedgerRow
 from tallyd.core.reading import Reading, Slot
 from tallyd.pollers.visitors.alerts.memory import SAVED_EVERY, Remembered, read_memory, to_remember
-from tallyd.pollers.visitors.alerts.problems import Run, judge
+from tallyd.pollers.visitors.alerts.problems import Run, evaluate
 from tallyd.pollers.visitors.alerts.rejections import MOST_ASKED
 from tallyd.pollers.visitors.ingest.ingest import Taking
 from tallyd.pollers.visitors.ingest.record_parser import Shape
@@ -23,7 +23,7 @@ log = logging.getLogger("tallyd")
 
 
 def sweep(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
-    """Take what waits in the inbox, oldest first, and judge what is wrong with it; return one reading.
+    """Take what waits in the inbox, oldest first, and evaluate what is wrong with it; return one reading.
 
     Where the database can't be used, or tallyd is to stop, the files that are left stay where they are.
     Raises nothing but what is a bug.
@@ -55,16 +55,16 @@ def sweep(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Readi
         tally=tally,
         ledger=ledger,
     )
-    judged = judge(run, known, settings)
-    tools.kept["arrivals"] = judged.memory.arrivals  # for whoever looks on: it is stored only now and then
+    evaluated = evaluate(run, known, settings)
+    tools.kept["arrivals"] = evaluated.memory.arrivals  # for whoever looks on: it is stored only now and then
     _tell(tally, known, tools.poller)
     return (
         Reading(
             taken_at=run.now,
             facts=None,
-            problems=judged.problems,
-            memory=to_remember(known, judged.memory, tools.memory, run.now),
-            judges=judged.judges,
+            problems=evaluated.problems,
+            memory=to_remember(known, evaluated.memory, tools.memory, run.now),
+            evaluates=evaluated.evaluates,
             summary={**tally.summary(), "trouble": _trouble(look, tally)},
         ),
     )

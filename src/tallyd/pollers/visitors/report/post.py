@@ -38,7 +38,7 @@ def deliver(
         if _is_for_good(failure):
             return Refused(f"HTTP {failure.status}", for_good=True)
         raise
-    return _judged(reply, report)
+    return _evaluated(reply, report)
 
 
 def _is_for_good(failure: SourceError) -> bool:
@@ -46,7 +46,7 @@ def _is_for_good(failure: SourceError) -> bool:
     return status is not None and 400 <= status < 500 and status not in _WORTH_ANOTHER_TRY
 
 
-def _judged(reply: Reply, report: ReportSettings) -> Accepted | Refused:
+def _evaluated(reply: Reply, report: ReportSettings) -> Accepted | Refused:
     """Return what an answer with a status of 2xx means: a refusal may have one too."""
     success, status = report.success, f"HTTP {reply.status}"
     if success is None:

@@ -1,4 +1,4 @@
-"""Judging URLs without the network, and trying channels without sending."""
+"""Validating URLs without the network, and trying channels without sending."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tallyd.core.errors import DeliveryError
 
 BOT = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 SECRET = "S3cretS3cret"
-JUDGED = {
+VALIDATED = {
     f"tgram://{BOT}/-1001234567": None,
     f"https://chat.example/hooks/abc/{SECRET}": None,
     f"mailtos://user:{SECRET}@mail.example?to=a@b.example": None,
@@ -49,15 +49,15 @@ def channels() -> Channels:
     return Channels(timeout_s=20, proxy=None, redact=str)
 
 
-def test_each_url_is_judged_without_being_repeated(channels: Channels) -> None:
-    found = dict(zip(JUDGED, channels.judge(list(JUDGED)), strict=True))
-    for url, expected in JUDGED.items():
+def test_each_url_is_validated_without_being_repeated(channels: Channels) -> None:
+    found = dict(zip(VALIDATED, channels.validate(list(VALIDATED)), strict=True))
+    for url, expected in VALIDATED.items():
         text = found[url]
         assert (text is None) is (expected is None), (url, text)
         assert (expected or "") in (text or "")
         assert SECRET.lower() not in (text or "").lower()
         assert BOT not in (text or "")
-    assert channels.judge([]) == ()
+    assert channels.validate([]) == ()
 
 
 def test_what_can_not_be_used_is_not_sent_either(channels: Channels) -> None:
