@@ -8,11 +8,11 @@ from datetime import date
 import pytest
 
 from tallyd.core.outbox import Outcome, report_json, unsent_json
-from tallyd.core.reading import Json, Send
+from tallyd.core.reading import Json, OutboxMessage
 
 DAY = date(2026, 11, 20)
-ONE = Send(ssid="SS-1", day=DAY, body=[{"TagValue": "1"}, {"TagValue": "2"}])
-TWO = Send(ssid="SS-2", day=DAY, body=[{"TagValue": "3"}])
+ONE = OutboxMessage(ssid="SS-1", day=DAY, body=[{"TagValue": "1"}, {"TagValue": "2"}])
+TWO = OutboxMessage(ssid="SS-2", day=DAY, body=[{"TagValue": "3"}])
 PAYLOAD: list[Json] = [{"TagValue": "1"}, {"TagValue": "2"}, {"TagValue": "3"}]
 SENT = Outcome("sent", "OK")
 

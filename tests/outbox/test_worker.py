@@ -16,7 +16,7 @@ from support.upstream import DOWN, SSID, SendingPoller, Upstream, fails_first, t
 from support.wording import text_of
 from tallyd.contract.poller import Refused
 from tallyd.core.errors import SourceError, Stopped
-from tallyd.core.reading import Send
+from tallyd.core.reading import OutboxMessage
 from tallyd.settings.alerting import AlertSettings
 from tallyd.settings.pollers import RetrySettings
 
@@ -49,7 +49,7 @@ def latest(world: World) -> dict[str, Any]:
 
 def states(world: World) -> list[str]:
     """Return what became of each report, the newest day first."""
-    return [f"{row.send.ssid} {row.send.day} {row.state}" for row in world.state.sends.all("one")]
+    return [f"{row.message.ssid} {row.message.day} {row.state}" for row in world.state.outbox.all("one")]
 
 
 # -- right after the commit ----------------------------------------------------------------------------------
@@ -522,8 +522,8 @@ def test_a_newer_report_that_comes_while_an_older_is_posted_is_posted_next(
     executor = Threads()
     gate = executor.gate()
 
-    def hang_at_the_first(send: Send) -> None:
-        if send.body == 1:
+    def hang_at_the_first(message: OutboxMessage) -> None:
+        if message.body == 1:
             executor.wait_at(gate)
 
     upstream.then = hang_at_the_first
@@ -582,7 +582,7 @@ def test_a_file_is_not_written_before_it_is_known_what_became_of_its_report(
 ) -> None:
     executor = Threads()
     gate = executor.gate()
-    upstream.then = lambda _send: executor.wait_at(gate)
+    upstream.then = lambda _message: executor.wait_at(gate)
     poller = SendingPoller(upstream=upstream, when=daily("14:05"))
     with clock, World(tmp_path, clock, poller, executor=executor) as world:
         world.run(minutes=6)  # several looks at everything, each of which writes what is not written

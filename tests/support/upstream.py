@@ -22,7 +22,7 @@ from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.daemon_alerts import UNSENT
 from tallyd.core.errors import SourceError
 from tallyd.core.outbox import report_json
-from tallyd.core.reading import Facts, Json, Reading, Send, Slot
+from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
 from tallyd.core.schedule.timetable import At, Every
 
 SSID = "SS-007"
@@ -48,22 +48,22 @@ class Upstream:
     refusals: dict[str, Refused] = field(default_factory=dict)
     takes_s: float = 0.0
     retry_after_s: float | None = None
-    then: Callable[[Send], None] = lambda _send: None
+    then: Callable[[OutboxMessage], None] = lambda _message: None
     posts: list[tuple[str, str, Json]] = field(default_factory=list)
     tried_at: list[str] = field(default_factory=list)
     taken: dict[tuple[str, str], Json] = field(default_factory=dict)
 
-    def __call__(self, send: Send, *, timeout_s: float) -> Accepted | Refused:
+    def __call__(self, message: OutboxMessage, *, timeout_s: float) -> Accepted | Refused:
         self.tried_at.append(f"{self.clock.now():%H:%M:%S}")
         self.clock.pass_s(min(self.takes_s, timeout_s))
         if self.is_down or self.takes_s > timeout_s:
             raise SourceError(DOWN, transient=True, retry_after_s=self.retry_after_s)
-        key = (send.ssid, send.day.isoformat())
-        self.posts.append((*key, send.body))
-        if send.ssid in self.refusals:
-            return self.refusals[send.ssid]
-        self.taken[key] = send.body
-        self.then(send)
+        key = (message.ssid, message.day.isoformat())
+        self.posts.append((*key, message.body))
+        if message.ssid in self.refusals:
+            return self.refusals[message.ssid]
+        self.taken[key] = message.body
+        self.then(message)
         return Accepted("OK")
 
 
@@ -103,9 +103,9 @@ class SendingPoller(FakePoller):
     def is_sending(self) -> bool:
         return self.sends_on
 
-    def deliver(self, send: Send, tools: Toolbox, *, timeout_s: float) -> Accepted | Refused:
+    def deliver(self, message: OutboxMessage, tools: Toolbox, *, timeout_s: float) -> Accepted | Refused:
         assert self.upstream is not None
-        return self.upstream(send, timeout_s=timeout_s)
+        return self.upstream(message, timeout_s=timeout_s)
 
     def _report(self, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
         self.runs.append(slot)
@@ -119,20 +119,20 @@ class SendingPoller(FakePoller):
 
     def _reading(self, day: date, tools: Toolbox, *, part: str | None) -> Reading:
         total = self.people[day]
-        sends = tuple(Send(ssid=ssid, day=day, body=total) for ssid in self.ssids)
-        facts: dict[str, Json] = {"day": day.isoformat(), "total": total, "report": report_json(sends)}
-        return Reading(taken_at=tools.now(), facts=facts, part=part, sends=sends, memory=_memory(total))
+        messages = tuple(OutboxMessage(ssid=ssid, day=day, body=total) for ssid in self.ssids)
+        facts: dict[str, Json] = {"day": day.isoformat(), "total": total, "report": report_json(messages)}
+        return Reading(taken_at=tools.now(), facts=facts, part=part, outbox=messages, memory=_memory(total))
 
 
 def _memory(total: int) -> Facts:
     return {"total": total}
 
 
-def fails_first(times: int, failure: BaseException) -> Callable[[Send], None]:
+def fails_first(times: int, failure: BaseException) -> Callable[[OutboxMessage], None]:
     """Return a `then` that raises so often, and then no more."""
     calls = count(1)
 
-    def then(_send: Send) -> None:
+    def then(_message: OutboxMessage) -> None:
         if next(calls) <= times:
             raise failure
 

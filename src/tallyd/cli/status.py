@@ -27,7 +27,7 @@ from tallyd.core.naming import local_text
 from tallyd.core.out_document import problem_json
 from tallyd.core.reading import Json
 from tallyd.core.schedule.timetable import Every, next_slots, slots
-from tallyd.core.stored import SendRow, StoredReading
+from tallyd.core.stored import OutboxRow, StoredReading
 from tallyd.core.texts import clock, span
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain, say, show_json, show_table
@@ -67,7 +67,7 @@ class Status:
     alerts: tuple[Alert, ...]
     mutes: tuple[Mute, ...]
     unwritten: int
-    reports: tuple[SendRow, ...]
+    reports: tuple[OutboxRow, ...]
     files: tuple[Files, ...]
 
     def headline(self) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from tallyd.config.model import Config
 from tallyd.core.errors import RecordsError
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Json
-from tallyd.core.stored import SendRow
+from tallyd.core.stored import OutboxRow
 from tallyd.core.texts import clock
 from tallyd.pollers.visitors.visits import day_of, day_span
 from tallyd.presentation.terminal import say
@@ -32,16 +32,16 @@ class Files:
     trouble: str | None = None
 
 
-def reports_of(state: State) -> tuple[SendRow, ...]:
+def reports_of(state: State) -> tuple[OutboxRow, ...]:
     """Return what is not sent yet, and of each name the newest that is. Raises `StateError`."""
-    found: list[SendRow] = []
-    for poller in sorted(state.sends.pollers()):
+    found: list[OutboxRow] = []
+    for poller in sorted(state.outbox.pollers()):
         named: set[str] = set()
-        for row in state.sends.all(poller):
-            if row.state != "sent" or row.send.ssid not in named:
+        for row in state.outbox.all(poller):
+            if row.state != "sent" or row.message.ssid not in named:
                 found.append(row)
             if row.state == "sent":
-                named.add(row.send.ssid)
+                named.add(row.message.ssid)
     return tuple(found)
 
 
@@ -70,7 +70,7 @@ def files_of(config: Config | None, *, now: datetime) -> tuple[Files, ...]:
     return tuple(found)
 
 
-def show(reports: Iterable[SendRow], files: Iterable[Files], zone: ZoneInfo, now: datetime) -> None:
+def show(reports: Iterable[OutboxRow], files: Iterable[Files], zone: ZoneInfo, now: datetime) -> None:
     """Print a line for each."""
     for one in files:
         if one.trouble is not None:
@@ -83,8 +83,8 @@ def show(reports: Iterable[SendRow], files: Iterable[Files], zone: ZoneInfo, now
         say(f"{row.poller}: {text}", style=style)
 
 
-def _report(row: SendRow, zone: ZoneInfo, now: datetime) -> tuple[str, str]:
-    what = f"report {row.send.ssid} of {row.send.day}, {clock(row.slot_at, zone, now=now)}"
+def _report(row: OutboxRow, zone: ZoneInfo, now: datetime) -> tuple[str, str]:
+    what = f"report {row.message.ssid} of {row.message.day}, {clock(row.slot_at, zone, now=now)}"
     answer = f": {row.answer}" if row.answer else ""
     if row.state == "sent":
         sent = clock(row.sent_at, zone, now=now) if row.sent_at else "before"
@@ -95,14 +95,14 @@ def _report(row: SendRow, zone: ZoneInfo, now: datetime) -> tuple[str, str]:
     return f"{what}: waits to be sent{tries}", "warning"
 
 
-def as_json(reports: Iterable[SendRow], files: Iterable[Files], zone: ZoneInfo) -> Mapping[str, Json]:
+def as_json(reports: Iterable[OutboxRow], files: Iterable[Files], zone: ZoneInfo) -> Mapping[str, Json]:
     """Return both for `status --json`."""
     return {
         "reports": [
             {
                 "poller": row.poller,
-                "ssid": row.send.ssid,
-                "day": row.send.day.isoformat(),
+                "ssid": row.message.ssid,
+                "day": row.message.day.isoformat(),
                 "slot_at": local_text(row.slot_at, zone),
                 "state": row.state,
                 "tries": row.tries,

@@ -19,7 +19,7 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.history import Entry, reading_of_numbers
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.questions import Question
-from tallyd.core.reading import Facts, Json, Reading, Send, Slot
+from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
 from tallyd.core.schedule.timetable import At, Every
 from tallyd.settings.pollers import PollerSettings
 
@@ -170,13 +170,13 @@ class Refused:
 
 @runtime_checkable
 class Delivers(Protocol):
-    """A poller whose readings have sends."""
+    """A poller whose readings have messages for an upstream."""
 
     def is_sending(self) -> bool:
-        """Whether sends are to be posted; else those that wait are forgotten."""
+        """Whether messages are to be posted; else those that wait are forgotten."""
         ...
 
-    def deliver(self, send: Send, tools: Toolbox, *, timeout_s: float) -> Accepted | Refused:
+    def deliver(self, message: OutboxMessage, tools: Toolbox, *, timeout_s: float) -> Accepted | Refused:
         """Post it once. Raises `SourceError` if there was no answer, or `Stopped`."""
         ...
 

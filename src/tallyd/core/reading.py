@@ -58,7 +58,7 @@ class Slot:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Send:
+class OutboxMessage:
     """A report of one day for an upstream. A newer report of that day replaces it.
 
     `ssid` is the upstream's name for what is counted. `body` is what tallyd posts: no URL, no secret.
@@ -74,7 +74,7 @@ class Reading:
     """What one run of a job found.
 
     `facts` are the kind's own keys of the out file (only JSON values); None: there is nothing to write.
-    `part` distinguishes several readings of one slot; the slot's own reading has None. `sends` are committed
+    `part` distinguishes several readings of one slot; the slot's own reading has None. `outbox` is committed
     with the reading, then sent. `memory` replaces what the job remembers; None leaves it unchanged.
     `evaluates` are the last key segments that this reading can resolve; None: all of its job. `skew_s` is how
     far our clock is ahead of the source's, in seconds; None if the source did not say. `summary` is for a
@@ -85,7 +85,7 @@ class Reading:
     facts: Facts | None
     part: str | None = None
     problems: tuple[Problem, ...] = ()
-    sends: tuple[Send, ...] = ()
+    outbox: tuple[OutboxMessage, ...] = ()
     memory: Facts | None = field(default=None, repr=False)
     evaluates: frozenset[str] | None = None
     skew_s: float | None = None

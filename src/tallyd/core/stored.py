@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, TypeAlias
 
-from tallyd.core.reading import Facts, Send
+from tallyd.core.reading import Facts, OutboxMessage
 
 RowState: TypeAlias = Literal["waiting", "sent", "parked"]
 
@@ -49,7 +49,7 @@ class StoredReading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SendRow:
+class OutboxRow:
     """A report to an upstream, as it is stored.
 
     `version` grows with each body that replaces another. `slot_at` and `tries` belong to this body. `turn` is
@@ -60,7 +60,7 @@ class SendRow:
     """
 
     poller: str
-    send: Send
+    message: OutboxMessage
     version: int
     slot_at: datetime
     state: RowState
@@ -75,4 +75,4 @@ class SendRow:
     @property
     def key(self) -> tuple[date, str]:
         """The day and the upstream's name: the key of its outcome."""
-        return (self.send.day, self.send.ssid)
+        return (self.message.day, self.message.ssid)

@@ -21,8 +21,8 @@ from tallyd.contract.poller import Accepted, Delivers, Refused
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.outbox import Outcome, Outcomes
-from tallyd.core.reading import Send
-from tallyd.core.stored import SendRow
+from tallyd.core.reading import OutboxMessage
+from tallyd.core.stored import OutboxRow
 from tallyd.retry import Policy
 from tallyd.storage.store import Store
 
@@ -70,14 +70,14 @@ class Relay:
         self._lines: dict[str, _Line] = {}
         self._guard = threading.Lock()
 
-    def deliver_now(self, task: Task, sends: Sequence[Send], tools: Toolbox) -> Outcomes:
+    def deliver_now(self, task: Task, messages: Sequence[OutboxMessage], tools: Toolbox) -> Outcomes:
         """Try once to post what was committed just now, `AT_ONCE_S` in all; return what is known of it then.
 
         Raises nothing. What is not taken, or not even tried, is the worker's.
         """
-        if not sends:
+        if not messages:
             return {}
-        wanted = {(send.day, send.ssid) for send in sends}
+        wanted = {(message.day, message.ssid) for message in messages}
         source, line = task.source, self._line(task.poller)
         until_s = self._monotonic() + AT_ONCE_S
         try:
@@ -90,7 +90,7 @@ class Relay:
                             self._note_pass(task, line, was_fine, is_worker=False)
             return {
                 row.key: Outcome("sent" if row.state == "sent" else "queued", row.answer)
-                for row in self._store.state.sends.all(task.poller)
+                for row in self._store.state.outbox.all(task.poller)
                 if row.key in wanted and (row.tries or row.state != "waiting")
             }
         except StateError as error:
@@ -142,14 +142,14 @@ class Relay:
             lock.release()
             line.busy.release()
 
-    def _waiting(self, task: Task) -> tuple[SendRow, ...]:
-        return self._store.state.sends.waiting(task.poller)
+    def _waiting(self, task: Task) -> tuple[OutboxRow, ...]:
+        return self._store.state.outbox.waiting(task.poller)
 
     def _pass(
         self,
         task: Task,
         source: Delivers,
-        rows: Sequence[SendRow],
+        rows: Sequence[OutboxRow],
         tools: Toolbox,
         *,
         until_s: float | None = None,
@@ -162,7 +162,7 @@ class Relay:
                 return False
             if self._monotonic() < line.asked_s:
                 return False  # the row before was told to wait, and that is said to all of them
-            row = self._store.state.sends.find(listed)  # a newer one may have come meanwhile
+            row = self._store.state.outbox.find(listed)  # a newer one may have come meanwhile
             if row is None or row.state != "waiting":
                 continue
             tools.alive()
@@ -176,11 +176,11 @@ class Relay:
         return is_fine
 
     def _answer(
-        self, task: Task, source: Delivers, row: SendRow, tools: Toolbox, timeout_s: float
+        self, task: Task, source: Delivers, row: OutboxRow, tools: Toolbox, timeout_s: float
     ) -> Accepted | Refused | str:
         """Return what the upstream said, or why it said nothing. Raises `Stopped`."""
         try:
-            return source.deliver(row.send, tools, timeout_s=timeout_s)
+            return source.deliver(row.message, tools, timeout_s=timeout_s)
         except SourceError as failure:
             asked_s = min(failure.retry_after_s or 0.0, MOST_ASKED_S)
             line = self._line(task.poller)
@@ -196,21 +196,21 @@ class Relay:
             log.exception("delivery crashed", extra=_whose(row))
             return f"tallyd itself failed ({type(error).__name__})"
 
-    def _note(self, row: SendRow, answer: Accepted | Refused | str) -> None:
+    def _note(self, row: OutboxRow, answer: Accepted | Refused | str) -> None:
         """Commit what came of a try, and log it; a failure like the last is a detail. Raises `StateError`."""
-        sends, now = self._store.state.sends, self._now()
+        outbox, now = self._store.state.outbox, self._now()
         if isinstance(answer, Accepted):
             log.info("report sent", extra={**_whose(row), "answer": answer.answer})
-            sends.note_sent(row, at=now, answer=answer.answer)
+            outbox.note_sent(row, at=now, answer=answer.answer)
             return
         text = answer if isinstance(answer, str) else answer.answer
         level = logging.DEBUG if row.failing_since and row.answer == text else logging.WARNING
         if isinstance(answer, Refused) and answer.for_good:
             log.warning("report refused, it is not tried again", extra={**_whose(row), "reason": text})
-            sends.park(row, at=now, answer=text)
+            outbox.park(row, at=now, answer=text)
             return
         log.log(level, "report not taken, it is tried again", extra={**_whose(row), "reason": text})
-        sends.note_failed(row, at=now, answer=text, was_refused=isinstance(answer, Refused))
+        outbox.note_failed(row, at=now, answer=text, was_refused=isinstance(answer, Refused))
 
     def _note_pass(self, task: Task, line: _Line, was_fine: bool, *, is_worker: bool) -> None:
         """Set the pause until the worker's next pass. A try of a new report does not put off a pass."""
@@ -241,5 +241,5 @@ def _taken(lock: FileLock, poller: str) -> bool:
     return True
 
 
-def _whose(row: SendRow) -> dict[str, object]:
-    return {"poller": row.poller, "ssid": row.send.ssid, "day": row.send.day.isoformat()}
+def _whose(row: OutboxRow) -> dict[str, object]:
+    return {"poller": row.poller, "ssid": row.message.ssid, "day": row.message.day.isoformat()}

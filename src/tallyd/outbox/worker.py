@@ -15,7 +15,7 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.daemon_alerts import UNSENT, unsent
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem
-from tallyd.core.stored import SendRow
+from tallyd.core.stored import OutboxRow
 from tallyd.outbox.relay import Relay
 from tallyd.storage.store import Store
 
@@ -57,25 +57,25 @@ class OutboxWorker:
         for poller in self._tasks:
             self._relay.forget_waits(poller)
             try:
-                self._store.state.sends.take_up(poller)
+                self._store.state.outbox.take_up(poller)
             except StateError as error:
                 self._store.note_trouble(error)
 
     def look(self) -> None:
         """Begin to post what waits, and forget what nobody sends any more. Raises `StateError`."""
-        sends = self._store.state.sends
+        outbox = self._store.state.outbox
         for poller, (task, source) in self._tasks.items():
-            if self._may_begin(poller) and sends.waiting(poller):
+            if self._may_begin(poller) and outbox.waiting(poller):
                 self._futures[poller] = self._executor.submit(self._deliver, task, source)
-        for poller in sends.pollers():
+        for poller in outbox.pollers():
             names = self._names(poller) if poller in self._tasks else frozenset()
-            gone = 0 if names is None else sends.forget(poller, but=names)
+            gone = 0 if names is None else outbox.forget(poller, but=names)
             if gone:
                 log.info("reports forgotten that nobody wants", extra={"poller": poller, "count": gone})
 
     def prune(self, now: datetime) -> None:
         """Forget what was sent long before `now`. Raises `StateError`."""
-        self._store.state.sends.prune(before=(now - timedelta(days=KEPT_DAYS)).date())
+        self._store.state.outbox.prune(before=(now - timedelta(days=KEPT_DAYS)).date())
 
     def problems(self) -> tuple[Problem, ...]:
         """Return the problems of names whose reports are not taken.
@@ -91,10 +91,10 @@ class OutboxWorker:
 
     def _stuck(self) -> Iterator[Problem]:
         for poller, (task, _) in self._tasks.items():
-            rows = self._store.state.sends.all(poller)
-            names = {row.send.ssid for row in rows}
+            rows = self._store.state.outbox.all(poller)
+            names = {row.message.ssid for row in rows}
             for name in sorted(names):
-                last = max((row for row in rows if row.send.ssid == name), key=lambda row: row.turn)
+                last = max((row for row in rows if row.message.ssid == name), key=lambda row: row.turn)
                 if self._is_stuck(last):
                     yield self._problem(task, last, is_only=len(names) == 1)
 
@@ -128,16 +128,16 @@ class OutboxWorker:
         task, _ = self._tasks[poller]
         return task.source.watched().get(UNSENT.what)
 
-    def _is_stuck(self, row: SendRow) -> bool:
+    def _is_stuck(self, row: OutboxRow) -> bool:
         if row.failing_since is None:
             return False
         # Not by its state: a newer body waits where the last one was refused for good.
         return row.said == "never" or (self._now() - row.failing_since).total_seconds() >= TOLD_AFTER_S
 
-    def _problem(self, task: Task, row: SendRow, *, is_only: bool) -> Problem:
+    def _problem(self, task: Task, row: OutboxRow, *, is_only: bool) -> Problem:
         return unsent(
             task.poller,
-            row.send.ssid,
+            row.message.ssid,
             slot_at=row.slot_at,
             reason=(row.answer or "").rstrip("."),
             was_refused=row.said != "nothing",

@@ -23,7 +23,7 @@ from tallyd.contract.http import Http
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.outbox import Outcomes
-from tallyd.core.reading import Facts, Send, Slot
+from tallyd.core.reading import Facts, OutboxMessage, Slot
 from tallyd.core.schedule.timetable import Missed
 from tallyd.runs.missed import MissedSlots
 from tallyd.runs.stats import Ended, RunStats
@@ -39,7 +39,7 @@ from tallyd.runs.toolbox import (
     whose,
 )
 from tallyd.storage.store import Store
-from tallyd.storage.store_result import StoreResult, sends_of
+from tallyd.storage.store_result import StoreResult, outbox_of
 
 LOCK_WAIT_S = 30.0
 
@@ -50,7 +50,7 @@ class Deliver(Protocol):
     Raises nothing: what could not be sent stays queued.
     """
 
-    def __call__(self, task: Task, sends: Sequence[Send], tools: Toolbox) -> Outcomes: ...
+    def __call__(self, task: Task, messages: Sequence[OutboxMessage], tools: Toolbox) -> Outcomes: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,7 @@ class Runner:
         tools = self._tools(task, progress, by_hand)
         readings = task.job.run(slot, tools)
         committed = self.store.commit(task, slot, readings, in_timetable=by_hand is None)
-        outcomes = self.deliver(task, sends_of(committed), tools)
+        outcomes = self.deliver(task, outbox_of(committed), tools)
         return self.store.write(task, committed, outcomes)
 
     def run(self, task: Task, slot: Slot, mark: str | None, progress: Progress) -> Ended:

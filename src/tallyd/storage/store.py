@@ -127,7 +127,7 @@ class Store:
         """Write the job's out files; return by id why some are not written."""
         try:
             for each in results:
-                if outcomes and each.out and each.reading.sends:
+                if outcomes and each.out and each.reading.outbox:
                     self.state.outs.note_report(each.out, (each.reading.facts or {})["report"])
             own = [out for out in self.state.outs.unwritten() if (out.poller, out.job) == task.name]
             return self.files.write(own, (task,))

@@ -11,7 +11,7 @@ from tallyd.config.jobs import Task
 from tallyd.core.alerts.rules import Alert, Observations, closed_by_reading
 from tallyd.core.naming import key_segments
 from tallyd.core.out_document import Heading, is_clock_suspect
-from tallyd.core.reading import LATE_AFTER_S, Problem, Reading, Send, Slot
+from tallyd.core.reading import LATE_AFTER_S, OutboxMessage, Problem, Reading, Slot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +28,9 @@ class StoreResult:
     not_written: str | None = None
 
 
-def sends_of(results: Iterable[StoreResult]) -> tuple[Send, ...]:
+def outbox_of(results: Iterable[StoreResult]) -> tuple[OutboxMessage, ...]:
     """Return what committed readings send; what is held in memory is not to be sent yet."""
-    return tuple(send for each in results if each.is_stored for send in each.reading.sends)
+    return tuple(message for each in results if each.is_stored for message in each.reading.outbox)
 
 
 def observations_of(task: Task, slot: Slot, readings: Sequence[Reading], *, now: datetime) -> Observations:
@@ -49,7 +49,7 @@ def observations_of(task: Task, slot: Slot, readings: Sequence[Reading], *, now:
 
 def is_idle(reading: Reading) -> bool:
     """Whether a reading changes nothing that is stored, but for problems."""
-    return reading.facts is None and reading.memory is None and not reading.sends
+    return reading.facts is None and reading.memory is None and not reading.outbox
 
 
 def beside(task: Task, readings: Sequence[Reading], alerts: Iterable[Alert]) -> tuple[Problem, ...]:

@@ -113,7 +113,7 @@ class VisitorsPage(KindPage[VisitorsPoller]):
         """Return the last reports to the upstream, the newest first."""
         now, state = self._data.now(), self._data.context.state
         readings = state.readings.history(poller=name, since=now - REPORTS_BACK, until=now)
-        return reports_view(readings[-200:], state.sends.all(name), zone=self._data.zone(name), now=now)
+        return reports_view(readings[-200:], state.outbox.all(name), zone=self._data.zone(name), now=now)
 
     def _choice(self, name: str, request: Request) -> Choice:
         """Return the day and what of it is asked for; today and all for what is not said."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from tallyd.core.reading import Json
-from tallyd.core.stored import SendRow, StoredReading
+from tallyd.core.stored import OutboxRow, StoredReading
 from tallyd.core.texts import shortened, visible
 from tallyd.web.views import Level, Moment, moment
 
@@ -40,14 +40,14 @@ _SENT_WORDS: Mapping[str, tuple[Level, str]] = {
 
 
 def reports_view(
-    readings: Sequence[StoredReading], rows: Sequence[SendRow], *, zone: ZoneInfo, now: datetime
+    readings: Sequence[StoredReading], rows: Sequence[OutboxRow], *, zone: ZoneInfo, now: datetime
 ) -> tuple[ReportView, ...]:
     """Return the last reports, the newest first, each with the upstream's answer.
 
     A reading tells what was known when its file was written; what became of the newest one of each day and
     name since then is in `rows`.
     """
-    newest = {(row.send.day.isoformat(), row.slot_at): row for row in rows}
+    newest = {(row.message.day.isoformat(), row.slot_at): row for row in rows}
     found = []
     for stored in reversed(readings):
         report = (stored.body or {}).get("report")
@@ -63,7 +63,7 @@ def reports_view(
             ReportView(
                 at=moment(at, zone, now=now),
                 day=visible(day),
-                name=visible(row.send.ssid if row else _names(report)),
+                name=visible(row.message.ssid if row else _names(report)),
                 level=level,
                 word=word,
                 answer=shortened(str(answer), LONGEST_ANSWER) if answer else "",

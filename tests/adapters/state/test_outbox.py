@@ -13,8 +13,8 @@ import pytest
 from tallyd.adapters.state import OutFile, Recorded, State, StateDamagedError, Whose
 from tallyd.core.alerts.rules import Observations, closed_by_reading
 from tallyd.core.out_document import Heading
-from tallyd.core.reading import Facts, Json, Problem, Reading, Send, Slot
-from tallyd.core.stored import SendRow
+from tallyd.core.reading import Facts, Json, OutboxMessage, Problem, Reading, Slot
+from tallyd.core.stored import OutboxRow
 
 WHOSE = Whose(poller="park", kind="visitors", job="report")
 AT = datetime(2026, 11, 20, 13, 5, tzinfo=UTC)
@@ -32,14 +32,19 @@ def later(minutes: float) -> datetime:
     return AT + timedelta(minutes=minutes)
 
 
-def send(body: Json = 1, *, ssid: str = "SS", day: date = TODAY) -> Send:
-    return Send(ssid=ssid, day=day, body=body)
+def message(body: Json = 1, *, ssid: str = "SS", day: date = TODAY) -> OutboxMessage:
+    return OutboxMessage(ssid=ssid, day=day, body=body)
 
 
 def reading(
-    *sends: Send, part: str | None = None, problems: tuple[Problem, ...] = (), memory: Facts | None = None
+    *messages: OutboxMessage,
+    part: str | None = None,
+    problems: tuple[Problem, ...] = (),
+    memory: Facts | None = None,
 ) -> Reading:
-    return Reading(taken_at=AT, facts={"total": 3}, part=part, sends=sends, problems=problems, memory=memory)
+    return Reading(
+        taken_at=AT, facts={"total": 3}, part=part, outbox=messages, problems=problems, memory=memory
+    )
 
 
 def record(state: State, *readings: Reading, at: datetime = AT, key: str | None = "slot") -> Recorded:
@@ -72,139 +77,139 @@ def record(state: State, *readings: Reading, at: datetime = AT, key: str | None 
     )
 
 
-def row(state: State, *, ssid: str = "SS", day: date = TODAY) -> SendRow:
-    return next(each for each in state.sends.all("park") if each.key == (day, ssid))
+def row(state: State, *, ssid: str = "SS", day: date = TODAY) -> OutboxRow:
+    return next(each for each in state.outbox.all("park") if each.key == (day, ssid))
 
 
 # -- what waits ----------------------------------------------------------------------------------------------
 
 
 def test_what_a_reading_sends_waits_with_the_slot_it_is_of(state: State) -> None:
-    record(state, reading(send([{"TagValue": "ä"}])))
-    (found,) = state.sends.waiting("park")
+    record(state, reading(message([{"TagValue": "ä"}])))
+    (found,) = state.outbox.waiting("park")
     assert found == row(state)
-    assert (found.send.body, found.version, found.slot_at) == ([{"TagValue": "ä"}], 1, AT)
+    assert (found.message.body, found.version, found.slot_at) == ([{"TagValue": "ä"}], 1, AT)
     assert (found.state, found.tries, found.turn, found.said) == ("waiting", 0, 0, None)
-    assert state.sends.waiting("other") == ()
+    assert state.outbox.waiting("other") == ()
 
 
 def test_a_newer_body_takes_the_place_of_an_older_one(state: State) -> None:
-    record(state, reading(send(1)))
-    record(state, reading(send(2)), at=later(5))
-    (found,) = state.sends.waiting("park")
-    assert (found.send.body, found.version, found.slot_at) == (2, 2, later(5))
+    record(state, reading(message(1)))
+    record(state, reading(message(2)), at=later(5))
+    (found,) = state.outbox.waiting("park")
+    assert (found.message.body, found.version, found.slot_at) == (2, 2, later(5))
 
 
 def test_a_slot_that_has_its_reading_queues_nothing_a_second_time(state: State) -> None:
-    record(state, reading(send(1)))
-    record(state, reading(send(2)))
-    assert row(state).send.body == 1
+    record(state, reading(message(1)))
+    record(state, reading(message(2)))
+    assert row(state).message.body == 1
 
 
 def test_the_newest_day_comes_first_and_of_one_day_what_was_tried_longest_ago(state: State) -> None:
     for ssid in ("A", "B", "C"):
-        record(state, reading(send(ssid=ssid), send(ssid=ssid, day=YESTERDAY)), at=later(ord(ssid)))
-    state.sends.note_failed(row(state, ssid="A"), at=later(1), answer="down", was_refused=False)
-    state.sends.note_failed(row(state, ssid="B"), at=later(0), answer="down", was_refused=False)
-    assert [each.send.ssid for each in state.sends.waiting("park")][:3] == ["C", "A", "B"]
-    assert [each.send.day for each in state.sends.waiting("park")] == [TODAY] * 3 + [YESTERDAY] * 3
+        record(state, reading(message(ssid=ssid), message(ssid=ssid, day=YESTERDAY)), at=later(ord(ssid)))
+    state.outbox.note_failed(row(state, ssid="A"), at=later(1), answer="down", was_refused=False)
+    state.outbox.note_failed(row(state, ssid="B"), at=later(0), answer="down", was_refused=False)
+    assert [each.message.ssid for each in state.outbox.waiting("park")][:3] == ["C", "A", "B"]
+    assert [each.message.day for each in state.outbox.waiting("park")] == [TODAY] * 3 + [YESTERDAY] * 3
 
 
 # -- what came of it -----------------------------------------------------------------------------------------
 
 
 def test_what_was_taken_waits_no_more_until_the_next_slot(state: State) -> None:
-    record(state, reading(send(1)))
-    state.sends.note_sent(row(state), at=later(1), answer="OK")
-    assert state.sends.waiting("park") == ()
+    record(state, reading(message(1)))
+    state.outbox.note_sent(row(state), at=later(1), answer="OK")
+    assert state.outbox.waiting("park") == ()
     found = row(state)
     assert (found.state, found.answer, found.sent_at, found.tries) == ("sent", "OK", later(1), 1)
-    record(state, reading(send(1)), at=later(5))
-    assert [each.version for each in state.sends.waiting("park")] == [2]
+    record(state, reading(message(1)), at=later(5))
+    assert [each.version for each in state.outbox.waiting("park")] == [2]
 
 
 @pytest.mark.parametrize("note", ["note_sent", "park"])
 def test_what_came_of_an_older_body_says_nothing_of_a_newer_one(state: State, note: str) -> None:
-    record(state, reading(send(1)))
+    record(state, reading(message(1)))
     older = row(state)
-    record(state, reading(send(2)), at=later(5))
-    getattr(state.sends, note)(older, at=later(6), answer="said of the older")
-    (found,) = state.sends.waiting("park")
-    assert (found.send.body, found.answer) == (2, "said of the older")
+    record(state, reading(message(2)), at=later(5))
+    getattr(state.outbox, note)(older, at=later(6), answer="said of the older")
+    (found,) = state.outbox.waiting("park")
+    assert (found.message.body, found.answer) == (2, "said of the older")
 
 
 def test_what_was_refused_for_good_is_sent_again_with_the_next_report_of_its_day_or_when_asked_for(
     state: State,
 ) -> None:
-    record(state, reading(send({"a": [1, 2]})))
-    state.sends.park(row(state), at=AT, answer="HTTP 403")
-    assert state.sends.waiting("park") == ()
-    record(state, reading(send({"a": [1, 2]})), at=later(5))
-    assert [each.said for each in state.sends.waiting("park")] == ["never"]
-    state.sends.park(row(state), at=later(5), answer="HTTP 403")
-    state.sends.take_up("other")
-    assert state.sends.waiting("park") == ()
-    state.sends.take_up("park")
-    assert len(state.sends.waiting("park")) == 1
+    record(state, reading(message({"a": [1, 2]})))
+    state.outbox.park(row(state), at=AT, answer="HTTP 403")
+    assert state.outbox.waiting("park") == ()
+    record(state, reading(message({"a": [1, 2]})), at=later(5))
+    assert [each.said for each in state.outbox.waiting("park")] == ["never"]
+    state.outbox.park(row(state), at=later(5), answer="HTTP 403")
+    state.outbox.take_up("other")
+    assert state.outbox.waiting("park") == ()
+    state.outbox.take_up("park")
+    assert len(state.outbox.waiting("park")) == 1
 
 
 def test_a_name_fails_since_its_first_failure_whatever_body_and_day_that_was_of(state: State) -> None:
-    record(state, reading(send(1, day=YESTERDAY)))
-    state.sends.note_failed(row(state, day=YESTERDAY), at=AT, answer="down", was_refused=False)
-    record(state, reading(send(2, day=YESTERDAY)), at=later(5))
-    state.sends.note_failed(row(state, day=YESTERDAY), at=later(6), answer="no", was_refused=True)
-    record(state, reading(send(1)), at=later(10))
+    record(state, reading(message(1, day=YESTERDAY)))
+    state.outbox.note_failed(row(state, day=YESTERDAY), at=AT, answer="down", was_refused=False)
+    record(state, reading(message(2, day=YESTERDAY)), at=later(5))
+    state.outbox.note_failed(row(state, day=YESTERDAY), at=later(6), answer="no", was_refused=True)
+    record(state, reading(message(1)), at=later(10))
     assert row(state).failing_since is None
-    state.sends.note_failed(row(state), at=later(11), answer="no", was_refused=True)
+    state.outbox.note_failed(row(state), at=later(11), answer="no", was_refused=True)
     assert row(state).failing_since == AT
     assert (row(state).said, row(state).tries) == ("refused", 1)
 
 
 def test_a_name_works_once_anything_of_it_was_taken_and_the_others_go_on_failing(state: State) -> None:
-    record(state, reading(send(day=YESTERDAY), send(), send(ssid="other")))
-    for each in state.sends.all("park"):
-        state.sends.note_failed(each, at=AT, answer="down", was_refused=False)
-    state.sends.note_sent(row(state), at=later(1), answer="OK")
+    record(state, reading(message(day=YESTERDAY), message(), message(ssid="other")))
+    for each in state.outbox.all("park"):
+        state.outbox.note_failed(each, at=AT, answer="down", was_refused=False)
+    state.outbox.note_sent(row(state), at=later(1), answer="OK")
     assert row(state, day=YESTERDAY).failing_since is None
     assert row(state, ssid="other").failing_since == AT
 
 
 def test_the_row_that_was_tried_last_is_known_although_the_clock_is_set_back(state: State) -> None:
-    record(state, reading(send(day=YESTERDAY), send()))
-    state.sends.note_failed(row(state), at=later(60), answer="down", was_refused=False)
-    state.sends.note_sent(row(state, day=YESTERDAY), at=AT, answer="OK")
+    record(state, reading(message(day=YESTERDAY), message()))
+    state.outbox.note_failed(row(state), at=later(60), answer="down", was_refused=False)
+    state.outbox.note_sent(row(state, day=YESTERDAY), at=AT, answer="OK")
     assert row(state, day=YESTERDAY).turn > row(state).turn > 0
 
 
 def test_what_is_noted_of_a_forgotten_row_changes_nothing(state: State) -> None:
-    record(state, reading(send()))
+    record(state, reading(message()))
     found = row(state)
-    assert state.sends.forget("park") == 1
-    assert state.sends.find(found) is None
-    state.sends.note_sent(found, at=AT, answer="OK")
-    assert state.sends.pollers() == frozenset()
+    assert state.outbox.forget("park") == 1
+    assert state.outbox.find(found) is None
+    state.outbox.note_sent(found, at=AT, answer="OK")
+    assert state.outbox.pollers() == frozenset()
 
 
 def test_forgetting_leaves_the_names_that_are_wanted_and_writes_nothing_where_nothing_goes(
     state: State,
 ) -> None:
-    record(state, reading(send(ssid="A"), send(ssid="B"), send(ssid="B", day=YESTERDAY)))
-    assert state.sends.forget("park", but=frozenset({"A"})) == 2
+    record(state, reading(message(ssid="A"), message(ssid="B"), message(ssid="B", day=YESTERDAY)))
+    assert state.outbox.forget("park", but=frozenset({"A"})) == 2
     with closing(sqlite3.connect(state.path)) as watcher:
         before = watcher.execute("PRAGMA data_version").fetchone()
-        assert state.sends.forget("park", but=frozenset({"A"})) == 0
+        assert state.outbox.forget("park", but=frozenset({"A"})) == 0
         assert watcher.execute("PRAGMA data_version").fetchone() == before
 
 
 def test_old_rows_go_but_what_waits_and_what_was_tried_last_stay(state: State) -> None:
     days = [YESTERDAY - timedelta(days=number) for number in range(4)]
-    record(state, reading(*(send(day=day) for day in days)))
+    record(state, reading(*(message(day=day) for day in days)))
     waiting, parked, sent, last = days
-    state.sends.park(row(state, day=parked), at=AT, answer="HTTP 403")
-    state.sends.note_sent(row(state, day=sent), at=AT, answer="OK")
-    state.sends.note_sent(row(state, day=last), at=AT, answer="OK")
-    assert state.sends.prune(before=TODAY) == 2
-    assert {each.send.day for each in state.sends.all("park")} == {waiting, last}
+    state.outbox.park(row(state, day=parked), at=AT, answer="HTTP 403")
+    state.outbox.note_sent(row(state, day=sent), at=AT, answer="OK")
+    state.outbox.note_sent(row(state, day=last), at=AT, answer="OK")
+    assert state.outbox.prune(before=TODAY) == 2
+    assert {each.message.day for each in state.outbox.all("park")} == {waiting, last}
 
 
 # -- several readings of one slot ----------------------------------------------------------------------------
@@ -274,16 +279,16 @@ def test_what_became_of_a_report_is_noted_only_while_its_out_file_is_not_written
 @pytest.mark.parametrize(
     "statement",
     [
-        pytest.param("UPDATE send SET body='{'", id="body"),
-        pytest.param("UPDATE send SET day='yesterday'", id="day"),
-        pytest.param("UPDATE send SET slot_at='noon'", id="slot"),
-        pytest.param("UPDATE send SET failing_since='long ago'", id="since"),
-        pytest.param("UPDATE send SET body=x'ff'", id="bytes"),
-        pytest.param("DROP TABLE send", id="table"),
+        pytest.param("UPDATE outbox SET body='{'", id="body"),
+        pytest.param("UPDATE outbox SET day='yesterday'", id="day"),
+        pytest.param("UPDATE outbox SET slot_at='noon'", id="slot"),
+        pytest.param("UPDATE outbox SET failing_since='long ago'", id="since"),
+        pytest.param("UPDATE outbox SET body=x'ff'", id="bytes"),
+        pytest.param("DROP TABLE outbox", id="table"),
     ],
 )
 def test_rows_that_make_no_sense_are_damage(state: State, statement: str) -> None:
-    record(state, reading(send()))
+    record(state, reading(message()))
     state.check()
     with closing(sqlite3.connect(state.path, isolation_level=None)) as other:
         other.execute(statement)

@@ -51,8 +51,8 @@ def test_the_facts_are_the_days_counts_of_all_of_each_source_and_of_each_group()
     }
     assert reading.part is None
     assert (sent["state"], sent["answer"], len(sent["payload"])) == ("queued", None, 3)
-    assert [(send.ssid, str(send.day)) for send in reading.sends] == [("SS-007", "2026-11-20")]
-    assert sent["payload"] == reading.sends[0].body
+    assert [(message.ssid, str(message.day)) for message in reading.outbox] == [("SS-007", "2026-11-20")]
+    assert sent["payload"] == reading.outbox[0].body
 
 
 def test_the_inside_of_a_group_is_that_of_its_sums() -> None:
@@ -67,17 +67,17 @@ def test_the_inside_of_a_group_is_that_of_its_sums() -> None:
 
 def test_each_name_of_the_upstream_has_a_report_of_its_own() -> None:
     reading = only(busy(ssid={"12": "SS-1", "both": "SS-2"}).report("2026-11-20T10:05"))
-    assert {send.ssid: send.body[1]["TagValue"] for send in reading.sends} == {"SS-1": "3", "SS-2": "3"}  # type: ignore[index,call-overload] # a list of three objects
+    assert {each.ssid: each.body[1]["TagValue"] for each in reading.outbox} == {"SS-1": "3", "SS-2": "3"}  # type: ignore[index,call-overload] # a list of three objects
     assert [each["SSID"] for each in facts_of(reading)["report"]["payload"]] == ["SS-1"] * 3 + ["SS-2"] * 3
 
 
 def test_a_name_without_a_record_is_skipped_by_itself() -> None:
     reading = only(busy(ssid={"12": "SS-1", "23": "SS-2"}).report("2026-11-20T10:05"))
-    assert [send.ssid for send in reading.sends] == ["SS-1"]
+    assert [message.ssid for message in reading.outbox] == ["SS-1"]
 
 
 @pytest.mark.parametrize(
-    ("keys", "is_empty", "state", "objects", "sends"),
+    ("keys", "is_empty", "state", "objects", "messages"),
     [
         pytest.param({}, True, "skipped", None, 0, id="nobody yet"),
         pytest.param({"when_empty": "zeros"}, True, "queued", 3, 1, id="nobody yet, and that is told"),
@@ -89,14 +89,14 @@ def test_a_name_without_a_record_is_skipped_by_itself() -> None:
     ],
 )
 def test_what_is_not_posted_says_so(
-    keys: dict[str, Any], is_empty: bool, state: str, objects: int | None, sends: int
+    keys: dict[str, Any], is_empty: bool, state: str, objects: int | None, messages: int
 ) -> None:
     park = Park(settings(**keys)) if is_empty else busy(**keys)
     reading = only(park.report("2026-11-20T10:05"))
     report = facts_of(reading)["report"]
     assert (report["state"], report["answer"]) == (state, None)
     assert (report["payload"] and len(report["payload"])) == objects
-    assert len(reading.sends) == sends
+    assert len(reading.outbox) == messages
 
 
 def test_zeros_last_from_midnight_to_the_slot() -> None:

@@ -18,17 +18,17 @@ from support.toolbox import FakeHttp, answer, refusal, timeout, toolbox
 from tallyd.adapters.http.client import HttpClient
 from tallyd.contract.poller import Accepted, Refused
 from tallyd.core.errors import SourceError, Stopped
-from tallyd.core.reading import Send
+from tallyd.core.reading import OutboxMessage
 from tallyd.pollers.visitors.report.post import deliver
 
-SEND = Send(ssid="Tor Süd", day=date(2026, 11, 20), body=[{"SSID": "Tor Süd", "TagValue": "7"}])
+MESSAGE = OutboxMessage(ssid="Tor Süd", day=date(2026, 11, 20), body=[{"SSID": "Tor Süd", "TagValue": "7"}])
 BODY = '[{"SSID":"Tor Süd","TagValue":"7"}]'.encode()
 KEY = "canary-8f3a-key"
 YES = {"field": "Desc", "equals": ["OK", "成功"]}
 
 
 def sent(http: FakeHttp, **keys: Any) -> Accepted | Refused:
-    return deliver(settings(**keys), SEND, toolbox(http), timeout_s=7)
+    return deliver(settings(**keys), MESSAGE, toolbox(http), timeout_s=7)
 
 
 def test_it_is_posted_once_as_compact_utf_8_with_its_headers() -> None:
@@ -131,7 +131,7 @@ def test_a_real_server_gets_all_of_it(client: HttpClient) -> None:
     upstream = Upstream(raw_answer('\ufeff{"Desc": "成功"}'.encode()))
     with serving(upstream) as server:
         wanted = settings(url=f"{server.url}/report", headers={"X-Key": KEY}, success=YES)
-        outcome = deliver(wanted, SEND, replace(toolbox(FakeHttp()), http=client), timeout_s=7)
+        outcome = deliver(wanted, MESSAGE, replace(toolbox(FakeHttp()), http=client), timeout_s=7)
         (head,) = server.heads
     assert outcome == Accepted("成功")
     assert upstream.bodies == [BODY]
@@ -144,5 +144,5 @@ def test_a_real_server_gets_all_of_it(client: HttpClient) -> None:
 def test_a_real_refusal_is_for_good(client: HttpClient) -> None:
     with serving(Upstream(raw_answer(b"", status="403 Forbidden"))) as server:
         wanted = settings(url=f"{server.url}/report")
-        outcome = deliver(wanted, SEND, replace(toolbox(FakeHttp()), http=client), timeout_s=7)
+        outcome = deliver(wanted, MESSAGE, replace(toolbox(FakeHttp()), http=client), timeout_s=7)
     assert outcome == Refused("HTTP 403", for_good=True)

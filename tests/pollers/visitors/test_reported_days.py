@@ -25,7 +25,7 @@ def test_at_midnight_the_old_day_ends_and_the_new_one_begins() -> None:
     assert [told(old), told(new)] == [("2026-11-20", True, 1), ("2026-11-21", False, 2)]
     assert (old.part, new.part) == ("2026-11-20", None)
     assert facts_of(old)["window"]["to"] == "2026-11-21T00:00:00+01:00"
-    assert [send.day for send in old.sends] == [date(2026, 11, 20)]
+    assert [message.day for message in old.outbox] == [date(2026, 11, 20)]
     assert park.days("2026-11-21T00:05") == [("2026-11-21", False, 2)]
 
 
@@ -33,8 +33,8 @@ def test_a_days_last_report_is_sent_even_where_nothing_has_changed() -> None:
     park = Park(settings(when_empty="zeros"))
     park.report("2026-11-20T23:55")
     old, _ = park.report("2026-11-21T00:00")
-    (send,) = old.sends
-    assert send.body[0]["EndTime"] == "20261121000000"  # type: ignore[index,call-overload] # a list of three objects
+    (message,) = old.outbox
+    assert message.body[0]["EndTime"] == "20261121000000"  # type: ignore[index,call-overload] # a list of three objects
 
 
 def test_an_empty_day_has_a_last_report_in_its_file_and_sends_nothing() -> None:
@@ -43,7 +43,7 @@ def test_an_empty_day_has_a_last_report_in_its_file_and_sends_nothing() -> None:
     old, _ = park.report("2026-11-21T00:00")
     assert told(old) == ("2026-11-20", True, 0)
     assert facts_of(old)["report"]["state"] == "skipped"
-    assert old.sends == ()
+    assert old.outbox == ()
 
 
 def test_late_records_correct_a_day_until_it_is_too_late() -> None:

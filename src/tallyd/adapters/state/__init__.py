@@ -14,7 +14,7 @@ from tallyd.adapters.state.alerts import Alerts
 from tallyd.adapters.state.connection import StateDamagedError, StateError, StateFile, StateTooNewError
 from tallyd.adapters.state.notifications import Telling
 from tallyd.adapters.state.out_files import Outs
-from tallyd.adapters.state.outbox import Sends
+from tallyd.adapters.state.outbox import Outbox
 from tallyd.adapters.state.readings import Readings
 from tallyd.adapters.state.slots import Slots
 from tallyd.adapters.state.types import NewReading, OutFile, Recorded, Whose
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class State:
-    """An open state.db by its books: `slots`, `readings` and their `outs`, `sends`, `alerts`, `telling`, and
+    """An open state.db by its books: `slots`, `readings` and their `outs`, `outbox`, `alerts`, `telling`, and
     notes of the daemon's own.
 
     Opening checks the file (`PRAGMA quick_check`) and creates the tables of a new one. Raises `StateError`,
@@ -46,7 +46,7 @@ class State:
         self.slots = Slots(self._file)
         self.readings = Readings(self._file)
         self.outs = Outs(self._file)
-        self.sends = Sends(self._file)
+        self.outbox = Outbox(self._file)
         self.alerts = Alerts(self._file)
         self.telling = Telling(self._file)
 
@@ -66,7 +66,7 @@ class State:
             self.slots.check()
             self.readings.check()
             self.outs.check()
-            self.sends.check()
+            self.outbox.check()
         except (ValueError, TypeError) as error:  # TypeError: what should be text is bytes
             raise StateDamagedError(f"{self.path} is damaged: {error}") from error
         except StateError as error:

@@ -53,7 +53,7 @@ CREATE TABLE mute (
   pattern TEXT PRIMARY KEY, since TEXT NOT NULL, until TEXT NOT NULL, why TEXT NOT NULL,
   "by" TEXT NOT NULL, ended_by TEXT, version INTEGER NOT NULL
 );
-CREATE TABLE send (
+CREATE TABLE outbox (
   poller TEXT NOT NULL, ssid TEXT NOT NULL, day TEXT NOT NULL, body TEXT NOT NULL, version INTEGER NOT NULL,
   slot_at TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'parked')),
   tries INTEGER NOT NULL DEFAULT 0, turn INTEGER NOT NULL DEFAULT 0, failing_since TEXT, last_tried_at TEXT,

@@ -10,65 +10,65 @@ from typing import Any
 
 from tallyd.adapters.state.connection import StateFile
 from tallyd.core.naming import instant_text, read_instant
-from tallyd.core.reading import Send
-from tallyd.core.stored import RowState, Said, SendRow
+from tallyd.core.reading import OutboxMessage
+from tallyd.core.stored import OutboxRow, RowState, Said
 
 _COLUMNS = (
     "poller, ssid, day, body, version, slot_at, state, tries, turn, failing_since, last_tried_at, said,"
     " answer, sent_at"
 )
 _NOTE_TRY = """
-UPDATE send SET state=CASE WHEN version=:version THEN :state ELSE state END, tries=tries+1,
-  turn=(SELECT max(turn)+1 FROM send WHERE poller=:poller), last_tried_at=:at, said=:said,
+UPDATE outbox SET state=CASE WHEN version=:version THEN :state ELSE state END, tries=tries+1,
+  turn=(SELECT max(turn)+1 FROM outbox WHERE poller=:poller), last_tried_at=:at, said=:said,
   answer=:answer, sent_at=CASE WHEN :state='sent' THEN :at ELSE sent_at END
 WHERE poller=:poller AND ssid=:ssid AND day=:day
 """
 _NOTE_FAILING = """
-UPDATE send SET failing_since=coalesce(
-  (SELECT min(failing_since) FROM send WHERE poller=:poller AND ssid=:ssid), :at)
+UPDATE outbox SET failing_since=coalesce(
+  (SELECT min(failing_since) FROM outbox WHERE poller=:poller AND ssid=:ssid), :at)
 WHERE poller=:poller AND ssid=:ssid AND day=:day
 """
 """Since the first row of the name fails, whichever day that was of."""
 _NOTE_WORKING = """
-UPDATE send SET failing_since=NULL WHERE poller=:poller AND ssid=:ssid AND failing_since IS NOT NULL
+UPDATE outbox SET failing_since=NULL WHERE poller=:poller AND ssid=:ssid AND failing_since IS NOT NULL
 """
 
 
-class Sends:
+class Outbox:
     """What is to be sent, what was sent, and what the upstream said to it."""
 
     def __init__(self, file: StateFile) -> None:
         self._file = file
 
-    def waiting(self, poller: str) -> tuple[SendRow, ...]:
+    def waiting(self, poller: str) -> tuple[OutboxRow, ...]:
         """Return what is to be sent, the newest day first; of one day, what was tried longest ago."""
         return self._rows("poller=? AND state='waiting' ORDER BY day DESC, turn, ssid", poller)
 
-    def all(self, poller: str) -> tuple[SendRow, ...]:
+    def all(self, poller: str) -> tuple[OutboxRow, ...]:
         """Return every row of a poller, the newest day first."""
         return self._rows("poller=? ORDER BY day DESC, ssid", poller)
 
-    def find(self, row: SendRow) -> SendRow | None:
+    def find(self, row: OutboxRow) -> OutboxRow | None:
         """Return a row as it is now; None once it was forgotten."""
         found = self._rows(
-            "poller=? AND ssid=? AND day=?", row.poller, row.send.ssid, row.send.day.isoformat()
+            "poller=? AND ssid=? AND day=?", row.poller, row.message.ssid, row.message.day.isoformat()
         )
         return found[0] if found else None
 
     def pollers(self) -> frozenset[str]:
         """Return the pollers that have rows."""
         with self._file.reading() as db:
-            return frozenset(name for (name,) in db.execute("SELECT DISTINCT poller FROM send"))
+            return frozenset(name for (name,) in db.execute("SELECT DISTINCT poller FROM outbox"))
 
-    def note_sent(self, row: SendRow, *, at: datetime, answer: str) -> None:
+    def note_sent(self, row: OutboxRow, *, at: datetime, answer: str) -> None:
         """Commit that the upstream has taken this version; a newer one stays waiting."""
         self._note(row, "sent", "accepted", at=at, answer=answer)
 
-    def note_failed(self, row: SendRow, *, at: datetime, answer: str, was_refused: bool) -> None:
+    def note_failed(self, row: OutboxRow, *, at: datetime, answer: str, was_refused: bool) -> None:
         """Commit that a try came to nothing; it stays waiting."""
         self._note(row, "waiting", "refused" if was_refused else "nothing", at=at, answer=answer)
 
-    def park(self, row: SendRow, *, at: datetime, answer: str) -> None:
+    def park(self, row: OutboxRow, *, at: datetime, answer: str) -> None:
         """Commit that this version will never be taken; a newer one stays waiting."""
         self._note(row, "parked", "never", at=at, answer=answer)
 
@@ -76,17 +76,17 @@ class Sends:
         """Try again, from now on, what was refused for good: under another config it may be taken."""
         with self._file.reading() as db:
             parked = db.execute(
-                "SELECT 1 FROM send WHERE poller=? AND state='parked' LIMIT 1", (poller,)
+                "SELECT 1 FROM outbox WHERE poller=? AND state='parked' LIMIT 1", (poller,)
             ).fetchone()
         if parked is not None:
             with self._file.transaction() as db:
-                db.execute("UPDATE send SET state='waiting' WHERE poller=? AND state='parked'", (poller,))
+                db.execute("UPDATE outbox SET state='waiting' WHERE poller=? AND state='parked'", (poller,))
 
-    def _note(self, row: SendRow, state: RowState, said: Said, *, at: datetime, answer: str) -> None:
+    def _note(self, row: OutboxRow, state: RowState, said: Said, *, at: datetime, answer: str) -> None:
         values = {
             "poller": row.poller,
-            "ssid": row.send.ssid,
-            "day": row.send.day.isoformat(),
+            "ssid": row.message.ssid,
+            "day": row.message.day.isoformat(),
             "version": row.version,
             "state": state,
             "at": instant_text(at),
@@ -100,12 +100,12 @@ class Sends:
     def forget(self, poller: str, *, but: frozenset[str] = frozenset()) -> int:
         """Forget every row of a poller but those of some names; return how many."""
         with self._file.reading() as db:
-            found = db.execute("SELECT DISTINCT ssid FROM send WHERE poller=?", (poller,))
+            found = db.execute("SELECT DISTINCT ssid FROM outbox WHERE poller=?", (poller,))
             gone = [(poller, ssid) for (ssid,) in found if ssid not in but]
         if not gone:
             return 0
         with self._file.transaction() as db:
-            return db.executemany("DELETE FROM send WHERE poller=? AND ssid=?", gone).rowcount
+            return db.executemany("DELETE FROM outbox WHERE poller=? AND ssid=?", gone).rowcount
 
     def prune(self, *, before: date) -> int:
         """Forget what was sent or parked of days before `before`; return how many.
@@ -114,9 +114,9 @@ class Sends:
         """
         with self._file.transaction() as db:
             return db.execute(
-                "DELETE FROM send WHERE state IN ('sent', 'parked') AND day<? AND EXISTS"
-                " (SELECT 1 FROM send AS later WHERE later.poller=send.poller AND later.ssid=send.ssid"
-                " AND later.turn>send.turn)",
+                "DELETE FROM outbox WHERE state IN ('sent', 'parked') AND day<? AND EXISTS"
+                " (SELECT 1 FROM outbox AS later WHERE later.poller=outbox.poller AND later.ssid=outbox.ssid"
+                " AND later.turn>outbox.turn)",
                 (before.isoformat(),),
             ).rowcount
 
@@ -124,35 +124,37 @@ class Sends:
         """Raise ValueError or TypeError where a row makes no sense."""
         self._rows("1")
 
-    def _rows(self, where: str, *values: str) -> tuple[SendRow, ...]:
+    def _rows(self, where: str, *values: str) -> tuple[OutboxRow, ...]:
         with self._file.reading() as db:
-            rows = db.execute(f"SELECT {_COLUMNS} FROM send WHERE {where}", values)  # noqa: S608 # constants
+            rows = db.execute(f"SELECT {_COLUMNS} FROM outbox WHERE {where}", values)  # noqa: S608 # constants
             return tuple(_row(row) for row in rows)
 
 
-def queue(db: sqlite3.Connection, poller: str, sends: Iterable[Send], *, slot_at: datetime) -> None:
+def queue(
+    db: sqlite3.Connection, poller: str, messages: Iterable[OutboxMessage], *, slot_at: datetime
+) -> None:
     """Have reports sent, within a transaction; each takes the place of an older one of its day.
 
     The same once more is sent once more: the upstream may wait for a sign of life, or have refused for good
     what it takes now.
     """
     db.executemany(
-        "INSERT INTO send (poller, ssid, day, body, version, slot_at, state)"
+        "INSERT INTO outbox (poller, ssid, day, body, version, slot_at, state)"
         " VALUES (?, ?, ?, ?, 1, ?, 'waiting') ON CONFLICT (poller, ssid, day) DO UPDATE SET"
         " version=version+1, body=excluded.body, slot_at=excluded.slot_at, tries=0, state='waiting'",
         [
-            (poller, send.ssid, send.day.isoformat(), json.dumps(send.body), instant_text(slot_at))
-            for send in sends
+            (poller, message.ssid, message.day.isoformat(), json.dumps(message.body), instant_text(slot_at))
+            for message in messages
         ],
     )
 
 
-def _row(row: tuple[Any, ...]) -> SendRow:
+def _row(row: tuple[Any, ...]) -> OutboxRow:
     poller, ssid, day, body, version, slot_at, state, tries, turn, *last = row
     failing_since, last_tried_at, said, answer, sent_at = last
-    return SendRow(
+    return OutboxRow(
         poller=poller,
-        send=Send(ssid=ssid, day=date.fromisoformat(day), body=json.loads(body)),
+        message=OutboxMessage(ssid=ssid, day=date.fromisoformat(day), body=json.loads(body)),
         version=version,
         slot_at=read_instant(slot_at),
         state=state,

@@ -56,7 +56,7 @@ class Readings(Past):
             for reading, heading in headed:
                 standing = reading.problems if observations is None else _standing(evaluation, reading)
                 outs.append(_store(db, whose, slot, reading, heading, standing=standing, is_taken=is_taken))
-                queue(db, whose.poller, reading.sends, slot_at=heading.due_at or heading.taken_at)
+                queue(db, whose.poller, reading.outbox, slot_at=heading.due_at or heading.taken_at)
             return Recorded(outs=tuple(outs), evaluation=evaluation)
 
     def restore(self, found: Iterable[NewReading], marks: Mapping[tuple[str, str], frozenset[str]]) -> int:

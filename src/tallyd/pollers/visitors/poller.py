@@ -12,7 +12,7 @@ from tallyd.core.alerts.daemon_alerts import UNSENT
 from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.questions import Question
-from tallyd.core.reading import Json, Send
+from tallyd.core.reading import Json, OutboxMessage
 from tallyd.core.schedule.timetable import Every
 from tallyd.pollers.visitors.alerts.alert_kinds import EVALUATES, KINDS, NO_FILES, REJECTED
 from tallyd.pollers.visitors.ingest.sweep import sweep
@@ -93,9 +93,9 @@ class VisitorsPoller(VisitorsSettings):
         """Whether reports are posted."""
         return self.report is not None and self.report.send and self.report.url is not None
 
-    def deliver(self, send: Send, tools: Toolbox, *, timeout_s: float) -> Accepted | Refused:
+    def deliver(self, message: OutboxMessage, tools: Toolbox, *, timeout_s: float) -> Accepted | Refused:
         """Post a report once. Raises `SourceError` where there was no answer, `Stopped`."""
-        return deliver(self, send, tools, timeout_s=timeout_s)
+        return deliver(self, message, tools, timeout_s=timeout_s)
 
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:
         """Look into the inbox and the database, changing nothing: today's passages in, by source.

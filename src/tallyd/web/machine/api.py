@@ -84,15 +84,15 @@ def status(context: Context, asked: Mapping[str, str]) -> Json:
         "reports": [
             {
                 "poller": row.poller,
-                "ssid": row.send.ssid,
-                "day": row.send.day.isoformat(),
+                "ssid": row.message.ssid,
+                "day": row.message.day.isoformat(),
                 "state": row.state,
                 "tries": row.tries,
                 "answer": row.answer,
                 "sent_at": local_text(row.sent_at, config.zone) if row.sent_at else None,
             }
-            for poller in sorted(context.state.sends.pollers())
-            for row in context.state.sends.all(poller)[:MOST]
+            for poller in sorted(context.state.outbox.pollers())
+            for row in context.state.outbox.all(poller)[:MOST]
         ],
     }
 

@@ -171,14 +171,14 @@ def _reports(context: Context) -> Iterator[Metric]:
         "When the upstream last took a report of this name.",
         labels=["poller", "ssid"],
     )
-    for poller in sorted(context.state.sends.pollers()):
-        rows = context.state.sends.all(poller)
+    for poller in sorted(context.state.outbox.pollers()):
+        rows = context.state.outbox.all(poller)
         for state in ("waiting", "parked"):
             waiting.add_metric([poller, state], sum(row.state == state for row in rows))
         newest: dict[str, float] = {}
         for row in rows:
             if row.sent_at is not None:
-                newest[row.send.ssid] = max(newest.get(row.send.ssid, 0.0), row.sent_at.timestamp())
+                newest[row.message.ssid] = max(newest.get(row.message.ssid, 0.0), row.sent_at.timestamp())
         for ssid, at in sorted(newest.items()):
             sent.add_metric([poller, ssid], at)
     yield from (waiting, sent)

@@ -14,7 +14,7 @@ from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.naming import local_text
 from tallyd.core.outbox import report_json, unsent_json
 from tallyd.core.passages import Count, read_seen
-from tallyd.core.reading import Facts, Json, Reading, Send, Slot
+from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
 from tallyd.pollers.visitors.report.reported_days import ledger_of
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
 from tallyd.pollers.visitors.visits import NOBODY, Form, body, day_of, day_span, together, visits_json
@@ -73,22 +73,22 @@ class _Made:
 
     def reading(self, day: date, counts: Mapping[str, Count], *, memory: Facts | None = None) -> Reading:
         is_final = day != self.today
-        sends = tuple(self._sends(day, counts))
+        messages = tuple(self._messages(day, counts))
         facts: dict[str, Json] = {"day": day.isoformat()}
         if is_final:
             facts["final"] = True
         facts["window"] = self._window(day, together(counts.values()))
         facts.update(_counts_json(self.settings, counts))
-        facts["report"] = self._report_json(sends)
+        facts["report"] = self._report_json(messages)
         return Reading(
             taken_at=self.tools.now(),
             facts=facts,
             part=day.isoformat() if is_final else None,
-            sends=sends if self.report.is_posted else (),
+            outbox=messages if self.report.is_posted else (),
             memory=memory,
         )
 
-    def _sends(self, day: date, counts: Mapping[str, Count]) -> Iterator[Send]:
+    def _messages(self, day: date, counts: Mapping[str, Count]) -> Iterator[OutboxMessage]:
         """Yield what the upstream is to be sent, posted or not; nothing of nobody, if that is skipped."""
         report = self.report
         form = Form(
@@ -101,12 +101,12 @@ class _Made:
         for ssid, members in _told_apart(self.settings):
             count = together(counts.values() if members is None else _of(counts, members))
             if count.first_at or report.when_empty == "zeros":
-                yield Send(ssid=ssid, day=day, body=body(ssid, count, form, day=day, due_at=self.at))
+                yield OutboxMessage(ssid=ssid, day=day, body=body(ssid, count, form, day=day, due_at=self.at))
 
-    def _report_json(self, sends: tuple[Send, ...]) -> Json:
+    def _report_json(self, messages: tuple[OutboxMessage, ...]) -> Json:
         if not self.report.is_posted:
-            return unsent_json("off", sends)
-        return report_json(sends) if sends else unsent_json("skipped")
+            return unsent_json("off", messages)
+        return report_json(messages) if messages else unsent_json("skipped")
 
     def _window(self, day: date, count: Count) -> Json:
         zone = self.tools.zone

@@ -10,7 +10,7 @@ from tallyd.contract.poller import Accepted, Refused
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.privacy.redaction import Redactor
-from tallyd.core.reading import Send
+from tallyd.core.reading import OutboxMessage
 from tallyd.core.texts import shortened
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
 from tallyd.pollers.visitors.visits import answer_field, is_success
@@ -23,7 +23,7 @@ _SHORTEST_WORD: Final = 8
 
 
 def deliver(
-    settings: VisitorsSettings, send: Send, tools: Toolbox, *, timeout_s: float
+    settings: VisitorsSettings, message: OutboxMessage, tools: Toolbox, *, timeout_s: float
 ) -> Accepted | Refused:
     """Post one report, once. Raises `SourceError` where that may go better later, and `Stopped`."""
     report = settings.report
@@ -31,7 +31,7 @@ def deliver(
         raise AssertionError("nothing is sent without `report.url`")
     headers = {name: secret.reveal() for name, secret in report.headers.items()}
     headers["Content-Type"] = "application/json; charset=utf-8"
-    body = json.dumps(send.body, ensure_ascii=False, separators=(",", ":")).encode()
+    body = json.dumps(message.body, ensure_ascii=False, separators=(",", ":")).encode()
     try:
         reply = tools.http.post(report.url, body, headers=headers, timeout_s=timeout_s)
     except SourceError as failure:
