@@ -128,7 +128,7 @@ class Daemon:
                 self._look(job_state)
         self._begin_woken()
         if self._store.alerts.is_news.is_set() or self._store.was_changed_elsewhere():
-            self._tell()
+            self._notify()
 
     def idle_s(self) -> float:
         """Return how long to wait before the next tick, in seconds."""
@@ -170,14 +170,14 @@ class Daemon:
             self._safely("sending", self._deps.outbox_worker.look)
         self._safely("own problems", self._evaluate_itself)
         self._look_at_jobs()
-        self._tell()
+        self._notify()
         self._deps.show_status(self.status())
 
     def _look_at_jobs(self) -> None:
         for job_state in self._job_states.values():
             self._look(job_state)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         """Notify people of what has changed. It works without state.db, from memory."""
         self._store.alerts.is_news.clear()
         self._safely("telling", self._deps.notifier.look)

@@ -87,7 +87,7 @@ def test_an_outage_is_told_once_when_a_slot_is_lost_and_once_when_it_is_over(
         world.run(hours=6, least_s=30)
         assert len(world.chats.texts()) == 2
         assert world.state.alerts.all() == {}
-        assert world.state.telling.told() == {}
+        assert world.state.notifications.notified() == {}
 
 
 def test_an_outage_that_is_made_up_for_within_the_catch_up_wakes_nobody(
@@ -212,15 +212,15 @@ def test_killed_between_delivery_and_note_it_is_told_again_and_never_lost(
         if moment == "over":
             world.run(minutes=2)
             source.below = []
-        told_before = len(world.chats.texts())
+        notified_before = len(world.chats.texts())
         world.chats.lost = {OPS}
         with pytest.raises(Killed):
             world.run(minutes=5)
-        assert len(world.chats.texts()) == told_before + 1
+        assert len(world.chats.texts()) == notified_before + 1
         world.chats.lost = set()
         world.restart()
         world.run(minutes=5)
-        again = world.chats.texts()[told_before:]
+        again = world.chats.texts()[notified_before:]
         assert len(again) == 2
         assert again[0] == again[1]
 
@@ -391,7 +391,7 @@ def test_a_mute_is_told_holds_everything_back_and_at_its_end_it_is_told_how_thin
     source = Source()
     with clock, World(tmp_path, clock, minutely(source), top=top()) as world:
         now = clock.now()
-        world.state.telling.mute(
+        world.state.notifications.mute(
             "one/*/below", since=now, until=now + timedelta(minutes=30), why="moving", by="ada"
         )
         world.run(minutes=1)
@@ -403,7 +403,7 @@ def test_a_mute_is_told_holds_everything_back_and_at_its_end_it_is_told_how_thin
         assert len(world.chats.texts()) == 1
         world.run(minutes=8)
         assert world.chats.texts()[1:] == ["[box] one: too few on gate"], "door came and went: somebody knew"
-        assert world.state.telling.mutes() == ()
+        assert world.state.notifications.mutes() == ()
 
 
 def test_a_mute_that_is_ended_early_is_told_to_have_ended(tmp_path: Path, clock: FakeClock) -> None:
@@ -411,9 +411,9 @@ def test_a_mute_that_is_ended_early_is_told_to_have_ended(tmp_path: Path, clock:
     with clock, World(tmp_path, clock, minutely(source), top=top("ops", "phone")) as world:
         now = clock.now()
         world.chats.down = {PHONE}
-        world.state.telling.mute("*", since=now, until=now + timedelta(hours=30), why="", by="ada")
+        world.state.notifications.mute("*", since=now, until=now + timedelta(hours=30), why="", by="ada")
         world.run(minutes=2)
-        world.state.telling.unmute("*", now=clock.now(), by="bob")
+        world.state.notifications.unmute("*", now=clock.now(), by="bob")
         world.run(minutes=2)
         assert world.chats.texts()[1].split("\n")[1:] == [
             "- one: too few on gate",
@@ -422,7 +422,7 @@ def test_a_mute_that_is_ended_early_is_told_to_have_ended(tmp_path: Path, clock:
         world.chats.down = set()
         world.run(minutes=10)
         assert world.chats.texts(PHONE) == ["[box] one: too few on gate"], "it never heard of the mute"
-        assert world.state.telling.mutes() == ()
+        assert world.state.notifications.mutes() == ()
 
 
 def test_while_state_db_cannot_be_written_notices_go_out_from_memory_and_are_not_repeated_later(
@@ -438,7 +438,7 @@ def test_while_state_db_cannot_be_written_notices_go_out_from_memory_and_are_not
             assert "one: too few on gate" in world.chats.texts()[0]
             assert world.chats.texts()[1].startswith(f"[box] cannot write {tmp_path}/state/state.db: ")
             assert "Sent from memory" in world.chats.texts()[1]
-            assert world.state.telling.told() == {}
+            assert world.state.notifications.notified() == {}
         world.run(minutes=2)
         assert len(world.chats.texts()) == 3
         assert world.chats.texts()[2].startswith("[box] state.db can be written since ")
@@ -468,7 +468,7 @@ def test_what_came_and_went_while_the_disk_was_full_is_told_from_memory_and_forg
         world.run(minutes=3)
         assert [text for text in world.chats.texts() if "gate" in text] == said
         assert world.state.alerts.all() == {}
-        assert world.state.telling.told() == {}
+        assert world.state.notifications.notified() == {}
 
 
 def test_a_state_db_that_is_busy_for_a_moment_is_not_told(tmp_path: Path, clock: FakeClock) -> None:
@@ -516,8 +516,8 @@ def test_a_message_links_to_the_view_of_its_poller(
     tmp_path: Path, clock: FakeClock, web: dict[str, object] | None, link: str
 ) -> None:
     poller = FakePoller(daily("08:00"), Source(DOWN), retry=ONE_TRY)
-    told = {**top(), **({} if web is None else {"web": web})}
-    with clock, World(tmp_path, clock, poller, top=told) as world:
+    whole = {**top(), **({} if web is None else {"web": web})}
+    with clock, World(tmp_path, clock, poller, top=whole) as world:
         world.run(hours=1, least_s=5)
         (message,) = world.chats.messages["json://ops.example/x"]
     assert message.link == link

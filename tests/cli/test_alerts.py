@@ -16,7 +16,7 @@ from tallyd.cli.mutes import mute, unmute
 from tallyd.config.active_file import write_active
 from tallyd.config.model import load
 from tallyd.core.alerts.daemon_alerts import out_unwritable, state_damaged
-from tallyd.core.alerts.notices import Told
+from tallyd.core.alerts.notices import Notified
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.errors import ConfigError
 
@@ -39,7 +39,7 @@ def config(tmp_path: Path) -> Path:
     write_active(load(path, environ={}), restart="")
     with closing(State(tmp_path / "state" / "state.db")) as state:
         state.alerts.evaluate(Observations(named=problems, may_resolve=lambda _key: False, now=NOW))
-        state.telling.mark({("ops", "tallyd/out"): Told(1, NOW)})
+        state.notifications.mark({("ops", "tallyd/out"): Notified(1, NOW)})
     return path
 
 

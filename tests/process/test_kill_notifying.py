@@ -1,6 +1,6 @@
 """The real daemon is killed with SIGKILL while it tells people; nothing that is to be told is lost.
 
-The short form of campaigns/kill_tell.py, which does it at every system call.
+The short form of campaigns/kill_notify.py, which does it at every system call.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import pytest
 from support.chatservers import WebService, web_service
 from support.divera_server import DiveraServer, divera_server
 from support.needs import may_trace
+from support.notifying_kills import Notifying, begin, end, kill, undisturbed
 from support.syscalls import OUTWARD
-from support.telling_kills import Telling, begin, end, kill, undisturbed
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[[Callable[..., Telling]], Telling]
+Make = Callable[[Callable[..., Notifying]], Notifying]
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,9 @@ def servers() -> Iterator[tuple[DiveraServer, WebService]]:
 def make(servers: tuple[DiveraServer, WebService], tmp_path: Path) -> Make:
     """Returns a new site at each call, of the kind that is handed in."""
     divera, chat = servers
-    made: list[Telling] = []
+    made: list[Notifying] = []
 
-    def new(kind: Callable[..., Telling]) -> Telling:
+    def new(kind: Callable[..., Notifying]) -> Notifying:
         name = f"{tmp_path.name}{len(made)}"
         made.append(kind(tmp_path / name, divera.client(name), chat))
         return made[-1]
@@ -43,7 +43,7 @@ def make(servers: tuple[DiveraServer, WebService], tmp_path: Path) -> Make:
 
 @pytest.mark.parametrize("kind", [begin, end], ids=["it begins", "it is over"])
 def test_killed_at_any_step_it_is_told_and_once_noted_never_again(
-    kind: Callable[..., Telling], make: Make
+    kind: Callable[..., Notifying], make: Make
 ) -> None:
     may_trace()
     calls = undisturbed(make(kind)).calls

@@ -23,7 +23,7 @@ from tallyd.core.alerts.message import Message, Surroundings, message_of
 from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.notices import (
     AlertPolicy,
-    Told,
+    Notified,
     is_settled,
     is_suppressed,
     is_to_be_suppressed,
@@ -41,7 +41,7 @@ log = logging.getLogger("tallyd")
 FIRST_PAUSE_S = 30.0
 LONGEST_PAUSE_S = 300.0
 """A channel that takes no message is tried again after a pause that doubles from the one to the other."""
-TOLD_AFTER_S = 600.0
+NOTIFY_AFTER_S = 600.0
 """A channel that has taken no message for so long is a problem, which the others are told."""
 
 
@@ -76,7 +76,7 @@ class _Picture:
     """How things stand at one look."""
 
     alerts: Mapping[str, Alert]
-    told: Mapping[tuple[str, str], Told]
+    notified: Mapping[tuple[str, str], Notified]
     mutes: Sequence[Mute]
     now: datetime
     muted: Mapping[str, Mute] = field(default_factory=dict)
@@ -138,7 +138,7 @@ class Notifier:
             for name, channel in self._channels.items()
             if channel.failing_since
             and channel.failed_at
-            and (channel.failed_at - channel.failing_since).total_seconds() >= TOLD_AFTER_S
+            and (channel.failed_at - channel.failing_since).total_seconds() >= NOTIFY_AFTER_S
         )
 
     def may_still_be(self, key: str) -> bool:
@@ -158,11 +158,11 @@ class Notifier:
     # -- what there is to tell ---------------------------------------------------------------------------
 
     def _picture(self) -> _Picture:
-        book, now = self._store.alerts, self._now()
-        alerts, mutes = book.alerts(), book.mutes()
+        store, now = self._store.alerts, self._now()
+        alerts, mutes = store.alerts(), store.mutes()
         found = ((key, mute_of(key, mutes, now=now)) for key in alerts) if mutes else ()
         muted = {key: mute for key, mute in found if mute is not None}
-        return _Picture(alerts=alerts, told=book.told(), mutes=mutes, now=now, muted=muted)
+        return _Picture(alerts=alerts, notified=store.notified(), mutes=mutes, now=now, muted=muted)
 
     def _begin(self, config: Config, name: str, channel: _Channel, picture: _Picture) -> None:
         notices = [
@@ -172,7 +172,7 @@ class Notifier:
             and (
                 notice := notice_for(
                     alert,
-                    picture.told.get((name, alert.key)),
+                    picture.notified.get((name, alert.key)),
                     self._alert_policy(alert.key),
                     is_muted=alert.key in picture.muted,
                     now=picture.now,
@@ -183,21 +183,23 @@ class Notifier:
             mute_notice
             for mute in picture.mutes
             if name in self._recipients_of_mute(mute)
-            and (mute_notice := mute_notice_for(mute, picture.told.get((name, mute.key)), now=picture.now))
+            and (
+                mute_notice := mute_notice_for(mute, picture.notified.get((name, mute.key)), now=picture.now)
+            )
         ]
         message = message_of(notices, mutes, self._surroundings(config, picture.now))
         if message is None:
             return
         # What it then knows, but for the time.
-        told = {notice.alert.key: (notice.alert.version, notice.alert.is_open) for notice in notices}
-        told |= {each.mute.key: (each.mute.version, each.news == "muted") for each in mutes}
-        channel.future = self._executor.submit(self._tell, name, channel, message, told)
+        notified = {notice.alert.key: (notice.alert.version, notice.alert.is_open) for notice in notices}
+        notified |= {each.mute.key: (each.mute.version, each.news == "muted") for each in mutes}
+        channel.future = self._executor.submit(self._notify, name, channel, message, notified)
 
     def _recipients(self, alert: Alert, picture: _Picture) -> set[str]:
         """Return the channels that an alert concerns: those of the config, and those that know of it."""
         wanted = {*self._alert_policy(alert.key).channels}
         if alert.over_at is not None:
-            wanted |= {name for name in self._channels if (name, alert.key) in picture.told}
+            wanted |= {name for name in self._channels if (name, alert.key) in picture.notified}
         return wanted & self._channels.keys()
 
     def _recipients_of_mute(self, mute: Mute) -> set[str]:
@@ -245,10 +247,10 @@ class Notifier:
         except StateError:
             return ()  # that it works again is said all the same
 
-    # -- telling -----------------------------------------------------------------------------------------
+    # -- notifying -----------------------------------------------------------------------------------------
 
-    def _tell(
-        self, name: str, channel: _Channel, message: Message, told: Mapping[str, tuple[int, bool]]
+    def _notify(
+        self, name: str, channel: _Channel, message: Message, notified: Mapping[str, tuple[int, bool]]
     ) -> None:
         """Deliver one message; runs on the executor. What was taken is noted, with the version it was of."""
         try:
@@ -264,9 +266,12 @@ class Notifier:
             now = self._now()
             if self._channels.get(name) is channel:  # else another one bears the name by now
                 self._store.alerts.mark(
-                    {(name, key): Told(version, now, is_open) for key, (version, is_open) in told.items()}
+                    {
+                        (name, key): Notified(version, now, is_open)
+                        for key, (version, is_open) in notified.items()
+                    }
                 )
-            fields = {"channel": name, "notices": len(told), "text": message.text}
+            fields = {"channel": name, "notices": len(notified), "text": message.text}
             log.info("notice sent", extra=fields)
             channel.failures, channel.failing_since, channel.reason = 0, None, ""
             channel.not_before_s, channel.has_taken = 0.0, True
@@ -286,10 +291,12 @@ class Notifier:
     def _suppress(self, picture: _Picture) -> None:
         """Note as told what came and went under a mute, so that no channel hears of it afterwards."""
         suppressed = {
-            (name, alert.key): Told(alert.version, picture.now, is_open=False)
+            (name, alert.key): Notified(alert.version, picture.now, is_open=False)
             for alert in picture.alerts.values()
             for name in self._recipients(alert, picture)
-            if is_to_be_suppressed(alert, picture.told.get((name, alert.key)), picture.muted.get(alert.key))
+            if is_to_be_suppressed(
+                alert, picture.notified.get((name, alert.key)), picture.muted.get(alert.key)
+            )
         }
         if suppressed:
             self._store.alerts.mark(suppressed)
@@ -303,27 +310,29 @@ class Notifier:
         # alert of the key, counted from one again, would be taken for told.
         busy = {name for name, channel in self._channels.items() if channel.is_busy}
 
-        def is_told(alert: Alert) -> bool:
+        def is_notified(alert: Alert) -> bool:
             suppressed = is_suppressed(alert, picture.muted.get(alert.key))
             recipients = self._recipients(alert, picture)
             return (
                 not alert.bad
                 and not recipients & busy
                 and all(
-                    is_settled(alert, picture.told.get((name, alert.key)), is_suppressed=suppressed)
+                    is_settled(alert, picture.notified.get((name, alert.key)), is_suppressed=suppressed)
                     for name in recipients
                 )
             )
 
-        def is_mute_told(mute: Mute) -> bool:
+        def is_mute_notified(mute: Mute) -> bool:
             if mute.is_in_force(picture.now) or self._recipients_of_mute(mute) & busy:
                 return False
-            heard = [picture.told.get((name, mute.key)) for name in self._recipients_of_mute(mute)]
+            heard = [picture.notified.get((name, mute.key)) for name in self._recipients_of_mute(mute)]
             return mute.ended_by is None or all(
                 each is None or not each.is_open or each.version == mute.version for each in heard
             )
 
-        self._store.alerts.forget(is_told, is_mute_settled=is_mute_told, channels=frozenset(self._channels))
+        self._store.alerts.forget(
+            is_notified, is_mute_settled=is_mute_notified, channels=frozenset(self._channels)
+        )
 
 
 def _link(config: Config, keys: Collection[str]) -> str:

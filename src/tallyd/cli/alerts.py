@@ -12,7 +12,7 @@ from tallyd.cli.shared import Place, find_state, utc_now
 from tallyd.config.model import Config
 from tallyd.config.reload import read_note
 from tallyd.core.alerts.mutes import Mute, mute_of
-from tallyd.core.alerts.notices import AlertPolicy, Told
+from tallyd.core.alerts.notices import AlertPolicy, Notified
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.values import At, Wording
 from tallyd.core.alerts.wording import said
@@ -54,7 +54,7 @@ class _Picture:
     config: Config | None
     zone: tzinfo
     found: tuple[Alert, ...]
-    told: dict[tuple[str, str], Told]
+    notified: dict[tuple[str, str], Notified]
     mutes: tuple[Mute, ...]
     now: datetime
 
@@ -62,7 +62,7 @@ class _Picture:
         """Return how a key is told; without a config, the channels are those that have heard of it."""
         if self.config is not None:
             return self.config.alert_policy_of(key)
-        channels = sorted(channel for channel, its_key in self.told if its_key == key)
+        channels = sorted(channel for channel, its_key in self.notified if its_key == key)
         return AlertPolicy(channels=tuple(channels), zone=self.zone, tallyd=called_here())
 
     def wording(self, alert: Alert) -> Wording:
@@ -70,10 +70,10 @@ class _Picture:
         mute = mute_of(alert.key, self.mutes, now=self.now)
         return self.alert_policy_of(alert.key).wording(self.now, is_muted=mute is not None)
 
-    def heard(self, alert: Alert) -> dict[str, Told]:
+    def heard(self, alert: Alert) -> dict[str, Notified]:
         """Return the channels that know the alert as it is."""
         pairs = (
-            (name, self.told.get((name, alert.key))) for name in self.alert_policy_of(alert.key).channels
+            (name, self.notified.get((name, alert.key))) for name in self.alert_policy_of(alert.key).channels
         )
         return {name: each for name, each in pairs if each is not None and each.version == alert.version}
 
@@ -95,8 +95,8 @@ def alerts(path: Path, *, as_json: bool) -> int:
                 config=place.config,
                 zone=zone_of(place, state),
                 found=known_alerts(state),
-                told=state.telling.told(),
-                mutes=tuple(mute for mute in state.telling.mutes() if mute.is_in_force(now)),
+                notified=state.notifications.notified(),
+                mutes=tuple(mute for mute in state.notifications.mutes() if mute.is_in_force(now)),
                 now=now,
             )
     except (StateError, FileNotFoundError) as error:
@@ -129,7 +129,7 @@ def _show(picture: _Picture) -> None:
         say(f"{alert.severity} since {since}: {said(alert.problem, wording)}", style=alert.severity)
     if open_ones:
         say()
-        rows = [(alert.key, alert.severity, _told_text(alert, picture)) for alert in open_ones]
+        rows = [(alert.key, alert.severity, _notified_text(alert, picture)) for alert in open_ones]
         show_table(("key", "severity", "told"), rows, prose=frozenset({2}), see="--wide, or --json")
     for alert in picture.found:
         if alert.is_waiting:
@@ -139,7 +139,7 @@ def _show(picture: _Picture) -> None:
         say(mute_text(mute, picture.zone, picture.now), style="quiet")
 
 
-def _told_text(alert: Alert, picture: _Picture) -> str:
+def _notified_text(alert: Alert, picture: _Picture) -> str:
     mute, alert_policy = (
         mute_of(alert.key, picture.mutes, now=picture.now),
         picture.alert_policy_of(alert.key),

@@ -47,15 +47,15 @@ def mute(path: Path, pattern: str, *, lasts: str, why: str, even_if_unknown: boo
             if unknown:
                 complain(f"tallyd: {unknown}")
                 return EXIT_USAGE
-            state.telling.mute(pattern, since=now, until=until, why=why, by=_who())
-            (muted,) = (mute for mute in state.telling.mutes() if mute.pattern == pattern)
+            state.notifications.mute(pattern, since=now, until=until, why=why, by=_who())
+            (muted,) = (mute for mute in state.notifications.mutes() if mute.pattern == pattern)
             covered = [
                 alert.key for alert in known_alerts(state) if alert.is_open and muted.covers(alert.key)
             ]
             zone = zone_of(place, state)
     except (StateError, FileNotFoundError) as error:
         return no_state(error)
-    say(f"Muted until {clock(until, zone, now=now)}: {pattern}.{_who_hears(place)}")
+    say(f"Muted until {clock(until, zone, now=now)}: {pattern}.{_who_is_notified(place)}")
     if covered:
         say(f"Of the open alerts that is {listed(covered)}.")
     else:
@@ -68,12 +68,12 @@ def unmute(path: Path, pattern: str) -> int:
     place, now = place_of(path), utc_now()
     try:
         with closing(open_state(place)) as state:
-            was_muted = state.telling.unmute(pattern, now=now, by=_who())
-            others = [mute.pattern for mute in state.telling.mutes() if mute.is_in_force(now)]
+            was_muted = state.notifications.unmute(pattern, now=now, by=_who())
+            others = [mute.pattern for mute in state.notifications.mutes() if mute.is_in_force(now)]
     except (StateError, FileNotFoundError) as error:
         return no_state(error)
     if was_muted:
-        say(f"No longer muted: {pattern}.{_who_hears(place)}")
+        say(f"No longer muted: {pattern}.{_who_is_notified(place)}")
         return EXIT_OK
     known = f"; muted are: {', '.join(others)}" if others else "; nothing is muted"
     complain(f"tallyd: {shortened(pattern, 100)} is not muted{known}")
@@ -103,7 +103,7 @@ def _unknown(pattern: str, place: Place, state: State) -> str | None:
     return f"this config can raise no alert {pattern}{hint} To mute it all the same: --even-if-unknown"
 
 
-def _who_hears(place: Place) -> str:
+def _who_is_notified(place: Place) -> str:
     if place.config is not None and not place.config.settings.channels:
         return ""
     if holder(place.folder / "lock") is None:

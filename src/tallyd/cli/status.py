@@ -140,7 +140,7 @@ def _read(place: Place) -> Status | None:
             trouble=place.trouble,
             jobs=tuple(_job(state, job, since=note.since, now=now) for job in note.jobs),
             alerts=known_alerts(state),
-            mutes=tuple(mute for mute in state.telling.mutes() if mute.is_in_force(now)),
+            mutes=tuple(mute for mute in state.notifications.mutes() if mute.is_in_force(now)),
             reports=reports_of(state),
             files=files_of(place.config, now=now),
             unwritten=len(state.outs.unwritten()),
@@ -201,8 +201,8 @@ def _show(found: Status) -> None:
             say(text, style="warning")
     show(found.reports, found.files, found.note.zone, found.now)
     for alert in found.alerts:
-        is_told, style = alert.is_open, alert.severity if alert.is_open else "quiet"
-        kind = alert.severity if is_told else "not yet an alert"
+        is_notified, style = alert.is_open, alert.severity if alert.is_open else "quiet"
+        kind = alert.severity if is_notified else "not yet an alert"
         mute = mute_of(alert.key, found.mutes, now=found.now)
         muted = f" (muted until {found.clock(mute.until)})" if mute else ""
         text = said(alert.problem, found.wording(alert))

@@ -25,7 +25,7 @@ from tallyd.presentation.invocation import filled
 
 log = logging.getLogger("tallyd")
 
-TOLD_AFTER_S = 60.0
+NOTIFY_AFTER_S = 60.0
 """Delay of the alert about a rejected config: an editor that saves twice must disturb nobody."""
 
 
@@ -149,8 +149,8 @@ class ActiveConfig:
         self._watch.follow(config.files)
 
     def problem(self) -> Problem | None:
-        """Return the problem `tallyd/config` if a config has been rejected for TOLD_AFTER_S."""
-        if self.refused is None or (self._now() - self.refused.since).total_seconds() < TOLD_AFTER_S:
+        """Return the problem `tallyd/config` if a config has been rejected for NOTIFY_AFTER_S."""
+        if self.refused is None or (self._now() - self.refused.since).total_seconds() < NOTIFY_AFTER_S:
             return None
         return config_refused(self.refused.lines[0], since=self.refused.since)
 

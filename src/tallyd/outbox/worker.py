@@ -21,7 +21,7 @@ from tallyd.storage.store import Store
 
 log = logging.getLogger("tallyd")
 
-TOLD_AFTER_S = 600.0
+NOTIFY_AFTER_S = 600.0
 """Reports that were not taken for so long are a problem; at once, where one never will be."""
 KEPT_DAYS = 40
 """How long what was sent is kept."""
@@ -132,7 +132,7 @@ class OutboxWorker:
         if row.failing_since is None:
             return False
         # Not by its state: a newer body waits where the last one was refused for good.
-        return row.said == "never" or (self._now() - row.failing_since).total_seconds() >= TOLD_AFTER_S
+        return row.said == "never" or (self._now() - row.failing_since).total_seconds() >= NOTIFY_AFTER_S
 
     def _problem(self, task: Task, row: OutboxRow, *, is_only: bool) -> Problem:
         return unsent(

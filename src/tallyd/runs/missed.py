@@ -21,7 +21,7 @@ from tallyd.storage.store import Store
 
 log = logging.getLogger("tallyd")
 
-TOLD_LATE_S = 900.0
+NOTIFY_WITHIN_S = 900.0
 """A slot that failed and is tried again is told after so long at the latest, in seconds."""
 
 
@@ -78,8 +78,8 @@ class MissedSlots:
             problem = daemon_alerts.failed_for_now(run, failure.text, attempts=attempts, until=until)
             # Told while it is still tried only where that takes long: most outages are made up for.
             goes_on_until = again_at if run.asked_s else run.now
-            is_told = (goes_on_until - slot.due_at).total_seconds() >= TOLD_LATE_S
-            problem = replace(problem, at_once=is_told and task.alert_policy.rules.raise_after == 1)
+            is_notified = (goes_on_until - slot.due_at).total_seconds() >= NOTIFY_WITHIN_S
+            problem = replace(problem, at_once=is_notified and task.alert_policy.rules.raise_after == 1)
         named = problem if task.job.alerts_on_missed else None
         self._end_without(task, slot, failure.text, named, again_at=again_at)
 

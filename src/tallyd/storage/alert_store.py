@@ -14,7 +14,7 @@ from datetime import datetime
 from tallyd.adapters.state import State, StateError
 from tallyd.core.alerts import daemon_alerts
 from tallyd.core.alerts.mutes import Mute
-from tallyd.core.alerts.notices import AlertPolicy, Told
+from tallyd.core.alerts.notices import AlertPolicy, Notified
 from tallyd.core.alerts.rules import Alert, Evaluation, Observations, evaluate, lasted_s
 from tallyd.core.alerts.values import At, Span
 from tallyd.core.alerts.wording import said, said_of_end
@@ -22,14 +22,14 @@ from tallyd.core.reading import Problem
 
 log = logging.getLogger("tallyd")
 
-TOLD_AFTER_S = 30.0
+NOTIFY_AFTER_S = 30.0
 """State.db that can't be used for a moment (another process holds it) is not told."""
 
 
 class AlertStore:
     """The alerts, what was told of them, and the mutes. Used by several threads.
 
-    `manner_of` a key is how it is told, by the config in force.
+    `alert_policy_of` a key is how it is told, by the config in force.
     """
 
     def __init__(self, state: State, *, now: Callable[[], datetime]) -> None:
@@ -37,8 +37,8 @@ class AlertStore:
         self._now = now
         self._lock = threading.Lock()
         self._alerts: dict[str, Alert] = {}
-        self._told: dict[tuple[str, str], Told] = {}
-        self._unstored: dict[tuple[str, str], Told] = {}
+        self._notified: dict[tuple[str, str], Notified] = {}
+        self._unstored: dict[tuple[str, str], Notified] = {}
         self._mutes: tuple[Mute, ...] = ()
         self._state_alert: Alert | None = None
         self._is_behind = False
@@ -56,10 +56,10 @@ class AlertStore:
             own = {self._state_alert.key: self._state_alert} if self._state_alert else {}
             return {**self._alerts, **own}
 
-    def told(self) -> dict[tuple[str, str], Told]:
+    def notified(self) -> dict[tuple[str, str], Notified]:
         """Return what was told, by channel and key."""
         with self._lock:
-            return {**self._told, **self._unstored}
+            return {**self._notified, **self._unstored}
 
     def mutes(self) -> tuple[Mute, ...]:
         """Return the mutes."""
@@ -68,11 +68,11 @@ class AlertStore:
 
     def _read(self) -> None:
         try:
-            alerts, told = self._state.alerts.all(), self._state.telling.told()
-            self._mutes = self._state.telling.mutes()
+            alerts, notified = self._state.alerts.all(), self._state.notifications.notified()
+            self._mutes = self._state.notifications.mutes()
         except StateError:
             return  # as they were at the last look; that state.db can't be read is told by itself
-        self._alerts, self._told = alerts, told
+        self._alerts, self._notified = alerts, notified
 
     def worded(self, problem: Problem) -> Problem:
         """Return a problem with the texts that the config wants for it."""
@@ -81,7 +81,7 @@ class AlertStore:
     # -- what changes ------------------------------------------------------------------------------------
 
     def stored(self, evaluation: Evaluation) -> None:
-        """Log what findings, which are stored by now, have changed."""
+        """Log what observations, which are stored by now, have changed."""
         for alert in evaluation.raised:
             level = logging.ERROR if alert.severity == "error" else logging.WARNING
             wording = self.alert_policy_of(alert.key).wording(self._now(), is_muted=True)
@@ -100,7 +100,7 @@ class AlertStore:
             self.is_news.set()
 
     def remember(self, observations: Observations) -> bool:
-        """Take in findings that state.db will only hear of later; whether they change anything."""
+        """Take in observations that state.db will only hear of later; whether they change anything."""
         with self._lock:
             if not self._is_behind:
                 self._read()
@@ -117,26 +117,30 @@ class AlertStore:
         """State.db knows everything that was taken in."""
         with self._lock:
             self._is_behind = False
-        self._store_told()
+        self._store_notified()
 
-    def mark(self, told: Mapping[tuple[str, str], Told]) -> None:
+    def mark(self, notified: Mapping[tuple[str, str], Notified]) -> None:
         """Note that channels were told; in memory for as long as state.db refuses it."""
         with self._lock:
-            self._unstored |= told
-        self._store_told()
+            self._unstored |= notified
+        self._store_notified()
 
-    def _store_told(self) -> None:
+    def _store_notified(self) -> None:
         with self._lock:
-            told = {name: each for name, each in self._unstored.items() if not self._is_from_memory(name[1])}
-        if not told:
+            notified = {
+                name: each for name, each in self._unstored.items() if not self._is_from_memory(name[1])
+            }
+        if not notified:
             return
         try:
-            self._state.telling.mark(told)
+            self._state.notifications.mark(notified)
         except StateError:
             return
         with self._lock:
-            self._told |= told
-            self._unstored = {name: each for name, each in self._unstored.items() if told.get(name) != each}
+            self._notified |= notified
+            self._unstored = {
+                name: each for name, each in self._unstored.items() if notified.get(name) != each
+            }
 
     def _is_from_memory(self, key: str) -> bool:
         return self._state_alert is not None and self._state_alert.key == key
@@ -155,18 +159,18 @@ class AlertStore:
             self._state.alerts.forget(is_settled)
         gone = {mute.pattern: mute.version for mute in self._mutes if is_mute_settled(mute)}
         if gone:
-            self._state.telling.forget_mutes(frozenset(gone), versions=gone)
-        if {channel for channel, _ in self._told} - channels:
-            self._state.telling.forget_channels(channels)
+            self._state.notifications.forget_mutes(frozenset(gone), versions=gone)
+        if {channel for channel, _ in self._notified} - channels:
+            self._state.notifications.forget_channels(channels)
 
     # -- state.db itself ---------------------------------------------------------------------------------
 
     def state_fails(self, reason: str, *, since: datetime) -> None:
-        """Raise `tallyd/state`, in memory, once state.db has failed for TOLD_AFTER_S."""
+        """Raise `tallyd/state`, in memory, once state.db has failed for NOTIFY_AFTER_S."""
         now = self._now()
         if self._state_alert is not None and self._state_alert.is_open:
             return
-        if (now - since).total_seconds() < TOLD_AFTER_S:
+        if (now - since).total_seconds() < NOTIFY_AFTER_S:
             return
         problem = self.worded(daemon_alerts.state_unusable(reason, since=since))
         observations = Observations(named=(problem,), may_resolve=lambda _key: False, now=now)
@@ -191,5 +195,5 @@ class AlertStore:
             return
         with self._lock:
             self._state_alert = None
-        self._store_told()
+        self._store_notified()
         self.is_news.set()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tallyd.adapters.state import State, StateDamagedError
 from tallyd.core.alerts.mutes import Mute
-from tallyd.core.alerts.notices import Told
+from tallyd.core.alerts.notices import Notified
 from tallyd.core.alerts.rules import Alert, Observations, Rules
 from tallyd.core.alerts.values import Age, At, Several, Span
 from tallyd.core.reading import Problem
@@ -151,15 +151,17 @@ def test_only_what_is_over_and_settled_is_forgotten_and_all_that_was_told_of_it(
     third = replace(OPEN, key="divera/count/missed")
     for alert in (OVER, other, third):
         state.alerts.put(alert)
-    state.telling.mark({(channel, key): Told(2, AT) for channel in ("ops", "phone") for key in (KEY, OTHER)})
+    state.notifications.mark(
+        {(channel, key): Notified(2, AT) for channel in ("ops", "phone") for key in (KEY, OTHER)}
+    )
     state.alerts.forget(lambda alert: alert.key != OTHER)
     assert set(state.alerts.all()) == {OTHER, third.key}
-    assert set(state.telling.told()) == {("ops", OTHER), ("phone", OTHER)}
+    assert set(state.notifications.notified()) == {("ops", OTHER), ("phone", OTHER)}
 
 
 def test_what_was_raised_anew_while_it_was_being_forgotten_stays(state: State) -> None:
     state.alerts.put(OVER)
-    state.telling.mark({("ops", KEY): Told(2, AT)})
+    state.notifications.mark({("ops", KEY): Notified(2, AT)})
 
     def is_settled(alert: Alert) -> bool:
         if alert == OVER:
@@ -169,41 +171,43 @@ def test_what_was_raised_anew_while_it_was_being_forgotten_stays(state: State) -
     with closing(State(state.path)) as other:
         other.alerts.forget(is_settled)
     assert state.alerts.all() == {KEY: replace(OPEN, version=3)}
-    assert state.telling.told() == {("ops", KEY): Told(2, AT)}
+    assert state.notifications.notified() == {("ops", KEY): Notified(2, AT)}
 
 
 # -- what was told -------------------------------------------------------------------------------------------
 
 
 def test_what_was_told_last_is_remembered_by_channel_and_key(state: State) -> None:
-    state.telling.mark({("ops", KEY): Told(1, AT), ("phone", KEY): Told(1, AT), ("ops", OTHER): Told(4, AT)})
-    state.telling.mark({("ops", KEY): Told(2, AT + HOUR)})
+    state.notifications.mark(
+        {("ops", KEY): Notified(1, AT), ("phone", KEY): Notified(1, AT), ("ops", OTHER): Notified(4, AT)}
+    )
+    state.notifications.mark({("ops", KEY): Notified(2, AT + HOUR)})
     state = reopened(state)
-    assert state.telling.told() == {
-        ("ops", KEY): Told(2, AT + HOUR),
-        ("phone", KEY): Told(1, AT),
-        ("ops", OTHER): Told(4, AT),
+    assert state.notifications.notified() == {
+        ("ops", KEY): Notified(2, AT + HOUR),
+        ("phone", KEY): Notified(1, AT),
+        ("ops", OTHER): Notified(4, AT),
     }
     state.close()
 
 
 def test_what_was_told_to_channels_that_are_no_more_is_forgotten(state: State) -> None:
-    state.telling.mark({(channel, KEY): Told(1, AT) for channel in ("ops", "phone", "mail")})
-    state.telling.forget_channels(frozenset({"ops", "new"}))
-    assert set(state.telling.told()) == {("ops", KEY)}
+    state.notifications.mark({(channel, KEY): Notified(1, AT) for channel in ("ops", "phone", "mail")})
+    state.notifications.forget_channels(frozenset({"ops", "new"}))
+    assert set(state.notifications.notified()) == {("ops", KEY)}
 
 
 # -- mutes ---------------------------------------------------------------------------------------------------
 
 
 def muted(state: State, pattern: str = "divera/*", hours: int = 2) -> None:
-    state.telling.mute(pattern, since=AT, until=AT + hours * HOUR, why="moved", by="anna")
+    state.notifications.mute(pattern, since=AT, until=AT + hours * HOUR, why="moved", by="anna")
 
 
 def test_a_mute_is_remembered_whole(state: State) -> None:
     muted(state)
     state = reopened(state)
-    assert state.telling.mutes() == (
+    assert state.notifications.mutes() == (
         Mute(pattern="divera/*", since=AT, until=AT + 2 * HOUR, why="moved", by="anna"),
     )
     state.close()
@@ -211,12 +215,12 @@ def test_a_mute_is_remembered_whole(state: State) -> None:
 
 def test_each_change_of_a_mute_has_a_version_of_its_own(state: State) -> None:
     muted(state)
-    assert state.telling.unmute("divera/*", now=AT, by="bert")
-    (ended,) = state.telling.mutes()
+    assert state.notifications.unmute("divera/*", now=AT, by="bert")
+    (ended,) = state.notifications.mutes()
     assert (ended.version, ended.ended_by) == (2, "bert")
     assert not ended.is_in_force(AT)
     muted(state, hours=9)
-    (again,) = state.telling.mutes()
+    (again,) = state.notifications.mutes()
     assert (again.version, again.ended_by, again.until) == (3, None, AT + 9 * HOUR)
 
 
@@ -225,26 +229,26 @@ def test_each_change_of_a_mute_has_a_version_of_its_own(state: State) -> None:
 )
 def test_what_is_not_muted_cannot_be_unmuted(pattern: str, hours: int, state: State) -> None:
     muted(state)
-    before = state.telling.mutes()
-    assert not state.telling.unmute(pattern, now=AT + hours * HOUR, by="bert")
-    assert state.telling.mutes() == before
+    before = state.notifications.mutes()
+    assert not state.notifications.unmute(pattern, now=AT + hours * HOUR, by="bert")
+    assert state.notifications.mutes() == before
 
 
 def test_a_mute_is_unmuted_once(state: State) -> None:
     muted(state)
-    assert state.telling.unmute("divera/*", now=AT, by="bert")
-    assert not state.telling.unmute("divera/*", now=AT, by="carl")
+    assert state.notifications.unmute("divera/*", now=AT, by="bert")
+    assert not state.notifications.unmute("divera/*", now=AT, by="carl")
 
 
 def test_a_mute_is_forgotten_with_who_heard_of_it_unless_it_was_changed_meanwhile(state: State) -> None:
     for pattern in ("a/*", "b/*", "c/*"):
         muted(state, pattern)
-    keys = {each.pattern: each.key for each in state.telling.mutes()}
-    state.telling.mark({("ops", key): Told(1, AT) for key in keys.values()})
+    keys = {each.pattern: each.key for each in state.notifications.mutes()}
+    state.notifications.mark({("ops", key): Notified(1, AT) for key in keys.values()})
     muted(state, "b/*", hours=9)
-    state.telling.forget_mutes(frozenset({"a/*", "b/*"}), versions={"a/*": 1, "b/*": 1, "c/*": 1})
-    assert [each.pattern for each in state.telling.mutes()] == ["b/*", "c/*"]
-    assert set(state.telling.told()) == {("ops", keys["b/*"]), ("ops", keys["c/*"])}
+    state.notifications.forget_mutes(frozenset({"a/*", "b/*"}), versions={"a/*": 1, "b/*": 1, "c/*": 1})
+    assert [each.pattern for each in state.notifications.mutes()] == ["b/*", "c/*"]
+    assert set(state.notifications.notified()) == {("ops", keys["b/*"]), ("ops", keys["c/*"])}
 
 
 # -- nothing is written when nothing changes -----------------------------------------------------------------
@@ -253,11 +257,11 @@ IDLE: dict[str, Callable[[State], object]] = {
     "the same problem": lambda state: state.alerts.evaluate(observations(bad(), hours=5)),
     "nothing over is settled": lambda state: state.alerts.forget(lambda _alert: False),
     "nothing that is settled is over": lambda state: state.alerts.forget(lambda alert: alert.key == KEY),
-    "no channel is gone": lambda state: state.telling.forget_channels(frozenset({"ops"})),
-    "no mute is over": lambda state: state.telling.forget_mutes(frozenset(), versions={}),
-    "not muted": lambda state: state.telling.unmute("nothing", now=AT, by=""),
-    "nobody was told": lambda state: state.telling.mark({}),
-    "looked at": lambda state: (state.alerts.all(), state.alerts.open(), state.telling.told()),
+    "no channel is gone": lambda state: state.notifications.forget_channels(frozenset({"ops"})),
+    "no mute is over": lambda state: state.notifications.forget_mutes(frozenset(), versions={}),
+    "not muted": lambda state: state.notifications.unmute("nothing", now=AT, by=""),
+    "nobody was told": lambda state: state.notifications.mark({}),
+    "looked at": lambda state: (state.alerts.all(), state.alerts.open(), state.notifications.notified()),
 }
 
 
@@ -265,7 +269,7 @@ IDLE: dict[str, Callable[[State], object]] = {
 def test_nothing_is_written_where_nothing_changes(idle: Callable[[State], object], state: State) -> None:
     state.alerts.evaluate(observations(bad()))
     state.alerts.put(replace(OVER, key="tallyd/log"))
-    state.telling.mark({("ops", KEY): Told(1, AT)})
+    state.notifications.mark({("ops", KEY): Notified(1, AT)})
     muted(state)
     log = state.path.with_name("state.db-wal")
     with closing(sqlite3.connect(state.path)) as watcher:
@@ -283,13 +287,13 @@ def test_nothing_is_written_where_nothing_changes(idle: Callable[[State], object
         "UPDATE alert SET since='yesterday'",
         "UPDATE alert SET raised_at='yesterday'",
         "UPDATE alert SET over_at='yesterday'",
-        "UPDATE told SET at='yesterday'",
+        "UPDATE notified SET at='yesterday'",
         "UPDATE mute SET until='yesterday'",
     ],
 )
 def test_a_time_that_is_none_is_found_by_the_check(statement: str, state: State) -> None:
     state.alerts.put(OVER)
-    state.telling.mark({("ops", KEY): Told(1, AT)})
+    state.notifications.mark({("ops", KEY): Notified(1, AT)})
     muted(state)
     state.check()
     with closing(sqlite3.connect(state.path, isolation_level=None)) as other:

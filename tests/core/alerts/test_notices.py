@@ -22,8 +22,8 @@ from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.notices import (
     AlertPolicy,
     Notice,
+    Notified,
     OwnText,
-    Told,
     is_settled,
     is_suppressed,
     is_to_be_suppressed,
@@ -66,7 +66,7 @@ class Player:
     channels: tuple[str, ...] = ("ops",)
     now: datetime = START - STEP
     alerts: dict[str, Alert] = field(default_factory=dict)
-    told: dict[tuple[str, str], Told] = field(default_factory=dict)
+    notified: dict[tuple[str, str], Notified] = field(default_factory=dict)
     heard: list[Heard] = field(default_factory=list)
     lives: dict[str, int] = field(default_factory=dict)
     raised: list[tuple[str, int, int]] = field(default_factory=list)
@@ -96,7 +96,7 @@ class Player:
         mutes = (mute,) if muted else ()
         before = len(self.heard)
         for channel in set(self.channels) - set(down):
-            self._tell(channel, alert_policy, mutes)
+            self._notify(channel, alert_policy, mutes)
         self._suppress(mutes)
         self._forget(mutes)
         return self.heard[before:]
@@ -127,35 +127,35 @@ class Player:
         for gone in evaluation.gone:
             del self.alerts[gone]
 
-    def _tell(self, channel: str, alert_policy: AlertPolicy, mutes: tuple[Mute, ...]) -> None:
+    def _notify(self, channel: str, alert_policy: AlertPolicy, mutes: tuple[Mute, ...]) -> None:
         for key, alert in self.alerts.items():
             is_muted = mute_of(key, mutes, now=self.now) is not None
-            told = self.told.get((channel, key))
-            notice = notice_for(alert, told, alert_policy, is_muted=is_muted, now=self.now)
+            notified = self.notified.get((channel, key))
+            notice = notice_for(alert, notified, alert_policy, is_muted=is_muted, now=self.now)
             if notice is not None:
                 self.heard.append(Heard(channel, notice, self.now, self.lives.get(key, 0)))
-                self.told[channel, key] = Told(alert.version, self.now, alert.is_open)
+                self.notified[channel, key] = Notified(alert.version, self.now, alert.is_open)
 
     def _suppress(self, mutes: tuple[Mute, ...]) -> None:
         for key, alert in self.alerts.items():
             mute = mute_of(key, mutes, now=self.now)
             for channel in self.channels:
-                if is_to_be_suppressed(alert, self.told.get((channel, key)), mute):
-                    self.told[channel, key] = Told(alert.version, self.now, is_open=False)
+                if is_to_be_suppressed(alert, self.notified.get((channel, key)), mute):
+                    self.notified[channel, key] = Notified(alert.version, self.now, is_open=False)
 
     def _forget(self, mutes: tuple[Mute, ...]) -> None:
         for key, alert in list(self.alerts.items()):
             suppressed = is_suppressed(alert, mute_of(key, mutes, now=self.now))
-            heard = [self.told.get((channel, key)) for channel in self.channels]
+            heard = [self.notified.get((channel, key)) for channel in self.channels]
             if alert.over_at is None or alert.bad:
                 continue
-            if all(is_settled(alert, told, is_suppressed=suppressed) for told in heard):
+            if all(is_settled(alert, notified, is_suppressed=suppressed) for notified in heard):
                 life = self.lives.get(key, 0)
                 if suppressed or alert.is_unwatched:
                     self.excused.add((key, life))
                 self.lives[key] = life + 1
                 del self.alerts[key]
-                self.told = {name: told for name, told in self.told.items() if name[1] != key}
+                self.notified = {name: notified for name, notified in self.notified.items() if name[1] != key}
 
     def restart(self) -> None:
         """Go on with what state.db gives back."""
@@ -164,9 +164,9 @@ class Player:
             with closing(State(path)) as state:
                 for alert in self.alerts.values():
                     state.alerts.put(alert)
-                state.telling.mark(self.told)
+                state.notifications.mark(self.notified)
             with closing(State(path)) as state:
-                self.alerts, self.told = state.alerts.all(), state.telling.told()
+                self.alerts, self.notified = state.alerts.all(), state.notifications.notified()
 
 
 def played(
@@ -193,7 +193,7 @@ RESTARTS = pytest.mark.parametrize("restarts", [False, True], ids=["one life", "
 
 @RESTARTS
 @pytest.mark.parametrize(
-    ("raise_after", "resolve_after", "readings", "told"),
+    ("raise_after", "resolve_after", "readings", "notified"),
     [
         pytest.param(1, 1, "GBBBG", ".r..R", id="once at its begin, once at its end"),
         pytest.param(1, 1, "BGBGBG", "rRrRrR", id="each time anew"),
@@ -221,15 +221,15 @@ RESTARTS = pytest.mark.parametrize("restarts", [False, True], ids=["one life", "
     ],
 )
 def test_it_is_told_when_it_begins_and_when_it_is_over(
-    raise_after: int, resolve_after: int, readings: str, told: str, restarts: bool
+    raise_after: int, resolve_after: int, readings: str, notified: str, restarts: bool
 ) -> None:
     player = Player(Rules(raise_after, resolve_after))
-    assert played(player, readings, restarts=restarts) == told
+    assert played(player, readings, restarts=restarts) == notified
 
 
 @RESTARTS
 @pytest.mark.parametrize(
-    ("readings", "told"),
+    ("readings", "notified"),
     [
         pytest.param("BBBBBBBG", "r..m..mR", id="every three hours while it goes on"),
         pytest.param("WWBBBBBG", "r.r..m.R", id="from the last word on"),
@@ -237,13 +237,13 @@ def test_it_is_told_when_it_begins_and_when_it_is_over(
         pytest.param("B------", "r..m..m", id="without a reading, too"),
     ],
 )
-def test_it_is_reminded_of(readings: str, told: str, restarts: bool) -> None:
-    assert played(Player(remind_every_s=3 * 3600), readings, restarts=restarts) == told
+def test_it_is_reminded_of(readings: str, notified: str, restarts: bool) -> None:
+    assert played(Player(remind_every_s=3 * 3600), readings, restarts=restarts) == notified
 
 
 @RESTARTS
 @pytest.mark.parametrize(
-    ("readings", "down", "told"),
+    ("readings", "down", "notified"),
     [
         pytest.param("BBG", "d  ", ".rR", id="begins"),
         pytest.param("BGG", " d ", "r.R", id="ends"),
@@ -258,14 +258,14 @@ def test_it_is_reminded_of(readings: str, told: str, restarts: bool) -> None:
     ],
 )
 def test_a_channel_that_was_down_hears_how_things_stand(
-    readings: str, down: str, told: str, restarts: bool
+    readings: str, down: str, notified: str, restarts: bool
 ) -> None:
-    assert played(Player(), readings, {"down": down}, restarts=restarts) == told
+    assert played(Player(), readings, {"down": down}, restarts=restarts) == notified
 
 
 @RESTARTS
 @pytest.mark.parametrize(
-    ("readings", "quiet", "told"),
+    ("readings", "quiet", "notified"),
     [
         pytest.param("WWWW", "qqq ", "...r", id="a warning waits"),
         pytest.param("BBGG", "qqqq", "r.R.", id="an error does not"),
@@ -277,13 +277,13 @@ def test_a_channel_that_was_down_hears_how_things_stand(
         pytest.param("WU--", " qq ", "r..u", id="no longer configured"),
     ],
 )
-def test_quiet_hours_hold_warnings_back(readings: str, quiet: str, told: str, restarts: bool) -> None:
-    assert played(Player(), readings, {"quiet": quiet}, restarts=restarts) == told
+def test_quiet_hours_hold_warnings_back(readings: str, quiet: str, notified: str, restarts: bool) -> None:
+    assert played(Player(), readings, {"quiet": quiet}, restarts=restarts) == notified
 
 
 @RESTARTS
 @pytest.mark.parametrize(
-    ("readings", "muted", "told"),
+    ("readings", "muted", "notified"),
     [
         pytest.param("BG--", "mmm ", "....", id="came and went"),
         pytest.param("BGBG-", "mmmm ", ".....", id="came and went twice"),
@@ -295,24 +295,24 @@ def test_quiet_hours_hold_warnings_back(readings: str, quiet: str, told: str, re
         pytest.param("WBB", "m  ", ".r.", id="worse at its end"),
     ],
 )
-def test_mutes_hold_everything_back(readings: str, muted: str, told: str, restarts: bool) -> None:
-    assert played(Player(), readings, {"muted": muted}, restarts=restarts) == told
+def test_mutes_hold_everything_back(readings: str, muted: str, notified: str, restarts: bool) -> None:
+    assert played(Player(), readings, {"muted": muted}, restarts=restarts) == notified
 
 
 @pytest.mark.parametrize(
-    ("spell", "told"),
+    ("spell", "notified"),
     [
         pytest.param({"quiet": " qqqq "}, "r....m", id="quiet"),
         pytest.param({"muted": " mmmm "}, "r....m", id="muted"),
         pytest.param({"down": " dddd "}, "r....m", id="down"),
     ],
 )
-def test_reminders_that_were_held_back_come_once(spell: dict[str, str], told: str) -> None:
-    assert played(Player(remind_every_s=2 * 3600), "WWWWWW", spell) == told
+def test_reminders_that_were_held_back_come_once(spell: dict[str, str], notified: str) -> None:
+    assert played(Player(remind_every_s=2 * 3600), "WWWWWW", spell) == notified
 
 
 @pytest.mark.parametrize(
-    ("readings", "spell", "told"),
+    ("readings", "spell", "notified"),
     [
         pytest.param("BG-", "muted", "...", id="came and went while muted"),
         pytest.param("BU-", "down", "...", id="came and left the config while it was down"),
@@ -320,7 +320,7 @@ def test_reminders_that_were_held_back_come_once(spell: dict[str, str], told: st
     ],
 )
 def test_what_is_kept_only_for_a_channel_that_is_down_changes_nothing_for_another(
-    readings: str, spell: str, told: str
+    readings: str, spell: str, notified: str
 ) -> None:
     player = Player(channels=("ops", "phone"))
     heard = ""
@@ -332,7 +332,7 @@ def test_what_is_kept_only_for_a_channel_that_is_down_changes_nothing_for_anothe
             muted=is_on and spell == "muted",
         )
         heard += "".join(each.letter for each in found) or "."
-    assert heard == "rR" + told
+    assert heard == "rR" + notified
 
 
 def test_a_channel_that_is_down_delays_no_other() -> None:
@@ -362,7 +362,7 @@ def test_a_clock_that_is_set_back_repeats_nothing(seconds: int) -> None:
 
 
 def test_a_channel_that_knows_of_another_version_than_there_is_is_told() -> None:
-    player = Player(told={("ops", KEY): Told(9, START)})
+    player = Player(notified={("ops", KEY): Notified(9, START)})
     assert played(player, "BBG") == "r.R"
 
 
@@ -405,14 +405,14 @@ def test_a_text_tells_how_to_mute_its_problem_only_where_it_is_not_muted() -> No
     assert said(problem, alert_policy.wording(START, is_muted=True)) == "old."
 
 
-NO_ONE, OPS_KNOWS = None, Told(1, START)
+NO_ONE, OPS_KNOWS = None, Notified(1, START)
 MUTE = Mute(pattern="divera/*", since=START, until=START + 3 * STEP, why="", by="")
 UNMUTED = replace(MUTE, ended_by="anna", version=2)
 AGAIN = replace(MUTE, version=3)
 
 
 @pytest.mark.parametrize(
-    ("mute", "told", "hours", "news"),
+    ("mute", "notified", "hours", "news"),
     [
         pytest.param(MUTE, NO_ONE, 0, "muted", id="begins"),
         pytest.param(MUTE, OPS_KNOWS, 1, None, id="is known"),
@@ -421,13 +421,13 @@ AGAIN = replace(MUTE, version=3)
         pytest.param(UNMUTED, OPS_KNOWS, 1, "unmuted", id="was ended"),
         pytest.param(UNMUTED, OPS_KNOWS, 9, "unmuted", id="was ended, told late"),
         pytest.param(UNMUTED, NO_ONE, 1, None, id="was ended before it could be told"),
-        pytest.param(AGAIN, Told(2, START), 1, "muted", id="begins anew"),
-        pytest.param(AGAIN, Told(2, START), 3, None, id="began anew and ran out"),
+        pytest.param(AGAIN, Notified(2, START), 1, "muted", id="begins anew"),
+        pytest.param(AGAIN, Notified(2, START), 3, None, id="began anew and ran out"),
         pytest.param(AGAIN, OPS_KNOWS, 1, "muted", id="begins anew, the end was not told"),
     ],
 )
 def test_a_mute_is_told_when_it_begins_and_when_it_is_ended(
-    mute: Mute, told: Told | None, hours: int, news: str | None
+    mute: Mute, notified: Notified | None, hours: int, news: str | None
 ) -> None:
-    found = mute_notice_for(mute, told, now=START + hours * STEP)
+    found = mute_notice_for(mute, notified, now=START + hours * STEP)
     assert (found.news if found else None) == news

@@ -71,11 +71,11 @@ def test_no_channel_is_told_the_same_twice_and_reminders_keep_their_distance(
     player: Player, history: list[Hour]
 ) -> None:
     play_to_the_end(player, history)
-    told: dict[tuple[str, str, int], set[int]] = {}
+    notified: dict[tuple[str, str, int], set[int]] = {}
     last: dict[tuple[str, str, int], datetime] = {}
     for heard in player.heard:
         name = (heard.channel, heard.notice.alert.key, heard.life)
-        versions = told.setdefault(name, set())
+        versions = notified.setdefault(name, set())
         if heard.notice.news == "reminder":
             assert player.remind_every_s is not None
             assert heard.notice.alert.version in versions
@@ -145,7 +145,7 @@ def test_a_channel_that_comes_back_knows_what_is_open_and_in_the_end_how_everyth
 def test_once_everybody_has_heard_nothing_is_kept(player: Player, history: list[Hour]) -> None:
     play_to_the_end(player, history)
     assert player.alerts == {}
-    assert player.told == {}
+    assert player.notified == {}
 
 
 @settings(max_examples=150)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tallyd.adapters.state.alerts import Alerts
 from tallyd.adapters.state.connection import StateDamagedError, StateError, StateFile, StateTooNewError
-from tallyd.adapters.state.notifications import Telling
+from tallyd.adapters.state.notifications import Notifications
 from tallyd.adapters.state.out_files import Outs
 from tallyd.adapters.state.outbox import Outbox
 from tallyd.adapters.state.readings import Readings
@@ -32,8 +32,8 @@ __all__ = [
 
 
 class State:
-    """An open state.db by its books: `slots`, `readings` and their `outs`, `outbox`, `alerts`, `telling`, and
-    notes of the daemon's own.
+    """An open state.db by its parts: `slots`, `readings` and their `outs`, `outbox`, `alerts`,
+    `notifications`, and notes of the daemon's own.
 
     Opening checks the file (`PRAGMA quick_check`) and creates the tables of a new one. Raises `StateError`,
     `StateDamagedError` where the file is no sound database, `StateTooNewError` where a newer tallyd wrote it.
@@ -48,7 +48,7 @@ class State:
         self.outs = Outs(self._file)
         self.outbox = Outbox(self._file)
         self.alerts = Alerts(self._file)
-        self.telling = Telling(self._file)
+        self.notifications = Notifications(self._file)
 
     def close(self) -> None:
         """Close the connection; a further call does nothing."""
@@ -62,7 +62,7 @@ class State:
         """
         try:
             self.alerts.all()
-            self.telling.check()
+            self.notifications.check()
             self.slots.check()
             self.readings.check()
             self.outs.check()

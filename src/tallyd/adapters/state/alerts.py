@@ -40,7 +40,7 @@ class Alerts:
         return tuple(sorted(found, key=lambda alert: (alert.severity, alert.since, alert.key)))
 
     def evaluate(self, observations: Observations) -> Evaluation:
-        """Store what findings change. Writes nothing when nothing changes."""
+        """Store what observations change. Writes nothing when nothing changes."""
         evaluation = evaluate(self.all(), observations)
         if not evaluation.changed and not evaluation.gone:
             return evaluation
@@ -60,7 +60,7 @@ class Alerts:
                 now = known_alerts(db)  # a run may have raised one of them anew
                 gone = [(key,) for (key,) in gone if key in now and is_settled(now[key]) and now[key].over_at]
                 db.executemany("DELETE FROM alert WHERE key=?", gone)
-                db.executemany("DELETE FROM told WHERE key=?", gone)
+                db.executemany("DELETE FROM notified WHERE key=?", gone)
 
 
 def known_alerts(db: sqlite3.Connection) -> dict[str, Alert]:

@@ -44,7 +44,7 @@ CREATE TABLE alert (
   raised_at TEXT, over_at TEXT, is_unwatched INTEGER NOT NULL DEFAULT 0, degree INTEGER NOT NULL DEFAULT 0,
   fields TEXT NOT NULL DEFAULT '{}'
 );
-CREATE TABLE told (
+CREATE TABLE notified (
   channel TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL,
   is_open INTEGER NOT NULL,
   PRIMARY KEY (key, channel)

@@ -7,44 +7,44 @@ from datetime import datetime
 
 from tallyd.adapters.state.connection import StateFile
 from tallyd.core.alerts.mutes import MUTE_KEY, Mute
-from tallyd.core.alerts.notices import Told
+from tallyd.core.alerts.notices import Notified
 from tallyd.core.naming import instant_text, read_instant
 
 _MUTE = 'pattern, since, until, why, "by", ended_by, version'
 
 
-class Telling:
+class Notifications:
     """The table of what channels have heard, by channel and key, and the mutes by pattern."""
 
     def __init__(self, file: StateFile) -> None:
         self._file = file
 
-    def told(self) -> dict[tuple[str, str], Told]:
+    def notified(self) -> dict[tuple[str, str], Notified]:
         """Return what was told, by channel and key (of a problem, or of a mute)."""
         with self._file.reading() as db:
-            rows = db.execute("SELECT channel, key, version, at, is_open FROM told")
+            rows = db.execute("SELECT channel, key, version, at, is_open FROM notified")
             return {
-                (channel, key): Told(version, read_instant(at), bool(is_open))
+                (channel, key): Notified(version, read_instant(at), bool(is_open))
                 for channel, key, version, at, is_open in rows
             }
 
-    def mark(self, told: Mapping[tuple[str, str], Told]) -> None:
+    def mark(self, notified: Mapping[tuple[str, str], Notified]) -> None:
         """Commit that channels were told."""
         with self._file.transaction() as db:
             db.executemany(
-                "INSERT OR REPLACE INTO told (channel, key, version, at, is_open) VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO notified (channel, key, version, at, is_open) VALUES (?, ?, ?, ?, ?)",
                 [
                     (channel, key, each.version, instant_text(each.at), each.is_open)
-                    for (channel, key), each in told.items()
+                    for (channel, key), each in notified.items()
                 ],
             )
 
     def forget_channels(self, known: frozenset[str]) -> None:
         """Forget what was told to channels that are no longer in the config."""
-        gone = {channel for channel, _ in self.told()} - known
+        gone = {channel for channel, _ in self.notified()} - known
         if gone:
             with self._file.transaction() as db:
-                db.executemany("DELETE FROM told WHERE channel=?", [(channel,) for channel in gone])
+                db.executemany("DELETE FROM notified WHERE channel=?", [(channel,) for channel in gone])
 
     def mutes(self) -> tuple[Mute, ...]:
         """Return the mutes, those that ran out or were ended and are still to be told included."""
@@ -91,9 +91,9 @@ class Telling:
                     "DELETE FROM mute WHERE pattern=? AND version=?", (pattern, versions[pattern])
                 )
                 if done.rowcount:
-                    db.execute("DELETE FROM told WHERE key=?", (MUTE_KEY + pattern,))
+                    db.execute("DELETE FROM notified WHERE key=?", (MUTE_KEY + pattern,))
 
     def check(self) -> None:
         """Raise ValueError where what is stored makes no sense."""
-        self.told()
+        self.notified()
         self.mutes()

@@ -46,8 +46,8 @@ class Message:
 class Surroundings:
     """What the words of notices depend on.
 
-    `name` is this tallyd's. `manner_of` a key is how it is told, `kind_of` its kind, None where that is not
-    known. `watched` is how many subjects (poller, what) may be said of, None where that is not known.
+    `name` is this tallyd's. `alert_policy_of` a key is how it is told, `kind_of` its kind, None where that is
+    not known. `watched` is how many subjects (poller, what) may be said of, None where that is not known.
     `missing` are the slots without a reading while an alert lasted. `link` is where to look at the problems
     of some keys (a mute's pattern is such a key, too), empty where there is no page.
     """

@@ -24,7 +24,7 @@ News = Literal["begins", "reminder", "over", "unwatched"]
 
 
 @dataclass(frozen=True)
-class Told:
+class Notified:
     """What a channel last received about a key: the version, when, and whether it said that it is open."""
 
     version: int
@@ -90,30 +90,30 @@ class Notice:
 
 
 def notice_for(
-    alert: Alert, told: Told | None, alert_policy: AlertPolicy, *, is_muted: bool, now: datetime
+    alert: Alert, notified: Notified | None, alert_policy: AlertPolicy, *, is_muted: bool, now: datetime
 ) -> Notice | None:
     """Return the notice about one alert for one channel; None: none, or not now."""
     if is_muted or alert.is_waiting or _is_held_back(alert, alert_policy, now):
         return None
-    is_known = told is not None and told.version == alert.version
+    is_known = notified is not None and notified.version == alert.version
     if alert.is_open:
         if not is_known:
             return Notice(alert, "begins")
-        return Notice(alert, "reminder") if _is_reminder_due(alert, told, alert_policy, now) else None
-    knows_it_open = told is not None and told.is_open
+        return Notice(alert, "reminder") if _is_reminder_due(alert, notified, alert_policy, now) else None
+    knows_it_open = notified is not None and notified.is_open
     if is_known or (not knows_it_open and alert.is_unwatched):
         return None
     return Notice(alert, "unwatched" if alert.is_unwatched else "over", is_late=not knows_it_open)
 
 
-def is_settled(alert: Alert, told: Told | None, *, is_suppressed: bool) -> bool:
+def is_settled(alert: Alert, notified: Notified | None, *, is_suppressed: bool) -> bool:
     """Whether a channel needs no more notice about a resolved alert, so that it may be deleted.
 
     A problem that began and ended during a mute (`is_suppressed`) is not sent afterwards: somebody knew.
     """
-    if told is not None and told.version == alert.version:
+    if notified is not None and notified.version == alert.version:
         return True
-    knows_it_open = told is not None and told.is_open
+    knows_it_open = notified is not None and notified.is_open
     return not knows_it_open and (alert.is_unwatched or is_suppressed)
 
 
@@ -122,12 +122,12 @@ def is_suppressed(alert: Alert, mute: Mute | None) -> bool:
     return mute is not None and alert.raised_at is not None and alert.raised_at >= mute.since
 
 
-def is_to_be_suppressed(alert: Alert, told: Told | None, mute: Mute | None) -> bool:
+def is_to_be_suppressed(alert: Alert, notified: Notified | None, mute: Mute | None) -> bool:
     """Whether a suppressed end must be noted as sent, so that it is not sent after the mute.
 
     This is so if a channel knows an earlier end of the key, and the alert is kept for another channel.
     """
-    if alert.over_at is None or told is None or told.is_open or told.version == alert.version:
+    if alert.over_at is None or notified is None or notified.is_open or notified.version == alert.version:
         return False
     return is_suppressed(alert, mute)
 
@@ -136,12 +136,14 @@ def _is_held_back(alert: Alert, alert_policy: AlertPolicy, now: datetime) -> boo
     return alert.severity == "warning" and any_hold(alert_policy.quiet, now.astimezone(alert_policy.zone))
 
 
-def _is_reminder_due(alert: Alert, told: Told | None, alert_policy: AlertPolicy, now: datetime) -> bool:
+def _is_reminder_due(
+    alert: Alert, notified: Notified | None, alert_policy: AlertPolicy, now: datetime
+) -> bool:
     every_s = alert_policy.remind_every_s_of(alert.key)
-    if told is None or every_s is None:
+    if notified is None or every_s is None:
         return False
     # A time far ahead is also due: the clock was wrong then, perhaps by years. A little ahead does not count.
-    return abs((now - told.at).total_seconds()) >= every_s
+    return abs((now - notified.at).total_seconds()) >= every_s
 
 
 MuteNews = Literal["muted", "unmuted"]
@@ -155,11 +157,11 @@ class MuteNotice:
     news: MuteNews
 
 
-def mute_notice_for(mute: Mute, told: Told | None, *, now: datetime) -> MuteNotice | None:
+def mute_notice_for(mute: Mute, notified: Notified | None, *, now: datetime) -> MuteNotice | None:
     """Return the notice about a mute for one channel; a mute that expired needs none."""
-    if told is not None and told.version == mute.version:
+    if notified is not None and notified.version == mute.version:
         return None
     if mute.is_in_force(now):
         return MuteNotice(mute, "muted")
-    knows_of_it = told is not None and told.is_open
+    knows_of_it = notified is not None and notified.is_open
     return MuteNotice(mute, "unmuted") if knows_of_it and mute.ended_by is not None else None

@@ -1,6 +1,6 @@
 """Kills the daemon at every system call while it counts and tells a chat, and says what the chat heard.
 
-    python tests/campaigns/kill_tell.py [--every 1] [--workers 2]
+    python tests/campaigns/kill_notify.py [--every 1] [--workers 2]
 
 The daemon, its HTTP server, the chat's webhook and state.db are real. Each thing that is to be told must be
 heard once or twice, and never again once it was noted. Exit status 1 where it was not.
@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.chatservers import WebService, web_service
 from support.divera_server import DiveraServer, divera_server
-from support.telling_kills import Heard, Telling, begin, end, kill, undisturbed
+from support.notifying_kills import Heard, Notifying, begin, end, kill, undisturbed
 
-Kind = Callable[..., Telling]
+Kind = Callable[..., Notifying]
 Servers = tuple[DiveraServer, WebService]
 
 
@@ -32,7 +32,7 @@ def campaign(
     """Kill at each `every`-th call; print what was heard; true when nothing was lost."""
     divera, chat = servers
 
-    def site(name: str) -> Telling:
+    def site(name: str) -> Notifying:
         return kind(root / name, divera.client(f"{kind.__name__}-{name}"), chat)
 
     calls = undisturbed(site("first")).calls

@@ -20,7 +20,7 @@ from support.killing import Report, rest, started, traced
 from support.site import POLLER, Site, prepare
 from tallyd.adapters.state import State
 from tallyd.core.alerts.daemon_alerts import Run, failed_for_good
-from tallyd.core.alerts.notices import Told
+from tallyd.core.alerts.notices import Notified
 from tallyd.core.alerts.rules import Observations
 
 CHANNEL = "chat"
@@ -47,7 +47,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Telling:
+class Notifying:
     """A site with a chat. `expected` are the things that the chat must hear of."""
 
     site: Site
@@ -61,16 +61,16 @@ class Telling:
     def at_rest(self, site: Site) -> Callable[[], bool]:
         """Return what says that the runs have ended and everything is told and noted."""
         runs_ended = rest(site)
-        return lambda: runs_ended() and _all_told(site.database)
+        return lambda: runs_ended() and _all_notified(site.database)
 
 
-def begin(folder: Path, client: Client, chat: WebService) -> Telling:
+def begin(folder: Path, client: Client, chat: WebService) -> Notifying:
     """A site whose next start finds a slot missed and a key refused: two things to tell."""
     client.status = 403
-    return Telling(_with_chat(prepare(folder, client), chat), chat, _hook(folder), (MISSED, REFUSED))
+    return Notifying(_with_chat(prepare(folder, client), chat), chat, _hook(folder), (MISSED, REFUSED))
 
 
-def end(folder: Path, client: Client, chat: WebService) -> Telling:
+def end(folder: Path, client: Client, chat: WebService) -> Notifying:
     """A site whose next start ends what was told: a reading comes, and that it works again is to be told."""
     site = _with_chat(prepare(folder, client), chat)
     run = Run(poller=POLLER, job="count", due_at=site.past, now=site.past, next_at=None)
@@ -79,29 +79,29 @@ def end(folder: Path, client: Client, chat: WebService) -> Telling:
         evaluated = state.alerts.evaluate(
             Observations(named=(problem,), may_resolve=lambda _key: False, now=site.past)
         )
-        state.telling.mark({(CHANNEL, problem.key): Told(evaluated.raised[0].version, site.past)})
-    return Telling(site, chat, _hook(folder), (WORKING,))
+        state.notifications.mark({(CHANNEL, problem.key): Notified(evaluated.raised[0].version, site.past)})
+    return Notifying(site, chat, _hook(folder), (WORKING,))
 
 
-def undisturbed(telling: Telling) -> Report:
+def undisturbed(notifying: Notifying) -> Report:
     """Return the calls of a start that nobody kills."""
-    return traced(telling.site, at_rest=telling.at_rest)
+    return traced(notifying.site, at_rest=notifying.at_rest)
 
 
-def kill(telling: Telling, number: int) -> Heard:
+def kill(notifying: Notifying, number: int) -> Heard:
     """Kill a start before its `number`-th call, start twice more, and say what was heard."""
-    report = traced(telling.site, at=number, at_rest=telling.at_rest)
-    _start_until_told(telling)
-    texts = telling.texts()
-    _start_until_told(telling)
+    report = traced(notifying.site, at=number, at_rest=notifying.at_rest)
+    _start_until_notified(notifying)
+    texts = notifying.texts()
+    _start_until_notified(notifying)
     call = report.calls[-1] if report.killed_before else None
-    times = {what: sum(what in text for text in texts) for what in telling.expected}
-    return Heard(number, call, times, len(telling.texts()) - len(texts))
+    times = {what: sum(what in text for text in texts) for what in notifying.expected}
+    return Heard(number, call, times, len(notifying.texts()) - len(texts))
 
 
-def _start_until_told(telling: Telling) -> None:
-    is_at_rest = telling.at_rest(telling.site)
-    with started(telling.site) as daemon:
+def _start_until_notified(notifying: Notifying) -> None:
+    is_at_rest = notifying.at_rest(notifying.site)
+    with started(notifying.site) as daemon:
         until = time.monotonic() + WITHIN_S
         while not is_at_rest() and time.monotonic() < until:
             assert daemon.process.poll() is None, daemon.stderr.read_text()[-2000:]
@@ -121,11 +121,11 @@ def _with_chat(site: Site, chat: WebService) -> Site:
     return site
 
 
-def _all_told(database: Path) -> bool:
+def _all_notified(database: Path) -> bool:
     """Whether every alert that is or was open is known to the chat as it is now; one that is over is gone."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
         untold = db.execute(
-            "SELECT count(*) FROM alert LEFT JOIN told USING (key, version)"
-            " WHERE raised_at IS NOT NULL AND (told.key IS NULL OR over_at IS NOT NULL)"
+            "SELECT count(*) FROM alert LEFT JOIN notified USING (key, version)"
+            " WHERE raised_at IS NOT NULL AND (notified.key IS NULL OR over_at IS NOT NULL)"
         )
         return bool(untold.fetchone() == (0,))
