@@ -15,8 +15,8 @@ from tallyd.core.freshness import (
     STATES,
     Limits,
     State,
+    check_result_of,
     lag_of,
-    sight_of,
     state_of,
 )
 
@@ -65,8 +65,8 @@ def test_where_both_limits_are_the_same_nothing_is_ever_late() -> None:
     ],
 )
 def test_the_age_is_by_the_clock_of_the_server(skew_s: float | None, lag_s: float, state: State) -> None:
-    sight = sight_of(NOW - timedelta(minutes=5), now=NOW, skew_s=skew_s, limits=LIMITS)
-    assert (sight.lag_s, sight.state, sight.skew_s) == (lag_s, state, skew_s)
+    result = check_result_of(NOW - timedelta(minutes=5), now=NOW, skew_s=skew_s, limits=LIMITS)
+    assert (result.lag_s, result.state, result.skew_s) == (lag_s, state, skew_s)
 
 
 def test_the_states_are_known_in_two_orders() -> None:
@@ -233,8 +233,8 @@ SEVERITY: dict[State, int] = {"future": 0, "fresh": 1, "late": 2, "stale": 3}
 def test_newer_data_is_never_in_a_worse_state(
     computed_at: datetime, later_s: float, now: datetime, skew_s: float | None
 ) -> None:
-    older = sight_of(computed_at, now=now, skew_s=skew_s, limits=LIMITS)
-    newer = sight_of(computed_at + timedelta(seconds=later_s), now=now, skew_s=skew_s, limits=LIMITS)
+    older = check_result_of(computed_at, now=now, skew_s=skew_s, limits=LIMITS)
+    newer = check_result_of(computed_at + timedelta(seconds=later_s), now=now, skew_s=skew_s, limits=LIMITS)
     assert SEVERITY[newer.state] <= SEVERITY[older.state]
 
 

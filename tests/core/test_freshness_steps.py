@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.freshness import TROUBLES, Known, Limits, Sight, State, Step, follow, passed, sight_of
+from tallyd.core.freshness import (
+    TROUBLES,
+    CheckResult,
+    Known,
+    Limits,
+    State,
+    Step,
+    check_result_of,
+    follow,
+    passed,
+)
 
 START = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 LIMITS = Limits(450.0, 900.0)
@@ -18,20 +28,20 @@ def at(minutes: float) -> datetime:
     return START + timedelta(minutes=minutes)
 
 
-def seen(minute: float, *, computed: float) -> Sight:
+def seen(minute: float, *, computed: float) -> CheckResult:
     """Return a check at a minute that read a time of a minute."""
-    return sight_of(at(computed), now=at(minute), skew_s=0.0, limits=LIMITS, answered="200, 4 ms")
+    return check_result_of(at(computed), now=at(minute), skew_s=0.0, limits=LIMITS, answered="200, 4 ms")
 
 
-def broken(minute: float, state: State, reason: str = "why") -> Sight:
-    return Sight(at=at(minute), state=state, reason=reason)
+def broken(minute: float, state: State, reason: str = "why") -> CheckResult:
+    return CheckResult(at=at(minute), state=state, reason=reason)
 
 
-def steps_of(*sights: Sight) -> list[Step]:
+def steps_of(*results: CheckResult) -> list[Step]:
     known: Known | None = None
     steps = []
-    for sight in sights:
-        steps.append(follow(known, sight))
+    for result in results:
+        steps.append(follow(known, result))
         known = steps[-1].known
     return steps
 
@@ -95,7 +105,7 @@ def test_a_clock_that_is_set_back_makes_nothing_begin_later_than_now() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sights", "standing"),
+    ("results", "standing"),
     [
         pytest.param([seen(0, computed=0)], [], id="fresh: none"),
         pytest.param([seen(0, computed=-10)], [], id="late: none"),
@@ -130,8 +140,10 @@ def test_a_clock_that_is_set_back_makes_nothing_begin_later_than_now() -> None:
         ),
     ],
 )
-def test_what_can_not_be_seen_any_more_still_stands(sights: list[Sight], standing: list[State]) -> None:
-    *_, last = steps_of(*sights)
+def test_what_can_not_be_seen_any_more_still_stands(
+    results: list[CheckResult], standing: list[State]
+) -> None:
+    *_, last = steps_of(*results)
     assert [trouble.state for trouble in last.known.troubles] == standing
 
 
@@ -190,13 +202,13 @@ def test_whatever_happens_the_state_stands_among_the_troubles_and_nothing_is_of_
     minute, known = 0, None
     for kind, passes, age in plan:
         minute += passes
-        sight = seen(minute, computed=minute - age) if kind not in TROUBLES else broken(minute, kind)
-        step = follow(known, sight)
+        result = seen(minute, computed=minute - age) if kind not in TROUBLES else broken(minute, kind)
+        step = follow(known, result)
         known = step.known
-        assert known.since <= sight.at
+        assert known.since <= result.at
         states = [trouble.state for trouble in known.troubles]
         assert (known.state in states) is (known.state in TROUBLES)
         assert len(set(states)) == len(states)
-        assert all(trouble.since <= sight.at for trouble in known.troubles)
-        assert (step.unchanged_s is None) is (sight.computed_at is None)
+        assert all(trouble.since <= result.at for trouble in known.troubles)
+        assert (step.unchanged_s is None) is (result.computed_at is None)
         assert step.unchanged_s is None or step.unchanged_s >= 0

@@ -23,7 +23,7 @@ from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.freshness import Known
 from tallyd.core.passages import Row
-from tallyd.pollers.servers.target_memory import Book
+from tallyd.pollers.servers.target_memory import TargetMemory
 from tallyd.runs.stats import RunStats
 from tallyd.settings.web import WebSettings
 from tallyd.web.context import Context
@@ -76,13 +76,13 @@ class Web:
 
     def fill_kept(self) -> None:
         """Let a round have been checked: one target is stale, the other never answered."""
-        book = Book()
+        memory = TargetMemory()
         at = datetime(2026, 11, 20, 12, 50, tzinfo=UTC)
-        book.known = {
+        memory.known = {
             "PROD\\": Known(state="stale", since=at, computed_at=at),
             "TEST": Known(state="unreachable", since=at),
         }
-        self.kept["apps", "check"] = {"book": book}
+        self.kept["apps", "check"] = {"memory": memory}
 
     def fill_records(self) -> None:
         """Store a file of today: three came and one left."""

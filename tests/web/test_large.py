@@ -20,7 +20,7 @@ from tallyd.core.alerts.rules import Alert
 from tallyd.core.freshness import Known, State
 from tallyd.core.lags import HourCount, LagRow
 from tallyd.core.passages import Count, seen_text
-from tallyd.pollers.servers.target_memory import Book
+from tallyd.pollers.servers.target_memory import TargetMemory
 from tallyd.pollers.visitors.visit_history import Minute
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
@@ -48,8 +48,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Web:
         json.dumps({name: {"url": "http://127.0.0.1:9/"} for name in NAMES})
     )
     web.config = load(path, environ={})
-    book = Book()
-    book.known = {
+    memory = TargetMemory()
+    memory.known = {
         name: Known(
             state=BAD.get(name, "fresh"),
             since=NOW - timedelta(hours=1),
@@ -57,7 +57,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Web:
         )
         for number, name in enumerate(NAMES)
     }
-    web.kept["apps", "check"] = {"book": book}
+    web.kept["apps", "check"] = {"memory": memory}
     _fill(web)
     return web
 

@@ -26,7 +26,7 @@ from tallyd.core.alerts.rules import Alert
 from tallyd.core.freshness import Known
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import Json
-from tallyd.pollers.servers.target_memory import Book
+from tallyd.pollers.servers.target_memory import TargetMemory
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 from tallyd.web.static import FOLDER
@@ -284,9 +284,9 @@ class TestNothingIsKnown:
 
 def test_data_that_stood_still_for_longer_than_the_plot_shows_is_drawn_and_not_nothing(web: Web) -> None:
     days_ago = NOW - timedelta(days=3)
-    book = Book()
-    book.known = {"TEST": Known(state="stale", since=days_ago, computed_at=days_ago, changed_at=days_ago)}
-    web.kept["apps", "check"] = {"book": book}
+    memory = TargetMemory()
+    memory.known = {"TEST": Known(state="stale", since=days_ago, computed_at=days_ago, changed_at=days_ago)}
+    web.kept["apps", "check"] = {"memory": memory}
     figure = get(web, "/plot/apps?target=TEST").json()
     (lag,) = figure["columns"]
     assert lag["values"] == [2.0, 3.0]

@@ -11,7 +11,7 @@ from tallyd.cli.resources import Outside
 from tallyd.config.jobs import Task
 from tallyd.contract.inbox import Inbox, Look, OpenFile, Waiting
 from tallyd.contract.records import Records
-from tallyd.core.lags import Hours, Kept, LagRow
+from tallyd.core.lags import Hours, LagRow, StoreOutcome
 from tallyd.core.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, seen_text
 from tallyd.core.reading import Json
 
@@ -117,9 +117,9 @@ class DryRecords:
     def free_bytes(self) -> int | None:
         return None  # nothing will be written
 
-    def note_checks(self, rows: Sequence[LagRow], hours: Hours) -> Kept:
+    def note_checks(self, rows: Sequence[LagRow], hours: Hours) -> StoreOutcome:
         del rows, hours
-        return Kept()
+        return StoreOutcome()
 
     def prune(self, before: datetime, *, most: int) -> int:
         del before, most

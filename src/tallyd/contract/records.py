@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from tallyd.core.lags import Hours, Kept, LagRow
+from tallyd.core.lags import Hours, LagRow, StoreOutcome
 from tallyd.core.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest
 
 
@@ -41,7 +41,7 @@ class Records(Protocol):
         """Return the free space on the disk of the database; None if nobody can know it."""
         ...
 
-    def note_checks(self, rows: Sequence[LagRow], hours: Hours) -> Kept:
+    def note_checks(self, rows: Sequence[LagRow], hours: Hours) -> StoreOutcome:
         """Store changes, and add to hours, in one transaction. Raises nothing.
 
         While the database cannot be used, at most `lags.MOST_WAITING` of them wait in memory; the next call

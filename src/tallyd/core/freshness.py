@@ -53,7 +53,7 @@ def state_of(lag_s: float, limits: Limits) -> State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class CheckResult:
     """What one check of a server found, at `at`.
 
     `computed_at` and `lag_s` are None if no time could be read; `reason` then says why. `skew_s`: how far
@@ -71,12 +71,12 @@ class Sight:
     guessed_zone: str = ""
 
 
-def sight_of(
+def check_result_of(
     computed_at: datetime, *, now: datetime, skew_s: float | None, limits: Limits, **said: str
-) -> Sight:
-    """Return what a check found that read a time; `said` are the texts of the `Sight`."""
+) -> CheckResult:
+    """Return what a check found that read a time; `said` are the texts of the `CheckResult`."""
     lag_s = lag_of(computed_at, now=now, skew_s=skew_s)
-    return Sight(
+    return CheckResult(
         at=now,
         state=state_of(lag_s, limits),
         computed_at=computed_at,
@@ -97,7 +97,7 @@ class Trouble:
     """
 
     since: datetime
-    seen: Sight
+    seen: CheckResult
 
     @property
     def state(self) -> State:
@@ -129,7 +129,7 @@ class Step:
     """
 
     known: Known
-    sight: Sight
+    result: CheckResult
     was: State | None
     advanced_s: float | None
     unchanged_s: float | None
@@ -153,36 +153,36 @@ _HIDDEN: Final[dict[State, frozenset[State]]] = {
 """If a server does not reply, nobody knows whether its data is still old: open troubles stay open."""
 
 
-def follow(known: Known | None, sight: Sight) -> Step:
+def follow(known: Known | None, result: CheckResult) -> Step:
     """Return what a check changes; `known` None: it is the first one.
 
     If our clock was set back, nothing begins in the future.
     """
-    since, changed_at, computed_at = sight.at, sight.at, sight.computed_at
+    since, changed_at, computed_at = result.at, result.at, result.computed_at
     advanced_s = None
     if known is not None:
-        if known.state == sight.state:
-            since = min(known.since, sight.at)
+        if known.state == result.state:
+            since = min(known.since, result.at)
         if computed_at is None or computed_at == known.computed_at:
             computed_at = known.computed_at
-            changed_at = min(known.changed_at or sight.at, sight.at)
+            changed_at = min(known.changed_at or result.at, result.at)
         elif known.computed_at is not None:
             advanced_s = (computed_at - known.computed_at).total_seconds()
     now_known = Known(
-        state=sight.state,
+        state=result.state,
         since=since,
         computed_at=computed_at,
         changed_at=changed_at if computed_at is not None else None,
-        troubles=_troubles(known, sight),
+        troubles=_troubles(known, result),
     )
     return Step(
         known=now_known,
-        sight=sight,
+        result=result,
         was=known.state if known else None,
         advanced_s=advanced_s,
-        unchanged_s=None if sight.computed_at is None else (sight.at - changed_at).total_seconds(),
-        is_new_time=sight.computed_at is not None
-        and (known is None or known.computed_at != sight.computed_at),
+        unchanged_s=None if result.computed_at is None else (result.at - changed_at).total_seconds(),
+        is_new_time=result.computed_at is not None
+        and (known is None or known.computed_at != result.computed_at),
     )
 
 
@@ -191,7 +191,7 @@ def unseen(known: Known) -> Step:
     seen = next((trouble.seen for trouble in known.troubles if trouble.state == known.state), None)
     return Step(
         known=known,
-        sight=Sight(at=known.since, state=known.state, reason=seen.reason if seen else ""),
+        result=CheckResult(at=known.since, state=known.state, reason=seen.reason if seen else ""),
         was=known.state,
         advanced_s=None,
         unchanged_s=None,
@@ -199,24 +199,24 @@ def unseen(known: Known) -> Step:
     )
 
 
-def _troubles(known: Known | None, sight: Sight) -> tuple[Trouble, ...]:
+def _troubles(known: Known | None, result: CheckResult) -> tuple[Trouble, ...]:
     before = known.troubles if known else ()
-    hidden = _HIDDEN.get(sight.state, frozenset())
+    hidden = _HIDDEN.get(result.state, frozenset())
     stands = tuple(trouble for trouble in before if trouble.state in hidden)
-    if sight.state not in TROUBLES:
+    if result.state not in TROUBLES:
         return stands
-    own = next((trouble for trouble in before if trouble.state == sight.state), None)
+    own = next((trouble for trouble in before if trouble.state == result.state), None)
     if own is None:
-        return (*stands, Trouble(sight.at, sight))
-    return (*stands, Trouble(min(own.since, sight.at), sight if _says_more(own.seen, sight) else own.seen))
+        return (*stands, Trouble(result.at, result))
+    return (*stands, Trouble(min(own.since, result.at), result if _says_more(own.seen, result) else own.seen))
 
 
-def _says_more(seen: Sight, sight: Sight) -> bool:
-    """Whether a sight says something new: another reason or time, or that it is ahead by far more or less."""
-    if sight.state == "future":
-        before, after = abs(seen.lag_s or 0.0), abs(sight.lag_s or 0.0)
+def _says_more(seen: CheckResult, result: CheckResult) -> bool:
+    """Whether a result says something new: another reason or time, or far more or less ahead."""
+    if result.state == "future":
+        before, after = abs(seen.lag_s or 0.0), abs(result.lag_s or 0.0)
         return after > before * 1.5 or after < before / 1.5
-    return seen.reason != sight.reason or seen.computed_at != sight.computed_at
+    return seen.reason != result.reason or seen.computed_at != result.computed_at
 
 
 def passed(since: datetime, before: datetime, now: datetime, every_s: float | None) -> bool:

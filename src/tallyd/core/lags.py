@@ -75,7 +75,7 @@ Hours: TypeAlias = "Mapping[tuple[str, str], HourCount]"
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoreOutcome:
     """Result of storing rows. `waiting` rows are in memory, `dropped` rows are lost for good.
 
     `trouble` is why the database could not be used; None if everything is stored. `dropped` counts since the
@@ -89,13 +89,13 @@ class Kept:
 
 def lag_row(server: str, step: Step) -> LagRow:
     """Return the row of a change."""
-    sight = step.sight
+    result = step.result
     return LagRow(
         server=server,
-        checked_at=seen_text(sight.at),
-        computed_time=_computed_text(sight.computed_at) if sight.computed_at else None,
-        lag_s=None if sight.lag_s is None else round(sight.lag_s, 3),
-        state=sight.state,
+        checked_at=seen_text(result.at),
+        computed_time=_computed_text(result.computed_at) if result.computed_at else None,
+        lag_s=None if result.lag_s is None else round(result.lag_s, 3),
+        state=result.state,
         advanced_s=None if step.advanced_s is None else round(step.advanced_s, 3),
     )
 

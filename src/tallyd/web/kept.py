@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from tallyd.pollers.servers.target_memory import Book, read_book
+from tallyd.pollers.servers.target_memory import TargetMemory, read_target_memory
 from tallyd.pollers.visitors.alerts.memory import read_memory
 from tallyd.web.context import Context
 
@@ -18,7 +18,11 @@ def arrivals_of(context: Context, poller: str) -> Mapping[str, datetime]:
     return read_memory(context.state.readings.memory(poller, "sweep"), context.now()).arrivals
 
 
-def book_of(context: Context, poller: str) -> Book:
+def memory_of(context: Context, poller: str) -> TargetMemory:
     """Return what a servers poller knows of its targets; a round may be changing it. Raises `StateError`."""
-    kept = context.kept(poller, "check").get("book")
-    return kept if isinstance(kept, Book) else read_book(context.state.readings.memory(poller, "check"))
+    kept = context.kept(poller, "check").get("memory")
+    return (
+        kept
+        if isinstance(kept, TargetMemory)
+        else read_target_memory(context.state.readings.memory(poller, "check"))
+    )

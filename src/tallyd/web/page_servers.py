@@ -17,7 +17,7 @@ from tallyd.core.stored import LastReading
 from tallyd.pollers.servers.poller import ServersPoller
 from tallyd.web import view_lags
 from tallyd.web.checks import Checks
-from tallyd.web.kept import book_of
+from tallyd.web.kept import memory_of
 from tallyd.web.kind_page import PARTS, KindPage, Shown, View, or_trouble, unreadable
 from tallyd.web.page_data import PageData
 from tallyd.web.plots import Chart, lags_plot
@@ -49,7 +49,7 @@ class ServersPage(KindPage[ServersPoller]):
         self._checks = Checks(data.context)
 
     def last(self, name: str, standing: Standing) -> LastReading | None:
-        book, taken = book_of(self._data.context, name), super().last(name, standing)
+        book, taken = memory_of(self._data.context, name), super().last(name, standing)
         # A copy: a round may be changing it just now.
         checked_at = max(dict(book.checked_at).values(), default=None) or book.written_at
         found = [LastReading(checked_at)] if checked_at else []
@@ -59,7 +59,7 @@ class ServersPage(KindPage[ServersPoller]):
         return self._shown(name, standing, Order())
 
     def _shown(self, name: str, standing: Standing, order: Order) -> Shown:
-        poller, known = self.poller(name), dict(book_of(self._data.context, name).known)
+        poller, known = self.poller(name), dict(memory_of(self._data.context, name).known)
         no_shares: Mapping[str, HourCount] = {}
         shares, trouble = or_trouble(lambda: self._checks.shares(name), no_shares)
         view = servers_view(
@@ -127,7 +127,7 @@ class ServersPage(KindPage[ServersPoller]):
         return self._checks.points(name, target, self._known(name, target), LAGS_BACK)
 
     def _known(self, name: str, target: str) -> Known | None:
-        return book_of(self._data.context, name).known.get(target)
+        return memory_of(self._data.context, name).known.get(target)
 
     def _nothing(self, name: str, target: str) -> str:
         """Return why nothing is known of a target's lag."""

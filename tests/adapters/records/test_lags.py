@@ -18,10 +18,10 @@ from adapters.records.relay import Relay
 from adapters.records.sites import Site
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.poller_records import BoundRecords
-from tallyd.adapters.records.server_checks import CheckBook
+from tallyd.adapters.records.server_checks import CheckStore
 from tallyd.adapters.records.transactions import Access
 from tallyd.core.errors import RecordsError
-from tallyd.core.lags import HourCount, Kept, LagRow
+from tallyd.core.lags import HourCount, LagRow, StoreOutcome
 
 NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 HOUR = "2026-11-20 14:00:00"
@@ -47,7 +47,7 @@ def row(server: str, second: int) -> LagRow:
 
 
 def test_rows_come_back_as_they_were(site: Site, records: BoundRecords) -> None:
-    assert records.note_checks([ROW, SILENT], {(HOUR, "PROD"): HourCount(2, 1, 0, 131.5)}) == Kept()
+    assert records.note_checks([ROW, SILENT], {(HOUR, "PROD"): HourCount(2, 1, 0, 131.5)}) == StoreOutcome()
 
     assert stored(records) == (ROW, SILENT)
     assert hours(records) == {("PROD", HOUR): HourCount(2, 1, 0, 131.5)}
@@ -64,7 +64,7 @@ def test_the_hours_of_a_span_are_summed_up_for_each_server(site: Site, records: 
         ("2026-11-12 11:00:00", "PROD"): HourCount(60, 0, 0, 5000.0),
         (HOUR, "PROD"): HourCount(60, 0, 0, 5000.0),
     }
-    assert records.note_checks([], hours) == Kept()
+    assert records.note_checks([], hours) == StoreOutcome()
     sums = records.server_sums(NOW - timedelta(days=7), NOW)
     assert sums == {"PROD": HourCount(120, 70, 25, 900.5), "TEST": HourCount(60, 0, 0, None)}
     assert site.records().server_sums(NOW - timedelta(days=7), NOW) == {}
@@ -163,14 +163,14 @@ def found(access: Access) -> tuple[list[str], dict[tuple[str, str], HourCount]]:
 
 
 def test_what_waits_is_stored_once_the_database_is_back(away: Away) -> None:
-    book = CheckBook(away, "apps")
+    checks = CheckStore(away, "apps")
     away.is_away = True
     for second in range(3):
-        kept = book.note([row("PROD", second)], {(HOUR, "PROD"): HourCount(1, 1, 0, 1.0)})
-    assert kept == Kept(waiting=3 + 1, dropped=0, trouble="away")
+        outcome = checks.note([row("PROD", second)], {(HOUR, "PROD"): HourCount(1, 1, 0, 1.0)})
+    assert outcome == StoreOutcome(waiting=3 + 1, dropped=0, trouble="away")
     away.is_away = False
 
-    assert book.note([row("PROD", 3)], {(NEXT, "PROD"): HourCount(1, 0, 0, 2.0)}) == Kept()
+    assert checks.note([row("PROD", 3)], {(NEXT, "PROD"): HourCount(1, 0, 0, 2.0)}) == StoreOutcome()
 
     assert found(away) == (
         ["00:00", "00:01", "00:02", "00:03"],
@@ -192,40 +192,40 @@ def test_what_waits_is_counted_for_each_poller(tmp_path: Path) -> None:
 
 
 def test_of_too_many_rows_the_oldest_are_dropped_and_counted(away: Away) -> None:
-    book = CheckBook(away, "apps", most_waiting=10)
+    checks = CheckStore(away, "apps", most_waiting=10)
     away.is_away = True
-    dropped = [book.note([row("PROD", second)], {}).dropped for second in range(14)]
+    dropped = [checks.note([row("PROD", second)], {}).dropped for second in range(14)]
     assert dropped == [0] * 10 + [1, 2, 3, 4]
     away.is_away = False
 
-    assert book.note([], {}) == Kept(dropped=4)
-    assert book.note([], {}) == Kept()
+    assert checks.note([], {}) == StoreOutcome(dropped=4)
+    assert checks.note([], {}) == StoreOutcome()
     assert [text[-2:] for text in found(away)[0]] == [f"{second:02}" for second in range(4, 14)]
 
 
 def test_of_too_many_hours_the_oldest_are_dropped_but_never_the_one_that_goes_on(away: Away) -> None:
-    book = CheckBook(away, "apps", most_waiting=10)
+    checks = CheckStore(away, "apps", most_waiting=10)
     away.is_away = True
     for hour in (HOUR, NEXT, LATER):
-        kept = book.note([], {(hour, f"S{number}"): HourCount(1, 1, 0, 1.0) for number in range(7)})
-    assert kept == Kept(waiting=10 + 7, dropped=4, trouble="away")
+        outcome = checks.note([], {(hour, f"S{number}"): HourCount(1, 1, 0, 1.0) for number in range(7)})
+    assert outcome == StoreOutcome(waiting=10 + 7, dropped=4, trouble="away")
     away.is_away = False
-    book.note([], {(LATER, "S1"): HourCount(1, 1, 0, 1.0)})
+    checks.note([], {(LATER, "S1"): HourCount(1, 1, 0, 1.0)})
     _, counts = found(away)
     assert sorted(hour for _, hour in counts) == [HOUR] * 3 + [NEXT] * 7 + [LATER] * 7
 
 
 def test_what_was_stored_though_nobody_knew_is_not_counted_again(away: Away) -> None:
-    book = CheckBook(away, "apps")
-    book.note([], {(HOUR, "PROD"): HourCount(1, 1, 0, 1.0)})
-    CheckBook(away, "apps").note([], {(NEXT, "PROD"): HourCount(5, 5, 0, 9.0)})
+    checks = CheckStore(away, "apps")
+    checks.note([], {(HOUR, "PROD"): HourCount(1, 1, 0, 1.0)})
+    CheckStore(away, "apps").note([], {(NEXT, "PROD"): HourCount(5, 5, 0, 9.0)})
     away.loses_commits = True
     for hour in (HOUR, NEXT, NEXT):
-        kept = book.note([ROW], {(hour, "PROD"): HourCount(1, 0, 0, 2.0)})
-        assert kept.trouble == "the connection was lost"
+        outcome = checks.note([ROW], {(hour, "PROD"): HourCount(1, 0, 0, 2.0)})
+        assert outcome.trouble == "the connection was lost"
     away.loses_commits = False
 
-    assert book.note([], {(NEXT, "PROD"): HourCount(1, 1, 0, 1.0)}).trouble is None
+    assert checks.note([], {(NEXT, "PROD"): HourCount(1, 1, 0, 1.0)}).trouble is None
 
     rows, counts = found(away)
     assert rows == ["03:12"]
@@ -241,10 +241,10 @@ def test_a_connection_that_is_lost_during_the_commit_loses_and_doubles_nothing(
     with Relay(served.server.port) as relay:
         database = Database(served.server.url(served.url.rpartition("/")[2], relay.port), patience_s=2.0)
         records = database.records(poller)
-        assert records.note_checks([ROW], {(HOUR, "PROD"): HourCount(1, 1, 0, 1.0)}) == Kept()
+        assert records.note_checks([ROW], {(HOUR, "PROD"): HourCount(1, 1, 0, 1.0)}) == StoreOutcome()
         relay.cut = cut
-        kept = records.note_checks([SILENT], {(HOUR, "PROD"): HourCount(1, 0, 0, None)})
-        assert (kept.waiting, kept.dropped, bool(kept.trouble)) == (2, 0, True)
+        outcome = records.note_checks([SILENT], {(HOUR, "PROD"): HourCount(1, 0, 0, None)})
+        assert (outcome.waiting, outcome.dropped, bool(outcome.trouble)) == (2, 0, True)
         relay.cut = None
 
         assert records.note_checks([], {(HOUR, "PROD"): HourCount(1, 1, 0, 1.0)}).trouble is None
@@ -271,15 +271,15 @@ rounds = st.tuples(
 @given(plan=st.lists(rounds, max_size=12))
 def test_whatever_fails_in_between_the_hours_add_up(away: Away, plan: list[tuple[Any, ...]]) -> None:
     poller = f"apps{next(_numbers)}"
-    book, model = CheckBook(away, poller), dict[tuple[str, str], HourCount]()
+    store, model = CheckStore(away, poller), dict[tuple[str, str], HourCount]()
     for how, hour, checks in [*plan, ("stored", LATER, {})]:
         away.is_away, away.loses_commits = how == "away", how == "lost"
         counts = {(hour, name): HourCount(1, fresh, late, lag) for name, (fresh, late, lag) in checks.items()}
         for (_, name), added in counts.items():
             known = model.get((name, hour))
             model[name, hour] = added if known is None else known + added
-        kept = book.note([], counts)
-        assert (kept.trouble is None) is (how == "stored" or not kept.waiting)
+        outcome = store.note([], counts)
+        assert (outcome.trouble is None) is (how == "stored" or not outcome.waiting)
     away.is_away = away.loses_commits = False
     assert hours(BoundRecords(away, poller)) == model
 

@@ -37,7 +37,7 @@ def problem(minutes: int = 0, *, key: str = KEY, severity: Severity = "error") -
     )
 
 
-class Book:
+class KnownAlerts:
     """What is known of KEY, or of several keys, over a few looks."""
 
     def __init__(self, rules: Rules | None = None) -> None:
@@ -73,11 +73,11 @@ class Book:
 def test_where_one_reading_is_enough_each_problem_begins_once_and_ends_once(
     rounds: list[set[str]], closable: set[str]
 ) -> None:
-    book, open_now = Book(), dict[str, datetime]()
+    alerts, open_now = KnownAlerts(), dict[str, datetime]()
     for number, named in enumerate(rounds):
         before = set(open_now)
         problems = tuple(problem(number, key=key) for key in sorted(named))
-        found = book.take(Observations(named=problems, may_resolve=closable.__contains__, now=at(number)))
+        found = alerts.take(Observations(named=problems, may_resolve=closable.__contains__, now=at(number)))
         assert {one.key for one in found.raised} == named - before
         assert {one.key for one in found.closed} == (before - named) & closable
         assert [one.key for one in found.standing] == sorted(named)
@@ -86,7 +86,7 @@ def test_where_one_reading_is_enough_each_problem_begins_once_and_ends_once(
             assert one.text == f"bad at {number}"
         for ended in found.closed:
             del open_now[ended.key]
-        assert {key for key, alert in book.known.items() if alert.is_open} == set(open_now)
+        assert {key for key, alert in alerts.known.items() if alert.is_open} == set(open_now)
 
 
 @given(
@@ -97,134 +97,134 @@ def test_where_one_reading_is_enough_each_problem_begins_once_and_ends_once(
 def test_it_is_open_from_so_many_bad_readings_in_a_row_until_so_many_good_ones(
     readings: list[bool], raise_after: int, resolve_after: int
 ) -> None:
-    book, is_open, row = Book(Rules(raise_after, resolve_after)), False, list[bool]()
+    alerts, is_open, row = KnownAlerts(Rules(raise_after, resolve_after)), False, list[bool]()
     for number, is_bad in enumerate(readings):
-        book.look(number, *([problem(number)] if is_bad else []))
+        alerts.look(number, *([problem(number)] if is_bad else []))
         row = [*row, is_bad] if row and row[-1] == is_bad else [is_bad]
         if is_bad != is_open and len(row) >= (raise_after if is_bad else resolve_after):
             is_open = is_bad
-        assert (KEY in book.known and book.known[KEY].is_open) is is_open
+        assert (KEY in alerts.known and alerts.known[KEY].is_open) is is_open
 
 
 def test_what_only_waits_is_forgotten_with_the_first_good_reading() -> None:
-    book = Book(Rules(raise_after=3))
-    book.look(0, problem(0))
-    assert [alert.is_waiting for alert in book.known.values()] == [True]
-    found = book.look(1)
+    alerts = KnownAlerts(Rules(raise_after=3))
+    alerts.look(0, problem(0))
+    assert [alert.is_waiting for alert in alerts.known.values()] == [True]
+    found = alerts.look(1)
     assert (found.gone, found.changed, found.closed) == ((KEY,), (), ())
 
 
 def test_the_trouble_began_with_the_first_of_the_readings_that_raised_it() -> None:
-    book = Book(Rules(raise_after=3))
+    alerts = KnownAlerts(Rules(raise_after=3))
     for minutes in (0, 1):
-        assert not book.look(minutes, problem(minutes)).raised
-    (raised,) = book.look(2, problem(2)).raised
+        assert not alerts.look(minutes, problem(minutes)).raised
+    (raised,) = alerts.look(2, problem(2)).raised
     assert (raised.since, raised.raised_at, raised.text) == (at(0), at(2), "bad at 2")
-    (standing,) = book.look(3, problem(3)).standing
+    (standing,) = alerts.look(3, problem(3)).standing
     assert (standing.since, standing.text) == (at(0), "bad at 3")
 
 
 def test_a_problem_that_knows_of_an_earlier_beginning_brings_it_along() -> None:
-    book = Book(Rules(raise_after=2))
-    book.look(0, problem(0))
-    (raised,) = book.look(1, replace(problem(1), since=at(-30))).raised
+    alerts = KnownAlerts(Rules(raise_after=2))
+    alerts.look(0, problem(0))
+    (raised,) = alerts.look(1, replace(problem(1), since=at(-30))).raised
     assert raised.since == at(-30)
-    book.look(2, replace(problem(2), since=at(-60)))
-    assert book.known[KEY].since == at(-60)
+    alerts.look(2, replace(problem(2), since=at(-60)))
+    assert alerts.known[KEY].since == at(-60)
 
 
 def test_it_is_over_since_the_first_of_the_good_readings_that_ended_it() -> None:
-    book = Book(Rules(resolve_after=3))
-    book.look(0, problem(0))
+    alerts = KnownAlerts(Rules(resolve_after=3))
+    alerts.look(0, problem(0))
     for minutes in (1, 2):
-        assert not book.look(minutes).closed
-    (closed,) = book.look(3).closed
+        assert not alerts.look(minutes).closed
+    (closed,) = alerts.look(3).closed
     assert (closed.since, closed.over_at, closed.over) == (at(0), at(1), "good 0")
     assert lasted_s(closed, until=at(99)) == 60
 
 
 def test_a_bad_reading_begins_the_good_ones_anew() -> None:
-    book = Book(Rules(resolve_after=2))
-    book.look(0, problem(0))
-    book.look(1)
-    book.look(2, problem(2))
-    assert not book.look(3).closed
-    (closed,) = book.look(4).closed
+    alerts = KnownAlerts(Rules(resolve_after=2))
+    alerts.look(0, problem(0))
+    alerts.look(1)
+    alerts.look(2, problem(2))
+    assert not alerts.look(3).closed
+    (closed,) = alerts.look(4).closed
     assert (closed.since, closed.over_at) == (at(0), at(3))
 
 
 def test_at_once_waits_for_nothing() -> None:
-    book = Book(Rules(raise_after=5))
-    (raised,) = book.look(0, replace(problem(0), at_once=True)).raised
+    alerts = KnownAlerts(Rules(raise_after=5))
+    (raised,) = alerts.look(0, replace(problem(0), at_once=True)).raised
     assert raised.raised_at == at(0)
 
 
 @pytest.mark.parametrize("tries", [1, 7])
 def test_tries_that_are_no_reading_raise_nothing_and_end_nothing(tries: int) -> None:
-    book = Book(Rules(raise_after=2, resolve_after=1))
+    alerts = KnownAlerts(Rules(raise_after=2, resolve_after=1))
     for minutes in range(tries):
-        assert not book.look(minutes, problem(minutes), counts=False).raised
-    assert not book.look(tries, problem(tries)).raised
-    assert book.look(tries + 1, problem(tries + 1)).raised[0].since == at(0)
-    assert not book.look(tries + 2, problem(tries + 2), counts=False).closed
-    assert book.known[KEY].text == f"bad at {tries + 2}"
+        assert not alerts.look(minutes, problem(minutes), counts=False).raised
+    assert not alerts.look(tries, problem(tries)).raised
+    assert alerts.look(tries + 1, problem(tries + 1)).raised[0].since == at(0)
+    assert not alerts.look(tries + 2, problem(tries + 2), counts=False).closed
+    assert alerts.known[KEY].text == f"bad at {tries + 2}"
 
 
 def test_it_becomes_worse_once_and_better_without_a_word() -> None:
-    book = Book()
+    alerts = KnownAlerts()
     severities: list[Severity] = ["warning", "error", "error", "warning", "warning"]
     raised = [
-        book.look(minutes, problem(minutes, severity=severity)).raised
+        alerts.look(minutes, problem(minutes, severity=severity)).raised
         for minutes, severity in enumerate(severities)
     ]
     assert [[alert.severity for alert in each] for each in raised] == [["warning"], ["error"], [], [], []]
-    assert book.known[KEY].severity == "warning"
-    assert book.known[KEY].raised_at == at(0)
+    assert alerts.known[KEY].severity == "warning"
+    assert alerts.known[KEY].raised_at == at(0)
 
 
 def test_what_is_not_asked_for_any_more_ends_at_once() -> None:
-    book = Book(Rules(raise_after=1, resolve_after=9))
-    book.look(0, problem(0))
-    (closed,) = book.look(1, is_unwatched=True).closed
+    alerts = KnownAlerts(Rules(raise_after=1, resolve_after=9))
+    alerts.look(0, problem(0))
+    (closed,) = alerts.look(1, is_unwatched=True).closed
     assert closed.is_unwatched
     assert closed.over_at == at(1)
 
 
 def test_what_is_over_and_not_forgotten_is_raised_anew_under_a_higher_version() -> None:
-    book = Book(Rules(raise_after=2))
-    book.look(0, problem(0))
-    book.look(1, problem(1))
-    book.look(2)
-    over = book.known[KEY]
-    (standing,) = book.look(3, problem(3)).standing
+    alerts = KnownAlerts(Rules(raise_after=2))
+    alerts.look(0, problem(0))
+    alerts.look(1, problem(1))
+    alerts.look(2)
+    over = alerts.known[KEY]
+    (standing,) = alerts.look(3, problem(3)).standing
     assert standing.since == at(3), "not since the trouble that is over"
-    assert book.known[KEY].over_at == over.over_at, "its end may still have to be told"
-    (raised,) = book.look(4, problem(4)).raised
+    assert alerts.known[KEY].over_at == over.over_at, "its end may still have to be told"
+    (raised,) = alerts.look(4, problem(4)).raised
     assert raised.version > over.version
     assert (raised.since, raised.raised_at, raised.over_at) == (at(3), at(4), None)
 
 
 def test_what_is_over_does_not_add_up_bad_readings_that_are_not_in_a_row() -> None:
-    book = Book(Rules(raise_after=2))
+    alerts = KnownAlerts(Rules(raise_after=2))
     for minutes, is_bad in enumerate([True, True, False, True, False, True]):
-        found = book.look(minutes, *([problem(minutes)] if is_bad else []))
+        found = alerts.look(minutes, *([problem(minutes)] if is_bad else []))
     assert not found.raised
 
 
 def test_of_two_problems_with_one_key_the_later_counts() -> None:
-    book = Book()
-    found = book.look(5, problem(1), problem(2))
+    alerts = KnownAlerts()
+    found = alerts.look(5, problem(1), problem(2))
     assert [alert.text for alert in found.raised] == ["bad at 2"]
     assert len(found.standing) == 1
 
 
 def test_a_look_that_finds_things_as_they_were_changes_nothing() -> None:
-    book = Book()
-    book.look(0, problem(0))
-    again = book.look(9, problem(0))
+    alerts = KnownAlerts()
+    alerts.look(0, problem(0))
+    again = alerts.look(9, problem(0))
     assert (again.changed, again.gone, again.raised, again.closed) == ((), (), (), ())
-    book.look(10)
-    assert book.look(11).changed == ()
+    alerts.look(10)
+    assert alerts.look(11).changed == ()
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_what_no_job_watches_any_more_is_unwatched(key: str, is_unwatched: bool)
 def test_a_problem_lasts_until_its_end_or_until_now_and_never_less_than_nothing(
     ended: int | None, until: int, lasted: float
 ) -> None:
-    book = Book()
-    book.look(0, problem(0))
-    alert = replace(book.known[KEY], over_at=None if ended is None else at(ended))
+    alerts = KnownAlerts()
+    alerts.look(0, problem(0))
+    alert = replace(alerts.known[KEY], over_at=None if ended is None else at(ended))
     assert lasted_s(alert, until=at(until)) == lasted

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallyd.core.errors import Stopped
-from tallyd.pollers.servers.worker_pool import TICK_S, Lanes
+from tallyd.pollers.servers.worker_pool import TICK_S, WorkerPool
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Clock:
         self.at += seconds
 
 
-def lanes(
+def pool(
     check: Callable[[int], int],
     clock: Clock,
     *,
@@ -41,8 +41,8 @@ def lanes(
     suspects: range = range(0),
     pause: Callable[[float], None] | None = None,
     limit_s: float = math.inf,
-) -> Lanes[int, int]:
-    return Lanes(
+) -> WorkerPool[int, int]:
+    return WorkerPool(
         check,
         workers=workers,
         spread_s=spread_s,
@@ -59,7 +59,7 @@ def double(target: int) -> int:
 
 @given(count=st.integers(1, 60), workers=st.integers(1, 20), suspects=st.integers(0, 60))
 def test_each_target_is_checked_once(count: int, workers: int, suspects: int) -> None:
-    found = lanes(double, Clock(), workers=workers, suspects=range(suspects)).run(range(count))
+    found = pool(double, Clock(), workers=workers, suspects=range(suspects)).run(range(count))
     assert sorted(found) == [(target, 2 * target) for target in range(count)]
 
 
@@ -70,7 +70,7 @@ def test_checks_are_begun_evenly_over_the_spread() -> None:
         begun[target] = clock.at - 1000
         return target
 
-    lanes(check, clock, spread_s=48.0).run(range(96))
+    pool(check, clock, spread_s=48.0).run(range(96))
 
     assert all(begun[target] >= target * 0.5 for target in range(96))
     assert 47.5 <= clock.at - 1000 <= 48.0
@@ -79,13 +79,13 @@ def test_checks_are_begun_evenly_over_the_spread() -> None:
 
 def test_many_that_are_due_together_are_begun_together() -> None:
     clock = Clock()
-    lanes(double, clock, spread_s=4.0).run(range(10_000))
+    pool(double, clock, spread_s=4.0).run(range(10_000))
     assert len([seconds for seconds in clock.pauses if seconds]) <= 4.0 / 0.02 + 1
 
 
 def test_without_a_spread_all_are_begun_at_once() -> None:
     clock = Clock()
-    lanes(double, clock).run(range(1000))
+    pool(double, clock).run(range(1000))
     assert clock.at == 1000.0
 
 
@@ -102,7 +102,7 @@ def test_no_more_are_checked_at_a_time_than_there_are_workers() -> None:
             running -= 1
         return target
 
-    lanes(check, Clock(), workers=3, suspects=range(10)).run(range(40))
+    pool(check, Clock(), workers=3, suspects=range(10)).run(range(40))
     assert most == 3
 
 
@@ -126,7 +126,7 @@ def test_those_that_hang_hold_up_no_other(hanging: range, suspects: range) -> No
                 others_done.set()
         return target
 
-    found = lanes(check, Clock(), workers=4, suspects=suspects).run(range(50))
+    found = pool(check, Clock(), workers=4, suspects=suspects).run(range(50))
     assert len(found) == 50
 
 
@@ -146,7 +146,7 @@ def test_where_all_hang_the_round_ends_in_time_and_the_first_were_checked(
         clock.at += 7.0
         return target
 
-    found = lanes(check, clock, workers=1, suspects=suspects, limit_s=60.0, pause=lambda _: None)
+    found = pool(check, clock, workers=1, suspects=suspects, limit_s=60.0, pause=lambda _: None)
     assert {target for target, _ in found.run(range(100))} == set(range(9))
 
 
@@ -165,7 +165,7 @@ def test_those_that_hung_the_last_time_have_a_quarter_of_the_workers(workers: in
                 others_done.set()
         return target
 
-    lanes(check, Clock(), workers=workers, suspects=range(100)).run(range(150))
+    pool(check, Clock(), workers=workers, suspects=range(100)).run(range(150))
     assert len(hanging) <= most
 
 
@@ -181,7 +181,7 @@ def test_what_ends_the_pause_ends_the_round() -> None:
 
     clock = Clock()
     with pytest.raises(Stopped):
-        lanes(check, clock, spread_s=10.0, pause=stop).run(range(100))
+        pool(check, clock, spread_s=10.0, pause=stop).run(range(100))
     assert checked in ([], [0])
 
 
@@ -196,5 +196,5 @@ def test_an_error_in_a_check_ends_the_round_and_is_raised() -> None:
         return target
 
     with pytest.raises(ZeroDivisionError):
-        lanes(check, Clock(), spread_s=1000.0).run(range(10_000))
+        pool(check, Clock(), spread_s=1000.0).run(range(10_000))
     assert len(checked) < 1000

@@ -20,7 +20,7 @@ from support.webfolder import NOW, Web, serving
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.freshness import Known
-from tallyd.pollers.servers.target_memory import Book
+from tallyd.pollers.servers.target_memory import TargetMemory
 from tallyd.web.machine import records_metrics
 from tallyd.web.machine.metrics import exposition, routes
 
@@ -85,9 +85,9 @@ def test_of_too_many_targets_only_the_first_are_named_and_all_are_counted(
 
 
 def test_a_target_that_left_the_config_is_gone(web: Web) -> None:
-    book = Book()
-    book.known = {"OLD": Known(state="fresh", since=NOW, computed_at=NOW)}
-    web.kept["apps", "check"] = {"book": book}
+    memory = TargetMemory()
+    memory.known = {"OLD": Known(state="fresh", since=NOW, computed_at=NOW)}
+    web.kept["apps", "check"] = {"memory": memory}
     assert not [names for name, names in samples(web) if "OLD" in names]
 
 

@@ -11,7 +11,7 @@ from tallyd.adapters.records.create_sqlite import make_file
 from tallyd.adapters.records.engines import PATIENCE_S, lacks_file
 from tallyd.adapters.records.migration import RecordsTooNewError, bring_up_to_date
 from tallyd.adapters.records.poller_records import BoundRecords
-from tallyd.adapters.records.server_checks import CheckBook
+from tallyd.adapters.records.server_checks import CheckStore
 from tallyd.adapters.records.tables import KNOWN_REVISIONS, REVISION, VERSION_TABLE
 from tallyd.adapters.records.transactions import Access
 from tallyd.core.errors import RecordsError
@@ -29,7 +29,7 @@ class Database:
         self._url = url
         self._access = Access(url, patience_s=patience_s)
         self._preparing = threading.Lock()
-        self._checks: dict[str, CheckBook] = {}
+        self._checks: dict[str, CheckStore] = {}
         self._is_prepared = False
         if prepares:
             self._access.get_ready = self._prepare_once
@@ -70,7 +70,7 @@ class Database:
 
     def records(self, poller: str) -> BoundRecords:
         """Return the records of one poller. What waits in memory is the same for all that were returned."""
-        checks = self._checks.setdefault(poller, CheckBook(self._access, poller))
+        checks = self._checks.setdefault(poller, CheckStore(self._access, poller))
         return BoundRecords(self._access, poller, checks)
 
     def waiting(self) -> Mapping[str, int]:

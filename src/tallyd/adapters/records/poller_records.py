@@ -13,10 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from tallyd.adapters.records.errors import explained, is_conflict
 from tallyd.adapters.records.ingest import in_ledger, plan, write_counts, write_ledger, write_rows
 from tallyd.adapters.records.retention import forget_files, forget_passages
-from tallyd.adapters.records.server_checks import CheckBook, forget_lags, read_hours, read_lags, sum_hours
+from tallyd.adapters.records.server_checks import CheckStore, forget_lags, read_hours, read_lags, sum_hours
 from tallyd.adapters.records.tables import INGESTED_FILE, PASSAGE_MINUTE
 from tallyd.adapters.records.transactions import Access
-from tallyd.core.lags import HourCount, Hours, Kept, LagRow
+from tallyd.core.lags import HourCount, Hours, LagRow, StoreOutcome
 from tallyd.core.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, read_seen, seen_text
 
 _TRIES: Final = 5
@@ -26,10 +26,10 @@ _TRIES: Final = 5
 class BoundRecords:
     """The records of one poller; those of others are not seen. Implements `contract.Records`."""
 
-    def __init__(self, access: Access, poller: str, checks: CheckBook | None = None) -> None:
+    def __init__(self, access: Access, poller: str, checks: CheckStore | None = None) -> None:
         self._access = access
         self._poller = poller
-        self._checks = checks or CheckBook(access, poller)
+        self._checks = checks or CheckStore(access, poller)
 
     def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
         if not files:
@@ -122,7 +122,7 @@ class BoundRecords:
         forgetting = (forget_passages, forget_files, forget_lags)
         return sum(forget(self._access, self._poller, bound, most=most) for forget in forgetting)
 
-    def note_checks(self, rows: Sequence[LagRow], hours: Hours) -> Kept:
+    def note_checks(self, rows: Sequence[LagRow], hours: Hours) -> StoreOutcome:
         return self._checks.note(rows, hours)
 
     def server_hours(self, since: datetime, until: datetime) -> tuple[tuple[str, str, HourCount], ...]:

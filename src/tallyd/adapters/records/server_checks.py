@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from tallyd.adapters.records.tables import SERVER_HOUR, SERVER_LAG
 from tallyd.adapters.records.transactions import Access
 from tallyd.core.errors import RecordsError
-from tallyd.core.lags import MOST_WAITING, HourCount, Hours, Kept, LagRow
+from tallyd.core.lags import MOST_WAITING, HourCount, Hours, LagRow, StoreOutcome
 
 _LAG: Final = "poller, checked_at, server, computed_time, lag_s, state, advanced_s"
 _HOUR: Final = "poller, hour, server, checks, fresh, late, lag_s_max"
@@ -47,7 +47,7 @@ _PUT_HOUR: Final = {
 }
 
 
-class CheckBook:
+class CheckStore:
     """The checks of one poller on their way into the database. Lives as long as the process.
 
     Hours are written as totals, not as what is to be added: where a connection is lost during the COMMIT,
@@ -65,7 +65,7 @@ class CheckBook:
         self._unwritten: set[tuple[str, str]] = set()
         self._dropped = 0
 
-    def note(self, rows: Sequence[LagRow], hours: Hours) -> Kept:
+    def note(self, rows: Sequence[LagRow], hours: Hours) -> StoreOutcome:
         """Take rows and what is to be added to hours, and store all that waits in one transaction."""
         with self._lock:
             self._rows.extend(rows)
@@ -78,13 +78,13 @@ class CheckBook:
             except RecordsError as error:
                 self._drop(self._over(hours))
                 waiting = len(self._rows) + len(self._unwritten)
-                return Kept(waiting=waiting, dropped=self._dropped, trouble=error.text)
-            kept = Kept(dropped=self._dropped)
+                return StoreOutcome(waiting=waiting, dropped=self._dropped, trouble=error.text)
+            outcome = StoreOutcome(dropped=self._dropped)
             self._rows.clear()
             self._unwritten.clear()
             self._dropped = 0
             self._forget(self._over(hours))
-            return kept
+            return outcome
 
     @property
     def waiting(self) -> int:

@@ -9,7 +9,7 @@ from typing import Final
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.values import Age, At, Span
 from tallyd.core.freshness import State, Trouble, taken_off
-from tallyd.core.lags import Kept
+from tallyd.core.lags import StoreOutcome
 from tallyd.core.reading import Problem
 from tallyd.pollers.servers.target_settings import Target
 
@@ -103,17 +103,17 @@ def _problem(target: Target, trouble: Trouble, poller: str, last: datetime | Non
     )
 
 
-def unstored(kept: Kept, *, since: datetime, now: datetime, poller: str) -> Problem | None:
+def unstored(outcome: StoreOutcome, *, since: datetime, now: datetime, poller: str) -> Problem | None:
     """Return the problem of a database that has taken nothing since `since`; None: not yet, or no more."""
-    if kept.trouble is None or (now - since).total_seconds() < UNSTORED_AFTER_S:
+    if outcome.trouble is None or (now - since).total_seconds() < UNSTORED_AFTER_S:
         return None
     return UNSTORED.problem(
         poller,
         "database",
         since=since,
         poller=poller,
-        reason=kept.trouble,
-        most=_about(kept.dropped) or None,
+        reason=outcome.trouble,
+        most=_about(outcome.dropped) or None,
     )
 
 

@@ -10,7 +10,7 @@ from tallyd.contract.http import Reply
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.computed_time import UnreadableTimeError, has_offset, read_time
 from tallyd.core.errors import SourceError
-from tallyd.core.freshness import Sight, sight_of, taken_off
+from tallyd.core.freshness import CheckResult, check_result_of, taken_off
 from tallyd.core.json_reply import Unreadable, parse
 from tallyd.core.texts import shortened, span, visible
 from tallyd.pollers.servers.target_settings import Target
@@ -25,7 +25,7 @@ _MOST_VALUES: Final = 30_000
 """Each worker may hold an answer at the same time."""
 
 
-def check(target: Target, tools: Toolbox, known: datetime | None) -> Sight:
+def check(target: Target, tools: Toolbox, known: datetime | None) -> CheckResult:
     """Ask once and return what was found; `known` is the time that the target told last.
 
     Raises `Stopped`. Whatever the target does is a state.
@@ -42,11 +42,15 @@ def check(target: Target, tools: Toolbox, known: datetime | None) -> Sight:
     except SourceError as failure:
         # With a status of 2xx it is the body that is of no use.
         is_answered = failure.status is not None and 200 <= failure.status < 300
-        return Sight(at=tools.now(), state="invalid" if is_answered else "unreachable", reason=failure.text)
+        return CheckResult(
+            at=tools.now(), state="invalid" if is_answered else "unreachable", reason=failure.text
+        )
     return evaluated(target, reply, now=tools.now(), zone=tools.zone, known=known)
 
 
-def evaluated(target: Target, reply: Reply, *, now: datetime, zone: tzinfo, known: datetime | None) -> Sight:
+def evaluated(
+    target: Target, reply: Reply, *, now: datetime, zone: tzinfo, known: datetime | None
+) -> CheckResult:
     """Return what an answer means; `zone` is that of times without one, where the target has none."""
     skew_s = skew_of(reply)
     said = f"{reply.status}, {_took(reply.elapsed_s)}"
@@ -61,7 +65,7 @@ def evaluated(target: Target, reply: Reply, *, now: datetime, zone: tzinfo, know
         named = shortened(target.field, 80)
         reason = f"{reply.host} answered HTTP {reply.status}, but {named} {error}"
     else:
-        return sight_of(
+        return check_result_of(
             computed_at,
             now=now,
             skew_s=skew_s,
@@ -69,7 +73,7 @@ def evaluated(target: Target, reply: Reply, *, now: datetime, zone: tzinfo, know
             answered=said,
             guessed_zone=str(zone) if is_guessed else "",
         )
-    return Sight(at=now, state="invalid", skew_s=skew_s, reason=reason, answered=said)
+    return CheckResult(at=now, state="invalid", skew_s=skew_s, reason=reason, answered=said)
 
 
 def skew_of(reply: Reply) -> float | None:

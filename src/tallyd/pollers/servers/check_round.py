@@ -12,16 +12,16 @@ from typing import Final, TypeAlias
 
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import Stopped
-from tallyd.core.freshness import TROUBLES, Sight, Step, follow, passed, unseen
-from tallyd.core.lags import HourCount, Kept, hour_of, lag_row
+from tallyd.core.freshness import TROUBLES, CheckResult, Step, follow, passed, unseen
+from tallyd.core.lags import HourCount, StoreOutcome, hour_of, lag_row
 from tallyd.core.reading import Problem, Reading, Slot
 from tallyd.pollers.servers.alert_kinds import problems_of, unstored
 from tallyd.pollers.servers.check import check
 from tallyd.pollers.servers.out_facts import facts_of, log_fields, summary_of
 from tallyd.pollers.servers.settings import ServersSettings
-from tallyd.pollers.servers.target_memory import Book, read_book
+from tallyd.pollers.servers.target_memory import TargetMemory, read_target_memory
 from tallyd.pollers.servers.target_settings import Target
-from tallyd.pollers.servers.worker_pool import Lanes
+from tallyd.pollers.servers.worker_pool import WorkerPool
 
 log = logging.getLogger("tallyd")
 
@@ -37,7 +37,7 @@ SPACE_S: Final = 0.1
 """So far apart they are begun where they are few: a round is told of when it has ended."""
 STOOD_STILL_S: Final = 5.0
 """There is a look every half second; after so long without one, this process or machine stood still."""
-_BOOK: Final = "book"
+_MEMORY: Final = "memory"
 
 Steps: TypeAlias = "list[tuple[Target, Step]]"
 
@@ -50,39 +50,39 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
     database: those are of the daemon's own rounds.
     """
     del slot
-    book = _book(tools)
-    have_left = book.keep_only(settings.targets)
-    steps = _steps(settings, book, check_all(settings, tools, book))
+    memory = _memory(tools)
+    have_left = memory.keep_only(settings.targets)
+    steps = _steps(settings, memory, check_all(settings, tools, memory))
     if not tools.is_by_hand:
-        _log(steps, book, tools)
-        _say_left(len(settings.checked) - len(steps), book, tools)
-    book.take([(target.name, step) for target, step in steps])
+        _log(steps, memory, tools)
+        _say_left(len(settings.checked) - len(steps), memory, tools)
+    memory.take([(target.name, step) for target, step in steps])
     taken_at = tools.now()
-    stored = () if tools.is_by_hand else _store(steps, book, tools, now=taken_at)
+    stored = () if tools.is_by_hand else _store(steps, memory, tools, now=taken_at)
     is_written = (
         tools.is_by_hand
         or have_left
         or any(step.is_change for _, step in steps)
-        or _is_due(book.written_at, taken_at, settings.write_every)
+        or _is_due(memory.written_at, taken_at, settings.write_every)
     )
-    known = _with_those_left(settings, book, steps)
+    known = _with_those_left(settings, memory, steps)
     named = [(target.name, step) for target, step in known]
-    facts = facts_of(named, book.tallies, tools.zone) if is_written else None
+    facts = facts_of(named, memory.tallies, tools.zone) if is_written else None
     if is_written:
-        book.begin_anew(taken_at)
+        memory.begin_anew(taken_at)
     return (
         Reading(
             taken_at=taken_at,
             facts=facts,
             problems=(*stored, *_problems(known, tools)),
-            memory=book.memory() if is_written else None,
-            skew_s=_skew(step.sight for _, step in steps),
+            memory=memory.to_store() if is_written else None,
+            skew_s=_skew(step.result for _, step in steps),
             summary=summary_of(named, tools.zone) if tools.is_by_hand else None,
         ),
     )
 
 
-def check_all(settings: ServersSettings, tools: Toolbox, book: Book) -> dict[str, Sight]:
+def check_all(settings: ServersSettings, tools: Toolbox, memory: TargetMemory) -> dict[str, CheckResult]:
     """Return what one check of each target found, but of those that there was no time for. Raises `Stopped`.
 
     Where this process stood still meanwhile (a suspend), what was under way has timed out through no fault
@@ -90,26 +90,26 @@ def check_all(settings: ServersSettings, tools: Toolbox, book: Book) -> dict[str
     """
     looked = _Looks(tools)
     began_at = tools.now()
-    sights = _checked(settings, _in_turn(settings.checked, book), tools, book, looked)
-    book.began_at = began_at
+    results = _checked(settings, _in_turn(settings.checked, memory), tools, memory, looked)
+    memory.began_at = began_at
     looked.look()
     doubtful = tuple(
         target
         for target in settings.checked
-        if target.name in sights and sights[target.name].state != "fresh"
+        if target.name in results and results[target.name].state != "fresh"
     )
     if looked.has_stood_still and doubtful:
-        sights |= _checked(settings, doubtful, tools, book, looked)
-    return sights
+        results |= _checked(settings, doubtful, tools, memory, looked)
+    return results
 
 
-def _in_turn(targets: Sequence[Target], book: Book) -> Sequence[Target]:
+def _in_turn(targets: Sequence[Target], memory: TargetMemory) -> Sequence[Target]:
     """Return targets as the config has them, but first those that the last round did not come to."""
-    last = book.began_at
+    last = memory.began_at
     if last is None:
         return targets
     never = datetime.min.replace(tzinfo=UTC)
-    return sorted(targets, key=lambda target: min(book.checked_at.get(target.name, never), last))
+    return sorted(targets, key=lambda target: min(memory.checked_at.get(target.name, never), last))
 
 
 class _Looks:
@@ -127,19 +127,19 @@ class _Looks:
 
 
 def _checked(
-    settings: ServersSettings, targets: Sequence[Target], tools: Toolbox, book: Book, looked: _Looks
-) -> dict[str, Sight]:
+    settings: ServersSettings, targets: Sequence[Target], tools: Toolbox, memory: TargetMemory, looked: _Looks
+) -> dict[str, CheckResult]:
     """Check targets, spread as they should be. Raises `Stopped`."""
-    known = book.known
+    known = memory.known
     done = 0
 
-    def one(target: Target) -> Sight:
+    def one(target: Target) -> CheckResult:
         nonlocal done
         before = known.get(target.name)
-        sight = check(target, tools, before.computed_at if before else None)
+        result = check(target, tools, before.computed_at if before else None)
         done += 1  # two at once may count as one: it is shown, and that something moved is what counts
         tools.alive()
-        return sight
+        return result
 
     def pause(seconds: float) -> None:
         if tools.stop():
@@ -153,42 +153,42 @@ def _checked(
     longest_s = max(target.timeout_s for target in settings.checked)
     limit_s = max(settings.every * ENDED_BY - longest_s, SHORTEST_LIMIT_S)
     spread_s = min(settings.every * SPREAD, len(targets) * SPACE_S)
-    lanes = Lanes(
+    pool = WorkerPool(
         one,
         workers=settings.workers,
         spread_s=0.0 if tools.is_by_hand else spread_s,
-        is_suspect=partial(_was_unreachable, book),
+        is_suspect=partial(_was_unreachable, memory),
         pause=pause,
         limit_s=math.inf if tools.is_by_hand else limit_s,
     )
-    return {target.name: sight for target, sight in lanes.run(targets)}
+    return {target.name: result for target, result in pool.run(targets)}
 
 
-def _was_unreachable(book: Book, target: Target) -> bool:
-    known = book.known.get(target.name)
+def _was_unreachable(memory: TargetMemory, target: Target) -> bool:
+    known = memory.known.get(target.name)
     return known is not None and known.state == "unreachable"
 
 
-def _book(tools: Toolbox) -> Book:
+def _memory(tools: Toolbox) -> TargetMemory:
     """Return what this process knows, at its first round what is remembered."""
-    book = tools.kept.get(_BOOK)
-    if not isinstance(book, Book):
-        tools.kept[_BOOK] = book = read_book(tools.memory)
-    return book
+    memory = tools.kept.get(_MEMORY)
+    if not isinstance(memory, TargetMemory):
+        tools.kept[_MEMORY] = memory = read_target_memory(tools.memory)
+    return memory
 
 
-def _steps(settings: ServersSettings, book: Book, sights: dict[str, Sight]) -> Steps:
+def _steps(settings: ServersSettings, memory: TargetMemory, results: dict[str, CheckResult]) -> Steps:
     return [
-        (target, follow(book.known.get(target.name), sights[target.name]))
+        (target, follow(memory.known.get(target.name), results[target.name]))
         for target in settings.checked
-        if target.name in sights
+        if target.name in results
     ]
 
 
-def _with_those_left(settings: ServersSettings, book: Book, steps: Steps) -> Steps:
+def _with_those_left(settings: ServersSettings, memory: TargetMemory, steps: Steps) -> Steps:
     """Return the steps in the order of the config, and between them the targets that were not checked."""
     found = {target.name: step for target, step in steps}
-    known = book.known
+    known = memory.known
     return [
         (target, found.get(target.name) or unseen(known[target.name]))
         for target in settings.checked
@@ -201,9 +201,9 @@ def _is_due(written_at: datetime | None, now: datetime, every_s: float) -> bool:
     return written_at is None or now.timestamp() // every_s != written_at.timestamp() // every_s
 
 
-def _skew(sights: Iterable[Sight]) -> float | None:
+def _skew(results: Iterable[CheckResult]) -> float | None:
     """Return the smallest difference of our clock: as long as one server agrees, ours is not suspect."""
-    return min((sight.skew_s for sight in sights if sight.skew_s is not None), key=abs, default=None)
+    return min((result.skew_s for result in results if result.skew_s is not None), key=abs, default=None)
 
 
 def _problems(steps: Steps, tools: Toolbox) -> tuple[Problem, ...]:
@@ -218,7 +218,7 @@ def _problems(steps: Steps, tools: Toolbox) -> tuple[Problem, ...]:
 # -- the database --------------------------------------------------------------------------------------------
 
 
-def _store(steps: Steps, book: Book, tools: Toolbox, *, now: datetime) -> tuple[Problem, ...]:
+def _store(steps: Steps, memory: TargetMemory, tools: Toolbox, *, now: datetime) -> tuple[Problem, ...]:
     """Store rows; return what is to be said where the database takes none."""
     if tools.records is None:
         return ()
@@ -227,37 +227,39 @@ def _store(steps: Steps, book: Book, tools: Toolbox, *, now: datetime) -> tuple[
         for target, step in steps
         if tools.keep_days and target.is_recorded and step.is_new
     ]
-    hours = {(hour_of(step.sight.at), target.name): _counted(step.sight) for target, step in steps}
-    kept = tools.records.note_checks(rows, hours)
-    _say(kept, book, tools)
-    if kept.trouble is None:
-        book.unstored_since = None
+    hours = {(hour_of(step.result.at), target.name): _counted(step.result) for target, step in steps}
+    outcome = tools.records.note_checks(rows, hours)
+    _say(outcome, memory, tools)
+    if outcome.trouble is None:
+        memory.unstored_since = None
         return ()
-    since = book.unstored_since = min(book.unstored_since or now, now)
-    problem = unstored(kept, since=since, now=now, poller=tools.poller)
+    since = memory.unstored_since = min(memory.unstored_since or now, now)
+    problem = unstored(outcome, since=since, now=now, poller=tools.poller)
     return () if problem is None else (problem,)
 
 
-def _counted(sight: Sight) -> HourCount:
-    lag_s = None if sight.lag_s is None else round(sight.lag_s, 3)
-    return HourCount(1, int(sight.state == "fresh"), int(sight.state == "late"), lag_s)
+def _counted(result: CheckResult) -> HourCount:
+    lag_s = None if result.lag_s is None else round(result.lag_s, 3)
+    return HourCount(1, int(result.state == "fresh"), int(result.state == "late"), lag_s)
 
 
-def _say(kept: Kept, book: Book, tools: Toolbox) -> None:
-    fields = {"poller": tools.poller, "job": "check", "dropped": kept.dropped}
-    if kept.trouble is None and book.unstored_since is not None:
+def _say(outcome: StoreOutcome, memory: TargetMemory, tools: Toolbox) -> None:
+    fields = {"poller": tools.poller, "job": "check", "dropped": outcome.dropped}
+    if outcome.trouble is None and memory.unstored_since is not None:
         log.warning("checks are stored again", extra=fields)
-    elif kept.trouble is not None and book.unstored_since is None:
-        fields |= {"waiting": kept.waiting}
-        log.warning("checks cannot be stored, they wait in memory", extra={**fields, "reason": kept.trouble})
+    elif outcome.trouble is not None and memory.unstored_since is None:
+        fields |= {"waiting": outcome.waiting}
+        log.warning(
+            "checks cannot be stored, they wait in memory", extra={**fields, "reason": outcome.trouble}
+        )
 
 
 # -- the log -------------------------------------------------------------------------------------------------
 
 
-def _log(steps: Sequence[tuple[Target, Step]], book: Book, tools: Toolbox) -> None:
+def _log(steps: Sequence[tuple[Target, Step]], memory: TargetMemory, tools: Toolbox) -> None:
     for target, step in steps:
-        event = _event(target, step, book)
+        event = _event(target, step, memory)
         if event is None:
             continue
         fields = {"poller": tools.poller, "job": "check", **log_fields(target.name, step, tools.zone)}
@@ -271,20 +273,20 @@ def _level(event: str, step: Step) -> int:
     return logging.WARNING if step.known.state in TROUBLES else logging.INFO
 
 
-def _say_left(count: int, book: Book, tools: Toolbox) -> None:
-    if book.is_behind != bool(count):
-        book.is_behind = bool(count)
+def _say_left(count: int, memory: TargetMemory, tools: Toolbox) -> None:
+    if memory.is_behind != bool(count):
+        memory.is_behind = bool(count)
         event = "not all targets could be checked" if count else "all targets are checked again"
         fields = {"poller": tools.poller, "job": "check", "left": count}
         log.log(logging.WARNING if count else logging.INFO, event, extra=fields)
 
 
-def _event(target: Target, step: Step, book: Book) -> str | None:
+def _event(target: Target, step: Step, memory: TargetMemory) -> str | None:
     """Return what a line of the log says of a check; None: there is none."""
     if step.is_change:
         return "target changed"
     if step.known.state != "fresh":
-        before = book.checked_at.get(target.name, step.sight.at - timedelta(microseconds=1))
-        if passed(step.known.since, before, step.sight.at, target.remind_every_s):
+        before = memory.checked_at.get(target.name, step.result.at - timedelta(microseconds=1))
+        if passed(step.known.since, before, step.result.at, target.remind_every_s):
             return "target still not fresh"
     return OTHER_DATA if step.is_new_time and target.is_logged else None

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 
-from tallyd.core.freshness import BY_SERIOUSNESS, STATES, Known, Sight, Step
+from tallyd.core.freshness import BY_SERIOUSNESS, STATES, CheckResult, Known, Step
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Facts, Json
 from tallyd.pollers.servers.target_memory import Tally
@@ -20,20 +20,20 @@ def facts_of(steps: Sequence[tuple[str, Step]], tallies: Mapping[str, Tally], zo
 
 
 def _target(step: Step, tally: Tally | None, zone: tzinfo) -> Json:
-    known, sight, tally = step.known, step.sight, tally or Tally()
+    known, result, tally = step.known, step.result, tally or Tally()
     values: dict[str, Json] = {
         "state": known.state,
         "computed_time": _text(known.computed_at, zone),
-        "lag_s": _rounded(sight.lag_s),
+        "lag_s": _rounded(result.lag_s),
         "since": _text(known.since, zone),
         "unchanged_s": _rounded(step.unchanged_s),
-        "skew_s": _rounded(sight.skew_s),
+        "skew_s": _rounded(result.skew_s),
         "checks": tally.checks,
         "failed": tally.failed,
         "lag_s_max": _rounded(tally.lag_s_max),
     }
-    if sight.reason:
-        values["reason"] = sight.reason
+    if result.reason:
+        values["reason"] = result.reason
     return values
 
 
@@ -42,37 +42,37 @@ def summary_of(steps: Sequence[tuple[str, Step]], zone: tzinfo) -> Facts:
 
     def place(row: tuple[str, Step]) -> tuple[int, float, str]:
         name, step = row
-        return BY_SERIOUSNESS.index(step.known.state), -(step.sight.lag_s or 0.0), name
+        return BY_SERIOUSNESS.index(step.known.state), -(step.result.lag_s or 0.0), name
 
-    rows: list[Json] = [_row(name, step.known, step.sight, zone) for name, step in sorted(steps, key=place)]
+    rows: list[Json] = [_row(name, step.known, step.result, zone) for name, step in sorted(steps, key=place)]
     return {"targets": rows}
 
 
-def _row(name: str, known: Known, sight: Sight, zone: tzinfo) -> Json:
+def _row(name: str, known: Known, result: CheckResult, zone: tzinfo) -> Json:
     return {
         "target": name,
         "state": known.state,
-        "lag_s": _rounded(sight.lag_s),
+        "lag_s": _rounded(result.lag_s),
         "since": _text(known.since, zone),
         "computed_time": _text(known.computed_at, zone),
-        "reason": sight.reason or None,
+        "reason": result.reason or None,
     }
 
 
 def log_fields(name: str, step: Step, zone: tzinfo) -> dict[str, object]:
     """Return what a line of the log says of a target; what is not known is left out."""
-    sight = step.sight
+    result = step.result
     fields: dict[str, object] = {
         "target": name,
-        "state": sight.state,
+        "state": result.state,
         "was": step.was if step.is_change else None,
-        "lag_s": _rounded(sight.lag_s),
-        "computed_time": _text(sight.computed_at, zone),
+        "lag_s": _rounded(result.lag_s),
+        "computed_time": _text(result.computed_at, zone),
         "advanced_s": _rounded(step.advanced_s),
         "unchanged_s": _rounded(step.unchanged_s),
-        "skew_s": _rounded(sight.skew_s),
-        "checked_at": _text(sight.at, zone),
-        "reason": sight.reason or None,
+        "skew_s": _rounded(result.skew_s),
+        "checked_at": _text(result.at, zone),
+        "reason": result.reason or None,
     }
     return {key: value for key, value in fields.items() if value is not None}
 

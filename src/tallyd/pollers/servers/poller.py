@@ -8,7 +8,7 @@ from functools import partial
 from tallyd.contract.poller import Found, Job
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
-from tallyd.core.freshness import Sight
+from tallyd.core.freshness import CheckResult
 from tallyd.core.questions import Question
 from tallyd.core.reading import Json
 from tallyd.core.schedule.timetable import Every
@@ -17,7 +17,7 @@ from tallyd.pollers.servers.alert_kinds import KINDS, TARGET_KINDS, UNSTORED
 from tallyd.pollers.servers.check_round import check_all, round_of
 from tallyd.pollers.servers.questions import QUESTIONS
 from tallyd.pollers.servers.settings import ServersSettings
-from tallyd.pollers.servers.target_memory import Book
+from tallyd.pollers.servers.target_memory import TargetMemory
 
 _LIMIT_S = 300.0
 """Without progress. Each check ends with its timeout, but for the lookup of a name."""
@@ -66,16 +66,16 @@ class ServersPoller(ServersSettings):
 
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:
         """Check every target once and return the state of each."""
-        sights = check_all(self, tools, Book())
+        results = check_all(self, tools, TargetMemory())
         return tuple(
             Found(
                 target.name,
-                sight.reason or f"{sight.state}, {_age(sight)} ({sight.answered})",
+                result.reason or f"{result.state}, {_age(result)} ({result.answered})",
                 None,
-                is_fine=sight.lag_s is not None,
+                is_fine=result.lag_s is not None,
             )
             for target in self.checked
-            for sight in (sights[target.name],)
+            for result in (results[target.name],)
         )
 
     @classmethod
@@ -98,6 +98,6 @@ class ServersPoller(ServersSettings):
         return QUESTIONS
 
 
-def _age(sight: Sight) -> str:
-    lag_s = sight.lag_s or 0.0
-    return f"{span(-lag_s)} ahead" if sight.state == "future" else f"{span(max(lag_s, 0.0))} old"
+def _age(result: CheckResult) -> str:
+    lag_s = result.lag_s or 0.0
+    return f"{span(-lag_s)} ahead" if result.state == "future" else f"{span(max(lag_s, 0.0))} old"

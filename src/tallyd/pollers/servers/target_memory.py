@@ -12,7 +12,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
-from tallyd.core.freshness import Known, Sight, Step
+from tallyd.core.freshness import CheckResult, Known, Step
 from tallyd.core.reading import Facts
 
 
@@ -24,16 +24,16 @@ class Tally:
     failed: int = 0
     lag_s_max: float | None = None
 
-    def add(self, sight: Sight) -> None:
+    def add(self, result: CheckResult) -> None:
         self.checks += 1
-        if sight.lag_s is None:
+        if result.lag_s is None:
             self.failed += 1
-        elif self.lag_s_max is None or sight.lag_s > self.lag_s_max:
-            self.lag_s_max = sight.lag_s
+        elif self.lag_s_max is None or result.lag_s > self.lag_s_max:
+            self.lag_s_max = result.lag_s
 
 
 @dataclass
-class Book:
+class TargetMemory:
     """What is known of the targets, by name.
 
     `written_at` is when the last file was written, `checked_at` when each target was last checked by this
@@ -61,15 +61,15 @@ class Book:
         """Take over what a round found."""
         for name, step in steps:
             self.known[name] = step.known
-            self.tallies.setdefault(name, Tally()).add(step.sight)
-            self.checked_at[name] = step.sight.at
+            self.tallies.setdefault(name, Tally()).add(step.result)
+            self.checked_at[name] = step.result.at
 
     def begin_anew(self, at: datetime) -> None:
         """Count from now on for the next file."""
         self.written_at = at
         self.tallies.clear()
 
-    def memory(self) -> Facts:
+    def to_store(self) -> Facts:
         """Return what is remembered over a restart."""
         facts: Facts = _REMEMBERED.dump_python(
             _Remembered(self.written_at, self.known), mode="json", exclude_defaults=True
@@ -86,10 +86,10 @@ class _Remembered:
 _REMEMBERED = TypeAdapter(_Remembered)
 
 
-def read_book(memory: Facts) -> Book:
-    """Undo `Book.memory`. What makes no sense is not known."""
+def read_target_memory(memory: Facts) -> TargetMemory:
+    """Undo `TargetMemory.to_store`. What makes no sense is not known."""
     try:
         found = _REMEMBERED.validate_python(memory)
     except ValidationError:
-        return Book()
-    return Book(known=found.targets, written_at=found.written_at)
+        return TargetMemory()
+    return TargetMemory(known=found.targets, written_at=found.written_at)

@@ -20,10 +20,10 @@ _SHORTEST_S: Final = 0.02
 """Checks that are due so close to each other are begun together."""
 
 
-class Lanes(Generic[T, R]):
+class WorkerPool(Generic[T, R]):
     """One round: every target is checked once, by `workers` threads, begun evenly over `spread_s` seconds.
 
-    Targets that may hang (`is_suspect`: they did not answer the last time) have a lane of their own: a
+    Targets that may hang (`is_suspect`: they did not answer the last time) have a worker of their own: a
     quarter of the workers (one at least, but not the only one) see to them before the others are done. None
     is begun once `limit_s` have passed, and what is left then is left out. So any number of them takes
     nothing from the others but that quarter, and the round ends in time. `pause(seconds)` is called at least

@@ -13,7 +13,7 @@ from tallyd.pollers.servers.poller import ServersPoller
 from tallyd.pollers.visitors.poller import VisitorsPoller
 from tallyd.pollers.visitors.visits import NOBODY, day_of, day_span, inside, together
 from tallyd.web.context import Context
-from tallyd.web.kept import arrivals_of, book_of
+from tallyd.web.kept import arrivals_of, memory_of
 
 MOST_NAMED: Final = 1000
 """So many targets or sources of a poller have series of their own, the first in the order of the config.
@@ -101,7 +101,7 @@ def of_servers(context: Context) -> Iterator[Metric]:
     unnamed = _left_out("targets")
     now = context.now()
     for poller, settings in context.config().pollers_of(ServersPoller).items():
-        known = dict(book_of(context, poller).known)  # a copy: a round may be changing it just now
+        known = dict(memory_of(context, poller).known)  # a copy: a round may be changing it just now
         named = {name: known[name] for name in settings.targets if name in known}
         counts = Counter(each.state for each in named.values())
         for state in STATES:
