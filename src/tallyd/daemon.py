@@ -109,7 +109,7 @@ class Daemon:
         """Do what is due. `reload` is true after SIGHUP."""
         self._runner.stats.tick(self._deps.clock.monotonic())
         active_config = self._deps.active_config
-        refused_before = active_config.refused
+        rejected_before = active_config.rejected
         newer = active_config.newer(asked=reload)
         if newer is not None:
             self._look_at_jobs()  # a slot that was due before the change still begins
@@ -118,7 +118,7 @@ class Daemon:
             self._apply_config()
             pollers = list(newer.settings.pollers)
             log.info("config taken", extra={"path": str(newer.path), "pollers": pollers})
-        if newer is not None or active_config.refused != refused_before:
+        if newer is not None or active_config.rejected != rejected_before:
             # At once: a new time of day counts from now on, and `status` must show a rejected config.
             self.look_at_everything()
         self._scheduler.tick()
@@ -324,9 +324,9 @@ class Daemon:
         named = [*self._deps.troubles(), *self._deps.notifier.problems(), *self._crashes.values()]
         named += self._deps.outbox_worker.problems()
         named += self._overdue()
-        refused = self._deps.active_config.problem()
-        if refused is not None:
-            named.append(refused)
+        rejected = self._deps.active_config.problem()
+        if rejected is not None:
+            named.append(rejected)
         self._store.evaluate(tuple(named), may_resolve=self._may_end)
 
     def _may_end(self, key: str) -> bool:
@@ -361,7 +361,7 @@ class Daemon:
             parts.append(f"next: {task.poller} {task.job.name} {clock_text(at, task.zone, now=now)}")
         elif not self._job_states:
             parts.append("no poller is configured; add one to the config, it is taken by itself")
-        if self._deps.active_config.refused:
+        if self._deps.active_config.rejected:
             parts.append(f"the config on disk is refused ({self._deps.active_config.config.tallyd} check)")
         return "; ".join(parts)
 

@@ -166,10 +166,12 @@ class Campaign:
 
 def _set_aside(site: Site) -> list[Violation]:
     """The damaged file is kept as it was, and the problem is open."""
-    aside = [path.read_bytes() for path in site.database.parent.glob("state.db.damaged-*Z")]
+    quarantined = [path.read_bytes() for path in site.database.parent.glob("state.db.damaged-*Z")]
     with closing(sqlite3.connect(site.database)) as db:
         told = db.execute("SELECT count(*) FROM alert WHERE key='tallyd/damaged'").fetchone() == (1,)
-    broken = [] if aside == [GARBAGE] else [Violation("lost", f"{len(aside)} damaged files are kept")]
+    broken = (
+        [] if quarantined == [GARBAGE] else [Violation("lost", f"{len(quarantined)} damaged files are kept")]
+    )
     return broken if told else [*broken, Violation("wrong", "nobody is told that state.db was damaged")]
 
 

@@ -88,7 +88,7 @@ def fill_state(gates: Gates) -> None:
     now = datetime.now(UTC)
     job = JobNote(poller="divera", kind="divera", job="count", when=At((time(8),), EVERY_DAY), zone=BERLIN)
     note = ActiveConfigNote(
-        path=str(gates.config), since=now, digest="", zone=BERLIN, refused=None, jobs=(job,)
+        path=str(gates.config), since=now, digest="", zone=BERLIN, rejected=None, jobs=(job,)
     )
     key = f"apps/{LONG_TARGET}/unreachable"
     problem = Problem(key=key, text="not there", over="there", since=now, severity="error")

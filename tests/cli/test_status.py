@@ -34,7 +34,7 @@ def past(tmp_path: Path) -> Past:
         since=instant("2026-11-19T07:00:00"),
         digest="",
         zone=BERLIN,
-        refused=None,
+        rejected=None,
         jobs=(job,),
     )
     with closing(State(tmp_path / "state" / "state.db")) as state:

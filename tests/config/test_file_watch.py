@@ -100,10 +100,10 @@ def test_a_file_that_is_still_being_written_is_waited_for(desk: Desk) -> None:
 
 def test_a_change_that_is_undone_meanwhile_is_none(desk: Desk) -> None:
     before = desk.secret.stat()
-    aside = desk.secret.with_suffix(".aside")
-    desk.secret.rename(aside)
+    quarantined = desk.secret.with_suffix(".aside")
+    desk.secret.rename(quarantined)
     assert desk.looks(1) == [False]
-    aside.rename(desk.secret)
+    quarantined.rename(desk.secret)
     assert desk.secret.stat().st_ino == before.st_ino
     assert not desk.later()
 

@@ -92,7 +92,7 @@ def test_while_postgresql_is_away_files_wait_one_alert_tells_it_and_it_mends_its
         assert (reading.problems, "unreachable" in (reading.evaluates or ())) == ((), True)
         assert park.files(park.run()) == {}
         assert park.n_in() == 2
-        assert len(park.aside("done")) == 2
+        assert len(park.quarantined("done")) == 2
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
@@ -112,7 +112,7 @@ def test_a_connection_that_is_lost_during_the_commit_counts_a_file_once(
         assert relay.cuts == 1
         assert park.files(park.run()) == ({"done": 1} if cut == "before" else {"repeat": 1})
         assert park.n_in() == 2
-        assert len(park.aside("done")) == 1
+        assert len(park.quarantined("done")) == 1
 
 
 def test_a_full_disk_of_the_database_keeps_files_in_the_inbox(sites: Sites) -> None:
@@ -212,7 +212,7 @@ def test_an_inbox_that_is_deleted_and_made_anew_is_used_again(sites: Sites) -> N
         wait_until(lambda: not site.waiting())
         assert daemon.end() == 0
     assert counted_wrong(site) == []
-    assert len(site.aside("done")) == 3
+    assert len(site.quarantined("done")) == 3
 
 
 def _looks(site: VisitsSite) -> int:

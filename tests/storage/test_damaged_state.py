@@ -94,19 +94,19 @@ def test_a_damaged_state_is_set_aside_and_begun_anew_from_the_out_files(damage: 
     damaged = site.database.read_bytes()
     asked = site.client.requests
     assert start_again(site) == []
-    (aside,) = site.database.parent.glob("state.db.damaged-*Z")
-    assert aside.read_bytes() == damaged
+    (quarantined,) = site.database.parent.glob("state.db.damaged-*Z")
+    assert quarantined.read_bytes() == damaged
     assert site.client.requests == asked, "a slot that had its reading was asked for again"
 
 
 def test_status_shows_what_was_set_aside_until_it_is_removed(site: Site) -> None:
     site.database.write_bytes(b"no database" * 1000)
     assert start_again(site) == []
-    (aside,) = site.database.parent.glob("state.db.damaged-*Z")
+    (quarantined,) = site.database.parent.glob("state.db.damaged-*Z")
     (problem,) = _status(site)["problems"]
     assert problem["key"] == "tallyd/damaged"
-    assert str(aside) in problem["text"]
-    aside.unlink()
+    assert str(quarantined) in problem["text"]
+    quarantined.unlink()
     assert start_again(site) == []
     assert _status(site)["problems"] == []
 

@@ -51,9 +51,9 @@ class Loader:
             self._move(file)
 
     def _move(self, file: Path) -> None:
-        aside = self._inbox / ".tallyd" / "done" / "today" / file.parent.name
-        aside.mkdir(parents=True, exist_ok=True)
-        file.rename(aside / file.name)
+        quarantined = self._inbox / ".tallyd" / "done" / "today" / file.parent.name
+        quarantined.mkdir(parents=True, exist_ok=True)
+        file.rename(quarantined / file.name)
 
     def _store(self, source: str, content: bytes) -> None:
         is_one = self._variant != "row-by-row"

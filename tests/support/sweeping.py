@@ -116,8 +116,8 @@ class Park:
     def n_in(self) -> int:
         return sum(count.n_in for count in self.counted().values())
 
-    def aside(self, *below: str) -> dict[str, bytes]:
-        return self.site.aside(*below)
+    def quarantined(self, *below: str) -> dict[str, bytes]:
+        return self.site.quarantined(*below)
 
     def _wake(self) -> None:
         self.wakes += 1

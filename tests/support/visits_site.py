@@ -123,7 +123,7 @@ class VisitsSite:
         """Return the files that lie in the inbox."""
         return [path for path in self.inbox.glob("*/*.json") if path.parent.name != ".tallyd"]
 
-    def aside(self, where: str) -> dict[str, bytes]:
+    def quarantined(self, where: str) -> dict[str, bytes]:
         """Return the files in done/ or rejected/, by their path there."""
         top = self.inbox / ".tallyd" / where
         return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
@@ -289,7 +289,7 @@ def _of_files(site: VisitsSite) -> Iterator[Violation]:
     """Every file lies where it belongs, as it was dropped; nothing waits, nothing temporary is left."""
     if waiting := site.waiting():
         yield Violation("lost", f"{len(waiting)} files still wait, such as {waiting[0].name}")
-    done, rejected = site.aside("done"), site.aside("rejected")
+    done, rejected = site.quarantined("done"), site.quarantined("rejected")
     of_done = Counter(each.content for each in site.dropped if each.fate != "rejected")
     yield from _compared(of_done, Counter(done.values()), "file in done/")
     reasons = {name for name in rejected if name.endswith(".reason.json")}

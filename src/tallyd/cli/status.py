@@ -77,9 +77,9 @@ class Status:
         if self.pid is None:
             trouble = f"; {self.trouble}" if self.trouble else ""
             return f"{text}; tallyd is NOT running{trouble}", "error"
-        if self.note.refused:
-            when = self.clock(self.note.refused.since)
-            return f"{text}; the file on disk is REFUSED since {when}: {self.note.refused.lines[0]}", "error"
+        if self.note.rejected:
+            when = self.clock(self.note.rejected.since)
+            return f"{text}; the file on disk is REFUSED since {when}: {self.note.rejected.lines[0]}", "error"
         return f"{text}; running (process {self.pid})", "fine"
 
     def taken(self, last: StoredReading) -> str:
@@ -232,13 +232,13 @@ def _total(last: StoredReading | None) -> str | None:
 
 
 def _json(found: Status) -> dict[str, Json]:
-    refused, zone = found.note.refused, found.note.zone
+    rejected, zone = found.note.rejected, found.note.zone
     return {
         "config": {
             "path": found.note.path,
             "in_force_since": local_text(found.note.since, zone),
-            "refused_since": local_text(refused.since, zone) if refused else None,
-            "refused": list(refused.lines) if refused else [],
+            "refused_since": local_text(rejected.since, zone) if rejected else None,
+            "refused": list(rejected.lines) if rejected else [],
             "on_disk": found.trouble,
         },
         "running": found.pid is not None,

@@ -17,7 +17,7 @@ from tallyd.adapters.state import State
 from tallyd.config.file_watch import ConfigWatch
 from tallyd.config.jobs import Task
 from tallyd.config.model import Config, load
-from tallyd.core.alerts.daemon_alerts import config_refused
+from tallyd.core.alerts.daemon_alerts import config_rejected
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.timetable import At, Every
@@ -41,7 +41,7 @@ Zone: TypeAlias = Annotated[ZoneInfo, BeforeValidator(_zone)]
 
 
 @dataclass(frozen=True)
-class Refused:
+class Rejected:
     """A config on disk that was rejected, since when, and why."""
 
     since: datetime
@@ -67,7 +67,7 @@ class ActiveConfigNote:
     since: datetime
     digest: str
     zone: Zone
-    refused: Refused | None
+    rejected: Rejected | None
     jobs: tuple[JobNote, ...]
 
     def dumped(self) -> str:
@@ -105,7 +105,7 @@ class ActiveConfig:
     ) -> None:
         self.config = config
         self.since = now()
-        self.refused: Refused | None = None
+        self.rejected: Rejected | None = None
         self._now = now
         self._environ = environ
         self._closely = closely
@@ -115,7 +115,7 @@ class ActiveConfig:
     def newer(self, *, asked: bool) -> Config | None:
         """Return a new config without problems, if the files changed or somebody `asked` for a reload.
 
-        After a rejected config, the previous one stays active, and `refused` holds the rejected one.
+        After a rejected config, the previous one stays active, and `rejected` holds the rejected one.
         """
         changed = self._watch.has_changed()
         if not (changed or asked):
@@ -131,14 +131,14 @@ class ActiveConfig:
         except ConfigError as error:
             said = error.lines(ending="; the old config stays in force")
             lines = tuple(filled(line, self.config.tallyd) for line in said)
-            self.refused = Refused(self.refused.since if self.refused else self._now(), lines)
+            self.rejected = Rejected(self.rejected.since if self.rejected else self._now(), lines)
             # Also watch files that may fix it: a secret's file that is missing now.
             self._watch.follow((*self.config.files, *(Path(name) for name in error.names)))
             log.error("config refused", extra={"problems": list(lines)})  # noqa: TRY400 # a person's slip, no traceback
             return None
-        was_refused, self.refused = self.refused is not None, None
+        was_rejected, self.rejected = self.rejected is not None, None
         if config.digest == self.config.digest and config.secrets == self.config.secrets and not asked:
-            if was_refused:
+            if was_rejected:
                 log.warning("config on disk is the one in force again")
             return None
         return config
@@ -150,9 +150,9 @@ class ActiveConfig:
 
     def problem(self) -> Problem | None:
         """Return the problem `tallyd/config` if a config has been rejected for NOTIFY_AFTER_S."""
-        if self.refused is None or (self._now() - self.refused.since).total_seconds() < NOTIFY_AFTER_S:
+        if self.rejected is None or (self._now() - self.rejected.since).total_seconds() < NOTIFY_AFTER_S:
             return None
-        return config_refused(self.refused.lines[0], since=self.refused.since)
+        return config_rejected(self.rejected.lines[0], since=self.rejected.since)
 
     def note(self, state: State, tasks: Iterable[Task]) -> None:
         """Store the note for `status` if it changed. Raises `StateError`."""
@@ -161,7 +161,7 @@ class ActiveConfig:
             since=self.since,
             digest=self.config.digest,
             zone=self.config.zone,
-            refused=self.refused,
+            rejected=self.rejected,
             jobs=tuple(
                 JobNote(
                     poller=task.poller,

@@ -26,7 +26,7 @@ log = logging.getLogger("tallyd")
 DATABASE = "state.db"
 _DAMAGED = f"{DATABASE}.damaged-"
 _TIME = "%Y%m%dT%H%M%SZ"
-_SET_ASIDE = re.compile(re.escape(_DAMAGED) + r"[0-9]{8}T[0-9]{6}Z")
+_QUARANTINED = re.compile(re.escape(_DAMAGED) + r"[0-9]{8}T[0-9]{6}Z")
 
 
 def open_state(config: Config, *, now: datetime) -> State:
@@ -41,7 +41,7 @@ def open_state(config: Config, *, now: datetime) -> State:
     try:
         return _opened(path, config)
     except StateDamagedError as error:
-        _set_aside(path, now=now, reason=str(error))
+        _quarantine(path, now=now, reason=str(error))
         return _opened(path, config)
 
 
@@ -58,14 +58,14 @@ def _opened(path: Path, config: Config) -> State:
     return state
 
 
-def _set_aside(path: Path, *, now: datetime, reason: str) -> None:
+def _quarantine(path: Path, *, now: datetime, reason: str) -> None:
     """Rename a damaged database; the file itself first, since its new name is what people are told of."""
-    aside = path.with_name(f"{_DAMAGED}{now:{_TIME}}")
-    log.error("state.db is damaged", extra={"reason": reason, "set_aside": str(aside)})
+    quarantined = path.with_name(f"{_DAMAGED}{now:{_TIME}}")
+    log.error("state.db is damaged", extra={"reason": reason, "set_aside": str(quarantined)})
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(DATABASE + suffix)
         if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
+            part.rename(quarantined.with_name(quarantined.name + suffix))
 
 
 def restore(state: State, out: OutFiles, config: Config) -> int:
@@ -91,7 +91,7 @@ def restore(state: State, out: OutFiles, config: Config) -> int:
 
 def damage_problems(state_dir: Path) -> tuple[Problem, ...]:
     """Return the problem of a database that was set aside and is still there; removing it ends it."""
-    found = sorted(path.name for path in state_dir.glob(f"{_DAMAGED}*Z") if _SET_ASIDE.fullmatch(path.name))
+    found = sorted(path.name for path in state_dir.glob(f"{_DAMAGED}*Z") if _QUARANTINED.fullmatch(path.name))
     if not found:
         return ()
     since = datetime.strptime(found[-1].removeprefix(_DAMAGED), _TIME).replace(tzinfo=UTC)

@@ -83,7 +83,7 @@ class Site:
         with self.folder.open(waiting) as opened:
             return b"".join(opened.chunks())
 
-    def aside(self, *below: str) -> dict[str, bytes]:
+    def quarantined(self, *below: str) -> dict[str, bytes]:
         """What lies below `.tallyd/<below>`, by path."""
         top = self.path.joinpath(".tallyd", *below)
         return {

@@ -38,7 +38,7 @@ def test_a_folder_of_ours_that_is_removed_in_mid_sweep_is_made_again(site: Site,
         shutil.rmtree(site.path / ".tallyd" / which)
         _taken(site, waiting["12/b.json"])
         _taken(site, waiting["12/c.json"])
-    assert site.aside("done", "2026-11-20") == {"12/b.json": b"12/b.json", "12/c.json": b"12/c.json"}
+    assert site.quarantined("done", "2026-11-20") == {"12/b.json": b"12/b.json", "12/c.json": b"12/c.json"}
     assert site.folder.look().waiting == ()
 
 
@@ -48,7 +48,7 @@ def test_the_folder_of_rejected_files_that_is_removed_in_mid_sweep_is_made_again
         site.folder.rejected(waiting["12/a.json"], {})
         shutil.rmtree(site.path / ".tallyd" / "rejected")
         site.folder.rejected(waiting["12/b.json"], {})
-    assert list(site.aside("rejected")) == ["12/b.json", "12/b.json.reason.json"]
+    assert list(site.quarantined("rejected")) == ["12/b.json", "12/b.json.reason.json"]
 
 
 def test_a_folder_that_is_replaced_in_mid_sweep_loses_nothing(site: Site) -> None:
@@ -61,7 +61,7 @@ def test_a_folder_that_is_replaced_in_mid_sweep_loses_nothing(site: Site) -> Non
         site.folder.done(waiting["12/a.json"])
         assert site.read(waiting["12/b.json"]) == b"12/b.json"
     assert (site.path / "12/a.json").read_bytes() == b"AAAAAAAAA"
-    assert site.aside("done") == {"2026-11-20/12/a.json": b"12/a.json"}
+    assert site.quarantined("done") == {"2026-11-20/12/a.json": b"12/a.json"}
     assert names(site.folder.look()) == ["12/a.json"]
 
 
@@ -117,7 +117,7 @@ def test_what_comes_after_midnight_goes_to_the_new_day(site: Site) -> None:
         _taken(site, waiting["12/a.json"])
         site.clocks.at += timedelta(hours=12)
         _taken(site, waiting["12/b.json"])
-    assert list(site.aside("done")) == ["2026-11-20/12/a.json", "2026-11-21/12/b.json"]
+    assert list(site.quarantined("done")) == ["2026-11-20/12/a.json", "2026-11-21/12/b.json"]
 
 
 def test_of_many_folders_few_are_open_at_a_time(site: Site) -> None:
@@ -133,7 +133,7 @@ def test_of_many_folders_few_are_open_at_a_time(site: Site) -> None:
             most = max(most, len(descriptors()))
     assert most - before <= 2 * MOST_HELD
     assert len(descriptors()) == before
-    assert len(site.aside("done")) == len(paths)
+    assert len(site.quarantined("done")) == len(paths)
 
 
 def _change(folder: Path) -> None:

@@ -99,10 +99,10 @@ def test_a_full_disk_keeps_the_file_and_leaves_no_half_reason(site: Site, mounts
     look = site.folder.look()
     assert look.waiting == ()
     assert look.untakable["a.json"].startswith("no space left on device")
-    assert site.aside("rejected") == {}
+    assert site.quarantined("rejected") == {}
     site.clocks.forward(61)
     site.folder.rejected(site.only(), {})
-    assert list(site.aside("rejected", "hall")) == ["a.json", "a.json.reason.json"]
+    assert list(site.quarantined("rejected", "hall")) == ["a.json", "a.json.reason.json"]
     assert only_now(site.folder.look()) == Look(state="here")
 
 
@@ -156,4 +156,4 @@ def test_two_bind_mounts_of_one_disk_are_told_by_what_they_are(
     with pytest.raises(InboxError, match="are two mounts, even of one disk"):
         site.folder.rejected(waiting, {})
     assert (site.path / waiting.name).exists()
-    assert site.aside("rejected") == {}
+    assert site.quarantined("rejected") == {}

@@ -115,6 +115,6 @@ def test_a_file_of_any_name_is_read_rejected_replayed_and_done(folder: bytes | N
         assert again.source == source
         site.read(again)
         site.folder.done(again)
-        assert list(site.aside("done").values()) == [b"[1]"]
-        assert site.aside("rejected") == {}
+        assert list(site.quarantined("done").values()) == [b"[1]"]
+        assert site.quarantined("rejected") == {}
         assert site.folder.look().waiting == ()

@@ -232,5 +232,5 @@ def test_what_lands_in_done_is_always_what_was_hashed_whoever_replaces_files_mea
         over.set()
         thread.join()
     # A done() that found the file gone already is fine too: then there is nothing of it in done/.
-    assert set(site.aside("done").values()) <= set(stored)
+    assert set(site.quarantined("done").values()) <= set(stored)
     assert len(stored) == 100

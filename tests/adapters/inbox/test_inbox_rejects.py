@@ -70,7 +70,7 @@ def test_replay_puts_files_back_to_where_their_source_delivers(site: Site) -> No
     look = site.folder.look()
     assert sorted(names(look)) == ["12/a.json", "12/day__b.json", "24/d.json", "c.json"]
     assert {one.source for one in look.waiting} == {"12", "24", "hall"}
-    assert site.aside("rejected") == {}
+    assert site.quarantined("rejected") == {}
 
 
 def test_replay_takes_those_named_or_those_of_one_source(site: Site) -> None:
@@ -126,7 +126,7 @@ def test_prune_deletes_done_files_by_their_day(site: Site) -> None:
         site.path.joinpath(".tallyd/done", day, "12").mkdir(parents=True)
         site.path.joinpath(".tallyd/done", day, "12/a.json").write_text("")
     assert _prune(site) == 2
-    assert {path.split("/")[0] for path in site.aside("done")} == {"2026-11-14", "2026-1-1", "mine"}
+    assert {path.split("/")[0] for path in site.quarantined("done")} == {"2026-11-14", "2026-1-1", "mine"}
     assert not (site.path / ".tallyd/done/2026-11-12").exists()
     assert _prune(site) == 0
 
@@ -159,10 +159,14 @@ def test_prune_deletes_rejected_files_with_their_reasons_by_when_they_were_rejec
     (site.path / ".tallyd/going").mkdir()
     (site.path / ".tallyd/going/x.json").write_text("")
     assert _prune(site) == 1, "a file keeps the time of change that it came with"
-    assert list(site.aside("rejected", "12")) == ["b.json", "b.json.reason.json", "orphan.json.reason.json"]
+    assert list(site.quarantined("rejected", "12")) == [
+        "b.json",
+        "b.json.reason.json",
+        "orphan.json.reason.json",
+    ]
     later = datetime.now(UTC) + timedelta(days=1)
     assert site.folder.prune(done_before=date(2000, 1, 1), rejected_before=later, most=100) == 3
-    assert site.aside() == {}
+    assert site.quarantined() == {}
 
 
 def test_prune_makes_nothing_and_is_told_where_the_inbox_is_away(site: Site) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.pollers.visitors.ingest.json_stream import MOST_CHARS, CutShortError, RefusedError, elements
+from tallyd.pollers.visitors.ingest.json_stream import MOST_CHARS, CutShortError, RejectedError, elements
 
 VALUES = st.recursive(
     st.none()
@@ -53,13 +53,13 @@ def test_anything_is_taken_as_json_takes_it_or_refused(data: bytes) -> None:
     for size in (1, 5, 4096):
         try:
             outcomes.append(_read(data, size))
-        except RefusedError as error:
+        except RejectedError as error:
             outcomes.append([type(error)])  # of two faults either may be found first
     assert outcomes[0] == outcomes[1] == outcomes[2], "the pieces make no difference"
     try:
         json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError):
-        with pytest.raises(RefusedError):
+        with pytest.raises(RejectedError):
             _read(data)
 
 
@@ -96,7 +96,7 @@ def test_anything_is_taken_as_json_takes_it_or_refused(data: bytes) -> None:
 )
 def test_what_is_refused_says_why(data: bytes, reason: str, size: int) -> None:
     size = max(size, len(data) // 1000)  # each piece is one more try
-    with pytest.raises(RefusedError, match=reason) as caught:
+    with pytest.raises(RejectedError, match=reason) as caught:
         _read(data, size)
     assert not isinstance(caught.value, CutShortError)
 
@@ -119,7 +119,7 @@ def test_a_record_without_end_is_refused_before_it_fills_the_memory() -> None:
             yield b"x" * (MOST_CHARS // 10)
         raise AssertionError("read on for ever")
 
-    with pytest.raises(RefusedError, match="over a million characters"):
+    with pytest.raises(RejectedError, match="over a million characters"):
         list(elements(endless()))
 
 
@@ -142,6 +142,6 @@ def test_objects_that_are_read_together_are_what_they_are_one_by_one(pieces: lis
     for size in (1, len(data)):  # with a byte at a time no two are ever read together
         try:
             outcomes.append(_read(data, size))
-        except RefusedError as error:
+        except RejectedError as error:
             outcomes.append(str(error))
     assert outcomes[0] == outcomes[1]

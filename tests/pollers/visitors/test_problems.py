@@ -331,7 +331,7 @@ def test_what_could_not_be_read_goes_on_through_a_restart_although_it_is_tried_a
 MISSING = "record 1: inOut is missing"
 
 
-def refused(now: datetime, *names: str, ahead_s: float | None = None, reason: str = MISSING) -> Tally:
+def rejected(now: datetime, *names: str, ahead_s: float | None = None, reason: str = MISSING) -> Tally:
     tally = Tally()
     for name in names:
         ahead = None if ahead_s is None else seconds(ahead_s)
@@ -365,7 +365,7 @@ def test_a_host_whose_clock_is_ahead_is_told_what_to_do() -> None:
     watch = Watch(settings_of(sources={"24": {"label": "Hall 24"}}))
     for number in range(31):
         now = at("08:02:10") + seconds(10 * number)
-        found = watch.look(now, tally=refused(now, f"{number}", ahead_s=27 * 60 + 31))
+        found = watch.look(now, tally=rejected(now, f"{number}", ahead_s=27 * 60 + 31))
     assert [(each.key, each.severity) for each in found] == [("park/24/rejected", "error")]
     assert watch.text(found[0]) == (
         "Hall 24: all 31 files since 09:02:10 refused: times 27 min ahead. "
@@ -376,7 +376,7 @@ def test_a_host_whose_clock_is_ahead_is_told_what_to_do() -> None:
 
 def test_another_reason_is_told_as_it_is_and_where_to_read_more() -> None:
     watch = Watch(settings_of())
-    (found,) = watch.look(NOON, tally=refused(NOON, "a"))
+    (found,) = watch.look(NOON, tally=rejected(NOON, "a"))
     assert watch.text(found) == (
         f"24: the only file since 13:00 refused: {MISSING}. What is wrong with each lies beside it in "
         ".tallyd/rejected/24. Mend that host, or fields and time_format in the config, then: "
@@ -394,30 +394,30 @@ def test_another_reason_is_told_as_it_is_and_where_to_read_more() -> None:
 )
 def test_the_advice_is_that_of_the_reason(reason: str, advice: str) -> None:
     watch = Watch(settings_of())
-    (found,) = watch.look(NOON, tally=refused(NOON, "a", reason=reason))
+    (found,) = watch.look(NOON, tally=rejected(NOON, "a", reason=reason))
     assert advice in watch.text(found)
 
 
 def test_where_only_the_last_is_ahead_the_clock_is_not_blamed_for_all() -> None:
     watch = Watch(settings_of())
-    watch.look(NOON, tally=refused(NOON, "a"))
-    (found,) = watch.look(NOON + seconds(2), tally=refused(NOON, "b", ahead_s=900, reason="record 1: ahead"))
+    watch.look(NOON, tally=rejected(NOON, "a"))
+    (found,) = watch.look(NOON + seconds(2), tally=rejected(NOON, "b", ahead_s=900, reason="record 1: ahead"))
     assert "all 2 files since 13:00 refused: record 1: ahead. What is wrong" in watch.text(found)
 
 
 def test_files_that_are_good_meanwhile_make_it_a_warning() -> None:
     watch = Watch(settings_of())
-    watch.look(NOON, tally=refused(NOON, "a", "b"))
+    watch.look(NOON, tally=rejected(NOON, "a", "b"))
     (found,) = watch.look(NOON + seconds(2), tally=good())
     assert (found.severity, watch.text(found)[:38]) == ("warning", "24: 2 files since 13:00 refused: recor")
 
 
 def test_it_is_over_an_hour_after_the_last_refusal_once_a_good_file_came() -> None:
     watch = Watch(settings_of())
-    watch.look(NOON, tally=refused(NOON, "a"))
+    watch.look(NOON, tally=rejected(NOON, "a"))
     assert len(watch.look(NOON + seconds(9000))) == 1, "nothing good has come"
     assert watch.look(NOON + seconds(9002), tally=good()) == ()
-    watch.look(NOON + seconds(10000), tally=refused(NOON + seconds(10000), "b"))
+    watch.look(NOON + seconds(10000), tally=rejected(NOON + seconds(10000), "b"))
     watch.look(NOON + seconds(10002), tally=good())
     assert len(watch.look(NOON + seconds(13599))) == 1
     assert watch.look(NOON + seconds(13600)) == ()
@@ -425,14 +425,14 @@ def test_it_is_over_an_hour_after_the_last_refusal_once_a_good_file_came() -> No
 
 def test_it_goes_on_through_a_restart() -> None:
     watch = Watch(settings_of())
-    before = watch.look(NOON, tally=refused(NOON, "a", "b"))
+    before = watch.look(NOON, tally=rejected(NOON, "a", "b"))
     watch.restart()
     assert watch.look(NOON + seconds(60)) == before
 
 
 def test_good_files_while_it_lasts_are_not_written_down_one_by_one() -> None:
     watch = Watch(settings_of())
-    watch.look(NOON, tally=refused(NOON, "a"))
+    watch.look(NOON, tally=rejected(NOON, "a"))
     watch.look(NOON + seconds(2), tally=good())
     before = len(watch.writes)
     for second in range(4, 60, 2):
@@ -443,7 +443,7 @@ def test_good_files_while_it_lasts_are_not_written_down_one_by_one() -> None:
 def test_the_ledger_has_the_last_word_of_how_many_are_refused() -> None:
     watch = Watch(settings_of())
     later = NOON + seconds(30)
-    (found,) = watch.look(later, tally=refused(NOON, "a", "b", "c"), ledger=rows(2, NOON))
+    (found,) = watch.look(later, tally=rejected(NOON, "a", "b", "c"), ledger=rows(2, NOON))
     assert "all 2 files since 13:00 refused" in watch.text(found), (
         "one was refused twice: it could not be moved"
     )
@@ -462,7 +462,7 @@ def test_what_a_process_refused_before_it_died_is_told_by_the_next() -> None:
 def test_what_is_over_is_not_raised_again_by_its_rows_in_the_ledger() -> None:
     watch = Watch(settings_of())
     stored = NOON + timedelta(milliseconds=300)
-    watch.look(stored, tally=refused(stored, "a"), ledger=rows(1, stored))
+    watch.look(stored, tally=rejected(stored, "a"), ledger=rows(1, stored))
     watch.look(stored + seconds(5), tally=good(), ledger=rows(1, stored))
     assert watch.look(stored + seconds(3600)) == ()
     for later_s in (3600.5, 3601, 9999):
@@ -495,8 +495,8 @@ def test_a_silence_is_the_same_problem_for_as_long_as_it_lasts() -> None:
 @pytest.mark.parametrize(
     "memory",
     [
-        {"arrivals": 7, "watched": [], "refused": {"24": 7}, "quiet": {"12": {"since": "x"}}},
-        {"arrivals": {"12": "yesterday"}, "refused": {"24": {"since": "2026-11-20T11:00:00.000000Z"}}},
+        {"arrivals": 7, "watched": [], "rejected": {"24": 7}, "quiet": {"12": {"since": "x"}}},
+        {"arrivals": {"12": "yesterday"}, "rejected": {"24": {"since": "2026-11-20T11:00:00.000000Z"}}},
         {"database": {"reason": 7}, "unseen_since": 5, "saved_at": None, "ledger_at": "x"},
     ],
     ids=["other kinds", "other texts", "holes"],
@@ -516,7 +516,7 @@ def test_what_is_remembered_is_bounded_and_keeps_the_sources_of_the_config() -> 
     for name in strangers:
         tally.bad(name, "a.json", "is broken JSON", None, NOON)
     watch.look(NOON + seconds(30), *strangers, tally=tally)
-    arrivals, levels = watch.memory["arrivals"], watch.memory["refused"]
+    arrivals, levels = watch.memory["arrivals"], watch.memory["rejected"]
     assert isinstance(arrivals, dict)
     assert isinstance(levels, dict)
     assert len(arrivals) == len(levels) == MOST_SOURCES
@@ -526,7 +526,7 @@ def test_what_is_remembered_is_bounded_and_keeps_the_sources_of_the_config() -> 
 def test_only_what_is_wrong_is_named() -> None:
     watch = Watch()
     watch.look(NOON, *ALL)
-    found = watch.look(NOON + seconds(300), "23", "24", "32", tally=refused(NOON, "a"))
+    found = watch.look(NOON + seconds(300), "23", "24", "32", tally=rejected(NOON, "a"))
     assert keys(found) == ["park/24/rejected", "park/12/no-files"]
     reading = watch.text_of(found, "park/24/rejected")
     assert reading.startswith("24: the only file since 13:00 refused")

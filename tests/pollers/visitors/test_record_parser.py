@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallyd.core.passages import Row
-from tallyd.pollers.visitors.ingest.json_stream import RefusedError
+from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.minute_counts import MOST_MINUTES
 from tallyd.pollers.visitors.ingest.record_parser import (
     BATCH_ROWS,
@@ -94,7 +94,7 @@ def test_an_empty_list_holds_nothing() -> None:
 def test_a_record_that_breaks_a_rule_is_named_with_the_rule_and_no_value(
     changed: dict[str, Any], rule: str
 ) -> None:
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(RejectedError) as caught:
         read([record(), record(**changed), record()])
     assert str(caught.value).startswith("record 2: ")
     assert rule in str(caught.value)
@@ -111,7 +111,7 @@ def test_a_record_that_breaks_a_rule_is_named_with_the_rule_and_no_value(
 def test_a_field_that_is_missing_is_named(name: str) -> None:
     short = record()
     del short[name]
-    with pytest.raises(RefusedError, match=f"^record 1: {name} is missing$"):
+    with pytest.raises(RejectedError, match=f"^record 1: {name} is missing$"):
         read([short])
 
 
@@ -121,7 +121,7 @@ def test_what_is_not_needed_may_be_missing_and_what_is_not_known_may_be_there() 
 
 
 def test_a_file_of_nothing_but_bad_records_is_a_short_reason() -> None:
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(RejectedError) as caught:
         read([7] * 50_000)
     assert len(str(caught.value)) < 200
     assert f"and {50_000 - MOST_NAMED} more: is no object" in str(caught.value)
@@ -148,7 +148,7 @@ def test_the_hour_that_comes_twice_is_the_first_one() -> None:
 def test_the_form_of_times_is_the_config_s(form: str, time: str, seen_at: str) -> None:
     shape = Shape(zone=BERLIN, time_format=form)
     assert read([record(time=time)], shape)[0][0][2] == seen_at
-    with pytest.raises(RefusedError, match="not of the form"):
+    with pytest.raises(RejectedError, match="not of the form"):
         read([record()], shape)
 
 
@@ -261,5 +261,5 @@ def test_a_file_of_too_many_different_minutes_is_refused_before_it_fills_the_mem
     ]
     shape = Shape(zone=UTC, time_format=form)
     assert read(records[1:], shape)[1].content.records == MOST_MINUTES
-    with pytest.raises(RefusedError, match="over 50000 different minutes; split it"):
+    with pytest.raises(RejectedError, match="over 50000 different minutes; split it"):
         read(records, shape)

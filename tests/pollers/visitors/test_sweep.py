@@ -36,7 +36,7 @@ def test_files_are_stored_counted_and_put_aside_by_source(park: Park) -> None:
         "12": Count(2, 1, 0, MINUTES, "2026-11-20 11:59:08"),
         "hall": Count(0, 0, 1, "2026-11-20 11:59:00", "2026-11-20 11:59:00"),
     }
-    assert sorted(park.aside("done", "2026-11-20")) == ["12/a.json", "12/day__b.json", "hall/c.json"]
+    assert sorted(park.quarantined("done", "2026-11-20")) == ["12/a.json", "12/day__b.json", "hall/c.json"]
     assert park.site.folder.look().waiting == ()
     assert [row.state for row in park.records.ledger(rejected=False, most=9)] == ["done"] * 3
 
@@ -45,7 +45,7 @@ def test_an_empty_list_is_a_sign_of_life_and_leaves_no_row(park: Park) -> None:
     park.drop("12/a.json", b"[]")
     park.drop("12/b.json", b"\xef\xbb\xbf [ ]\n")
     assert park.files(park.run()) == {"empty": 2}
-    assert sorted(park.aside("done")) == ["2026-11-20/12/a.json", "2026-11-20/12/b.json"]
+    assert sorted(park.quarantined("done")) == ["2026-11-20/12/a.json", "2026-11-20/12/b.json"]
     assert park.records.ledger(rejected=False, most=9) == ()
 
 
@@ -64,7 +64,7 @@ def test_the_same_content_again_is_known_whatever_its_name_and_day(
     park.drop("12/c.json", passages("125907"))
     assert park.files(park.run()) == {"repeat": 1}
     assert park.n_in() == 2
-    assert "2026-11-23/12/c.json" in park.aside("done")
+    assert "2026-11-23/12/c.json" in park.quarantined("done")
 
 
 def test_done_files_can_be_deleted(park: Park) -> None:
@@ -74,7 +74,7 @@ def test_done_files_can_be_deleted(park: Park) -> None:
     park.run()
     assert not path.exists()
     assert not bad.exists()
-    assert sorted(park.aside()) == ["rejected/12/b.json", "rejected/12/b.json.reason.json"]
+    assert sorted(park.quarantined()) == ["rejected/12/b.json", "rejected/12/b.json.reason.json"]
 
 
 @pytest.mark.parametrize(
@@ -134,14 +134,14 @@ def test_a_bad_file_is_refused_with_a_row_and_a_reason_and_no_value(
     park.drop("12/good.json", passages("125907"))
     assert park.files(park.run()) == {"done": 1, "rejected": 1}, "the other one is stored"
     assert park.n_in() == 1
-    aside = park.aside("rejected", "12")
-    assert aside["bad.json"] == content
-    written = json.loads(aside["bad.json.reason.json"])
+    quarantined = park.quarantined("rejected", "12")
+    assert quarantined["bad.json"] == content
+    written = json.loads(quarantined["bad.json.reason.json"])
     assert reason in written["reason"]
     assert (written["size"], written["name"]) == (len(content), "12/bad.json")
     (row,) = park.records.ledger(rejected=True, most=9)
     assert (row.reason, row.sha256, row.records) == (written["reason"], written["sha256"], None)
-    told = aside["bad.json.reason.json"].decode() + caplog.text
+    told = quarantined["bad.json.reason.json"].decode() + caplog.text
     assert "secret" not in told
     assert "Traceback" not in told
     assert [one.__dict__["reason"] for one in caplog.records if one.msg == "file refused"] == [row.reason]
@@ -150,7 +150,7 @@ def test_a_bad_file_is_refused_with_a_row_and_a_reason_and_no_value(
 def test_a_reason_names_records_and_rules(park: Park) -> None:
     park.drop("12/a.json", json.dumps([record(), 7, record(ID="x"), 8]).encode())
     park.run()
-    written = json.loads(park.aside("rejected", "12")["a.json.reason.json"])
+    written = json.loads(park.quarantined("rejected", "12")["a.json.reason.json"])
     assert written["records"] == [
         {"rule": "is no object", "records": [2, 4], "count": 2},
         {"rule": "ID is not a whole number from 0 to 2^63 - 1", "records": [3], "count": 1},
@@ -197,7 +197,7 @@ def test_a_file_that_is_too_large_is_refused_without_being_read(park: Park) -> N
     assert "is larger than max_bytes (100): 102 bytes" in str(reading.summary)
     (row,) = park.records.ledger(rejected=True, most=9)
     assert row.sha256.startswith("unread-")
-    assert "a.json.reason.json" in park.aside("rejected", "12")
+    assert "a.json.reason.json" in park.quarantined("rejected", "12")
 
 
 def test_a_file_cut_short_is_left_to_its_writer_for_a_minute_and_read_once(park: Park) -> None:
@@ -249,7 +249,9 @@ def test_where_more_wait_than_are_offered_it_is_woken_at_once(park: Park) -> Non
         park.drop(f"12/{number}.json", passages(f"12590{number}"), age_s=100 - number)
     reading = park.run()
     assert (park.files(reading), park.wakes) == ({"done": 3, "waiting": 4}, 1)
-    assert sorted(park.aside("done")) == [f"2026-11-20/12/{number}.json" for number in range(3)], "the oldest"
+    assert sorted(park.quarantined("done")) == [f"2026-11-20/12/{number}.json" for number in range(3)], (
+        "the oldest"
+    )
     park.run()
     assert park.wakes == 2
     assert park.files(park.run()) == {"done": 1}

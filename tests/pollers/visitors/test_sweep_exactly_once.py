@@ -76,7 +76,7 @@ def test_a_process_that_dies_between_the_commit_and_the_move_counts_once(park: P
     assert found == ({"repeat": 1, "rejected": 1} if after else {"repeat": 2, "rejected": 1})
     assert park.n_in() == 4
     assert park.site.folder.look().waiting == ()
-    assert len(park.aside("done")) == 4
+    assert len(park.quarantined("done")) == 4
     assert [row.state for row in park.records.ledger(rejected=True, most=9)] == ["rejected"]
 
 
@@ -125,7 +125,7 @@ def test_two_sweeps_at_once_on_one_inbox_count_each_file_once(park: Park, tmp_pa
     park.run()
     assert park.n_in() == 120
     assert park.site.folder.look().waiting == ()
-    assert len(park.aside("done")) == 60
+    assert len(park.quarantined("done")) == 60
 
 
 def test_refused_files_are_counted_once_the_config_is_mended_and_they_are_replayed(park: Park) -> None:
@@ -139,7 +139,7 @@ def test_refused_files_are_counted_once_the_config_is_mended_and_they_are_replay
     reading = park.run()
     assert park.files(reading) == {"done": 3}
     assert (park.n_in(), park.records.ledger(rejected=True, most=9)) == (3, ())
-    assert park.aside("rejected") == {}
+    assert park.quarantined("rejected") == {}
     assert reading.problems == (), "those that were refused are taken"
 
 

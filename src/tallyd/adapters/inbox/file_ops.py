@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from tallyd.adapters.inbox.errors import why
 from tallyd.adapters.inbox.folders import AwayError, Places
 from tallyd.adapters.inbox.open_file import Opened, open_regular
-from tallyd.adapters.inbox.quarantine import Aside
+from tallyd.adapters.inbox.quarantine import Quarantine
 from tallyd.adapters.inbox.rename import ChangedError, Identity, Wanted, identity
 from tallyd.adapters.inbox.scan import instant
 from tallyd.adapters.inbox.tracking import MOST_FILES, Troubles
@@ -25,14 +25,14 @@ class Files:
     def __init__(
         self,
         places: Places,
-        aside: Aside,
+        quarantine: Quarantine,
         troubles: Troubles,
         *,
         max_bytes: int,
         now: Callable[[], datetime],
     ) -> None:
         self._places = places
-        self._aside = aside
+        self._quarantine = quarantine
         self._troubles = troubles
         self._max_bytes = max_bytes
         self._now = now
@@ -57,10 +57,10 @@ class Files:
 
         def put(inbox: int) -> None:
             if delete:
-                self._aside.delete(inbox, path, wanted=wanted)
+                self._quarantine.delete(inbox, path, wanted=wanted)
             else:
                 day = self._now().astimezone(UTC).date()
-                self._aside.done(inbox, path, source=waiting.source, day=day, wanted=wanted)
+                self._quarantine.done(inbox, path, source=waiting.source, day=day, wanted=wanted)
 
         self._put(waiting, put)
 
@@ -69,7 +69,9 @@ class Files:
         path, wanted = os.fsdecode(waiting.key), self._wanted(waiting)
         self._put(
             waiting,
-            lambda inbox: self._aside.rejected(inbox, path, reason, source=waiting.source, wanted=wanted),
+            lambda inbox: self._quarantine.rejected(
+                inbox, path, reason, source=waiting.source, wanted=wanted
+            ),
         )
 
     def _put(self, waiting: Waiting, put: Callable[[int], None]) -> None:

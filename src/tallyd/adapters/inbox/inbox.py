@@ -14,7 +14,7 @@ from tallyd.adapters.inbox.file_ops import Files
 from tallyd.adapters.inbox.filenames import MOST_BYTES, Pattern
 from tallyd.adapters.inbox.folders import OWN, AwayError, Places
 from tallyd.adapters.inbox.lock import InboxHeldError, InboxLock
-from tallyd.adapters.inbox.quarantine import Aside
+from tallyd.adapters.inbox.quarantine import Quarantine
 from tallyd.adapters.inbox.rejected import Rejected, Rejects
 from tallyd.adapters.inbox.retention import Pruning
 from tallyd.adapters.inbox.scan import Sweep
@@ -59,8 +59,8 @@ class Folder:
         self._settling = Settling(settle_s, now=now, monotonic=monotonic)
         self._troubles = Troubles(monotonic=monotonic)
         self._arrivals = Arrivals(now=now)
-        aside = Aside(self._places, self._pattern)
-        self._files = Files(self._places, aside, self._troubles, max_bytes=max_bytes, now=now)
+        quarantine = Quarantine(self._places, self._pattern)
+        self._files = Files(self._places, quarantine, self._troubles, max_bytes=max_bytes, now=now)
         self._rejects = Rejects(self._places, self._pattern, own_source)
         self._pruning = Pruning(self._places, self._rejects)
         self._lock: InboxLock | None = None

@@ -17,7 +17,7 @@ from tallyd.core.reading import Json
 DONE, REJECTED, GOING = "done", "rejected", "going"
 
 
-class Aside:
+class Quarantine:
     """Puts files aside. Every method raises `ChangedError`, FileNotFoundError, OSError, `InboxError`.
 
     After a rename the folders are not synced: a power cut may bring a file back into the inbox, and the

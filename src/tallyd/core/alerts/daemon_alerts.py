@@ -306,7 +306,7 @@ def clock_suspect(skew_s: float, *, now: datetime) -> Problem | None:
     return CLOCK.problem(OWN, since=now, **{"ahead" if skew_s > 0 else "behind": skew})
 
 
-def config_refused(reason: str, *, since: datetime) -> Problem:
+def config_rejected(reason: str, *, since: datetime) -> Problem:
     """Return the problem of a rejected config on disk. `reason` is its first mistake."""
     return CONFIG.problem(OWN, since=since, reason=reason)
 

@@ -87,7 +87,7 @@ class Remembered:
     back_at: Instant | None = None
     unreadable_since: Instant | None = None
     database: Trouble | None = None
-    refused: Mapping[str, Level] = field(default_factory=dict)
+    rejected: Mapping[str, Level] = field(default_factory=dict)
     quiet: Mapping[str, Quiet] = field(default_factory=dict)
     is_ahead: bool = field(default=False, compare=False)
 

@@ -110,9 +110,9 @@ def _updated(run: Run, known: Remembered, settings: VisitorsSettings) -> Remembe
     is_seen = run.look.state == "here" and not run.look.is_blind
     # A moment is not told, and so is no reason either to begin the time of silence anew.
     came_back = is_seen and _stands(known.unseen_since, run.looked_at, STANDS_S)
-    refused = grown(known.refused, run.tally.sources, now=run.now)
+    levels = grown(known.rejected, run.tally.sources, now=run.now)
     if run.ledger is not None:
-        refused = agreed(refused, run.ledger, asked_at=known.ledger_at, now=run.now)
+        levels = agreed(levels, run.ledger, asked_at=known.ledger_at, now=run.now)
     return replace(
         known,
         ledger_at=known.ledger_at if run.ledger is None else run.now,
@@ -122,7 +122,7 @@ def _updated(run: Run, known: Remembered, settings: VisitorsSettings) -> Remembe
         back_at=run.looked_at if came_back else known.back_at,
         unreadable_since=_unreadable_since(run, known),
         database=_database(run, known),
-        refused=still(refused, now=run.now),
+        rejected=still(levels, now=run.now),
     )
 
 
@@ -197,7 +197,7 @@ def _unreachable(run: Run, memory: Remembered) -> Iterable[Problem]:
 
 
 def _rejected(run: Run, memory: Remembered, settings: VisitorsSettings) -> Iterable[Problem]:
-    for source, level in memory.refused.items():
+    for source, level in memory.rejected.items():
         yield rejected(run.poller, source, label_of(source, settings), level)
 
 

@@ -34,7 +34,7 @@ def grown(known: Mapping[str, Level], sources: Mapping[str, OfSource], *, now: d
     levels = dict(known)
     for source, seen in sources.items():
         before = levels.get(source)
-        if seen.refused:
+        if seen.rejected:
             levels[source] = _after_refusals(before, seen, now)
         elif before is not None and seen.good:
             levels[source] = replace(before, is_mixed=True, is_good_again=True)
@@ -97,7 +97,7 @@ def _after_refusals(before: Level | None, seen: OfSource, now: datetime) -> Leve
     return Level(
         since=before.since if before else seen.first_at or now,
         last_at=seen.last_at or now,
-        files=(before.files if before else 0) + seen.refused,
+        files=(before.files if before else 0) + seen.rejected,
         is_mixed=is_mixed,
         is_good_again=seen.ends_good,
         reason=seen.reason,

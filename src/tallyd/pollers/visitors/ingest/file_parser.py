@@ -11,7 +11,7 @@ from tallyd.contract.inbox import OpenFile, Waiting
 from tallyd.core.passages import Content, Rows, ToIngest, read_seen
 from tallyd.core.reading import Json
 from tallyd.core.texts import span
-from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RefusedError
+from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RejectedError
 from tallyd.pollers.visitors.ingest.record_parser import BadRecordsError, Broken, Reading, Shape
 
 LARGE_BYTES = 16 * 1024 * 1024
@@ -87,7 +87,7 @@ class Parsed:
         }
 
 
-def refused_unread(waiting: Waiting, reader: Reader, now: datetime) -> Parsed | None:
+def rejected_unread(waiting: Waiting, reader: Reader, now: datetime) -> Parsed | None:
     """Refuse a file that is too large; None for one that is not.
 
     It is not read to know its hash: in the ledger it goes by its name, size and time of change instead. That
@@ -111,7 +111,7 @@ def parse(waiting: Waiting, opened: OpenFile, reader: Reader, now: datetime) -> 
     chunks = reader.through(opened.chunks())
     try:
         rows = _rows(reading, chunks, most=MOST_WEIGHT if waiting.size <= LARGE_BYTES else 0)
-    except RefusedError as error:
+    except RejectedError as error:
         if isinstance(error, CutShortError) and reader.leaves(waiting, now):
             return None
         for _ in chunks:

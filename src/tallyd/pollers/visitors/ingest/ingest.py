@@ -22,10 +22,10 @@ from tallyd.pollers.visitors.ingest.file_parser import (
     Parsed,
     Reader,
     parse,
-    refused_unread,
+    rejected_unread,
     to_ingest,
 )
-from tallyd.pollers.visitors.ingest.json_stream import RefusedError
+from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.partial_files import Unfinished
 from tallyd.pollers.visitors.ingest.record_parser import Shape
 from tallyd.pollers.visitors.ingest.sweep_counts import Tally
@@ -117,9 +117,9 @@ class Taking:
             self.tally.unsettled += 1
             return
         self._check_room(waiting)
-        refused = refused_unread(waiting, self._reader, now)
-        if refused is not None:
-            self._group.add(refused)
+        rejected = rejected_unread(waiting, self._reader, now)
+        if rejected is not None:
+            self._group.add(rejected)
             return
         try:
             with self._inbox.open(waiting) as opened:
@@ -154,7 +154,7 @@ class Taking:
         except InboxError as error:
             self._group = _Group()
             self._failed(parsed.waiting, error)
-        except RefusedError as error:
+        except RejectedError as error:
             # Fine a moment ago.
             self._group = _Group()
             if parsed.opened is not None and parsed.opened.is_unchanged():

@@ -28,19 +28,19 @@ _ODD = re.compile("[\0\ud800-\udfff]")
 _ODD_ESCAPE = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
 
 
-class RefusedError(Exception):
+class RejectedError(Exception):
     """A file that can't be taken; the text is a reason for people and holds no value of the file."""
 
 
-class CutShortError(RefusedError):
+class CutShortError(RejectedError):
     """A file that ends too early: perhaps its writer has not finished yet."""
 
 
 def elements(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
     """Yield the elements of a JSON list that comes in chunks of UTF-8, some at a time.
 
-    A byte order mark is allowed. Raises `RefusedError` with the reason: another root, broken JSON, NaN, a key
-    that stands twice in one object, a number of thousands of digits, nesting beyond all measure, a lone
+    A byte order mark is allowed. Raises `RejectedError` with the reason: another root, broken JSON, NaN, a
+    key that stands twice in one object, a number of thousands of digits, nesting beyond all measure, a lone
     surrogate or a NUL in a text, other bytes than UTF-8; and `CutShortError` where the list has no end.
     """
     text = _Text(chunks)
@@ -48,14 +48,14 @@ def elements(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
         yield whole
         return
     if text.next_char() != "[":
-        raise CutShortError("is empty") if text.is_at_end() else RefusedError("is no JSON list")
+        raise CutShortError("is empty") if text.is_at_end() else RejectedError("is no JSON list")
     text.skip(1)
     if text.next_char() == "]":
         text.skip(1)
     else:
         yield from _until_bracket(text)
     if text.next_char():
-        raise RefusedError("goes on after the end of its list")
+        raise RejectedError("goes on after the end of its list")
 
 
 def _until_bracket(text: _Text) -> Iterator[list[Any]]:
@@ -65,7 +65,7 @@ def _until_bracket(text: _Text) -> Iterator[list[Any]]:
         if not char:
             raise CutShortError("ends in the middle of its list")
         if char not in ",]":
-            raise RefusedError("is broken JSON: between two records there is no comma")
+            raise RejectedError("is broken JSON: between two records there is no comma")
         text.skip(1)
         if char == "]":
             return
@@ -137,16 +137,16 @@ class _Text:
                 is_open_text = isinstance(error, json.JSONDecodeError) and error.msg.startswith(_OPEN_TEXT)
                 where = position - self._at  # what is behind is dropped by reading on
                 if len(self._text) - self._at > MOST_CHARS:
-                    raise RefusedError(
+                    raise RejectedError(
                         "is broken JSON, or holds a record of over a million characters"
                     ) from None
                 if not self._read():
                     raise self._at_the_end(where, is_open_text=is_open_text) from None
             except RecursionError:
-                raise RefusedError("is nested too deep") from None
+                raise RejectedError("is nested too deep") from None
             except ValueError:
                 # Of int(), for thousands of digits.
-                raise RefusedError("holds a number that is too long") from None
+                raise RejectedError("holds a number that is too long") from None
             else:
                 is_whole = self._text[end - 1] in '}]"'
                 if not is_whole and _NUMBER_AT_END.match(self._text, end):
@@ -161,11 +161,11 @@ class _Text:
                 self._at = end
                 return found
 
-    def _at_the_end(self, position: int, *, is_open_text: bool) -> RefusedError:
+    def _at_the_end(self, position: int, *, is_open_text: bool) -> RejectedError:
         # What stops the scanner before the end is no missing end, but for a text, or a word such as `tru`.
         if is_open_text or _WORD_AT_END.match(self._text, self._at + position):
             return CutShortError("ends in the middle of a record")
-        return RefusedError("is broken JSON")
+        return RejectedError("is broken JSON")
 
     def _read(self) -> bool:
         """Read on; false at the end."""
@@ -180,7 +180,7 @@ class _Text:
         try:
             more = self._decode(chunk, final=not chunk)
         except UnicodeDecodeError:
-            raise RefusedError("is not UTF-8") from None
+            raise RejectedError("is not UTF-8") from None
         self._has_ended = not chunk
         self._text, self._at = self._text[self._at :] + more, 0
         self._is_new = True
@@ -189,25 +189,25 @@ class _Text:
 
 def _without_mark(first: bytes) -> bytes:
     if first.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in first[:4]:
-        raise RefusedError("is UTF-16 or UTF-32; it must be UTF-8")
+        raise RejectedError("is UTF-16 or UTF-32; it must be UTF-8")
     return first.removeprefix(b"\xef\xbb\xbf")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise RefusedError("holds an object in which a key stands twice")
+        raise RejectedError("holds an object in which a key stands twice")
     return found
 
 
 def _no_constant(_name: str) -> NoReturn:
-    raise RefusedError("holds NaN or Infinity, which are no JSON")
+    raise RejectedError("holds NaN or Infinity, which are no JSON")
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise RefusedError("holds a number that is too large")
+        raise RejectedError("holds a number that is too large")
     return number
 
 
@@ -231,7 +231,7 @@ def _read_objects(text: str) -> list[Any]:
         # Each pair has a colon. As many keys as colons: no key stood twice, in no object.
         if text.count(":") != sum(map(len, found)):
             found, _ = _scan(text, 0)
-    except (StopIteration, ValueError, RecursionError, RefusedError):
+    except (StopIteration, ValueError, RecursionError, RejectedError):
         return []
     return found
 
@@ -247,4 +247,4 @@ def _check_texts(element: Any) -> None:
             left += part
         elif isinstance(part, str) and (found := _ODD.search(part)):
             what = "a NUL character" if found[0] == "\0" else "half a character (a lone surrogate)"
-            raise RefusedError(f"holds {what} in a text")
+            raise RejectedError(f"holds {what} in a text")

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import TypeAlias
 
 from tallyd.core.passages import Count, Direction, read_seen, seen_text
-from tallyd.pollers.visitors.ingest.json_stream import RefusedError
+from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 
 DIGITS = "%Y%m%d%H%M%S"
 """The usual form of a time: fourteen digits."""
@@ -50,7 +50,7 @@ _PLACES: Mapping[Direction, int] = {"in": 0, "out": 1, "other": 2}
 class Minutes:
     """The minutes of one file. Times are of the form `time_format`, in `zone` where they do not say theirs.
 
-    Every method that is given times raises `RefusedError` once there are more than `MOST_MINUTES`.
+    Every method that is given times raises `RejectedError` once there are more than `MOST_MINUTES`.
     """
 
     time_format: str
@@ -150,7 +150,7 @@ class Minutes:
     def _tally_of(self, seen_at: str) -> _Tally:
         tally = self._tallies.setdefault(f"{seen_at[:-2]}00", _Tally())
         if len(self._tallies) > MOST_MINUTES:
-            raise RefusedError(
+            raise RejectedError(
                 f"holds passages of over {MOST_MINUTES} different minutes; split it, a day or a week a file"
             )
         return tally

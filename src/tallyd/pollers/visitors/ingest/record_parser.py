@@ -10,7 +10,7 @@ from typing import Any
 
 from tallyd.core.passages import Content, Direction, Row, Rows
 from tallyd.core.texts import listed
-from tallyd.pollers.visitors.ingest.json_stream import RefusedError, elements
+from tallyd.pollers.visitors.ingest.json_stream import RejectedError, elements
 from tallyd.pollers.visitors.ingest.minute_counts import DIGITS, FROM_AHEAD, BadTimeError, Minutes
 
 BATCH_ROWS = 5_000
@@ -46,7 +46,7 @@ class Broken:
     count: int
 
 
-class BadRecordsError(RefusedError):
+class BadRecordsError(RejectedError):
     """A file with records that can't be taken.
 
     `ahead` is set where the one thing wrong with them is that they are ahead of now: how far the newest is.
@@ -99,7 +99,7 @@ class Reading:
         self._ways: Mapping[Any, Direction] = {shape.way_in: "in", shape.way_out: "out"}
 
     def rows(self, chunks: Iterable[bytes]) -> Iterator[Rows]:
-        """Yield the rows in batches. Raises `RefusedError`, and what `chunks` raises."""
+        """Yield the rows in batches. Raises `RejectedError`, and what `chunks` raises."""
         batch = _Batch()
         first = 1
         for some in elements(chunks):

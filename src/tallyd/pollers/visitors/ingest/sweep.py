@@ -98,7 +98,7 @@ def _ledger(
     They are at the first run of a process: what the last one refused before it died may not be told yet.
     """
     is_first = "has asked" not in tools.kept
-    is_time = tools.now() - known.ledger_at >= SAVED_EVERY or known.refused
+    is_time = tools.now() - known.ledger_at >= SAVED_EVERY or known.rejected
     if tally.database is not None or not (is_first or tally.rejected or (tally.taken and is_time)):
         return None
     try:

@@ -20,7 +20,7 @@ class OfSource:
     """
 
     good: int = 0
-    refused: int = 0
+    rejected: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
     reason: str = ""
@@ -43,7 +43,7 @@ class Tally:
     unsettled: int = 0
     records: int = 0
     skipped: int = 0
-    refused: list[Json] = field(default_factory=list)
+    rejected_files: list[Json] = field(default_factory=list)
     sources: dict[str, OfSource] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     database: str | None = None
@@ -63,12 +63,12 @@ class Tally:
         """Note that a file of a source was refused."""
         self.rejected += 1
         found = self.sources.setdefault(source, OfSource())
-        found.ahead = ahead if found.ahead or not found.refused else None
-        found.refused += 1
+        found.ahead = ahead if found.ahead or not found.rejected else None
+        found.rejected += 1
         found.first_at = found.first_at or at
         found.last_at, found.reason, found.ends_good = at, reason, False
-        if len(self.refused) < MOST_LISTED:
-            self.refused.append({"name": name, "source": source, "reason": reason})
+        if len(self.rejected_files) < MOST_LISTED:
+            self.rejected_files.append({"name": name, "source": source, "reason": reason})
 
     def summary(self) -> Facts:
         """Return what a person is shown who ran the sweep by hand."""
@@ -76,7 +76,7 @@ class Tally:
             "files": dict(self.counts),
             "records": self.records,
             "skipped": self.skipped,
-            "refused": list(self.refused),
+            "refused": list(self.rejected_files),
         }
 
     @property

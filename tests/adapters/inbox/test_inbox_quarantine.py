@@ -33,7 +33,7 @@ def test_a_done_file_goes_to_its_day_and_source_in_folders_of_ours_alone(site: S
     site.folder.done(_opened(site, "12/a.json"))
     site.folder.done(_opened(site, "12/day/b.json"))
     site.folder.done(_opened(site, "c.json"))
-    assert list(site.aside("done")) == [
+    assert list(site.quarantined("done")) == [
         "2026-11-20/12/a.json",
         "2026-11-20/12/day__b.json",
         "2026-11-20/hall/c.json",
@@ -45,8 +45,8 @@ def test_a_done_file_goes_to_its_day_and_source_in_folders_of_ours_alone(site: S
 
 def test_a_rejected_file_lies_beside_its_reason(site: Site) -> None:
     site.folder.rejected(_opened(site, "12/a.json"), {"rule": "Tür \udc80", "records": [1, 2]})
-    assert list(site.aside("rejected")) == ["12/a.json", "12/a.json.reason.json"]
-    reason = json.loads(site.aside("rejected")["12/a.json.reason.json"])
+    assert list(site.quarantined("rejected")) == ["12/a.json", "12/a.json.reason.json"]
+    reason = json.loads(site.quarantined("rejected")["12/a.json.reason.json"])
     assert reason == {"rule": "Tür \udc80", "records": [1, 2]}
 
 
@@ -56,16 +56,16 @@ def test_a_file_can_be_rejected_unread_but_only_as_it_was_seen(site: Site) -> No
     path.write_bytes(b"[1]")
     with pytest.raises(InboxError, match="changed"):
         site.folder.rejected(waiting, {})
-    assert site.aside("rejected") == {}, "neither the file nor a reason"
+    assert site.quarantined("rejected") == {}, "neither the file nor a reason"
     site.age(path, 60)
     site.folder.rejected(site.only(), {})
-    assert list(site.aside("rejected", "hall")) == ["a.json", "a.json.reason.json"]
+    assert list(site.quarantined("rejected", "hall")) == ["a.json", "a.json.reason.json"]
 
 
 def test_done_files_of_one_name_are_all_kept(site: Site) -> None:
     for number in range(20):
         site.folder.done(_opened(site, "a.json", b"%d" % number))
-    kept = site.aside("done", "2026-11-20", "hall")
+    kept = site.quarantined("done", "2026-11-20", "hall")
     assert sorted(kept.values(), key=int) == [b"%d" % number for number in range(20)]
     assert {"a.json", "a-2.json", "a-9.json"} <= set(kept)
 
@@ -74,7 +74,7 @@ def test_rejected_files_of_one_name_are_all_kept_each_with_its_reason(site: Site
     for number in range(20):
         site.folder.rejected(_opened(site, "a.json", b"%d" % number), {"number": number})
     found = site.folder.rejected_files()
-    kept = site.aside("rejected")
+    kept = site.quarantined("rejected")
     assert len(found) == 20
     for one in found:
         assert one.reason == {"number": int(kept[one.name])}
@@ -92,7 +92,7 @@ def test_a_data_file_named_like_a_reason_is_not_taken_for_one(site: Site) -> Non
 def test_deleting_deletes_and_leaves_nothing_behind(site: Site) -> None:
     site.folder.done(_opened(site, "12/a.json"), delete=True)
     assert not (site.path / "12/a.json").exists()
-    assert site.aside() == {}
+    assert site.quarantined() == {}
 
 
 @pytest.mark.parametrize("delete", [False, True], ids=["move", "delete"])
@@ -101,7 +101,7 @@ def test_a_file_that_is_gone_is_fine(delete: bool, site: Site) -> None:
     (site.path / "12/a.json").unlink()
     site.folder.done(waiting, delete=delete)
     site.folder.rejected(waiting, {})
-    assert site.aside() == {}
+    assert site.quarantined() == {}
     (site.path / "12").rmdir()
     site.folder.done(waiting, delete=delete)
     assert site.folder.look().untakable == {}
@@ -116,7 +116,7 @@ def test_a_file_that_was_replaced_after_it_was_read_stays(delete: bool, same: bo
     with pytest.raises(InboxError, match="changed after it was seen"):
         site.folder.done(waiting, delete=delete)
     assert names(site.folder.look()) == ["12/a.json"], "offered again at once"
-    assert site.aside() == {}
+    assert site.quarantined() == {}
 
 
 def test_a_folder_that_was_renamed_takes_its_files_along(site: Site) -> None:
