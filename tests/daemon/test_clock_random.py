@@ -1,7 +1,7 @@
 """Random lives of the whole daemon, on real state.db and real files.
 
 The rule alone is driven much further in core/test_timetable_random.py; here it is what the daemon, the runs
-and the books make of it. TALLYD_TEST_LONG=20 tries twenty times as many lives.
+and the store make of it. TALLYD_TEST_LONG=20 tries twenty times as many lives.
 """
 
 from __future__ import annotations

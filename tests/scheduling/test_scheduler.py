@@ -1,4 +1,4 @@
-"""The agenda with the real `schedule`, whose clock is the host's naive local time.
+"""The scheduler with the real `schedule`, whose clock is the host's naive local time.
 
 Time is that of the host as a test moves it. Whatever the wall clock does, nothing falls silent for longer
 than half a minute by the monotonic clock, which nobody can set.
@@ -27,7 +27,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 @dataclass
 class Host:
-    """An agenda on a machine, and what it did: when it looked, acted and said that the clock jumped."""
+    """A scheduler on a machine, and what it did: when it looked, acted and said that the clock jumped."""
 
     clock: FakeClock
     looks: list[float] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Host:
     def run(
         self, seconds: float, *, least_s: float = 0.05, each_tick: Callable[[], None] | None = None
     ) -> None:
-        """Tick for so long, waiting as the agenda asks."""
+        """Tick for so long, waiting as the scheduler asks."""
         end_s = self.clock.monotonic() + seconds
         while (left_s := end_s - self.clock.monotonic()) > 0:
             self.scheduler.tick()
@@ -202,7 +202,7 @@ def test_a_plain_interval_is_not_put_off_by_a_clock_that_is_set_again_and_again(
         assert machine.silence_s() <= LONGEST_SILENCE_S
 
 
-def test_an_idle_agenda_ticks_about_once_a_second_and_looks_every_half_minute() -> None:
+def test_an_idle_scheduler_ticks_about_once_a_second_and_looks_every_half_minute() -> None:
     with host() as machine:
         machine.run(3600.0, least_s=0.0)
         assert machine.ticks <= 3600 * 1.05

@@ -1,10 +1,10 @@
-"""A machine in a box: the real daemon with real books, on clocks that a test moves by hand.
+"""A machine in a box: the real daemon with a real store, on clocks that a test moves by hand.
 
 with FakeClock(at("2026-11-20 07:59")) as clock, World(tmp_path, clock, FakePoller(daily("08:00"))) as world:
     world.run(minutes=5)
     assert world.taken() == ["2026-11-20 08:00"]
 
-Real are the daemon, the agenda with `schedule`, state.db and the out files. Fake are the clocks (what
+Real are the daemon, the scheduler with `schedule`, state.db and the out files. Fake are the clocks (what
 `datetime.now` says, too, for `schedule` reads it), the poller, and who runs the runs.
 """
 

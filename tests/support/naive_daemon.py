@@ -72,7 +72,7 @@ class UnsyncedFiles(OutFiles):
 
 
 class NaiveProcess(Process):
-    """The process with other books."""
+    """The process with another store."""
 
     def __init__(self, config: Config, variant: str) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""A state.db with an invented past, written by the books themselves."""
+"""A state.db with an invented past, written by the store itself."""
 
 from __future__ import annotations
 

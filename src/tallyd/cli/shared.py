@@ -1,4 +1,4 @@
-"""What several commands need: the config, the folders, the books, the way out into the network."""
+"""What several commands need: the config, the folders, the store, the way out into the network."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 `schedule` computes with naive local time. Whenever the local clock and the monotonic clock disagree (set by
 hand, NTP, a suspend, the host's own summer time) its entries would fall silent or fire in a burst, so the
-whole agenda is then built anew. And since looking is harmless and what is due is decided elsewhere
+whole set of entries is then built anew. And since looking is harmless and what is due is decided elsewhere
 (`core.timetable.due`), everything is looked at every half minute in any case.
 """
 

@@ -13,7 +13,7 @@ from support.ledger import Ledger, first_instant, times
 from tallyd.core.schedule.timetable import At, Every, next_slots
 
 OWN_LOOK_S = 1.0
-"""A job's own entry in the agenda comes so long after the slot, at most; in between is looked at random."""
+"""A job's own entry in the scheduler comes this long after the slot, at most; other looks are random."""
 ALL_DAY = ("00:00", "00:30", "01:45", "02:30", "08:00", "23:30")
 
 
