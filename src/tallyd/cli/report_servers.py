@@ -28,11 +28,11 @@ from tallyd.core.errors import RecordsError
 from tallyd.core.history import LABELS, By
 from tallyd.core.passages import seen_text
 from tallyd.core.reading import Json
+from tallyd.core.schedule.days import day_span
 from tallyd.core.texts import span, visible
 from tallyd.pollers.servers.lag_history import Hour, Lags, Point, Sums, lag_course, lags_of, sum_up
 from tallyd.pollers.servers.poller import ServersPoller
 from tallyd.pollers.servers.target_settings import Target
-from tallyd.pollers.visitors.visits import day_span
 from tallyd.presentation.csv_text import Cell, csv_text
 from tallyd.presentation.terminal import say, show_table
 

@@ -27,9 +27,9 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from tallyd.cli.report_asked import SEE_ALL
-from tallyd.core.counting import NO_STATUS
 from tallyd.core.history import (
     LABELS,
+    NO_STATUS,
     Bucket,
     By,
     Entry,

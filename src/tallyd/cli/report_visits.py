@@ -26,9 +26,9 @@ from tallyd.config.model import Config
 from tallyd.core.errors import RecordsError
 from tallyd.core.history import LABELS, By
 from tallyd.core.reading import Json
+from tallyd.core.schedule.days import day_of, day_span
 from tallyd.pollers.visitors.poller import VisitorsPoller
 from tallyd.pollers.visitors.visit_history import Day, Visits, buckets, days_of, of_sources
-from tallyd.pollers.visitors.visits import day_of, day_span
 from tallyd.presentation.csv_text import Cell, csv_text
 from tallyd.presentation.terminal import say, show_table
 from tallyd.settings.types import did_you_mean

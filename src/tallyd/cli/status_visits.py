@@ -13,9 +13,9 @@ from tallyd.config.model import Config
 from tallyd.core.errors import RecordsError
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Json
+from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.stored import OutboxRow
 from tallyd.core.texts import clock
-from tallyd.pollers.visitors.visits import day_of, day_span
 from tallyd.presentation.terminal import say
 
 PATIENCE_S = 2.0

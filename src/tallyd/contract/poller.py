@@ -11,16 +11,21 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, cast, get_args, runtime_checkable
 
 from pydantic import Field
 
+from tallyd.contract.board import Asked, Past
 from tallyd.contract.toolbox import Toolbox
-from tallyd.core.history import Entry, reading_of_numbers
+from tallyd.core.history import Entry, missed_slot, reading_of_numbers
 from tallyd.core.inbox_spec import InboxNeeded
+from tallyd.core.panels import Board, Metric
+from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
+from tallyd.core.readings_board import newest_board, number_metric, readings_board
 from tallyd.core.schedule.timetable import At, Every
+from tallyd.core.stored import LastReading, StoredReading
 from tallyd.settings.pollers import PollerSettings
 
 
@@ -111,17 +116,83 @@ class Poller(PollerSettings):
         del subject, what
         return {}
 
+    # -- what people are shown: by default, every number of its readings ----------------------------------
+
     @classmethod
     def entry(cls, at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
-        """Return a reading as reports, the page and the metrics show it, by the content of its out file.
+        """Return a reading as tables show it, by the content of its out file.
 
-        `at` is the time of the slot; outside the timetable it is `taken_at`. Default: every number.
+        `at` is the time of the slot; outside the timetable it is `taken_at`.
         """
         return reading_of_numbers(at, taken_at=taken_at, body=body)
 
     def column_names(self) -> Mapping[str, str]:
         """Return the names that the config gives to the numbers of its readings, by their id."""
         return {}
+
+    def last_label(self) -> str:
+        """Return what `last` is called."""
+        return "Last reading"
+
+    def last(self, past: Past) -> LastReading | None:
+        """Return when its source was last read. Raises `StateError`."""
+        return past.last_taken()
+
+    def now_board(self, past: Past) -> Board:
+        """Return how things are now. Raises `StateError`; says itself if the database cannot be read."""
+        entry = self.last_entry(past)
+        return newest_board(entry, self.column_names()) if entry else Board()
+
+    def past_board(self, past: Past, asked: Asked) -> Board:
+        """Return the days that were asked for. Raises `AskedError`, `StateError`, `RecordsError`."""
+        since, until = asked.span(past.zone)
+        entries = tuple(self._entry(row) for row in past.readings(since, until))
+        next_at = past.next_at if past.next_at is None or past.next_at < until else None
+        return readings_board(entries, self.column_names(), by=asked.by, zone=past.zone, next_at=next_at)
+
+    def metrics(self, past: Past) -> Iterable[Metric]:
+        """Return its metrics. Raises `StateError` and `RecordsError`, after those that need neither."""
+        entry = self.last_entry(past, in_timetable=True)
+        return (number_metric(past.poller, entry),)
+
+    @classmethod
+    def options(cls) -> tuple[str, ...]:
+        """Return the options of `past_board` beside the days: of `source`, `group`, `target`."""
+        return ()
+
+    @classmethod
+    def default_days(cls, by: By | None) -> int:
+        """Return how many days are shown, today included, if nobody asked for others."""
+        del by
+        return 30
+
+    def reading_board(self, content: Facts) -> Board:
+        """Return one reading as `tallyd once` shows it, by the content of its out file."""
+        at = datetime.fromisoformat(str(content["taken_at"]))
+        return newest_board(self.entry(at, taken_at=at, body=content), self.column_names())
+
+    def summary_board(self, summary: Facts) -> Board:
+        """Return the summary of a run as `tallyd once` shows it (`Reading.summary`)."""
+        del summary
+        return Board()
+
+    @classmethod
+    def former(cls) -> Self:
+        """Return a poller that has left the config, as far as boards need it: only defaults."""
+        return cast("Self", cls.model_construct(kind=get_args(cls.model_fields["kind"].annotation)[0]))
+
+    def last_entry(self, past: Past, *, in_timetable: bool = False) -> Entry | None:
+        """Return the newest reading. Raises `StateError`."""
+        newest = past.last_reading(in_timetable=in_timetable)
+        return self._entry(newest) if newest else None
+
+    def _entry(self, row: StoredReading) -> Entry:
+        at = row.due_at or row.taken_at
+        if row.body is None:
+            return missed_slot(at, reason=row.reason)
+        return self.entry(at, taken_at=row.taken_at, body=row.body)
+
+    # -- for a person who writes a config ------------------------------------------------------------------
 
     @classmethod
     def found_headings(cls) -> tuple[str, ...]:

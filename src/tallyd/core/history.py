@@ -1,4 +1,4 @@
-"""The past as a table: one row per reading, or means over hours, days, weekdays, weeks, months and years.
+"""Readings and missed slots as a table shows them.
 
 There are two kinds of missing numbers, and neither ever counts as zero: a hidden count (`hide_below`), and an
 unknown one (a missed slot, or a monitor that did not show the status).
@@ -6,38 +6,21 @@ unknown one (a missed slot, or a monitor that did not show the status).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, tzinfo
-from enum import Enum
-from typing import Literal, TypeAlias
+from datetime import datetime, tzinfo
+from typing import Literal, TypeAlias, TypeVar
 
-from tallyd.core.counting import NO_STATUS, in_order
 from tallyd.core.out_document import facts_of
+from tallyd.core.panels import Gap, Spread
+from tallyd.core.periods import comes_twice, offset_text
 from tallyd.core.reading import Facts
-from tallyd.core.schedule.timetable import WEEKDAYS
 from tallyd.core.texts import span, visible
 
-By: TypeAlias = Literal["hour", "day", "weekday", "week", "month", "year"]
-LABELS: Mapping[By, tuple[str, ...]] = {
-    "hour": ("date", "hour", "weekday"),
-    "day": ("date", "weekday"),
-    "weekday": ("weekday",),
-    "week": ("week",),
-    "month": ("month",),
-    "year": ("year",),
-}
-"""The headings of a bucket. A week is that of ISO 8601, from Monday on: `2026-W48`."""
-
-
-class Gap(Enum):
-    """Why there is no number."""
-
-    HIDDEN = "hidden"
-    UNKNOWN = "unknown"
-
-
+T = TypeVar("T")
 Value: TypeAlias = int | float | Gap
+NO_STATUS = "none"
+"""The id of people without a status."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,37 +69,19 @@ class Status:
     name: str | None = None
 
     @property
+    def label(self) -> str:
+        """Return `Einsatzbereit`; the id if no name is known."""
+        return self.name or ("no status" if self.id == NO_STATUS else self.id)
+
+    @property
     def heading(self) -> str:
         """Return `Einsatzbereit (50101)`; `50101` if no name is known."""
-        name = self.name or ("no status" if self.id == NO_STATUS else None)
-        return f"{name} ({self.id})" if name else self.id
+        return f"{self.label} ({self.id})" if self.label != self.id else self.id
 
 
-@dataclass(frozen=True)
-class Spread:
-    """Mean, least and most of the `known` numbers of one bucket.
-
-    Of whole numbers the mean has one decimal (halves away from zero), of others six digits.
-    """
-
-    mean: float
-    low: float
-    high: float
-    known: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bucket:
-    """The result of the readings of an hour, a day, ... None: no number is known.
-
-    `labels` are its names, each with the heading of its column: `{"date": "2026-11-20", "weekday": "Fri"}`.
-    """
-
-    labels: Mapping[str, str]
-    readings: int
-    missed: int
-    total: Spread | None
-    counts: Mapping[str, Spread | None]
+def in_order(values: Mapping[str, T]) -> dict[str, T]:
+    """Return values by ascending id, with `none` last. The order never depends on the values."""
+    return dict(sorted(values.items(), key=lambda item: (item[0] == NO_STATUS, len(item[0]), item[0])))
 
 
 def missed_slot(at: datetime, *, reason: str | None) -> Entry:
@@ -124,35 +89,12 @@ def missed_slot(at: datetime, *, reason: str | None) -> Entry:
     return Entry(at=at, taken_at=None, origin="missed", reason=visible(reason or "for an unknown reason"))
 
 
-def reading(at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
-    """Return a reading from the content of its out file.
-
-    The list of users has only the statuses that occur, so a missing one means nobody. For the statuses of a
-    monitor, and if all counts are hidden, a missing one is unknown. A value of an unexpected type is unknown,
-    too: people may edit files.
-    """
-    counts = {visible(key): _value(value) for key, value in _object(body.get("counts")).items()}
-    names = {visible(key): visible(str(name)) for key, name in _object(body.get("names")).items()}
-    hide_below = body.get("hide_below")
-    return Entry(
-        at=at,
-        taken_at=taken_at,
-        origin=_origin(body),
-        total=_value(body.get("total")),
-        counts=counts,
-        unlisted=_unlisted(body, counts),
-        names=names,
-        hide_below=hide_below if isinstance(hide_below, int) else None,
-        is_clock_suspect=body.get("clock_suspect") is True,
-    )
-
-
 def reading_of_numbers(at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
     """Return a reading of any kind: every number of its facts, those inside objects as `outer.inner`."""
     return Entry(
         at=at,
         taken_at=taken_at,
-        origin=_origin(body),
+        origin=origin_of(body),
         counts=dict(numbers_of(body)),
         is_clock_suspect=body.get("clock_suspect") is True,
     )
@@ -171,25 +113,9 @@ def _numbers(facts: Mapping[str, object], above: str = "") -> Iterator[tuple[str
             yield visible(above + key), value
 
 
-def _origin(body: Facts) -> Literal["live", "late", "once"]:
+def origin_of(body: Facts) -> Literal["live", "late", "once"]:
     origin = body.get("origin")
     return "late" if origin == "late" else "once" if origin == "once" else "live"
-
-
-def _unlisted(body: Facts, counts: Mapping[str, Value]) -> Value:
-    if "counts" not in body or body.get("source") == "monitor":
-        return Gap.UNKNOWN
-    return Gap.HIDDEN if body.get("hide_below") is not None and not counts else 0
-
-
-def _value(value: object) -> Value:
-    if value is None:
-        return Gap.HIDDEN
-    return value if type(value) is int else Gap.UNKNOWN
-
-
-def _object(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
 
 
 def why_no_number(entries: Iterable[Entry], *, in_timetable: bool = False) -> str:
@@ -211,12 +137,12 @@ def statuses(entries: Iterable[Entry], configured: Mapping[str, str]) -> tuple[S
     columns. The name of the config counts first, then that of the newest reading. `entries` are oldest first.
     """
     names: dict[str, str] = {}
-    mentioned: dict[str, int] = {}
+    mentioned: dict[str, None] = {}
     for entry in entries:
         names.update(entry.names)
-        mentioned.update(dict.fromkeys(entry.counts, 0))
+        mentioned.update(dict.fromkeys(entry.counts))
     names.update(configured)
-    others = in_order({each: 0 for each in mentioned if each not in configured})
+    others = in_order({each: None for each in mentioned if each not in configured})
     order = sorted((*configured, *others), key=NO_STATUS.__eq__)
     return tuple(Status(each, names.get(each)) for each in order)
 
@@ -229,84 +155,9 @@ def remarks(entry: Entry, zone: tzinfo) -> tuple[str, ...]:
         f"late by {span(entry.late_s)}": entry.origin == "late",
         "once, outside the timetable": entry.origin == "once",
         "clock suspect: it differs from the source's": entry.is_clock_suspect,
-        f"{_offset(local)}, this time comes twice": _comes_twice(local),
+        f"{offset_text(local)}, this time comes twice": comes_twice(local),
     }
     return tuple(text for text, holds in said.items() if holds)
-
-
-def weekday(day: date) -> str:
-    """Return `Mon` to `Sun`, in English in every locale."""
-    return WEEKDAYS[day.weekday()].capitalize()
-
-
-def _offset(local: datetime) -> str:
-    return "UTC" + local.isoformat(timespec="seconds")[len("2026-11-20T08:00:00") :]
-
-
-def _comes_twice(local: datetime) -> bool:
-    """Whether a local time occurs twice, because clocks go back over it (PEP 495)."""
-    first, second = (local.replace(fold=fold).utcoffset() for fold in (0, 1))
-    return first is not None and second is not None and first > second
-
-
-def buckets(
-    entries: Iterable[Entry], columns: Sequence[Status], *, by: By, zone: tzinfo
-) -> tuple[Bucket, ...]:
-    """Group readings in order of time; weekdays start with Monday. `entries` are oldest first.
-
-    Readings by `once` are outside the timetable and left out, so that a mean is always over the slots. A time
-    without slots has no bucket. An hour that occurs twice is two buckets.
-    """
-    groups: dict[tuple[str, ...], list[Entry]] = {}
-    for entry in entries:
-        if entry.origin != "once":
-            names = labels_of(entry.at.astimezone(zone), by=by)
-            groups.setdefault(tuple(names.values()), []).append(entry)
-    found = [
-        _bucket(dict(zip(LABELS[by], label, strict=True)), group, columns) for label, group in groups.items()
-    ]
-    if by == "weekday":
-        found.sort(key=lambda bucket: WEEKDAYS.index(bucket.labels["weekday"].lower()))
-    return tuple(found)
-
-
-def labels_of(local: datetime, *, by: By) -> dict[str, str]:
-    """Return the names of the bucket of a local time, each with the heading of its column."""
-    return {label: _SPELLED[label](local) for label in LABELS[by]}
-
-
-def _hour(local: datetime) -> str:
-    """Return `02:00`; with the offset (`02:00 UTC+02:00`) in an hour with minutes that occur twice."""
-    last_minute = local.replace(minute=59)
-    text = f"{local.hour:02}:00"
-    return f"{text} {_offset(last_minute)}" if _comes_twice(last_minute) else text
-
-
-def _week(local: datetime) -> str:
-    """Return `2026-W48`. The year is the week's own: 1 January 2027 lies in 2026-W53."""
-    year, week, _ = local.isocalendar()
-    return f"{year}-W{week:02}"
-
-
-_SPELLED: Mapping[str, Callable[[datetime], str]] = {
-    "date": lambda local: local.date().isoformat(),
-    "hour": _hour,
-    "weekday": weekday,
-    "week": _week,
-    "month": lambda local: local.date().isoformat()[:7],
-    "year": lambda local: local.date().isoformat()[:4],
-}
-
-
-def _bucket(labels: Mapping[str, str], group: Sequence[Entry], columns: Sequence[Status]) -> Bucket:
-    taken = [entry for entry in group if not entry.is_missed]
-    return Bucket(
-        labels=labels,
-        readings=len(taken),
-        missed=len(group) - len(taken),
-        total=spread(entry.total for entry in taken),
-        counts={status.id: spread(entry.count(status.id) for entry in taken) for status in columns},
-    )
 
 
 def spread(values: Iterable[Value]) -> Spread | None:

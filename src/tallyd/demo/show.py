@@ -12,8 +12,8 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from tallyd.core.counting import NO_STATUS
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
+from tallyd.core.history import NO_STATUS
 from tallyd.core.texts import span
 from tallyd.demo.child import Child
 from tallyd.demo.client import Client

@@ -12,10 +12,10 @@ from starlette.requests import Request
 
 from tallyd.core.naming import key_segments
 from tallyd.core.passages import Count
+from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.stored import LastReading
 from tallyd.pollers.visitors.poller import VisitorsPoller
 from tallyd.pollers.visitors.visit_history import Minute
-from tallyd.pollers.visitors.visits import day_of, day_span
 from tallyd.web.day_csv import day_csv
 from tallyd.web.kept import arrivals_of
 from tallyd.web.kind_page import PARTS, KindPage, Shown, View, or_trouble, unreadable

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from support.divera import KEY, divera
-from tallyd.core.counting import Minimum
+from tallyd.pollers.divera.counting import Minimum
 from tallyd.pollers.divera.poller import DiveraPoller
 from tallyd.settings.secrets import UNREADABLE_CREDENTIAL, Secret
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.park import Park, facts_of, settings, told
+from tallyd.core.schedule.days import day_span
 from tallyd.pollers.visitors.report.reported_days import Ledger, ledger_of
-from tallyd.pollers.visitors.visits import day_span
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -10,14 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallyd.core.passages import Count, seen_text
+from tallyd.core.schedule.days import day_of, day_span
 from tallyd.pollers.visitors.visits import (
     NOBODY,
     TAGS,
     Form,
     answer_field,
     body,
-    day_of,
-    day_span,
     inside,
     is_success,
     together,

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
-from tallyd.core.counting import NO_STATUS, count_statuses, in_order
+from tallyd.core.history import NO_STATUS, in_order
 from tallyd.core.json_reply import Unreadable, parse
 from tallyd.core.texts import shortened
+from tallyd.pollers.divera.counting import count_statuses
 
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _MOST = 10**9

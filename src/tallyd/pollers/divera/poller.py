@@ -10,17 +10,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
+from tallyd.contract.board import Past
 from tallyd.contract.poller import Found, Job
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.values import Value, several
-from tallyd.core.counting import Shortage, hide_qualifications, hide_small, shortages
 from tallyd.core.errors import SourceError
-from tallyd.core.history import Entry, reading
+from tallyd.core.history import Entry
+from tallyd.core.panels import Metric
 from tallyd.core.questions import Question, words
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
 from tallyd.core.schedule.timetable import At
+from tallyd.pollers.divera.board import entry_of, people_metrics
 from tallyd.pollers.divera.client import Answer, ask, is_users_url, pull_params, pull_url_of
+from tallyd.pollers.divera.counting import Shortage, hide_qualifications, hide_small, shortages
 from tallyd.pollers.divera.parse import Tally, read_monitor, read_names, read_users
 from tallyd.pollers.divera.personal_data import texts_of_pull, texts_of_users
 from tallyd.pollers.divera.questions import QUESTIONS, TIMES
@@ -84,11 +87,15 @@ class DiveraPoller(DiveraSettings):
     @classmethod
     def entry(cls, at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
         """Return a reading as people by status."""
-        return reading(at, taken_at=taken_at, body=body)
+        return entry_of(at, taken_at=taken_at, body=body)
 
     def column_names(self) -> Mapping[str, str]:
         """Return the names of the statuses."""
         return self.status_names
+
+    def metrics(self, past: Past) -> Iterable[Metric]:
+        """Return the people of the last reading of the timetable."""
+        return people_metrics(past.poller, self.last_entry(past, in_timetable=True))
 
     @classmethod
     def found_headings(cls) -> tuple[str, ...]:

@@ -12,10 +12,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from tallyd.contract.poller import Poller
 from tallyd.core.addresses import host_of
-from tallyd.core.counting import NO_STATUS, Minimum
+from tallyd.core.history import NO_STATUS
 from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.core.texts import visible
 from tallyd.pollers.divera.client import PULL_URL, USERS_URL, is_pull_url, is_users_url
+from tallyd.pollers.divera.counting import Minimum
 from tallyd.settings.secrets import Secret
 from tallyd.settings.types import (
     Days,

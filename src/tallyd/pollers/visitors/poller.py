@@ -13,6 +13,7 @@ from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.questions import Question
 from tallyd.core.reading import Json, OutboxMessage
+from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.schedule.timetable import Every
 from tallyd.pollers.visitors.alerts.alert_kinds import EVALUATES, KINDS, NO_FILES, REJECTED
 from tallyd.pollers.visitors.ingest.sweep import sweep
@@ -20,7 +21,6 @@ from tallyd.pollers.visitors.questions import QUESTIONS
 from tallyd.pollers.visitors.report.daily_report import report
 from tallyd.pollers.visitors.report.post import deliver
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
-from tallyd.pollers.visitors.visits import day_of, day_span
 
 _SWEEP_LIMIT_S = 300.0
 """Without progress: a group of files shows it, and each batch of a large one."""

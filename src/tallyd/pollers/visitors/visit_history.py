@@ -14,8 +14,8 @@ from typing import Final, TypeAlias
 
 from tallyd.core.history import By, labels_of
 from tallyd.core.passages import Count, read_seen, seen_text
+from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.schedule.timetable import WEEKDAYS
-from tallyd.pollers.visitors.visits import day_of, day_span
 
 Minute: TypeAlias = "tuple[str, str, Count]"
 """A source, the first second of a minute (UTC), and what was counted in it."""

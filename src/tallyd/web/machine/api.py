@@ -20,8 +20,8 @@ from tallyd.core.alerts.rules import Alert
 from tallyd.core.naming import local_text
 from tallyd.core.out_document import problem_json
 from tallyd.core.reading import Json
+from tallyd.core.schedule.days import day_span
 from tallyd.core.stored import StoredReading
-from tallyd.pollers.visitors.visits import day_span
 from tallyd.web.context import Context
 from tallyd.web.machine.health import is_healthy
 

@@ -9,9 +9,10 @@ from typing import Final
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from tallyd.core.freshness import STATES
+from tallyd.core.schedule.days import day_of, day_span
 from tallyd.pollers.servers.poller import ServersPoller
 from tallyd.pollers.visitors.poller import VisitorsPoller
-from tallyd.pollers.visitors.visits import NOBODY, day_of, day_span, inside, together
+from tallyd.pollers.visitors.visits import NOBODY, inside, together
 from tallyd.web.context import Context
 from tallyd.web.kept import arrivals_of, memory_of
 

@@ -15,9 +15,10 @@ from tallyd.core.naming import local_text
 from tallyd.core.outbox import report_json, unsent_json
 from tallyd.core.passages import Count, read_seen
 from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
+from tallyd.core.schedule.days import day_of, day_span
 from tallyd.pollers.visitors.report.reported_days import ledger_of
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
-from tallyd.pollers.visitors.visits import NOBODY, Form, body, day_of, day_span, together, visits_json
+from tallyd.pollers.visitors.visits import NOBODY, Form, body, together, visits_json
 
 
 def report(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:

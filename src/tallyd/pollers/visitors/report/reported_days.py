@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tallyd.core.passages import Count
 from tallyd.core.reading import Facts
-from tallyd.pollers.visitors.visits import day_of, day_span
+from tallyd.core.schedule.days import day_of, day_span
 
 LAST_WITHIN: Final = timedelta(days=7)
 """So long after its end a day's last report is made up for, where nothing ran at midnight."""

@@ -26,8 +26,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-NO_STATUS = "none"
-"""The key for people without a status."""
+from tallyd.core.history import in_order
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,6 @@ class Shortage:
 def count_statuses(ids: Iterable[str]) -> dict[str, int]:
     """Return how often each status id occurs, in the order of `in_order`. Rows are never merged."""
     return in_order(Counter(ids))
-
-
-def in_order(counts: Mapping[str, int]) -> dict[str, int]:
-    """Return the counts by ascending id, with `none` last. The order never depends on the counts."""
-    return dict(sorted(counts.items(), key=lambda item: _place(item[0])))
 
 
 def shortages(counts: Mapping[str, int], at_least: Iterable[Minimum]) -> tuple[Shortage, ...]:
@@ -113,17 +107,11 @@ def hide_qualifications(
     }
     safe: dict[str, dict[str, int | None] | None] = dict.fromkeys(hidden)
     for status, row in rows.items():
-        listed = sorted(secret | set(row), key=_place)
-        if listed:
-            safe[status] = {each: None if each in secret else row[each] for each in listed}
-    return dict(sorted(safe.items(), key=lambda item: _place(item[0])))
+        if listed := {**row, **dict.fromkeys(secret)}:
+            safe[status] = in_order(listed)
+    return in_order(safe)
 
 
 def _tells(qualified: int, people: int, k: int) -> bool:
     """Whether so few of `people` have a qualification, or lack it, that the count shows who they are."""
     return 0 < qualified < k or (people != qualified and people - qualified < k)
-
-
-def _place(name: str) -> tuple[bool, int, str]:
-    """Return the sort key of an id: by number, `none` last."""
-    return name == NO_STATUS, len(name), name

@@ -1,7 +1,7 @@
-"""The database of records as the page reads it: one of which no tables were made yet holds nothing.
+"""The database of records for reading, over connections of its own. One without tables holds nothing.
 
-They are made when a poller first needs them, which may be days after the installation: until then there is
-nothing to be read, and that is no fault.
+A poller makes the tables when it first needs them, which may be days after the installation. Until then there
+is nothing to read, and that is no fault.
 """
 
 from __future__ import annotations
@@ -9,31 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from threading import Lock
-from typing import Final, Protocol
+from typing import Final
 
 from tallyd.adapters.records.database import Database
+from tallyd.adapters.records.tables import KNOWN_REVISIONS
+from tallyd.contract.board import PastRecords
+from tallyd.core.errors import RecordsError
 from tallyd.core.lags import HourCount, LagRow
 from tallyd.core.passages import Count
-from tallyd.pollers.visitors.visit_history import Minute
 
 PATIENCE_S: Final = 2.0
-"""A database that is away holds up the page no longer."""
-
-
-class Looked(Protocol):
-    """What is read of one poller. Each call raises `RecordsError` where the database can't be used."""
-
-    def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]: ...
-
-    def minutes(self, since: datetime, until: datetime) -> tuple[Minute, ...]: ...
-
-    def files_since(self, since: datetime) -> Mapping[str, int]: ...
-
-    def server_sums(self, since: datetime, until: datetime) -> Mapping[str, HourCount]: ...
-
-    def server_lags(
-        self, servers: Collection[str], since: datetime, until: datetime, *, most: int
-    ) -> Sequence[LagRow]: ...
+"""How long a reader waits for a database that does not answer."""
 
 
 class _Empty:
@@ -43,7 +29,7 @@ class _Empty:
         del since, until
         return {}
 
-    def minutes(self, since: datetime, until: datetime) -> tuple[Minute, ...]:
+    def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
         del since, until
         return ()
 
@@ -55,6 +41,10 @@ class _Empty:
         del since, until
         return {}
 
+    def server_hours(self, since: datetime, until: datetime) -> tuple[tuple[str, str, HourCount], ...]:
+        del since, until
+        return ()
+
     def server_lags(
         self, servers: Collection[str], since: datetime, until: datetime, *, most: int
     ) -> Sequence[LagRow]:
@@ -62,11 +52,8 @@ class _Empty:
         return ()
 
 
-class Records:
-    """The records by poller, over connections of the page's own. Any number of threads.
-
-    Raises `RecordsError` where the database can't be used.
-    """
+class RecordsReader:
+    """Any number of threads. Raises `RecordsError` if the database cannot be used."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -74,10 +61,14 @@ class Records:
         self._database: Database | None = None
         self._has_tables = False
 
-    def __call__(self, poller: str) -> Looked:
+    def of(self, poller: str) -> PastRecords:
+        """Return the records of a poller."""
         database = self._opened()
         if not self._has_tables:
-            self._has_tables = database.revision() is not None
+            revision = database.revision()
+            if revision is not None and revision not in KNOWN_REVISIONS:
+                raise RecordsError("the database has the tables of a newer tallyd; install that one again")
+            self._has_tables = revision is not None
         return database.records(poller) if self._has_tables else _Empty()
 
     def close(self) -> None:

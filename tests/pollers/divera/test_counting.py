@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tallyd.core.counting import Minimum, Shortage, count_statuses, in_order, shortages
+from tallyd.core.history import in_order
+from tallyd.pollers.divera.counting import Minimum, Shortage, count_statuses, shortages
 
 
 def test_every_row_is_counted_even_of_the_same_person() -> None:

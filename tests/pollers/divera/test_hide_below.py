@@ -15,7 +15,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tallyd.core.counting import hide_qualifications, hide_small
+from tallyd.pollers.divera.counting import hide_qualifications, hide_small
 
 Table = tuple[int, ...]
 Shown = tuple[tuple[str, int | None], ...]

@@ -1,0 +1,120 @@
+"""What a board is made from: what a person asks for, and what is stored of one poller."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from tallyd.core.lags import HourCount, LagRow
+from tallyd.core.passages import Count
+from tallyd.core.periods import By
+from tallyd.core.reading import Facts
+from tallyd.core.schedule.days import day_span
+from tallyd.core.stored import LastReading, OutboxRow, StoredReading
+
+
+class AskedError(Exception):
+    """What was asked for does not exist. The text says so, and what does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The days that are asked for, local dates, both included; `by` None is the kind's own way.
+
+    `options` are the further options of the kind (`Poller.options`); an empty value means all.
+    """
+
+    first: date
+    last: date
+    by: By | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def span(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        """Return the first instant of the days, and the first one after them (UTC)."""
+        return day_span(self.first, zone)[0], day_span(self.last, zone)[1]
+
+
+class PastRecords(Protocol):
+    """One poller's records in the database, for reading. Every method raises `RecordsError`.
+
+    A database that was never used holds nothing.
+    """
+
+    def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
+        """Return the counts of the minutes with since <= minute < until, by source."""
+        ...
+
+    def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
+        """Return (source, minute, count) of the minutes with since <= minute < until, in that order."""
+        ...
+
+    def files_since(self, since: datetime) -> Mapping[str, int]:
+        """Return how many files were ingested since then, by `done` and `rejected`."""
+        ...
+
+    def server_sums(self, since: datetime, until: datetime) -> Mapping[str, HourCount]:
+        """Return the checks of the hours with since <= hour < until, by target."""
+        ...
+
+    def server_hours(self, since: datetime, until: datetime) -> Sequence[tuple[str, str, HourCount]]:
+        """Return (target, hour, checks) of the hours with since <= hour < until."""
+        ...
+
+    def server_lags(
+        self, servers: Collection[str], since: datetime, until: datetime, *, most: int
+    ) -> Sequence[LagRow]:
+        """Return the newest `most` changes of these targets, oldest first."""
+        ...
+
+
+class Past(Protocol):
+    """What is stored of one poller, for reading. Raises `StateError` if state.db cannot be read.
+
+    `poller` is its name, `zone` its time zone, `next_at` its next slot if it has slots. `open_alerts` are the
+    keys of its open alerts.
+    """
+
+    @property
+    def poller(self) -> str: ...
+
+    @property
+    def zone(self) -> ZoneInfo: ...
+
+    @property
+    def now(self) -> datetime: ...
+
+    @property
+    def next_at(self) -> datetime | None: ...
+
+    @property
+    def open_alerts(self) -> frozenset[str]: ...
+
+    @property
+    def records(self) -> PastRecords: ...
+
+    def last_taken(self) -> LastReading | None:
+        """Return when the last reading was taken, be it by hand."""
+        ...
+
+    def last_reading(self, *, in_timetable: bool = False) -> StoredReading | None:
+        """Return the newest reading; `in_timetable`: not one by hand."""
+        ...
+
+    def readings(self, since: datetime, until: datetime) -> Sequence[StoredReading]:
+        """Return readings and missed slots with since <= slot < until, oldest first."""
+        ...
+
+    def memory(self, job: str) -> Facts:
+        """Return what the last reading of a job wanted to keep."""
+        ...
+
+    def kept(self, job: str) -> Mapping[str, object]:
+        """Return what a running job keeps in memory; empty outside the daemon and before its first run."""
+        ...
+
+    def outbox(self) -> Sequence[OutboxRow]:
+        """Return its reports to upstreams."""
+        ...

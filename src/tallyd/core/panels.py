@@ -1,0 +1,201 @@
+"""What people are shown of a poller, as values: panels on a board, in Grafana's words.
+
+A kind of poller makes them. The page, `report`, `status` and `once` render the same values, so that every
+number means the same everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Literal, TypeAlias
+
+Level: TypeAlias = Literal["fine", "warning", "error", "unknown"]
+"""Each has a colour, a shape and words of its own."""
+Unit: TypeAlias = Literal["text", "number", "seconds", "share", "instant"]
+"""What a cell is: text, a plain number, a duration, a share from 0 to 1, an aware instant."""
+Shape: TypeAlias = Literal["bars", "dots", "line"]
+"""Bars, a line with a dot at each number, or a line alone."""
+
+
+class Gap(Enum):
+    """Why there is no number. Neither ever counts as zero."""
+
+    HIDDEN = "hidden"
+    UNKNOWN = "not known"
+
+
+@dataclass(frozen=True)
+class State:
+    """A state, and its word for people."""
+
+    level: Level
+    word: str
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean, least and most of the `known` numbers that a cell stands for."""
+
+    mean: float
+    low: float
+    high: float
+    known: int
+
+
+Cell: TypeAlias = str | int | float | datetime | State | Spread | Gap | None
+"""None: an empty cell."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of a table. `key` names it for programs, `heading` for people.
+
+    `option`: each cell is a value of this option of the board, so that a page can link to it. A narrow
+    terminal keeps `is_vital` columns, and prints an `is_note` column below its row. Only programs see one
+    that `is_for_programs`.
+    """
+
+    key: str
+    heading: str
+    unit: Unit = "text"
+    option: str = ""
+    is_vital: bool = False
+    is_note: bool = False
+    is_for_programs: bool = False
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether its cells are aligned as numbers."""
+        return self.unit in ("number", "seconds", "share")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows of cells, in the order of the columns. `nothing` says why there is no row, and when one comes.
+
+    `is_newest_last`: where only some rows have room, they are the last ones, newest first; else the first.
+    """
+
+    key: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    nothing: str = ""
+    is_newest_last: bool = False
+
+    @property
+    def shown(self) -> tuple[tuple[int, Column], ...]:
+        """The columns that people see, each with its place."""
+        return tuple(
+            (place, column) for place, column in enumerate(self.columns) if not column.is_for_programs
+        )
+
+    def newest(self, most: int | None) -> tuple[tuple[Cell, ...], ...]:
+        """Return the rows that have room; None: all of them, in their order."""
+        if most is None or len(self.rows) <= most:
+            return self.rows
+        return self.rows[: -most - 1 : -1] if self.is_newest_last else self.rows[:most]
+
+    def cells(self, key: str) -> tuple[Cell, ...]:
+        """Return the cells of a column."""
+        place = next(place for place, column in enumerate(self.columns) if column.key == key)
+        return tuple(row[place] for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A level that is drawn across a chart, in the unit of its numbers."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A table that is also drawn: the columns `series` (key and shape) over the column `x`.
+
+    Where `x` holds instants it is a time series; where it holds names, a bar chart. A `Spread` is drawn as
+    its mean, with least and most. `top` is the upper end of the axis, if that is fixed. `nothing` says why
+    there is no number to draw.
+    """
+
+    table: Table
+    x: str
+    series: Mapping[str, Shape]
+    limit: Limit | None = None
+    top: float | None = None
+    nothing: str = ""
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether there is anything to draw besides a limit."""
+        return any(
+            isinstance(cell, int | float | Spread) for key in self.series for cell in self.table.cells(key)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stat:
+    """One number with its name. `key` names it for programs."""
+
+    key: str
+    name: str
+    value: Cell
+    unit: Unit = "number"
+
+
+Panel: TypeAlias = Stat | Table | Chart
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A choice that a board offers: the values of one option, each with its label. The value "" is all."""
+
+    option: str
+    label: str
+    values: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """All panels of one poller. `said` is one line of what they come to.
+
+    `notes` are sentences that a reader of the numbers must know, `troubles` why some cannot be read now.
+    `details` are further panels: a page of its own, `status` and JSON have them, an overview, a table on a
+    terminal and CSV do not.
+    """
+
+    panels: tuple[Panel, ...] = ()
+    said: str = ""
+    notes: tuple[str, ...] = ()
+    troubles: tuple[str, ...] = ()
+    details: tuple[Panel, ...] = ()
+    choices: tuple[Choice, ...] = ()
+
+    @property
+    def stats(self) -> tuple[Stat, ...]:
+        """All stats."""
+        return tuple(panel for panel in (*self.panels, *self.details) if isinstance(panel, Stat))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A Prometheus gauge: `labels` are the names of its labels, `samples` pairs of their values and a number.
+
+    A number that is hidden or not known has no sample.
+    """
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    samples: list[tuple[tuple[str, ...], float]] = field(default_factory=list)
+
+
+def tables_of(panels: Sequence[Panel]) -> tuple[Table, ...]:
+    """Return the tables, those of charts included, in the order of the panels."""
+    return tuple(
+        panel.table if isinstance(panel, Chart) else panel for panel in panels if not isinstance(panel, Stat)
+    )

@@ -1,0 +1,94 @@
+"""Hours, days, weekdays, weeks, months and years: what a reader can ask a table to be put together by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Literal, TypeAlias
+
+from tallyd.core.panels import Cell, Column
+from tallyd.core.schedule.timetable import WEEKDAYS
+
+By: TypeAlias = Literal["hour", "day", "weekday", "week", "month", "year"]
+LABELS: Mapping[By, tuple[str, ...]] = {
+    "hour": ("date", "hour", "weekday"),
+    "day": ("date", "weekday"),
+    "weekday": ("weekday",),
+    "week": ("week",),
+    "month": ("month",),
+    "year": ("year",),
+}
+"""The labels of a period. A week is that of ISO 8601, from Monday on: `2026-W48`."""
+BEGIN = "begin"
+"""The column with the first instant of an hour or a day."""
+
+
+def weekday(day: date) -> str:
+    """Return `Mon` to `Sun`, in English in every locale."""
+    return WEEKDAYS[day.weekday()].capitalize()
+
+
+def labels_of(local: datetime, *, by: By) -> dict[str, str]:
+    """Return the labels of the period of a local time. An hour that occurs twice is two periods."""
+    return {label: _SPELLED[label](local) for label in LABELS[by]}
+
+
+def order_of(labels: Mapping[str, str]) -> int:
+    """Return the place of a period among others that are in order of time: weekdays begin with Monday."""
+    return WEEKDAYS.index(labels["weekday"].lower()) if [*labels] == ["weekday"] else 0
+
+
+def period_columns(by: By) -> tuple[Column, ...]:
+    """Return the columns of a period: its first instant where it has one, and its labels."""
+    begin = (Column(key=BEGIN, heading=BEGIN, unit="instant", is_for_programs=True),)
+    labels = LABELS[by]
+    return (
+        *(begin if axis_of(by) == BEGIN else ()),
+        *(Column(key=each, heading=each, is_vital=each != "weekday" or labels == (each,)) for each in labels),
+    )
+
+
+def period_cells(local: datetime, *, by: By) -> tuple[Cell, ...]:
+    """Return the cells of the columns of the period in which a local time lies."""
+    begin = local.replace(minute=0, second=0, microsecond=0)
+    begin = begin if by == "hour" else begin.replace(hour=0, fold=0)
+    return (*((begin,) if axis_of(by) == BEGIN else ()), *labels_of(local, by=by).values())
+
+
+def axis_of(by: By) -> str:
+    """Return the column over which a chart of such periods is drawn: instants, or names."""
+    return BEGIN if by in ("hour", "day") else by
+
+
+def comes_twice(local: datetime) -> bool:
+    """Whether a local time occurs twice, because clocks go back over it (PEP 495)."""
+    first, second = (local.replace(fold=fold).utcoffset() for fold in (0, 1))
+    return first is not None and second is not None and first > second
+
+
+def offset_text(local: datetime) -> str:
+    """Return `UTC+02:00`."""
+    return "UTC" + local.isoformat(timespec="seconds")[len("2026-11-20T08:00:00") :]
+
+
+def _hour(local: datetime) -> str:
+    """Return `02:00`; with the offset (`02:00 UTC+02:00`) in an hour with minutes that occur twice."""
+    last_minute = local.replace(minute=59)
+    text = f"{local.hour:02}:00"
+    return f"{text} {offset_text(last_minute)}" if comes_twice(last_minute) else text
+
+
+def _week(local: datetime) -> str:
+    """Return `2026-W48`. The year is the week's own: 1 January 2027 lies in 2026-W53."""
+    year, week, _ = local.isocalendar()
+    return f"{year}-W{week:02}"
+
+
+_SPELLED: Mapping[str, Callable[[datetime], str]] = {
+    "date": lambda local: local.date().isoformat(),
+    "hour": _hour,
+    "weekday": weekday,
+    "week": _week,
+    "month": lambda local: local.date().isoformat()[:7],
+    "year": lambda local: local.date().isoformat()[:4],
+}

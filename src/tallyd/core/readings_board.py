@@ -1,0 +1,251 @@
+"""The boards of readings: the newest one, and those of some days. Every kind has them by default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from tallyd.core.history import Entry, Status, remarks, spread, statuses, why_no_number
+from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Metric, Shape, Stat, Table
+from tallyd.core.periods import (
+    BEGIN,
+    LABELS,
+    By,
+    axis_of,
+    labels_of,
+    order_of,
+    period_cells,
+    period_columns,
+    weekday,
+)
+
+_OWN_KEYS = frozenset(
+    {
+        *("at", "time", "total", "note", "origin", "taken_at", "readings", "missed", BEGIN),
+        *(label for labels in LABELS.values() for label in labels),
+    }
+)
+"""The keys of the columns that are no numbers of a reading."""
+_HIDDEN_FROM_MEANS = "Hidden counts are left out of the means, so the means are too high."
+_TIME_OF_DAY = "hour"
+
+
+def newest_board(entry: Entry, names: Mapping[str, str]) -> Board:
+    """Return the numbers of one reading. `names` are the config's, by id."""
+    columns = statuses([entry], names)
+    stats = [Stat(key=_key(each), name=each.label, value=entry.count(each.id)) for each in columns]
+    if entry.has_total:
+        stats.append(Stat(key="total", name="Total", value=entry.total))
+    return Board(panels=tuple(stats), notes=tuple(_notes_on_hidden([entry], columns)))
+
+
+def readings_board(
+    entries: Sequence[Entry],
+    names: Mapping[str, str],
+    *,
+    by: By | None,
+    zone: tzinfo,
+    next_at: datetime | None,
+) -> Board:
+    """Return the readings of some days, oldest first, or their means by hour, day, ...
+
+    `next_at` is the time of the next reading, if it lies in these days.
+    """
+    found = _Readings(entries, statuses(entries, names), zone)
+    said, notes = _said(entries, by), [*_notes_on_hidden(entries, found.statuses)]
+    if by is None:
+        details = (found.time_of_day(),) if found.are_of_several_days else ()
+        panels = (found.one_by_one(_nothing(entries, zone, next_at)),)
+        return Board(panels=panels, said=said, notes=tuple(notes), details=details)
+    if notes:
+        notes.append(_HIDDEN_FROM_MEANS)
+    return Board(panels=(found.means(by),), said=said, notes=tuple(notes), details=found.missed())
+
+
+def number_metric(poller: str, entry: Entry | None) -> Metric:
+    """Return every number of the last reading; None: there is none."""
+    metric = Metric(
+        name="tallyd_number",
+        help="A number of the last reading, by its name.",
+        labels=("poller", "name"),
+    )
+    if entry is not None:
+        numbers = entry.counts.items()
+        metric.samples.extend(((poller, name), each) for name, each in numbers if not isinstance(each, Gap))
+    return metric
+
+
+def _said(entries: Sequence[Entry], by: By | None) -> str:
+    """Return how many readings the board is made of: `4 readings, 1 missed`."""
+    if not entries:
+        return "no readings"
+    missed = sum(entry.is_missed for entry in entries)
+    left_out = sum(entry.origin == "once" for entry in entries) if by else 0
+    taken = len(entries) - missed - left_out
+    said = f"{taken} {'reading' if taken == 1 else 'readings'}, {missed} missed"
+    return f"{said}; {left_out} by once left out" if left_out else said
+
+
+def _nothing(entries: Sequence[Entry], zone: tzinfo, next_at: datetime | None) -> str:
+    """Return why there is no number, and when the next one comes."""
+    why = f"No number in these days: {why_no_number(entries)}."
+    return f"{why} Next reading: {next_at.astimezone(zone):%Y-%m-%d %H:%M}." if next_at else why
+
+
+def _notes_on_hidden(entries: Iterable[Entry], columns: Sequence[Status]) -> Iterator[str]:
+    below = {
+        entry.hide_below for entry in entries if entry.hide_below is not None and _hidden(entry, columns)
+    }
+    if below:
+        limit = " or ".join(map(str, sorted(below)))
+        yield f"Numbers below {limit} are hidden, and so is what would give them away."
+
+
+def _hidden(entry: Entry, columns: Sequence[Status]) -> list[str]:
+    """Return the numbers that are hidden."""
+    values = {"total": entry.total, **{each.id: entry.count(each.id) for each in columns}}
+    return [name for name, value in values.items() if value is Gap.HIDDEN]
+
+
+def _key(status: Status) -> str:
+    """Return the key of a number's column, which is no other column's."""
+    return f"{status.id}_" if status.id in _OWN_KEYS else status.id
+
+
+@dataclass(frozen=True)
+class _Readings:
+    """Readings and missed slots, oldest first, and the columns of their numbers."""
+
+    entries: Sequence[Entry]
+    statuses: Sequence[Status]
+    zone: tzinfo
+
+    @property
+    def are_of_several_days(self) -> bool:
+        return len({entry.at.astimezone(self.zone).date() for entry in self.entries}) > 1
+
+    @property
+    def _has_total(self) -> bool:
+        return bool(self.entries) and all(entry.has_total for entry in self.entries)
+
+    @property
+    def _numbers(self) -> tuple[Column, ...]:
+        total = Column(key="total", heading="total", unit="number", is_vital=True)
+        return (*([total] if self._has_total else []), *self._of_statuses)
+
+    @property
+    def _of_statuses(self) -> tuple[Column, ...]:
+        return tuple(
+            Column(key=_key(each), heading=each.heading, unit="number", is_vital=True)
+            for each in self.statuses
+        )
+
+    @property
+    def _series(self) -> Mapping[str, Shape]:
+        return {_key(each): "dots" for each in self.statuses}
+
+    @property
+    def _no_mean(self) -> str:
+        return f"No number in these days: {why_no_number(self.entries, in_timetable=True)}."
+
+    def one_by_one(self, nothing: str) -> Chart:
+        """Return a row for each reading and missed slot."""
+        table = Table(
+            key="readings",
+            title="Readings",
+            columns=(
+                Column(key="at", heading="at", unit="instant", is_for_programs=True),
+                Column(key="date", heading="date", is_vital=True),
+                Column(key="time", heading="time", is_vital=True),
+                Column(key="weekday", heading="weekday"),
+                *self._numbers,
+                Column(key="note", heading="note", is_note=True),
+                Column(key="origin", heading="origin", is_for_programs=True),
+                Column(key="taken_at", heading="taken at", unit="instant", is_for_programs=True),
+            ),
+            rows=tuple(self._row(entry) for entry in self.entries),
+            nothing=nothing,
+            is_newest_last=True,
+        )
+        return Chart(table=table, x="at", series=self._series, nothing=nothing)
+
+    def _row(self, entry: Entry) -> tuple[Cell, ...]:
+        local = entry.at.astimezone(self.zone)
+        notes, hidden = [*remarks(entry, self.zone)], _hidden(entry, self.statuses)
+        if hidden:
+            notes.append(f"hidden (hide_below {entry.hide_below}): {', '.join(hidden)}")
+        numbers = (*([entry.total] if self._has_total else []), *map(entry.count, self._ids))
+        return (
+            entry.at,
+            local.date().isoformat(),
+            f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}",
+            weekday(local),
+            *([None] * len(numbers) if entry.is_missed else numbers),
+            "; ".join(notes),
+            entry.origin,
+            entry.taken_at,
+        )
+
+    @property
+    def _ids(self) -> tuple[str, ...]:
+        return tuple(each.id for each in self.statuses)
+
+    def means(self, by: By) -> Chart:
+        """Return the means by period. Readings by `once` are left out: a mean is over the slots."""
+        groups = self._groups(lambda local: tuple(labels_of(local, by=by).values()))
+        ordered = sorted(groups, key=lambda labels: order_of(dict(zip(LABELS[by], labels, strict=True))))
+        rows = tuple(
+            (
+                *period_cells(groups[labels][0].at.astimezone(self.zone), by=by),
+                sum(not entry.is_missed for entry in groups[labels]),
+                sum(entry.is_missed for entry in groups[labels]),
+                *self._spreads(groups[labels], has_total=self._has_total),
+            )
+            for labels in ordered
+        )
+        counted = tuple(Column(key=each, heading=each, unit="number") for each in ("readings", "missed"))
+        table = Table(
+            key="readings",
+            title=f"By {by}: mean, least and most",
+            columns=(*period_columns(by), *counted, *self._numbers),
+            rows=rows,
+            nothing=self._no_mean,
+            is_newest_last=True,
+        )
+        return Chart(table=table, x=axis_of(by), series=self._series, nothing=self._no_mean)
+
+    def time_of_day(self) -> Chart:
+        """Return the mean of each hour of the day."""
+        groups = self._groups(lambda local: (f"{local:%H}:00",))
+        rows = tuple(
+            (*hour, *self._spreads(group, has_total=False)) for hour, group in sorted(groups.items())
+        )
+        table = Table(
+            key="time_of_day",
+            title="By time of day: mean, least and most",
+            columns=(Column(key="hour", heading="hour", is_vital=True), *self._of_statuses),
+            rows=rows,
+        )
+        return Chart(table=table, x="hour", series=self._series, nothing=self._no_mean)
+
+    def missed(self) -> tuple[Table, ...]:
+        """Return the slots without a reading, and why: where readings are put together, no row says so."""
+        rows = tuple((entry.at, entry.reason) for entry in self.entries if entry.is_missed)
+        columns = (
+            Column(key="at", heading="slot", unit="instant", is_vital=True),
+            Column(key="reason", heading="reason", is_note=True),
+        )
+        return (Table(key="missed", title="Missed slots", columns=columns, rows=rows),) if rows else ()
+
+    def _groups(self, name: Callable[[datetime], tuple[str, ...]]) -> dict[tuple[str, ...], list[Entry]]:
+        groups: dict[tuple[str, ...], list[Entry]] = {}
+        for entry in self.entries:
+            if entry.origin != "once":
+                groups.setdefault(name(entry.at.astimezone(self.zone)), []).append(entry)
+        return groups
+
+    def _spreads(self, group: Sequence[Entry], *, has_total: bool) -> list[Cell]:
+        taken = [entry for entry in group if not entry.is_missed]
+        total = [spread(entry.total for entry in taken)] if has_total else []
+        return [*total, *(spread(entry.count(each) for entry in taken) for each in self._ids)]

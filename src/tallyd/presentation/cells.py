@@ -1,0 +1,73 @@
+"""A cell of a board as text for people, as JSON and as CSV."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+
+from tallyd.core.naming import local_text
+from tallyd.core.panels import Cell, Gap, Spread, State, Unit
+from tallyd.core.reading import Json
+from tallyd.core.texts import clock, number_text, span, visible
+
+NOT_KNOWN = object()
+"""What `json_of` returns for a number that nobody knows: its key is left out."""
+
+
+def text_of(cell: Cell, unit: Unit, *, zone: tzinfo, now: datetime) -> str:
+    """Return a cell as people read it, on one line: `17 min`, `98.06%`, `08:00`, `hidden`."""
+    if cell is None:
+        return ""
+    if isinstance(cell, Gap):
+        return cell.value
+    if isinstance(cell, State):
+        return visible(cell.word)
+    if isinstance(cell, datetime):
+        return clock(cell.replace(microsecond=0), zone, now=now)
+    if isinstance(cell, Spread):
+        mean = (
+            f"{cell.mean:.1f}"
+            if unit == "number" and cell.mean == round(cell.mean, 1)
+            else _number(cell.mean, unit)
+        )
+        return f"{mean} ({_number(cell.low, unit)} to {_number(cell.high, unit)})"
+    return visible(cell) if isinstance(cell, str) else _number(cell, unit)
+
+
+def _number(value: float, unit: Unit) -> str:
+    if unit == "seconds":
+        return span(round(value, 1))
+    return f"{value:.2%}" if unit == "share" else number_text(value)
+
+
+def json_of(cell: Cell, unit: Unit, zone: tzinfo) -> Json | object:
+    """Return a cell for a program: seconds, a share from 0 to 1, an instant with its offset.
+
+    A hidden number is null. One that nobody knows is `NOT_KNOWN`.
+    """
+    if isinstance(cell, Gap):
+        return None if cell is Gap.HIDDEN else NOT_KNOWN
+    if isinstance(cell, State):
+        return cell.word
+    if isinstance(cell, datetime):
+        return local_text(cell, zone)
+    if isinstance(cell, Spread):
+        return {"mean": cell.mean, "min": cell.low, "max": cell.high, "known": cell.known}
+    return _rounded(cell, unit) if isinstance(cell, float) else cell
+
+
+def csv_of(cell: Cell, unit: Unit, zone: tzinfo) -> str | int | float | None:
+    """Return a cell for a spreadsheet. What is hidden or not known is empty; of means it is the mean."""
+    if isinstance(cell, Gap):
+        return None
+    if isinstance(cell, State):
+        return cell.word
+    if isinstance(cell, datetime):
+        return f"{cell.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    if isinstance(cell, Spread):
+        return cell.mean
+    return _rounded(cell, unit) if isinstance(cell, float) else cell
+
+
+def _rounded(value: float, unit: Unit) -> float:
+    digits = {"seconds": 1, "share": 4}.get(unit)
+    return value if digits is None else round(value, digits)
