@@ -14,8 +14,8 @@ from tallyd.cli.report_asked import Asked
 from tallyd.cli.report_servers import AllLags, lags
 from tallyd.config.model import Config, load
 from tallyd.core.errors import RecordsError
-from tallyd.core.history import By
 from tallyd.core.lags import HourCount
+from tallyd.core.periods import By
 
 NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 POLLER = {"kind": "servers", "targets": {"PROD": {"url": "https://app.example/version"}}}

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallyd.core.history import (
-    By,
     Entry,
     Gap,
     Spread,
@@ -27,6 +26,7 @@ from tallyd.core.history import (
     why_no_number,
 )
 from tallyd.core.out_document import Heading, document
+from tallyd.core.periods import By
 from tallyd.core.reading import Facts, Json
 
 BERLIN = ZoneInfo("Europe/Berlin")

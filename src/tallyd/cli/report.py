@@ -21,7 +21,7 @@ from tallyd.cli.report_visits import visits
 from tallyd.cli.shared import load_config, utc_now
 from tallyd.config.model import Config
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError
-from tallyd.core.history import By
+from tallyd.core.periods import By
 from tallyd.presentation.terminal import complain, say, show_json
 
 Report: TypeAlias = "Callable[[Config, tuple[str, ...], Asked], Part]"

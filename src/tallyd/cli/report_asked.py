@@ -10,7 +10,7 @@ from typing import NoReturn, Protocol
 import typer
 
 from tallyd.core.errors import EXIT_USAGE
-from tallyd.core.history import By
+from tallyd.core.periods import By
 from tallyd.core.reading import Json
 from tallyd.presentation.terminal import complain
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tallyd.cli.report_shapes import Past, sheet_of, tally
-from tallyd.core.history import By, Gap, Spread, why_no_number
+from tallyd.core.history import Gap, Spread, why_no_number
+from tallyd.core.periods import By
 from tallyd.web.drawing import drawing
 from tallyd.web.plots import buckets_plot, day_plot, readings_plot
 from tallyd.web.report_view import Chapter, Plot, Table, mean_text, table, table_of

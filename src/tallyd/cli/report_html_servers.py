@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import add
 
 from tallyd.cli.report_servers import KIND, MOST_DRAWN, MOST_ROWS, NUMBERS, Drawn, PastLags, row_of
-from tallyd.core.history import LABELS, By
+from tallyd.core.periods import LABELS, By
 from tallyd.core.texts import visible
 from tallyd.pollers.servers.lag_history import Lags
 from tallyd.web.drawing import drawing

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from tallyd.cli.report_visits import KIND, PastVisits, cell_of, headings_of, said_of
-from tallyd.core.history import LABELS, By, weekday
+from tallyd.core.periods import LABELS, By, weekday
 from tallyd.pollers.visitors.visit_history import Visits, buckets
 from tallyd.web.drawing import drawing
 from tallyd.web.plots import visits_by_plot, visits_plot

@@ -14,7 +14,8 @@ from tallyd.cli.report_asked import DEFAULT_DAYS, Asked, usage
 from tallyd.cli.report_shapes import Past, as_csv, as_json, show_tables
 from tallyd.config.jobs import tasks_of
 from tallyd.config.model import BY_KIND, Config
-from tallyd.core.history import By, Entry, Gap, missed_slot, reading_of_numbers, statuses
+from tallyd.core.history import Entry, Gap, missed_slot, reading_of_numbers, statuses
+from tallyd.core.periods import By
 from tallyd.core.reading import Json
 from tallyd.core.stored import StoredReading
 from tallyd.presentation.terminal import complain

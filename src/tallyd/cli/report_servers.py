@@ -25,8 +25,8 @@ from tallyd.adapters.records.tables import KNOWN_REVISIONS
 from tallyd.cli.report_asked import DEFAULT_DAYS, SEE_ALL, Asked
 from tallyd.config.model import Config
 from tallyd.core.errors import RecordsError
-from tallyd.core.history import LABELS, By
 from tallyd.core.passages import seen_text
+from tallyd.core.periods import LABELS, By
 from tallyd.core.reading import Json
 from tallyd.core.schedule.days import day_span
 from tallyd.core.texts import span, visible

@@ -27,21 +27,9 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from tallyd.cli.report_asked import SEE_ALL
-from tallyd.core.history import (
-    LABELS,
-    NO_STATUS,
-    Bucket,
-    By,
-    Entry,
-    Gap,
-    Spread,
-    Status,
-    Value,
-    buckets,
-    remarks,
-    weekday,
-)
+from tallyd.core.history import NO_STATUS, Bucket, Entry, Gap, Spread, Status, Value, buckets, remarks
 from tallyd.core.naming import local_text
+from tallyd.core.periods import LABELS, By, weekday
 from tallyd.core.reading import Json
 from tallyd.presentation.csv_text import Cell, csv_text
 from tallyd.presentation.terminal import say, show_table

@@ -24,7 +24,7 @@ from tallyd.adapters.records.tables import KNOWN_REVISIONS
 from tallyd.cli.report_asked import DEFAULT_DAYS, SEE_ALL, Asked, usage
 from tallyd.config.model import Config
 from tallyd.core.errors import RecordsError
-from tallyd.core.history import LABELS, By
+from tallyd.core.periods import LABELS, By
 from tallyd.core.reading import Json
 from tallyd.core.schedule.days import day_of, day_span
 from tallyd.pollers.visitors.poller import VisitorsPoller

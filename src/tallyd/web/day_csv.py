@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tallyd.core.history import LABELS
+from tallyd.core.periods import LABELS
 from tallyd.pollers.visitors.visit_history import Visits
 from tallyd.presentation.csv_text import Cell, csv_text
 

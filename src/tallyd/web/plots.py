@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Literal, TypeAlias
 
-from tallyd.core.history import Bucket, By, Entry, Gap, Spread, Status, Value, spread
+from tallyd.core.history import Bucket, Entry, Gap, Spread, Status, Value, spread
 from tallyd.core.lags import HourCount
+from tallyd.core.periods import By
 from tallyd.core.reading import Json
 from tallyd.pollers.visitors.visit_history import Visits
 
