@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.poller_records import BoundRecords
-from tallyd.core.passages import Content, Count, Direction, Row, Rows, ToIngest
+from tallyd.contract.passages import Content, Count, Direction, Row, Rows, ToIngest
 
 FEW = 10_000
 PER_FILE = 50_000

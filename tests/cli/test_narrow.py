@@ -19,8 +19,8 @@ from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State
 from tallyd.config.model import load
 from tallyd.config.reload import ActiveConfigNote, JobNote
+from tallyd.contract.lags import HourCount
 from tallyd.core.alerts.rules import Observations
-from tallyd.core.lags import HourCount
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.timetable import EVERY_DAY, At
 

@@ -23,8 +23,8 @@ from support.past import Past, write_config
 from tallyd.adapters.records.database import Database
 from tallyd.cli.report import report
 from tallyd.config.model import load
-from tallyd.core.lags import HourCount, LagRow
-from tallyd.core.passages import Direction, Row, seen_text
+from tallyd.contract.lags import HourCount, LagRow
+from tallyd.contract.passages import Direction, Row, seen_text
 from tallyd.core.reading import Json
 from tallyd.web.report_page import page as page_of
 from tallyd.web.report_view import MOST_ROWS, Chapter, Report, table

@@ -13,8 +13,8 @@ from tallyd.adapters.records.database import Database
 from tallyd.cli.report_asked import Asked
 from tallyd.cli.report_servers import AllLags, lags
 from tallyd.config.model import Config, load
+from tallyd.contract.lags import HourCount
 from tallyd.core.errors import RecordsError
-from tallyd.core.lags import HourCount
 from tallyd.core.periods import By
 
 NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)

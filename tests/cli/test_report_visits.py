@@ -26,7 +26,7 @@ from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.tables import VERSION_TABLE
 from tallyd.cli.report import report
 from tallyd.config.model import load
-from tallyd.core.passages import Direction, Row, seen_text
+from tallyd.contract.passages import Direction, Row, seen_text
 from tallyd.core.reading import Json
 
 BERLIN = ZoneInfo("Europe/Berlin")

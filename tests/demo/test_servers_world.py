@@ -17,8 +17,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from demo.conftest import Serve
-from tallyd.core.computed_time import read_time
-from tallyd.core.freshness import Limits, State, lag_of, state_of
 from tallyd.demo.world.servers import (
     APPS,
     CASES,
@@ -34,6 +32,8 @@ from tallyd.demo.world.servers import (
     computed_s,
     poller,
 )
+from tallyd.pollers.servers.computed_time import read_time
+from tallyd.pollers.servers.freshness import Limits, State, lag_of, state_of
 
 BEGAN_AT = 1_790_000_000.0
 LIMITS = Limits(STALE_AFTER_S / 2, STALE_AFTER_S)

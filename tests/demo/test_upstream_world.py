@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from demo.conftest import Serve
-from tallyd.core.passages import Count
+from tallyd.contract.passages import Count
 from tallyd.demo.world.upstream import CONTROL, MODES, MOST_KEPT, OK, REPORT, SSID, Upstream
 from tallyd.pollers.visitors.visits import TAGS, Form, body, is_success
 

@@ -15,9 +15,9 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from support.toolbox import BERLIN, FakeHttp, toolbox
+from tallyd.contract.passages import Count, Direction, seen_text
 from tallyd.contract.records import Records
 from tallyd.core.errors import RecordsError
-from tallyd.core.passages import Count, Direction, seen_text
 from tallyd.core.reading import Facts, Reading, Slot
 from tallyd.pollers.visitors.poller import VisitorsPoller
 from tallyd.pollers.visitors.report.daily_report import report

@@ -19,9 +19,9 @@ from adapters.inbox.dropping import Site as InboxSite
 from support.toolbox import BERLIN, FakeHttp, once
 from support.wording import text_of
 from tallyd.contract.inbox import Inbox
+from tallyd.contract.passages import Count
 from tallyd.contract.records import Records
 from tallyd.contract.toolbox import Toolbox
-from tallyd.core.passages import Count
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
 from tallyd.pollers.visitors.ingest.sweep import sweep
 from tallyd.pollers.visitors.poller import VisitorsPoller

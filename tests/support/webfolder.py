@@ -19,10 +19,10 @@ from support.past import Past
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State
 from tallyd.config.model import Config, load
+from tallyd.contract.passages import Row
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
-from tallyd.core.freshness import Known
-from tallyd.core.passages import Row
+from tallyd.pollers.servers.freshness import Known
 from tallyd.pollers.servers.target_memory import TargetMemory
 from tallyd.runs.stats import RunStats
 from tallyd.settings.web import WebSettings

@@ -23,8 +23,8 @@ from support.daemon import Daemon, running, write_config
 from support.past import BERLIN, Past
 from support.processes import free_port
 from tallyd.adapters.records.database import Database
-from tallyd.core.lags import HourCount, LagRow
-from tallyd.core.passages import Content, Count, ToIngest, seen_text
+from tallyd.contract.lags import HourCount, LagRow
+from tallyd.contract.passages import Content, Count, ToIngest, seen_text
 from tallyd.demo.world import cameras, chat, crowd, divera, servers, upstream
 
 NAMES = {

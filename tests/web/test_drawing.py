@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallyd.contract.lags import HourCount
 from tallyd.core.history import Entry, Gap, Status, Value, missed_slot
-from tallyd.core.lags import HourCount
 from tallyd.pollers.visitors.visit_history import Visits
 from tallyd.web.drawing import COLUMNS, SIZE, Drawing, drawing
 from tallyd.web.plots import day_plot, lags_plot, readings_plot, shares_plot, visits_by_plot, visits_plot

@@ -16,10 +16,10 @@ import requests
 from support.webfolder import CONFIG, NOW, Web, serving_app
 from tallyd.adapters.records.database import Database
 from tallyd.config.model import load
+from tallyd.contract.lags import HourCount, LagRow
+from tallyd.contract.passages import Count, seen_text
 from tallyd.core.alerts.rules import Alert
-from tallyd.core.freshness import Known, State
-from tallyd.core.lags import HourCount, LagRow
-from tallyd.core.passages import Count, seen_text
+from tallyd.pollers.servers.freshness import Known, State
 from tallyd.pollers.servers.target_memory import TargetMemory
 from tallyd.pollers.visitors.visit_history import Minute
 from tallyd.settings.web import WebSettings

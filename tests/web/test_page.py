@@ -23,9 +23,9 @@ from tallyd.config.model import load
 from tallyd.core.alerts.links import link_to
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
-from tallyd.core.freshness import Known
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import Json
+from tallyd.pollers.servers.freshness import Known
 from tallyd.pollers.servers.target_memory import TargetMemory
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application

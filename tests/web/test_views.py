@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tallyd.contract.lags import HourCount, LagRow
+from tallyd.contract.passages import seen_text
 from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.alerts.rules import Alert
-from tallyd.core.freshness import Known, Limits
 from tallyd.core.history import reading, statuses
-from tallyd.core.lags import HourCount, LagRow
-from tallyd.core.passages import seen_text
 from tallyd.core.reading import Facts
 from tallyd.core.stored import LastReading
+from tallyd.pollers.servers.freshness import Known, Limits
 from tallyd.pollers.servers.lag_history import lag_points
 from tallyd.pollers.servers.target_settings import Target
 from tallyd.web.http.cache import MOST_ENTRIES, Costly, Fresh

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from tallyd.cli.resources import Outside
 from tallyd.config.jobs import Task
 from tallyd.contract.inbox import Inbox, Look, OpenFile, Waiting
+from tallyd.contract.lags import Hours, LagRow, StoreOutcome
+from tallyd.contract.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, seen_text
 from tallyd.contract.records import Records
-from tallyd.core.lags import Hours, LagRow, StoreOutcome
-from tallyd.core.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, seen_text
 from tallyd.core.reading import Json
 
 

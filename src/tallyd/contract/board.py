@@ -8,8 +8,8 @@ from datetime import date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from tallyd.core.lags import HourCount, LagRow
-from tallyd.core.passages import Count
+from tallyd.contract.lags import HourCount, LagRow
+from tallyd.contract.passages import Count
 from tallyd.core.periods import By
 from tallyd.core.reading import Facts
 from tallyd.core.schedule.days import day_span

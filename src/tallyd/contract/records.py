@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from tallyd.core.lags import Hours, LagRow, StoreOutcome
-from tallyd.core.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest
+from tallyd.contract.lags import Hours, LagRow, StoreOutcome
+from tallyd.contract.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest
 
 
 class Records(Protocol):

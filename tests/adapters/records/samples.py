@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from tallyd.core.passages import Content, Count, Row, Rows, ToIngest
+from tallyd.contract.passages import Content, Count, Row, Rows, ToIngest
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 DAY = (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))

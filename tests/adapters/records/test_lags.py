@@ -20,8 +20,8 @@ from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.poller_records import BoundRecords
 from tallyd.adapters.records.server_checks import CheckStore
 from tallyd.adapters.records.transactions import Access
+from tallyd.contract.lags import HourCount, LagRow, StoreOutcome
 from tallyd.core.errors import RecordsError
-from tallyd.core.lags import HourCount, LagRow, StoreOutcome
 
 NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 HOUR = "2026-11-20 14:00:00"

@@ -10,8 +10,8 @@ import pytest
 from adapters.records.samples import DAY, IN, NOW, OTHER, OUT, many, rejected_file, sha256, visitor_file
 from adapters.records.sites import Site, passages
 from tallyd.adapters.records.poller_records import BoundRecords
+from tallyd.contract.passages import Content, Count, Row, ToIngest
 from tallyd.contract.records import Records
-from tallyd.core.passages import Content, Count, Row, ToIngest
 
 ODD_SOURCES = (
     "Gate",

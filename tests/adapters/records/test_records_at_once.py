@@ -16,8 +16,8 @@ import pytest
 from adapters.records.samples import DAY, IN, NOW, many, visitor_file
 from adapters.records.sites import Site, passages
 from tallyd.adapters.records.database import Database
+from tallyd.contract.passages import ToIngest
 from tallyd.core.errors import RecordsError
-from tallyd.core.passages import ToIngest
 
 TESTS = Path(__file__).parents[2]
 NAMES = [f"file {number}" for number in range(24)]

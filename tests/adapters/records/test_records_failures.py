@@ -17,8 +17,8 @@ from adapters.records.servers import ESCAPED, MariaDb, PostgreSql, Server
 from adapters.records.sites import Site, passages
 from support.processes import free_port
 from tallyd.adapters.records.database import Database
+from tallyd.contract.passages import Count, Row
 from tallyd.core.errors import RecordsError
-from tallyd.core.passages import Count, Row
 
 ROWS = many(3000)
 

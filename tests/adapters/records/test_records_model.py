@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.records.samples import DAY, NOW, minute_counts, rejected_file, visitor_file
 from adapters.records.sites import Site, passages
-from tallyd.core.passages import Count, Fingerprint, Outcome, Row, ToIngest, read_seen
+from tallyd.contract.passages import Count, Fingerprint, Outcome, Row, ToIngest, read_seen
 
 SOURCES = ("12", "Gate", "gate", "Gate ", "🚪")
 CONTENTS = 6

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from adapters.records.samples import DAY, IN, NOW, many, rejected_file, visitor_file
 from adapters.records.sites import Site, passages
 from tallyd.adapters.records.poller_records import BoundRecords
-from tallyd.core.passages import Count, Row, ToIngest
+from tallyd.contract.passages import Count, Row, ToIngest
 
 
 def ingest(records: BoundRecords, *files: ToIngest) -> tuple[str, ...]:

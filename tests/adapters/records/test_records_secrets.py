@@ -12,8 +12,8 @@ from adapters.records.samples import DAY, IN, NOW, visitor_file
 from adapters.records.servers import ESCAPED, PASSWORD
 from adapters.records.sites import Site
 from tallyd.adapters.records.database import Database
+from tallyd.contract.passages import Row
 from tallyd.core.errors import RecordsError
-from tallyd.core.passages import Row
 
 PERSON = 815_815_815_815
 SOURCE = "secret-Zq7-source"

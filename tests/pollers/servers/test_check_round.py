@@ -20,9 +20,9 @@ from support.apps import NOW, Page, Rounds, app, http_date, version
 from support.rawserver import Connection, answer, serving
 from support.wording import over_of, text_of
 from tallyd.core.errors import Stopped
-from tallyd.core.freshness import STATES
 from tallyd.core.reading import Facts, Reading
 from tallyd.pollers.servers import check_round as rounding
+from tallyd.pollers.servers.freshness import STATES
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.lags import HourCount, LagRow, hour_of
-from tallyd.core.passages import read_seen
+from tallyd.contract.lags import HourCount, LagRow, hour_of
+from tallyd.contract.passages import read_seen
 from tallyd.core.periods import LABELS, By
 from tallyd.pollers.servers.lag_history import Hour, Lags, Sums, lag_course, lags_of, sum_up
 

@@ -14,7 +14,7 @@ from support.sweeping import at, keys, seconds, settings_of
 from support.toolbox import BERLIN
 from support.wording import over_of, text_of
 from tallyd.contract.inbox import Look
-from tallyd.core.passages import LedgerRow
+from tallyd.contract.passages import LedgerRow
 from tallyd.core.reading import Facts, Problem
 from tallyd.pollers.visitors.alerts.alert_kinds import EVALUATES
 from tallyd.pollers.visitors.alerts.memory import MOST_SOURCES, read_memory, to_remember

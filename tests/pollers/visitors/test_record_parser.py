@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.passages import Row
+from tallyd.contract.passages import Row
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.minute_counts import MOST_MINUTES
 from tallyd.pollers.visitors.ingest.record_parser import (

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.records.sites import Site
 from support.sweeping import Park, passages, record, settings_of
-from tallyd.core.passages import Count
+from tallyd.contract.passages import Count
 from tallyd.pollers.visitors.ingest import file_parser
 from tallyd.pollers.visitors.ingest.ingest import MOST_FILES
 

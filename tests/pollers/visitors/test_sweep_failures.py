@@ -16,9 +16,9 @@ from adapters.records.sites import Site
 from support.sweeping import Park, keys, passages, problem
 from support.wording import text_of
 from tallyd.contract.inbox import OpenFile, Waiting
+from tallyd.contract.passages import Fingerprint, LedgerRow, Outcome, ToIngest
 from tallyd.contract.records import Records
 from tallyd.core.errors import InboxError, RecordsError
-from tallyd.core.passages import Fingerprint, LedgerRow, Outcome, ToIngest
 
 AWAY = "PostgreSQL at db:5432: nothing accepts connections there"
 

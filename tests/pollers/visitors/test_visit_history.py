@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.passages import Count, seen_text
+from tallyd.contract.passages import Count, seen_text
 from tallyd.core.periods import By
 from tallyd.pollers.visitors.visit_history import Minute, Visits, buckets, days_of, hours_of, of_sources
 

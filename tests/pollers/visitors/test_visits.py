@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.passages import Count, seen_text
+from tallyd.contract.passages import Count, seen_text
 from tallyd.core.schedule.days import day_of, day_span
 from tallyd.pollers.visitors.visits import (
     NOBODY,

@@ -19,7 +19,7 @@ from support.needs import needs
 from support.webfolder import NOW, Web, serving
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
-from tallyd.core.freshness import Known
+from tallyd.pollers.servers.freshness import Known
 from tallyd.pollers.servers.target_memory import TargetMemory
 from tallyd.web.machine import records_metrics
 from tallyd.web.machine.metrics import exposition, routes

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias, cast
 from sqlalchemy import Connection
 
 from tallyd.adapters.records.tables import IDS_A_FILE
-from tallyd.core.passages import Count, Rows, ToIngest
+from tallyd.contract.passages import Count, Rows, ToIngest
 
 Minutes: TypeAlias = "Mapping[tuple[str, str], Count]"
 """Counts by (minute, source)."""

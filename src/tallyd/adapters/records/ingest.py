@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete
 
 from tallyd.adapters.records.bulk_insert import add_many, add_minutes, add_rows, mark_of
 from tallyd.adapters.records.tables import INGESTED_FILE
-from tallyd.core.passages import Count, Fingerprint, Outcome, ToIngest, seen_text
+from tallyd.contract.passages import Count, Fingerprint, Outcome, ToIngest, seen_text
 
 _AT_ONCE: Final = 500
 _LONGEST_NAME: Final = 255

@@ -16,8 +16,8 @@ from tallyd.adapters.records.retention import forget_files, forget_passages
 from tallyd.adapters.records.server_checks import CheckStore, forget_lags, read_hours, read_lags, sum_hours
 from tallyd.adapters.records.tables import INGESTED_FILE, PASSAGE_MINUTE
 from tallyd.adapters.records.transactions import Access
-from tallyd.core.lags import HourCount, Hours, LagRow, StoreOutcome
-from tallyd.core.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, read_seen, seen_text
+from tallyd.contract.lags import HourCount, Hours, LagRow, StoreOutcome
+from tallyd.contract.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, read_seen, seen_text
 
 _TRIES: Final = 5
 """One more is enough where the other process has committed. Deadlocks, on MariaDB, may take some."""

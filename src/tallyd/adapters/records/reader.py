@@ -14,9 +14,9 @@ from typing import Final
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.tables import KNOWN_REVISIONS
 from tallyd.contract.board import PastRecords
+from tallyd.contract.lags import HourCount, LagRow
+from tallyd.contract.passages import Count
 from tallyd.core.errors import RecordsError
-from tallyd.core.lags import HourCount, LagRow
-from tallyd.core.passages import Count
 
 PATIENCE_S: Final = 2.0
 """How long a reader waits for a database that does not answer."""

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, func, select
 
 from tallyd.adapters.records.tables import SERVER_HOUR, SERVER_LAG
 from tallyd.adapters.records.transactions import Access
+from tallyd.contract.lags import MOST_WAITING, HourCount, Hours, LagRow, StoreOutcome
 from tallyd.core.errors import RecordsError
-from tallyd.core.lags import MOST_WAITING, HourCount, Hours, LagRow, StoreOutcome
 
 _LAG: Final = "poller, checked_at, server, computed_time, lag_s, state, advanced_s"
 _HOUR: Final = "poller, hour, server, checks, fresh, late, lag_s_max"

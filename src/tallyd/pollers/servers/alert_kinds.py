@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+from tallyd.contract.lags import StoreOutcome
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.values import Age, At, Span
-from tallyd.core.freshness import State, Trouble, taken_off
-from tallyd.core.lags import StoreOutcome
 from tallyd.core.reading import Problem
+from tallyd.pollers.servers.freshness import State, Trouble, taken_off
 from tallyd.pollers.servers.target_settings import Target
 
 _MUTE: Final = "[ Mute: {mute}]"

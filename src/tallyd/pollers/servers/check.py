@@ -8,11 +8,11 @@ from typing import Final
 
 from tallyd.contract.http import Reply
 from tallyd.contract.toolbox import Toolbox
-from tallyd.core.computed_time import UnreadableTimeError, has_offset, read_time
 from tallyd.core.errors import SourceError
-from tallyd.core.freshness import CheckResult, check_result_of, taken_off
 from tallyd.core.json_reply import Unreadable, parse
 from tallyd.core.texts import shortened, span, visible
+from tallyd.pollers.servers.computed_time import UnreadableTimeError, has_offset, read_time
+from tallyd.pollers.servers.freshness import CheckResult, check_result_of, taken_off
 from tallyd.pollers.servers.target_settings import Target
 
 # A cache in between would answer with old data that is no fault of the server's.

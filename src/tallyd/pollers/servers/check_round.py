@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeAlias
 
+from tallyd.contract.lags import HourCount, StoreOutcome, hour_of
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import Stopped
-from tallyd.core.freshness import TROUBLES, CheckResult, Step, follow, passed, unseen
-from tallyd.core.lags import HourCount, StoreOutcome, hour_of, lag_row
 from tallyd.core.reading import Problem, Reading, Slot
 from tallyd.pollers.servers.alert_kinds import problems_of, unstored
 from tallyd.pollers.servers.check import check
-from tallyd.pollers.servers.out_facts import facts_of, log_fields, summary_of
+from tallyd.pollers.servers.freshness import TROUBLES, CheckResult, Step, follow, passed, unseen
+from tallyd.pollers.servers.out_facts import facts_of, lag_row, log_fields, summary_of
 from tallyd.pollers.servers.settings import ServersSettings
 from tallyd.pollers.servers.target_memory import TargetMemory, read_target_memory
 from tallyd.pollers.servers.target_settings import Target

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final, TypeAlias
 
-from tallyd.core.lags import HourCount, LagRow, hour_of
-from tallyd.core.passages import read_seen, seen_text
+from tallyd.contract.lags import HourCount, LagRow, hour_of
+from tallyd.contract.passages import read_seen, seen_text
 from tallyd.core.periods import LABELS, By, labels_of
 from tallyd.core.schedule.timetable import WEEKDAYS
 

@@ -1,14 +1,16 @@
-"""What a round is told as: the facts of the out file, the rows of `once`, the lines of the log."""
+"""What a round becomes: facts of the out file, rows of `once` and of the database, lines of the log."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
-from tallyd.core.freshness import BY_SERIOUSNESS, STATES, CheckResult, Known, Step
+from tallyd.contract.lags import LagRow
+from tallyd.contract.passages import seen_text
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Facts, Json
+from tallyd.pollers.servers.freshness import BY_SERIOUSNESS, STATES, CheckResult, Known, Step
 from tallyd.pollers.servers.target_memory import Tally
 
 
@@ -77,9 +79,26 @@ def log_fields(name: str, step: Step, zone: tzinfo) -> dict[str, object]:
     return {key: value for key, value in fields.items() if value is not None}
 
 
+def lag_row(server: str, step: Step) -> LagRow:
+    """Return the row of a change."""
+    result = step.result
+    return LagRow(
+        server=server,
+        checked_at=seen_text(result.at),
+        computed_time=_computed_text(result.computed_at) if result.computed_at else None,
+        lag_s=None if result.lag_s is None else round(result.lag_s, 3),
+        state=result.state,
+        advanced_s=None if step.advanced_s is None else round(step.advanced_s, 3),
+    )
+
+
 def _text(at: datetime | None, zone: tzinfo) -> str | None:
     return None if at is None else local_text(at, zone)
 
 
 def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 1)
+
+
+def _computed_text(at: datetime) -> str:
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")

@@ -8,13 +8,13 @@ from functools import partial
 from tallyd.contract.poller import Found, Job
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
-from tallyd.core.freshness import CheckResult
 from tallyd.core.questions import Question
 from tallyd.core.reading import Json
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.texts import span
 from tallyd.pollers.servers.alert_kinds import KINDS, TARGET_KINDS, UNSTORED
 from tallyd.pollers.servers.check_round import check_all, round_of
+from tallyd.pollers.servers.freshness import CheckResult
 from tallyd.pollers.servers.questions import QUESTIONS
 from tallyd.pollers.servers.settings import ServersSettings
 from tallyd.pollers.servers.target_memory import TargetMemory

@@ -12,8 +12,8 @@ from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
-from tallyd.core.freshness import CheckResult, Known, Step
 from tallyd.core.reading import Facts
+from tallyd.pollers.servers.freshness import CheckResult, Known, Step
 
 
 @dataclass(slots=True)

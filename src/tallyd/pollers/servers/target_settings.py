@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from tallyd.core.freshness import Limits
 from tallyd.core.texts import shortened
+from tallyd.pollers.servers.freshness import Limits
 from tallyd.settings.secrets import Secret, named_files
 from tallyd.settings.types import (
     Duration,

@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import groupby
 from typing import Final, TypeAlias
 
-from tallyd.core.passages import Count, read_seen, seen_text
+from tallyd.contract.passages import Count, read_seen, seen_text
 from tallyd.core.periods import By, labels_of
 from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.schedule.timetable import WEEKDAYS

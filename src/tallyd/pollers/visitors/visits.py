@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Literal, TypeAlias
 
+from tallyd.contract.passages import Count, read_seen
 from tallyd.core.json_reply import Unreadable, parse
-from tallyd.core.passages import Count, read_seen
 from tallyd.core.reading import Json
 from tallyd.core.schedule.days import day_span
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
 from tallyd.contract.inbox import Look
-from tallyd.core.passages import LedgerRow
+from tallyd.contract.passages import LedgerRow
 from tallyd.core.reading import Problem
 from tallyd.core.texts import shortened
 from tallyd.pollers.visitors.alerts.alert_kinds import (

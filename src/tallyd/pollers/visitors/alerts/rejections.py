@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from tallyd.contract.passages import LedgerRow
 from tallyd.core.alerts.values import Span, Value
-from tallyd.core.passages import LedgerRow
 from tallyd.core.reading import Problem
 from tallyd.core.texts import shortened
 from tallyd.pollers.visitors.alerts.alert_kinds import REJECTED

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tallyd.contract.inbox import OpenFile, Waiting
-from tallyd.core.passages import Content, Rows, ToIngest, read_seen
+from tallyd.contract.passages import Content, Rows, ToIngest, read_seen
 from tallyd.core.reading import Json
 from tallyd.core.texts import span
 from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RejectedError

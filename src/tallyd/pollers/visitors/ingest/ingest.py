@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tallyd.contract.inbox import Inbox, Waiting
+from tallyd.contract.passages import Outcome
 from tallyd.contract.records import Records
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import InboxError, RecordsError, Stopped
-from tallyd.core.passages import Outcome
 from tallyd.pollers.visitors.ingest.file_parser import (
     LARGE_BYTES,
     MOST_WEIGHT,

@@ -10,7 +10,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TypeAlias
 
-from tallyd.core.passages import Count, Direction, read_seen, seen_text
+from tallyd.contract.passages import Count, Direction, read_seen, seen_text
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 
 DIGITS = "%Y%m%d%H%M%S"

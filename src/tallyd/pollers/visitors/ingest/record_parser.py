@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from tallyd.core.passages import Content, Direction, Row, Rows
+from tallyd.contract.passages import Content, Direction, Row, Rows
 from tallyd.core.texts import listed
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError, elements
 from tallyd.pollers.visitors.ingest.minute_counts import DIGITS, FROM_AHEAD, BadTimeError, Minutes

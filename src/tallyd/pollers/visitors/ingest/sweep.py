@@ -6,10 +6,10 @@ import logging
 from datetime import tzinfo
 
 from tallyd.contract.inbox import Look
+from tallyd.contract.passages import LedgerRow
 from tallyd.contract.records import Records
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import RecordsError
-from tallyd.core.passages import LedgerRow
 from tallyd.core.reading import Reading, Slot
 from tallyd.pollers.visitors.alerts.memory import SAVED_EVERY, Remembered, read_memory, to_remember
 from tallyd.pollers.visitors.alerts.problems import Run, evaluate

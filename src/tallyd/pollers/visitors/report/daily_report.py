@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from tallyd.contract.passages import Count, read_seen
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.naming import local_text
 from tallyd.core.outbox import report_json, unsent_json
-from tallyd.core.passages import Count, read_seen
 from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
 from tallyd.core.schedule.days import day_of, day_span
 from tallyd.pollers.visitors.report.reported_days import ledger_of

@@ -16,7 +16,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from tallyd.core.passages import Count
+from tallyd.contract.passages import Count
 from tallyd.core.reading import Facts
 from tallyd.core.schedule.days import day_of, day_span
 

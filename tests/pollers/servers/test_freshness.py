@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.computed_time import EARLIEST, UnreadableTimeError, has_offset, read_time
-from tallyd.core.freshness import (
+from tallyd.pollers.servers.computed_time import EARLIEST, UnreadableTimeError, has_offset, read_time
+from tallyd.pollers.servers.freshness import (
     BY_SERIOUSNESS,
     STATES,
     Limits,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.freshness import (
+from tallyd.pollers.servers.freshness import (
     TROUBLES,
     CheckResult,
     Known,

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, TypeAlias
 
-from tallyd.core.freshness import State, Step
-from tallyd.core.passages import seen_text
+from tallyd.contract.passages import seen_text
 
 MOST_WAITING: Final = 10_000
 """Most rows that wait in memory while the database is not available, and most rows of past hours."""
@@ -29,7 +28,7 @@ class LagRow:
     checked_at: str
     computed_time: str | None
     lag_s: float | None
-    state: State
+    state: str
     advanced_s: float | None
 
 
@@ -87,23 +86,6 @@ class StoreOutcome:
     trouble: str | None = None
 
 
-def lag_row(server: str, step: Step) -> LagRow:
-    """Return the row of a change."""
-    result = step.result
-    return LagRow(
-        server=server,
-        checked_at=seen_text(result.at),
-        computed_time=_computed_text(result.computed_at) if result.computed_at else None,
-        lag_s=None if result.lag_s is None else round(result.lag_s, 3),
-        state=result.state,
-        advanced_s=None if step.advanced_s is None else round(step.advanced_s, 3),
-    )
-
-
 def hour_of(at: datetime) -> str:
     """Return the hour of an instant."""
     return seen_text(at)[:13] + ":00:00"
-
-
-def _computed_text(at: datetime) -> str:
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")

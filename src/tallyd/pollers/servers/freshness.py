@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
-from tallyd.core.computed_time import FUTURE_AFTER_S
+from tallyd.pollers.servers.computed_time import FUTURE_AFTER_S
 
 State: TypeAlias = Literal["fresh", "late", "stale", "unreachable", "invalid", "future"]
 STATES: Final[tuple[State, ...]] = ("fresh", "late", "stale", "unreachable", "invalid", "future")
