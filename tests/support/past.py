@@ -1,19 +1,23 @@
-"""A state.db with an invented past, written by the store itself."""
+"""An invented past: in a state.db, written by the store itself, or in memory, for boards."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.state import State, Whose
+from tallyd.contract.lags import HourCount, LagRow
+from tallyd.contract.passages import Count, seen_text
 from tallyd.core.alerts.rules import Observations
+from tallyd.core.errors import RecordsError
 from tallyd.core.out_document import Heading
-from tallyd.core.reading import Json, Origin, Reading, Slot
+from tallyd.core.reading import Facts, Json, Origin, Reading, Slot
 from tallyd.core.schedule.timetable import Missed
+from tallyd.core.stored import LastReading, OutboxRow, StoredReading
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -98,3 +102,100 @@ def write_config(folder: Path, **keys: Json) -> Path:
     path = folder / "config.json"
     path.write_text(json.dumps(content), "utf-8")
     return path
+
+
+@dataclass(kw_only=True)
+class FakeRecords:
+    """Records in memory. Satisfies `contract.board.PastRecords`.
+
+    `rows` are (source, minute, count), `hours` (target, hour, checks). `asked` are the spans of time of which
+    minutes were read.
+    """
+
+    rows: Sequence[tuple[str, str, Count]] = ()
+    files: Mapping[str, int] = field(default_factory=lambda: {"done": 0, "rejected": 0})
+    hours: Sequence[tuple[str, str, HourCount]] = ()
+    lags: Sequence[LagRow] = ()
+    asked: list[tuple[datetime, datetime]] = field(default_factory=list)
+
+    def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
+        found: dict[str, Count] = {}
+        for source, minute, count in self.rows:
+            if _within(minute, since, until):
+                found[source] = found[source] + count if source in found else count
+        return found
+
+    def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
+        self.asked.append((since, until))
+        found = (row for row in self.rows if _within(row[1], since, until))
+        return tuple(sorted(found, key=lambda row: row[:2]))
+
+    def files_since(self, since: datetime) -> Mapping[str, int]:
+        del since
+        return self.files
+
+    def server_sums(self, since: datetime, until: datetime) -> Mapping[str, HourCount]:
+        found: dict[str, HourCount] = {}
+        for target, _, count in self.server_hours(since, until):
+            found[target] = found[target] + count if target in found else count
+        return found
+
+    def server_hours(self, since: datetime, until: datetime) -> Sequence[tuple[str, str, HourCount]]:
+        return tuple(row for row in self.hours if _within(row[1], since, until))
+
+    def server_lags(
+        self, servers: Collection[str], since: datetime, until: datetime, *, most: int
+    ) -> Sequence[LagRow]:
+        found = [row for row in self.lags if row.server in servers and _within(row.checked_at, since, until)]
+        return sorted(found, key=lambda row: row.checked_at)[-most:]
+
+
+def _within(text: str, since: datetime, until: datetime) -> bool:
+    return seen_text(since) <= text < seen_text(until)
+
+
+@dataclass(kw_only=True)
+class FakePast:
+    """What is stored of one poller, in memory. Satisfies `contract.board.Past`.
+
+    `trouble`: why the database of records cannot be used; empty: it can.
+    """
+
+    poller: str
+    now: datetime
+    zone: ZoneInfo = BERLIN
+    next_at: datetime | None = None
+    open_alerts: frozenset[str] = frozenset()
+    stored: Sequence[StoredReading] = ()
+    memories: Mapping[str, Facts] = field(default_factory=dict)
+    in_memory: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    messages: Sequence[OutboxRow] = ()
+    held: FakeRecords = field(default_factory=FakeRecords)
+    trouble: str = ""
+
+    @property
+    def records(self) -> FakeRecords:
+        if self.trouble:
+            raise RecordsError(self.trouble)
+        return self.held
+
+    def last_taken(self) -> LastReading | None:
+        newest = self.last_reading()
+        return newest.taken if newest else None
+
+    def last_reading(self, *, in_timetable: bool = False) -> StoredReading | None:
+        taken = [row for row in self.stored if row.body is not None]
+        found = [row for row in taken if row.due_at is not None or not in_timetable]
+        return max(found, key=lambda row: row.taken_at, default=None)
+
+    def readings(self, since: datetime, until: datetime) -> Sequence[StoredReading]:
+        return [row for row in self.stored if since <= (row.due_at or row.taken_at) < until]
+
+    def memory(self, job: str) -> Facts:
+        return self.memories.get(job, {})
+
+    def kept(self, job: str) -> Mapping[str, object]:
+        return self.in_memory.get(job, {})
+
+    def outbox(self) -> Sequence[OutboxRow]:
+        return self.messages
