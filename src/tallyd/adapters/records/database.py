@@ -52,6 +52,10 @@ class Database:
             found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 # a constant
         return None if found is None else str(found)
 
+    def has_tables(self) -> bool:
+        """Whether there is anything to read. Raises `RecordsError`, `RecordsTooNewError`."""
+        return self._known_revision() is not None
+
     def prepare(self) -> None:
         """Bring the tables up to date; starts a process only where they are not, and there is something.
 
@@ -59,14 +63,17 @@ class Database:
         """
         if lacks_file(self._url):
             make_file(self._url, self._access.place)
-        stored = self.revision()
-        if stored == REVISION:
+        if self._known_revision() == REVISION:
             return
-        if stored is not None and stored not in KNOWN_REVISIONS:
-            raise RecordsTooNewError(self._access.place)
         bring_up_to_date(self._url, self._access.place)
         if self.revision() != REVISION:
             raise RecordsError(f"{self._access.place}: its tables could not be brought up to date")
+
+    def _known_revision(self) -> str | None:
+        stored = self.revision()
+        if stored is not None and stored not in KNOWN_REVISIONS:
+            raise RecordsTooNewError(self._access.place)
+        return stored
 
     def records(self, poller: str) -> BoundRecords:
         """Return the records of one poller. What waits in memory is the same for all that were returned."""

@@ -16,7 +16,9 @@ from tallyd.adapters.records.tables import KNOWN_REVISIONS
 from tallyd.contract.board import PastRecords
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import Count
-from tallyd.core.errors import RecordsError
+
+if TYPE_CHECKING:
+    from tallyd.adapters.records.database import Database
 
 PATIENCE_S: Final = 2.0
 """How long a reader waits for a database that does not answer."""
@@ -65,10 +67,7 @@ class RecordsReader:
         """Return the records of a poller."""
         database = self._opened()
         if not self._has_tables:
-            revision = database.revision()
-            if revision is not None and revision not in KNOWN_REVISIONS:
-                raise RecordsError("the database has the tables of a newer tallyd; install that one again")
-            self._has_tables = revision is not None
+            self._has_tables = database.has_tables()
         return database.records(poller) if self._has_tables else _Empty()
 
     def close(self) -> None:
@@ -78,6 +77,9 @@ class RecordsReader:
                 self._database.close()
 
     def _opened(self) -> Database:
+        # Imported here: on a small machine SQLAlchemy takes a second, and not every poller has records.
+        from tallyd.adapters.records.database import Database  # noqa: PLC0415 # see above
+
         with self._lock:
             if self._database is None:
                 self._database = Database(self._url, patience_s=PATIENCE_S)
