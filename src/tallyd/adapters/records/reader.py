@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tallyd.adapters.records.database import Database
-from tallyd.adapters.records.tables import KNOWN_REVISIONS
 from tallyd.contract.board import PastRecords
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import Count
