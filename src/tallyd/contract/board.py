@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Protocol
+from datetime import date, datetime, timedelta
+from typing import Final, Protocol, Self, cast, get_args
 from zoneinfo import ZoneInfo
 
 from tallyd.contract.lags import HourCount, LagRow
@@ -14,6 +15,10 @@ from tallyd.core.periods import By
 from tallyd.core.reading import Facts
 from tallyd.core.schedule.days import day_span
 from tallyd.core.stored import LastReading, OutboxRow, StoredReading
+
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_YEARS: Final = range(1970, 9999)
+"""No reading is older, and a day may be added on either side."""
 
 
 class AskedError(Exception):
@@ -32,9 +37,43 @@ class Asked:
     by: By | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def read(
+        cls,
+        *,
+        first: str,
+        last: str,
+        by: str,
+        options: Mapping[str, str],
+        today: date,
+        default_days: Callable[[By | None], int],
+    ) -> Self:
+        """Return what a person wrote; an empty text: nothing. Raises `AskedError`.
+
+        Without `last`, the days end today. Without `first`, they are the last `default_days` of `by`.
+        """
+        if by and by not in get_args(By):
+            raise AskedError(f"by must be one of: {', '.join(get_args(By))}")
+        known = cast("By | None", by or None)
+        end = _day(last) if last else today
+        begin = _day(first) if first else end - timedelta(days=default_days(known) - 1)
+        if begin > end:
+            raise AskedError(f"the first day, {begin}, is after {'the last' if last else 'today'}, {end}")
+        return cls(first=begin, last=end, by=known, options=options)
+
     def span(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """Return the first instant of the days, and the first one after them (UTC)."""
         return day_span(self.first, zone)[0], day_span(self.last, zone)[1]
+
+
+def _day(written: str) -> date:
+    try:
+        found = date.fromisoformat(written) if _DAY.fullmatch(written) else None
+    except ValueError:
+        found = None
+    if found is None or found.year not in _YEARS:
+        raise AskedError(f'there is no day "{written}"; write it as YYYY-MM-DD, such as 2026-11-20')
+    return found
 
 
 class PastRecords(Protocol):
