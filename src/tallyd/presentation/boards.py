@@ -3,50 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
 from typing import cast
+from zoneinfo import ZoneInfo
 
-from tallyd.core.panels import Board, Column, Panel, Stat, Table, tables_of
+from tallyd.core.panels import Board, Cell, Column, Panel, Stat, Table, Unit, tables_of
 from tallyd.core.reading import Json
 from tallyd.presentation.cells import NOT_KNOWN, csv_of, json_of, text_of
-from tallyd.presentation.csv_text import Cell, csv_text
+from tallyd.presentation.csv_text import CsvCell, csv_text
 from tallyd.presentation.terminal import say, show_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chapter:
+    """What a report says of one poller: `board` is of the local days from `first` to `last`, both included.
+
+    `now` is how things are now, for the forms that show it.
+    """
+
+    poller: str
+    kind: str
+    zone: ZoneInfo
+    first: date
+    last: date
+    board: Board
+    now: Board | None = None
+
+    @property
+    def table(self) -> Table:
+        """The main table."""
+        return tables_of(self.board.panels)[0]
+
 
 # -- on a terminal ------------------------------------------------------------------------------------------
 
 
-def show_panels(
-    panels: Sequence[Panel], *, zone: tzinfo, now: datetime, see: str, most_rows: int | None = None
-) -> None:
-    """Print stats and tables; of a longer table `most_rows`. `see` says how to see what is left out."""
-    stats = [panel for panel in panels if isinstance(panel, Stat)]
-    if stats:
-        rows = [(stat.name, text_of(stat.value, stat.unit, zone=zone, now=now)) for stat in stats]
-        show_table(("name", "value"), rows, right=frozenset({1}), see=see)
-    for table in tables_of(panels):
-        _show_table(table, zone=zone, now=now, see=see, most_rows=most_rows)
+@dataclass(frozen=True, kw_only=True)
+class BoardPrinter:
+    """Prints boards: instants in `zone`, as seen from `now`.
 
+    Of a longer table it prints only `most_rows`. `see_columns` and `see_rows` say how to see what is left
+    out.
+    """
 
-def _show_table(table: Table, *, zone: tzinfo, now: datetime, see: str, most_rows: int | None) -> None:
-    if not table.rows:
-        if table.nothing:
+    zone: tzinfo
+    now: datetime
+    see_columns: str
+    see_rows: str = ""
+    most_rows: int | None = None
+
+    def show(self, heading: str, board: Board, panels: Sequence[Panel]) -> None:
+        """Print these panels of a board below a heading, then its notes and troubles.
+
+        A table has its title where it does not stand alone.
+        """
+        if text := ": ".join(filter(None, (heading, board.said))):
+            say(text)
+        stats = [panel for panel in panels if isinstance(panel, Stat)]
+        tables = [table for table in tables_of(panels) if table.rows or table.nothing]
+        if stats:
+            rows = [(stat.name, self._text(stat.value, stat.unit)) for stat in stats]
+            show_table(("name", "value"), rows, right=frozenset({1}), see=self.see_columns)
+        for table in tables:
+            if stats or len(tables) > 1:
+                say(table.title)
+            self._show_table(table)
+        for note in board.notes:
+            say(note, style="quiet")
+        for trouble in board.troubles:
+            say(trouble, style="warning")
+
+    def _show_table(self, table: Table) -> None:
+        if not table.rows:
             say(table.nothing)
-        return
-    rows = table.newest(most_rows)
-    columns = [column for _, column in table.shown]
-    show_table(
-        [column.heading for column in columns],
-        [
-            [text_of(row[place], column.unit, zone=zone, now=now) for place, column in table.shown]
-            for row in rows
-        ],
-        right=frozenset(place for place, column in enumerate(columns) if column.is_numeric),
-        prose=frozenset(place for place, column in enumerate(columns) if column.is_note),
-        vital=frozenset(place for place, column in enumerate(columns) if column.is_vital),
-        see=see,
-    )
-    if len(rows) < len(table.rows):
-        say(f"{len(table.rows) - len(rows)} more: {see}", style="quiet")
+            return
+        rows, columns = table.newest(self.most_rows), [column for _, column in table.shown]
+        show_table(
+            [column.heading for column in columns],
+            [[self._text(row[place], column.unit) for place, column in table.shown] for row in rows],
+            right=frozenset(place for place, column in enumerate(columns) if column.is_numeric),
+            prose=frozenset(place for place, column in enumerate(columns) if column.is_note),
+            vital=frozenset(place for place, column in enumerate(columns) if column.is_vital),
+            see=self.see_columns,
+        )
+        if len(rows) < len(table.rows):
+            say(f"{len(table.rows) - len(rows)} more: {self.see_rows}", style="quiet")
+
+    def _text(self, cell: Cell, unit: Unit) -> str:
+        return text_of(cell, unit, zone=self.zone, now=self.now)
 
 
 # -- as JSON ------------------------------------------------------------------------------------------------
@@ -87,15 +132,14 @@ def _object(cells: Sequence[tuple[str, Json | object]]) -> dict[str, Json]:
 # -- as CSV -------------------------------------------------------------------------------------------------
 
 
-def boards_csv(boards: Sequence[tuple[str, Board, tzinfo]], *, excel: bool, name_pollers: bool) -> str:
-    """Return the main table of each (poller, board, zone) as one CSV with one line of headings.
+def chapters_csv(chapters: Sequence[Chapter], *, excel: bool, name_pollers: bool) -> str:
+    """Return the main table of each chapter as one CSV with one line of headings.
 
     A column that a table does not have is empty there. `name_pollers`: the first column is the poller. The
     tables must be of one key.
     """
-    found = [(poller, tables_of(board.panels)[0], zone) for poller, board, zone in boards]
     columns: dict[str, Column] = {}
-    for _, table, _ in found:
+    for table in (chapter.table for chapter in chapters):
         for _, column in table.shown:
             known = columns.get(column.key)
             # A number whose poller knows no name for it takes the name that another one knows.
@@ -103,13 +147,13 @@ def boards_csv(boards: Sequence[tuple[str, Board, tzinfo]], *, excel: bool, name
                 columns[column.key] = column
     ordered = sorted(columns.values(), key=lambda column: column.is_note)
     headings = [f"{each.heading} (s)" if each.unit == "seconds" else each.heading for each in ordered]
-    lines: list[list[Cell]] = [["poller", *headings] if name_pollers else [*headings]]
-    for poller, table, zone in found:
-        for row in table.rows:
+    lines: list[list[CsvCell]] = [["poller", *headings] if name_pollers else [*headings]]
+    for chapter in chapters:
+        for row in chapter.table.rows:
             cells = {
-                column.key: csv_of(cell, column.unit, zone)
-                for column, cell in zip(table.columns, row, strict=True)
+                column.key: csv_of(cell, column.unit, chapter.zone)
+                for column, cell in zip(chapter.table.columns, row, strict=True)
             }
             line = [cells.get(each.key) for each in ordered]
-            lines.append([poller, *line] if name_pollers else line)
+            lines.append([chapter.poller, *line] if name_pollers else line)
     return csv_text(lines, excel=excel)

@@ -8,6 +8,7 @@ from tallyd.core.naming import local_text
 from tallyd.core.panels import Cell, Gap, Spread, State, Unit
 from tallyd.core.reading import Json
 from tallyd.core.texts import clock, number_text, span, visible
+from tallyd.presentation.csv_text import CsvCell
 
 NOT_KNOWN = object()
 """What `json_of` returns for a number that nobody knows: its key is left out."""
@@ -55,7 +56,7 @@ def json_of(cell: Cell, unit: Unit, zone: tzinfo) -> Json | object:
     return _rounded(cell, unit) if isinstance(cell, float) else cell
 
 
-def csv_of(cell: Cell, unit: Unit, zone: tzinfo) -> str | int | float | None:
+def csv_of(cell: Cell, unit: Unit, zone: tzinfo) -> CsvCell:
     """Return a cell for a spreadsheet. What is hidden or not known is empty; of means it is the mean."""
     if isinstance(cell, Gap):
         return None

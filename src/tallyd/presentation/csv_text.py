@@ -9,14 +9,14 @@ from typing import TypeAlias
 
 from tallyd.core.texts import visible
 
-Cell: TypeAlias = str | int | float | None
+CsvCell: TypeAlias = str | int | float | None
 
 BYTE_ORDER_MARK = "\ufeff"
 # What makes Excel, LibreOffice or Google Sheets calculate; the wide forms are read like the narrow ones.
 _BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
-def csv_text(rows: Iterable[Sequence[Cell]], *, excel: bool = False) -> str:
+def csv_text(rows: Iterable[Sequence[CsvCell]], *, excel: bool = False) -> str:
     """Return rows as CSV: commas, quotes where needed, CRLF; None is an empty cell.
 
     `excel` is for an Excel that is set to German, which no plain CSV satisfies: a byte order mark (or it
@@ -29,7 +29,7 @@ def csv_text(rows: Iterable[Sequence[Cell]], *, excel: bool = False) -> str:
     return (BYTE_ORDER_MARK if excel else "") + text.getvalue()
 
 
-def _spelled(cell: Cell, *, excel: bool) -> str:
+def _spelled(cell: CsvCell, *, excel: bool) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
