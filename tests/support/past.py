@@ -140,8 +140,11 @@ class FakeRecords:
             found[target] = found[target] + count if target in found else count
         return found
 
-    def server_hours(self, since: datetime, until: datetime) -> Sequence[tuple[str, str, HourCount]]:
-        return tuple(row for row in self.hours if _within(row[1], since, until))
+    def server_hours(
+        self, since: datetime, until: datetime, *, server: str | None = None
+    ) -> Sequence[tuple[str, str, HourCount]]:
+        found = (row for row in self.hours if server is None or row[0] == server)
+        return sorted((row for row in found if _within(row[1], since, until)), key=lambda row: row[:2])
 
     def server_lags(
         self, servers: Collection[str], since: datetime, until: datetime, *, most: int

@@ -98,8 +98,13 @@ class PastRecords(Protocol):
         """Return the checks of the hours with since <= hour < until, by target."""
         ...
 
-    def server_hours(self, since: datetime, until: datetime) -> Sequence[tuple[str, str, HourCount]]:
-        """Return (target, hour, checks) of the hours with since <= hour < until."""
+    def server_hours(
+        self, since: datetime, until: datetime, *, server: str | None = None
+    ) -> Sequence[tuple[str, str, HourCount]]:
+        """Return (target, hour, checks) of the hours with since <= hour < until, in that order.
+
+        `server`: only those of this target.
+        """
         ...
 
     def server_lags(

@@ -68,6 +68,8 @@ def test_the_hours_of_a_span_are_summed_up_for_each_server(site: Site, records: 
     sums = records.server_sums(NOW - timedelta(days=7), NOW)
     assert sums == {"PROD": HourCount(120, 70, 25, 900.5), "TEST": HourCount(60, 0, 0, None)}
     assert site.records().server_sums(NOW - timedelta(days=7), NOW) == {}
+    of_one = records.server_hours(NOW - timedelta(days=7), NOW, server="TEST")
+    assert of_one == (("TEST", "2026-11-20 11:00:00", HourCount(60, 0, 0, None)),)
 
 
 def test_an_hour_is_added_to_and_keeps_its_largest_lag(records: BoundRecords) -> None:

@@ -125,8 +125,10 @@ class BoundRecords:
     def note_checks(self, rows: Sequence[LagRow], hours: Hours) -> StoreOutcome:
         return self._checks.note(rows, hours)
 
-    def server_hours(self, since: datetime, until: datetime) -> tuple[tuple[str, str, HourCount], ...]:
-        return read_hours(self._access, self._poller, _bound(since), _bound(until))
+    def server_hours(
+        self, since: datetime, until: datetime, *, server: str | None = None
+    ) -> tuple[tuple[str, str, HourCount], ...]:
+        return read_hours(self._access, self._poller, _bound(since), _bound(until), server=server)
 
     def server_sums(self, since: datetime, until: datetime) -> Mapping[str, HourCount]:
         """Return the checks of each server over the hours that begin with since <= hour < until."""

@@ -41,8 +41,10 @@ class _Empty:
         del since, until
         return {}
 
-    def server_hours(self, since: datetime, until: datetime) -> tuple[tuple[str, str, HourCount], ...]:
-        del since, until
+    def server_hours(
+        self, since: datetime, until: datetime, *, server: str | None = None
+    ) -> tuple[tuple[str, str, HourCount], ...]:
+        del since, until, server
         return ()
 
     def server_lags(

@@ -158,12 +158,19 @@ def _stored(connection: Connection, poller: str, hour: str) -> dict[str, HourCou
     return {server: HourCount(*count) for server, *count in rows}
 
 
-def read_hours(access: Access, poller: str, first: str, end: str) -> tuple[tuple[str, str, HourCount], ...]:
-    """Return (server, hour, count) of the hours with first <= hour < end, in that order."""
+def read_hours(
+    access: Access, poller: str, first: str, end: str, *, server: str | None
+) -> tuple[tuple[str, str, HourCount], ...]:
+    """Return (server, hour, count) of the hours with first <= hour < end, in that order.
+
+    `server` None: of all of them.
+    """
     columns = SERVER_HOUR.c
     query = select(columns.server, columns.hour, *_COUNTS).where(
         columns.poller == poller, columns.hour >= first, columns.hour < end
     )
+    if server is not None:
+        query = query.where(columns.server == server)
     with access.reading() as connection:
         found = [(server, hour, HourCount(*count)) for server, hour, *count in connection.execute(query)]
     # Not by the database: each has an order of its own for texts.
