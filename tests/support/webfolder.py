@@ -28,7 +28,7 @@ from tallyd.runs.stats import RunStats
 from tallyd.settings.web import WebSettings
 from tallyd.web.context import Context
 from tallyd.web.http.server import WebServer
-from tallyd.web.records import Records
+from tallyd.adapters.records.reader import RecordsReader
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
 CONFIG = {
@@ -102,7 +102,7 @@ class Web:
         """What the web side reads."""
         with (
             closing(State(self.folder / "state" / "state.db", reads_only=True)) as state,
-            closing(Records(self.config.database_url)) as records,
+            closing(RecordsReader(self.config.database_url)) as records,
         ):
             yield Context(
                 state=state,

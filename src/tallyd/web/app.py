@@ -15,6 +15,8 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tallyd.adapters.state import StateError
+from tallyd.contract.board import AskedError
+from tallyd.core.errors import RecordsError
 from tallyd.core.texts import visible
 from tallyd.settings.web import WebSettings
 from tallyd.web import page, static
@@ -27,6 +29,7 @@ PACKING = 5
 """How hard answers are packed: more takes longer, and saves next to nothing."""
 THREADS = 3
 """So many answers are made at the same time; the others wait, and the pollers do not."""
+_NOT_SHOWN = "That can't be shown"
 
 
 def application(context: Context, web: WebSettings) -> ASGIApp:
@@ -40,7 +43,12 @@ def application(context: Context, web: WebSettings) -> ASGIApp:
             *api.routes(context),
         ],
         middleware=[Middleware(GZipMiddleware, compresslevel=PACKING)],
-        exception_handlers={HTTPException: _refused, StateError: _unreadable},
+        exception_handlers={
+            HTTPException: _refused,
+            AskedError: _senseless,
+            RecordsError: _no_numbers,
+            StateError: _unreadable,
+        },
     )
     asked.router.redirect_slashes = False
     names = Names(web.address, web.names)
@@ -66,7 +74,16 @@ class _FewThreads:
 def _refused(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     text = error.detail if isinstance(error, HTTPException) else ""
-    return _said(request, status, "Not here" if status == 404 else "That can't be shown", text)
+    return _said(request, status, "Not here" if status == 404 else _NOT_SHOWN, text)
+
+
+def _senseless(request: Request, error: Exception) -> Response:
+    return _said(request, 400, _NOT_SHOWN, visible(str(error)))
+
+
+def _no_numbers(request: Request, error: Exception) -> Response:
+    text = error.text if isinstance(error, RecordsError) else ""
+    return _said(request, 503, _NOT_SHOWN, f"the numbers can't be read now: {visible(text)}")
 
 
 def _unreadable(request: Request, error: Exception) -> Response:

@@ -6,27 +6,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State
 from tallyd.config.model import Config
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
 from tallyd.runs.stats import RunStats
-from tallyd.web.records import Looked
+from tallyd.storage.past import StoredPast, past_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """All of it; any number of threads.
+    """All of it. Any number of threads.
 
-    `state` and `records` are connections of the web's own, so that what a browser asks for holds up no run:
-    `records(poller)` raises `RecordsError`, also in use, where the database can't be used.
-    `config()` is the one in force. `alerts()` and `mutes()` are those of the daemon, from memory while
-    state.db can't be used. `kept(poller, job)` is what a job keeps in memory from run to run, empty before
-    its first. `now()` is aware, UTC; `monotonic()` is in seconds. `restart` says how tallyd is started again.
+    `state` and `records` are connections of the web's own, so that no browser holds up a run. `config()` is
+    the active one. `alerts()` and `mutes()` are those of the daemon, from memory while state.db cannot be
+    used. `kept(poller, job)` is what a job keeps in memory from run to run. `now()` is aware, UTC;
+    `monotonic()` is in seconds. `restart` says how to start tallyd again.
     """
 
     state: State
-    records: Callable[[str], Looked]
+    records: RecordsReader
     config: Callable[[], Config]
     alerts: Callable[[], Mapping[str, Alert]]
     mutes: Callable[[], tuple[Mute, ...]]
@@ -35,3 +35,15 @@ class Context:
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     restart: str
+
+    def past(self, poller: str) -> StoredPast:
+        """Return what is stored of a configured poller."""
+        return past_of(
+            poller,
+            self.config(),
+            self.state,
+            self.records,
+            now=self.now(),
+            alerts=self.alerts(),
+            kept_of=self.kept,
+        )

@@ -1,134 +1,192 @@
-"""The page: what may be asked of it, and how its answers are rendered. Templates only render views."""
+"""The page: all pollers, and one poller with the days that were asked for. It shows boards of any kind."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, get_args
 from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tallyd.contract.board import Asked, AskedError
+from tallyd.contract.poller import Poller
+from tallyd.core.errors import RecordsError
+from tallyd.core.panels import Board, Choice
+from tallyd.core.periods import By
+from tallyd.core.schedule.days import day_of
+from tallyd.presentation.boards import Chapter, chapters_csv
+from tallyd.presentation.html.templates import environment
+from tallyd.presentation.html.view import View
+from tallyd.web.cards import Cards
 from tallyd.web.context import Context
-from tallyd.web.http.cache import Fresh
-from tallyd.web.kind_page import View
-from tallyd.web.page_data import PageData
-from tallyd.web.page_kinds import KindPages
-from tallyd.web.plots import plain
+from tallyd.web.http.cache import Cache
 from tallyd.web.static import asset_url
-from tallyd.web.view_servers import SORTS
-from tallyd.web.view_visitors import silence_text
-from tallyd.web.views import Standing
 
 FRESH_S: Final = 1.0
-PLOT_FRESH_S: Final = 10.0
+TIMES: Final = 20.0
+"""The days of ten thousand targets take a second to read: a board is shown again for 20 times as long."""
+MOST_BOARDS: Final = 8
+MOST_DAYS: Final = 3660
+ROWS_OF_CARD: Final = 8
+MOST_LISTED: Final = 200
+"""A choice of more values is a field to type into."""
+_DAYS: Final = frozenset({"from", "to", "by"})
+_TABLES: Final = frozenset({"sort", "down", "page"})
+_RANGES: Final = {"Today": 1, "7 days": 7, "30 days": 30, "12 months": 365}
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
+_Values: TypeAlias = "Callable[[Cards], Mapping[str, Any]]"
+_Range: TypeAlias = "tuple[str, date, date]"
 
 
 class Page:
     """Answers what a browser asks. Each answer is made at most once a second, whoever asks."""
 
     def __init__(self, context: Context) -> None:
-        self._data = PageData(context)
-        self._kinds = KindPages(self._data)
-        self._fresh = Fresh(context.monotonic)
-        self._templates = Environment(
-            loader=FileSystemLoader(Path(__file__).parent / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.globals.update(asset=asset_url, silence=silence_text, link=_link, sorts=SORTS)
-        self._templates.globals["tallyd"] = context.config().tallyd
+        self._context = context
+        self._bodies: Cache[bytes] = Cache(context.monotonic, for_s=FRESH_S)
+        self._boards: Cache[Board] = Cache(context.monotonic, times=TIMES, most=MOST_BOARDS)
+        self._templates = environment(Path(__file__).parent / "templates", tallyd=context.config().tallyd)
+        self._templates.globals["asset"] = asset_url
 
     def routes(self) -> list[Route]:
-        """Return what can be asked for."""
+        """Return what a browser can ask for."""
         return [
-            Route("/", self.overview, name="overview"),
-            Route("/poller/{name}", self.poller, name="poller"),
-            Route("/poller/{name}/day.csv", self.csv, name="csv"),
-            Route("/plot/{name}", self.plot, name="plot"),
+            Route("/", self.overview),
+            Route("/poller/{name}", self.poller),
+            Route("/poller/{name}/report.csv", self.csv),
         ]
 
     # -- what is asked for -------------------------------------------------------------------------------
 
     def overview(self, request: Request) -> Response:
         """All pollers, a card each."""
+        _refuse_others(request, ())
+        root = root_of(request.url.path)
 
-        def shown(standing: Standing) -> Mapping[str, Any]:
-            return {"pollers": [self._kinds.of(name).shown(name, standing) for name in self._data.pollers]}
+        def values(cards: Cards) -> Mapping[str, Any]:
+            views = {
+                name: View(
+                    zone=self._context.past(name).zone,
+                    now=self._context.now(),
+                    most_rows=ROWS_OF_CARD,
+                    path=f"{root}poller/{name}",
+                )
+                for name in self._pollers
+            }
+            return {"cards": [cards.card(name, view) for name, view in views.items()], "name": ""}
 
-        view = View(
-            template="overview.html", parts={"head": "_head.html", "cards": "_cards.html"}, values=shown
-        )
-        return self._answer(request, view)
+        return self._answer(request, "overview", ("head", "cards"), values)
 
     def poller(self, request: Request) -> Response:
-        """One poller, whole."""
-        name = self._known(request)
-        return self._answer(request, self._kinds.of(name).view(name, request), name=name)
+        """One poller: how it is now, and the days that were asked for."""
+        name, asked = self._asked(request, _TABLES)
+        query = {key: value for key, value in request.query_params.items() if key in _DAYS | _TABLES}
+
+        def values(cards: Cards) -> Mapping[str, Any]:
+            past, board = self._context.past(name), self._board_or_why(name, asked)
+            view = View(zone=past.zone, now=past.now, path="", query=query, options=asked.options)
+            today = day_of(past.now, past.zone)
+            return {
+                "name": name,
+                "card": cards.card(name, view),
+                "view": view,
+                "asked": asked,
+                "past": board,
+                "today": today,
+                "ways": get_args(By),
+                "ranges": [*_ranges(asked, today)],
+                "choices": _choices(self._pollers[name].options(), board, asked),
+                "file": f"{root_of(request.url.path)}poller/{name}/report.csv?{_query(asked)}",
+            }
+
+        return self._answer(request, "poller", ("head", "title", "now", "form", "past"), values)
 
     def csv(self, request: Request) -> Response:
-        """One day as CSV, for a spreadsheet (`excel=1`) or a program, of a kind that has such a file."""
-        name = self._known(request)
-        file_name, text = self._kinds.of(name).day_csv(name, request)
-        headers = {"content-disposition": f'attachment; filename="{file_name}"'}
+        """The main table of the days that were asked for, for a spreadsheet (`excel=1`) or a program."""
+        name, asked = self._asked(request, frozenset({"excel"}))
+        chapter = Chapter(
+            poller=name,
+            kind=self._pollers[name].kind,
+            zone=self._context.past(name).zone,
+            first=asked.first,
+            last=asked.last,
+            board=self._board(name, asked),
+        )
+        text = chapters_csv([chapter], excel=request.query_params.get("excel") == "1", name_pollers=False)
+        words = (name, asked.first, asked.last, asked.by or "", *asked.options.values())
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", "-".join(map(str, filter(None, words)))).strip("-")
+        headers = {"content-disposition": f'attachment; filename="{stem}.csv"'}
         return Response(text.encode(), media_type="text/csv; charset=utf-8", headers=headers)
 
-    def plot(self, request: Request) -> Response:
-        """A plot of one poller as plain values, or `nothing`: why there is none."""
-        name = self._known(request)
+    @property
+    def _pollers(self) -> Mapping[str, Poller]:
+        return self._context.config().settings.pollers
 
-        def make() -> bytes:
-            chart, nothing = self._kinds.of(name).chart(name, request)
-            shown = plain(chart) if chart.has_numbers else {"nothing": nothing}
-            return json.dumps(shown, separators=(",", ":")).encode()
+    def _asked(self, request: Request, further: Collection[str]) -> tuple[str, Asked]:
+        """Return the poller and what is asked for of it. Raises `AskedError`."""
+        name, query = str(request.path_params["name"]), request.query_params
+        if name not in self._pollers:
+            raise HTTPException(404, "there is no such poller in the active config")
+        poller, past = self._pollers[name], self._context.past(name)
+        options = poller.options()
+        _refuse_others(request, (*_DAYS, *further, *options))
+        asked = Asked.read(
+            first=query.get("from", ""),
+            last=query.get("to", ""),
+            by=query.get("by", ""),
+            options={option: query[option] for option in options if query.get(option)},
+            today=day_of(past.now, past.zone),
+            default_days=poller.default_days,
+        )
+        if (asked.last - asked.first).days >= MOST_DAYS:
+            raise AskedError(f"the page shows at most {MOST_DAYS} days; tallyd report shows more")
+        return name, asked
 
-        body = self._fresh.get(_key(request), make, for_s=PLOT_FRESH_S)
-        return Response(body, media_type=_JSON)
+    def _board(self, name: str, asked: Asked) -> Board:
+        """Return the days that were asked for. Raises `AskedError`, `StateError`, `RecordsError`."""
+        key = (self._context.config().digest, name, _query(asked))
+        return self._boards.get(key, lambda: self._pollers[name].past_board(self._context.past(name), asked))
+
+    def _board_or_why(self, name: str, asked: Asked) -> Board:
+        try:
+            return self._board(name, asked)
+        except RecordsError as error:
+            return Board(troubles=(f"The numbers can't be read now: {error.text}.",))
 
     # -- how it is answered ------------------------------------------------------------------------------
 
-    def _answer(self, request: Request, view: View, **further: str) -> Response:
-        """Return the whole page, or with `live` its parts alone, as JSON: HTML by the part's name."""
-        is_live = request.query_params.get("live") == "1"
+    def _answer(self, request: Request, template: str, parts: Collection[str], values: _Values) -> Response:
+        """Return the whole page, or with `live` only its parts, as JSON: HTML by the part's name."""
+        query = dict(request.query_params)
+        is_live = query.pop("live", "") == "1"
 
         def make() -> bytes:
-            standing = self._data.standing()
-            has_reading = {
-                name: self._kinds.of(name).last(name, standing) is not None for name in self._data.pollers
-            }
-            values = {
-                **view.values(standing),
-                **further,
-                "head": self._data.head(standing, has_reading),
-                "names": list(self._data.pollers),
-                "parts": view.parts,
-                "live_url": _link("", {**request.query_params, "live": "1"}),
+            cards = Cards(self._context)
+            shown = {
+                **values(cards),
+                "head": cards.head(),
+                "names": list(self._pollers),
+                "live_url": "?" + urlencode({**query, "live": "1"}),
                 "root": root_of(request.url.path),
             }
-            if is_live:
-                html = {
-                    name: self._templates.get_template(each).render(values)
-                    for name, each in view.parts.items()
-                }
-                return json.dumps({"parts": html}, separators=(",", ":")).encode()
-            return self._templates.get_template(view.template).render(values).encode()
+            if not is_live:
+                return self._render(template, shown).encode()
+            html = {part: self._render(f"_{part}", shown) for part in parts}
+            return json.dumps({"parts": html}, separators=(",", ":")).encode()
 
-        body = self._fresh.get(_key(request), make, for_s=FRESH_S)
+        body = self._bodies.get(f"{request.url.path}?{request.url.query}", make)
         return Response(body, media_type=_JSON if is_live else _HTML)
 
-    def _known(self, request: Request) -> str:
-        name = str(request.path_params["name"])
-        if name not in self._data.pollers:
-            raise HTTPException(404, "there is no such poller in the config that is in force")
-        return name
+    def _render(self, template: str, values: Mapping[str, Any]) -> str:
+        return self._templates.get_template(f"{template}.html").render(values)
 
 
 def root_of(path: str) -> str:
@@ -139,14 +197,40 @@ def root_of(path: str) -> str:
     return "../" * (path.count("/") - 1) or "./"
 
 
-def _link(path: str, query: Mapping[str, str]) -> str:
-    """Return an address on this page; what is empty is left out."""
-    kept = {name: value for name, value in query.items() if value}
-    return f"{path}?{urlencode(kept)}" if kept else path
+def _refuse_others(request: Request, known: Collection[str]) -> None:
+    """Raise `AskedError` for a parameter that is not known."""
+    others = request.query_params.keys() - {*known, "live"}
+    if others:
+        names = ", ".join(sorted(known)) or "none"
+        raise AskedError(f'there is no option "{min(others)}"; there are: {names}')
 
 
-def _key(request: Request) -> str:
-    return f"{request.url.path}?{request.url.query}"
+def _query(asked: Asked) -> str:
+    days = {"from": f"{asked.first}", "to": f"{asked.last}", "by": asked.by or "", **asked.options}
+    return urlencode({name: value for name, value in days.items() if value})
+
+
+def _ranges(asked: Asked, today: date) -> Iterator[_Range]:
+    """Yield days that people often want, each with its name."""
+    days = asked.last - asked.first + timedelta(days=1)
+    if asked.first - days > date(1970, 1, 1):
+        yield "Earlier", asked.first - days, asked.last - days
+    if asked.last < today:
+        yield "Later", asked.first + days, asked.last + days
+    for name, length in _RANGES.items():
+        yield name, today - timedelta(days=length - 1), today
+
+
+def _choices(options: Collection[str], board: Board, asked: Asked) -> list[Choice]:
+    """Return the choices of a board; without values, one that is a field to type into."""
+    offered = {choice.option: choice for choice in board.choices}
+    found = []
+    for option in options:
+        choice = offered.get(option) or Choice(option=option, label=option.capitalize(), values=())
+        if option in offered or option in asked.options:
+            is_long = len(choice.values) > MOST_LISTED
+            found.append(replace(choice, values=()) if is_long else choice)
+    return found
 
 
 def routes(context: Context) -> list[Route]:

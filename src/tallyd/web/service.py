@@ -8,6 +8,7 @@ from datetime import datetime
 
 from starlette.types import ASGIApp
 
+from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State
 from tallyd.config.model import Config
 from tallyd.core.alerts.daemon_alerts import page_unserved
@@ -18,7 +19,6 @@ from tallyd.storage.store import Store
 from tallyd.web.app import application
 from tallyd.web.context import Context
 from tallyd.web.http.server import WebServer
-from tallyd.web.records import Records
 
 
 class Served:
@@ -43,7 +43,7 @@ class Served:
         self._runs = runs
         self._now = now
         self._restart = restart
-        self._records = Records(config.database_url)
+        self._records = RecordsReader(config.database_url)
         self._state: State | None = None
         self._trouble_since: datetime | None = None
         self._server = WebServer(self._application)

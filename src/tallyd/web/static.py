@@ -14,7 +14,8 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-FOLDER: Final = Path(__file__).parent / "static"
+from tallyd.presentation.html.templates import ASSETS
+
 _YEAR_S: Final = 31_536_000
 
 
@@ -25,7 +26,7 @@ def asset_url(name: str) -> str:
 
 @cache
 def _version(name: str) -> str:
-    return hashlib.sha256((FOLDER / name).read_bytes()).hexdigest()[:12]
+    return hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:12]
 
 
 class _Assets(StaticFiles):
@@ -39,7 +40,7 @@ class _Assets(StaticFiles):
         status_code: int = 200,
     ) -> Response:
         response = super().file_response(full_path, stat_result, scope, status_code)
-        name = Path(full_path).relative_to(FOLDER.resolve()).as_posix()
+        name = Path(full_path).relative_to(ASSETS.resolve()).as_posix()
         is_current = QueryParams(scope["query_string"]).get("v") == _version(name)
         response.headers["cache-control"] = (
             f"private, max-age={_YEAR_S}, immutable" if is_current else "private, no-cache"
@@ -49,4 +50,4 @@ class _Assets(StaticFiles):
 
 def routes() -> list[Mount]:
     """Return what can be asked for."""
-    return [Mount("/static", _Assets(directory=FOLDER), name="static")]
+    return [Mount("/static", _Assets(directory=ASSETS), name="static")]

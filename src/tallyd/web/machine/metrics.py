@@ -31,9 +31,7 @@ from tallyd.core.errors import RecordsError
 from tallyd.core.naming import key_segments
 from tallyd.runs.stats import ENDS, Spread
 from tallyd.web.context import Context
-from tallyd.web.http.cache import Fresh
-from tallyd.web.machine.reading_metrics import of_numbers, of_people
-from tallyd.web.machine.records_metrics import of_arrivals, of_servers, of_visitors
+from tallyd.web.http.cache import Cache
 
 FOR_S: Final = 1.0
 """So long an answer is given again: however many scrape, the pollers feel one of them."""
@@ -42,11 +40,11 @@ Part = Callable[[Context], Iterable[Metric]]
 
 def routes(context: Context) -> list[Route]:
     """Return the route of `/metrics`."""
-    fresh = Fresh(context.monotonic)
+    bodies: Cache[bytes] = Cache(context.monotonic, for_s=FOR_S)
 
     def metrics(request: Request) -> Response:
         del request
-        body = fresh.get("metrics", lambda: exposition(context), for_s=FOR_S)
+        body = bodies.get("metrics", lambda: exposition(context))
         return Response(body, media_type=None, headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4})
 
     return [Route("/metrics", metrics)]
@@ -61,7 +59,7 @@ def exposition(context: Context) -> bytes:
 
 
 class _Collector:
-    """Each part by itself: what can't be read now is left out, and `tallyd_readable` says so."""
+    """Each part by itself: what cannot be read now is left out, and `tallyd_readable` says so."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -82,6 +80,7 @@ class _Collector:
             else:
                 readable.add_metric([name], 1)
                 yield from found
+        yield from _of_pollers(self._context, readable)
         yield readable
 
 
@@ -188,7 +187,7 @@ def _reports(context: Context) -> Iterator[Metric]:
 
 
 def _readings(context: Context) -> Iterator[Metric]:
-    """Yield when each poller was last read, and the numbers of kinds that have no metrics of their own."""
+    """Yield when each poller was last read."""
     last = GaugeMetricFamily(
         "tallyd_last_reading_timestamp_seconds", "When the last reading was taken.", labels=["poller"]
     )
@@ -197,7 +196,27 @@ def _readings(context: Context) -> Iterator[Metric]:
         taken = context.state.readings.last_taken(poller, now=now, in_timetable=True)
         if taken is not None:
             last.add_metric([poller], taken.at.timestamp())
-    yield from (last, *of_people(context), *of_numbers(context))
+    yield last
+
+
+def _of_pollers(context: Context, readable: GaugeMetricFamily) -> Iterator[Metric]:
+    """Yield the metrics of all pollers, one family for each name; note which kinds could be read."""
+    families: dict[str, GaugeMetricFamily] = {}
+    are_readable: dict[str, bool] = {}
+    for name, poller in context.config().settings.pollers.items():
+        are_readable.setdefault(poller.kind, True)
+        try:
+            for metric in poller.metrics(context.past(name)):
+                family = families.setdefault(
+                    metric.name, GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+                )
+                for labels, value in metric.samples:
+                    family.add_metric(labels, value)
+        except (StateError, RecordsError):
+            are_readable[poller.kind] = False
+    for kind, is_readable in are_readable.items():
+        readable.add_metric([kind], is_readable)
+    yield from families.values()
 
 
 _PARTS: Final[dict[str, Part]] = {
@@ -207,7 +226,4 @@ _PARTS: Final[dict[str, Part]] = {
     "alerts": _alerts,
     "reports": _reports,
     "readings": _readings,
-    "visitors": of_visitors,
-    "arrivals": of_arrivals,
-    "servers": of_servers,
 }

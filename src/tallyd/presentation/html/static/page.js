@@ -5,6 +5,9 @@
   const PAUSE_MS = 4000;
   const GIVE_UP_MS = 10000;
   const CAN_HAVE_FOCUS = "a, summary, [tabindex]";
+  const parts = [...document.querySelectorAll("[id^=part-]")];
+  // As the server sent them: what scripts did to a part since then makes it no other.
+  const sent = new Map(parts.map((part) => [part, part.innerHTML]));
   const lost = document.getElementById("lost");
   const said = document.getElementById("said");
   const liveUrl = document.body.dataset.live;
@@ -39,13 +42,19 @@
   function replace(part, html) {
     const content = document.createElement("template");
     content.innerHTML = html;
-    if (content.innerHTML === part.innerHTML || isChoosing(part)) return;
+    if (content.innerHTML === sent.get(part) || isChoosing(part)) return;
+    sent.set(part, content.innerHTML);
     const focused = focusedIn(part);
-    const open = [...part.querySelectorAll("details")].map((each) => each.open);
-    const scrolled = [...part.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
+    const open = new Map([...part.querySelectorAll("details")].map((each) => [each.id, each.open]));
+    const scrolled = new Map([...part.querySelectorAll(".scroll")].map((each) => [each.id, each.scrollLeft]));
+    for (const fresh of content.content.querySelectorAll("[data-chart]")) {
+      const drawn = document.getElementById(fresh.id);
+      if (drawn?.dataset.chart === fresh.dataset.chart) fresh.replaceWith(drawn);
+    }
     part.replaceChildren(content.content);
-    part.querySelectorAll("details").forEach((each, number) => { each.open = open[number] || false; });
-    part.querySelectorAll(".scroll").forEach((each, number) => { each.scrollLeft = scrolled[number] || 0; });
+    part.querySelectorAll("details").forEach((each) => { each.open = open.get(each.id) ?? each.open; });
+    part.querySelectorAll(".scroll").forEach((each) => { each.scrollLeft = scrolled.get(each.id) ?? 0; });
+    document.dispatchEvent(new Event("replaced"));
     focused()?.focus({ preventScroll: true });
   }
 

@@ -1,13 +1,13 @@
-// Draws the plots with uPlot, in the page's colors and the poller's time zone, and keeps them current.
+// Draws each chart with uPlot, in the page's colors and the poller's time zone. Its values are in `data-chart`.
 "use strict";
 
 (() => {
-  const PAUSE_MS = 30000;
-  const GIVE_UP_MS = 10000;
   const HEIGHT_REM = 18;
+  const PAPER_PX = 660;
   const COLORS = 6;
   const DASHES = [[], [8, 5], [2, 4], [10, 4, 2, 4]];
   const WHISKER_PX = 3;
+  // By the id of its place: a refresh of the page may put another element there.
   const drawn = new Map();
 
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -139,63 +139,63 @@
     };
   }
 
-  function show(place, chart) {
-    const before = drawn.get(place)?.plot;
+  function draw(place, width) {
+    const before = drawn.get(place.id)?.plot;
     const hidden = new Set(before?.series.filter((each) => !each.show).map((each) => each.label));
     before?.destroy();
-    place.replaceChildren();
-    const isEmpty = chart.nothing !== undefined;
-    place.classList.toggle("is-empty", isEmpty);
-    place.dataset.drawn = isEmpty ? "nothing" : "plot";
-    if (isEmpty) {
-      place.textContent = chart.nothing;
-      return null;
-    }
+    const text = place.dataset.chart;
+    const chart = JSON.parse(text);
     const places = chart.times.length ? chart.times : [...chart.names.keys()];
     const columns = chart.columns.map((each) => each.values);
     if (chart.limit) columns.push(places.map(() => chart.limit.value));
-    const plot = new uPlot(optionsOf(chart, place.clientWidth, hidden), [places, ...columns], place);
+    const plot = new uPlot(optionsOf(chart, width, hidden), [places, ...columns], place);
     const caption = plot.root.querySelector("table").createCaption();
     caption.textContent = "What is drawn, and its values where the pointer is";
     caption.className = "vh";
-    return plot;
+    drawn.set(place.id, { place, text, plot });
   }
 
-  async function draw(place) {
-    try {
-      const answer = await fetch(place.dataset.plot, {
-        signal: AbortSignal.timeout(GIVE_UP_MS), cache: "no-store", credentials: "same-origin",
-      });
-      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-      const text = await answer.text();
-      if (drawn.get(place)?.text !== text) drawn.set(place, { text, plot: show(place, JSON.parse(text)) });
-    } catch (error) {
-      if (!place.dataset.drawn) place.textContent = `The plot can't be drawn now (${error.message}).`;
-    }
-  }
-
-  const places = () => document.querySelectorAll("[data-plot]");
-
-  function drawAll() {
-    if (!document.hidden) places().forEach(draw);
-  }
-
-  function drawAgain() {
-    drawn.forEach(({ text }, place) => drawn.set(place, { text, plot: show(place, JSON.parse(text)) }));
-  }
+  const places = () => document.querySelectorAll("[data-chart]");
 
   const resized = new ResizeObserver((entries) => {
     for (const { target } of entries) {
-      const plot = drawn.get(target)?.plot;
-      if (plot && plot.width !== target.clientWidth) plot.setSize({ width: target.clientWidth, height: plot.height });
+      const { place, plot } = drawn.get(target.id);
+      if (place === target && plot.width !== target.clientWidth) plot.setSize({ width: target.clientWidth, height: plot.height });
     }
   });
 
-  // Without this script the table behind a plot stands open.
-  document.querySelectorAll("details.behind").forEach((each) => { each.open = false; });
-  places().forEach((each) => resized.observe(each));
-  drawAll();
-  setInterval(drawAll, PAUSE_MS);
-  document.addEventListener("visibilitychange", drawAll);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAgain);
+  function drawNew() {
+    for (const place of places()) {
+      const before = drawn.get(place.id);
+      if (before?.place === place && before.text === place.dataset.chart) continue;
+      draw(place, place.clientWidth);
+      resized.observe(place);
+      // Without this script the table behind a chart stands open.
+      if (!before) place.parentElement.querySelector("details.behind").open = false;
+    }
+  }
+
+  function drawAgain(width) {
+    places().forEach((place) => draw(place, width ?? place.clientWidth));
+  }
+
+  // On paper, charts are dark on white and as wide as a page, and tables are open.
+  const closed = [];
+  addEventListener("beforeprint", () => {
+    document.documentElement.classList.add("paper");
+    document.querySelectorAll("details.behind:not([open])").forEach((each) => {
+      closed.push(each);
+      each.open = true;
+    });
+    drawAgain(PAPER_PX);
+  });
+  addEventListener("afterprint", () => {
+    document.documentElement.classList.remove("paper");
+    closed.splice(0).forEach((each) => { each.open = false; });
+    drawAgain();
+  });
+
+  drawNew();
+  document.addEventListener("replaced", drawNew);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAgain());
 })();

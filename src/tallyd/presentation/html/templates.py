@@ -1,0 +1,40 @@
+"""The templates of boards, and the files that pages load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tallyd.core.panels import Chart, Gap, Stat, State
+from tallyd.core.texts import visible
+from tallyd.presentation.invocation import filled
+
+HERE: Final = Path(__file__).parent
+ASSETS: Final = HERE / "static"
+_TESTS: Final = {"stat": Stat, "chart": Chart, "state": State, "gap": Gap, "instant": datetime}
+
+
+def environment(*folders: Path, tallyd: str | None = None) -> Environment:
+    """Return the templates of `folders` and of boards. All texts are escaped, and no character acts in them.
+
+    `tallyd` is the command as people call it; None: as it is called in this process.
+    """
+    made = Environment(
+        loader=FileSystemLoader([*folders, HERE / "templates"]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: visible(filled(value, tallyd)) if type(value) is str else value,
+    )
+    made.tests.update({name: _is(kind) for name, kind in _TESTS.items()})
+    made.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    return made
+
+
+def _is(kind: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, kind)

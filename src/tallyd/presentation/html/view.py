@@ -1,0 +1,140 @@
+"""How a board is shown: what its cells say, which rows of a table have room, and where links lead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, TypeAlias
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from tallyd.contract.board import AskedError
+from tallyd.core.naming import local_text
+from tallyd.core.panels import Cell, Chart, Level, Spread, State, Table, Unit
+from tallyd.core.reading import Json
+from tallyd.core.texts import span
+from tallyd.presentation.cells import text_of
+from tallyd.presentation.html.charts import chart_json
+
+ROWS_A_PAGE: Final = 50
+_WORST_FIRST: Final[tuple[Level, ...]] = ("error", "warning", "unknown", "fine")
+_Row: TypeAlias = "tuple[Cell, ...]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """The rows of a table that are shown: a page of them, counted from 1. `sort` is the column's key."""
+
+    shown: tuple[_Row, ...]
+    page: int = 1
+    pages: int = 1
+    sort: str = ""
+    is_down: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """Shows boards in a zone. `now` None: in a file that is read later, so that instants have their date.
+
+    A table has `most_rows`; None: it has pages, and its rows can be sorted, as `query` says. `path` is the
+    address of the poller's page; None: nothing links to it. `options` are what was chosen of the board.
+    """
+
+    zone: ZoneInfo
+    now: datetime | None = None
+    most_rows: int | None = None
+    path: str | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    # -- cells -------------------------------------------------------------------------------------------
+
+    def text(self, cell: Cell, unit: Unit) -> str:
+        """Return a cell as people read it."""
+        if self.now is None and isinstance(cell, datetime):
+            return f"{cell.astimezone(self.zone):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+        return text_of(cell, unit, zone=self.zone, now=self.now or datetime.now(self.zone))
+
+    def iso(self, at: datetime) -> str:
+        """Return an instant as programs read it."""
+        return local_text(at.replace(microsecond=0), self.zone)
+
+    def distance(self, at: datetime) -> str:
+        """Return how far an instant lies from now: `5 min ago`; empty without `now`."""
+        if self.now is None:
+            return ""
+        ago_s = round((self.now - at).total_seconds())
+        return f"{span(ago_s)} ago" if ago_s >= 0 else f"in {span(-ago_s)}"
+
+    def chart(self, chart: Chart) -> dict[str, Json]:
+        """Return what `plots.js` draws."""
+        return chart_json(chart, self.zone)
+
+    # -- tables ------------------------------------------------------------------------------------------
+
+    def rows(self, table: Table) -> Rows:
+        """Return the rows that are shown. Raises `AskedError`."""
+        if self.most_rows is not None:
+            return Rows(shown=table.newest(self.most_rows))
+        rows = table.rows[::-1] if table.is_newest_last else table.rows
+        sort, is_down = self._asked("sort", table), self.query.get("down") == "1"
+        places = {column.key: place for place, column in table.shown}
+        if sort in places:
+            rows = _sorted(rows, places[sort], is_down=is_down)
+        pages = max(1, -(-len(rows) // ROWS_A_PAGE))
+        page = self._asked("page", table) or "1"
+        if not (page.isascii() and page.isdecimal() and len(page) < 7):
+            raise AskedError(f"page must be a table and a number, such as {table.key}.2")
+        number = min(max(1, int(page)), pages)
+        return Rows(
+            shown=rows[(number - 1) * ROWS_A_PAGE : number * ROWS_A_PAGE],
+            page=number,
+            pages=pages,
+            sort=sort if sort in places else "",
+            is_down=is_down,
+        )
+
+    def _asked(self, name: str, table: Table) -> str:
+        """Return what is asked for of one table: `sort=TABLE.COLUMN`, `page=TABLE.NUMBER`."""
+        key, dot, asked = self.query.get(name, "").partition(".")
+        if key and not (dot and asked):
+            raise AskedError(f"{name} must be a table and what of it, such as {name}={table.key}.1")
+        return asked if key == table.key else ""
+
+    # -- links -------------------------------------------------------------------------------------------
+
+    def link(self, **changes: str) -> str:
+        """Return the address of this page with some of what is asked for changed; empty: left out."""
+        return _link(self.path or "", {**self.query, **self.options, **changes})
+
+    def link_to(self, option: str, value: str) -> str:
+        """Return the address of the poller's page with a value of an option chosen."""
+        return _link(self.path or "", {**self.query, option: value})
+
+
+def _link(path: str, query: Mapping[str, str]) -> str:
+    return f"{path}?{urlencode({name: value for name, value in query.items() if value})}"
+
+
+def _sorted(rows: tuple[_Row, ...], place: int, *, is_down: bool) -> tuple[_Row, ...]:
+    """Return rows sorted by a column. Those without a value there come last in both directions."""
+    known = [row for row in rows if _rank(row[place]) is not None]
+    known.sort(key=lambda row: _rank(row[place]) or (0, 0.0, ""), reverse=is_down)
+    return (*known, *(row for row in rows if _rank(row[place]) is None))
+
+
+def _rank(cell: Cell) -> tuple[int, float, str] | None:
+    """Return the place of a cell among others: states by seriousness, numbers, instants, texts."""
+    match cell:
+        case State():
+            return 0, _WORST_FIRST.index(cell.level), cell.word
+        case Spread():
+            return 1, cell.mean, ""
+        case datetime():
+            return 1, cell.timestamp(), ""
+        case int() | float():
+            return 1, cell, ""
+        case str():
+            return 2, 0.0, cell
+    return None

@@ -1,0 +1,160 @@
+"""What the page shows of every poller besides its board, and of tallyd itself: state, problems, next run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from tallyd.config.jobs import tasks_of
+from tallyd.core.alerts.mutes import Mute, mute_of
+from tallyd.core.alerts.rules import OWN, Alert
+from tallyd.core.alerts.wording import said
+from tallyd.core.naming import key_segments
+from tallyd.core.panels import Board, Level, State
+from tallyd.core.schedule.timetable import Every
+from tallyd.core.stored import LastReading
+from tallyd.core.texts import span
+from tallyd.presentation.html.view import View
+from tallyd.web.context import Context
+
+MOST_PROBLEMS: Final = 20
+SILENT_AFTER_S: Final = 60.0
+_WORDS: Final[Mapping[Level, str]] = {
+    "error": "Trouble",
+    "warning": "Needs a look",
+    "unknown": "No reading yet",
+    "fine": "All well",
+}
+"""The worst level first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProblemView:
+    """A problem of a poller, or of tallyd itself. `mute`: nobody is notified of it for now."""
+
+    level: Level
+    text: str
+    key: str
+    since: datetime
+    mute: Mute | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """A poller. `more` problems are not listed. `every` says when its jobs run that have no slots."""
+
+    poller: str
+    view: View
+    state: State
+    last: LastReading | None
+    last_label: str
+    next_at: datetime | None
+    every: str
+    problems: tuple[ProblemView, ...]
+    more: int
+    waiting: tuple[ProblemView, ...]
+    board: Board
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The top of the page: whose tallyd this is, and the worst state of it and of all pollers.
+
+    `silent_for` is how long its schedule has stood still, empty if it has not; `restart` says what helps.
+    """
+
+    name: str
+    view: View
+    state: State
+    problems: tuple[ProblemView, ...]
+    silent_for: str
+    restart: str
+
+
+class Cards:
+    """Reads the pollers as they are at one instant. Raises `StateError`."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._config = context.config()
+        pollers = self._config.settings.pollers
+        self._pasts = {name: context.past(name) for name in pollers}
+        self._lasts = {name: pollers[name].last(past) for name, past in self._pasts.items()}
+        self._mutes = context.mutes()
+        self._now = context.now()
+        self._alerts: dict[str, list[Alert]] = {}
+        for alert in sorted(
+            context.alerts().values(), key=lambda each: (each.severity, each.since, each.key)
+        ):
+            if alert.over_at is None:
+                self._alerts.setdefault(key_segments(alert.key)[0], []).append(alert)
+
+    def card(self, name: str, view: View) -> Card:
+        """Return a configured poller, to be shown by a view."""
+        poller, past = self._config.settings.pollers[name], self._pasts[name]
+        plain_s = [
+            task.job.when.interval_s
+            for task in tasks_of(self._config)
+            if task.poller == name and isinstance(task.job.when, Every) and not task.job.when.grid
+        ]
+        level = self._level(name)
+        problems = self._open(name)
+        return Card(
+            poller=name,
+            view=view,
+            state=State(level, _WORDS[level]),
+            last=self._lasts[name],
+            last_label=poller.last_label(),
+            next_at=past.next_at,
+            every=f"every {span(min(plain_s))}" if plain_s else "",
+            problems=self._views(problems[:MOST_PROBLEMS]),
+            more=max(0, len(problems) - MOST_PROBLEMS),
+            waiting=self._views([each for each in self._of(name) if each.is_waiting][:MOST_PROBLEMS]),
+            board=poller.now_board(past),
+        )
+
+    def head(self) -> Head:
+        """Return the top of the page."""
+        levels = {self._level(name) for name in (OWN, *self._pasts)}
+        worst = next(level for level in _WORDS if level in levels)
+        word = "Not everything was read yet" if worst == "unknown" else _WORDS[worst]
+        ticked_s = self._context.runs.ticked_s()
+        silent_s = 0.0 if ticked_s is None else self._context.monotonic() - ticked_s
+        return Head(
+            name=self._config.settings.name,
+            view=View(zone=self._config.zone, now=self._now),
+            state=State(worst, word) if self._pasts else State("unknown", "No poller is configured"),
+            problems=self._views(self._open(OWN)),
+            silent_for=span(silent_s) if silent_s > SILENT_AFTER_S else "",
+            restart=self._context.restart,
+        )
+
+    def _of(self, name: str) -> Sequence[Alert]:
+        """Return the alerts of a poller or of tallyd that are not resolved, errors first, then the oldest."""
+        return self._alerts.get(name, ())
+
+    def _open(self, name: str) -> list[Alert]:
+        return [alert for alert in self._of(name) if alert.is_open]
+
+    def _level(self, name: str) -> Level:
+        """Return the state that open alerts make; without any, it depends on whether anything was read."""
+        alerts = self._open(name)
+        if alerts:
+            return "error" if alerts[0].severity == "error" else "warning"
+        return "fine" if name == OWN or self._lasts[name] else "unknown"
+
+    def _views(self, alerts: Sequence[Alert]) -> tuple[ProblemView, ...]:
+        return tuple(self._problem(alert) for alert in alerts)
+
+    def _problem(self, alert: Alert) -> ProblemView:
+        mute = mute_of(alert.key, self._mutes, now=self._now)
+        wording = self._config.alert_policy_of(alert.key).wording(self._now, is_muted=mute is not None)
+        return ProblemView(
+            level="error" if alert.severity == "error" else "warning",
+            text=said(alert.problem, wording),
+            key=alert.key,
+            since=alert.since,
+            mute=mute,
+        )
