@@ -15,7 +15,7 @@ import pytest
 from demo.conftest import Serve
 from tallyd.contract.passages import Count
 from tallyd.demo.world.upstream import CONTROL, MODES, MOST_KEPT, OK, REPORT, SSID, Upstream
-from tallyd.pollers.visitors.visits import TAGS, Form, body, is_success
+from tallyd.pollers.visitors.report.upstream import TAGS, Form, body, is_success
 
 BEGAN_AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 SLOW_S = 0.3

@@ -21,7 +21,7 @@ from tallyd.core.json_reply import Unreadable
 from tallyd.pollers.divera.parse import read_monitor, read_names, read_users
 from tallyd.pollers.divera.personal_data import texts_of_pull
 from tallyd.pollers.servers.check import field_of
-from tallyd.pollers.visitors.visits import answer_field
+from tallyd.pollers.visitors.report.upstream import answer_field
 
 READERS: dict[str, Callable[[bytes], object]] = {
     "users": read_users,

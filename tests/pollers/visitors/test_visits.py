@@ -1,7 +1,8 @@
-"""What passages add up to, and the body that an upstream is sent."""
+"""Who came, left and was inside, hour by hour and put together: nobody is lost, and no day is made up."""
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,24 +11,46 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallyd.contract.passages import Count, seen_text
-from tallyd.core.schedule.days import day_of, day_span
+from tallyd.core.periods import By, labels_of
+from tallyd.core.schedule.days import day_span
+from tallyd.pollers.visitors.report.daily_report import visits_json
 from tallyd.pollers.visitors.visits import (
     NOBODY,
-    TAGS,
-    Form,
-    answer_field,
-    body,
+    Day,
+    Minute,
+    Visits,
+    days_of,
     inside,
-    is_success,
+    put_together,
     together,
-    visits_json,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
-DAY = date(2026, 11, 20)
-DUE = datetime(2026, 11, 20, 13, 5, tzinfo=UTC)
-SOME = Count(12, 5, 1, "2026-11-20 07:00:01", "2026-11-20 13:04:59")
-FORM = Form(zone=BERLIN, window="records", every_s=300, time_format="%Y%m%d%H%M%S", tags=TAGS)
+LORD_HOWE = ZoneInfo("Australia/Lord_Howe")  # half an hour of daylight saving time
+LATER = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def minute(
+    at: str, n_in: int = 0, n_out: int = 0, n_other: int = 0, *, source: str = "12", zone: ZoneInfo = BERLIN
+) -> Minute:
+    found = datetime.fromisoformat(at)
+    seen = seen_text(found if found.tzinfo else found.replace(tzinfo=zone))
+    return source, seen, Count(n_in, n_out, n_other, seen, seen)
+
+
+def hours_of(*minutes: Minute, zone: ZoneInfo = BERLIN, until: datetime = LATER) -> Day:
+    """Return the hours of the one day of these minutes."""
+    (day,) = days_of(minutes, zone=zone, until=until)
+    return day
+
+
+def label(hour: Visits) -> str:
+    return labels_of(hour.begin, by="hour")["hour"]
+
+
+def shown(hour: Visits) -> tuple[str, int, int, int | None, int]:
+    """Return the label, in, out, inside, most inside."""
+    return label(hour), hour.n_in, hour.n_out, hour.inside, hour.most_inside
 
 
 def _seen_within(start: datetime) -> st.SearchStrategy[str]:
@@ -46,148 +69,211 @@ def test_sums_do_not_depend_on_the_order(counts: list[Count]) -> None:
     assert total.first_at == min((count.first_at for count in counts), default="")
 
 
-def test_more_that_leave_than_came_are_nobody_inside_and_a_negative_balance() -> None:
+def test_if_more_leave_than_came_nobody_is_inside_and_the_balance_is_negative() -> None:
     assert inside(Count(3, 5, 0, "", "")) == 0
     assert visits_json(Count(3, 5, 2, "", "")) == {"in": 3, "out": 5, "inside": 0, "other": 2, "balance": -2}
 
 
-@pytest.mark.parametrize(
-    ("day", "zone", "hours"),
-    [
-        ("2026-11-20", "Europe/Berlin", 24),
-        ("2026-03-29", "Europe/Berlin", 23),
-        ("2026-10-25", "Europe/Berlin", 25),
-        ("2026-09-06", "America/Santiago", 23),
-        ("2026-04-05", "Australia/Lord_Howe", 24.5),
-    ],
+class TestHours:
+    def test_who_is_inside_goes_on_from_hour_to_hour(self) -> None:
+        hours = hours_of(
+            minute("2026-11-20T09:59", 2, 4),
+            minute("2026-11-20T08:15", 3),
+            minute("2026-11-20T08:15", 2, source="23"),
+            minute("2026-11-20T10:00", 0, 3, 7),
+            minute("2026-11-20T10:30", 4),
+        )
+        assert len(hours) == 24
+        assert [shown(hour) for hour in hours[7:12]] == [
+            ("07:00", 0, 0, 0, 0),
+            ("08:00", 5, 0, 5, 5),
+            ("09:00", 2, 4, 3, 5),
+            ("10:00", 4, 3, 4, 4),
+            ("11:00", 0, 0, 4, 4),
+        ]
+        assert hours[10].begin.isoformat() == "2026-11-20T10:00:00+01:00"
+        assert [hour.n_other for hour in hours if hour.n_other] == [7]
+
+    def test_nobody_is_less_than_nobody_but_those_who_left_too_much_are_remembered(self) -> None:
+        hours = hours_of(minute("2026-11-20T08:00", 0, 3), minute("2026-11-20T09:00", 4))
+        assert [hour.inside for hour in hours[8:10]] == [0, 1]
+
+    def test_each_day_begins_with_nobody(self) -> None:
+        minutes = [minute("2026-11-19T23:59", 9), minute("2026-11-20T00:00", 1)]
+        before, day = days_of(minutes, zone=BERLIN, until=LATER)
+        assert before[-1].inside == 9
+        assert shown(day[0]) == ("00:00", 1, 0, 1, 1)
+        assert day[-1].inside == 1
+
+    @pytest.mark.parametrize(
+        ("at", "last"),
+        [
+            pytest.param("2026-11-20T07:30", "08:00", id="hours that have not begun are missing"),
+            pytest.param(
+                "2026-11-20T09:02", "09:00", id="except those with a record of a clock that is ahead"
+            ),
+        ],
+    )
+    def test_hours_end_with_now(self, at: str, last: str) -> None:
+        until = datetime(2026, 11, 20, 8, 59, tzinfo=BERLIN)
+        assert label(hours_of(minute(at, 1), until=until)[-1]) == last
+
+    @pytest.mark.parametrize(
+        ("zone", "day", "count", "around", "labels"),
+        [
+            pytest.param(
+                BERLIN,
+                "2026-10-25",
+                25,
+                1,
+                ["01:00", "02:00 UTC+02:00", "02:00 UTC+01:00", "03:00"],
+                id="twice",
+            ),
+            pytest.param(BERLIN, "2026-03-29", 23, 1, ["01:00", "03:00", "04:00", "05:00"], id="left out"),
+            pytest.param(
+                LORD_HOWE,
+                "2026-04-05",
+                25,
+                0,
+                ["00:00", "01:00 UTC+11:00", "01:00 UTC+10:30", "02:00"],
+                id="half an hour twice",
+            ),
+            pytest.param(
+                ZoneInfo("America/Santiago"),
+                "2026-09-06",
+                23,
+                0,
+                ["01:00", "02:00", "03:00", "04:00"],
+                id="no midnight",
+            ),
+            pytest.param(
+                ZoneInfo("Asia/Kathmandu"),
+                "2026-11-20",
+                24,
+                0,
+                ["00:00", "01:00", "02:00", "03:00"],
+                id="5:45",
+            ),
+        ],
+    )
+    def test_hours_are_those_of_the_clock(
+        self, zone: ZoneInfo, day: str, count: int, around: int, labels: list[str]
+    ) -> None:
+        hours = hours_of(minute(f"{day}T12:00", 1, zone=zone), zone=zone)
+        assert len(hours) == count
+        assert [label(hour) for hour in hours[around : around + 4]] == labels
+        begins = [hour.begin.astimezone(UTC) for hour in hours]
+        assert begins == sorted(set(begins))
+        assert begins[0] == day_span(date.fromisoformat(day), zone)[0]
+
+    def test_an_hour_that_comes_twice_counts_each_time(self) -> None:
+        hours = hours_of(
+            minute("2026-10-25T02:30+02:00", 1),
+            minute("2026-10-25T02:30+01:00", 2),
+            minute("2026-10-25T03:00+01:00", 4),
+        )
+        assert [hour.n_in for hour in hours[2:5]] == [1, 2, 4]
+
+
+class TestPeriods:
+    MINUTES = (
+        minute("2026-11-20T08:00", 5, 1),
+        minute("2026-11-20T20:00", 0, 3),
+        minute("2026-11-27T08:00", 2),
+        minute("2026-12-02T08:00", 1, 1),
+        minute("2027-01-01T00:00", 7),
+    )
+
+    @pytest.mark.parametrize(
+        ("by", "rows"),
+        [
+            pytest.param(
+                "day",
+                [
+                    (("2026-11-20", "Fri"), 1, 5, 4, 1, 4),
+                    (("2026-11-27", "Fri"), 1, 2, 0, 2, 2),
+                    (("2026-12-02", "Wed"), 1, 1, 1, 0, 0),
+                    (("2027-01-01", "Fri"), 1, 7, 0, 7, 7),
+                ],
+                id="day",
+            ),
+            pytest.param(
+                "weekday",
+                [(("Wed",), 1, 1, 1, 0, 0), (("Fri",), 3, 14, 4, None, 7)],
+                id="weekday-from-monday-on",
+            ),
+            pytest.param(
+                "week",
+                [
+                    (("2026-W47",), 1, 5, 4, 1, 4),
+                    (("2026-W48",), 1, 2, 0, 2, 2),
+                    (("2026-W49",), 1, 1, 1, 0, 0),
+                    (("2026-W53",), 1, 7, 0, 7, 7),
+                ],
+                id="week",
+            ),
+            pytest.param(
+                "month",
+                [
+                    (("2026-11",), 2, 7, 4, None, 4),
+                    (("2026-12",), 1, 1, 1, 0, 0),
+                    (("2027-01",), 1, 7, 0, 7, 7),
+                ],
+                id="month",
+            ),
+            pytest.param("year", [(("2026",), 3, 8, 5, None, 4), (("2027",), 1, 7, 0, 7, 7)], id="year"),
+        ],
+    )
+    def test_days_are_put_together(self, by: By, rows: list[tuple[object, ...]]) -> None:
+        found = put_together(days_of(self.MINUTES, zone=BERLIN, until=LATER), by=by)
+        assert [
+            (
+                tuple(labels_of(each.begin, by=by).values()),
+                each.days,
+                each.n_in,
+                each.n_out,
+                each.inside,
+                each.most_inside,
+            )
+            for each in found
+        ] == rows
+
+    def test_days_without_a_record_are_missing(self) -> None:
+        assert not [*days_of((), zone=BERLIN, until=LATER)]
+        assert put_together((), by="day") == ()
+        assert len(put_together(days_of(self.MINUTES, zone=BERLIN, until=LATER), by="hour")) == 4 * 24
+
+
+START = datetime(2026, 10, 20, tzinfo=UTC)
+MINUTES = st.builds(
+    lambda at, source, numbers: minute((START + timedelta(minutes=at)).isoformat(), *numbers, source=source),
+    st.integers(0, 60 * 24 * 20),
+    st.sampled_from("abc"),
+    st.tuples(*[st.integers(0, 9)] * 3),
 )
-def test_a_day_is_as_long_as_its_clocks_make_it(day: str, zone: str, hours: float) -> None:
-    start, end = day_span(date.fromisoformat(day), ZoneInfo(zone))
-    assert end - start == timedelta(hours=hours)
-    assert day_of(start, ZoneInfo(zone)) == date.fromisoformat(day)
-    assert day_of(end - timedelta(seconds=1), ZoneInfo(zone)) == date.fromisoformat(day)
-
-
-@pytest.mark.parametrize(
-    ("day", "zone", "first", "hours"),
-    [
-        pytest.param(
-            "2026-09-06",
-            "America/Santiago",
-            "2026-09-06T01:00:00-03:00",
-            23,
-            id="no midnight, but one o'clock",
-        ),
-        pytest.param(
-            "1919-03-31", "America/Toronto", "1919-03-31T00:30:00-04:00", 23.5, id="in the middle of a gap"
-        ),
-        pytest.param("2026-11-01", "America/Havana", "2026-11-01T00:00:00-04:00", 25, id="midnight twice"),
-        pytest.param("2011-12-30", "Pacific/Apia", "2011-12-31T00:00:00+14:00", 0, id="a day left out"),
-        pytest.param(
-            "1987-10-25", "America/St_Johns", "1987-10-25T00:00:00-02:30", 25, id="set back at 00:01"
-        ),
-    ],
-)
-def test_a_day_begins_when_its_date_is_first_seen(day: str, zone: str, first: str, hours: float) -> None:
-    start, end = day_span(date.fromisoformat(day), ZoneInfo(zone))
-    assert start.astimezone(ZoneInfo(zone)).isoformat() == first
-    assert end - start == timedelta(hours=hours)
-
-
-def test_a_day_that_has_begun_goes_on_when_the_clock_is_set_back_over_its_midnight() -> None:
-    zone = ZoneInfo("America/St_Johns")
-    again = datetime(1987, 10, 24, 23, 30, tzinfo=zone, fold=1)
-    assert day_of(again, zone) == date(1987, 10, 25)
-    assert day_of(again.replace(fold=0), zone) == date(1987, 10, 24)
-
-
-CHANGES = [
-    "America/Havana",
-    "America/Santiago",
-    "America/St_Johns",
-    "Asia/Tehran",
-    "Australia/Lord_Howe",
-    "Europe/Berlin",
-    "Pacific/Apia",
-]
 
 
 @given(
-    zone=st.sampled_from(CHANGES).map(ZoneInfo),
-    at=st.datetimes(datetime(1986, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 # in UTC
+    minutes=st.lists(MINUTES, max_size=40),
+    by=st.sampled_from(["hour", "day", "weekday", "week", "month", "year"]),
+    zone=st.sampled_from([BERLIN, LORD_HOWE, ZoneInfo("America/Havana"), ZoneInfo("Asia/Kathmandu")]),
+    until=st.sampled_from([START, START + timedelta(days=5), LATER]),
 )
-def test_every_instant_is_in_exactly_one_day(zone: ZoneInfo, at: datetime) -> None:
-    day = day_of(at, zone)
-    start, end = day_span(day, zone)
-    assert start <= at < end
-    assert day_span(day - timedelta(days=1), zone)[1] == start
-    assert day_of(end, zone) > day
-
-
-def test_a_report_is_three_tags_of_text_from_the_first_record_to_the_last() -> None:
-    common = {"SSID": "SS-007", "StartTime": "20261120080001", "EndTime": "20261120140459"}
-    assert body("SS-007", SOME, FORM, day=DAY, due_at=DUE) == [
-        {**common, "TagType": "Count", "TagID": "901", "TagValue": "7"},
-        {**common, "TagType": "CountAccuIn", "TagID": "902", "TagValue": "12"},
-        {**common, "TagType": "CountAccuOut", "TagID": "903", "TagValue": "5"},
-    ]
-
-
-@pytest.mark.parametrize(
-    ("form", "count", "day", "start", "end"),
-    [
-        pytest.param(FORM, NOBODY, DAY, "20261120000000", "20261120140500", id="nobody yet"),
-        pytest.param(FORM, NOBODY, date(2026, 11, 19), "20261119000000", "20261120000000", id="nobody, past"),
-        pytest.param(
-            Form(zone=BERLIN, window="interval", every_s=300, time_format="%Y%m%d%H%M%S", tags=TAGS),
-            SOME,
-            date(2026, 11, 19),
-            "20261119235500",
-            "20261120000000",
-            id="the last interval of a past day",
-        ),
-        pytest.param(FORM, SOME, date(2026, 11, 19), "20261120080001", "20261120140459", id="records, past"),
-        pytest.param(
-            Form(zone=BERLIN, window="interval", every_s=300, time_format="%Y-%m-%d %H:%M:%S", tags=TAGS),
-            SOME,
-            DAY,
-            "2026-11-20 14:00:00",
-            "2026-11-20 14:05:00",
-            id="the last interval",
-        ),
-    ],
-)
-def test_a_report_has_the_window_that_is_wanted(  # a table's columns
-    form: Form, count: Count, day: date, start: str, end: str
+def test_nobody_is_lost_and_nobody_counted_twice(
+    minutes: list[Minute], by: By, zone: ZoneInfo, until: datetime
 ) -> None:
-    (first, *_) = body("x", count, form, day=day, due_at=DUE)
-    assert isinstance(first, dict)
-    assert (first["StartTime"], first["EndTime"]) == (start, end)
+    days = [*days_of(minutes, zone=zone, until=until)]
+    found = put_together(days, by=by)
+    assert sum(each.n_in for each in found) == sum(count.n_in for _, _, count in minutes)
+    assert sum(each.n_out for each in found) == sum(count.n_out for _, _, count in minutes)
+    assert sum(each.n_other for each in found) == sum(count.n_other for _, _, count in minutes)
+    assert all((each.inside or 0) <= each.most_inside for each in found)
+    named = Counter(tuple(labels_of(each.begin, by=by).values()) for each in found)
+    assert not named or max(named.values()) == 1
+    own = [[each for each in minutes if _is_in(each, day, zone)] for day in days]
+    assert [hours_of(*each, zone=zone, until=until) for each in own] == days
 
 
-@pytest.mark.parametrize(
-    ("answer", "taken"),
-    [
-        (b'{"Desc": "OK"}', True),
-        ('\ufeff{"Desc": "成功"}'.encode(), True),
-        (b'{"Desc": "not today"}', False),
-        (b'{"desc": "OK"}', False),
-        (b'{"Desc": null}', False),
-        (b'["OK"]', False),
-        (b"<html>OK</html>", False),
-        (b"", False),
-        (b"\xff", False),
-        (b"[" * 100_000, False),
-        (b'{"Desc": ' + b"[" * 100_000, False),
-        (b'{"Desc": "OK", "more": [' + b"1," * 250_000 + b"1]}", False),
-    ],
-)
-def test_an_answer_is_a_success_only_where_it_says_so(answer: bytes, taken: bool) -> None:
-    assert is_success(answer, field="Desc", equals=["OK", "成功"]) is taken
-    assert is_success(answer, field=None, equals=[]), "where nothing is asked of it"
-
-
-def test_a_number_counts_as_its_text() -> None:
-    assert answer_field(b'{"code": 200}', "code") == "200"
-    assert answer_field(b'{"ok": true}', "ok") == "true"
-    assert answer_field('{"Desc": ["ja", "\u00fc"]}'.encode(), "Desc") == '["ja", "\u00fc"]'
+def _is_in(one: Minute, day: Day, zone: ZoneInfo) -> bool:
+    begin, end = day_span(day[0].begin.date(), zone)
+    return seen_text(begin) <= one[1] < seen_text(end)

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from tallyd.core.reading import Json
 from tallyd.demo.world.http_server import NoAnswer, Part, linger
-from tallyd.pollers.visitors.visits import TAGS
+from tallyd.pollers.visitors.report.upstream import TAGS
 
 SSID = "SS-007"
 """The name that the demo's visitors are reported under. Any other one is taken as well."""

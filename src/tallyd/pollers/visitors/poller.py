@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 
+from tallyd.contract.board import Asked, Past
+from tallyd.contract.passages import Count
 from tallyd.contract.poller import Accepted, Found, Job, Refused
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.daemon_alerts import UNSENT
 from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.inbox_spec import InboxNeeded
+from tallyd.core.panels import Board, Metric, Table
+from tallyd.core.periods import By
 from tallyd.core.questions import Question
-from tallyd.core.reading import Json, OutboxMessage
+from tallyd.core.reading import Facts, Json, OutboxMessage
 from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.schedule.timetable import Every
+from tallyd.core.stored import LastReading
+from tallyd.core.texts import clock
 from tallyd.pollers.visitors.alerts.alert_kinds import EVALUATES, KINDS, NO_FILES, REJECTED
+from tallyd.pollers.visitors.alerts.memory import read_memory
+from tallyd.pollers.visitors.board import GROUP, SOURCE, VisitorsBoards
 from tallyd.pollers.visitors.ingest.sweep import sweep
+from tallyd.pollers.visitors.metrics import age_metric, today_metrics
+from tallyd.pollers.visitors.once_board import reading_board, summary_board
 from tallyd.pollers.visitors.questions import QUESTIONS
 from tallyd.pollers.visitors.report.daily_report import report
 from tallyd.pollers.visitors.report.post import deliver
+from tallyd.pollers.visitors.report.report_table import MOST_REPORTS, reports_table
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
 
 _SWEEP_LIMIT_S = 300.0
 """Without progress: a group of files shows it, and each batch of a large one."""
 _REPORT_LIMIT_S = 120.0
+_REPORTS_BACK = timedelta(days=2)
+_DAYS_AT_ONCE = 31
+"""A busy month has some hundred thousand minutes. Those of ten years do not fit in memory at once."""
 
 
 class VisitorsPoller(VisitorsSettings):
@@ -43,9 +59,9 @@ class VisitorsPoller(VisitorsSettings):
         return {NO_FILES.what: silent, UNSENT.what: self._ssids() if self.is_sending() else frozenset()}
 
     def view(self, subject: str, what: str) -> Mapping[str, str]:
-        """Return the source that a problem is of: its view shows the day of it."""
+        """Return the source of a problem: the page shows its day."""
         is_of_source = what == REJECTED.what or (what == NO_FILES.what and subject in self.sources)
-        return {"of": f"source:{subject}"} if is_of_source else {}
+        return {SOURCE: subject} if is_of_source else {}
 
     def jobs(self) -> tuple[Job, ...]:
         """Return `sweep` and, where the config has one, `report`."""
@@ -120,6 +136,80 @@ class VisitorsPoller(VisitorsSettings):
             Found(name, self._label(name), counts[name].n_in if name in counts else 0) for name in sources
         )
 
+    # -- what people are shown ------------------------------------------------------------------------------
+
+    @classmethod
+    def options(cls) -> tuple[str, ...]:
+        """Return the options of the past board."""
+        return (SOURCE, GROUP)
+
+    @classmethod
+    def default_days(cls, by: By | None) -> int:
+        """Return one day for hours, else 30."""
+        return 1 if by in (None, "hour") else 30
+
+    def last_label(self) -> str:
+        """Return what `last` is called: without reports, files are all that comes."""
+        return "Last report" if self.report else "Last file"
+
+    def last(self, past: Past) -> LastReading | None:
+        """Return when the last report was made; without reports, when the newest file came."""
+        if self.report:
+            return past.last_taken()
+        newest = max(_arrivals(past).values(), default=None)
+        return LastReading(newest) if newest else None
+
+    def now_board(self, past: Past) -> Board:
+        """Return today's counts, its sources, and the last reports."""
+        counts: Mapping[str, Count] = {}
+        files: Mapping[str, int] = {}
+        trouble = ""
+        try:
+            counts, files = _today(past)
+        except RecordsError as error:
+            trouble = error.text
+        return self._boards(past).today(
+            counts, files, open_alerts=past.open_alerts, reports=self._reports(past), trouble=trouble
+        )
+
+    def past_board(self, past: Past, asked: Asked) -> Board:
+        """Return who came, left and was inside on the days that were asked for."""
+        records = past.records
+        months = (records.minutes(*month.span(past.zone)) for month in _months(asked, past))
+        return self._boards(past).past(months, asked)
+
+    def metrics(self, past: Past) -> Iterable[Metric]:
+        """Yield the age of each source's newest file, then today's counts."""
+        yield age_metric(past.poller, _arrivals(past), past.now)
+        yield from today_metrics(self, past.poller, *_today(past))
+
+    def reading_board(self, content: Facts) -> Board:
+        """Return a report."""
+        return reading_board(content)
+
+    def summary_board(self, summary: Facts) -> Board:
+        """Return what a sweep did."""
+        return summary_board(summary)
+
+    def _boards(self, past: Past) -> VisitorsBoards:
+        return VisitorsBoards(
+            settings=self, poller=past.poller, now=past.now, zone=past.zone, arrivals=_arrivals(past)
+        )
+
+    def _reports(self, past: Past) -> Table | None:
+        """Return the last reports; None if there are none and none will come."""
+        outbox = past.outbox()
+        if self.report is None:
+            return reports_table((), outbox, nothing="") if outbox else None
+        # Not more than the table can show: each has all the counts of its day.
+        since = past.now - min(_REPORTS_BACK, timedelta(seconds=MOST_REPORTS * self.report.every))
+        nothing = f"No report since {clock(since, past.zone, now=past.now)}."
+        if past.next_at:
+            nothing += f" Next report: {clock(past.next_at, past.zone, now=past.now)}."
+        return reports_table(past.readings(since, past.now), outbox, nothing=nothing)
+
+    # -- for a person who writes a config -------------------------------------------------------------------
+
     @classmethod
     def found_headings(cls) -> tuple[str, ...]:
         """Return the headings of the sources found."""
@@ -154,3 +244,25 @@ class VisitorsPoller(VisitorsSettings):
     def _ssids(self) -> frozenset[str]:
         ssid = self.report.ssid if self.report else None
         return frozenset((ssid,) if isinstance(ssid, str) else (ssid or {}).values())
+
+
+def _arrivals(past: Past) -> Mapping[str, datetime]:
+    """Return when the newest file of each source came, from memory or as last stored."""
+    kept = past.kept("sweep").get("arrivals")
+    return kept if isinstance(kept, Mapping) else read_memory(past.memory("sweep"), past.now).arrivals
+
+
+def _today(past: Past) -> tuple[Mapping[str, Count], Mapping[str, int]]:
+    """Return today's counts by source, and its files. Raises `RecordsError`."""
+    since, until = day_span(day_of(past.now, past.zone), past.zone)
+    records = past.records
+    return records.counts(since, until), records.files_since(since)
+
+
+def _months(asked: Asked, past: Past) -> Iterator[Asked]:
+    """Yield the days that were asked for, a month at a time. There are no records of later than tomorrow."""
+    first, last = asked.first, min(asked.last, day_of(past.now, past.zone) + timedelta(days=1))
+    while first <= last:
+        end = min(last, first + timedelta(days=_DAYS_AT_ONCE - 1))
+        yield replace(asked, first=first, last=end)
+        first = end + timedelta(days=1)

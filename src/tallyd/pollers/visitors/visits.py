@@ -1,22 +1,29 @@
-"""What passages add up to: who came, who left, how many are inside; and the body that an upstream is sent."""
+"""How many people came, left and were inside: sums of counts, by hour, day, weekday, week, month and year.
+
+Who is inside is counted from each local midnight on, and is never below zero. A day without a record is
+missing: nobody knows whether nobody came, or nobody counted.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Literal, TypeAlias
+from itertools import groupby
+from typing import Final, TypeAlias
 
-from tallyd.contract.passages import Count, read_seen
-from tallyd.core.json_reply import Unreadable, parse
-from tallyd.core.reading import Json
-from tallyd.core.schedule.days import day_span
+from tallyd.contract.passages import Count, read_seen, seen_text
+from tallyd.core.periods import By, labels_of
+from tallyd.core.schedule.days import day_of, day_span
 
-Tag: TypeAlias = Literal["Count", "CountAccuIn", "CountAccuOut"]
-TAGS: dict[Tag, str] = {"Count": "901", "CountAccuIn": "902", "CountAccuOut": "903"}
-"""The upstream's numbers for how many are inside, came, and left."""
+Minute: TypeAlias = "tuple[str, str, Count]"
+"""A source, the first second of a minute (UTC), and the count of that minute."""
+_Row: TypeAlias = "tuple[str, int, int, int]"
+"""A minute, and how many came, left and went another way, of all sources together."""
 NOBODY = Count(0, 0, 0, "", "")
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
 
 
 def together(counts: Iterable[Count]) -> Count:
@@ -29,78 +36,115 @@ def together(counts: Iterable[Count]) -> Count:
 
 
 def inside(count: Count) -> int:
-    """Return how many are inside: never below zero, however many leaving ones were counted."""
+    """Return how many are inside: never below zero, however many people were counted as they left."""
     return max(0, count.n_in - count.n_out)
 
 
-def visits_json(count: Count) -> dict[str, Json]:
-    """Return the counts as out files have them; `balance` is `inside` where it may be negative."""
-    return {
-        "in": count.n_in,
-        "out": count.n_out,
-        "inside": inside(count),
-        "other": count.n_other,
-        "balance": count.n_in - count.n_out,
-    }
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Visits:
+    """The sums of an hour, a day, ...
 
-
-@dataclass(frozen=True, kw_only=True)
-class Form:
-    """How an upstream wants a report.
-
-    `window`: StartTime and EndTime are those of the day's first and last record (`records`), or of the last
-    `every_s` seconds before the slot (`interval`). `time_format` is for `strftime`, in `zone`.
+    `begin` is its first instant in local time; of several days, that of the first one with records. `days` is
+    the number of days with records. `inside` is how many people were inside at its end, or are now;
+    None for several days. `most_inside` is how many there were at most.
     """
 
-    zone: tzinfo
-    window: Literal["records", "interval"]
-    every_s: float
-    time_format: str
-    tags: Mapping[Tag, str]
+    begin: datetime
+    days: int
+    n_in: int
+    n_out: int
+    n_other: int
+    inside: int | None
+    most_inside: int
 
 
-def body(ssid: str, count: Count, form: Form, *, day: date, due_at: datetime) -> list[Json]:
-    """Return the report of one day for one name: three objects, every value text.
-
-    A day without a record begins at its midnight and ends at the slot, or at its end once it is past.
-    """
-    midnight, next_midnight = day_span(day, form.zone)
-    slot = min(due_at, next_midnight)
-    if form.window == "interval":
-        start, end = slot - timedelta(seconds=form.every_s), slot
-    elif count.first_at:
-        start, end = read_seen(count.first_at), read_seen(count.last_at)
-    else:
-        start, end = midnight, slot
-    values: dict[Tag, int] = {"Count": inside(count), "CountAccuIn": count.n_in, "CountAccuOut": count.n_out}
-    return [
-        {
-            "SSID": ssid,
-            "TagType": tag,
-            "TagID": form.tags[tag],
-            "TagValue": str(value),
-            "StartTime": start.astimezone(form.zone).strftime(form.time_format),
-            "EndTime": end.astimezone(form.zone).strftime(form.time_format),
-        }
-        for tag, value in values.items()
-    ]
+Day: TypeAlias = "tuple[Visits, ...]"
+"""The hours of a local day. An hour that comes twice is two hours, and one that is left out is none."""
 
 
-def answer_field(answer: bytes, field: str) -> str | None:
-    """Return a field of the upstream's answer as text; None where there is none.
-
-    The answer is JSON, a byte order mark in front allowed; a number or a truth value is its JSON text.
-    """
-    try:
-        found = parse(answer)
-    except Unreadable:
-        return None
-    if not isinstance(found, dict) or field not in found:
-        return None
-    value = found[field]
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def days_of(minutes: Iterable[Minute], *, zone: tzinfo, until: datetime) -> Iterator[Day]:
+    """Yield the days that have records, in order, without the hours after `until` that have none."""
+    rows = _rows(minutes)
+    at = 0
+    while at < len(rows):
+        day = day_of(read_seen(rows[at][0]), zone)
+        end = _place(rows, day_span(day, zone)[1])
+        yield _hours(rows[at:end], day, zone, until)
+        at = end
 
 
-def is_success(answer: bytes, *, field: str | None, equals: Collection[str]) -> bool:
-    """Whether the upstream has taken a report; without a field, each 2xx answer means so."""
-    return field is None or answer_field(answer, field) in equals
+def put_together(days: Iterable[Day], *, by: By) -> tuple[Visits, ...]:
+    """Put days together, in order of time; weekdays from Monday on."""
+    if by == "hour":
+        return tuple(hour for day in days for hour in day)
+    groups: dict[tuple[str, ...], list[Day]] = {}
+    for day in days:
+        groups.setdefault(tuple(labels_of(day[0].begin, by=by).values()), []).append(day)
+    found = (_sum(group) for group in groups.values())
+    return tuple(sorted(found, key=lambda each: each.begin.weekday()) if by == "weekday" else found)
+
+
+def _sum(days: Sequence[Day]) -> Visits:
+    hours = [hour for day in days for hour in day]
+    return Visits(
+        begin=hours[0].begin,
+        days=len(days),
+        n_in=sum(hour.n_in for hour in hours),
+        n_out=sum(hour.n_out for hour in hours),
+        n_other=sum(hour.n_other for hour in hours),
+        inside=hours[-1].inside if len(days) == 1 else None,
+        most_inside=max(hour.most_inside for hour in hours),
+    )
+
+
+def _rows(minutes: Iterable[Minute]) -> list[_Row]:
+    """Return the minutes in order, each once."""
+    sums: dict[str, tuple[int, int, int]] = {}
+    for _, minute, count in minutes:
+        n_in, n_out, n_other = sums.get(minute, (0, 0, 0))
+        sums[minute] = (n_in + count.n_in, n_out + count.n_out, n_other + count.n_other)
+    return [(minute, *sums[minute]) for minute in sorted(sums)]
+
+
+def _place(rows: Sequence[_Row], at: datetime) -> int:
+    """Return the place of the first row that is not before an instant."""
+    return bisect_left(rows, seen_text(at), key=lambda row: row[0])
+
+
+def _hours(rows: Sequence[_Row], day: date, zone: tzinfo, until: datetime) -> Day:
+    """Return the hours of a day; `rows` are its minutes."""
+    found: list[Visits] = []
+    at = balance = inside = 0
+    begins = _hour_begins(day, zone)
+    for begin, end in zip(begins, [*begins[1:], day_span(day, zone)[1]], strict=True):
+        if at == len(rows) and begin > until:
+            break
+        after = _place(rows, end)
+        most = inside
+        for _, n_in, n_out, _ in rows[at:after]:
+            balance += n_in - n_out
+            inside = max(0, balance)
+            most = max(most, inside)
+        found.append(
+            Visits(
+                begin=begin.astimezone(zone),
+                days=1,
+                n_in=sum(row[1] for row in rows[at:after]),
+                n_out=sum(row[2] for row in rows[at:after]),
+                n_other=sum(row[3] for row in rows[at:after]),
+                inside=inside,
+                most_inside=most,
+            )
+        )
+        at = after
+    return tuple(found)
+
+
+def _hour_begins(day: date, zone: tzinfo) -> list[datetime]:
+    """Return the first instant (UTC) of each hour of a day."""
+    begin, end = day_span(day, zone)
+    # The clock may change at any minute. On a day of 24 hours it does not change.
+    step = _HOUR if end - begin == _DAY else timedelta(minutes=1)
+    moments = (begin + number * step for number in range(-(-(end - begin) // step)))
+    hours = groupby(moments, key=lambda moment: labels_of(moment.astimezone(zone), by="hour"))
+    return [next(group) for _, group in hours]

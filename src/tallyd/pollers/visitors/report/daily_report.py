@@ -17,8 +17,9 @@ from tallyd.core.outbox import report_json, unsent_json
 from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
 from tallyd.core.schedule.days import day_of, day_span
 from tallyd.pollers.visitors.report.reported_days import ledger_of
+from tallyd.pollers.visitors.report.upstream import Form, body
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
-from tallyd.pollers.visitors.visits import NOBODY, Form, body, together, visits_json
+from tallyd.pollers.visitors.visits import NOBODY, inside, together
 
 
 def report(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
@@ -145,4 +146,15 @@ def _counts_json(settings: VisitorsSettings, counts: Mapping[str, Count]) -> dic
             group: visits_json(together(_of(counts, members))) for group, members in settings.groups.items()
         },
         "names": dict(labels),
+    }
+
+
+def visits_json(count: Count) -> dict[str, Json]:
+    """Return the counts as out files have them; `balance` is `inside` where it may be negative."""
+    return {
+        "in": count.n_in,
+        "out": count.n_out,
+        "inside": inside(count),
+        "other": count.n_other,
+        "balance": count.n_in - count.n_out,
     }

@@ -12,8 +12,8 @@ from tallyd.core.errors import SourceError
 from tallyd.core.privacy.redaction import Redactor
 from tallyd.core.reading import OutboxMessage
 from tallyd.core.texts import shortened
+from tallyd.pollers.visitors.report.upstream import answer_field, is_success
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
-from tallyd.pollers.visitors.visits import answer_field, is_success
 
 _WORTH_ANOTHER_TRY: Final = frozenset({408, 425, 429})
 """Those 4xx by which a server only asks for some time."""

@@ -1,0 +1,269 @@
+"""What people are shown of visitors: today, and the days that are asked for.
+
+Where there is no record, no number is zero: nobody knows whether nobody came, or nobody counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from tallyd.contract.board import Asked, AskedError
+from tallyd.contract.passages import Count
+from tallyd.core.naming import key_segments
+from tallyd.core.panels import Board, Cell, Chart, Choice, Column, Gap, Shape, Stat, State, Table
+from tallyd.core.periods import BEGIN, By, axis_of, labels_of, period_columns
+from tallyd.core.schedule.days import day_of
+from tallyd.core.texts import clock, visible
+from tallyd.pollers.visitors.alerts.alert_kinds import INBOX, INBOX_GONE, NO_FILES
+from tallyd.pollers.visitors.settings import VisitorsSettings
+from tallyd.pollers.visitors.visits import Day, Minute, Visits, days_of, inside, put_together, together
+from tallyd.settings.types import did_you_mean
+
+SOURCE, GROUP = "source", "group"
+WAYS = tuple(Column(key=key, heading=key, unit="number", is_vital=True) for key in ("in", "out", "inside"))
+OTHER = Column(key="other", heading="other", unit="number")
+_NUMBERS = (
+    Column(key="days", heading="days", unit="number"),
+    *WAYS,
+    Column(key="most_inside", heading="most inside", unit="number"),
+    OTHER,
+)
+SOURCE_COLUMN = Column(key=SOURCE, heading=SOURCE, option=SOURCE, is_vital=True)
+GROUP_COLUMN = Column(key=GROUP, heading=GROUP, option=GROUP, is_vital=True)
+NAME_COLUMN = Column(key="name", heading="name")
+_SILENT = State("error", "silent")
+_DELIVERS = State("fine", "delivers")
+_NO_FILE = State("unknown", "no file yet")
+_NOBODY_KNOWS = "Nobody knows whether nobody came, or nobody counted."
+_WHEN = "Numbers appear once a file with records of today is taken."
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisitorsBoards:
+    """Makes the boards of one poller. `arrivals` are when the newest file of each source came."""
+
+    settings: VisitorsSettings
+    poller: str
+    now: datetime
+    zone: tzinfo
+    arrivals: Mapping[str, datetime]
+
+    # -- today ----------------------------------------------------------------------------------------------
+
+    def today(
+        self,
+        counts: Mapping[str, Count],
+        files: Mapping[str, int],
+        *,
+        open_alerts: Collection[str],
+        reports: Table | None,
+        trouble: str = "",
+    ) -> Board:
+        """Return the board of today. `counts` are by source, `files` by what became of them.
+
+        Both are empty if the database cannot be read; `trouble` then says why.
+        """
+        n_in, n_out, n_inside = _ways(counts.values())
+        groups = self.settings.groups
+        done, rejected = (files.get(state, Gap.UNKNOWN) for state in ("done", "rejected"))
+        return Board(
+            panels=(
+                Stat(key="inside", name="Inside now", value=n_inside),
+                Stat(key="in", name="In today", value=n_in),
+                Stat(key="out", name="Out today", value=n_out),
+                self._sources_table(counts, open_alerts),
+                *([self._groups_table(counts)] if groups else ()),
+            ),
+            notes=() if counts or trouble else (self._missing(),),
+            troubles=(trouble,) if trouble else (),
+            details=(
+                Stat(key="files_done", name="Files taken today", value=done),
+                Stat(key="files_rejected", name="Files rejected today", value=rejected),
+                *([reports] if reports else ()),
+            ),
+        )
+
+    def _missing(self) -> str:
+        """Return why there are no numbers of today, and when there will be some."""
+        last = max(self.arrivals.values(), default=None)
+        came = f"the last file came {self._clock(last)}" if last else "no file has come yet"
+        return f"No record of today: {came}. {_WHEN}"
+
+    def _clock(self, at: datetime) -> str:
+        return clock(at.replace(microsecond=0), self.zone, now=self.now)
+
+    def _sources_table(self, counts: Mapping[str, Count], open_alerts: Collection[str]) -> Table:
+        silent = self._silent(open_alerts)
+        rows = []
+        for source in self._sources(counts):
+            last = self.arrivals.get(source)
+            state = _SILENT if source in silent else _DELIVERS if last else _NO_FILE
+            own = [counts[source]] if source in counts else []
+            rows.append((source, self._label(source), state, last, *_ways(own)))
+        columns = (
+            SOURCE_COLUMN,
+            NAME_COLUMN,
+            Column(key="state", heading="state", is_vital=True),
+            Column(key="last_file", heading="last file", unit="instant"),
+            *WAYS,
+        )
+        return Table(key="sources", title="Sources today", columns=columns, rows=tuple(rows))
+
+    def _silent(self, open_alerts: Collection[str]) -> Collection[str]:
+        """Return the sources of which an alert says that no file comes; of the inbox as a whole: all."""
+        keys = map(key_segments, open_alerts)
+        found = {subject for _, subject, what in keys if what in (NO_FILES.what, INBOX_GONE.what)}
+        is_of_all = INBOX in found - self.settings.sources.keys()
+        return {*self.settings.sources, *self.arrivals} if is_of_all else found
+
+    def _groups_table(self, counts: Mapping[str, Count]) -> Table:
+        rows = tuple(
+            (name, *_ways(counts[member] for member in members if member in counts))
+            for name, members in self.settings.groups.items()
+        )
+        return Table(key="groups", title="Groups today", columns=(GROUP_COLUMN, *WAYS), rows=rows)
+
+    def _sources(self, also: Iterable[str]) -> tuple[str, ...]:
+        """Return the sources in the order of the config, then those that deliver, and `also` others."""
+        configured = self.settings.sources
+        return (*configured, *sorted({*self.arrivals, *also} - configured.keys()))
+
+    def _label(self, source: str) -> str | None:
+        configured = self.settings.sources.get(source)
+        return configured.label if configured else None
+
+    # -- the days that are asked for ------------------------------------------------------------------------
+
+    def past(self, months: Iterable[Sequence[Minute]], asked: Asked) -> Board:
+        """Return the board of some days. `months` are their minutes, a part at a time, oldest first.
+
+        Raises `AskedError` if there is no such source or group.
+        """
+        by = asked.by or "hour"
+        chosen = self._chosen(asked)
+        days: list[Day] = []
+        seen: set[str] = set()
+        for minutes in months:
+            seen.update(source for source, _, _ in minutes)
+            own = (each for each in minutes if chosen is None or each[0] in chosen)
+            days += days_of(own, zone=self.zone, until=self.now)
+        sources = self._checked_sources(seen, asked)
+        return Board(
+            panels=(_visits_chart(put_together(days, by=by), by, nothing=self._nothing(asked)),),
+            said=f"{self._what(asked)}: {_said(days, is_one_day=asked.first == asked.last)}",
+            notes=self._days_without_records(len(days), asked),
+            choices=self._choices(sources),
+        )
+
+    def _chosen(self, asked: Asked) -> Collection[str] | None:
+        """Return the sources that are asked for; None: all."""
+        source, group = asked.options.get(SOURCE), asked.options.get(GROUP)
+        if source and group:
+            raise AskedError("a source and a group can't go together; choose one of them")
+        if not group:
+            return {source} if source else None
+        groups = self.settings.groups
+        if group not in groups:
+            raise AskedError(f'there is no group "{visible(group)}" in the config{_hint(group, [*groups])}')
+        return frozenset(groups[group])
+
+    def _checked_sources(self, seen: Collection[str], asked: Asked) -> Sequence[str]:
+        """Return the sources that there are. `AskedError` if the one that is asked for is none of them."""
+        source, own = asked.options.get(SOURCE), self.settings.source or self.poller
+        sources = self._sources({*seen, own} if source == own else seen)
+        if source and source not in sources:
+            what = f'no source "{visible(source)}" is configured, and none of that name has records then'
+            raise AskedError(what + _hint(source, tuple(dict.fromkeys((*sources, own)))))
+        return sources
+
+    def _what(self, asked: Asked) -> str:
+        """Return what is counted, as people call it: `Gate 12 (12)`."""
+        if source := asked.options.get(SOURCE):
+            return self._long_label(source)
+        return asked.options.get(GROUP) or "all together"
+
+    def _long_label(self, source: str) -> str:
+        label = self._label(source)
+        return f"{label} ({source})" if label else visible(source)
+
+    def _nothing(self, asked: Asked) -> str:
+        if asked.first != asked.last:
+            return f"No records in these days. {_NOBODY_KNOWS}"
+        if asked.first < day_of(self.now, self.zone):
+            return f"No records of that day. {_NOBODY_KNOWS}"
+        return f"No records of today yet. {_WHEN}"
+
+    def _days_without_records(self, known: int, asked: Asked) -> tuple[str, ...]:
+        last = min(asked.last, day_of(self.now, self.zone))
+        missing = (last - asked.first).days + 1 - known
+        if not known or missing <= 0:
+            return ()
+        days = "1 day has no records" if missing == 1 else f"{missing} days have no records"
+        return (f"{days}: nobody knows whether nobody came then, or nobody counted.",)
+
+    def _choices(self, sources: Iterable[str]) -> tuple[Choice, ...]:
+        groups = [(name, name) for name in self.settings.groups]
+        labels = [(source, self._long_label(source)) for source in sources]
+        found = ((GROUP, "Group", groups), (SOURCE, "Source", labels))
+        return tuple(
+            Choice(option=option, label=label, values=(("", "All together"), *values))
+            for option, label, values in found
+            if values
+        )
+
+
+def _ways(counts: Iterable[Count]) -> tuple[Cell, Cell, Cell]:
+    """Return how many came, left and are inside; of no count, that is not known."""
+    known = tuple(counts)
+    total = together(known)
+    return (total.n_in, total.n_out, inside(total)) if known else (Gap.UNKNOWN,) * 3
+
+
+def _hint(word: str, known: Sequence[str]) -> str:
+    has = f"; there is: {', '.join(map(visible, known))}" if known else "; there is none"
+    return did_you_mean(word, tuple(known)) or has
+
+
+def _said(days: Sequence[Day], *, is_one_day: bool) -> str:
+    """Return the sums: `27 in, 20 out on 2 days with records`."""
+    if not days:
+        return "no records"
+    hours = [hour for day in days for hour in day]
+    sums = f"{sum(hour.n_in for hour in hours)} in, {sum(hour.n_out for hour in hours)} out"
+    if is_one_day:
+        return sums
+    return f"{sums} on {'1 day' if len(days) == 1 else f'{len(days)} days'} with records"
+
+
+def _visits_chart(found: Sequence[Visits], by: By, *, nothing: str) -> Chart:
+    """Return a row for each period: bars of who came and left, and dots of who was inside at its end."""
+    is_within_day = by in ("hour", "day")
+    numbers = [each for each in _NUMBERS if each.key != ("days" if is_within_day else "inside")]
+    series: dict[str, Shape] = {"in": "bars", "out": "bars"}
+    if is_within_day:
+        series["inside"] = "dots"
+    table = Table(
+        key="visits",
+        title=f"Visitors by {by}",
+        columns=(*period_columns(by), *numbers),
+        rows=tuple(_row(each, by, numbers) for each in found),
+        nothing=nothing,
+        is_newest_last=by != "weekday",
+    )
+    return Chart(table=table, x=axis_of(by), series=series, nothing=nothing)
+
+
+def _row(visits: Visits, by: By, numbers: Iterable[Column]) -> tuple[Cell, ...]:
+    cells: Mapping[str, Cell] = {
+        "days": visits.days,
+        "in": visits.n_in,
+        "out": visits.n_out,
+        "inside": visits.inside,
+        "most_inside": visits.most_inside,
+        "other": visits.n_other,
+    }
+    # In UTC: of an hour that comes twice, the two local times would be equal.
+    begin = (visits.begin.astimezone(UTC),) if axis_of(by) == BEGIN else ()
+    return (*begin, *labels_of(visits.begin, by=by).values(), *(cells[each.key] for each in numbers))
