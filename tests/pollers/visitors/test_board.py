@@ -121,7 +121,7 @@ class TestToday:
     def test_without_the_database_it_says_so_and_shows_when_each_source_last_delivered(self) -> None:
         in_memory = kept(_12="2026-11-20T10:29")
         board = poller().now_board(past(*ROWS, trouble=TROUBLE, in_memory=in_memory))
-        assert (board.troubles, board.notes) == ((TROUBLE,), ())
+        assert (board.troubles, board.notes) == ((f"The numbers can't be read now: {TROUBLE}.",), ())
         assert set(stats(board).values()) == {UNKNOWN}
         first, second = table(board, "sources").rows
         assert first == ("12", "Gate 12", DELIVERS, instant("2026-11-20T10:29"), UNKNOWN, UNKNOWN, UNKNOWN)

@@ -77,7 +77,7 @@ class VisitorsBoards:
                 *([self._groups_table(counts)] if groups else ()),
             ),
             notes=() if counts or trouble else (self._missing(),),
-            troubles=(trouble,) if trouble else (),
+            troubles=(f"The numbers can't be read now: {trouble}.",) if trouble else (),
             details=(
                 Stat(key="files_done", name="Files taken today", value=done),
                 Stat(key="files_rejected", name="Files rejected today", value=rejected),
