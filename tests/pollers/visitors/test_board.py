@@ -597,7 +597,8 @@ class TestOnce:
     ("subject", "what", "query"),
     [
         pytest.param("12", "no-files", {"source": "12"}, id="a silent source"),
-        pytest.param("7", "rejected", {"source": "7"}, id="a source that is not in the config"),
+        pytest.param("12", "rejected", {"source": "12"}, id="files of a source"),
+        pytest.param("7", "rejected", {}, id="a source that is not in the config"),
         pytest.param("inbox", "no-files", {}, id="the inbox"),
         pytest.param("database", "unreachable", {}, id="the database"),
     ],

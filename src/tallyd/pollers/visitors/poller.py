@@ -59,8 +59,8 @@ class VisitorsPoller(VisitorsSettings):
         return {NO_FILES.what: silent, UNSENT.what: self._ssids() if self.is_sending() else frozenset()}
 
     def view(self, subject: str, what: str) -> Mapping[str, str]:
-        """Return the source of a problem: the page shows its day."""
-        is_of_source = what == REJECTED.what or (what == NO_FILES.what and subject in self.sources)
+        """Return the configured source of a problem: the page shows its day."""
+        is_of_source = what in (REJECTED.what, NO_FILES.what) and subject in self.sources
         return {SOURCE: subject} if is_of_source else {}
 
     def jobs(self) -> tuple[Job, ...]:

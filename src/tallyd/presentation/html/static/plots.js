@@ -23,6 +23,10 @@
     [1, "{HH}:{mm}:{ss}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
   ];
 
+  // Where each place is a day or more, no hour stands beside the axis. The shortest day has 23 hours.
+  const SHORTEST_DAY = 82800;
+  const DAYS = [1, 2, 3, 4, 5, 7, 10, 15, 30, 60, 90, 180, 365, 730, 1825, 3650].map((each) => each * 86400);
+
   const SAID = uPlot.fmtDate("{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}");
 
   // There are six colors: lines of the same one are told apart by how they are broken.
@@ -97,8 +101,18 @@
     return uPlot.rangeNum(low, chart.top ?? (high || 1), { min: { pad: low && 0.1, soft: 0, mode: 1 }, max: { pad: chart.top ? 0 : 0.1, soft: 0, mode: 1 } });
   }
 
+  // Returns the smallest time between two places, in seconds; 0 if there are not two.
+  function gapOf(chart) {
+    const gaps = chart.times.slice(1).map((each, at) => each - chart.times[at]).filter((each) => each > 0);
+    return gaps.length ? gaps.reduce((least, each) => Math.min(least, each)) : 0;
+  }
+
   function optionsOf(chart, width, hidden) {
     const isTime = chart.times.length > 0;
+    const gap = gapOf(chart);
+    // Bars stand in the middle of their room, also the first and the last one.
+    const aside = chart.columns.some((each) => each.shape === "bars") ? gap / 2 : 0;
+    const timeAxis = { values: TIMES, ...(gap >= SHORTEST_DAY ? { incrs: DAYS } : {}) };
     const font = `${Math.round(0.85 * rem())}px ${style("--font")}`;
     const axis = { stroke: style("--text"), font, grid: { stroke: style("--line"), width: 1 }, ticks: { stroke: style("--line"), width: 1 } };
     const ends = endsOf(chart);
@@ -117,11 +131,11 @@
       cursor: { y: false, drag: { x: isTime, y: false } },
       legend: { live: true },
       scales: {
-        x: isTime ? { time: true } : { time: false, range: [-0.5, chart.names.length - 0.5] },
+        x: isTime ? { time: true, range: (_plot, first, last) => [first - aside, last + aside] } : { time: false, range: [-0.5, chart.names.length - 0.5] },
         y: { range: () => ends },
       },
       axes: [
-        { ...axis, size: (isTime ? 3.2 : 2) * rem(), space: 4 * rem(), ...(isTime ? { values: TIMES } : nameAxis) },
+        { ...axis, size: (isTime ? 3.2 : 2) * rem(), space: 4 * rem(), ...(isTime ? timeAxis : nameAxis) },
         {
           ...axis,
           size: (_plot, values) => (Math.max(0, ...(values ?? []).map((each) => each.length)) * 0.55 + 1.2) * rem(),
