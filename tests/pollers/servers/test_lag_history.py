@@ -1,34 +1,56 @@
-"""Hours of checks as a table: in all, and by hour, day, weekday, week, month and year."""
+"""The past of targets: checks by hour, day, ..., and how old data was in steps of time."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.past import BERLIN, FakeRecords
+from tallyd.contract.board import Asked
 from tallyd.contract.lags import HourCount, LagRow, hour_of
-from tallyd.contract.passages import read_seen
+from tallyd.contract.passages import read_seen, seen_text
 from tallyd.core.periods import LABELS, By
-from tallyd.pollers.servers.lag_history import Hour, Lags, Sums, lag_course, lags_of, sum_up
+from tallyd.core.schedule.days import day_span
+from tallyd.pollers.servers.freshness import CheckResult, Known, Limits, check_result_of, follow
+from tallyd.pollers.servers.lag_history import (
+    HOUR,
+    MOST_CHANGES,
+    Hour,
+    Steps,
+    checks_of,
+    lag_steps,
+    read_hours,
+    read_target,
+    step_of,
+)
+from tallyd.pollers.servers.out_facts import lag_row
 
-BERLIN = ZoneInfo("Europe/Berlin")
+QUARTER = timedelta(minutes=15)
+DAY = date(2026, 11, 20)
 
 
-def table(hours: list[Hour], by: By | None, zone: str = "Europe/Berlin") -> list[tuple[object, ...]]:
+# -- checks by period ---------------------------------------------------------------------------------------
+
+
+def table(hours: list[Hour], by: By | None) -> list[tuple[object, ...]]:
+    """Return a row for each target and period, without the instants."""
     return [
-        (lags.server, *lags.labels.values(), lags.count.checks, lags.count.fresh, lags.count.lag_s_max)
-        for lags in summed(hours, by, zone)
+        (
+            each.target,
+            *(cell for cell in each.period if isinstance(cell, str)),
+            each.count.checks,
+            each.count.fresh,
+            each.count.lag_s_max,
+        )
+        for each in checks_of(hours, zone=BERLIN, by=by)
     ]
-
-
-def summed(hours: list[Hour], by: By | None, zone: str = "Europe/Berlin") -> tuple[Lags, ...]:
-    sums: Sums = {}
-    for begin in range(0, len(hours), 3):
-        sum_up(hours[begin : begin + 3], sums, zone=ZoneInfo(zone), by=by)
-    return lags_of(sums, by=by)
 
 
 HOURS: list[Hour] = [
@@ -95,14 +117,20 @@ def test_hours_are_put_together(by: By | None, rows: list[tuple[object, ...]]) -
     assert table(HOURS, by) == rows
 
 
+def test_an_hour_and_a_day_have_the_instant_of_their_begin() -> None:
+    (first, *_), (day, *_) = (checks_of(HOURS[:1], zone=BERLIN, by=by)[0].period for by in ("hour", "day"))
+    midnight = datetime(2026, 10, 24, 22, tzinfo=UTC)
+    assert (first, day) == (midnight, midnight)
+
+
 def test_weekdays_begin_with_monday() -> None:
     hours = [("A", f"2026-11-{day} 12:00:00", HourCount(1, 1, 0, 1.0)) for day in (20, 21, 22, 23, 24)]
     assert [row[1] for row in table(hours, "weekday")] == ["Mon", "Tue", "Fri", "Sat", "Sun"]
 
 
 def test_what_was_late_counts_as_within_the_limit_but_not_as_fresh() -> None:
-    (lags,) = summed([("A", "2026-11-20 12:00:00", HourCount(8, 4, 2, 1.0))], None)
-    assert (lags.count.within_limit_share, lags.count.fresh_share) == (0.75, 0.5)
+    (checks,) = checks_of([("A", "2026-11-20 12:00:00", HourCount(8, 4, 2, 1.0))], zone=BERLIN, by=None)
+    assert (checks.count.within_limit_share, checks.count.fresh_share) == (0.75, 0.5)
 
 
 def test_a_target_that_was_often_late_stands_behind_one_that_was_stale_once() -> None:
@@ -114,89 +142,279 @@ def test_a_target_that_was_often_late_stands_behind_one_that_was_stale_once() ->
     assert [row[0] for row in table(hours, None)] == ["STALE", "LATE", "FRESH"]
 
 
-hours_strategy = st.lists(
+hours_strategy = st.dictionaries(
     st.tuples(
         st.sampled_from(["A", "B"]),
         st.integers(0, 400).map(lambda n: hour_of(datetime(2026, 10, 20, tzinfo=UTC) + timedelta(hours=n))),
-        st.builds(
-            lambda others, fresh, late, lag_s: HourCount(others + fresh + late, fresh, late, lag_s),
-            st.integers(1, 60),
-            st.integers(0, 60),
-            st.integers(0, 60),
-            st.none() | st.floats(0, 1e6),
-        ),
+    ),
+    st.builds(
+        lambda others, fresh, late, lag_s: HourCount(others + fresh + late, fresh, late, lag_s),
+        st.integers(1, 60),
+        st.integers(0, 60),
+        st.integers(0, 60),
+        st.none() | st.floats(0, 1e6),
     ),
     max_size=40,
-)
+).map(lambda found: sorted((*key, count) for key, count in found.items()))
 
 
 @given(
     hours=hours_strategy,
     by=st.none() | st.sampled_from(list(LABELS)),
-    zone=st.sampled_from(["UTC", "Asia/Kolkata"]),
+    zone=st.sampled_from(["UTC", "Asia/Kolkata", "Europe/Berlin"]).map(ZoneInfo),
+    first=st.integers(0, 20),
+    days=st.integers(0, 20),
 )
-def test_no_check_is_lost_or_doubled(hours: list[Hour], by: By | None, zone: str) -> None:
-    found = summed(hours, by, zone)
+def test_the_days_asked_for_are_read_without_a_check_lost_or_doubled(
+    hours: list[Hour], by: By | None, zone: ZoneInfo, first: int, days: int
+) -> None:
+    begin = date(2026, 10, 18) + timedelta(days=first)
+    asked = Asked(first=begin, last=begin + timedelta(days=days), by=by)
+    found = checks_of(read_hours(FakeRecords(hours=hours), asked, zone), zone=zone, by=by)
+    since, until = map(seen_text, asked.span(zone))
+    in_days = [hour for hour in hours if since <= hour[1] < until]
+    assert found == checks_of(in_days, zone=zone, by=by)
     for server in ("A", "B"):
-        own = [count for name, _, count in hours if name == server]
-        sums = [lags.count for lags in found if lags.server == server]
+        own = [count for name, _, count in in_days if name == server]
+        sums = [each.count for each in found if each.target == server]
         assert sum(count.checks for count in sums) == sum(count.checks for count in own)
         assert sum(count.fresh for count in sums) == sum(count.fresh for count in own)
         assert sum(count.late for count in sums) == sum(count.late for count in own)
         known = [count.lag_s_max for count in own if count.lag_s_max is not None]
         shown = [count.lag_s_max for count in sums if count.lag_s_max is not None]
         assert max(shown, default=None) == max(known, default=None)
-    assert all(0 <= lags.count.fresh_share <= lags.count.within_limit_share <= 1 for lags in found)
+    assert all(0 <= each.count.fresh_share <= each.count.within_limit_share <= 1 for each in found)
 
 
 # -- a lag over time ----------------------------------------------------------------------------------------
 
 
-def course(
-    rows: dict[str, float | None], hours: dict[str, float], *, first: str = "08:00:00", last: str = "14:00:00"
+@pytest.mark.parametrize(
+    ("days", "every_s", "step"),
+    [
+        pytest.param(1, 60, QUARTER, id="a day"),
+        pytest.param(7, 60, HOUR, id="a week"),
+        pytest.param(30, 60, 4 * HOUR, id="a month"),
+        pytest.param(90, 60, 12 * HOUR, id="a quarter of a year"),
+        pytest.param(365, 60, 48 * HOUR, id="a year"),
+        pytest.param(9000, 60, 28 * 24 * HOUR, id="longer than any"),
+        pytest.param(1, 900, QUARTER, id="a check in each step"),
+        pytest.param(1, 901, HOUR, id="a check in each longer step"),
+        pytest.param(1, 7200, 4 * HOUR, id="checks hours apart"),
+    ],
+)
+def test_a_step_is_short_enough_to_see_and_has_a_check(days: int, every_s: float, step: timedelta) -> None:
+    assert step_of(timedelta(days=days), every_s=every_s) == step
+
+
+def steps_of(
+    rows: dict[str, float | None], hours: dict[str, float | None], *, first: str, last: str
 ) -> list[tuple[str, float | None]]:
-    """Return times of one day with lags in minutes; `hours` have the largest lag, in minutes."""
+    """Return the quarters of an hour of one day; all lags are in minutes, `hours` have the largest ones."""
     day = "2026-11-20 "
-    found = lag_course(
+    found = lag_steps(
+        {f"{day}{hour}:00:00": None if lag is None else 60 * lag for hour, lag in hours.items()},
         [
-            LagRow("a", day + at, None, None if lag is None else 60 * lag, "fresh", None)
+            LagRow("a", f"{day}{at}:00", None, None if lag is None else 60 * lag, "fresh", None)
             for at, lag in rows.items()
         ],
-        {f"{day}{hour}:00:00": HourCount(60, 60, 0, 60 * lag) for hour, lag in hours.items()},
-        first=read_seen(day + first),
-        last=read_seen(day + last),
+        first=read_seen(f"{day}{first}:00"),
+        last=read_seen(f"{day}{last}:00"),
+        step=QUARTER,
     )
     return [(f"{at:%H:%M}", None if lag_s is None else lag_s / 60) for at, lag_s in found]
 
 
-def test_a_lag_has_a_gap_where_nobody_looked_for_an_hour() -> None:
-    hours = {"08": 30.0, "12": 3.0}
-    assert course({"08:10:00": 1, "08:20:00": 1, "12:00:00": 2}, hours) == [
-        ("08:10", 1),
-        ("08:20", 11),
-        ("08:20", 1),
-        ("08:49", 30),
-        ("12:00", None),
-        ("12:00", 2),
-        ("12:01", 3),
+@pytest.mark.parametrize(
+    ("rows", "hours", "steps"),
+    [
+        pytest.param(
+            {"08:10": 1, "08:20": 2},
+            {"08": 42},
+            {"08:00": 42, "08:15": 12, "08:30": 27, "08:45": 42},
+            id="data that stands still grows older, and before its first change it was no older than that",
+        ),
+        pytest.param(
+            {"07:50": 1, "08:20": 2},
+            {"07": 10, "08": 42},
+            {"08:00": 26, "08:15": 31, "08:30": 27, "08:45": 42},
+            id="the hour before tells how old it was at the begin",
+        ),
+        pytest.param(
+            {"08:00": 1},
+            {"08": 20},
+            {"08:00": 16, "08:15": 20, "08:30": None, "08:45": None},
+            id="looked until then",
+        ),
+        pytest.param(
+            {"07:50": 1}, {"07": 10}, dict.fromkeys(("08:00", "08:15", "08:30", "08:45")), id="nobody looked"
+        ),
+        pytest.param(
+            {"08:00": 1, "08:20": None, "08:40": 41},
+            {"08": 60},
+            {"08:00": 16, "08:15": 21, "08:30": 46, "08:45": 60},
+            id="while it sent no time nobody knows",
+        ),
+        pytest.param(
+            {"07:50": 1, "08:05": None},
+            {"07": 10, "08": 15},
+            {"08:00": 15, "08:15": None, "08:30": None, "08:45": None},
+            id="it sent no time any more",
+        ),
+        pytest.param(
+            {"08:00": None},
+            {"08": None},
+            dict.fromkeys(("08:00", "08:15", "08:30", "08:45")),
+            id="never a time",
+        ),
+    ],
+)
+def test_a_quarter_of_an_hour_has_the_largest_lag_that_was_found_in_it(
+    rows: dict[str, float | None], hours: dict[str, float | None], steps: dict[str, float | None]
+) -> None:
+    assert dict(steps_of(rows, hours, first="08:00", last="09:00")) == steps
+
+
+def test_the_running_step_ends_now() -> None:
+    assert steps_of({"08:00": 1}, {"08": 60}, first="08:00", last="08:20") == [("08:00", 16), ("08:15", 21)]
+
+
+def test_days_that_have_not_begun_have_no_steps() -> None:
+    assert steps_of({}, {}, first="08:00", last="07:00") == []
+
+
+@dataclass
+class Story:
+    """Checks of one target, as a round notes them: the rows of its changes, and its hours.
+
+    `found` are the lags by instant; None: the target did not answer.
+    """
+
+    changes: list[LagRow] = field(default_factory=list)
+    hours: dict[str, HourCount] = field(default_factory=dict)
+    found: dict[datetime, float | None] = field(default_factory=dict)
+    known: Known | None = None
+
+    def check(self, at: datetime, computed_at: datetime | None) -> None:
+        if computed_at is None:
+            result = CheckResult(at=at, state="unreachable", reason="no answer")
+        else:
+            result = check_result_of(computed_at, now=at, skew_s=None, limits=Limits(450, 900))
+        step = follow(self.known, result)
+        self.known = step.known
+        if step.is_new:
+            self.changes.append(lag_row("a", step))
+        count = HourCount(1, int(result.state == "fresh"), int(result.state == "late"), result.lag_s)
+        hour = hour_of(at)
+        self.hours[hour] = self.hours[hour] + count if hour in self.hours else count
+        self.found[at] = result.lag_s
+
+    def records(self, *, is_recorded: bool) -> FakeRecords:
+        hours = [("a", hour, count) for hour, count in self.hours.items()]
+        return FakeRecords(hours=hours, lags=self.changes if is_recorded else [])
+
+    def lags_by(self, place: Callable[[datetime], Hashable]) -> Mapping[Hashable, list[float | None]]:
+        found: dict[Hashable, list[float | None]] = defaultdict(list)
+        for at, lag_s in self.found.items():
+            found[place(at)].append(lag_s)
+        return found
+
+
+spans = st.lists(st.tuples(st.integers(0, 30 * 60), st.integers(1, 300)), max_size=4)
+"""Minutes since the story began, and for how many."""
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    every=st.sampled_from([1, 3, 5, 15]),
+    computed=st.lists(st.integers(0, 30 * 60), max_size=60).map(sorted),
+    away=spans,
+    silent=spans,
+    zone=st.sampled_from(["Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu"]).map(ZoneInfo),
+    days=st.integers(1, 2),
+    is_recorded=st.booleans(),
+)
+def test_the_steps_have_what_checks_found(
+    *,
+    every: int,
+    computed: list[int],
+    away: list[tuple[int, int]],
+    silent: list[tuple[int, int]],
+    zone: ZoneInfo,
+    days: int,
+    is_recorded: bool,
+) -> None:
+    since, until = day_span(DAY, zone)[0], day_span(DAY + timedelta(days=days - 1), zone)[1]
+    story, began = Story(), since - timedelta(hours=3)
+    for minute in range(0, 30 * 60, every):
+        if any(begin <= minute < begin + length for begin, length in away):
+            continue
+        is_silent = any(begin <= minute < begin + length for begin, length in silent)
+        last = max((each for each in computed if each <= minute), default=-600)
+        story.check(
+            began + timedelta(minutes=minute),
+            None if is_silent else began + timedelta(minutes=last, seconds=-7),
+        )
+    _, steps = read_target(
+        story.records(is_recorded=is_recorded),
+        Asked(first=DAY, last=DAY + timedelta(days=days - 1)),
+        zone,
+        target="a",
+        every_s=60 * every,
+        now=until,
+    )
+    assert steps is not None
+    step = steps[1][0] - steps[0][0]
+    assert (steps[0][0], steps[-1][0] + step) == (since, until)
+    if step >= HOUR:  # an hour belongs to the step in which it begins
+        found = story.lags_by(lambda at: (read_seen(hour_of(at)) - since) // step)
+        assert [lag_s for _, lag_s in steps] == [largest(found[number]) for number in range(len(steps))]
+        return
+    found, of_hours = story.lags_by(lambda at: (at - since) // step), story.lags_by(hour_of)
+    first_read = min(row.checked_at for row in story.changes if row.checked_at >= seen_text(since - HOUR))
+    for number, (begin, lag_s) in enumerate(steps):
+        of_step, of_hour = largest(found[number]), largest(of_hours[hour_of(begin)])
+        if of_step is None:
+            assert lag_s is None or (of_hour is not None and lag_s <= of_hour)
+        else:
+            assert lag_s is not None
+            assert of_hour is not None
+            assert of_step <= lag_s <= of_hour
+            if len(found[number]) == 15 // every and first_read <= seen_text(begin):
+                # Between two checks it grows older by the time between them, and no more.
+                assert lag_s <= of_step + 60 * every
+
+
+def largest(lags: list[float | None]) -> float | None:
+    return max((lag_s for lag_s in lags if lag_s is not None), default=None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "step"),
+    [
+        pytest.param(0, HOUR, id="none is stored"),
+        pytest.param(1, QUARTER, id="one"),
+        pytest.param(MOST_CHANGES, QUARTER, id="many"),
+        pytest.param(MOST_CHANGES + 1, HOUR, id="too many"),
+    ],
+)
+def test_of_a_day_the_hours_are_shown_where_its_changes_cannot_be_read(changes: int, step: timedelta) -> None:
+    since, until = day_span(DAY, BERLIN)
+    rows = [
+        LagRow("a", seen_text(since + timedelta(seconds=8 * n)), None, 1.0, "fresh", 8.0)
+        for n in range(changes)
     ]
+    hours = [("a", seen_text(since + n * HOUR), HourCount(60, 60, 0, 9.0)) for n in range(24)]
+    records = FakeRecords(hours=hours, lags=rows)
+    _, steps = read_target(records, Asked(first=DAY, last=DAY), BERLIN, target="a", every_s=8, now=until)
+    assert steps is not None
+    assert steps[1][0] - steps[0][0] == step
 
 
-def test_data_that_stands_still_grows_older_as_long_as_somebody_looks() -> None:
-    hours = {f"{hour:02}": 60.0 * (hour - 6) for hour in range(8, 12)}
-    assert course({"08:10:00": 1}, hours) == [("08:10", 1), ("12:00", 231)]
-
-
-def test_of_data_that_stood_still_before_the_first_day_the_lag_is_known_on_it() -> None:
-    hours = {f"{hour:02}": 600.0 for hour in range(5, 14)}
-    assert course({"05:00:00": 0, "10:00:00": 5}, hours) == [
-        ("08:00", 180),
-        ("10:00", 300),
-        ("10:00", 5),
-        ("14:00", 245),
-    ]
-
-
-def test_where_no_time_was_ever_read_there_is_no_lag() -> None:
-    assert course({}, {"08": 1.0}) == []
-    assert course({"08:10:00": None}, {"08": 1.0}) == []
+def test_a_week_of_data_that_stood_still_is_known_by_its_hours() -> None:
+    asked = Asked(first=DAY - timedelta(days=6), last=DAY)
+    since, until = asked.span(BERLIN)
+    hours = [("a", seen_text(since + n * HOUR), HourCount(60, 0, 0, 3600.0 * n)) for n in range(7 * 24)]
+    steps: Steps | None
+    _, steps = read_target(FakeRecords(hours=hours), asked, BERLIN, target="a", every_s=60, now=until)
+    assert steps == [(since + n * HOUR, 3600.0 * n) for n in range(7 * 24)]

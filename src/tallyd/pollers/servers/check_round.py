@@ -19,7 +19,7 @@ from tallyd.pollers.servers.check import check
 from tallyd.pollers.servers.freshness import TROUBLES, CheckResult, Step, follow, passed, unseen
 from tallyd.pollers.servers.out_facts import facts_of, lag_row, log_fields, summary_of
 from tallyd.pollers.servers.settings import ServersSettings
-from tallyd.pollers.servers.target_memory import TargetMemory, read_target_memory
+from tallyd.pollers.servers.target_memory import KEPT, TargetMemory, memory_of
 from tallyd.pollers.servers.target_settings import Target
 from tallyd.pollers.servers.worker_pool import WorkerPool
 
@@ -37,7 +37,6 @@ SPACE_S: Final = 0.1
 """So far apart they are begun where they are few: a round is told of when it has ended."""
 STOOD_STILL_S: Final = 5.0
 """There is a look every half second; after so long without one, this process or machine stood still."""
-_MEMORY: Final = "memory"
 
 Steps: TypeAlias = "list[tuple[Target, Step]]"
 
@@ -50,7 +49,7 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
     database: those are of the daemon's own rounds.
     """
     del slot
-    memory = _memory(tools)
+    tools.kept[KEPT] = memory = memory_of(tools.kept, lambda: tools.memory)
     have_left = memory.keep_only(settings.targets)
     steps = _steps(settings, memory, check_all(settings, tools, memory))
     if not tools.is_by_hand:
@@ -167,14 +166,6 @@ def _checked(
 def _was_unreachable(memory: TargetMemory, target: Target) -> bool:
     known = memory.known.get(target.name)
     return known is not None and known.state == "unreachable"
-
-
-def _memory(tools: Toolbox) -> TargetMemory:
-    """Return what this process knows, at its first round what is remembered."""
-    memory = tools.kept.get(_MEMORY)
-    if not isinstance(memory, TargetMemory):
-        tools.kept[_MEMORY] = memory = read_target_memory(tools.memory)
-    return memory
 
 
 def _steps(settings: ServersSettings, memory: TargetMemory, results: dict[str, CheckResult]) -> Steps:

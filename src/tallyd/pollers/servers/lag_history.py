@@ -1,147 +1,172 @@
-"""How old servers' data was, and for how much of the time within the limit; in all, or by hour, day, ...
+"""The past of targets: their checks by hour, day, ..., and how old their data was over time.
 
-Made of hours in UTC, each of which is of the local hour, day, ... in which it begins. That is exact where the
-offset is of whole hours; elsewhere, and only there, it is off by less than an hour.
+The database holds figures for each hour in UTC. An hour belongs to the local hour, day, ... in which it
+begins. That is exact where the offset from UTC is of whole hours; elsewhere it is off by less than an hour.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
-from itertools import pairwise
+from datetime import datetime, timedelta
 from typing import Final, TypeAlias
+from zoneinfo import ZoneInfo
 
+from tallyd.contract.board import Asked, PastRecords
 from tallyd.contract.lags import HourCount, LagRow, hour_of
 from tallyd.contract.passages import read_seen, seen_text
-from tallyd.core.periods import LABELS, By, labels_of
-from tallyd.core.schedule.timetable import WEEKDAYS
+from tallyd.core.panels import Cell
+from tallyd.core.periods import By, order_of, period_cells
+from tallyd.core.schedule.days import day_span
 
 Hour: TypeAlias = "tuple[str, str, HourCount]"
-"""A server, the first second of an hour (UTC), and its checks."""
-_HOUR: Final = timedelta(hours=1)
-Point: TypeAlias = "tuple[datetime, float | None]"
-"""How old data was at an instant, in seconds; None: from here on nobody looked."""
-Sums: TypeAlias = "MutableMapping[tuple[str, tuple[str, ...]], HourCount]"
-"""Checks by server and labels, in the order in which they were first met; no labels: all in one."""
+"""A target, the first second of a span of time (UTC), and its checks in that span."""
+Steps: TypeAlias = "list[tuple[datetime, float | None]]"
+"""The begin of each step of time, and the largest lag in it; None: it is not known."""
+
+HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+_STEPS: Final = (timedelta(minutes=15), HOUR, 4 * HOUR, 12 * HOUR, *(days * _DAY for days in (1, 2, 7, 28)))
+"""Offsets from UTC are of whole quarters of an hour, so a step of 15 minutes lies in one hour."""
+MOST_STEPS: Final = 200
+MOST_CHANGES: Final = 10_000
+_SAME_S: Final = 5.0
+"""Lags that differ by at most this can be of the same check: clocks and roundings."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lags:
-    """The checks of one server in some span of time, which `labels` name."""
+@dataclass(frozen=True)
+class Checks:
+    """The checks of a target in some period, whose cells are `period` (see `period_cells`); (): in all."""
 
-    server: str
-    labels: Mapping[str, str]
+    target: str
+    period: tuple[Cell, ...]
     count: HourCount
 
 
-def sum_up(hours: Iterable[Hour], sums: Sums, *, zone: tzinfo, by: By | None) -> None:
-    """Add hours to sums. Of many years, they need not be held all at once."""
-    known: dict[str, tuple[str, ...]] = {}
-    for server, hour, count in hours:
-        labels = known.get(hour)
-        if labels is None:
-            local = read_seen(hour).astimezone(zone)
-            labels = known[hour] = tuple(labels_of(local, by=by).values()) if by else ()
-        before = sums.get((server, labels))
-        sums[server, labels] = count if before is None else before + count
+def read_hours(records: PastRecords, asked: Asked, zone: ZoneInfo) -> Iterator[Hour]:
+    """Yield the checks of all targets in the days asked for, in spans no longer than the periods asked for.
 
-
-def lags_of(sums: Mapping[tuple[str, tuple[str, ...]], HourCount], *, by: By | None) -> tuple[Lags, ...]:
-    """Return the sums by server, the one that was least within its limit first, then the least fresh.
-
-    Those of a server are in order of time, weekdays from Monday on. Sums without a check are left out.
+    One day at a time: ten thousand targets have a quarter of a million hours a day. Raises `RecordsError`.
     """
+    if asked.by is None:
+        yield from _sums(records, *asked.span(zone))
+        return
+    for number in range((asked.last - asked.first).days + 1):
+        span = day_span(asked.first + number * _DAY, zone)
+        yield from records.server_hours(*span) if asked.by == "hour" else _sums(records, *span)
+
+
+def _sums(records: PastRecords, since: datetime, until: datetime) -> Iterator[Hour]:
+    begin = seen_text(since)
+    return ((target, begin, count) for target, count in records.server_sums(since, until).items())
+
+
+def read_target(
+    records: PastRecords, asked: Asked, zone: ZoneInfo, *, target: str, every_s: float, now: datetime
+) -> tuple[tuple[Hour, ...], Steps | None]:
+    """Return the hours of one target, and its lag over time (see `lag_steps`), None if asked by period.
+
+    An hour is the shortest step if no change is stored (its `record` is false, or its data stood still), or
+    too many are. Raises `RecordsError`.
+    """
+    since, until = asked.span(zone)
+    hours = records.server_hours(since - HOUR, until, server=target)
+    in_days = tuple(hour for hour in hours if hour[1] >= seen_text(since))
+    if asked.by is not None:
+        return in_days, None
+    step, last = step_of(until - since, every_s=every_s), min(until, now)
+    changes: Sequence[LagRow] = ()
+    if step < HOUR:
+        changes = records.server_lags((target,), since - HOUR, last, most=MOST_CHANGES + 1)
+        step = step if 0 < len(changes) <= MOST_CHANGES else HOUR
+    largest = {begin: count.lag_s_max for _, begin, count in hours}
+    return in_days, lag_steps(largest, changes, first=since, last=last, step=step)
+
+
+def checks_of(hours: Iterable[Hour], *, zone: ZoneInfo, by: By | None) -> tuple[Checks, ...]:
+    """Return checks by target and period, the target least within its limit first, then the least fresh.
+
+    The periods of a target are in order of time, weekdays from Monday on. Those without a check are left out.
+    """
+    cells_of: dict[str, tuple[Cell, ...]] = {}
+    sums: dict[tuple[str, tuple[Cell, ...]], HourCount] = {}
+    for target, begin, count in hours:
+        if begin not in cells_of:
+            cells_of[begin] = period_cells(read_seen(begin).astimezone(zone), by=by) if by else ()
+        key = (target, cells_of[begin])
+        sums[key] = sums[key] + count if key in sums else count
     wholes: dict[str, HourCount] = {}
-    for (server, _), count in sums.items():
-        wholes[server] = wholes[server] + count if server in wholes else count
-    found = [
-        Lags(server=server, labels=dict(zip(LABELS[by] if by else (), labels, strict=True)), count=count)
-        for (server, labels), count in sums.items()
-        if count.checks
-    ]
+    for (target, _), count in sums.items():
+        wholes[target] = wholes[target] + count if target in wholes else count
 
-    def place(lags: Lags) -> tuple[float, float, str, int]:
-        whole = wholes[lags.server]
-        weekday = WEEKDAYS.index(lags.labels["weekday"].lower()) if by == "weekday" else 0
-        return whole.within_limit_share, whole.fresh_share, lags.server, weekday
+    def place(checks: Checks) -> tuple[float, float, str, int]:
+        whole = wholes[checks.target]
+        weekday = order_of({"weekday": str(checks.period[0])}) if by == "weekday" else 0
+        return whole.within_limit_share, whole.fresh_share, checks.target, weekday
 
+    found = (Checks(target, period, count) for (target, period), count in sums.items() if count.checks)
     return tuple(sorted(found, key=place))
 
 
-def lag_points(rows: Sequence[LagRow], *, first: datetime, last: datetime) -> list[tuple[datetime, float]]:
-    """Return how old data was over time: it grows by a second each second, until a newer time is told.
+def step_of(length: timedelta, *, every_s: float) -> timedelta:
+    """Return the shortest step that has a check, and of which so long a time has at most MOST_STEPS."""
+    fitting = (step for step in _STEPS if length <= MOST_STEPS * step and step.total_seconds() >= every_s)
+    return next(fitting, _STEPS[-1])
 
-    Each row is a check at which that changed, oldest first; between two of them it is drawn to its height.
+
+def lag_steps(
+    hours: Mapping[str, float | None],
+    changes: Sequence[LagRow],
+    *,
+    first: datetime,
+    last: datetime,
+    step: timedelta,
+) -> Steps:
+    """Return the begin of each step from `first` to `last`, and how old data was in it at most, in seconds.
+
+    It is None where no check found out: nobody looked, or the target did not say. `hours` are the largest
+    lags by hour. Steps shorter than an hour also need the `changes` in them, and those of the hour before,
+    oldest first; a step before the first change has the largest lag of its hour.
     """
-    points: list[tuple[datetime, float]] = []
-    before: LagRow | None = None
-    for row in rows:
+    steps = range(-(-(last - first) // step))
+    if step >= HOUR:
+        largest: dict[int, float] = {}
+        for hour, lag_s in hours.items():
+            number = (read_seen(hour) - first) // step
+            if lag_s is not None:
+                largest[number] = max(largest.get(number, lag_s), lag_s)
+        return [(first + number * step, largest.get(number)) for number in steps]
+    return [
+        (begin, _largest(hours.get(hour_of(begin)), changes, begin, min(last, begin + step)))
+        for begin in (first + number * step for number in steps)
+    ]
+
+
+def _largest(
+    hour_lag_s: float | None, changes: Sequence[LagRow], begin: datetime, end: datetime
+) -> float | None:
+    """Return the largest lag from `begin` to `end`, which is at most that of its hour.
+
+    Between two changes data grows older by a second each second. Where it would be older than the hour's
+    largest lag, nobody looked.
+    """
+    if hour_lag_s is None:
+        return None
+    before = bisect_right(changes, seen_text(begin), key=_checked_at)
+    if not before:
+        return hour_lag_s
+    found = changes[before - 1 : bisect_left(changes, seen_text(end), key=_checked_at)]
+    lags: list[float] = []
+    for row, until in zip(found, (*(read_seen(row.checked_at) for row in found[1:]), end), strict=True):
         at = read_seen(row.checked_at)
-        if before is not None and before.lag_s is not None:
-            points.append((at, before.lag_s + (at - read_seen(before.checked_at)).total_seconds()))
-        if row.lag_s is not None:
-            points.append((at, row.lag_s))
-        before = row if row.lag_s is not None else before
-    if before is not None and before.lag_s is not None:
-        points.append((last, before.lag_s + (last - read_seen(before.checked_at)).total_seconds()))
-    return [(at, lag_s) for at, lag_s in points if at >= first]
+        if (
+            row.lag_s is not None
+            and row.lag_s + (max(begin, at) - at).total_seconds() <= hour_lag_s + _SAME_S
+        ):
+            lags.append(min(hour_lag_s, row.lag_s + (until - at).total_seconds()))
+    return max(lags, default=None)
 
 
-def lag_course(
-    rows: Sequence[LagRow], hours: Mapping[str, HourCount], *, first: datetime, last: datetime
-) -> list[Point]:
-    """Return what `lag_points` does, but not where nobody looked: `hours` are those with a check.
-
-    There is a gap wherever they lack a whole hour, and in its last hour before one a line ends no higher than
-    the largest lag of that hour. Rows may begin before `first`: where data stood still, they tell how old it
-    was then.
-    """
-    found: list[Point] = []
-    for run in _runs(rows, hours):
-        end = _end(run[-1], hours, last)
-        points = _since(lag_points(run, first=read_seen(run[0].checked_at), last=end), first)
-        if points and found:
-            found.append((points[0][0], None))
-        found += points
-    return found
-
-
-def _runs(rows: Sequence[LagRow], hours: Collection[str]) -> list[list[LagRow]]:
-    """Return the rows between which there were checks in every hour."""
-    runs = [[row] for row in rows[:1]]
-    for before, row in pairwise(rows):
-        if _unchecked(before, hours, row.checked_at) is None:
-            runs[-1].append(row)
-        else:
-            runs.append([row])
-    return runs
-
-
-def _unchecked(row: LagRow, hours: Collection[str], until: str) -> datetime | None:
-    """Return when the first hour without a check begins that lies between a row and the hour of `until`."""
-    hour, end = read_seen(hour_of(read_seen(row.checked_at))) + _HOUR, hour_of(read_seen(until))
-    while seen_text(hour) < end:
-        if seen_text(hour) not in hours:
-            return hour
-        hour += _HOUR
-    return None
-
-
-def _end(row: LagRow, hours: Mapping[str, HourCount], last: datetime) -> datetime:
-    """Return until when somebody looked after the last row of a run."""
-    at = read_seen(row.checked_at)
-    end = min(last, _unchecked(row, hours, seen_text(last + _HOUR)) or last)
-    final = hours.get(hour_of(max(at, end - timedelta(seconds=1))))
-    if row.lag_s is not None and final is not None and final.lag_s_max is not None:
-        end = min(end, at + timedelta(seconds=max(0.0, final.lag_s_max - row.lag_s)))
-    return max(at, end)
-
-
-def _since(points: Sequence[tuple[datetime, float]], first: datetime) -> list[Point]:
-    """Return the points from `first` on, and how old data was then where it grew older over it."""
-    found: list[Point] = [point for point in points if point[0] >= first]
-    before = [point for point in points if point[0] < first]
-    if before and found and found[0][0] > first:
-        found.insert(0, (first, before[-1][1] + (first - before[-1][0]).total_seconds()))
-    return found
+def _checked_at(row: LagRow) -> str:
+    return row.checked_at

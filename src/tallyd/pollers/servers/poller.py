@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
+from tallyd.contract.board import Asked, AskedError, Past
 from tallyd.contract.poller import Found, Job
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.panels import Board, Metric
+from tallyd.core.periods import By
 from tallyd.core.questions import Question
-from tallyd.core.reading import Json
+from tallyd.core.reading import Facts, Json
 from tallyd.core.schedule.timetable import Every
-from tallyd.core.texts import span
+from tallyd.core.stored import LastReading
+from tallyd.core.texts import listed, shortened, span
 from tallyd.pollers.servers.alert_kinds import KINDS, TARGET_KINDS, UNSTORED
+from tallyd.pollers.servers.board import (
+    choices_of,
+    metrics_of,
+    no_checks,
+    now_board,
+    past_board,
+    reading_board,
+    summary_board,
+    target_board,
+)
 from tallyd.pollers.servers.check_round import check_all, round_of
 from tallyd.pollers.servers.freshness import CheckResult
+from tallyd.pollers.servers.lag_history import checks_of, read_hours, read_target
 from tallyd.pollers.servers.questions import QUESTIONS
 from tallyd.pollers.servers.settings import ServersSettings
-from tallyd.pollers.servers.target_memory import TargetMemory
+from tallyd.pollers.servers.target_memory import TargetMemory, memory_of
 
 _LIMIT_S = 300.0
 """Without progress. Each check ends with its timeout, but for the lookup of a name."""
@@ -77,6 +92,87 @@ class ServersPoller(ServersSettings):
             for target in self.checked
             for result in (results[target.name],)
         )
+
+    # -- what people are shown -----------------------------------------------------------------------------
+
+    def last_label(self) -> str:
+        """Return what a round is called."""
+        return "Last check"
+
+    def last(self, past: Past) -> LastReading | None:
+        """Return when a target was last checked; a round that changed nothing wrote no reading."""
+        memory, taken = self._memory(past), super().last(past)
+        # Copied: a round may be changing it just now.
+        checked_at = max(dict(memory.checked_at).values(), default=None) or memory.written_at
+        found = [taken] if taken else []
+        found += [LastReading(checked_at)] if checked_at else []
+        return max(found, key=lambda each: each.at, default=None)
+
+    def now_board(self, past: Past) -> Board:
+        """Return the state of each target. Raises `StateError`."""
+        return now_board(self.checked, dict(self._memory(past).known), past.now)
+
+    def past_board(self, past: Past, asked: Asked) -> Board:
+        """Return the checks of all targets, or of one. Raises `AskedError`, `RecordsError`."""
+        target = asked.options.get("target", "")
+        is_going_on = bool(self.targets) and past.now < asked.span(past.zone)[1]
+        nothing = no_checks(self.every if is_going_on else None)
+        if target:
+            return self._target_board(past, asked, target, nothing)
+        checks = checks_of(read_hours(past.records, asked, past.zone), zone=past.zone, by=asked.by)
+        names = tuple(dict.fromkeys((*self.targets, *(each.target for each in checks))))
+        return past_board(checks, by=asked.by, nothing=nothing, choices=choices_of(names))
+
+    def _target_board(self, past: Past, asked: Asked, target: str, nothing: str) -> Board:
+        hours, steps = read_target(
+            past.records, asked, past.zone, target=target, every_s=self.every, now=past.now
+        )
+        if not hours and target not in self.targets:
+            raise AskedError(self._no_target(past, asked, target))
+        by = asked.by or ("hour" if asked.first == asked.last else "day")
+        limits_s = {each.name: each.limits.stale_after_s for each in self.checked}
+        return target_board(
+            checks_of(hours, zone=past.zone, by=by),
+            steps,
+            target=target,
+            by=by,
+            stale_after_s=limits_s.get(target),
+            nothing=nothing,
+            choices=choices_of(tuple(dict.fromkeys((*self.targets, target)))),
+        )
+
+    def _no_target(self, past: Past, asked: Asked, target: str) -> str:
+        names = [*self.targets] or sorted(past.records.server_sums(*asked.span(past.zone)))
+        there_are = f"; there {'is' if len(names) == 1 else 'are'} {listed(names)}" if names else ""
+        return f'no target "{shortened(target, 80)}" was checked in these days{there_are}'
+
+    def metrics(self, past: Past) -> Iterable[Metric]:
+        """Return how old the data of each target is. Raises `StateError`."""
+        return metrics_of(past.poller, self.targets, dict(self._memory(past).known), past.now)
+
+    @classmethod
+    def options(cls) -> tuple[str, ...]:
+        """Return that one target can be asked for."""
+        return ("target",)
+
+    @classmethod
+    def default_days(cls, by: By | None) -> int:
+        """Return today by the hour, else a week."""
+        return 1 if by == "hour" else 7
+
+    def reading_board(self, content: Facts) -> Board:
+        """Return how many targets are in each state."""
+        return reading_board(content)
+
+    def summary_board(self, summary: Facts) -> Board:
+        """Return the targets of a round by hand."""
+        return summary_board(summary)
+
+    @staticmethod
+    def _memory(past: Past) -> TargetMemory:
+        return memory_of(past.kept("check"), lambda: past.memory("check"))
+
+    # -- for a person who writes a config ------------------------------------------------------------------
 
     @classmethod
     def found_headings(cls) -> tuple[str, ...]:

@@ -6,14 +6,18 @@ and no `since`, but what was counted for the next file; and it takes several new
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from tallyd.core.reading import Facts
 from tallyd.pollers.servers.freshness import CheckResult, Known, Step
+
+KEPT: Final = "memory"
+"""The key under which a running job keeps its `TargetMemory`."""
 
 
 @dataclass(slots=True)
@@ -93,3 +97,9 @@ def read_target_memory(memory: Facts) -> TargetMemory:
     except ValidationError:
         return TargetMemory()
     return TargetMemory(known=found.targets, written_at=found.written_at)
+
+
+def memory_of(kept: Mapping[str, object], stored: Callable[[], Facts]) -> TargetMemory:
+    """Return what a running job keeps; before its first run, what it last stored."""
+    memory = kept.get(KEPT)
+    return memory if isinstance(memory, TargetMemory) else read_target_memory(stored())

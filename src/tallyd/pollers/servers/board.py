@@ -1,0 +1,306 @@
+"""What people are shown of targets: how old their data is, and how old it was."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import reduce
+from operator import add
+from typing import Final
+
+from tallyd.contract.lags import HourCount
+from tallyd.core.panels import (
+    Board,
+    Cell,
+    Chart,
+    Choice,
+    Column,
+    Gap,
+    Level,
+    Limit,
+    Metric,
+    Shape,
+    Stat,
+    State,
+    Table,
+)
+from tallyd.core.periods import By, axis_of, period_columns
+from tallyd.core.reading import Facts
+from tallyd.core.texts import span
+from tallyd.pollers.servers.freshness import BY_SERIOUSNESS, STATES, Known
+from tallyd.pollers.servers.lag_history import Checks
+from tallyd.pollers.servers.target_settings import Target
+
+MOST_NAMED: Final = 1000
+"""How many targets have metrics of their own, the first in the order of the config; sums are of all.
+
+A mistake in a config must not give Prometheus ten thousand names.
+"""
+MOST_BARS: Final = 50
+MOST_CHOICES: Final = 200
+LEVELS: Final[Mapping[str, Level]] = {
+    "fresh": "fine",
+    "late": "warning",
+    "stale": "error",
+    "unreachable": "error",
+    "invalid": "error",
+    "future": "error",
+}
+_NAMES: Final = {"unchecked": "Not checked yet"}
+_UNCHECKED: Final = State("unknown", "not checked yet")
+_STATES: Final = {state: State(level, state) for state, level in LEVELS.items()}
+_TARGET: Final = Column(key="target", heading="target", option="target", is_vital=True)
+_NUMBERS: Final = (
+    Column(key="checks", heading="checks", unit="number"),
+    Column(key="within_limit", heading="within limit", unit="number"),
+    Column(key="within_limit_share", heading="share within limit", unit="share", is_vital=True),
+    Column(key="fresh", heading="fresh", unit="number"),
+    Column(key="fresh_share", heading="share fresh", unit="share"),
+    Column(key="lag_s_max", heading="largest lag", unit="seconds"),
+)
+
+
+# -- now ----------------------------------------------------------------------------------------------------
+
+
+def now_board(targets: Sequence[Target], known: Mapping[str, Known], now: datetime) -> Board:
+    """Return the state of each target, the most serious first, of the fresh ones by name.
+
+    A lag of those would go up and down, and rows would change places at every look.
+    """
+
+    def place(target: Target) -> tuple[int, float, str]:
+        one = known.get(target.name)
+        if one is None:
+            return -1, 0.0, target.name
+        lag_s = None if one.state == "fresh" else _lag_s(one, now)
+        return BY_SERIOUSNESS.index(one.state), -(lag_s or 0.0), target.name
+
+    counts = Counter(known[target.name].state if target.name in known else "unchecked" for target in targets)
+    table = Table(
+        key="targets",
+        title="Targets, the most serious first",
+        columns=(
+            _TARGET,
+            Column(key="state", heading="state", is_vital=True),
+            Column(key="since", heading="since", unit="instant"),
+            Column(key="lag_s", heading="lag now", unit="seconds", is_vital=True),
+            Column(key="limit_s", heading="limit", unit="seconds"),
+            Column(key="computed_time", heading="last computed", unit="instant"),
+        ),
+        rows=tuple(_row(target, known.get(target.name), now) for target in sorted(targets, key=place)),
+        nothing="No target is configured.",
+    )
+    return Board(panels=(*_stats(counts), table))
+
+
+def _row(target: Target, known: Known | None, now: datetime) -> tuple[Cell, ...]:
+    limit_s = target.limits.stale_after_s
+    if known is None:
+        return (target.name, _UNCHECKED, None, Gap.UNKNOWN, limit_s, None)
+    lag_s = _lag_s(known, now)
+    lag: Cell = Gap.UNKNOWN if lag_s is None else lag_s
+    return (target.name, _STATES[known.state], known.since, lag, limit_s, known.computed_at)
+
+
+def _lag_s(known: Known, now: datetime) -> float | None:
+    """Return how old a target's data is now, by our clock and the last time that it sent; None: none."""
+    return None if known.computed_at is None else (now - known.computed_at).total_seconds()
+
+
+def _stats(counts: Mapping[str, int]) -> tuple[Stat, ...]:
+    """Return how many targets are in each state that occurs."""
+    return tuple(
+        Stat(key=key, name=_NAMES.get(key, key.capitalize()), value=counts[key])
+        for key in (*STATES, *_NAMES)
+        if counts.get(key)
+    )
+
+
+def metrics_of(
+    poller: str, targets: Iterable[str], known: Mapping[str, Known], now: datetime
+) -> tuple[Metric, ...]:
+    """Return the metrics of targets; one that was not checked yet does not count."""
+    of_target = ("poller", "target")
+    lag = Metric(
+        name="tallyd_target_lag_seconds",
+        help="How old a target's data is now, by our clock and the last time that it told.",
+        labels=of_target,
+    )
+    fresh = Metric(
+        name="tallyd_target_fresh", help="1 where a target's data is fresh, else 0.", labels=of_target
+    )
+    states = Metric(name="tallyd_targets", help="Targets by state.", labels=("poller", "state"))
+    unnamed = Metric(
+        name="tallyd_targets_unnamed",
+        help=f"How many targets have no series of their own: only the first {MOST_NAMED} of the config have.",
+        labels=("poller",),
+    )
+    found = [(name, known[name]) for name in targets if name in known]
+    counts = Counter(one.state for _, one in found)
+    states.samples.extend(((poller, state), counts[state]) for state in STATES)
+    unnamed.samples.append(((poller,), max(0, len(found) - MOST_NAMED)))
+    for name, one in found[:MOST_NAMED]:
+        fresh.samples.append(((poller, name), int(one.state == "fresh")))
+        lag_s = _lag_s(one, now)
+        if lag_s is not None:
+            lag.samples.append(((poller, name), lag_s))
+    return (lag, fresh, states, unnamed)
+
+
+# -- once ---------------------------------------------------------------------------------------------------
+
+
+def reading_board(content: Facts) -> Board:
+    """Return how many targets are in each state, by the content of an out file."""
+    counts = content.get("counts")
+    found = counts if isinstance(counts, dict) else {}
+    return Board(panels=_stats({state: count for state, count in found.items() if isinstance(count, int)}))
+
+
+def summary_board(summary: Facts) -> Board:
+    """Return the targets of a round, in the order of its summary."""
+    targets = summary.get("targets")
+    columns = (
+        _TARGET,
+        Column(key="state", heading="state", is_vital=True),
+        Column(key="lag_s", heading="lag", unit="seconds", is_vital=True),
+        Column(key="since", heading="since", unit="instant"),
+    )
+    rows = (
+        tuple(_summary_row(each) for each in targets if isinstance(each, dict))
+        if isinstance(targets, list)
+        else ()
+    )
+    return Board(panels=(Table(key="targets", title="Targets", columns=columns, rows=rows),))
+
+
+def _summary_row(target: Facts) -> tuple[Cell, ...]:
+    lag_s = target["lag_s"]
+    return (
+        str(target["target"]),
+        _STATES[str(target["state"])],
+        lag_s if isinstance(lag_s, int | float) else Gap.UNKNOWN,
+        datetime.fromisoformat(str(target["since"])),
+    )
+
+
+# -- the past -----------------------------------------------------------------------------------------------
+
+
+def past_board(
+    checks: Sequence[Checks], *, by: By | None, nothing: str, choices: tuple[Choice, ...]
+) -> Board:
+    """Return how much of the time each target was within its limit, as bars if there are few of them.
+
+    `nothing` says why there are no checks.
+    """
+    targets = len({each.target for each in checks})
+    named = "" if not targets else "1 target, " if targets == 1 else f"{targets} targets, "
+    table = Table(
+        key="targets",
+        title=f"Targets{f' by {by}' if by else ''}, the least within their limit first",
+        columns=(_TARGET, *(period_columns(by) if by else ()), *_NUMBERS),
+        rows=tuple((each.target, *_cells(each)) for each in checks),
+        nothing=nothing,
+    )
+    is_drawn = by is None and len(checks) <= MOST_BARS
+    return Board(
+        panels=(_bars(table, x="target") if is_drawn else table,),
+        said=named + _said(checks),
+        choices=choices,
+    )
+
+
+def target_board(
+    checks: Sequence[Checks],
+    steps: Sequence[tuple[datetime, float | None]] | None,
+    *,
+    target: str,
+    by: By,
+    stale_after_s: float | None,
+    nothing: str,
+    choices: tuple[Choice, ...],
+) -> Board:
+    """Return how old the data of one target was in steps of time; `steps` None: its checks as bars.
+
+    `checks` are by `by`. `stale_after_s` is None if the target is not configured.
+    """
+    table = Table(
+        key="checks",
+        title=f"Checks of {target} by {by}",
+        columns=(*period_columns(by), *_NUMBERS),
+        rows=tuple(_cells(each) for each in checks),
+        nothing=nothing,
+        is_newest_last=True,
+    )
+    said = _said(checks)
+    if steps is None:
+        return Board(panels=(_bars(table, x=axis_of(by)),), said=said, choices=choices)
+    limit = None if stale_after_s is None else Limit("stale above", stale_after_s)
+    why = nothing if not checks else f"None of its {_total(checks).checks} checks found the time of its data."
+    lag = Table(
+        key="lag",
+        title=f"How old the data of {target} was",
+        columns=(
+            Column(key="at", heading="from", unit="instant", is_vital=True),
+            Column(key="lag_s_max", heading="largest lag", unit="seconds", is_vital=True),
+        ),
+        rows=_lags(steps),
+        nothing=why,
+        is_newest_last=True,
+    )
+    chart = Chart(table=lag, x="at", series={"lag_s_max": "line"}, limit=limit, nothing=why)
+    return Board(panels=(chart,), said=said, details=(table,), choices=choices)
+
+
+def _lags(steps: Sequence[tuple[datetime, float | None]]) -> tuple[tuple[Cell, ...], ...]:
+    """Return the rows of steps; none if no lag is known in any."""
+    if all(lag_s is None for _, lag_s in steps):
+        return ()
+    return tuple((at, Gap.UNKNOWN if lag_s is None else lag_s) for at, lag_s in steps)
+
+
+def _bars(table: Table, *, x: str) -> Chart:
+    shares: dict[str, Shape] = {"within_limit_share": "bars", "fresh_share": "bars"}
+    return Chart(table=table, x=x, series=shares, top=1, nothing=table.nothing)
+
+
+def _cells(checks: Checks) -> tuple[Cell, ...]:
+    count = checks.count
+    return (
+        *checks.period,
+        count.checks,
+        count.within_limit,
+        count.within_limit_share,
+        count.fresh,
+        count.fresh_share,
+        Gap.UNKNOWN if count.lag_s_max is None else count.lag_s_max,
+    )
+
+
+def _total(checks: Sequence[Checks]) -> HourCount:
+    return reduce(add, (each.count for each in checks))
+
+
+def _said(checks: Sequence[Checks]) -> str:
+    """Return `240 checks, 98.06% within the limit, 90.00% fresh`."""
+    if not checks:
+        return "no checks"
+    count = _total(checks)
+    shares = f"{count.within_limit_share:.2%} within the limit, {count.fresh_share:.2%} fresh"
+    return f"{count.checks} {'check' if count.checks == 1 else 'checks'}, {shares}"
+
+
+def no_checks(every_s: float | None) -> str:
+    """Return why there is no row. `every_s`: how often targets are checked now; None: not in these days."""
+    return "No checks in these days." + (f" Targets are checked every {span(every_s)}." if every_s else "")
+
+
+def choices_of(targets: Sequence[str]) -> tuple[Choice, ...]:
+    """Return the choice of a target, if they are few enough for a list."""
+    if len(targets) > MOST_CHOICES:
+        return ()
+    values = tuple((target, target) for target in targets)
+    return (Choice(option="target", label="Target", values=(("", "All targets"), *values)),)

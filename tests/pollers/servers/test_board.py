@@ -1,0 +1,462 @@
+"""What people are shown of targets: now, of past days, and by `once`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from support.past import FakePast, FakeRecords
+from tallyd.contract.board import Asked, AskedError
+from tallyd.contract.lags import HourCount, LagRow
+from tallyd.core.errors import RecordsError
+from tallyd.core.panels import Board, Chart, Gap, Limit, State, Table, tables_of
+from tallyd.core.periods import By
+from tallyd.core.reading import Facts
+from tallyd.core.stored import LastReading, StoredReading
+from tallyd.pollers.servers.board import MOST_BARS, MOST_CHOICES, MOST_NAMED
+from tallyd.pollers.servers.freshness import Known
+from tallyd.pollers.servers.poller import ServersPoller
+from tallyd.pollers.servers.target_memory import TargetMemory
+
+NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
+TODAY = date(2026, 11, 20)
+HOUR = timedelta(hours=1)
+
+
+def poller(*names: str, **keys: Any) -> ServersPoller:
+    targets = {name: {"url": "http://127.0.0.1:9/"} for name in names}
+    return ServersPoller.model_validate_json(json.dumps({"kind": "servers", "targets": targets, **keys}))
+
+
+def known(state: Any, lag_s: float | None = 30.0, since: datetime = NOW) -> Known:
+    return Known(
+        state=state, since=since, computed_at=None if lag_s is None else NOW - timedelta(seconds=lag_s)
+    )
+
+
+def past_of(found: Mapping[str, Known], **keys: Any) -> FakePast:
+    """Return a past in which a round knows these targets."""
+    memory = TargetMemory(known=dict(found))
+    return FakePast(poller="apps", now=NOW, in_memory={"check": {"memory": memory}}, **keys)
+
+
+def table_of(board: Board, place: int = 0) -> Table:
+    return tables_of((*board.panels, *board.details))[place]
+
+
+def stats_of(board: Board) -> dict[str, object]:
+    return {stat.key: stat.value for stat in board.stats}
+
+
+# -- now ----------------------------------------------------------------------------------------------------
+
+
+def test_each_target_has_its_state_its_lag_and_its_limit() -> None:
+    board = poller("PROD", "NEW", defaults={"stale_after": "10m"}).now_board(
+        past_of({"PROD": known("late", 400.0, NOW - HOUR)})
+    )
+    assert table_of(board).rows == (
+        ("NEW", State("unknown", "not checked yet"), None, Gap.UNKNOWN, 600.0, None),
+        ("PROD", State("warning", "late"), NOW - HOUR, 400.0, 600.0, NOW - timedelta(seconds=400)),
+    )
+    assert stats_of(board) == {"late": 1, "unchecked": 1}
+    assert [stat.name for stat in board.stats] == ["Late", "Not checked yet"]
+
+
+def test_the_most_serious_stand_first_and_fresh_ones_by_name() -> None:
+    found = {
+        "a": known("fresh", 10.0),
+        "b": known("fresh", 90.0),
+        "c": known("stale", 2000.0),
+        "d": known("late", 500.0),
+        "e": known("stale", 9000.0),
+        "f": known("future", -300.0),
+        "g": known("invalid", None),
+        "h": known("unreachable", 20.0),
+    }
+    board = poller(*reversed(found), "i").now_board(past_of(found))
+    assert "".join(map(str, table_of(board).cells("target"))) == "ihgecfdab"
+    assert [str(each) for each in stats_of(board)] == [
+        *("fresh", "late", "stale", "unreachable", "invalid", "future", "unchecked"),
+    ]
+
+
+def test_a_target_that_never_sent_a_time_has_no_lag() -> None:
+    board = poller("PROD").now_board(past_of({"PROD": known("unreachable", None)}))
+    assert table_of(board).cells("lag_s") == (Gap.UNKNOWN,)
+    assert table_of(board).cells("computed_time") == (None,)
+
+
+def test_now_needs_no_database_and_only_targets_of_the_config_count() -> None:
+    past = past_of({"PROD": known("fresh"), "GONE": known("stale")}, trouble="the database is away")
+    board = poller("PROD").now_board(past)
+    assert (table_of(board).cells("target"), stats_of(board)) == (("PROD",), {"fresh": 1})
+    assert board.troubles == ()
+
+
+def test_outside_the_daemon_the_last_stored_state_counts() -> None:
+    stored = TargetMemory(known={"PROD": known("stale", 2000.0)}).to_store()
+    past = FakePast(poller="apps", now=NOW, memories={"check": stored})
+    assert stats_of(poller("PROD").now_board(past)) == {"stale": 1}
+
+
+# -- the last check -----------------------------------------------------------------------------------------
+
+
+def reading(at: datetime, *, is_by_hand: bool = False) -> StoredReading:
+    return StoredReading(
+        poller="apps",
+        kind="servers",
+        job="check",
+        slot=None if is_by_hand else "x",
+        outcome="taken",
+        reason=None,
+        due_at=None if is_by_hand else at,
+        taken_at=at,
+        body={},
+        out_name=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("memory", "readings", "last"),
+    [
+        pytest.param(TargetMemory(), (), None, id="never"),
+        pytest.param(
+            TargetMemory(checked_at={"a": NOW - HOUR, "b": NOW}, written_at=NOW - 2 * HOUR),
+            (reading(NOW - 2 * HOUR),),
+            LastReading(NOW),
+            id="the newest check, though it changed nothing",
+        ),
+        pytest.param(
+            TargetMemory(written_at=NOW - HOUR), (), LastReading(NOW - HOUR), id="before the first round"
+        ),
+        pytest.param(
+            TargetMemory(checked_at={"a": NOW - HOUR}),
+            (reading(NOW, is_by_hand=True),),
+            LastReading(NOW, is_by_hand=True),
+            id="by hand since then",
+        ),
+    ],
+)
+def test_the_last_check(
+    memory: TargetMemory, readings: tuple[StoredReading, ...], last: LastReading | None
+) -> None:
+    past = FakePast(poller="apps", now=NOW, in_memory={"check": {"memory": memory}}, stored=readings)
+    assert (poller("PROD").last(past), poller("PROD").last_label()) == (last, "Last check")
+
+
+# -- past days of all targets -------------------------------------------------------------------------------
+
+HOURS = (
+    ("PROD", "2026-10-01 08:00:00", HourCount(60, 60, 0, 61.0)),
+    ("PROD", "2026-11-19 08:00:00", HourCount(60, 60, 0, 61.5)),
+    ("PROD", "2026-11-20 08:00:00", HourCount(60, 30, 15, 4000.0)),
+    ("GONE", "2026-11-20 08:00:00", HourCount(60, 0, 0, None)),
+)
+
+
+def shown(
+    settings: ServersPoller,
+    *,
+    hours: tuple[tuple[str, str, HourCount], ...] = HOURS,
+    lags: tuple[LagRow, ...] = (),
+    first: date | None = None,
+    last: date = TODAY,
+    by: By | None = None,
+    target: str = "",
+) -> Board:
+    """Return the board of some days; without `first` those that are shown if nobody asks for others."""
+    first = first or last - timedelta(days=settings.default_days(by) - 1)
+    past = FakePast(poller="apps", now=NOW, held=FakeRecords(hours=hours, lags=lags))
+    return settings.past_board(past, Asked(first=first, last=last, by=by, options={"target": target}))
+
+
+def test_a_week_has_a_row_for_each_target_with_bars_the_least_within_its_limit_first() -> None:
+    board = shown(poller("PROD"))
+    (chart,) = board.panels
+    assert isinstance(chart, Chart)
+    assert (chart.x, chart.top) == ("target", 1)
+    assert chart.series == {"within_limit_share": "bars", "fresh_share": "bars"}
+    assert [column.key for column in chart.table.columns] == [
+        *("target", "checks", "within_limit", "within_limit_share", "fresh", "fresh_share", "lag_s_max"),
+    ]
+    assert chart.table.rows == (
+        ("GONE", 60, 0, 0.0, 0, 0.0, Gap.UNKNOWN),
+        ("PROD", 120, 105, 0.875, 90, 0.75, 4000.0),
+    )
+    assert board.said == "2 targets, 180 checks, 58.33% within the limit, 50.00% fresh"
+
+
+@pytest.mark.parametrize(
+    ("by", "rows"),
+    [
+        pytest.param(
+            "hour",
+            [
+                ("GONE", "2026-11-20", "09:00", "Fri", 60, 0.0),
+                ("PROD", "2026-11-20", "09:00", "Fri", 60, 0.75),
+            ],
+            id="hours of today",
+        ),
+        pytest.param(
+            "day",
+            [
+                ("GONE", "2026-11-20", "Fri", 60, 0.0),
+                ("PROD", "2026-11-19", "Thu", 60, 1.0),
+                ("PROD", "2026-11-20", "Fri", 60, 0.75),
+            ],
+            id="days of a week",
+        ),
+        pytest.param(
+            "month", [("GONE", "2026-11", 60, 0.0), ("PROD", "2026-11", 120, 0.875)], id="months of a week"
+        ),
+    ],
+)
+def test_by_a_period_each_target_has_a_row_for_each_and_none_is_drawn(
+    by: By, rows: list[tuple[object, ...]]
+) -> None:
+    (table,) = shown(poller("PROD"), by=by).panels
+    assert isinstance(table, Table)
+    wanted = [
+        place
+        for place, column in table.shown
+        if column.unit == "text" or column.key in ("checks", "within_limit_share")
+    ]
+    assert [tuple(row[place] for place in wanted) for row in table.rows] == rows
+
+
+@pytest.mark.parametrize(("targets", "is_drawn"), [(MOST_BARS, True), (MOST_BARS + 1, False)])
+def test_many_targets_are_a_table_without_bars(targets: int, *, is_drawn: bool) -> None:
+    hours = tuple((f"T{number}", "2026-11-20 08:00:00", HourCount(1, 1, 0, 1.0)) for number in range(targets))
+    (panel,) = shown(poller("T0"), hours=hours).panels
+    assert isinstance(panel, Chart) is is_drawn
+
+
+def test_the_choice_has_the_targets_of_the_config_and_those_that_have_left_it() -> None:
+    (choice,) = shown(poller("PROD", "TEST")).choices
+    assert (choice.option, choice.values) == (
+        "target",
+        (("", "All targets"), ("PROD", "PROD"), ("TEST", "TEST"), ("GONE", "GONE")),
+    )
+
+
+@pytest.mark.parametrize(("targets", "choices"), [(MOST_CHOICES, 1), (MOST_CHOICES + 1, 0)])
+def test_of_very_many_targets_there_is_no_choice(targets: int, choices: int) -> None:
+    settings = poller(*(f"T{number}" for number in range(targets)))
+    assert len(shown(settings, hours=()).choices) == choices
+    assert len(shown(settings, hours=(), target="T0").choices) == choices
+
+
+@pytest.mark.parametrize(
+    ("settings", "last", "nothing"),
+    [
+        pytest.param(
+            poller("PROD"), TODAY, "No checks in these days. Targets are checked every 1 min.", id="today"
+        ),
+        pytest.param(poller("PROD"), date(2026, 11, 1), "No checks in these days.", id="days that are over"),
+        pytest.param(ServersPoller.former(), TODAY, "No checks in these days.", id="a former poller"),
+    ],
+)
+@pytest.mark.parametrize("by", [None, "day"])
+def test_days_without_a_check_say_so(
+    settings: ServersPoller, last: date, nothing: str, by: By | None
+) -> None:
+    board = shown(settings, hours=(), last=last, by=by)
+    assert (table_of(board).rows, table_of(board).nothing, board.said) == ((), nothing, "no checks")
+
+
+def test_a_database_that_cannot_be_read_is_raised() -> None:
+    past = FakePast(poller="apps", now=NOW, trouble="the database is away")
+    with pytest.raises(RecordsError, match="away"):
+        poller("PROD").past_board(past, Asked(first=TODAY, last=TODAY))
+
+
+# -- past days of one target --------------------------------------------------------------------------------
+
+
+def test_a_week_of_one_target_is_its_lag_by_the_hour_with_its_checks_by_day() -> None:
+    board = shown(poller("PROD", defaults={"stale_after": "20m"}), target="PROD")
+    (chart,) = board.panels
+    assert isinstance(chart, Chart)
+    assert (chart.table.key, chart.x, chart.series) == ("lag", "at", {"lag_s_max": "line"})
+    assert chart.limit == Limit("stale above", 1200.0)
+    begin = datetime(2026, 11, 13, 23, tzinfo=UTC)
+    ats, lags = chart.table.cells("at"), chart.table.cells("lag_s_max")
+    assert (ats[0], ats[-1]) == (begin, NOW - HOUR)
+    assert {at: lag for at, lag in zip(ats, lags, strict=True) if lag is not Gap.UNKNOWN} == {
+        datetime(2026, 11, 19, 8, tzinfo=UTC): 61.5,
+        datetime(2026, 11, 20, 8, tzinfo=UTC): 4000.0,
+    }
+    (checks,) = board.details
+    assert isinstance(checks, Table)
+    assert checks.cells("date") == ("2026-11-19", "2026-11-20")
+    assert checks.cells("within_limit_share") == (1.0, 0.75)
+    assert board.said == "120 checks, 87.50% within the limit, 75.00% fresh"
+
+
+def test_a_day_of_one_target_is_its_lag_by_the_quarter_of_an_hour_with_its_checks_by_hour() -> None:
+    change = LagRow("PROD", "2026-11-20 08:20:00", None, 60.0, "fresh", 60.0)
+    board = shown(poller("PROD"), lags=(change,), first=TODAY, target="PROD")
+    at_nine = datetime(2026, 11, 20, 8, tzinfo=UTC)
+    quarters = [at_nine + timedelta(minutes=15 * number) for number in range(5)]
+    found = dict(zip(table_of(board).cells("at"), table_of(board).cells("lag_s_max"), strict=True))
+    assert [found[at] for at in quarters] == [4000.0, 4000.0, 1560.0, 2460.0, Gap.UNKNOWN]
+    assert table_of(board, 1).cells("hour") == ("09:00",)
+
+
+def test_of_one_target_by_a_period_its_shares_are_drawn() -> None:
+    board = shown(poller("PROD"), by="day", target="PROD")
+    (chart,) = board.panels
+    assert isinstance(chart, Chart)
+    assert (chart.x, chart.table.cells("date"), chart.table.cells("fresh_share")) == (
+        "begin",
+        ("2026-11-19", "2026-11-20"),
+        (1.0, 0.5),
+    )
+    assert board.details == ()
+
+
+@pytest.mark.parametrize(
+    ("hours", "nothing"),
+    [
+        pytest.param((), "No checks in these days. Targets are checked every 1 min.", id="no check"),
+        pytest.param(
+            (("PROD", "2026-11-20 08:00:00", HourCount(60, 0, 0, None)),),
+            "None of its 60 checks found the time of its data.",
+            id="no time",
+        ),
+    ],
+)
+def test_a_target_without_a_lag_says_why(hours: tuple[tuple[str, str, HourCount], ...], nothing: str) -> None:
+    (chart,) = shown(poller("PROD"), hours=hours, target="PROD").panels
+    assert isinstance(chart, Chart)
+    assert (chart.has_numbers, chart.table.rows, chart.table.nothing, chart.nothing) == (
+        False,
+        (),
+        nothing,
+        nothing,
+    )
+
+
+@pytest.mark.parametrize("settings", [pytest.param(poller("PROD"), id="it has left"), ServersPoller.former()])
+def test_a_target_that_has_left_the_config_is_shown_without_a_limit(settings: ServersPoller) -> None:
+    hours = (("GONE", "2026-11-20 08:00:00", HourCount(60, 60, 0, 70.0)),)
+    board = shown(settings, hours=hours, target="GONE")
+    (chart,) = board.panels
+    assert isinstance(chart, Chart)
+    assert (chart.limit, chart.has_numbers) == (None, True)
+    assert ("GONE", "GONE") in board.choices[0].values
+
+
+@pytest.mark.parametrize(
+    ("settings", "hint"),
+    [
+        pytest.param(poller("PROD", "TEST"), "; there are PROD and TEST", id="some"),
+        pytest.param(poller("PROD"), "; there is PROD", id="one"),
+        pytest.param(ServersPoller.former(), "; there are GONE and PROD", id="a former poller"),
+    ],
+)
+def test_a_target_that_never_was_is_an_error_that_names_those_there_are(
+    settings: ServersPoller, hint: str
+) -> None:
+    with pytest.raises(AskedError) as raised:
+        shown(settings, target="PORD\n")
+    assert str(raised.value) == r'no target "PORD\n" was checked in these days' + hint
+
+
+def test_of_one_target_only_its_own_hours_are_read_and_once() -> None:
+    asked: list[str | None] = []
+
+    class Records(FakeRecords):
+        def server_hours(
+            self, since: datetime, until: datetime, *, server: str | None = None
+        ) -> tuple[tuple[str, str, HourCount], ...]:
+            asked.append(server)
+            return tuple(super().server_hours(since, until, server=server))
+
+    past = FakePast(poller="apps", now=NOW, held=Records(hours=HOURS))
+    poller("PROD").past_board(past, Asked(first=TODAY, last=TODAY, options={"target": "PROD"}))
+    assert asked == ["PROD"]
+
+
+def test_the_options_and_the_days_if_nobody_asks() -> None:
+    assert ServersPoller.options() == ("target",)
+    assert {by: ServersPoller.default_days(by) for by in (None, "hour", "day", "year")} == {
+        None: 7,
+        "hour": 1,
+        "day": 7,
+        "year": 7,
+    }
+
+
+# -- once ---------------------------------------------------------------------------------------------------
+
+
+def test_a_reading_is_how_many_targets_are_in_each_state() -> None:
+    content: Facts = {"counts": {"fresh": 3, "late": 0, "stale": 1, "unreachable": 0}, "targets": {}}
+    board = poller("PROD").reading_board(content)
+    assert [(stat.key, stat.name, stat.value) for stat in board.stats] == [
+        ("fresh", "Fresh", 3),
+        ("stale", "Stale", 1),
+    ]
+
+
+def test_the_summary_of_a_round_is_a_row_for_each_target() -> None:
+    summary: Facts = {
+        "targets": [
+            {"target": "A", "state": "unreachable", "lag_s": None, "since": "2026-11-20T14:00:00+01:00"},
+            {"target": "B", "state": "fresh", "lag_s": 61.2, "since": "2026-11-20T13:00:00+01:00"},
+        ]
+    }
+    assert table_of(poller("A", "B").summary_board(summary)).rows == (
+        ("A", State("error", "unreachable"), Gap.UNKNOWN, NOW),
+        ("B", State("fine", "fresh"), 61.2, NOW - HOUR),
+    )
+
+
+# -- metrics ------------------------------------------------------------------------------------------------
+
+
+def test_metrics_are_how_old_each_target_is_now() -> None:
+    found = {
+        "A": known("fresh", 30.0),
+        "B": known("unreachable", None),
+        "C": known("stale", 1000.0),
+        "GONE": known("stale"),
+    }
+    metrics = {each.name: each for each in poller("C", "B", "A", "NEW").metrics(past_of(found))}
+    assert {name: each.labels for name, each in metrics.items()} == {
+        "tallyd_target_lag_seconds": ("poller", "target"),
+        "tallyd_target_fresh": ("poller", "target"),
+        "tallyd_targets": ("poller", "state"),
+        "tallyd_targets_unnamed": ("poller",),
+    }
+    assert metrics["tallyd_target_lag_seconds"].samples == [(("apps", "C"), 1000.0), (("apps", "A"), 30.0)]
+    assert metrics["tallyd_target_fresh"].samples == [
+        (("apps", "C"), 0),
+        (("apps", "B"), 0),
+        (("apps", "A"), 1),
+    ]
+    assert dict(metrics["tallyd_targets"].samples) == {
+        ("apps", "fresh"): 1,
+        ("apps", "late"): 0,
+        ("apps", "stale"): 1,
+        ("apps", "unreachable"): 1,
+        ("apps", "invalid"): 0,
+        ("apps", "future"): 0,
+    }
+    assert metrics["tallyd_targets_unnamed"].samples == [(("apps",), 0)]
+
+
+def test_only_the_first_thousand_targets_have_metrics_of_their_own() -> None:
+    names = [f"T{number}" for number in range(MOST_NAMED + 2)]
+    found = {name: known("fresh") for name in names}
+    metrics = {each.name: each.samples for each in poller(*names).metrics(past_of(found))}
+    assert len(metrics["tallyd_target_fresh"]) == len(metrics["tallyd_target_lag_seconds"]) == MOST_NAMED
+    assert metrics["tallyd_targets_unnamed"] == [(("apps",), 2)]
+    assert (("apps", "fresh"), MOST_NAMED + 2) in metrics["tallyd_targets"]
