@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from adapters.records.samples import visitor_file
 from support.past import Past
 from tallyd.adapters.records.database import Database
+from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State
 from tallyd.config.model import Config, load
 from tallyd.contract.passages import Row
@@ -28,7 +29,6 @@ from tallyd.runs.stats import RunStats
 from tallyd.settings.web import WebSettings
 from tallyd.web.context import Context
 from tallyd.web.http.server import WebServer
-from tallyd.adapters.records.reader import RecordsReader
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
 CONFIG = {
@@ -36,7 +36,12 @@ CONFIG = {
     "timezone": "Europe/Berlin",
     "pollers": {
         "divera": {"kind": "divera", "accesskey": "canary-key-8f3a", "at": ["08:00", "20:00"]},
-        "park": {"kind": "visitors", "inbox": "inbox", "sources": {"12": {"label": 'Gate "12"'}, "23": {}}},
+        "park": {
+            "kind": "visitors",
+            "inbox": "inbox",
+            "sources": {"12": {"label": 'Gate "12"'}, "23": {}},
+            "groups": {"north": ["12"]},
+        },
         "apps": {
             "kind": "servers",
             "targets": {"PROD\\": {"url": "http://127.0.0.1:9/"}, "TEST": {"url": "http://127.0.0.1:9/"}},

@@ -16,12 +16,14 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.needs import needs
-from support.webfolder import NOW, Web, serving
+from support.past import Past
+from support.webfolder import CONFIG, NOW, Web, serving
+from tallyd.config.model import load
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
+from tallyd.core.readings_board import number_metric
 from tallyd.pollers.servers.freshness import Known
 from tallyd.pollers.servers.target_memory import TargetMemory
-from tallyd.web.machine import records_metrics
 from tallyd.web.machine.metrics import exposition, routes
 
 Samples = dict[tuple[str, tuple[str, ...]], float]
@@ -72,16 +74,6 @@ def test_a_target_s_lag_is_that_of_now_and_one_without_a_time_has_none(web: Web)
     assert found["tallyd_target_fresh", ("apps", "TEST")] == 0
     assert found["tallyd_targets", ("apps", "stale")] == 1
     assert found["tallyd_targets", ("apps", "fresh")] == 0
-
-
-def test_of_too_many_targets_only_the_first_are_named_and_all_are_counted(
-    web: Web, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(records_metrics, "MOST_NAMED", 1)
-    found = samples(web)
-    assert [names for name, names in found if name == "tallyd_target_fresh"] == [("apps", "PROD\\")]
-    assert found["tallyd_targets_unnamed", ("apps",)] == 1
-    assert found["tallyd_targets", ("apps", "unreachable")] == 1
 
 
 def test_a_target_that_left_the_config_is_gone(web: Web) -> None:
@@ -135,11 +127,29 @@ def test_a_database_that_was_never_used_is_no_fault_and_nobody_came(tmp_path: Pa
 
 def test_a_database_that_cannot_be_read_leaves_the_rest_readable(web: Web) -> None:
     (web.folder / "state" / "records.db").write_bytes(b"no database" * 1000)
+    web.kept["park", "sweep"] = {"arrivals": {"12": NOW - timedelta(seconds=7)}}
     found = samples(web)
     assert found["tallyd_readable", ("visitors",)] == 0
     assert found["tallyd_readable", ("readings",)] == 1
+    assert found["tallyd_readable", ("divera",)] == 1
     assert found["tallyd_people", ("divera", "50101")] == 12
+    assert found["tallyd_source_last_file_age_seconds", ("park", "12")] == 7, "which needs no database"
     assert not [names for name, names in found if name == "tallyd_visitors_today"]
+
+
+def test_pollers_of_one_kind_share_their_metrics_and_one_that_cannot_be_read_takes_nothing_away(
+    tmp_path: Path,
+) -> None:
+    web = Web(tmp_path)
+    content = json.loads(json.dumps(CONFIG))
+    content["pollers"]["more"] = {"kind": "divera", "accesskey": "canary-key-8f3a", "at": ["08:00"]}
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    web.config = load(tmp_path / "config.json", environ={})
+    Past(tmp_path, poller="more").taken("2026-11-20T08:00", {"50101": 3})
+    found = samples(web)
+    assert [found["tallyd_people", (poller, "50101")] for poller in ("divera", "more")] == [12, 3]
+    with web.context() as context:
+        assert exposition(context).count(b"# TYPE tallyd_people gauge") == 1
 
 
 def test_no_secret_is_in_it(web: Web) -> None:
@@ -206,6 +216,7 @@ def test_the_docs_list_every_metric_and_no_other(web: Web) -> None:
         families = list(text_string_to_metric_families(exposition(context).decode()))
     told = {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
     told = {name for name in told if name.startswith("tallyd_")}
+    told.add(number_metric("", None).name)  # of kinds without metrics of their own
     docs = Path(__file__).parents[3] / "docs"
     assert set(re.findall(r"^\| `(tallyd_\w+)", (docs / "metrics.md").read_text(), re.MULTILINE)) == told
 
