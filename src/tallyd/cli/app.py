@@ -196,27 +196,22 @@ def status(context: typer.Context, as_json: AsJson = False, wide: Wide = False) 
 def report(
     context: typer.Context,
     start: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="D", help="First day, YYYY-MM-DD; default: 30 days, of visitors by hour today."
-        ),
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="D", help="Last day, YYYY-MM-DD; default: today.")
-    ] = None,
-    poller: Annotated[str | None, typer.Option("--poller", metavar="P", help="Only this poller.")] = None,
+        str,
+        typer.Option("--from", metavar="D", help="First day, YYYY-MM-DD; default: 30 days, by hour today."),
+    ] = "",
+    end: Annotated[str, typer.Option("--to", metavar="D", help="Last day, YYYY-MM-DD; default: today.")] = "",
+    poller: Annotated[str, typer.Option("--poller", metavar="P", help="Only this poller.")] = "",
     by: Annotated[
         By | None,
         typer.Option("--by", help="What is put together; default: each reading, of visitors each hour."),
     ] = None,
-    source: Annotated[
-        str | None, typer.Option("--source", metavar="S", help="Visitors: only of this source.")
-    ] = None,
+    source: Annotated[str, typer.Option("--source", metavar="S", help="Visitors: only of this source.")] = "",
     group: Annotated[
-        str | None, typer.Option("--group", metavar="G", help="Visitors: only of this group of sources.")
-    ] = None,
+        str, typer.Option("--group", metavar="G", help="Visitors: only of this group of sources.")
+    ] = "",
+    target: Annotated[str, typer.Option("--target", metavar="T", help="Servers: only this target.")] = "",
     shape: Annotated[
-        Format, typer.Option("--format", help="How to show it; html: one page with plots.")
+        Format, typer.Option("--format", help="How to show it; html: one page with charts.")
     ] = Format.TABLE,
     excel: Annotated[
         bool, typer.Option("--excel", help="CSV for Excel: byte order mark, semicolons, decimal comma.")
@@ -224,21 +219,20 @@ def report(
     wide: Wide = False,
 ) -> None:
     """Show counts over time, on stdout."""
+    from tallyd.cli.report import Wanted
     from tallyd.cli.report import report as command
 
-    raise typer.Exit(
-        command(
-            context.obj,
-            start=start,
-            end=end,
-            poller=poller,
-            by=by.value if by else None,
-            shape=shape.value,
-            excel=excel,
-            source=source,
-            group=group,
-        )
+    options = {"source": source, "group": group, "target": target}
+    wanted = Wanted(
+        start=start,
+        end=end,
+        poller=poller,
+        by=by.value if by else "",
+        shape=shape.value,
+        excel=excel,
+        options={name: value for name, value in options.items() if value},
     )
+    raise typer.Exit(command(context.obj, wanted))
 
 
 @app.command()

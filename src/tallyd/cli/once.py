@@ -5,24 +5,56 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from tallyd.adapters.locks import LockedError
 from tallyd.adapters.outfiles import OutError
 from tallyd.adapters.state import StateError
-from tallyd.cli.once_shown import Shown, together
-from tallyd.cli.shared import command_runner, dry_outside, load_config, probe_toolbox, tasks_named
+from tallyd.cli.shared import command_runner, dry_outside, load_config, probe_toolbox, tasks_named, utc_now
 from tallyd.config.jobs import Task
 from tallyd.config.model import Config
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError, SourceError
 from tallyd.core.out_document import document
-from tallyd.core.reading import Reading, Slot
+from tallyd.core.panels import Board
+from tallyd.core.reading import Facts, Json, Reading, Slot
 from tallyd.core.texts import span
-from tallyd.presentation.terminal import complain, progress_shown
+from tallyd.presentation.boards import BoardPrinter
+from tallyd.presentation.terminal import complain, progress_shown, say, show_json
 from tallyd.runs.runner import Runner
 from tallyd.runs.toolbox import Resources
 from tallyd.storage.store_result import heading_of
+
+MOST_LISTED = 20
+_AT_THE_END = ("waiting", "unsettled")
+"""What counts is how many there are in the end."""
+
+
+@dataclass
+class _Shown:
+    """Shows one thing after the other; as JSON, all of it in the end: one object, or a list of several."""
+
+    as_json: bool
+    content: list[Json] = field(default_factory=list)
+
+    def finish(self) -> None:
+        """Show what was kept until the end."""
+        if self.content:
+            show_json(self.content[0] if len(self.content) == 1 else self.content)
+
+    def add(self, content: dict[str, Json], board_of: Callable[[], Board], task: Task) -> None:
+        """Show the content as JSON, or its board and the problems in it."""
+        if self.as_json:
+            self.content.append(content)
+            return
+        board = board_of()
+        printer = BoardPrinter(zone=task.zone, now=utc_now(), see_columns="--wide, or --json")
+        printer.show("", board, board.panels)
+        problems = content.get("problems")
+        for problem in problems if isinstance(problems, list) else []:
+            if isinstance(problem, dict):
+                say(str(problem["text"]), style=str(problem["severity"]))
 
 
 def once(
@@ -31,7 +63,7 @@ def once(
     """Run the jobs, one after the other; return the exit status. Raises `ConfigError`."""
     config = load_config(path)
     tasks = [task.with_attempts(attempts) for task in tasks_named(config, poller, job)]
-    shown = Shown(as_json=as_json or not sys.stdout.isatty())
+    shown = _Shown(as_json=as_json or not sys.stdout.isatty())
     with _way(config, shown, dry_run=dry_run) as run:
         failures = [failure for task in tasks if (failure := _failure(run, task)) is not None]
     shown.finish()
@@ -41,7 +73,7 @@ def once(
 
 
 @contextmanager
-def _way(config: Config, shown: Shown, *, dry_run: bool) -> Iterator[Callable[[Task], str | None]]:
+def _way(config: Config, shown: _Shown, *, dry_run: bool) -> Iterator[Callable[[Task], str | None]]:
     """Yield what runs a task: for real, or so that nothing changes."""
     if dry_run:
         # One reach for all jobs: what a sweep would have stored is in the report.
@@ -53,12 +85,12 @@ def _way(config: Config, shown: Shown, *, dry_run: bool) -> Iterator[Callable[[T
             yield partial(_for_real, config, runner, shown)
 
 
-def _look_only(config: Config, resources: Resources, shown: Shown, task: Task) -> str | None:
+def _look_only(config: Config, resources: Resources, shown: _Shown, task: Task) -> str | None:
     with probe_toolbox(config, task, resources) as tools:
         return _show(shown, task, task.job.run(Slot(None, tools.now()), tools))
 
 
-def _for_real(config: Config, runner: Runner, shown: Shown, task: Task) -> str | None:
+def _for_real(config: Config, runner: Runner, shown: _Shown, task: Task) -> str | None:
     """Run a task. Raises what `Runner.once` raises, `StateError`, `OutError`."""
     with progress_shown(f"{task.poller} {task.job.name}") as show_progress:
         done = runner.once(task, show_progress=show_progress)
@@ -73,20 +105,39 @@ def _for_real(config: Config, runner: Runner, shown: Shown, task: Task) -> str |
     return trouble
 
 
-def _show(shown: Shown, task: Task, readings: Sequence[Reading]) -> str | None:
+def _show(shown: _Shown, task: Task, readings: Sequence[Reading]) -> str | None:
     """Show what a task gave; return why it could not do all that it should, None: it could."""
     for reading in readings:
         if reading.facts is not None:
             heading = heading_of(task, Slot(None, reading.taken_at), reading, in_timetable=False)
             problems = [task.alert_policy.worded(problem) for problem in reading.problems]
-            shown.reading(document(heading, reading.facts, problems))
+            content = document(heading, reading.facts, problems)
+            shown.add(content, partial(task.source.reading_board, content), task)
     summaries = [reading.summary for reading in readings if reading.summary is not None]
     if not summaries:
         return None
     summary = together(summaries)
-    shown.summary(task.poller, task.job.name, summary)
+    content = {"poller": task.poller, "job": task.job.name, **summary}
+    shown.add(content, partial(task.source.summary_board, summary), task)
     trouble = summary.get("trouble")
     return trouble if isinstance(trouble, str) else None
+
+
+def together(summaries: Sequence[Facts]) -> Facts:
+    """Return the summary of several rounds: numbers are added up, lists joined up to MOST_LISTED."""
+    total: dict[str, Json] = {}
+    for summary in summaries:
+        for key, value in summary.items():
+            before = total.get(key)
+            if isinstance(value, dict):
+                total[key] = dict(together([before, value] if isinstance(before, dict) else [value]))
+            elif isinstance(value, list) and isinstance(before, list):
+                total[key] = [*before, *value][:MOST_LISTED]
+            elif isinstance(value, int) and isinstance(before, int) and key not in _AT_THE_END:
+                total[key] = before + value
+            else:
+                total[key] = value
+    return total
 
 
 def _failure(run: Callable[[Task], str | None], task: Task) -> str | None:

@@ -1,188 +1,232 @@
-"""`tallyd report`: counts over time, on stdout. Creates nothing where tallyd never ran.
+"""`tallyd report`: counts over time, on stdout. Creates nothing if tallyd never ran.
 
-Each kind of poller is reported in a way of its own (`report_asked.Part`); here is what they have in common.
+As JSON it is a list with an object for each poller. `past` is the days, `now` how things are now (null for a
+poller that has left the config). Both are boards, as `presentation.boards.board_json` writes them:
+
+    {"poller": "divera", "kind": "divera", "zone": "Europe/Berlin", "from": "2026-11-01", "to": "2026-11-30",
+     "by": null, "options": {}, "now": {...}, "past": {...}}
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import NoReturn
 
+import typer
+
+from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State, StateError
-from tallyd.cli.report_asked import Asked, Part, day_asked, usage
-from tallyd.cli.report_readings import former_kind, readings
-from tallyd.cli.report_servers import KIND as SERVERS
-from tallyd.cli.report_servers import lags
-from tallyd.cli.report_visits import KIND as VISITORS
-from tallyd.cli.report_visits import visits
 from tallyd.cli.shared import load_config, utc_now
-from tallyd.config.model import Config
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError
-from tallyd.core.periods import By
+from tallyd.config.model import BY_KIND, Config
+from tallyd.contract.board import Asked, AskedError
+from tallyd.contract.poller import Poller
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, RecordsError
+from tallyd.core.reading import Json
+from tallyd.core.schedule.days import day_of
+from tallyd.core.texts import listed
+from tallyd.presentation.boards import BoardPrinter, Chapter, board_json, chapters_csv, period_text
 from tallyd.presentation.terminal import complain, say, show_json
-
-Report: TypeAlias = "Callable[[Config, tuple[str, ...], Asked], Part]"
-
-OWN: dict[str, Report] = {VISITORS: visits, SERVERS: lags}
-"""The kinds that have more than readings to show, in the order in which they are shown."""
+from tallyd.settings.types import did_you_mean
+from tallyd.storage.past import StoredPast, past_of, poller_of
 
 
-def report(
-    path: Path,
-    *,
-    start: str | None,
-    end: str | None,
-    poller: str | None,
-    by: str | None,
-    shape: str,
-    excel: bool,
-    source: str | None = None,
-    group: str | None = None,
-) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """The options of the command; an empty text is one that nobody gave.
+
+    `shape` is `table`, `csv`, `json` or `html`; `excel` is for CSV. `options` are those of `Poller.options`.
+    """
+
+    start: str = ""
+    end: str = ""
+    poller: str = ""
+    by: str = ""
+    shape: str = "table"
+    excel: bool = False
+    options: Mapping[str, str]
+
+
+def report(path: Path, wanted: Wanted) -> int:
     """Print the counts of these days; return the exit status.
 
-    Days are local dates of each poller's zone, both inclusive; without `start`, the last 30, of visitors, and
-    of servers by the hour, today. `by` is one of `history.LABELS`, `shape` is `table`, `csv`, `json` or
-    `html`; `excel` makes it `csv`. `source` or `group` is for visitors: only that one. Ends the command with
-    status 2 for days, pollers and shapes that make no sense.
+    Ends the command with status 2 for options that make no sense, or name what does not exist.
     """
-    if excel and shape in ("json", "html"):
-        usage(f"--excel is CSV, not {shape.upper()}; leave out --excel or --format {shape}")
-    if source is not None and group is not None:
-        usage("--source and --group can't go together; leave one out")
-    config = load_config(path, lenient=True)
-    asked = Asked(
-        start=day_asked("--from", start),
-        end=day_asked("--to", end),
-        poller=poller,
-        by=cast("By | None", by),
-        source=source,
-        group=group,
-        now=utc_now(),
-        with_plots=shape == "html",
-    )
-    shape = "csv" if excel else shape
-    if shape == "csv" and poller is None and not asked.is_of_some:
-        _refuse_mixture({name: each.kind for name, each in config.settings.pollers.items()})
-    parts, troubles = _parts(config, asked)
-    if shape == "html":
-        # Here: what draws is not needed for anything else, and may not be installed.
-        from tallyd.cli.report_html import show_html  # noqa: PLC0415 # see above
-
-        return show_html(config, _shown(parts), troubles, now=asked.now)
-    if troubles:  # what there is not was told by then
-        parts = [part for part in parts if part.pollers]
-    _show(parts, shape, asked, excel=excel)
+    if wanted.excel and wanted.shape in ("json", "html"):
+        _usage(f"--excel is CSV, not {wanted.shape.upper()}; leave out --excel or --format {wanted.shape}")
+    if len(wanted.options) > 1:
+        _usage(f"{listed([f'--{option}' for option in wanted.options])} can't go together; leave one out")
+    config, now = load_config(path, lenient=True), utc_now()
+    database = config.state_dir / "state.db"
+    if not database.exists():
+        complain(f"tallyd has not run with {config.path} yet (no readings in {database})")
+        return EXIT_PROBLEM
+    try:
+        with closing(State(database)) as state, closing(RecordsReader(config.database_url)) as reader:
+            chapters, troubles = _read(config, wanted, state, reader, now)
+    except StateError as error:
+        complain(f"tallyd: {error}")
+        return EXIT_PROBLEM
+    for trouble in troubles:
+        complain(f"tallyd: {trouble}")
+    if chapters or not troubles:
+        _show(config, wanted, chapters, troubles, now)
+        sys.stdout.flush()  # so that a reader who went away (`| head`) is noticed where it is handled
     return EXIT_PROBLEM if troubles else EXIT_OK
 
 
-def _refuse_mixture(kinds: Mapping[str, str]) -> None:
-    """End the command where pollers are of kinds with different columns."""
-    if len(set(kinds.values())) > 1:
-        usage(f"one CSV can't hold pollers of different kinds; add --poller and one of: {', '.join(kinds)}")
+def _usage(text: str) -> NoReturn:
+    complain(f"tallyd: {text}")
+    raise typer.Exit(EXIT_USAGE)
 
 
-def _parts(config: Config, asked: Asked) -> tuple[list[Part], tuple[str, ...]]:
-    """Return what there is to report, kind by kind, and why something is missing, which is said too."""
-    by_kind = _by_kind(config, asked)
-    parts: list[Part] = []
+# -- what is stored -----------------------------------------------------------------------------------------
+
+
+def _read(
+    config: Config, wanted: Wanted, state: State, reader: RecordsReader, now: datetime
+) -> tuple[list[Chapter], list[str]]:
+    """Return a chapter for each poller, and why one is missing. Raises `StateError`."""
+    chapters: list[Chapter] = []
     troubles: list[str] = []
-    if _wants_readings(config, by_kind, asked):
-        database = config.state_dir / "state.db"
+    unknown: list[str] = []
+    alerts = state.alerts.all()
+    for name, source in _pollers(config, wanted, state, now).items():
+        past = past_of(name, config, state, reader, now=now, alerts=alerts)
+        is_former = name not in config.settings.pollers
         try:
-            if database.exists():
-                parts.append(readings(config, database, asked, but=OWN))
-            else:
-                troubles.append(f"tallyd has not run with {config.path} yet (no readings in {database})")
-                complain(troubles[-1])
-        except StateError as error:
-            troubles.append(str(error))
-            complain(f"tallyd: {error}")
-    for kind, make in OWN.items():
-        try:
-            if by_kind.get(kind):
-                parts.append(make(config, by_kind[kind], asked))
+            chapter = _chapter(source, past, wanted, has_now=wanted.shape == "json" and not is_former)
         except RecordsError as error:
-            troubles.append(f"{', '.join(by_kind[kind])}: {error.text}")
-            complain(f"tallyd: {error.text}")
-    return parts, tuple(troubles)
+            troubles.append(f"{name}: {error.text}")
+        except AskedError as error:
+            unknown.append(str(error))
+        else:
+            if chapter.table.rows or wanted.poller or not is_former:
+                chapters.append(chapter)
+    if unknown and not chapters and not troubles:
+        _usage(unknown[0])
+    return chapters, troubles
 
 
-def _by_kind(config: Config, asked: Asked) -> dict[str, tuple[str, ...]]:
-    """Return the pollers asked for that are of a kind in `OWN`, by kind."""
-    pollers: dict[str, str | None] = {name: poller.kind for name, poller in config.settings.pollers.items()}
-    if asked.poller is not None:
-        kind = pollers[asked.poller] if asked.poller in pollers else _former_kind(config, asked)
-        pollers = {asked.poller: kind}
-    found = {kind: tuple(name for name in pollers if pollers[name] == kind) for kind in OWN}
-    if asked.is_of_some:
-        found = {kind: names for kind, names in found.items() if kind == VISITORS}
-        if not found[VISITORS]:
-            option = "--source" if asked.source is not None else "--group"
-            whose = f'"{asked.poller}" counts none' if asked.poller else "none of the pollers counts any"
-            usage(f"{option} is for pollers that count visitors; {whose}")
+def _chapter(source: Poller, past: StoredPast, wanted: Wanted, *, has_now: bool) -> Chapter:
+    """Raises `AskedError`, `RecordsError`, `StateError`."""
+    asked = Asked.read(
+        first=wanted.start,
+        last=wanted.end,
+        by=wanted.by,
+        options=wanted.options,
+        today=day_of(past.now, past.zone),
+        default_days=source.default_days,
+    )
+    return Chapter(
+        poller=past.poller,
+        kind=source.kind,
+        zone=past.zone,
+        first=asked.first,
+        last=asked.last,
+        board=source.past_board(past, asked),
+        now=source.now_board(past) if has_now else None,
+    )
+
+
+def _pollers(config: Config, wanted: Wanted, state: State, now: datetime) -> dict[str, Poller]:
+    """Return the configured pollers in their order, then former ones, as far as they know the options."""
+    configured = tuple(config.settings.pollers)
+    names = (wanted.poller,) if wanted.poller else dict.fromkeys((*configured, *state.readings.pollers()))
+    known = {name: poller for name in names if (poller := poller_of(name, config, state, now=now))}
+    if wanted.poller and not known:
+        has = f"; the config has: {', '.join(configured)}" if configured else "; the config has none"
+        hint = did_you_mean(wanted.poller, configured) or has
+        _usage(f'there is no poller "{wanted.poller}", and no reading of one{hint}')
+    found = {name: poller for name, poller in known.items() if {*wanted.options} <= {*poller.options()}}
+    for option in () if found else wanted.options:
+        kinds = [kind for kind, each in BY_KIND.items() if option in each.options()]
+        whose = f'"{wanted.poller}" is none' if wanted.poller else "there is none"
+        _usage(f"--{option} is for pollers of kind {listed(kinds)}; {whose}")
     return found
-
-
-def _former_kind(config: Config, asked: Asked) -> str | None:
-    """Return the kind of a poller that is no longer configured; None where nothing is known of it."""
-    database = config.state_dir / "state.db"
-    if asked.poller is None or not database.exists():
-        return None
-    try:
-        with closing(State(database)) as state:
-            return former_kind(state, asked.poller, now=asked.now)
-    except StateError:
-        return None  # told where its readings are read
-
-
-def _wants_readings(config: Config, by_kind: dict[str, tuple[str, ...]], asked: Asked) -> bool:
-    """Whether readings are to be shown; where all kinds have more than that, only if there are older ones."""
-    if asked.is_of_some:
-        return False
-    if asked.poller is not None:
-        return not any(by_kind.values())
-    pollers = config.settings.pollers.values()
-    has_plain = not pollers or any(poller.kind not in OWN for poller in pollers)
-    return has_plain or (config.state_dir / "state.db").exists()
 
 
 # -- how it is shown ----------------------------------------------------------------------------------------
 
 
-def _show(parts: list[Part], shape: str, asked: Asked, *, excel: bool) -> None:
-    if shape == "json":
-        if parts:
-            show_json([content for part in parts for content in part.as_json()])
-    elif shape == "csv":
-        _write_csv(parts, asked, excel=excel)
+def _show(
+    config: Config, wanted: Wanted, chapters: Sequence[Chapter], troubles: Sequence[str], now: datetime
+) -> None:
+    if not wanted.start:
+        _say_days(chapters)
+    if wanted.shape == "json":
+        show_json([_json(chapter, wanted) for chapter in chapters])
+    elif wanted.shape == "html":
+        _show_html(config, chapters, troubles, now)
+    elif wanted.excel or wanted.shape == "csv":
+        _show_csv(chapters, wanted)
     else:
-        _show_tables(parts)
-    sys.stdout.flush()  # so that a reader who went away (`| head`) is noticed where it is handled
+        _show_tables(chapters, now)
 
 
-def _show_tables(parts: list[Part]) -> None:
-    for number, part in enumerate(_shown(parts)):
+def _say_days(chapters: Sequence[Chapter]) -> None:
+    """Say which days these are, because nobody named the first."""
+    days = max(((chapter.last - chapter.first).days + 1 for chapter in chapters), default=1)
+    if days > 1:
+        first, last = min(each.first for each in chapters), max(each.last for each in chapters)
+        complain(f"{days} days, {first} to {last}; others with --from and --to", style="quiet")
+
+
+def _show_tables(chapters: Sequence[Chapter], now: datetime) -> None:
+    if not chapters:
+        say("No poller is configured, and none has readings from these days.")
+    for number, chapter in enumerate(chapters):
         if number:
             say()
-        part.show()
+        heading = f"{chapter.poller}, {period_text([chapter])}"
+        printer = BoardPrinter(zone=chapter.zone, now=now, see_columns="--wide, or --format csv")
+        printer.show(heading, chapter.board, chapter.board.panels)
 
 
-def _shown(parts: list[Part]) -> list[Part]:
-    """Return the parts that there is something to say of; where there is none, the first says so."""
-    return [part for part in parts if part.pollers] or parts[:1]
+def _show_csv(chapters: Sequence[Chapter], wanted: Wanted) -> None:
+    if len({chapter.table.key for chapter in chapters}) > 1:
+        names = ", ".join(chapter.poller for chapter in chapters)
+        _usage(f"one CSV can't hold pollers of different kinds; add --poller and one of: {names}")
+    for note in dict.fromkeys(note for chapter in chapters for note in chapter.board.notes):
+        complain(note, style="quiet")
+    if chapters:
+        name_pollers = not wanted.poller and len(chapters) > 1
+        _write(chapters_csv(chapters, excel=wanted.excel, name_pollers=name_pollers))
 
 
-def _write_csv(parts: list[Part], asked: Asked, *, excel: bool) -> None:
-    shown = _shown(parts)
-    if len(shown) > 1:  # of a poller that is no longer configured, its readings tell the kind
-        names = ", ".join(name for part in shown for name in part.pollers)
-        usage(f"one CSV can't hold pollers of different kinds; add --poller and one of: {names}")
-    for part in shown:
-        # As bytes: CSV is UTF-8 with CRLF whatever the locale says of stdout.
-        sys.stdout.flush()
-        name_pollers = asked.poller is None and len(part.pollers) > 1
-        sys.stdout.buffer.write(part.as_csv(excel=excel, name_pollers=name_pollers).encode("utf-8"))
+def _show_html(config: Config, chapters: Sequence[Chapter], troubles: Sequence[str], now: datetime) -> None:
+    try:
+        # Imported here: it needs a library that tallyd can do without.
+        from tallyd.presentation.html.report import report_html  # noqa: PLC0415 # see above
+    except ModuleNotFoundError as error:
+        complain(
+            f"tallyd: --format html needs a library that is not installed ({error.name}). Install tallyd "
+            'with what the page needs (pip install "tallyd[web]"), or use another --format'
+        )
+        raise typer.Exit(EXIT_PROBLEM) from None
+    made = f"{now.astimezone(config.zone):%Y-%m-%d %H:%M} ({config.zone})"
+    _write(report_html(config.settings.name, made, chapters, troubles))
+
+
+def _write(text: str) -> None:
+    # As bytes: CSV and HTML are UTF-8 whatever the locale says of stdout.
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+
+
+def _json(chapter: Chapter, wanted: Wanted) -> Json:
+    return {
+        "poller": chapter.poller,
+        "kind": chapter.kind,
+        "zone": str(chapter.zone),
+        "from": chapter.first.isoformat(),
+        "to": chapter.last.isoformat(),
+        "by": wanted.by or None,
+        "options": dict(wanted.options),
+        "now": board_json(chapter.now, chapter.zone) if chapter.now else None,
+        "past": board_json(chapter.board, chapter.zone),
+    }

@@ -1,7 +1,7 @@
 """`tallyd status`: what is in force, what ran, what comes, what is wrong.
 
-All of it is read from state.db: what the daemon does is what counts, and the config on disk may be broken
-just now. Files of today are in the database of records, where that answers soon.
+It is read from state.db: what the daemon does is what counts, and the config on disk may be broken just now.
+While it is not, the board of each poller shows how things are, from the database of records too.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from tallyd.adapters.locks import holder
+from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State, StateError
 from tallyd.cli.alerts import known_alerts, mute_json, mute_text
 from tallyd.cli.shared import Place, find_state, utc_now
-from tallyd.cli.status_visits import Files, as_json, files_of, reports_of, show
+from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfigNote, JobNote, read_note
 from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.rules import Alert
@@ -25,17 +27,22 @@ from tallyd.core.alerts.wording import said
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.naming import local_text
 from tallyd.core.out_document import problem_json
+from tallyd.core.panels import Board
 from tallyd.core.reading import Json
 from tallyd.core.schedule.timetable import Every, next_slots, slots
 from tallyd.core.stored import OutboxRow, StoredReading
 from tallyd.core.texts import clock, span
+from tallyd.presentation.boards import BoardPrinter, board_json
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain, say, show_json, show_table
+from tallyd.storage.past import past_of
 
 BEGUN_WITHIN = timedelta(seconds=60)
 """A slot that is due is begun within seconds; later, something is wrong."""
 LONGEST_PAUSE = timedelta(days=8)
 """Between two times of day of one job lies a week at most."""
+MOST_ROWS = 8
+"""Of a table of a board."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,16 @@ class JobStatus:
     missed: tuple[datetime, ...]
     next_at: datetime | None
     unknown: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Now:
+    """How things are with one poller. `takes_files`: it has an inbox."""
+
+    poller: str
+    zone: ZoneInfo
+    board: Board
+    takes_files: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +85,7 @@ class Status:
     mutes: tuple[Mute, ...]
     unwritten: int
     reports: tuple[OutboxRow, ...]
-    files: tuple[Files, ...]
+    boards: tuple[Now, ...]
 
     def headline(self) -> tuple[str, str]:
         """Return the first line and its style."""
@@ -141,12 +158,37 @@ def _read(place: Place) -> Status | None:
             jobs=tuple(_job(state, job, since=note.since, now=now) for job in note.jobs),
             alerts=known_alerts(state),
             mutes=tuple(mute for mute in state.notifications.mutes() if mute.is_in_force(now)),
-            reports=reports_of(state),
-            files=files_of(place.config, now=now),
+            reports=_reports(state),
+            boards=_boards(place.config, state, now) if place.config else (),
             unwritten=len(state.outs.unwritten()),
         )
     finally:
         state.close()
+
+
+def _boards(config: Config, state: State, now: datetime) -> tuple[Now, ...]:
+    alerts = state.alerts.all()
+    found = []
+    with closing(RecordsReader(config.database_url)) as reader:
+        for name, poller in config.settings.pollers.items():
+            past = past_of(name, config, state, reader, now=now, alerts=alerts)
+            takes_files = poller.inbox_needed(name) is not None
+            board = poller.now_board(past)
+            found.append(Now(poller=name, zone=past.zone, board=board, takes_files=takes_files))
+    return tuple(found)
+
+
+def _reports(state: State) -> tuple[OutboxRow, ...]:
+    """Return the reports that are not sent yet, and of each name the newest that is."""
+    found: list[OutboxRow] = []
+    for poller in sorted(state.outbox.pollers()):
+        named: set[str] = set()
+        for row in state.outbox.all(poller):
+            if row.state != "sent" or row.message.ssid not in named:
+                found.append(row)
+            if row.state == "sent":
+                named.add(row.message.ssid)
+    return tuple(found)
 
 
 def _job(state: State, job: JobNote, *, since: datetime, now: datetime) -> JobStatus:
@@ -199,7 +241,7 @@ def _show(found: Status) -> None:
         if found.pid and one.unknown:
             text = f"{one.job.poller} {one.job.job}: no reading known for {found.clock(one.unknown)}"
             say(text, style="warning")
-    show(found.reports, found.files, found.note.zone, found.now)
+    _show_boards(found)
     for alert in found.alerts:
         is_notified, style = alert.is_open, alert.severity if alert.is_open else "quiet"
         kind = alert.severity if is_notified else "not yet an alert"
@@ -214,6 +256,22 @@ def _show(found: Status) -> None:
     if found.unwritten:
         waits = "reading waits" if found.unwritten == 1 else "readings wait"
         say(f"{found.unwritten} {waits} to be written to out/.", style="warning")
+
+
+def _show_boards(found: Status) -> None:
+    boards = [each for each in found.boards if each.board != Board()]
+    for each in boards:
+        printer = BoardPrinter(
+            zone=each.zone,
+            now=found.now,
+            see_columns="--wide, or --json",
+            see_rows="{tallyd} status --json",
+            most_rows=MOST_ROWS,
+        )
+        say()
+        printer.show(each.poller, each.board, (*each.board.panels, *each.board.details))
+    if boards:
+        say()
 
 
 def _next(one: JobStatus, found: Status) -> str:
@@ -248,7 +306,33 @@ def _json(found: Status) -> dict[str, Json]:
         "waiting": [_problem_json(found, alert) for alert in found.alerts if alert.is_waiting],
         "mutes": [mute_json(mute, zone) for mute in found.mutes],
         "unwritten": found.unwritten,
-        **as_json(found.reports, found.files, zone),
+        "reports": [_report_json(row, zone) for row in found.reports],
+        "files_today": [_files_json(each) for each in found.boards if each.takes_files],
+        "now": {each.poller: board_json(each.board, each.zone) for each in found.boards},
+    }
+
+
+def _report_json(row: OutboxRow, zone: ZoneInfo) -> Json:
+    return {
+        "poller": row.poller,
+        "ssid": row.message.ssid,
+        "day": row.message.day.isoformat(),
+        "slot_at": local_text(row.slot_at, zone),
+        "state": row.state,
+        "tries": row.tries,
+        "answer": row.answer,
+        "sent_at": local_text(row.sent_at, zone) if row.sent_at else None,
+    }
+
+
+def _files_json(each: Now) -> Json:
+    """Return the files since local midnight; 0 while nobody knows, then `trouble` says why."""
+    counts = {stat.key: stat.value for stat in each.board.stats if isinstance(stat.value, int)}
+    return {
+        "poller": each.poller,
+        "done": counts.get("files_done", 0),
+        "rejected": counts.get("files_rejected", 0),
+        "trouble": next(iter(each.board.troubles), None),
     }
 
 

@@ -36,6 +36,13 @@ class Chapter:
         return tables_of(self.board.panels)[0]
 
 
+def period_text(chapters: Sequence[Chapter]) -> str:
+    """Return the days of all chapters, and their zones: `2026-11-01 to 2026-11-30 (Europe/Berlin)`."""
+    first, last = min(each.first for each in chapters), max(each.last for each in chapters)
+    zones = ", ".join(dict.fromkeys(str(each.zone) for each in chapters))
+    return f"{first} to {last} ({zones})" if first < last else f"{first} ({zones})"
+
+
 # -- on a terminal ------------------------------------------------------------------------------------------
 
 

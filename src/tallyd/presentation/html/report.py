@@ -10,7 +10,7 @@ from typing import Final
 from markupsafe import Markup
 
 import tallyd
-from tallyd.presentation.boards import Chapter
+from tallyd.presentation.boards import Chapter, period_text
 from tallyd.presentation.html.templates import ASSETS, environment
 from tallyd.presentation.html.view import View
 
@@ -26,7 +26,7 @@ def report_html(name: str, made: str, chapters: Sequence[Chapter], troubles: Seq
     scripts = [_asset(each) for each in _SCRIPTS]
     runs = " ".join(map(_hash, scripts))
     parts = [chapters[0].poller] if len(chapters) == 1 else []
-    parts.append(_period(chapters) if chapters else "no days")
+    parts.append(period_text(chapters) if chapters else "no days")
     icon = base64.b64encode((ASSETS / "icon.svg").read_bytes()).decode("ascii")
     return (
         environment()
@@ -35,7 +35,7 @@ def report_html(name: str, made: str, chapters: Sequence[Chapter], troubles: Seq
             name=name,
             made=made,
             chapters=[
-                (each, _period([each]), View(zone=each.zone, most_rows=MOST_ROWS)) for each in chapters
+                (each, period_text([each]), View(zone=each.zone, most_rows=MOST_ROWS)) for each in chapters
             ],
             troubles=troubles,
             title=", ".join(parts),
@@ -48,13 +48,6 @@ def report_html(name: str, made: str, chapters: Sequence[Chapter], troubles: Seq
             icon=f"data:image/svg+xml;base64,{icon}",
         )
     )
-
-
-def _period(chapters: Sequence[Chapter]) -> str:
-    """Return the days of all chapters, and their zones: `2026-11-01 to 2026-11-30 (Europe/Berlin)`."""
-    first, last = min(each.first for each in chapters), max(each.last for each in chapters)
-    zones = ", ".join(dict.fromkeys(str(each.zone) for each in chapters))
-    return f"{first} to {last} ({zones})" if first < last else f"{first} ({zones})"
 
 
 def _asset(name: str) -> str:
