@@ -145,7 +145,7 @@ class TestRows:
     )
     def test_a_table_is_sorted_as_it_is_asked(self, query: dict[str, str], order: str) -> None:
         rows = [("b", 9), ("a", Spread(4.0, 0, 99, 3)), ("c", Gap.UNKNOWN), ("d", 1.5), ("e", None)]
-        assert "".join(map(str, names(view(**query).rows(table(rows)).shown))) == order
+        assert "".join(map(str, names(view(**query).rows(table(rows), "t").shown))) == order
 
     def test_states_are_sorted_by_how_serious_they_are(self) -> None:
         states = [
@@ -154,17 +154,17 @@ class TestRows:
             State("error", "stale"),
             State("warning", "late"),
         ]
-        found = view(sort="t.value").rows(table([("x", state) for state in states])).shown
+        found = view(sort="t.value").rows(table([("x", state) for state in states]), "t").shown
         assert [row[1].word for row in found if isinstance(row[1], State)] == ["stale", "late", "?", "fresh"]
 
     @pytest.mark.parametrize(("page", "first", "last"), [("1", 0, 49), ("3", 100, 119), ("999999", 100, 119)])
     def test_a_long_table_has_pages(self, page: str, first: int, last: int) -> None:
-        found = view(page=f"t.{page}").rows(table([(number, number) for number in range(120)]))
+        found = view(page=f"t.{page}").rows(table([(number, number) for number in range(120)]), "t")
         assert (found.shown[0][0], found.shown[-1][0], found.pages) == (first, last, 3)
 
     def test_the_newest_row_comes_first_where_the_board_has_it_last(self) -> None:
         rows = [(number, number) for number in range(60)]
-        assert names(view().rows(table(rows, is_newest_last=True)).shown) == [*range(59, 9, -1)]
+        assert names(view().rows(table(rows, is_newest_last=True), "t").shown) == [*range(59, 9, -1)]
 
     @pytest.mark.parametrize(
         "query",
@@ -179,19 +179,19 @@ class TestRows:
     )
     def test_what_makes_no_sense_is_refused(self, query: dict[str, str]) -> None:
         with pytest.raises(AskedError):
-            view(**query).rows(table([("a", 1)]))
+            view(**query).rows(table([("a", 1)]), "t")
 
     def test_a_card_has_only_some_rows(self) -> None:
         card = View(zone=BERLIN, now=NOW, most_rows=8, path="x")
-        assert names(card.rows(table([(number, 1) for number in range(9)])).shown) == [*range(8)]
-        newest = card.rows(table([(number, 1) for number in range(9)], is_newest_last=True)).shown
+        assert names(card.rows(table([(number, 1) for number in range(9)]), "t").shown) == [*range(8)]
+        newest = card.rows(table([(number, 1) for number in range(9)], is_newest_last=True), "t").shown
         assert names(newest) == [*range(8, 0, -1)]
 
     @given(st.lists(st.one_of(st.none(), st.integers(), st.floats(allow_nan=False), st.text(max_size=3))))
     def test_sorting_loses_no_row(self, values: list[Cell]) -> None:
         rows = [(number, value) for number, value in enumerate(values[:ROWS_A_PAGE])]
         for down in ("", "1"):
-            found = view(sort="t.value", down=down).rows(table(rows)).shown
+            found = view(sort="t.value", down=down).rows(table(rows), "t").shown
             assert sorted(map(repr, found)) == sorted(map(repr, rows))
             assert [value is None for _, value in found] == sorted(value is None for _, value in found)
 
@@ -299,13 +299,13 @@ def test_notes_and_troubles_are_told_and_details_only_where_there_is_room() -> N
 
 def test_headings_sort_and_numbers_begin_with_the_largest() -> None:
     board = Board(panels=(table([("a", 1), ("b", 2)]),))
-    links = [each["href"] for each in shown(board, view(page="t.1", by="day")).all("a")]
+    links = [each["href"] for each in shown(board, view(page="x-t.1", by="day")).all("a")]
     assert links == [
-        "?by=day&target=A&sort=t.name#x-t",
-        "?by=day&target=A&sort=t.value&down=1#x-t",
+        "?by=day&target=A&sort=x-t.name#x-t",
+        "?by=day&target=A&sort=x-t.value&down=1#x-t",
     ]
-    again = shown(board, view(sort="t.value", down="1"))
-    assert [each["href"] for each in again.all("a")][1] == "?sort=t.value&target=A#x-t"
+    again = shown(board, view(sort="x-t.value", down="1"))
+    assert [each["href"] for each in again.all("a")][1] == "?sort=x-t.value&target=A#x-t"
     assert [each.get("aria-sort") for each in again.all("th")][1] == "descending"
 
 
@@ -320,9 +320,9 @@ def test_a_cell_of_an_option_leads_to_it_on_the_pollers_page() -> None:
 
 def test_pages_lead_to_each_other() -> None:
     board = Board(panels=(table([(number, 1) for number in range(120)]),))
-    page = shown(board, view(sort="t.name", page="t.2"))
+    page = shown(board, view(sort="x-t.name", page="x-t.2"))
     pages = [each["href"] for each in page.all("a") if "page=" in (each["href"] or "")]
-    assert pages == ["?sort=t.name&page=t.1&target=A#x-t", "?sort=t.name&page=t.3&target=A#x-t"]
+    assert pages == ["?sort=x-t.name&page=x-t.1&target=A#x-t", "?sort=x-t.name&page=x-t.3&target=A#x-t"]
     assert "Page 2 of 3, 120 rows" in page.text
 
 

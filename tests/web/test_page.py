@@ -11,7 +11,7 @@ from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import pytest
 import requests
@@ -221,9 +221,10 @@ def test_the_form_holds_what_was_asked_for(web: Web) -> None:
     assert values == {"from": "2026-11-19", "to": "2026-11-20"}
     selected = [each.get("value") for tag, each in tags_of(html) if tag == "option" and "selected" in each]
     assert selected == [None, "12", ""]  # `day` is its own text; no group
-    links = {each["href"] for tag, each in tags_of(html) if tag == "a"}
-    assert "?from=2026-11-17&to=2026-11-18&by=day&source=12#past" in links
-    assert "?from=2026-11-14&to=2026-11-20&by=day&source=12#past" in links
+    links = [urlsplit(each["href"] or "") for tag, each in tags_of(html) if tag == "a"]
+    asked = [dict(parse_qsl(link.query)) for link in links]
+    for first, last in (("2026-11-17", "2026-11-18"), ("2026-11-14", "2026-11-20")):
+        assert {"from": first, "to": last, "by": "day", "source": "12"} in asked
 
 
 def test_a_choice_of_very_many_is_a_field_to_type_into(web: Web) -> None:
@@ -314,8 +315,8 @@ def test_the_days_as_csv_are_those_of_the_report(web: Web) -> None:
         pytest.param("/poller/divera?source=12", 400, "there is no option", id="an option of another kind"),
         pytest.param("/poller/divera?<b>=1", 400, "there is no option", id="an option of nobody"),
         pytest.param("/?from=2026-11-20", 400, "there is no option", id="an option of the overview"),
-        pytest.param("/poller/park?sort=sources", 400, "sort must be a table", id="a sort of nothing"),
-        pytest.param("/poller/park?page=sources.-1", 400, "page must be a table", id="no page"),
+        pytest.param("/poller/park?sort=now-sources", 400, "sort must be a table", id="a sort of nothing"),
+        pytest.param("/poller/park?page=now-sources.-1", 400, "page must be a table", id="no page"),
         pytest.param("/poller/divera/report.csv?sort=a.b", 400, "there is no option", id="a sorted CSV"),
         pytest.param("/static/../page.py", 404, "Not here", id="outside of the assets"),
         pytest.param("/static/%2e%2e%2fpage.py", 404, "Not here", id="outside, encoded"),
@@ -333,8 +334,8 @@ def test_a_table_is_sorted_by_the_query(web: Web) -> None:
         (rows,) = re.findall(r'id="now-sources".*?</table>', get(web, path).text, re.DOTALL)
         return re.findall(r"#past\">(\w+)</a>", rows)
 
-    assert order("/poller/park?sort=sources.source") == ["12", "23"]
-    assert order("/poller/park?sort=sources.source&down=1") == ["23", "12"]
+    assert order("/poller/park?sort=now-sources.source") == ["12", "23"]
+    assert order("/poller/park?sort=now-sources.source&down=1") == ["23", "12"]
 
 
 # -- kept current -------------------------------------------------------------------------------------------
@@ -519,7 +520,7 @@ LINKS = ("href", "src", "action", "data-live")
     "path",
     [
         "",
-        "poller/divera?sort=readings.50101",
+        "poller/divera?sort=past-readings.50101",
         "poller/park?source=12",
         "poller/apps?target=TEST",
         "a/b/nowhere",

@@ -80,7 +80,7 @@ def now_board(targets: Sequence[Target], known: Mapping[str, Known], now: dateti
     counts = Counter(known[target.name].state if target.name in known else "unchecked" for target in targets)
     table = Table(
         key="targets",
-        title="Targets, the most serious first",
+        title="Targets",
         columns=(
             _TARGET,
             Column(key="state", heading="state", is_vital=True),
@@ -200,7 +200,7 @@ def past_board(
     named = "" if not targets else "1 target, " if targets == 1 else f"{targets} targets, "
     table = Table(
         key="targets",
-        title=f"Targets{f' by {by}' if by else ''}, the least within their limit first",
+        title=f"Targets by {by}" if by else "Targets",
         columns=(_TARGET, *(period_columns(by) if by else ()), *_NUMBERS),
         rows=tuple((each.target, *_cells(each)) for each in checks),
         nothing=nothing,

@@ -73,19 +73,22 @@ class View:
 
     # -- tables ------------------------------------------------------------------------------------------
 
-    def rows(self, table: Table) -> Rows:
-        """Return the rows that are shown. Raises `AskedError`."""
+    def rows(self, table: Table, name: str) -> Rows:
+        """Return the rows that are shown. `name` is that of the table on its page. Raises `AskedError`.
+
+        What is asked for is `sort=NAME.COLUMN`, `down=1` and `page=NAME.NUMBER`.
+        """
         if self.most_rows is not None:
             return Rows(shown=table.newest(self.most_rows))
         rows = table.rows[::-1] if table.is_newest_last else table.rows
-        sort, is_down = self._asked("sort", table), self.query.get("down") == "1"
+        sort, is_down = self._asked("sort", name), self.query.get("down") == "1"
         places = {column.key: place for place, column in table.shown}
         if sort in places:
             rows = _sorted(rows, places[sort], is_down=is_down)
         pages = max(1, -(-len(rows) // ROWS_A_PAGE))
-        page = self._asked("page", table) or "1"
+        page = self._asked("page", name) or "1"
         if not (page.isascii() and page.isdecimal() and len(page) < 7):
-            raise AskedError(f"page must be a table and a number, such as {table.key}.2")
+            raise AskedError(f"page must be a table and a number, such as {name}.2")
         number = min(max(1, int(page)), pages)
         return Rows(
             shown=rows[(number - 1) * ROWS_A_PAGE : number * ROWS_A_PAGE],
@@ -95,12 +98,12 @@ class View:
             is_down=is_down,
         )
 
-    def _asked(self, name: str, table: Table) -> str:
-        """Return what is asked for of one table: `sort=TABLE.COLUMN`, `page=TABLE.NUMBER`."""
-        key, dot, asked = self.query.get(name, "").partition(".")
-        if key and not (dot and asked):
-            raise AskedError(f"{name} must be a table and what of it, such as {name}={table.key}.1")
-        return asked if key == table.key else ""
+    def _asked(self, what: str, name: str) -> str:
+        """Return what is asked for of one table."""
+        table, dot, asked = self.query.get(what, "").partition(".")
+        if table and not (dot and asked):
+            raise AskedError(f"{what} must be a table and what of it, such as {name}.1")
+        return asked if table == name else ""
 
     # -- links -------------------------------------------------------------------------------------------
 
