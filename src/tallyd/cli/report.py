@@ -58,8 +58,6 @@ def report(path: Path, wanted: Wanted) -> int:
     """
     if wanted.excel and wanted.shape in ("json", "html"):
         _usage(f"--excel is CSV, not {wanted.shape.upper()}; leave out --excel or --format {wanted.shape}")
-    if len(wanted.options) > 1:
-        _usage(f"{listed([f'--{option}' for option in wanted.options])} can't go together; leave one out")
     config, now = load_config(path, lenient=True), utc_now()
     database = config.state_dir / "state.db"
     if not database.exists():
@@ -143,10 +141,15 @@ def _pollers(config: Config, wanted: Wanted, state: State, now: datetime) -> dic
         hint = did_you_mean(wanted.poller, configured) or has
         _usage(f'there is no poller "{wanted.poller}", and no reading of one{hint}')
     found = {name: poller for name, poller in known.items() if {*wanted.options} <= {*poller.options()}}
-    for option in () if found else wanted.options:
-        kinds = [kind for kind, each in BY_KIND.items() if option in each.options()]
+    if wanted.options and not found:
+        options = listed([f"--{option}" for option in wanted.options])
+        kinds = [kind for kind, each in BY_KIND.items() if {*wanted.options} <= {*each.options()}]
         whose = f'"{wanted.poller}" is none' if wanted.poller else "there is none"
-        _usage(f"--{option} is for pollers of kind {listed(kinds)}; {whose}")
+        _usage(
+            f"{options} is for pollers of kind {listed(kinds)}; {whose}"
+            if kinds
+            else f"{options} can't go together; leave one out"
+        )
     return found
 
 
