@@ -1,4 +1,4 @@
-"""The past as rows and as means: nothing unknown or hidden is ever read as zero."""
+"""Readings and missed slots as a table shows them: nothing hidden or unknown is ever read as zero."""
 
 from __future__ import annotations
 
@@ -12,13 +12,9 @@ from hypothesis import strategies as st
 
 from tallyd.core.history import (
     Entry,
-    Gap,
-    Spread,
     Status,
     Value,
-    buckets,
     missed_slot,
-    reading,
     reading_of_numbers,
     remarks,
     spread,
@@ -26,62 +22,29 @@ from tallyd.core.history import (
     why_no_number,
 )
 from tallyd.core.out_document import Heading, document
-from tallyd.core.periods import By
-from tallyd.core.reading import Facts, Json
+from tallyd.core.panels import Gap
+from tallyd.core.reading import Facts
 
 BERLIN = ZoneInfo("Europe/Berlin")
-LORD_HOWE = ZoneInfo("Australia/Lord_Howe")  # half an hour of daylight saving time
-READY = Status("50101", "Einsatzbereit")
 
 
-def at(text: str, zone: ZoneInfo = BERLIN) -> datetime:
+def at(text: str) -> datetime:
     found = datetime.fromisoformat(text)
-    return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    return (found if found.tzinfo else found.replace(tzinfo=BERLIN)).astimezone(UTC)
 
 
-def taken(
-    when: str, counts: Mapping[str, Json] | None = None, zone: ZoneInfo = BERLIN, **facts: Json
-) -> Entry:
-    body: Facts = {"origin": "live", "source": "users", "total": 1, "counts": dict(counts or {}), **facts}
-    return reading(at(when, zone), taken_at=at(when, zone), body=body)
+def taken(when: str, counts: Mapping[str, Value] | None = None, **more: object) -> Entry:
+    given: Mapping[str, object] = {"taken_at": at(when), "origin": "live", **more}
+    return Entry(at=at(when), counts=counts or {}, **given)  # type: ignore[arg-type] # fields of Entry
 
 
 def missed(when: str, reason: str | None = "off") -> Entry:
     return missed_slot(at(when), reason=reason)
 
 
-class TestOneReading:
-    @pytest.mark.parametrize(
-        ("body", "count"),
-        [
-            pytest.param({"counts": {"7": 1}}, 0, id="users-list-whoever-there-is"),
-            pytest.param({"counts": {}}, 0, id="users-of-an-empty-unit"),
-            pytest.param({"counts": {"7": 1}, "source": "monitor"}, Gap.UNKNOWN, id="a-monitor-that-hid-it"),
-            pytest.param({"counts": {"7": None}, "hide_below": 3}, 0, id="others-hidden"),
-            pytest.param({"counts": {}, "hide_below": 3}, Gap.HIDDEN, id="all-hidden"),
-            pytest.param({}, Gap.UNKNOWN, id="no-counts-at-all"),
-            pytest.param({"counts": {"50101": None}, "hide_below": 3}, Gap.HIDDEN, id="hidden"),
-            pytest.param({"counts": {"50101": 0}, "source": "monitor"}, 0, id="a-monitor-with-nobody"),
-            pytest.param({"counts": {"50101": True}}, Gap.UNKNOWN, id="true-is-not-1"),
-            pytest.param({"counts": {"50101": "4"}}, Gap.UNKNOWN, id="text-is-no-count"),
-        ],
-    )
-    def test_a_status_has_a_number_only_where_one_is_known(self, body: Facts, count: Value) -> None:
-        assert (
-            reading(at("2026-11-20T08:00"), taken_at=at("2026-11-20T08:00"), body=body).count("50101")
-            == count
-        )
-
-    def test_a_missed_slot_knows_no_number(self) -> None:
-        entry = missed("2026-11-20T08:00")
-        assert (entry.total, entry.count("50101"), entry.is_missed) == (Gap.UNKNOWN, Gap.UNKNOWN, True)
-
-    def test_a_total_that_is_hidden_is_not_unknown(self) -> None:
-        assert taken("2026-11-20T08:00", total=None, hide_below=3).total is Gap.HIDDEN
-
-    def test_foreign_text_is_made_visible(self) -> None:
-        entry = taken("2026-11-20T08:00", {"7\x1b": 1}, names={"7\x1b": "be\nreit"})
-        assert (entry.counts, entry.names) == ({"7\\x1b": 1}, {"7\\x1b": "be\\nreit"})
+def test_a_missed_slot_knows_no_number() -> None:
+    entry = missed("2026-11-20T08:00")
+    assert (entry.total, entry.count("50101"), entry.is_missed) == (Gap.UNKNOWN, Gap.UNKNOWN, True)
 
 
 class TestRemarks:
@@ -91,11 +54,17 @@ class TestRemarks:
             pytest.param(taken("2026-11-20T08:00"), (), id="nothing-of-an-ordinary-one"),
             pytest.param(missed("2026-11-20T08:00"), ("missed: off",), id="missed"),
             pytest.param(missed("2026-11-20T08:00", None), ("missed: for an unknown reason",), id="why"),
+            pytest.param(missed("2026-11-20T08:00", "a\nb"), ("missed: a\\nb",), id="foreign-text"),
             pytest.param(
                 taken("2026-11-20T08:00", origin="once"), ("once, outside the timetable",), id="once"
             ),
             pytest.param(
-                taken("2026-11-20T08:00", clock_suspect=True),
+                taken("2026-11-20T08:00", taken_at=at("2026-11-20T08:12:30"), origin="late"),
+                ("late by 12 min 30 s",),
+                id="how-late",
+            ),
+            pytest.param(
+                taken("2026-11-20T08:00", is_clock_suspect=True),
                 ("clock suspect: it differs from the source's",),
                 id="clock",
             ),
@@ -110,11 +79,6 @@ class TestRemarks:
     )
     def test_only_what_is_not_ordinary_is_said(self, entry: Entry, said: tuple[str, ...]) -> None:
         assert remarks(entry, BERLIN) == said
-
-    def test_of_a_late_reading_it_is_said_how_late(self) -> None:
-        due = at("2026-11-20T08:00")
-        late = reading(due, taken_at=due + timedelta(seconds=750), body={"origin": "late", "counts": {}})
-        assert remarks(late, BERLIN) == ("late by 12 min 30 s",)
 
 
 class TestColumns:
@@ -142,7 +106,7 @@ class TestColumns:
     @pytest.mark.parametrize(
         ("status", "heading"),
         [
-            pytest.param(READY, "Einsatzbereit (50101)", id="named"),
+            pytest.param(Status("50101", "Einsatzbereit"), "Einsatzbereit (50101)", id="named"),
             pytest.param(Status("50101"), "50101", id="unnamed"),
             pytest.param(Status("none"), "no status (none)", id="none"),
             pytest.param(Status("none", "Ohne"), "Ohne (none)", id="named-none"),
@@ -150,115 +114,6 @@ class TestColumns:
     )
     def test_a_heading_has_name_and_id(self, status: Status, heading: str) -> None:
         assert status.heading == heading
-
-
-class TestBuckets:
-    @pytest.mark.parametrize(
-        ("by", "labels"),
-        [
-            pytest.param(
-                "hour",
-                [
-                    ("2026-11-20", "08:00", "Fri"),
-                    ("2026-11-20", "20:00", "Fri"),
-                    ("2026-12-03", "20:00", "Thu"),
-                ],
-                id="hour",
-            ),
-            pytest.param("day", [("2026-11-20", "Fri"), ("2026-12-03", "Thu")], id="day"),
-            pytest.param("weekday", [("Thu",), ("Fri",)], id="weekday-from-monday-on"),
-            pytest.param("week", [("2026-W47",), ("2026-W49",)], id="week"),
-            pytest.param("month", [("2026-11",), ("2026-12",)], id="month"),
-            pytest.param("year", [("2026",)], id="year"),
-        ],
-    )
-    def test_readings_are_put_together_by_local_time(self, by: By, labels: list[tuple[str, ...]]) -> None:
-        entries = [taken("2026-11-20T08:15"), taken("2026-11-20T20:00"), taken("2026-12-03T20:00")]
-        found = buckets(entries, (), by=by, zone=BERLIN)
-        assert [tuple(bucket.labels.values()) for bucket in found] == labels
-
-    def test_a_week_is_that_of_the_calendar_also_where_a_year_ends_in_it(self) -> None:
-        days = ("2026-12-27", "2026-12-28", "2027-01-03", "2027-01-04")
-        found = buckets([taken(f"{day}T08:00") for day in days], (), by="week", zone=BERLIN)
-        assert [(bucket.labels["week"], bucket.readings) for bucket in found] == [
-            ("2026-W52", 1),
-            ("2026-W53", 2),
-            ("2027-W01", 1),
-        ]
-
-    @pytest.mark.parametrize(
-        ("zone", "times", "hours"),
-        [
-            pytest.param(
-                BERLIN,
-                (
-                    "2026-10-25T02:10+02:00",
-                    "2026-10-25T02:50+02:00",
-                    "2026-10-25T02:10+01:00",
-                    "2026-10-25T03:00+01:00",
-                ),
-                ["02:00 UTC+02:00", "02:00 UTC+01:00", "03:00"],
-                id="a-whole-hour",
-            ),
-            pytest.param(
-                LORD_HOWE,
-                (
-                    "2026-04-05T01:10+11:00",
-                    "2026-04-05T01:40+11:00",
-                    "2026-04-05T01:40+10:30",
-                    "2026-04-05T02:00+10:30",
-                ),
-                ["01:00 UTC+11:00", "01:00 UTC+10:30", "02:00"],
-                id="half-an-hour",
-            ),
-            pytest.param(
-                BERLIN,
-                ("2026-03-29T01:59", "2026-03-29T03:00"),
-                ["01:00", "03:00"],
-                id="an-hour-that-is-left-out",
-            ),
-        ],
-    )
-    def test_an_hour_that_comes_twice_is_two_hours_of_one_day(
-        self, zone: ZoneInfo, times: tuple[str, ...], hours: list[str]
-    ) -> None:
-        entries = [taken(time, zone=zone) for time in times]
-        assert [each.labels["hour"] for each in buckets(entries, (), by="hour", zone=zone)] == hours
-        assert len(buckets(entries, (), by="day", zone=zone)) == 1
-
-    def test_means_are_of_known_numbers_alone(self) -> None:
-        entries = [
-            taken("2026-11-20T08:00", {"50101": 3}, total=5),
-            taken("2026-11-20T12:00", {"7": 6}, total=6),
-            taken("2026-11-20T16:00", {"50101": None}, total=None, hide_below=3),
-            missed("2026-11-20T20:00"),
-        ]
-        (bucket,) = buckets(entries, (READY,), by="day", zone=BERLIN)
-        assert (bucket.readings, bucket.missed) == (3, 1)
-        assert bucket.total == Spread(mean=5.5, low=5, high=6, known=2)
-        assert bucket.counts == {"50101": Spread(mean=1.5, low=0, high=3, known=2)}
-
-    def test_where_no_number_is_known_there_is_no_mean(self) -> None:
-        (bucket,) = buckets([missed("2026-11-20T08:00")], (READY,), by="day", zone=BERLIN)
-        assert (bucket.readings, bucket.missed, bucket.total, bucket.counts) == (0, 1, None, {"50101": None})
-
-    def test_readings_outside_the_timetable_are_left_out(self) -> None:
-        entries = [taken("2026-11-20T08:00", total=4), taken("2026-11-20T09:00", total=90, origin="once")]
-        (bucket,) = buckets(entries, (), by="day", zone=BERLIN)
-        assert (bucket.readings, bucket.total) == (1, Spread(4.0, 4, 4, 1))
-
-    @given(
-        st.lists(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)), max_size=20),  # noqa: DTZ001 # in UTC below
-        st.sampled_from(["hour", "day", "weekday", "week", "month", "year"]),
-    )
-    def test_every_reading_is_in_one_bucket_and_buckets_are_named_once(
-        self, times: list[datetime], by: By
-    ) -> None:
-        moments = sorted(time.replace(tzinfo=UTC) for time in times)
-        entries = [reading(moment, taken_at=moment, body={"counts": {"7": 1}}) for moment in moments]
-        found = buckets(entries, (Status("7"),), by=by, zone=BERLIN)
-        assert sum(bucket.readings for bucket in found) == len(entries)
-        assert len({tuple(bucket.labels.values()) for bucket in found}) == len(found)
 
 
 class TestSpread:
@@ -287,7 +142,7 @@ class TestSpread:
 
 
 GONE = missed("2026-11-20T08:00")
-HIDDEN = taken("2026-11-20T09:00", {"50101": None}, hide_below=3)
+HIDDEN = taken("2026-11-20T09:00", {"50101": Gap.HIDDEN}, hide_below=3)
 BY_HAND = taken("2026-11-20T10:00", {"50101": 3}, origin="once")
 
 

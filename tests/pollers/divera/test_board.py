@@ -1,0 +1,60 @@
+"""What people are shown of a Divera unit: a status has a number only where one is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from tallyd.core.history import Entry, Value
+from tallyd.core.panels import Gap
+from tallyd.core.reading import Facts
+from tallyd.pollers.divera.board import entry_of, people_metrics
+
+AT = datetime(2026, 11, 20, 8, tzinfo=UTC)
+
+
+def entry(**body: object) -> Entry:
+    facts: Mapping[str, object] = {"origin": "live", "source": "users", "total": 1, "counts": {}, **body}
+    return entry_of(AT, taken_at=AT, body=facts)  # type: ignore[arg-type] # JSON values
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        pytest.param({"counts": {"7": 1}}, 0, id="users-list-whoever-there-is"),
+        pytest.param({"counts": {}}, 0, id="users-of-an-empty-unit"),
+        pytest.param({"counts": {"7": 1}, "source": "monitor"}, Gap.UNKNOWN, id="a-monitor-that-hid-it"),
+        pytest.param({"counts": {"7": None}, "hide_below": 3}, 0, id="others-hidden"),
+        pytest.param({"counts": {}, "hide_below": 3}, Gap.HIDDEN, id="all-hidden"),
+        pytest.param({}, Gap.UNKNOWN, id="no-counts-at-all"),
+        pytest.param({"counts": {"50101": None}, "hide_below": 3}, Gap.HIDDEN, id="hidden"),
+        pytest.param({"counts": {"50101": 0}, "source": "monitor"}, 0, id="a-monitor-with-nobody"),
+        pytest.param({"counts": {"50101": True}}, Gap.UNKNOWN, id="true-is-not-1"),
+        pytest.param({"counts": {"50101": "4"}}, Gap.UNKNOWN, id="text-is-no-count"),
+    ],
+)
+def test_a_status_has_a_number_only_where_one_is_known(body: Facts, count: Value) -> None:
+    assert entry_of(AT, taken_at=AT, body=body).count("50101") == count
+
+
+def test_a_total_that_is_hidden_is_not_unknown() -> None:
+    assert entry(total=None, hide_below=3).total is Gap.HIDDEN
+
+
+def test_foreign_text_is_made_visible() -> None:
+    found = entry(counts={"7\x1b": 1}, names={"7\x1b": "be\nreit"})
+    assert (found.counts, found.names) == ({"7\\x1b": 1}, {"7\\x1b": "be\\nreit"})
+
+
+def test_metrics_have_every_known_count_and_the_names_of_statuses() -> None:
+    reading = entry(total=None, counts={"50101": 8, "7": None}, names={"50101": "Bereit"}, hide_below=3)
+    people, everybody, named = people_metrics("unit", reading)
+    assert (people.name, people.samples) == ("tallyd_people", [(("unit", "50101"), 8)])
+    assert (everybody.name, everybody.samples) == ("tallyd_people_all", [])
+    assert (named.name, named.samples) == ("tallyd_status_info", [(("unit", "50101", "Bereit"), 1)])
+
+
+def test_before_the_first_reading_no_metric_has_a_sample() -> None:
+    assert [metric.samples for metric in people_metrics("unit", None)] == [[], [], []]
