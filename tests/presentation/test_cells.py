@@ -1,0 +1,109 @@
+"""A cell as text for people, as JSON and for a spreadsheet: a number that is missing is never zero."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tallyd.core.panels import Cell, Gap, Spread, State, Unit
+from tallyd.core.texts import UNPRINTABLE
+from tallyd.presentation.cells import NOT_KNOWN, csv_of, json_of, text_of
+from tallyd.presentation.csv_text import CsvCell
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
+
+
+def text(cell: Cell, unit: Unit) -> str:
+    return text_of(cell, unit, zone=BERLIN, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("cell", "unit", "people", "program", "spreadsheet"),
+    [
+        pytest.param(None, "text", "", None, None, id="empty"),
+        pytest.param("Gate\n12", "text", "Gate\\n12", "Gate\n12", "Gate\n12", id="text"),
+        pytest.param(12, "number", "12", 12, 12, id="whole-number"),
+        pytest.param(21.5, "number", "21.5", 21.5, 21.5, id="number"),
+        pytest.param(1 / 3, "number", "0.3333333333", 1 / 3, 1 / 3, id="ten-digits-for-people"),
+        pytest.param(0, "number", "0", 0, 0, id="zero"),
+        pytest.param(1234.56, "seconds", "20 min 34 s", 1234.6, 1234.6, id="duration"),
+        pytest.param(60, "seconds", "1 min", 60, 60, id="whole-seconds"),
+        pytest.param(0.98057, "share", "98.06%", 0.9806, 0.9806, id="share"),
+        pytest.param(1, "share", "100.00%", 1, 1, id="all-of-it"),
+        pytest.param(
+            datetime(2026, 11, 20, 8, 0, 0, 412000, tzinfo=UTC),
+            "instant",
+            "09:00",
+            "2026-11-20T09:00:00.412+01:00",
+            "2026-11-20 09:00:00",
+            id="instant-of-today",
+        ),
+        pytest.param(
+            datetime(2026, 11, 1, 8, 0, 5, tzinfo=UTC),
+            "instant",
+            "2026-11-01 09:00:05",
+            "2026-11-01T09:00:05+01:00",
+            "2026-11-01 09:00:05",
+            id="instant-of-another-day",
+        ),
+        pytest.param(State("error", "sta\nle"), "text", "sta\\nle", "sta\nle", "sta\nle", id="state"),
+        pytest.param(Gap.HIDDEN, "number", "hidden", None, None, id="hidden"),
+        pytest.param(Gap.UNKNOWN, "number", "not known", NOT_KNOWN, None, id="not-known"),
+        pytest.param(
+            Spread(14.0, 10, 18, 2),
+            "number",
+            "14.0 (10 to 18)",
+            {"mean": 14.0, "min": 10, "max": 18, "known": 2},
+            14.0,
+            id="mean",
+        ),
+        pytest.param(
+            Spread(0.0315, 0.031, 0.032, 2),
+            "number",
+            "0.0315 (0.031 to 0.032)",
+            {"mean": 0.0315, "min": 0.031, "max": 0.032, "known": 2},
+            0.0315,
+            id="mean-with-its-digits",
+        ),
+        pytest.param(
+            Spread(90.0, 60, 120, 2),
+            "seconds",
+            "1 min 30 s (1 min to 2 min)",
+            {"mean": 90.0, "min": 60, "max": 120, "known": 2},
+            90.0,
+            id="mean-of-durations",
+        ),
+    ],
+)
+def test_each_form_of_a_cell(
+    cell: Cell, unit: Unit, people: str, program: object, spreadsheet: CsvCell
+) -> None:
+    assert text(cell, unit) == people
+    assert json_of(cell, unit, BERLIN) == program
+    assert csv_of(cell, unit, BERLIN) == spreadsheet
+
+
+CELLS = st.one_of(
+    st.none(),
+    st.text(max_size=10),
+    st.integers(-(10**9), 10**9),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(Gap),
+    st.datetimes(timezones=st.just(UTC), min_value=datetime(1970, 1, 2), max_value=datetime(9000, 1, 1)),  # noqa: DTZ001 # in UTC
+)
+UNITS = st.sampled_from(["number", "seconds", "share"])
+
+
+@given(CELLS, UNITS)
+def test_every_cell_has_a_form_on_one_line_and_a_missing_number_is_none(cell: Cell, unit: Unit) -> None:
+    assert not UNPRINTABLE.search(text(cell, unit))
+    shown, stored = json_of(cell, unit, BERLIN), csv_of(cell, unit, BERLIN)
+    assert shown is NOT_KNOWN or json.loads(json.dumps(shown)) == shown
+    if isinstance(cell, Gap):
+        assert (stored, shown == 0) == (None, False)
