@@ -144,7 +144,13 @@ class TestRows:
         ],
     )
     def test_a_table_is_sorted_as_it_is_asked(self, query: dict[str, str], order: str) -> None:
-        rows = [("b", 9), ("a", Spread(4.0, 0, 99, 3)), ("c", Gap.UNKNOWN), ("d", 1.5), ("e", None)]
+        rows: list[tuple[Cell, ...]] = [
+            ("b", 9),
+            ("a", Spread(4.0, 0, 99, 3)),
+            ("c", Gap.UNKNOWN),
+            ("d", 1.5),
+            ("e", None),
+        ]
         assert "".join(map(str, names(view(**query).rows(table(rows), "t").shown))) == order
 
     def test_states_are_sorted_by_how_serious_they_are(self) -> None:
