@@ -29,7 +29,7 @@ from tallyd.config.jobs import tasks_of
 from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.errors import RecordsError
 from tallyd.core.naming import key_segments
-from tallyd.runs.stats import ENDS, Spread
+from tallyd.runs.stats import ENDS, Histogram
 from tallyd.web.context import Context
 from tallyd.web.http.cache import Fresh
 from tallyd.web.machine.reading_metrics import of_numbers, of_people
@@ -110,7 +110,7 @@ def _runs(context: Context) -> Iterator[Metric]:
     yield from (ended, took, late)
 
 
-def _buckets(spread: Spread) -> list[tuple[str, float]]:
+def _buckets(spread: Histogram) -> list[tuple[str, float]]:
     """Return cumulative counts by upper bound, as Prometheus wants them."""
     found, so_far = [], 0
     for bound, count in zip((*map(str, spread.bounds), "+Inf"), spread.counts, strict=True):
