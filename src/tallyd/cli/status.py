@@ -143,7 +143,7 @@ def _read(place: Place) -> Status | None:
             mutes=tuple(mute for mute in state.notifications.mutes() if mute.is_in_force(now)),
             reports=reports_of(state),
             files=files_of(place.config, now=now),
-            unwritten=len(state.outs.unwritten()),
+            unwritten=len(state.out_files.unwritten()),
         )
     finally:
         state.close()

@@ -197,23 +197,23 @@ class Relay:
             raise
         except Exception as error:
             # A bug in a delivery must not end the run: the reading is committed, the report stays queued.
-            log.exception("delivery crashed", extra=_whose(row))
+            log.exception("delivery crashed", extra=_log_fields(row))
             return f"tallyd itself failed ({type(error).__name__})"
 
     def _note(self, row: OutboxRow, answer: Accepted | Refused | str) -> None:
         """Commit and log the outcome of a try. A repeated failure is logged at DEBUG. Raises `StateError`."""
         outbox, now = self._store.state.outbox, self._now()
         if isinstance(answer, Accepted):
-            log.info("report sent", extra={**_whose(row), "answer": answer.answer})
+            log.info("report sent", extra={**_log_fields(row), "answer": answer.answer})
             outbox.note_sent(row, at=now, answer=answer.answer)
             return
         text = answer if isinstance(answer, str) else answer.answer
         level = logging.DEBUG if row.failing_since and row.answer == text else logging.WARNING
         if isinstance(answer, Refused) and answer.for_good:
-            log.warning("report rejected, will not retry", extra={**_whose(row), "reason": text})
+            log.warning("report rejected, will not retry", extra={**_log_fields(row), "reason": text})
             outbox.park(row, at=now, answer=text)
             return
-        log.log(level, "report not accepted, will retry", extra={**_whose(row), "reason": text})
+        log.log(level, "report not accepted, will retry", extra={**_log_fields(row), "reason": text})
         outbox.note_failed(row, at=now, answer=text, was_refused=isinstance(answer, Refused))
 
     def _note_pass(self, task: Task, upstream: _Upstream, was_fine: bool, *, is_worker: bool) -> None:
@@ -245,5 +245,5 @@ def _acquired(lock: FileLock, poller: str) -> bool:
     return True
 
 
-def _whose(row: OutboxRow) -> dict[str, object]:
+def _log_fields(row: OutboxRow) -> dict[str, object]:
     return {"poller": row.poller, "ssid": row.message.ssid, "day": row.message.day.isoformat()}

@@ -41,7 +41,7 @@ class MissedSlots:
             task,
             (slot,),
             lambda observations: self.store.state.slots.fail(
-                task.whose,
+                task.ref,
                 slot,
                 reason="tallyd was stopped during the run",
                 not_before=now,
@@ -111,9 +111,9 @@ class MissedSlots:
         def store(observations: Observations) -> Recorded:
             if again_at is not None:
                 return slots.fail(
-                    task.whose, slot, reason=reason, not_before=again_at, observations=observations
+                    task.ref, slot, reason=reason, not_before=again_at, observations=observations
                 )
-            return slots.miss(task.whose, given_up, now=now, observations=observations)
+            return slots.miss(task.ref, given_up, now=now, observations=observations)
 
         if slot.key is not None and again_at is None:
             log.error("slot given up, recorded as missed", extra={**job_fields(task), "slot": slot.key})
@@ -144,7 +144,7 @@ class MissedSlots:
     def _miss(
         self, task: Task, group: tuple[Missed, ...], now: datetime, observations: Observations
     ) -> Recorded:
-        return self.store.state.slots.miss(task.whose, group, now=now, observations=observations)
+        return self.store.state.slots.miss(task.ref, group, now=now, observations=observations)
 
     def _missed_problem(
         self,

@@ -53,19 +53,19 @@ class OutWriter:
         """
         # The thread of a run and the scheduler thread may both have found it unwritten.
         with self._writing:
-            found = self._state.outs.to_write(out)
+            found = self._state.out_files.to_write(out)
             if found is None:
                 return
             out, content = found
             is_taken = partial(self._out.exists, out.poller)
             while self._out.write(out.poller, out.name, file_text(content)) == "taken":
-                out = self._state.outs.rename(out, is_taken=is_taken)
+                out = self._state.out_files.rename(out, is_taken=is_taken)
             # A file that is written late must not replace a newer latest.json.
-            if self._state.outs.is_last(out):
+            if self._state.out_files.is_last(out):
                 next_at = task.next_at(self._now()) if task else None
                 content["next_due_at"] = local_text(next_at, task.zone) if task and next_at else None
                 self._out.write_latest(out.poller, file_text(content))
-            self._state.outs.mark_written(out)
+            self._state.out_files.mark_written(out)
         log.debug("out file written", extra={"poller": out.poller, "file": f"{out.poller}/{out.name}"})
 
     def prune(self, poller: str, *, before: datetime, zone: tzinfo) -> None:

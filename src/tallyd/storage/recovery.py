@@ -13,7 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.outfiles import OutFiles
-from tallyd.adapters.state import NewReading, State, StateDamagedError, Whose
+from tallyd.adapters.state import JobRef, NewReading, State, StateDamagedError
 from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config
 from tallyd.core.alerts.daemon_alerts import state_damaged
@@ -73,7 +73,7 @@ def restore(state: State, out: OutFiles, config: Config) -> int:
 
     Skips the months before those of the newest readings in state.db: it can only have lost what came last.
     """
-    names = cache(state.outs.newest_names)
+    names = cache(state.out_files.newest_names)
 
     def is_known(poller: str, name: str) -> bool:
         known = names(poller)
@@ -113,7 +113,7 @@ def _from_file(writers: Mapping[str, Task], poller: str, name: str, text: str) -
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return NewReading(
-        whose=Whose(poller=poller, kind=kind, job=task.job.name if task else ""),
+        ref=JobRef(poller=poller, kind=kind, job=task.job.name if task else ""),
         slot=slot,
         part=part,
         due_at=due_at,

@@ -65,7 +65,7 @@ class Store:
         if slot.key is None or self.state_trouble is not None:
             return  # without a slot; or it would fail too, and each try delays the other jobs
         try:
-            self.state.slots.claim(task.whose, slot, mark)
+            self.state.slots.claim(task.ref, slot, mark)
         except StateError as error:
             self.note_trouble(error)
 
@@ -90,7 +90,7 @@ class Store:
         memory = next((each.memory for each in reversed(readings) if each.memory is not None), None)
         recorded = self._commit(
             lambda: self.state.readings.record(
-                task.whose,
+                task.ref,
                 slot,
                 headed,
                 observations=observations,
@@ -129,8 +129,8 @@ class Store:
         try:
             for each in results:
                 if outcomes and each.out and each.reading.outbox:
-                    self.state.outs.note_report(each.out, (each.reading.facts or {})["report"])
-            own = [out for out in self.state.outs.unwritten() if (out.poller, out.job) == task.name]
+                    self.state.out_files.note_report(each.out, (each.reading.facts or {})["report"])
+            own = [out for out in self.state.out_files.unwritten() if (out.poller, out.job) == task.name]
             return self.files.write(own, (task,))
         except StateError as error:
             self.note_trouble(error)
@@ -184,7 +184,7 @@ class Store:
         """Return the job's slots that are settled in memory only."""
         with self._lock:
             names = [name for held in self._held for name in held.slots]
-        return frozenset(slot for *whose, slot in names if whose == [poller, job] and slot is not None)
+        return frozenset(slot for *name, slot in names if name == [poller, job] and slot is not None)
 
     def memory(self, poller: str, job: str) -> Facts:
         """Return the job's memory from its last reading, held or stored.
@@ -277,7 +277,7 @@ class Store:
 
         A run writes its own files once it knows the outcomes of its reports. Raises `StateError`.
         """
-        waiting = [out for out in self.state.outs.unwritten() if (out.poller, out.job) not in running]
+        waiting = [out for out in self.state.out_files.unwritten() if (out.poller, out.job) not in running]
         failures = self.files.write(waiting, tasks)
         self.report_unwritten(failures.values())
         if not failures:

@@ -135,7 +135,9 @@ def _jobs(context: Context) -> Iterator[Metric]:
         next_at.add_metric(list(task.name), coming.timestamp())
         missed.add_metric(list(task.name), len(state.readings.missed_since_taken(*task.name, now=now)))
     unwritten = GaugeMetricFamily(
-        "tallyd_unwritten_readings", "Readings that wait to be written to out/.", len(state.outs.unwritten())
+        "tallyd_unwritten_readings",
+        "Readings that wait to be written to out/.",
+        len(state.out_files.unwritten()),
     )
     yield from (next_at, missed, unwritten)
 
