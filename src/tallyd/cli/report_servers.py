@@ -20,7 +20,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.records.database import Database
-from tallyd.adapters.records.poller_records import BoundRecords
+from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.adapters.records.tables import KNOWN_REVISIONS
 from tallyd.cli.report_asked import DEFAULT_DAYS, SEE_ALL, Asked
 from tallyd.config.model import Config
@@ -196,7 +196,7 @@ def _past(config: Config, database: Database, name: str, asked: Asked) -> PastLa
 
 
 def _drawn(
-    records: BoundRecords, past: PastLags, targets: Mapping[str, Target], *, now: datetime, keep_days: int
+    records: PollerRecords, past: PastLags, targets: Mapping[str, Target], *, now: datetime, keep_days: int
 ) -> list[Drawn]:
     """Return the lags over time of the targets that were least within their limit, and their checks."""
     names = [lags.server for lags in past.lags[:MOST_DRAWN]]
