@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tallyd.adapters.records.database import Database
-from tallyd.adapters.records.poller_records import BoundRecords
+from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.contract.passages import Content, Count, Direction, Row, Rows, ToIngest
 
 FEW = 10_000
@@ -55,7 +55,7 @@ def main() -> int:
     return int(many_s / few_s > MOST_RATIO or many_s > MOST_S)
 
 
-def _filled(path: Path, passages: int) -> BoundRecords:
+def _filled(path: Path, passages: int) -> PollerRecords:
     """Return a database with `FEW` passages today, and the others on the days before."""
     database = Database(f"sqlite:///{path}")
     database.prepare()
@@ -70,7 +70,7 @@ def _filled(path: Path, passages: int) -> BoundRecords:
     return records
 
 
-def _ingest(records: BoundRecords, begin: datetime, passages: int, *, over: timedelta) -> None:
+def _ingest(records: PollerRecords, begin: datetime, passages: int, *, over: timedelta) -> None:
     """Store so many passages, spread evenly, a file of each source after the other."""
     step = over / passages
     for first in range(0, passages, PER_FILE):

@@ -1,63 +1,59 @@
 """THE MAIN FLOW. Start reading here.
 
-A tick comes about once a second, on one thread. `schedule` says which jobs to look at
-(`scheduling/scheduler.py`). A look compares the timetable with what is stored (`core/schedule/timetable.py`),
-and hands at most one run to the executor. The run fetches, commits and writes (`runs/runner.py`,
-`storage/store.py`). Everything that must be remembered is in state.db: a tick, a look and a run may be
-repeated or cut off anywhere.
+About once a second there is a tick, all on one thread. The scheduler says which jobs to look at
+(`scheduling/scheduler.py`). A look compares the timetable with state.db (`core/schedule/timetable.py`) and
+submits at most one run to the executor. The run fetches, commits and writes (`runs/runner.py`,
+`storage/store.py`). Everything that must be remembered is in state.db. So a tick, a look or a run may be
+repeated, or end anywhere.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from concurrent.futures import wait as futures_wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from tallyd.adapters.clock import Clock
 from tallyd.adapters.state import StateError
+from tallyd.alerting.daemon_keys import is_about_daemon
 from tallyd.alerting.heartbeat import Heartbeat, is_well
 from tallyd.alerting.notifier import Notifier
-from tallyd.config.jobs import Task, tasks_of
+from tallyd.config.jobs import tasks_of
 from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfig
 from tallyd.core.alerts import daemon_alerts
-from tallyd.core.alerts.rules import OWN, unwatched
-from tallyd.core.naming import key_segments
+from tallyd.core.alerts.rules import unwatched
 from tallyd.core.reading import Problem, Slot
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.texts import clock as clock_text
 from tallyd.outbox.worker import OutboxWorker
-from tallyd.runs.job_state import JobState
+from tallyd.runs.job_state import JobState, JobStates
 from tallyd.runs.runner import Runner
+from tallyd.runs.toolbox import job_fields
 from tallyd.scheduling.planner import Planner
 from tallyd.scheduling.scheduler import Entry, Scheduler
 from tallyd.scheduling.wakeups import Wakeups
-from tallyd.storage.record_retention import Keeper
-from tallyd.storage.retention import Pruning
+from tallyd.storage.record_retention import RecordRetention
+from tallyd.storage.retention import Retention
 from tallyd.storage.store import Store
 
 log = logging.getLogger("tallyd")
 
-OWN_KEYS = frozenset(
-    kind.key for kind in (daemon_alerts.CONFIG, daemon_alerts.LOG, daemon_alerts.DAMAGED, daemon_alerts.WEB)
-)
-OWN_WHATS = frozenset(kind.what for kind in (daemon_alerts.PART_CRASHED, daemon_alerts.UNDELIVERED))
-
 
 @dataclass(frozen=True, kw_only=True)
 class Dependencies:
-    """What the daemon works with; `cli/` puts it together.
+    """The parts that the daemon uses; `cli/` builds them.
 
     `runner` returns the runner for a config. `on_config` is called with each config that becomes active, for
-    what the daemon does not know (log level, secrets to redact). `troubles` returns the problems of the parts
-    of the process that are not the daemon's, such as the log. `show_status` tells systemd. `notifier` writes
-    to people, `heartbeat` to the dead man's switch. `wakes` holds the jobs that must run at once.
-    `outbox_worker` sends reports until the upstream accepts them. `keeper` deletes old rows and files.
+    settings outside of the daemon (log level, secrets to redact). `troubles` returns the problems of other
+    parts of the process, such as the log. `show_status` shows a line in `systemctl status`. `notifier` sends
+    alerts to people, `heartbeat` to the dead man's switch. `wakeups` holds the jobs that must run at once.
+    `outbox_worker` sends reports until the upstream accepts them. `record_retention` deletes old rows and
+    files.
     """
 
     store: Store
@@ -69,8 +65,8 @@ class Dependencies:
     on_config: Callable[[Config], None]
     notifier: Notifier
     heartbeat: Heartbeat
-    wakes: Wakeups
-    keeper: Keeper
+    wakeups: Wakeups
+    record_retention: RecordRetention
     outbox_worker: OutboxWorker
     troubles: Callable[[], tuple[Problem, ...]] = tuple
 
@@ -86,23 +82,22 @@ class Daemon:
             dependencies.clock, look=self.look_at_everything, on_jump=self._clock_jumped
         )
         self._runner = dependencies.runner(dependencies.active_config.config)
-        self._job_states: dict[tuple[str, str], JobState] = {}
-        self._leaving: dict[tuple[str, str], JobState] = {}
+        self._jobs = JobStates()
         self._crashes: dict[str, Problem] = {}
         self._planner = Planner(dependencies.store, now=self._now)
-        self._pruning = Pruning(
+        self._retention = Retention(
             dependencies.store,
             dependencies.clock,
             self._scheduler.agreed_for_s,
             self._safely,
-            (dependencies.outbox_worker.prune, dependencies.keeper.begin),
+            (dependencies.outbox_worker.prune, dependencies.record_retention.begin),
         )
 
     def start(self) -> None:
-        """Apply the config, and finish what a dead process left."""
+        """Apply the config, and finish what a killed process left."""
         self._apply_config()
         self._store.out.remove_leftovers()
-        self._safely("pruning", self._pruning.begin)
+        self._safely("pruning", self._retention.begin)
         self.look_at_everything()
 
     def tick(self, *, reload: bool = False) -> None:
@@ -112,17 +107,17 @@ class Daemon:
         rejected_before = active_config.rejected
         newer = active_config.newer(asked=reload)
         if newer is not None:
-            self._look_at_jobs()  # a slot that was due before the change still begins
+            self._look_at_jobs()  # first begin what was due under the old config
             active_config.take(newer)
             self._runner = self._deps.runner(newer)
             self._apply_config()
             pollers = list(newer.settings.pollers)
-            log.info("config taken", extra={"path": str(newer.path), "pollers": pollers})
+            log.info("config loaded", extra={"path": str(newer.path), "pollers": pollers})
         if newer is not None or active_config.rejected != rejected_before:
             # At once: a new time of day counts from now on, and `status` must show a rejected config.
             self.look_at_everything()
         self._scheduler.tick()
-        for job_state in self._job_states.values():
+        for job_state in self._jobs:
             if job_state.has_waiting and not job_state.is_running:
                 job_state.has_waiting = False
                 self._look(job_state)
@@ -133,40 +128,38 @@ class Daemon:
     def idle_s(self) -> float:
         """Return how long to wait before the next tick, in seconds."""
         monotonic_s = self._deps.clock.monotonic()
-        woken = [
-            job_state
-            for job_state in self._job_states.values()
-            if job_state.is_woken and not job_state.is_running
-        ]
-        pauses_s = [job_state.pause_s(monotonic_s) for job_state in woken]
-        return min(self._scheduler.idle_s(), *pauses_s) if pauses_s else self._scheduler.idle_s()
+        pauses_s = [job_state.pause_s(monotonic_s) for job_state in self._jobs.woken()]
+        return min([self._scheduler.idle_s(), *pauses_s])
 
     def finish(self) -> None:
-        """Store and write what is still held in memory. Call it after the runs have ended."""
-        self._safely("last write", lambda: self._store.finish(self._tasks(), running=self._running()))
+        """Store and write what is still in memory. Call it after the runs have ended."""
+        self._safely(
+            "last write", lambda: self._store.finish(self._jobs.tasks(), running=self._jobs.running())
+        )
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for runs and deliveries; return false if some still go on."""
-        job_states = (*self._leaving.values(), *self._job_states.values())
-        # Nothing ever marks a run as done that was cancelled while it was queued.
-        running: list[Future[Any]] = [
-            job_state.future
-            for job_state in job_states
-            if job_state.future is not None and not job_state.future.cancelled()
+        """Wait for runs and deliveries; return false if some have not ended in time."""
+        deps = self._deps
+        futures: list[Future[Any]] = [
+            *self._jobs.futures(),
+            *deps.notifier.under_way(),
+            *deps.heartbeat.under_way(),
+            *deps.record_retention.under_way(),
+            *deps.outbox_worker.under_way(),
         ]
-        speaking = [*self._deps.notifier.under_way(), *self._deps.heartbeat.under_way()]
-        speaking += [*self._deps.keeper.under_way(), *self._deps.outbox_worker.under_way()]
-        running += [future for future in speaking if not future.cancelled()]
+        # `wait` never returns for a future that was cancelled in the queue.
+        running = [future for future in futures if not future.cancelled()]
         return not futures_wait(running, timeout=timeout_s).not_done
 
     # -- looking -----------------------------------------------------------------------------------------
 
     def look_at_everything(self) -> None:
-        """Compare every timetable with what is stored, and store what could not be stored before."""
+        """Compare every timetable with state.db, and store what could not be stored before."""
         self._safely("held readings", self._store.commit_held)
         if self._store.check_state():
-            self._safely("out files", self._write_unwritten)
-            self._safely("note", lambda: self._deps.active_config.note(self._store.state, self._tasks()))
+            tasks, running = self._jobs.tasks(), self._jobs.running()
+            self._safely("out files", lambda: self._store.write_unwritten(tasks, running=running))
+            self._safely("note", lambda: self._deps.active_config.note(self._store.state, tasks))
             self._safely("sending", self._deps.outbox_worker.look)
         self._safely("own problems", self._evaluate_itself)
         self._look_at_jobs()
@@ -174,22 +167,22 @@ class Daemon:
         self._deps.show_status(self.status())
 
     def _look_at_jobs(self) -> None:
-        for job_state in self._job_states.values():
+        for job_state in self._jobs:
             self._look(job_state)
 
     def _notify(self) -> None:
-        """Notify people of what has changed. It works without state.db, from memory."""
+        """Notify people of changes. Without state.db this works from memory."""
         self._store.alerts.is_news.clear()
-        self._safely("telling", self._deps.notifier.look)
+        self._safely("notifying", self._deps.notifier.look)
 
     def _safely(self, part: str, act: Callable[[], object]) -> None:
-        """Do one part of a tick. If state.db fails, or a bug shows, only this part ends."""
+        """Do one part of a tick. A failure of state.db, or a bug, ends only this part."""
         try:
             act()
         except StateError as error:
             self._store.note_trouble(error)
         except Exception as error:
-            if part not in self._crashes:  # a part runs each half minute; one line in the log is enough
+            if part not in self._crashes:  # a part runs every half minute; one line in the log is enough
                 log.exception("part of the daemon crashed", extra={"part": part})
                 self._crashes[part] = daemon_alerts.part_crashed(part, type(error).__name__, now=self._now())
         else:
@@ -200,48 +193,42 @@ class Daemon:
 
     def _look_closely(self, job_state: JobState) -> None:
         """Find out what is due for one job, and begin it. Raises `StateError`."""
-        # Before the plan: a run that ends meanwhile changes what is stored.
+        # Ask before the plan: a run that ends in between changes what is stored.
         was_running = job_state.is_running
         plan = self._planner.plan(job_state.task)
         if was_running:
             job_state.keep_waiting(plan)
             return
         if plan.missed:
-            # If this fails they stay open; the slot that is due now runs all the same.
+            # If this fails they stay open. The slot that is due now runs anyway.
             missed = job_state.with_reasons(plan.missed)
-            record = partial(self._runner.record_missed, job_state.task, missed, older_since=plan.older_since)
-            self._safely("missed slots", record)
+            record = self._runner.missed_slots.record_missed
+            self._safely("missed slots", lambda: record(job_state.task, missed, older_since=plan.older_since))
         if plan.run is not None:
             self._begin(job_state, plan.run, plan.mark)
 
     def _begin_woken(self) -> None:
-        """Begin the jobs that were woken. A job that still runs begins once more when it ends."""
-        for name in self._deps.wakes.taken():
-            if name in self._job_states:
-                self._job_states[name].is_woken = True
-        for job_state in self._job_states.values():
-            if (
-                job_state.is_woken
-                and not job_state.is_running
-                and job_state.pause_s(self._deps.clock.monotonic()) == 0
-            ):
+        """Begin the jobs that were woken. A job that is running begins once more when it ends."""
+        self._jobs.wake(self._deps.wakeups.taken())
+        for job_state in self._jobs.woken():
+            if job_state.pause_s(self._deps.clock.monotonic()) == 0:
                 self._begin_plain(job_state)
 
     def _begin(self, job_state: JobState, slot: Slot, mark: str | None) -> None:
         runner, task = self._runner, job_state.task
         progress = runner.progress()
         job_state.begins(slot.key, progress, monotonic_s=self._deps.clock.monotonic())
-        log.debug("run begins", extra={**job_state.whose, "slot": slot.key, "late_s": round(slot.late_s, 1)})
+        log.debug("run begins", extra={**job_fields(task), "slot": slot.key, "late_s": round(slot.late_s, 1)})
         job_state.future = self._deps.executor.submit(runner.run, task, slot, mark, progress)
         if task.job.wakes:
             job_state.future.add_done_callback(
-                lambda _run: self._deps.wakes.rouse() if job_state.is_woken else None
+                lambda _run: self._deps.wakeups.rouse() if job_state.is_woken else None
             )
 
     # -- the active config -------------------------------------------------------------------------------
 
     def _apply_config(self) -> None:
-        """Plan the jobs of the active config. Runs that have begun finish with their old settings."""
+        """Plan the jobs of the active config. Current runs finish with their old settings."""
         config = self._deps.active_config.config
         self._deps.on_config(config)
         self._store.alerts.alert_policy_of = config.alert_policy_of
@@ -249,20 +236,15 @@ class Daemon:
         self._crashes.clear()  # the next look notes what still fails
         self._deps.notifier.apply_config(config)
         self._deps.outbox_worker.apply_config(config, self._runner.plain_tools)
-        # A job that was removed and comes back may still run: it must not begin a second time.
-        old, self._job_states = {**self._leaving, **self._job_states}, {}
-        for task in tasks_of(config):
-            before = old.pop(task.name, None)
-            self._job_states[task.name] = replace(before, task=task) if before else JobState(task)
-        self._leaving = {name: job_state for name, job_state in old.items() if job_state.is_running}
-        entries = [self._entry(job_state) for job_state in self._job_states.values()]
+        self._jobs.replace(tasks_of(config))
+        entries = [self._entry(job_state) for job_state in self._jobs]
         self._scheduler.plan(
-            (*entries, *self._beats(config), Entry("pruning", self._pruning.until_s, self._prune))
+            (*entries, *self._beats(config), Entry("pruning", self._retention.until_s, self._prune))
         )
-        self._close_unwatched()
+        self._resolve_unwatched()
 
     def _beats(self, config: Config) -> list[Entry]:
-        """Return the entry of the heartbeat, if the config has one."""
+        """Return the scheduler entry of the heartbeat, if the config has one."""
         wanted = config.settings.heartbeat
         if wanted is None:
             return []
@@ -272,12 +254,12 @@ class Daemon:
             well = is_well(self._store.alerts.alerts().values())
             self._deps.heartbeat.beat(self._runner.http, url, is_well=well)
 
-        return [_every("heartbeat", wanted.every, lambda: self._safely("heartbeat", beat))]
+        return [Entry.every("heartbeat", wanted.every, lambda: self._safely("heartbeat", beat))]
 
     def _entry(self, job_state: JobState) -> Entry:
         when, name = job_state.task.job.when, " ".join(job_state.task.name)
         if isinstance(when, Every) and not when.grid:
-            return _every(name, when.interval_s, lambda: self._begin_plain(job_state))
+            return Entry.every(name, when.interval_s, lambda: self._begin_plain(job_state))
 
         def until_next_s() -> float | None:
             now = self._now()
@@ -287,35 +269,25 @@ class Daemon:
         return Entry(name, until_next_s, lambda: self._look(job_state))
 
     def _begin_plain(self, job_state: JobState) -> None:
-        """Begin a run that has no slot, unless the job still runs."""
+        """Begin a run without a slot, unless the job is running."""
         if not job_state.is_running:
             self._begin(job_state, Slot(None, self._now()), None)
 
-    def _close_unwatched(self) -> None:
-        jobs = [(task.poller, task.job.name, task.job.evaluates) for task in self._tasks()]
-        names = frozenset(self._job_states)
-        is_unwatched = unwatched(jobs, {task.poller: task.source.watched() for task in self._tasks()})
+    def _resolve_unwatched(self) -> None:
+        """Resolve the alerts that nothing in this config can find any more."""
+        tasks = self._jobs.tasks()
+        jobs = [(task.poller, task.job.name, task.job.evaluates) for task in tasks]
+        is_unwatched = unwatched(jobs, {task.poller: task.source.watched() for task in tasks})
 
         def may_resolve(key: str) -> bool:
-            no_source = key == daemon_alerts.CLOCK.key and not jobs  # to compare the clock with
+            no_source = key == daemon_alerts.CLOCK.key and not jobs  # no source to compare the clock with
             no_page = key == daemon_alerts.WEB.key and self._deps.active_config.config.settings.web is None
             is_gone = is_unwatched(key) and not self._deps.outbox_worker.watches(key)
             return is_gone or no_source or no_page or self._deps.notifier.is_gone(key)
 
-        close = partial(self._store.evaluate, (), may_resolve=may_resolve, is_unwatched=True)
-        self._safely("unwatched", close)
-        self._safely("forgotten jobs", lambda: self._store.state.slots.forget_others(names))
-
-    def _write_unwritten(self) -> None:
-        self._store.write_unwritten(self._tasks(), running=self._running())
-
-    def _running(self) -> frozenset[tuple[str, str]]:
-        """Return the jobs, by poller and job, that a run is under way of."""
-        job_states = {**self._leaving, **self._job_states}
-        return frozenset(name for name, job_state in job_states.items() if job_state.is_running)
-
-    def _tasks(self) -> tuple[Task, ...]:
-        return tuple(job_state.task for job_state in self._job_states.values())
+        resolve = partial(self._store.evaluate, (), may_resolve=may_resolve, is_unwatched=True)
+        self._safely("unwatched", resolve)
+        self._safely("forgotten jobs", lambda: self._store.state.slots.forget_others(self._jobs.names()))
 
     # -- the daemon's own health -------------------------------------------------------------------------
 
@@ -323,59 +295,35 @@ class Daemon:
         """Raise and resolve the alerts about the daemon itself."""
         named = [*self._deps.troubles(), *self._deps.notifier.problems(), *self._crashes.values()]
         named += self._deps.outbox_worker.problems()
-        named += self._overdue()
+        named += self._jobs.overdue(monotonic_s=self._deps.clock.monotonic())
         rejected = self._deps.active_config.problem()
         if rejected is not None:
             named.append(rejected)
-        self._store.evaluate(tuple(named), may_resolve=self._may_end)
+        self._store.evaluate(tuple(named), may_resolve=self._may_resolve)
 
-    def _may_end(self, key: str) -> bool:
-        """Whether a key is the daemon's own, and resolved if no problem has it."""
+    def _may_resolve(self, key: str) -> bool:
+        """Whether the alert is about the daemon itself, so that it is resolved if no problem has its key."""
         return (
-            _is_own(key) and not self._deps.notifier.may_still_be(key)
+            is_about_daemon(key) and not self._deps.notifier.may_still_be(key)
         ) or self._deps.outbox_worker.watches(key)
-
-    def _overdue(self) -> list[Problem]:
-        monotonic_s = self._deps.clock.monotonic()
-        found = (job_state.overdue(monotonic_s=monotonic_s) for job_state in self._job_states.values())
-        return [problem for problem in found if problem is not None]
 
     def _clock_jumped(self, by_s: float) -> None:
         log.warning("clock jumped", extra={"by_s": round(by_s, 1)})
 
     def _prune(self) -> None:
-        self._pruning.prune(self._deps.active_config.config, self._tasks())
+        self._retention.prune(self._deps.active_config.config, self._jobs.tasks())
 
     def status(self) -> str:
         """Return the state and the next run in one line."""
         now, parts = self._now(), []
         if self._store.state_trouble:
             parts.append(f"cannot use state.db: {self._store.state_trouble}; readings are held in memory")
-        coming = [
-            (at, job_state.task)
-            for job_state in self._job_states.values()
-            if (at := job_state.task.next_at(now))
-        ]
+        coming = [(at, job_state.task) for job_state in self._jobs if (at := job_state.task.next_at(now))]
         if coming:
             at, task = min(coming, key=lambda pair: pair[0])
             parts.append(f"next: {task.poller} {task.job.name} {clock_text(at, task.zone, now=now)}")
-        elif not self._job_states:
-            parts.append("no poller is configured; add one to the config, it is taken by itself")
+        elif not self._jobs.tasks():
+            parts.append("no poller is configured; add one to the config, tallyd reloads it automatically")
         if self._deps.active_config.rejected:
-            parts.append(f"the config on disk is refused ({self._deps.active_config.config.tallyd} check)")
+            parts.append(f"the config on disk was rejected ({self._deps.active_config.config.tallyd} check)")
         return "; ".join(parts)
-
-
-def _is_own(key: str) -> bool:
-    segments = key_segments(key)
-    return (
-        segments[-1] == daemon_alerts.OVERDUE.what
-        or key in OWN_KEYS
-        or (segments[0] == OWN and segments[-1] in OWN_WHATS)
-    )
-
-
-def _every(name: str, interval_s: float, act: Callable[[], None]) -> Entry:
-    """Return an entry that acts at once, and then at each interval."""
-    delays = itertools.chain([0.0], itertools.repeat(interval_s))
-    return Entry(name, lambda: next(delays), act)

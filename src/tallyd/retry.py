@@ -1,4 +1,4 @@
-"""The one retry helper. Everything that asks the outside world again asks through here."""
+"""The only retry helper. Every repeated request to the outside world uses it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """How often and how long; waits and limits in seconds.
+    """How often to try, and how long to wait. All times in seconds.
 
-    The wait before try n+1 is `first_wait_s` * 2^(n-1), at most `longest_wait_s`, less a random part of up
-    to a quarter, so that many machines do not come back at the same moment. It is longer where the source
-    asks for it (`Retry-After`), and where it asks for more than `longest_wait_s` there are no further tries.
+    The wait before try n+1 is `first_wait_s` * 2^(n-1), at most `longest_wait_s`. A random part of up to a
+    quarter is subtracted, so that many machines do not retry at the same moment. If the source asks for a
+    longer wait (`Retry-After`), that counts; if it asks for more than `longest_wait_s`, there is no further
+    try.
     """
 
     attempts: int = 5
@@ -32,10 +33,10 @@ class Policy:
 
 @dataclass(frozen=True, kw_only=True)
 class Retrying:
-    """`policy` bound to a way of waiting.
+    """Retries by a policy.
 
-    `wait` sleeps for so many seconds and returns true when it was ended early by a shutdown. `on_wait` is
-    told before each wait: the number of tries so far, the failure, and the seconds until the next try.
+    `wait(seconds)` sleeps, and returns true if a shutdown ended it early. `on_wait` is called before each
+    wait with the number of tries so far, the failure, and the seconds until the next try.
     """
 
     policy: Policy
@@ -47,9 +48,9 @@ class Retrying:
     def __call__(self, attempt: Callable[[], T]) -> T:
         """Return what `attempt` returns.
 
-        Only a transient `SourceError` is tried again. The last one is raised once the attempts are used up,
-        the next try would begin after `give_up_after_s`, or the source asks for more than the longest wait.
-        Raises `Stopped` when a wait is cut short.
+        Only a transient `SourceError` is retried. The last one is raised when the attempts are used up, when
+        the next try would begin after `give_up_after_s`, or when the source asks for more than the longest
+        wait. Raises `Stopped` if a shutdown ends a wait.
         """
         began = self.monotonic()
 
@@ -80,9 +81,9 @@ class Retrying:
 
     def _wait_s(self, tries: int, failure: SourceError) -> float:
         policy = self.policy
-        # The exponent is bounded: 2.0 ** 1100 is an OverflowError.
+        # Limit the exponent: 2.0 ** 1100 is an OverflowError.
         growing = min(policy.first_wait_s * 2.0 ** min(tries - 1, 60), policy.longest_wait_s)
-        # Never earlier than the source asked for: the jitter only shortens our own wait.
+        # Jitter only shortens our own wait, not the one that the source asked for.
         return max(growing * (1 - self.jitter() / 4), failure.retry_after_s or 0.0)
 
 

@@ -41,6 +41,8 @@ EACH_STEP = frozenset({Step.BEFORE, Step.COMMITTED, Step.MOVING, Step.IDLE})
 LARGE_RECORDS = 100_001
 """One more than are held in memory: such a file is read twice."""
 SHORT_EVERY, SHORT_RANDOM, SERVERS_EVERY, LARGE_EVERY = 25, 10, 4, 20
+FEWEST = 25
+"""Kills of each part, also where few calls are tried: fewer may miss a step."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Campaign:
         count = len(traced(undisturbed, command).calls)
         broken = take_the_rest(undisturbed, command)
         assert not broken, f"undisturbed it is wrong as well: {broken}"
-        numbers = range(1, count + 2, self._every * every)
+        numbers = range(1, count + 2, max(1, min(self._every * every, count // FEWEST)))
         with ThreadPoolExecutor(self._workers) as pool:
             yield from pool.map(lambda number: kill_and_take_the_rest(make(), number, command), numbers)
 
@@ -121,7 +123,7 @@ def main() -> int:
     """Run the campaign; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--every", type=int, default=1, metavar="K", help="only each K-th call")
-    parser.add_argument("--random", type=int, default=200, metavar="N", help="so many kills at random")
+    parser.add_argument("--random", type=int, default=200, metavar="N", help="number of kills at random")
     parser.add_argument("--only", nargs="+", metavar="PART", help="only these parts")
     parser.add_argument("--workers", type=int, default=2, help="how many processes at a time")
     parser.add_argument("--short", action="store_true", help="a few kills of each part")

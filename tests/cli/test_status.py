@@ -14,7 +14,7 @@ import time_machine
 
 from support.past import BERLIN, Past, instant, write_config
 from tallyd.adapters.locks import FileLock
-from tallyd.adapters.state import State, Whose
+from tallyd.adapters.state import JobRef, State
 from tallyd.cli.status import status
 from tallyd.config.reload import ActiveConfigNote, JobNote, read_note
 from tallyd.core.alerts.rules import Observations
@@ -108,11 +108,11 @@ def test_a_slot_that_was_begun_or_missed_is_not(
     past: Past, fate: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     at, key = instant("2026-11-19T08:00:00"), "2026-11-19T08:00:00[Europe/Berlin]"
-    whose = Whose(poller="divera", kind="divera", job="count")
+    ref = JobRef(poller="divera", kind="divera", job="count")
     with closing(State(past.folder / "state" / "state.db")) as state:
         if fate == "begun":
-            state.slots.claim(whose, Slot(key, at), None)
+            state.slots.claim(ref, Slot(key, at), None)
         else:
             observations = Observations(named=(), may_resolve=lambda _key: False, now=at)
-            state.slots.miss(whose, (Missed(key, at, "off", None),), now=at, observations=observations)
+            state.slots.miss(ref, (Missed(key, at, "off", None),), now=at, observations=observations)
     assert "no reading known" not in said(past, "2026-11-19T08:05:00", capsys)

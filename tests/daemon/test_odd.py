@@ -92,7 +92,7 @@ def test_what_a_stop_finds_in_memory_is_stored_and_written_before_the_end(tmp_pa
         FakeClock(at("2026-11-20 07:59")) as clock,
         World(tmp_path, clock, FakePoller(daily("08:00"))) as world,
     ):
-        task = world.daemon._tasks()[0]
+        task = world.daemon._jobs.tasks()[0]
         slot = Slot("2026-11-20T08:00:00[Europe/Berlin]", at("2026-11-20 08:00"))
         world.state.close()
         reading = Reading(taken_at=slot.due_at, facts={"total": 1})

@@ -245,7 +245,7 @@ def test_further_times_are_written_and_the_daemon_takes_them(start: Callable[...
 
     assert demo.ended(within_s=30) == 0
     assert "further times of day written" in demo.said
-    assert "config taken" in demo.said
+    assert "config loaded" in demo.said
     assert "slots missed" not in demo.said
 
 
@@ -259,7 +259,7 @@ def test_an_outage_played_by_hand_is_told_to_the_chat_once_as_is_its_end(
     demo.wait_for(A_READING)
     for mode, logged, told in (
         ("down", "problem begins key=divera/count/failed", BEGINS),
-        ("ok", "problem over key=divera/count/failed", ENDS),
+        ("ok", "problem resolved key=divera/count/failed", ENDS),
     ):
         body = json.dumps({"mode": mode}).encode()
         with urllib.request.urlopen(control, data=body) as answer:

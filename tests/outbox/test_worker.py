@@ -494,7 +494,7 @@ def test_once_posts_and_touches_no_slot_no_alert_and_no_memory(
 ) -> None:
     upstream.refusals[SSID] = NEVER
     with clock, World(tmp_path, clock, SendingPoller(upstream=upstream)) as world:
-        (result,) = world.daemon._runner.once(world.daemon._tasks()[0])
+        (result,) = world.daemon._runner.once(world.daemon._jobs.tasks()[0])
         assert result.reading.facts is not None
         assert result.reading.facts["report"] == {"state": "queued", "answer": "HTTP 403", "payload": [1]}
         assert result.out is not None
@@ -574,7 +574,7 @@ def test_logs_say_once_that_a_report_is_not_taken(
     poller = SendingPoller(upstream=upstream, when=daily("14:05"))
     with clock, World(tmp_path, clock, poller) as world:
         world.run(minutes=60)
-    assert [record.msg for record in caplog.records].count("report not taken, it is tried again") == 1
+    assert [record.msg for record in caplog.records].count("report not accepted, will retry") == 1
 
 
 def test_a_file_is_not_written_before_it_is_known_what_became_of_its_report(

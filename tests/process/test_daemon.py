@@ -150,7 +150,7 @@ def test_an_edited_time_is_taken_by_itself(source: Source, tmp_path: Path) -> No
     with running(write_config(tmp_path, _content(source, ["00:00"]))) as daemon:
         write_config(tmp_path, _content(source, every_seconds(1, count=1, first_in_s=9)))
         wait_until(lambda: len(daemon.out_files("divera")) == 1, what="a reading at the edited time")
-        assert any(line["event"] == "config taken" for line in daemon.log())
+        assert any(line["event"] == "config loaded" for line in daemon.log())
         assert daemon.end() == 0
 
 
@@ -330,7 +330,7 @@ def test_a_config_refused_for_a_missing_key_file_is_taken_once_the_file_is_there
         write_config(tmp_path, content)
         wait_until(lambda: any(line["event"] == "config refused" for line in daemon.log()))
         (tmp_path / "key").write_text("k3y-of-this-test")
-        wait_until(lambda: any(line["event"] == "config taken" for line in daemon.log()))
+        wait_until(lambda: any(line["event"] == "config loaded" for line in daemon.log()))
         assert daemon.end() == 0
 
 

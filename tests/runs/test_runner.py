@@ -59,12 +59,12 @@ def test_once_runs_as_often_as_it_is_asked_to_and_returns_every_reading(
     source, seen = Waking(3), []
     with clock, World(tmp_path, clock, FakePoller(daily("12:00"), source)) as world:
         found = world.daemon._runner.once(
-            world.daemon._tasks()[0], show_progress=lambda done, total: seen.append((done, total))
+            world.daemon._jobs.tasks()[0], show_progress=lambda done, total: seen.append((done, total))
         )
         assert [each.reading.facts for each in found] == [{"total": n} for n in (2, 1, 0, 0)]
         assert all(each.is_stored and each.out for each in found)
         assert len(world.out_files()) == 4
-        assert world.wakes.taken() == frozenset()  # the daemon's runs are not woken by it
+        assert world.wakeups.taken() == frozenset()  # the daemon's runs are not woken by it
     assert seen == [(3, 3), (2, 3), (1, 3), (0, 3)]
     assert source.by_hand == [True] * 4
 
@@ -93,7 +93,7 @@ def test_what_a_job_keeps_is_there_at_its_next_run(tmp_path: Path, clock: FakeCl
 
 
 @dataclass
-class Shelf:
+class FakeResources:
     """A `Resources` that remembers who asked."""
 
     keep_days: int = 7
@@ -118,11 +118,11 @@ def test_a_run_is_handed_what_its_poller_reaches_and_a_delivery_reaches_nothing(
         return Reading(taken_at=tools.now(), facts=None)
 
     with clock, World(tmp_path, clock, FakePoller(daily("08:00"), look)) as world:
-        resources = Shelf()
+        resources = FakeResources()
         world.daemon._runner = replace(world.daemon._runner, resources=resources)
         world.run(minutes=2)
         assert (resources.asked, days) == (["records of one", "inbox of one"], [7])
-        world.daemon._runner.plain_tools(world.daemon._tasks()[0])
+        world.daemon._runner.plain_tools(world.daemon._jobs.tasks()[0])
         assert len(resources.asked) == 2
 
 
@@ -173,7 +173,7 @@ def test_readings_of_a_grid_and_of_past_days_come_back_from_their_files_as_what_
     clock = FakeClock(at("2026-11-20 23:51"))
     with clock, World(tmp_path, clock, SendingPoller(upstream=Upstream(clock))) as world:
         world.run(minutes=15)
-        world.daemon._runner.once(world.daemon._tasks()[0])
+        world.daemon._runner.once(world.daemon._jobs.tasks()[0])
         with closing(State(tmp_path / "new.db")) as new:
             assert restore(new, OutFiles(tmp_path / "out"), world.config) == 5
             was = {(row.slot, row.part, row.due_at, row.out_name, row.job) for row in world.history()}

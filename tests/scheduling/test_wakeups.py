@@ -19,7 +19,7 @@ def test_a_job_that_is_woken_runs_at_the_next_tick(tmp_path: Path) -> None:
     with FakeClock(at(NOON)) as clock, World(tmp_path, clock, poller) as world:
         world.run(seconds=5)
         begun = len(poller.runs)
-        world.wakes.wake("one", "count")
+        world.wakeups.wake("one", "count")
         world.run(seconds=1)
         assert len(poller.runs) == begun + 1
 
@@ -30,7 +30,7 @@ def test_many_wakes_at_once_are_one_run(tmp_path: Path) -> None:
         world.run(seconds=5)
         begun = len(poller.runs)
         for _ in range(100):
-            world.wakes.wake("one", "count")
+            world.wakeups.wake("one", "count")
         world.run(seconds=5)
         assert len(poller.runs) == begun + 1
 
@@ -41,7 +41,7 @@ def test_wakes_without_end_begin_no_more_than_ten_runs_a_second(tmp_path: Path) 
         world.run(seconds=5)
         begun = len(poller.runs)
         for _ in range(200):
-            world.wakes.wake("one", "count")
+            world.wakeups.wake("one", "count")
             world.run(seconds=0.01, least_s=0.01)
         assert 15 <= len(poller.runs) - begun <= 21
 
@@ -57,8 +57,8 @@ def test_one_that_is_woken_while_it_runs_runs_once_more(tmp_path: Path) -> None:
     poller = FakePoller(Every(60), act=hang)
     with FakeClock(at(NOON)) as clock, World(tmp_path, clock, poller, executor=threads) as world:
         world.run(seconds=2)
-        world.wakes.wake("one", "count")
-        world.wakes.wake("one", "count")
+        world.wakeups.wake("one", "count")
+        world.wakeups.wake("one", "count")
         world.run(seconds=2)
         assert len(poller.runs) == 1, "it still goes on"
         gate.set()
@@ -70,6 +70,6 @@ def test_one_that_is_woken_while_it_runs_runs_once_more(tmp_path: Path) -> None:
 def test_a_wake_of_a_job_that_is_not_there_is_no_matter(tmp_path: Path) -> None:
     poller = FakePoller(Every(60))
     with FakeClock(at(NOON)) as clock, World(tmp_path, clock, poller) as world:
-        world.wakes.wake("gone", "count")
+        world.wakeups.wake("gone", "count")
         world.run(seconds=5)
         assert len(poller.runs) == 1

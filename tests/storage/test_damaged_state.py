@@ -233,7 +233,7 @@ def test_whatever_is_damaged_the_daemon_can_begin_and_knows_its_past(past: Site)
         try:
             assert state.slots.marks(*task.name), where
             assert state.slots.pending(*task.name) == (), where
-            assert (state.alerts.open(), state.outs.unwritten()) == ((), ()), where
+            assert (state.alerts.open(), state.out_files.unwritten()) == ((), ()), where
             if "bits" not in where:
                 assert len(state.readings.history()) == readings, where
         finally:

@@ -1,4 +1,4 @@
-"""Retention: shelves are cleared a little at a time; what fails for one is no matter for the others."""
+"""Retention: prunables are cleared a little at a time; what fails for one is no matter for the others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from support.executors import Inline
 from tallyd.core.errors import InboxError, RecordsError
-from tallyd.storage.record_retention import BATCH, Keeper, Shelf
+from tallyd.storage.record_retention import BATCH, Prunable, RecordRetention
 
 
 class Things:
@@ -26,13 +26,13 @@ class Things:
         return done
 
 
-def clear(*shelves: Shelf, stop: Callable[[], bool] = lambda: False) -> None:
-    Keeper(Inline(), lambda _now: shelves, stop).begin(datetime(2026, 11, 20, tzinfo=UTC))
+def clear(*prunables: Prunable, stop: Callable[[], bool] = lambda: False) -> None:
+    RecordRetention(Inline(), lambda _now: prunables, stop).begin(datetime(2026, 11, 20, tzinfo=UTC))
 
 
 def test_a_shelf_is_cleared_in_batches_until_nothing_is_left() -> None:
     things = Things(2 * BATCH + 7)
-    clear(Shelf("park", "rows", things.prune))
+    clear(Prunable("park", "rows", things.prune))
     assert things.batches == [BATCH, BATCH, 7, 0]
 
 
@@ -48,12 +48,12 @@ def test_what_fails_for_one_shelf_is_no_matter_for_the_next(
         raise error
 
     things = Things(3)
-    clear(Shelf("park", "rows", fail), Shelf("park", "files", things.prune))
+    clear(Prunable("park", "rows", fail), Prunable("park", "files", things.prune))
     assert things.count == 0
     assert any("delet" in record.message for record in caplog.records)
 
 
 def test_the_end_of_the_process_ends_a_pass() -> None:
     things = Things(10 * BATCH)
-    clear(Shelf("park", "rows", things.prune), stop=lambda: len(things.batches) >= 2)
+    clear(Prunable("park", "rows", things.prune), stop=lambda: len(things.batches) >= 2)
     assert things.count == 8 * BATCH

@@ -13,7 +13,7 @@ from support.fakeworld import FakePoller, World, daily
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.reading import Reading, Slot
 from tallyd.settings.pollers import OutOverride
-from tallyd.storage.record_retention import Shelf
+from tallyd.storage.record_retention import Prunable
 
 DAY = timedelta(days=1)
 YEARS = 20 * 365 * DAY
@@ -38,10 +38,10 @@ class Old:
         self.source = Source(daily(*times), out=OutOverride(keep_days=5))
         self.source.act = self.source.tells
         self.world = World(folder, clock, self.source)
-        self.world.shelves = self._shelves
+        self.world.prunables = self._prunables
         self.asked: list[datetime] = []
 
-    def _shelves(self, now: datetime) -> tuple[Shelf, ...]:
+    def _prunables(self, now: datetime) -> tuple[Prunable, ...]:
         self.asked.append(now)
         return ()
 

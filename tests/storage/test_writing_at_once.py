@@ -93,7 +93,7 @@ def test_a_look_during_the_writing_of_a_run_does_not_write_the_file_as_well(
 
 def test_two_processes_that_write_the_same_file_leave_it_whole(site: Site, task: Task, state: State) -> None:
     take(Store(state, FullDisk(site.folder / "out"), now=utc_now), task, site.due, 5)
-    (out,) = state.outs.unwritten()
+    (out,) = state.out_files.unwritten()
     folder = site.out / Path(out.name).parent
     # What another process, killed or still at it, has begun under its own number.
     other = folder / f".{Path(out.name).name}.1.tmp"
@@ -102,7 +102,7 @@ def test_two_processes_that_write_the_same_file_leave_it_whole(site: Site, task:
     store = Store(state, OutFiles(site.folder / "out"), now=utc_now)
     store.write_unwritten((task,))
     assert json.loads((site.out / out.name).read_text())["total"] == 5
-    assert state.outs.unwritten() == ()
+    assert state.out_files.unwritten() == ()
     assert other.read_text() == "{"
     assert store.out.remove_leftovers() == 1
 
@@ -111,10 +111,10 @@ def test_a_file_on_disk_that_was_not_noted_is_written_again_with_the_same_bytes(
     site: Site, task: Task, state: State
 ) -> None:
     take(Store(state, NoLatest(site.folder / "out"), now=utc_now), task, site.due, 5)
-    (out,) = state.outs.unwritten()
+    (out,) = state.out_files.unwritten()
     before = (site.out / out.name).read_bytes()
     Store(state, OutFiles(site.folder / "out"), now=utc_now).write_unwritten((task,))
-    assert state.outs.unwritten() == ()
+    assert state.out_files.unwritten() == ()
     assert (site.out / out.name).read_bytes() == before
     assert len(list(site.out.glob("*/*.json"))) == 2  # the past one, and this one once
 
@@ -125,7 +125,7 @@ def test_a_run_writes_what_its_job_has_left_unwritten_and_the_looks_leave_a_runn
     take(Store(state, FullDisk(site.folder / "out"), now=utc_now), task, site.missed, 4)
     store = Store(state, OutFiles(site.folder / "out"), now=utc_now)
     store.write_unwritten((task,), running={task.name})
-    assert len(state.outs.unwritten()) == 1
+    assert len(state.out_files.unwritten()) == 1
     take(store, task, site.due, 5)
-    assert state.outs.unwritten() == ()
+    assert state.out_files.unwritten() == ()
     assert json.loads((site.out / "latest.json").read_text())["total"] == 5

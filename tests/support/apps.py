@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from support.rawserver import Connection, RawServer, Script, answer
 from tallyd.adapters.http.client import HttpClient
 from tallyd.adapters.records.database import Database
-from tallyd.adapters.records.poller_records import BoundRecords
+from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.reading import Facts, Reading, Slot
 from tallyd.pollers.servers.poller import ServersPoller
@@ -89,7 +89,7 @@ class Rounds:
             kept={} if is_by_hand else self.kept,
         )
 
-    def records(self) -> BoundRecords:
+    def records(self) -> PollerRecords:
         if self.database is None:
             self.database = Database(f"sqlite:///{self.folder / 'records.db'}", prepares=True)
         return self.database.records("apps")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -61,10 +62,11 @@ class FakeClock:
         return Clock(now=self.now, monotonic=self.monotonic, since_boot=self.since_boot)
 
 
-class FakeStop:
+class FakeStop(threading.Event):
     """A shutdown that comes when `stopped` is set. Waiting takes its time on the fake clock."""
 
     def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
         self._clock = clock
         self.stopped = False
 

@@ -50,7 +50,7 @@ from tallyd.runs.runner import Runner
 from tallyd.scheduling.wakeups import Wakeups
 from tallyd.settings.alerting import AlertSettings
 from tallyd.settings.pollers import OutOverride, RetrySettings
-from tallyd.storage.record_retention import Keeper, Shelf
+from tallyd.storage.record_retention import Prunable, RecordRetention
 from tallyd.storage.store import Store
 
 BELOW = AlertKind(
@@ -181,8 +181,8 @@ class World:
         self.http: Http = http or FakeHttp()
         self._deliver: Deliver = self.chats
         self.stop = FakeStop(clock)
-        self.wakes = Wakeups(lambda: None)
-        self.shelves: Callable[[datetime], tuple[Shelf, ...]] = lambda _now: ()
+        self.wakeups = Wakeups(lambda: None)
+        self.prunables: Callable[[datetime], tuple[Prunable, ...]] = lambda _now: ()
         path = folder / "config.json"
         path.write_text(json.dumps({"name": "box", **(top or {})}))
         self._base = load(path, environ={})
@@ -240,8 +240,8 @@ class World:
                 ),
                 heartbeat=Heartbeat(self.executor, wait=self.stop.wait, monotonic=clock.monotonic),
                 outbox_worker=OutboxWorker(self.store, self.relay, executor=self.executor, now=clock.now),
-                wakes=self.wakes,
-                keeper=Keeper(self.executor, self.shelves, self.stop.is_set),
+                wakeups=self.wakeups,
+                record_retention=RecordRetention(self.executor, self.prunables, self.stop.is_set),
             )
         )
         self.daemon.start()
@@ -254,7 +254,7 @@ class World:
             locks=self.folder / "state" / "locks",
             now=self.clock.now,
             monotonic=self.clock.monotonic,
-            wake=self.wakes.wake,
+            wake=self.wakeups.wake,
             deliver=self.relay.deliver_now,
         )
 

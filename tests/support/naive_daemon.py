@@ -41,7 +41,7 @@ class FileFirst(Store):
         content = document(heading, reading.facts or {}, reading.problems)
         self.out.write(task.poller, mine, file_text(content))
         recorded = self.state.readings.record(
-            task.whose, slot, [(reading, heading)], observations=None, is_taken=lambda name: name != mine
+            task.ref, slot, [(reading, heading)], observations=None, is_taken=lambda name: name != mine
         )
         return tuple(StoreResult(reading=reading, out=out, is_stored=True) for out in recorded.outs)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from tallyd.adapters.state import State, Whose
+from tallyd.adapters.state import JobRef, State
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import Count, seen_text
 from tallyd.core.alerts.rules import Observations
@@ -40,8 +40,8 @@ class Past:
         (self.folder / "state").mkdir(exist_ok=True)
 
     @property
-    def _whose(self) -> Whose:
-        return Whose(poller=self.poller, kind=self.kind, job="count")
+    def _ref(self) -> JobRef:
+        return JobRef(poller=self.poller, kind=self.kind, job="count")
 
     def taken(
         self,
@@ -74,7 +74,7 @@ class Past:
         state = State(self.folder / "state" / "state.db")
         try:
             state.readings.record(
-                self._whose, slot, [(reading, heading)], observations=None, is_taken=lambda _name: False
+                self._ref, slot, [(reading, heading)], observations=None, is_taken=lambda _name: False
             )
         finally:
             state.close()
@@ -85,7 +85,7 @@ class Past:
         try:
             one, now = Missed(at, instant(at), reason, None), instant(at) + timedelta(hours=1)
             observations = Observations(named=(), may_resolve=lambda _key: False, now=now)
-            state.slots.miss(self._whose, (one,), now=now, observations=observations)
+            state.slots.miss(self._ref, (one,), now=now, observations=observations)
         finally:
             state.close()
 

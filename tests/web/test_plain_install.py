@@ -60,7 +60,7 @@ def test_without_a_page_it_runs_and_rejects_one_that_is_added(plain: Path, tmp_p
         assert "config.json: web: needs a library that is not installed (" in daemon.stderr.read_text()
         config(tmp_path)
         daemon.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "config taken" in daemon.stderr.read_text(), what="the config without a page")
+        wait_until(lambda: "config loaded" in daemon.stderr.read_text(), what="the config without a page")
         assert daemon.end() == 0
     finally:
         daemon.kill()

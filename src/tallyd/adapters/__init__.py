@@ -1,1 +1,1 @@
-"""The outside world. Each module wraps one thing, decides nothing, and knows none of the others."""
+"""The outside world. Each module wraps one thing, makes no decisions, and does not import the others."""

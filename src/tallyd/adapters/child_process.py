@@ -1,6 +1,6 @@
-"""What the processes of tallyd's own code are given: no core dumps, a clean environment, and a job in memory.
+"""For child processes that run tallyd's own code: no core dumps, a clean environment, a job in memory.
 
-Others can read command lines and environments (`ps`), and a job may hold a password.
+Other users can read command lines and environments (`ps`), and a job may contain a password.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ _KEPT = frozenset({"TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"})
 
 
 def forbid_core_dumps() -> None:
-    """From now on, no memory of this process or of one that it starts is left in a core file."""
+    """Forbid core dumps for this process and for those that it starts: they could contain secrets."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def environment(also: Callable[[str], bool] = lambda _name: False) -> dict[str, str]:
-    """Return all that a child gets of this process's environment: no proxy, no secret, no socket of systemd.
+    """Return the environment for a child: without proxies, secrets and the systemd socket.
 
-    `also` says what else is kept, by name.
+    `also(name)` is true for further variables to keep.
     """
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or also(name)}
-    # As text: a Path would make the folder "" (here) the same as ".".
+    # As text: Path("") would become ".", the current folder.
     imports = os.pathsep.join(path for path in sys.path if os.path.isabs(path))  # noqa: PTH117 # see above
     return kept | {
         "LANG": "C.UTF-8",
@@ -37,7 +37,10 @@ def environment(also: Callable[[str], bool] = lambda _name: False) -> dict[str, 
 
 
 def in_memory(job: bytes) -> BinaryIO:
-    """Return a file on no disk, at its beginning. A pipe would block where the child does not read."""
+    """Return `job` as an open file in memory, at its beginning.
+
+    A pipe blocks if the child does not read it.
+    """
     file = os.fdopen(os.memfd_create("tallyd-job"), "w+b", buffering=0)
     file.write(job)
     file.seek(0)

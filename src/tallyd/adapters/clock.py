@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True)
 class Clock:
-    """The clocks: UTC now (aware), local now (naive, as `schedule` reads it), monotonic seconds.
+    """UTC now (aware), local now (naive, as `schedule` reads it), and monotonic seconds.
 
-    `since_boot` is monotonic too, and goes on while the machine is suspended, when `monotonic` stands still.
+    `since_boot` is monotonic too. It also counts the time of a suspend, which `monotonic` does not.
     """
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    local: Callable[[], datetime] = datetime.now  # naive on purpose: it is what `schedule` sees
+    local: Callable[[], datetime] = datetime.now  # naive on purpose, like `schedule`
     monotonic: Callable[[], float] = time.monotonic
     since_boot: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -15,15 +15,15 @@ _CONTRADICTION = (
 
 @dataclass(frozen=True)
 class HostZone:
-    """The zone. `trouble` says why it can't be told (the zone is then UTC), `note` what is odd about it."""
+    """The zone. `trouble`: why it is unknown (the zone is then UTC). `note`: what is odd about it."""
 
     zone: ZoneInfo
     trouble: str | None = None
     note: str | None = None
 
 
-class _Heard(logging.Filter):
-    """Keeps what a logger says from the log, and remembers that it spoke."""
+class _Silencer(logging.Filter):
+    """Drops all records of a logger, and remembers that there was one."""
 
     has_spoken = False
 
@@ -34,19 +34,19 @@ class _Heard(logging.Filter):
 
 
 def read_host_zone() -> HostZone:
-    """Return the host's zone as it is now; it may have been changed since the process began."""
-    heard, logger = _Heard(), logging.getLogger("tzlocal")
-    logger.addFilter(heard)
+    """Return the host's zone as it is now. It may have changed since the process began."""
+    silencer, logger = _Silencer(), logging.getLogger("tzlocal")
+    logger.addFilter(silencer)
     try:
         zone = tzlocal.reload_localzone()
     except (LookupError, OSError, ValueError):
-        # tzlocal refuses to guess where the files below /etc disagree or make no sense.
+        # tzlocal does not guess if the files below /etc disagree or make no sense.
         return HostZone(ZoneInfo("UTC"), trouble=_CONTRADICTION)
     finally:
-        logger.removeFilter(heard)
-    # All that tzlocal warns of, several times a call: that it goes by one of two files.
+        logger.removeFilter(silencer)
+    # tzlocal has only one warning: two files disagree, and it uses one of them. It logs it several times.
     note = (
         f"/etc/timezone names another zone than /etc/localtime, which counts: {zone}. To set both: "
         f"sudo timedatectl set-timezone {zone}"
     )
-    return HostZone(zone, note=note if heard.has_spoken else None)
+    return HostZone(zone, note=note if silencer.has_spoken else None)

@@ -1,4 +1,6 @@
-"""Lock files: one daemon on a state folder, one run of a job at a time. Any death frees them."""
+"""Lock files: one daemon per state folder, one run of a job at a time. The kernel frees them when a process
+dies.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ _LOOK_EVERY_S = 0.1
 
 
 class LockedError(Exception):
-    """Somebody else holds the lock; `pid` is theirs where it could be read."""
+    """Another process holds the lock. `pid` is its process id, None if it can't be read."""
 
     def __init__(self, path: Path, pid: int | None) -> None:
         super().__init__(f"{path} is held by process {pid if pid else 'unknown'}")
@@ -23,14 +25,17 @@ class LockedError(Exception):
 
 
 class FileLock:
-    """An `flock` on a file that holds the pid of its holder. The file stays: removing it would race."""
+    """An `flock` on a file that contains the holder's pid.
+
+    The file is never removed: that would be a race.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor: int | None = None
 
     def take(self, *, wait_s: float = 0.0, stop: Callable[[], bool] = lambda: False) -> Self:
-        """Take the lock, waiting up to `wait_s` seconds. Raises `LockedError`, OSError."""
+        """Take the lock; wait up to `wait_s` seconds for it. Raises `LockedError`, OSError."""
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         until = time.monotonic() + wait_s
         while not (taken := _try(descriptor)) and time.monotonic() < until and not stop():
@@ -40,14 +45,14 @@ class FileLock:
             raise LockedError(self.path, holder(self.path))
         self._descriptor = descriptor
         pid = f"{os.getpid()}\n".encode()
-        # A job takes its lock every two seconds for years: a card wears by what is written to it.
+        # Some jobs take their lock every two seconds for years. Fewer writes spare an SD card.
         if os.pread(descriptor, 20, 0) != pid:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, pid, 0)
         return self
 
     def release(self) -> None:
-        """Give the lock back; a further call does nothing."""
+        """Release the lock. A further call does nothing."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -70,7 +75,7 @@ def _try(descriptor: int) -> bool:
 
 
 def holder(path: Path) -> int | None:
-    """Return the pid of the process that holds the lock; None when nobody does, or it can't be read."""
+    """Return the pid of the process that holds the lock; None if nobody does, or if it can't be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

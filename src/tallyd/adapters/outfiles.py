@@ -1,4 +1,4 @@
-"""The out files on disk: written whole or not at all, never overwritten, deleted only by their own names."""
+"""The out files on disk. A file is written completely or not at all, and never overwritten."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ LATEST = "latest.json"
 
 
 class OutError(Exception):
-    """An out file can't be written now; the text names folder and reason. Nothing half is left in sight."""
+    """An out file can't be written now. The text names the path and the reason. No partial file is left."""
 
 
 class OutFiles:
-    """The folder `out/`: a folder for each poller, in it one for each month."""
+    """The folder `out/`. It has a folder for each poller, and in that one for each month."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def exists(self, poller: str, name: str) -> bool:
-        """Whether a file of that name is there, whoever wrote it."""
+        """Whether there is a file with this name, whoever wrote it."""
         return os.path.lexists(self.root / poller / name)
 
     def write(self, poller: str, name: str, text: str) -> Literal["written", "taken"]:
-        """Write one out file durably; `taken` when a file with other content bears the name.
+        """Write one out file durably. Return `taken` if a file with other content has this name.
 
-        A file that is there with exactly this content is fine: the process died between writing it and
-        noting so. Raises `OutError`.
+        If a file with exactly this content exists, it counts as written: the process died before it noted
+        that. Raises `OutError`.
         """
         path = self.root / poller / name
         content = text.encode("utf-8")
@@ -50,7 +50,7 @@ class OutFiles:
         return "written"
 
     def write_latest(self, poller: str, text: str) -> None:
-        """Replace the poller's `latest.json`, whole. Raises `OutError`."""
+        """Replace the poller's `latest.json` atomically. Raises `OutError`."""
         path = self.root / poller / LATEST
         try:
             _make_folder(path.parent, top=self.root.parent)
@@ -59,20 +59,20 @@ class OutFiles:
             raise OutError(f"cannot write {path}: {_reason(error)}") from error
 
     def remove_leftovers(self) -> int:
-        """Delete temporary files that a killed process left; return how many."""
+        """Delete temporary files of a killed process; return how many."""
         removed = 0
         for path in self.root.glob("*/**/.*.json.*tmp"):
-            with suppress(OSError):  # a folder that can't be written to; that is told of a reading's file
+            with suppress(OSError):  # the next out file in this folder reports the error
                 path.unlink()
                 removed += 1
         return removed
 
     def prune(self, poller: str, *, before: date) -> int:
-        """Delete the poller's out files of days before `before` (by their names); return how many."""
+        """Delete the poller's out files of days before `before`, by their names; return how many."""
         deleted = 0
         for month, name in self._names(poller):
             if name[:10] < before.isoformat():
-                with suppress(OSError):  # a file that can't be deleted now is found again the next time
+                with suppress(OSError):  # the next pruning tries again
                     (self.root / poller / month / name).unlink(missing_ok=True)
                     deleted += 1
                 with suppress(OSError):  # not empty yet
@@ -84,7 +84,7 @@ class OutFiles:
     ) -> Iterator[tuple[str, str, str]]:
         """Yield (poller, name, text) of every readable out file, oldest first for each poller.
 
-        Those that `skip`, handed poller and name, is true for are not read.
+        Files for which `skip(poller, name)` is true are not read.
         """
         for folder in sorted(self._folders()):
             for month, name in self._names(folder):
@@ -94,7 +94,7 @@ class OutFiles:
                     text = (self.root / folder / month / name).read_text("utf-8")
                     json.loads(text)
                 except (OSError, ValueError, RecursionError):
-                    continue  # somebody else's file under a name of ours; there is nothing to restore in it
+                    continue  # not written by tallyd, although the name looks like it
                 yield folder, f"{month}/{name}", text
 
     def _folders(self) -> list[str]:
@@ -111,7 +111,7 @@ class OutFiles:
 
 
 def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
-    """Return what is in a folder; nothing where it can't be looked into (`lost+found`) or is none."""
+    """Return the entries of a folder; none if it is no folder or can't be read (`lost+found`)."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
@@ -127,7 +127,7 @@ def _content(path: Path, expected_bytes: int) -> bytes | None:
 
 
 def _make_folder(folder: Path, *, top: Path) -> None:
-    """Make a folder and those above it, and make their names durable."""
+    """Make a folder and its parents durably."""
     missing = [one for one in (folder, *folder.parents) if not one.is_dir()]
     for one in reversed(missing):
         one.mkdir(mode=FOLDER_MODE, exist_ok=True)
@@ -136,11 +136,11 @@ def _make_folder(folder: Path, *, top: Path) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` at `path`: temporary file beside it, fsync, rename, fsync of the folder.
+    """Write `path` atomically: temporary file beside it, fsync, rename, fsync of the folder.
 
     Raises `OSError`.
     """
-    # Each process has its own: `tallyd once` may write the same file at the same time.
+    # The pid in the name: `tallyd once` may write the same file at the same time.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE
@@ -164,7 +164,7 @@ def _sync_folder(folder: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network and FUSE file systems cannot sync a folder; the file itself is on disk.
+        # Some network and FUSE file systems can't sync a folder. The file itself is on disk.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:

@@ -1,6 +1,6 @@
-"""What systemd is told (`Type=notify`): ready, reloading, stopping, alive, and one line of status.
+"""Notifies systemd (`Type=notify`): ready, reloading, stopping, alive, and one line of status.
 
-A datagram of `KEY=value` lines to the socket that `$NOTIFY_SOCKET` names, as sd_notify(3) describes it.
+The message is a datagram of `KEY=value` lines to the socket in `$NOTIFY_SOCKET`; see sd_notify(3).
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Mapping, MutableMapping
 from tallyd.core.texts import shortened
 
 MOST_STATUS_CHARS = 400
-"""Four bytes each at most: systemd ignores a datagram above 4,096 bytes."""
+"""At most four bytes each: systemd ignores a datagram above 4,096 bytes."""
 
 _SEND_TIMEOUT_S = 0.5
 
 
 class ServiceManager:
-    """Tells systemd, or nobody when the process was not started by it. Never raises.
+    """Sends notifications to systemd. Does nothing if systemd did not start this process. Never raises.
 
-    `watchdog_interval_s`: how often `watchdog()` is to be called (half of what systemd allows), None
-    without `WatchdogSec=`. Any thread may call.
+    `watchdog_interval_s`: call `watchdog()` this often (half of what systemd allows); None without
+    `WatchdogSec=`. Thread-safe.
     """
 
     def __init__(self, address: str | None = None, *, watchdog_interval_s: float | None = None) -> None:
@@ -31,7 +31,7 @@ class ServiceManager:
 
     @classmethod
     def from_environment(cls, environment: MutableMapping[str, str] = os.environ) -> ServiceManager:
-        """Read what systemd set, and take it out: what tallyd starts itself may not speak for it."""
+        """Read and remove the variables of systemd, so that child processes can't notify systemd."""
         service_manager = cls(
             environment.get("NOTIFY_SOCKET"), watchdog_interval_s=_watchdog_interval_s(environment)
         )
@@ -45,23 +45,23 @@ class ServiceManager:
         return self._address is not None
 
     def ready(self, status: str) -> None:
-        """Say that start-up, or a reload, is done."""
+        """Tell systemd that the start, or a reload, is complete."""
         self._send(f"READY=1\n{_status(status)}")
 
     def status(self, text: str) -> None:
-        """Show `text` in `systemctl status`: on one line, and cut where it is too long."""
+        """Show `text` in `systemctl status`, on one line and shortened if it is too long."""
         self._send(_status(text))
 
     def reloading(self) -> None:
-        """Say that a reload began; `ready()` ends it."""
+        """Tell systemd that a reload began. `ready()` ends it."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """Say that the shutdown began."""
+        """Tell systemd that the shutdown began."""
         self._send("STOPPING=1")
 
     def watchdog(self) -> None:
-        """Say that the process is alive."""
+        """Tell systemd that the process is alive."""
         self._send("WATCHDOG=1")
 
     def _send(self, text: str) -> None:
@@ -72,13 +72,13 @@ class ServiceManager:
                 sender.settimeout(_SEND_TIMEOUT_S)
                 sender.sendto(text.encode(), self._address)
         except OSError:
-            # Dropped: the socket is full or gone. A watchdog or a status comes again by itself; where
-            # READY=1 is lost, systemd starts the service once more. Counting may not end because of it.
+            # The socket is full or gone. That must not stop the daemon: watchdog and status are sent again
+            # soon, and if READY=1 is lost, systemd restarts the service.
             return
 
 
 def _socket_address(written: str) -> str | None:
-    """Return the address of a path or of an abstract name (`@`); None for none, and for other kinds."""
+    """Return the address for a path or an abstract name (`@`); None for anything else."""
     if written.startswith("@"):
         return "\0" + written[1:]
     return written if written.startswith("/") else None

@@ -1,1 +1,1 @@
-"""What each channel has yet to hear, and the heartbeat."""
+"""Notifications to people, and the heartbeat."""

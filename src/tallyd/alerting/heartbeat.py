@@ -1,6 +1,6 @@
-"""The heartbeat: a dead man's switch is told every so often that tallyd is alive, the way of healthchecks.io.
+"""The heartbeat: regularly asks the URL of a dead man's switch, in the format of healthchecks.io.
 
-It evaluates tallyd, not its sources: a Divera outage is told by its own alert, and must not alarm twice.
+It reports on tallyd itself, not on its sources: an outage of a source has its own alert.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tallyd.retry import Policy, Retrying
 log = logging.getLogger("tallyd")
 
 POLICY = Policy(attempts=3, first_wait_s=5.0, longest_wait_s=15.0, give_up_after_s=60.0)
-"""A lost packet is no reason for an alarm."""
+"""Retry a few times: one lost packet must not raise an alarm."""
 _UNWELL = frozenset({STATE.key, OUT.key, LOG.key})
 
 
 def is_well(alerts: Iterable[Alert]) -> bool:
-    """Whether tallyd itself can do its work: its jobs run in time, and it can write."""
+    """Whether tallyd itself works: its jobs run in time, and it can write to disk."""
     return not any(
         alert.is_open
         and (alert.key in _UNWELL or key_segments(alert.key)[-1] in (OVERDUE.what, CRASHED.what))
@@ -34,7 +34,7 @@ def is_well(alerts: Iterable[Alert]) -> bool:
 
 
 def address(url: str, *, is_well: bool) -> str:
-    """Return the address to ask: the URL itself, or with `/fail` behind its path."""
+    """Return the URL to ask: as it is, or with `/fail` at the end of its path."""
     if is_well:
         return url
     parts = urlsplit(url)
@@ -42,7 +42,7 @@ def address(url: str, *, is_well: bool) -> str:
 
 
 class Heartbeat:
-    """Beats on an executor, one beat at a time. What comes of it is logged when it changes."""
+    """Sends beats on an executor, one at a time. Logs the result only when it changes."""
 
     def __init__(
         self, executor: Executor, *, wait: Callable[[float], bool], monotonic: Callable[[], float]
@@ -54,7 +54,7 @@ class Heartbeat:
         self._failure: str | None = None
 
     def beat(self, http: Http, url: str, *, is_well: bool) -> None:
-        """Begin a beat, unless the last one still goes on."""
+        """Begin a beat, unless the last one is still running."""
         if self._future is None or self._future.done():
             self._future = self._executor.submit(self._beat, http, address(url, is_well=is_well))
 
@@ -72,11 +72,11 @@ class Heartbeat:
         except Stopped:
             return
         except Exception as error:
-            # Nobody asks the future: here is where a bug in a beat ends, and is told.
+            # Nobody reads the future, so a bug must be handled here.
             log.exception("heartbeat crashed")
             failure = f"tallyd itself failed ({type(error).__name__})"
         if failure is not None and failure != self._failure:
-            log.warning("heartbeat not taken", extra={"reason": failure})
+            log.warning("heartbeat failed", extra={"reason": failure})
         elif failure is None and self._failure is not None:
-            log.info("heartbeat taken again")
+            log.info("heartbeat works again")
         self._failure = failure

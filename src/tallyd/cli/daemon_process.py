@@ -52,7 +52,7 @@ from tallyd.presentation.terminal import complain
 from tallyd.runs.runner import Runner
 from tallyd.runs.stats import RunStats
 from tallyd.scheduling.wakeups import Wakeups
-from tallyd.storage.record_retention import Keeper
+from tallyd.storage.record_retention import RecordRetention
 from tallyd.storage.recovery import damage_problems, open_state
 from tallyd.storage.store import Store
 
@@ -184,8 +184,8 @@ class Process:
                 monotonic=self._clock.monotonic,
             ),
             heartbeat=Heartbeat(executor, wait=self._stop.wait, monotonic=self._clock.monotonic),
-            wakes=self._wakeups,
-            keeper=Keeper(executor, self._outside.shelves, self._stop.is_set),
+            wakeups=self._wakeups,
+            record_retention=RecordRetention(executor, self._outside.prunables, self._stop.is_set),
             outbox_worker=OutboxWorker(store, relay, executor=executor, now=self._clock.now),
             troubles=partial(self._troubles, self._config.state_dir),
         )

@@ -19,7 +19,7 @@ from tallyd.contract.inbox import Inbox
 from tallyd.contract.records import Records
 from tallyd.core.errors import ConfigProblem, InboxError, RecordsError
 from tallyd.core.inbox_spec import InboxNeeded
-from tallyd.storage.record_retention import Shelf
+from tallyd.storage.record_retention import Prunable
 
 if TYPE_CHECKING:
     # Imported where they are needed: SQLAlchemy and watchdog cost a small machine a second and 20 MiB.
@@ -86,20 +86,20 @@ class Outside:
         needed = task.source.inbox_needed(task.poller)
         return None if needed is None else self._folder(task, needed)
 
-    def shelves(self, now: datetime) -> Iterator[Shelf]:
-        """Yield what keeps things for so long before `now`: rows, and files put aside."""
+    def prunables(self, now: datetime) -> Iterator[Prunable]:
+        """Yield what keeps things for so long before `now`: rows, and finished or quarantined files."""
         config = self._config
         before = now - timedelta(days=self.keep_days or LEDGER_DAYS)
         for name, poller in config.settings.pollers.items():
             if poller.needs_records:
-                yield Shelf(name, "rows", partial(self._prune_rows, name, before))
+                yield Prunable(name, "rows", partial(self._prune_rows, name, before))
         with self._lock:
             folders = list(self._folders.items())
         for name, (needed, folder) in folders:
             done_before = (now - timedelta(days=needed.done_keep_days)).astimezone(UTC).date()
             rejected_before = now - timedelta(days=needed.rejected_keep_days)
             prune = partial(_prune_files, folder, done_before=done_before, rejected_before=rejected_before)
-            yield Shelf(name, "files put aside", prune)
+            yield Prunable(name, "finished and rejected files", prune)
 
     def inbox_is_made_at_start(self, task: Task) -> bool:
         """Whether the inbox is not there and the start makes it. What is to be mounted is not made."""

@@ -37,7 +37,7 @@ from tallyd.outbox.relay import Relay
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain
 from tallyd.runs.runner import Deliver, Runner
-from tallyd.runs.toolbox import Progress, Resources, Stop, toolbox
+from tallyd.runs.toolbox import Progress, Resources, toolbox
 from tallyd.settings.types import did_you_mean
 from tallyd.storage.store import Store
 
@@ -176,7 +176,13 @@ def _channel_problems(config: Config, known: Config | None) -> tuple[ConfigProbl
 
 
 def runner(
-    config: Config, store: Store, http: HttpClient, stop: Stop, *, resources: Resources, deliver: Deliver
+    config: Config,
+    store: Store,
+    http: HttpClient,
+    stop: threading.Event,
+    *,
+    resources: Resources,
+    deliver: Deliver,
 ) -> Runner:
     """Return what runs jobs under a config."""
     return Runner(

@@ -160,7 +160,7 @@ def _read(place: Place) -> Status | None:
             mutes=tuple(mute for mute in state.notifications.mutes() if mute.is_in_force(now)),
             reports=_reports(state),
             boards=_boards(place.config, state, now) if place.config else (),
-            unwritten=len(state.outs.unwritten()),
+            unwritten=len(state.out_files.unwritten()),
         )
     finally:
         state.close()

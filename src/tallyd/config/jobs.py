@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from tallyd.adapters.state import Whose
+from tallyd.adapters.state import JobRef
 from tallyd.config.model import Config
 from tallyd.contract.poller import Job, Poller
 from tallyd.core.alerts.notices import AlertPolicy
@@ -35,8 +35,8 @@ class Task:
         return (self.poller, self.job.name)
 
     @property
-    def whose(self) -> Whose:
-        return Whose(poller=self.poller, kind=self.source.kind, job=self.job.name)
+    def ref(self) -> JobRef:
+        return JobRef(poller=self.poller, kind=self.source.kind, job=self.job.name)
 
     def next_at(self, after: datetime) -> datetime | None:
         """Return the next slot; None for a plain interval, or if no slot comes within two years."""

@@ -1,5 +1,5 @@
-"""The tables of the database of records, revision by revision, by alembic.
+"""The alembic revisions of the tables in the database of records.
 
-`tallyd.adapters.records.migration_main` runs them. A released revision never changes; the next one gets a
-file of its own in `versions/`, and `tallyd.adapters.records.tables` names it.
+`tallyd.adapters.records.migration_main` runs them. A released revision never changes. A new one gets its own
+file in `versions/`, and `tallyd.adapters.records.tables` names it.
 """

@@ -1,4 +1,4 @@
-"""What alembic runs: the revisions, on the connection and in the transaction that it is handed."""
+"""The entry point for alembic. It runs the revisions on the caller's connection."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The tables on SQLite.
+"""The statements for the tables on SQLite, in this order.
 
-Apart from the revision itself, which needs alembic: these statements, run one after the other, make a new
-file without a migration. Once released they stay as they are.
+They are not in the revision itself, which needs alembic: a new file is created without a migration. Once
+released they must not change.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 STATEMENTS: Final = (
-    # AUTOINCREMENT: an id never comes back, since passages outlive their ledger row.
+    # AUTOINCREMENT: an id is never used again, because passages may stay longer than their ledger row.
     """
 CREATE TABLE ingested_file (
   id INTEGER PRIMARY KEY AUTOINCREMENT, poller TEXT NOT NULL, source TEXT NOT NULL, sha256 TEXT NOT NULL,

@@ -1,4 +1,4 @@
-"""The worker that sends what was not taken at once: reports wait in state.db until they are taken."""
+"""Sends the reports that were not accepted at once. They wait in state.db until the upstream accepts them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tallyd.storage.store import Store
 log = logging.getLogger("tallyd")
 
 NOTIFY_AFTER_S = 600.0
-"""Reports that were not taken for so long are a problem; at once, where one never will be."""
+"""Reports that are not accepted for this long are a problem. A report that never will be is one at once."""
 KEPT_DAYS = 40
-"""How long what was sent is kept."""
+"""How long sent reports are kept."""
 
 
 class OutboxWorker:
-    """The worker. It begins passes on the executor; all else belongs to the schedule's thread."""
+    """Begins passes on the executor. All methods are for the scheduler thread."""
 
     def __init__(
         self, store: Store, relay: Relay, *, executor: Executor, now: Callable[[], datetime]
@@ -43,10 +43,10 @@ class OutboxWorker:
         self._problems: tuple[Problem, ...] = ()
 
     def apply_config(self, config: Config, tools: Callable[[Task], Toolbox]) -> None:
-        """Send by this config from now on; a pass under way ends on the one it began with.
+        """Use this config from now on. A current pass ends with the old one.
 
-        What was refused for good, or waits for a later hour, is tried once more: an address or a key may have
-        been set right.
+        Reports that were rejected for good, or that wait, are tried once more: somebody may have corrected an
+        address or a key.
         """
         self._tools = tools
         self._tasks = {}
@@ -62,7 +62,10 @@ class OutboxWorker:
                 self._store.note_trouble(error)
 
     def look(self) -> None:
-        """Begin to post what waits, and forget what nobody sends any more. Raises `StateError`."""
+        """Begin to post waiting reports, and remove those that no source sends any more.
+
+        Raises `StateError`.
+        """
         outbox = self._store.state.outbox
         for poller, (task, source) in self._tasks.items():
             if self._may_begin(poller) and outbox.waiting(poller):
@@ -71,17 +74,17 @@ class OutboxWorker:
             names = self._names(poller) if poller in self._tasks else frozenset()
             gone = 0 if names is None else outbox.forget(poller, but=names)
             if gone:
-                log.info("reports forgotten that nobody wants", extra={"poller": poller, "count": gone})
+                log.info("unneeded reports removed", extra={"poller": poller, "count": gone})
 
     def prune(self, now: datetime) -> None:
-        """Forget what was sent long before `now`. Raises `StateError`."""
+        """Remove reports that were sent KEPT_DAYS before `now`. Raises `StateError`."""
         self._store.state.outbox.prune(before=(now - timedelta(days=KEPT_DAYS)).date())
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return the problems of names whose reports are not taken.
+        """Return the problems of names whose reports are not accepted.
 
-        A level of what is stored: of a name's rows, the one tried last was not taken, and never will be, or
-        the name has failed for a while. Where that can't be read, it is as it was.
+        A name has one if its report that was tried last was rejected for good, or has failed for
+        NOTIFY_AFTER_S. If state.db can't be read, the problems stay as they were.
         """
         try:
             self._problems = tuple(self._stuck())
@@ -99,7 +102,7 @@ class OutboxWorker:
                     yield self._problem(task, last, is_only=len(names) == 1)
 
     def watches(self, key: str) -> bool:
-        """Whether a key is of a poller and a name that reports are sent for: `problems` would say so."""
+        """Whether `problems` would find a problem with this key: tallyd sends reports for its subject."""
         poller, *_, what = key_segments(key)
         if what != UNSENT.what or poller not in self._tasks:
             return False
@@ -120,18 +123,18 @@ class OutboxWorker:
             try:
                 self._relay.deliver_waiting(task, source, self._tools(task))
             except Exception:
-                # Nobody asks the future: here is where a bug in a pass ends.
+                # Nobody reads the future, so a bug must be handled here.
                 log.exception("sending crashed", extra={"poller": task.poller})
 
     def _names(self, poller: str) -> frozenset[str] | None:
-        """Return the names that reports are sent for; None where the poller does not say."""
+        """Return the names that the poller sends reports for; None if it does not say."""
         task, _ = self._tasks[poller]
         return task.source.watched().get(UNSENT.what)
 
     def _is_stuck(self, row: OutboxRow) -> bool:
         if row.failing_since is None:
             return False
-        # Not by its state: a newer body waits where the last one was refused for good.
+        # The state does not tell: after a rejection for good, a newer report may be waiting.
         return row.said == "never" or (self._now() - row.failing_since).total_seconds() >= NOTIFY_AFTER_S
 
     def _problem(self, task: Task, row: OutboxRow, *, is_only: bool) -> Problem:

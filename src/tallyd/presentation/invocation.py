@@ -1,6 +1,6 @@
-"""The command `tallyd` as a person calls it here, for messages that name a command.
+"""The command `tallyd` as a person must call it on this machine, for messages that name a command.
 
-Texts say `{tallyd} check`; what shows them to a person puts the command in its place.
+Texts contain `{tallyd} check`. The code that shows a text to a person replaces the placeholder.
 """
 
 from __future__ import annotations
@@ -16,42 +16,43 @@ from typing import Final
 
 PLACEHOLDER: Final = "{tallyd}"
 _PROGRAMS: Final = Path("/opt/tallyd")
-"""Where `setup.sh install` puts the service's own copy. People call /usr/local/bin/tallyd, with sudo."""
+"""`setup.sh install` puts the service's copy here. People call /usr/local/bin/tallyd with sudo."""
 _INSTALLED_CONFIG: Final = "/etc/tallyd/config.json"
 
 
 def filled(text: str, command: str | None = None) -> str:
-    """Return a text with the command in place of `{tallyd}`; by default as it is called in this process."""
+    """Replace `{tallyd}` in a text with the command; by default as this process was called."""
     return text.replace(PLACEHOLDER, command or called_here())
 
 
 @cache
 def called_here() -> str:
-    """Return the command as this process was called: `.venv/bin/tallyd`, `sudo tallyd`, `tallyd`, with the
-    config that was named, if it is not the default.
+    """Return the command as this process was called, with `--config` if it is not the default.
+
+    Examples: `.venv/bin/tallyd`, `sudo tallyd`, `tallyd`.
     """
     return program_here() + config_named(sys.argv, folder=Path.cwd())
 
 
 @cache
 def program_here() -> str:
-    """Return the same without a config."""
+    """Return the command as this process was called, without `--config`."""
     return program_of(sys.argv[0], python=sys.executable, on_path=shutil.which("tallyd"), folder=Path.cwd())
 
 
 def program_of(called: str, *, python: str, on_path: str | None, folder: Path) -> str:
-    """Return how a program, `called` so in `folder`, is called there again.
+    """Return how to call a program again that was `called` like this in `folder`.
 
-    `on_path` is the `tallyd` that a shell finds, None where it finds none.
+    `on_path` is the `tallyd` that a shell finds; None if it finds none.
     """
     program = Path(called)
     if program.parts[-2:] == ("tallyd", "__main__.py"):  # python -m tallyd
         program = Path(python).with_name("tallyd")
     if (folder / program).is_relative_to(_PROGRAMS):
         return "sudo tallyd"
-    if program.name != "tallyd":  # by a program of somebody else
+    if program.name != "tallyd":  # another program uses tallyd as a library
         return "tallyd"
-    if not (folder / program).exists():  # without a script beside it
+    if not (folder / program).exists():  # python -m tallyd, and no script beside python
         return f"{shlex.quote(_from(folder, python))} -m tallyd"
     if on_path is not None and Path(on_path).samefile(folder / program):
         return "tallyd"
@@ -59,7 +60,7 @@ def program_of(called: str, *, python: str, on_path: str | None, folder: Path) -
 
 
 def config_named(argv: Sequence[str], *, folder: Path) -> str:
-    """Return ` --config PATH` where one was named in front of the command that is not taken anyway."""
+    """Return ` --config PATH` if it was given before the command and is not the default; else ""."""
     named = ""
     for argument, following in zip(argv[1:], [*argv[2:], ""], strict=False):
         if argument == "--config":
@@ -75,7 +76,7 @@ def config_named(argv: Sequence[str], *, folder: Path) -> str:
 
 
 def _from(folder: Path, path: str) -> str:
-    """Return a path as it is typed in `folder`, where it lies below that; else as it is."""
+    """Return a path relative to `folder` if it is below it; else unchanged."""
     if not Path(path).is_relative_to(folder):
         return path
     below = str(Path(path).relative_to(folder))

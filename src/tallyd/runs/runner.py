@@ -1,8 +1,7 @@
-"""One run of a job, from the claim to the written file. The order of its steps is what keeps counts.
+"""One run of a job: claim, fetch, commit, deliver, write. The order of the steps protects the counts.
 
-Claim the slot, fetch with no transaction open, commit the readings, try to send what they send, write the
-out files. A process that dies in between leaves a claimed slot (it is run again), or a committed reading (it
-is written out again), never a count twice and never one lost in silence.
+If the process dies in between, it leaves a claimed slot, which is run again, or a committed reading, which is
+written to out/ later. No count is stored twice, and none is lost silently.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -24,30 +24,21 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.outbox import Outcomes
 from tallyd.core.reading import Facts, OutboxMessage, Slot
-from tallyd.core.schedule.timetable import Missed
 from tallyd.runs.missed import MissedSlots
 from tallyd.runs.stats import Ended, RunStats
-from tallyd.runs.toolbox import (
-    NoResources,
-    Progress,
-    Resources,
-    Stop,
-    Wake,
-    log,
-    toolbox,
-    wake_nothing,
-    whose,
-)
+from tallyd.runs.toolbox import Progress, Resources, job_fields, toolbox
 from tallyd.storage.store import Store
 from tallyd.storage.store_result import StoreResult, outbox_of
+
+log = logging.getLogger("tallyd")
 
 LOCK_WAIT_S = 30.0
 
 
 class Deliver(Protocol):
-    """Tries to send, once, what committed readings send; returns what is known of it then.
+    """Tries once to send the outbox messages of committed readings; returns their outcomes so far.
 
-    Raises nothing: what could not be sent stays queued.
+    Raises nothing: a message that could not be sent stays queued.
     """
 
     def __call__(self, task: Task, messages: Sequence[OutboxMessage], tools: Toolbox) -> Outcomes: ...
@@ -55,7 +46,7 @@ class Deliver(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ByHand:
-    """A run that a person asked for (`once`): `wake` has the job run once more, `show_progress` shows it."""
+    """A run that a person started (`once`). `wake` asks for another run."""
 
     wake: Callable[[], None]
     show_progress: Callable[[int, int], None]
@@ -63,22 +54,23 @@ class ByHand:
 
 @dataclass(frozen=True, kw_only=True)
 class Runner:
-    """Runs jobs. `http` and `resources` are what they reach; `stop` ends every wait.
+    """Runs jobs under one config.
 
-    `wake` (poller, job) has a job run once more. `deliver` sends what is committed. `kept` is what jobs keep
-    from run to run, by poller and job; it outlives a runner where the next one is handed the same.
-    `complaints` are why job locks could not be taken, as they were logged. `stats` notes how runs went.
+    Jobs use `http` and `resources` (None: only HTTP). `stop` ends every wait. `wake(poller, job)` asks for
+    another run of a job. `deliver` sends the outbox messages of committed readings. `kept` is what jobs keep
+    from run to run, by (poller, job); pass it on to the next runner. `complaints` are the last logged reasons
+    why a job lock could not be taken.
     """
 
     store: Store
     http: Http
-    stop: Stop
+    stop: threading.Event
     locks: Path
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     deliver: Deliver
-    resources: Resources = field(default_factory=NoResources)
-    wake: Wake = wake_nothing
+    resources: Resources | None = None
+    wake: Callable[[str, str], None] = lambda _poller, _job: None
     kept: MutableMapping[tuple[str, str], dict[str, object]] = field(default_factory=dict)
     complaints: MutableMapping[tuple[str, str], str | None] = field(default_factory=dict)
     stats: RunStats = field(default_factory=RunStats)
@@ -87,7 +79,7 @@ class Runner:
         return Progress(self.monotonic, self.now())
 
     def plain_tools(self, task: Task) -> Toolbox:
-        """Return what may be touched beside the runs of a poller: HTTP alone."""
+        """Return a toolbox for use outside of a run: HTTP only."""
         return toolbox(
             task, http=self.http, stop=self.stop, progress=self.progress(), now=self.now, memory={}
         )
@@ -101,21 +93,21 @@ class Runner:
             now=self.now,
             memory=self._memory(task),
             resources=self.resources,
-            wake=self.wake,
         )
         tools = replace(tools, kept=self.kept.setdefault(task.name, {}))
         if by_hand is None:
-            return tools
+            return replace(tools, wake=partial(self.wake, *task.name))
         return replace(tools, wake=by_hand.wake, show_progress=by_hand.show_progress, is_by_hand=True)
 
     def _run(
         self, task: Task, slot: Slot, mark: str | None, progress: Progress, by_hand: ByHand | None = None
     ) -> tuple[StoreResult, ...]:
-        """Run a job once, whoever asked for it. Killed between two steps, it goes on as their order demands.
+        """Run a job once: five steps, and the process may be killed after each of them.
 
-        Claim: killed after it, the slot is run again, but not for ever. Fetch: no transaction is open.
-        Commit: from here on the counts exist, and are not taken again. Deliver: a report may be sent twice,
-        which is harmless. Write: what is not on disk is found again, and written under its reserved name.
+        Killed after the claim: the slot is run again, a limited number of times. During the fetch no
+        transaction is open. After the commit the counts exist, and the slot is never run again. Killed during
+        the delivery: a report may be sent twice, which is harmless. Killed before the write: the next look
+        finds the file missing and writes it under its reserved name.
 
         Raises what the job raises: `SourceError`, `RecordsError`, `Stopped`.
         """
@@ -127,7 +119,7 @@ class Runner:
         return self.store.write(task, committed, outcomes)
 
     def run(self, task: Task, slot: Slot, mark: str | None, progress: Progress) -> Ended:
-        """Run a job once within the timetable. Raises nothing: every failure has its fate here."""
+        """Run a job once within the timetable. Raises nothing: every failure is handled here."""
         begun_s = self.monotonic()
         ended: Ended = "crashed"
         try:
@@ -135,50 +127,47 @@ class Runner:
                 ended = self._run_in_timetable(task, slot, mark, progress)
         except LockedError as error:
             ended = "locked"
-            # `tallyd once` runs the same job; the slot is still due at the next look.
-            log.warning("job is run by somebody else", extra={**whose(task), "pid": error.pid})
+            # `tallyd once` is running this job. The slot is still due at the next look.
+            log.warning("another process is running the job", extra={**job_fields(task), "pid": error.pid})
         except Exception as error:
-            # The one place where a bug in a run ends: the other jobs go on.
-            log.exception("job crashed", extra=whose(task))
-            self._missed_slots.crashed(task, slot, type(error).__name__)
+            # The one place that handles a bug in a run: the other jobs continue.
+            log.exception("job crashed", extra=job_fields(task))
+            self.missed_slots.crashed(task, slot, type(error).__name__)
         finally:
             late_s = None if slot.key is None else slot.late_s
             self.stats.note(task.name, ended, took_s=self.monotonic() - begun_s, late_s=late_s)
         return ended
 
-    def record_missed(self, task: Task, missed: tuple[Missed, ...], *, older_since: datetime | None) -> None:
-        """Commit slots that were found to have no reading (`MissedSlots.record_missed`)."""
-        self._missed_slots.record_missed(task, missed, older_since=older_since)
-
     @property
-    def _missed_slots(self) -> MissedSlots:
+    def missed_slots(self) -> MissedSlots:
         return MissedSlots(store=self.store, now=self.now)
 
     def _run_in_timetable(self, task: Task, slot: Slot, mark: str | None, progress: Progress) -> Ended:
-        """Run it; return how it ended. Raises what is a bug."""
+        """Run the job and handle expected failures. An exception that gets out is a bug."""
         try:
             results = self._run(task, slot, mark, progress)
         except Stopped:
-            self._missed_slots.let_go(task, slot)
+            self.missed_slots.release(task, slot)
             return "stopped"
         except SourceError as failure:
-            self._missed_slots.failed(task, slot, failure, attempts=progress.attempts)
+            self.missed_slots.failed(task, slot, failure, attempts=progress.attempts)
             return "failed"
-        self.store.tell_unwritten(each.not_written for each in results if each.not_written is not None)
+        self.store.report_unwritten(each.not_written for each in results if each.not_written is not None)
         for each in results:
             fields = {"slot": slot.key, "late_s": round(slot.late_s, 1), **_file(task, each.out)}
             event = "reading taken" if each.is_stored else "reading held in memory"
             is_routine = each.reading.facts is None and slot.key is None
-            log.log(logging.DEBUG if is_routine else logging.INFO, event, extra={**whose(task), **fields})
+            level = logging.DEBUG if is_routine else logging.INFO
+            log.log(level, event, extra={**job_fields(task), **fields})
         return "taken"
 
     def once(
         self, task: Task, *, show_progress: Callable[[int, int], None] = lambda _done, _total: None
     ) -> tuple[StoreResult, ...]:
-        """Run a job now, outside the timetable: no slot, no problem touched. It is run as often as it asks.
+        """Run a job now, outside the timetable: without a slot, and without any effect on alerts.
 
-        Returns what became of each reading of every run. Raises `SourceError`, `LockedError` after 30 s,
-        `Stopped`.
+        While a run asks for another one, the job runs again. Returns the results of all readings of all runs.
+        Raises `SourceError`, `LockedError` after LOCK_WAIT_S, `Stopped`.
         """
         woken = threading.Event()
         by_hand = ByHand(wake=woken.set, show_progress=show_progress)
@@ -192,18 +181,19 @@ class Runner:
 
     @contextmanager
     def _locked(self, task: Task) -> Iterator[None]:
-        """Hold the job's lock file, which `once` and the daemon share."""
+        """Hold the job's lock file, which the daemon and `once` share."""
         lock = FileLock(self.locks / f"{task.poller}.{task.job.name}.lock")
         try:
             self.locks.mkdir(mode=0o750, parents=True, exist_ok=True)
             lock.take(wait_s=LOCK_WAIT_S, stop=self.stop.is_set)
         except OSError as error:
-            # The disk refuses new files. Counting goes on without the lock: it only keeps `once` apart.
-            # Once: some jobs run every two seconds.
+            # The disk accepts no new files. Counting continues without the lock: it only separates us from
+            # `once`. Warn only once, since some jobs run every two seconds.
             known = self.complaints.get(task.name) == error.strerror
             self.complaints[task.name] = error.strerror
             level = logging.DEBUG if known else logging.WARNING
-            log.log(level, "job lock cannot be taken", extra={**whose(task), "reason": error.strerror})
+            fields = {**job_fields(task), "reason": error.strerror}
+            log.log(level, "job lock cannot be acquired", extra=fields)
         try:
             yield
         finally:
@@ -213,7 +203,7 @@ class Runner:
         try:
             return self.store.memory(*task.name)
         except StateError:
-            return {}  # told by the claim before; what is remembered is only a convenience
+            return {}  # the claim has logged the error; a job also works without its memory
 
 
 def _file(task: Task, out: OutFile | None) -> dict[str, object]:

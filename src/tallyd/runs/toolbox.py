@@ -1,12 +1,13 @@
-"""What a job is given for one run."""
+"""What a job gets for one run."""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from tallyd.config.jobs import Task
 from tallyd.contract.http import Http
@@ -19,61 +20,29 @@ from tallyd.retry import Retrying
 
 log = logging.getLogger("tallyd")
 
-
 ALIVE_EVERY_S = 60.0
 
 
-class Stop(Protocol):
-    """The shutdown, as a `threading.Event` offers it."""
-
-    def is_set(self) -> bool: ...
-
-    def wait(self, timeout: float | None = None) -> bool: ...
-
-
 class Resources(Protocol):
-    """What jobs reach beside HTTP: the database and the inboxes of their pollers."""
+    """What a job may use besides HTTP: the database and the inbox of its poller."""
 
     @property
     def keep_days(self) -> int:
-        """How long passages are kept, in days; 0: they are not."""
+        """How long passages are kept, in days. 0: they are never stored."""
         ...
 
     def records(self, task: Task) -> Records | None:
-        """Return the poller's records, None where it keeps none."""
+        """Return the poller's records; None if it has none."""
         ...
 
     def inbox(self, task: Task) -> Inbox | None:
-        """Return the poller's inbox, None where it takes no files."""
+        """Return the poller's inbox; None if it reads no files."""
         ...
-
-
-class NoResources:
-    """A `Resources` of pollers that need nothing beside HTTP."""
-
-    keep_days = 90
-
-    def records(self, task: Task) -> Records | None:
-        del task
-        return None
-
-    def inbox(self, task: Task) -> Inbox | None:
-        del task
-        return None
-
-
-Wake: TypeAlias = Callable[[str, str], None]
-"""Has a job run once more, by poller and job."""
-
-
-def wake_nothing(poller: str, job: str) -> None:
-    """Wake nothing."""
-    del poller, job
 
 
 @dataclass
 class Progress:
-    """What a run shows while it goes on: how many tries, and when it last moved (monotonic seconds)."""
+    """The progress of a run: the number of attempts so far, and the last sign of life (monotonic seconds)."""
 
     monotonic: Callable[[], float]
     began_at: datetime
@@ -91,30 +60,31 @@ def toolbox(
     task: Task,
     *,
     http: Http,
-    stop: Stop,
+    stop: threading.Event,
     progress: Progress,
     now: Callable[[], datetime],
     memory: Facts,
     resources: Resources | None = None,
-    wake: Wake = wake_nothing,
 ) -> Toolbox:
-    """Return what a job may touch during one run. Each try that fails is logged before its wait."""
+    """Return what a job may use during one run. Without `resources`: HTTP only.
+
+    Each failed attempt is logged before the wait for the next one.
+    """
 
     def on_wait(tries: int, failure: SourceError, wait_s: float) -> None:
         progress.attempts = tries + 1
         progress.alive()
         fields = {"try": tries, "reason": failure.text, "next_try_in_s": round(wait_s, 1)}
-        log.warning("try failed", extra={**whose(task), **fields})
+        log.warning("try failed", extra={**job_fields(task), **fields})
 
     def wait(seconds: float) -> bool:
-        """Wait as long as is asked, showing that the run is alive; true when the shutdown cut it short."""
+        """Wait, and report progress meanwhile. Return true if the shutdown ended the wait."""
         while seconds > 0 and not stop.wait(min(seconds, ALIVE_EVERY_S)):
             progress.alive()
             seconds -= ALIVE_EVERY_S
         return stop.is_set()
 
-    resources = resources or NoResources()
-    return Toolbox(
+    tools = Toolbox(
         poller=task.poller,
         zone=task.zone,
         now=now,
@@ -123,13 +93,17 @@ def toolbox(
         http=http,
         retry=Retrying(policy=task.policy, wait=wait, on_wait=on_wait, monotonic=progress.monotonic),
         memory=memory,
+    )
+    if resources is None:
+        return tools
+    return replace(
+        tools,
         records=resources.records(task),
         inbox=resources.inbox(task),
         keep_days=resources.keep_days,
-        wake=lambda: wake(*task.name),
     )
 
 
-def whose(task: Task) -> dict[str, object]:
-    """Return the fields of a log line about a job."""
+def job_fields(task: Task) -> dict[str, object]:
+    """Return the log fields that name a job."""
     return {"poller": task.poller, "job": task.job.name}

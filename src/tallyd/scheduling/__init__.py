@@ -1,1 +1,1 @@
-"""When to look at a job, and what is due."""
+"""When to look at a job, and which slot is due."""

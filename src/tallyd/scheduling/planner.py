@@ -1,4 +1,4 @@
-"""What is due for a job, by its timetable and by what is stored of it."""
+"""Finds out what is due for a job: compares its timetable with state.db."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tallyd.storage.store import Store
 
 
 class Planner:
-    """Plans jobs, and keeps their watermarks."""
+    """Plans jobs and stores their watermarks."""
 
     def __init__(self, store: Store, *, now: Callable[[], datetime]) -> None:
         self._store = store
@@ -20,7 +20,7 @@ class Planner:
         self._held_marks: dict[tuple[str, str], dict[str, datetime]] = {}
 
     def plan(self, task: Task) -> Plan:
-        """Compare a job's timetable with what is stored. Raises `StateError`."""
+        """Compare a job's timetable with state.db. Raises `StateError`."""
         slots, now = self._store.state.slots, self._now()
         marks = self._marks(task, now)
         held = self._store.held_slots(*task.name)
@@ -36,9 +36,10 @@ class Planner:
         )
 
     def _marks(self, task: Task, now: datetime) -> dict[str, datetime]:
-        """Return the job's watermarks, and store those that are new or were moved.
+        """Return the job's watermarks, and store those that are new or have moved.
 
-        What state.db refuses is held in memory: a time that is added while the disk is full counts too.
+        If state.db can't store them they are held in memory, so that a new time of day counts even while the
+        disk is full.
         """
         slots = self._store.state.slots
         stored = slots.marks(*task.name)

@@ -1,13 +1,14 @@
-"""When to look: the `schedule` package on one thread, kept honest.
+"""When to look: the `schedule` package on one thread, protected against clock jumps.
 
-`schedule` computes with naive local time. Whenever the local clock and the monotonic clock disagree (set by
-hand, NTP, a suspend, the host's own summer time) its entries would fall silent or fire in a burst, so the
-whole set of entries is then built anew. And since looking is harmless and what is due is decided elsewhere
-(`core.timetable.due`), everything is looked at every half minute in any case.
+`schedule` computes with naive local time. When the local clock jumps (set by hand, NTP, a suspend, the host's
+own summer time), its entries would stop or fire in a burst. The scheduler detects this by the monotonic clock
+and then rebuilds all entries. It also looks at everything every half minute: a look is harmless, because
+`core.schedule.timetable.due` decides what is due.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,22 +21,31 @@ from tallyd.adapters.clock import Clock
 LOOK_EVERY_S = 30
 LONGEST_TICK_S = 1.0
 JUMP_S = 1.5
-"""Clocks that have moved apart by more than this since they last agreed have jumped. Slewing by NTP does not
-add up to it, since the monotonic clock is slewed along; many small steps do.
+"""If the clocks have moved apart by more than this since they last agreed, that is a jump. Slewing by NTP
+moves both clocks alike and never adds up to a jump. Many small steps do.
 """
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Something to do later: `delay_s()` is asked each time for the seconds until the next time."""
+    """A repeated action. `delay_s()` returns the seconds until the next time; None: no next time."""
 
     name: str
     delay_s: Callable[[], float | None]
     act: Callable[[], None]
 
+    @classmethod
+    def every(cls, name: str, interval_s: float, act: Callable[[], None]) -> Entry:
+        """Return an entry that acts at once, and then after each interval."""
+        delays = itertools.chain([0.0], itertools.repeat(interval_s))
+        return cls(name, lambda: next(delays), act)
+
 
 class Scheduler:
-    """The entries on a `Scheduler` of our own. Not thread-safe: it belongs to the schedule's thread."""
+    """Runs the entries. Not thread-safe: only the scheduler thread uses it.
+
+    `look` compares everything with state.db. `on_jump` gets the size of a jump of the wall clock in seconds.
+    """
 
     def __init__(self, clock: Clock, *, look: Callable[[], None], on_jump: Callable[[float], None]) -> None:
         self._clock = clock
@@ -49,25 +59,25 @@ class Scheduler:
         self._agreed_since_s = clock.monotonic()
 
     def plan(self, entries: tuple[Entry, ...]) -> None:
-        """Replace all entries; each has a name of its own."""
+        """Replace all entries. Each needs its own name."""
         self._entries = entries
         self._latest_s = {}
         self._rebuild()
 
     def tick(self) -> None:
-        """Do what is due now. After a jump of the clock: rebuild, and look at everything."""
+        """Act on the entries that are due. After a clock jump: rebuild, and look at everything."""
         if self._has_jumped():
             self._rebuild()
             self._look()
         self._entries_due.run_pending()
 
     def idle_s(self) -> float:
-        """Return the seconds to wait before the next tick: from 0 to LONGEST_TICK_S."""
+        """Return the seconds until the next tick, from 0 to LONGEST_TICK_S."""
         until_next = self._entries_due.idle_seconds
         return LONGEST_TICK_S if until_next is None else max(0.0, min(until_next, LONGEST_TICK_S))
 
     def agreed_for_s(self) -> float:
-        """Return for how long wall clock and monotonic clock have agreed, in seconds."""
+        """Return for how long the wall clock and the monotonic clock have agreed, in seconds."""
         return self._clock.monotonic() - self._agreed_since_s
 
     def _rebuild(self) -> None:
@@ -75,7 +85,7 @@ class Scheduler:
         self._entries_due.every(LOOK_EVERY_S).seconds.do(self._look)
         now_s = self._clock.monotonic()
         for entry in self._entries:
-            # Never later than it was to come before: else a clock that jumps often would put it off for ever.
+            # Never later than it was planned before: a clock that jumps often would delay it for ever.
             left_s = self._latest_s.get(entry.name, math.inf) - now_s
             if left_s > 0:
                 self._enter(entry, at_most_s=left_s)
@@ -87,11 +97,11 @@ class Scheduler:
         if delay_s is not None:
             delay_s = min(delay_s, at_most_s)
             self._latest_s[entry.name] = self._clock.monotonic() + delay_s
-            # Whole seconds, rounded up: looking early would find nothing.
+            # Whole seconds, rounded up: a look that comes early finds nothing due.
             self._entries_due.every(max(math.ceil(delay_s), 1)).seconds.do(self._act, entry)
 
     def _act(self, entry: Entry) -> type[schedule.CancelJob]:
-        # Entered anew with its next delay before it acts: whatever it does, it is not forgotten.
+        # Enter it again before it acts: an exception in `act` must not lose the entry.
         self._enter(entry)
         entry.act()
         return schedule.CancelJob
@@ -108,7 +118,7 @@ class Scheduler:
         return True
 
     def _local_drift_s(self) -> float:
-        # A naive local time is compared as if it were UTC: only its change matters.
+        # Treat the naive local time as UTC: only its change matters.
         return self._clock.local().replace(tzinfo=UTC).timestamp() - self._clock.monotonic()
 
     def _utc_drift_s(self) -> float:

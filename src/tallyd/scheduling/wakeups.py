@@ -1,4 +1,4 @@
-"""Runs that are wanted at once: because a file came, or because a run has more to do."""
+"""Jobs that should run at once, because a file arrived or a run has more to do."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Name = tuple[str, str]
 
 
 class Wakeups:
-    """The jobs that were woken and not looked at yet; any thread wakes, the schedule's thread takes.
+    """The jobs that were woken since the last tick. Any thread may call `wake`.
 
-    `rouse` ends the schedule's wait for its next tick.
+    `rouse` ends the wait for the next tick.
     """
 
     def __init__(self, rouse: Callable[[], None]) -> None:
@@ -20,10 +20,10 @@ class Wakeups:
         self._woken: queue.SimpleQueue[Name] = queue.SimpleQueue()
 
     def wake(self, poller: str, job: str) -> None:
-        """Have a job run once, or once more after the run under way."""
+        """Ask for a run of a job. If it is running now, it runs once more afterwards."""
         self._woken.put((poller, job))
         self.rouse()
 
     def taken(self) -> frozenset[Name]:
-        """Return the jobs that were woken since the last time this was asked."""
+        """Return the jobs that were woken since the last call."""
         return frozenset(self._woken.get_nowait() for _ in range(self._woken.qsize()))

@@ -1,7 +1,7 @@
-"""The alerts as they are now, and who heard of them: from state.db, or from memory while it can't be used.
+"""The alerts and their notifications: from state.db, or from memory while state.db can't be used.
 
-What state.db refuses is remembered here in the same way as it will be stored later: the rules are pure, so
-that the versions come out the same. A notice therefore needs no disk.
+The rules are pure, so that memory gives the same alert versions as state.db will later. Notifications
+therefore work without a disk.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from tallyd.core.reading import Problem
 log = logging.getLogger("tallyd")
 
 NOTIFY_AFTER_S = 30.0
-"""State.db that can't be used for a moment (another process holds it) is not told."""
+"""A short failure of state.db (another process holds it) raises no alert."""
 
 
 class AlertStore:
-    """The alerts, what was told of them, and the mutes. Used by several threads.
+    """The alerts, their notifications, and the mutes. Thread-safe.
 
-    `alert_policy_of` a key is how it is told, by the config in force.
+    `alert_policy_of` returns the alert policy of a key by the active config.
     """
 
     def __init__(self, state: State, *, now: Callable[[], datetime]) -> None:
@@ -44,12 +44,12 @@ class AlertStore:
         self._is_behind = False
         self.alert_policy_of: Callable[[str], AlertPolicy] = lambda _key: AlertPolicy()
         self.is_news = threading.Event()
-        """Set when something may be to be told that was not to be told before."""
+        """Set when there may be something new to notify people of."""
 
-    # -- what is so now ----------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------------
 
     def alerts(self) -> dict[str, Alert]:
-        """Return every alert by key, from memory where state.db is behind or can't be read."""
+        """Return every alert by key; from memory if state.db is behind or can't be read."""
         with self._lock:
             if not self._is_behind:
                 self._read()
@@ -57,7 +57,7 @@ class AlertStore:
             return {**self._alerts, **own}
 
     def notified(self) -> dict[tuple[str, str], Notified]:
-        """Return what was told, by channel and key."""
+        """Return the notifications, by (channel, key)."""
         with self._lock:
             return {**self._notified, **self._unstored}
 
@@ -71,17 +71,17 @@ class AlertStore:
             alerts, notified = self._state.alerts.all(), self._state.notifications.notified()
             self._mutes = self._state.notifications.mutes()
         except StateError:
-            return  # as they were at the last look; that state.db can't be read is told by itself
+            return  # keep the last known ones; the failure itself has its own alert
         self._alerts, self._notified = alerts, notified
 
     def worded(self, problem: Problem) -> Problem:
-        """Return a problem with the texts that the config wants for it."""
+        """Return a problem with the texts from the config."""
         return self.alert_policy_of(problem.key).worded(problem)
 
-    # -- what changes ------------------------------------------------------------------------------------
+    # -- changing ----------------------------------------------------------------------------------------
 
     def stored(self, evaluation: Evaluation) -> None:
-        """Log what observations, which are stored by now, have changed."""
+        """Log the alerts that a stored evaluation raised or resolved."""
         for alert in evaluation.raised:
             level = logging.ERROR if alert.severity == "error" else logging.WARNING
             wording = self.alert_policy_of(alert.key).wording(self._now(), is_muted=True)
@@ -89,18 +89,18 @@ class AlertStore:
         for alert in evaluation.closed:
             lasted = lasted_s(alert, until=self._now())
             fields = {"key": alert.key, "lasted_s": round(lasted)}
-            if alert.is_unwatched:  # whether it is over, nobody knows
+            if alert.is_unwatched:  # nobody knows whether the problem still exists
                 log.info("problem no longer watched", extra=fields)
                 continue
             wording = self.alert_policy_of(alert.key).wording(self._now())
             ended = At(alert.over_at or self._now())
             text = said_of_end(alert.problem, wording, ended=ended, lasted=Span(lasted))
-            log.info("problem over", extra={**fields, "text": text})
+            log.info("problem resolved", extra={**fields, "text": text})
         if evaluation.raised or evaluation.closed:
             self.is_news.set()
 
     def remember(self, observations: Observations) -> bool:
-        """Take in observations that state.db will only hear of later; whether they change anything."""
+        """Evaluate observations that can't be stored yet. Return whether they change anything."""
         with self._lock:
             if not self._is_behind:
                 self._read()
@@ -114,13 +114,13 @@ class AlertStore:
         return bool(evaluation.changed or evaluation.gone)
 
     def caught_up(self) -> None:
-        """State.db knows everything that was taken in."""
+        """Note that state.db has everything that was only in memory."""
         with self._lock:
             self._is_behind = False
         self._store_notified()
 
     def mark(self, notified: Mapping[tuple[str, str], Notified]) -> None:
-        """Note that channels were told; in memory for as long as state.db refuses it."""
+        """Note notifications; in memory while state.db can't store them."""
         with self._lock:
             self._unstored |= notified
         self._store_notified()
@@ -152,7 +152,7 @@ class AlertStore:
         is_mute_settled: Callable[[Mute], bool],
         channels: frozenset[str],
     ) -> None:
-        """Forget what has been told to everybody. Raises `StateError`."""
+        """Forget settled alerts and mutes, and channels that are not in `channels`. Raises `StateError`."""
         if self._is_behind:
             return
         if any(alert.over_at for alert in self._alerts.values()):
@@ -166,7 +166,7 @@ class AlertStore:
     # -- state.db itself ---------------------------------------------------------------------------------
 
     def state_fails(self, reason: str, *, since: datetime) -> None:
-        """Raise `tallyd/state`, in memory, once state.db has failed for NOTIFY_AFTER_S."""
+        """Raise `tallyd/state` in memory once state.db has failed for NOTIFY_AFTER_S."""
         now = self._now()
         if self._state_alert is not None and self._state_alert.is_open:
             return
@@ -175,13 +175,13 @@ class AlertStore:
         problem = self.worded(daemon_alerts.state_unusable(reason, since=since))
         observations = Observations(named=(problem,), may_resolve=lambda _key: False, now=now)
         with self._lock:
-            # Counted on from the last time, which a channel may still have to hear of.
+            # Continue from the last version: a channel may still need to get that notification.
             before = self._state_alert or self._alerts.get(problem.key)
             (self._state_alert,) = evaluate({before.key: before} if before else {}, observations).changed
         self.is_news.set()
 
     def state_works(self) -> None:
-        """End `tallyd/state`, where it was raised: from here on state.db remembers it."""
+        """Resolve `tallyd/state` if it was raised, and store it in state.db."""
         with self._lock:
             alert = self._state_alert
             if alert is None:

@@ -1,4 +1,4 @@
-"""What each source says of this machine's clock."""
+"""Compares this machine's clock with what each source says."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from tallyd.core.reading import Problem
 
 
 class ClockCheck:
-    """The sources that contradict the clock. Each takes back only what it has said itself: of two that
-    disagree one is wrong for good. Used by several threads.
+    """The sources that contradict the clock. Thread-safe.
+
+    A source only clears its own problem. If two sources disagree, one of them is wrong for good.
     """
 
     def __init__(self) -> None:
@@ -18,7 +19,7 @@ class ClockCheck:
         self._problems: dict[str, Problem] = {}
 
     def found(self, poller: str, problem: Problem | None) -> tuple[Problem, ...]:
-        """Note what a source says now; return the problem that is told, of all that there are."""
+        """Note what a source says now. Return the one problem to raise, if any source has one."""
         with self._lock:
             self._problems.pop(poller, None)
             if problem is not None:
@@ -26,6 +27,6 @@ class ClockCheck:
             return tuple(self._problems.values())[:1]
 
     def forget_others(self, pollers: Container[str]) -> None:
-        """Forget what sources said that are no longer asked."""
+        """Forget the sources that are not in `pollers`."""
         with self._lock:
             self._problems = {name: one for name, one in self._problems.items() if name in pollers}

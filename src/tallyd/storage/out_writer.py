@@ -1,4 +1,4 @@
-"""The out files as the projection of state.db: what is committed is written, and noted as written."""
+"""Writes committed readings from state.db to out/, and notes that they are written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger("tallyd")
 
 
 class OutWriter:
-    """What is still to be written to out/, and what is written there. Used by several threads."""
+    """Writes and prunes the out files. Thread-safe."""
 
     def __init__(self, state: State, out: OutFiles, *, now: Callable[[], datetime]) -> None:
         self._state = state
@@ -29,9 +29,9 @@ class OutWriter:
         self._writing = threading.Lock()
 
     def write(self, outs: Iterable[OutFile], tasks: Iterable[Task]) -> dict[int, str]:
-        """Write out files that are not on disk yet, in this order; return by id why some still are not.
+        """Write these out files in this order. Return the reasons why some could not be written, by id.
 
-        A poller whose folder can't be written to does not hold up the others. Raises `StateError`.
+        If one poller's folder can't be written to, the others are still written. Raises `StateError`.
         """
         by_name = {task.name: task for task in tasks}
         failures: dict[int, str] = {}
@@ -51,27 +51,27 @@ class OutWriter:
 
         Raises `OutError`, `StateError`.
         """
-        # A run's thread and the schedule's may both have found it unwritten.
+        # The thread of a run and the scheduler thread may both have found it unwritten.
         with self._writing:
-            found = self._state.outs.to_write(out)
+            found = self._state.out_files.to_write(out)
             if found is None:
                 return
             out, content = found
             is_taken = partial(self._out.exists, out.poller)
             while self._out.write(out.poller, out.name, file_text(content)) == "taken":
-                out = self._state.outs.rename(out, is_taken=is_taken)
-            # A file that is written late does not replace a newer latest.json.
-            if self._state.outs.is_last(out):
+                out = self._state.out_files.rename(out, is_taken=is_taken)
+            # A file that is written late must not replace a newer latest.json.
+            if self._state.out_files.is_last(out):
                 next_at = task.next_at(self._now()) if task else None
                 content["next_due_at"] = local_text(next_at, task.zone) if task and next_at else None
                 self._out.write_latest(out.poller, file_text(content))
-            self._state.outs.mark_written(out)
+            self._state.out_files.mark_written(out)
         log.debug("out file written", extra={"poller": out.poller, "file": f"{out.poller}/{out.name}"})
 
     def prune(self, poller: str, *, before: datetime, zone: tzinfo) -> None:
-        """Delete the poller's out files and readings from before the day of an instant.
+        """Delete the poller's out files and readings from before the local day of `before`.
 
-        Both to the same midnight: a file whose reading is gone would be taken back in at the next start.
+        Both up to the same midnight: the next start would restore a reading from a file that is left.
         Raises `StateError`.
         """
         day = before.astimezone(zone).date()

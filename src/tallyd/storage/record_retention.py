@@ -1,4 +1,4 @@
-"""Retention: what is older than it is kept for is deleted, a little at a time, beside everything else."""
+"""Deletes old rows and files in small batches, on the executor."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tallyd.core.errors import InboxError, RecordsError
 log = logging.getLogger("tallyd")
 
 BATCH = 2_000
-"""So many rows or files at a time: a tenth of a second of a small machine."""
+"""Rows or files in one batch. It takes a small machine about a tenth of a second."""
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """Something that keeps things for so long. `prune(most)` deletes at most so many and returns how many.
+class Prunable:
+    """Something with old rows or files. `prune(most)` deletes at most `most` and returns how many.
 
-    `prune` raises `RecordsError` or `InboxError` where that can't be done now.
+    `prune` raises `RecordsError` or `InboxError` if they can't be deleted now.
     """
 
     poller: str
@@ -28,45 +28,48 @@ class Shelf:
     prune: Callable[[int], int]
 
 
-class Keeper:
-    """Clears shelves on the executor, one pass at a time. `begin` belongs to the schedule's thread."""
+class RecordRetention:
+    """Deletes what is old, one pass at a time. Only the scheduler thread calls `begin`."""
 
     def __init__(
-        self, executor: Executor, shelves: Callable[[datetime], Iterable[Shelf]], stop: Callable[[], bool]
+        self,
+        executor: Executor,
+        prunables: Callable[[datetime], Iterable[Prunable]],
+        stop: Callable[[], bool],
     ) -> None:
         self._executor = executor
-        self._shelves = shelves
+        self._prunables = prunables
         self._stop = stop
         self._future: Future[None] | None = None
 
     def begin(self, now: datetime) -> None:
-        """Begin a pass over what is old at `now`, unless one is under way."""
+        """Begin a pass that deletes what is too old at `now`, unless a pass is running."""
         if not self.under_way():
-            self._future = self._executor.submit(self._clear_all, now)
+            self._future = self._executor.submit(self._prune_all, now)
 
     def under_way(self) -> list[Future[None]]:
-        """Return the pass that has not ended."""
+        """Return the pass that has not ended, if any."""
         return [self._future] if self._future is not None and not self._future.done() else []
 
-    def _clear_all(self, now: datetime) -> None:
-        for shelf in self._shelves(now):
-            fields = {"poller": shelf.poller, "what": shelf.what}
+    def _prune_all(self, now: datetime) -> None:
+        for prunable in self._prunables(now):
+            fields = {"poller": prunable.poller, "what": prunable.what}
             try:
-                deleted = self._clear(shelf)
+                deleted = self._prune(prunable)
             except (RecordsError, InboxError) as error:
-                # The next pass makes up for it; that the database is away is told by those who need it.
-                log.info("old things cannot be deleted now", extra={**fields, "reason": error.text})
+                # The next pass deletes it. If the database is down, the jobs that need it raise an alert.
+                log.info("old data cannot be deleted now", extra={**fields, "reason": error.text})
             except Exception:
-                # Nobody asks the future: here is where a bug in a pass ends.
-                log.exception("deleting old things crashed", extra=fields)
+                # Nobody reads the future, so a bug must be handled here.
+                log.exception("deleting old data crashed", extra=fields)
             else:
                 if deleted:
-                    log.info("old things deleted", extra={**fields, "count": deleted})
+                    log.info("old data deleted", extra={**fields, "count": deleted})
 
-    def _clear(self, shelf: Shelf) -> int:
+    def _prune(self, prunable: Prunable) -> int:
         deleted = 0
         while not self._stop():
-            batch = shelf.prune(BATCH)
+            batch = prunable.prune(BATCH)
             deleted += batch
             if batch == 0:
                 break

@@ -1,4 +1,4 @@
-"""state.db at start: a damaged one is set aside, and what it does not know is taken back in from out/."""
+"""Opens state.db at start: moves a damaged one away, and restores missing readings from out/."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.outfiles import OutFiles
-from tallyd.adapters.state import NewReading, State, StateDamagedError, Whose
+from tallyd.adapters.state import JobRef, NewReading, State, StateDamagedError
 from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config
 from tallyd.core.alerts.daemon_alerts import state_damaged
@@ -30,12 +30,12 @@ _QUARANTINED = re.compile(re.escape(_DAMAGED) + r"[0-9]{8}T[0-9]{6}Z")
 
 
 def open_state(config: Config, *, now: datetime) -> State:
-    """Open state.db, knowing every reading that lies in out/.
+    """Open state.db and restore readings that exist only in out/.
 
-    A damaged one is set aside and a new one begun. What is missing is taken back in from the out files at
-    each start, whatever the reason: damage, a start that was killed in the middle of this, a backup put
-    back, a state.db that somebody removed. Raises `StateError` where it can't be opened for another reason
-    (a full disk, missing rights).
+    A damaged state.db is renamed and a new one is created. Every start restores missing readings from the out
+    files, whatever the cause: damage, a start that was killed while it restored, an old backup, a state.db
+    that somebody deleted. Raises `StateError` if it can't be opened for another reason (a full disk, missing
+    rights).
     """
     path = config.state_dir / DATABASE
     try:
@@ -54,12 +54,12 @@ def _opened(path: Path, config: Config) -> State:
         state.close()
         raise
     if restored:
-        log.warning("readings taken back in from out files", extra={"count": restored})
+        log.warning("readings restored from out files", extra={"count": restored})
     return state
 
 
 def _quarantine(path: Path, *, now: datetime, reason: str) -> None:
-    """Rename a damaged database; the file itself first, since its new name is what people are told of."""
+    """Rename a damaged database, the main file first: the alert names it."""
     quarantined = path.with_name(f"{_DAMAGED}{now:{_TIME}}")
     log.error("state.db is damaged", extra={"reason": reason, "set_aside": str(quarantined)})
     for suffix in ("", "-wal", "-shm"):
@@ -69,11 +69,11 @@ def _quarantine(path: Path, *, now: datetime, reason: str) -> None:
 
 
 def restore(state: State, out: OutFiles, config: Config) -> int:
-    """Take the readings that are in out/ alone back into state.db; return how many.
+    """Copy readings that exist only in out/ into state.db; return how many.
 
-    Months before the newest that state.db knows of are not looked at: what it lost is what came last.
+    Skips the months before those of the newest readings in state.db: it can only have lost what came last.
     """
-    names = cache(state.outs.newest_names)
+    names = cache(state.out_files.newest_names)
 
     def is_known(poller: str, name: str) -> bool:
         known = names(poller)
@@ -90,7 +90,7 @@ def restore(state: State, out: OutFiles, config: Config) -> int:
 
 
 def damage_problems(state_dir: Path) -> tuple[Problem, ...]:
-    """Return the problem of a database that was set aside and is still there; removing it ends it."""
+    """Return a problem if a damaged database is still there. Deleting it resolves the alert."""
     found = sorted(path.name for path in state_dir.glob(f"{_DAMAGED}*Z") if _QUARANTINED.fullmatch(path.name))
     if not found:
         return ()
@@ -99,7 +99,7 @@ def damage_problems(state_dir: Path) -> tuple[Problem, ...]:
 
 
 def _from_file(writers: Mapping[str, Task], poller: str, name: str, text: str) -> NewReading | None:
-    """Return the reading that an out file tells of; None for a file that is not one of tallyd's."""
+    """Return the reading in an out file; None if tallyd did not write the file."""
     content = json.loads(text)
     task = writers.get(poller)
     try:
@@ -113,7 +113,7 @@ def _from_file(writers: Mapping[str, Task], poller: str, name: str, text: str) -
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return NewReading(
-        whose=Whose(poller=poller, kind=kind, job=task.job.name if task else ""),
+        ref=JobRef(poller=poller, kind=kind, job=task.job.name if task else ""),
         slot=slot,
         part=part,
         due_at=due_at,
@@ -124,14 +124,17 @@ def _from_file(writers: Mapping[str, Task], poller: str, name: str, text: str) -
 
 
 def _writers(config: Config) -> dict[str, Task]:
-    """Return of each poller the job that writes out files: the first that has slots, else the first."""
+    """Return for each poller the job that writes out files: the first that has slots, else the first."""
     tasks = tasks_of(config)
     slotted = [task for task in tasks if marks_of(task.job.when, task.zone)]
     return {task.poller: task for task in (*reversed(tasks), *reversed(slotted))}
 
 
 def _slot_key(task: Task | None, due_at: datetime) -> str | None:
-    """Return the key of a slot; None where the job has none. A poller that is gone had times of day."""
+    """Return the key of a slot; None if the job has no slots.
+
+    A removed poller is assumed to have had some.
+    """
     when = task.job.when if task else At(())
     if isinstance(when, Every):
         return due_at.astimezone(UTC).isoformat() if when.grid else None

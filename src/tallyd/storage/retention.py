@@ -1,7 +1,7 @@
-"""Deleting what is older than it is kept for, once an hour, and only while the clock can be trusted.
+"""Retention: deletes old data once an hour, and only while the clock can be trusted.
 
-This is the one place that decides it. Out files, readings, sent reports, rows of the database and files put
-aside are all deleted from here, and each is handed the instant that its age is measured from.
+Only this module decides when. It deletes out files, readings, sent reports, database rows, and finished or
+rejected inbox files, and gives each of them the instant from which ages are measured.
 """
 
 from __future__ import annotations
@@ -22,23 +22,20 @@ log = logging.getLogger("tallyd")
 
 PRUNE_EVERY_S = 3600.0
 PRUNE_AGREED_S = 3600.0
-"""Nothing is deleted before wall clock and monotonic clock have agreed for so long."""
+"""Nothing is deleted until the wall clock and the monotonic clock have agreed for this long."""
 BELIEVED_AFTER_S = 7 * 86400.0
-"""A clock that jumped ahead, or is so far ahead at the start, is believed once it has stood so long."""
+"""After a jump, or a start far in the future, the clock is trusted after this long without a jump."""
 NOTED_EVERY_S = 86400.0
 _NOTE = "trusted_at"
 _DOUBTED = "doubted"
-"""Since when starts have had a time that is not trusted yet, and when tallyd ran with it last."""
+"""The first and the last time at which tallyd ran with a clock that is not trusted yet."""
 
 Safely = Callable[[str, Callable[[], object]], None]
-"""Does one part of a tick, and takes in what goes wrong in it (`Daemon._safely`)."""
+"""Does one part of a tick and handles its errors (`Daemon._safely`)."""
 
 
-class Pruning:
-    """When it was done last, and what there is to do.
-
-    `also` are those who delete what is theirs, handed the instant that its age is measured from.
-    """
+class Retention:
+    """Prunes out files and readings. Each of `also` prunes more; it gets the instant that ages count from."""
 
     def __init__(
         self,
@@ -56,24 +53,24 @@ class Pruning:
         self._is_doubted = False
 
     def begin(self) -> None:
-        """Decide whether the time of the start is believed: not where it is far from when tallyd last ran.
+        """Decide whether to trust the clock at the start.
 
-        Unless it has stood for a week, over any number of starts: some machines are off each night.
-        Raises `StateError`.
+        If it is a week or more after tallyd last ran, it is not trusted, until tallyd has run with it for a
+        week. That may be over any number of starts: some machines are off every night. Raises `StateError`.
         """
         now, written = self._believed_at, self._store.state.note(_NOTE)
         self._noted_at = read_instant(written) if written else None
         is_far = self._noted_at is not None and _is_week(self._noted_at, now)
         self._is_doubted = is_far and not _is_week(self._doubted_since(now), now)
         if self._noted_at and self._is_doubted:
-            self._believed_at = self._noted_at  # it is that late at least
+            self._believed_at = self._noted_at  # the true time is at least this
             return
         self._note(now)
         if self._store.state.note(_DOUBTED):
             self._store.state.set_note(_DOUBTED, None)
 
     def _doubted_since(self, now: datetime) -> datetime:
-        """Return since when the wall clock has gone on as it does, and note that it still does."""
+        """Return since when tallyd has run with the untrusted clock, and note that it still does."""
         since = now
         if written := self._store.state.note(_DOUBTED):
             first, last = map(read_instant, written.split())
@@ -83,18 +80,18 @@ class Pruning:
         return since
 
     def _note(self, now: datetime) -> None:
-        """Note, once a day, a time that is trusted; one noted ahead of it was of a clock that was wrong."""
+        """Note a trusted time, once a day. It also replaces a noted time in the future, which was wrong."""
         age_s = (now - self._noted_at).total_seconds() if self._noted_at else NOTED_EVERY_S
         if abs(age_s) >= NOTED_EVERY_S:
             self._store.state.set_note(_NOTE, instant_text(now))
             self._noted_at = now
 
     def until_s(self) -> float:
-        """Return the seconds until it is time: a config that is taken does not put it off."""
+        """Return the seconds until the next pruning. A config change does not delay it."""
         return max(0.0, self._done_s + PRUNE_EVERY_S - self._clock.monotonic())
 
     def prune(self, config: Config, tasks: Iterable[Task]) -> None:
-        """Prune every poller, those that have left the config as the top of the file has it."""
+        """Prune every poller. For pollers that left the config, the top-level `keep_days` counts."""
         self._done_s = self._clock.monotonic()
         now = self._trusted_now()
         if self._is_doubted:
@@ -103,18 +100,19 @@ class Pruning:
             self._safely("pruning", partial(self._prune, config, tasks, now))
 
     def _trusted_now(self) -> datetime | None:
-        """Return the instant that ages are measured from; None: nothing may be deleted now.
+        """Return the instant from which ages are measured; None: delete nothing now.
 
-        It is never later than the last believed time plus what has passed since by a clock that nobody sets:
-        a wall clock that was set ahead makes nothing older, also where no source is there to contradict it.
-        The time of a suspend has passed: a machine that sleeps each night keeps nothing longer.
+        It is at most the last trusted time plus the time since then by the boot clock, which nobody can set.
+        So data does not become older if somebody sets the wall clock ahead, even without a source that
+        contradicts it. The boot clock includes suspends: a machine that sleeps every night keeps nothing
+        longer.
         """
         now, since_boot_s = self._clock.now(), self._clock.since_boot()
         agreed_s = self._agreed_for_s()
         suspect = self._store.alerts.alerts().get(CLOCK.key)
         if agreed_s < PRUNE_AGREED_S or (suspect is not None and suspect.is_open):
             reason = "the clock jumped" if agreed_s < PRUNE_AGREED_S else "a source contradicts the clock"
-            log.info("nothing old is deleted", extra={"reason": reason})
+            log.info("old data is kept for now", extra={"reason": reason})
             return None
         if agreed_s >= BELIEVED_AFTER_S:
             self._believed_at, self._believed_s, self._is_doubted = now, since_boot_s, False
@@ -134,5 +132,5 @@ class Pruning:
 
 
 def _is_week(begin: datetime, end: datetime) -> bool:
-    """Whether `end` is so much later than `begin` that a clock which has stood in between is believed."""
+    """Whether `end` is BELIEVED_AFTER_S or more after `begin`."""
     return (end - begin).total_seconds() >= BELIEVED_AFTER_S

@@ -1,7 +1,7 @@
 """state.db and out/ together: commit, then write, then note that it is written.
 
-state.db is the commit point and the out files are its projection. What can't be committed now is held in
-memory and tried again; what can't be written to out/ is found again as unwritten.
+state.db is the truth, and the out files follow from it. A change that can't be committed now is held in
+memory and retried. A file that can't be written stays unwritten in state.db, so a later look writes it.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ log = logging.getLogger("tallyd")
 
 @dataclass(frozen=True)
 class Held:
-    """A change that could not be committed yet, and the slots that it settles (none: of alerts alone).
+    """A change that is not committed yet.
 
-    `memory` is what the job asked to remember by it, if anything.
+    `slots` are the slots that it settles (none: it only changes alerts). `memory` is the job's new memory, if
+    it has one.
     """
 
     slots: frozenset[tuple[str, str, str | None]]
@@ -43,7 +44,7 @@ class Held:
 
 
 class Store:
-    """What is stored. Used by the schedule's thread and by the runs' threads."""
+    """Stores readings, failures and alerts. Thread-safe."""
 
     def __init__(self, state: State, out: OutFiles, *, now: Callable[[], datetime]) -> None:
         self.state = state
@@ -57,27 +58,27 @@ class Store:
         self._trouble_since: datetime | None = None
         self.clock_check = ClockCheck()
 
-    # -- what a run stores -------------------------------------------------------------------------------
+    # -- runs --------------------------------------------------------------------------------------------
 
     def claim(self, task: Task, slot: Slot, mark: str | None) -> None:
-        """Commit that a slot is begun. Where that fails the run goes on: a count in memory beats none."""
+        """Commit that a slot begins. If this fails the run continues: a count in memory beats none."""
         if slot.key is None or self.state_trouble is not None:
-            return  # outside of slots; or known to fail, and every try would hold up the other jobs
+            return  # without a slot; or it would fail too, and each try delays the other jobs
         try:
-            self.state.slots.claim(task.whose, slot, mark)
+            self.state.slots.claim(task.ref, slot, mark)
         except StateError as error:
             self.note_trouble(error)
 
     def commit(
         self, task: Task, slot: Slot, readings: Sequence[Reading], *, in_timetable: bool
     ) -> tuple[StoreResult, ...]:
-        """Commit the readings of one run, with all that they say, or hold them in memory.
+        """Commit the readings of one run with their observations, or hold them in memory.
 
-        `in_timetable` false is `once`: no problem is touched and nothing is remembered.
+        `in_timetable` is false for `once`, which changes no alert and no memory.
         """
         observations = observations_of(task, slot, readings, now=self._now()) if in_timetable else None
         if observations is not None and slot.key is None and all(is_idle(each) for each in readings):
-            # Every two seconds of every day: an idle pass may not write.
+            # Some jobs run every two seconds: an idle run must not write to disk.
             self._evaluate(observations)
             return tuple(StoreResult(reading=each, out=None, is_stored=not self._held) for each in readings)
         has_file = any(each.facts is not None for each in readings)
@@ -89,7 +90,7 @@ class Store:
         memory = next((each.memory for each in reversed(readings) if each.memory is not None), None)
         recorded = self._commit(
             lambda: self.state.readings.record(
-                task.whose,
+                task.ref,
                 slot,
                 headed,
                 observations=observations,
@@ -111,9 +112,9 @@ class Store:
     def write(
         self, task: Task, results: Sequence[StoreResult], outcomes: Outcomes
     ) -> tuple[StoreResult, ...]:
-        """Write the out files of committed readings, which say what became of their reports so far.
+        """Write the out files of committed readings, with the outcomes of their reports so far.
 
-        What the job has left unwritten before is written first.
+        Older files of the job that are still unwritten are written first.
         """
         if outcomes:
             results = [replace(each, reading=reported(each.reading, outcomes)) for each in results]
@@ -124,12 +125,12 @@ class Store:
         )
 
     def _not_written(self, task: Task, results: Sequence[StoreResult], outcomes: Outcomes) -> dict[int, str]:
-        """Write the job's out files; return by id why some are not written."""
+        """Write the job's out files; return the reasons why some are not written, by id."""
         try:
             for each in results:
                 if outcomes and each.out and each.reading.outbox:
-                    self.state.outs.note_report(each.out, (each.reading.facts or {})["report"])
-            own = [out for out in self.state.outs.unwritten() if (out.poller, out.job) == task.name]
+                    self.state.out_files.note_report(each.out, (each.reading.facts or {})["report"])
+            own = [out for out in self.state.out_files.unwritten() if (out.poller, out.job) == task.name]
             return self.files.write(own, (task,))
         except StateError as error:
             self.note_trouble(error)
@@ -142,12 +143,12 @@ class Store:
         store: Callable[[Observations], Recorded],
         observations: Observations,
     ) -> None:
-        """Commit that a run failed, or that slots were missed; what is said of it is logged."""
+        """Commit a failed run, or missed slots, and log the alerts that this changes."""
         names = frozenset((*task.name, slot.key) for slot in slots)
         self._commit(lambda: store(observations), observations, slots=names)
 
     def _evaluate(self, observations: Observations) -> None:
-        """Commit what observations change of the alerts, if anything."""
+        """Commit the changes that observations make to the alerts, if any."""
         self._commit(lambda: Recorded(evaluation=self.state.alerts.evaluate(observations)), observations)
 
     def _commit(
@@ -158,9 +159,11 @@ class Store:
         slots: frozenset[tuple[str, str, str | None]] = frozenset(),
         memory: Facts | None = None,
     ) -> Recorded | None:
-        """Commit now, else hold it in memory, alerts included; None: it is not committed yet."""
+        """Commit now, or hold the change in memory, alerts included. None: it is not committed yet."""
         try:
-            if not self._held:  # behind what is held already: the order stays, and the disk is tried once
+            if (
+                not self._held
+            ):  # else queue behind the held ones: this keeps the order and tries the disk once
                 return self._committed(commit)
         except StateError as error:
             self.note_trouble(error)
@@ -175,18 +178,18 @@ class Store:
         self.alerts.stored(recorded.evaluation)
         return recorded
 
-    # -- what is made up for -----------------------------------------------------------------------------
+    # -- changes held in memory --------------------------------------------------------------------------
 
     def held_slots(self, poller: str, job: str) -> frozenset[str]:
-        """Return the job's slots that are settled in memory and wait for state.db."""
+        """Return the job's slots that are settled in memory only."""
         with self._lock:
             names = [name for held in self._held for name in held.slots]
-        return frozenset(slot for *whose, slot in names if whose == [poller, job] and slot is not None)
+        return frozenset(slot for *name, slot in names if name == [poller, job] and slot is not None)
 
     def memory(self, poller: str, job: str) -> Facts:
-        """Return what the job's last reading asked to remember, be it stored or held.
+        """Return the job's memory from its last reading, held or stored.
 
-        Raises `StateError` where nothing is held and state.db can't be read.
+        Raises `StateError` if nothing is held and state.db can't be read.
         """
         with self._lock:
             for held in reversed(self._held):
@@ -195,7 +198,7 @@ class Store:
         return self.state.readings.memory(poller, job)
 
     def commit_held(self) -> None:
-        """Try again to commit what is held, in order; stop at the first that still fails."""
+        """Retry to commit the held changes in order. Stop at the first one that fails."""
         while True:
             with self._lock:
                 held = self._held[0] if self._held else None
@@ -210,7 +213,7 @@ class Store:
                 self._held.remove(held)
 
     def finish(self, tasks: tuple[Task, ...], *, running: Container[tuple[str, str]] = ()) -> None:
-        """Store and write what can be, before the process ends; what can't be is lost, and that is said."""
+        """Commit and write everything before the process ends. Log the readings that are lost."""
         self.commit_held()
         with self._lock:
             lost = [sorted(slot[2] or "" for slot in held.slots) for held in self._held if held.slots]
@@ -220,7 +223,7 @@ class Store:
             self.write_unwritten(tasks, running=running)
 
     def answers(self) -> bool:
-        """Whether state.db can be read, which feeds the watchdog: a full disk is no reason to be killed."""
+        """Whether state.db can be read. For the watchdog: a restart does not help against a full disk."""
         try:
             self.state.ping()
         except StateError:
@@ -228,21 +231,22 @@ class Store:
         return True
 
     def was_changed_elsewhere(self) -> bool:
-        """Whether a command (`tallyd mute`) has changed state.db since the last time this was asked."""
+        """Whether another process (`tallyd mute`) has changed state.db since the last call."""
         try:
             return self.state.was_changed_elsewhere()
         except StateError:
-            return False  # what can't be read is told at the next look
+            return False  # the next look reports the failure
 
     def check_state(self) -> bool:
-        """Whether state.db can be read and written again; tells once when it no longer, or again, can."""
+        """Whether state.db can be read and written. Logs and raises the alert when this changes."""
         try:
             self.state.ping()
             if self.state_trouble is not None:
                 self.state.set_note("written_at", self._now().isoformat())
         except StateError as error:
             self.note_trouble(error)
-            self._tell_trouble()
+            if self.state_trouble is not None and self._trouble_since is not None:
+                self.alerts.state_fails(self.state_trouble, since=self._trouble_since)
             return False
         with self._lock:
             has_all = not self._held
@@ -252,11 +256,11 @@ class Store:
             log.warning("state.db works again", extra={"was": self.state_trouble})
             self.state_trouble = self._trouble_since = None
         if self.state_trouble is None:
-            self.alerts.state_works()  # each time: it may not have been possible the last time
+            self.alerts.state_works()  # every time: the last try may have failed
         return True
 
     def note_trouble(self, error: StateError) -> None:
-        """Remember and log, once, that state.db can't be used now."""
+        """Remember that state.db can't be used now, and log it once."""
         text = visible(str(error))
         if text != self.state_trouble:
             log.error(
@@ -266,24 +270,20 @@ class Store:
         self.state_trouble = text
         self._trouble_since = self._trouble_since or self._now()
 
-    def _tell_trouble(self) -> None:
-        if self.state_trouble is not None and self._trouble_since is not None:
-            self.alerts.state_fails(self.state_trouble, since=self._trouble_since)
-
     # -- out files ---------------------------------------------------------------------------------------
 
     def write_unwritten(self, tasks: tuple[Task, ...], *, running: Container[tuple[str, str]] = ()) -> None:
-        """Write every out file that is not known to be on disk, but for the jobs that are `running`.
+        """Write every unwritten out file, except those of `running` jobs.
 
-        A run writes its own files, once it knows what became of its reports. Raises `StateError`.
+        A run writes its own files once it knows the outcomes of its reports. Raises `StateError`.
         """
-        waiting = [out for out in self.state.outs.unwritten() if (out.poller, out.job) not in running]
+        waiting = [out for out in self.state.out_files.unwritten() if (out.poller, out.job) not in running]
         failures = self.files.write(waiting, tasks)
-        self.tell_unwritten(failures.values())
+        self.report_unwritten(failures.values())
         if not failures:
             self.evaluate((), may_resolve=lambda key: key == OUT.key)
 
-    def tell_unwritten(self, failures: Iterable[str]) -> None:
+    def report_unwritten(self, failures: Iterable[str]) -> None:
         """Raise `tallyd/out` for each reason why an out file could not be written."""
         for failure in dict.fromkeys(failures):
             self.evaluate((out_unwritable(failure, now=self._now()),), may_resolve=lambda _key: False)
@@ -297,18 +297,17 @@ class Store:
         may_resolve: Callable[[str], bool],
         is_unwatched: bool = False,
     ) -> None:
-        """Raise and close problems outside of a run, and log what changed; in memory where it must be."""
+        """Raise and resolve alerts outside of a run, and log the changes. Works from memory if needed."""
         observations = Observations(
             named=tuple(self.alerts.worded(problem) for problem in named),
             may_resolve=may_resolve,
             now=self._now(),
             is_unwatched=is_unwatched,
         )
-
         self._evaluate(observations)
 
     def _evaluate_clock(self, poller: str, reading: Reading) -> None:
-        """Raise or close `tallyd/clock` by what the sources say of the time."""
+        """Raise or resolve `tallyd/clock` by comparing our clock with the source's."""
         if reading.skew_s is not None:
             named = self.clock_check.found(poller, clock_suspect(reading.skew_s, now=self._now()))
             self.evaluate(named, may_resolve=lambda key: key == CLOCK.key)

@@ -1,4 +1,4 @@
-"""The readings of a run: what they say of problems, what their out files begin with, what becomes of them."""
+"""The readings of one run: their observations and out file headings, and the result of storing them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from tallyd.core.reading import LATE_AFTER_S, OutboxMessage, Problem, Reading, S
 
 @dataclass(frozen=True, kw_only=True)
 class StoreResult:
-    """What became of a reading, which says what is known of its report by now.
+    """Result of storing one reading.
 
-    `out` is its reserved out file (None: nothing to write, or not stored yet). `is_stored`: it is committed,
-    else it is held in memory. `not_written` is why its file is not written yet, if so.
+    `reading` includes what is known about its report by now. `out` is its reserved out file (None: nothing to
+    write, or not stored yet). `is_stored`: committed; otherwise held in memory. `not_written` is the reason
+    why its file is not written yet, if so.
     """
 
     reading: Reading
@@ -29,15 +30,15 @@ class StoreResult:
 
 
 def outbox_of(results: Iterable[StoreResult]) -> tuple[OutboxMessage, ...]:
-    """Return what committed readings send; what is held in memory is not to be sent yet."""
+    """Return the outbox messages of committed readings. Readings held in memory must not send yet."""
     return tuple(message for each in results if each.is_stored for message in each.reading.outbox)
 
 
 def observations_of(task: Task, slot: Slot, readings: Sequence[Reading], *, now: datetime) -> Observations:
-    """Return what the readings of one run say of alerts, all together.
+    """Return the observations of all readings of one run.
 
-    What they end has ended at their slot, where they were not late. A run without any is a good one that has
-    nothing to say; it was over at `now`.
+    They are dated at the slot if the run was not late. A run without readings is a good run that found
+    nothing; it is dated at `now`.
     """
     evaluated = [task.job.evaluates if each.evaluates is None else each.evaluates for each in readings]
     return task.observations(
@@ -48,12 +49,12 @@ def observations_of(task: Task, slot: Slot, readings: Sequence[Reading], *, now:
 
 
 def is_idle(reading: Reading) -> bool:
-    """Whether a reading changes nothing that is stored, but for problems."""
+    """Whether a reading stores nothing except problems."""
     return reading.facts is None and reading.memory is None and not reading.outbox
 
 
 def beside(task: Task, readings: Sequence[Reading], alerts: Iterable[Alert]) -> tuple[Problem, ...]:
-    """Return the open problems of the poller that other jobs than this one find, by key."""
+    """Return the open problems that the poller's other jobs found, sorted by key."""
     evaluated = [task.job.evaluates if each.evaluates is None else each.evaluates for each in readings]
     is_own = closed_by_reading(*task.name, frozenset().union(*evaluated))
     named = {problem.key for each in readings for problem in each.problems}
@@ -71,9 +72,9 @@ def beside(task: Task, readings: Sequence[Reading], alerts: Iterable[Alert]) -> 
 def heading_of(
     task: Task, slot: Slot, reading: Reading, *, in_timetable: bool, beside: tuple[Problem, ...] = ()
 ) -> Heading:
-    """Return what the out file of a reading begins with."""
+    """Return the heading of a reading's out file."""
     due_at = slot.due_at if in_timetable else None
-    # A run of a plain interval is due when it begins; one that takes its time is not late.
+    # A run of a plain interval is due when it begins, so a slow run is not late.
     is_late = slot.key is not None and (reading.taken_at - slot.due_at).total_seconds() > LATE_AFTER_S
     return Heading(
         poller=task.poller,

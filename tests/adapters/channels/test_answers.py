@@ -24,7 +24,7 @@ from tallyd.core.errors import DeliveryError
 MESSAGE = Message(subject="subject", text="text", tone="info")
 BOT = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 PAGE = b"<!DOCTYPE html>\n<html><body>Please log in</body></html>"
-IS_PAGE = "with a web page (of a login, a proxy or a portal?), so it was not taken"
+IS_PAGE = "with a web page (of a login, a proxy or a portal?), so the message was not accepted"
 HOOK = "/hooks/abc/def"
 
 
@@ -192,7 +192,7 @@ def test_telegram_must_say_that_it_is_ok(monkeypatch: pytest.MonkeyPatch) -> Non
         for body, said in (
             (PAGE, IS_PAGE),
             (b'{"ok": false, "description": "Bad Request: chat not found"}', "(Bad Request: chat not found)"),
-            (b"{}", 'without the "ok": true of Telegram, so it was not taken'),
+            (b"{}", 'without the "ok": true of Telegram, so the message was not accepted'),
         ):
             api.replies[f"/bot{BOT}/sendMessage"] = Reply(200, body)
             with pytest.raises(DeliveryError) as caught:

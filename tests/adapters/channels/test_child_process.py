@@ -73,10 +73,10 @@ def is_running(pid: int) -> bool:
         ("", "gave no readable answer"),
         ("print('[' * 100_000)", "gave no readable answer"),
         ("print('[1]')", "gave no readable answer"),
-        ("raise SystemExit(7)", "broke off (status 7)"),
-        ("import os; os.kill(os.getpid(), 9)", "was ended by SIGKILL"),
-        ("import os; os.abort()", "was ended by SIGABRT"),
-        ("import os\nwhile True: os.write(1, b'x' * 65536)", "was ended by SIGKILL"),
+        ("raise SystemExit(7)", "failed (status 7)"),
+        ("import os; os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
+        ("import os; os.abort()", "was killed by SIGABRT"),
+        ("import os\nwhile True: os.write(1, b'x' * 65536)", "was killed by SIGKILL"),
         ("print('{\"ok\": false}')", "no reason was given"),
     ],
     ids=["garbage", "nothing", "deep", "list", "status", "killed", "abort", "endless", "no reason"],
@@ -110,7 +110,7 @@ def test_a_child_that_does_not_read_its_job_does_not_hold_up_the_parent() -> Non
 def test_a_child_that_can_not_be_started_is_a_failed_delivery() -> None:
     channels = Channels(timeout_s=1, proxy=None, redact=str, command=["/nonexistent/python"])
     with pytest.raises(
-        DeliveryError, match=r"^the process that sends it can't be started \(no such file or directory\)$"
+        DeliveryError, match=r"^the sending process can't be started \(no such file or directory\)$"
     ):
         channels.deliver("json://x", MESSAGE)
 

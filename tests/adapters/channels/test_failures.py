@@ -143,7 +143,7 @@ def test_a_mail_server_that_refuses_is_told_by_its_code(mail: MailServer) -> Non
     ) == [
         "127.0.0.1: refused the user's name or password (SMTP 535)",
         "127.0.0.1: refused a recipient (SMTP 550)",
-        "127.0.0.1: does not offer what the channel asks for (TLS or a login)",
+        "127.0.0.1: does not support what the channel asks for (TLS or a login)",
     ]
     assert mail.mails == []
 

@@ -90,7 +90,7 @@ def test_only_a_webhook_of_rocketchat_is_turned_into_another_url(url: str, expec
         ("https://chat.example/team/hooks/s3cret/s3cret", "below a path"),
         ("https://chat.example/hooks/s3cret/s3%2Fcret", "/hooks/ID/TOKEN"),
         ("https://chat.example/hooks/s3cret/s3cret?x=1", "/hooks/ID/TOKEN"),
-        ("https://s3cret:s3cret@chat.example/hooks/a/b", "without a user's name"),
+        ("https://s3cret:s3cret@chat.example/hooks/a/b", "without a user name"),
         ("https://chat.example:s3cret/hooks/a/b", "port can't be read"),
     ],
     ids=["path before", "odd token", "query", "user", "port"],

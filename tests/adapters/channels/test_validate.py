@@ -29,8 +29,8 @@ VALIDATED = {
     f"https://host.example/{SECRET}": "for a webhook of your own use jsons://host/path",
     f"https://chat.example/a/hooks/abc/{SECRET}": "below a path is not supported",
     "mailto://": "mail needs a server and an address",
-    f"mailto://user:{SECRET}@mail.example?to=nobody": "is not understood as a whole",
-    f"slack://{SECRET}": "Slack does not take it as it is; see https://",
+    f"mailto://user:{SECRET}@mail.example?to=nobody": "contains an invalid address, port or option",
+    f"slack://{SECRET}": "Slack does not accept this URL; see https://",
     SECRET: "a channel begins with the name of its service",
     "": "a channel begins with the name of its service",
     f"json://[{SECRET}/": 'write "@" as %40',
@@ -62,7 +62,7 @@ def test_each_url_is_validated_without_being_repeated(channels: Channels) -> Non
 
 def test_what_can_not_be_used_is_not_sent_either(channels: Channels) -> None:
     for url in (f"foo://{SECRET}", f"https://host.example/{SECRET}"):
-        with pytest.raises(DeliveryError, match=r"^is no channel URL that can be used: ") as caught:
+        with pytest.raises(DeliveryError, match=r"^is not a usable channel URL: ") as caught:
             channels.probe(url)
         assert SECRET not in caught.value.text
 
@@ -95,9 +95,9 @@ def test_a_mail_server_is_tried_by_its_greeting(channels: Channels) -> None:
 
 def test_where_nothing_can_be_tried_it_says_so(channels: Channels) -> None:
     by_proxy = Channels(timeout_s=20, proxy="http://127.0.0.1:9", redact=str)
-    expected = "through the proxy it can only be tried by sending: {tallyd} notify NAME"
+    expected = "through the proxy it can only be tested by sending: {tallyd} notify NAME"
     assert by_proxy.probe("jsons://hook.example/x") == expected
-    assert channels.probe("syslog://") == "Syslog can only be tried by sending: {tallyd} notify NAME"
+    assert channels.probe("syslog://") == "Syslog can only be tested by sending: {tallyd} notify NAME"
 
 
 @pytest.fixture
@@ -124,6 +124,6 @@ runpy.run_module("tallyd.adapters.channels.child_main", run_name="__main__")
     telegram.replies[path] = Reply(200, b'{"ok": true, "result": {"username": "tally_bot"}}')
     assert channels.probe(f"tgram://{BOT}/1") == f"{telegram.host} answers for the bot @tally_bot"
     telegram.replies[path] = Reply(401, b'{"ok": false, "description": "Unauthorized"}')
-    with pytest.raises(DeliveryError, match=r"the bot token is not known \(HTTP 401\)$"):
+    with pytest.raises(DeliveryError, match=r"unknown bot token \(HTTP 401\)$"):
         channels.probe(f"tgram://{BOT}/1")
     assert [each.method for each in telegram.posted] == ["GET", "GET"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from adapters.inbox.dropping import Site, descriptors, names
-from tallyd.adapters.inbox.folders import MOST_HELD, Places
+from tallyd.adapters.inbox.folders import MOST_HELD, InboxFolders
 from tallyd.contract.inbox import Waiting
 from tallyd.core.errors import InboxError
 
@@ -72,7 +72,7 @@ def test_a_folder_that_is_deleted_and_made_anew_in_mid_sweep_is_found_by_the_nex
         shutil.rmtree(site.path / "12")
         site.drop("12/a.json", b"AAAAAAAAA")
         site.drop("12/b.json", b"BBBBBBBBB")
-        with pytest.raises(InboxError, match="it stays"):
+        with pytest.raises(InboxError, match="changed after it was seen"):
             site.folder.done(waiting["12/a.json"])
         assert site.read(waiting["13/c.json"]) == b"13/c.json"
     again = {one.name: one for one in site.folder.look().waiting}
@@ -181,12 +181,12 @@ def test_no_descriptor_stays_open_whatever_goes_wrong(
 
 def test_what_another_thread_does_meanwhile_has_folders_of_its_own(site: Site) -> None:
     """Old files are deleted beside a sweep. What the sweep closes could be another folder by then."""
-    places = Places(site.path, is_mount=False)
+    folders = InboxFolders(site.path, is_mount=False)
     theirs: list[int] = []
     is_open: list[bool] = []
 
     def beside() -> None:
-        with places.inbox() as inbox, places.own(inbox, "done", make=True) as done:
+        with folders.inbox() as inbox, folders.own(inbox, "done", make=True) as done:
             theirs.extend((inbox, done))
             begun.set()
             ended.wait(10)
@@ -194,8 +194,8 @@ def test_what_another_thread_does_meanwhile_has_folders_of_its_own(site: Site) -
 
     begun, ended = threading.Event(), threading.Event()
     other = threading.Thread(target=beside)
-    with places.held():
-        with places.inbox() as inbox, places.own(inbox, "done", make=True) as done:
+    with folders.held():
+        with folders.inbox() as inbox, folders.own(inbox, "done", make=True) as done:
             own = {inbox, done}
         other.start()
         begun.wait(10)

@@ -232,7 +232,7 @@ def test_where_nothing_is_mounted_nothing_is_looked_at_or_made(site: Site) -> No
 
 @pytest.mark.parametrize("source", ["", ".", "..", "a/b", "x" * 201])
 def test_a_source_that_can_be_no_folder_is_refused(source: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no name for a source"):
+    with pytest.raises(ValueError, match="not a valid source name"):
         Folder(tmp_path, own_source=source)
 
 

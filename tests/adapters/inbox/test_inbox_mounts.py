@@ -137,7 +137,7 @@ def test_another_disk_within_the_inbox_is_told_and_not_looked_into(site: Site, m
     look = site.folder.look()
     assert names(look) == ["12/b.json"]
     assert list(look.untakable) == ["24/"]
-    assert "make it an inbox of its own" in look.untakable["24/"]
+    assert "configure it as its own inbox" in look.untakable["24/"]
 
 
 @pytest.mark.parametrize("place", ["12", ".tallyd"])

@@ -131,11 +131,11 @@ def test_no_more_than_so_many_bytes_are_read_though_such_files_are_offered(site:
     site.drop("b.json", b"x" * 1001, age_s=30)
     exact, more = site.folder.look().waiting
     assert len(site.read(exact)) == 1000
-    with pytest.raises(InboxError, match=r"b\.json: grows past 1000 bytes"):
+    with pytest.raises(InboxError, match=r"b\.json: is larger than 1000 bytes"):
         site.read(more)
     look = site.folder.look()
     assert names(look) == ["a.json"]
-    assert look.untakable == {"b.json": "grows past 1000 bytes"}
+    assert look.untakable == {"b.json": "is larger than 1000 bytes"}
 
 
 def test_a_file_without_permission_is_told_with_what_to_do(site: Site) -> None:

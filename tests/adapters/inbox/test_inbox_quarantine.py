@@ -217,7 +217,7 @@ def test_a_folder_of_somebody_else_is_refused(site: Site) -> None:
     waiting = _opened(site, "12/a.json")
     (site.path / ".tallyd").mkdir()
     os.chown(site.path / ".tallyd", 65534, 65534)
-    with pytest.raises(InboxError, match="belongs to user 65534, not to that of tallyd"):
+    with pytest.raises(InboxError, match="belongs to user 65534, not to the user of tallyd"):
         site.folder.done(waiting)
     assert "belongs to user 65534" in site.folder.look().untakable[".tallyd"]
 

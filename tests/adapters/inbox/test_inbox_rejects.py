@@ -114,7 +114,7 @@ def test_replay_needs_the_folder_of_a_source_whose_name_is_no_text(site: Site) -
     odd = os.fsdecode(b"g\xff")
     _rejected(site, f"{odd}/a.json")
     (site.path / odd).rmdir()
-    with pytest.raises(InboxError, match="make it again"):
+    with pytest.raises(InboxError, match="create it again"):
         site.folder.replay("all")
     (site.path / odd).mkdir()
     assert site.folder.replay("all") == ("g\\xff/a.json",)

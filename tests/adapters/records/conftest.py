@@ -13,7 +13,7 @@ from adapters.records.servers import MariaDb, PostgreSql, Server, postgresql_pro
 from adapters.records.sites import Site
 from support.needs import needs
 from tallyd.adapters.records.database import Database
-from tallyd.adapters.records.poller_records import BoundRecords
+from tallyd.adapters.records.poller_records import PollerRecords
 
 KINDS = ("sqlite", "postgresql", "mariadb")
 
@@ -88,7 +88,7 @@ def served(request: pytest.FixtureRequest) -> Site:
 
 
 @pytest.fixture
-def records(site: Site) -> BoundRecords:
+def records(site: Site) -> PollerRecords:
     """The records of a poller that nobody else has."""
     return site.records()
 

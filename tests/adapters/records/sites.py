@@ -10,7 +10,7 @@ from sqlalchemy import NullPool, create_engine, text
 
 from adapters.records.servers import Server
 from tallyd.adapters.records.database import Database
-from tallyd.adapters.records.poller_records import BoundRecords
+from tallyd.adapters.records.poller_records import PollerRecords
 
 _numbers = count(1)
 
@@ -27,7 +27,7 @@ class Site:
     def new_poller(self) -> str:
         return f"visitors{next(_numbers)}"
 
-    def records(self) -> BoundRecords:
+    def records(self) -> PollerRecords:
         return self.database.records(self.new_poller())
 
     def query(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
@@ -37,7 +37,7 @@ class Site:
             return [tuple(row) for row in connection.execute(text(statement), values)]
 
 
-def passages(site: Site, records: BoundRecords) -> list[tuple[Any, ...]]:
+def passages(site: Site, records: PollerRecords) -> list[tuple[Any, ...]]:
     """Return the passages of a poller, as they are stored."""
     return site.query(
         "SELECT source, person_id, direction, seen_at, frame FROM passage WHERE poller=:poller ORDER BY id",

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from adapters.records.relay import Relay
 from adapters.records.sites import Site
 from tallyd.adapters.records.database import Database
-from tallyd.adapters.records.poller_records import BoundRecords
+from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.adapters.records.server_checks import CheckStore
 from tallyd.adapters.records.transactions import Access
 from tallyd.contract.lags import HourCount, LagRow, StoreOutcome
@@ -33,11 +33,11 @@ ROW = LagRow("PROD", "2026-11-20 14:03:12", "2026-11-20 14:01:00.500", 131.5, "f
 SILENT = LagRow("PROD", "2026-11-20 14:04:12", None, None, "unreachable", None)
 
 
-def stored(records: BoundRecords, server: str = "PROD") -> tuple[LagRow, ...]:
+def stored(records: PollerRecords, server: str = "PROD") -> tuple[LagRow, ...]:
     return records.server_lags([server], *EVER, most=1000)
 
 
-def hours(records: BoundRecords) -> dict[tuple[str, str], HourCount]:
+def hours(records: PollerRecords) -> dict[tuple[str, str], HourCount]:
     return {(server, hour): found for server, hour, found in records.server_hours(*EVER)}
 
 
@@ -46,7 +46,7 @@ def row(server: str, second: int) -> LagRow:
     return replace(ROW, server=server, checked_at=at)
 
 
-def test_rows_come_back_as_they_were(site: Site, records: BoundRecords) -> None:
+def test_rows_come_back_as_they_were(site: Site, records: PollerRecords) -> None:
     assert records.note_checks([ROW, SILENT], {(HOUR, "PROD"): HourCount(2, 1, 0, 131.5)}) == StoreOutcome()
 
     assert stored(records) == (ROW, SILENT)
@@ -56,7 +56,7 @@ def test_rows_come_back_as_they_were(site: Site, records: BoundRecords) -> None:
     assert site.query(query, poller=records._poller) == [("fresh", 131.5, 60.25), ("unreachable", None, None)]
 
 
-def test_the_hours_of_a_span_are_summed_up_for_each_server(site: Site, records: BoundRecords) -> None:
+def test_the_hours_of_a_span_are_summed_up_for_each_server(site: Site, records: PollerRecords) -> None:
     hours = {
         ("2026-11-20 10:00:00", "PROD"): HourCount(60, 40, 20, 12.0),
         ("2026-11-20 11:00:00", "PROD"): HourCount(60, 30, 5, 900.5),
@@ -72,7 +72,7 @@ def test_the_hours_of_a_span_are_summed_up_for_each_server(site: Site, records: 
     assert of_one == (("TEST", "2026-11-20 11:00:00", HourCount(60, 0, 0, None)),)
 
 
-def test_an_hour_is_added_to_and_keeps_its_largest_lag(records: BoundRecords) -> None:
+def test_an_hour_is_added_to_and_keeps_its_largest_lag(records: PollerRecords) -> None:
     for lag_s in (5.0, None, 7.5, 6.0):
         records.note_checks(
             [], {(HOUR, "A"): HourCount(1, 1, 0, lag_s), (HOUR, "B"): HourCount(1, 0, 0, None)}
@@ -80,7 +80,7 @@ def test_an_hour_is_added_to_and_keeps_its_largest_lag(records: BoundRecords) ->
     assert hours(records) == {("A", HOUR): HourCount(4, 4, 0, 7.5), ("B", HOUR): HourCount(4, 0, 0, None)}
 
 
-def test_names_are_compared_by_their_bytes(records: BoundRecords) -> None:
+def test_names_are_compared_by_their_bytes(records: PollerRecords) -> None:
     names = ["Gate", "gate", "Gate ", "Ga\u0308te", "Gäte", "🚪", "'; --", "x" * 200]
     for _ in range(2):
         counts = {(HOUR, name): HourCount(1, 1, 0, 1.0) for name in names}
@@ -89,7 +89,7 @@ def test_names_are_compared_by_their_bytes(records: BoundRecords) -> None:
     assert [len(stored(records, name)) for name in names] == [1] * len(names)
 
 
-def test_the_newest_rows_of_a_span_are_given_oldest_first(records: BoundRecords) -> None:
+def test_the_newest_rows_of_a_span_are_given_oldest_first(records: PollerRecords) -> None:
     records.note_checks([row("PROD", second) for second in (30, 10, 20)], {})
     found = records.server_lags(["PROD"], NOW + timedelta(seconds=10), NOW + timedelta(seconds=30), most=9)
     assert [each.checked_at[-2:] for each in found] == ["10", "20"]
@@ -97,7 +97,7 @@ def test_the_newest_rows_of_a_span_are_given_oldest_first(records: BoundRecords)
     assert [each.checked_at[-2:] for each in found] == ["20", "30"]
 
 
-def test_the_same_check_twice_is_one_row_the_later_one(records: BoundRecords) -> None:
+def test_the_same_check_twice_is_one_row_the_later_one(records: PollerRecords) -> None:
     """After a clock was set back, a second may come again."""
     records.note_checks([ROW], {})
     records.note_checks([replace(ROW, state="late")], {})
@@ -160,7 +160,7 @@ def away(tmp_path: Path) -> Iterator[Away]:
 
 
 def found(access: Access) -> tuple[list[str], dict[tuple[str, str], HourCount]]:
-    records = BoundRecords(access, "apps")
+    records = PollerRecords(access, "apps")
     return [each.checked_at[-5:] for each in stored(records)], hours(records)
 
 
@@ -283,13 +283,13 @@ def test_whatever_fails_in_between_the_hours_add_up(away: Away, plan: list[tuple
         outcome = store.note([], counts)
         assert (outcome.trouble is None) is (how == "stored" or not outcome.waiting)
     away.is_away = away.loses_commits = False
-    assert hours(BoundRecords(away, poller)) == model
+    assert hours(PollerRecords(away, poller)) == model
 
 
 # -- forgetting ----------------------------------------------------------------------------------------------
 
 
-def test_old_rows_are_forgotten_a_few_at_a_time_and_hours_stay(records: BoundRecords) -> None:
+def test_old_rows_are_forgotten_a_few_at_a_time_and_hours_stay(records: PollerRecords) -> None:
     rows = [row("PROD", second) for second in range(2500)]
     records.note_checks(rows, {(HOUR, "PROD"): HourCount(1, 1, 0, 1.0)})
     before = NOW + timedelta(seconds=2400)
@@ -303,7 +303,7 @@ def test_old_rows_are_forgotten_a_few_at_a_time_and_hours_stay(records: BoundRec
     assert hours(records) == {("PROD", HOUR): HourCount(1, 1, 0, 1.0)}
 
 
-def test_forgetting_leaves_the_rows_of_other_pollers(site: Site, records: BoundRecords) -> None:
+def test_forgetting_leaves_the_rows_of_other_pollers(site: Site, records: PollerRecords) -> None:
     other = site.records()
     for each in (records, other):
         each.note_checks([ROW], {})

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.records.samples import DAY, IN, NOW, OTHER, OUT, many, rejected_file, sha256, visitor_file
 from adapters.records.sites import Site, passages
-from tallyd.adapters.records.poller_records import BoundRecords
+from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.contract.passages import Content, Count, Row, ToIngest
 from tallyd.contract.records import Records
 
@@ -40,11 +40,11 @@ ODD_SOURCES = (
 )
 
 
-def ingest(records: BoundRecords, *files: ToIngest, keep_rows: bool = True) -> tuple[str, ...]:
+def ingest(records: PollerRecords, *files: ToIngest, keep_rows: bool = True) -> tuple[str, ...]:
     return records.ingest(files, now=NOW, keep_rows=keep_rows)
 
 
-def test_it_is_what_pollers_are_handed(records: BoundRecords) -> None:
+def test_it_is_what_pollers_are_handed(records: PollerRecords) -> None:
     port: Records = records
 
     assert port.known([]) == frozenset()
@@ -52,7 +52,7 @@ def test_it_is_what_pollers_are_handed(records: BoundRecords) -> None:
 
 
 def test_a_file_is_stored_with_its_rows_its_counts_and_its_ledger_row(
-    site: Site, records: BoundRecords
+    site: Site, records: PollerRecords
 ) -> None:
     assert ingest(records, visitor_file("a", IN, OUT, OTHER)) == ("done",)
 
@@ -71,7 +71,7 @@ def test_a_file_is_stored_with_its_rows_its_counts_and_its_ledger_row(
     assert (row.records, row.state, row.reason, row.ingested_at) == (3, "done", None, NOW)
 
 
-def test_a_file_is_counted_once_however_often_it_comes(site: Site, records: BoundRecords) -> None:
+def test_a_file_is_counted_once_however_often_it_comes(site: Site, records: PollerRecords) -> None:
     first, other = visitor_file("a", IN), visitor_file("b", OUT)
 
     assert ingest(records, first, first, other) == ("done", "repeat", "done")
@@ -82,7 +82,7 @@ def test_a_file_is_counted_once_however_often_it_comes(site: Site, records: Boun
     assert len(records.ledger(rejected=False, most=10)) == 3
 
 
-def test_the_same_content_of_another_source_is_another_file(records: BoundRecords) -> None:
+def test_the_same_content_of_another_source_is_another_file(records: PollerRecords) -> None:
     assert ingest(records, visitor_file("a", IN), visitor_file("a", IN, source="23")) == ("done", "done")
 
     assert set(records.counts(*DAY)) == {"12", "23"}
@@ -104,7 +104,7 @@ def test_pollers_do_not_see_each_other(site: Site) -> None:
     assert len(passages(site, other)) == 1
 
 
-def test_only_what_is_done_is_known(records: BoundRecords) -> None:
+def test_only_what_is_done_is_known(records: PollerRecords) -> None:
     done, refused, new = visitor_file("a", IN), rejected_file("b"), visitor_file("c", OUT)
     ingest(records, done, refused)
 
@@ -113,7 +113,7 @@ def test_only_what_is_done_is_known(records: BoundRecords) -> None:
     assert records.known(asked) == {done.fingerprint}
 
 
-def test_thousands_of_files_can_be_asked_for_at_once(records: BoundRecords) -> None:
+def test_thousands_of_files_can_be_asked_for_at_once(records: PollerRecords) -> None:
     files = [visitor_file(f"file {number}", IN) for number in range(1200)]
     assert set(ingest(records, *files[:600])) == {"done"}
 
@@ -121,7 +121,7 @@ def test_thousands_of_files_can_be_asked_for_at_once(records: BoundRecords) -> N
     assert ingest(records, *files) == ("repeat",) * 600 + ("done",) * 600
 
 
-def test_a_rejection_is_noted_and_replaced_by_the_next(site: Site, records: BoundRecords) -> None:
+def test_a_rejection_is_noted_and_replaced_by_the_next(site: Site, records: PollerRecords) -> None:
     assert ingest(records, rejected_file("a", reason="not JSON")) == ("rejected",)
     assert ingest(records, rejected_file("a", reason="too old"), rejected_file("b")) == (
         "rejected",
@@ -137,7 +137,7 @@ def test_a_rejection_is_noted_and_replaced_by_the_next(site: Site, records: Boun
     assert passages(site, records) == []
 
 
-def test_content_that_was_rejected_is_stored_when_it_comes_again(site: Site, records: BoundRecords) -> None:
+def test_content_that_was_rejected_is_stored_when_it_comes_again(site: Site, records: PollerRecords) -> None:
     ingest(records, rejected_file("a"))
 
     assert ingest(records, visitor_file("a", IN, OUT)) == ("done",)
@@ -148,7 +148,7 @@ def test_content_that_was_rejected_is_stored_when_it_comes_again(site: Site, rec
     assert len(passages(site, records)) == 2
 
 
-def test_what_is_done_is_never_rejected_later(records: BoundRecords) -> None:
+def test_what_is_done_is_never_rejected_later(records: PollerRecords) -> None:
     ingest(records, visitor_file("a", IN))
 
     assert ingest(records, rejected_file("a")) == ("repeat",)
@@ -162,7 +162,7 @@ def test_what_is_done_is_never_rejected_later(records: BoundRecords) -> None:
     assert records.counts(*DAY) == {"12": Count(1, 1, 0, IN[2], OUT[2])}
 
 
-def test_a_file_without_records_leaves_no_trace(site: Site, records: BoundRecords) -> None:
+def test_a_file_without_records_leaves_no_trace(site: Site, records: PollerRecords) -> None:
     ingest(records, rejected_file("a"))
 
     assert ingest(records, visitor_file("a"), visitor_file("a"), visitor_file("b")) == ("done",) * 3
@@ -173,7 +173,7 @@ def test_a_file_without_records_leaves_no_trace(site: Site, records: BoundRecord
     assert passages(site, records) == []
 
 
-def test_without_rows_the_counts_are_kept_and_nothing_is_read(site: Site, records: BoundRecords) -> None:
+def test_without_rows_the_counts_are_kept_and_nothing_is_read(site: Site, records: PollerRecords) -> None:
     def never() -> Iterator[Sequence[Row]]:
         raise AssertionError("read")
 
@@ -184,7 +184,7 @@ def test_without_rows_the_counts_are_kept_and_nothing_is_read(site: Site, record
     assert ingest(records, visitor_file("a", IN, OUT)) == ("repeat",)
 
 
-def test_rows_that_fail_half_way_leave_nothing(site: Site, records: BoundRecords) -> None:
+def test_rows_that_fail_half_way_leave_nothing(site: Site, records: PollerRecords) -> None:
     rows = many(3000)
 
     def broken() -> Iterator[Sequence[Row]]:
@@ -203,7 +203,7 @@ def test_rows_that_fail_half_way_leave_nothing(site: Site, records: BoundRecords
     assert len(passages(site, records)) == 3001
 
 
-def test_rows_are_read_once_and_only_of_new_files(records: BoundRecords) -> None:
+def test_rows_are_read_once_and_only_of_new_files(records: PollerRecords) -> None:
     read: list[str] = []
 
     def noted(name: str) -> ToIngest:
@@ -216,7 +216,7 @@ def test_rows_are_read_once_and_only_of_new_files(records: BoundRecords) -> None
 
 
 @pytest.mark.parametrize("batch", [1, 999, 1000, 1001, 7000])
-def test_batches_of_any_size_are_stored_whole(site: Site, records: BoundRecords, batch: int) -> None:
+def test_batches_of_any_size_are_stored_whole(site: Site, records: PollerRecords, batch: int) -> None:
     rows = many(2500)
 
     ingest(records, visitor_file("a", *rows, batch=batch))
@@ -225,14 +225,14 @@ def test_batches_of_any_size_are_stored_whole(site: Site, records: BoundRecords,
 
 
 @pytest.mark.parametrize("person", [0, 1, 2**31, 2**53 + 1, 2**63 - 1])
-def test_ids_and_frames_are_exact(site: Site, records: BoundRecords, person: int) -> None:
+def test_ids_and_frames_are_exact(site: Site, records: PollerRecords, person: int) -> None:
     ingest(records, visitor_file("a", (person, "in", IN[2], person)))
 
     (row,) = passages(site, records)
     assert (row[1], row[4]) == (person, person)
 
 
-def test_source_names_are_told_apart_by_their_bytes(site: Site, records: BoundRecords) -> None:
+def test_source_names_are_told_apart_by_their_bytes(site: Site, records: PollerRecords) -> None:
     for source in ODD_SOURCES:
         assert ingest(records, visitor_file("a", IN, OUT, source=source)) == ("done",)
         assert ingest(records, visitor_file("a", IN, OUT, source=source)) == ("repeat",)
@@ -244,7 +244,7 @@ def test_source_names_are_told_apart_by_their_bytes(site: Site, records: BoundRe
     assert {row[0] for row in passages(site, records)} == set(ODD_SOURCES)
 
 
-def test_a_name_that_is_no_text_is_shown_as_far_as_it_goes(records: BoundRecords) -> None:
+def test_a_name_that_is_no_text_is_shown_as_far_as_it_goes(records: PollerRecords) -> None:
     file = ToIngest(
         source="12",
         sha256=sha256("x"),
@@ -261,7 +261,7 @@ def test_a_name_that_is_no_text_is_shown_as_far_as_it_goes(records: BoundRecords
     assert row.reason == "?"
 
 
-def test_spans_of_time_are_half_open_and_exact(records: BoundRecords) -> None:
+def test_spans_of_time_are_half_open_and_exact(records: PollerRecords) -> None:
     ingest(records, visitor_file("a", IN, OTHER))
     at = datetime(2026, 11, 20, 8, 15, tzinfo=UTC)
     minute = timedelta(minutes=1)
@@ -274,7 +274,7 @@ def test_spans_of_time_are_half_open_and_exact(records: BoundRecords) -> None:
     assert records.counts(at, at) == {}
 
 
-def test_instants_of_another_zone_are_the_same_instants(records: BoundRecords) -> None:
+def test_instants_of_another_zone_are_the_same_instants(records: PollerRecords) -> None:
     from zoneinfo import ZoneInfo
 
     zone = ZoneInfo("Europe/Berlin")
@@ -285,7 +285,7 @@ def test_instants_of_another_zone_are_the_same_instants(records: BoundRecords) -
     assert records.ledger(rejected=False, most=1)[0].ingested_at == NOW
 
 
-def test_a_person_reads_utc_with_sql(site: Site, records: BoundRecords) -> None:
+def test_a_person_reads_utc_with_sql(site: Site, records: PollerRecords) -> None:
     ingest(records, visitor_file("a", IN))
 
     shown = "CAST(seen_at AS CHAR(19))"
@@ -298,7 +298,7 @@ def test_a_person_reads_utc_with_sql(site: Site, records: BoundRecords) -> None:
     assert row == (1,)
 
 
-def test_the_ledger_shows_the_newest_first(records: BoundRecords) -> None:
+def test_the_ledger_shows_the_newest_first(records: PollerRecords) -> None:
     for number in range(6):
         file = rejected_file(f"bad {number}") if number % 2 else visitor_file(f"good {number}", IN)
         records.ingest([file], now=NOW + timedelta(seconds=number // 2), keep_rows=True)
@@ -308,7 +308,7 @@ def test_the_ledger_shows_the_newest_first(records: BoundRecords) -> None:
     assert [row.name for row in records.ledger(rejected=True, most=2)] == ["bad 5.json", "bad 3.json"]
 
 
-def test_a_content_without_minutes_is_no_trouble(records: BoundRecords) -> None:
+def test_a_content_without_minutes_is_no_trouble(records: PollerRecords) -> None:
     file = ToIngest(
         source="12",
         sha256=sha256("x"),

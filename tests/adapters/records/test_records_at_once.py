@@ -154,7 +154,7 @@ def test_a_lock_that_is_held_too_long_is_an_error_and_no_wait_for_ever(site: Sit
 
     def meanwhile() -> list[list[tuple[int, str, str, int | None]]]:
         began = time.monotonic()
-        with pytest.raises(RecordsError, match="another process holds"):
+        with pytest.raises(RecordsError, match="another process has locked it"):
             impatient.records(poller).ingest([visitor_file("a", IN)], now=NOW, keep_rows=True)
         assert time.monotonic() - began < 15
         return [[IN]]

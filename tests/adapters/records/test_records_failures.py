@@ -166,7 +166,7 @@ def test_a_wrong_password_is_told_without_it(served: Site) -> None:
 def test_a_database_that_is_not_there_is_told(served: Site) -> None:
     database = Database(served.url.rpartition("/")[0] + "/nowhere")
 
-    with pytest.raises(RecordsError, match="no database of that name"):
+    with pytest.raises(RecordsError, match="no database with this name"):
         database.revision()
     database.close()
 

@@ -6,15 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.records.samples import DAY, IN, NOW, many, rejected_file, visitor_file
 from adapters.records.sites import Site, passages
-from tallyd.adapters.records.poller_records import BoundRecords
+from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.contract.passages import Count, Row, ToIngest
 
 
-def ingest(records: BoundRecords, *files: ToIngest) -> tuple[str, ...]:
+def ingest(records: PollerRecords, *files: ToIngest) -> tuple[str, ...]:
     return records.ingest(files, now=NOW, keep_rows=True)
 
 
-def test_pruning_forgets_what_was_seen_before_and_keeps_the_counts(site: Site, records: BoundRecords) -> None:
+def test_pruning_forgets_what_was_seen_before_and_keeps_the_counts(
+    site: Site, records: PollerRecords
+) -> None:
     old, young = many(1500, day="2026-11-18"), many(700, day="2026-11-19")
     mixed = [row for pair in zip(young, old, strict=False) for row in pair] + old[700:]
     ingest(records, visitor_file("a", *mixed), visitor_file("b", *many(5)))
@@ -31,7 +33,7 @@ def test_pruning_forgets_what_was_seen_before_and_keeps_the_counts(site: Site, r
     assert site.query("SELECT count(*) FROM passage_span WHERE poller=:p", p=records._poller) == [(0,)]
 
 
-def test_pruning_does_no_more_than_it_may(site: Site, records: BoundRecords) -> None:
+def test_pruning_does_no_more_than_it_may(site: Site, records: PollerRecords) -> None:
     files = [visitor_file(f"file {number}", *many(30)) for number in range(50)]
     refused = [rejected_file(f"bad {number}") for number in range(50)]
     ingest(records, *files, *refused)
@@ -46,7 +48,7 @@ def test_pruning_does_no_more_than_it_may(site: Site, records: BoundRecords) -> 
     assert passages(site, records) == []
 
 
-def test_an_instant_within_a_second_prunes_what_was_seen_before_it(records: BoundRecords) -> None:
+def test_an_instant_within_a_second_prunes_what_was_seen_before_it(records: PollerRecords) -> None:
     ingest(records, visitor_file("a", IN))
     seen = datetime(2026, 11, 20, 8, 15, 7, tzinfo=UTC)
 
@@ -54,7 +56,7 @@ def test_an_instant_within_a_second_prunes_what_was_seen_before_it(records: Boun
     assert records.prune(seen + timedelta(milliseconds=1), most=9) == 1
 
 
-def test_a_forgotten_file_counts_anew(records: BoundRecords) -> None:
+def test_a_forgotten_file_counts_anew(records: PollerRecords) -> None:
     """Which is why the poller refuses a file that is older than the ledger."""
     ingest(records, visitor_file("a", IN))
     records.prune(NOW + timedelta(days=1), most=9)
@@ -64,7 +66,7 @@ def test_a_forgotten_file_counts_anew(records: BoundRecords) -> None:
 
 
 def test_passages_seen_after_their_file_was_stored_outlive_its_ledger_row(
-    site: Site, records: BoundRecords
+    site: Site, records: PollerRecords
 ) -> None:
     """A camera's clock may run ahead."""
     ahead: Row = (1, "in", "2026-12-24 18:00:00", None)

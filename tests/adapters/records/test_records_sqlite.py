@@ -125,7 +125,7 @@ def test_what_is_no_database_is_told(tmp_path: Path) -> None:
     path.write_bytes(b"no database, but long enough to be looked at\n" * 100)
     database = Database(f"sqlite:///{path}")
 
-    with pytest.raises(RecordsError, match="is no SQLite database"):
+    with pytest.raises(RecordsError, match="is not a SQLite database"):
         database.prepare()
     database.close()
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tallyd.adapters.state import OutFile, Recorded, State, StateDamagedError, Whose
+from tallyd.adapters.state import JobRef, OutFile, Recorded, State, StateDamagedError
 from tallyd.core.alerts.rules import Observations, closed_by_reading
 from tallyd.core.out_document import Heading
 from tallyd.core.reading import Facts, Json, OutboxMessage, Problem, Reading, Slot
 from tallyd.core.stored import OutboxRow
 
-WHOSE = Whose(poller="park", kind="visitors", job="report")
+WHOSE = JobRef(poller="park", kind="visitors", job="report")
 AT = datetime(2026, 11, 20, 13, 5, tzinfo=UTC)
 TODAY, YESTERDAY = date(2026, 11, 20), date(2026, 11, 19)
 
@@ -221,7 +221,7 @@ def test_the_readings_of_one_slot_are_stored_at_once_each_under_a_name_of_its_ow
         ("2026-11-19", "slot 13:05#2026-11-19"),
         (None, "slot 13:05"),
     ]
-    assert [out.name for out in state.outs.unwritten()] == [
+    assert [out.name for out in state.out_files.unwritten()] == [
         "2026-11/2026-11-20T130500+0000.json",
         "2026-11/2026-11-20T130500+0000-2.json",
     ]
@@ -237,7 +237,7 @@ def test_the_newest_reading_is_the_slots_own(state: State) -> None:
     own, other = recorded.outs
     assert own is not None
     assert other is not None
-    assert (state.outs.is_last(own), state.outs.is_last(other)) == (True, False)
+    assert (state.out_files.is_last(own), state.out_files.is_last(other)) == (True, False)
 
 
 def test_each_out_file_bears_its_own_problems_as_they_stand(state: State) -> None:
@@ -263,14 +263,14 @@ def test_what_became_of_a_report_is_noted_only_while_its_out_file_is_not_written
     (out,) = record(state, reading()).outs
     assert isinstance(out, OutFile)
     (before,) = [each.body for each in state.readings.history()]
-    state.outs.note_report(out, {"state": "sent"})
-    assert state.outs.to_write(out) == (out, {**(before or {}), "report": {"state": "sent"}})
-    state.outs.mark_written(out)
-    state.outs.note_report(out, {"state": "other"})
+    state.out_files.note_report(out, {"state": "sent"})
+    assert state.out_files.to_write(out) == (out, {**(before or {}), "report": {"state": "sent"}})
+    state.out_files.mark_written(out)
+    state.out_files.note_report(out, {"state": "other"})
     assert [each.body for each in state.readings.history()] == [
         {**(before or {}), "report": {"state": "sent"}}
     ]
-    assert state.outs.to_write(out) is None
+    assert state.out_files.to_write(out) is None
 
 
 # -- damage, and an older version ----------------------------------------------------------------------------

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from tallyd.adapters.state import (
+    JobRef,
     OutFile,
     Recorded,
     State,
     StateDamagedError,
     StateError,
     StateTooNewError,
-    Whose,
 )
-from tallyd.adapters.state.history import Past
+from tallyd.adapters.state.history import ReadingHistory
 from tallyd.core.alerts.rules import Observations, closed_by_reading
 from tallyd.core.out_document import Heading
 from tallyd.core.reading import Problem, Reading, Slot
@@ -28,7 +28,7 @@ from tallyd.core.schedule.timetable import Missed
 from tallyd.core.stored import LastReading
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
-WHOSE = Whose(poller="divera", kind="divera", job="count")
+WHOSE = JobRef(poller="divera", kind="divera", job="count")
 NOTHING_SAID = Observations(named=(), may_resolve=lambda _key: False, now=AT)
 
 
@@ -88,9 +88,9 @@ def test_a_reading_settles_its_slot_and_reserves_its_file(state: State) -> None:
     assert state.slots.pending("divera", "count") == ()
     assert "a" in state.slots.settled("divera", "count", since=AT, now=AT)
     assert state.slots.marks("divera", "count") == {"mark": AT}
-    assert [out.name for out in state.outs.unwritten()] == [_out(recorded).name]
-    state.outs.mark_written(_out(recorded))
-    assert state.outs.unwritten() == ()
+    assert [out.name for out in state.out_files.unwritten()] == [_out(recorded).name]
+    state.out_files.mark_written(_out(recorded))
+    assert state.out_files.unwritten() == ()
 
 
 def test_a_slot_has_one_reading_for_ever(state: State) -> None:
@@ -203,7 +203,7 @@ def test_readings_from_before_a_day_are_forgotten_in_batches_but_never_unwritten
     for number in range(5):
         out = _out(_record(state, _slot(str(number), number)))
         if number:
-            state.outs.mark_written(out)
+            state.out_files.mark_written(out)
     later = AT + timedelta(days=1)
     assert [state.readings.prune("divera", before=later, most=3) for _ in range(3)] == [3, 1, 0]
     assert len(state.readings.history()) == 1
@@ -296,7 +296,7 @@ def test_the_last_reading_is_the_one_that_was_taken_last_of_a_slot_or_by_hand(st
 
 
 LATER = AT + timedelta(days=1)
-LOOKS: dict[str, Callable[[Past], object]] = {
+LOOKS: dict[str, Callable[[ReadingHistory], object]] = {
     "last": lambda past: past.last("divera", now=AT),
     "last of a slot": lambda past: past.last("divera", now=AT, in_timetable=True),
     "when taken last": lambda past: past.last_taken("divera", now=AT),
@@ -316,7 +316,9 @@ LOOKS: dict[str, Callable[[Past], object]] = {
 
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS.keys())
-def test_no_look_at_the_past_reads_or_sorts_all_of_it(state: State, look: Callable[[Past], object]) -> None:
+def test_no_look_at_the_past_reads_or_sorts_all_of_it(
+    state: State, look: Callable[[ReadingHistory], object]
+) -> None:
     asked: list[str] = []
     with state._file.reading() as db:  # its own connection, which alone can tell what it is asked
         db.set_trace_callback(asked.append)

@@ -1,9 +1,8 @@
-"""Messages to people through Apprise; each delivery has a process of its own.
+"""Messages to people through Apprise. Each delivery runs in its own process.
 
-`sender.py` is what the rest of tallyd sees. `child_pool.py` starts, limits and kills the child. In the child,
-`child_main.py` shuts it off from the outside and reads the job, and `child_jobs.py` does it:
-`apprise_service.py` finds Apprise's plugin for a URL, `markup.py` writes the text so that services show it
-as it is, `probe.py` tries without sending, `errors.py` says why it failed, and `answers.py` whether an
-answer means that the message was taken. `rocketchat_url.py` knows the webhooks of Rocket.Chat, which Apprise
-does not take as they are.
+The rest of tallyd uses only `sender.py`. `child_pool.py` starts, limits and kills the child. In the child,
+`child_main.py` isolates the process and reads the job, and `child_jobs.py` does the job. `apprise_service.py`
+makes Apprise's plugin for a URL, and `rocketchat_url.py` converts the webhooks of Rocket.Chat for Apprise.
+`markup.py` escapes the text, so that services show it as it is. `probe.py` tests a channel without sending.
+`errors.py` explains failures, and `answers.py` decides whether an answer means that the message was accepted.
 """

@@ -1,8 +1,8 @@
-"""Whether an answer of 2xx says that the message was taken. Apprise looks at the status alone, mostly.
+"""Decides whether a 2xx answer means that the message was accepted. Apprise mostly checks only the status.
 
-A proxy, a login or a portal on the way answers with a page of its own and HTTP 200, and some services say in
-JSON that they did not do it. Where a service promises something, that is asked for. Of a webhook that nobody
-knows, only a clear refusal counts: a message that is wrongly taken for lost is sent again and again.
+A proxy, a login page or a portal on the way answers with its own page and HTTP 200, and some services report
+a failure in JSON. If a service documents a field for success, the answer must have it. For an unknown webhook
+only a clear refusal counts as a failure: a message that wrongly counts as lost is sent again and again.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def _has_id(content: Mapping[str, Any], _text: bytes) -> bool:
     return "id" in content
 
 
-# From the documentation of each; Rocket.Chat's code is in apps/meteor/app/integrations/server/api/api.ts.
+# From the documentation of each service. For Rocket.Chat: apps/meteor/app/integrations/server/api/api.ts.
 _PROMISED: Mapping[str, tuple[str, Callable[[Mapping[str, Any], bytes], bool]]] = {
     "Telegram": ('"ok": true', lambda content, _text: content.get("ok") is True),
     "Rocket.Chat": (
         '"success": true',
-        # Where it is asked as a user, it answers logins with "status".
+        # A URL with user and password logs in first, and the answer to a login has "status".
         lambda content, _text: content.get("success") is True or content.get("status") == "success",
     ),
     "Mattermost": ("ok", lambda content, text: text.strip() == b"ok" or "id" in content),
@@ -42,27 +42,27 @@ _PROMISED: Mapping[str, tuple[str, Callable[[Mapping[str, Any], bytes], bool]]] 
 
 
 def objection(answer: requests.Response, service: str, *, is_own_host: bool) -> str | None:
-    """Return why an answer of 2xx by `service` (Apprise's name for it) is no delivery, None if it is one.
+    """Return why a 2xx answer of `service` (Apprise's name) does not mean delivery; None if it does.
 
-    `is_own_host`: the channel's URL names the host, so that anything may answer there. Of services that are
-    always at the same host, without a promise here, Apprise knows best what they answer.
+    `is_own_host`: the channel's URL contains the host, so anything may answer there. A service with a fixed
+    host that is not in `_PROMISED` is left to Apprise.
     """
     body, content = answer.content, content_of(answer)
     promised, keeps = _PROMISED.get(service, ("", None))
     if keeps is None and not is_own_host:
         return None
     if _PAGE.match(body[:_LOOKED_AT_BYTES]):
-        return "with a web page (of a login, a proxy or a portal?), so it was not taken"
+        return "with a web page (of a login, a proxy or a portal?), so the message was not accepted"
     if content.get("ok") is False or content.get("success") is False:
         said = reason_in(content)
         return "with a refusal" + (f" ({said})" if said else "")
     if keeps is not None and not keeps(content, body):
-        return f"without the {promised} of {service}, so it was not taken"
+        return f"without the {promised} of {service}, so the message was not accepted"
     return None
 
 
 def content_of(answer: requests.Response) -> Mapping[str, Any]:
-    """Return the JSON object that an answer is, an empty one if it is none."""
+    """Return the answer's JSON object; an empty one if it has none."""
     try:
         content = answer.json()
     except (ValueError, RecursionError):
@@ -71,7 +71,10 @@ def content_of(answer: requests.Response) -> Mapping[str, Any]:
 
 
 def reason_in(content: Mapping[str, Any]) -> str:
-    """Return the reason that an answer gives. One with a slash may be the path, and that is secret."""
+    """Return the reason in an answer.
+
+    A text with a slash is left out: it may be the path, which is secret.
+    """
     text = content.get("description") or content.get("error")
     usable = isinstance(text, str) and "/" not in text and len(text) <= LONGEST_REASON
     return str(text) if usable else ""

@@ -1,4 +1,4 @@
-"""An Apprise plugin for a URL, with all off that Apprise may do beside sending; or why there is none."""
+"""Makes an Apprise plugin for a URL, with everything turned off except sending."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}):/")
 
 
 class Complaints(logging.Handler):
-    """Keeps in `lines` what Apprise warns of. Its DEBUG lines hold tokens, so it is not asked for them."""
+    """Collects Apprise's warnings in `lines`. It ignores DEBUG lines, which contain tokens."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -41,7 +41,7 @@ class Complaints(logging.Handler):
 
 
 def service(url: str, *, timeout_s: float) -> NotifyBase:
-    """Return the plugin for `url`. Raises `UnusableUrl`, whose text begins with a lower-case letter."""
+    """Return the plugin for `url`. Raises `UnusableUrl`; its text begins with a lower-case letter."""
     known = _SCHEME.match(url.strip())
     scheme = known[1].lower() if known else ""
     own_host = scheme in N_MGR and names_host(N_MGR[scheme])
@@ -53,13 +53,13 @@ def service(url: str, *, timeout_s: float) -> NotifyBase:
             return _made(settings, timeout_s)
     except UnusableUrl:
         raise
-    except Exception:  # noqa: S110 # 170 plugins raise what they like, with the URL in its text
+    except Exception:  # noqa: S110 # 170 plugins raise anything, with the URL in the text
         pass
     raise UnusableUrl(_why_unusable(scheme))
 
 
 def names_host(plugin_type: type[NotifyBase]) -> bool:
-    """Whether the URLs of a service have a place for a host. Others go to a host that is always the same."""
+    """Whether the URLs of a service contain a host. Other services have a fixed host."""
     templates: tuple[str, ...] = plugin_type.templates
     return any("{host}" in template for template in templates)
 
@@ -68,25 +68,25 @@ def _made(settings: dict[str, object], timeout_s: float) -> NotifyBase:
     plugin_type = N_MGR[str(settings["schema"])]
     if not plugin_type.enabled:
         raise UnusableUrl(f"{plugin_type.service_name} needs Python packages that are not installed")
-    # What a URL may ask for, but must not: another format than the one that shows the text as it is, success
-    # where there was none, repetitions and files.
+    # A URL could ask for these options. They would change the text, report success after a failure, repeat
+    # the message, or read files.
     settings.pop("format", None)
     settings |= {"asset": _asset(), "emojis": False, "optional": False, "overflow": "split"}
     settings |= {"redirect": False, "retry": 0, "store": "no", "wait": 0}
     if settings["schema"] == "tgram":
         settings.pop("template", None)  # a file, whose content would be sent instead
-    # Each read may take as long as all: the parent ends the whole.
+    # Each step may use the whole time: the parent enforces the limit.
     settings |= {"cto": timeout_s, "rto": timeout_s}
     plugin: NotifyBase = plugin_type(**settings)
     if settings["schema"] == "tgram" and not getattr(plugin, "targets", ()):
-        # Apprise would ask Telegram for whoever wrote to the bot first, and send it there.
+        # Apprise would send to whoever wrote to the bot first.
         raise UnusableUrl(_HINTS["tgram"])
     plugin.request_rate_per_sec = 0.0
     return plugin
 
 
 def trait(plugin: NotifyBase, name: str) -> str:
-    """Return what only some plugins have, the empty string if this one has not."""
+    """Return an attribute that only some plugins have, as text; empty if this one does not have it."""
     return str(getattr(plugin, name, "") or "")
 
 
@@ -97,7 +97,7 @@ def _asset() -> AppriseAsset:
         app_desc="tallyd",
         app_url="",
         http_redirects=False,
-        # Pictures would be loaded from GitHub by everybody who reads the message.
+        # No pictures: everybody who reads the message would load them from GitHub.
         image_url_mask="",
         image_url_logo="",
         pem_autogen=False,
@@ -113,4 +113,4 @@ def _why_unusable(scheme: str) -> str:
     if scheme not in N_MGR:
         return f'the scheme "{scheme}" is not known'
     plugin_type = N_MGR[scheme]
-    return f"{plugin_type.service_name} does not take it as it is; see {plugin_type.setup_url}"
+    return f"{plugin_type.service_name} does not accept this URL; see {plugin_type.setup_url}"

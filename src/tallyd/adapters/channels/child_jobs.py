@@ -1,4 +1,4 @@
-"""What the child does: deliver a message, validate URLs, probe a channel. It makes all calls of Apprise."""
+"""The child's jobs: deliver a message, validate URLs, probe a channel. Only this code calls Apprise."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _TYPES = {
     "over": NotifyType.SUCCESS,
     "info": NotifyType.INFO,
 }
-# Rocket.Chat takes 5000 characters unless its administrator allows more; escaping may double them. Telegram
-# takes 4096, of which an emoji is two.
+# Rocket.Chat accepts 5000 characters by default, and escaping may double the text. Telegram accepts 4096; an
+# emoji counts as two.
 _ROCKETCHAT_PIECE = 2400
 _TELEGRAM_PIECE = 2048
 
@@ -30,7 +30,7 @@ _URL_OR_PATH = re.compile(r"\S*/\S*")
 
 
 def done(job: Mapping[str, Any]) -> dict[str, object]:
-    """Return the answer to a job; see `child_main.py` for both."""
+    """Do a job and return its answer. `child_main.py` describes both."""
     complaints = Complaints()
     timeout_s = float(job["timeout_s"])
     if job["act"] == "validate":
@@ -56,34 +56,33 @@ def _validated(url: str, complaints: Complaints, timeout_s: float) -> str | None
     except UnusableUrl as error:
         return _unusable(error)
     if complaints.lines:
-        # Its own words hold what it dropped.
-        where = f"see {plugin.setup_url}"
-        return f"is not understood as a whole: an address, a port or an option in it is no such; {where}"
+        # Apprise's own words could contain secrets.
+        return f"contains an invalid address, port or option; see {plugin.setup_url}"
     return None
 
 
 def _unusable(error: UnusableUrl) -> str:
-    return f"is no channel URL that can be used: {error}"
+    return f"is not a usable channel URL: {error}"
 
 
 def _delivered(plugin: NotifyBase, job: Mapping[str, Any], seen: list[str]) -> bool:
-    """Whether the service took every piece. No further one is sent after the first that it did not take."""
-    # Without a place for a subject, Apprise would put it above the text, which does not need it.
+    """Send all pieces; stop at the first one that fails. Return whether the service accepted all of them."""
+    # If the service has no subject, leave it out: Apprise would put it above the text.
     title = _encodable(job["subject"]) if plugin.title_maxlen > 0 else ""
     try:
         return all(
             plugin.notify(body=body, title=title, notify_type=_TYPES[job["tone"]], body_format=body_format)
             for body, body_format in _bodies(plugin, _encodable(job["text"]), job["link"])
         )
-    except Exception as error:  # plugins raise what they like; the text may hold the URL
+    except Exception as error:  # plugins raise anything, and the text may contain the URL
         seen.append(f"{plugin.service_name} failed with {type(error).__name__}")
         return False
 
 
 def _bodies(plugin: NotifyBase, text: str, link: str) -> Iterator[tuple[str, NotifyFormat | None]]:
-    """Yield what Apprise is to send, with the format to convert it from; None: it stays as it is.
+    """Yield the pieces to send, each with the format that Apprise converts it from; None: no conversion.
 
-    The link is the last line of the last. It is not escaped as text is: that would break it.
+    The link is the last line of the last piece. It is not escaped like the text, which would break it.
     """
     name = trait(plugin, "service_name")
     end = f"\n{link}" if link else ""
@@ -102,12 +101,14 @@ def _bodies(plugin: NotifyBase, text: str, link: str) -> Iterator[tuple[str, Not
 
 
 def _encodable(text: str) -> str:
-    """Return `text` without lone surrogates, which no service can be sent."""
+    """Return `text` without lone surrogates, which can't be encoded."""
     return text.encode("utf-8", "replace").decode()
 
 
 def _reason(plugin: NotifyBase, seen: list[str], complaints: list[str]) -> str:
-    """Return why it was not taken: what was seen on the wire, else what Apprise says, without any path."""
+    """Return why the message was not accepted: what the network showed, else Apprise's last warning, no
+    paths.
+    """
     if seen:
         return seen[-1]
     said = _URL_OR_PATH.sub("...", complaints[-1]) if complaints else "no reason was given"

@@ -1,7 +1,7 @@
-"""A child process for each delivery: it gets a job on stdin and answers one JSON object on stdout.
+"""A child process for each delivery: it reads a job from stdin and answers with one JSON object on stdout.
 
-A process, because nothing else can be ended at a deadline whatever it waits for; and because Apprise, which
-takes proxies and passwords from its surroundings and costs 50 MiB, stays out of the daemon.
+Why a process: it can be killed at a deadline, whatever it waits for. And Apprise stays out of the daemon: it
+reads proxies and passwords from the environment and needs 50 MiB.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PATIENCE_S = 1.0
 
 
 class Children:
-    """Runs `command` once for each job; any number of threads at once."""
+    """Runs `command` once for each job. Thread-safe."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = tuple(command)
@@ -39,8 +39,8 @@ class Children:
     def ask(self, job: Mapping[str, object], *, timeout_s: float) -> dict[str, object]:
         """Return the child's answer, at most `timeout_s` after the call.
 
-        Raises `DeliveryError` if there is none, and `Stopped` once `abort` was called. An answer that came
-        before the abort is returned all the same: a message known to be delivered is not sent again.
+        Raises `DeliveryError` if there is none, and `Stopped` after `abort`. An answer that came before the
+        abort is still returned, so that a delivered message is not sent again.
         """
         deadline = time.monotonic() + timeout_s
         outcome = self._outcome({**job, "timeout_s": timeout_s, "parent": os.getpid()}, deadline)
@@ -51,14 +51,14 @@ class Children:
         raise DeliveryError(outcome or f"timed out after {span(timeout_s)}")
 
     def abort(self) -> None:
-        """Kill all children; every call under way and to come raises `Stopped`."""
+        """Kill all children. All current and later calls raise `Stopped`."""
         with self._lock:
             self._stopped = True
             for child in self._running:
                 _kill(child)
 
     def _outcome(self, job: Mapping[str, object], deadline: float) -> dict[str, object] | str:
-        """Return the answer, or why there is none; the empty string if time is up."""
+        """Return the answer, or the reason why there is none. Empty: the time is up."""
         if self._stopped:
             return ""
         try:
@@ -66,7 +66,7 @@ class Children:
                 output = _read(child, deadline)
         except OSError as error:
             why = os.strerror(error.errno).lower() if error.errno else type(error).__name__
-            return f"the process that sends it can't be started ({why})"
+            return f"the sending process can't be started ({why})"
         if output is None:
             return ""
         with contextlib.suppress(ValueError, RecursionError):
@@ -77,7 +77,7 @@ class Children:
 
     @contextlib.contextmanager
     def _running_child(self, job: bytes) -> Iterator[subprocess.Popen[bytes]]:
-        """Start a child and, in the end, kill whatever is left of it and of what it started."""
+        """Start a child. At the end kill it and all its processes."""
         with in_memory(job) as stdin:
             child = subprocess.Popen(  # noqa: S603 # our own module
                 self._command,
@@ -90,19 +90,19 @@ class Children:
             )
         with self._lock:
             self._running.add(child)
-            if self._stopped:  # between the look at it and here
+            if self._stopped:  # since the check above
                 _kill(child)
         try:
             yield child
         finally:
             with self._lock:
                 self._running.discard(child)
-                _kill(child)  # before it is waited for: until then no other process gets its number
+                _kill(child)  # before the wait: until then no other process can get its pid
             _reap(child)
 
 
 def _read(child: subprocess.Popen[bytes], deadline: float) -> bytes | None:
-    """Return what the child printed until it ended, None if time was up before. Stops past `MOST_BYTES`."""
+    """Return the child's output; None if the time is up first. Stops after `MOST_BYTES`."""
     assert child.stdout is not None  # noqa: S101 # for mypy: it is a pipe
     ready = select.poll()
     ready.register(child.stdout, select.POLLIN)
@@ -127,7 +127,7 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
 def _reap(child: subprocess.Popen[bytes]) -> None:
     if child.stdout is not None:
         child.stdout.close()
-    # A process in a call that can't be interrupted outlives SIGKILL for a while; subprocess reaps it later.
+    # A process in an uninterruptible call survives SIGKILL for a while. subprocess reaps it later.
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(_PATIENCE_S)
 
@@ -135,7 +135,7 @@ def _reap(child: subprocess.Popen[bytes]) -> None:
 def _how_it_ended(status: int | None) -> str:
     if status is not None and status < 0:
         name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
-        return f"the process that sends it was ended by {name}"
+        return f"the sending process was killed by {name}"
     if status:
-        return f"the process that sends it broke off (status {status})"
-    return "the process that sends it gave no readable answer"
+        return f"the sending process failed (status {status})"
+    return "the sending process gave no readable answer"

@@ -1,7 +1,7 @@
-"""Why Apprise failed. It logs that it did; what happened is seen where it happens, on the way to the network.
+"""Finds out why Apprise failed. Apprise only logs that it failed, so this module watches its network calls.
 
-Nothing of a URL but the host, no header and no body is put into a text, save for the short reason that the
-answers of Telegram and Rocket.Chat carry.
+The texts contain the host but nothing else of the URL, no header and no body, except for the short reason in
+the answers of Telegram and Rocket.Chat.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SMTP: tuple[tuple[type[Exception], str], ...] = (
     (smtplib.SMTPSenderRefused, "refused the sender"),
     (smtplib.SMTPDataError, "refused the mail"),
     (smtplib.SMTPServerDisconnected, "closed the connection"),
-    (smtplib.SMTPNotSupportedError, "does not offer what the channel asks for (TLS or a login)"),
+    (smtplib.SMTPNotSupportedError, "does not support what the channel asks for (TLS or a login)"),
 )
 _KNOWN: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "its name can't be resolved"),
@@ -39,20 +39,20 @@ _KNOWN: tuple[tuple[type[BaseException], str], ...] = (
 
 
 MOST_BYTES = 1024 * 1024
-"""Of an answer. requests itself would read on until there is no memory left."""
+"""Limit for an answer. requests itself has none."""
 
 
-class NotTaken(requests.RequestException):  # as plugins catch it: a request that failed
-    """An answer that does not say that the message was taken."""
+class NotAccepted(requests.RequestException):  # plugins catch it as a failed request
+    """An answer that does not mean that the message was accepted."""
 
 
 def watch(tell: Callable[[str], None], objection: Callable[[requests.Response], str | None]) -> None:
-    """From now on, `tell` of everything that fails in this process over HTTP or SMTP.
+    """From now on, call `tell` with the reason of every HTTP or SMTP failure in this process.
 
-    To a plugin, an answer of 2xx to which there is an objection is a request that failed.
+    For a plugin, a 2xx answer with an objection is a failed request.
 
-    Redirects of HTTP are not followed: a token must not go to another host, and what a redirect makes of a
-    POST is an empty GET, which some servers answer with 200.
+    HTTP redirects are not followed: a token must not go to another host, and a redirect turns a POST into an
+    empty GET, which some servers answer with 200.
     """
     send = requests.Session.send
 
@@ -64,7 +64,7 @@ def watch(tell: Callable[[str], None], objection: Callable[[requests.Response], 
             _read(answer)
             is_fine = 200 <= answer.status_code < 300
             if is_fine and (why := objection(answer)):
-                raise NotTaken(f"HTTP {answer.status_code} {why}")  # noqa: TRY301 # told of as all others are
+                raise NotAccepted(f"HTTP {answer.status_code} {why}")  # noqa: TRY301 # handled like the others
         except Exception as error:
             tell(explain(error, host))
             raise
@@ -72,21 +72,21 @@ def watch(tell: Callable[[str], None], objection: Callable[[requests.Response], 
             tell(refusal(answer, host))
         return answer
 
-    setattr(requests.Session, "send", watched)  # noqa: B010 # mypy takes no other way
+    setattr(requests.Session, "send", watched)  # noqa: B010 # mypy accepts no other way
     for step in ("__init__", "starttls", "login", "sendmail"):
         _watch_mail(step, tell)
 
 
 def _read(answer: requests.Response) -> None:
-    """Read the content of an answer. Raises `NotTaken` for one without an end."""
+    """Read the content of an answer. Raises `NotAccepted` if it is too long."""
     content = bytearray()
     for piece in answer.iter_content(65536):
         content += piece
         if len(content) > MOST_BYTES:
             answer.close()
             many = f"more than {MOST_BYTES // 2**20} MiB"
-            raise NotTaken(f"HTTP {answer.status_code} with {many} (something else answers there?)")
-    answer._content = bytes(content)  # as requests keeps what it has read itself
+            raise NotAccepted(f"HTTP {answer.status_code} with {many} (something else answers there?)")
+    answer._content = bytes(content)  # where requests itself keeps it
 
 
 def _watch_mail(step: str, tell: Callable[[str], None]) -> None:
@@ -94,7 +94,7 @@ def _watch_mail(step: str, tell: Callable[[str], None]) -> None:
 
     @functools.wraps(original)
     def watched(smtp: smtplib.SMTP, *args: Any, **options: Any) -> Any:
-        # In __init__, the host is still the first argument.
+        # In __init__ there is no `_host` yet, but the first argument.
         host = str(getattr(smtp, "_host", "") or (args[0] if args else "")) or "the mail server"
         try:
             outcome = original(smtp, *args, **options)
@@ -109,7 +109,7 @@ def _watch_mail(step: str, tell: Callable[[str], None]) -> None:
 
 
 def refusal(answer: requests.Response, host: str) -> str:
-    """Return what an answer other than 2xx means."""
+    """Return the reason for an answer that is not 2xx."""
     if 300 <= answer.status_code < 400:
         return f"{host}: HTTP {answer.status_code} (a redirect, which is not followed)"
     said = reason_in(content_of(answer))
@@ -117,11 +117,11 @@ def refusal(answer: requests.Response, host: str) -> str:
 
 
 def explain(error: BaseException, host: str) -> str:
-    """Return what an exception of requests, smtplib or below means. Never raises."""
+    """Return the reason for an exception of requests, smtplib or a layer below. Never raises."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = sorted({str(code) for code, _text in error.recipients.values()})
         return f"{host}: refused a recipient (SMTP {', '.join(codes)})"
-    if isinstance(error, NotTaken):
+    if isinstance(error, NotAccepted):
         return f"{host}: {error}"
     for smtp, text in _SMTP:
         if isinstance(error, smtp):

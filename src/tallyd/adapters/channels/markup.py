@@ -1,9 +1,9 @@
-r"""A plain text, written so that a service which reads markup shows it as it is.
+r"""Escapes plain text, so that a service which reads markup shows it as it is.
 
-Rocket.Chat reads Markdown of its own kind (packages/message-parser in its repository). A backslash is taken
-away only before `*`, `_`, `~`, backtick, `#` and `.`, elsewhere it would be seen; and where the raw message
-is shown (push notifications, older apps) it is seen in any case. So backslashes are put only before what
-would really become markup, and everything else is broken up by a zero-width space, which nobody sees.
+Rocket.Chat has its own Markdown (packages/message-parser in its repository). It removes a backslash only
+before `*`, `_`, `~`, backtick, `#` and `.`. Elsewhere people see the backslash, and in push notifications and
+older apps they always see it. So a backslash stands only before characters that would really become markup.
+Everything else is broken up by an invisible zero-width space.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 _APART = "\u200b"
 
-# What turns a line into a quotation, a heading, a list (whose numbers would be counted anew) or a spoiler.
+# Makes a line a quotation, a heading, a list (which would be renumbered) or a spoiler.
 _BLOCK = re.compile(r"[ \t]*(?:>|#{1,6}[ \t]|[-*+][ \t]|\d+\.[ \t]|\|\|)")
-# Places behind which something becomes more than its characters.
+# After these characters, something would become markup.
 _SPECIAL = re.compile(
     r"""
       (?<![A-Za-z0-9])[@\#](?=[^\s@\#])     # mentions of people (all of them: @all, @here) and channels
@@ -26,7 +26,7 @@ _SPECIAL = re.compile(
     | :(?!\d\d:)(?=[A-Za-z0-9_+.-]+:)      # :smile:, but not 08:00:00
     | :(?=[-^']?[][()DPOLX*@$.|])           # :) and its like become pictures,
     | (?<![A-Za-z0-9])[8BX;=%](?=[-^']?[])(DP\[]) # so does the end of "3 of 8)"
-    | \\(?=[*_~`\#.(\[<])                   # a backslash that is meant
+    | \\(?=[*_~`\#.(\[<])                   # a backslash of the text itself
     """,
     re.VERBOSE,
 )
@@ -34,7 +34,7 @@ _EMPHASIS = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|[*~`]")
 
 
 def for_rocketchat(text: str) -> str:
-    """Return `text` for Rocket.Chat, line by line: emphasis and code end with the line there."""
+    """Return `text` for Rocket.Chat, line by line, because emphasis and code end with the line."""
     return "\n".join(map(_rocketchat_line, text.split("\n")))
 
 
@@ -42,33 +42,33 @@ def _rocketchat_line(line: str) -> str:
     begin = _APART if _BLOCK.match(line) else ""
     shown = _SPECIAL.sub(lambda found: found[0] + _APART, line)
     marks = _EMPHASIS.findall(shown)
-    # It takes two of a kind to emphasize; a single asterisk stays without a backslash.
+    # Emphasis needs two of the same kind. A single asterisk needs no backslash.
     paired = {mark for mark in marks if marks.count(mark) > 1}
     return begin + _EMPHASIS.sub(lambda found: "\\" * (found[0] in paired) + found[0], shown)
 
 
 def for_telegram(text: str) -> str:
-    """Return `text` in the HTML of Telegram's bots, which knows no `<br>` and keeps line feeds and spaces.
+    """Return `text` as HTML for Telegram, which has no `<br>` and keeps line feeds and spaces.
 
-    Empty lines are written as entities, for Apprise takes them out.
+    Empty lines become entities, because Apprise would remove them.
     """
     return re.sub(r"(?<=\n)\n", "&#10;", html.escape(text, quote=False))
 
 
 def as_html(text: str) -> str:
-    """Return `text` as HTML in which lines and runs of spaces survive, and long lines may still wrap."""
+    """Return `text` as HTML that keeps lines and multiple spaces. Long lines may still wrap."""
     spaced = re.sub(r"(?<= ) |^ ", "&nbsp;", html.escape(text, quote=False), flags=re.MULTILINE)
     return spaced.replace("\n", "<br/>")
 
 
 def html_link(url: str) -> str:
-    """Return a link that shows its own address."""
+    """Return an HTML link whose text is the URL."""
     shown = html.escape(url)
     return f'<a href="{shown}">{shown}</a>'
 
 
 def pieces(text: str, most: int) -> Iterator[str]:
-    """Yield `text` in pieces of at most `most` characters, cut at the last line feed that allows it."""
+    """Yield `text` in pieces of at most `most` characters, cut at line feeds if possible."""
     while len(text) > most:
         at = text.rfind("\n", 0, most + 1)
         cut, rest = (at, at + 1) if at > 0 else (most, most)

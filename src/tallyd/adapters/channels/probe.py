@@ -1,4 +1,4 @@
-"""Try a channel without sending anything to anybody."""
+"""Tests a channel without sending a message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from apprise import NotifyBase
 from tallyd.adapters.channels.apprise_service import trait
 from tallyd.adapters.channels.errors import explain, refusal
 
-BY_SENDING = "can only be tried by sending: {tallyd} notify NAME"
+BY_SENDING = "can only be tested by sending: {tallyd} notify NAME"
 
 
 class _Refused(Exception):  # noqa: N818 # its text says who refused what
@@ -23,7 +23,7 @@ class _Refused(Exception):  # noqa: N818 # its text says who refused what
 
 
 def probed(plugin: NotifyBase, *, proxy: str | None, timeout_s: float) -> dict[str, object]:
-    """Return `ok` with a `line` that says what answers, or with a `reason` why nothing does."""
+    """Return `ok` with a `line` about what answers, or with the `reason` why nothing does."""
     if mail_host := trait(plugin, "smtp_host"):
         port = int(trait(plugin, "port") or 25)
         return _tried(f"{mail_host}:{port}", lambda: _mail(plugin, mail_host, port, timeout_s))
@@ -39,21 +39,21 @@ def probed(plugin: NotifyBase, *, proxy: str | None, timeout_s: float) -> dict[s
 
 
 def _tried(host: str, attempt: Callable[[], str]) -> dict[str, object]:
-    """Return the answer to the parent; `attempt` returns what to add to it, and raises what is wrong."""
+    """Return the answer for the parent. `attempt` returns text to append, or raises."""
     try:
         found = attempt()
     except _Refused as refused:
         return {"ok": False, "reason": str(refused)}
-    except (OSError, smtplib.SMTPException, UnicodeError) as error:  # those of requests are OSErrors
+    except (OSError, smtplib.SMTPException, UnicodeError) as error:  # OSError includes those of requests
         return {"ok": False, "reason": explain(error, host)}
     return {"ok": True, "line": f"{host} answers{found}"}
 
 
 def _place(plugin: NotifyBase) -> tuple[str, int, bool] | None:
-    """Return host, port and whether TLS is used of a service that is asked over HTTP; None if unknown.
+    """Return host, port and whether TLS is used, for a service over HTTP; None if unknown.
 
-    The host in the URL is one only if every form of the plugin's URLs has a place for it: with others, it
-    is a token or a topic.
+    `plugin.host` is a host only if all URL templates of the plugin contain one. Otherwise it is a token or a
+    topic.
     """
     if not hasattr(sys.modules[type(plugin).__module__], "requests"):
         return None
@@ -76,7 +76,7 @@ def _web(plugin: NotifyBase, host: str, port: int, secure: bool, timeout_s: floa
 
 
 def _mail(plugin: NotifyBase, host: str, port: int, timeout_s: float) -> str:
-    """Connect, up to TLS; nobody logs in."""
+    """Connect, with TLS if configured, but do not log in."""
     mode = trait(plugin, "secure_mode")
     server: smtplib.SMTP
     if mode == "ssl":
@@ -93,13 +93,13 @@ def _telegram(plugin: NotifyBase, host: str) -> str:
     address = f"{trait(plugin, 'notify_url')}{trait(plugin, 'bot_token')}/getMe"
     answer = requests.get(address, timeout=plugin.request_timeout, verify=plugin.verify_certificate)
     if answer.status_code == requests.codes.unauthorized:
-        raise _Refused(f"{host}: the bot token is not known (HTTP 401)")
+        raise _Refused(f"{host}: unknown bot token (HTTP 401)")
     if answer.status_code != requests.codes.ok:
         raise _Refused(refusal(answer, host))
     try:
         return f" for the bot @{answer.json()['result']['username']}"
     except (ValueError, KeyError, TypeError):
-        raise _Refused(f"{host}: gave no answer of a bot") from None
+        raise _Refused(f"{host}: not the answer of a bot") from None
 
 
 def _context(plugin: NotifyBase) -> ssl.SSLContext:

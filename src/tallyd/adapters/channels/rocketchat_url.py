@@ -1,4 +1,4 @@
-"""The webhook of Rocket.Chat, as its administration page shows it, as an Apprise URL."""
+"""Converts a webhook URL, as the administration page of Rocket.Chat shows it, into an Apprise URL."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from urllib.parse import urlsplit
 _PART = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class UnusableUrl(ValueError):  # noqa: N818 # named after what is wrong; its text is shown as it is
-    """A URL that can't be turned into one for Apprise. The text holds nothing of the URL."""
+class UnusableUrl(ValueError):  # noqa: N818 # named after the finding; people see its text
+    """A URL that Apprise can't use. The text contains no part of the URL."""
 
 
 def apprise_url(url: str) -> str:
-    """Return `url` as Apprise takes it. Raises `UnusableUrl`.
+    """Return `url` as Apprise needs it. Raises `UnusableUrl`.
 
-    `https://host[:port]/hooks/ID/TOKEN` becomes one that arrives at exactly this path; everything else is
-    returned as it is, without white space around it. Apprise puts `/hooks/` right behind the host, so there
-    is no way to say that Rocket.Chat is served below a path.
+    `https://host[:port]/hooks/ID/TOKEN` becomes an Apprise URL for exactly this path. Any other URL is only
+    stripped. Apprise puts `/hooks/` right after the host, so a Rocket.Chat below a path is not possible.
     """
     url = url.strip()
     if not url.lower().startswith(("http://", "https://")):
@@ -33,13 +32,13 @@ def apprise_url(url: str) -> str:
         return url
     if before:
         raise UnusableUrl(
-            "Rocket.Chat below a path is not supported, /hooks/ must stand right behind the host"
+            "Rocket.Chat below a path is not supported; /hooks/ must follow right after the host"
         )
     if not all(_PART.fullmatch(part) for part in webhook) or parts.query or parts.fragment:
-        raise UnusableUrl("a webhook of Rocket.Chat ends in /hooks/ID/TOKEN, of letters and digits")
+        raise UnusableUrl("a Rocket.Chat webhook ends with /hooks/ID/TOKEN, made of letters and digits")
     if not parts.hostname or "@" in parts.netloc:
-        raise UnusableUrl("a webhook of Rocket.Chat is https://host/hooks/ID/TOKEN, without a user's name")
+        raise UnusableUrl("a Rocket.Chat webhook is https://host/hooks/ID/TOKEN, without a user name")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     scheme = "rockets" if parts.scheme == "https" else "rocket"
-    # As a parameter, for in its place before the @ Apprise takes only letters and digits.
+    # As a parameter: before the @, Apprise accepts only letters and digits.
     return f"{scheme}://{host}{port}/?mode=webhook&webhook={'%2F'.join(webhook)}"

@@ -1,4 +1,4 @@
-"""The channels by which people are told, as the rest of tallyd sees them."""
+"""The channels to people, as the rest of tallyd uses them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ LONGEST_TEXT = 300
 
 
 class Channels:
-    """Sends messages to Apprise URLs and to webhooks of Rocket.Chat, for any number of threads at once.
+    """Sends messages to Apprise URLs and Rocket.Chat webhooks. Thread-safe.
 
-    `timeout_s` is for a whole call, from the start of the child to its answer. `proxy` is used for http and
-    https to any host but this machine itself, not for mail; none is taken from the environment. `redact` is
+    `timeout_s` is for a whole call, from the start of the child to its answer. `proxy` is for HTTP and HTTPS
+    to any host except this machine itself, not for mail. No proxy comes from the environment. `redact` is
     applied to every text that is raised or returned.
     """
 
@@ -35,38 +35,38 @@ class Channels:
         self._children = Children(command)
 
     def deliver(self, url: str, message: Message) -> None:
-        """Return once the service has taken the whole message. Raises `DeliveryError` and `Stopped`.
+        """Return once the service has accepted the whole message. Raises `DeliveryError` and `Stopped`.
 
-        After a `DeliveryError` it may have arrived nevertheless, or a part of a long one may have.
+        After a `DeliveryError` the message may still have arrived, completely or in part.
         """
         self._done({"act": "deliver", "urls": [url], **asdict(message)})
 
     def validate(self, urls: Sequence[str]) -> tuple[str | None, ...]:
-        """Return for each URL what is wrong with it, None for nothing. Asks Apprise, not the network.
+        """Return for each URL what is wrong with it; None if it is fine. Uses Apprise, but no network.
 
-        Raises `DeliveryError` if nothing can be found out, and `Stopped`.
+        Raises `DeliveryError` if the check itself fails, and `Stopped`.
         """
         if not urls:
             return ()
         found = self._asked({"act": "validate", "urls": list(urls)}).get("found")
         if not isinstance(found, list) or len(found) != len(urls):
-            raise DeliveryError("the process that checks it gave no readable answer")
+            raise DeliveryError("the checking process gave no readable answer")
         return tuple(None if text is None else self._shown(text) for text in found)
 
     def probe(self, url: str) -> str:
-        """Return one line on what answers there. Nothing is sent. Raises `DeliveryError` and `Stopped`."""
+        """Return one line about what answers. Sends no message. Raises `DeliveryError` and `Stopped`."""
         return self._shown(self._done({"act": "probe", "urls": [url]}).get("line", ""))
 
     def abort(self) -> None:
-        """End all children now; every call under way and to come raises `Stopped`."""
+        """Kill all children. All current and later calls raise `Stopped`."""
         self._children.abort()
 
     def _done(self, job: Mapping[str, object]) -> Mapping[str, object]:
-        """Return the child's answer if it did what it was asked. Raises `DeliveryError` and `Stopped`."""
+        """Return the child's answer if the job succeeded. Raises `DeliveryError` and `Stopped`."""
         answer = self._asked(job)
         if answer.get("ok") is True:
             return answer
-        raise DeliveryError(self._shown(answer.get("reason") or "it was not taken, and no reason was given"))
+        raise DeliveryError(self._shown(answer.get("reason") or "not accepted, and no reason was given"))
 
     def _asked(self, job: Mapping[str, object]) -> Mapping[str, object]:
         return self._children.ask({**job, "proxy": self._proxy}, timeout_s=self._timeout_s)

@@ -1,5 +1,6 @@
-"""HTTP requests: bounded in time and size, silent about their URLs.
+"""HTTP requests with limits on time and size. URLs never appear in texts.
 
-Start with `client.py`. `deadline.py` holds the deadline, `transport.py` what is done to requests and urllib3,
-`responses.py` and `errors.py` say what came back, `body.py` reads it, `ca_store.py` knows whom to trust.
+Start with `client.py`. `deadline.py` enforces the time limit, `transport.py` adapts requests and urllib3,
+`responses.py` and `errors.py` interpret answers and failures, `body.py` reads bodies, `ca_store.py` has the
+trusted certificates.
 """

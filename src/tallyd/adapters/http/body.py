@@ -1,4 +1,4 @@
-"""Reading an answer's body: against the clock, and no further than its limit."""
+"""Reads an answer's body within a deadline and a size limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PLAIN = ("", "identity")
 _GZIP = ("gzip", "x-gzip")
 
 
-class TooLarge(Exception):  # noqa: N818 # this and the next two are named after what happened
+class TooLarge(Exception):  # noqa: N818 # this and the next two are named after the finding
     """The body, unpacked, is larger than `most_bytes`."""
 
     def __init__(self, most_bytes: int) -> None:
@@ -21,23 +21,23 @@ class TooLarge(Exception):  # noqa: N818 # this and the next two are named after
         self.most_bytes = most_bytes
 
 
-class Garbled(Exception):  # noqa: N818 # reads as what it is where it is caught
-    """The body is no gzip, or ends in the middle of it."""
+class Garbled(Exception):  # noqa: N818 # see above
+    """The body is not valid gzip, or incomplete."""
 
 
-class UnknownEncoding(Exception):  # noqa: N818 # the same
-    """The body is packed in a way that was not asked for."""
+class UnknownEncoding(Exception):  # noqa: N818 # see above
+    """The body has a `Content-Encoding` that the request did not ask for."""
 
 
 UNUSABLE: tuple[type[Exception], ...] = (TooLarge, Garbled, UnknownEncoding)
-"""What is wrong with a body that came; `read_body` raises other things where it did not."""
+"""Errors of a body that arrived. If it does not arrive, `read_body` raises other exceptions."""
 
 
 def read_body(answer: requests.Response, *, most_bytes: int, check: Callable[[], None]) -> bytes:
-    """Return the whole body, unpacked. `check` is called for each piece and raises to break off.
+    """Return the whole body, unpacked. `check` is called for each piece; it may raise to stop.
 
-    Never holds more than `most_bytes` and one piece, whatever a small gzip would grow to. urllib3 could
-    unpack by itself, but takes a gzip that ends too early for a whole one.
+    Holds at most `most_bytes` and one piece, even for a gzip bomb. urllib3 could unpack gzip too, but it
+    accepts an incomplete one.
     """
     encoding = answer.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in _PLAIN + _GZIP:
@@ -52,14 +52,14 @@ def read_body(answer: requests.Response, *, most_bytes: int, check: Callable[[],
 
 
 def _pieces(answer: requests.Response, check: Callable[[], None]) -> Iterator[bytes]:
-    # read1 returns what has come; read would wait until the piece is full.
+    # read1 returns what has arrived; read would wait until the piece is full.
     while piece := answer.raw.read1(_PIECE_BYTES, decode_content=False):
         check()
         yield piece
 
 
 def _unpacked(pieces: Iterator[bytes], check: Callable[[], None]) -> Iterator[bytes]:
-    """Yield what gzip members, one after the other, hold. Raises `Garbled`. No byte at all is no member."""
+    """Yield the content of all gzip members in turn. Raises `Garbled`. An empty body is allowed."""
     member, begun = _new_member(), False
     for piece in pieces:
         rest, begun = piece, True

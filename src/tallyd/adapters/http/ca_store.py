@@ -1,4 +1,4 @@
-"""Which certificates are trusted: those of the machine, read again when they change."""
+"""The trusted certificates: by default the machine's, read again when they change."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 import certifi
 
 
-class StoreUnreadable(Exception):  # noqa: N818 # named after what happened, as its message will say it
-    """The file with the trusted certificates is missing, unreadable or holds none."""
+class StoreUnreadable(Exception):  # noqa: N818 # named after the finding
+    """The file with the trusted certificates is missing, unreadable or empty."""
 
 
 def system_store() -> Path:
-    """Return the machine's CA file, else its CA folder, else the list that comes with certifi.
+    """Return the machine's CA file, else its CA folder, else the list of certifi.
 
-    certifi alone would not know the authority of a company that its administrators added to the machine.
+    certifi does not have a company's own authority that administrators added to the machine.
     """
     paths = ssl.get_default_verify_paths()
     if paths.cafile:
@@ -27,10 +27,10 @@ def system_store() -> Path:
 
 
 class TrustStore:
-    """The TLS settings of every connection, made from one CA file or folder.
+    """The TLS settings of all connections, from one CA file or folder.
 
-    The file is looked at before each use: a service that runs for years outlives the certificates it
-    began with, and the system's updates replace the file under it.
+    Every use checks whether the file has changed: a service runs for years, and system updates replace the
+    certificates.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,7 +41,7 @@ class TrustStore:
     def context(self) -> ssl.SSLContext:
         """Return the same context until the file changes. Raises `StoreUnreadable`.
 
-        While the file can't be read (it may be just being replaced), what was read before stays in force.
+        If the file can't be read (perhaps it is being replaced), the last context stays active.
         """
         with self._lock:
             try:
@@ -49,7 +49,7 @@ class TrustStore:
                 version = (found.st_mtime_ns, found.st_ino, found.st_size)
                 if self._loaded is None or self._loaded[0] != version:
                     self._loaded = version, self._load()
-            except OSError as error:  # an ssl.SSLError is one, too
+            except OSError as error:  # includes ssl.SSLError
                 if self._loaded is None:
                     raise StoreUnreadable from error
             return self._loaded[1]

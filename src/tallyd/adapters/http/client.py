@@ -1,4 +1,4 @@
-"""The HTTP client: GET and POST, over in time whatever the other side does, silent about its URLs."""
+"""The HTTP client: GET and POST with a strict time limit. No text that it raises contains a URL."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ _HEADER_VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff]
 
 
 class HttpClient:
-    """GET and POST for any number of threads at once; satisfies `contract.Http`.
+    """GET and POST; implements `contract.Http`. Thread-safe.
 
-    `timeout_s` is for a whole request: connecting, TLS, headers, every byte of the body and all redirects
-    together. Only the lookup of a name can't be cut short: the system's resolver answers when it does
-    (within 10 to 30 s, usually; see resolv.conf), and then the deadline or a shutdown is noticed at once.
+    `timeout_s` is for a whole request: connecting, TLS, headers, the whole body and all redirects together.
+    Only a name lookup can't be interrupted: the system's resolver usually takes up to 10 to 30 s (see
+    resolv.conf). The deadline or a shutdown takes effect right after it.
 
-    `proxy` (`http://` or `https://`) is used for every host but this machine itself; none is taken from
-    the environment, nor is a password from `.netrc`. Certificates are verified against `ca_file` (a file
-    or a folder), by default the system's. `redact` is applied to every text that is raised. Of a body, at
-    most `max_bytes` are read, counted unpacked.
+    `proxy` (`http://` or `https://`) is used for every host except this machine itself. No proxy comes from
+    the environment, and no password from `.netrc`. Certificates are verified against `ca_file` (a file or a
+    folder), by default the system's. `redact` is applied to every text that is raised. At most `max_bytes` of
+    a body are read, counted unpacked.
     """
 
     def __init__(
@@ -82,12 +82,11 @@ class HttpClient:
         ca_file: Path | None = None,
         max_bytes: int | None = None,
     ) -> Reply:
-        """Return the answer if its status is 2xx but 206, also with an empty body.
+        """Return the answer if its status is 2xx except 206, also with an empty body.
 
-        Raises `SourceError` for anything else, without a cause or context that could show the URL, and
-        `Stopped` once `abort` was called, in the middle of a transfer as well. A redirect is followed
-        within one host only, five times at most. With `ca_file`, certificates are verified against that
-        alone. Of the body at most `max_bytes` are read where that is less than the client's own limit.
+        Raises `SourceError` for anything else. It has no cause or context, which could show the URL. Raises
+        `Stopped` after `abort`, also during a transfer. Follows at most MOST_REDIRECTS redirects, within one
+        host. With `ca_file`, only its certificates are trusted. `max_bytes` may lower the client's own limit.
         """
         client = self if ca_file is None else self._trusting(ca_file)
         request = client._prepared("GET", url, params or {}, headers or {})
@@ -102,12 +101,11 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
     ) -> Reply:
-        """Send `body`, and return the answer as `get` does. It leaves this machine once at most.
+        """Send `body` at most once, and return the answer as `get` does.
 
-        No redirect is followed: the body would go to an address that nobody has set. Nor is anything sent
-        again after a hang-up, since nothing tells whether the other side has read it; who posts decides.
-        So the connection is closed each time: one that idled until the other side let go of it would lose
-        the next body.
+        No redirect is followed: the body would go to an address that nobody configured. After a hang-up
+        nothing is sent again, since the other side may have read it; the caller decides. The connection is
+        closed each time: otherwise the server may close it while it is idle, and the next body would be lost.
         """
         request = self._prepared("POST", url, {}, {**(headers or {}), "Connection": "close"}, body)
         return self._answer(request, timeout_s, self._sent_once)
@@ -118,25 +116,25 @@ class HttpClient:
         timeout_s: float | None,
         ask: Callable[[Transfer, requests.PreparedRequest, str], Reply],
     ) -> Reply:
-        """Return the answer, or raise what there is instead of one."""
+        """Return the answer, or raise its failure."""
         with self._watch.transfer(self._timeout_s if timeout_s is None else timeout_s) as transfer:
             outcome = self._outcome(transfer, request, ask)
         if isinstance(outcome, Reply):
             return outcome
-        raise outcome  # outside of every except block: there it would get a context
+        raise outcome  # outside of any except block, which would add a context
 
     def abort(self) -> None:
-        """End every transfer in flight at once; they and every later call raise `Stopped`."""
+        """End all transfers at once. They and all later calls raise `Stopped`."""
         self._watch.abort()
 
     def close(self) -> None:
-        """Abort, and close the idle connections. May be called again."""
+        """Abort, and close the idle connections. A further call does nothing."""
         self.abort()
         for client in (self, *self._others.values()):
             client._adapter.close()
 
     def _trusting(self, ca_file: Path) -> HttpClient:
-        """Return the same client with other authorities, and so with connections of its own."""
+        """Return a copy of this client that trusts only `ca_file`. It has its own connections."""
         with self._making:
             if ca_file not in self._others:
                 self._others[ca_file] = other = copy.copy(self)
@@ -152,12 +150,12 @@ class HttpClient:
         headers: Mapping[str, str],
         body: bytes | None = None,
     ) -> requests.PreparedRequest:
-        """Return the request as it will be sent. Raises `SourceError` for what can't be."""
+        """Return the request as it will be sent. Raises `SourceError` if it can't be sent."""
         sent = CaseInsensitiveDict(
             {"User-Agent": self._user_agent, "Accept": "*/*", "Connection": "keep-alive"}
         )
         sent.update(headers)
-        sent["Accept-Encoding"] = "gzip"  # whatever was asked for: only this is unpacked
+        sent["Accept-Encoding"] = "gzip"  # always: `read_body` unpacks nothing else
         for name, value in sent.items():
             if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
                 raise SourceError("a header holds characters that can't be sent", transient=False)
@@ -176,7 +174,7 @@ class HttpClient:
         request: requests.PreparedRequest,
         ask: Callable[[Transfer, requests.PreparedRequest, str], Reply],
     ) -> Reply | SourceError | Stopped:
-        """Return the answer, or what is to be raised."""
+        """Return the answer, or the exception to raise."""
         host = host_of(request.url or "")
         outcome: Reply | SourceError
         try:
@@ -185,7 +183,7 @@ class HttpClient:
             outcome = failure
         except TROUBLE as error:
             outcome = explain(error, host=host, limit_s=transfer.limit_s, trusted=self._trusted)
-        # A connection that was cut looks like one that the other side closed, even like the end of a body.
+        # A connection that we cut looks as if the other side closed it, or like the end of a body.
         if transfer.ended is Ended.SHUTDOWN:
             return Stopped()
         if transfer.ended is Ended.DEADLINE:
@@ -193,7 +191,7 @@ class HttpClient:
         if isinstance(outcome, Reply):
             return outcome
         text = self._redact(outcome.text)
-        # A new one: the other may have a context.
+        # A new exception: the old one may have a context.
         return SourceError(
             text,
             transient=outcome.transient,
@@ -216,7 +214,7 @@ class HttpClient:
         raise SourceError(f"{host} redirects more than {MOST_REDIRECTS} times", transient=False)
 
     def _sent_once(self, transfer: Transfer, request: requests.PreparedRequest, host: str) -> Reply:
-        """Return the answer to a request that is sent neither on nor again. Raises as `_followed`."""
+        """Return the answer, without redirects and retries. Raises like `_followed`."""
         asked_at = self._now()
         with contextlib.closing(self._send(transfer, request)) as answer:
             if redirect_of(answer.status_code, answer.headers) is not None:
@@ -239,7 +237,7 @@ class HttpClient:
             body = read_body(answer, most_bytes=most_bytes, check=transfer.check)
         except UNUSABLE as error:
             failure = explain(error, host=host, limit_s=transfer.limit_s)
-            # It did answer: whoever tells silence from nonsense must know.
+            # Add the status: callers distinguish a bad answer from no answer.
             raise SourceError(failure.text, transient=failure.transient, status=answer.status_code) from None
         return Reply(
             status=answer.status_code,
@@ -253,15 +251,15 @@ class HttpClient:
     def _sent(self, transfer: Transfer, request: requests.PreparedRequest) -> requests.Response:
         """Return the answer, its body unread.
 
-        A server may close an idle connection at the moment it is used again. That says nothing about the
-        server, so the request is sent once more, over a new connection.
+        A server may close an idle connection at the moment when we use it again. That is no failure, so the
+        request is sent once more over a new connection.
         """
         try:
             return self._send(transfer, request)
         except TROUBLE as error:
             if transfer.connected or not is_hangup(error):
                 raise
-        # urllib3 has put an empty place where that connection was, and takes that first.
+        # urllib3 has replaced that connection by an empty place in its pool, and uses that one first.
         return self._send(transfer, request)
 
     def _send(self, transfer: Transfer, request: requests.PreparedRequest) -> requests.Response:

@@ -1,8 +1,8 @@
-"""One request in flight, and the thread that ends it when its time is up.
+"""Deadlines for whole requests, enforced by one thread.
 
-A socket's own timeout begins anew with every byte, so a server that drips one byte a second is never late.
-Here the deadline is that of the whole request: when it comes, the socket is shut down from outside, and
-the connect, handshake, read or write that is blocked on it returns at once. One thread watches them all.
+A socket's own timeout starts again with every byte, so a server that sends one byte a second never times out.
+Here the deadline is for the whole request. When it comes, the thread shuts down the socket, and the connect,
+handshake, read or write that blocks on it returns at once.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ _current: ContextVar[Transfer] = ContextVar("transfer")
 
 
 def current() -> Transfer:
-    """Return the transfer that this thread is in. Raises LookupError outside of one."""
+    """Return the transfer of this thread. Raises LookupError if there is none."""
     return _current.get()
 
 
 class Ended(Enum):
-    """Why a transfer was ended from outside."""
+    """Why the watch ended a transfer."""
 
     DEADLINE = auto()
     SHUTDOWN = auto()
 
 
 class Transfer:
-    """One request, its redirects included: how long it may take, and the socket it is on now.
+    """One request with its redirects: its time limit, and its current socket.
 
-    `connected`: whether a connection was opened for it since that was last set to False; if none was, it
-    is on one out of the pool. `ended`: why it was cut short.
+    `connected`: a new connection was opened since it was last set to False; otherwise the request uses one
+    from the pool. `ended`: why the watch ended it.
     """
 
     def __init__(self, limit_s: float, monotonic: Callable[[], float], lock: threading.Condition) -> None:
@@ -55,24 +55,24 @@ class Transfer:
         self._fd = -1
 
     def left_s(self) -> float:
-        """Return the seconds until the deadline; never 0, which would mean "do not wait" to a socket."""
+        """Return the seconds until the deadline. Never 0, which makes a socket non-blocking."""
         return max(self.deadline - self._monotonic(), 0.001)
 
     def elapsed_s(self) -> float:
-        """Return the seconds since it began."""
+        """Return the seconds since the transfer began."""
         return self._monotonic() - self.began
 
     def check(self) -> None:
-        """Raise `TimeoutError` once the transfer was ended from outside."""
+        """Raise `TimeoutError` if the watch has ended the transfer."""
         if self.ended is not None:
             raise TimeoutError
 
     def connect(self, addresses: Sequence[Address], options: Sequence[SocketOption]) -> socket.socket:
-        """Return a connection to the first address that takes one. Raises `OSError` with the last failure.
+        """Return a connection to the first address that accepts one. Raises `OSError` with the last failure.
 
-        `addresses` are those of `socket.getaddrinfo`, `options` arguments of `setsockopt`. Each address
-        gets an equal share of the time left, so that one that swallows every packet (IPv6 without a route,
-        often) does not use up what the next one needs.
+        `addresses` come from `socket.getaddrinfo`, `options` are arguments of `setsockopt`. Each address gets
+        an equal share of the time left, so that an address that never answers (often IPv6 without a route)
+        leaves enough time for the next one.
         """
         failure = OSError()
         for tried, (family, kind, protocol, _name, address) in enumerate(addresses):
@@ -93,10 +93,10 @@ class Transfer:
         raise failure
 
     def hold(self, sock: socket.socket) -> None:
-        """From now on the transfer is on `sock`. Raises `TimeoutError` if it was ended already.
+        """Make `sock` the transfer's socket. Raises `TimeoutError` if the watch has already ended it.
 
-        A duplicate of the descriptor is kept: TLS takes the descriptor out of the socket object, and one
-        that was closed meanwhile may by then be somebody else's.
+        Keeps a duplicate of the descriptor: TLS takes the descriptor out of the socket object, and the number
+        of a closed descriptor may belong to another file by then.
         """
         duplicate = os.dup(sock.fileno())
         with self._lock:
@@ -114,22 +114,22 @@ class Transfer:
             self._fd = -1
 
     def end(self, why: Ended) -> None:
-        """End the transfer from outside; whoever is blocked on its socket returns at once."""
+        """End the transfer. A thread that blocks on its socket returns at once."""
         with self._lock:
             self.ended = why
             if self._fd < 0:
                 return
             with socket.socket(fileno=self._fd) as duplicate, contextlib.suppress(OSError):
-                # OSError: there is nothing left to shut down, the other side was faster.
+                # OSError: the other side has already closed it.
                 duplicate.shutdown(socket.SHUT_RDWR)
             self._fd = -1
 
 
 class Watch:
-    """All transfers in flight, and the thread that ends those whose deadline has come.
+    """All current transfers, and the thread that ends them at their deadlines.
 
-    The thread starts with the first transfer and sleeps until the earliest deadline it knows, so that a
-    request which is over in time costs it nothing.
+    The thread starts with the first transfer. It sleeps until the earliest deadline, so a request that ends
+    in time costs it nothing.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -142,7 +142,7 @@ class Watch:
 
     @contextlib.contextmanager
     def transfer(self, limit_s: float) -> Iterator[Transfer]:
-        """Begin a transfer that this thread is in until the block is left. Raises `Stopped` after `abort`."""
+        """Begin a transfer of this thread; it ends with the block. Raises `Stopped` after `abort`."""
         transfer = Transfer(limit_s, self._monotonic, self._changed)
         self._begin(transfer)
         token = _current.set(transfer)
@@ -155,7 +155,7 @@ class Watch:
                 transfer.let_go()
 
     def abort(self) -> None:
-        """End every transfer, let none begin any more, and end the thread. May be called again."""
+        """End all transfers, let no new ones begin, and end the thread. A further call does nothing."""
         with self._changed:
             self._stopped = True
             for transfer in self._transfers:

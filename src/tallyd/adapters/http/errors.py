@@ -1,7 +1,7 @@
-"""What went wrong on the way to an answer, in plain words that hold no URL, no header's value and no body.
+"""Explains why a request failed. The texts contain no URL, no header value and no body.
 
-Exceptions of requests and urllib3 are neither shown nor chained: their texts hold the URL, and the access
-key stands in it. Only types, numbers and the fixed texts of OpenSSL and of the system are taken from them.
+Exceptions of requests and urllib3 are neither shown nor chained: their texts contain the URL with the access
+key. Only their types, their numbers and the fixed texts of OpenSSL and the system are used.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ TROUBLE = (
     TooLarge,
     UnknownEncoding,
 )
-"""All that the network and the libraries raise for what the other side does. Anything else is a bug."""
+"""Everything that the network and the libraries raise because of the other side. Anything else is a bug."""
 
-# Type, text behind the host, and whether it may pass. The first that fits counts: a special type stands
-# above its base.
+# Type, text after the host, and whether it is transient. The first match counts, so a subclass must stand
+# above its base class.
 _KNOWN: tuple[tuple[type[Exception], str, bool], ...] = (
     (Garbled, " sent a body that can't be unpacked", True),
     (UnknownEncoding, " sent a body packed in a way that was not asked for", False),
@@ -59,9 +59,9 @@ _NOT_YET_VALID, _EXPIRED, _WRONG_NAME, _WRONG_ADDRESS = 9, 10, 62, 64  # X509_V_
 
 
 def explain(error: Exception, *, host: str, limit_s: float, trusted: Path | None = None) -> SourceError:
-    """Return what `error`, raised by requests or below it, means to a person. Never raises.
+    """Return the failure for an exception of requests or of a layer below. Never raises.
 
-    `trusted` is the file with the authorities that alone are trusted; None: those of this machine.
+    `trusted` is the only file with trusted authorities; None: those of this machine.
     """
     if isinstance(error, TooLarge):
         return SourceError(f"{host} sent more than {error.most_bytes / 1024 / 1024:g} MiB", transient=True)
@@ -76,23 +76,23 @@ def explain(error: Exception, *, host: str, limit_s: float, trusted: Path | None
             return SourceError(f"{host}: {_unreadable(trusted)}", transient=False)
         if isinstance(each, ssl.SSLCertVerificationError):
             return _not_trusted(each, host, trusted)
-        if failure := _told_by(each, host, limit_s):
+        if failure := _by_number(each, host, limit_s):
             return failure
     return SourceError(f"{host}: the connection failed", transient=True)
 
 
 def timed_out(host: str, limit_s: float) -> SourceError:
-    """Return the failure of a request that was not over in time."""
+    """Return the failure of a request that took too long."""
     return SourceError(f"{host} timed out after {span(limit_s)}", transient=True)
 
 
 def is_hangup(error: Exception) -> bool:
-    """Whether the other side closed the connection, as it may any time with one that is idle."""
+    """Whether the other side closed the connection. It may do so at any time while it is idle."""
     return any(isinstance(each, _HANGUPS) for each in causes(error))
 
 
-def _told_by(error: BaseException, host: str, limit_s: float) -> SourceError | None:
-    """Return the failure that this one exception tells of by its numbers; None if by none."""
+def _by_number(error: BaseException, host: str, limit_s: float) -> SourceError | None:
+    """Return the failure for the error number or reason of one exception; None if it has none."""
     if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
         return SourceError(
             f"{host} does not speak TLS; is its address http:// and not https://?", transient=True
@@ -121,7 +121,7 @@ def _not_trusted(error: ssl.SSLCertVerificationError, host: str, trusted: Path |
         place = f"into {trusted}" if trusted else "to this machine's trusted certificates"
         advice = f"if it is the right one, {'put' if trusted else 'add'} its issuer {place}"
     what = error.verify_message.rstrip(".")
-    # A machine without a battery boots in the past, and is in order once it has heard the time.
+    # A machine without a clock battery boots in the past. That passes once it has synchronized its clock.
     passing = code == _NOT_YET_VALID
     return SourceError(f"{host}: certificate not trusted ({what}); {advice}", transient=passing)
 

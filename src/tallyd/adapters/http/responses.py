@@ -1,4 +1,4 @@
-"""What an answer's status and headers mean: refused, moved, wait, and how far our clocks are apart."""
+"""The meaning of an answer's status and headers: success, refusal, redirect, waiting time, date."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ _PARTIAL = 206
 _PASSING = frozenset({408, 425, 429})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_ASKED_S = 366 * 86400.0
-"""What asks for more waiting than a year is a mistake, and no instant that far ahead needs to be reckoned."""
+"""A longer wait than a year is a mistake, and limiting it avoids dates that can't be computed."""
 _SECONDS = re.compile(r"[+-]?[0-9]+")
 
 
 def is_whole(status: int) -> bool:
-    """Whether a status stands for a whole answer: 2xx, but not 206, a part that nobody asked for."""
+    """Whether a status means a complete answer: 2xx except 206, a part, which we never ask for."""
     return 200 <= status < 300 and status != _PARTIAL
 
 
 def refusal(status: int, headers: Mapping[str, str], *, host: str, now: datetime) -> SourceError:
-    """Return what a status other than those means. 408, 425, 429 and 5xx may pass, with `Retry-After`."""
+    """Return the failure for a status that is not whole.
+
+    408, 425, 429 and 5xx are transient and may have a `Retry-After`.
+    """
     if status == _PARTIAL:
         text = f"{host} answered with a part of its answer (HTTP {status})"
         return SourceError(text, transient=True, status=status)
@@ -46,8 +49,8 @@ def refusal(status: int, headers: Mapping[str, str], *, host: str, now: datetime
 def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
     """Return how many seconds the answer asks us to wait; None without a readable `Retry-After`.
 
-    It is a number of seconds or a date. A date is counted from the answer's own `Date`, since the two come
-    from one clock, and only without one from `now`. What lies in the past is 0, and more than a year is one.
+    The header is a number of seconds or a date. The wait until a date counts from the answer's own `Date`,
+    since both come from the same clock; without one it counts from `now`. The result is between 0 and a year.
     """
     written = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(written):
@@ -65,16 +68,16 @@ def parse_date(written: str | None) -> datetime | None:
         found = parsedate_to_datetime(written or "")
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
-        return None  # headers are the other side's: a missing date is nothing to fail for
+        return None  # an answer without a readable date is still an answer
 
 
 def redirect_of(status: int, headers: Mapping[str, str]) -> str | None:
-    """Return where the answer sends us, as written; None where it does not."""
+    """Return the target of a redirect as written; None if the answer is none."""
     return headers.get("Location") if status in _REDIRECTS else None
 
 
 def moved(status: int, *, host: str) -> SourceError:
-    """Return what a redirect means to something that was sent and is not sent on."""
+    """Return the failure of a POST whose answer is a redirect."""
     return SourceError(
         f"{host} redirects (HTTP {status}), which is not followed with a report; set the new address",
         transient=False,
@@ -83,10 +86,10 @@ def moved(status: int, *, host: str) -> SourceError:
 
 
 def followed(url: str, location: str, *, host: str) -> str:
-    """Return the absolute URL of a redirect that may be followed, else raise `SourceError`.
+    """Return the absolute URL of a redirect that may be followed. Otherwise raise `SourceError`.
 
-    Followed is what stays with the same scheme, host and port, and http to https on one host: key and
-    headers go along. What is not followed is named by its host alone.
+    Scheme, host and port must stay the same, because key and headers go along. From http to https on the same
+    host is allowed too. The error names only the host of the target.
     """
     try:
         target = urljoin(url, _as_utf8(location))
@@ -106,7 +109,7 @@ def followed(url: str, location: str, *, host: str) -> str:
 
 
 def _as_utf8(header: str) -> str:
-    """Return a header that holds UTF-8 as that: http.client reads every header as Latin-1."""
+    """Decode a header as UTF-8 if possible. http.client decodes every header as Latin-1."""
     try:
         return header.encode("latin-1").decode("utf-8")
     except UnicodeError:

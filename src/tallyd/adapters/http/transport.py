@@ -1,4 +1,4 @@
-"""requests and urllib3, with connections that a transfer can end, and nothing taken from the environment."""
+"""requests and urllib3, with connections that a deadline can end, and no settings from the environment."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from tallyd.adapters.http import deadline
 from tallyd.adapters.http.ca_store import TrustStore
 
 IDLE_PER_HOST = 16
-"""Idle connections kept to one host: as many as a poller has workers."""
+"""Idle connections per host: as many as a poller has workers."""
 
 
 def silence_libraries() -> None:
-    """Keep what requests and urllib3 log to themselves.
+    """Silence the logs of requests and urllib3.
 
-    At DEBUG they log every URL with its query, and at WARNING the URL of an answer with a malformed header:
-    the access key stands in both. Nothing is lost: whatever fails is raised.
+    At DEBUG they log every URL with its query, at WARNING the URL of an answer with a malformed header. Both
+    contain the access key. Nothing is lost, since every failure is also raised.
     """
     for name in ("urllib3", "requests", "charset_normalizer"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
 class MalformedHeaders(http.client.HTTPException):
-    """A line among the headers is none, and all that followed it was lost, perhaps the body's length."""
+    """One header line is malformed. The parser lost all lines after it, perhaps the body's length."""
 
 
 class _Reader(io.BufferedReader):
-    """A socket's bytes; remembers the last line, as http.client takes an end of file for an empty one."""
+    """Remembers the last line: http.client treats an end of file like an empty line."""
 
     last_line = b""
 
@@ -48,7 +48,7 @@ class _Reader(io.BufferedReader):
 
 
 class _Answer(http.client.HTTPResponse):
-    """An answer that is an error, and not a short one, when its headers break off or can't be read."""
+    """Raises an error if the headers are incomplete or malformed; http.client would accept them."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -57,18 +57,18 @@ class _Answer(http.client.HTTPResponse):
 
     def begin(self, *args: Any, **kwargs: Any) -> None:
         super().begin(*args, **kwargs)
-        # Whether or not the server closes as it was asked to: see `HttpClient.post`.
+        # Close even if the server does not; see `HttpClient.post`.
         self.will_close = self.will_close or self._is_to_post
         if self._lines.last_line not in (b"\r\n", b"\n"):
             raise http.client.IncompleteRead(b"")
-        # Headers are read by a parser of e-mails, to which a line without a colon begins the text.
+        # http.client uses an e-mail parser: for it, a line without a colon begins the text.
         text = self.msg.get_payload()
         if isinstance(text, str) and text:
             raise MalformedHeaders
 
 
 class _Endable(urllib3.connection.HTTPConnection):
-    """A connection that tells the transfer it works for which socket it is on."""
+    """A connection that passes its socket to the current transfer, so that a deadline can end it."""
 
     response_class = _Answer
 
@@ -76,7 +76,7 @@ class _Endable(urllib3.connection.HTTPConnection):
         try:
             found = socket.getaddrinfo(self._dns_host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
             return deadline.current().connect(found, self.socket_options or ())
-        except (OSError, UnicodeError) as error:  # UnicodeError: no name of a host at all
+        except (OSError, UnicodeError) as error:  # UnicodeError: not a host name
             raise urllib3.exceptions.NewConnectionError(self, "not connected") from error
 
     def request(self, *args: Any, **kwargs: Any) -> None:
@@ -99,12 +99,11 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 
 
 class Adapter(requests.adapters.HTTPAdapter):
-    """Sends prepared requests over pooled connections; may be used by any number of threads at once.
+    """Sends prepared requests over pooled connections. Thread-safe.
 
-    It is used without a `requests.Session`. A Session adds nothing to a request but what is not wanted here:
-    cookies that one source sets and the next one is sent, and redirects whose bodies are read without a
-    bound. Nor is it meant to be shared, and one for each thread would keep as many idle connections to
-    every host as there are threads.
+    Why not a `requests.Session`: it sends the cookies of one source to the next one, it reads the bodies of
+    redirects without a limit, and threads must not share it. One session per thread would keep many idle
+    connections to each host.
     """
 
     _pools: ClassVar = {"http": _Pool, "https": _TlsPool}
@@ -123,15 +122,15 @@ class Adapter(requests.adapters.HTTPAdapter):
         return manager
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        """Give every TLS connection our own context; requests would read a CA file for each of them."""
+        """Use our own TLS context. requests would read a CA file for each connection."""
         host, _tls = super().build_connection_pool_key_attributes(request, verify, cert)
         return host, {"ssl_context": self._trust.context()} if host["scheme"] == "https" else {}
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Do nothing: this is where requests would add certifi's certificates to the context."""
+        """Do nothing. requests would add certifi's certificates to the context here."""
 
 
 def _most_hosts() -> int:
-    """Return to how many hosts idle connections are kept: a quarter of the files that may be open."""
+    """Return the number of hosts with idle connections: a quarter of the open files that are allowed."""
     open_files, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return min(max(open_files // 4, 16), 10_000) if open_files != resource.RLIM_INFINITY else 10_000

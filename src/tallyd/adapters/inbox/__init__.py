@@ -1,9 +1,11 @@
-"""A folder into which others drop files: found once they are complete, read safely, moved away.
+"""A folder into which other programs drop files. It finds complete files, reads them safely and moves them
+away.
 
-Start with `inbox.py`. `scan.py` looks into the folder (`filenames.py` has the rules of names, `tracking.py`
-remembers files from look to look); `watcher.py` only wakes. `file_ops.py` and `open_file.py` open a file,
-`rename.py` moves it into `.tallyd` (`folders.py`, `quarantine.py`, `rejected.py`, `retention.py`), which one
-daemon holds (`lock.py`). Nothing is decided here: the caller says what a file holds, and when to look.
+Start with `inbox.py`. `scan.py` looks into the folder; `filenames.py` has the rules for names, and
+`tracking.py` remembers files from look to look. `watcher.py` only wakes the job. `file_ops.py` and
+`open_file.py` open files. `rename.py` moves them into `.tallyd`, which `folders.py`, `quarantine.py`,
+`rejected.py` and `retention.py` manage and `lock.py` locks for one daemon. The caller decides what a file
+contains and when to look.
 """
 
 from tallyd.adapters.inbox.inbox import Folder

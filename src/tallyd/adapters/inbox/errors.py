@@ -18,7 +18,7 @@ _TO_DO = {
 
 
 def why(error: OSError) -> str:
-    """Return the reason, without the path, and what to do where that is known."""
+    """Return the reason without the path, and what to do about it if that is known."""
     reason = (error.strerror or type(error).__name__).lower()
     to_do = _TO_DO.get(error.errno or 0)
     return f"{reason}; {to_do}" if to_do else reason

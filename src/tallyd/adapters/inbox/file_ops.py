@@ -1,4 +1,4 @@
-"""Single files of the inbox: opened, and put aside as what was opened."""
+"""Opens single files of the inbox, and moves exactly the opened file away."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 
 from tallyd.adapters.inbox.errors import why
-from tallyd.adapters.inbox.folders import AwayError, Places
-from tallyd.adapters.inbox.open_file import Opened, open_regular
+from tallyd.adapters.inbox.folders import AwayError, InboxFolders
+from tallyd.adapters.inbox.open_file import OpenedFile, open_regular
 from tallyd.adapters.inbox.quarantine import Quarantine
 from tallyd.adapters.inbox.rename import ChangedError, Identity, Wanted, identity
 from tallyd.adapters.inbox.scan import instant
@@ -20,30 +20,30 @@ from tallyd.core.reading import Json
 
 
 class Files:
-    """What `contract.Inbox` does with one file. What can't be used is noted in `troubles`."""
+    """The operations of `contract.Inbox` on one file. Files that can't be used are noted in `troubles`."""
 
     def __init__(
         self,
-        places: Places,
+        inbox_folders: InboxFolders,
         quarantine: Quarantine,
         troubles: Troubles,
         *,
         max_bytes: int,
         now: Callable[[], datetime],
     ) -> None:
-        self._places = places
+        self._inbox_folders = inbox_folders
         self._quarantine = quarantine
         self._troubles = troubles
         self._max_bytes = max_bytes
         self._now = now
         self._opened: dict[str, Identity] = {}
 
-    def open(self, waiting: Waiting) -> AbstractContextManager[Opened]:
+    def open(self, waiting: Waiting) -> AbstractContextManager[OpenedFile]:
         """See `Folder.open`."""
         return _Opening(self, waiting)
 
-    def open_now(self, waiting: Waiting) -> Opened:
-        """Open a file as it was at the look. Raises `InboxError`."""
+    def open_now(self, waiting: Waiting) -> OpenedFile:
+        """Open a file that has not changed since the look. Raises `InboxError`."""
         opened = self._open(waiting)
         if not _is_as_seen(waiting, opened.identity):
             opened.close()
@@ -75,25 +75,28 @@ class Files:
         )
 
     def _put(self, waiting: Waiting, put: Callable[[int], None]) -> None:
-        """Put a file aside. Where it is gone, that is fine; perhaps it is one of the held folders that is."""
+        """Move or delete a file.
+
+        If it is gone, that is fine; but first check whether a held folder is gone.
+        """
         try:
-            with self._used(waiting), self._places.inbox() as inbox:
+            with self._used(waiting), self._inbox_folders.inbox() as inbox:
                 put(inbox)
         except FileNotFoundError:
-            if self._places.let_go():
-                with suppress(FileNotFoundError), self._used(waiting), self._places.inbox() as inbox:
+            if self._inbox_folders.release():
+                with suppress(FileNotFoundError), self._used(waiting), self._inbox_folders.inbox() as inbox:
                     put(inbox)
         self._forget(os.fsdecode(waiting.key))
 
-    def _open(self, waiting: Waiting) -> Opened:
+    def _open(self, waiting: Waiting) -> OpenedFile:
         path = os.fsdecode(waiting.key)
         try:
             with (
                 self._used(waiting),
-                self._places.inbox() as inbox,
-                self._places.folder_of(inbox, path) as (folder, name),
+                self._inbox_folders.inbox() as inbox,
+                self._inbox_folders.folder_of(inbox, path) as (folder, name),
             ):
-                opened = Opened(
+                opened = OpenedFile(
                     *open_regular(folder, name),
                     shown=waiting.name,
                     max_bytes=self._max_bytes,
@@ -108,16 +111,19 @@ class Files:
         return _Used(waiting, self._note)
 
     def _note(self, waiting: Waiting, reason: str) -> None:
-        self._places.let_go()  # perhaps it is the folders that are no good any more
+        self._inbox_folders.release()  # the held folders may be the cause
         path = os.fsdecode(waiting.key)
         found = self._identity_of(path)
         if found is not None:
             self._troubles.note(path, found, reason)
 
     def _identity_of(self, path: str) -> Identity | None:
-        """Return what has a name in the inbox now; None where nothing has, or that can't be told."""
+        """Return the identity of the file at a path in the inbox; None if there is none, or if unknown."""
         try:
-            with self._places.inbox() as inbox, self._places.folder_of(inbox, path) as (folder, name):
+            with (
+                self._inbox_folders.inbox() as inbox,
+                self._inbox_folders.folder_of(inbox, path) as (folder, name),
+            ):
                 return identity(os.stat(name, dir_fd=folder, follow_symlinks=False))
         except (OSError, InboxError):
             return None
@@ -144,14 +150,14 @@ class Files:
 
 
 class _Opening:
-    """`Files.open`. A generator of `contextlib` takes as long as to read a small file."""
+    """The context manager of `Files.open`. `contextlib` would take as long as reading a small file."""
 
     __slots__ = ("_files", "_opened", "_waiting")
 
     def __init__(self, files: Files, waiting: Waiting) -> None:
         self._files, self._waiting = files, waiting
 
-    def __enter__(self) -> Opened:
+    def __enter__(self) -> OpenedFile:
         self._opened = self._files.open_now(self._waiting)
         return self._opened
 
@@ -160,9 +166,9 @@ class _Opening:
 
 
 class _Used:
-    """Turns what goes wrong with a file into `InboxError`, and notes it where it may stay wrong.
+    """Converts errors of a file into `InboxError`, and notes those that may last.
 
-    FileNotFoundError stays: whether that is wrong depends.
+    FileNotFoundError is not converted: the caller decides whether that is an error.
     """
 
     __slots__ = ("_note", "_waiting")
@@ -190,4 +196,4 @@ def _is_as_seen(waiting: Waiting, found: Identity) -> bool:
 
 
 def _changed(waiting: Waiting) -> str:
-    return f"{waiting.name} changed after it was seen; it stays, and is looked at again"
+    return f"{waiting.name} changed after it was seen; tallyd checks it again later"

@@ -1,8 +1,8 @@
-"""How names of the outside become sources, shown names and names of files that were put aside.
+"""Makes sources, names to show, and names of moved files from the names that others chose.
 
-A name is text as `os.fsdecode` gives it; in what comes out of here, bytes that are no UTF-8, control
-characters and whatever else could hide or turn text are escapes, and so is the backslash, so that two names
-never look the same.
+A name comes in as `os.fsdecode` returns it. In the results, bytes that are not UTF-8, control characters and
+other characters that could hide or reverse text are escaped. So is the backslash. Therefore two different
+names never look the same.
 """
 
 from __future__ import annotations
@@ -21,52 +21,52 @@ MOST_BYTES = 200
 _IGNORED = r"\.|(?s:.*)(?i:\.tmp|\.part|\.filepart|~)\Z"
 _is_ignored = re.compile(_IGNORED).match
 _ODD = re.compile(r"\\|" + UNPRINTABLE.pattern)
-# One hundred and twenty-eight bits and more: nobody finds two folders with the same.
+# The hash has 128 bits or more, so nobody can find two folders with the same one.
 _SOURCE_HEAD_BYTES = MOST_BYTES - 33
 _LONGEST_SUFFIX_BYTES = 20
 
 
 def is_ignored(name: str) -> bool:
-    """Whether a file or folder is hidden or still being written, by its name."""
+    """Whether the name says that a file or folder is hidden, or that it is still being written."""
     return _is_ignored(name) is not None
 
 
 class Pattern:
-    """A shell pattern for names of files; upper and lower case differ. Nothing that is ignored fits it."""
+    """A shell pattern for file names, case sensitive. Ignored names never match."""
 
     def __init__(self, pattern: str) -> None:
-        # One expression, for it is asked of every file at every look.
+        # One expression for both, because every look checks every file.
         self.match = re.compile(f"(?!{_IGNORED}){fnmatch.translate(pattern)}").match
 
     def wants(self, name: str) -> bool:
-        """Whether a file of that name is looked at."""
+        """Whether a file with this name is looked at."""
         return self.match(name) is not None
 
 
 def escaped(name: str) -> str:
-    r"""Return a name that can be shown and stored; other names give other texts.
+    r"""Return a name that can be shown and stored. Different names give different texts.
 
-    A byte that is no UTF-8 is `\xff`, a code point `\n`, `\x1b`, `\u200b`, a backslash `\\`.
+    A byte that is not UTF-8 becomes `\xff`, a code point `\n`, `\x1b` or `\u200b`, a backslash `\\`.
     """
-    # File systems hold bytes; what is no ASCII is UTF-8 here, whatever the locale says.
+    # File systems store bytes. They are UTF-8 here, whatever the locale says.
     text = name if name.isascii() else os.fsencode(name).decode("utf-8", "surrogateescape")
     return _ODD.sub(_escape, text)
 
 
 def shown(path: str) -> str:
-    """Return a path as `contract.Waiting.name` has it."""
+    """Return a path in the form of `contract.Waiting.name`."""
     if path.isascii() and path.isprintable() and "\\" not in path and len(path) <= MOST_BYTES:
-        return path  # nearly all of them, in a tenth of the time
+        return path  # the usual case, ten times faster
     text = escaped(path)
     content = text.encode("utf-8")
     return text if len(content) <= MOST_BYTES else f"{_cut(content, MOST_BYTES)}-{_digest(path)[:8]}"
 
 
 def source_of(folder: str) -> str:
-    """Return the source that a folder's name stands for, at most 200 bytes; other folders give others.
+    """Return the source for a folder name, at most 200 bytes. Different folders give different sources.
 
-    What has 200 bytes and more as text is cut, and filled up to exactly 200 with its hash: no name that was
-    left whole is as long.
+    A name of 200 bytes or more is cut, and its hash is added up to exactly 200 bytes. Shorter names have
+    fewer bytes, so the two never collide.
     """
     text = escaped(folder)
     content = text.encode("utf-8")
@@ -77,11 +77,11 @@ def source_of(folder: str) -> str:
 
 
 def flat_name(below: Sequence[str], pattern: Pattern) -> str:
-    """Return the name under which a file is put aside, at most 209 bytes.
+    """Return the name for a moved file, at most 209 bytes.
 
-    `below` is its path below the source's folder. Sub-folders stand before the name (`day__081500.json`)
-    unless it would then not fit the pattern, which it must to be taken again. The suffix stays. It never ends
-    in `.reason.json`: that is the file beside it.
+    `below` is its path below the source's folder. Sub-folders become part of the name (`day__081500.json`) if
+    it then still matches the pattern, so that it can be replayed. The suffix stays. The name never ends with
+    `.reason.json`, which is the name of the file beside it.
     """
     joined = "__".join(escaped(name) for name in below)
     text = joined if pattern.wants(joined) else escaped(below[-1])
@@ -95,23 +95,23 @@ def flat_name(below: Sequence[str], pattern: Pattern) -> str:
 
 
 def free_names(name: str) -> Iterator[str]:
-    """Yield a name, then others like it to be tried where it is taken: `-2` to `-9`, then by chance."""
+    """Yield a name, then similar ones in case it exists: with `-2` to `-9`, then with random text."""
     yield name
     stem, suffix = _split(name)
     for number in range(2, 10):
         yield f"{stem}-{number}{suffix}"
-    # One name may come every second, all day: counting on would try thousands.
+    # The same name may come every second all day. Counting further would try thousands.
     for _ in range(9):
         yield f"{stem}-{secrets.token_hex(6)}{suffix}"
 
 
 def _escape(found: re.Match[str]) -> str:
     code = ord(found[0])
-    if 0xDC80 <= code <= 0xDCFF:  # surrogateescape's sign for a byte
+    if 0xDC80 <= code <= 0xDCFF:  # a byte, from surrogateescape
         return f"\\x{code - 0xDC00:02x}"
     if code < 0x80:
         return found[0].encode("unicode_escape").decode("ascii")
-    # Never \x80 to \xff: those are bytes.
+    # Not \x80 to \xff, which stand for bytes.
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 

@@ -1,7 +1,7 @@
-"""Opening folders by descriptor: the inbox, the folders in it, and `.tallyd`, which must be ours.
+"""Opens folders by descriptor: the inbox, its sub-folders, and `.tallyd`, which must belong to tallyd.
 
-Whoever may write an inbox may put a symbolic link anywhere into it, at any time. So nothing below the inbox
-is ever reached by a path of more than one name.
+Everybody who may write to an inbox may put symbolic links into it at any time. Therefore everything below the
+inbox is opened name by name, never by a longer path.
 """
 
 from __future__ import annotations
@@ -23,39 +23,42 @@ OWN = ".tallyd"
 MOST_HELD = 32
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_FOLDER = (errno.ELOOP, errno.ENOTDIR)
-# Nothing there, or a share whose server is away.
+# The folder is missing, or the server of a share is down.
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ENODEV)
 
 
 class AwayError(InboxError):
-    """The inbox is not there."""
+    """The inbox is missing, or not mounted."""
 
     def __init__(self, text: str, state: Literal["gone", "unmounted"]) -> None:
         super().__init__(text)
         self.state = state
 
 
-class _OfThread(threading.local):
-    """What one thread holds open. Old files are deleted beside a sweep, which may not close their folders."""
+class _ThreadFolders(threading.local):
+    """The folders that one thread holds open.
+
+    A sweep and the retention run in parallel on different threads.
+    """
 
     held: dict[tuple[str, ...], int] | None = None
 
 
-class Places:
-    """The inbox at a path. `is_mount`: another file system must be mounted on it."""
+class InboxFolders:
+    """Opens the inbox at a path and its folders. `is_mount`: a file system must be mounted on it."""
 
     def __init__(self, path: Path, *, is_mount: bool) -> None:
         self.path = path
         self.shown = visible(str(path))
         self._is_mount = is_mount
-        self._own_thread = _OfThread()
+        self._own_thread = _ThreadFolders()
 
     def inbox(self) -> AbstractContextManager[int]:
-        """Open the inbox. Raises `AwayError`, `InboxError`. Nothing is made."""
+        """Open the inbox; never create it. Raises `AwayError`, `InboxError`."""
         return self._kept((), self._inbox)
 
     def folder_of(self, inbox: int, path: str) -> AbstractContextManager[tuple[int, str]]:
-        """Open the folder in which a file of the inbox lies; yield it and the file's name. Raises OSError."""
+        """Open the folder of a file in the inbox. Yields it with the file's name. Raises OSError."""
         *folders, name = path.split("/")
         held = self._own_thread.held
         if held is None:
@@ -69,29 +72,29 @@ class Places:
         return nullcontext((held[key], name))
 
     def own(self, inbox: int, *names: str, make: bool) -> AbstractContextManager[int]:
-        """Open `.tallyd` or a folder below it; with `make`, made where it is missing, 0700.
+        """Open `.tallyd` or a folder below it. With `make`, create missing ones with mode 0700.
 
-        Raises `InboxError` where one of them is a link, no folder or not ours, FileNotFoundError without
-        `make`, OSError.
+        Raises `InboxError` if one of them is a link, not a folder, or not ours. Raises FileNotFoundError if
+        one is missing without `make`, OSError.
         """
-        # No folder of the inbox is called "".
+        # The key begins with "", because no folder in the inbox can have that name.
         return self._kept(("", *names), lambda: self._own(inbox, names, make=make))
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep what is opened open until the end of the block, or until `let_go`; for this thread alone.
+        """Hold opened folders open until the end of the block, or until `release`. Only for this thread.
 
-        Of three calls of the kernel for a small file two are for its folders.
+        It saves two of three system calls for a small file.
         """
         self._own_thread.held = {}
         try:
             yield
         finally:
-            self.let_go()
+            self.release()
             self._own_thread.held = None
 
-    def let_go(self) -> bool:
-        """Open everything anew from now on; return whether anything was kept open."""
+    def release(self) -> bool:
+        """Close the held folders, so that they are opened anew. Return whether there were any."""
         was_held = self._own_thread.held or {}
         if was_held:
             self._own_thread.held = {}
@@ -102,7 +105,7 @@ class Places:
     def _kept(
         self, key: tuple[str, ...], opened: Callable[[], AbstractContextManager[int]]
     ) -> AbstractContextManager[int]:
-        """Return what is held under a key; where nothing is held, what is opened."""
+        """Return the held folder of a key. Outside of `held`, open it."""
         held = self._own_thread.held
         if held is None:
             return opened()
@@ -142,7 +145,7 @@ class Places:
 
 
 def _make_room(held: dict[tuple[str, ...], int]) -> None:
-    # Before anything but the inbox itself is in use.
+    # Called when only the inbox itself is in use.
     if len(held) < MOST_HELD:
         return
     for key in [key for key in held if key]:
@@ -170,7 +173,7 @@ def names_in(folder: int) -> list[str]:
 
 
 def enter(parent: int, name: str) -> int:
-    """Open a folder in a folder. Raises OSError, for a symbolic link too."""
+    """Open a folder in a folder. Raises OSError, also for a symbolic link."""
     return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
 
 
@@ -195,24 +198,25 @@ def _ours(descriptor: int, shown: str) -> int:
     found = os.fstat(descriptor)
     if found.st_uid == os.geteuid():
         if stat.S_IMODE(found.st_mode) & 0o022:
-            with suppress(OSError):  # a share that has one mode for everything
+            with suppress(OSError):  # some shares have one mode for everything
                 os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~0o022)
         return descriptor
     os.close(descriptor)
     raise InboxError(
-        f"{shown} belongs to user {found.st_uid}, not to that of tallyd ({os.geteuid()}); "
-        "what is put aside could be read or swapped there. Remove it, or give it to tallyd."
+        f"{shown} belongs to user {found.st_uid}, not to the user of tallyd ({os.geteuid()}), "
+        "who could read or replace files there. Remove it, or change its owner."
     )
 
 
 def _refused(error: OSError, shown: str) -> InboxError:
     if error.errno in _NO_FOLDER:
         return InboxError(
-            f"{shown} is a symbolic link or a file; tallyd's own folder must be there. Remove it."
+            f"{shown} is a symbolic link or a file, but tallyd needs a folder there. Remove it."
         )
     return InboxError(f"{shown}: {why(error)}")
 
 
 def _is_mounted(descriptor: int) -> bool:
-    # Not a bind mount of the same file system: the service's sandbox makes one of every writable folder.
+    # A bind mount of the same file system does not count: the service's sandbox makes one for every writable
+    # folder.
     return os.fstat(descriptor).st_dev != os.stat("..", dir_fd=descriptor).st_dev

@@ -1,4 +1,4 @@
-"""A file of the inbox, opened once and read as often as needed, always the same."""
+"""A file of the inbox: opened once, read any number of times, always with the same content."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from tallyd.adapters.inbox.rename import Identity, identity
 from tallyd.core.errors import InboxError
 
 CHUNK_BYTES = 256 * 1024
-# Without O_NONBLOCK a FIFO that took the file's place would hold up every other file.
+# O_NONBLOCK: if a FIFO has replaced the file, opening it would block all other files.
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class NotRegularError(OSError):
-    """It is no regular file (any more)."""
+    """It is not a regular file (any more)."""
 
 
 def open_regular(folder: int, name: str) -> tuple[int, Identity]:
-    """Open a regular file for reading; return its descriptor and what it is.
+    """Open a regular file for reading; return its descriptor and identity.
 
     Raises `NotRegularError`, OSError.
     """
-    # Looked at first: to open some devices is to do something with them.
+    # Check first: opening some devices already has an effect.
     if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         raise NotRegularError(0, "no regular file")
     descriptor = os.open(name, _FLAGS, dir_fd=folder)
@@ -36,12 +36,12 @@ def open_regular(folder: int, name: str) -> tuple[int, Identity]:
     return descriptor, identity(found)
 
 
-class Opened:
-    """An `OpenFile` (see `contract`).
+class OpenedFile:
+    """Implements `contract.OpenFile`.
 
-    `there` returns what has its name now, None where nothing has; `failed` is told why it can't be read, and
-    gives what is raised. Content that changes while it is read, or between two readings, is an `InboxError`
-    at the end of `chunks()` at the latest.
+    `there` returns the identity of the file that has its name now, None if there is none. `failed` gets the
+    reason why the file can't be read, and returns the exception to raise. If the content changes during or
+    between two reads, `chunks()` raises `InboxError`, at its end at the latest.
     """
 
     def __init__(
@@ -73,19 +73,19 @@ class Opened:
         return self._sha256
 
     def is_unchanged(self) -> bool:
-        """See `contract.OpenFile`; false too where another file, or none, has its name now.
+        """See `contract.OpenFile`. Also false if another file, or none, has its name now.
 
-        Asked by name alone, so that it can be told of a file that was closed: hundreds are waited with.
+        It asks by name only, so it also works for a closed file: a sweep waits for hundreds of files at once.
         """
         return self._there() == self.identity
 
     def chunks(self) -> Iterator[bytes]:
-        """See `contract.OpenFile`. Two readings may run at a time."""
+        """See `contract.OpenFile`. Two reads may run at the same time."""
         digest, position = hashlib.sha256(), 0
         while chunk := self._read(position):
             position += len(chunk)
             if position > self._max_bytes:
-                raise self._failed(f"grows past {self._max_bytes} bytes")
+                raise self._failed(f"is larger than {self._max_bytes} bytes")
             digest.update(chunk)
             yield chunk
         found = digest.hexdigest()
@@ -94,7 +94,6 @@ class Opened:
         self._sha256 = found
 
     def close(self) -> None:
-        """Close the file."""
         os.close(self._descriptor)
 
     def _read(self, position: int) -> bytes:

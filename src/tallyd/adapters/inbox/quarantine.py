@@ -1,4 +1,4 @@
-"""What was put aside below `.tallyd`: done files by day, rejected ones with their reasons."""
+"""Moves files into `.tallyd`: done files by day, rejected files with their reasons."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import date
 
 from tallyd.adapters.inbox.filenames import REASON, Pattern, flat_name, free_names
-from tallyd.adapters.inbox.folders import Places
+from tallyd.adapters.inbox.folders import InboxFolders
 from tallyd.adapters.inbox.rename import Wanted, take
 from tallyd.core.reading import Json
 
@@ -18,21 +18,21 @@ DONE, REJECTED, GOING = "done", "rejected", "going"
 
 
 class Quarantine:
-    """Puts files aside. Every method raises `ChangedError`, FileNotFoundError, OSError, `InboxError`.
+    """Moves or deletes files. Every method raises `ChangedError`, FileNotFoundError, OSError, `InboxError`.
 
-    After a rename the folders are not synced: a power cut may bring a file back into the inbox, and the
-    ledger knows that it is done. For each file a sync would cost more than to count it did.
+    It does not sync folders after a rename, which would take longer than counting the file. So a power
+    failure may bring a file back into the inbox. The ledger then knows that it is done.
     """
 
-    def __init__(self, places: Places, pattern: Pattern) -> None:
-        self._places = places
+    def __init__(self, inbox_folders: InboxFolders, pattern: Pattern) -> None:
+        self._inbox_folders = inbox_folders
         self._pattern = pattern
 
     def done(self, inbox: int, path: str, *, source: str, day: date, wanted: Wanted) -> None:
         """Move a file to `done/<day>/<source>/`."""
         with (
-            self._places.folder_of(inbox, path) as (folder, name),
-            self._places.own(inbox, DONE, day.isoformat(), source, make=True) as target,
+            self._inbox_folders.folder_of(inbox, path) as (folder, name),
+            self._inbox_folders.own(inbox, DONE, day.isoformat(), source, make=True) as target,
         ):
             for new in free_names(self._flat(path)):
                 with suppress(FileExistsError):
@@ -41,12 +41,12 @@ class Quarantine:
             raise _all_taken()
 
     def delete(self, inbox: int, path: str, *, wanted: Wanted) -> None:
-        """Delete a file; one that takes its place meanwhile is not."""
+        """Delete a file, but not another file that has just replaced it."""
         with (
-            self._places.folder_of(inbox, path) as (folder, name),
-            self._places.own(inbox, GOING, make=True) as target,
+            self._inbox_folders.folder_of(inbox, path) as (folder, name),
+            self._inbox_folders.own(inbox, GOING, make=True) as target,
         ):
-            # Unlinking by name could hit another file. Moved first, it is known which one it is.
+            # Unlinking by name could hit another file. So move it first, and check its identity.
             for new in free_names(self._flat(path)):
                 with suppress(FileExistsError):
                     take(name, new, folder=folder, new_folder=target, wanted=wanted)
@@ -57,10 +57,10 @@ class Quarantine:
     def rejected(
         self, inbox: int, path: str, reason: Mapping[str, Json], *, source: str, wanted: Wanted
     ) -> None:
-        """Move a file to `rejected/<source>/`, its reason first."""
+        """Write the reason, then move the file to `rejected/<source>/`."""
         with (
-            self._places.folder_of(inbox, path) as (folder, name),
-            self._places.own(inbox, REJECTED, source, make=True) as target,
+            self._inbox_folders.folder_of(inbox, path) as (folder, name),
+            self._inbox_folders.own(inbox, REJECTED, source, make=True) as target,
         ):
             for new in free_names(self._flat(path)):
                 if _exists(new, target):
@@ -77,15 +77,15 @@ class Quarantine:
 
 @contextmanager
 def _reason_beside(name: str, reason: Mapping[str, Json], folder: int) -> Iterator[None]:
-    """Write the reason of a file that is then moved; gone again where that fails."""
-    # A reason without its file is what a killed process left; it may be replaced.
+    """Write the reason of a file that the block moves. If that fails, delete the reason."""
+    # A killed process may leave a reason without its file. That one may be replaced.
     temporary, final = f".{name}.tmp", name + REASON
     text = json.dumps(reason, ensure_ascii=False, indent=1) + "\n"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         descriptor = os.open(temporary, flags, 0o600, dir_fd=folder)
         with open(descriptor, "wb") as file:  # noqa: PTH123 # a descriptor, not a path
-            file.write(text.encode("utf-8", "backslashreplace"))  # a lone surrogate: an escape of JSON's too
+            file.write(text.encode("utf-8", "backslashreplace"))  # a lone surrogate becomes a JSON escape
             file.flush()
             os.fsync(descriptor)
         os.rename(temporary, final, src_dir_fd=folder, dst_dir_fd=folder)
@@ -106,4 +106,4 @@ def _exists(name: str, folder: int) -> bool:
 
 
 def _all_taken() -> OSError:
-    return OSError(errno.EEXIST, "every name like it is taken")
+    return OSError(errno.EEXIST, "no free name found")

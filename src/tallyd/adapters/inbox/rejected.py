@@ -1,4 +1,4 @@
-"""Rejected files: what lies there and why, and back into the inbox with them."""
+"""Rejected files: lists them with their reasons, and moves them back into the inbox."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Literal
 
 from tallyd.adapters.inbox.errors import why
 from tallyd.adapters.inbox.filenames import REASON, Pattern, source_of
-from tallyd.adapters.inbox.folders import Places, enter, names_in
+from tallyd.adapters.inbox.folders import InboxFolders, enter, names_in
 from tallyd.adapters.inbox.open_file import open_regular
 from tallyd.adapters.inbox.quarantine import REJECTED
 from tallyd.adapters.inbox.rename import put_back
@@ -28,7 +28,7 @@ _MOST_REASON_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Rejected:
-    """A rejected file. `name` is what `replay` takes; `reason` is None where it can't be read."""
+    """A rejected file. `name` is for `replay`. `reason` is None if it can't be read."""
 
     source: str
     name: str
@@ -38,8 +38,10 @@ class Rejected:
 
 
 @dataclass(frozen=True)
-class Lying:
-    """One file below `rejected/`, with when it came there; of a reason without its file `size` is None."""
+class RejectedEntry:
+    """A file below `rejected/`, with the time when it was moved there. `size` is None for a reason without
+    file.
+    """
 
     source: str
     name: str
@@ -51,17 +53,17 @@ class Lying:
         return f"{self.source}/{self.name}"
 
 
-class Rejects:
+class RejectedFiles:
     """The folder `rejected/` of an open inbox. Raises `InboxError`, OSError."""
 
-    def __init__(self, places: Places, pattern: Pattern, own_source: str) -> None:
-        self._places = places
+    def __init__(self, inbox_folders: InboxFolders, pattern: Pattern, own_source: str) -> None:
+        self._inbox_folders = inbox_folders
         self._pattern = pattern
         self._own_source = own_source
 
     def newest(self, inbox: int, *, most: int) -> tuple[Rejected, ...]:
         """Return the newest files with their reasons, newest first."""
-        files = (one for one in self.lying(inbox) if one.size is not None)
+        files = (one for one in self.entries(inbox) if one.size is not None)
         newest = heapq.nlargest(most, files, key=lambda one: (one.since_ns, one.path))
         return tuple(
             Rejected(
@@ -82,7 +84,7 @@ class Rejects:
         show_progress: Callable[[int, int], None],
     ) -> tuple[str, ...]:
         """See `Folder.replay`."""
-        files = [one for one in self.lying(inbox) if one.size is not None and source in {None, one.source}]
+        files = [one for one in self.entries(inbox) if one.size is not None and source in {None, one.source}]
         if names != "all":
             unknown = set(names) - {one.path for one in files}
             if unknown:
@@ -91,7 +93,7 @@ class Rejects:
         if not files:
             return ()
         folders = self._folders(inbox)
-        self._refuse_lost(files, folders)
+        self._check_targets(files, folders)
         moved = []
         for number, one in enumerate(files, start=1):
             if self._replay(inbox, one, folders):
@@ -99,40 +101,40 @@ class Rejects:
             show_progress(number, len(files))
         return tuple(moved)
 
-    def lying(self, inbox: int) -> Iterator[Lying]:
-        """Yield what lies there, by source and name; nothing where there is no such folder."""
-        with suppress(FileNotFoundError), self._places.own(inbox, REJECTED, make=False) as rejected:
+    def entries(self, inbox: int) -> Iterator[RejectedEntry]:
+        """Yield all entries, sorted by source and name. None if the folder does not exist."""
+        with suppress(FileNotFoundError), self._inbox_folders.own(inbox, REJECTED, make=False) as rejected:
             for source in sorted(names_in(rejected)):
                 with suppress(NotADirectoryError, FileNotFoundError):
                     folder = enter(rejected, source)
                     try:
-                        yield from _lying(folder, source)
+                        yield from _entries(folder, source)
                     finally:
                         os.close(folder)
 
-    def _refuse_lost(self, files: Collection[Lying], folders: Mapping[str, str]) -> None:
+    def _check_targets(self, files: Collection[RejectedEntry], folders: Mapping[str, str]) -> None:
         for one in files:
             if one.source not in folders:
                 raise InboxError(
-                    f"the folder from which {one.source} delivered is gone, and its name can't be told from "
-                    f"the source; make it again in {self._places.shown}, then replay"
+                    f"the folder of source {one.source} is gone, and tallyd can't know its exact name from "
+                    f"the source; create it again in {self._inbox_folders.shown}, then replay"
                 )
             if not self._pattern.wants(one.name):
                 raise InboxError(
-                    f"{one.path} would not be looked at (pattern); move it from .tallyd/{REJECTED} by hand"
+                    f"{one.path} does not match `pattern`; move it from .tallyd/{REJECTED} by hand"
                 )
 
     def _folders(self, inbox: int) -> Mapping[str, str]:
-        """Return by source the folder it delivers to ("" for the inbox itself), folders to be made too."""
-        with self._places.own(inbox, REJECTED, make=False) as rejected:
+        """Return the folder of each source ("" for the inbox itself), also of those to create."""
+        with self._inbox_folders.own(inbox, REJECTED, make=False) as rejected:
             plain = {one: one for one in names_in(rejected) if source_of(one) == one}
         with os.scandir(inbox) as entries:
             there = {source_of(one.name): one.name for one in entries if one.is_dir(follow_symlinks=False)}
         return plain | there | {self._own_source: ""}
 
-    def _replay(self, inbox: int, one: Lying, folders: Mapping[str, str]) -> bool:
+    def _replay(self, inbox: int, one: RejectedEntry, folders: Mapping[str, str]) -> bool:
         name = folders[one.source]
-        with self._places.own(inbox, REJECTED, one.source, make=False) as rejected:
+        with self._inbox_folders.own(inbox, REJECTED, one.source, make=False) as rejected:
             if name:
                 with suppress(FileExistsError):
                     os.mkdir(name, dir_fd=inbox)
@@ -140,19 +142,19 @@ class Rejects:
             try:
                 put_back(one.name, one.name, folder=rejected, new_folder=target)
             except FileNotFoundError:
-                return False  # another replay was quicker
+                return False  # another replay was faster
             except OSError as error:
                 raise InboxError(f"{one.path} can't be moved back: {why(error)}") from error
             finally:
                 os.close(target)
-            with suppress(OSError):  # it goes when it is old
+            with suppress(OSError):  # the retention deletes it later
                 os.unlink(one.name + REASON, dir_fd=rejected)
         return True
 
-    def _reason(self, inbox: int, one: Lying) -> Mapping[str, Json] | None:
+    def _reason(self, inbox: int, one: RejectedEntry) -> Mapping[str, Json] | None:
         try:
             with (
-                self._places.own(inbox, REJECTED, one.source, make=False) as folder,
+                self._inbox_folders.own(inbox, REJECTED, one.source, make=False) as folder,
                 open(open_regular(folder, one.name + REASON)[0], "rb") as file,  # noqa: PTH123 # a descriptor
             ):
                 found = json.loads(file.read(_MOST_REASON_BYTES))
@@ -161,7 +163,7 @@ class Rejects:
         return found if isinstance(found, dict) else None
 
 
-def _lying(folder: int, source: str) -> Iterator[Lying]:
+def _entries(folder: int, source: str) -> Iterator[RejectedEntry]:
     names = {name for name in names_in(folder) if not name.startswith(".")}
     for name in sorted(names):
         with suppress(FileNotFoundError):
@@ -170,9 +172,9 @@ def _lying(folder: int, source: str) -> Iterator[Lying]:
             found = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if not stat.S_ISREG(found.st_mode):
                 continue
-            # The file keeps its own time of change when it is moved; its reason was written then.
+            # A moved file keeps its modification time. Its reason has the time of the move.
             since_ns = found.st_ctime_ns
             if name + REASON in names:
                 since_ns = os.stat(name + REASON, dir_fd=folder, follow_symlinks=False).st_mtime_ns
             size = None if name.endswith(REASON) else found.st_size
-            yield Lying(source, name, size, since_ns)
+            yield RejectedEntry(source, name, size, since_ns)

@@ -1,4 +1,4 @@
-"""Renaming so that nothing is ever overwritten, and only the file that is meant is moved."""
+"""Renames without overwriting anything, and moves only the file that is meant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TypeAlias
 from tallyd.adapters.inbox.filenames import free_names
 
 Identity: TypeAlias = "tuple[int, int, int, int]"
-"""Device, inode, size in bytes, time of change in ns: another file, or another content, has another."""
+"""Device, inode, size in bytes, modification time in ns: differs for another file or another content."""
 Wanted: TypeAlias = "Callable[[os.stat_result], bool]"
 
 _NOREPLACE = 1
@@ -20,16 +20,16 @@ _LACKING = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class ChangedError(Exception):
-    """It is not the file that is meant, and where it was."""
+    """The file is another one, or has changed. It is still where it was."""
 
 
 def identity(stat: os.stat_result) -> Identity:
-    """Return what tells a file and its content from others."""
+    """Return the identity of a file and its content."""
     return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
 def rename_new(old: str, new: str, *, old_folder: int, new_folder: int) -> None:
-    """Rename below two open folders. Raises FileExistsError where the new name is taken, and OSError."""
+    """Rename between two open folders. Raises FileExistsError if the new name exists, and OSError."""
     if _renameat2 is not None:
         arguments = (old_folder, os.fsencode(old), new_folder, os.fsencode(new), _NOREPLACE)
         if _renameat2(*arguments) == 0:
@@ -41,10 +41,10 @@ def rename_new(old: str, new: str, *, old_folder: int, new_folder: int) -> None:
 
 
 def rename_reserved(old: str, new: str, *, old_folder: int, new_folder: int) -> None:
-    """Do what `rename_new` does where the kernel or the file system can't: some FUSE and network shares.
+    """Like `rename_new`, for file systems without renameat2 (some FUSE and network shares).
 
-    An empty file reserves the name and is replaced. A link to the new name and unlinking the old would
-    delete a file that took its place in between.
+    An empty file reserves the name and is then replaced. Linking the new name and unlinking the old one could
+    delete another file that replaced the old one in between.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     os.close(os.open(new, flags, 0o600, dir_fd=new_folder))
@@ -59,7 +59,7 @@ def rename_reserved(old: str, new: str, *, old_folder: int, new_folder: int) -> 
 def take(name: str, new: str, *, folder: int, new_folder: int, wanted: Wanted) -> None:
     """Move one file under a new name. Raises `ChangedError`, FileExistsError, FileNotFoundError, OSError.
 
-    Looked at before and after: what came into its place in between goes back.
+    It checks the file before and after: if another file replaced it in between, that one is moved back.
     """
     if not wanted(os.stat(name, dir_fd=folder, follow_symlinks=False)):
         raise ChangedError
@@ -70,16 +70,16 @@ def take(name: str, new: str, *, folder: int, new_folder: int, wanted: Wanted) -
 
 
 def put_back(name: str, new: str, *, folder: int, new_folder: int) -> str:
-    """Move one file under a name, or one like it where that is taken; return the name. Raises OSError."""
+    """Move one file under a name, or a similar one if it exists; return the name. Raises OSError."""
     for free in free_names(new):
         with suppress(FileExistsError):
             rename_new(name, free, old_folder=folder, new_folder=new_folder)
             return free
-    raise FileExistsError(errno.EEXIST, "every name like it is taken", new)
+    raise FileExistsError(errno.EEXIST, "no free name found", new)
 
 
 def _find_renameat2() -> Callable[..., int] | None:
-    # Python has no name for it; neither has a C library from before 2018.
+    # Python does not offer renameat2, and C libraries from before 2018 do not have it.
     found: Callable[..., int] | None = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     return found
 

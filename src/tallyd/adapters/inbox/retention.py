@@ -1,4 +1,4 @@
-"""Retention: done files go by their day, rejected ones by when they were put aside."""
+"""Retention: deletes done files by their day, rejected ones by the time of their rejection."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from datetime import date, datetime
 from itertools import islice
 
 from tallyd.adapters.inbox.filenames import REASON
-from tallyd.adapters.inbox.folders import Places, enter, names_in
+from tallyd.adapters.inbox.folders import InboxFolders, enter, names_in
 from tallyd.adapters.inbox.quarantine import DONE, GOING, REJECTED
-from tallyd.adapters.inbox.rejected import Rejects
+from tallyd.adapters.inbox.rejected import RejectedFiles
 
 
-class Pruning:
-    """Deletes what is old, of an open inbox. Raises `InboxError`, OSError."""
+class InboxRetention:
+    """Deletes old files of an open inbox. Raises `InboxError`, OSError."""
 
-    def __init__(self, places: Places, rejects: Rejects) -> None:
-        self._places = places
-        self._rejects = rejects
+    def __init__(self, inbox_folders: InboxFolders, rejected_files: RejectedFiles) -> None:
+        self._inbox_folders = inbox_folders
+        self._rejected_files = rejected_files
 
     def prune(self, inbox: int, *, done_before: date, rejected_before: datetime, most: int) -> int:
-        """Delete at most `most` files; return how many. What can't be deleted now is found again."""
+        """Delete at most `most` files; return how many.
+
+        Files that can't be deleted now are tried again later.
+        """
         before_ns = int(rejected_before.timestamp() * 1e9)
         deleted = self._done(inbox, done_before, most)
         deleted += self._rejected(inbox, before_ns, most - deleted)
@@ -30,7 +33,7 @@ class Pruning:
 
     def _done(self, inbox: int, before: date, most: int) -> int:
         deleted = 0
-        with suppress(FileNotFoundError), self._places.own(inbox, DONE, make=False) as done:
+        with suppress(FileNotFoundError), self._inbox_folders.own(inbox, DONE, make=False) as done:
             for day in sorted(name for name in names_in(done) if _is_before(name, before)):
                 with suppress(NotADirectoryError, FileNotFoundError):
                     deleted += _empty(done, day, most - deleted)
@@ -40,18 +43,19 @@ class Pruning:
 
     def _rejected(self, inbox: int, before_ns: int, most: int) -> int:
         deleted = 0
-        old = (one for one in self._rejects.lying(inbox) if one.since_ns < before_ns)
+        old = (one for one in self._rejected_files.entries(inbox) if one.since_ns < before_ns)
         for one in islice(old, most):
-            with self._places.own(inbox, REJECTED, one.source, make=False) as folder:
+            with self._inbox_folders.own(inbox, REJECTED, one.source, make=False) as folder:
                 deleted += _unlink(one.name, folder)
-                # Last: a reason without its file is found again, a file without its reason would stay longer.
+                # The reason last: one without its file is found again, but a file without its reason looks
+                # newer.
                 _unlink(one.name + REASON, folder)
         return deleted
 
     def _going(self, inbox: int, before_ns: int, most: int) -> int:
-        """Delete what a killed process was about to delete."""
+        """Delete files that a killed process was about to delete."""
         deleted = 0
-        with suppress(FileNotFoundError), self._places.own(inbox, GOING, make=False) as going:
+        with suppress(FileNotFoundError), self._inbox_folders.own(inbox, GOING, make=False) as going:
             for name in names_in(going)[:most]:
                 found = os.stat(name, dir_fd=going, follow_symlinks=False)
                 if found.st_ctime_ns < before_ns:
@@ -67,7 +71,7 @@ def _is_before(name: str, before: date) -> bool:
 
 
 def _empty(parent: int, name: str, most: int) -> int:
-    """Delete at most `most` files in a folder and the folders in it, and the folders that are then empty."""
+    """Delete at most `most` files in a folder and its sub-folders, then the empty folders."""
     deleted = 0
     folder = enter(parent, name)
     try:

@@ -1,4 +1,4 @@
-"""One look through the folder and its sub-folders: the truth about what waits there."""
+"""One scan of the inbox and its sub-folders. It finds all files; events of the kernel only wake it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tallyd.contract.inbox import Waiting
 
 MOST_DEEP = 32
 _OTHER_MOUNT = (
-    "another disk or share is mounted here, from which nothing can be moved into .tallyd; "
-    "mount it elsewhere, and make it an inbox of its own"
+    "another disk or share is mounted here, and files can't be moved from it into .tallyd; "
+    "mount it elsewhere and configure it as its own inbox"
 )
-# Vanished, or swapped for something that is not looked into.
+# It is gone, or was replaced by something that is not a folder.
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE)
 _EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 def instant(changed_ns: int) -> datetime:
-    """Return a time of change as an instant, to the microsecond, those beyond a calendar at its end."""
+    """Return a modification time as an instant, to the microsecond. Limited to the years 1 to 9999."""
     try:
         return datetime.fromtimestamp(changed_ns / 1e9, UTC)
     except (ValueError, OverflowError, OSError):
@@ -31,14 +31,14 @@ def instant(changed_ns: int) -> datetime:
 
 
 def _key(path: str) -> bytes:
-    return path.encode() if path.isascii() else os.fsencode(path)  # the same, in a fifth of the time
+    return path.encode() if path.isascii() else os.fsencode(path)  # the same result, five times faster
 
 
-class Sweep:
-    """What is there now. `most`: so many files are kept, the oldest; `more` counts the others.
+class Scan:
+    """What is in the inbox now. It keeps the oldest `most` files; `more` counts the others.
 
-    `folders` are those of the sources, by name, each with its device and inode. `arrived` is when the newest
-    file of each source came (seconds since 1970). `is_blind`: the inbox itself could not be listed.
+    `folders` are the folders of the sources by name, with device and inode. `arrived` is the time of the
+    newest file of each source (seconds since 1970). `is_blind`: the inbox itself could not be listed.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class Sweep:
         self.untakable: dict[str, str] = {}
 
     def through(self, inbox: int) -> None:
-        """Look through an open inbox."""
+        """Scan an open inbox."""
         self._device = os.fstat(inbox).st_dev
         self._troubles.begin()
         self._folder(inbox, (), None)
         self._troubles.end()
 
     def waiting(self) -> tuple[Waiting, ...]:
-        """Return the files that may be taken, oldest first."""
+        """Return the files that are ready, oldest first."""
         self._cut()
         return tuple(
             Waiting(source=source, name=shown(path), size=size, modified_at=instant(at), key=_key(path))
@@ -73,21 +73,21 @@ class Sweep:
         )
 
     def _folder(self, folder: int, above: tuple[str, ...], source: str | None) -> None:
-        """Look through one open folder. `source` is None for the inbox itself."""
+        """Scan one open folder. `source` is None for the inbox itself."""
         folders = []
         prefix = "".join(f"{name}/" for name in above)
-        wants, whose = self._pattern.match, source or self._own_source
+        wants, file_source = self._pattern.match, source or self._own_source
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    # Told by the kernel with the name: no further call for each.
+                    # The kernel returns the kind with the name, so this needs no further call.
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.name)
                     elif wants(entry.name):
-                        self._file(entry, prefix + entry.name, whose)
+                        self._file(entry, prefix + entry.name, file_source)
         except OSError as error:
             self.is_blind |= not prefix
-            self._tell(prefix, error)
+            self._note_error(prefix, error)
         for name in folders:
             if not is_ignored(name):
                 self._sub_folder(folder, (*above, name), source or source_of(name))
@@ -98,14 +98,14 @@ class Sweep:
                 return
             stat = entry.stat(follow_symlinks=False)
         except OSError as error:
-            self._tell(path, error)
+            self._note_error(path, error)
             return
         settled, arrived_at = self._settling.check(path, stat)
         if arrived_at > self.arrived.get(source, float("-inf")):
             self.arrived[source] = arrived_at
         reason, may_try = self._troubles.of(path, stat) if self._troubles else (None, True)
         if reason:
-            self._say(path, reason)
+            self._note(path, reason)
         if not settled:
             self.unsettled += 1
         elif may_try:
@@ -115,12 +115,12 @@ class Sweep:
 
     def _sub_folder(self, parent: int, path: tuple[str, ...], source: str) -> None:
         if len(path) > MOST_DEEP:
-            self._say("/".join(path) + "/", f"more than {MOST_DEEP} folders deep; move it up")
+            self._note("/".join(path) + "/", f"more than {MOST_DEEP} folders deep; move it up")
             return
         try:
             descriptor = enter(parent, path[-1])
         except OSError as error:
-            self._tell("/".join(path) + "/", error)
+            self._note_error("/".join(path) + "/", error)
             return
         try:
             found = os.fstat(descriptor)
@@ -129,15 +129,15 @@ class Sweep:
                     self.folders[path[0]] = (found.st_dev, found.st_ino)
                 self._folder(descriptor, path, source)
             else:
-                self._say("/".join(path) + "/", _OTHER_MOUNT)
+                self._note("/".join(path) + "/", _OTHER_MOUNT)
         finally:
             os.close(descriptor)
 
-    def _tell(self, path: str, error: OSError) -> None:
+    def _note_error(self, path: str, error: OSError) -> None:
         if error.errno not in _NOT_THERE or not path:
-            self._say(path or ".", why(error))
+            self._note(path or ".", why(error))
 
-    def _say(self, path: str, reason: str) -> None:
+    def _note(self, path: str, reason: str) -> None:
         if len(self.untakable) < MOST_TROUBLES:
             self.untakable[shown(path)] = reason
 

@@ -1,6 +1,6 @@
-"""What is remembered from look to look: which files stood still, and which could not be used.
+"""Remembers from look to look which files have not changed, and which could not be used.
 
-Both are bounded. What falls out of them is only found later, or told again.
+Both are limited in size. A file that drops out is only found later, or reported again.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ MOST_TROUBLES = 10_000
 MOST_SOURCES = 1000
 AGAIN_AFTER_S = 60.0
 FUTURE_S = 2.0
-"""So far ahead a time of change may be: clocks of file servers are never quite ours."""
+"""A modification time may be this far in the future: the clocks of file servers differ a little."""
 _SENSIBLE_FROM = datetime(1990, 1, 1, tzinfo=UTC).timestamp()
 
 
 @dataclass(slots=True)
-class _Standing:
+class _Unchanged:
     identity: Identity
     still_since_s: float
     first_seen_at: float
 
 
 class Settling:
-    """Which files are written to the end, as well as can be told from outside."""
+    """Decides which files are complete, as far as that is visible from outside."""
 
     def __init__(
         self, settle_s: float, *, now: Callable[[], datetime], monotonic: Callable[[], float]
@@ -38,21 +38,21 @@ class Settling:
         self._settle_s = settle_s
         self._now, self._monotonic = now, monotonic
         self._finished: dict[str, Identity] = {}
-        self._standing: dict[str, _Standing] = {}
+        self._standing: dict[str, _Unchanged] = {}
         self._begin_clocks()
 
     def begin(self, finished: Mapping[str, Identity]) -> None:
-        """Begin a look; `finished` are files that were closed or renamed in since the last."""
+        """Begin a look. `finished`: files that were closed, or renamed into the inbox, since the last."""
         self._begin_clocks()
         self._finished, self._finished_before = dict(finished), self._finished
         self._standing, self._standing_before = {}, self._standing
 
     def check(self, path: str, stat: os.stat_result) -> tuple[bool, float]:
-        """Return whether a file that is there may be taken, and when it came (seconds since 1970).
+        """Return whether a file is complete, and when it arrived (seconds since 1970).
 
-        It came when it was changed, or was renamed after that: a file moved in may be years old. A time of
-        change that makes no sense (before 1990, in the future) says neither: then it is taken once it stood
-        still for so long, and came when it was first seen.
+        It arrived when it was last modified, or renamed after that: a file that was moved in may be years
+        old. If the modification time makes no sense (before 1990 or in the future), the file is complete once
+        it has not changed for `settle_s`, and it arrived when it was first seen.
         """
         changed_at, moved_at = stat.st_mtime, stat.st_ctime
         if _SENSIBLE_FROM <= changed_at <= self._latest:
@@ -60,7 +60,7 @@ class Settling:
             if changed_at < moved_at <= self._latest:
                 changed_at = moved_at
             return settled, changed_at if changed_at < self._wall else self._wall
-        standing = self._stands(path, stat)
+        standing = self._observe(path, stat)
         settled = self._mono - standing.still_since_s >= self._settle_s or self._is_finished(path, stat)
         return settled, standing.first_seen_at
 
@@ -76,27 +76,27 @@ class Settling:
         self._finished[path] = found
         return True
 
-    def _stands(self, path: str, stat: os.stat_result) -> _Standing:
+    def _observe(self, path: str, stat: os.stat_result) -> _Unchanged:
         now = identity(stat)
         standing = self._standing_before.get(path)
         if standing is None:
-            standing = _Standing(now, self._mono, self._wall)
+            standing = _Unchanged(now, self._mono, self._wall)
         elif standing.identity != now:
-            standing = _Standing(now, self._mono, standing.first_seen_at)
+            standing = _Unchanged(now, self._mono, standing.first_seen_at)
         if len(self._standing) < MOST_FILES:
             self._standing[path] = standing
         return standing
 
 
 class Arrivals:
-    """When the newest file of each source came, of all looks."""
+    """The arrival time of each source's newest file, over all looks."""
 
     def __init__(self, *, now: Callable[[], datetime]) -> None:
         self._now = now
         self._newest: dict[str, float] = {}
 
     def seen(self, arrived: Mapping[str, float]) -> Mapping[str, datetime]:
-        """Take in what a look saw (seconds since 1970); return what is known now."""
+        """Add the arrivals of one look (seconds since 1970); return all that are known now."""
         for source, at in arrived.items():
             if at > self._newest.get(source, float("-inf")):
                 self._newest[source] = at
@@ -106,7 +106,7 @@ class Arrivals:
         return self.known()
 
     def known(self) -> Mapping[str, datetime]:
-        """Return what is known. Where our clock was set back, what is ahead of it came at this moment."""
+        """Return the known arrivals. After the clock was set back, times in the future become now."""
         wall = self._now().timestamp()
         self._newest = {source: min(at, wall) for source, at in self._newest.items()}
         return {source: datetime.fromtimestamp(at, UTC) for source, at in self._newest.items()}
@@ -121,7 +121,7 @@ class _Trouble:
 
 
 class Troubles:
-    """Files that can't be read or moved, by their path, as long as they are the same and are there."""
+    """Files that can't be read or moved, by path, as long as they exist and do not change."""
 
     def __init__(self, *, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -145,16 +145,16 @@ class Troubles:
         self._looks += 1
 
     def of(self, path: str, stat: os.stat_result) -> tuple[str | None, bool]:
-        """Return what is known against a file, and whether it may be tried (again)."""
+        """Return the known trouble of a file, and whether it may be tried (again)."""
         trouble = self._by_path.get(path)
         if trouble is None or trouble.identity != identity(stat):
             return None, True
         trouble.looks = self._looks
-        # Told until it works: a problem that goes whenever it is tried would come back every minute.
+        # Report it until it works. Otherwise the problem would end with every try and come back each minute.
         return trouble.reason, self._monotonic() >= trouble.again_at_s
 
     def end(self) -> None:
-        """End a look: what it did not come across is no longer there, or changed."""
+        """End a look: forget files that it has not found, or that have changed."""
         self._by_path = {path: one for path, one in self._by_path.items() if one.looks == self._looks}
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Events of the kernel, as a wake-up only: what they miss, the next look finds."""
+"""Kernel events, only as a wake-up: the next look finds files without an event."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from tallyd.adapters.inbox.rename import Identity, identity
 from tallyd.adapters.inbox.tracking import MOST_FILES
 
 AGAIN_AFTER_S = 60.0
-# Each has a thread in watchdog. What is in the other folders is found by looks.
+# watchdog has a thread for each. Looks find the files in the other folders.
 MOST_WATCHED = 64
 
 
 class Watcher:
     """Calls `on_change` when a file was closed after writing, or renamed into the folder.
 
-    From a thread of its own; what `on_change` raises ends that thread, and `tend` makes a new one
-    a minute after the last.
+    It calls from its own thread. An exception of `on_change` ends that thread; `tend` starts a new one, at
+    most one a minute.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class Watcher:
         self.trouble: str | None = None
 
     def tend(self, inbox: int | None, folders: Mapping[str, tuple[int, int]] = MappingProxyType({})) -> None:
-        """See to it that the folder that is open as `inbox` is watched; None where it is not there.
+        """Make sure that the open folder `inbox` is watched; None if the inbox is missing.
 
-        `folders` are those in it that are watched too, with device and inode.
+        `folders` are the sub-folders to watch too, with device and inode.
         """
         if inbox is None:
             self.close()
@@ -67,13 +67,13 @@ class Watcher:
             self._tend_folders(self._observer, dict(islice(folders.items(), MOST_WATCHED)))
 
     def finished(self) -> Mapping[str, Identity]:
-        """Return the files that were closed or renamed in since the last call, as they were then."""
+        """Return the files that were closed or renamed in since the last call, with their identity then."""
         with self._lock:
             finished, self._finished = self._finished, {}
         return finished
 
     def close(self) -> None:
-        """Stop watching; a further call does nothing."""
+        """Stop watching. A further call does nothing."""
         observer, self._observer, self._watched = self._observer, None, None
         self._watches = {}
         if observer is not None:
@@ -90,14 +90,14 @@ class Watcher:
         try:
             self._schedule(observer, "")
             observer.start()
-        except (OSError, RuntimeError) as error:  # too many watches; no thread to be had
+        except (OSError, RuntimeError) as error:  # too many watches, or no thread available
             self.trouble = _why(error)
-            observer.on_thread_stop()  # it has a thread and a descriptor of its own from its beginning
+            observer.on_thread_stop()  # it already has a thread and a descriptor
             return
         self._observer, self.trouble = observer, None
 
     def _tend_folders(self, observer: InotifyObserver, folders: Mapping[str, tuple[int, int]]) -> None:
-        """Watch each folder by itself: one watch of everything would follow each file into `.tallyd`."""
+        """Watch each folder separately: a recursive watch would follow each file into `.tallyd`."""
         alive = {one.watch for one in observer.emitters if one.is_alive()}
         for name, (watch, which) in list(self._watches.items()):
             if folders.get(name) != which or watch not in alive:
@@ -112,7 +112,7 @@ class Watcher:
                 return
 
     def _schedule(self, observer: InotifyObserver, name: str) -> ObservedWatch:
-        # Links in the path to the folder are the config's own; watchdog would watch the link itself.
+        # Resolve links in the configured path: watchdog would watch the link itself.
         top = os.path.realpath(self._path)
         handler = _Handler(top, self._note)
         kinds: list[type[FileSystemEvent]] = [FileClosedEvent, FileMovedEvent]
@@ -120,7 +120,7 @@ class Watcher:
         return observer.schedule(handler, path, recursive=bool(name), event_filter=kinds)
 
     def _has_to_wait(self) -> bool:
-        """Whether it failed less than a minute ago; not where only the folder was deleted and made anew."""
+        """Whether it failed less than a minute ago. False if the folder was only deleted and made anew."""
         failed = self._observer is None or not self._observer.is_alive()
         return failed and self._monotonic() < self._again_at_s
 
@@ -131,15 +131,15 @@ class Watcher:
         return all(one.is_alive() for one in observer.emitters if not one.watch.is_recursive)
 
     def _note(self, top: str, path: str) -> None:
-        """Note that a file was finished, unless it is one that is not looked at."""
+        """Note that a file is finished, unless it is ignored."""
         *folders, name = path.split("/")
         if any(map(is_ignored, folders)) or not self._pattern.wants(name):
             return
         try:
             found = os.lstat(f"{top}/{path}")
         except OSError:
-            return  # taken, or renamed on
-        # Many programs make an empty file, close it, and open it again to fill it: that one has to settle.
+            return  # already moved, or renamed again
+        # Many programs create an empty file, close it, and open it again to write: such a file must settle.
         if found.st_size:
             with self._lock:
                 if len(self._finished) < MOST_FILES:
@@ -148,7 +148,7 @@ class Watcher:
 
 
 def _silence() -> None:
-    """Keep watchdog from telling, at length, of folders that come and go while it looks at them."""
+    """Silence watchdog's warnings about folders that come and go."""
     warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.observers\.")
     logging.getLogger("watchdog").setLevel(logging.CRITICAL)
 
@@ -158,11 +158,11 @@ def _why(error: OSError | RuntimeError) -> str:
 
 
 class _Emitter(InotifyFullEmitter):
-    """Asks for what ends a file's coming, and for folders that come.
+    """Asks only for events that complete a file, and for new folders.
 
-    The other half of a rename is not asked for: each file that is put aside would be one, and cost more than
-    all else that is done with it. A full emitter, for to others a file that was renamed in from outside looks
-    like one just begun.
+    It does not ask for files that are moved out: that would be one event for each file that tallyd moves, and
+    cost more than the rest of the work. It is a full emitter, because others report a file that was renamed
+    in from outside as a new one.
     """
 
     def get_event_mask_from_filter(self) -> Mask:
@@ -171,7 +171,7 @@ class _Emitter(InotifyFullEmitter):
 
 
 class _Observer(InotifyObserver):
-    """As its base class, with the emitter above, for which that has no parameter."""
+    """An InotifyObserver with the emitter above; the base class has no parameter for it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ class _Handler(FileSystemEventHandler):
         self._note = note
 
     def dispatch(self, event: FileSystemEvent) -> None:
-        """Pass on which file was finished. Those of a folder that was renamed may be still being written."""
+        """Pass on a finished file. Ignore files of a renamed folder, which may still be being written."""
         if event.is_synthetic or event.is_directory:
             return
         path = os.fsdecode(event.dest_path if isinstance(event, FileMovedEvent) else event.src_path)

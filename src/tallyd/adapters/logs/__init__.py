@@ -1,12 +1,12 @@
-"""Logging: a rotating file of JSON lines, readable lines on stderr, and no secret in either.
+"""Logging: a rotating file of JSON lines and readable lines on stderr, without secrets.
 
-All of tallyd logs in one way: `log = logging.getLogger(__name__)`, then
+All of tallyd logs in the same way: `log = logging.getLogger("tallyd")`, then
 `log.info("reading taken", extra={"poller": poller, "job": job, "total": total})`. The event is constant text,
-the data is `extra`, written out as a literal: then the linter (G101) finds a name that clashes with one of
-`logging`'s own.
+the data is in `extra`. Write `extra` as a literal, so that the linter (G101) finds names that clash with
+those of `logging`.
 
-Logging never raises into its caller. While the file can't be written, lines still reach stderr, the daemon
-is told, and every line tries the file again.
+Logging never raises into its caller. While the file can't be written, lines still reach stderr, `on_failure`
+is called, and every line tries the file again.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ log = logging.getLogger(OURS)
 class Logs:
     """The process's logging, from construction to the end of the process.
 
-    Commands log to stderr only; the daemon has a `file` too. `zone` is that of the times on a terminal
-    (default: the host's) and stands behind each time, since pollers may have others. `on_failure` gets a text
-    for people once the file can't be written or rotated, `on_recovered` is called when it can be again; both
-    on whichever thread logged, without a lock held. They must not raise; what they log reaches stderr only.
+    Commands log to stderr only, the daemon also to `file`. `zone` is for the times on a terminal (default:
+    the host's); its name follows each time, since pollers may have other zones. `on_failure` gets a text for
+    people when the file can't be written or rotated. `on_recovered` is called when it can again. Both run on
+    the thread that logged, without a lock. They must not raise. What they log reaches stderr only.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Logs:
         self.reconfigure(level=level, file=file)
 
     def redact(self, text: str) -> str:
-        """Return `text` without the secrets known by now: for what is said elsewhere than in the log."""
+        """Return `text` without the known secrets, for output other than the log."""
         return self._redactor.redact(text)
 
     def reconfigure(
@@ -74,9 +74,9 @@ class Logs:
         secrets: Iterable[str] | None = None,
         file: LogFile | None = None,
     ) -> None:
-        """Change what is given. Secrets are added: the old ones stay hidden.
+        """Change the settings that are not None. Secrets are added; the old ones stay hidden.
 
-        Libraries stay at WARNING or above, whatever the level: below it they print URLs with keys.
+        Libraries log at WARNING or above, whatever the level: below it they print URLs with keys.
         """
         if secrets is not None:
             self._redactor = self._redactor.with_secrets(secrets)
@@ -92,19 +92,22 @@ class Logs:
 
     @property
     def failure(self) -> str | None:
-        """Why the file can't be written or rotated, as of the last line; None while it can."""
+        """Why the file could not be written or rotated at the last line; None if it could."""
         return self._file.failure if self._file else None
 
     def try_again(self) -> None:
-        """Find out whether a file that failed can be written again, where no line would show it for hours."""
+        """After a failure, find out whether the file can be written again.
+
+        There may be no new line for hours.
+        """
         if self.failure is not None:
             self._sinks[-1].write(None)
 
     def stop(self) -> None:
-        """Give everything back as it was before: handlers, levels, hooks.
+        """Restore handlers, levels and hooks, for tests.
 
-        Not needed before the process ends, and wrong there: an exception on its way out would be printed
-        by Python's own hook, secrets included.
+        Do not call it before the process ends: Python's own hook would print a last exception with its
+        secrets.
         """
         for sink in self._sinks:
             logging.getLogger().removeHandler(sink)
@@ -131,7 +134,7 @@ class Logs:
 
 
 def _text_lines(redact: Callable[[str], str], stream: TextIO, zone: tzinfo | None) -> TextLines:
-    """Return how lines look on `stream`: the journal adds times itself, a terminal is read today."""
+    """Return the formatter for `stream`. The journal adds the time itself, and a terminal needs no date."""
     if _is_journal(stream):
         return TextLines(redact, timestamp="", priorities=True)
     day = "" if stream.isatty() else "%Y-%m-%d "
@@ -139,9 +142,9 @@ def _text_lines(redact: Callable[[str], str], stream: TextIO, zone: tzinfo | Non
 
 
 def _is_journal(stream: TextIO) -> bool:
-    """Whether systemd connected this very stream to the journal (`JOURNAL_STREAM=device:inode`)."""
+    """Whether systemd connected this stream to the journal (`JOURNAL_STREAM=device:inode`)."""
     try:
         found = os.fstat(stream.fileno())
-    except (OSError, ValueError):  # no file at all, or closed
+    except (OSError, ValueError):  # not a file, or closed
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"

@@ -1,4 +1,4 @@
-"""What nobody caught goes to the log, where it is redacted, instead of to stderr, where it is not."""
+"""Logs uncaught exceptions, so that they are redacted. Python would print them to stderr as they are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger(OURS)
 
 
 def install() -> Callable[[], None]:
-    """Take over the hooks of Python and of `warnings`; return what gives them back."""
+    """Replace the hooks of Python and of `warnings`. Return a function that restores them."""
     raise_exceptions = logging.raiseExceptions
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
 
@@ -24,7 +24,7 @@ def install() -> Callable[[], None]:
         sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
         logging.captureWarnings(False)
 
-    logging.raiseExceptions = False  # else logging prints what it fails at to stderr, values included
+    logging.raiseExceptions = False  # else logging prints records that it can't format, values included
     sys.excepthook, threading.excepthook, sys.unraisablehook = _uncaught, _uncaught_in_thread, _unraisable
     logging.captureWarnings(True)
     return restore
@@ -48,7 +48,7 @@ def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
 
 
 def _unraisable(args: sys.UnraisableHookArgs) -> None:
-    # As text at once: a reference to the dying object would bring it back to life.
+    # Convert to text now: a reference would bring the dying object back to life.
     extra = {"while": args.err_msg, "at": shown(args.object)}
     failure = args.exc_value or args.exc_type()
     log.error(

@@ -1,4 +1,4 @@
-"""One log record as one line: JSON for the file, text for a terminal or the journal."""
+"""Formats a log record as one line: JSON for the file, text for a terminal or the journal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class JsonLines(JsonFormatter):
         self._clean = clean
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line without its line break, cleaned."""
+        """Return the cleaned line without its line break."""
         return super().format(_readable(record))
 
     def add_fields(self, log_data: LogData, record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
@@ -51,15 +51,15 @@ class JsonLines(JsonFormatter):
                 log_data[name] = cut(message_dict[text], self._clean)
 
     def jsonify_log_record(self, log_data: LogData) -> str:
-        """Return the JSON, with every character escaped that could break or disguise the line."""
+        """Return the JSON. Characters that could break or disguise the line are escaped."""
         return json_line(log_data, self._clean)
 
 
 class TextLines(logging.Formatter):
     """`08:00:00 CET WARNING divera count: event key=value`, and a traceback indented below it.
 
-    `timestamp` is a strftime pattern, for `zone` (default: the host's); empty for none. `priorities`: each
-    line begins with the `<4>` by which the journal knows its level.
+    `timestamp` is a strftime pattern in `zone` (default: the host's); empty for none. `priorities`: each line
+    begins with its level for the journal, such as `<4>`.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class TextLines(logging.Formatter):
         self._priorities = priorities
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the lines without the last line break, cleaned."""
+        """Return the cleaned lines without the last line break."""
         record = _readable(record)
         lines = [self._first_line(record), *self._below(record)]
         before = f"<{_PRIORITY.get(record.levelno, 6)}>" if self._priorities else ""
@@ -87,7 +87,7 @@ class TextLines(logging.Formatter):
         return " ".join([visible(f"{head}: {event}" if who else f"{head} {event}"), *text_pairs(extra)])
 
     def _below(self, record: logging.LogRecord) -> Iterator[str]:
-        # Indented: a line break in an exception's text can't pass for a line of its own.
+        # Indented, so that a line break in an exception's text can't fake a log line.
         texts = (record.exc_info and self.formatException(record.exc_info), record.stack_info)
         for text in texts:
             if text:
@@ -95,10 +95,10 @@ class TextLines(logging.Formatter):
 
 
 def _readable(record: logging.LogRecord) -> logging.LogRecord:
-    """Return a copy whose message can be asked for, whatever it is made of."""
+    """Return a copy whose `getMessage` never fails."""
     try:
         message = record.getMessage()
-    except Exception:  # arguments that do not fit, or that can't be shown: strangers' code
+    except Exception:  # wrong arguments, or a `__str__` that fails
         message = f"{shown(record.msg)} {[shown(item) for item in _args(record)]}"
     safe = copy(record)
     safe.msg, safe.args = message.strip(), None
@@ -112,14 +112,14 @@ def _args(record: logging.LogRecord) -> Sequence[object]:
 
 
 def own_record(level: int, event: str, extra: Mapping[str, object]) -> logging.LogRecord:
-    """Return a record of tallyd's own, for what is to be said past the loggers."""
+    """Return a record as tallyd logs it, for use without a logger."""
     return logging.makeLogRecord(
         {"name": OURS, "levelno": level, "levelname": logging.getLevelName(level), "msg": event, **extra}
     )
 
 
 def _extra(record: logging.LogRecord, clean: Clean) -> dict[str, Json]:
-    """Return what the event carries; `poller` and `job` first, a name that the line needs itself with `_`."""
+    """Return the data of the event, `poller` and `job` first. A name that the line itself uses gets a `_`."""
     found = merge_record_extra(record, {}, reserved=RESERVED_ATTRS)
     names = [*(name for name in _FIRST if name in found), *(name for name in found if name not in _FIRST)]
     return {f"{name}_" if name in _OWN_NAMES else str(name): plain(found[name], clean) for name in names}

@@ -1,4 +1,4 @@
-"""The two places a log line goes to. Neither ever raises into the code that logs."""
+"""The two destinations of a log line: a stream and a file. They never raise into the code that logs."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from tallyd.adapters.logs.formatters import is_ours, own_record
 from tallyd.adapters.logs.rotating_file import LogFile, RotatingFile
 from tallyd.core.texts import visible
 
-Tell = Callable[[], None]
+Callback = Callable[[], None]
 
 
 class Sink(logging.Handler):
-    """Formats a record and hands it to `write`, unless this very thread is at it already.
+    """Formats a record and passes it to `write`, unless this thread is already doing so.
 
-    A value whose `str` logs, or a listener that logs, would otherwise never end. Libraries are heard from
-    WARNING on, even those that set a level of their own: below it they print URLs with keys.
+    Otherwise a value whose `str` logs, or a callback that logs, would never end. Libraries log at WARNING or
+    above, even those that set their own level: below it they print URLs with keys.
 
-    `write` is called by one thread at a time. What it returns is called after the next thread was let in,
-    so that a listener may wait for a lock which that thread holds.
+    One thread at a time calls `write`. The callback that it returns runs without the lock, so it may wait for
+    another thread that logs.
     """
 
-    def __init__(self, formatter: logging.Formatter, write: Callable[[str | None], Tell | None]) -> None:
+    def __init__(self, formatter: logging.Formatter, write: Callable[[str | None], Callback | None]) -> None:
         super().__init__()
         self.setFormatter(formatter)
         self._write = write
         self._here = threading.local()
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Write the record as a line; return whether it was for this sink."""
+        """Write the record as a line. Return whether it was written."""
         is_busy = getattr(self._here, "is_busy", False)
         if is_busy or (record.levelno < logging.WARNING and not is_ours(record)):
             return False
@@ -44,19 +44,19 @@ class Sink(logging.Handler):
         return True
 
     def write(self, line: str | None) -> None:
-        """Write a formatted record; None: only find out whether it could be."""
+        """Write a formatted record. None: only find out whether writing works again."""
         self.acquire()
         try:
-            tell = self._write(line)
+            callback = self._write(line)
         finally:
             self.release()
-        if tell:
-            tell()
+        if callback:
+            callback()
 
     def _line(self, record: logging.LogRecord) -> str:
         try:
             return self.format(record)
-        except Exception as failure:  # the values of strangers: a log line may not stop a count
+        except Exception as failure:  # a log line must not stop a count, whatever its values do
             extra = {
                 "from": record.name,
                 "at": f"{record.filename}:{record.lineno}",
@@ -72,7 +72,7 @@ class StreamWriter:
         self._stream = stream
 
     def write(self, line: str | None) -> None:
-        """Write the line. Where nobody reads any more, there is nobody left to tell."""
+        """Write the line. A closed stream is ignored: there is nobody left to report it to."""
         if line is None:
             return
         try:
@@ -83,9 +83,10 @@ class StreamWriter:
 
 
 class FileWriter:
-    """Writes to the file, and says when that begins to fail, when the reason changes and when it ends.
+    """Writes to the file. Reports when writing begins to fail, when the reason changes, and when it works
+    again.
 
-    How many lines are missing from the file is written into it once it can be.
+    Then it also writes into the file how many lines are missing.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class FileWriter:
         file: RotatingFile,
         formatter: logging.Formatter,
         on_failure: Callable[[str], None],
-        on_recovered: Tell,
+        on_recovered: Callback,
     ) -> None:
         self.failure: str | None = None
         self._file = file
@@ -102,8 +103,8 @@ class FileWriter:
         self._on_recovered = on_recovered
         self._missing = 0
 
-    def write(self, line: str | None) -> Tell | None:
-        """Append the line; return what is to be told of it. None: only when it failed so far, try again."""
+    def write(self, line: str | None) -> Callback | None:
+        """Append the line; return the callback to run then. Without a line: try again after a failure."""
         if line is None and self.failure is None:
             return None
         lines = [*([self._gap()] if self._missing else []), *([line] if line is not None else [])]
@@ -121,14 +122,14 @@ class FileWriter:
         return self._on_recovered
 
     def settings(self, settings: LogFile) -> None:
-        """Take over another place, size or number of older files, from the next line on."""
+        """Use another path, size or number of older files from the next line on."""
         self._file.settings = settings
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def _failed(self, what: str, failure: OSError, meanwhile: str) -> Tell | None:
+    def _failed(self, what: str, failure: OSError, meanwhile: str) -> Callback | None:
         text = (
             f"{self._file.settings.path} cannot be {what}: {failure.strerror or failure}; {meanwhile}. "
             "Make room, or set right the folder's owner and mode; no restart is needed."

@@ -1,4 +1,4 @@
-"""A file that is appended to for years: bounded, rotated, and found again when others moved it away."""
+"""A log file for years: limited in size, rotated, and opened anew if somebody moves it away."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
 
 @dataclass(frozen=True, kw_only=True)
 class LogFile:
-    """Where the log is, the size in bytes it does not grow past, and how many older ones are kept."""
+    """The path of the log, its maximum size in bytes, and how many older files to keep."""
 
     path: Path
     max_bytes: int = 5_000_000
@@ -21,11 +21,11 @@ class LogFile:
 
 
 class RotatingFile:
-    """Appends lines to `settings.path`, opened at the first one; `X.1` is the newest of the older files.
+    """Appends lines to `settings.path`. It is opened at the first line. `X.1` is the newest older file.
 
-    Not `logging.handlers.RotatingFileHandler`, whose buffer repeats half a line after a full disk, which
-    goes on writing into a file that was deleted, and which loses lines where it can't rotate. One process
-    writes at a time; the caller holds a lock.
+    Why not `logging.handlers.RotatingFileHandler`: after a full disk its buffer repeats half a line, it keeps
+    writing into a deleted file, and it loses lines if it can't rotate. The caller must hold a lock, and only
+    one process may write.
     """
 
     def __init__(self, settings: LogFile) -> None:
@@ -33,10 +33,10 @@ class RotatingFile:
         self._fd: int | None = None
 
     def append(self, line: bytes) -> OSError | None:
-        """Append `line` (with its line break) as a whole or not at all.
+        """Append `line` (with its line break) completely or not at all.
 
-        Return why the file could not be rotated, if so: it then grows past its size rather than losing
-        lines. Raises OSError when the line could not be written; the next one tries everything anew.
+        Return the error if the file could not be rotated: it then grows past its size and loses no lines.
+        Raises OSError if the line could not be written. The next call opens the file anew.
         """
         unrotated = None
         try:
@@ -54,14 +54,14 @@ class RotatingFile:
         return unrotated
 
     def close(self) -> None:
-        """Close the file; the next line opens it again."""
+        """Close the file. The next line opens it again."""
         if self._fd is not None:
             fd, self._fd = self._fd, None
-            with suppress(OSError):  # NFS reports a failed write here; nothing is left to be done about it
+            with suppress(OSError):  # NFS reports a failed write here, too late to repeat it
                 os.close(fd)
 
     def _opened(self) -> int:
-        """Return the descriptor of the file that now stands at the path; deleted or moved: of a new one."""
+        """Return a descriptor of the file at the path. Opens a new one if somebody deleted or moved it."""
         if self._fd is not None:
             try:
                 is_ours = os.path.samestat(self.settings.path.stat(), os.fstat(self._fd))
@@ -82,9 +82,9 @@ class RotatingFile:
             if not stat.S_ISREG(found.st_mode):
                 return fd
             if found.st_size == 0:
-                with suppress(PermissionError):  # not our file, but one that we may write
+                with suppress(PermissionError):  # somebody else owns the file, but we may write to it
                     os.fchmod(fd, 0o640)  # whatever the umask is
-            elif os.pread(fd, 1, found.st_size - 1) != b"\n":  # the power failed in the middle of a line
+            elif os.pread(fd, 1, found.st_size - 1) != b"\n":  # a power failure cut the last line
                 os.write(fd, b"\n")
         except OSError:
             os.close(fd)
@@ -114,6 +114,6 @@ class RotatingFile:
                 rest = rest[os.write(fd, rest) :]
         except OSError:
             if len(rest) < len(line):
-                with suppress(OSError):  # then the next opening ends the torn line
+                with suppress(OSError):  # if this fails, the next opening ends the partial line
                     os.ftruncate(fd, size)
             raise

@@ -1,8 +1,8 @@
-"""The database of records: what was seen, minute by minute, and which files it came from.
+"""The database of records: passages, minute counts, the ledger of files, and the lags of servers.
 
-SQLite, PostgreSQL, or MariaDB and MySQL, by SQLAlchemy. A file's rows, its minute counts and its ledger row
-are one transaction, so that a file is counted once however often it is handed in. Decides nothing: what a
-file holds was found by its parser, and when something is old is the caller's to say.
+It works with SQLite, PostgreSQL, MariaDB and MySQL through SQLAlchemy. One transaction stores a file's rows,
+its minute counts and its ledger row. So a file is counted once, however often it comes. The caller decides
+what a file contains and what is old.
 
-The door is `database.Database`.
+Start with `database.py`.
 """

@@ -1,6 +1,6 @@
-"""A connection of psycopg that waits for the server only so long. Imported only where psycopg is installed.
+"""A psycopg connection with a time limit for each answer. Import it only if psycopg is installed.
 
-A server-side timeout is no help where the server hangs, and TCP's own only sees a host that is gone.
+A timeout on the server does not help if the server hangs, and TCP's timeouts only notice a lost host.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import psycopg
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """Closes itself and raises `psycopg.OperationalError` where an answer takes longer than `answer_s`."""
+    """Closes itself and raises `psycopg.OperationalError` if an answer takes longer than `answer_s`."""
 
     answer_s = 12.0
 
@@ -20,5 +20,5 @@ class BoundedConnection(psycopg.Connection[Any]):
             return super().wait(gen, interval=interval, timeout=timeout or self.answer_s)
         except psycopg.OperationalError as error:
             if error.sqlstate is None and "timeout" in str(error):
-                self.pgconn.finish()  # an answer that comes late would be taken for the next one's
+                self.pgconn.finish()  # otherwise a late answer would count as that of the next query
             raise

@@ -1,6 +1,6 @@
-"""What must be quick: files' ledger rows, their passages and minute counts, in the database's fastest way.
+"""Inserts ledger rows, passages and minute counts in the fastest way of each database.
 
-Rows go to the driver as they are: SQLAlchemy's own insert wants a dict of each, and goes through all values.
+Rows go directly to the driver. SQLAlchemy's own insert needs a dict for each row and processes every value.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _COLUMNS: Final = "id, person_id, direction, seen_at, frame, poller, source, fil
 _MINUTE: Final = "poller, minute, source, n_in, n_out, n_other, first_at, last_at"
 
 _SQLITE_ROWS: Final = 50
-"""With 200 it takes as long."""
+"""Rows per statement. More is not faster."""
 _SQLITE_VALUES: Final = 6
-"""Of each row."""
+"""Values per row."""
 _COPY_ESCAPES: Final = MappingProxyType(
     {ord(char): f"\\{name}" for char, name in zip("\\\t\n\r", "\\tnr", strict=True)}
 )
 _MYSQL_ROWS: Final = 1000
-"""Stays below a megabyte, the smallest limit for a statement that is in use."""
+"""Rows per statement. It stays below a megabyte, the smallest usual limit for a statement."""
 
 _ADDED: Final = MappingProxyType(
     {
@@ -50,18 +50,21 @@ _ADDED: Final = MappingProxyType(
 
 
 def mark_of(connection: Connection) -> str:
-    """Return what stands for a value in a statement of the driver's own."""
+    """Return the placeholder for a value in the driver's own statements."""
     return "?" if connection.dialect.name == "sqlite" else "%s"
 
 
 def add_many(connection: Connection, table: str, columns: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """Insert rows. Each value as the driver takes it; an instant is text, which every database reads."""
+    """Insert rows.
+
+    The values go to the driver as they are. An instant is text, which every database accepts.
+    """
     marks = ", ".join([mark_of(connection)] * len(rows[0]))
     connection.exec_driver_sql(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(rows))  # noqa: S608 # constants
 
 
 def add_minutes(connection: Connection, poller: str, minutes: Minutes) -> None:
-    """Add to the counts that are stored. In the order of the key, so that two at once can't deadlock."""
+    """Add to the stored counts, in the order of the key, so that two transactions can't deadlock."""
     values = [
         (poller, minute, source, each.n_in, each.n_out, each.n_other, each.first_at, each.last_at)
         for (minute, source), each in sorted(minutes.items(), key=lambda item: item[0])
@@ -71,12 +74,12 @@ def add_minutes(connection: Connection, poller: str, minutes: Minutes) -> None:
 
 
 def add_rows(connection: Connection, poller: str, files: Sequence[tuple[int, ToIngest]]) -> None:
-    """Store the rows of files, each with its id in the ledger. What `rows()` raises is passed on as it is."""
-    _WAYS[connection.dialect.name](connection.connection.cursor(), poller, files)
+    """Store the rows of files, each with its ledger id. Exceptions of `rows()` are passed on unchanged."""
+    _INSERTS[connection.dialect.name](connection.connection.cursor(), poller, files)
 
 
 def _numbered(file_id: int, file: ToIngest) -> Iterator[tuple[range, Rows]]:
-    """Yield the file's batches, each with the ids of its rows."""
+    """Yield the batches of a file with the ids of their rows."""
     first = file_id * IDS_A_FILE
     for batch in file.rows():
         yield range(first, first + len(batch)), batch
@@ -84,9 +87,9 @@ def _numbered(file_id: int, file: ToIngest) -> Iterator[tuple[range, Rows]]:
 
 
 def _into_sqlite(cursor: Any, poller: str, files: Sequence[tuple[int, ToIngest]]) -> None:
-    """Many rows a statement, which takes half as long as `executemany`.
+    """Many rows per statement, which takes half as long as `executemany`.
 
-    What is the same for all rows of a source stands in the statement.
+    Values that are the same for all rows of a source are part of the statement.
     """
     for source, some in groupby(files, key=lambda each: each[1].source):
         constants = cursor.execute("SELECT quote(?) || ', ' || quote(?)", (poller, source)).fetchone()[0]
@@ -103,7 +106,7 @@ def _into_sqlite(cursor: Any, poller: str, files: Sequence[tuple[int, ToIngest]]
 
 
 def _stored(cursor: Any, row: str, values: list[object], rows: int) -> list[object]:
-    """Store values, so many rows a statement; return those that are too few for one."""
+    """Store `rows` rows per statement. Return the values that are too few for a full statement."""
     at_once = rows * _SQLITE_VALUES
     many = f"INSERT INTO passage ({_COLUMNS}) VALUES {', '.join([row] * rows)}"  # noqa: S608 # quoted by SQLite itself
     whole = len(values) // at_once * at_once
@@ -113,7 +116,7 @@ def _stored(cursor: Any, row: str, values: list[object], rows: int) -> list[obje
 
 
 def _into_postgresql(cursor: Any, poller: str, files: Sequence[tuple[int, ToIngest]]) -> None:
-    """COPY of text, put together here: the driver's own `write_row` takes four times as long."""
+    """COPY as text that is built here: the driver's own `write_row` takes four times as long."""
     with cursor.copy(f"COPY passage ({_COLUMNS}) FROM STDIN") as copy:
         for file_id, file in files:
             ending = f"{_copied(poller)}\t{_copied(file.source)}\t{file_id}\n"
@@ -128,12 +131,12 @@ def _into_postgresql(cursor: Any, poller: str, files: Sequence[tuple[int, ToInge
 
 
 def _copied(text: str) -> str:
-    """Return text as COPY has it (PostgreSQL, "File Formats", "Text Format")."""
+    """Escape text for COPY (PostgreSQL documentation, COPY, "File Formats", "Text Format")."""
     return text.translate(_COPY_ESCAPES)
 
 
 def _into_mysql(cursor: Any, poller: str, files: Sequence[tuple[int, ToIngest]]) -> None:
-    """Many rows a statement. PyMySQL's own `executemany` does the same and takes twice as long."""
+    """Many rows per statement. PyMySQL's own `executemany` does the same, but takes twice as long."""
     quoted = cursor.connection.escape
     for file_id, file in files:
         ending = f"{quoted(poller)}, {quoted(file.source)}, {file_id})"
@@ -148,8 +151,8 @@ def _into_mysql(cursor: Any, poller: str, files: Sequence[tuple[int, ToIngest]])
                 cursor.execute(f"INSERT INTO passage ({_COLUMNS}) VALUES {some}")  # noqa: S608 # escaped above
 
 
-_Way: TypeAlias = Callable[[Any, str, "Sequence[tuple[int, ToIngest]]"], None]
-_WAYS: Final = cast(
-    "Mapping[str, _Way]",
+_Insert: TypeAlias = Callable[[Any, str, "Sequence[tuple[int, ToIngest]]"], None]
+_INSERTS: Final = cast(
+    "Mapping[str, _Insert]",
     MappingProxyType({"sqlite": _into_sqlite, "postgresql": _into_postgresql, "mysql": _into_mysql}),
 )

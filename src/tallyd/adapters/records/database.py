@@ -1,4 +1,4 @@
-"""A database by its URL: its tables brought up to date, the records of each poller in it."""
+"""A database by its URL: updates its tables, and has the records of each poller."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import inspect, text
 from tallyd.adapters.records.create_sqlite import make_file
 from tallyd.adapters.records.engines import PATIENCE_S, lacks_file
 from tallyd.adapters.records.migration import RecordsTooNewError, bring_up_to_date
-from tallyd.adapters.records.poller_records import BoundRecords
+from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.adapters.records.server_checks import CheckStore
 from tallyd.adapters.records.tables import KNOWN_REVISIONS, REVISION, VERSION_TABLE
 from tallyd.adapters.records.transactions import Access
@@ -18,11 +18,11 @@ from tallyd.core.errors import RecordsError
 
 
 class Database:
-    """A database by its URL; the tables in it by poller (`records`). Any number of threads.
+    """A database by its URL. Thread-safe.
 
-    Nothing is connected to before the first call. A call fails where one answer takes longer than
-    `patience_s`. With `prepares`, the first use of records that succeeds brings the tables up to date; so a
-    database that is away at the start is no obstacle. Raises `RecordsError` for a URL that can't be used.
+    It connects at the first call. A call fails if one answer takes longer than `patience_s`. With `prepares`,
+    the first use of records updates the tables, so the database need not be running at the start. Raises
+    `RecordsError` for a URL that can't be used.
     """
 
     def __init__(self, url: str, *, patience_s: float = PATIENCE_S, prepares: bool = False) -> None:
@@ -43,7 +43,7 @@ class Database:
                 self._is_prepared = True
 
     def revision(self) -> str | None:
-        """Return the revision of the stored tables, None where there are none. Raises `RecordsError`."""
+        """Return the revision of the stored tables; None if there are none. Raises `RecordsError`."""
         if lacks_file(self._url):
             return None
         with self._access.reading_as_it_is() as connection:
@@ -57,9 +57,9 @@ class Database:
         return self._known_revision() is not None
 
     def prepare(self) -> None:
-        """Bring the tables up to date; starts a process only where they are not, and there is something.
+        """Create the tables, or update them if they are old. Only an update starts a process.
 
-        Raises `RecordsError`, and `RecordsTooNewError` where a newer tallyd has been at them.
+        Raises `RecordsError`, and `RecordsTooNewError` if a newer tallyd has updated them.
         """
         if lacks_file(self._url):
             make_file(self._url, self._access.place)
@@ -67,7 +67,7 @@ class Database:
             return
         bring_up_to_date(self._url, self._access.place)
         if self.revision() != REVISION:
-            raise RecordsError(f"{self._access.place}: its tables could not be brought up to date")
+            raise RecordsError(f"{self._access.place}: its tables could not be updated")
 
     def _known_revision(self) -> str | None:
         stored = self.revision()
@@ -75,16 +75,16 @@ class Database:
             raise RecordsTooNewError(self._access.place)
         return stored
 
-    def records(self, poller: str) -> BoundRecords:
-        """Return the records of one poller. What waits in memory is the same for all that were returned."""
+    def records(self, poller: str) -> PollerRecords:
+        """Return the records of one poller. All returned objects share the rows that wait in memory."""
         checks = self._checks.setdefault(poller, CheckStore(self._access, poller))
-        return BoundRecords(self._access, poller, checks)
+        return PollerRecords(self._access, poller, checks)
 
     def waiting(self) -> Mapping[str, int]:
-        """Return by poller how many rows wait in memory, where any do; with the process they are lost."""
+        """Return how many rows wait in memory, by poller. They are lost when the process ends."""
         found = {poller: checks.waiting for poller, checks in self._checks.items()}
         return {poller: count for poller, count in found.items() if count}
 
     def close(self) -> None:
-        """Close the connections that are not in use; a further call does nothing."""
+        """Close the connections that are not in use. A further call does nothing."""
         self._access.close()

@@ -1,4 +1,4 @@
-"""How each kind of database is reached: its driver, its timeouts, and what a session is set to."""
+"""Makes the engine for each kind of database: its driver, its timeouts, and its session settings."""
 
 from __future__ import annotations
 
@@ -19,35 +19,38 @@ from sqlalchemy.pool import QueuePool
 from tallyd.core.errors import RecordsError
 
 PATIENCE_S: Final = 12.0
-"""So long for one answer. A dead connection costs a ping and a new one: together they stay below 30 s."""
+"""Time limit for one answer.
+
+After a dead connection come a ping and a new connection: together below 30 s.
+"""
 _LOCK_SHARE: Final = 2 / 3
-"""So much of it for what another process has locked: then it is the server that says so."""
+"""The part of it to wait for a lock. It is shorter, so that the server's own message arrives in time."""
 
 _FORMS: Final = "sqlite:////PATH, postgresql+psycopg://... or mysql+pymysql://..."
 _WRITES: Final = "tallyd_writes"
 
 
 def engine_of(url: str, *, patience_s: float) -> tuple[Engine, str]:
-    """Return an engine, and how its database is called in messages. Connects to nothing.
+    """Return an engine, and the name of its database for messages. Does not connect.
 
-    It waits `patience_s` for any one answer, and less for a lock. Raises `RecordsError` for a URL that can't
-    be used.
+    It waits `patience_s` for each answer, and less for a lock. Raises `RecordsError` for a URL that can't be
+    used.
     """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise RecordsError(f"the database's URL can't be read; it is {_FORMS}") from None
+        raise RecordsError(f"the database's URL can't be read; write it as {_FORMS}") from None
     for name in ("sqlalchemy.pool", "sqlalchemy.engine", "psycopg"):
-        # Their errors are raised to us as well, and their debugging shows what was read.
+        # Their errors are also raised, and their debug lines show data.
         logging.getLogger(name).setLevel(logging.CRITICAL)
     make = _KINDS.get(parsed.drivername)
     if make is None:
-        raise RecordsError(f"the database's URL is of no known kind; it is {_FORMS}")
+        raise RecordsError(f"the kind of database in the URL is unknown; write it as {_FORMS}")
     return make(parsed, patience_s)
 
 
 def for_writing(connection: Connection) -> Connection:
-    """Mark a connection, before its transaction begins, as one that will write."""
+    """Mark a connection for a transaction that writes. Call it before the transaction begins."""
     return connection.execution_options(**{_WRITES: True})
 
 
@@ -57,10 +60,10 @@ def for_writing(connection: Connection) -> Connection:
 def _sqlite(url: URL, patience_s: float) -> tuple[Engine, str]:
     path = Path(url.database or "")
     if not path.is_absolute() or url.query or url.host:
-        raise RecordsError("the database's URL must name a file by its whole path: sqlite:////PATH")
+        raise RecordsError("the database's URL must contain an absolute path: sqlite:////PATH")
 
     def connect() -> sqlite3.Connection:
-        # `rw`: a file that vanished is an error. Made anew it would be empty, and counts begin at zero.
+        # `rw`: a missing file is an error. A new one would be empty, and counts would begin at zero.
         return sqlite3.connect(
             f"file:{quote(os.fsencode(path))}?mode=rw",
             uri=True,
@@ -97,7 +100,7 @@ def _keep_to_file(engine: Engine, path: Path) -> None:
         connection.execute("PRAGMA journal_size_limit=67108864")
 
     def check(_connection: object, record: Any, _proxy: object) -> None:
-        # SQLite would go on writing into a file that was deleted or replaced, and nobody would see it again.
+        # SQLite would continue to write into a file that was deleted or replaced, where nobody sees it.
         if record.info["identity"] != identity():
             raise DisconnectionError
 
@@ -108,21 +111,21 @@ def _keep_to_file(engine: Engine, path: Path) -> None:
 def create_file(url: str) -> None:
     """Create the file of a SQLite database if it is missing. Raises OSError.
 
-    It is not opened: a descriptor that is closed takes the locks away that SQLite holds on the file by then,
-    for another thread. The next process that closes it would delete the log that is still written to.
+    It does not open the file. Closing a descriptor would release the locks that SQLite may hold on the file
+    in another thread. Then the next process that closes the database would delete a log that is still in use.
     """
     with suppress(FileExistsError):
         os.mknod(make_url(url).database or "", 0o640 | stat.S_IFREG)
 
 
 def lacks_file(url: str) -> bool:
-    """Whether it is a SQLite database whose file does not exist yet."""
+    """Whether this is a SQLite database and its file does not exist yet."""
     parsed = make_url(url)
     return parsed.drivername.startswith("sqlite") and not Path(parsed.database or "").exists()
 
 
 def folder_of(url: str) -> str | None:
-    """Return the folder of a SQLite database, None for others."""
+    """Return the folder of a SQLite database; None for other databases."""
     parsed = make_url(url)
     return os.path.dirname(parsed.database or "") if parsed.drivername.startswith("sqlite") else None  # noqa: PTH120 # asked for each file
 
@@ -130,7 +133,7 @@ def folder_of(url: str) -> str | None:
 # ---- PostgreSQL --------------------------------------------------------------------------------------------
 
 _SESSION: Final = "SET statement_timeout=0; SET TimeZone='UTC'; SET DateStyle='ISO'"
-"""No limit for a statement: one COPY takes as long as a large file is being read. Each answer has its own."""
+"""No time limit for a statement: one COPY may read a large file. Each answer has its own limit."""
 
 
 def _postgresql(url: URL, patience_s: float) -> tuple[Engine, str]:
@@ -152,7 +155,7 @@ def _postgresql(url: URL, patience_s: float) -> tuple[Engine, str]:
         connect_args={
             "connect_timeout": int(patience_s),
             "client_encoding": "utf8",
-            "prepare_threshold": None,  # a pooler may hand each transaction another session
+            "prepare_threshold": None,  # a pooler may use another session for each transaction
         },
     )
     _bound(engine, place, patience_s)
@@ -214,7 +217,7 @@ def _mysql(url: URL, patience_s: float) -> tuple[Engine, str]:
             "connect_timeout": patience_s,
             "read_timeout": patience_s,
             "write_timeout": patience_s,
-            # Strict: what does not fit is an error, never cut.
+            # Strict: a value that does not fit is an error; it is never cut.
             "sql_mode": "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION",
             "init_command": f"SET innodb_lock_wait_timeout={lock_s}, lock_wait_timeout={lock_s},"
             " time_zone='+00:00'",
@@ -225,10 +228,10 @@ def _mysql(url: URL, patience_s: float) -> tuple[Engine, str]:
 
 def _options_known(url: URL, known: Collection[str]) -> None:
     if not set(url.query) <= set(known):
-        # Not named: what follows a `?` may be the rest of a password.
+        # Do not show the option: the text after a `?` may be the rest of a password.
         raise RecordsError(
-            "the database's URL has an option (after its `?`) that the driver does not know; a `?` in the"
-            " password is written as %3F"
+            "the database's URL has an option (after the `?`) that the driver does not know; if the password"
+            " contains a `?`, write it as %3F"
         )
 
 

@@ -1,7 +1,7 @@
-"""Why a database can't be used, in our own words.
+"""Explains why a database can't be used, in our own words.
 
-Drivers put values (of unique violations), addresses and user names into their texts; none of that is passed
-on. What has no words here is told by its number and the name that the standard or the maker gave it.
+Texts of drivers contain values, addresses and user names, so they are never passed on. An error without a
+text here is shown with its number and its official name.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from tallyd.core.errors import RecordsError
 
-_LOST: Final = "the connection was lost, or there was none to be had"
-_NO_TABLES: Final = "its tables are not as tallyd made them; restart tallyd, which brings them up to date"
-_HELD: Final = "another process holds what this needs; trying again helps"
+_LOST: Final = "the connection was lost, or could not be made"
+_NO_TABLES: Final = "its tables are not as tallyd made them; restart tallyd, which updates them"
+_HELD: Final = "another process has locked it; try again"
 _FULL: Final = "its disk is full"
-_READ_ONLY: Final = "it can't be written (read-only)"
-_CROWDED: Final = "it takes no further connection"
-_LOGIN: Final = "it refuses this user or password"
-_NO_DATABASE: Final = "there is no database of that name"
-_RIGHTS: Final = "this user lacks the rights"
+_READ_ONLY: Final = "it is read-only"
+_CROWDED: Final = "it accepts no more connections"
+_LOGIN: Final = "it rejects this user or password"
+_NO_DATABASE: Final = "there is no database with this name"
+_RIGHTS: Final = "this user does not have the necessary rights"
 _SLOW: Final = "it did not answer in time"
 _REFUSED: Final = "nothing accepts connections there"
 _NO_HOST: Final = "the host's name can't be resolved"
-_ENDING: Final = "it is starting, stopping or was told to end the connection"
+_ENDING: Final = "it is starting or stopping, or an administrator ended the connection"
 
 _SQLITE: Final = MappingProxyType(
     {
@@ -36,9 +36,9 @@ _SQLITE: Final = MappingProxyType(
         "SQLITE_BUSY": _HELD,
         "SQLITE_LOCKED": _HELD,
         "SQLITE_READONLY": _READ_ONLY,
-        "SQLITE_CANTOPEN": "the file is missing or can't be opened; put it back, or restart for a new one",
+        "SQLITE_CANTOPEN": "the file is missing or can't be opened; restore it, or restart for a new one",
         "SQLITE_CORRUPT": "the file is damaged",
-        "SQLITE_NOTADB": "the file is no SQLite database",
+        "SQLITE_NOTADB": "the file is not a SQLite database",
         "SQLITE_IOERR": "the disk can't be read or written",
         "SQLITE_ERROR": _NO_TABLES,
     }
@@ -83,7 +83,7 @@ _MYSQL: Final = MappingProxyType(
     }
 )
 _CONNECTING: Final = (
-    # libpq and PyMySQL tell these apart in their text alone.
+    # libpq and PyMySQL distinguish these only by the text.
     ("password|authentication|no pg_hba.conf", _LOGIN),
     ("timed out|timeout", _SLOW),
     ("refused|No such file", _REFUSED),
@@ -96,12 +96,15 @@ _CONNECTING: Final = (
 
 
 def explained(place: str, error: BaseException) -> RecordsError:
-    """Return what to raise for an error of SQLAlchemy or of a driver; never holds a value or the URL."""
+    """Return the exception to raise for an error of SQLAlchemy or a driver.
+
+    It contains no value and no URL.
+    """
     return RecordsError(f"{place}: {_reason(error)}")
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether another transaction was faster with the same file, or the two got in each other's way."""
+    """Whether another transaction stored the same file first, or the two were in a deadlock."""
     found = _driver_error(error)
     if getattr(found, "sqlstate", None) in {"23505", "40001", "40P01"}:
         return True
@@ -112,16 +115,16 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, PoolTimeoutError):
         return "all of tallyd's own connections to it are in use"
     if isinstance(error, NoSuchModuleError):
-        return "there is no such kind of database"
+        return "this kind of database does not exist"
     found = _driver_error(error)
     if isinstance(found, sqlite3.Error):
-        return _of_sqlite(found)
+        return _sqlite_reason(found)
     if type(found).__module__.startswith("pymysql"):
-        return _of_mysql(found)
-    return _of_postgresql(found)
+        return _mysql_reason(found)
+    return _postgresql_reason(found)
 
 
-def _of_sqlite(error: sqlite3.Error) -> str:
+def _sqlite_reason(error: sqlite3.Error) -> str:
     name = getattr(error, "sqlite_errorname", None)
     if name is None:
         return "the file is damaged, or was closed"
@@ -130,31 +133,31 @@ def _of_sqlite(error: sqlite3.Error) -> str:
     return f"{known} ({name})" if known else name
 
 
-def _of_postgresql(error: BaseException) -> str:
+def _postgresql_reason(error: BaseException) -> str:
     state = getattr(error, "sqlstate", None)
     if state is None:
-        return _of_connecting(error)
-    # The class of the error bears the condition's name of PostgreSQL's documentation.
+        return _connecting_reason(error)
+    # The class of the error has the name of the condition in PostgreSQL's documentation.
     return _POSTGRESQL.get(state) or f"SQLSTATE {state} ({type(error).__name__})"
 
 
-def _of_mysql(error: BaseException) -> str:
+def _mysql_reason(error: BaseException) -> str:
     number = _number(error)
     if number in {2002, 2003, 0}:
-        return _of_connecting(error)
+        return _connecting_reason(error)
     if number == 2013 and "timed out" in str(error):
         return _SLOW
-    return _MYSQL.get(number) or f"error {number} ({_name_of_mysql(number)})"
+    return _MYSQL.get(number) or f"error {number} ({_mysql_name(number)})"
 
 
-def _name_of_mysql(number: int) -> str:
-    # An extra: imported only here, where its error is at hand. It brings no types.
+def _mysql_name(number: int) -> str:
+    # An optional package, imported only here, after one of its errors. It has no types.
     from pymysql.constants import ER  # type: ignore[import-untyped] # noqa: PLC0415
 
     return next((name for name, value in vars(ER).items() if value == number), "unknown")
 
 
-def _of_connecting(error: BaseException) -> str:
+def _connecting_reason(error: BaseException) -> str:
     text = str(error)
     return next((reason for sign, reason in _CONNECTING if re.search(sign, text)), _LOST)
 

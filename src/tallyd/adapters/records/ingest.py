@@ -1,4 +1,4 @@
-"""Storing files: which of them are new is decided here, inside the transaction that stores them."""
+"""Stores files. It decides which of them are new inside the transaction that stores them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LEDGER: Final = "poller, source, sha256, name, size, records, state, reason, in
 
 @dataclass
 class Plan:
-    """What is to become of files: the outcome of each, the ledger rows to write and to delete."""
+    """The outcome of each file, and the ledger rows to write and to delete."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     entries: dict[Fingerprint, ToIngest] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Plan:
 
 
 def plan(files: Sequence[ToIngest], ledger: Mapping[Fingerprint, tuple[int, str]]) -> Plan:
-    """Decide, from what the ledger has of these files: (id, state) by fingerprint."""
+    """Decide what to do with files. `ledger` has those that are known: (id, state) by fingerprint."""
     made = Plan()
     done = {fingerprint for fingerprint, (_, state) in ledger.items() if state == "done"}
     for file in files:
@@ -53,7 +53,7 @@ def plan(files: Sequence[ToIngest], ledger: Mapping[Fingerprint, tuple[int, str]
 def in_ledger(
     connection: Connection, poller: str, files: Collection[Fingerprint]
 ) -> dict[Fingerprint, tuple[int, str]]:
-    """Return those of the files that the ledger has, as (id, state)."""
+    """Return the files that the ledger has, as (id, state) by fingerprint."""
     found: dict[Fingerprint, tuple[int, str]] = {}
     wanted, mark = set(files), mark_of(connection)
     hashes = iter({sha256 for _, sha256 in wanted})
@@ -70,13 +70,13 @@ def in_ledger(
 def write_ledger(
     connection: Connection, poller: str, made: Plan, *, now: datetime
 ) -> list[tuple[int, ToIngest]]:
-    """Write the ledger; return the files whose counts are to be added, with their ids.
+    """Write the ledger. Return the files to count, with their ids.
 
-    Of two processes with the same file, the second waits here for the first, and then fails.
+    If two processes have the same file, the second one waits here for the first one, and then fails.
     """
     for some in _pieces(sorted(made.replaced)):
         connection.execute(delete(INGESTED_FILE).where(INGESTED_FILE.c.id.in_(some)))
-    # In one order everywhere: two that wait for each other would be a deadlock.
+    # Always in the same order, so that two transactions can't deadlock.
     fingerprints = sorted(made.entries)
     if fingerprints:
         at = seen_text(now)
@@ -88,7 +88,7 @@ def write_ledger(
 
 
 def write_counts(connection: Connection, poller: str, files: Sequence[tuple[int, ToIngest]]) -> None:
-    """Add the files' minute counts."""
+    """Add the minute counts of the files."""
     summed: dict[tuple[str, str], Count] = {}
     for _, file in files:
         for minute, count in (file.content.minutes if file.content else {}).items():
@@ -98,7 +98,7 @@ def write_counts(connection: Connection, poller: str, files: Sequence[tuple[int,
 
 
 def write_rows(connection: Connection, poller: str, files: Sequence[tuple[int, ToIngest]]) -> None:
-    """Store the files' rows, and from when on they are."""
+    """Store the rows of the files, and the time of each file's oldest row."""
     spans = [
         (file_id, poller, min(count.first_at for count in file.content.minutes.values()))
         for file_id, file in files
@@ -126,7 +126,7 @@ def _ledger_row(poller: str, file: ToIngest, at: str) -> tuple[object, ...]:
 
 
 def _shown(text: str) -> str:
-    """Return text as every database takes it: a name on disk may hold bytes that are no text."""
+    """Return text that every database accepts: a name on disk may contain bytes that are not text."""
     return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 

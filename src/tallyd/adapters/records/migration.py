@@ -1,6 +1,6 @@
-"""Starting the process that brings the tables up to date.
+"""Starts the process that updates the tables.
 
-A process, because alembic and what it needs stay out of the daemon, and a migration runs at most once an
+Why a process: alembic and its dependencies stay out of the daemon, and a migration runs at most once per
 upgrade.
 """
 
@@ -20,16 +20,16 @@ LONGEST_S: Final = 600.0
 
 
 class RecordsTooNewError(RecordsError):
-    """The tables are those of a newer tallyd."""
+    """A newer tallyd has updated the tables."""
 
     def __init__(self, place: str) -> None:
         super().__init__(
-            f"{place}: its tables are those of a newer tallyd; install that one again, or restore a backup"
+            f"{place}: its tables are from a newer tallyd; install that version again, or restore a backup"
         )
 
 
 def bring_up_to_date(url: str, place: str) -> None:
-    """Bring the tables up to date. Raises `RecordsError`, `RecordsTooNewError`."""
+    """Update the tables. Raises `RecordsError`, `RecordsTooNewError`."""
     with in_memory(json.dumps({"url": url}).encode()) as job:
         try:
             done = subprocess.run(  # noqa: S603 # our own module
@@ -44,11 +44,11 @@ def bring_up_to_date(url: str, place: str) -> None:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise RecordsError(f"{place}: bringing its tables up to date took too long") from None
+            raise RecordsError(f"{place}: updating its tables took too long") from None
         except OSError as error:
             why = os.strerror(error.errno).lower() if error.errno else type(error).__name__
             raise RecordsError(
-                f"{place}: the process that brings its tables up to date can't be started ({why})"
+                f"{place}: the process that updates its tables can't be started ({why})"
             ) from None
     _raise_if_failed(done, place)
 
@@ -60,7 +60,7 @@ def _raise_if_failed(done: subprocess.CompletedProcess[bytes], place: str) -> No
         answer = json.loads(done.stdout)
     except ValueError:
         raise RecordsError(
-            f"{place}: the process that brings its tables up to date ended with status {done.returncode}"
+            f"{place}: the process that updates its tables ended with status {done.returncode}"
         ) from None
     if answer["too_new"]:
         raise RecordsTooNewError(place)
@@ -68,5 +68,5 @@ def _raise_if_failed(done: subprocess.CompletedProcess[bytes], place: str) -> No
 
 
 def _is_kept(name: str) -> bool:
-    """Whether a variable is kept: libpq reads names of its own, and a password file below HOME."""
+    """Whether to keep an environment variable: libpq reads its own ones, and a password file below HOME."""
     return name == "HOME" or name.startswith("PG")

@@ -1,7 +1,8 @@
-"""The child process: `python -m tallyd.adapters.records.migration_main`, `{"url": ...}` on stdin.
+"""The child process: `python -m tallyd.adapters.records.migration_main`, with `{"url": ...}` on stdin.
 
-Status 0 when the tables are up to date, else one JSON object on stdout: `text` says why, `too_new` whether a
-newer tallyd has been at them. Two at once are no harm: the second waits, and then finds nothing to do.
+Status 0: the tables are up to date. Otherwise stdout has one JSON object: `text` is the reason, `too_new` is
+true if a newer tallyd has updated them. Two processes at once do no harm: the second one waits and then finds
+nothing to do.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from tallyd.core.errors import RecordsError
 
 
 def main() -> int:
-    """Migrate and answer. Any other exception ends the process, which the parent tells from its status."""
+    """Migrate and answer. Any other exception ends the process; the parent sees the exit status."""
     forbid_core_dumps()
-    # The daemon's blocked signals are let in again, so that this process can be ended.
+    # Unblock the signals that the daemon blocks, so that this process can be stopped.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     logging.disable(logging.CRITICAL)
     url = json.load(sys.stdin.buffer)["url"]
@@ -41,7 +42,7 @@ def main() -> int:
 
 
 def upgrade(url: str) -> None:
-    """Bring the tables up to date. Raises `RecordsError`, `RecordsTooNewError`."""
+    """Update the tables. Raises `RecordsError`, `RecordsTooNewError`."""
     access = Access(url)
     try:
         hold_file(url, access.place)  # until the process ends
@@ -58,7 +59,7 @@ def upgrade(url: str) -> None:
 
 
 def configured(connection: Connection | None = None) -> Config:
-    """Return alembic's configuration for the migrations as they are installed."""
+    """Return alembic's configuration for the installed migrations."""
     config = Config()
     config.set_main_option(
         "script_location", str(resources.files("tallyd") / "migrations").replace("%", "%%")
@@ -69,13 +70,13 @@ def configured(connection: Connection | None = None) -> Config:
 
 
 def _hold(connection: Connection, place: str) -> None:
-    """Let nobody else migrate until this transaction (on MariaDB: this connection) ends."""
+    """Prevent other migrations until this transaction (on MariaDB: this connection) ends."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('tallyd'))"))
     elif connection.dialect.name == "mysql":
         name = "CONCAT('tallyd ', LEFT(DATABASE(), 50))"
         if not connection.execute(text(f"SELECT GET_LOCK({name}, {WAIT_S})")).scalar():
-            raise RecordsError(f"{place}: another process is bringing its tables up to date")
+            raise RecordsError(f"{place}: another process is updating its tables")
 
 
 def _stored(connection: Connection) -> str | None:

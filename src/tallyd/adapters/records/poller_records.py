@@ -1,4 +1,4 @@
-"""One poller's records: what `contract.Records` says, on any of the databases."""
+"""One poller's records, on any of the databases."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tallyd.contract.lags import HourCount, Hours, LagRow, StoreOutcome
 from tallyd.contract.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, read_seen, seen_text
 
 _TRIES: Final = 5
-"""One more is enough where the other process has committed. Deadlocks, on MariaDB, may take some."""
+"""If another process has committed, one more try is enough. Deadlocks on MariaDB may need a few."""
 
 
-class BoundRecords:
-    """The records of one poller; those of others are not seen. Implements `contract.Records`."""
+class PollerRecords:
+    """The records of one poller. Implements `contract.Records`."""
 
     def __init__(self, access: Access, poller: str, checks: CheckStore | None = None) -> None:
         self._access = access
@@ -43,10 +43,10 @@ class BoundRecords:
             return ()
         for tries_left in reversed(range(_TRIES)):
             try:
-                with self._access.told():
+                with self._access.explaining():
                     return self._ingest(files, now=now, keep_rows=keep_rows)
             except _OvertakenError as overtaken:
-                # Seen anew, what the other process stored is a repeat.
+                # The next try finds what the other process stored, and counts it as a repeat.
                 if not tries_left:
                     raise explained(self._access.place, overtaken.cause) from None
         raise AssertionError("the last try returns or raises")
@@ -81,13 +81,13 @@ class BoundRecords:
         ).where(*self._between(since, until))
         with self._access.reading() as connection:
             found = [(row[0], row[1], _count(row[2:])) for row in connection.execute(query)]
-        # Not by the database: each has an order of its own for texts.
+        # Sort here: each database orders texts differently.
         return tuple(sorted(found, key=lambda each: each[:2]))
 
     def ledger(self, *, rejected: bool, most: int) -> tuple[LedgerRow, ...]:
         states = ("rejected",) if rejected else ("done", "rejected")
         with self._access.reading() as connection:
-            # By state, as the index has them; of each the newest suffice.
+            # Query each state separately, so that the index is used.
             rows = [row for state in states for row in self._newest(connection, state, most)]
         rows.sort(key=lambda row: (row[-1], row[0]), reverse=True)
         return tuple(_ledger_row(row[1:]) for row in rows[:most])
@@ -98,17 +98,17 @@ class BoundRecords:
         try:
             found = os.statvfs(self._access.folder)
         except OSError:
-            return None  # what is wrong with it, the database itself will say
+            return None  # the next use of the database reports the error
         return found.f_bavail * found.f_frsize
 
     def files_since(self, since: datetime) -> Mapping[str, int]:
-        """Return how many files were stored (`done`) and refused (`rejected`) since an instant."""
+        """Return how many files were stored (`done`) and rejected (`rejected`) since an instant."""
         columns = INGESTED_FILE.c
         query = (
             select(columns.state, func.count())
             .where(
                 columns.poller == self._poller,
-                columns.state.in_(("done", "rejected")),  # as the index has them
+                columns.state.in_(("done", "rejected")),  # all states; so that the index is used
                 columns.ingested_at >= _bound(since),
             )
             .group_by(columns.state)
@@ -131,23 +131,23 @@ class BoundRecords:
         return read_hours(self._access, self._poller, _bound(since), _bound(until), server=server)
 
     def server_sums(self, since: datetime, until: datetime) -> Mapping[str, HourCount]:
-        """Return the checks of each server over the hours that begin with since <= hour < until."""
+        """Return the sums of each server over the hours with since <= hour < until."""
         return sum_hours(self._access, self._poller, _bound(since), _bound(until))
 
     def server_lags(
         self, servers: Collection[str], since: datetime, until: datetime, *, most: int
     ) -> tuple[LagRow, ...]:
-        """Return the newest `most` rows of these servers, with since <= checked_at < until, oldest first.
+        """Return the newest `most` rows of these servers with since <= checked_at < until, oldest first.
 
-        One look for all of them: rows are ordered by time, so each look passes those of all servers.
+        Ask for all servers at once: rows are ordered by time, so each query reads the rows of all servers.
         """
         return read_lags(self._access, self._poller, _bound(since), _bound(until), servers=servers, most=most)
 
     def _ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
-        with self._access.untold_writing() as connection:
+        with self._access.writing_raw() as connection:
             ledger = in_ledger(connection, self._poller, {file.fingerprint for file in files})
             made = plan(files, ledger)
-            # What others may be faster with comes first: `rows()` can be called only once.
+            # First what may conflict with other processes: `rows()` can be called only once.
             try:
                 stored = write_ledger(connection, self._poller, made, now=now)
                 write_counts(connection, self._poller, stored)
@@ -188,7 +188,7 @@ class BoundRecords:
 
 
 class _OvertakenError(Exception):
-    """Another process got in the way; nothing was stored, and `rows()` not called."""
+    """Another process was faster. Nothing was stored, and `rows()` was not called."""
 
     def __init__(self, cause: DBAPIError) -> None:
         super().__init__()
@@ -196,7 +196,7 @@ class _OvertakenError(Exception):
 
 
 def _bound(at: datetime) -> str:
-    """Return the first whole second that is not before an instant: what is stored is cut to the second."""
+    """Round an instant up to a whole second, since stored instants are cut to the second."""
     return seen_text(at + timedelta(microseconds=999_999))
 
 

@@ -1,4 +1,4 @@
-"""Forgetting what is old, a little in each transaction, so that nothing waits long for it."""
+"""Deletes old rows, a few in each transaction, so that other transactions do not wait long."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tallyd.adapters.records.transactions import Access
 _ROWS: Final = 1000
 _FILES: Final = 100
 
-# Made once: for small files, making them takes longer than running them.
+# Built once: for small files, building them takes longer than running them.
 _RANGE: Final = PASSAGE.c.id.between(bindparam("first"), bindparam("last"))
 _OLD: Final = and_(_RANGE, PASSAGE.c.seen_at < bindparam("before"))
 _SOME: Final = select(PASSAGE.c.id).where(_OLD).order_by(PASSAGE.c.id).limit(bindparam("most")).subquery()
 _LAST: Final = select(func.max(_SOME.c.id))
-# A range of the key: a list of a thousand ids takes PostgreSQL ten times as long.
+# A range of the key: with a list of a thousand ids, PostgreSQL takes ten times as long.
 _FORGET: Final = delete(PASSAGE).where(_OLD)
 _OLDEST: Final = select(func.min(PASSAGE.c.seen_at)).where(_RANGE)
 _MOVE: Final = (
@@ -75,7 +75,7 @@ def _some_passages(connection: Connection, poller: str, before: str, *, most: in
     for file_id in files:
         count += _old_of_file(connection, file_id, before, most=most - count)
         if count == most:
-            break  # there may be more of this one
+            break  # there may be more rows of this file
         finished.append(file_id)
     _shorten(connection, finished)
     return count, count == most or len(files) == _FILES
@@ -90,7 +90,7 @@ def _old_of_file(connection: Connection, file_id: int, before: str, *, most: int
 
 
 def _shorten(connection: Connection, file_ids: Sequence[int]) -> None:
-    """Note when the oldest of each file's passages was seen, now that some are gone."""
+    """Update the time of each file's oldest passage, after some were deleted."""
     empty: list[int] = []
     for file_id in file_ids:
         oldest = connection.scalar(_OLDEST, _span_of(file_id))

@@ -1,4 +1,4 @@
-"""What is found out about servers: written in one go, and kept in memory while the database is away."""
+"""The checks of servers. While the database is unavailable, they wait in memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COUNTS: Final = (SERVER_HOUR.c.checks, SERVER_HOUR.c.fresh, SERVER_HOUR.c.late,
 
 
 def _upsert(table: str, columns: str, key: int, mark: str, ending: str) -> str:
-    """Return an INSERT that replaces the row with this key, whose columns are the first `key` ones."""
+    """Return an INSERT that replaces a row with the same key. The first `key` columns are the key."""
     names = columns.split(", ")
     news = "VALUES({0})" if "DUPLICATE" in ending else "excluded.{0}"
     changed = ", ".join(f"{name}={news.format(name)}" for name in names[key:])
@@ -48,10 +48,10 @@ _PUT_HOUR: Final = {
 
 
 class CheckStore:
-    """The checks of one poller on their way into the database. Lives as long as the process.
+    """Stores the checks of one poller. Lives as long as the process.
 
-    Hours are written as totals, not as what is to be added: where a connection is lost during the COMMIT,
-    nobody knows whether it was done, and doing it again must change nothing.
+    It writes the totals of hours, not the differences. If the connection is lost during a COMMIT, nobody
+    knows whether it happened, and repeating it must not change anything.
     """
 
     def __init__(self, access: Access, poller: str, *, most_waiting: int = MOST_WAITING) -> None:
@@ -66,7 +66,7 @@ class CheckStore:
         self._dropped = 0
 
     def note(self, rows: Sequence[LagRow], hours: Hours) -> StoreOutcome:
-        """Take rows and what is to be added to hours, and store all that waits in one transaction."""
+        """Add rows, and counts to hours. Then store everything that waits in one transaction."""
         with self._lock:
             self._rows.extend(rows)
             for key, count in hours.items():
@@ -93,12 +93,12 @@ class CheckStore:
             return len(self._rows) + len(self._unwritten)
 
     def _over(self, hours: Hours) -> list[str]:
-        """Return the hours that are over, oldest first: all but those that something was added to now."""
+        """Return the hours that are over, oldest first: all except those that `hours` adds to."""
         going_on = {hour for hour, _ in hours}
         return sorted({hour for hour, _ in self._counted} - going_on)
 
     def _drop(self, over: Sequence[str]) -> None:
-        """Let go of what is too much, the oldest first."""
+        """Drop rows and hours above the limit, oldest first."""
         while len(self._rows) > self._most:
             self._rows.popleft()
             self._dropped += 1
@@ -116,12 +116,12 @@ class CheckStore:
             self._stored_before.pop(hour, None)
 
     def _write(self) -> None:
-        """Store what waits. Raises `RecordsError`, and then nothing was stored, or all of it."""
+        """Store everything that waits. After a `RecordsError`, either nothing or everything was stored."""
         if not self._rows and not self._unwritten:
             return
         with self._access.writing() as connection:
             for hour in sorted({hour for hour, _ in self._unwritten} - self._stored_before.keys()):
-                # Read before anything of ours is written: from then on the total is known.
+                # Read them before we write anything: from then on we know the totals.
                 self._stored_before[hour] = _stored(connection, self._poller, hour)
             kind = connection.dialect.name
             # In the order of the key, so that two processes can't deadlock.
@@ -173,7 +173,7 @@ def read_hours(
         query = query.where(columns.server == server)
     with access.reading() as connection:
         found = [(server, hour, HourCount(*count)) for server, hour, *count in connection.execute(query)]
-    # Not by the database: each has an order of its own for texts.
+    # Sort here: each database orders texts differently.
     return tuple(sorted(found, key=lambda each: each[:2]))
 
 
@@ -201,7 +201,7 @@ def sum_hours(access: Access, poller: str, first: str, end: str) -> dict[str, Ho
 def read_lags(
     access: Access, poller: str, first: str, end: str, *, servers: Collection[str], most: int
 ) -> tuple[LagRow, ...]:
-    """Return the newest `most` rows of some servers with first <= checked_at < end, oldest first."""
+    """Return the newest `most` rows of these servers with first <= checked_at < end, oldest first."""
     columns = SERVER_LAG.c
     query = (
         select(
@@ -229,9 +229,9 @@ _ROWS: Final = 1000
 
 
 def forget_lags(access: Access, poller: str, before: str, *, most: int) -> int:
-    """Delete at most `most` rows of checks made before an instant, oldest first; return how many.
+    """Delete about `most` rows of checks from before an instant, oldest first; return how many.
 
-    A little in each transaction; a second of which all would be too much is deleted as a whole.
+    It deletes a few rows per transaction. All rows of the same second go together, even above the limit.
     """
     columns = SERVER_LAG.c
     forgotten = 0

@@ -1,8 +1,8 @@
-"""The tables as queries see them. What is stored how on which database stands in `tallyd.migrations`.
+"""The tables for queries. `tallyd.migrations` has their exact types on each database.
 
 A passage's id is its file's id times `IDS_A_FILE` plus its number in the file. So the passages of a file are
-one range of the primary key, rows are only ever appended, and no further index is needed: one over `seen_at`
-would halve the speed at which a large file is stored.
+one range of the primary key, and new rows are always appended. No further index is needed: one over `seen_at`
+would halve the speed of storing a large file.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from sqlalchemy import BigInteger, Column, DateTime, Dialect, Double, MetaData, 
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 REVISION: Final = "0001"
-"""What this code works with. A test compares it with the newest in `tallyd.migrations`."""
+"""The revision that this code needs. A test compares it with the newest in `tallyd.migrations`."""
 KNOWN_REVISIONS: Final = frozenset({REVISION})
 VERSION_TABLE: Final = "tallyd_revision"
-"""Not alembic's own name: the database may be another program's too, and it may use alembic as well."""
+"""Not alembic's default name: another program may use alembic in the same database."""
 
 IDS_A_FILE: Final = 1 << 32
 
 
 class Instant(TypeDecorator[str]):
-    """`YYYY-MM-DD HH:MM:SS` in UTC here; there, text on SQLite, else a timestamp that knows no time zone."""
+    """`YYYY-MM-DD HH:MM:SS` in UTC. In the database: text on SQLite, else a timestamp without time zone."""
 
     impl = String
     cache_ok = True
@@ -77,7 +77,7 @@ PASSAGE = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("seen_at", Instant),
 )
-"""Only what is asked for; `bulk_insert.py` writes the rest."""
+"""Only the columns that queries use; `bulk_insert.py` writes the others too."""
 
 PASSAGE_SPAN = Table(
     "passage_span",
@@ -86,7 +86,7 @@ PASSAGE_SPAN = Table(
     Column("poller", String),
     Column("oldest_at", Instant),
 )
-"""A row for each file of which passages are still stored, and when the oldest of them was seen."""
+"""One row for each file with stored passages, with the time of the oldest one."""
 
 PASSAGE_MINUTE = Table(
     "passage_minute",

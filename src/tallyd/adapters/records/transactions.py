@@ -1,4 +1,4 @@
-"""Transactions: how one begins and ends, and how its failures are told."""
+"""Transactions: how they begin and end, and how their errors are explained."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from tallyd.adapters.records.errors import explained
 from tallyd.core.errors import RecordsError
 
 QUEUE_S: Final = 30.0
-"""So long a writer waits for the writers of this process before it, where there can be only one."""
+"""On SQLite there is one writer at a time. How long to wait for the other writers of this process."""
 
 
 class Access:
-    """A database, through a pool of connections. Any number of threads.
+    """A database with a pool of connections. Thread-safe.
 
-    `get_ready` is called before each transaction but those of `reading_as_it_is`.
+    `get_ready` is called before each transaction, except for `reading_as_it_is`.
     """
 
     def __init__(self, url: str, *, patience_s: float = PATIENCE_S) -> None:
         self.engine, self.place = engine_of(url, patience_s=patience_s)
         self.folder: Final = folder_of(url)
         self.kind: Final = self.engine.dialect.name
-        self.get_ready: Callable[[], None] = _is_ready
-        # SQLite's own way of waiting is to look again now and then, which serves some and not others. Who is
-        # next holds `_next`, so that one who writes again and again lets the others in between.
+        self.get_ready: Callable[[], None] = lambda: None
+        # SQLite waits by polling, which is unfair. Whoever is next holds `_next`, so that a thread which
+        # writes all the time lets others in between.
         self._next, self._writer = threading.Lock(), threading.Lock()
         driver = self.engine.dialect.loaded_dbapi
         self._errors: tuple[type[Exception], ...] = (SQLAlchemyError, driver.Error)
@@ -41,37 +41,40 @@ class Access:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads. Raises `RecordsError`."""
+        """A transaction for reading. Raises `RecordsError`."""
         self.get_ready()
         with self.reading_as_it_is() as connection:
             yield connection
 
     @contextmanager
     def reading_as_it_is(self) -> Iterator[Connection]:
-        """`reading`, whatever tables there are."""
-        with self.told(), self._transaction(writes=False) as connection:
+        """Like `reading`, but does not update the tables first."""
+        with self.explaining(), self._transaction(writes=False) as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that ends in a commit, or is rolled back by any exception. Raises `RecordsError`."""
-        with self.told(), self.untold_writing() as connection:
+        """A transaction for writing.
+
+        It commits at the end; any exception rolls it back. Raises `RecordsError`.
+        """
+        with self.explaining(), self.writing_raw() as connection:
             yield connection
 
     @contextmanager
-    def untold_writing(self) -> Iterator[Connection]:
-        """`writing`, with the errors of SQLAlchemy and the driver as they are."""
+    def writing_raw(self) -> Iterator[Connection]:
+        """Like `writing`, but with the errors of SQLAlchemy and the driver."""
         self.get_ready()
         with self._queue(), self._transaction(writes=True) as connection:
             yield connection
 
     @contextmanager
-    def told(self) -> Iterator[None]:
-        """Turn what SQLAlchemy and the driver raise into `RecordsError`."""
+    def explaining(self) -> Iterator[None]:
+        """Convert errors of SQLAlchemy and the driver into `RecordsError`."""
         try:
             yield
         except self._errors as error:
-            # `from None`: the error's own text may hold values, and a traceback would print it.
+            # `from None`: the error's own text may contain values, and a traceback would print it.
             raise explained(self.place, error) from None
 
     @contextmanager
@@ -93,7 +96,7 @@ class Access:
             self._writer.release()
 
     def _busy(self) -> RecordsError:
-        return RecordsError(f"{self.place}: other work of tallyd's own keeps it busy")
+        return RecordsError(f"{self.place}: other threads of tallyd keep it busy")
 
     @contextmanager
     def _transaction(self, *, writes: bool) -> Iterator[Connection]:
@@ -111,12 +114,8 @@ class Access:
             connection.close()
 
     def _roll_back(self, connection: Connection) -> None:
-        # A full disk has rolled SQLite back already; the driver knows, and then sends nothing.
+        # After a full disk SQLite has already rolled back. The driver knows that and sends nothing.
         try:
             connection.rollback()
         except self._errors:
-            connection.invalidate()  # it is lost, and the first error tells why
-
-
-def _is_ready() -> None:
-    """Nothing is to be done first."""
+            connection.invalidate()  # the connection is lost; the first error says why

@@ -1,8 +1,7 @@
-"""`state.db`: the daemon's memory, and the point where a count begins to exist.
+"""`state.db`: the daemon's memory. A count exists once it is committed here.
 
-SQLite in WAL mode with `synchronous=FULL`: what was committed survives a power cut. Every change is one
-`BEGIN IMMEDIATE` transaction. Decides nothing: which slot is due and which problem is over is computed in
-core/.
+SQLite in WAL mode with `synchronous=FULL`: a commit survives a power failure. Every change is one
+`BEGIN IMMEDIATE` transaction. The decisions are made in core/: which slot is due, which problem is resolved.
 """
 
 from __future__ import annotations
@@ -13,13 +12,14 @@ from pathlib import Path
 from tallyd.adapters.state.alerts import Alerts
 from tallyd.adapters.state.connection import StateDamagedError, StateError, StateFile, StateTooNewError
 from tallyd.adapters.state.notifications import Notifications
-from tallyd.adapters.state.out_files import Outs
+from tallyd.adapters.state.out_files import OutFileRows
 from tallyd.adapters.state.outbox import Outbox
 from tallyd.adapters.state.readings import Readings
 from tallyd.adapters.state.slots import Slots
-from tallyd.adapters.state.types import NewReading, OutFile, Recorded, Whose
+from tallyd.adapters.state.types import JobRef, NewReading, OutFile, Recorded
 
 __all__ = [
+    "JobRef",
     "NewReading",
     "OutFile",
     "Recorded",
@@ -27,17 +27,15 @@ __all__ = [
     "StateDamagedError",
     "StateError",
     "StateTooNewError",
-    "Whose",
 ]
 
 
 class State:
-    """An open state.db by its parts: `slots`, `readings` and their `outs`, `outbox`, `alerts`,
-    `notifications`, and notes of the daemon's own.
+    """An open state.db. Each attribute is one part of it; `note` and `set_note` keep the daemon's own notes.
 
     Opening checks the file (`PRAGMA quick_check`) and creates the tables of a new one. Raises `StateError`,
-    `StateDamagedError` where the file is no sound database, `StateTooNewError` where a newer tallyd wrote it.
-    With `reads_only` it is opened as it is, beside the one that writes, and can only be read.
+    `StateDamagedError` if the file is not a sound database, `StateTooNewError` if a newer tallyd wrote it.
+    With `reads_only` it is opened as it is, beside the process that writes, and can only be read.
     """
 
     def __init__(self, path: Path, *, reads_only: bool = False) -> None:
@@ -45,42 +43,42 @@ class State:
         self.path = path
         self.slots = Slots(self._file)
         self.readings = Readings(self._file)
-        self.outs = Outs(self._file)
+        self.out_files = OutFileRows(self._file)
         self.outbox = Outbox(self._file)
         self.alerts = Alerts(self._file)
         self.notifications = Notifications(self._file)
 
     def close(self) -> None:
-        """Close the connection; a further call does nothing."""
+        """Close the connection. A further call does nothing."""
         self._file.close()
 
     def check(self) -> None:
-        """Raise `StateDamagedError` where what the daemon begins with makes no sense.
+        """Raise `StateDamagedError` if the daemon can't parse the data that it needs at the start.
 
-        Opening looks at the structure of the file; here it is the texts that are read. The past is left out,
-        since there may be years of it.
+        Opening checks the structure of the file; this reads the values. Old readings are left out, since
+        there may be years of them.
         """
         try:
             self.alerts.all()
             self.notifications.check()
             self.slots.check()
             self.readings.check()
-            self.outs.check()
+            self.out_files.check()
             self.outbox.check()
-        except (ValueError, TypeError) as error:  # TypeError: what should be text is bytes
+        except (ValueError, TypeError) as error:  # TypeError: bytes instead of text
             raise StateDamagedError(f"{self.path} is damaged: {error}") from error
         except StateError as error:
-            # Of our own fixed queries, SQLite's general error says that a table is not as it was made.
+            # Our queries are fixed, so SQLite's general error means that a table has changed.
             if getattr(error.__cause__, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
                 raise StateDamagedError(f"{self.path} is damaged: {error.__cause__}") from error
             raise
 
     def is_in_place(self) -> bool:
-        """Whether state.db is still the file that was opened: nobody deleted or replaced it."""
+        """Whether nobody has deleted or replaced the file since it was opened."""
         return self._file.is_in_place()
 
     def was_changed_elsewhere(self) -> bool:
-        """Whether another process has committed since the last time this was asked (`tallyd mute`)."""
+        """Whether another process (`tallyd mute`) has committed since the last call."""
         return self._file.was_changed_elsewhere()
 
     def ping(self) -> None:
@@ -89,13 +87,13 @@ class State:
             db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()
 
     def note(self, name: str) -> str | None:
-        """Return a note by name (which config is in force, ...)."""
+        """Return a note by name (such as the active config); None if there is none."""
         with self._file.reading() as db:
             row = db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
         return str(row[0]) if row else None
 
     def set_note(self, name: str, value: str | None) -> None:
-        """Store or, with None, remove a note."""
+        """Store a note; None removes it."""
         with self._file.transaction() as db:
             if value is None:
                 db.execute("DELETE FROM meta WHERE name=?", (name,))

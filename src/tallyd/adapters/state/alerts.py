@@ -1,4 +1,4 @@
-"""The alerts as they are stored."""
+"""The alerts in state.db."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _FIELDS: TypeAdapter[Fields] = TypeAdapter(Fields)
 
 
 class Alerts:
-    """The alerts by key. Which begin and end is decided by `core.alerts.evaluate`."""
+    """The alerts by key. `core.alerts.rules.evaluate` decides which ones begin and end."""
 
     def __init__(self, file: StateFile) -> None:
         self._file = file
 
     def all(self) -> dict[str, Alert]:
-        """Return every alert that is waiting, open, or over and perhaps still to be told."""
+        """Return all alerts: those that wait, open ones, and resolved ones that may need a notification."""
         with self._file.reading() as db:
             return known_alerts(db)
 
@@ -40,7 +40,7 @@ class Alerts:
         return tuple(sorted(found, key=lambda alert: (alert.severity, alert.since, alert.key)))
 
     def evaluate(self, observations: Observations) -> Evaluation:
-        """Store what observations change. Writes nothing when nothing changes."""
+        """Store the changes by observations. Writes nothing if nothing changes."""
         evaluation = evaluate(self.all(), observations)
         if not evaluation.changed and not evaluation.gone:
             return evaluation
@@ -53,11 +53,11 @@ class Alerts:
             _store(db, [alert])
 
     def forget(self, is_settled: Callable[[Alert], bool]) -> None:
-        """Forget alerts that are over and settled, and what was told of them."""
+        """Delete resolved alerts that are settled, and their notifications."""
         gone = [(key,) for key, alert in self.all().items() if alert.over_at and is_settled(alert)]
         if gone:
             with self._file.transaction() as db:
-                now = known_alerts(db)  # a run may have raised one of them anew
+                now = known_alerts(db)  # a run may have raised one of them again
                 gone = [(key,) for (key,) in gone if key in now and is_settled(now[key]) and now[key].over_at]
                 db.executemany("DELETE FROM alert WHERE key=?", gone)
                 db.executemany("DELETE FROM notified WHERE key=?", gone)
@@ -73,9 +73,9 @@ def known_alerts(db: sqlite3.Connection) -> dict[str, Alert]:
 
 
 def apply(db: sqlite3.Connection, observations: Observations) -> Evaluation:
-    """Evaluate and store, within a transaction."""
+    """Evaluate observations and store the changes, within a transaction."""
     evaluation = evaluate(known_alerts(db), observations)
-    # A key that only waited is nobody's to be told of.
+    # Alerts that only waited: nobody was notified of them.
     db.executemany("DELETE FROM alert WHERE key=?", [(key,) for key in evaluation.gone])
     _store(db, evaluation.changed)
     return evaluation

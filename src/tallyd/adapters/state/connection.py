@@ -1,4 +1,4 @@
-"""The connection to state.db: how it is opened, what a transaction is, how its failures are told."""
+"""The connection to state.db: opening, schema, transactions and errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 SCHEMA_VERSION = 1
 BUSY_S = 1.0
-"""So long a transaction waits for another process. Not longer: the other threads wait with it."""
+"""How long a transaction waits for another process. Meanwhile all threads of this process wait too."""
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE mark (
@@ -64,22 +64,22 @@ CREATE TABLE outbox (
 
 
 class StateError(Exception):
-    """state.db can't be opened, read or written now; the text says why. Nothing was changed."""
+    """state.db can't be opened, read or written now. The text says why. Nothing was changed."""
 
 
 class StateTooNewError(StateError):
-    """state.db was written by a newer tallyd."""
+    """A newer tallyd wrote state.db."""
 
 
 class StateDamagedError(StateError):
-    """state.db is no database any more, or not a sound one."""
+    """state.db is not a database, or a damaged one."""
 
 
 class StateFile:
-    """An open state.db. One connection, shared by the threads of this process behind a lock.
+    """An open state.db. The threads of this process share one connection and a lock.
 
-    With `reads_only` it is opened beside the one that writes, in the same process or another: nothing is
-    made, checked or brought up to date, and a transaction fails.
+    With `reads_only` it is opened beside another connection that writes, in this process or another one. Then
+    nothing is created or checked, and a transaction fails.
     """
 
     def __init__(self, path: Path, *, reads_only: bool = False) -> None:
@@ -103,7 +103,7 @@ class StateFile:
 
     def _open_to_read(self) -> None:
         with self._explained():
-            # Not opened and closed beside SQLite: closing any descriptor of it drops this process's locks.
+            # stat only: closing any descriptor of the file would drop SQLite's locks in this process.
             found = self.path.stat()
             self._identity = (found.st_dev, found.st_ino)
             self._db = sqlite3.connect(
@@ -124,14 +124,14 @@ class StateFile:
             raise StateDamagedError(f"{self.path} is damaged: {sound}")
         if version > SCHEMA_VERSION:
             raise StateTooNewError(
-                f"{self.path} was written by a newer tallyd; install that one again, or restore a backup"
+                f"{self.path} was written by a newer tallyd; install that version again, or restore a backup"
             )
         if version == 0:
             self._create()
 
     def _create(self) -> None:
         with self.transaction() as db:
-            # Looked at again: another process may have been faster.
+            # Check again: another process may have been faster.
             if db.execute("PRAGMA user_version").fetchone() == (0,):
                 if db.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
                     raise StateDamagedError(f"{self.path} is damaged: it has tables but no version")
@@ -140,7 +140,7 @@ class StateFile:
                 db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def is_in_place(self) -> bool:
-        """Whether the file that was opened still stands under its name, not deleted and not replaced."""
+        """Whether nobody has deleted or replaced the file since it was opened."""
         try:
             found = self.path.stat()
         except OSError:
@@ -148,54 +148,55 @@ class StateFile:
         return (found.st_dev, found.st_ino) == self._identity
 
     def was_changed_elsewhere(self) -> bool:
-        """Whether another connection has committed since the last time this was asked."""
+        """Whether another connection has committed since the last call."""
         with self.reading() as db:
             version: int = db.execute("PRAGMA data_version").fetchone()[0]
         was_changed, self._data_version = version != self._data_version, version
         return was_changed
 
     def close(self) -> None:
-        """Close the connection; a further call does nothing."""
+        """Close the connection. A further call does nothing."""
         with self._lock:
             self._db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One `BEGIN IMMEDIATE` ... `COMMIT`; any exception rolls it back. Raises `StateError`."""
+        """One `BEGIN IMMEDIATE` ... `COMMIT`. Any exception rolls it back. Raises `StateError`."""
         with self._lock, self._explained():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
-                # A full disk rolls back by itself, and a second ROLLBACK would hide the first error.
+                # After a full disk SQLite has already rolled back. A second ROLLBACK would hide the first
+                # error.
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection for queries alone. Raises `StateError`."""
+        """The connection, for queries only. Raises `StateError`."""
         with self._lock, self._explained():
             yield self._db
 
     @contextmanager
     def _explained(self, *, opening: bool = False) -> Iterator[None]:
-        """Turn what SQLite and the file system raise into `StateError`, with the place and the reason."""
+        """Convert errors of SQLite and the file system into `StateError`, with the path and the reason."""
         try:
             yield
         except sqlite3.OperationalError as error:
-            # Python's own error, of text that is no UTF-8, has no code. A full or locked disk has one of its
-            # own; the general one means, of our fixed statements, that the file's header or schema is wrong.
+            # No code: Python found text that is not UTF-8. A full or locked disk has its own code. While
+            # opening, our statements are fixed, so the general code means a wrong header or schema.
             code = getattr(error, "sqlite_errorcode", None)
             if code is None or (opening and code == sqlite3.SQLITE_ERROR):
                 raise StateDamagedError(f"{self.path} is damaged: {error}") from error
             raise StateError(f"{self.path}: {error}") from error
         except UnicodeDecodeError as error:
-            # SQLite quotes the damaged place in its message, and Python can't read that.
+            # SQLite quotes the damaged text in its message, and Python can't decode that.
             raise StateDamagedError(f"{self.path} is damaged: {error.reason}") from error
         except sqlite3.IntegrityError:
-            raise  # a bug of ours, not a state of the disk
+            raise  # a bug in tallyd, not a problem of the disk
         except sqlite3.DatabaseError as error:
             raise StateDamagedError(f"{self.path} is damaged: {error}") from error
         except OSError as error:

@@ -1,4 +1,4 @@
-"""What was counted and what was missed, to be looked at: nothing is changed by it."""
+"""Queries for readings and missed slots. Read only."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tallyd.core.stored import LastReading, StoredReading
 
 _COLUMNS = "poller, kind, job, slot, outcome, reason, due_at, taken_at, body, out_name, part"
 _TIME = "coalesce(due_at, taken_at)"
-"""As the indexes have it."""
+"""The same expression as in the indexes."""
 
 
-class Past:
-    """The readings of a state.db, to be read. An index answers each question, however many there are."""
+class ReadingHistory:
+    """Queries for readings. Each uses an index, so it is fast with any number of readings."""
 
     def __init__(self, file: StateFile) -> None:
         self._file = file
@@ -27,13 +27,13 @@ class Past:
     ) -> tuple[datetime, ...]:
         """Return the slots missed since the job's last reading within the timetable, oldest first.
 
-        With `reason`, only those missed for it. Slots ahead of `now` are of a clock that ran ahead.
+        With `reason`, only those with this reason. Slots after `now` are ignored: the clock was ahead.
         """
         with self._file.reading() as db:
             rows = db.execute(
                 "SELECT due_at FROM reading WHERE poller=:poller AND job=:job AND outcome='missed'"
                 " AND (:reason IS NULL OR reason=:reason) AND due_at <= :now"
-                # Not max(): with a job in question, that looks at every reading there is.
+                # Not max(): with a condition on the job, that would read every reading.
                 " AND due_at > coalesce((SELECT due_at FROM reading"
                 " WHERE poller=:poller AND job=:job AND outcome='taken' AND due_at <= :now"
                 " ORDER BY due_at DESC LIMIT 1), '')"
@@ -60,9 +60,9 @@ class Past:
         until: datetime | None = None,
         most: int | None = None,
     ) -> tuple[StoredReading, ...]:
-        """Return readings and missed slots with since <= time < until, the oldest `most`, oldest first.
+        """Return the first `most` readings and missed slots with since <= time < until, oldest first.
 
-        The time of a row is its slot's, outside the timetable the time it was taken.
+        The time of a row is that of its slot; outside the timetable, when it was taken.
         """
         where, values = _where(poller, since, until)
         with self._file.reading() as db:
@@ -75,7 +75,7 @@ class Past:
     def fitting(
         self, *, poller: str | None, since: datetime | None, until: datetime | None, most_chars: int
     ) -> int:
-        """Return how many of what `history` returns have no more than so much in their bodies together."""
+        """Return how many rows of `history` fit into `most_chars`, by the total length of their bodies."""
         where, values = _where(poller, since, until)
         count, so_far = 0, 0
         with self._file.reading() as db:
@@ -83,7 +83,7 @@ class Past:
                 f"SELECT coalesce(length(body), 0) FROM reading{where} ORDER BY {_TIME}, id",  # noqa: S608 # constants
                 values,
             )
-            for (length,) in found:  # one at a time: the rest is never read
+            for (length,) in found:  # one at a time, so that the rest is never read
                 so_far += length
                 if so_far > most_chars:
                     break
@@ -91,22 +91,22 @@ class Past:
         return count
 
     def last(self, poller: str, *, now: datetime, in_timetable: bool = False) -> StoredReading | None:
-        """Return the poller's last reading up to `now`; `in_timetable`: without those taken by hand.
+        """Return the poller's last reading up to `now`. `in_timetable`: ignore readings taken by hand.
 
-        Of several readings of one slot it is the slot's own.
+        If a slot has several readings, return the slot's own.
         """
         row = self._last(_COLUMNS, poller, now, in_timetable=in_timetable)
         return _stored(row) if row else None
 
     def last_taken(self, poller: str, *, now: datetime, in_timetable: bool = False) -> LastReading | None:
-        """Return when `last` was taken, without its body, which may be of ten thousand targets."""
+        """Return the time of `last` without its body, which may have ten thousand targets."""
         row = self._last("due_at, taken_at", poller, now, in_timetable=in_timetable)
         return LastReading(read_instant(row[1]), is_by_hand=row[0] is None) if row else None
 
     def _last(
         self, columns: str, poller: str, now: datetime, *, in_timetable: bool
     ) -> tuple[Any, ...] | None:
-        # By both times: a slot that was caught up late was taken after one by hand that stands behind it.
+        # Ask by both times: a late slot may have been taken after a later reading by hand.
         times = ("due_at",) if in_timetable else ("due_at", _TIME)
         with self._file.reading() as db:
             rows = [
@@ -122,13 +122,16 @@ class Past:
         return found[1:] if found else None
 
     def pollers(self) -> tuple[str, ...]:
-        """Return the pollers that have readings, those no longer in the config included."""
+        """Return the pollers that have readings, including those that left the config."""
         with self._file.reading() as db:
             return tuple(name for (name,) in db.execute("SELECT DISTINCT poller FROM reading ORDER BY 1"))
 
 
 def _where(poller: str | None, since: datetime | None, until: datetime | None) -> tuple[str, list[str]]:
-    """Return a condition and its values: of what is asked for alone, else no index would be of use."""
+    """Return a condition and its values.
+
+    It has only the limits that are given, so that an index can be used.
+    """
     bounds = {
         "poller=?": poller,
         f"{_TIME}>=?": instant_text(since) if since else None,

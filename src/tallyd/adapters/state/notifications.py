@@ -1,4 +1,4 @@
-"""What was told to which channel, and what is muted."""
+"""The notifications of each channel, and the mutes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _MUTE = 'pattern, since, until, why, "by", ended_by, version'
 
 
 class Notifications:
-    """The table of what channels have heard, by channel and key, and the mutes by pattern."""
+    """The notifications by channel and key, and the mutes by pattern."""
 
     def __init__(self, file: StateFile) -> None:
         self._file = file
 
     def notified(self) -> dict[tuple[str, str], Notified]:
-        """Return what was told, by channel and key (of a problem, or of a mute)."""
+        """Return the last notification of each channel and key (of an alert or a mute)."""
         with self._file.reading() as db:
             rows = db.execute("SELECT channel, key, version, at, is_open FROM notified")
             return {
@@ -29,7 +29,7 @@ class Notifications:
             }
 
     def mark(self, notified: Mapping[tuple[str, str], Notified]) -> None:
-        """Commit that channels were told."""
+        """Commit that channels were notified."""
         with self._file.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO notified (channel, key, version, at, is_open) VALUES (?, ?, ?, ?, ?)",
@@ -40,14 +40,14 @@ class Notifications:
             )
 
     def forget_channels(self, known: frozenset[str]) -> None:
-        """Forget what was told to channels that are no longer in the config."""
+        """Delete the notifications of channels that are not in `known`."""
         gone = {channel for channel, _ in self.notified()} - known
         if gone:
             with self._file.transaction() as db:
                 db.executemany("DELETE FROM notified WHERE channel=?", [(channel,) for channel in gone])
 
     def mutes(self) -> tuple[Mute, ...]:
-        """Return the mutes, those that ran out or were ended and are still to be told included."""
+        """Return all mutes, also those that have ended and may need a notification."""
         with self._file.reading() as db:
             rows = db.execute(f"SELECT {_MUTE} FROM mute ORDER BY pattern")  # noqa: S608 # a constant
             return tuple(
@@ -64,7 +64,7 @@ class Notifications:
             )
 
     def mute(self, pattern: str, *, since: datetime, until: datetime, why: str, by: str) -> None:
-        """Mute a pattern, or mute it anew."""
+        """Mute a pattern, or renew its mute."""
         with self._file.transaction() as db:
             db.execute(
                 f"INSERT INTO mute ({_MUTE}) VALUES (?, ?, ?, ?, ?, NULL, 1)"  # noqa: S608 # a constant
@@ -74,7 +74,7 @@ class Notifications:
             )
 
     def unmute(self, pattern: str, *, now: datetime, by: str) -> bool:
-        """End a mute that is in force; false when there is none."""
+        """End an active mute. Return false if there is none."""
         with self._file.transaction() as db:
             done = db.execute(
                 "UPDATE mute SET ended_by=?, version=version+1"
@@ -84,7 +84,7 @@ class Notifications:
             return done.rowcount > 0
 
     def forget_mutes(self, patterns: frozenset[str], *, versions: Mapping[str, int]) -> None:
-        """Forget mutes that ended, unless they were changed since (`versions`), and who heard of them."""
+        """Delete mutes and their notifications, unless a mute has changed since (`versions`)."""
         with self._file.transaction() as db:
             for pattern in patterns:
                 done = db.execute(
@@ -94,6 +94,6 @@ class Notifications:
                     db.execute("DELETE FROM notified WHERE key=?", (MUTE_KEY + pattern,))
 
     def check(self) -> None:
-        """Raise ValueError where what is stored makes no sense."""
+        """Raise ValueError if the stored values can't be parsed."""
         self.notified()
         self.mutes()

@@ -1,4 +1,4 @@
-"""The out files as state.db knows them: which names are reserved, and which files are still to be written."""
+"""The out files in state.db: their reserved names, and which ones are not written yet."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tallyd.core.out_document import stored_text
 from tallyd.core.reading import Json
 
 
-class Outs:
-    """The projection of the readings: each has one out file, under a name of its own."""
+class OutFileRows:
+    """The out file of each reading. Its name is unique."""
 
     def __init__(self, file: StateFile) -> None:
         self._file = file
 
     def unwritten(self) -> tuple[OutFile, ...]:
-        """Return the out files that are not known to be on disk, the oldest reading first."""
+        """Return the out files that are not written yet, oldest reading first."""
         with self._file.reading() as db:
             rows = db.execute(
                 "SELECT id, poller, job, out_name FROM reading WHERE NOT written ORDER BY id"
@@ -31,7 +31,7 @@ class Outs:
         return tuple(OutFile(id=id_, poller=poller, job=job, name=name) for id_, poller, job, name in rows)
 
     def to_write(self, out: OutFile) -> tuple[OutFile, dict[str, Json]] | None:
-        """Return an out file under the name it has now, and its content; None where it is on disk already."""
+        """Return an out file with its current name, and its content; None if it is already written."""
         with self._file.reading() as db:
             row = db.execute(
                 "SELECT out_name, body FROM reading WHERE id=? AND NOT written", (out.id,)
@@ -39,7 +39,7 @@ class Outs:
         return (replace(out, name=row[0]), cast("dict[str, Json]", json.loads(row[1]))) if row else None
 
     def is_last(self, out: OutFile) -> bool:
-        """Whether this is the newest reading of the poller that was stored, those with a part left out."""
+        """Whether this is the poller's newest reading, ignoring those with a part."""
         with self._file.reading() as db:
             (last,) = db.execute(
                 "SELECT max(id) FROM reading WHERE poller=? AND outcome='taken' AND part IS NULL",
@@ -53,7 +53,7 @@ class Outs:
             db.execute("UPDATE reading SET written=1 WHERE id=?", (out.id,))
 
     def note_report(self, out: OutFile, report: Json) -> None:
-        """Commit what is known of a reading's report; once its out file is on disk, it stays as it is."""
+        """Commit the state of a reading's report. If its out file is already written, nothing changes."""
         with self._file.transaction() as db:
             row = db.execute("SELECT body FROM reading WHERE id=? AND NOT written", (out.id,)).fetchone()
             if row is not None:
@@ -61,7 +61,7 @@ class Outs:
                 db.execute("UPDATE reading SET body=? WHERE id=?", (content, out.id))
 
     def rename(self, out: OutFile, *, is_taken: Callable[[str], bool]) -> OutFile:
-        """Reserve another name for an out file whose first name turned out to be somebody else's."""
+        """Reserve another name for an out file, because another file already has its name."""
         with self._file.transaction() as db:
             stem = out.name.removesuffix(".json")
             name = free_name(db, out.poller, stem, is_taken)
@@ -69,9 +69,9 @@ class Outs:
         return replace(out, name=name)
 
     def newest_names(self, poller: str) -> frozenset[str]:
-        """Return the names of the poller's out files of the newest month that has any.
+        """Return the names of the poller's out files in its newest month.
 
-        Raises `StateDamagedError` where a name is no text any more.
+        Raises `StateDamagedError` if a name is not text.
         """
         with self._file.reading() as db:
             rows = db.execute(
@@ -81,18 +81,18 @@ class Outs:
             )
             names = frozenset(name for (name,) in rows)
         if not all(isinstance(name, str) for name in names):
-            raise StateDamagedError("state.db is damaged: the name of an out file is no text")
+            raise StateDamagedError("state.db is damaged: the name of an out file is not text")
         return names
 
     def check(self) -> None:
-        """Raise ValueError where what is still to be written makes no sense."""
+        """Raise ValueError if the content of an unwritten file is not JSON."""
         with self._file.reading() as db:
             for (text,) in db.execute("SELECT body FROM reading WHERE NOT written"):
                 json.loads(text)
 
 
 def free_name(db: sqlite3.Connection, poller: str, stem: str, is_taken: Callable[[str], bool]) -> str:
-    """Return the first name for `stem` that neither a reading has reserved nor a file on disk bears."""
+    """Return the first name for `stem` that no reading has reserved and no file on disk has."""
     for number in count(1):
         name = numbered(stem, number)
         reserved = db.execute(

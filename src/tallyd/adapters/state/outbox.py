@@ -1,4 +1,4 @@
-"""The reports to upstreams: one row for each poller, name and day; a newer body replaces an older one."""
+"""The reports to upstreams: one row for each poller, name and day. A newer report replaces an older one."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ UPDATE outbox SET failing_since=coalesce(
   (SELECT min(failing_since) FROM outbox WHERE poller=:poller AND ssid=:ssid), :at)
 WHERE poller=:poller AND ssid=:ssid AND day=:day
 """
-"""Since the first row of the name fails, whichever day that was of."""
+"""All rows of a name share the time of its first failure, whatever their days are."""
 _NOTE_WORKING = """
 UPDATE outbox SET failing_since=NULL WHERE poller=:poller AND ssid=:ssid AND failing_since IS NOT NULL
 """
 
 
 class Outbox:
-    """What is to be sent, what was sent, and what the upstream said to it."""
+    """The waiting and the sent reports, with the upstream's last answer."""
 
     def __init__(self, file: StateFile) -> None:
         self._file = file
 
     def waiting(self, poller: str) -> tuple[OutboxRow, ...]:
-        """Return what is to be sent, the newest day first; of one day, what was tried longest ago."""
+        """Return the waiting reports, newest day first; within a day, the one tried longest ago first."""
         return self._rows("poller=? AND state='waiting' ORDER BY day DESC, turn, ssid", poller)
 
     def all(self, poller: str) -> tuple[OutboxRow, ...]:
@@ -49,7 +49,7 @@ class Outbox:
         return self._rows("poller=? ORDER BY day DESC, ssid", poller)
 
     def find(self, row: OutboxRow) -> OutboxRow | None:
-        """Return a row as it is now; None once it was forgotten."""
+        """Return the current version of a row; None if it was deleted."""
         found = self._rows(
             "poller=? AND ssid=? AND day=?", row.poller, row.message.ssid, row.message.day.isoformat()
         )
@@ -61,19 +61,19 @@ class Outbox:
             return frozenset(name for (name,) in db.execute("SELECT DISTINCT poller FROM outbox"))
 
     def note_sent(self, row: OutboxRow, *, at: datetime, answer: str) -> None:
-        """Commit that the upstream has taken this version; a newer one stays waiting."""
+        """Commit that the upstream accepted this version. A newer version keeps waiting."""
         self._note(row, "sent", "accepted", at=at, answer=answer)
 
     def note_failed(self, row: OutboxRow, *, at: datetime, answer: str, was_refused: bool) -> None:
-        """Commit that a try came to nothing; it stays waiting."""
+        """Commit that a try failed. The report keeps waiting."""
         self._note(row, "waiting", "refused" if was_refused else "nothing", at=at, answer=answer)
 
     def park(self, row: OutboxRow, *, at: datetime, answer: str) -> None:
-        """Commit that this version will never be taken; a newer one stays waiting."""
+        """Commit that the upstream rejected this version for good. A newer version keeps waiting."""
         self._note(row, "parked", "never", at=at, answer=answer)
 
     def take_up(self, poller: str) -> None:
-        """Try again, from now on, what was refused for good: under another config it may be taken."""
+        """Make reports wait again that were rejected for good: under another config they may be accepted."""
         with self._file.reading() as db:
             parked = db.execute(
                 "SELECT 1 FROM outbox WHERE poller=? AND state='parked' LIMIT 1", (poller,)
@@ -98,7 +98,7 @@ class Outbox:
             db.execute(_NOTE_WORKING if state == "sent" else _NOTE_FAILING, values)
 
     def forget(self, poller: str, *, but: frozenset[str] = frozenset()) -> int:
-        """Forget every row of a poller but those of some names; return how many."""
+        """Delete the poller's rows, except for the names in `but`; return how many."""
         with self._file.reading() as db:
             found = db.execute("SELECT DISTINCT ssid FROM outbox WHERE poller=?", (poller,))
             gone = [(poller, ssid) for (ssid,) in found if ssid not in but]
@@ -108,9 +108,9 @@ class Outbox:
             return db.executemany("DELETE FROM outbox WHERE poller=? AND ssid=?", gone).rowcount
 
     def prune(self, *, before: date) -> int:
-        """Forget what was sent or parked of days before `before`; return how many.
+        """Delete sent and parked reports of days before `before`; return how many.
 
-        What waits stays, and so does what was tried last of a name: it tells how that name is doing.
+        Waiting reports stay. The row of each name that was tried last stays too: it has the name's status.
         """
         with self._file.transaction() as db:
             return db.execute(
@@ -121,7 +121,7 @@ class Outbox:
             ).rowcount
 
     def check(self) -> None:
-        """Raise ValueError or TypeError where a row makes no sense."""
+        """Raise ValueError or TypeError if a row can't be parsed."""
         self._rows("1")
 
     def _rows(self, where: str, *values: str) -> tuple[OutboxRow, ...]:
@@ -133,10 +133,10 @@ class Outbox:
 def queue(
     db: sqlite3.Connection, poller: str, messages: Iterable[OutboxMessage], *, slot_at: datetime
 ) -> None:
-    """Have reports sent, within a transaction; each takes the place of an older one of its day.
+    """Queue reports, within a transaction. Each replaces an older one of its day.
 
-    The same once more is sent once more: the upstream may wait for a sign of life, or have refused for good
-    what it takes now.
+    A report with the same content is sent again too: the upstream may expect regular reports, or may now
+    accept what it rejected for good.
     """
     db.executemany(
         "INSERT INTO outbox (poller, ssid, day, body, version, slot_at, state)"

@@ -1,4 +1,4 @@
-"""The readings: what was counted, what was missed, and which out file is still to be written."""
+"""Stores readings, restores them from out files, and deletes old ones."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import cast
 
 from tallyd.adapters.state.alerts import apply
 from tallyd.adapters.state.connection import StateDamagedError
-from tallyd.adapters.state.history import Past
+from tallyd.adapters.state.history import ReadingHistory
 from tallyd.adapters.state.out_files import free_name
 from tallyd.adapters.state.outbox import queue
-from tallyd.adapters.state.types import NewReading, OutFile, Recorded, Whose
+from tallyd.adapters.state.types import JobRef, NewReading, OutFile, Recorded
 from tallyd.core.alerts.rules import Evaluation, Observations
 from tallyd.core.naming import instant_text, out_stem
 from tallyd.core.out_document import Heading, document, stored_text
 from tallyd.core.reading import Facts, Problem, Reading, Slot
 
 
-class Readings(Past):
-    """Every count that exists, and every slot known to have none.
+class Readings(ReadingHistory):
+    """All counts, and all slots that have none.
 
-    Of several readings of one slot, one is the slot's own and bears its key; the others have a `part`, which
-    stands behind it. A slot is settled by its own reading.
+    If a slot has several readings, one is the slot's own and has the slot's key. The keys of the others end
+    with their `part`. The slot's own reading settles the slot.
     """
 
     def record(
         self,
-        whose: Whose,
+        ref: JobRef,
         slot: Slot,
         headed: Sequence[tuple[Reading, Heading]],
         *,
@@ -38,38 +38,37 @@ class Readings(Past):
     ) -> Recorded:
         """Commit the readings of one run: from here on the counts exist.
 
-        The slot is settled, the names of the out files are reserved one after the other (`is_taken` knows
-        those on disk), what the job remembers, what is to be sent and the alerts are stored, all at once.
-        `observations` None (`once`) leaves alerts and memory as they are. A slot that already has its reading
-        keeps it, and nothing changes.
+        One transaction settles the slot, reserves the names of the out files (`is_taken`: a file on disk has
+        this name), and stores the job's memory, the outbox messages and the alerts. Without `observations`
+        (`once`), alerts and memory do not change. If the slot already has its reading, nothing changes.
         """
         with self._file.transaction() as db:
-            if slot.key is not None and _is_taken_slot(db, whose, slot.key):
+            if slot.key is not None and _is_taken_slot(db, ref, slot.key):
                 return Recorded()
             evaluation = Evaluation() if observations is None else apply(db, observations)
             if observations is not None:
-                _remember(db, whose, [reading for reading, _ in headed])
+                _remember(db, ref, [reading for reading, _ in headed])
             db.execute(
-                "DELETE FROM slot WHERE poller=? AND job=? AND slot=?", (whose.poller, whose.job, slot.key)
+                "DELETE FROM slot WHERE poller=? AND job=? AND slot=?", (ref.poller, ref.job, slot.key)
             )
             outs: list[OutFile | None] = []
             for reading, heading in headed:
                 standing = reading.problems if observations is None else _standing(evaluation, reading)
-                outs.append(_store(db, whose, slot, reading, heading, standing=standing, is_taken=is_taken))
-                queue(db, whose.poller, reading.outbox, slot_at=heading.due_at or heading.taken_at)
+                outs.append(_store(db, ref, slot, reading, heading, standing=standing, is_taken=is_taken))
+                queue(db, ref.poller, reading.outbox, slot_at=heading.due_at or heading.taken_at)
             return Recorded(outs=tuple(outs), evaluation=evaluation)
 
     def restore(self, found: Iterable[NewReading], marks: Mapping[tuple[str, str], frozenset[str]]) -> int:
-        """Take readings back in from their out files, all or none; return how many were.
+        """Restore readings from their out files, all or none; return how many.
 
-        A slot that has its reading keeps it. The `marks` of each (poller, job) are moved on to its newest
-        reading, so that a slot missed since is found.
+        A slot that has its reading keeps it. The `marks` of each (poller, job) move to its newest reading, so
+        that slots missed since then are found.
         """
         with self._file.transaction() as db:
             try:
                 count = sum(_restore(db, each) for each in found)
             except sqlite3.IntegrityError as error:
-                # These names are not in the table; then its index is wrong.
+                # The names are not in the table, so its index is damaged.
                 raise StateDamagedError(f"{self._file.path} is damaged: {error}") from error
             for (poller, job), names in marks.items():
                 (newest,) = db.execute(
@@ -84,19 +83,19 @@ class Readings(Past):
             return count
 
     def check(self) -> None:
-        """Raise ValueError where what is remembered makes no sense."""
+        """Raise ValueError if the memory of a job is not JSON."""
         with self._file.reading() as db:
             for (text,) in db.execute("SELECT value FROM memory"):
                 json.loads(text)
 
     def memory(self, poller: str, job: str) -> Facts:
-        """Return what the job's last reading asked to remember."""
+        """Return the job's memory from its last reading."""
         with self._file.reading() as db:
             row = db.execute("SELECT value FROM memory WHERE poller=? AND job=?", (poller, job)).fetchone()
         return cast("Facts", json.loads(row[0])) if row else {}
 
     def prune(self, poller: str, *, before: datetime, most: int) -> int:
-        """Forget at most `most` written readings from before an instant; return how many."""
+        """Delete at most `most` written readings from before `before`; return how many."""
         with self._file.transaction() as db:
             done = db.execute(
                 "DELETE FROM reading WHERE id IN (SELECT id FROM reading WHERE poller=? AND taken_at<?"
@@ -107,34 +106,34 @@ class Readings(Past):
 
 
 def _restore(db: sqlite3.Connection, found: NewReading) -> bool:
-    """Store a reading that was found in out/; whether it was not known."""
+    """Store a reading that was found in out/. Return whether it was unknown."""
     id_ = _insert(db, found, is_written=True)
     if found.part is None:
         db.execute(
             "DELETE FROM slot WHERE poller=? AND job=? AND slot=?",
-            (found.whose.poller, found.whose.job, found.slot),
+            (found.ref.poller, found.ref.job, found.slot),
         )
     return id_ is not None
 
 
-def _remember(db: sqlite3.Connection, whose: Whose, readings: Iterable[Reading]) -> None:
-    """Store what the job is to remember: what the last reading that says so wants."""
+def _remember(db: sqlite3.Connection, ref: JobRef, readings: Iterable[Reading]) -> None:
+    """Store the job's memory: that of the last reading that has one."""
     for memory in [each.memory for each in readings if each.memory is not None][-1:]:
         db.execute(
             "INSERT OR REPLACE INTO memory (poller, job, value) VALUES (?, ?, ?)",
-            (whose.poller, whose.job, json.dumps(memory)),
+            (ref.poller, ref.job, json.dumps(memory)),
         )
 
 
 def _standing(evaluation: Evaluation, reading: Reading) -> tuple[Problem, ...]:
-    """Return a reading's own problems, as they stand."""
+    """Return the problems of this reading that stand after the evaluation."""
     own = {problem.key for problem in reading.problems}
     return tuple(problem for problem in evaluation.standing if problem.key in own)
 
 
 def _store(
     db: sqlite3.Connection,
-    whose: Whose,
+    ref: JobRef,
     slot: Slot,
     reading: Reading,
     heading: Heading,
@@ -142,38 +141,41 @@ def _store(
     standing: tuple[Problem, ...],
     is_taken: Callable[[str], bool],
 ) -> OutFile | None:
-    """Store one reading; None where there is nothing to write, or it is known from its out file already."""
+    """Store one reading. None if it has no out file, or was already restored from it."""
     if reading.facts is None:
         return None
     stem = out_stem(heading.due_at or heading.taken_at, heading.zone)
     new = NewReading(
-        whose=whose,
+        ref=ref,
         slot=slot.key,
         part=reading.part,
         due_at=heading.due_at,
         taken_at=heading.taken_at,
-        name=free_name(db, whose.poller, stem, is_taken),
+        name=free_name(db, ref.poller, stem, is_taken),
         text=stored_text(document(heading, reading.facts, standing)),
     )
     id_ = _insert(db, new, is_written=False)
-    return None if id_ is None else OutFile(id=id_, poller=whose.poller, job=whose.job, name=new.name)
+    return None if id_ is None else OutFile(id=id_, poller=ref.poller, job=ref.job, name=new.name)
 
 
 def _row_key(slot: str | None, part: str | None) -> str | None:
-    """Return what stands in `slot` of a row; None outside the timetable."""
+    """Return the value of a row's `slot`; None outside the timetable."""
     return slot if slot is None or part is None else f"{slot}#{part}"
 
 
-def _is_taken_slot(db: sqlite3.Connection, whose: Whose, slot: str) -> bool:
+def _is_taken_slot(db: sqlite3.Connection, ref: JobRef, slot: str) -> bool:
     row = db.execute(
         "SELECT 1 FROM reading WHERE poller=? AND job=? AND slot=? AND outcome='taken'",
-        (whose.poller, whose.job, slot),
+        (ref.poller, ref.job, slot),
     ).fetchone()
     return row is not None
 
 
 def _insert(db: sqlite3.Connection, new: NewReading, *, is_written: bool) -> int | None:
-    """Store a reading, in the place of what was recorded as missed; None where the slot has its reading."""
+    """Store a reading and return its id.
+
+    It replaces a missed slot. None if the slot has its reading already.
+    """
     row = db.execute(
         "INSERT INTO reading"
         " (poller, kind, job, slot, outcome, due_at, taken_at, body, out_name, part, written)"
@@ -181,9 +183,9 @@ def _insert(db: sqlite3.Connection, new: NewReading, *, is_written: bool) -> int
         " outcome='taken', reason=NULL, taken_at=excluded.taken_at, body=excluded.body,"
         " out_name=excluded.out_name, written=excluded.written WHERE outcome='missed' RETURNING id",
         (
-            new.whose.poller,
-            new.whose.kind,
-            new.whose.job,
+            new.ref.poller,
+            new.ref.kind,
+            new.ref.job,
             _row_key(new.slot, new.part),
             instant_text(new.due_at) if new.due_at else None,
             instant_text(new.taken_at),

@@ -1,4 +1,4 @@
-"""The slots that were begun and are not settled yet, and the watermarks behind which nothing is due."""
+"""The slots that were begun but are not settled, and the watermarks: slots before them are never due."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from tallyd.adapters.state.alerts import apply
 from tallyd.adapters.state.connection import StateFile
-from tallyd.adapters.state.types import Recorded, Whose
+from tallyd.adapters.state.types import JobRef, Recorded
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.naming import instant_text, read_instant
 from tallyd.core.reading import Slot
@@ -16,7 +16,10 @@ from tallyd.core.schedule.timetable import Missed, Pending
 
 
 class Slots:
-    """A settled slot is one that has a row in `reading` (taken or missed); `slot` holds the others."""
+    """Slots and watermarks.
+
+    A settled slot has a row in `reading` (taken or missed); `slot` has the others.
+    """
 
     def __init__(self, file: StateFile) -> None:
         self._file = file
@@ -30,7 +33,7 @@ class Slots:
     def set_marks(
         self, poller: str, job: str, marks: Mapping[str, datetime], *, drop: frozenset[str]
     ) -> None:
-        """Set some watermarks and forget others, at once."""
+        """Set some watermarks and delete others, in one transaction."""
         with self._file.transaction() as db:
             db.executemany(
                 "DELETE FROM mark WHERE poller=? AND job=? AND mark=?", [(poller, job, name) for name in drop]
@@ -39,7 +42,7 @@ class Slots:
                 set_mark(db, poller, job, name, at)
 
     def check(self) -> None:
-        """Raise ValueError where a watermark or a slot that was begun makes no sense."""
+        """Raise ValueError if a watermark or a slot has an invalid time."""
         with self._file.reading() as db:
             for (at,) in db.execute(
                 "SELECT at FROM mark UNION ALL SELECT due_at FROM slot"
@@ -48,9 +51,9 @@ class Slots:
                 read_instant(at)
 
     def forget_others(self, names: frozenset[tuple[str, str]]) -> None:
-        """Forget watermarks and begun slots of every (poller, job) but these.
+        """Delete the watermarks and slots of all jobs except these (poller, job).
 
-        One that comes back later begins anew: what came while it was not configured was not missed.
+        If a job comes back later, it starts anew: it has missed nothing while it was not configured.
         """
         with self._file.reading() as db:
             known = set(db.execute("SELECT poller, job FROM mark UNION SELECT poller, job FROM slot"))
@@ -62,7 +65,7 @@ class Slots:
                 db.execute("DELETE FROM slot WHERE poller=? AND job=?", (poller, job))
 
     def pending(self, poller: str, job: str) -> tuple[Pending, ...]:
-        """Return the job's slots that were begun and are not settled, oldest first."""
+        """Return the job's slots that were begun but are not settled, oldest first."""
         with self._file.reading() as db:
             rows = db.execute(
                 "SELECT slot, due_at, state, starts, reason, not_before FROM slot WHERE poller=? AND job=?"
@@ -77,9 +80,9 @@ class Slots:
     def settled(self, poller: str, job: str, *, since: datetime, now: datetime) -> frozenset[str]:
         """Return the slots due at `since` or later that have their reading, or were recorded as missed.
 
-        Recorded as missed at a time that lies ahead does not count: a clock that ran ahead has said so.
+        A slot that was recorded as missed at a time after `now` does not count: the clock was ahead.
         """
-        # A day more: where the rules of a zone were changed since, a slot was due at another instant.
+        # One more day: if the rules of a time zone have changed, a slot was due at another instant.
         from_day = since - timedelta(days=1)
         with self._file.reading() as db:
             rows = db.execute(
@@ -89,22 +92,22 @@ class Slots:
             )
             return frozenset(slot for (slot,) in rows)
 
-    def claim(self, whose: Whose, slot: Slot, mark: str | None) -> None:
-        """Commit that a slot is begun, once more, and move its watermark past it."""
+    def claim(self, ref: JobRef, slot: Slot, mark: str | None) -> None:
+        """Commit that a slot begins (again), and move its watermark past it."""
         with self._file.transaction() as db:
             db.execute(
                 "INSERT INTO slot (poller, job, slot, due_at, state, starts)"
                 " VALUES (?, ?, ?, ?, 'claimed', 1)"
                 " ON CONFLICT DO UPDATE SET state='claimed', starts=starts+1",
-                (whose.poller, whose.job, slot.key, instant_text(slot.due_at)),
+                (ref.poller, ref.job, slot.key, instant_text(slot.due_at)),
             )
             if mark is not None:
-                set_mark(db, whose.poller, whose.job, mark, slot.due_at)
+                set_mark(db, ref.poller, ref.job, mark, slot.due_at)
 
     def fail(
-        self, whose: Whose, slot: Slot, *, reason: str, not_before: datetime, observations: Observations
+        self, ref: JobRef, slot: Slot, *, reason: str, not_before: datetime, observations: Observations
     ) -> Recorded:
-        """Commit that a run failed; its slot may be begun again from `not_before` on."""
+        """Commit that a run failed. Its slot may begin again at `not_before`."""
         with self._file.transaction() as db:
             db.execute(
                 "INSERT INTO slot (poller, job, slot, due_at, state, starts, reason, not_before)"
@@ -112,8 +115,8 @@ class Slots:
                 " ON CONFLICT DO UPDATE SET state='failed', reason=excluded.reason,"
                 " not_before=excluded.not_before",
                 (
-                    whose.poller,
-                    whose.job,
+                    ref.poller,
+                    ref.job,
                     slot.key,
                     instant_text(slot.due_at),
                     reason,
@@ -123,23 +126,23 @@ class Slots:
             return Recorded(evaluation=apply(db, observations))
 
     def miss(
-        self, whose: Whose, missed: tuple[Missed, ...], *, now: datetime, observations: Observations
+        self, ref: JobRef, missed: tuple[Missed, ...], *, now: datetime, observations: Observations
     ) -> Recorded:
-        """Commit that these slots, oldest first, have no reading and will have none."""
-        whose_row, said_at = (whose.poller, whose.kind, whose.job), instant_text(now)
+        """Commit that these slots, oldest first, have no reading and will get none."""
+        job_columns, said_at = (ref.poller, ref.kind, ref.job), instant_text(now)
         with self._file.transaction() as db:
             db.executemany(
                 "DELETE FROM slot WHERE poller=? AND job=? AND slot=?",
-                [(whose.poller, whose.job, one.key) for one in missed],
+                [(ref.poller, ref.job, one.key) for one in missed],
             )
             db.executemany(
                 "INSERT INTO reading (poller, kind, job, slot, outcome, reason, due_at, taken_at, written)"
                 " VALUES (?, ?, ?, ?, 'missed', ?, ?, ?, 1) ON CONFLICT DO UPDATE SET"
                 " reason=excluded.reason, taken_at=excluded.taken_at WHERE outcome='missed'",
-                [(*whose_row, one.key, one.reason, instant_text(one.due_at), said_at) for one in missed],
+                [(*job_columns, one.key, one.reason, instant_text(one.due_at), said_at) for one in missed],
             )
             for mark, at in {one.mark: one.due_at for one in missed if one.mark is not None}.items():
-                set_mark(db, whose.poller, whose.job, mark, at)
+                set_mark(db, ref.poller, ref.job, mark, at)
             return Recorded(evaluation=apply(db, observations))
 
 

@@ -1,4 +1,4 @@
-"""What state.db hands out and takes in, as values."""
+"""The values that go into state.db and come out of it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tallyd.core.alerts.rules import Evaluation
 
 
 @dataclass(frozen=True, kw_only=True)
-class Whose:
-    """Whose run it was: the poller, its kind and its job."""
+class JobRef:
+    """A job: its poller, the poller's kind, and its name."""
 
     poller: str
     kind: str
@@ -19,13 +19,13 @@ class Whose:
 
 @dataclass(frozen=True, kw_only=True)
 class NewReading:
-    """A reading that is about to be stored, from a run or from its out file.
+    """A reading to store, from a run or from its out file.
 
-    `slot` and `due_at` are None outside the timetable. `part` is that of the reading; the slot's key does not
-    show it. `name` is the file's, relative to the poller's folder, `text` the content as JSON.
+    `slot` and `due_at` are None outside the timetable. `slot` does not contain the `part`. `name` is the name
+    of the out file, relative to the poller's folder; `text` is its content as JSON.
     """
 
-    whose: Whose
+    ref: JobRef
     slot: str | None
     part: str | None
     due_at: datetime | None
@@ -36,7 +36,7 @@ class NewReading:
 
 @dataclass(frozen=True, kw_only=True)
 class OutFile:
-    """The reserved name of a reading's out file, relative to the poller's folder. `id` is the reading's."""
+    """A reading's out file. `name` is relative to the poller's folder. `id` is that of the reading."""
 
     id: int
     poller: str
@@ -46,8 +46,9 @@ class OutFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """What one transaction stored: the reserved out file of each reading, None for one that has none, and
-    what became of the problems. No out files at all: there were no readings, or the slot had its own before.
+    """What one transaction stored: the out file of each reading (None: it has none), and the alert changes.
+
+    `outs` is empty if there were no readings, or if the slot already had its reading.
     """
 
     outs: tuple[OutFile | None, ...] = ()

@@ -1,12 +1,12 @@
 """The tables of visitors and of servers.
 
-Texts that are compared are compared by their bytes, so that Gate is not gate and a trailing space counts.
-Instants are UTC and readable: text on SQLite, which has no type for them, elsewhere a timestamp that knows no
-time zone, so that none of the server or the session is ever applied.
+Texts are compared by their bytes: Gate is not gate, and a trailing space counts. Instants are UTC and
+readable: text on SQLite, which has no type for them, otherwise a timestamp without time zone, so that the
+zone of the server or the session is never applied.
 
-The keys of `passage_minute`, `server_lag` and `server_hour` have the time before the source or the server:
-what is read, deleted or added to is a span of time. So it is one range of the key, however many years lie
-before. A server is checked once a second at most, so its row needs no number.
+In the keys of `passage_minute`, `server_lag` and `server_hour` the time comes before the source or the
+server. So a span of time, which is what tallyd reads, deletes and adds to, is one range of the key, however
+many years there are. A server is checked at most once a second, so its row needs no number.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ CREATE TABLE server_hour (
 )""",
 )
 
-# IF NOT EXISTS, and the indexes inside: each of these statements is a transaction of its own here, and a
-# migration that was interrupted must be able to begin again.
+# IF NOT EXISTS, and indexes inside the tables: here each statement is its own transaction, and it must be
+# possible to repeat an interrupted migration.
 _MYSQL = (
     """
 CREATE TABLE IF NOT EXISTS ingested_file (
@@ -108,7 +108,7 @@ CREATE TABLE IF NOT EXISTS server_hour (
 )
 
 _MARIADB_COLLATION = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"  # utf8mb4_bin ignores trailing spaces
-_MYSQL_COLLATION = "CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin"  # the same, by the name that MySQL 8 has
+_MYSQL_COLLATION = "CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin"  # the same for MySQL 8
 
 
 def upgrade() -> None:

@@ -79,7 +79,7 @@ def status(context: Context, asked: Mapping[str, str]) -> Json:
         "at": local_text(now, config.zone),
         "healthy": is_healthy(context),
         "problems": sum(alert.is_open for alert in context.alerts().values()),
-        "unwritten": len(context.state.outs.unwritten()),
+        "unwritten": len(context.state.out_files.unwritten()),
         "jobs": [_job(context, task, now) for task in tasks_of(config)],
         "reports": [
             {

@@ -29,7 +29,7 @@ from tallyd.config.jobs import tasks_of
 from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.errors import RecordsError
 from tallyd.core.naming import key_segments
-from tallyd.runs.stats import ENDS, Spread
+from tallyd.runs.stats import ENDS, Histogram
 from tallyd.web.context import Context
 from tallyd.web.http.cache import Cache
 
@@ -109,7 +109,7 @@ def _runs(context: Context) -> Iterator[Metric]:
     yield from (ended, took, late)
 
 
-def _buckets(spread: Spread) -> list[tuple[str, float]]:
+def _buckets(spread: Histogram) -> list[tuple[str, float]]:
     """Return cumulative counts by upper bound, as Prometheus wants them."""
     found, so_far = [], 0
     for bound, count in zip((*map(str, spread.bounds), "+Inf"), spread.counts, strict=True):
@@ -134,7 +134,9 @@ def _jobs(context: Context) -> Iterator[Metric]:
         next_at.add_metric(list(task.name), coming.timestamp())
         missed.add_metric(list(task.name), len(state.readings.missed_since_taken(*task.name, now=now)))
     unwritten = GaugeMetricFamily(
-        "tallyd_unwritten_readings", "Readings that wait to be written to out/.", len(state.outs.unwritten())
+        "tallyd_unwritten_readings",
+        "Readings that wait to be written to out/.",
+        len(state.out_files.unwritten()),
     )
     yield from (next_at, missed, unwritten)
 
