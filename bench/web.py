@@ -43,8 +43,8 @@ from tallyd.demo.world import cameras, chat, divera, servers, upstream
 
 VIEWS = ("/", "/poller/people", "/poller/visitors", "/poller/servers")
 LIVE = ("/?live=1", "/?live=1", "/poller/people?live=1", "/poller/visitors?live=1", "/poller/servers?live=1")
-ASKED = ("/", "/?live=1", "/poller/visitors", "/plot/people", "/metrics", "/healthz")
-OPEN, LIVE_EVERY_S, SCRAPE_EVERY_S, PLOT_EVERY_S = 200, 4.0, 1.0, 30.0
+ASKED = ("/", "/?live=1", "/poller/visitors", "/poller/people", "/metrics", "/healthz")
+OPEN, LIVE_EVERY_S, SCRAPE_EVERY_S = 200, 4.0, 1.0
 ZONE = ZoneInfo("Europe/Berlin")
 REFUSED_S = 10.0
 """What a connection counts that was cut off."""
@@ -203,7 +203,7 @@ def _weights(port: int) -> bool:
         live = _weight(port, view + "?live=1")[0]
         print(f"{view:24} {plain:9,} {sent:9,} {sent + assets:16,} {live:13,}")
         heaviest = max(heaviest, sent + assets)
-    for path in ("/plot/people", "/metrics", "/api/v1/status"):
+    for path in ("/metrics", "/api/v1/status"):
         sent, plain = _weight(port, path)
         print(f"{path:24} {plain:9,} {sent:9,}")
     return _kept("view kB", heaviest / 1000)
@@ -321,8 +321,7 @@ def _load(port: int) -> None:
     """Be the load until killed: idle connections that are opened anew, a scraper, browsers."""
     for path in LIVE:
         threading.Thread(target=_again, args=(port, path, LIVE_EVERY_S), daemon=True).start()
-    for path, every_s in {"/metrics": SCRAPE_EVERY_S, "/plot/people": PLOT_EVERY_S}.items():
-        threading.Thread(target=_again, args=(port, path, every_s), daemon=True).start()
+    threading.Thread(target=_again, args=(port, "/metrics", SCRAPE_EVERY_S), daemon=True).start()
     print("loading", flush=True)
     while True:
         held = []

@@ -49,7 +49,7 @@ def take_overview(site: Site, picture: Path) -> list[str]:
         page = browser.new_page(viewport={"width": 1360, "height": 860}, color_scheme="light")
         watched = Watched(page, site.url)
         page.goto(site.url)
-        page.get_by_text("inside now").wait_for(timeout=60_000)
+        page.get_by_text("Inside now").wait_for(timeout=60_000)
         page.screenshot(path=picture)
         browser.close()
     return watched.complaints
@@ -75,9 +75,7 @@ def take(site: Site, folder: Path) -> list[str]:
                     page.get_by_text("stale", exact=False).first.wait_for(timeout=60_000)
                 for name, path in PAGES.items():
                     page.goto(site.url + path)
-                    if "visitors" in path or "divera" in path or "target" in path:
-                        page.locator(".plot[data-drawn]").last.wait_for(timeout=20_000)
-                        page.wait_for_function("!document.querySelector('.plot:not([data-drawn])')")
+                    page.wait_for_function("!document.querySelector('.plot:not(:has(canvas))')")
                     overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
                     if overflow > 0:
                         complaints.append(f"{name} at {width}: {overflow} px too wide")

@@ -139,12 +139,15 @@ def test_the_page_the_metrics_and_the_api_show_it(site: Site, daemon: Daemon) ->
     for path in ("/", "/poller/room"):
         page = site.ask(path)
         assert "All well" in page
-        assert re.search(r'temperature</th>\s*<td class="big">21.5</td>', page), path
+        assert "<dt>temperature</dt><dd>21.5</dd>" in page, path
         assert "Total" not in page
-    assert '<th scope="col" class="num">temperature</th>' in site.ask("/poller/room")
-    plot = json.loads(site.ask("/plot/room"))
-    assert [column["name"] for column in plot["columns"]] == ["temperature"]
-    assert (plot["columns"][0]["values"][0], plot["is_whole"]) == (21.5, False)
+    (found,) = re.findall("id=\"past-readings-chart\".*data-chart='([^']*)'", site.ask("/poller/room"))
+    chart = json.loads(found)
+    assert [column["name"] for column in chart["columns"]] == ["temperature"]
+    assert (chart["columns"][0]["values"][0], chart["is_whole"]) == (21.5, False)
+    assert '<td class="num">21.5 (21.5 to 21.5)</td>' in site.ask("/poller/room?by=day")
+    csv = site.ask("/poller/room/report.csv").splitlines()
+    assert csv[0] == "date,time,weekday,temperature,note"
     metrics = site.ask("/metrics")
     assert numbers(metrics, "tallyd_number") == [('name="temperature",poller="room"', 21.5)]
     assert [labels for labels, _ in numbers(metrics, "tallyd_last_reading_timestamp_seconds")]
