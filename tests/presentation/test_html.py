@@ -22,7 +22,7 @@ from tallyd.contract.board import AskedError
 from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Limit, Spread, Stat, State, Table, Unit
 from tallyd.presentation.boards import Chapter
 from tallyd.presentation.html import report
-from tallyd.presentation.html.charts import chart_json
+from tallyd.presentation.html.charts import MOST_POINTS, chart_json
 from tallyd.presentation.html.report import report_html
 from tallyd.presentation.html.templates import ASSETS, environment
 from tallyd.presentation.html.view import ROWS_A_PAGE, View
@@ -60,6 +60,17 @@ class TestCharts:
     def test_names_keep_their_order(self) -> None:
         found = drawn([("Mon", 2), ("Fri", 1)])
         assert (found["times"], found["names"], found["columns"][0]["values"]) == ([], ["Mon", "Fri"], [2, 1])
+
+    def test_of_very_many_rows_the_newest_are_drawn_and_of_names_the_first(self) -> None:
+        many = MOST_POINTS + 2
+        found = drawn([(at(number), number) for number in range(many)])
+        assert (found["columns"][0]["values"][0], len(found["times"])) == (2, MOST_POINTS)
+        found = drawn([(str(number), number) for number in range(many)])
+        assert (found["names"][-1], len(found["names"])) == (str(MOST_POINTS - 1), MOST_POINTS)
+        chart = Chart(
+            table=table([(str(number), 1) for number in range(many)]), x="name", series={"value": "dots"}
+        )
+        assert f"The chart shows {MOST_POINTS} of {many} rows." in shown(Board(panels=(chart,)), view()).text
 
     @pytest.mark.parametrize("gap", [Gap.HIDDEN, Gap.UNKNOWN, None, "text"])
     def test_what_is_no_number_is_a_gap_and_no_zero(self, gap: Cell) -> None:

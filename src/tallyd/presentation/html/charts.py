@@ -10,12 +10,14 @@ from tallyd.core.panels import Cell, Chart, Spread, Unit
 from tallyd.core.reading import Json
 from tallyd.core.texts import visible
 
+MOST_POINTS: Final = 2000
+"""Of more rows, a chart shows the newest; of names, the first. More could not be told apart."""
 _DURATIONS: Final = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 _Numbers: TypeAlias = "list[float | None]"
 
 
 def chart_json(chart: Chart, zone: tzinfo) -> dict[str, Json]:
-    """Return what is drawn, from left to right. None is a gap.
+    """Return what is drawn of at most `MOST_POINTS` rows, from left to right. None is a gap.
 
     Times are seconds since 1970, to be shown in `zone`. Durations are in the largest unit that fits, shares
     in percent; `unit` says so. `low` and `high` are empty without a `Spread`.
@@ -23,7 +25,8 @@ def chart_json(chart: Chart, zone: tzinfo) -> dict[str, Json]:
     places = chart.table.cells(chart.x)
     times = [each for each in places if isinstance(each, datetime)]
     is_time = len(times) == len(places)
-    order = sorted(range(len(places)), key=times.__getitem__) if is_time else range(len(places))
+    by_time = sorted(range(len(places)), key=times.__getitem__) if is_time else []
+    order = by_time[-MOST_POINTS:] or range(len(places))[:MOST_POINTS]
     columns = {column.key: column for column in chart.table.columns}
     found = {key: [chart.table.cells(key)[number] for number in order] for key in chart.series}
     numbers = [number for cells in found.values() for cell in cells for number in _parts(cell)]
@@ -32,7 +35,7 @@ def chart_json(chart: Chart, zone: tzinfo) -> dict[str, Json]:
     return {
         "times": [int(times[number].timestamp()) for number in order] if is_time else [],
         "zone": str(zone),
-        "names": [] if is_time else [visible(str(each)) for each in places],
+        "names": [] if is_time else [visible(str(places[number])) for number in order],
         "columns": [
             {
                 "name": visible(columns[key].heading),

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tallyd.core.panels import Chart, Gap, Stat, State
 from tallyd.core.texts import visible
+from tallyd.presentation.html.charts import MOST_POINTS
 from tallyd.presentation.invocation import filled
 
 HERE: Final = Path(__file__).parent
@@ -32,6 +33,7 @@ def environment(*folders: Path, tallyd: str | None = None) -> Environment:
         finalize=lambda value: visible(filled(value, tallyd)) if type(value) is str else value,
     )
     made.tests.update({name: _is(kind) for name, kind in _TESTS.items()})
+    made.globals["most_points"] = MOST_POINTS
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return made
 
