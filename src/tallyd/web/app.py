@@ -1,4 +1,4 @@
-"""The application: everything that can be asked for, behind the door."""
+"""The application: everything that can be asked for, behind the gate."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from tallyd.settings.web import WebSettings
 from tallyd.web import page, static
 from tallyd.web.context import Context
 from tallyd.web.http.auth import Names, Passwords
-from tallyd.web.http.gate import Door
+from tallyd.web.http.gate import Gate
 from tallyd.web.machine import api, health, metrics
 
-PACKING = 5
-"""How hard answers are packed: more takes longer, and saves next to nothing."""
+COMPRESSION = 5
+"""How hard answers are compressed: more takes longer, and saves next to nothing."""
 THREADS = 3
-"""So many answers are made at the same time; the others wait, and the pollers do not."""
+"""How many answers are made at the same time. The others wait, and the pollers do not."""
 _NOT_SHOWN = "That can't be shown"
 
 
 def application(context: Context, web: WebSettings) -> ASGIApp:
-    """Return the application as the config wants it."""
+    """Return the application with the settings of the config."""
     asked = Starlette(
         routes=[
             *page.routes(context),
@@ -42,7 +42,7 @@ def application(context: Context, web: WebSettings) -> ASGIApp:
             *metrics.routes(context),
             *api.routes(context),
         ],
-        middleware=[Middleware(GZipMiddleware, compresslevel=PACKING)],
+        middleware=[Middleware(GZipMiddleware, compresslevel=COMPRESSION)],
         exception_handlers={
             HTTPException: _refused,
             AskedError: _senseless,
@@ -54,11 +54,11 @@ def application(context: Context, web: WebSettings) -> ASGIApp:
     names = Names(web.address, web.names)
     password = web.password
     passwords = Passwords(password.reveal(), monotonic=time.monotonic) if password else None
-    return Door(_FewThreads(asked), names=names, passwords=passwords)
+    return Gate(_FewThreads(asked), names=names, passwords=passwords)
 
 
 class _FewThreads:
-    """Answers are made in threads; this sees to it that there are only a few."""
+    """Answers are made in threads. This allows only a few of them."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -87,8 +87,8 @@ def _no_numbers(request: Request, error: Exception) -> Response:
 
 
 def _unreadable(request: Request, error: Exception) -> Response:
-    text = f"state.db can't be read now: {visible(str(error))}. Counting goes on; look at the disk."
-    return _said(request, 503, "Nothing can be shown just now", text)
+    text = f"state.db can't be read now: {visible(str(error))}. Counting goes on. Check the disk."
+    return _said(request, 503, "Nothing can be shown now", text)
 
 
 def _said(request: Request, status: int, heading: str, text: str) -> Response:

@@ -1,4 +1,4 @@
-"""A connection with limits: so many of them, so long for a request, so long for its answer."""
+"""A connection with limits: how many there are, how long a request and its answer may take."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Final
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MOST_CONNECTIONS: Final = 100
-"""One more takes the place of the one that has said nothing for longest: who asks is let in."""
+"""One more replaces the one that has been silent for longest, so that a client that asks gets in."""
 HEAD_S: Final = 10.0
-"""A request must be there so long after its connection, or after the answer before it."""
+"""How long a request may take after the connection was opened, or after the answer before it."""
 ANSWER_S: Final = 120.0
-"""An answer must be made and read within this."""
+"""How long making and reading an answer may take."""
 STALLED_S: Final = 15.0
-"""A client that reads nothing for so long is gone, or never meant to."""
+"""A client that reads nothing for this long is gone, or never wanted to read."""
 GRACE_S: Final = 0.5
-"""So long after it was opened nobody expects a connection to have asked."""
+"""For this long after a connection was opened, it need not have asked."""
 LOOK_EVERY_S: Final = 1.0
 
 
 class Guarded(H11Protocol):
-    """One connection of uvicorn's, with limits: uvicorn has none for a client that does not ask or read."""
+    """A connection of uvicorn with limits. uvicorn has none for a client that does not ask or read."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
@@ -32,9 +32,9 @@ class Guarded(H11Protocol):
         self._make_room()
 
     def _make_room(self) -> None:
-        """Where there are too many, cut off the one that has been silent for longest.
+        """If there are too many, cut off the one that has been silent for longest.
 
-        Where all are young, the newest of them: an onrush pushes out itself, not those who are about to ask.
+        If all are young, cut off the newest: an onrush then hurts itself, not those who are about to ask.
         """
         others = [each for each in self.connections if isinstance(each, Guarded) and each is not self]
         held = [each for each in others if not each._is_cut_off]
@@ -64,7 +64,7 @@ class Guarded(H11Protocol):
         super().connection_lost(exc)
 
     def resume_writing(self) -> None:
-        """Some of the answer was read: it goes on."""
+        """Note that the client has read some of the answer."""
         self._moved_s = self.loop.time()
         super().resume_writing()
 

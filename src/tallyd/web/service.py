@@ -1,4 +1,4 @@
-"""The web side of a running daemon, whole: what it reads, the application, and the server of it."""
+"""The web side of a running daemon: what it reads, the application, and its server."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tallyd.web.http.server import WebServer
 
 
 class Served:
-    """The page as the config in force wants it. `kept` is what jobs keep from run to run, by poller and job.
+    """The page with the settings of the active config.
 
-    `restart` says how tallyd is started again where it runs.
+    `kept` is what jobs keep from run to run, by poller and job. `restart`: how to start tallyd again here.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class Served:
         self._server = WebServer(self._application)
 
     def apply_config(self, config: Config) -> None:
-        """Show the pollers of this config from now on, where and to whom it says; returns at once."""
+        """Show the pollers of this config from now on, with its `web` settings. Returns at once."""
         self._config = config
         self._server.want(config.settings.web)
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return the problem of a page that can't be served; none while it is, or is not wanted."""
-        # The server's thread may still be ending a page that the config no longer wants.
+        """Return the problem of a page that cannot be served; none while it is served, or not wanted."""
+        # The thread of the server may still be ending a page that the config no longer wants.
         trouble = self._server.trouble if self._config.settings.web is not None else None
         if trouble is None:
             self._trouble_since = None
@@ -64,11 +64,11 @@ class Served:
         return (page_unserved(trouble, since=self._trouble_since),)
 
     def stop(self) -> None:
-        """Have the server end; returns at once."""
+        """Tell the server to end. Returns at once."""
         self._server.stop()
 
     def close(self, *, within_s: float) -> None:
-        """Wait for its end, and close what it reads. What hangs is left to the end of the process."""
+        """Wait for its end, and close what it reads. What hangs ends with the process."""
         self._server.stop()
         if self._server.wait(within_s):
             self._records.close()

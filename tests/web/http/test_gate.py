@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from support.webfolder import serving_app
 from tallyd.web.http.auth import MOST_ADDRESSES, MOST_WAITING, Names, Passwords
-from tallyd.web.http.gate import PIECE_BYTES, Door
+from tallyd.web.http.gate import PIECE_BYTES, Gate
 
 PASSWORD = "canary-web-5f1c"
 
@@ -32,7 +32,7 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
 @contextmanager
 def door(*, password: str | None = None, hosts: tuple[str, ...] = ()) -> Iterator[HTTPConnection]:
     passwords = Passwords(password, monotonic=time.monotonic) if password else None
-    made = Door(hello, names=Names("127.0.0.1", hosts), passwords=passwords)
+    made = Gate(hello, names=Names("127.0.0.1", hosts), passwords=passwords)
     with serving_app(made) as url:
         connection = HTTPConnection(urlsplit(url).netloc, timeout=20)
         try:
@@ -198,7 +198,7 @@ def test_a_wrong_password_is_answered_late_while_others_are_served() -> None:
 
     async def story() -> list[int]:
         passwords = Passwords(PASSWORD, monotonic=time.monotonic)
-        made = Door(hello, names=Names("127.0.0.1", ()), passwords=passwords)
+        made = Gate(hello, names=Names("127.0.0.1", ()), passwords=passwords)
         began_s = time.monotonic()
         wrong = asyncio.create_task(status_of(made, "192.0.2.7", basic("wrong")))
         await asyncio.sleep(0.05)
@@ -213,7 +213,7 @@ def test_a_wrong_password_is_answered_late_while_others_are_served() -> None:
     assert waits[1] >= 0.5
 
 
-async def status_of(app: Door, client: str, headers: dict[str, str]) -> int:
+async def status_of(app: Gate, client: str, headers: dict[str, str]) -> int:
     found: list[int] = []
 
     async def send(message: Message) -> None:
@@ -262,7 +262,7 @@ def test_headers_that_an_answer_has_already_are_left_alone() -> None:
     async def kept(scope: Scope, receive: Receive, send: Send) -> None:
         await PlainTextResponse(json.dumps({}), headers={"cache-control": "max-age=9"})(scope, receive, send)
 
-    made = Door(kept, names=Names("127.0.0.1", ()), passwords=None)
+    made = Gate(kept, names=Names("127.0.0.1", ()), passwords=None)
     with serving_app(made) as url:
         connection = HTTPConnection(urlsplit(url).netloc, timeout=20)
         assert asked(connection)[2]["cache-control"] == "max-age=9"

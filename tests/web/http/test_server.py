@@ -17,7 +17,7 @@ from tallyd.settings.web import WebSettings
 from tallyd.web import connection
 from tallyd.web.connection import MOST_CONNECTIONS
 from tallyd.web.http.auth import Names
-from tallyd.web.http.gate import Door
+from tallyd.web.http.gate import Gate
 from tallyd.web.http.server import LONGEST_HEAD_BYTES, WebServer
 
 LARGE = 30_000_000
@@ -30,7 +30,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 @contextmanager
 def running(*, port: int = 0, again_after_s: float = 0.2) -> Iterator[WebServer]:
-    made = Door(app, names=Names("127.0.0.1", ()), passwords=None)
+    made = Gate(app, names=Names("127.0.0.1", ()), passwords=None)
     server = WebServer(lambda _web: made, again_after_s=again_after_s)
     server.want(WebSettings(listen=f"127.0.0.1:{port}"))
     try:

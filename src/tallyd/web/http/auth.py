@@ -1,4 +1,4 @@
-"""Who may look: by the name it is asked for (`Names`), and by a password (`Passwords`)."""
+"""Who may read: by the host name of the request (`Names`), and by a password (`Passwords`)."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from typing import Final, Literal
 
 LONGEST_DELAY_S: Final = 8.0
 MOST_WAITING: Final = 3
-"""So many wrong passwords of one address are answered late at a time; more are not even looked at."""
+"""How many wrong passwords of one address wait for their late answers. More are not even checked."""
 FORGOTTEN_AFTER_S: Final = 900.0
 _HOST: Final = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[^\[\]:/?#@\s]+))(?::[0-9]{0,5})?")
 MOST_ADDRESSES: Final = 1000
 
 
 class Names:
-    """The names by which the page may be asked for: a browser lured to it by another one is refused.
+    """The host names of the page. A browser that another page lured here uses another name, and is refused.
 
-    Those are the address it listens on, localhost, and `more`. Where it listens on every address, any IP
-    address is one: only a name can be pointed somewhere else.
+    The names are the address it listens on, localhost, and `more`. If it listens on every address, any IP
+    address is allowed, because only a name can be pointed somewhere else.
     """
 
     def __init__(self, address: str, more: Collection[str]) -> None:
@@ -34,7 +34,7 @@ class Names:
         self._known = {str(own), "localhost", "127.0.0.1", "::1", *(name.lower() for name in more)}
 
     def may(self, host: str) -> bool:
-        """Whether a `Host` header, its port left aside, is one of them."""
+        """Whether a `Host` header, without its port, is one of them."""
         found = _HOST.fullmatch(host.strip().lower())
         if found is None:
             return False
@@ -50,7 +50,7 @@ class Names:
 
 @dataclass
 class _Tries:
-    """What an address got wrong: how often, since when that counts, how many answers are under way."""
+    """How often an address was wrong, when it last asked, and how many of its answers wait."""
 
     failures: int = 0
     last_s: float = 0.0
@@ -61,9 +61,9 @@ Verdict = Literal["right", "wrong", "absent", "busy"]
 
 
 class Passwords:
-    """Compares passwords in constant time, and says how long the answer to a wrong one is to be held back.
+    """Compares passwords in constant time, and says how long to delay the answer to a wrong one.
 
-    One address can so try a few a second at most, and slows down nobody else. Of one thread.
+    So one address can try only a few per second, and slows down nobody else. For one thread.
     """
 
     def __init__(self, password: str, *, monotonic: Callable[[], float]) -> None:
@@ -72,7 +72,7 @@ class Passwords:
         self._tries: OrderedDict[str, _Tries] = OrderedDict()
 
     def check(self, client: str, authorization: str | None) -> Verdict:
-        """Return what a request's `Authorization` is; `busy`: too many wrong ones of that client wait."""
+        """Return what the `Authorization` of a request is; `busy`: too many wrong ones of the client wait."""
         if authorization is None:
             return "absent"
         tries = self._of(client)
@@ -86,7 +86,7 @@ class Passwords:
         return "wrong"
 
     def delay_s(self, client: str) -> float:
-        """Return how long the answer to a wrong password is held back: twice as long after each."""
+        """Return how long to delay the answer to a wrong password: twice as long after each."""
         return min(LONGEST_DELAY_S, 0.25 * 2.0 ** min(self._of(client).failures, 10))
 
     def begin_waiting(self, client: str) -> None:
@@ -102,14 +102,14 @@ class Passwords:
         if tries is None or (now_s - tries.last_s > FORGOTTEN_AFTER_S and not tries.waiting):
             tries = _Tries()
         tries.last_s = now_s
-        self._tries[client] = tries  # at the end: the one that was heard of last is forgotten last
+        self._tries[client] = tries  # at the end: who asked last is forgotten last
         if len(self._tries) > MOST_ADDRESSES:
             self._tries.popitem(last=False)
         return tries
 
 
 def _network(client: str) -> str:
-    """Return an address; of IPv6 the network of 64 bits around it, all of which one machine may have."""
+    """Return an address; of IPv6 its network of 64 bits, because one machine may have all of it."""
     try:
         address = ipaddress.ip_address(client)
     except ValueError:
@@ -120,12 +120,12 @@ def _network(client: str) -> str:
 
 
 def _digest(password: str) -> bytes:
-    # Of equal length whatever was typed, so that comparing tells not even that.
+    # Of equal length whatever was typed, so that comparing does not reveal the length.
     return hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest()
 
 
 def _password_of(authorization: str) -> str | None:
-    """Return the password of HTTP Basic, whatever the user's name; None where there is none to be read."""
+    """Return the password of HTTP Basic, with any user name; None if there is none."""
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
         return None

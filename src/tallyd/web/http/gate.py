@@ -1,4 +1,4 @@
-"""What every request has to pass, and what every answer bears: the outermost part of the application."""
+"""What every request must pass, and the headers of every answer: the outermost part of the application."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tallyd.web.http.auth import Names, Passwords
 
 OPEN: Final = frozenset({"/healthz"})
-"""Asked for by machines: under any name and without a password. It holds no names and no numbers."""
+"""For machines, under any host name and without a password. It holds no names and no numbers."""
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -30,11 +30,11 @@ _HEADERS: Final = (
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _CLOSE: Final = {"connection": "close"}
 PIECE_BYTES: Final = 64 * 1024
-"""Larger bodies are handed over in pieces: what a client does not read must not pile up in memory."""
+"""Larger bodies are sent in pieces: what a client does not read must not pile up in memory."""
 
 
-class Door:
-    """Refuses what does not only read, what is asked for by a foreign name, and who has not the password."""
+class Gate:
+    """Refuses requests that do not only read, use an unknown host name, or have no valid password."""
 
     def __init__(self, app: ASGIApp, *, names: Names, passwords: Passwords | None) -> None:
         self._app = app
@@ -49,7 +49,7 @@ class Door:
         await (refusal or self._app)(scope, receive, answer)
 
     async def _refusal(self, scope: Scope) -> PlainTextResponse | None:
-        """Return why a request is refused; None where it may pass."""
+        """Return why a request is refused; None: it may pass."""
         headers = Headers(scope=scope)
         if scope["method"] not in ("GET", "HEAD"):
             return _refused(405, "this page can only be read", {"allow": "GET, HEAD", **_CLOSE})
@@ -60,8 +60,8 @@ class Door:
         if not self._names.may(headers.get("host", "")):
             return _refused(
                 421,
-                "this page is not to be asked for by that name. Use its address or localhost, or add the "
-                "name to web.hosts in the config of tallyd",
+                "unknown host name. Use the address of the page or localhost, or add the name to web.hosts "
+                "in the config of tallyd",
                 _CLOSE,
             )
         return await self._check_password(scope, headers)
@@ -83,14 +83,13 @@ class Door:
                 self._passwords.end_waiting(client)
         return _refused(
             401,
-            "the password is missing or wrong. It is web.password in the config of tallyd; "
-            "any user name will do",
+            "the password is missing or wrong. It is web.password in the config of tallyd; use any user name",
             {"www-authenticate": 'Basic realm="tallyd", charset="UTF-8"'},
         )
 
 
 class _Answer:
-    """Passes an answer on, with the headers that each one bears, a large body in pieces."""
+    """Passes an answer on with the headers that every answer has, a large body in pieces."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

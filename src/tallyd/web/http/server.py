@@ -1,6 +1,6 @@
-"""Serves the page in a thread of its own, so that whoever asks can cost the pollers nothing.
+"""Serves the page in a thread of its own, so that no client can cost the pollers anything.
 
-It begins, changes, moves and ends as the config in force wants it.
+It begins, changes, moves and ends with the active config.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ AGAIN_AFTER_S: Final = 60.0
 BACKLOG: Final = 64
 STOP_S: Final = 1.0
 LAST_ANSWERS_S: Final = 0.3
-"""So long answers under way may still be read once it is to stop."""
+"""How long answers under way may still be read after it was told to stop."""
 
 
 class _Server(uvicorn.Server):
@@ -39,8 +39,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
-            server.close()  # nobody is let in any more
-        # What is cut off at the end is no bug, and no line in the log.
+            server.close()  # accepts nobody any more
+        # What is cut off at the end is no bug. It needs no line in the log.
         uvicorns = logging.getLogger("uvicorn.error")
         uvicorns.setLevel(logging.CRITICAL)
         tasks = self.server_state.tasks
@@ -48,7 +48,7 @@ class _Server(uvicorn.Server):
             await asyncio.wait(tasks, timeout=LAST_ANSWERS_S)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        await asyncio.sleep(0)  # until each of them has heard of it
+        await asyncio.sleep(0)  # until each of them was told
         await super().shutdown(sockets)
         if tasks:
             await asyncio.wait(tasks, timeout=STOP_S)
@@ -56,7 +56,7 @@ class _Server(uvicorn.Server):
 
 
 class Page:
-    """What is served at one place. Of the loop that runs when it is made."""
+    """What is served at one place. It belongs to the loop in which it is made."""
 
     def __init__(self, web: WebSettings, app: ASGIApp, listening: socket.socket) -> None:
         self.web = web
@@ -67,26 +67,26 @@ class Page:
         self.task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listening]))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request as the settings want it by now."""
+        """Answer a request with the current settings."""
         await self._app(scope, receive, send)
 
     def is_at_place_of(self, web: WebSettings) -> bool:
         return (web.address, web.port) == (self.web.address, self.web.port)
 
     def change(self, web: WebSettings, app: ASGIApp) -> None:
-        """Answer with another application from the next request on, also over connections that are open."""
+        """Answer with another application from the next request on, also over open connections."""
         self.web, self._app = web, app
 
     def end(self) -> None:
-        """Have it end; `task` is done when it has."""
+        """Tell it to end; `task` is done when it has."""
         self._server.should_exit = True
 
 
 class WebServer:
-    """Serves what `make` makes of the settings that are wanted, in a thread of its own.
+    """Serves what `make` makes of the settings, in a thread of its own. Any thread may call.
 
-    Where that can't be, `trouble` says why and it is tried again. A page that moves stays where it was until
-    it listens at the new place. Any thread may call.
+    If that fails, `trouble` says why, and it tries again. A page that moves stays where it was until it
+    listens at the new place.
     """
 
     def __init__(
@@ -102,23 +102,23 @@ class WebServer:
         self._changed = asyncio.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="web", daemon=True)
         self.trouble: str | None = None
-        """Why what is wanted can't be asked for now; None while it can, or nothing is wanted."""
+        """Why the page cannot be served now; None: it is served, or not wanted."""
 
     @property
     def port(self) -> int | None:
-        """Where it listens; None while it does not."""
+        """The port on which it listens; None while it does not."""
         page = self._page
         return page.port if page else None
 
     def want(self, web: WebSettings | None) -> None:
-        """Serve with these settings from now on, None: not at all. Returns at once."""
+        """Serve with these settings from now on; None: not at all. Returns at once."""
         self._wanted = web
         if web is not None and self._thread.ident is None:
             self._thread.start()
         self._rouse()
 
     def stop(self) -> None:
-        """Have it end for good; returns at once."""
+        """Tell it to end for good. Returns at once."""
         self._is_stopping = True
         self._rouse()
 
@@ -148,14 +148,14 @@ class WebServer:
             await asyncio.wait([page.task for page in self._ending])
 
     async def _try_to_serve(self, web: WebSettings | None) -> str | None:
-        """Serve what is wanted; return why it can't be."""
+        """Serve with these settings; return why that is not possible."""
         try:
             return await self._serve(web)
         except StateError as error:
             return str(error)
         except Exception as error:
-            text = f"it crashed ({type(error).__name__}); the log says where"
-            if text != self.trouble:  # it is tried again and again; once in the log is enough
+            text = f"it crashed ({type(error).__name__}); see the log"
+            if text != self.trouble:  # it tries again and again; once in the log is enough
                 log.exception("page crashed")
             return text
 
@@ -163,7 +163,7 @@ class WebServer:
         page = self._page
         if page is not None and page.task.done():
             self._page = None
-            return "its server ended by itself; the log may say why"
+            return "its server ended on its own; see the log"
         if web is None:
             if page is not None:
                 log.info("page ends", extra={"url": page.url})
@@ -196,14 +196,14 @@ class WebServer:
             own = [page for page in pages if page.port == web.port]
             if error.errno != errno.EADDRINUSE or not own:
                 raise
-        # One of our own is in the way: every address of a port, and one of them, are never both free.
+        # Our own page is in the way: all addresses of a port and one of them are never free at the same time.
         if self._page in own:
             self._leave()
         await asyncio.wait([page.task for page in own])
         return _listen(web.address, web.port)
 
     def _stay(self, web: WebSettings, why_not: str) -> str:
-        """Leave the page where it is, with all other settings. What had a password there keeps one."""
+        """Leave the page where it is, with all other new settings. A password there is never dropped."""
         page = self._page
         if page is None:
             return why_not
@@ -216,7 +216,7 @@ class WebServer:
             page.change(web, self._make(web))
 
     def _leave(self) -> None:
-        """Have the page end, if there is one."""
+        """Tell the page to end, if there is one."""
         page, self._page = self._page, None
         if page is not None:
             self._ending.add(page)
@@ -257,7 +257,7 @@ def _place(address: str, port: int) -> str:
 
 
 def _url(address: str, port: int) -> str:
-    """Return what a browser is to be given; for every address, the one by which others reach this machine."""
+    """Return the address for a browser; for every address, the one by which others reach this machine."""
     if ipaddress.ip_address(address).is_unspecified:
         address = _own_address(socket.AF_INET6 if ":" in address else socket.AF_INET)
     return f"http://{_place(address, port)}/"
@@ -286,6 +286,6 @@ def _settings(app: ASGIApp) -> uvicorn.Config:
         "timeout_graceful_shutdown": STOP_S,
         "h11_max_incomplete_event_size": LONGEST_HEAD_BYTES,
     }
-    # What a hostile client sends is no line in the log; a bug of ours is.
+    # What a hostile client sends is not logged; a bug of ours is.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return uvicorn.Config(app, **settings)
