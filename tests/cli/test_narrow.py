@@ -107,6 +107,7 @@ COMMANDS = {
     "readings by hour": ("report", "--poller", "divera", "--by", "hour", *DAYS),
     "visitors": ("report", "--poller", "visitors"),
     "servers": ("report", "--poller", "apps", "--by", "hour"),
+    "one target": ("report", "--poller", "apps", "--target", LONG_TARGET),
     "status": ("status",),
     "files": ("files",),
     "refused files": ("files", "--rejected"),
@@ -145,9 +146,11 @@ def test_what_finds_no_room_is_named_and_notes_stand_below_their_row(folder: Fol
 
 def test_names_of_double_width_stand_in_line_and_a_share_is_shown_beside_a_long_name(folder: Folder) -> None:
     _, *lines = folder.shown(*COMMANDS["servers"]).splitlines()
-    for line in lines[2:5]:
+    for line in lines[3:6]:
         assert (cell_len(line), line.endswith("  91.67%")) == (COLUMNS, True)
-    assert lines[5].startswith("Left out, for lack of room: weekday, checks, fresh and largest lag.")
+    assert lines[6].startswith(
+        "Left out, for lack of room: weekday, checks, within limit, fresh, share fresh"
+    )
 
 
 def test_a_reason_stands_below_its_file(folder: Folder) -> None:

@@ -20,8 +20,10 @@ import pytest
 
 from support.chatservers import Reply, WebService, web_service
 from support.daemon import Daemon, wait_until, write_config
-from tallyd.cli.report_shapes import Past, as_csv
-from tallyd.core.history import reading, reading_of_numbers, statuses
+from tallyd.core.history import reading_of_numbers
+from tallyd.core.readings_board import readings_board
+from tallyd.pollers.divera.board import entry_of
+from tallyd.presentation.boards import Chapter, chapters_csv
 
 ROOT = Path(__file__).parents[2]
 TOY = Path(__file__).with_name("thermometer.py")
@@ -163,9 +165,13 @@ def test_the_commands_show_it(site: Site, daemon: Daemon) -> None:
     wait_until(lambda: daemon.out_files("room"), what="an out file")
     assert "21.5 °C" in site.run("check", "--online")
     assert json.loads(site.run("once", "room"))["temperature"] == 21.5
-    assert re.search(r"room +read ", site.run("status"))
-    (job,) = json.loads(site.run("status", "--json"))["jobs"]
+    status = site.run("status")
+    assert re.search(r"room +read ", status)
+    assert re.search(r"^temperature +21.5$", status, re.M)
+    status_json = json.loads(site.run("status", "--json"))
+    (job,) = status_json["jobs"]
     assert (job["poller"], job["kind"]) == ("room", "thermometer")
+    assert status_json["now"]["room"]["stats"] == {"temperature": 21.5}
     daemon.end()
 
     table = site.run("report")
@@ -174,36 +180,37 @@ def test_the_commands_show_it(site: Site, daemon: Daemon) -> None:
     heading, row = site.run("report", "--format", "csv").splitlines()[:2]
     assert heading == "date,time,weekday,temperature,note"
     assert row.split(",")[3] == "21.5"
-    (past,) = json.loads(site.run("report", "--format", "json"))
-    assert past["kind"] == "thermometer"
-    assert past["readings"][0]["counts"] == {"temperature": 21.5}
-    (past,) = json.loads(site.run("report", "--format", "json", "--by", "day"))
-    assert past["buckets"][0]["counts"]["temperature"]["mean"] == 21.5
+    (found,) = json.loads(site.run("report", "--format", "json"))
+    assert (found["kind"], found["now"]["stats"]) == ("thermometer", {"temperature": 21.5})
+    assert found["past"]["tables"]["readings"]["rows"][0]["temperature"] == 21.5
+    (found,) = json.loads(site.run("report", "--format", "json", "--by", "day"))
+    assert found["past"]["tables"]["readings"]["rows"][0]["temperature"]["mean"] == 21.5
     html = site.run("report", "--format", "html")
-    assert '<h2 id="h-1">room</h2>' in html
-    assert '<td class="num">21.5</td>' in html
+    assert re.search(r"<h2[^>]*>room</h2>", html)
+    assert re.search(r'<td class="num">\s*21.5\s*</td>', html)
 
 
 def test_one_csv_of_two_kinds_keeps_the_total_of_the_one_that_has_it() -> None:
     at = datetime(2026, 11, 20, 8, tzinfo=UTC)
-    room = reading_of_numbers(at, taken_at=at, body={"temperature": 21.5})
-    unit = reading(at, taken_at=at, body={"source": "users", "total": 7, "counts": {"50101": 7}})
-    pasts = [
-        Past(
+    entries = {
+        "room": reading_of_numbers(at, taken_at=at, body={"temperature": 21.5}),
+        "unit": entry_of(at, taken_at=at, body={"source": "users", "total": 7, "counts": {"50101": 7}}),
+    }
+    chapters = [
+        Chapter(
             poller=name,
-            kind=None,
+            kind="",
             zone=ZoneInfo("UTC"),
             first=at.date(),
             last=at.date(),
-            statuses=statuses([entry], {}),
-            entries=(entry,),
+            board=readings_board([entry], {}, by=None, zone=UTC, next_at=None),
         )
-        for name, entry in {"room": room, "unit": unit}.items()
+        for name, entry in entries.items()
     ]
-    assert as_csv(pasts, None, excel=False, name_pollers=True).splitlines() == [
-        "poller,date,time,weekday,total,temperature,50101,note",
-        "room,2026-11-20,08:00,Fri,,21.5,,",
-        "unit,2026-11-20,08:00,Fri,7,,7,",
+    assert chapters_csv(chapters, excel=False, name_pollers=True).splitlines() == [
+        "poller,date,time,weekday,temperature,total,50101,note",
+        "room,2026-11-20,08:00,Fri,21.5,,,",
+        "unit,2026-11-20,08:00,Fri,,7,7,",
     ]
 
 

@@ -89,6 +89,12 @@ def test_each_form_of_a_cell(
     assert csv_of(cell, unit, BERLIN) == spreadsheet
 
 
+@pytest.mark.parametrize(("second", "shown"), [(0, "2026-11-20 09:00"), (5, "2026-11-20 09:00:05")])
+def test_what_is_read_later_has_the_date_of_every_instant(second: int, shown: str) -> None:
+    at = datetime(2026, 11, 20, 8, 0, second, 412000, tzinfo=UTC)
+    assert text_of(at, "instant", zone=BERLIN, now=None) == shown
+
+
 CELLS = st.one_of(
     st.none(),
     st.text(max_size=10),

@@ -168,7 +168,7 @@ def _show(
     elif wanted.excel or wanted.shape == "csv":
         _show_csv(chapters, wanted)
     else:
-        _show_tables(chapters, now)
+        _show_tables(chapters)
 
 
 def _say_days(chapters: Sequence[Chapter]) -> None:
@@ -179,14 +179,14 @@ def _say_days(chapters: Sequence[Chapter]) -> None:
         complain(f"{days} days, {first} to {last}; others with --from and --to", style="quiet")
 
 
-def _show_tables(chapters: Sequence[Chapter], now: datetime) -> None:
+def _show_tables(chapters: Sequence[Chapter]) -> None:
     if not chapters:
         say("No poller is configured, and none has readings from these days.")
     for number, chapter in enumerate(chapters):
         if number:
             say()
         heading = f"{chapter.poller}, {period_text([chapter])}"
-        printer = BoardPrinter(zone=chapter.zone, now=now, see_columns="--wide, or --format csv")
+        printer = BoardPrinter(zone=chapter.zone, now=None, see_columns="--wide, or --format csv")
         printer.show(heading, chapter.board, chapter.board.panels)
 
 

@@ -48,14 +48,14 @@ def period_text(chapters: Sequence[Chapter]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class BoardPrinter:
-    """Prints boards: instants in `zone`, as seen from `now`.
+    """Prints boards: instants in `zone`, as seen from `now`; None: each with its date.
 
     Of a longer table it prints only `most_rows`. `see_columns` and `see_rows` say how to see what is left
     out.
     """
 
     zone: tzinfo
-    now: datetime
+    now: datetime | None
     see_columns: str
     see_rows: str = ""
     most_rows: int | None = None
@@ -66,7 +66,7 @@ class BoardPrinter:
         A table has its title where it does not stand alone.
         """
         if text := ": ".join(filter(None, (heading, board.said))):
-            say(text)
+            say(text, style="title")
         stats = [panel for panel in panels if isinstance(panel, Stat)]
         tables = [table for table in tables_of(panels) if table.rows or table.nothing]
         if stats:

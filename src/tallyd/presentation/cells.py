@@ -14,16 +14,19 @@ NOT_KNOWN = object()
 """What `json_of` returns for a number that nobody knows: its key is left out."""
 
 
-def text_of(cell: Cell, unit: Unit, *, zone: tzinfo, now: datetime) -> str:
-    """Return a cell as people read it, on one line: `17 min`, `98.06%`, `08:00`, `hidden`."""
-    if cell is None:
-        return ""
+def text_of(cell: Cell, unit: Unit, *, zone: tzinfo, now: datetime | None) -> str:
+    """Return a cell as people read it, on one line: `17 min`, `98.06%`, `08:00`, `hidden`.
+
+    `now` None: it is read later, so every instant has its date.
+    """
+    if cell is None or isinstance(cell, str):
+        return visible(cell or "")
     if isinstance(cell, Gap):
         return cell.value
     if isinstance(cell, State):
         return visible(cell.word)
     if isinstance(cell, datetime):
-        return clock(cell.replace(microsecond=0), zone, now=now)
+        return _instant(cell.replace(microsecond=0), zone, now)
     if isinstance(cell, Spread):
         mean = (
             f"{cell.mean:.1f}"
@@ -31,7 +34,13 @@ def text_of(cell: Cell, unit: Unit, *, zone: tzinfo, now: datetime) -> str:
             else _number(cell.mean, unit)
         )
         return f"{mean} ({_number(cell.low, unit)} to {_number(cell.high, unit)})"
-    return visible(cell) if isinstance(cell, str) else _number(cell, unit)
+    return _number(cell, unit)
+
+
+def _instant(at: datetime, zone: tzinfo, now: datetime | None) -> str:
+    if now is None:
+        return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+    return clock(at, zone, now=now)
 
 
 def _number(value: float, unit: Unit) -> str:

@@ -29,7 +29,7 @@ _GAP = 2
 _INDENT = "    "
 _is_wide: ContextVar[bool] = ContextVar("_is_wide", default=False)
 
-STYLES = {"error": "bold red", "warning": "yellow", "fine": "green", "quiet": "dim"}
+STYLES = {"error": "bold red", "warning": "yellow", "fine": "green", "quiet": "dim", "title": "bold"}
 
 
 def say(text: str = "", *, style: str | None = None) -> None:

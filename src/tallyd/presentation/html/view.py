@@ -52,9 +52,7 @@ class View:
 
     def text(self, cell: Cell, unit: Unit) -> str:
         """Return a cell as people read it."""
-        if self.now is None and isinstance(cell, datetime):
-            return f"{cell.astimezone(self.zone):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
-        return text_of(cell, unit, zone=self.zone, now=self.now or datetime.now(self.zone))
+        return text_of(cell, unit, zone=self.zone, now=self.now)
 
     def iso(self, at: datetime) -> str:
         """Return an instant as programs read it."""
