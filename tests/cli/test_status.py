@@ -1,24 +1,32 @@
-"""`tallyd status`: what it says of a slot of which nothing became."""
+"""`tallyd status`: jobs, a slot of which nothing became, and how things are with each poller."""
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
-from datetime import time
+from datetime import date, time
 from pathlib import Path
 
 import pytest
 import time_machine
 
+from adapters.records.samples import visitor_file
 from support.past import BERLIN, Past, instant, write_config
 from tallyd.adapters.locks import FileLock
+from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import JobRef, State
 from tallyd.cli.status import status
+from tallyd.config.active_file import write_active
+from tallyd.config.model import load
 from tallyd.config.reload import ActiveConfigNote, JobNote, read_note
+from tallyd.contract.passages import Row
 from tallyd.core.alerts.rules import Observations
-from tallyd.core.reading import Slot
+from tallyd.core.out_document import Heading
+from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
 from tallyd.core.schedule.timetable import EVERY_DAY, At, Every, Missed
 
 
@@ -116,3 +124,137 @@ def test_a_slot_that_was_begun_or_missed_is_not(
             observations = Observations(named=(), may_resolve=lambda _key: False, now=at)
             state.slots.miss(ref, (Missed(key, at, "off", None),), now=at, observations=observations)
     assert "no reading known" not in said(past, "2026-11-19T08:05:00", capsys)
+
+
+# -- how things are with each poller ------------------------------------------------------------------------
+
+DIVERA: Json = {
+    "kind": "divera",
+    "accesskey": "canary-key-8f3a",
+    "at": ["08:00", "20:00"],
+    "status_names": {"50101": "Einsatzbereit"},
+}
+PARK: Json = {
+    "kind": "visitors",
+    "inbox": "inbox",
+    "sources": {f"gate-{number:02}": {} for number in range(10)},
+    "report": {
+        "every": "5m",
+        "ssid": "SS-7",
+        "url": "https://upstream.example/",
+        "success": {"field": "Desc", "equals": ["OK"]},
+    },
+}
+
+
+@pytest.fixture
+def park(past: Past) -> Path:
+    """Ten sources of which one delivered, and a report that the upstream does not accept."""
+    path = write_config(past.folder, pollers={"park": PARK, "divera": DIVERA})
+    past.taken("2026-11-19T08:00:00", {"50101": 12, "7": None}, hide_below=3)
+    with closing(Database(load(path, environ={}).database_url, prepares=True)) as database:
+        rows: list[Row] = [(number, "in", "2026-11-19 06:00:00", None) for number in range(3)]
+        files = [visitor_file("a.json", *rows, source="gate-09")]
+        database.records("park").ingest(files, now=instant("2026-11-19T07:30:00"), keep_rows=True)
+    at = instant("2026-11-19T08:00:00")
+    heading = Heading(poller="park", kind="visitors", origin="live", due_at=at, taken_at=at, zone=BERLIN)
+    facts: Facts = {"day": "2026-11-19", "report": {"state": "queued", "answer": None, "payload": []}}
+    messages = (OutboxMessage(ssid="SS-7", day=date(2026, 11, 19), body=[]),)
+    reading = Reading(taken_at=at, facts=facts, outbox=messages)
+    ref = JobRef(poller="park", kind="visitors", job="report")
+    with closing(State(past.folder / "state" / "state.db")) as state:
+        state.readings.record(
+            ref, Slot("8", at), [(reading, heading)], observations=None, is_taken=lambda _name: False
+        )
+        (row,) = state.outbox.all("park")
+        state.outbox.note_failed(row, at=at, answer="HTTP 503", was_refused=False)
+    return past.folder
+
+
+def shown(folder: Path, capsys: pytest.CaptureFixture[str], *, as_json: bool = False) -> str:
+    with time_machine.travel(instant("2026-11-19T08:05:00"), tick=False):
+        assert status(folder / "config.json", as_json=as_json) == 0
+    return capsys.readouterr().out
+
+
+def test_each_poller_has_a_board_with_its_details_and_only_some_rows_of_a_long_table(
+    park: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, boards, unit, _ = shown(park, capsys).split("\n\n")
+    lines = boards.splitlines()
+    assert lines[:6] == [
+        "park",
+        "name                  value",
+        "Inside now                3",
+        "In today                  3",
+        "Out today                 0",
+        "Files taken today         1",
+    ]
+    assert [line.split()[0] for line in lines if line.startswith("gate-")] == [
+        f"gate-{number:02}" for number in range(8)
+    ]
+    assert re.fullmatch("2 more: .*tallyd.* status --json", lines[lines.index("Last reports") - 1])
+    assert re.fullmatch(r"08:00 .* SS-7 +waits +1 +HTTP 503", lines[-1])
+    assert unit.splitlines() == [
+        "divera",
+        "name            value",
+        "Einsatzbereit      12",
+        "7              hidden",
+        "Total          hidden",
+        "Numbers below 3 are hidden, and so is what would give them away.",
+    ]
+
+
+def test_as_json_there_is_all_of_it(park: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(shown(park, capsys, as_json=True))
+    assert found["files_today"] == [{"poller": "park", "done": 1, "rejected": 0, "trouble": None}]
+    assert found["reports"] == [
+        {
+            "poller": "park",
+            "ssid": "SS-7",
+            "day": "2026-11-19",
+            "slot_at": "2026-11-19T08:00:00+01:00",
+            "state": "waiting",
+            "tries": 1,
+            "answer": "HTTP 503",
+            "sent_at": None,
+        }
+    ]
+    assert found["now"]["divera"]["stats"] == {"50101": 12, "7": None, "total": None}
+    assert len(found["now"]["park"]["tables"]["sources"]["rows"]) == 10
+
+
+def test_while_the_database_is_away_everything_else_is_shown(
+    park: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (park / "state" / "records.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
+    text = shown(park, capsys)
+    assert re.search(r"^The numbers can't be read now: SQLite \(.*records.db\)", text, re.M)
+    assert re.search(r" SS-7 +waits +1 +HTTP 503$", text, re.M)
+    assert "Einsatzbereit" in text
+    (files,) = json.loads(shown(park, capsys, as_json=True))["files_today"]
+    assert (files["done"], files["rejected"]) == (0, 0)
+    assert "records.db" in files["trouble"]
+
+
+def test_while_the_config_on_disk_is_broken_there_are_jobs_and_reports_but_no_boards(
+    park: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_active(load(park / "config.json", environ={}), restart="")
+    (park / "config.json").write_text("{")
+    found = json.loads(shown(park, capsys, as_json=True))
+    assert [job["poller"] for job in found["jobs"]] == ["divera"]
+    assert (len(found["reports"]), found["files_today"], found["now"]) == (1, [], {})
+    assert found["config"]["on_disk"]
+
+
+def test_without_a_poller_that_has_records_their_library_is_not_imported(past: Past) -> None:
+    program = (
+        "import sys; from tallyd.cli.main import main; main()\n"
+        "print([name for name in sys.modules if name.startswith(('sqlalchemy', 'jinja2', 'tallyd.web'))])"
+    )
+    past.taken("2026-11-19T08:00:00", {"50101": 12})
+    command = [sys.executable, "-c", program, "--config", str(past.folder / "config.json"), "status"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert "Einsatzbereit" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
