@@ -269,7 +269,7 @@ class TestTroubles:
         assert run(folder, poller="park") == 1
         output = capsys.readouterr()
         assert output.out == ""
-        assert "its tables are those of a newer tallyd; install that one again" in output.err
+        assert "its tables are from a newer tallyd; install that version again" in output.err
 
     def test_a_server_that_does_not_answer_is_named_without_its_password(
         self, folder: Path, capsys: pytest.CaptureFixture[str]
