@@ -108,7 +108,7 @@ class FakeResources:
         return None
 
 
-def test_a_run_is_handed_what_its_poller_reaches_and_a_delivery_reaches_nothing(
+def test_a_run_gets_the_resources_of_its_poller_and_a_delivery_gets_none(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     days = []
@@ -137,7 +137,7 @@ def crash(_slot: Slot, _tools: Toolbox) -> Reading:
     raise KeyError("x")
 
 
-def test_a_slot_that_failed_is_recorded_and_no_problem_where_gaps_are_not_told(
+def test_without_alerts_on_missed_a_failed_slot_is_recorded_but_is_no_problem(
     tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     with clock, World(tmp_path, clock, Quiet(daily("08:00"), fail), top=top()) as world:
@@ -148,7 +148,7 @@ def test_a_slot_that_failed_is_recorded_and_no_problem_where_gaps_are_not_told(
     assert "slot given up, recorded as missed" in [record.msg for record in caplog.records]
 
 
-def test_slots_that_nothing_ran_at_are_recorded_and_no_problem_where_gaps_are_not_told(
+def test_without_alerts_on_missed_slots_without_a_run_are_recorded_but_are_no_problem(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     with clock, World(tmp_path, clock, Quiet(daily("08:00", "09:00"))) as world:
@@ -158,7 +158,7 @@ def test_slots_that_nothing_ran_at_are_recorded_and_no_problem_where_gaps_are_no
         assert world.problems() == {}
 
 
-def test_a_bug_is_told_all_the_same(tmp_path: Path, clock: FakeClock) -> None:
+def test_a_bug_is_always_notified(tmp_path: Path, clock: FakeClock) -> None:
     with clock, World(tmp_path, clock, Quiet(daily("08:00"), crash, catch_up_s=None)) as world:
         world.run(minutes=5)
         assert list(world.problems()) == ["one/count/crashed"]

@@ -89,7 +89,7 @@ def _undecodable(path: Path) -> None:
         pytest.param(_undecodable, id="a watermark that is no text"),
     ],
 )
-def test_a_damaged_state_is_set_aside_and_begun_anew_from_the_out_files(damage: Damage, site: Site) -> None:
+def test_a_damaged_state_is_renamed_and_rebuilt_from_the_out_files(damage: Damage, site: Site) -> None:
     damage(site.database)
     damaged = site.database.read_bytes()
     asked = site.client.requests
@@ -99,7 +99,7 @@ def test_a_damaged_state_is_set_aside_and_begun_anew_from_the_out_files(damage: 
     assert site.client.requests == asked, "a slot that had its reading was asked for again"
 
 
-def test_status_shows_what_was_set_aside_until_it_is_removed(site: Site) -> None:
+def test_status_shows_the_damaged_file_until_it_is_removed(site: Site) -> None:
     site.database.write_bytes(b"no database" * 1000)
     assert start_again(site) == []
     (quarantined,) = site.database.parent.glob("state.db.damaged-*Z")
@@ -119,7 +119,7 @@ def test_status_shows_what_was_set_aside_until_it_is_removed(site: Site) -> None
         pytest.param(lambda path: shutil.rmtree(path.parent), id="removed with its folder"),
     ],
 )
-def test_a_state_that_is_gone_is_begun_anew_from_the_out_files(lose: Damage, site: Site) -> None:
+def test_a_missing_state_is_rebuilt_from_the_out_files(lose: Damage, site: Site) -> None:
     lose(site.database)
     assert start_again(site) == []
 
@@ -173,7 +173,7 @@ def test_a_backup_from_the_middle_of_a_run_does_not_take_its_slot_again(
     assert site.client.requests == asked
 
 
-def test_a_sound_state_is_not_written_to_because_of_what_lies_in_out(site: Site) -> None:
+def test_a_sound_state_is_not_written_to_because_of_files_in_out(site: Site) -> None:
     (site.out / "2026-11").mkdir(exist_ok=True)
     (site.out / "2026-11" / "2026-11-20T080000+0100.json").write_text('{"schema": "other/1"}')
     before = site.database.read_bytes()

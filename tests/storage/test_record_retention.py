@@ -39,7 +39,7 @@ def test_a_shelf_is_cleared_in_batches_until_nothing_is_left() -> None:
 @pytest.mark.parametrize(
     "error", [RecordsError("it is away"), InboxError("it is gone"), ZeroDivisionError()], ids=repr
 )
-def test_what_fails_for_one_shelf_is_no_matter_for_the_next(
+def test_a_failure_of_one_prunable_does_not_affect_the_next(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", logger="tallyd")

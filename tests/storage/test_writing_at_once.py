@@ -119,7 +119,7 @@ def test_a_file_on_disk_that_was_not_noted_is_written_again_with_the_same_bytes(
     assert len(list(site.out.glob("*/*.json"))) == 2  # the past one, and this one once
 
 
-def test_a_run_writes_what_its_job_has_left_unwritten_and_the_looks_leave_a_running_job_alone(
+def test_a_run_writes_unwritten_files_of_its_job_and_looks_skip_a_running_job(
     site: Site, task: Task, state: State
 ) -> None:
     take(Store(state, FullDisk(site.folder / "out"), now=utc_now), task, site.missed, 4)

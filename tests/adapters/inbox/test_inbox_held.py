@@ -65,7 +65,7 @@ def test_a_folder_that_is_replaced_in_mid_sweep_loses_nothing(site: Site) -> Non
     assert names(site.folder.look()) == ["12/a.json"]
 
 
-def test_a_folder_that_is_deleted_and_made_anew_in_mid_sweep_is_found_by_the_next(site: Site) -> None:
+def test_a_folder_that_is_replaced_during_a_sweep_is_found_by_the_next_look(site: Site) -> None:
     waiting = _dropped(site, "12/a.json", "12/b.json", "13/c.json")
     with site.folder.held():
         site.read(waiting["12/a.json"])
@@ -97,7 +97,7 @@ def test_a_link_in_the_place_of_a_folder_is_not_followed_in_mid_sweep(site: Site
     assert sorted(one.name for one in other.iterdir()) == ["a.json", "b.json"]
 
 
-def test_the_inbox_that_is_deleted_and_made_anew_in_mid_sweep_is_used_again(site: Site) -> None:
+def test_an_inbox_that_is_replaced_during_a_sweep_is_used_again(site: Site) -> None:
     waiting = _dropped(site, "12/a.json", "b.json")
     with site.folder.held():
         site.read(waiting["12/a.json"])
@@ -179,7 +179,7 @@ def test_no_descriptor_stays_open_whatever_goes_wrong(
     assert descriptors() == before
 
 
-def test_what_another_thread_does_meanwhile_has_folders_of_its_own(site: Site) -> None:
+def test_each_thread_holds_its_own_folders(site: Site) -> None:
     """Old files are deleted beside a sweep. What the sweep closes could be another folder by then."""
     folders = InboxFolders(site.path, is_mount=False)
     theirs: list[int] = []

@@ -102,7 +102,7 @@ def test_the_same_check_twice_is_one_row_the_later_one(records: PollerRecords) -
     assert [each.state for each in stored(records)] == ["late"]
 
 
-def test_another_process_goes_on_where_one_ended(site: Site) -> None:
+def test_another_process_continues_where_one_ended(site: Site) -> None:
     poller = site.new_poller()
     site.database.records(poller).note_checks([], {(HOUR, "A"): HourCount(3, 2, 0, 9.0)})
     other = Database(site.url)

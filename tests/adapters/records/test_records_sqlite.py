@@ -67,7 +67,7 @@ def test_a_full_disk_is_an_error_that_leaves_nothing(own: Site, page_limit: list
     assert len(passages(own, records)) == 20_002
 
 
-def test_a_disk_that_is_really_full_is_no_different(tmp_path: Path) -> None:
+def test_a_really_full_disk_behaves_in_the_same_way(tmp_path: Path) -> None:
     needs("mount", root=True)
     folder = tmp_path / "small"
     folder.mkdir()
@@ -101,7 +101,7 @@ def test_a_folder_whose_name_is_not_utf_8_holds_a_database_like_any_other(tmp_pa
     assert (folder / "records.db").stat().st_size > 0
 
 
-def test_a_file_that_was_deleted_is_missed_and_not_made_anew(own: Site) -> None:
+def test_a_deleted_file_is_an_error_and_is_not_created_again(own: Site) -> None:
     records = own.records()
     records.ingest([visitor_file("a", IN)], now=NOW, keep_rows=True)
     path = Path(own.url.removeprefix("sqlite:///"))
@@ -120,7 +120,7 @@ def test_a_file_that_was_deleted_is_missed_and_not_made_anew(own: Site) -> None:
     assert records.ingest(again, now=NOW, keep_rows=True) == ("repeat", "done")
 
 
-def test_what_is_no_database_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "records.db"
     path.write_bytes(b"no database, but long enough to be looked at\n" * 100)
     database = Database(f"sqlite:///{path}")
@@ -130,7 +130,7 @@ def test_what_is_no_database_is_told(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_of_the_database_is_reported(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/nowhere/records.db")
 
     with pytest.raises(RecordsError, match="no such file or directory"):
