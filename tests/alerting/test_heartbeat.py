@@ -1,4 +1,4 @@
-"""The dead man's switch: asked while tallyd is well, told otherwise while it is not, whatever sources do."""
+"""The heartbeat asks the URL while tallyd is well, and the /fail URL while it is not, whatever sources do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people are told by the whole daemon: through outages, restarts, channels that are down, full disks."""
+"""The notices of the whole daemon: during outages, restarts, failing channels and full disks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REFUSED = SourceError("access key refused (HTTP 403)", transient=False)
 
 @dataclass
 class Source:
-    """What the runs meet from now on: an error, or a reading with these problems."""
+    """The result of all runs from now on: an error, or a reading with these problems."""
 
     error: Exception | None = None
     below: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Source:
 
 
 def top(*channels: str, **alerts: object) -> dict[str, object]:
-    """Return the top of a config with both channels; told are those named, else `ops`."""
+    """Return the top of a config with both channels. Notifies those named, else `ops`."""
     return {"channels": CHANNELS, "alerts": {"channels": list(channels) or ["ops"], **alerts}}
 
 

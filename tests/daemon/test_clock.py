@@ -1,4 +1,4 @@
-"""The daemon when clocks change, are set, or the machine sleeps; and over restarts."""
+"""The daemon when clocks change or are set, when the machine sleeps, and over restarts."""
 
 from __future__ import annotations
 

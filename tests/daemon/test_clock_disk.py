@@ -1,4 +1,4 @@
-"""A disk that refuses, a folder that can't be written, retention, and a daemon that has nothing to do."""
+"""A full disk, a folder that can't be written, retention, and a daemon that has nothing to do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EIGHT, NOON = daily("08:00"), daily("08:00", "12:00")
 
 
 class Disk:
-    """Refuses from some moment on, and works again from another."""
+    """Fails from one moment on, and works again from another."""
 
     def __init__(self) -> None:
         self._refusing = ExitStack()

@@ -1,4 +1,4 @@
-"""Jobs that fail, hang or crash: each slot still ends once, and the other jobs go on."""
+"""Jobs that fail, hang or crash: each slot still ends exactly once, and the other jobs continue."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FAILED, MISSED, CRASHED, OVERDUE = (
 
 @dataclass
 class Source:
-    """What the runs meet: the exceptions one after the other (the last one for ever), None for an answer."""
+    """The results of the runs: exceptions in turn, None for an answer. The last one is repeated."""
 
     meets: list[Exception | None]
     asked: list[str] = field(default_factory=list)
@@ -52,7 +52,7 @@ def down(*, transient: bool = True) -> SourceError:
 
 
 def at_eight(source: Source) -> FakePoller:
-    """Return a poller at 08:00 and 12:00 in Berlin (07:00 and 11:00 UTC), with a single try a run."""
+    """Return a poller at 08:00 and 12:00 in Berlin (07:00 and 11:00 UTC), with one try per run."""
     return FakePoller(daily("08:00", "12:00"), source, retry=ONE_TRY)
 
 
@@ -232,7 +232,7 @@ def test_a_source_that_asks_for_no_more_than_the_longest_wait_is_tried_within_th
     [
         pytest.param({"Retry_After": "3600"}, id="seconds"),
         pytest.param(
-            # Its clock is two hours ahead of ours; what counts is how far the two are apart.
+            # Its clock is two hours ahead of ours. Only the difference counts.
             {"Retry_After": "Fri, 20 Nov 2026 10:00:00 GMT", "Date": "Fri, 20 Nov 2026 09:00:00 GMT"},
             id="a-date",
         ),
@@ -310,7 +310,7 @@ def test_a_crashing_plain_interval_goes_on_at_its_pace(tmp_path: Path) -> None:
 
 @dataclass
 class Hanging:
-    """Runs on threads that stand at a gate from the second on, while `hangs`."""
+    """If `hangs`, the next run waits at a gate."""
 
     threads: Threads
     hangs: bool = True

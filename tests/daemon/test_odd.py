@@ -1,4 +1,4 @@
-"""What else goes wrong around a daemon: bugs, odd files, pollers that go and come back."""
+"""Other problems around a daemon: bugs, odd files, pollers that are removed and come back."""
 
 from __future__ import annotations
 

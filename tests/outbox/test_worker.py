@@ -1,4 +1,4 @@
-"""Reports to an upstream: each day's newest is taken in the end, whatever happens on the way there."""
+"""Reports to an upstream: it finally accepts the newest of each day, whatever happens before."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def latest(world: World) -> dict[str, Any]:
 
 
 def states(world: World) -> list[str]:
-    """Return what became of each report, the newest day first."""
+    """Return the state of each report, the newest day first."""
     return [f"{row.message.ssid} {row.message.day} {row.state}" for row in world.state.outbox.all("one")]
 
 

@@ -1,4 +1,4 @@
-"""What a run is handed, and what becomes of it: wakes, gaps that are not told, readings of past days."""
+"""What a run gets, and its results: wakeups, missed slots without alerts, readings of past days."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def clock() -> FakeClock:
 
 @dataclass
 class Quiet(FakePoller):
-    """A poller whose gaps are nobody's business."""
+    """A poller that raises no alert for missed slots."""
 
     def jobs(self) -> tuple[Job, ...]:
         return tuple(replace(job, alerts_on_missed=False) for job in super().jobs())
@@ -38,7 +38,7 @@ class Quiet(FakePoller):
 
 @dataclass
 class Waking:
-    """Runs that ask for another so often."""
+    """Runs that ask for `more` further runs."""
 
     more: int
     progress: list[tuple[int, int]] = field(default_factory=list)
@@ -187,5 +187,5 @@ def test_readings_of_a_grid_and_of_past_days_come_back_from_their_files_as_what_
             by_hand = new.readings.last("one", now=clock.now())
             assert by_hand is not None
             assert (by_hand.taken.is_by_hand, by_hand.part) == (True, None)
-            # Nothing is taken a second time, nor written over.
+            # Nothing is restored a second time, and nothing is overwritten.
             assert restore(new, OutFiles(tmp_path / "out"), world.config) == 0

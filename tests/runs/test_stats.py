@@ -1,4 +1,4 @@
-"""How runs went is counted from every way in which one can end."""
+"""Run statistics: every way in which a run can end is counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that are wanted at once: by the daemon on fake clocks."""
+"""Wakeups: jobs that should run at once, in a daemon with fake clocks."""
 
 from __future__ import annotations
 

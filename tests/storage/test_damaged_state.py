@@ -1,4 +1,4 @@
-"""state.db is damaged, gone, or older than the out files: nothing is counted twice, the past comes back."""
+"""state.db is damaged, missing, or older than out/: nothing is counted twice, and readings are restored."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def server() -> Iterator[DiveraServer]:
 
 @pytest.fixture(scope="module")
 def counted(server: DiveraServer, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """A site whose daemon has taken the slot that was due, and was stopped."""
+    """A site whose daemon took the due slot and was then stopped."""
     site = prepare(tmp_path_factory.mktemp("counted") / "site", server.client("counted"))
     assert start_again(site) == []
     return site
@@ -53,7 +53,7 @@ def counted(server: DiveraServer, tmp_path_factory: pytest.TempPathFactory) -> S
 
 @pytest.fixture
 def site(counted: Site, server: DiveraServer, tmp_path: Path) -> Site:
-    """A copy of `counted`. What was missed stands in state.db alone: lost with it, it is not told again."""
+    """A copy of `counted`. Only state.db has the missed slots: if it is lost, they are not notified again."""
     copy = counted.copied(tmp_path / "site", server.client(tmp_path.name))
     return replace(copy, expected={copy.past: "taken", copy.due: "taken"})
 
@@ -129,7 +129,7 @@ def test_a_slot_that_came_after_the_last_reading_is_taken_though_the_state_is_da
 ) -> None:
     site = prepare(tmp_path / "site", server.client("later"), past_days=0)
     site.database.write_bytes(b"no database" * 1000)
-    # From the past reading's slot on, what is missing is known to be missing.
+    # After the slot of the past reading, missing slots are found.
     assert start_again(site) == []
 
 
@@ -186,7 +186,7 @@ def test_a_sound_state_is_not_written_to_because_of_files_in_out(site: Site) -> 
 
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """A site with so many readings that state.db has pages of every kind."""
+    """A site with enough readings for state.db to have pages of every kind."""
     site = prepare(tmp_path_factory.mktemp("past") / "site", NOWHERE)
     (task,) = tasks_of(load(site.config, environ={}))
     state = State(site.database)

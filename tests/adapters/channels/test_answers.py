@@ -1,4 +1,4 @@
-"""HTTP 2xx is not enough: what services answer when they took a message, and what they do not."""
+"""HTTP 2xx is not enough: the answers of services that accepted a message, and of those that did not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What arrives on the wire, at services that take it."""
+"""What arrives on the network at services that accept messages."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def channels() -> Channels:
 
 @pytest.fixture(scope="module")
 def telegram() -> Iterator[tuple[WebService, Path, RawServer]]:
-    """Yield the bots' API, the file of an authority that vouches for it, and the proxy that leads there."""
+    """Yield the bots' API, the file with its certificate authority, and a proxy that leads to it."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("api.telegram.org").configure_cert(context)

@@ -1,4 +1,4 @@
-"""What is said when a channel does not take a message: the reason, and no secret."""
+"""The messages when a channel does not accept a message: they have the reason, but no secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a text and of a URL before Apprise gets them."""
+"""Texts and URLs as Apprise gets them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP client with servers and networks that do not behave: it is over in time, and small."""
+"""The HTTP client with hostile servers and bad networks: it ends in time and uses little memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP client's POST with real servers: what it sends, that it is sent once, what it makes of answers."""
+"""POST with real servers: what the client sends, that it sends it once, and how it handles answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the HTTP client makes of an answer's status and headers: refused, moved, wait, and the other clock."""
+"""How the HTTP client interprets status and headers: refusals, redirects, waiting times, the other clock."""
 
 from __future__ import annotations
 

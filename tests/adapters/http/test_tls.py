@@ -1,4 +1,4 @@
-"""The HTTP client over TLS: whom it trusts, what it says when it does not, and deadlines on the way."""
+"""The HTTP client over TLS: which certificates it trusts, its messages when it does not, and deadlines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders that stay open while many files are taken: what befalls them meanwhile, and that all are closed."""
+"""Folders that are held open while many files are moved: what may happen to them, and that all are closed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_folder_of_rejected_files_that_is_removed_in_mid_sweep_is_made_again
 
 
 def test_a_folder_that_is_replaced_in_mid_sweep_loses_nothing(site: Site) -> None:
-    """The new one holds a file of the same name, size and time: it is another, and not taken for it."""
+    """The new folder has a file with the same name, size and time. It still counts as another file."""
     waiting = _dropped(site, "12/a.json", "12/b.json")
     with site.folder.held():
         site.read(waiting["12/a.json"])
@@ -180,7 +180,7 @@ def test_no_descriptor_stays_open_whatever_goes_wrong(
 
 
 def test_each_thread_holds_its_own_folders(site: Site) -> None:
-    """Old files are deleted beside a sweep. What the sweep closes could be another folder by then."""
+    """The retention runs beside a sweep. If they shared folders, one could close a folder of the other."""
     folders = InboxFolders(site.path, is_mount=False)
     theirs: list[int] = []
     is_open: list[bool] = []

@@ -1,4 +1,4 @@
-"""Looks into the inbox: which files wait, from whom, in which order; what is passed over or told."""
+"""Looks into the inbox: which files wait, from which source, in which order; what is skipped or reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real mounts: none, read-only, full, one within the other; all of a few kilobytes, in memory."""
+"""Real mounts of a few kilobytes in memory: missing, read-only, full, one inside the other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tallyd.core.errors import InboxError
 
 
 class Mounts:
-    """Mounts that are gone after the test."""
+    """Makes mounts and removes them after the test."""
 
     def __init__(self, over: ExitStack) -> None:
         self._over = over

@@ -1,4 +1,4 @@
-"""Names of any bytes: found, shown, opened, put aside and brought back; never mistaken for each other."""
+"""Names of any bytes: found, shown, opened, moved and replayed, and never confused with each other."""
 
 from __future__ import annotations
 

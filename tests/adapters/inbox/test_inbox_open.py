@@ -1,4 +1,4 @@
-"""Opening and reading: always the file that was seen, whole, and the same at every reading."""
+"""Opening and reading: always the file that the look saw, complete, and the same at every read."""
 
 from __future__ import annotations
 
@@ -231,6 +231,6 @@ def test_what_lands_in_done_is_always_what_was_hashed_whoever_replaces_files_mea
     finally:
         over.set()
         thread.join()
-    # A done() that found the file gone already is fine too: then there is nothing of it in done/.
+    # It is also fine if done() finds that the file is gone: then done/ does not have it.
     assert set(site.quarantined("done").values()) <= set(stored)
     assert len(stored) == 100

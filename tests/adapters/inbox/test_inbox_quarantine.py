@@ -1,4 +1,4 @@
-"""Putting aside: nothing is overwritten, nothing but the file that was read is moved, no link is followed."""
+"""Moving files away: nothing is overwritten, only the file that was read is moved, no link is followed."""
 
 from __future__ import annotations
 

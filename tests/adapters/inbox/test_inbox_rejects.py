@@ -1,4 +1,4 @@
-"""Rejected files: told with their reasons, and put back; what was put aside goes after its time."""
+"""Rejected files: listed with their reasons, and replayed. Old files are deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of the kernel: they wake, and tell which files are complete; nothing hangs on them."""
+"""Kernel events: they wake the job and show which files are complete, but everything works without them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def woken() -> threading.Event:
 
 @pytest.fixture
 def folder(inbox: Path, woken: threading.Event) -> Iterator[Folder]:
-    """A watched folder in which nothing settles by age."""
+    """A watched folder in which no file becomes ready by its age."""
     made = Folder(inbox, own_source="hall", settle_s=3600)
     made.watch(woken.set)
     yield made

@@ -1,4 +1,4 @@
-"""The log file over the years: bounded, found again when moved, and back by itself after a full disk."""
+"""The log file over the years: limited in size, created again after a move, recovering from a full disk."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 
 class Told:
-    """What the daemon is told, in order."""
+    """Collects the calls of `on_failure` and `on_recovered` in order."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -47,7 +47,7 @@ def umask(mask: int) -> Iterator[None]:
 
 @contextmanager
 def room_for(size_bytes: int) -> Iterator[None]:
-    """Let no file of this process grow past that size: a write then ends in its middle, as on a full disk."""
+    """Limit the size of files of this process. A write then ends in the middle, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
     try:

@@ -1,4 +1,4 @@
-"""What a log line looks like, in the file, on a terminal and in the journal, and what never stands in one."""
+"""How a log line looks in the file, on a terminal and in the journal, and what it never contains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No secret reaches a log line: at any level, from any library, in any spelling, or when nobody caught it."""
+"""No secret reaches a log line, at any level, from any library, in any spelling or uncaught exception."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of servers in each kind of database: stored at once, exactly, and from memory once it is back."""
+"""Checks of servers in each kind of database: stored at once and exactly, or from memory after an outage."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_all_who_ask_for_the_records_of_a_poller_share_what_waits(site: Site) ->
 
 
 class Away(Access):
-    """A database that can be away, and of which a commit may be done but not be known to be."""
+    """A database that can be down, and whose commits may succeed without the client knowing it."""
 
     is_away = False
     loses_commits = False

@@ -1,4 +1,4 @@
-"""What every database has to do alike."""
+"""The behaviour that all databases share."""
 
 from __future__ import annotations
 

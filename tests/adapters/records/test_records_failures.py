@@ -1,4 +1,4 @@
-"""Databases that go away, hang, or lose the connection at the worst moment."""
+"""Databases that stop, hang, or lose the connection at the worst moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the tables come to be, and what happens where they are not as this tallyd has them."""
+"""How the tables are created, and what happens if they are not those of this tallyd."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_processes_that_make_a_new_file_at_once_all_succeed(tmp_path: Path) -> N
 
 
 def test_a_connection_that_is_open_meanwhile_keeps_its_locks(tmp_path: Path) -> None:
-    """Without them the next process that closes the file takes its log away, and what is written is lost."""
+    """Without the locks, the next process that closes the file deletes its log, and written data is lost."""
     path = tmp_path / "records.db"
     database = Database(f"sqlite:///{path}")
     database.prepare()
@@ -168,7 +168,7 @@ def test_two_processes_that_migrate_at_once_both_succeed(empty_url: str) -> None
 
 
 def test_a_migration_that_was_interrupted_begins_again(empty_url: str) -> None:
-    """On MariaDB each statement commits by itself, so that some tables may be there without a revision."""
+    """On MariaDB each statement is its own transaction, so some tables may exist without a revision."""
     database = Database(empty_url)
     database.prepare()
     is_transactional = database._access.kind != "mysql"

@@ -1,4 +1,4 @@
-"""How much room there is where the database is, if that can be known."""
+"""The free space on the disk of the database, if it can be known."""
 
 from __future__ import annotations
 

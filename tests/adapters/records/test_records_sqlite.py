@@ -1,4 +1,4 @@
-"""What is special to the database that is a file."""
+"""Tests for SQLite only."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_the_file_is_not_for_everybody(own: Site) -> None:
 
 
 def test_the_counts_of_a_day_are_one_range_of_the_key(own: Site) -> None:
-    """However many passages and years there are: neither is looked at."""
+    """It reads neither passages nor years of counts, however many there are."""
     plan = own.query(
         "EXPLAIN QUERY PLAN SELECT source, sum(n_in) FROM passage_minute"
         " WHERE poller='x' AND minute>='2026-11-20 00:00:00' AND minute<'2026-11-21 00:00:00' GROUP BY source"

@@ -1,4 +1,4 @@
-"""state.db: the alerts, what channels were told, the mutes; and the tables of an older tallyd."""
+"""state.db: the alerts, the notifications of channels, and the mutes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 
 def reopened(state: State) -> State:
-    """Close and open again: what is told of it is what is on disk."""
+    """Close and open again, so that only the content on disk counts."""
     state.close()
     return State(state.path)
 

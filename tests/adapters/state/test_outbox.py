@@ -1,4 +1,4 @@
-"""Reports to upstreams in state.db: a newer body replaces an older one, and each try is noted."""
+"""Reports to upstreams in state.db: a newer report replaces an older one, and each try is noted."""
 
 from __future__ import annotations
 

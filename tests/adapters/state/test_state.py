@@ -1,4 +1,6 @@
-"""state.db: what is committed at once, what is unique, what happens to a file that is no database."""
+"""state.db: what one transaction commits, what is unique, and what happens with a file that is not a
+database.
+"""
 
 from __future__ import annotations
 
