@@ -125,8 +125,8 @@ def test_a_failure_of_a_server_is_reported_with_its_host() -> None:
     assert texts == [
         f"{closed}: connection refused",
         "127.0.0.1: connection refused",
-        f"{strange.host}: the connection broke off",
-        f"{silent.host}: the connection broke off",
+        f"{strange.host}: the connection was interrupted",
+        f"{silent.host}: the connection was interrupted",
         f"localhost:{secured.port}: certificate not trusted (unable to get local issuer certificate)",
         "no-such-host.invalid: its name can't be resolved",
     ]

@@ -113,7 +113,7 @@ def test_a_redirect_is_not_followed(client: HttpClient, status: str) -> None:
             answer(b'{"Desc": "OK"}', status="206 Partial Content"),
             True,
             None,
-            " answered with a part of its answer (HTTP 206)",
+            " sent only a part of its answer (HTTP 206)",
             id="a part",
         ),
     ],

@@ -53,7 +53,7 @@ def test_without_a_date_there_is_no_skew(client: HttpClient) -> None:
 @pytest.mark.parametrize(
     ("status", "text", "transient"),
     [
-        ("206 Partial Content", "answered with a part of its answer (HTTP 206)", True),
+        ("206 Partial Content", "sent only a part of its answer (HTTP 206)", True),
         ("301 Moved Permanently", "answered HTTP 301", False),
         ("304 Not Modified", "answered HTTP 304", False),
         ("400 Bad Request", "answered HTTP 400", False),

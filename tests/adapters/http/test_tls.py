@@ -92,7 +92,7 @@ def test_the_system_s_certificates_are_trusted_by_default(
         ),
         pytest.param(
             lambda ours: ours.issue_cert("elsewhere.example"),
-            "(IP address mismatch, certificate is not valid for '127.0.0.1'); ask by the name",
+            "(IP address mismatch, certificate is not valid for '127.0.0.1'); use the host name",
             False,
             id="another name",
         ),
