@@ -1,4 +1,4 @@
-"""The host's zone, as real files below /etc name it; each test has an /etc of its own."""
+"""The host's zone by real files below /etc. Each test has its own /etc."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lock files: held once, freed by any death, and they say by whom they are held."""
+"""Lock files: one holder at a time, freed when the process dies; they contain the holder's pid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Out files: whole or not at all, never overwritten, deleted only by their own names."""
+"""Out files: written completely or not at all, never overwritten, deleted only by their own names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What systemd hears, over a real datagram socket, and what happens when it does not listen."""
+"""What systemd receives over a real datagram socket, and what happens if it does not listen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dead man's switch: asked while tallyd is well, told otherwise while it is not, whatever sources do."""
+"""The heartbeat asks the URL while tallyd is well, and the /fail URL while it is not, whatever sources do."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_it_is_asked_at_the_start_and_then_every_so_often(tmp_path: Path, clock:
         assert switch.states == {"well"}
 
 
-def test_a_source_that_is_down_is_none_of_its_business(tmp_path: Path, clock: FakeClock) -> None:
+def test_a_source_that_is_down_does_not_matter(tmp_path: Path, clock: FakeClock) -> None:
     def down(_slot: Slot, _tools: Toolbox) -> Reading:
         raise SourceError("example.org timed out", transient=True)
 
@@ -139,6 +139,6 @@ def test_a_ping_that_is_lost_is_tried_again_and_logged_once(
         ("https://hc.example/ping?create=1", "https://hc.example/ping/fail?create=1"),
     ],
 )
-def test_fail_stands_behind_the_path(url: str, expected: str) -> None:
+def test_fail_is_appended_to_the_path(url: str, expected: str) -> None:
     assert address(url, is_well=True) == url
     assert address(url, is_well=False) == expected

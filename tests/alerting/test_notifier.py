@@ -1,4 +1,4 @@
-"""What people are told by the whole daemon: through outages, restarts, channels that are down, full disks."""
+"""The notices of the whole daemon: during outages, restarts, failing channels and full disks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REFUSED = SourceError("access key refused (HTTP 403)", transient=False)
 
 @dataclass
 class Source:
-    """What the runs meet from now on: an error, or a reading with these problems."""
+    """The result of all runs from now on: an error, or a reading with these problems."""
 
     error: Exception | None = None
     below: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Source:
 
 
 def top(*channels: str, **alerts: object) -> dict[str, object]:
-    """Return the top of a config with both channels; told are those named, else `ops`."""
+    """Return the top of a config with both channels. Notifies those named, else `ops`."""
     return {"channels": CHANNELS, "alerts": {"channels": list(channels) or ["ops"], **alerts}}
 
 
@@ -61,7 +61,7 @@ def clock() -> FakeClock:
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["one life", "killed in between, each minute"])
-def test_an_outage_is_told_once_when_a_slot_is_lost_and_once_when_it_is_over(
+def test_an_outage_is_notified_once_when_a_slot_is_lost_and_once_when_it_ends(
     tmp_path: Path, clock: FakeClock, killed: bool
 ) -> None:
     source = Source(DOWN)
@@ -103,7 +103,9 @@ def test_an_outage_that_is_made_up_for_within_the_catch_up_wakes_nobody(
         assert world.chats.texts() == []
 
 
-def test_with_a_long_catch_up_it_is_told_after_a_quarter_of_an_hour(tmp_path: Path, clock: FakeClock) -> None:
+def test_with_a_long_catch_up_it_is_notified_after_a_quarter_of_an_hour(
+    tmp_path: Path, clock: FakeClock
+) -> None:
     poller = FakePoller(daily("08:00"), Source(DOWN), retry=ONE_TRY, catch_up_s=4 * 3600)
     with clock, World(tmp_path, clock, poller, top=top()) as world:
         world.run(minutes=14)
@@ -115,7 +117,7 @@ def test_with_a_long_catch_up_it_is_told_after_a_quarter_of_an_hour(tmp_path: Pa
         assert len(world.chats.texts()) == 1, "that it is given up in the end is in the status"
 
 
-def test_a_refused_key_is_told_at_once_and_reminded_of_daily(tmp_path: Path, clock: FakeClock) -> None:
+def test_a_rejected_key_is_notified_at_once_with_a_daily_reminder(tmp_path: Path, clock: FakeClock) -> None:
     poller = FakePoller(daily("08:00", "20:00"), Source(REFUSED))
     with clock, World(tmp_path, clock, poller, top=top()) as world:
         world.run(seconds=5)
@@ -151,7 +153,7 @@ def test_raise_after_counts_lost_slots_and_not_tries(tmp_path: Path, clock: Fake
         assert world.chats.texts(PHONE) == []
 
 
-def test_what_came_and_went_while_a_channel_was_down_is_told_once_as_over_and_delays_no_other(
+def test_a_channel_that_was_down_gets_the_end_of_an_outage_once_and_delays_no_other(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     source = Source(below=["gate"])
@@ -174,7 +176,7 @@ def test_what_came_and_went_while_a_channel_was_down_is_told_once_as_over_and_de
         assert world.state.alerts.all() == {}
 
 
-def test_a_channel_that_is_down_is_tried_ever_more_rarely_and_the_others_are_told_of_it(
+def test_the_pauses_of_a_failing_channel_grow_and_the_others_are_notified(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     source = Source(below=["gate"])
@@ -204,7 +206,7 @@ def test_a_channel_that_is_down_is_tried_ever_more_rarely_and_the_others_are_tol
 
 
 @pytest.mark.parametrize("moment", ["begins", "over"])
-def test_killed_between_delivery_and_note_it_is_told_again_and_never_lost(
+def test_a_kill_between_delivery_and_note_repeats_the_notice_and_never_loses_it(
     tmp_path: Path, clock: FakeClock, moment: str
 ) -> None:
     source = Source(below=["gate"])
@@ -225,7 +227,7 @@ def test_killed_between_delivery_and_note_it_is_told_again_and_never_lost(
         assert again[0] == again[1]
 
 
-def test_an_outage_while_the_disk_is_full_is_told_and_each_slot_is_tried_and_given_up(
+def test_an_outage_while_the_disk_is_full_is_notified_and_each_slot_is_tried_and_given_up(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     source = Source()
@@ -274,7 +276,7 @@ def test_slots_that_were_lost_together_count_as_many_as_they_are(tmp_path: Path,
         assert "no readings for 09:00, 10:00 and 11:00: nothing ran at that time" in text
 
 
-def test_a_timeout_that_turns_out_to_be_a_wrong_key_is_told_once_more(
+def test_a_timeout_that_turns_out_to_be_a_wrong_key_is_notified_again(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     source = Source(DOWN)
@@ -291,7 +293,9 @@ def test_a_timeout_that_turns_out_to_be_a_wrong_key_is_told_once_more(
         assert "access key refused" in world.chats.texts()[1]
 
 
-def test_a_subject_that_is_no_longer_watched_is_not_said_to_be_well(tmp_path: Path, clock: FakeClock) -> None:
+def test_a_subject_that_is_no_longer_watched_is_not_reported_as_resolved(
+    tmp_path: Path, clock: FakeClock
+) -> None:
     source = Source(below=["gate", "door"])
     poller = minutely(source)
     poller.watches = {"below": frozenset({"gate", "door"})}
@@ -305,7 +309,7 @@ def test_a_subject_that_is_no_longer_watched_is_not_said_to_be_well(tmp_path: Pa
         ]
 
 
-def test_a_channel_that_is_added_hears_what_is_open_and_one_that_is_taken_out_nothing_more(
+def test_a_new_channel_gets_the_open_alerts_and_a_removed_one_gets_nothing_more(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     source = Source(below=["gate"])
@@ -325,7 +329,9 @@ def test_a_channel_that_is_added_hears_what_is_open_and_one_that_is_taken_out_no
         assert len(world.chats.texts()) == 2
 
 
-def test_what_leaves_the_config_is_told_as_no_longer_watched(tmp_path: Path, clock: FakeClock) -> None:
+def test_an_alert_that_leaves_the_config_is_notified_as_no_longer_watched(
+    tmp_path: Path, clock: FakeClock
+) -> None:
     pollers = {"one": minutely(Source(below=["gate"])), "two": minutely(Source())}
     with clock, World(tmp_path, clock, pollers, top=top("ops", "phone")) as world:
         world.chats.down = {PHONE}
@@ -361,7 +367,7 @@ def test_ten_thousand_problems_at_once_are_one_message(tmp_path: Path, clock: Fa
         assert world.state.alerts.all() == {}
 
 
-def test_quiet_hours_hold_back_warnings_and_then_tell_how_things_stand(
+def test_quiet_hours_hold_back_warnings_and_then_send_the_current_state(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     source = Source(below=["gate", "door"])
@@ -385,7 +391,7 @@ def test_quiet_hours_hold_back_warnings_and_then_tell_how_things_stand(
         assert lines[2].startswith("- one: enough on door since 08:1")
 
 
-def test_a_mute_is_told_holds_everything_back_and_at_its_end_it_is_told_how_things_stand(
+def test_a_mute_is_notified_holds_everything_back_and_ends_with_the_current_state(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     source = Source()
@@ -406,7 +412,7 @@ def test_a_mute_is_told_holds_everything_back_and_at_its_end_it_is_told_how_thin
         assert world.state.notifications.mutes() == ()
 
 
-def test_a_mute_that_is_ended_early_is_told_to_have_ended(tmp_path: Path, clock: FakeClock) -> None:
+def test_the_early_end_of_a_mute_is_notified(tmp_path: Path, clock: FakeClock) -> None:
     source = Source(below=["gate"])
     with clock, World(tmp_path, clock, minutely(source), top=top("ops", "phone")) as world:
         now = clock.now()
@@ -452,7 +458,7 @@ def test_while_state_db_cannot_be_written_notices_go_out_from_memory_and_are_not
         assert world.state.alerts.all() == {}
 
 
-def test_what_came_and_went_while_the_disk_was_full_is_told_from_memory_and_forgotten_on_it(
+def test_an_outage_during_a_full_disk_is_notified_from_memory_and_then_forgotten(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     source = Source()
@@ -471,7 +477,7 @@ def test_what_came_and_went_while_the_disk_was_full_is_told_from_memory_and_forg
         assert world.state.notifications.notified() == {}
 
 
-def test_a_state_db_that_is_busy_for_a_moment_is_not_told(tmp_path: Path, clock: FakeClock) -> None:
+def test_a_short_failure_of_state_db_is_not_notified(tmp_path: Path, clock: FakeClock) -> None:
     with clock, World(tmp_path, clock, minutely(Source()), top=top()) as world:
         world.run(minutes=1)
         with disk_refuses():
@@ -480,7 +486,7 @@ def test_a_state_db_that_is_busy_for_a_moment_is_not_told(tmp_path: Path, clock:
         assert world.chats.texts() == []
 
 
-def test_texts_of_the_config_are_told_in_their_place(tmp_path: Path, clock: FakeClock) -> None:
+def test_texts_of_the_config_replace_those_of_tallyd(tmp_path: Path, clock: FakeClock) -> None:
     poller = FakePoller(
         daily("08:00"),
         Source(REFUSED),

@@ -1,4 +1,4 @@
-"""The daemon when clocks change, are set, or the machine sleeps; and over restarts."""
+"""The daemon when clocks change or are set, when the machine sleeps, and over restarts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_in_the_night_of_a_clock_change_every_time_of_day_is_counted_once(
         assert max(slot.late_s for slot in poller.runs) < 1.1
 
 
-def test_the_files_of_a_repeated_hour_bear_its_first_offset(tmp_path: Path) -> None:
+def test_the_files_of_a_repeated_hour_have_its_first_offset(tmp_path: Path) -> None:
     with (
         FakeClock(at("2026-10-25 00:00")) as clock,
         World(tmp_path, clock, FakePoller(daily("02:30", "03:30"))) as world,
@@ -90,7 +90,7 @@ def test_after_a_suspend_the_newest_slot_is_caught_up_and_the_others_are_missed(
         assert world.origins() == origins
 
 
-def test_what_nothing_ran_for_is_told_until_the_next_reading(tmp_path: Path) -> None:
+def test_a_slot_without_a_run_is_notified_until_the_next_reading(tmp_path: Path) -> None:
     with FakeClock(at("2026-11-20 07:00")) as clock, World(tmp_path, clock, FakePoller(TIMES)) as world:
         clock.set(at("2026-11-20 13:00"))
         world.run(seconds=2)
@@ -105,7 +105,7 @@ def test_what_nothing_ran_for_is_told_until_the_next_reading(tmp_path: Path) -> 
     [timedelta(minutes=-2), timedelta(hours=-1), -DAY, -400 * DAY, -4000 * DAY],
     ids=["2-min", "an-hour", "a-day", "a-year", "a-decade"],
 )
-def test_with_the_clock_set_back_no_reading_is_doubled_and_what_comes_is_taken(
+def test_after_the_clock_is_set_back_no_reading_is_doubled_and_later_slots_are_taken(
     tmp_path: Path, by: timedelta
 ) -> None:
     poller = FakePoller(TIMES)
@@ -160,7 +160,7 @@ def test_what_is_counted_while_the_clock_is_years_behind_is_kept_under_the_time_
 
 
 @pytest.mark.parametrize("ahead", [DAY, 365 * DAY, 3650 * DAY], ids=["a-day", "a-year", "a-decade"])
-def test_what_a_clock_running_ahead_said_was_missed_is_taken_when_it_really_comes(
+def test_a_slot_that_a_fast_clock_recorded_as_missed_is_taken_when_it_really_comes(
     tmp_path: Path, ahead: timedelta
 ) -> None:
     poller = FakePoller(TIMES)

@@ -1,4 +1,4 @@
-"""A disk that refuses, a folder that can't be written, retention, and a daemon that has nothing to do."""
+"""A full disk, a folder that can't be written, retention, and a daemon that has nothing to do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EIGHT, NOON = daily("08:00"), daily("08:00", "12:00")
 
 
 class Disk:
-    """Refuses from some moment on, and works again from another."""
+    """Fails from one moment on, and works again from another."""
 
     def __init__(self) -> None:
         self._refusing = ExitStack()
@@ -51,7 +51,7 @@ def disk() -> Iterator[Disk]:
         pytest.param("work", "refuse", id="at-the-record-alone"),
     ],
 )
-def test_a_reading_that_state_db_refuses_is_held_and_committed_and_written_once(
+def test_a_reading_that_state_db_cannot_store_is_held_and_later_committed_and_written_once(
     tmp_path: Path, disk: Disk, before_claim: str, before_record: str
 ) -> None:
     def count(slot: Slot, tools: Toolbox) -> Reading:
@@ -91,7 +91,7 @@ def test_readings_held_over_several_slots_are_committed_in_their_order(tmp_path:
         assert latest["due_at"] == "2026-11-20T09:00:00+01:00"
 
 
-def test_a_failure_that_state_db_refuses_is_held_too(tmp_path: Path, disk: Disk) -> None:
+def test_a_failure_that_state_db_cannot_store_is_held_too(tmp_path: Path, disk: Disk) -> None:
     def fail(slot: Slot, tools: Toolbox) -> Reading:
         raise SourceError("access refused", transient=False)
 
@@ -127,7 +127,7 @@ def test_what_was_missed_and_cannot_be_recorded_does_not_hold_up_what_is_due(
         pytest.param(20, ["08:00 taken", "08:30 taken", "08:45 taken"], id="edited-and-the-clock-set-back"),
     ],
 )
-def test_a_time_that_is_added_while_state_db_refuses_counts_and_holds_up_no_other(
+def test_a_time_that_is_added_while_state_db_fails_counts_and_delays_no_other(
     tmp_path: Path, disk: Disk, set_back: int, expected: list[str]
 ) -> None:
     with FakeClock(at("2026-11-20 07:59")) as clock, World(tmp_path, clock, FakePoller(EIGHT)) as world:
@@ -148,7 +148,7 @@ def test_a_time_that_is_added_while_state_db_refuses_counts_and_holds_up_no_othe
         assert [one.removeprefix("2026-11-20 ") for one in world.outcomes()] == expected
 
 
-def test_while_out_cannot_be_written_readings_are_kept_and_written_later_and_told(tmp_path: Path) -> None:
+def test_while_out_cannot_be_written_readings_are_kept_written_later_and_notified(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.write_text("somebody put a file here")
     with FakeClock(at("2026-11-20 07:59:30")) as clock, World(tmp_path, clock, FakePoller(NOON)) as world:

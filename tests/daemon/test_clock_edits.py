@@ -119,7 +119,7 @@ def test_with_another_zone_there_and_back_no_slot_is_doubled_or_missed(tmp_path:
         assert world.outcomes() == ["2026-11-20 08:00 taken"]
 
 
-def test_other_days_count_from_the_moment_they_are_in_force(tmp_path: Path) -> None:
+def test_other_days_count_from_the_moment_they_are_active(tmp_path: Path) -> None:
     friday, saturday = frozenset({4}), frozenset({5})
     times = daily("08:00").times
     with (

@@ -1,4 +1,4 @@
-"""Jobs that fail, hang or crash: each slot still ends once, and the other jobs go on."""
+"""Jobs that fail, hang or crash: each slot still ends exactly once, and the other jobs continue."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FAILED, MISSED, CRASHED, OVERDUE = (
 
 @dataclass
 class Source:
-    """What the runs meet: the exceptions one after the other (the last one for ever), None for an answer."""
+    """The results of the runs: exceptions in turn, None for an answer. The last one is repeated."""
 
     meets: list[Exception | None]
     asked: list[str] = field(default_factory=list)
@@ -52,7 +52,7 @@ def down(*, transient: bool = True) -> SourceError:
 
 
 def at_eight(source: Source) -> FakePoller:
-    """Return a poller at 08:00 and 12:00 in Berlin (07:00 and 11:00 UTC), with a single try a run."""
+    """Return a poller at 08:00 and 12:00 in Berlin (07:00 and 11:00 UTC), with one try per run."""
     return FakePoller(daily("08:00", "12:00"), source, retry=ONE_TRY)
 
 
@@ -113,7 +113,7 @@ def test_a_source_that_stays_down_is_asked_until_the_catch_up_ends_and_the_next_
         assert len(world.out_files()) == 1, "a missed slot has no file"
 
 
-def test_a_refusal_is_missed_at_once_and_not_asked_again_before_the_next_slot(tmp_path: Path) -> None:
+def test_a_rejected_slot_is_missed_at_once_and_not_retried_before_the_next_one(tmp_path: Path) -> None:
     source = Source([down(transient=False), None])
     with FakeClock(at("2026-11-20 07:59:58")) as clock, World(tmp_path, clock, at_eight(source)) as world:
         world.run(seconds=4)
@@ -155,7 +155,7 @@ def leaving_alone(
     return FakePoller(daily(*times), act, catch_up_s=catch_up_s, timezone=NEW_YORK)
 
 
-def test_a_source_that_asks_for_an_hour_is_left_alone_and_counted_then_where_the_catch_up_allows(
+def test_a_source_that_asks_for_an_hour_gets_it_and_is_counted_then_if_the_catch_up_allows(
     tmp_path: Path,
 ) -> None:
     source = Source([asking(3600.0), None])
@@ -184,7 +184,7 @@ def test_a_source_that_asks_for_an_hour_is_left_alone_and_counted_then_where_the
         pytest.param(14399.0, " No retry before 11:59:59. Next slot 12:00.", id="nearly-until-the-next-slot"),
     ],
 )
-def test_a_slot_whose_catch_up_ends_before_the_asked_time_is_missed_at_once_and_the_next_one_asks_anew(
+def test_a_slot_whose_catch_up_ends_before_the_asked_time_is_missed_at_once_and_the_next_one_asks_again(
     tmp_path: Path, asked_s: float, said: str
 ) -> None:
     source = Source([asking(asked_s), asking(asked_s), None])
@@ -201,7 +201,7 @@ def test_a_slot_whose_catch_up_ends_before_the_asked_time_is_missed_at_once_and_
         assert [outcome.split()[-1] for outcome in world.outcomes()] == ["missed", "missed", "taken"]
 
 
-def test_a_slot_that_waits_for_a_source_is_given_up_for_a_newer_one_which_asks_anew(tmp_path: Path) -> None:
+def test_a_slot_that_waits_for_a_source_is_given_up_for_a_newer_one_which_asks_again(tmp_path: Path) -> None:
     source = Source([asking(3600.0), None])
     poller = leaving_alone(source, catch_up_s=7200.0, times=("08:00", "08:30"))
     with FakeClock(at("2026-11-20 13:59:58")) as clock, World(tmp_path, clock, poller) as world:
@@ -232,15 +232,13 @@ def test_a_source_that_asks_for_no_more_than_the_longest_wait_is_tried_within_th
     [
         pytest.param({"Retry_After": "3600"}, id="seconds"),
         pytest.param(
-            # Its clock is two hours ahead of ours; what counts is how far the two are apart.
+            # Its clock is two hours ahead of ours. Only the difference counts.
             {"Retry_After": "Fri, 20 Nov 2026 10:00:00 GMT", "Date": "Fri, 20 Nov 2026 09:00:00 GMT"},
             id="a-date",
         ),
     ],
 )
-def test_divera_is_left_alone_for_as_long_as_its_answer_says_over_http(
-    tmp_path: Path, headers: dict[str, str]
-) -> None:
+def test_divera_gets_the_wait_that_its_answer_asks_for(tmp_path: Path, headers: dict[str, str]) -> None:
     people = answer(b'{"success": true, "data": [{"status_id": 50101}]}')
     answers = [answer(b"", status="429 Too Many Requests", **headers), people]
 
@@ -283,7 +281,7 @@ def test_a_stop_in_the_middle_of_a_run_leaves_the_slot_to_the_next_start(tmp_pat
         assert world.problems() == {}
 
 
-def test_a_job_that_crashes_is_told_and_tried_again_and_the_others_go_on(
+def test_a_job_that_crashes_is_notified_and_retried_and_the_others_continue(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken, sound = FakePoller(daily("08:00"), Source([ZeroDivisionError()])), FakePoller(daily("08:00"))
@@ -312,7 +310,7 @@ def test_a_crashing_plain_interval_goes_on_at_its_pace(tmp_path: Path) -> None:
 
 @dataclass
 class Hanging:
-    """Runs on threads that stand at a gate from the second on, while `hangs`."""
+    """If `hangs`, the next run waits at a gate."""
 
     threads: Threads
     hangs: bool = True
@@ -427,7 +425,9 @@ def test_a_job_that_somebody_else_runs_is_left_to_the_next_look(
         assert "another process is running the job" in caplog.messages
 
 
-def test_a_slot_that_the_next_one_overtakes_says_so_and_not_that_the_machine_was_off(tmp_path: Path) -> None:
+def test_a_slot_that_the_next_one_overtakes_has_that_reason_and_not_that_the_machine_was_off(
+    tmp_path: Path,
+) -> None:
     poller = FakePoller(daily("08:00:00", "08:00:01", "12:00"))
     with FakeClock(at("2026-11-20 07:59:58")) as clock, World(tmp_path, clock, poller) as world:
         clock.pass_s(4)  # a look that comes a moment late

@@ -1,7 +1,7 @@
 """Random lives of the whole daemon, on real state.db and real files.
 
-The rule alone is driven much further in core/test_timetable_random.py; here it is what the daemon, the runs
-and the store make of it. TALLYD_TEST_LONG=20 tries twenty times as many lives.
+core/schedule/test_timetable_random.py tests the rule much longer; these tests are for the daemon, the runs
+and the store. TALLYD_TEST_LONG=20 tries twenty times as many lives.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NIGHTS = ("2026-03-28 21:00", "2026-10-24 21:00", "2026-11-20 07:00")
 
 @dataclass
 class Life:
-    """A world, and what its source answers."""
+    """A world, and the answers of its source."""
 
     world: World
     clock: FakeClock

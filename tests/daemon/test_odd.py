@@ -1,4 +1,4 @@
-"""What else goes wrong around a daemon: bugs, odd files, pollers that go and come back."""
+"""Other problems around a daemon: bugs, odd files, pollers that are removed and come back."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_poller_that_was_taken_out_and_put_back_has_missed_nothing(tmp_path: P
         assert world.problems() == {}
 
 
-def test_a_bug_in_one_part_of_a_look_is_told_and_the_jobs_go_on(tmp_path: Path) -> None:
+def test_a_bug_in_one_part_of_a_look_is_notified_and_the_jobs_continue(tmp_path: Path) -> None:
     with (
         FakeClock(at("2026-11-20 07:59")) as clock,
         World(tmp_path, clock, FakePoller(daily("08:00"))) as world,

@@ -1,4 +1,4 @@
-"""Reports to an upstream: each day's newest is taken in the end, whatever happens on the way there."""
+"""Reports to an upstream: it finally accepts the newest of each day, whatever happens before."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def latest(world: World) -> dict[str, Any]:
 
 
 def states(world: World) -> list[str]:
-    """Return what became of each report, the newest day first."""
+    """Return the state of each report, the newest day first."""
     return [f"{row.message.ssid} {row.message.day} {row.state}" for row in world.state.outbox.all("one")]
 
 
 # -- right after the commit ----------------------------------------------------------------------------------
 
 
-def test_a_report_is_posted_with_its_slot_and_its_file_says_so(
+def test_a_report_is_posted_with_its_slot_and_its_out_file_shows_that(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
     with clock, World(tmp_path, clock, SendingPoller(upstream=upstream)) as world:
@@ -98,7 +98,7 @@ def test_an_upstream_that_hangs_holds_up_a_reading_for_twenty_seconds_in_all(
         }
 
 
-def test_of_several_names_one_is_refused_and_the_others_are_taken(
+def test_if_one_of_several_names_is_rejected_the_others_are_still_accepted(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
     upstream.refusals["B"] = NO
@@ -119,7 +119,7 @@ def test_of_several_names_one_is_refused_and_the_others_are_taken(
 
 
 @pytest.mark.slow
-def test_an_upstream_that_is_away_for_a_day_gets_the_newest_of_each_day_and_is_told_of_once(
+def test_an_upstream_that_is_down_for_a_day_gets_the_newest_report_of_each_day_with_one_notice(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
     upstream.is_down = True
@@ -143,7 +143,7 @@ def test_an_upstream_that_is_away_for_a_day_gets_the_newest_of_each_day_and_is_t
     assert "reports are accepted again" in over
 
 
-def test_a_short_outage_is_told_to_nobody(tmp_path: Path, clock: FakeClock, upstream: Upstream) -> None:
+def test_a_short_outage_is_not_notified(tmp_path: Path, clock: FakeClock, upstream: Upstream) -> None:
     upstream.is_down = True
     with clock, World(tmp_path, clock, SendingPoller(upstream=upstream), top=top()) as world:
         world.run(minutes=9.5)
@@ -153,7 +153,7 @@ def test_a_short_outage_is_told_to_nobody(tmp_path: Path, clock: FakeClock, upst
     assert world.chats.texts() == []
 
 
-def test_the_pauses_of_the_worker_grow_and_end_with_the_first_report_that_is_taken(
+def test_the_pauses_of_the_worker_grow_and_end_with_the_first_accepted_report(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
     upstream.is_down = True
@@ -175,7 +175,7 @@ def test_the_pauses_of_the_worker_grow_and_end_with_the_first_report_that_is_tak
         pytest.param(366 * 86400.0, ["13:05", "14:05"], id="a year: an hour"),
     ],
 )
-def test_an_upstream_is_left_alone_for_as_long_as_it_asks_but_no_longer_than_an_hour(
+def test_an_upstream_gets_the_wait_that_it_asks_for_but_at_most_an_hour(
     tmp_path: Path, clock: FakeClock, upstream: Upstream, asked_s: float, tried: list[str]
 ) -> None:
     upstream.is_down, upstream.retry_after_s = True, asked_s
@@ -184,7 +184,7 @@ def test_an_upstream_is_left_alone_for_as_long_as_it_asks_but_no_longer_than_an_
         assert [each[:5] for each in upstream.tried_at] == tried
 
 
-def test_until_when_an_upstream_is_left_alone_is_told(
+def test_the_alert_shows_when_the_wait_of_an_upstream_ends(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
     upstream.is_down, upstream.retry_after_s = True, 3600.0
@@ -196,7 +196,7 @@ def test_until_when_an_upstream_is_left_alone_is_told(
         )
 
 
-def test_a_config_that_is_taken_ends_the_time_that_an_upstream_asked_for(
+def test_a_new_config_ends_the_wait_that_an_upstream_asked_for(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
     upstream.is_down, upstream.retry_after_s = True, 3600.0
@@ -236,7 +236,7 @@ def test_an_outage_past_midnight_goes_on_being_one(
 # -- refused -------------------------------------------------------------------------------------------------
 
 
-def test_a_report_refused_with_status_200_is_told_after_ten_minutes(
+def test_a_report_rejected_with_status_200_is_notified_after_ten_minutes(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
     upstream.refusals[SSID] = NO
@@ -250,7 +250,7 @@ def test_a_report_refused_with_status_200_is_told_after_ten_minutes(
         assert "Is this machine's address still unlocked?" in text
 
 
-def test_a_file_tells_of_the_problems_that_others_than_its_job_have_found(
+def test_an_out_file_has_the_problems_that_other_jobs_found(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
     upstream.refusals[SSID] = NO
@@ -264,7 +264,7 @@ def test_a_file_tells_of_the_problems_that_others_than_its_job_have_found(
         assert out(world)["problems"] == []
 
 
-def test_a_report_that_never_will_be_taken_is_told_at_once_and_not_posted_again(
+def test_a_report_rejected_for_good_is_notified_at_once_and_not_posted_again(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
     upstream.refusals[SSID] = NEVER
@@ -277,7 +277,7 @@ def test_a_report_that_never_will_be_taken_is_told_at_once_and_not_posted_again(
         assert "report 14:05 not accepted: HTTP 403." in text
 
 
-def test_the_next_slots_newer_report_is_posted_although_the_last_was_refused_for_good(
+def test_the_newer_report_of_the_next_slot_is_posted_although_the_last_was_rejected_for_good(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
     upstream.refusals[SSID] = NEVER
@@ -291,7 +291,7 @@ def test_the_next_slots_newer_report_is_posted_although_the_last_was_refused_for
         assert len(world.chats.texts()) == 2  # that it began, and that it is over
 
 
-def test_what_was_refused_for_good_is_tried_again_by_another_config_and_at_the_next_start(
+def test_a_report_rejected_for_good_is_tried_again_after_a_config_change_and_at_the_next_start(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
     upstream.refusals[SSID] = NEVER
@@ -308,7 +308,7 @@ def test_what_was_refused_for_good_is_tried_again_by_another_config_and_at_the_n
         assert world.problems() == {}
 
 
-def test_what_is_refused_for_good_of_a_past_day_blocks_nothing(
+def test_a_rejected_report_of_a_past_day_blocks_nothing(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
     poller = SendingPoller(upstream=upstream, ssids=("A", "B"))
@@ -376,7 +376,7 @@ def test_an_alert_survives_a_restart_and_is_over_with_the_first_report_taken(
         assert len(world.chats.texts()) == 2
 
 
-def test_a_bug_in_a_delivery_costs_no_reading_and_is_told(
+def test_a_bug_in_a_delivery_loses_no_reading_and_is_notified(
     tmp_path: Path, clock: FakeClock, upstream: Upstream, caplog: pytest.LogCaptureFixture
 ) -> None:
     upstream.then = fails_first(10_000, KeyError("secret"))
@@ -607,7 +607,7 @@ def test_a_shutdown_during_a_post_leaves_the_report_queued_and_the_file_written(
         assert len(upstream.posts) == 2
 
 
-def test_an_upstream_that_does_not_answer_is_left_alone_after_two_names(
+def test_after_two_names_without_an_answer_the_pass_ends(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
     upstream.takes_s = 60.0

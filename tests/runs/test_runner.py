@@ -1,4 +1,4 @@
-"""What a run is handed, and what becomes of it: wakes, gaps that are not told, readings of past days."""
+"""What a run gets, and its results: wakeups, missed slots without alerts, readings of past days."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def clock() -> FakeClock:
 
 @dataclass
 class Quiet(FakePoller):
-    """A poller whose gaps are nobody's business."""
+    """A poller that raises no alert for missed slots."""
 
     def jobs(self) -> tuple[Job, ...]:
         return tuple(replace(job, alerts_on_missed=False) for job in super().jobs())
@@ -38,7 +38,7 @@ class Quiet(FakePoller):
 
 @dataclass
 class Waking:
-    """Runs that ask for another so often."""
+    """Runs that ask for `more` further runs."""
 
     more: int
     progress: list[tuple[int, int]] = field(default_factory=list)
@@ -108,7 +108,7 @@ class FakeResources:
         return None
 
 
-def test_a_run_is_handed_what_its_poller_reaches_and_a_delivery_reaches_nothing(
+def test_a_run_gets_the_resources_of_its_poller_and_a_delivery_gets_none(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     days = []
@@ -137,7 +137,7 @@ def crash(_slot: Slot, _tools: Toolbox) -> Reading:
     raise KeyError("x")
 
 
-def test_a_slot_that_failed_is_recorded_and_no_problem_where_gaps_are_not_told(
+def test_without_alerts_on_missed_a_failed_slot_is_recorded_but_is_no_problem(
     tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     with clock, World(tmp_path, clock, Quiet(daily("08:00"), fail), top=top()) as world:
@@ -148,7 +148,7 @@ def test_a_slot_that_failed_is_recorded_and_no_problem_where_gaps_are_not_told(
     assert "slot given up, recorded as missed" in [record.msg for record in caplog.records]
 
 
-def test_slots_that_nothing_ran_at_are_recorded_and_no_problem_where_gaps_are_not_told(
+def test_without_alerts_on_missed_slots_without_a_run_are_recorded_but_are_no_problem(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     with clock, World(tmp_path, clock, Quiet(daily("08:00", "09:00"))) as world:
@@ -158,7 +158,7 @@ def test_slots_that_nothing_ran_at_are_recorded_and_no_problem_where_gaps_are_no
         assert world.problems() == {}
 
 
-def test_a_bug_is_told_all_the_same(tmp_path: Path, clock: FakeClock) -> None:
+def test_a_bug_is_always_notified(tmp_path: Path, clock: FakeClock) -> None:
     with clock, World(tmp_path, clock, Quiet(daily("08:00"), crash, catch_up_s=None)) as world:
         world.run(minutes=5)
         assert list(world.problems()) == ["one/count/crashed"]
@@ -187,5 +187,5 @@ def test_readings_of_a_grid_and_of_past_days_come_back_from_their_files_as_what_
             by_hand = new.readings.last("one", now=clock.now())
             assert by_hand is not None
             assert (by_hand.taken.is_by_hand, by_hand.part) == (True, None)
-            # Nothing is taken a second time, nor written over.
+            # Nothing is restored a second time, and nothing is overwritten.
             assert restore(new, OutFiles(tmp_path / "out"), world.config) == 0

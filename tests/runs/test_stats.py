@@ -1,4 +1,4 @@
-"""How runs went is counted from every way in which one can end."""
+"""Run statistics: every way in which a run can end is counted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_run_falls_into_one_bucket(took_s: float, place: int) -> None:
     assert runs.late_s.counts == (0,) * (len(LATE_S) + 1)
 
 
-def test_runs_of_jobs_are_told_apart_and_by_their_end() -> None:
+def test_runs_are_counted_by_job_and_by_how_they_ended() -> None:
     stats = RunStats()
     stats.note(NAME, "taken", took_s=1.0, late_s=2.0)
     stats.note(NAME, "taken", took_s=1.0, late_s=2.0)

@@ -1,7 +1,7 @@
 """The scheduler with the real `schedule`, whose clock is the host's naive local time.
 
-Time is that of the host as a test moves it. Whatever the wall clock does, nothing falls silent for longer
-than half a minute by the monotonic clock, which nobody can set.
+The tests move the host's time. Whatever the wall clock does, there is a look at least every half minute by
+the monotonic clock, which nobody can set.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 @dataclass
 class Host:
-    """A scheduler on a machine, and what it did: when it looked, acted and said that the clock jumped."""
+    """A scheduler on a machine. It records its looks, its actions and the clock jumps that it reports."""
 
     clock: FakeClock
     looks: list[float] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Host:
     def run(
         self, seconds: float, *, least_s: float = 0.05, each_tick: Callable[[], None] | None = None
     ) -> None:
-        """Tick for so long, waiting as the scheduler asks."""
+        """Tick for this long, with the waits that the scheduler asks for."""
         end_s = self.clock.monotonic() + seconds
         while (left_s := end_s - self.clock.monotonic()) > 0:
             self.scheduler.tick()

@@ -1,4 +1,4 @@
-"""Runs that are wanted at once: by the daemon on fake clocks."""
+"""Wakeups: jobs that should run at once, in a daemon with fake clocks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_wakes_without_end_begin_no_more_than_ten_runs_a_second(tmp_path: Path) 
         assert 15 <= len(poller.runs) - begun <= 21
 
 
-def test_one_that_is_woken_while_it_runs_runs_once_more(tmp_path: Path) -> None:
+def test_a_job_that_is_woken_while_it_runs_runs_once_more(tmp_path: Path) -> None:
     threads = Threads()
     gate = threads.gate()
 
@@ -67,7 +67,7 @@ def test_one_that_is_woken_while_it_runs_runs_once_more(tmp_path: Path) -> None:
         assert len(poller.runs) == 2
 
 
-def test_a_wake_of_a_job_that_is_not_there_is_no_matter(tmp_path: Path) -> None:
+def test_waking_a_job_that_does_not_exist_does_nothing(tmp_path: Path) -> None:
     poller = FakePoller(Every(60))
     with FakeClock(at(NOON)) as clock, World(tmp_path, clock, poller) as world:
         world.wakeups.wake("gone", "count")

@@ -1,4 +1,4 @@
-"""state.db is damaged, gone, or older than the out files: nothing is counted twice, the past comes back."""
+"""state.db is damaged, missing, or older than out/: nothing is counted twice, and readings are restored."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def server() -> Iterator[DiveraServer]:
 
 @pytest.fixture(scope="module")
 def counted(server: DiveraServer, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """A site whose daemon has taken the slot that was due, and was stopped."""
+    """A site whose daemon took the due slot and was then stopped."""
     site = prepare(tmp_path_factory.mktemp("counted") / "site", server.client("counted"))
     assert start_again(site) == []
     return site
@@ -53,7 +53,7 @@ def counted(server: DiveraServer, tmp_path_factory: pytest.TempPathFactory) -> S
 
 @pytest.fixture
 def site(counted: Site, server: DiveraServer, tmp_path: Path) -> Site:
-    """A copy of `counted`. What was missed stands in state.db alone: lost with it, it is not told again."""
+    """A copy of `counted`. Only state.db has the missed slots: if it is lost, they are not notified again."""
     copy = counted.copied(tmp_path / "site", server.client(tmp_path.name))
     return replace(copy, expected={copy.past: "taken", copy.due: "taken"})
 
@@ -89,7 +89,7 @@ def _undecodable(path: Path) -> None:
         pytest.param(_undecodable, id="a watermark that is no text"),
     ],
 )
-def test_a_damaged_state_is_set_aside_and_begun_anew_from_the_out_files(damage: Damage, site: Site) -> None:
+def test_a_damaged_state_is_renamed_and_rebuilt_from_the_out_files(damage: Damage, site: Site) -> None:
     damage(site.database)
     damaged = site.database.read_bytes()
     asked = site.client.requests
@@ -99,7 +99,7 @@ def test_a_damaged_state_is_set_aside_and_begun_anew_from_the_out_files(damage: 
     assert site.client.requests == asked, "a slot that had its reading was asked for again"
 
 
-def test_status_shows_what_was_set_aside_until_it_is_removed(site: Site) -> None:
+def test_status_shows_the_damaged_file_until_it_is_removed(site: Site) -> None:
     site.database.write_bytes(b"no database" * 1000)
     assert start_again(site) == []
     (quarantined,) = site.database.parent.glob("state.db.damaged-*Z")
@@ -119,7 +119,7 @@ def test_status_shows_what_was_set_aside_until_it_is_removed(site: Site) -> None
         pytest.param(lambda path: shutil.rmtree(path.parent), id="removed with its folder"),
     ],
 )
-def test_a_state_that_is_gone_is_begun_anew_from_the_out_files(lose: Damage, site: Site) -> None:
+def test_a_missing_state_is_rebuilt_from_the_out_files(lose: Damage, site: Site) -> None:
     lose(site.database)
     assert start_again(site) == []
 
@@ -129,7 +129,7 @@ def test_a_slot_that_came_after_the_last_reading_is_taken_though_the_state_is_da
 ) -> None:
     site = prepare(tmp_path / "site", server.client("later"), past_days=0)
     site.database.write_bytes(b"no database" * 1000)
-    # From the past reading's slot on, what is missing is known to be missing.
+    # After the slot of the past reading, missing slots are found.
     assert start_again(site) == []
 
 
@@ -173,7 +173,7 @@ def test_a_backup_from_the_middle_of_a_run_does_not_take_its_slot_again(
     assert site.client.requests == asked
 
 
-def test_a_sound_state_is_not_written_to_because_of_what_lies_in_out(site: Site) -> None:
+def test_a_sound_state_is_not_written_to_because_of_files_in_out(site: Site) -> None:
     (site.out / "2026-11").mkdir(exist_ok=True)
     (site.out / "2026-11" / "2026-11-20T080000+0100.json").write_text('{"schema": "other/1"}')
     before = site.database.read_bytes()
@@ -186,7 +186,7 @@ def test_a_sound_state_is_not_written_to_because_of_what_lies_in_out(site: Site)
 
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """A site with so many readings that state.db has pages of every kind."""
+    """A site with enough readings for state.db to have pages of every kind."""
     site = prepare(tmp_path_factory.mktemp("past") / "site", NOWHERE)
     (task,) = tasks_of(load(site.config, environ={}))
     state = State(site.database)

@@ -1,4 +1,4 @@
-"""Retention: prunables are cleared a little at a time; what fails for one is no matter for the others."""
+"""Retention deletes a few rows or files at a time. A failure of one prunable does not affect the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tallyd.storage.record_retention import BATCH, Prunable, RecordRetention
 
 
 class Things:
-    """So many things to be deleted; `batches` are how many were asked for and found."""
+    """Things to delete. `batches` records how many were asked for and found."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -30,7 +30,7 @@ def clear(*prunables: Prunable, stop: Callable[[], bool] = lambda: False) -> Non
     RecordRetention(Inline(), lambda _now: prunables, stop).begin(datetime(2026, 11, 20, tzinfo=UTC))
 
 
-def test_a_shelf_is_cleared_in_batches_until_nothing_is_left() -> None:
+def test_old_data_is_deleted_in_batches_until_nothing_is_left() -> None:
     things = Things(2 * BATCH + 7)
     clear(Prunable("park", "rows", things.prune))
     assert things.batches == [BATCH, BATCH, 7, 0]
@@ -39,7 +39,7 @@ def test_a_shelf_is_cleared_in_batches_until_nothing_is_left() -> None:
 @pytest.mark.parametrize(
     "error", [RecordsError("it is away"), InboxError("it is gone"), ZeroDivisionError()], ids=repr
 )
-def test_what_fails_for_one_shelf_is_no_matter_for_the_next(
+def test_a_failure_of_one_prunable_does_not_affect_the_next(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", logger="tallyd")

@@ -1,4 +1,4 @@
-"""What is old is deleted only by a clock that can be trusted. One rule for all that is deleted by its age."""
+"""Old data is deleted only if the clock can be trusted. The rule is the same for all kinds of data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's thread, the schedule's thread and `tallyd once` may all come to write the same out file."""
+"""The thread of a run, the scheduler thread and `tallyd once` may all write the same out file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tallyd.config.model import load
 from tallyd.storage.store import Store
 
 PATIENCE_S = 0.2
-"""How long a second writer is waited for, which must not come."""
+"""How long to wait for a second writer, which must not come."""
 
 
 class SlowDisk(OutFiles):
@@ -44,14 +44,14 @@ class SlowDisk(OutFiles):
 
 
 class FullDisk(OutFiles):
-    """Takes nothing; readings stay in state.db."""
+    """Writes nothing; readings stay in state.db."""
 
     def write(self, poller: str, name: str, text: str) -> Literal["written", "taken"]:
         raise OutError("no space left on device")
 
 
 class NoLatest(OutFiles):
-    """Takes out files, but no `latest.json`: none of them comes to be noted as written."""
+    """Writes out files, but no `latest.json`: none of them is noted as written."""
 
     def write_latest(self, poller: str, text: str) -> None:
         raise OutError("no space left on device")
@@ -95,7 +95,7 @@ def test_two_processes_that_write_the_same_file_leave_it_whole(site: Site, task:
     take(Store(state, FullDisk(site.folder / "out"), now=utc_now), task, site.due, 5)
     (out,) = state.out_files.unwritten()
     folder = site.out / Path(out.name).parent
-    # What another process, killed or still at it, has begun under its own number.
+    # A temporary file of another process, which was killed or is still writing.
     other = folder / f".{Path(out.name).name}.1.tmp"
     other.parent.mkdir()
     other.write_text("{")
@@ -119,7 +119,7 @@ def test_a_file_on_disk_that_was_not_noted_is_written_again_with_the_same_bytes(
     assert len(list(site.out.glob("*/*.json"))) == 2  # the past one, and this one once
 
 
-def test_a_run_writes_what_its_job_has_left_unwritten_and_the_looks_leave_a_running_job_alone(
+def test_a_run_writes_unwritten_files_of_its_job_and_looks_skip_a_running_job(
     site: Site, task: Task, state: State
 ) -> None:
     take(Store(state, FullDisk(site.folder / "out"), now=utc_now), task, site.missed, 4)

@@ -23,7 +23,7 @@ class Planner:
         """Compare a job's timetable with state.db. Raises `StateError`."""
         slots, now = self._store.state.slots, self._now()
         marks = self._marks(task, now)
-        held = self._store.held_slots(*task.name)
+        held = self._store.held.slots(*task.name)
         return due(
             task.job.when,
             task.zone,

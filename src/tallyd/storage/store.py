@@ -7,9 +7,8 @@ memory and retried. A file that can't be written stays unwritten in state.db, so
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -24,23 +23,11 @@ from tallyd.core.schedule.timetable import Missed
 from tallyd.core.texts import visible
 from tallyd.storage.alert_store import AlertStore
 from tallyd.storage.clock_check import ClockCheck
+from tallyd.storage.held import Held, HeldChanges
 from tallyd.storage.out_writer import OutWriter
 from tallyd.storage.store_result import StoreResult, beside, heading_of, is_idle, observations_of
 
 log = logging.getLogger("tallyd")
-
-
-@dataclass(frozen=True)
-class Held:
-    """A change that is not committed yet.
-
-    `slots` are the slots that it settles (none: it only changes alerts). `memory` is the job's new memory, if
-    it has one.
-    """
-
-    slots: frozenset[tuple[str, str, str | None]]
-    commit: Callable[[], Recorded]
-    memory: Facts | None = None
 
 
 class Store:
@@ -52,8 +39,7 @@ class Store:
         self.files = OutWriter(state, out, now=now)
         self.alerts = AlertStore(state, now=now)
         self._now = now
-        self._held: list[Held] = []
-        self._lock = threading.Lock()
+        self.held = HeldChanges()
         self.state_trouble: str | None = None
         self._trouble_since: datetime | None = None
         self.clock_check = ClockCheck()
@@ -80,7 +66,7 @@ class Store:
         if observations is not None and slot.key is None and all(is_idle(each) for each in readings):
             # Some jobs run every two seconds: an idle run must not write to disk.
             self._evaluate(observations)
-            return tuple(StoreResult(reading=each, out=None, is_stored=not self._held) for each in readings)
+            return tuple(StoreResult(reading=each, out=None, is_stored=not self.held) for each in readings)
         has_file = any(each.facts is not None for each in readings)
         others = beside(task, readings, self.alerts.alerts().values()) if has_file else ()
         headed = [
@@ -161,16 +147,14 @@ class Store:
     ) -> Recorded | None:
         """Commit now, or hold the change in memory, alerts included. None: it is not committed yet."""
         try:
-            if (
-                not self._held
-            ):  # else queue behind the held ones: this keeps the order and tries the disk once
+            if not self.held:  # else queue behind the held ones: this keeps the order and tries the disk once
                 return self._committed(commit)
         except StateError as error:
             self.note_trouble(error)
-        with self._lock:
+        with self.held.lock:  # `check_state` must not run in between
             is_news = observations is not None and self.alerts.remember(observations)
             if slots or is_news:
-                self._held.append(Held(slots, commit, memory))
+                self.held.add(Held(slots, commit, memory))
         return None
 
     def _committed(self, commit: Callable[[], Recorded]) -> Recorded:
@@ -180,43 +164,28 @@ class Store:
 
     # -- changes held in memory --------------------------------------------------------------------------
 
-    def held_slots(self, poller: str, job: str) -> frozenset[str]:
-        """Return the job's slots that are settled in memory only."""
-        with self._lock:
-            names = [name for held in self._held for name in held.slots]
-        return frozenset(slot for *name, slot in names if name == [poller, job] and slot is not None)
-
     def memory(self, poller: str, job: str) -> Facts:
         """Return the job's memory from its last reading, held or stored.
 
         Raises `StateError` if nothing is held and state.db can't be read.
         """
-        with self._lock:
-            for held in reversed(self._held):
-                if held.memory is not None and any(slot[:2] == (poller, job) for slot in held.slots):
-                    return held.memory
-        return self.state.readings.memory(poller, job)
+        held = self.held.memory(poller, job)
+        return self.state.readings.memory(poller, job) if held is None else held
 
     def commit_held(self) -> None:
         """Retry to commit the held changes in order. Stop at the first one that fails."""
-        while True:
-            with self._lock:
-                held = self._held[0] if self._held else None
-            if held is None:
-                return
+        while (held := self.held.oldest()) is not None:
             try:
                 self._committed(held.commit)
             except StateError as error:
                 self.note_trouble(error)
                 return
-            with self._lock:
-                self._held.remove(held)
+            self.held.discard(held)
 
     def finish(self, tasks: tuple[Task, ...], *, running: Container[tuple[str, str]] = ()) -> None:
         """Commit and write everything before the process ends. Log the readings that are lost."""
         self.commit_held()
-        with self._lock:
-            lost = [sorted(slot[2] or "" for slot in held.slots) for held in self._held if held.slots]
+        lost = self.held.slot_keys()
         if lost:
             log.error("readings held in memory are lost", extra={"count": len(lost), "slots": lost})
         elif self.check_state():
@@ -248,8 +217,8 @@ class Store:
             if self.state_trouble is not None and self._trouble_since is not None:
                 self.alerts.state_fails(self.state_trouble, since=self._trouble_since)
             return False
-        with self._lock:
-            has_all = not self._held
+        with self.held.lock:
+            has_all = not self.held
             if has_all:
                 self.alerts.caught_up()
         if self.state_trouble is not None and has_all:

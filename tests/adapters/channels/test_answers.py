@@ -1,4 +1,4 @@
-"""HTTP 2xx is not enough: what services answer when they took a message, and what they do not."""
+"""HTTP 2xx is not enough: the answers of services that accepted a message, and of those that did not."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_what_a_service_promises_is_a_delivery(service: str, body: bytes) -> Non
         pytest.param(b"Welcome", "without the ", id="a text"),
     ],
 )
-def test_whatever_else_a_known_service_answers_is_no_delivery(
+def test_any_other_answer_of_a_known_service_is_a_failed_delivery(
     service: str, body: bytes, expected: str
 ) -> None:
     said = objection(answer(body), service, is_own_host=False)
@@ -74,7 +74,7 @@ def test_whatever_else_a_known_service_answers_is_no_delivery(
 
 
 @pytest.mark.parametrize("service", ["Telegram", "Rocket.Chat", "Mattermost", "ntfy", "Gotify"])
-def test_nothing_at_all_is_no_delivery_where_something_is_promised(service: str) -> None:
+def test_an_empty_answer_is_a_failure_if_the_service_promises_a_field(service: str) -> None:
     assert objection(answer(b"", 204), service, is_own_host=False) is not None
 
 
@@ -108,7 +108,7 @@ def test_a_webhook_that_nobody_knows_may_answer_what_it_likes(body: bytes) -> No
         b'\xef\xbb\xbf{"success": false}',
     ],
 )
-def test_but_no_web_page_and_no_refusal(body: bytes) -> None:
+def test_a_web_page_or_a_refusal_is_a_failure_for_any_service(body: bytes) -> None:
     assert objection(answer(body), "JSON", is_own_host=True) is not None
 
 
@@ -147,9 +147,7 @@ def test_a_page_with_http_200_is_a_failure_with_its_reason_and_sent_once(
 
 @pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
-def test_of_an_answer_that_is_no_answer_to_a_message_a_mebibyte_is_read(
-    status: int, packed: bool, web: WebService
-) -> None:
+def test_at_most_a_mebibyte_of_an_answer_is_read(status: int, packed: bool, web: WebService) -> None:
     def delivered(size: int) -> None:
         body, headers = b"x" * size, {}
         if packed:
@@ -201,7 +199,7 @@ def test_telegram_must_say_that_it_is_ok(monkeypatch: pytest.MonkeyPatch) -> Non
             assert said in caught.value.text
 
 
-def test_a_probe_says_so_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_probe_reports_it_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)

@@ -1,4 +1,4 @@
-"""What arrives on the wire, at services that take it."""
+"""What arrives on the network at services that accept messages."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def channels() -> Channels:
 
 @pytest.fixture(scope="module")
 def telegram() -> Iterator[tuple[WebService, Path, RawServer]]:
-    """Yield the bots' API, the file of an authority that vouches for it, and the proxy that leads there."""
+    """Yield the bots' API, the file with its certificate authority, and a proxy that leads to it."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("api.telegram.org").configure_cert(context)
@@ -156,7 +156,7 @@ def test_a_long_text_arrives_whole_everywhere(
     assert opened(mail.mails[0]).get_content().splitlines() == LONG.splitlines()
 
 
-def test_the_proxy_that_is_given_is_used_for_other_hosts_alone(web: WebService) -> None:
+def test_the_proxy_is_used_only_for_other_hosts(web: WebService) -> None:
     with serving(always(answer(b"{}"))) as proxy:
         channels = Channels(timeout_s=20, proxy=proxy.url, redact=str)
         channels.deliver("json://chat.example/by-proxy", MESSAGE)
@@ -178,7 +178,7 @@ runpy.run_module("tallyd.adapters.channels.child_main", run_name="__main__")
 """
 
 
-def test_nothing_is_taken_from_the_surroundings_and_no_file_is_written(
+def test_the_environment_is_ignored_and_no_file_is_written(
     web: WebService, mail: MailServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / ".netrc"

@@ -95,7 +95,7 @@ def test_a_child_that_never_ends_is_killed_with_all_that_it_started() -> None:
     began = time.monotonic()
     assert told(script, timeout_s=0.5) == "timed out after 0.5 s"
     assert time.monotonic() - began < 2
-    # Killed it is, at once; that it leaves the list of processes is up to the system.
+    # It is killed at once. The system decides when it leaves the list of processes.
     wait_until(lambda: not any(b"1234.5678" in command for command in commands()), within_s=5)
 
 

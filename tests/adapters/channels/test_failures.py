@@ -1,4 +1,4 @@
-"""What is said when a channel does not take a message: the reason, and no secret."""
+"""The messages when a channel does not accept a message: they have the reason, but no secret."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def failures(urls: list[str], *, timeout_s: float = 20) -> list[str]:
         return list(threads.map(failure, urls))
 
 
-def test_a_refusal_is_told_by_its_status_and_never_by_its_path(
+def test_a_rejection_is_reported_with_its_status_but_never_with_the_path(
     web: WebService, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -101,7 +101,7 @@ def test_a_redirect_is_not_followed_to_any_place(web: WebService) -> None:
     ]
 
 
-def test_servers_that_are_away_strange_or_not_trusted_are_told_by_the_host() -> None:
+def test_a_failure_of_a_server_is_reported_with_its_host() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("localhost").configure_cert(context)
     with socket.socket() as unused:
@@ -125,14 +125,14 @@ def test_servers_that_are_away_strange_or_not_trusted_are_told_by_the_host() -> 
     assert texts == [
         f"{closed}: connection refused",
         "127.0.0.1: connection refused",
-        f"{strange.host}: the connection broke off",
-        f"{silent.host}: the connection broke off",
+        f"{strange.host}: the connection was interrupted",
+        f"{silent.host}: the connection was interrupted",
         f"localhost:{secured.port}: certificate not trusted (unable to get local issuer certificate)",
         "no-such-host.invalid: its name can't be resolved",
     ]
 
 
-def test_a_mail_server_that_refuses_is_told_by_its_code(mail: MailServer) -> None:
+def test_a_rejection_by_a_mail_server_is_reported_with_its_code(mail: MailServer) -> None:
     server = f"127.0.0.1:{mail.port}"
     assert failures(
         [
@@ -172,7 +172,7 @@ def test_an_answer_without_an_end_is_broken_off() -> None:
         assert failures([f"json://{server.host}/x"]) == [said]
 
 
-def test_what_fills_the_memory_ends_the_child_alone() -> None:
+def test_a_child_that_uses_too_much_memory_ends_only_itself() -> None:
     code = """
 import runpy
 from tallyd.adapters.channels import errors

@@ -1,4 +1,4 @@
-"""What becomes of a text and of a URL before Apprise gets them."""
+"""Texts and URLs as Apprise gets them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_nothing_is_left_in_it_that_rocketchat_reads(text: str) -> None:
     "text",
     ["5 * 3", "a_b_c", "visitors_today: 08:00:00, 17 (of 80)", "https://a.example/b?c=d", "Zürich, 中文 😀"],
 )
-def test_a_text_that_is_no_markup_stays_as_it_is(text: str) -> None:
+def test_a_text_without_markup_does_not_change(text: str) -> None:
     assert for_rocketchat(text) == text
 
 
@@ -53,7 +53,7 @@ def test_a_reader_of_html_sees_the_text(text: str) -> None:
     assert html.unescape(as_html(text).replace("<br/>", "\n")).replace("\xa0", " ") == text
 
 
-def test_spaces_in_html_wrap_where_they_are_single() -> None:
+def test_lines_in_html_may_wrap_at_single_spaces() -> None:
     assert as_html("a b  c\n d <b>") == "a b &nbsp;c<br/>&nbsp;d &lt;b&gt;"
 
 
@@ -95,7 +95,7 @@ def test_only_a_webhook_of_rocketchat_is_turned_into_another_url(url: str, expec
     ],
     ids=["path before", "odd token", "query", "user", "port"],
 )
-def test_a_webhook_that_can_not_be_expressed_is_refused_without_repeating_it(url: str, text: str) -> None:
+def test_an_unusable_webhook_is_rejected_without_showing_it(url: str, text: str) -> None:
     with pytest.raises(UnusableUrl, match=re.escape(text)) as caught:
         apprise_url(url)
     assert "s3cret" not in str(caught.value)

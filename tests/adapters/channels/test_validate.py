@@ -67,7 +67,7 @@ def test_what_can_not_be_used_is_not_sent_either(channels: Channels) -> None:
         assert SECRET not in caught.value.text
 
 
-def test_a_host_is_tried_by_connecting_alone(channels: Channels) -> None:
+def test_a_host_is_tested_only_by_connecting(channels: Channels) -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
@@ -93,7 +93,7 @@ def test_a_mail_server_is_tried_by_its_greeting(channels: Channels) -> None:
         assert mail.mails == []
 
 
-def test_where_nothing_can_be_tried_it_says_so(channels: Channels) -> None:
+def test_a_probe_says_if_only_sending_can_test_a_channel(channels: Channels) -> None:
     by_proxy = Channels(timeout_s=20, proxy="http://127.0.0.1:9", redact=str)
     expected = "through the proxy it can only be tested by sending: {tallyd} notify NAME"
     assert by_proxy.probe("jsons://hook.example/x") == expected

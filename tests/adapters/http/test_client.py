@@ -1,4 +1,4 @@
-"""The HTTP client with servers that behave: what it sends, what it returns, which connections it keeps."""
+"""The HTTP client with normal servers: what it sends and returns, and which connections it keeps."""
 
 from __future__ import annotations
 

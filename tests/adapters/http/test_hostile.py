@@ -1,4 +1,4 @@
-"""The HTTP client with servers and networks that do not behave: it is over in time, and small."""
+"""The HTTP client with hostile servers and bad networks: it ends in time and uses little memory."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_connection_on_which_a_request_timed_out_is_not_used_again(client: Htt
 
 
 @pytest.mark.parametrize("script", BROKEN.values(), ids=BROKEN.keys())
-def test_what_is_no_whole_answer_is_a_failure_that_may_pass(client: HttpClient, script: Script) -> None:
+def test_an_incomplete_answer_is_a_transient_failure(client: HttpClient, script: Script) -> None:
     with serving(script) as server:
         failure = refused(client, server.url)
     assert failure.text.startswith(server.host)
@@ -171,8 +171,8 @@ def test_what_another_try_would_not_mend_does_not_pass(client: HttpClient, scrip
     [
         ("no HTTP", " answered with something that is not HTTP"),
         ("closed without a byte", " closed the connection without an answer"),
-        ("closed between two headers", " broke off in the middle of its answer"),
-        ("Content-Length too large", " broke off in the middle of its answer"),
+        ("closed between two headers", " ended in the middle of its answer"),
+        ("Content-Length too large", " ended in the middle of its answer"),
         ("100,000 headers", " sent too many headers"),
         ("a header of a megabyte", " sent a header that is too long"),
         ("gzip that breaks off", " sent a body that can't be unpacked"),
@@ -199,8 +199,8 @@ def test_a_refused_connection_is_named_as_such(client: HttpClient) -> None:
     ("host", "text", "transient"),
     [
         ("nowhere.invalid", "nowhere.invalid: its name can't be resolved", True),
-        ("a..b", "a..b: that is no name of a host", False),
-        ("a" * 64 + ".example", "a" * 64 + ".example: that is no name of a host", False),
+        ("a..b", "a..b: this is not a valid host name", False),
+        ("a" * 64 + ".example", "a" * 64 + ".example: this is not a valid host name", False),
     ],
 )
 def test_a_name_without_an_address_is_named_as_such(
@@ -222,7 +222,7 @@ def test_a_body_costs_no_more_memory_than_its_limit(client: HttpClient, packed: 
     assert peak < 4 * MIB
 
 
-def test_an_answer_of_exactly_the_limit_is_taken(client: HttpClient) -> None:
+def test_an_answer_of_exactly_the_limit_is_accepted(client: HttpClient) -> None:
     with serving(once(answer(bytes(MIB)))) as server:
         assert len(client.get(server.url, timeout_s=10).body) == MIB
     with serving(once(answer(bytes(MIB + 1)))) as server:
@@ -242,7 +242,7 @@ def test_a_call_may_set_a_lower_limit_and_learns_that_there_was_an_answer(client
     ("misdeed", "status"),
     [("gzip that breaks off", 200), ("endless body", 200), ("Content-Length too large", None)],
 )
-def test_an_answer_that_is_of_no_use_is_told_from_one_that_never_came(
+def test_an_unusable_answer_has_a_status_and_no_answer_has_none(
     client: HttpClient, misdeed: str, status: int | None
 ) -> None:
     with serving(BROKEN[misdeed]) as server:

@@ -1,4 +1,4 @@
-"""The HTTP client's POST with real servers: what it sends, that it is sent once, what it makes of answers."""
+"""POST with real servers: what the client sends, that it sends it once, and how it handles answers."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_an_empty_body_is_sent_with_its_length(client: HttpClient) -> None:
     assert upstream.bodies == [b""]
 
 
-def test_each_goes_over_a_connection_of_its_own_that_is_closed(client: HttpClient) -> None:
+def test_each_post_has_its_own_connection_which_is_closed(client: HttpClient) -> None:
     upstream = Upstream(sending(answer()))
     with serving(upstream) as server:
         for _ in range(3):
@@ -113,7 +113,7 @@ def test_a_redirect_is_not_followed(client: HttpClient, status: str) -> None:
             answer(b'{"Desc": "OK"}', status="206 Partial Content"),
             True,
             None,
-            " answered with a part of its answer (HTTP 206)",
+            " sent only a part of its answer (HTTP 206)",
             id="a part",
         ),
     ],
@@ -152,7 +152,7 @@ def test_nothing_is_sent_again_over_a_connection_that_a_get_has_left(client: Htt
 
 
 @pytest.mark.parametrize("name", [*BROKEN, *UNWANTED])
-def test_no_whole_answer_is_a_failure_by_itself(client: HttpClient, name: str) -> None:
+def test_a_broken_answer_is_a_failure_of_a_post_too(client: HttpClient, name: str) -> None:
     with serving((BROKEN | UNWANTED)[name]) as server:
         failure = refused(client, server.url)
         assert failure.text.startswith(server.host)
@@ -173,7 +173,7 @@ def test_a_server_that_never_reads_is_over_in_time(client: HttpClient) -> None:
         assert caught.value.text == f"{server.host} timed out after 0.3 s"
 
 
-def test_a_server_that_takes_no_connection_is_over_in_time(client: HttpClient) -> None:
+def test_a_server_that_accepts_no_connection_times_out(client: HttpClient) -> None:
     with unreachable() as url:
         assert "timed out" in refused(client, url, timeout_s=0.3).text
 

@@ -1,4 +1,4 @@
-"""The HTTP client by way of a proxy: what the proxy sees, and what is said when it fails."""
+"""The HTTP client with a proxy: what the proxy sees, and the messages when it fails."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""No answer of anybody takes over 150 MB or holds the interpreter for a second, whatever it is made of.
+"""No answer needs more than 150 MB of memory or blocks the interpreter for a second, whatever it contains.
 
-Each is served by a real server and asked for by a process of its own, whose memory is measured.
+A real server sends each answer. A separate process asks for it, so that its memory can be measured.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""No failure, and nothing that is logged on the way to it, shows the key that was sent."""
+"""No failure and no log line on the way to it shows the key that was sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the HTTP client makes of an answer's status and headers: refused, moved, wait, and the other clock."""
+"""How the HTTP client interprets status and headers: refusals, redirects, waiting times, the other clock."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_without_a_date_there_is_no_skew(client: HttpClient) -> None:
 @pytest.mark.parametrize(
     ("status", "text", "transient"),
     [
-        ("206 Partial Content", "answered with a part of its answer (HTTP 206)", True),
+        ("206 Partial Content", "sent only a part of its answer (HTTP 206)", True),
         ("301 Moved Permanently", "answered HTTP 301", False),
         ("304 Not Modified", "answered HTTP 304", False),
         ("400 Bad Request", "answered HTTP 400", False),
@@ -117,7 +117,7 @@ def test_retry_after_is_seconds_or_a_date(
         assert refused(client, server.url).retry_after_s == seconds
 
 
-def test_retry_after_counts_only_where_another_try_may_help(client: HttpClient) -> None:
+def test_retry_after_counts_only_if_another_try_may_help(client: HttpClient) -> None:
     with serving(always(answer(status="403 Forbidden", Retry_After="5"))) as server:
         assert refused(client, server.url).retry_after_s is None
 
@@ -164,7 +164,7 @@ def test_a_redirect_to_the_full_address_of_the_same_host_is_followed(client: Htt
         assert client.get(server.url).body == b"there"
 
 
-def test_a_redirect_to_another_port_is_not_followed_and_hears_no_key(client: HttpClient) -> None:
+def test_a_redirect_to_another_port_is_not_followed_and_gets_no_key(client: HttpClient) -> None:
     with serving(always(answer(b"there"))) as other, serving(redirecting(f"{other.url}/?k=s3cret")) as server:
         failure = refused(client, server.url)
     assert failure.text == (
@@ -191,7 +191,7 @@ def test_a_redirect_to_another_port_is_not_followed_and_hears_no_key(client: Htt
         pytest.param("http://a\x1bb.example/s3cret", r"to a\x1bb.example,", id="control characters"),
     ],
 )
-def test_a_redirect_that_is_not_followed_is_named_by_its_host_alone(
+def test_a_redirect_that_is_not_followed_is_shown_only_by_its_host(
     client: HttpClient, location: str, named: str
 ) -> None:
     with serving(redirecting(location)) as server:
@@ -220,7 +220,7 @@ def test_a_redirect_loop_ends_after_five(client: HttpClient) -> None:
     assert len(server.heads) == 6
 
 
-def test_our_clock_is_taken_midway() -> None:
+def test_the_skew_is_measured_in_the_middle_of_the_request() -> None:
     times = iter([NOW, NOW.replace(second=10)])
     client = HttpClient(user_agent="tallyd", timeout_s=10, now=lambda: next(times))
     with serving(always(answer(Date=format_datetime(NOW, usegmt=True)))) as server:

@@ -1,4 +1,4 @@
-"""The HTTP client over TLS: whom it trusts, what it says when it does not, and deadlines on the way."""
+"""The HTTP client over TLS: which certificates it trusts, its messages when it does not, and deadlines."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_system_s_certificates_are_trusted_by_default(
         ),
         pytest.param(
             lambda ours: ours.issue_cert("elsewhere.example"),
-            "(IP address mismatch, certificate is not valid for '127.0.0.1'); ask by the name",
+            "(IP address mismatch, certificate is not valid for '127.0.0.1'); use the host name",
             False,
             id="another name",
         ),
@@ -110,7 +110,7 @@ def test_the_system_s_certificates_are_trusted_by_default(
         ),
     ],
 )
-def test_a_certificate_that_is_not_trusted_is_named_and_hears_no_key(
+def test_an_untrusted_server_is_reported_and_gets_no_key(
     client: HttpClient,
     authority: trustme.CA,
     issue: Callable[[trustme.CA], trustme.LeafCert],
@@ -172,7 +172,7 @@ def test_certificates_that_were_replaced_are_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [None, "", "not a certificate"], ids=["missing", "empty", "no certificate"]
 )
-def test_unreadable_certificates_fail_tls_alone(tmp_path: Path, content: str | None) -> None:
+def test_unreadable_certificates_affect_only_tls(tmp_path: Path, content: str | None) -> None:
     ca_file = tmp_path / "ca.pem"
     if content is not None:
         ca_file.write_text(content)
@@ -202,7 +202,7 @@ def test_the_advice_names_the_file_that_the_target_names_and_else_the_machine_s(
     plain.close()
 
 
-def test_a_machine_without_trusted_certificates_hears_what_to_install(
+def test_without_trusted_certificates_the_message_says_what_to_install(
     secured: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "empty.pem"))
@@ -256,7 +256,7 @@ def test_the_deadline_holds_over_tls(client: HttpClient, secured: Secured, name:
         assert 0.3 <= time.monotonic() - began < 2
 
 
-def test_the_deadline_holds_where_a_redirect_leads_to_an_idle_connection(
+def test_the_deadline_also_holds_if_a_redirect_uses_an_idle_connection(
     client: HttpClient, secured: Secured
 ) -> None:
     def drip_second(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""An inbox of its own for each test."""
+"""Each test gets its own inbox."""
 
 from __future__ import annotations
 

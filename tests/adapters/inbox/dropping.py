@@ -1,4 +1,4 @@
-"""What the tests of the inbox share: files that are dropped, clocks that are moved by hand."""
+"""Helpers for tests of the inbox: they drop files and move clocks by hand."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Site:
         )
 
     def drop(self, name: str | bytes, content: bytes = b"[]", *, age_s: float = 60.0) -> Path:
-        """Write a file that was changed so long ago."""
+        """Write a file and set its modification time to `age_s` seconds ago."""
         path = self.path / os.fsdecode(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -84,7 +84,7 @@ class Site:
             return b"".join(opened.chunks())
 
     def quarantined(self, *below: str) -> dict[str, bytes]:
-        """What lies below `.tallyd/<below>`, by path."""
+        """Return the files below `.tallyd/<below>`, by path."""
         top = self.path.joinpath(".tallyd", *below)
         return {
             str(one.relative_to(top)): one.read_bytes() for one in sorted(top.rglob("*")) if one.is_file()
@@ -92,7 +92,7 @@ class Site:
 
 
 class AsNobody:
-    """For a while not root, to whom nothing is forbidden. Folders above `path` are opened meanwhile."""
+    """Be another user than root for a while, since root may do everything. Opens the folders above `path`."""
 
     def __init__(self, path: Path) -> None:
         self._above = [one for one in path.parents if one.stat().st_uid == os.geteuid()]
@@ -112,7 +112,7 @@ class AsNobody:
 
 
 def only_now(look: Look) -> Look:
-    """A look without what it knows from earlier ones."""
+    """A look by a new `Folder`, which remembers nothing."""
     return replace(look, arrivals={})
 
 
@@ -121,12 +121,12 @@ def names(look: Look) -> list[str]:
 
 
 def descriptors() -> list[int]:
-    """The numbers of all descriptors of this process, in order, but for that of the listing itself."""
+    """Return all open descriptors of this process in order, except the one of the listing itself."""
     return sorted(int(one.name) for one in Path("/proc/self/fd").iterdir() if one.is_symlink())
 
 
 def until(true: Callable[[], bool], *, within_s: float = 10.0) -> None:
-    """Wait for something that other threads do."""
+    """Wait until other threads make it true."""
     end = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < end, "it never came"

@@ -1,4 +1,4 @@
-"""When the newest file of each source came: of all looks, by the time it was written to or moved in."""
+"""The arrival time of each source's newest file over all looks: when it was written or moved in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders that stay open while many files are taken: what befalls them meanwhile, and that all are closed."""
+"""Folders that are held open while many files are moved: what may happen to them, and that all are closed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_folder_of_rejected_files_that_is_removed_in_mid_sweep_is_made_again
 
 
 def test_a_folder_that_is_replaced_in_mid_sweep_loses_nothing(site: Site) -> None:
-    """The new one holds a file of the same name, size and time: it is another, and not taken for it."""
+    """The new folder has a file with the same name, size and time. It still counts as another file."""
     waiting = _dropped(site, "12/a.json", "12/b.json")
     with site.folder.held():
         site.read(waiting["12/a.json"])
@@ -65,7 +65,7 @@ def test_a_folder_that_is_replaced_in_mid_sweep_loses_nothing(site: Site) -> Non
     assert names(site.folder.look()) == ["12/a.json"]
 
 
-def test_a_folder_that_is_deleted_and_made_anew_in_mid_sweep_is_found_by_the_next(site: Site) -> None:
+def test_a_folder_that_is_replaced_during_a_sweep_is_found_by_the_next_look(site: Site) -> None:
     waiting = _dropped(site, "12/a.json", "12/b.json", "13/c.json")
     with site.folder.held():
         site.read(waiting["12/a.json"])
@@ -97,7 +97,7 @@ def test_a_link_in_the_place_of_a_folder_is_not_followed_in_mid_sweep(site: Site
     assert sorted(one.name for one in other.iterdir()) == ["a.json", "b.json"]
 
 
-def test_the_inbox_that_is_deleted_and_made_anew_in_mid_sweep_is_used_again(site: Site) -> None:
+def test_an_inbox_that_is_replaced_during_a_sweep_is_used_again(site: Site) -> None:
     waiting = _dropped(site, "12/a.json", "b.json")
     with site.folder.held():
         site.read(waiting["12/a.json"])
@@ -179,8 +179,8 @@ def test_no_descriptor_stays_open_whatever_goes_wrong(
     assert descriptors() == before
 
 
-def test_what_another_thread_does_meanwhile_has_folders_of_its_own(site: Site) -> None:
-    """Old files are deleted beside a sweep. What the sweep closes could be another folder by then."""
+def test_each_thread_holds_its_own_folders(site: Site) -> None:
+    """The retention runs beside a sweep. If they shared folders, one could close a folder of the other."""
     folders = InboxFolders(site.path, is_mount=False)
     theirs: list[int] = []
     is_open: list[bool] = []

@@ -26,7 +26,7 @@ sys.stdin.read()
 """
 
 
-def test_a_second_daemon_is_refused_with_the_number_of_the_first_until_that_dies(site: Site) -> None:
+def test_a_second_daemon_is_rejected_with_the_pid_of_the_first_until_that_dies(site: Site) -> None:
     site.drop("a.json")
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(site.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -55,7 +55,7 @@ def test_the_lock_may_be_taken_twice_by_its_holder_and_is_given_back(site: Site)
     assert (site.path / ".tallyd/lock").read_text() == f"{os.getpid()}\n"
 
 
-def test_an_inbox_that_was_made_anew_is_locked_again_by_the_next_look(site: Site) -> None:
+def test_the_next_look_locks_an_inbox_that_was_replaced(site: Site) -> None:
     site.folder.take_lock()
     shutil.rmtree(site.path)
     assert site.folder.look().state == "gone"
@@ -83,7 +83,7 @@ def test_commands_look_and_replay_beside_the_holder(site: Site) -> None:
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "folder", "link for .tallyd"])
-def test_a_lock_that_is_no_file_of_ours_is_refused(kind: str, site: Site, tmp_path: Path) -> None:
+def test_a_lock_that_is_not_our_file_is_rejected(kind: str, site: Site, tmp_path: Path) -> None:
     lock = site.path / ".tallyd/lock"
     if kind == "link for .tallyd":
         (site.path / ".tallyd").symlink_to(tmp_path)

@@ -1,4 +1,4 @@
-"""Looks into the inbox: which files wait, from whom, in which order; what is passed over or told."""
+"""Looks into the inbox: which files wait, from which source, in which order; what is skipped or reported."""
 
 from __future__ import annotations
 
@@ -99,7 +99,9 @@ def test_a_file_settles_before_it_is_offered_but_has_arrived(site: Site) -> None
 @pytest.mark.parametrize(
     "at", [datetime(1980, 1, 1, tzinfo=UTC), NOON + timedelta(hours=3)], ids=["1980", "in three hours"]
 )
-def test_where_the_time_of_change_makes_no_sense_the_file_must_stand_still(at: datetime, site: Site) -> None:
+def test_a_file_with_a_senseless_modification_time_must_not_change_for_a_while(
+    at: datetime, site: Site
+) -> None:
     path = site.drop("12/a.json")
     os.utime(path, (at.timestamp(), at.timestamp()))
     assert site.folder.look().unsettled == 1
@@ -135,7 +137,7 @@ def test_no_time_of_change_breaks_a_look(second: int, site: Site) -> None:
     assert only_now(site.folder.look()) == Look(state="here")
 
 
-def test_a_folder_that_may_not_be_looked_into_is_told_and_the_others_go_on(site: Site) -> None:
+def test_a_folder_that_cannot_be_listed_is_reported_and_the_others_are_scanned(site: Site) -> None:
     site.drop("12/a.json")
     for number in range(40):
         site.path.joinpath("24", *["d"] * number).mkdir(parents=True)
@@ -147,7 +149,7 @@ def test_a_folder_that_may_not_be_looked_into_is_told_and_the_others_go_on(site:
     assert "move it up" in reason
 
 
-def test_a_folder_without_permission_is_told_and_the_others_go_on(site: Site) -> None:
+def test_a_folder_without_permission_is_reported_and_the_others_are_scanned(site: Site) -> None:
     site.drop("12/a.json")
     site.drop("24/b.json")
     for folder in (site.path, site.path / "12"):
@@ -161,7 +163,7 @@ def test_a_folder_without_permission_is_told_and_the_others_go_on(site: Site) ->
     assert look.untakable["24/"].startswith("permission denied; let the user of tallyd")
 
 
-def test_an_inbox_that_may_not_be_opened_is_here_and_told(site: Site) -> None:
+def test_an_inbox_that_cannot_be_opened_is_here_but_blind(site: Site) -> None:
     site.path.chmod(0o000)
     with AsNobody(site.path):
         look = site.folder.look()
@@ -207,7 +209,7 @@ def test_an_inbox_that_goes_and_comes_back_is_found_again_and_never_made(site: S
     assert site.only().name == "b.json"
 
 
-def test_a_file_where_the_inbox_should_be_is_no_inbox(site: Site) -> None:
+def test_a_file_in_place_of_the_inbox_counts_as_a_missing_inbox(site: Site) -> None:
     site.path.rmdir()
     site.path.write_text("no folder")
     assert site.folder.look() == Look(state="gone")
@@ -219,7 +221,7 @@ def test_an_inbox_may_be_reached_by_a_link(site: Site, tmp_path: Path) -> None:
     assert len(Folder(tmp_path / "way", own_source="x").look().waiting) == 1
 
 
-def test_where_nothing_is_mounted_nothing_is_looked_at_or_made(site: Site) -> None:
+def test_an_unmounted_inbox_is_neither_scanned_nor_changed(site: Site) -> None:
     site.drop("a.json")
     waiting = site.only()
     folder = site.again(is_mount=True)
@@ -231,12 +233,12 @@ def test_where_nothing_is_mounted_nothing_is_looked_at_or_made(site: Site) -> No
 
 
 @pytest.mark.parametrize("source", ["", ".", "..", "a/b", "x" * 201])
-def test_a_source_that_can_be_no_folder_is_refused(source: str, tmp_path: Path) -> None:
+def test_a_source_that_cannot_be_a_folder_name_is_rejected(source: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not a valid source name"):
         Folder(tmp_path, own_source=source)
 
 
-def test_a_look_offers_the_oldest_where_there_are_too_many_and_says_how_many_more(site: Site) -> None:
+def test_a_look_offers_the_oldest_files_and_counts_the_others(site: Site) -> None:
     for number in range(25):
         site.drop(f"{number}.json", age_s=100 - number)
     few = Folder(site.path, own_source="x", most=10, now=site.clocks.now)

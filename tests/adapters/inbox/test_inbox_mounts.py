@@ -1,4 +1,4 @@
-"""Real mounts: none, read-only, full, one within the other; all of a few kilobytes, in memory."""
+"""Real mounts of a few kilobytes in memory: missing, read-only, full, one inside the other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tallyd.core.errors import InboxError
 
 
 class Mounts:
-    """Mounts that are gone after the test."""
+    """Makes mounts and removes them after the test."""
 
     def __init__(self, over: ExitStack) -> None:
         self._over = over
@@ -130,7 +130,7 @@ def test_a_read_only_inbox_is_read_and_says_that_nothing_can_be_moved(site: Site
     assert only_now(site.folder.look()) == Look(state="here")
 
 
-def test_another_disk_within_the_inbox_is_told_and_not_looked_into(site: Site, mounts: Mounts) -> None:
+def test_another_disk_within_the_inbox_is_reported_and_not_scanned(site: Site, mounts: Mounts) -> None:
     mounts.memory(site.path / "24")
     site.drop("24/a.json")
     site.drop("12/b.json")
@@ -141,7 +141,7 @@ def test_another_disk_within_the_inbox_is_told_and_not_looked_into(site: Site, m
 
 
 @pytest.mark.parametrize("place", ["12", ".tallyd"])
-def test_two_bind_mounts_of_one_disk_are_told_by_what_they_are(
+def test_two_bind_mounts_of_one_disk_are_explained(
     place: str, site: Site, mounts: Mounts, tmp_path: Path
 ) -> None:
     (tmp_path / "bound").mkdir()

@@ -1,4 +1,4 @@
-"""Names of any bytes: found, shown, opened, put aside and brought back; never mistaken for each other."""
+"""Names of any bytes: found, shown, opened, moved and replayed, and never confused with each other."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_shown_names_are_short_printable_and_their_own(name: bytes) -> None:
 
 
 @given(st.lists(folders, min_size=1, max_size=4))
-def test_names_put_aside_fit_the_pattern_again_and_leave_room_for_the_reason(parts: list[bytes]) -> None:
+def test_names_of_moved_files_match_the_pattern_and_leave_room_for_the_reason(parts: list[bytes]) -> None:
     below = [os.fsdecode(part.lstrip(b".") or b"x") for part in parts]
     below[-1] = os.fsdecode(os.fsencode(below[-1])[:250]) + ".json"
     flat = flat_name(below, JSON)
@@ -89,7 +89,7 @@ def test_names_put_aside_fit_the_pattern_again_and_leave_room_for_the_reason(par
     assert all(JSON.wants(one) and len(f".{one}.reason.json.tmp".encode()) <= 255 for one in tried)
 
 
-def test_a_sub_folder_stands_before_the_name_unless_the_pattern_forbids_it() -> None:
+def test_a_sub_folder_becomes_part_of_the_name_unless_the_pattern_forbids_it() -> None:
     assert flat_name(["day", "0815.json"], JSON) == "day__0815.json"
     assert flat_name(["day", "0815.json"], Pattern("08*")) == "0815.json"
     assert flat_name(["a.reason.json"], JSON) == "a.reason_.json"

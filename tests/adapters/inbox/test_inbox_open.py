@@ -1,4 +1,4 @@
-"""Opening and reading: always the file that was seen, whole, and the same at every reading."""
+"""Opening and reading: always the file that the look saw, complete, and the same at every read."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_what_changed_between_look_and_open_is_not_read(site: Site) -> None:
     assert site.read(site.only()) == b"[1]", "it is offered at once: nothing is wrong with it"
 
 
-def test_what_is_gone_at_the_open_says_so(site: Site) -> None:
+def test_opening_a_file_that_is_gone_is_an_error(site: Site) -> None:
     path = site.drop("12/a.json")
     waiting = site.only()
     path.unlink()
@@ -125,7 +125,7 @@ def test_another_file_under_the_name_is_a_change_though_the_open_one_is_as_it_wa
         assert b"".join(opened.chunks()) == b"one"
 
 
-def test_no_more_than_so_many_bytes_are_read_though_such_files_are_offered(site: Site) -> None:
+def test_a_file_is_read_only_up_to_the_limit_although_a_look_offers_it(site: Site) -> None:
     site.folder = site.again(max_bytes=1000)
     site.drop("a.json", b"x" * 1000)
     site.drop("b.json", b"x" * 1001, age_s=30)
@@ -138,7 +138,7 @@ def test_no_more_than_so_many_bytes_are_read_though_such_files_are_offered(site:
     assert look.untakable == {"b.json": "is larger than 1000 bytes"}
 
 
-def test_a_file_without_permission_is_told_with_what_to_do(site: Site) -> None:
+def test_a_file_without_permission_is_reported_with_advice(site: Site) -> None:
     path = site.drop("12/a.json")
     waiting = site.only()
     path.chmod(0o000)
@@ -163,7 +163,7 @@ def test_what_is_remembered_of_trouble_is_bounded(tmp_path: Path) -> None:
     assert len(troubles) == 1, "what a look did not come across is gone"
 
 
-def test_what_could_not_be_used_is_told_and_tried_again_after_a_minute_or_a_change(site: Site) -> None:
+def test_an_unusable_file_is_reported_and_tried_again_after_a_minute_or_a_change(site: Site) -> None:
     site.folder = site.again(max_bytes=2)
     path = site.drop("a.json", b"123")
     with pytest.raises(InboxError):
@@ -231,6 +231,6 @@ def test_what_lands_in_done_is_always_what_was_hashed_whoever_replaces_files_mea
     finally:
         over.set()
         thread.join()
-    # A done() that found the file gone already is fine too: then there is nothing of it in done/.
+    # It is also fine if done() finds that the file is gone: then done/ does not have it.
     assert set(site.quarantined("done").values()) <= set(stored)
     assert len(stored) == 100

@@ -1,4 +1,4 @@
-"""Putting aside: nothing is overwritten, nothing but the file that was read is moved, no link is followed."""
+"""Moving files away: nothing is overwritten, only the file that was read is moved, no link is followed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _opened(site: Site, name: str, content: bytes = b"[]") -> Waiting:
     return waiting
 
 
-def test_a_done_file_goes_to_its_day_and_source_in_folders_of_ours_alone(site: Site) -> None:
+def test_a_done_file_goes_to_its_day_and_source_in_private_folders(site: Site) -> None:
     site.folder.done(_opened(site, "12/a.json"))
     site.folder.done(_opened(site, "12/day/b.json"))
     site.folder.done(_opened(site, "c.json"))
@@ -43,7 +43,7 @@ def test_a_done_file_goes_to_its_day_and_source_in_folders_of_ours_alone(site: S
     assert site.folder.look().waiting == ()
 
 
-def test_a_rejected_file_lies_beside_its_reason(site: Site) -> None:
+def test_a_rejected_file_has_its_reason_beside_it(site: Site) -> None:
     site.folder.rejected(_opened(site, "12/a.json"), {"rule": "Tür \udc80", "records": [1, 2]})
     assert list(site.quarantined("rejected")) == ["12/a.json", "12/a.json.reason.json"]
     reason = json.loads(site.quarantined("rejected")["12/a.json.reason.json"])
@@ -157,7 +157,7 @@ def test_a_name_that_is_taken_is_never_overwritten(rename: Rename, tmp_path: Pat
 
 
 @pytest.mark.parametrize("rename", [rename_new, rename_reserved])
-def test_of_many_at_once_each_gets_a_name_of_its_own(rename: Rename, tmp_path: Path) -> None:
+def test_many_files_with_the_same_name_each_get_another_one(rename: Rename, tmp_path: Path) -> None:
     folder = os.open(tmp_path, os.O_RDONLY)
     for number in range(40):
         (tmp_path / f"old{number}").write_text(str(number))
@@ -181,7 +181,7 @@ def test_of_many_at_once_each_gets_a_name_of_its_own(rename: Rename, tmp_path: P
     "place", [".tallyd", ".tallyd/done", ".tallyd/done/2026-11-20", ".tallyd/done/2026-11-20/12"]
 )
 @pytest.mark.parametrize("kind", ["link", "file"])
-def test_a_link_or_a_file_in_place_of_a_folder_of_ours_is_refused(
+def test_a_link_or_a_file_in_place_of_our_folder_is_rejected(
     kind: str, place: str, site: Site, tmp_path: Path
 ) -> None:
     waiting = _opened(site, "12/a.json")
@@ -202,7 +202,7 @@ def test_a_link_or_a_file_in_place_of_a_folder_of_ours_is_refused(
     assert (".tallyd" in look.untakable) == (place == ".tallyd"), "told before a file is read"
 
 
-def test_a_link_in_place_of_the_folder_of_a_rejected_source_is_refused(site: Site, tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_folder_of_a_rejected_source_is_an_error(site: Site, tmp_path: Path) -> None:
     waiting = _opened(site, "12/a.json")
     (site.path / ".tallyd/rejected").mkdir(parents=True)
     (site.path / ".tallyd/rejected/12").symlink_to(tmp_path)
@@ -212,7 +212,7 @@ def test_a_link_in_place_of_the_folder_of_a_rejected_source_is_refused(site: Sit
     assert not (tmp_path / "a.json.reason.json").exists()
 
 
-def test_a_folder_of_somebody_else_is_refused(site: Site) -> None:
+def test_a_folder_of_another_user_is_rejected(site: Site) -> None:
     needs(root=True)
     waiting = _opened(site, "12/a.json")
     (site.path / ".tallyd").mkdir()
@@ -222,7 +222,7 @@ def test_a_folder_of_somebody_else_is_refused(site: Site) -> None:
     assert "belongs to user 65534" in site.folder.look().untakable[".tallyd"]
 
 
-def test_a_folder_that_lets_nobody_move_others_files_is_told_with_what_to_do(site: Site) -> None:
+def test_a_sticky_folder_is_reported_with_advice(site: Site) -> None:
     needs(root=True)
     waiting = _opened(site, "a.json")
     site.path.chmod(0o1777)

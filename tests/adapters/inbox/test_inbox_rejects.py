@@ -1,4 +1,4 @@
-"""Rejected files: told with their reasons, and put back; what was put aside goes after its time."""
+"""Rejected files: listed with their reasons, and replayed. Old files are deleted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _rejected(site: Site, *files: str, reason: Callable[[str], dict[str, Json]] 
         site.folder.rejected(waiting, reason(name))
 
 
-def test_rejected_files_are_told_newest_first_with_their_reasons(site: Site) -> None:
+def test_rejected_files_are_listed_newest_first_with_their_reasons(site: Site) -> None:
     assert site.folder.rejected_files() == ()
     _rejected(site, "12/a.json", "24/b.json", "c.json", reason=lambda name: {"of": name})
     for number, path in enumerate(["24/b.json", "hall/c.json", "12/a.json"]):
@@ -40,7 +40,7 @@ def test_rejected_files_are_told_newest_first_with_their_reasons(site: Site) -> 
 
 
 @pytest.mark.parametrize("reason", [None, b"", b"{", b"[" * 100_000, b"[]", b"\xff"])
-def test_a_reason_that_cannot_be_read_is_none(reason: bytes | None, site: Site) -> None:
+def test_an_unreadable_reason_is_none(reason: bytes | None, site: Site) -> None:
     _rejected(site, "a.json")
     path = site.path / ".tallyd/rejected/hall/a.json.reason.json"
     path.unlink()
@@ -50,7 +50,7 @@ def test_a_reason_that_cannot_be_read_is_none(reason: bytes | None, site: Site) 
     assert found.reason is None
 
 
-def test_what_else_lies_among_the_rejected_is_passed_over(site: Site, tmp_path: Path) -> None:
+def test_other_things_among_the_rejected_files_are_skipped(site: Site, tmp_path: Path) -> None:
     _rejected(site, "a.json")
     rejected = site.path / ".tallyd/rejected"
     (rejected / "a file").write_text("")
@@ -63,7 +63,7 @@ def test_what_else_lies_among_the_rejected_is_passed_over(site: Site, tmp_path: 
     assert site.folder.replay("all") == ("hall/a.json",)
 
 
-def test_replay_puts_files_back_to_where_their_source_delivers(site: Site) -> None:
+def test_replay_moves_files_back_to_the_folders_of_their_sources(site: Site) -> None:
     _rejected(site, "12/a.json", "12/day/b.json", "c.json", "24/d.json")
     (site.path / "24").rmdir()
     assert site.folder.replay("all") == ("12/a.json", "12/day__b.json", "24/d.json", "hall/c.json")
@@ -110,7 +110,7 @@ def test_replay_follows_no_link(site: Site, tmp_path: Path) -> None:
     assert not (tmp_path / "a.json").exists()
 
 
-def test_replay_needs_the_folder_of_a_source_whose_name_is_no_text(site: Site) -> None:
+def test_replay_needs_the_folder_of_a_source_whose_name_is_not_text(site: Site) -> None:
     odd = os.fsdecode(b"g\xff")
     _rejected(site, f"{odd}/a.json")
     (site.path / odd).rmdir()
@@ -169,7 +169,7 @@ def test_prune_deletes_rejected_files_with_their_reasons_by_when_they_were_rejec
     assert site.quarantined() == {}
 
 
-def test_prune_makes_nothing_and_is_told_where_the_inbox_is_away(site: Site) -> None:
+def test_prune_creates_nothing_and_fails_if_the_inbox_is_missing(site: Site) -> None:
     assert _prune(site) == 0
     assert list(site.path.iterdir()) == []
     site.path.rmdir()

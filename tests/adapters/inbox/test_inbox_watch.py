@@ -1,4 +1,4 @@
-"""Events of the kernel: they wake, and tell which files are complete; nothing hangs on them."""
+"""Kernel events: they wake the job and show which files are complete, but everything works without them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def woken() -> threading.Event:
 
 @pytest.fixture
 def folder(inbox: Path, woken: threading.Event) -> Iterator[Folder]:
-    """A watched folder in which nothing settles by age."""
+    """A watched folder in which no file becomes ready by its age."""
     made = Folder(inbox, own_source="hall", settle_s=3600)
     made.watch(woken.set)
     yield made
@@ -49,7 +49,7 @@ def _waiting(folder: Folder) -> list[str]:
     return names(folder.look())
 
 
-def test_a_file_that_was_written_and_closed_is_taken_at_once(
+def test_a_file_that_was_written_and_closed_is_ready_at_once(
     folder: Folder, inbox: Path, woken: threading.Event
 ) -> None:
     with (inbox / "a.json").open("w") as file:
@@ -62,7 +62,7 @@ def test_a_file_that_was_written_and_closed_is_taken_at_once(
     assert _waiting(folder) == ["a.json"], "and at the next look, if it was not taken"
 
 
-def test_a_file_that_was_renamed_in_is_taken_at_once(
+def test_a_file_that_was_renamed_into_the_inbox_is_ready_at_once(
     folder: Folder, inbox: Path, tmp_path: Path, woken: threading.Event
 ) -> None:
     (tmp_path / "a").write_text("[]")
@@ -123,7 +123,7 @@ def test_what_is_not_looked_at_wakes_nobody(folder: Folder, inbox: Path, woken: 
     assert not woken.wait(0.5)
 
 
-def test_files_that_are_put_aside_wake_nobody_and_those_replayed_do(
+def test_files_that_are_moved_away_cause_no_event_and_replayed_ones_do(
     folder: Folder, inbox: Path, woken: threading.Event
 ) -> None:
     (inbox / "a.json").write_text("[]")
@@ -137,7 +137,7 @@ def test_files_that_are_put_aside_wake_nobody_and_those_replayed_do(
 
 
 @pytest.mark.parametrize("seen", [False, True], ids=["between two looks", "seen gone"])
-def test_a_folder_that_was_made_anew_is_watched_again_after_a_look(
+def test_a_replaced_folder_is_watched_again_after_a_look(
     seen: bool, folder: Folder, inbox: Path, woken: threading.Event
 ) -> None:
     (inbox / "keeps-the-inode").mkdir()
@@ -154,7 +154,7 @@ def test_a_folder_that_was_made_anew_is_watched_again_after_a_look(
     assert _waiting(folder) == ["a.json"]
 
 
-def test_a_folder_that_was_deleted_and_made_anew_within_a_moment_is_watched_again(
+def test_a_folder_that_was_replaced_within_a_moment_is_watched_again(
     folder: Folder, inbox: Path, woken: threading.Event
 ) -> None:
     inbox.rmdir()
@@ -170,7 +170,7 @@ def test_a_folder_that_was_deleted_and_made_anew_within_a_moment_is_watched_agai
 
 
 @pytest.mark.parametrize("how", ["deleted", "renamed"])
-def test_a_source_that_was_made_anew_is_watched_again_after_a_look(
+def test_a_replaced_source_folder_is_watched_again_after_a_look(
     how: str, folder: Folder, inbox: Path, woken: threading.Event
 ) -> None:
     (inbox / "12").mkdir()
@@ -190,7 +190,7 @@ def test_a_source_that_was_made_anew_is_watched_again_after_a_look(
     until(is_woken)
 
 
-def test_more_folders_than_are_watched_are_looked_through_all_the_same(inbox: Path) -> None:
+def test_folders_that_are_not_watched_are_still_scanned(inbox: Path) -> None:
     for number in range(MOST_WATCHED + 6):
         (inbox / str(number)).mkdir()
         (inbox / f"{number}/a.json").write_text("[]")

@@ -1,4 +1,4 @@
-"""The log file over the years: bounded, found again when moved, and back by itself after a full disk."""
+"""The log file over the years: limited in size, created again after a move, recovering from a full disk."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 
 class Told:
-    """What the daemon is told, in order."""
+    """Collects the calls of `on_failure` and `on_recovered` in order."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -47,7 +47,7 @@ def umask(mask: int) -> Iterator[None]:
 
 @contextmanager
 def room_for(size_bytes: int) -> Iterator[None]:
-    """Let no file of this process grow past that size: a write then ends in its middle, as on a full disk."""
+    """Limit the size of files of this process. A write then ends in the middle, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
     try:
@@ -93,7 +93,7 @@ def test_the_file_is_rotated_before_it_grows_past_its_size(path: Path) -> None:
     assert kept == [f"line {number:02} ä" for number in range(40)][-len(kept) :]
 
 
-def test_with_no_older_files_kept_the_file_begins_anew(path: Path) -> None:
+def test_without_older_files_the_file_starts_empty_again(path: Path) -> None:
     with logging_to(path) as logs:
         logs.reconfigure(file=LogFile(path=path, max_bytes=150, backups=0))
         for number in range(10):
@@ -145,7 +145,7 @@ def replaced(path: Path) -> None:
         pytest.param(lambda path: shutil.rmtree(path.parent), id="folder deleted"),
     ],
 )
-def test_a_file_that_others_took_away_is_made_anew(path: Path, change: Callable[[Path], None]) -> None:
+def test_a_file_that_somebody_moved_away_is_created_again(path: Path, change: Callable[[Path], None]) -> None:
     told = Told()
     with logging_to(path, on_failure=told.failed):
         OWN.info("one")
@@ -187,7 +187,7 @@ WAYS_TO_FAIL = [
 
 
 @pytest.mark.parametrize(("fail", "reason"), WAYS_TO_FAIL)
-def test_a_file_that_cannot_be_written_is_told_once_and_comes_back_by_itself(
+def test_an_unwritable_file_is_reported_once_and_recovers_without_a_restart(
     path: Path, fail: Callable[[Path], Callable[[], None]], reason: str
 ) -> None:
     told = Told()
@@ -234,7 +234,7 @@ def test_a_file_that_failed_is_tried_again_without_a_line(
     assert lines_of(path)[0]["missing_lines"] == 1
 
 
-def test_another_reason_is_told_again(path: Path) -> None:
+def test_another_reason_is_reported_again(path: Path) -> None:
     told = Told()
     mend = full_disk(path)
     with logging_to(path, on_failure=told.failed):

@@ -1,4 +1,4 @@
-"""What a log line looks like, in the file, on a terminal and in the journal, and what never stands in one."""
+"""How a log line looks in the file, on a terminal and in the journal, and what it never contains."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_an_exception_is_one_text_with_its_traceback(path: Path) -> None:
     assert line["exception"].endswith(r"ValueError: invalid literal for int() with base 10: 'first\nsecond'")
 
 
-def test_an_exception_that_is_none_is_left_out(path: Path) -> None:
+def test_exc_info_without_an_exception_is_left_out(path: Path) -> None:
     with logging_to(path):
         OWN.warning("nothing failed", exc_info=True)
     assert "exception" not in lines_of(path)[0]
@@ -209,7 +209,7 @@ def test_no_control_character_reaches_a_line(path: Path) -> None:
         ),
     ],
 )
-def test_a_strange_value_is_logged_all_the_same(
+def test_a_strange_value_is_still_logged(
     path: Path, say: Callable[[], None], event: str, data: dict[str, Any]
 ) -> None:
     with logging_to(path, stream=(stream := StringIO())):

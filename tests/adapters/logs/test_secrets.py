@@ -1,4 +1,4 @@
-"""No secret reaches a log line: at any level, from any library, in any spelling, or when nobody caught it."""
+"""No secret reaches a log line, at any level, from any library, in any spelling or uncaught exception."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_key_in_a_url_that_urllib3_complains_about_is_hidden(path: Path) -> No
 
 
 @pytest.mark.parametrize("name", NOISY)
-def test_a_library_is_not_heard_below_warning_even_if_it_set_its_own_level(path: Path, name: str) -> None:
+def test_a_library_logs_nothing_below_warning_even_with_its_own_level(path: Path, name: str) -> None:
     library = logging.getLogger(name)
     before = library.level
     library.setLevel(logging.DEBUG)
@@ -111,7 +111,7 @@ def test_a_library_is_not_heard_below_warning_even_if_it_set_its_own_level(path:
     assert [line["event"] for line in lines_of(path)] == ["heard"]
 
 
-def test_a_library_does_not_even_spell_out_what_nobody_will_hear() -> None:
+def test_a_library_does_not_format_messages_that_are_not_logged() -> None:
     with logging_to(level="DEBUG"):
         assert not logging.getLogger("a.library").isEnabledFor(logging.INFO)
         assert logging.getLogger("a.library").isEnabledFor(logging.WARNING)

@@ -1,4 +1,4 @@
-"""A process of its own that stores files: `python -m adapters.records.ingester`, a job on stdin.
+"""A separate process that stores files: `python -m adapters.records.ingester`, a job on stdin.
 
 It opens the database, prints `ready`, waits for a second line, stores the files a few at a time, and prints
 the outcomes. Its first line is `{"url": ..., "poller": ..., "files": ..., "at_once": ...}`.

@@ -1,4 +1,4 @@
-"""Stands between tallyd and a database server, and does to the connection what networks do."""
+"""A relay between tallyd and a database server that breaks connections like a bad network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COMMIT = re.compile(rb"COMMIT(?!TED)")  # a transaction may begin as READ COMMI
 
 
 class Relay:
-    """A TCP relay on a loopback port. `frozen`: it takes everything and passes nothing on.
+    """A TCP relay on a loopback port. `frozen`: it accepts everything and passes nothing on.
 
     `cut` `"before"`: a connection ends as its COMMIT arrives, which the server never sees; `"after"`: it ends
     once the server has answered it, and the answer is lost.

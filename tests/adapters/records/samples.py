@@ -1,4 +1,4 @@
-"""Made-up files of passages, and what each database has to come to, in plain Python."""
+"""Invented files of passages, and the expected content of each database, in plain Python."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OTHER: Row = (4713, "other", "2026-11-20 08:16:00", 3)
 
 
 def minute_counts(rows: Sequence[Row]) -> dict[str, Count]:
-    """Return what the rows come to, minute by minute."""
+    """Return the expected counts of the rows, minute by minute."""
     counts: dict[str, Count] = {}
     for _, direction, seen_at, _ in rows:
         minute = seen_at[:16] + ":00"

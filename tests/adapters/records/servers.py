@@ -44,7 +44,7 @@ class Server(ABC):
         for _ in range(3):
             if self._started():
                 return
-            # Between asking for a free port and taking it, somebody else did.
+            # Another process may have taken the free port in the meantime.
             self.port = free_port()
         raise AssertionError((self.folder / "server.log").read_text(errors="replace")[-4000:])
 
@@ -110,7 +110,7 @@ class Server(ABC):
 
     @abstractmethod
     def end_sessions(self) -> None:
-        """End the session of every user of databases but the one that asks."""
+        """End all sessions except the current one."""
 
 
 class PostgreSql(Server):

@@ -17,7 +17,7 @@ _numbers = count(1)
 
 @dataclass(frozen=True)
 class Site:
-    """One database. Tests share it, each as a poller of its own. `server` is None for SQLite."""
+    """One database. Tests share it; each uses its own poller. `server` is None for SQLite."""
 
     kind: str
     url: str

@@ -1,4 +1,4 @@
-"""Checks of servers in each kind of database: stored at once, exactly, and from memory once it is back."""
+"""Checks of servers in each kind of database: stored at once and exactly, or from memory after an outage."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_the_same_check_twice_is_one_row_the_later_one(records: PollerRecords) -
     assert [each.state for each in stored(records)] == ["late"]
 
 
-def test_another_process_goes_on_where_one_ended(site: Site) -> None:
+def test_another_process_continues_where_one_ended(site: Site) -> None:
     poller = site.new_poller()
     site.database.records(poller).note_checks([], {(HOUR, "A"): HourCount(3, 2, 0, 9.0)})
     other = Database(site.url)
@@ -124,7 +124,7 @@ def test_all_who_ask_for_the_records_of_a_poller_share_what_waits(site: Site) ->
 
 
 class Away(Access):
-    """A database that can be away, and of which a commit may be done but not be known to be."""
+    """A database that can be down, and whose commits may succeed without the client knowing it."""
 
     is_away = False
     loses_commits = False

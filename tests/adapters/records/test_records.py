@@ -1,4 +1,4 @@
-"""What every database has to do alike."""
+"""The behaviour that all databases share."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def ingest(records: PollerRecords, *files: ToIngest, keep_rows: bool = True) -> 
     return records.ingest(files, now=NOW, keep_rows=keep_rows)
 
 
-def test_it_is_what_pollers_are_handed(records: PollerRecords) -> None:
+def test_it_implements_the_contract_of_pollers(records: PollerRecords) -> None:
     port: Records = records
 
     assert port.known([]) == frozenset()
@@ -232,7 +232,7 @@ def test_ids_and_frames_are_exact(site: Site, records: PollerRecords, person: in
     assert (row[1], row[4]) == (person, person)
 
 
-def test_source_names_are_told_apart_by_their_bytes(site: Site, records: PollerRecords) -> None:
+def test_source_names_differ_by_their_bytes(site: Site, records: PollerRecords) -> None:
     for source in ODD_SOURCES:
         assert ingest(records, visitor_file("a", IN, OUT, source=source)) == ("done",)
         assert ingest(records, visitor_file("a", IN, OUT, source=source)) == ("repeat",)
@@ -244,7 +244,7 @@ def test_source_names_are_told_apart_by_their_bytes(site: Site, records: PollerR
     assert {row[0] for row in passages(site, records)} == set(ODD_SOURCES)
 
 
-def test_a_name_that_is_no_text_is_shown_as_far_as_it_goes(records: PollerRecords) -> None:
+def test_a_name_that_is_not_text_is_shown_as_far_as_possible(records: PollerRecords) -> None:
     file = ToIngest(
         source="12",
         sha256=sha256("x"),
@@ -308,7 +308,7 @@ def test_the_ledger_shows_the_newest_first(records: PollerRecords) -> None:
     assert [row.name for row in records.ledger(rejected=True, most=2)] == ["bad 5.json", "bad 3.json"]
 
 
-def test_a_content_without_minutes_is_no_trouble(records: PollerRecords) -> None:
+def test_content_without_minutes_is_fine(records: PollerRecords) -> None:
     file = ToIngest(
         source="12",
         sha256=sha256("x"),

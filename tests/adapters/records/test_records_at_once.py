@@ -111,7 +111,7 @@ def test_of_two_that_meet_the_second_waits_and_finds_a_repeat(site: Site) -> Non
         assert (one.result(), other.result()) == (("done",), ("repeat",))
 
 
-def test_of_two_that_meet_the_second_stores_it_where_the_first_fails(site: Site) -> None:
+def test_if_two_processes_store_a_file_and_the_first_fails_the_second_stores_it(site: Site) -> None:
     records = site.records()
     reading, go_on = threading.Event(), threading.Event()
 

@@ -1,4 +1,4 @@
-"""Databases that go away, hang, or lose the connection at the worst moment."""
+"""Databases that stop, hang, or lose the connection at the worst moment."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_server_that_was_killed_is_used_again_once_it_is_back(make: type[Serve
         assert len(passages(site, records)) == 1 + len(ROWS)
 
 
-def test_a_server_without_the_tables_says_so(served: Site) -> None:
+def test_a_server_without_the_tables_is_reported(served: Site) -> None:
     assert served.server
     database = Database(served.server.url(served.server.new_database()))
 
@@ -153,7 +153,7 @@ def test_a_server_without_the_tables_says_so(served: Site) -> None:
     database.close()
 
 
-def test_a_wrong_password_is_told_without_it(served: Site) -> None:
+def test_a_wrong_password_is_reported_without_showing_it(served: Site) -> None:
     assert served.server
     database = Database(served.url.replace("Zq7", "wrong-Zq7"))
 
@@ -163,7 +163,7 @@ def test_a_wrong_password_is_told_without_it(served: Site) -> None:
     database.close()
 
 
-def test_a_database_that_is_not_there_is_told(served: Site) -> None:
+def test_a_missing_database_is_reported(served: Site) -> None:
     database = Database(served.url.rpartition("/")[0] + "/nowhere")
 
     with pytest.raises(RecordsError, match="no database with this name"):
@@ -171,7 +171,7 @@ def test_a_database_that_is_not_there_is_told(served: Site) -> None:
     database.close()
 
 
-def test_postgresql_in_another_encoding_is_refused(postgresql: Server) -> None:
+def test_postgresql_in_another_encoding_is_rejected(postgresql: Server) -> None:
     postgresql.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     database = Database(postgresql.url("latin"))
 

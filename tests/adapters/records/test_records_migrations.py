@@ -1,4 +1,4 @@
-"""How the tables come to be, and what happens where they are not as this tallyd has them."""
+"""How the tables are created, and what happens if they are not those of this tallyd."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_processes_that_make_a_new_file_at_once_all_succeed(tmp_path: Path) -> N
 
 
 def test_a_connection_that_is_open_meanwhile_keeps_its_locks(tmp_path: Path) -> None:
-    """Without them the next process that closes the file takes its log away, and what is written is lost."""
+    """Without the locks, the next process that closes the file deletes its log, and written data is lost."""
     path = tmp_path / "records.db"
     database = Database(f"sqlite:///{path}")
     database.prepare()
@@ -93,7 +93,7 @@ def test_a_connection_that_is_open_meanwhile_keeps_its_locks(tmp_path: Path) -> 
     assert not [one for one in opened if one.startswith(str(tmp_path))]
 
 
-def test_a_folder_that_is_missing_is_said(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RecordsError, match="no such file or directory"):
         Database(f"sqlite:///{tmp_path}/none/records.db").prepare()
 
@@ -108,7 +108,7 @@ def test_mariadb_may_be_called_by_its_own_name(mariadb_site: Site) -> None:
     database.close()
 
 
-def test_where_nothing_is_to_be_done_no_process_is_started(
+def test_without_anything_to_migrate_no_process_is_started(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object, **options: object) -> None:
@@ -119,7 +119,7 @@ def test_where_nothing_is_to_be_done_no_process_is_started(
     site.database.prepare()
 
 
-def test_a_newer_database_is_refused_and_left_alone(empty_url: str, site: Site) -> None:
+def test_a_newer_database_is_rejected_and_not_changed(empty_url: str, site: Site) -> None:
     own = Site(site.kind, empty_url, Database(empty_url), site.server)
     own.database.prepare()
     with own.database._access.writing() as connection:
@@ -132,7 +132,7 @@ def test_a_newer_database_is_refused_and_left_alone(empty_url: str, site: Site) 
     own.database.close()
 
 
-def test_the_process_itself_refuses_a_newer_database(empty_url: str) -> None:
+def test_the_process_itself_rejects_a_newer_database(empty_url: str) -> None:
     database = Database(empty_url)
     database.prepare()
     with database._access.writing() as connection:
@@ -168,7 +168,7 @@ def test_two_processes_that_migrate_at_once_both_succeed(empty_url: str) -> None
 
 
 def test_a_migration_that_was_interrupted_begins_again(empty_url: str) -> None:
-    """On MariaDB each statement commits by itself, so that some tables may be there without a revision."""
+    """On MariaDB each statement is its own transaction, so some tables may exist without a revision."""
     database = Database(empty_url)
     database.prepare()
     is_transactional = database._access.kind != "mysql"
@@ -221,7 +221,7 @@ def test_the_url_is_neither_in_the_command_line_nor_in_the_environment(
         "postgresql+psycopg://a:secret-Zq7@h:port/x",
     ],
 )
-def test_a_url_that_can_not_be_used_is_refused_without_showing_it(url: str) -> None:
+def test_an_unusable_url_is_rejected_without_showing_it(url: str) -> None:
     with pytest.raises(RecordsError) as caught:
         Database(url)
 
@@ -230,7 +230,7 @@ def test_a_url_that_can_not_be_used_is_refused_without_showing_it(url: str) -> N
 
 
 @pytest.mark.parametrize("kind", ["postgresql+psycopg", "mysql+pymysql"])
-def test_an_option_that_the_driver_does_not_know_is_refused_without_showing_it(kind: str) -> None:
+def test_an_unknown_option_of_the_driver_is_rejected_without_showing_it(kind: str) -> None:
     with pytest.raises(RecordsError, match="does not know") as caught:
         Database(f"{kind}://tally@h/x?secret-Zq7=1")
 

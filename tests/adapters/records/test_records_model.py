@@ -19,7 +19,7 @@ CONTENTS = 6
 
 @dataclass
 class Model:
-    """What the database should have come to."""
+    """The expected content of the database."""
 
     done: dict[Fingerprint, int] = field(default_factory=dict)
     rejected: dict[Fingerprint, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Forgetting what is old."""
+"""Deleting old rows."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_an_instant_within_a_second_prunes_what_was_seen_before_it(records: Poll
     assert records.prune(seen + timedelta(milliseconds=1), most=9) == 1
 
 
-def test_a_forgotten_file_counts_anew(records: PollerRecords) -> None:
-    """Which is why the poller refuses a file that is older than the ledger."""
+def test_a_forgotten_file_counts_again(records: PollerRecords) -> None:
+    """That is why the poller rejects a file that is older than the ledger."""
     ingest(records, visitor_file("a", IN))
     records.prune(NOW + timedelta(days=1), most=9)
 

@@ -1,4 +1,4 @@
-"""How much room there is where the database is, if that can be known."""
+"""The free space on the disk of the database, if it can be known."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def test_room_is_known_of_a_file_and_of_no_server(site: Site) -> None:
         assert abs(found - free) < 1 << 30
 
 
-def test_where_the_folder_is_gone_room_is_not_known_and_the_database_says_why(tmp_path: Path) -> None:
+def test_without_the_folder_free_space_is_unknown_and_the_database_says_why(tmp_path: Path) -> None:
     records = Database(f"sqlite:///{tmp_path / 'away' / 'records.db'}").records("park")
     assert records.free_bytes() is None

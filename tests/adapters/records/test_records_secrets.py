@@ -1,4 +1,4 @@
-"""No password, no URL and nobody's number in an error or in the log, whatever fails."""
+"""Whatever fails, no error and no log line contains a password, a URL or a person's number."""
 
 from __future__ import annotations
 

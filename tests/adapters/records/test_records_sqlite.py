@@ -1,4 +1,4 @@
-"""What is special to the database that is a file."""
+"""Tests for SQLite only."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_full_disk_is_an_error_that_leaves_nothing(own: Site, page_limit: list
     assert len(passages(own, records)) == 20_002
 
 
-def test_a_disk_that_is_really_full_is_no_different(tmp_path: Path) -> None:
+def test_a_really_full_disk_behaves_in_the_same_way(tmp_path: Path) -> None:
     needs("mount", root=True)
     folder = tmp_path / "small"
     folder.mkdir()
@@ -101,7 +101,7 @@ def test_a_folder_whose_name_is_not_utf_8_holds_a_database_like_any_other(tmp_pa
     assert (folder / "records.db").stat().st_size > 0
 
 
-def test_a_file_that_was_deleted_is_missed_and_not_made_anew(own: Site) -> None:
+def test_a_deleted_file_is_an_error_and_is_not_created_again(own: Site) -> None:
     records = own.records()
     records.ingest([visitor_file("a", IN)], now=NOW, keep_rows=True)
     path = Path(own.url.removeprefix("sqlite:///"))
@@ -120,7 +120,7 @@ def test_a_file_that_was_deleted_is_missed_and_not_made_anew(own: Site) -> None:
     assert records.ingest(again, now=NOW, keep_rows=True) == ("repeat", "done")
 
 
-def test_what_is_no_database_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "records.db"
     path.write_bytes(b"no database, but long enough to be looked at\n" * 100)
     database = Database(f"sqlite:///{path}")
@@ -130,7 +130,7 @@ def test_what_is_no_database_is_told(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_of_the_database_is_reported(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/nowhere/records.db")
 
     with pytest.raises(RecordsError, match="no such file or directory"):
@@ -143,7 +143,7 @@ def test_the_file_is_not_for_everybody(own: Site) -> None:
 
 
 def test_the_counts_of_a_day_are_one_range_of_the_key(own: Site) -> None:
-    """However many passages and years there are: neither is looked at."""
+    """It reads neither passages nor years of counts, however many there are."""
     plan = own.query(
         "EXPLAIN QUERY PLAN SELECT source, sum(n_in) FROM passage_minute"
         " WHERE poller='x' AND minute>='2026-11-20 00:00:00' AND minute<'2026-11-21 00:00:00' GROUP BY source"

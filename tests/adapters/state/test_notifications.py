@@ -1,4 +1,4 @@
-"""state.db: the alerts, what channels were told, the mutes; and the tables of an older tallyd."""
+"""state.db: the alerts, the notifications of channels, and the mutes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 
 def reopened(state: State) -> State:
-    """Close and open again: what is told of it is what is on disk."""
+    """Close and open again, so that only the content on disk counts."""
     state.close()
     return State(state.path)
 
@@ -146,7 +146,7 @@ def test_what_only_waited_is_gone_with_a_good_reading(state: State) -> None:
     assert state.alerts.all() == {}
 
 
-def test_only_what_is_over_and_settled_is_forgotten_and_all_that_was_told_of_it(state: State) -> None:
+def test_only_settled_resolved_alerts_are_forgotten_with_their_notifications(state: State) -> None:
     other = replace(OVER, key=OTHER)
     third = replace(OPEN, key="divera/count/missed")
     for alert in (OVER, other, third):
@@ -159,7 +159,7 @@ def test_only_what_is_over_and_settled_is_forgotten_and_all_that_was_told_of_it(
     assert set(state.notifications.notified()) == {("ops", OTHER), ("phone", OTHER)}
 
 
-def test_what_was_raised_anew_while_it_was_being_forgotten_stays(state: State) -> None:
+def test_an_alert_that_is_raised_again_while_it_is_being_forgotten_stays(state: State) -> None:
     state.alerts.put(OVER)
     state.notifications.mark({("ops", KEY): Notified(2, AT)})
 
@@ -177,7 +177,7 @@ def test_what_was_raised_anew_while_it_was_being_forgotten_stays(state: State) -
 # -- what was told -------------------------------------------------------------------------------------------
 
 
-def test_what_was_told_last_is_remembered_by_channel_and_key(state: State) -> None:
+def test_the_last_notification_is_stored_by_channel_and_key(state: State) -> None:
     state.notifications.mark(
         {("ops", KEY): Notified(1, AT), ("phone", KEY): Notified(1, AT), ("ops", OTHER): Notified(4, AT)}
     )
@@ -191,7 +191,7 @@ def test_what_was_told_last_is_remembered_by_channel_and_key(state: State) -> No
     state.close()
 
 
-def test_what_was_told_to_channels_that_are_no_more_is_forgotten(state: State) -> None:
+def test_notifications_of_removed_channels_are_forgotten(state: State) -> None:
     state.notifications.mark({(channel, KEY): Notified(1, AT) for channel in ("ops", "phone", "mail")})
     state.notifications.forget_channels(frozenset({"ops", "new"}))
     assert set(state.notifications.notified()) == {("ops", KEY)}
@@ -213,7 +213,7 @@ def test_a_mute_is_remembered_whole(state: State) -> None:
     state.close()
 
 
-def test_each_change_of_a_mute_has_a_version_of_its_own(state: State) -> None:
+def test_each_change_of_a_mute_has_a_new_version(state: State) -> None:
     muted(state)
     assert state.notifications.unmute("divera/*", now=AT, by="bert")
     (ended,) = state.notifications.mutes()
@@ -240,7 +240,7 @@ def test_a_mute_is_unmuted_once(state: State) -> None:
     assert not state.notifications.unmute("divera/*", now=AT, by="carl")
 
 
-def test_a_mute_is_forgotten_with_who_heard_of_it_unless_it_was_changed_meanwhile(state: State) -> None:
+def test_a_mute_is_forgotten_with_its_notifications_unless_it_was_changed_meanwhile(state: State) -> None:
     for pattern in ("a/*", "b/*", "c/*"):
         muted(state, pattern)
     keys = {each.pattern: each.key for each in state.notifications.mutes()}
@@ -266,7 +266,7 @@ IDLE: dict[str, Callable[[State], object]] = {
 
 
 @pytest.mark.parametrize("idle", IDLE.values(), ids=list(IDLE))
-def test_nothing_is_written_where_nothing_changes(idle: Callable[[State], object], state: State) -> None:
+def test_nothing_is_written_if_nothing_changes(idle: Callable[[State], object], state: State) -> None:
     state.alerts.evaluate(observations(bad()))
     state.alerts.put(replace(OVER, key="tallyd/log"))
     state.notifications.mark({("ops", KEY): Notified(1, AT)})
@@ -291,7 +291,7 @@ def test_nothing_is_written_where_nothing_changes(idle: Callable[[State], object
         "UPDATE mute SET until='yesterday'",
     ],
 )
-def test_a_time_that_is_none_is_found_by_the_check(statement: str, state: State) -> None:
+def test_the_check_finds_an_invalid_time(statement: str, state: State) -> None:
     state.alerts.put(OVER)
     state.notifications.mark({("ops", KEY): Notified(1, AT)})
     muted(state)

@@ -1,4 +1,4 @@
-"""Reports to upstreams in state.db: a newer body replaces an older one, and each try is noted."""
+"""Reports to upstreams in state.db: a newer report replaces an older one, and each try is noted."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_what_came_of_an_older_body_says_nothing_of_a_newer_one(state: State, no
     assert (found.message.body, found.answer) == (2, "said of the older")
 
 
-def test_what_was_refused_for_good_is_sent_again_with_the_next_report_of_its_day_or_when_asked_for(
+def test_a_report_rejected_for_good_is_sent_again_with_the_next_one_of_its_day_or_on_request(
     state: State,
 ) -> None:
     record(state, reading(message({"a": [1, 2]})))
@@ -190,7 +190,7 @@ def test_what_is_noted_of_a_forgotten_row_changes_nothing(state: State) -> None:
     assert state.outbox.pollers() == frozenset()
 
 
-def test_forgetting_leaves_the_names_that_are_wanted_and_writes_nothing_where_nothing_goes(
+def test_forgetting_keeps_the_wanted_names_and_writes_only_if_something_goes(
     state: State,
 ) -> None:
     record(state, reading(message(ssid="A"), message(ssid="B"), message(ssid="B", day=YESTERDAY)))
@@ -215,7 +215,7 @@ def test_old_rows_go_but_what_waits_and_what_was_tried_last_stay(state: State) -
 # -- several readings of one slot ----------------------------------------------------------------------------
 
 
-def test_the_readings_of_one_slot_are_stored_at_once_each_under_a_name_of_its_own(state: State) -> None:
+def test_the_readings_of_one_slot_are_stored_together_each_under_its_own_name(state: State) -> None:
     record(state, reading(part="2026-11-19", memory={"n": 1}), reading(memory={"n": 2}))
     assert [(each.part, each.slot) for each in state.readings.history()] == [
         ("2026-11-19", "slot 13:05#2026-11-19"),
@@ -240,7 +240,7 @@ def test_the_newest_reading_is_the_slots_own(state: State) -> None:
     assert (state.out_files.is_last(own), state.out_files.is_last(other)) == (True, False)
 
 
-def test_each_out_file_bears_its_own_problems_as_they_stand(state: State) -> None:
+def test_each_out_file_has_its_own_standing_problems(state: State) -> None:
     first = Problem(key="park/a/odd", text="odd", since=AT)
     second = Problem(key="park/b/odd", text="odd", since=AT)
     record(state, reading(part="x", problems=(first,)), reading(problems=(second,)))

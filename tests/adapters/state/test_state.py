@@ -1,4 +1,6 @@
-"""state.db: what is committed at once, what is unique, what happens to a file that is no database."""
+"""state.db: what one transaction commits, what is unique, and what happens with a file that is not a
+database.
+"""
 
 from __future__ import annotations
 
@@ -180,7 +182,7 @@ def test_missed_slots_are_found_from_an_instant_up_to_another(state: State) -> N
     assert state.readings.missed_between("divera", "other", AT, AT + timedelta(days=1)) == ()
 
 
-def test_a_run_without_a_reading_raises_what_is_said_of_it_with_its_slot(state: State) -> None:
+def test_a_run_without_a_reading_raises_its_problem_together_with_its_slot(state: State) -> None:
     problem = Problem(key="divera/count/failed", text="timed out", over="works", since=AT)
     tried = Observations(named=(problem,), may_resolve=lambda _key: False, now=AT, counts=False)
     failed = state.slots.fail(WHOSE, _slot(), reason="timed out", not_before=AT, observations=tried)
@@ -237,13 +239,13 @@ def test_an_idle_evaluation_writes_nothing(state: State) -> None:
         pytest.param(b"SQLite format 3\0" + b"\xff" * 5000, id="header only"),
     ],
 )
-def test_a_file_that_is_no_database_is_called_damaged(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_counts_as_damaged(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "state.db").write_bytes(content)
     with pytest.raises(StateDamagedError):
         State(tmp_path / "state.db")
 
 
-def test_a_database_of_a_newer_tallyd_is_refused_and_left_alone(state: State) -> None:
+def test_a_database_of_a_newer_tallyd_is_rejected_and_not_changed(state: State) -> None:
     state.close()
     database = sqlite3.connect(state.path)
     database.execute("PRAGMA user_version=99")
@@ -252,7 +254,7 @@ def test_a_database_of_a_newer_tallyd_is_refused_and_left_alone(state: State) ->
         State(state.path)
 
 
-def test_a_folder_that_is_not_there_is_told_with_its_path(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported_with_its_path(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=str(tmp_path / "absent" / "state.db")):
         State(tmp_path / "absent" / "state.db")
 

@@ -119,7 +119,7 @@ KINDS = [
     ("nan", {}, "invalid", "without JSON (something else)"),
     ("deep", {}, "invalid", "answered HTTP 200 with JSON that is nested more than 100 levels deep"),
     ("wide", {}, "invalid", "answered HTTP 200 with JSON of more than 30,000 values"),
-    ("part", {}, "invalid", "answered with a part of its answer (HTTP 206)"),
+    ("part", {}, "invalid", "sent only a part of its answer (HTTP 206)"),
     ("list", {}, "invalid", "without computed_time"),
     ("without", {}, "invalid", "without computed_time"),
     ("nested", {"field": "a.1.b"}, "invalid", "answered HTTP 200 without a.1"),

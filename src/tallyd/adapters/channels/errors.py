@@ -30,11 +30,11 @@ _SMTP: tuple[tuple[type[Exception], str], ...] = (
 )
 _KNOWN: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "its name can't be resolved"),
-    (requests.exceptions.InvalidURL, "that is no name of a host"),
-    (UnicodeError, "that is no name of a host"),
+    (requests.exceptions.InvalidURL, "this is not a valid host name"),
+    (UnicodeError, "this is not a valid host name"),
     (requests.exceptions.Timeout, "no answer in time"),
     (TimeoutError, "no answer in time"),
-    (urllib3.exceptions.ProtocolError, "the connection broke off"),
+    (urllib3.exceptions.ProtocolError, "the connection was interrupted"),
 )
 
 

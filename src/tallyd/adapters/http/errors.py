@@ -39,12 +39,12 @@ TROUBLE = (
 # above its base class.
 _KNOWN: tuple[tuple[type[Exception], str, bool], ...] = (
     (Garbled, " sent a body that can't be unpacked", True),
-    (UnknownEncoding, " sent a body packed in a way that was not asked for", False),
+    (UnknownEncoding, " sent a body with an encoding that tallyd did not ask for", False),
     (socket.gaierror, ": its name can't be resolved", True),
-    (UnicodeError, ": that is no name of a host", False),
+    (UnicodeError, ": this is not a valid host name", False),
     (requests.exceptions.InvalidURL, " redirects to an address that can't be read", False),
     (http.client.RemoteDisconnected, " closed the connection without an answer", True),
-    (http.client.IncompleteRead, " broke off in the middle of its answer", True),
+    (http.client.IncompleteRead, " ended in the middle of its answer", True),
     (http.client.LineTooLong, " sent a header that is too long", True),
     (http.client.BadStatusLine, " answered with something that is not HTTP", True),
     (http.client.UnknownProtocol, " answered in an unknown version of HTTP", True),
@@ -116,7 +116,7 @@ def _not_trusted(error: ssl.SSLCertVerificationError, host: str, trusted: Path |
     elif code == _NOT_YET_VALID:
         advice = "look at this machine's clock"
     elif code in (_WRONG_NAME, _WRONG_ADDRESS):
-        advice = "ask by the name that the certificate is for"
+        advice = "use the host name that the certificate is for"
     else:
         place = f"into {trusted}" if trusted else "to this machine's trusted certificates"
         advice = f"if it is the right one, {'put' if trusted else 'add'} its issuer {place}"

@@ -31,7 +31,7 @@ def refusal(status: int, headers: Mapping[str, str], *, host: str, now: datetime
     408, 425, 429 and 5xx are transient and may have a `Retry-After`.
     """
     if status == _PARTIAL:
-        text = f"{host} answered with a part of its answer (HTTP {status})"
+        text = f"{host} sent only a part of its answer (HTTP {status})"
         return SourceError(text, transient=True, status=status)
     if status in (401, 403):
         return SourceError(f"{host}: access refused (HTTP {status})", transient=False, status=status)

@@ -132,7 +132,7 @@ class FileWriter:
     def _failed(self, what: str, failure: OSError, meanwhile: str) -> Callback | None:
         text = (
             f"{self._file.settings.path} cannot be {what}: {failure.strerror or failure}; {meanwhile}. "
-            "Make room, or set right the folder's owner and mode; no restart is needed."
+            "Free disk space, or correct the folder's owner and mode; no restart is needed."
         )
         if self.failure == text:
             return None
