@@ -350,6 +350,17 @@ def test_a_card_says_how_many_rows_there_are() -> None:
     assert [each["href"] for each in page.all("a")] == ["./poller/apps"]
 
 
+def test_a_card_has_only_the_vital_columns() -> None:
+    columns = (
+        Column(key="a", heading="A"),
+        Column(key="b", heading="B"),
+        Column(key="c", heading="C", is_vital=True),
+    )
+    board = Board(panels=(replace(table([("1", "2", "3")]), columns=columns),))
+    card = View(zone=BERLIN, now=NOW, most_rows=8, path="./poller/apps")
+    assert [shown(board, each).text for each in (card, view())] == ["Values A C 1 3", "Values A B C 1 2 3"]
+
+
 def test_only_programs_see_the_columns_that_are_for_them() -> None:
     columns = (
         Column(key="name", heading="Name"),

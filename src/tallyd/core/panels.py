@@ -54,8 +54,8 @@ class Column:
     """A column of a table. `key` names it for programs, `heading` for people.
 
     `option`: each cell is a value of this option of the board, so that a page can link to it. A narrow
-    terminal keeps `is_vital` columns, and prints an `is_note` column below its row. Only programs see one
-    that `is_for_programs`.
+    terminal and a card keep `is_vital` columns; the terminal prints an `is_note` column below its row. Only
+    programs see one that `is_for_programs`.
     """
 
     key: str

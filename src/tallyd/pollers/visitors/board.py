@@ -32,7 +32,7 @@ _NUMBERS = (
 )
 SOURCE_COLUMN = Column(key=SOURCE, heading=SOURCE, option=SOURCE, is_vital=True)
 GROUP_COLUMN = Column(key=GROUP, heading=GROUP, option=GROUP, is_vital=True)
-NAME_COLUMN = Column(key="name", heading="name")
+NAME_COLUMN = Column(key="name", heading="name", is_vital=True)
 _SILENT = State("error", "silent")
 _DELIVERS = State("fine", "delivers")
 _NO_FILE = State("unknown", "no file yet")

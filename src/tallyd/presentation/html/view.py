@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from tallyd.contract.board import AskedError
 from tallyd.core.naming import local_text
-from tallyd.core.panels import Cell, Chart, Level, Spread, State, Table, Unit
+from tallyd.core.panels import Cell, Chart, Column, Level, Spread, State, Table, Unit
 from tallyd.core.reading import Json
 from tallyd.core.texts import span
 from tallyd.presentation.cells import text_of
@@ -70,6 +70,12 @@ class View:
         return chart_json(chart, self.zone)
 
     # -- tables ------------------------------------------------------------------------------------------
+
+    def columns(self, table: Table) -> tuple[tuple[int, Column], ...]:
+        """Return the columns that are shown, each with its place; on a card, the first and the vital ones."""
+        is_card = self.most_rows is not None and self.path is not None
+        vital = tuple(each for number, each in enumerate(table.shown) if not number or each[1].is_vital)
+        return vital if is_card and len(vital) > 1 else table.shown
 
     def rows(self, table: Table, name: str) -> Rows:
         """Return the rows that are shown. `name` is that of the table on its page. Raises `AskedError`.
