@@ -1,0 +1,175 @@
+"""What `tallyd status` says, as values: what is active, what ran, what comes, what is wrong.
+
+It is read from state.db: what the daemon does is what counts, and the config on disk may be broken just now.
+While it is not, the board of each poller shows how things are, from the database of records too.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from tallyd.adapters.locks import holder
+from tallyd.adapters.records.reader import RecordsReader
+from tallyd.adapters.state import State
+from tallyd.cli.alerts import known_alerts
+from tallyd.cli.shared import Place, utc_now
+from tallyd.config.model import Config
+from tallyd.config.reload import ActiveConfigNote, JobNote, read_note
+from tallyd.core.alerts.mutes import Mute, mute_of
+from tallyd.core.alerts.rules import Alert
+from tallyd.core.alerts.values import Wording
+from tallyd.core.panels import Board
+from tallyd.core.schedule.timetable import next_slots, slots
+from tallyd.core.stored import OutboxRow, StoredReading
+from tallyd.core.texts import clock
+from tallyd.presentation.invocation import called_here
+from tallyd.storage.past import past_of
+
+BEGUN_WITHIN = timedelta(seconds=60)
+"""A slot that is due is begun within seconds; later, something is wrong."""
+LONGEST_PAUSE = timedelta(days=8)
+"""Between two times of day of one job lies a week at most."""
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """One job: its last reading, the slots missed since, and when it runs next.
+
+    `unknown` is its newest slot where nothing at all became of it, which should not be while tallyd runs.
+    """
+
+    job: JobNote
+    last: StoredReading | None
+    missed: tuple[datetime, ...]
+    next_at: datetime | None
+    unknown: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Now:
+    """How things are with one poller. `takes_files`: it has an inbox."""
+
+    poller: str
+    zone: ZoneInfo
+    board: Board
+    takes_files: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """Everything that `status` says. `pid` is the daemon's, None when none runs.
+
+    `trouble` says why the config on disk is not what was active last; None when it is.
+    """
+
+    now: datetime
+    pid: int | None
+    note: ActiveConfigNote
+    trouble: str | None
+    jobs: tuple[JobStatus, ...]
+    alerts: tuple[Alert, ...]
+    mutes: tuple[Mute, ...]
+    unwritten: int
+    reports: tuple[OutboxRow, ...]
+    boards: tuple[Now, ...]
+
+    def headline(self) -> tuple[str, str]:
+        """Return the first line and its style."""
+        was = "" if self.pid else "was "
+        text = f"config {self.note.path} {was}in force since {self.clock(self.note.since)}"
+        if self.pid is None:
+            trouble = f"; {self.trouble}" if self.trouble else ""
+            return f"{text}; tallyd is NOT running{trouble}", "error"
+        if self.note.rejected:
+            when = self.clock(self.note.rejected.since)
+            return f"{text}; the file on disk is REFUSED since {when}: {self.note.rejected.lines[0]}", "error"
+        return f"{text}; running (process {self.pid})", "fine"
+
+    def taken(self, last: StoredReading) -> str:
+        """Return when a reading was taken, and whether by hand: then it settles no slot."""
+        return self.clock(last.taken_at) + (" by hand" if last.taken.is_by_hand else "")
+
+    def clock(self, at: datetime | None) -> str:
+        """Return an instant as people say it, in the zone of the config; empty for None."""
+        return clock(at, self.note.zone, now=self.now) if at else ""
+
+    def wording(self, alert: Alert) -> Wording:
+        """Return how the text of an alert is worded now."""
+        is_muted = mute_of(alert.key, self.mutes, now=self.now) is not None
+        return Wording(now=self.now, zone=self.note.zone, tallyd=called_here(), advises_mute=not is_muted)
+
+
+def read_status(place: Place) -> Status | None:
+    """Return how things are; None: no daemon has run yet. Raises `StateError`."""
+    state = State(place.folder / "state.db")
+    try:
+        note = read_note(state)
+        if note is None:
+            return None
+        now = utc_now()
+        return Status(
+            now=now,
+            pid=holder(place.folder / "lock"),
+            note=note,
+            trouble=place.trouble,
+            jobs=tuple(_job(state, job, since=note.since, now=now) for job in note.jobs),
+            alerts=known_alerts(state),
+            mutes=tuple(mute for mute in state.notifications.mutes() if mute.is_in_force(now)),
+            reports=_reports(state),
+            boards=_boards(place.config, state, now) if place.config else (),
+            unwritten=len(state.out_files.unwritten()),
+        )
+    finally:
+        state.close()
+
+
+def _boards(config: Config, state: State, now: datetime) -> tuple[Now, ...]:
+    alerts = state.alerts.all()
+    found = []
+    with closing(RecordsReader(config.database_url)) as reader:
+        for name, poller in config.settings.pollers.items():
+            past = past_of(name, config, state, reader, now=now, alerts=alerts)
+            takes_files = poller.inbox_needed(name) is not None
+            board = poller.now_board(past)
+            found.append(Now(poller=name, zone=past.zone, board=board, takes_files=takes_files))
+    return tuple(found)
+
+
+def _reports(state: State) -> tuple[OutboxRow, ...]:
+    """Return the reports that are not sent yet, and of each name the newest that is."""
+    found: list[OutboxRow] = []
+    for poller in sorted(state.outbox.pollers()):
+        named: set[str] = set()
+        for row in state.outbox.all(poller):
+            if row.state != "sent" or row.message.ssid not in named:
+                found.append(row)
+            if row.state == "sent":
+                named.add(row.message.ssid)
+    return tuple(found)
+
+
+def _job(state: State, job: JobNote, *, since: datetime, now: datetime) -> JobStatus:
+    coming = next_slots(job.when, job.zone, after=now, count=1)
+    return JobStatus(
+        job=job,
+        last=state.readings.last(job.poller, now=now),
+        missed=state.readings.missed_since_taken(job.poller, job.job, now=now),
+        next_at=coming[0] if coming else None,
+        unknown=_unknown(state, job, since=since, now=now),
+    )
+
+
+def _unknown(state: State, job: JobNote, *, since: datetime, now: datetime) -> datetime | None:
+    """Return the newest slot since the config is in force, where it is neither taken, missed nor begun."""
+    came = slots(job.when, job.zone, after=max(since, now - LONGEST_PAUSE), until=now - BEGUN_WITHIN)
+    newest = deque(came, maxlen=1)
+    if not newest:
+        return None
+    (due,) = newest
+    begun = {pending.key for pending in state.slots.pending(job.poller, job.job)}
+    settled = state.slots.settled(job.poller, job.job, since=due.at, now=now)
+    return None if due.key in begun | settled else due.at
