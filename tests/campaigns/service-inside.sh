@@ -186,7 +186,7 @@ first_boot() {
 
     step 'broken JSON'
     echo '{"data_dir" 1' >/etc/tallyd/config.json
-    expect 'status begins with it' within 20 status_has 'broken JSON at line 1, column 13'
+    expect 'status begins with it' within 20 status_has 'invalid JSON at line 1, column 13'
     expect 'and shows what the service does' status_has visitors
     expect 'alerts are shown, too' has 'No open alert' "$(tallyd alerts 2>/dev/null)"
     expect 'and a mute is taken' tallyd mute 'visitors/*' --for 1m
@@ -438,7 +438,7 @@ broken_boot() {
     expect 'the service has ended' within 20 failed
     expect 'with 78/CONFIG' has 'status=78/CONFIG' "$(systemctl status --no-pager tallyd.service)"
     expect 'status finds its state' status_has divera
-    expect 'and begins with what is wrong' status_has 'tallyd is NOT running; config.json: broken JSON at line 1, column 13'
+    expect 'and begins with what is wrong' status_has 'tallyd is NOT running; config.json: invalid JSON at line 1, column 13'
     expect 'alerts are found' tallyd alerts
     cat /root/config.json >/etc/tallyd/config.json
 }

@@ -106,7 +106,7 @@ def test_without_a_command_it_names_the_choices() -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        pytest.param(["instal"], "there is no command instal", id="unknown command"),
+        pytest.param(["instal"], "a comma between two records is missingnd instal", id="unknown command"),
         pytest.param(["run", "divera"], "run takes no arguments", id="run with an argument"),
         pytest.param(["install", "now"], "install takes nothing but --ask", id="install with an argument"),
         pytest.param(["rollback", "2"], "rollback takes no arguments", id="rollback with an argument"),
@@ -298,7 +298,7 @@ def test_it_says_what_it_installs_and_that_it_takes_a_minute_before_it_does(
     command: str, stubs: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     making, installing, *pip = stubs(command).stdout.splitlines()[:4]
-    assert making == "Making .venv with Python 3.11.2."
+    assert making == "Creating .venv with Python 3.11.2."
     assert installing.startswith("Installing the packages of requirements.txt into /")
     assert "about a minute" in installing
     assert pip == ["pip runs", "pip runs"]
@@ -353,7 +353,7 @@ def test_the_venv_is_made_once_kept_while_it_fits_and_made_anew_when_it_does_not
         return done.stdout.splitlines()
 
     making, installing, answer = demo("--for", "2 s")
-    assert making.startswith("Making .venv with Python 3.")
+    assert making.startswith("Creating .venv with Python 3.")
     assert installing.startswith("Installing the packages of requirements.txt into ")
     assert answer == "['--for', '2 s']"
 
@@ -365,10 +365,10 @@ def test_the_venv_is_made_once_kept_while_it_fits_and_made_anew_when_it_does_not
 
     (venv / "bin/python").unlink()
     (venv / "bin/python").symlink_to("/nonesuch/python3")
-    assert demo() == ["Making .venv anew: it no longer works.", making, installing, "[]"]
+    assert demo() == ["Creating .venv again: it no longer works.", making, installing, "[]"]
 
     script = script.parent.rename(tmp_path / "moved") / "setup.sh"
-    assert demo()[0] == "Making .venv anew: it was made in another place or without pip."
+    assert demo()[0] == "Creating .venv again: it was made in another place or without pip."
 
 
 # ---- install --ask

@@ -56,7 +56,7 @@ def test_without_a_page_it_runs_and_rejects_one_that_is_added(plain: Path, tmp_p
         daemon.wait_ready()
         config(tmp_path, web=WEB)
         daemon.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "config refused" in daemon.stderr.read_text(), what="the refusal")
+        wait_until(lambda: "config rejected" in daemon.stderr.read_text(), what="the refusal")
         assert "config.json: web: needs a library that is not installed (" in daemon.stderr.read_text()
         config(tmp_path)
         daemon.process.send_signal(signal.SIGHUP)

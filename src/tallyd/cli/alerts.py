@@ -82,7 +82,7 @@ def place_of(path: Path) -> Place:
     """Return where the state is: muting works while the config is rejected, too. Raises `ConfigError`."""
     place = find_state(path)
     if place.trouble:
-        complain(f"{place.trouble}; this is of the active config", style="warning")
+        complain(f"{place.trouble}; showing the active config", style="warning")
     return place
 
 
@@ -113,7 +113,7 @@ def alerts(path: Path, *, as_json: bool) -> int:
 def no_state(error: StateError | FileNotFoundError) -> int:
     """Complain that there is no state to look at; return the exit status."""
     if isinstance(error, FileNotFoundError):
-        complain(f"tallyd: tallyd has not run with this config yet (there is no {error})")
+        complain(f"tallyd: tallyd has not run with this config yet ({error} does not exist)")
     else:
         complain(f"tallyd: {error}")
     return EXIT_PROBLEM
@@ -130,7 +130,7 @@ def _show(picture: _Picture) -> None:
     if open_ones:
         say()
         rows = [(alert.key, alert.severity, _notified_text(alert, picture)) for alert in open_ones]
-        show_table(("key", "severity", "told"), rows, prose=frozenset({2}), see="--wide, or --json")
+        show_table(("key", "severity", "notified"), rows, prose=frozenset({2}), see="--wide, or --json")
     for alert in picture.found:
         if alert.is_waiting:
             text = said(alert.problem, picture.wording(alert))

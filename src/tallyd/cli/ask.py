@@ -50,7 +50,7 @@ _CHANNEL = Question(
 _PAGE = Question(
     key=("web",),
     text="Address of the page",
-    help='Counts, plots and alerts, in a browser on this machine (docs/page.md); "no" for none.',
+    help='Counts, charts and alerts, in a browser on this machine (docs/page.md); "no" for none.',
     default="127.0.0.1:8710",
     read=optional(lambda typed: {"listen": f"127.0.0.1:{typed}" if typed.isdecimal() else typed}),
 )
@@ -86,15 +86,15 @@ def ask(path: Path, *, kind: str | None = None, into: Path | None = None) -> int
 def _hindrance(path: Path, folder: Path) -> str | None:
     """Return why nothing can be asked, and what to do instead; None: it can."""
     if os.path.lexists(path):
-        return f"{path} is there already and stays as it is. Edit it, then run: {{tallyd}} check"
+        return f"{path} already exists; nothing was changed. Edit it, then run: {{tallyd}} check"
     if not os.access(folder, os.W_OK | os.X_OK):
-        return f"{folder} is no folder that this user may write, so there is no place for {path.name}"
+        return f"cannot write {path.name}: this user may not write in {folder}"
     if not sys.stdin.isatty():
         kinds = ", ".join(BY_KIND)
         return (
-            "questions need a terminal, and there is none. Write the config yourself: "
-            f"`{{tallyd}} init --kind KIND > {path}` ({kinds}), a secret alone into its file in "
-            f"{path.parent / 'secrets'} (mode 0600), then `{{tallyd}} check --online`"
+            "--ask needs a terminal. Without one, write the config yourself: "
+            f"`{{tallyd}} init --kind KIND > {path}` (KIND: {kinds}), put each secret into its own file in "
+            f"{path.parent / 'secrets'} (mode 0600), then run `{{tallyd}} check --online`"
         )
     return None
 
@@ -104,7 +104,7 @@ def _first_reading(path: Path, draft: Draft) -> int:
     say("\nThe first reading:")
     status = once(path, poller, job=None, dry_run=False, as_json=False, attempts=1)
     if status != EXIT_OK:
-        complain("There is no first reading, see above. The config is written, and tallyd goes on trying.")
+        complain("The first reading failed, see above. The config is written; tallyd keeps trying.")
     return status
 
 
@@ -125,7 +125,7 @@ class Interview:
 
     def __init__(self, path: Path, wanted: str | None = None) -> None:
         self._taken: dict[tuple[str, ...], str] = {}
-        say("A few questions, then tallyd counts. Enter takes the answer in brackets, Ctrl-C leaves.")
+        say("A few questions, then tallyd counts. Enter accepts the answer in brackets, Ctrl-C stops.")
         name = wanted or self._kind()
         self.draft = Draft(path, starter(name, path))
         if self.draft.get(_ZONE.key) is None:  # this machine does not know its own
@@ -148,7 +148,7 @@ class Interview:
                 return names[int(typed) - 1]
             if typed in names:
                 return typed
-            complain(f'there is no "{typed}" here{did_you_mean(typed, names) or "; type a number or a name"}')
+            complain(f'"{typed}" is not a choice{did_you_mean(typed, names) or "; type a number or a name"}')
 
     def _source(self, kind: type[Poller], below: tuple[str, ...]) -> None:
         """Ask what a kind wants to know, and try it."""
@@ -185,7 +185,7 @@ class Interview:
             learned = task.source.learned(found)
             put_all(self.draft, below, learned)
             for name in (name for name, value in learned.items() if value):
-                say(f'Taken into the config as "{name}".', style="quiet")
+                say(f'Added to the config as "{name}".', style="quiet")
             if is_fine:
                 return []
         return [] if self._is_kept() else asked
@@ -217,7 +217,7 @@ class Interview:
             complain(trouble)
 
     def _is_kept(self) -> bool:
-        return typer.confirm("Keep these answers all the same? tallyd goes on trying", default=False)
+        return typer.confirm("Keep these answers anyway? tallyd keeps trying", default=False)
 
     def _answer(self, question: Question, below: tuple[str, ...] = (), *, closely: bool = False) -> None:
         """Ask until the config takes the answer."""
@@ -244,7 +244,7 @@ class Interview:
         default = question.default if before is None else before
         is_hidden = question.secret is not None
         is_kept = is_hidden and before is not None and before != question.default
-        note = " (Enter keeps what you typed)" if is_kept else " (stays invisible)" if is_hidden else ""
+        note = " (Enter keeps what you typed)" if is_kept else " (hidden)" if is_hidden else ""
         while True:
             try:
                 typed: str = typer.prompt(
@@ -255,4 +255,4 @@ class Interview:
             if typed and not UNPRINTABLE.search(typed):
                 return typed
             if typed:
-                complain("That holds a character that cannot be read here, such as an arrow key. Once more:")
+                complain("The answer contains an unreadable character, such as an arrow key. Try again:")

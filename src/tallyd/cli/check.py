@@ -26,7 +26,7 @@ def check(path: Path, *, online: bool) -> int:
     if problems:
         raise ConfigError(config.path.name, problems)
     say(f"{config.path} is fine.", style="fine")
-    source = "timezone in the config" if config.settings.timezone else "this machine's"
+    source = "timezone in the config" if config.settings.timezone else "of this machine"
     say(f"Time zone: {config.zone} ({source})")
     _show_runs(config)
     for note in (*config.notes, *folder_notes(config), *_running_notes(config)):
@@ -46,7 +46,7 @@ def _show_runs(config: Config) -> None:
         say("Next runs:")
         show_table(("poller", "job", "at", "zone"), rows)
     if not config.settings.pollers:
-        say('No poller is configured yet: add one under "pollers" ({tallyd} init shows one).')
+        say('No poller is configured yet. Add one under "pollers"; for an example, run: {tallyd} init')
 
 
 def _running_notes(config: Config) -> list[str]:

@@ -68,7 +68,7 @@ def folder_notes(config: Config) -> list[str]:
         )
     if not runs_as_this_user(config):
         notes.append(
-            f"whether the service may write its folders was not tried: it runs as {SERVICE_USER}. "
+            f"did not check whether the service can write its folders: it runs as {SERVICE_USER}. "
             "Run: sudo tallyd check"
         )
     return notes
@@ -127,14 +127,14 @@ def _fault(folder: Path) -> str | None:
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             continue  # the folder that is missing, or may not be entered, is further up
         except OSError as error:
-            return f"{one} cannot be looked at: {(error.strerror or '').lower()}"
+            return f"cannot check {one}: {(error.strerror or '').lower()}"
         if not stat.S_ISDIR(mode):
-            return f"{one} is no folder; choose another one"
+            return f"{one} is not a folder; choose another path"
         if os.access(one, os.W_OK | os.X_OK, effective_ids=True):
             return None
-        what = "" if one == folder else f"{folder} cannot be made: "
+        what = "" if one == folder else f"cannot create {folder}: "
         quoted = shlex.quote(str(one))
-        return f"{what}this user may not write {one}. Whose is it, and is its disk read-only? ls -ld {quoted}"
+        return f"{what}this user may not write {one}. Check its owner and its disk: ls -ld {quoted}"
     return None
 
 

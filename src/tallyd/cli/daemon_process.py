@@ -78,13 +78,13 @@ def run(path: Path) -> int:
         lock.take()
     except LockedError as error:
         who = f"process {error.pid}" if error.pid else "another process"
-        complain(f"tallyd: {who} already runs with {config.state_dir}; a second daemon would count twice")
+        complain(f"tallyd: {who} already uses {config.state_dir}; a second daemon would count twice")
         return EXIT_PROBLEM
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         complain(
             f"tallyd: cannot write {config.state_dir}: {reason}. "
-            "Check the disk (SD card) and whose folder it is; nothing started."
+            "Check the disk (SD card) and the owner of the folder; nothing started."
         )
         return EXIT_PROBLEM
     with lock:
@@ -95,7 +95,7 @@ class StateGoneError(Exception):
     """state.db was deleted or replaced under the daemon; a fresh start takes it back in from out/."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} was deleted or replaced while tallyd ran")
+        super().__init__(f"{path} was deleted or replaced while tallyd was running")
 
 
 class Process:
@@ -234,7 +234,7 @@ class Process:
             self._tick(daemon, store)
         except BaseException:
             # A bug outside of any run. systemd starts a fresh process, which is safe at any point.
-            log.exception("the schedule crashed, tallyd ends")
+            log.exception("the schedule crashed, tallyd stops")
             self._failed = True
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -286,7 +286,7 @@ class Process:
             return
         # A thread hangs where nothing can end it (a name lookup). Its slot is claimed and will be made up
         # for; waiting for it would only bring SIGKILL.
-        log.warning("a run could not be ended in time and is cut off; it is made up for at the next start")
+        log.warning("a run did not stop in time and was cut off; the next start repeats it")
         self._logs.stop()
         os._exit(EXIT_PROBLEM if self._failed else EXIT_OK)
 

@@ -34,7 +34,7 @@ def ask_source(config: Config, task: Task) -> tuple[Found, ...]:
 def _look_at(inbox: Path) -> None:
     try:
         if not stat.S_ISDIR(inbox.stat().st_mode):
-            raise SourceError(f"{inbox} is no folder", transient=False)
+            raise SourceError(f"{inbox} is not a folder", transient=False)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -47,9 +47,9 @@ def show_found(config: Config, task: Task, found: tuple[Found, ...]) -> bool:
     bad = sum(not one.is_fine for one in found)
     inbox = config.inboxes.get(task.poller)
     if bad:
-        complain(f"{task.poller}: {bad} of {len(found)} do not answer as they should")
+        complain(f"{task.poller}: {bad} of {len(found)} do not answer correctly")
     elif inbox is not None and not inbox.exists():
-        say(f"{task.poller}: {inbox} is not there yet; tallyd makes it when it starts", style="warning")
+        say(f"{task.poller}: {inbox} does not exist yet; tallyd creates it when it starts", style="warning")
     else:
         say(f"{task.poller}: the source answers", style="fine")
     headings = task.source.found_headings()
@@ -65,5 +65,5 @@ def show_learned(config: Config, task: Task, found: tuple[Found, ...]) -> None:
     known = config.settings.pollers[task.poller].model_dump(mode="json", by_alias=True, exclude_unset=True)
     for key, value in task.source.learned(found).items():
         if value and value != known.get(key):
-            say(f"To be pasted into the config, at {place_of(('pollers', task.poller))}:")
+            say(f"You can add this to the config, under {place_of(('pollers', task.poller))}:")
             say(f'"{key}": {json.dumps(value, ensure_ascii=False)}')

@@ -31,7 +31,7 @@ def starter(kind: str, path: Path) -> dict[str, Any]:
     note = "This file: root:tallyd, 0640. Check with:" if is_installed else "Check with:"
     folder = INSTALLED.parent / "secrets"
     secrets = (
-        f"in {folder} (root:tallyd, 0640)" if is_installed else "beside the config, readable by you only"
+        f"in {folder} (root:tallyd, 0640)" if is_installed else "beside the config, readable only by you"
     )
     zone = _host_zone_name()
     return {

@@ -134,7 +134,7 @@ class Search:
             complaint = stderr.read().decode("utf-8", "replace").strip()
         if process.returncode or complaint:
             first = visible(complaint.split("\n")[0]) or f"it ended with status {process.returncode}"
-            return f"journalctl says: {first}"
+            return f"journalctl reported: {first}"
         return None
 
     def _note(self, personal: Personal, place: str, spot: str) -> None:

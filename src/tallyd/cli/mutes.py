@@ -57,9 +57,9 @@ def mute(path: Path, pattern: str, *, lasts: str, why: str, even_if_unknown: boo
         return no_state(error)
     say(f"Muted until {clock(until, zone, now=now)}: {pattern}.{_who_is_notified(place)}")
     if covered:
-        say(f"Of the open alerts that is {listed(covered)}.")
+        say(f"Open alerts that this mutes: {listed(covered)}.")
     else:
-        say("No alert that it covers is open now.", style="quiet")
+        say("No open alert matches it now.", style="quiet")
     return EXIT_OK
 
 
@@ -75,7 +75,7 @@ def unmute(path: Path, pattern: str) -> int:
     if was_muted:
         say(f"No longer muted: {pattern}.{_who_is_notified(place)}")
         return EXIT_OK
-    known = f"; muted are: {', '.join(others)}" if others else "; nothing is muted"
+    known = f"; these are: {', '.join(others)}" if others else "; nothing is muted"
     complain(f"tallyd: {shortened(pattern, 100)} is not muted{known}")
     return EXIT_PROBLEM
 
@@ -85,7 +85,7 @@ def _why_not(pattern: str, why: str) -> str | None:
     if not pattern.strip() or UNPRINTABLE.search(pattern) or len(pattern) > MOST_PATTERN_CHARS:
         return "KEY must be the key of an alert, or a pattern such as apps/*/stale; see: {tallyd} alerts"
     if UNPRINTABLE.search(why) or len(why) > MOST_WHY_CHARS:
-        return f"--why takes one line of {MOST_WHY_CHARS} characters at most"
+        return f"--why must be one line of at most {MOST_WHY_CHARS} characters"
     return None
 
 
@@ -99,16 +99,18 @@ def _unknown(pattern: str, place: Place, state: State) -> str | None:
     possible = (*possible_keys(place.config), *state.alerts.all())
     if any(may_meet(pattern, key) for key in possible):
         return None
-    hint = did_you_mean(pattern, near_keys(pattern, possible)) or "; what is open is in: {tallyd} alerts."
-    return f"this config can raise no alert {pattern}{hint} To mute it all the same: --even-if-unknown"
+    hint = (
+        did_you_mean(pattern, near_keys(pattern, possible)) or ". To see open alerts, run: {tallyd} alerts."
+    )
+    return f"this config cannot raise an alert {pattern}{hint} To mute it anyway, add --even-if-unknown"
 
 
 def _who_is_notified(place: Place) -> str:
     if place.config is not None and not place.config.settings.channels:
         return ""
     if holder(place.folder / "lock") is None:
-        return " The channels are told so once tallyd runs."
-    return " The channels are told so."
+        return " The channels will be notified when tallyd runs."
+    return " The channels will be notified."
 
 
 def _who() -> str:

@@ -27,8 +27,8 @@ def page_problems(config: Config) -> tuple[ConfigProblem, ...]:
         import tallyd.web.service  # noqa: F401, PLC0415 # not only looked for: what is broken must show here
     except ModuleNotFoundError as error:
         text = (
-            f"needs a library that is not installed ({error.name}). Install tallyd with what the page "
-            'needs (pip install "tallyd[web]"), or leave `web` out'
+            f"needs a library that is not installed ({error.name}). Install tallyd with the libraries for "
+            'the page (pip install "tallyd[web]"), or remove `web`'
         )
         return (ConfigProblem("web", text),)
     return ()

@@ -41,15 +41,13 @@ def privacy_check(path: Path, poller: str) -> int:
     task = tasks_named(config, poller)[0]
     personal = personal_texts(config, task)
     if personal is None:
-        say(
-            f"{poller}: a {task.source.kind} poller is sent nothing personal, so there is nothing to look for"
-        )
+        say(f"{poller}: a {task.source.kind} poller receives no personal data, so there is nothing to check")
         return EXIT_OK
     finder = _finder(config, personal)
     if not finder.personal:
         complain(
-            f"{poller}: the answer holds no personal text to look for (names, phone numbers, addresses), so "
-            "nothing can be proved; perhaps the access key has no right to see them"
+            f"{poller}: the reply contains no personal data (names, phone numbers, addresses) to look for, "
+            "so nothing can be proved; perhaps the access key may not see any"
         )
         return EXIT_PROBLEM
     search = Search(finder)
@@ -84,13 +82,13 @@ def _without(values: set[str], name: str) -> str:
 def _finder(config: Config, personal: tuple[Personal, ...]) -> Finder:
     """Return what finds the texts that mean something when they are found; say which ones do not."""
     short = [one for one in personal if not is_searchable(one.value)]
-    _note(short, "too short, or too few digits, to mean anything; not searched")
+    _note(short, "too short, or with too few digits, to search for; not searched")
     for own, where in (
         (_status_texts(config), "the name of a status"),
         (_config_texts(config), "the config"),
     ):
         known = excused(personal, own)
-        _note(known, f"also in {where}, not counted")
+        _note(known, f"also in {where}; not counted")
         values = {one.value for one in known}
         personal = tuple(one for one in personal if one.value not in values)
     return Finder(personal)
@@ -145,7 +143,7 @@ def _object(value: Json) -> dict[str, Json]:
 def _tell(search: Search, unsearched_journal: str | None) -> int:
     """Print what was found: the field and the place, never the text."""
     for (personal, place), spot in list(search.found.items())[:MOST_SHOWN]:
-        again = f" and {spot.times - 1} more in there" if spot.times > 1 else ""
+        again = f" and {spot.times - 1} more times" if spot.times > 1 else ""
         say(
             f"found: {personal.name} in {search.finder.masked(place)}, {spot.first}{again}",
             style="error",
@@ -168,7 +166,7 @@ def _summary(search: Search, *, with_journal: bool) -> str:
         found = len({personal for personal, _ in search.found})
         outcome = f"{found} of them found, in {_amount(len(search.found), 'place')}"
     elif not search.files:
-        outcome = "nothing has been written yet, so nothing is proved"
+        outcome = "tallyd has written nothing yet, so nothing is proved"
     return (
         f"searched {where}{' and the journal' if with_journal else ''} for {_amount(len(sought), 'value')} "
         f"of {_amount(len({one.name for one in sought}), 'field')}: {outcome}"

@@ -122,7 +122,7 @@ class Outside:
             self._folders.clear()
             if self._database is not None:
                 for poller, count in self._database.waiting().items():
-                    log.warning("checks are lost", extra={"poller": poller, "rows": count})
+                    log.warning("checks lost", extra={"poller": poller, "rows": count})
                 self._database.close()
 
     def has_tables(self) -> bool:
@@ -214,7 +214,7 @@ def _make(folder: Path, mode: int) -> None:
         folder.mkdir(mode=mode, parents=True)
         os.chmod(folder, mode)  # noqa: PTH101 # the umask has taken from it; those who drop files are in the group
     except OSError as error:
-        log.warning("folder cannot be made", extra={"folder": str(folder), "reason": error.strerror})
+        log.warning("cannot create folder", extra={"folder": str(folder), "reason": error.strerror})
 
 
 def _call_each(on_files: Callable[[str, str], None], poller: str, jobs: Iterable[str]) -> None:

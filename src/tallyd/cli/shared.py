@@ -108,7 +108,7 @@ def find_state(path: Path) -> Place:
         return Place(config.state_dir, config, None)
     changed = config.changed_from(active.fixed)
     if "state.dir" in changed or (changed and holder(active.state_dir / "lock") is not None):
-        trouble = f"{path.name}: {listed(changed)}: changed; the next start applies it"
+        trouble = f"{path.name}: {listed(changed)} changed; applies at the next start"
         return Place(active.state_dir, None, trouble)
     return Place(config.state_dir, config, None)
 
@@ -126,7 +126,7 @@ def make_folders(config: Config) -> None:
         try:
             folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         except OSError as error:
-            complain(f"tallyd: cannot make the folder {folder}: {(error.strerror or '').lower()}")
+            complain(f"tallyd: cannot create the folder {folder}: {(error.strerror or '').lower()}")
             raise typer.Exit(EXIT_PROBLEM) from None
     make_inboxes(config)
 
@@ -166,7 +166,7 @@ def _channel_problems(config: Config, known: Config | None) -> tuple[ConfigProbl
     try:
         verdicts = validating.validate(list(urls.values()))
     except DeliveryError as error:
-        log.warning("channels cannot be checked now", extra={"reason": error.text})
+        log.warning("cannot check channels now", extra={"reason": error.text})
         return ()
     return tuple(
         ConfigProblem(place_of(("channels", name)), verdict)

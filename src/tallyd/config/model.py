@@ -117,7 +117,7 @@ class Settings(Strict):
     @classmethod
     def _no_reserved_name(cls, pollers: dict[str, Poller]) -> dict[str, Poller]:
         if "tallyd" in pollers:
-            raise wrong('the name "tallyd" is taken by the daemon itself; choose another')
+            raise wrong('the name "tallyd" is reserved for the daemon; choose another')
         return pollers
 
 
@@ -296,7 +296,7 @@ def config_of(
 ) -> Config:
     """Return the config of a document that is, or will be, at `path`. Raises `ConfigError` like `load`."""
     twice = tuple(
-        ConfigProblem(place_of(where), "stands twice in one object; keep one") for where in document.twice
+        ConfigProblem(place_of(where), "occurs twice in one object; keep one") for where in document.twice
     )
     context = {"secrets": reader, "channels": _channel_names(document.json)}
     try:

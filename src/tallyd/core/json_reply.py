@@ -37,12 +37,12 @@ def parse(body: bytes, *, most_values: int = MOST_VALUES) -> object:
         raise Unreadable(f"without JSON ({'a web page' if begin else 'an empty body'})")
     structure = _structure(body, most_values)
     if structure is None or sum(structure.count(mark) for mark in (b",", b"[", b"{")) > most_values:
-        raise Unreadable(f"with JSON of more than {most_values:,} values")
+        raise Unreadable(f"with JSON that has more than {most_values:,} values")
     if max(accumulate(map(_STEP.__getitem__, structure)), default=0) > MOST_NESTED:
         raise Unreadable(f"with JSON that is nested more than {MOST_NESTED} levels deep")
     value = _loaded(body)
     if value is _NOT_JSON:
-        raise Unreadable("without JSON (something else)")
+        raise Unreadable("without valid JSON")
     return value
 
 

@@ -24,8 +24,8 @@ def demo(*, duration: str | None, serve_only: bool, port: int) -> int:
         from tallyd.demo.story import play, serve_alone  # noqa: PLC0415 # needs what the page needs
     except ModuleNotFoundError as error:
         complain(
-            f"tallyd: the demo needs a library that is not installed ({error.name}). Install tallyd with "
-            'what the page needs: pip install "tallyd[web]"'
+            f"tallyd: the demo needs a library that is not installed ({error.name}). Install tallyd with the "
+            'libraries for the page: pip install "tallyd[web]"'
         )
         return EXIT_PROBLEM
     try:

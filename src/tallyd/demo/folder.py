@@ -115,7 +115,7 @@ class DemoFolder:
             reason = (error.strerror or type(error).__name__).lower()
             where = error.filename or f"{self.root}/"
             raise DemoError(
-                f"cannot use {where}: {reason}. Run it in a folder that you may write to"
+                f"cannot use {where}: {reason}. Run the demo in a folder that you may write to"
             ) from None
 
     def _lock(self) -> FileLock:
@@ -123,12 +123,12 @@ class DemoFolder:
             return FileLock(self.root / MARKER).take()
         except LockedError as error:
             held = f"process {error.pid}" if error.pid else "another process"
-            raise DemoError(f"a demo runs in {self.root}/ already ({held}); end it first") from None
+            raise DemoError(f"a demo is already running in {self.root}/ ({held}); stop it first") from None
 
     def _check(self) -> None:
         if self.root.is_dir() and any(self.root.iterdir()) and not (self.root / MARKER).is_file():
             raise DemoError(
-                f"{self.root}/ is there and was not made by the demo, so it stays as it is; "
+                f"{self.root}/ already exists and was not created by the demo, so nothing was changed; "
                 "move it away, or run the demo in another folder"
             )
 
@@ -155,7 +155,7 @@ def _config_text(
 ) -> str:
     """Return the config as JSON, with many times on a line: there are hundreds."""
     content: dict[str, Json] = {
-        "//": "Written by tallyd demo, anew for each run. It adds further times of day while it runs.",
+        "//": "tallyd demo writes this file at each start, and adds more times of day while it runs.",
         "name": NAME,
         "timezone": zone,
         "http": {"timeout": "5s"},

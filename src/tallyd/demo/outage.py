@@ -35,11 +35,11 @@ class Outage:
             self._is = "past"
             return None
         self._is = "going on"
-        return "Divera goes away (the demo plays an outage)"
+        return "Divera goes down (the demo simulates an outage)"
 
     def _end(self) -> str | None:
         self._is = "past"
-        return "Divera comes back (the outage is over)" if self._change(_GONE, _BACK) else None
+        return "Divera is back (the outage is over)" if self._change(_GONE, _BACK) else None
 
     def _change(self, before: str, after: str) -> bool:
         """Whether the mode was as expected and is now the other one."""

@@ -32,7 +32,7 @@ SHOWN_WITHIN_S = 50.0
 """So long it takes until a server has gone stale and come back, and a camera fallen silent and come again."""
 _LOOK_EVERY_S = 0.2
 _STATUS_WITHIN_S = 10.0
-_ROUTINE = re.compile(r": files taken | notice sent ")
+_ROUTINE = re.compile(r": files ingested | notice sent ")
 """In a line of the daemon that is not shown: `status` sums up the files, and the chat shows its messages."""
 _WRITTEN = re.compile(r": reading taken .*\bfile=(\S+\.json)")
 """In a line of the daemon that names an out file, relative to the folder of them."""
@@ -95,24 +95,26 @@ class Show:
     def introduce(self) -> None:
         """Say what is going on and how to play with it."""
         at, every = self._base_url, f"every {self._times.pace.every_s} seconds"
-        say(f"The real daemon watches a small world until Ctrl-C: it counts people {every}, takes the files")
-        say(f"of cameras, reports their visitors every {REPORT_EVERY}, and watches the age of servers' data.")
-        say(f"All of it is invented and stays in {self._folder.root}/.")
+        say(f"The real daemon watches a small invented world until Ctrl-C. It counts people {every}, ingests")
+        say(
+            f"files from cameras, reports visitors every {REPORT_EVERY}, and checks the age of servers' data."
+        )
+        say(f"All data is invented and stays in {self._folder.root}/.")
         say(f"  the page:      http://{self._page}/   (metrics: /metrics)")
         say(f"  the daemon:    {program_here()} --config {self._folder.config} run")
         say(f"  the people:    {at}{divera.USERS}?accesskey={divera.KEY}")
         say(f"  the cameras:   {self._folder.inbox}/")
         say(f"  the servers:   {at}{servers.APPS}fresh, {at}{servers.APPS}changing, ...")
-        say(f"  the upstream:  {at}{upstream.CONTROL}   (what it took)")
-        say(f"  the chat:      {at}{chat.CONTROL}   (what it is sent is shown here too)")
-        say(f"""  an outage:     curl -d '{{"mode": "down"}}' {at}{divera.CONTROL}   (over: "ok")""")
+        say(f"  the upstream:  {at}{upstream.CONTROL}   (reports it accepted)")
+        say(f"  the chat:      {at}{chat.CONTROL}   (messages also appear here)")
+        say(f"""  an outage:     curl -d '{{"mode": "down"}}' {at}{divera.CONTROL}   (end it: "ok")""")
         for control, mode, over in (
             (cameras.CONTROL, "quiet", "fine"),
             (servers.CONTROL, "stale", "fresh"),
             (upstream.CONTROL, "refusing", "ok"),
             (chat.CONTROL, "down", "ok"),
         ):
-            say(f"""                 curl -d '{{"mode": "{mode}"}}' {at}{control}   (over: "{over}")""")
+            say(f"""                 curl -d '{{"mode": "{mode}"}}' {at}{control}   (end it: "{over}")""")
         say()
 
     def watch(self, world: Child, daemon: Child, until_s: float | None) -> None:
@@ -125,14 +127,14 @@ class Show:
             self._look(world, daemon)
             if daemon.has_ended():
                 raise DemoError(
-                    f"the daemon ended by itself (exit status {daemon.status}). It said:{_said(daemon)}"
+                    f"the daemon stopped unexpectedly (exit status {daemon.status}). Output:{_said(daemon)}"
                 )
             if world.has_ended():
-                raise DemoError(f"the small world ended by itself (exit status {world.status})")
+                raise DemoError(f"the small world stopped unexpectedly (exit status {world.status})")
             now = datetime.now(UTC)
             if self._times.are_running_out(now):
                 self._write_config(now)
-                say(f"{self._folder.config}: further times of day written; the daemon takes them by itself")
+                say(f"{self._folder.config}: added more times of day; the daemon reloads it automatically")
 
     def finish(self, daemon: Child) -> None:
         """Show `status`, then end the daemon. Raises `DemoError` when it did not end well."""
@@ -144,19 +146,19 @@ class Show:
         # Ended by the signal itself: it was still importing, on a slow machine, and had begun nothing.
         if daemon.status not in (EXIT_OK, -signal.SIGTERM):
             ended = f"exit status {daemon.status}, {span(took_s)}"
-            raise DemoError(f"the daemon did not end well after SIGTERM ({ended}). It said:{_said(daemon)}")
-        say(f"\nThe daemon was told to end and did, in {span(took_s)}.")
+            raise DemoError(f"the daemon did not stop cleanly on SIGTERM ({ended}). Output:{_said(daemon)}")
+        say(f"\nThe daemon stopped on SIGTERM, in {span(took_s)}.")
 
     def sum_up(self) -> int:
         """Say how to look further, or that nothing was written. Returns the exit status."""
         if not self._readings:
             due = f"{self._times.first.astimezone():%H:%M:%S}"
             lasted = span(time.monotonic() - self._began_s)
-            complain(f"tallyd: no reading was written in {lasted}; the first one was due at {due}")
+            complain(f"tallyd: the daemon wrote no reading in {lasted}; the first one was due at {due}")
             return EXIT_PROBLEM
         heard = self._received.messages
         say(f"\nThe chat got {heard} message{'' if heard == 1 else 's'}.")
-        say("\nTo look further:")
+        say("\nTo see more:")
         for command in ("status", "alerts", "files", "report", "check"):
             say(f"  {program_here()} --config {self._folder.config} {command}")
         return EXIT_OK
@@ -196,4 +198,4 @@ class Show:
         try:
             subprocess.run(command, check=False, timeout=_STATUS_WITHIN_S)  # noqa: S603 # our own command
         except subprocess.TimeoutExpired:
-            complain(f"status gave no answer within {span(_STATUS_WITHIN_S)}")
+            complain(f"status did not answer within {span(_STATUS_WITHIN_S)}")

@@ -25,10 +25,10 @@ def serve_alone(*, port: int, lasts_s: float | None) -> int:
     """Serve the small world in the foreground; say what can be asked of it. Returns the exit status."""
 
     def tell(base_url: str, parts: tuple[Part, ...]) -> None:
-        say(f"The small world is at {base_url} until Ctrl-C. Everybody in it is invented.\n")
+        say(f"The small world is at {base_url} until Ctrl-C. All people in it are invented.\n")
         for part in parts:
             say("\n".join(part.about(base_url)) + "\n")
-        say("A config to try against it (config.json; then: {tallyd} check --online):")
+        say("A config to try with it (save it as config.json, then run: {tallyd} check --online):")
         say(example_config(base_url))
 
     try:

@@ -28,7 +28,7 @@ def test_a_failure_that_is_tried_again_says_until_when() -> None:
     assert found.since == DUE
     assert text_of(found) == (
         "divera: no reading for Fri 08:00: app.divera247.com timed out (5 attempts until 08:06). "
-        "Tried again until 08:15."
+        "Retrying until 08:15."
     )
 
 
@@ -72,7 +72,7 @@ def test_a_run_that_hangs_says_for_how_long() -> None:
     found = daemon_alerts.overdue("divera", "count", since=DUE, limit_s=1200)
     assert found.at_once
     assert found.key == "divera/count/overdue"
-    assert "begun at 08:00 shows no progress for over 20 min" in text_of(found)
+    assert "started at 08:00, has made no progress for over 20 min" in text_of(found)
 
 
 def test_a_clock_is_suspect_from_a_minute_on() -> None:

@@ -16,7 +16,7 @@ FAILED = AlertKind(
     key="<poller>/<job>/failed",
     severity="error",
     text="{poller}: no reading[ for {slot}]: {reason}[ ({attempts} attempts until {until})]."
-    "[ No retry before {no_retry_before}.][ Tried again until {again_until}.][ Next slot {next_slot}.]"
+    "[ No retry before {no_retry_before}.][ Retrying until {again_until}.][ Next slot {next_slot}.]"
     "{lost: Recorded as missing, not zero.}",
     over="{poller}: working again",
     ends="the next reading",
@@ -25,7 +25,7 @@ FAILED = AlertKind(
 MISSED = AlertKind(
     key="<poller>/<job>/missed",
     severity="warning",
-    text="{poller}: no {slots:reading|readings} for {slots}[ and any older since {older_since}]: {reason}."
+    text="{poller}: no {slots:reading|readings} for {slots}[ and perhaps more since {older_since}]: {reason}."
     "[ Next slot {next_slot}.] Recorded as missing, not zero.",
     over="{poller}: working again",
     ends="the next reading",
@@ -38,17 +38,17 @@ CRASHED = AlertKind(
     "The log has the traceback; please report it.[ Next slot {next_slot}.]",
     over="{poller}: working again",
     ends="the next reading",
-    many="jobs that tallyd failed at",
+    many="jobs that crashed",
     at_once=True,
 )
 OVERDUE = AlertKind(
     key="<poller>/<job>/overdue",
     severity="error",
-    text="{poller}: the {job} begun at {since} shows no progress for over {limit}. "
-    "The other jobs go on; if it stays so, restart tallyd.",
-    over="{poller}: the {job} that hung has ended or goes on",
+    text="{poller}: {job}, started at {since}, has made no progress for over {limit}. "
+    "Other jobs continue. If this does not end, restart tallyd.",
+    over="{poller}: {job} is no longer stuck",
     ends="the run makes progress again, or ends",
-    many="jobs that hang",
+    many="stuck jobs",
     at_once=True,
 )
 RUN_KINDS = (FAILED, MISSED, CRASHED, OVERDUE)
@@ -71,44 +71,44 @@ CLOCK = AlertKind(
     key="tallyd/clock",
     severity="warning",
     text="this machine's clock is [{ahead} ahead of][{behind} behind] the clock of a source. "
-    "Readings bear wrong times (clock_suspect). Check the time with: timedatectl",
-    over="this machine's clock is right again",
-    ends="a source whose clock agrees to within a minute",
+    "Readings get wrong times (clock_suspect). Check the clock with: timedatectl",
+    over="this machine's clock is correct again",
+    ends="a source whose clock differs by less than a minute",
     many="clocks",
 )
 CONFIG = AlertKind(
     key="tallyd/config",
     severity="error",
-    text="the config on disk is refused and the old one stays in force: {reason}. "
-    "Mend it, then it is taken by itself; what needs a restart is taken by the next start.",
-    over="the config on disk is fine",
-    ends="the config on disk is active, or becomes active",
+    text="the config file was rejected: {reason}. Fix it; tallyd reloads it automatically. "
+    "Changes that need a restart apply at the next start.",
+    over="the config file is valid",
+    ends="the config file is active, or becomes active",
     many="configs",
 )
 STATE = AlertKind(
     key="tallyd/state",
     severity="error",
-    text="cannot write {reason}, since {since}. Sent from memory; readings are held in memory too, and are "
-    "lost if tallyd ends. Check the disk (SD card).",
-    over="state.db can be written",
-    ends="state.db can be written, and everything from memory is in it",
+    text="cannot write {reason}, since {since}. Sent from memory; new readings are only in memory, and are "
+    "lost if tallyd stops. Check the disk (SD card).",
+    over="state.db is writable",
+    ends="state.db is writable, and everything from memory is in it",
     many="databases",
 )
 DAMAGED = AlertKind(
     key="tallyd/damaged",
     severity="error",
-    text="state.db was damaged and set aside as {file}; a new one was begun with the readings in out/. "
-    "Check the disk (SD card), then remove that file.",
-    over="the damaged state.db was removed",
-    ends="somebody removes the file that was set aside",
+    text="state.db was damaged. tallyd moved it to {file} and created a new one from the readings in out/. "
+    "Check the disk (SD card), then delete that file.",
+    over="the damaged state.db was deleted",
+    ends="somebody deletes the damaged file",
     many="databases",
 )
 OUT = AlertKind(
     key="tallyd/out",
     severity="error",
-    text="{reason}. Readings are kept in state.db and written as soon as it can be. "
-    "Check the disk and the rights of the folder.",
-    over="out/ can be written, and has every reading",
+    text="{reason}. Readings stay in state.db until tallyd can write the files. "
+    "Check the disk and the permissions of the folder.",
+    over="out/ is writable and has every reading",
     ends="every reading is written to out/",
     many="folders",
 )
@@ -116,35 +116,35 @@ LOG = AlertKind(
     key="tallyd/log",
     severity="warning",
     text="{reason}",
-    over="the log can be written",
-    ends="the log can be written and rotated",
+    over="the log is writable",
+    ends="the log is writable, and can be rotated",
     many="logs",
 )
 WEB = AlertKind(
     key="tallyd/web",
     severity="warning",
-    text="the page is not served since {since}: {reason}. Counting goes on; it is tried again every minute.",
-    over="the page is served",
-    ends="the page can be opened",
+    text="the page is not available since {since}: {reason}. Counting goes on; tallyd retries every minute.",
+    over="the page is available",
+    ends="the page is available",
     many="pages",
 )
 PART_CRASHED = AlertKind(
     key="tallyd/<part>/crashed",
     severity="error",
-    text="tallyd itself failed ({reason}) at: {part}. The rest goes on and it is tried again. "
+    text="tallyd itself failed ({reason}) in: {part}. Everything else continues, and tallyd retries this. "
     "The log has the traceback; please report it.",
     over="works again: {part}",
     ends="the part works again",
-    many="parts of tallyd failed",
+    many="failed parts of tallyd",
 )
 UNDELIVERED = AlertKind(
     key="tallyd/<channel>/undelivered",
     severity="error",
-    text="channel {channel} takes no message since {since}: {reason}. Nothing is lost: it is tried again and "
-    "then told what it has missed. To test it: {tallyd} notify {channel}",
-    over="channel {channel} takes messages",
+    text="channel {channel} has not accepted messages since {since}: {reason}. tallyd retries; missed alerts "
+    "follow once it does. Test it with: {tallyd} notify {channel}",
+    over="channel {channel} accepts messages",
     ends="the channel accepts a message",
-    many="channels that take no message",
+    many="channels that do not accept messages",
 )
 OWN_KINDS = (CLOCK, CONFIG, STATE, DAMAGED, OUT, LOG, WEB, PART_CRASHED, UNDELIVERED)
 """The kinds for the daemon itself."""

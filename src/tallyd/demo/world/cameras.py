@@ -177,13 +177,13 @@ class Cameras(Part):
         """Return where they drop their files, and how to change that."""
         if self._inbox is None:
             return (
-                f"Cameras ({', '.join(HOSTS)}) that drop files of who walked in and out: here they have no",
-                "folder for them. In a terminal of their own they drop them into the one that you name:",
+                f"Cameras ({', '.join(HOSTS)}) that write files about people who walk in and out. They",
+                "have no folder here. To let them write into a folder of yours, run in another terminal:",
                 f"  {sys.executable} -m tallyd.demo.world.cameras FOLDER",
             )
         return (
-            f"Cameras ({', '.join(HOSTS)}), each dropping a file every {EVERY_S} s below {self._inbox}/",
-            f"What they dropped; and to play a failure ({', '.join(MODES)}):",
+            f"Cameras ({', '.join(HOSTS)}), each writing a file every {EVERY_S} s below {self._inbox}/",
+            f"Show what they wrote, and simulate a failure ({', '.join(MODES)}):",
             f"  curl {base_url}{CONTROL}",
             f"""  curl -d '{{"mode": "quiet"}}' {base_url}{CONTROL}""",
         )
@@ -213,7 +213,7 @@ class Cameras(Part):
     def complain_of_lost(self) -> bool:
         """Say on stderr what could not be written, if anything."""
         if self._lost:
-            complain(f"{self._lost} files could not be written into {self._inbox}/: {self._why_lost}")
+            complain(f"cannot write into {self._inbox}/: {self._why_lost} ({self._lost} files lost)")
         return self._lost > 0
 
     def _go_on(self) -> None:
@@ -252,14 +252,14 @@ class Cameras(Part):
 def main(arguments: list[str]) -> int:
     """Drop files into a folder until Ctrl-C or SIGTERM. Returns the exit status."""
     if len(arguments) != 1:
-        complain("python -m tallyd.demo.world.cameras: name the one folder to drop files into")
+        complain("python -m tallyd.demo.world.cameras: name exactly one folder to write files into")
         return EXIT_USAGE
     folder, zone = Path(arguments[0]), zone_of_demo(datetime.now(UTC))
     if not folder.is_dir():
-        complain(f"{folder} is no folder; make it first, or name the inbox of a visitors poller")
+        complain(f"{folder} is not a folder; create it first, or name the inbox of a visitors poller")
         return EXIT_PROBLEM
     hold_signals()
-    say(f"Cameras {', '.join(HOSTS)} drop files into {folder}/ until Ctrl-C; times are those of {zone}.")
+    say(f"Cameras {', '.join(HOSTS)} write files into {folder}/ until Ctrl-C; times are in {zone}.")
     cameras = Cameras(folder, zone)
     with cameras.running():
         asked_to_end(within_s=None)

@@ -89,9 +89,9 @@ class Chat(Part):
     def about(self, base_url: str) -> tuple[str, ...]:
         """Return what can be asked of it."""
         return (
-            "A chat: an incoming webhook of Rocket.Chat, to be put into a config as it is",
+            "A chat: an incoming webhook of Rocket.Chat; use this URL in a config",
             f"  {webhook(base_url)}",
-            f"What came in, the last {MOST_KEPT}; and to play an outage ({', '.join(MODES)}):",
+            f"Show the last {MOST_KEPT} messages, and simulate an outage ({', '.join(MODES)}):",
             f"  curl {base_url}{CONTROL}",
             f"""  curl -d '{{"mode": "down"}}' {base_url}{CONTROL}""",
         )

@@ -76,7 +76,7 @@ class Divera(Part):
             f"A Divera API: a unit of {len(MEMBERS)} invented people who change status; access key {KEY}",
             f"  {base_url}{USERS}?accesskey={KEY}",
             f"  {base_url}{PULL}?accesskey={KEY}",
-            f"To play an outage ({', '.join(MODES)}):",
+            f"Simulate an outage ({', '.join(MODES)}):",
             f"""  curl -d '{{"mode": "down"}}' {base_url}{CONTROL}""",
         )
 

@@ -83,7 +83,9 @@ def example_config(base_url: str) -> str:
 def why_not_served(port: int, error: OSError) -> str:
     """Return what is wrong when `serve` raised."""
     reason = (os.strerror(error.errno) if error.errno else type(error).__name__).lower()
-    return f"cannot serve the small world on port {port} of 127.0.0.1: {reason}; --port 0 takes any free one"
+    return (
+        f"cannot serve the small world on port {port} of 127.0.0.1: {reason}; use --port 0 for any free port"
+    )
 
 
 def main(arguments: list[str]) -> int:

@@ -103,10 +103,10 @@ class Servers(Part):
         """Return what can be asked of each of them."""
         width = max(len(case.name) for case in CASES)
         return (
-            "Application servers, for each case one, at",
+            "Application servers, one for each case:",
             *(f"  {base_url}{APPS}{case.name:{width}}  {_about(case)}" for case in CASES),
-            f"  {self.refusing_url}  refuses the connection: the port is held, and nothing listens on it",
-            f"To change `changing` ({', '.join(MODES)}):",
+            f"  {self.refusing_url}  refuses the connection: nothing listens on this port",
+            f"Change the server `changing` ({', '.join(MODES)}):",
             f"""  curl -d '{{"mode": "stale"}}' {base_url}{CONTROL}""",
         )
 
@@ -186,28 +186,28 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         name="changing",
-        about=f"stands still for {STANDS_STILL_UNTIL_S - STANDS_STILL_FROM_S:g} s in every {CYCLE_S:g} s",
+        about=f"computes nothing for {STANDS_STILL_UNTIL_S - STANDS_STILL_FROM_S:g} s in every {CYCLE_S:g} s",
         answer=Servers.changing,
     ),
     Case(
         name="stale",
-        about="stands still since an hour before the world began",
+        about="has computed nothing since an hour before the start",
         answer=lambda servers: _computed(servers.instant(-_HOUR_S)),
     ),
     Case(
         name="future",
-        about="its time lies an hour ahead",
+        about="its time is an hour ahead",
         answer=lambda servers: _computed(datetime.fromtimestamp(servers.fresh().timestamp() + _HOUR_S, UTC)),
     ),
     Case(
         name="no-zone",
-        about="a time without a zone, of UTC",
+        about="a time without a zone, in UTC",
         answer=lambda servers: _told(f"{servers.fresh():%Y-%m-%d %H:%M:%S}"),
         keys={"timezone": "UTC"},
     ),
     Case(
         name="digits",
-        about="a time of 14 digits, of UTC",
+        about="a time of 14 digits, in UTC",
         answer=lambda servers: _told(f"{servers.fresh():%Y%m%d%H%M%S}"),
         keys={"format": "%Y%m%d%H%M%S", "timezone": "UTC"},
     ),
@@ -225,7 +225,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         name="nested",
-        about="its time lies deeper, in milliseconds since 1970",
+        about="its time is in a nested field, in milliseconds since 1970",
         answer=lambda servers: JSONResponse({"data": {"finished": int(servers.fresh().timestamp()) * 1000}}),
         keys={"field": "data.finished", "format": "epoch_ms"},
     ),
@@ -255,5 +255,5 @@ CASES: tuple[Case, ...] = (
         about="HTTP 500",
         answer=lambda _servers: JSONResponse({"error": "the database is away"}, 500),
     ),
-    Case(name="closing", about="closes the connection without a word", answer=lambda _servers: NoAnswer()),
+    Case(name="closing", about="closes the connection without an answer", answer=lambda _servers: NoAnswer()),
 )

@@ -94,15 +94,15 @@ def read_report(body: bytes) -> Report:
         place = ".".join(map(str, first["loc"]))
         raise NoReportError(f"{place}: {first['msg']}" if place else first["msg"]) from None
     if {value.TagType for value in values} != TAGS.keys():
-        raise NoReportError(f"TagType: each of {', '.join(TAGS)} must come once")
+        raise NoReportError(f"TagType: each of {', '.join(TAGS)} must occur once")
     if len({(value.SSID, value.StartTime, value.EndTime) for value in values}) > 1:
         raise NoReportError("SSID, StartTime and EndTime must be the same in all three objects")
     for value in values:
         if value.TagID != TAGS[value.TagType]:
-            raise NoReportError(f"TagID: that of {value.TagType} is {TAGS[value.TagType]}")
+            raise NoReportError(f"TagID: must be {TAGS[value.TagType]} for {value.TagType}")
     one = values[0]
     if one.StartTime > one.EndTime:
-        raise NoReportError("StartTime lies after EndTime")
+        raise NoReportError("StartTime is after EndTime")
     numbers: dict[str, int] = {value.TagType: int(value.TagValue) for value in values}
     return Report(ssid=one.SSID, start=one.StartTime, end=one.EndTime, values=numbers)
 
@@ -159,9 +159,9 @@ class Upstream(Part):
     def about(self, base_url: str) -> tuple[str, ...]:
         """Return what can be asked of it."""
         return (
-            "An upstream that takes reports of visitors: three objects, every value text, times of 14 digits",
+            "An upstream that accepts visitor reports: three objects, all values text, times of 14 digits",
             f"  {base_url}{REPORT}",
-            f"What it took, the last {MOST_KEPT}; and to play an outage ({', '.join(MODES)}):",
+            f"Show the last {MOST_KEPT} reports, and simulate an outage ({', '.join(MODES)}):",
             f"  curl {base_url}{CONTROL}",
             f"""  curl -d '{{"mode": "refusing"}}' {base_url}{CONTROL}""",
         )

@@ -48,8 +48,8 @@ def read_users(body: bytes) -> Tally:
     rows = people_of(read_answer(body))
     if not rows:
         raise Unreadable(
-            "with an empty list of people; a key that lost its rights looks like this: "
-            "see in Divera that its system user may still see the people of the unit"
+            "with an empty list of people, as for a key without rights; check in Divera that its system user "
+            "may still see the people of the unit"
         )
     counts = count_statuses(_status_of(row, number) for number, row in enumerate(rows, start=1))
     _check_number(counts, _MOST_STATUSES, "statuses")
@@ -65,8 +65,8 @@ def read_monitor(body: bytes, *, qualifications: bool = False) -> Tally:
     monitor = as_object(as_object(data.get("monitor")).get(_MONITOR_1))
     if not monitor:
         raise Unreadable(
-            "without counts: no monitor is set up in Divera, or this key may not see it; "
-            'set one up there, or count by "source": "users"'
+            "without counts: Divera has no monitor, or this key may not see it; "
+            'set one up there, or use "source": "users"'
         )
     _check_number(monitor, _MOST_STATUSES, "statuses")
     counts: dict[str, int] = {}
@@ -75,7 +75,7 @@ def read_monitor(body: bytes, *, qualifications: bool = False) -> Tally:
         # The outer key: an `id` inside the entry may differ from it.
         status = _status_id(key)
         if status is None or status in counts:
-            raise Unreadable(f"with a monitor whose entry {number} has no readable status id")
+            raise Unreadable(f"with a monitor in which entry {number} has no valid status id")
         values = as_object(entry)
         counts[status] = _count(values.get("all"), number)
         if qualifications:
@@ -100,7 +100,7 @@ def read_answer(body: bytes) -> Mapping[str, Any]:
     """Return the top of an answer that says `"success": true`. Raises `Unreadable`."""
     answer = parse(body)
     if not isinstance(answer, dict):
-        raise Unreadable(f"with JSON of another kind ({_kind(answer)})")
+        raise Unreadable(f"with unexpected JSON ({_kind(answer)})")
     if answer.get("success") is not True:
         raise Unreadable(_refusal(answer))
     return answer
@@ -124,11 +124,11 @@ def as_object(value: object) -> Mapping[str, Any]:
 
 def _status_of(row: object, number: int) -> str:
     if not isinstance(row, dict) and row != []:
-        raise Unreadable(f"with a list of people whose row {number} is {_kind(row)}")
+        raise Unreadable(f"with a list of people in which row {number} is {_kind(row)}")
     value = as_object(row).get("status_id")
     status = NO_STATUS if value is None else _status_id(value)
     if status is None:
-        raise Unreadable(f"with a list of people whose row {number} has no readable status_id")
+        raise Unreadable(f"with a list of people in which row {number} has no valid status_id")
     return status
 
 
@@ -142,15 +142,15 @@ def _status_id(value: object) -> str | None:
 
 def _count(value: object, number: int) -> int:
     if type(value) is not int or not 0 <= value <= _MOST:
-        raise Unreadable(f"with a monitor whose entry {number} holds no readable count")
+        raise Unreadable(f"with a monitor in which entry {number} has no valid count")
     return value
 
 
 def _qualifications(having: object, number: int) -> dict[str, int]:
     if not isinstance(having, dict) and having not in (None, []):
-        raise Unreadable(f"with a monitor whose entry {number} has no readable qualifications")
+        raise Unreadable(f"with a monitor in which entry {number} has no valid qualifications")
     if not all(_ID.fullmatch(key) for key in as_object(having)):
-        raise Unreadable(f"with a monitor whose entry {number} has no readable qualification id")
+        raise Unreadable(f"with a monitor in which entry {number} has no valid qualification id")
     return in_order({key: _count(value, number) for key, value in as_object(having).items()})
 
 
@@ -168,7 +168,7 @@ def _names(data: Mapping[str, Any]) -> Mapping[str, str]:
 
 def _check_number(found: Sized, most: int, what: str) -> None:
     if len(found) > most:
-        raise Unreadable(f"with {len(found):,} {what}, which no unit has; at most {most:,} are taken")
+        raise Unreadable(f"with {len(found):,} {what}, more than any unit has; the limit is {most:,}")
 
 
 def _refusal(answer: Mapping[str, Any]) -> str:
@@ -176,7 +176,7 @@ def _refusal(answer: Mapping[str, Any]) -> str:
     said = [f'"{key}" ({_kind(answer[key])})' for key in ("error", "errors", "message") if answer.get(key)]
     word = '"success": false' if answer.get("success") is False else 'no "success": true'
     return f"but {word}" + (
-        f"; its reason in {', '.join(said)} may name people and is not shown" if said else ""
+        f"; the reason in {', '.join(said)} is not shown because it may name people" if said else ""
     )
 
 

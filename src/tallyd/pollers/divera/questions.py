@@ -24,7 +24,7 @@ QUESTIONS = (
     Question(
         key=("url",),
         text="Address of Divera",
-        help="Enter takes the public one. For a server of your own, type its address.",
+        help="Press Enter for the public one. For your own server, type its address.",
         default=USERS_URL.removesuffix(USERS_PATH),
         read=_address,
     ),

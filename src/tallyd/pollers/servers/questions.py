@@ -40,13 +40,13 @@ QUESTIONS = (
     Question(
         key=("defaults", "field"),
         text="Field with the time of the data",
-        help='Where the answer has that time; "data.time" is a field inside another.',
+        help='The field of the answer with that time; "data.time" is a field inside another.',
         default="computed_time",
     ),
     Question(
         key=("defaults", "format"),
-        text="Form of that time",
-        help="iso (2026-11-20T08:00:00Z), epoch (seconds), epoch_ms, or a form such as %Y%m%d%H%M%S.",
+        text="Format of that time",
+        help="iso (2026-11-20T08:00:00Z), epoch (seconds), epoch_ms, or a format such as %Y%m%d%H%M%S.",
         default="iso",
         tries=True,
     ),

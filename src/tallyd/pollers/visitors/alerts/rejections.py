@@ -26,7 +26,7 @@ MOST_ASKED = 500
 """Rows of the ledger that are asked for."""
 _EXACT_UP_TO = 100
 _LONGEST_REASON = 200
-_PREDICATES = ("is ", "holds ", "ends ", "goes ")
+_PREDICATES = ("is ", "contains ", "ends ", "continues ")
 
 
 def grown(known: Mapping[str, Level], sources: Mapping[str, OfSource], *, now: datetime) -> dict[str, Level]:

@@ -122,7 +122,9 @@ def parse(waiting: Waiting, opened: OpenFile, reader: Reader, now: datetime) -> 
     parsed = Parsed(waiting=waiting, opened=opened, sha256=opened.sha256, now=now, content=content, rows=rows)
     if not _is_too_old(content, reader.oldest_days, now):
         return parsed
-    text = f"{TOO_OLD} {span(reader.oldest_days * 86400)}: too old to tell from a repeat"
+    text = (
+        f"{TOO_OLD} {span(reader.oldest_days * 86400)}, so tallyd cannot tell whether it was counted before"
+    )
     return replace(parsed, content=None, rows=(), refusal=text)
 
 

@@ -191,18 +191,18 @@ class Taking:
         if outcome == "rejected":
             reason = parsed.refusal or ""
             tally.bad(waiting.source, waiting.name, reason, parsed.ahead, now)
-            log.warning("file refused", extra={**named, "reason": reason})
+            log.warning("file rejected", extra={**named, "reason": reason})
             return
         if outcome == "repeat":
             tally.repeat += 1
-            log.info("file known already", extra={**named, "sha256": parsed.sha256})
+            log.info("file already ingested", extra={**named, "sha256": parsed.sha256})
         elif parsed.content is not None:
             tally.empty += parsed.is_empty
             tally.done += not parsed.is_empty
             tally.records += parsed.content.records
             tally.skipped += parsed.content.skipped
             if parsed.content.skipped:
-                log.warning("records left out", extra={**named, "records": parsed.content.skipped})
+                log.warning("records skipped", extra={**named, "records": parsed.content.skipped})
         if not parsed.is_empty:
             tally.good(waiting.source)
 

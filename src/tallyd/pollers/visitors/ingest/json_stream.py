@@ -48,14 +48,14 @@ def elements(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
         yield whole
         return
     if text.next_char() != "[":
-        raise CutShortError("is empty") if text.is_at_end() else RejectedError("is no JSON list")
+        raise CutShortError("is empty") if text.is_at_end() else RejectedError("is not a JSON list")
     text.skip(1)
     if text.next_char() == "]":
         text.skip(1)
     else:
         yield from _until_bracket(text)
     if text.next_char():
-        raise RejectedError("goes on after the end of its list")
+        raise RejectedError("continues after the end of its list")
 
 
 def _until_bracket(text: _Text) -> Iterator[list[Any]]:
@@ -65,7 +65,7 @@ def _until_bracket(text: _Text) -> Iterator[list[Any]]:
         if not char:
             raise CutShortError("ends in the middle of its list")
         if char not in ",]":
-            raise RejectedError("is broken JSON: between two records there is no comma")
+            raise RejectedError("is invalid JSON: a comma between two records is missing")
         text.skip(1)
         if char == "]":
             return
@@ -138,15 +138,15 @@ class _Text:
                 where = position - self._at  # what is behind is dropped by reading on
                 if len(self._text) - self._at > MOST_CHARS:
                     raise RejectedError(
-                        "is broken JSON, or holds a record of over a million characters"
+                        "is invalid JSON, or contains a record of more than a million characters"
                     ) from None
                 if not self._read():
                     raise self._at_the_end(where, is_open_text=is_open_text) from None
             except RecursionError:
-                raise RejectedError("is nested too deep") from None
+                raise RejectedError("is nested too deeply") from None
             except ValueError:
                 # Of int(), for thousands of digits.
-                raise RejectedError("holds a number that is too long") from None
+                raise RejectedError("contains a number that is too long") from None
             else:
                 is_whole = self._text[end - 1] in '}]"'
                 if not is_whole and _NUMBER_AT_END.match(self._text, end):
@@ -165,7 +165,7 @@ class _Text:
         # What stops the scanner before the end is no missing end, but for a text, or a word such as `tru`.
         if is_open_text or _WORD_AT_END.match(self._text, self._at + position):
             return CutShortError("ends in the middle of a record")
-        return RejectedError("is broken JSON")
+        return RejectedError("is invalid JSON")
 
     def _read(self) -> bool:
         """Read on; false at the end."""
@@ -196,18 +196,18 @@ def _without_mark(first: bytes) -> bytes:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise RejectedError("holds an object in which a key stands twice")
+        raise RejectedError("contains an object in which a key occurs twice")
     return found
 
 
 def _no_constant(_name: str) -> NoReturn:
-    raise RejectedError("holds NaN or Infinity, which are no JSON")
+    raise RejectedError("contains NaN or Infinity, which are not JSON")
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise RejectedError("holds a number that is too large")
+        raise RejectedError("contains a number that is too large")
     return number
 
 
@@ -247,4 +247,4 @@ def _check_texts(element: Any) -> None:
             left += part
         elif isinstance(part, str) and (found := _ODD.search(part)):
             what = "a NUL character" if found[0] == "\0" else "half a character (a lone surrogate)"
-            raise RejectedError(f"holds {what} in a text")
+            raise RejectedError(f"contains {what} in a text")

@@ -19,8 +19,8 @@ AHEAD = timedelta(minutes=5)
 """A record may be so much ahead of now: hosts' clocks differ a little."""
 MOST_MINUTES = 50_000
 """Different minutes in one file: a month. Their counts are held in memory until they are stored."""
-FROM_AHEAD = "has a time more than 5 minutes ahead of this machine's clock"
-_OTHER_FORM = "has a time that is not of the form in time_format"
+FROM_AHEAD = "time is more than 5 minutes ahead of this machine's clock"
+_OTHER_FORM = "time does not match time_format"
 
 
 class BadTimeError(Exception):
@@ -151,7 +151,7 @@ class Minutes:
         tally = self._tallies.setdefault(f"{seen_at[:-2]}00", _Tally())
         if len(self._tallies) > MOST_MINUTES:
             raise RejectedError(
-                f"holds passages of over {MOST_MINUTES} different minutes; split it, a day or a week a file"
+                f"contains passages of over {MOST_MINUTES} different minutes; split it into days or weeks"
             )
         return tally
 
@@ -187,7 +187,7 @@ def _in_zone(written: datetime, zone: tzinfo) -> datetime:
     except OverflowError:  # the first or the last day of all
         raise BadTimeError(_OTHER_FORM) from None
     if not was_there:
-        raise BadTimeError("has a time that did not exist: clocks were put forward over it")
+        raise BadTimeError("time did not exist: clocks went forward over it")
     return at
 
 

@@ -187,7 +187,7 @@ class Reading:
         """Return the row of one record, counted in its minute. Raises `_BadRecordError`, `BadTimeError`."""
         shape = self.shape
         if type(record) is not dict:
-            raise _BadRecordError("is no object")
+            raise _BadRecordError("is not an object")
         person, way = record.get(shape.person), record.get(shape.direction)
         # Not isinstance: true is no number here.
         if type(person) is not int or not 0 <= person <= _LARGEST_ID:

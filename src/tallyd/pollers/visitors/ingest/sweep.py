@@ -73,7 +73,7 @@ def sweep(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Readi
 def _trouble(look: Look, tally: Tally) -> str | None:
     """Return why files were left that should not have been, for a person who ran the sweep by hand."""
     if look.state != "here":
-        return "the inbox is not there" if look.state == "gone" else "nothing is mounted on the inbox"
+        return "the inbox is missing" if look.state == "gone" else "nothing is mounted on the inbox"
     if tally.database is not None:
         return f"files wait in the inbox: {tally.database}"
     for name, reason in {**look.untakable, **tally.failed}.items():
@@ -115,11 +115,11 @@ def _tell(tally: Tally, known: Remembered, poller: str) -> None:
     if tally.taken:
         counts = {name: count for name, count in tally.counts.items() if count}
         fields = {**counts, "records": tally.records, "skipped": tally.skipped}
-        log.info("files taken", extra={**whose, **fields})
+        log.info("files ingested", extra={**whose, **fields})
     if tally.database is not None and known.database is None:
         log.warning("files wait in the inbox", extra={**whose, "reason": tally.database})
     if tally.database is None and known.database is not None:
-        log.info("files are taken again", extra=whose)
+        log.info("files are ingested again", extra=whose)
 
 
 def shape_of(settings: VisitorsSettings, zone: tzinfo) -> Shape:
