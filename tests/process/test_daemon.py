@@ -142,7 +142,7 @@ def test_a_second_daemon_on_the_same_state_is_refused_and_says_who_holds_it(
             check=False,
         )
         assert second.returncode == 1
-        assert f"process {daemon.process.pid} already runs" in second.stderr
+        assert f"process {daemon.process.pid} already uses " in second.stderr
         assert daemon.end() == 0
 
 

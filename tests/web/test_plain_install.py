@@ -40,8 +40,8 @@ def said(python: Path, path: Path, *command: str) -> tuple[int, str]:
 def test_check_says_of_a_page_what_run_says(plain: Path, tmp_path: Path) -> None:
     path = config(tmp_path, web=WEB)
     text = (
-        "config.json: web: needs a library that is not installed (starlette). Install tallyd with what the "
-        'page needs (pip install "tallyd[web]"), or leave `web` out (1 of 1 problem'
+        "config.json: web: needs a library that is not installed (starlette). Install tallyd with the "
+        'libraries for the page (pip install "tallyd[web]"), or remove `web` (1 of 1 problem'
     )
     assert said(plain, path, "check") == (78, f"{text})\n")
     assert said(plain, path, "run") == (78, f"{text}; nothing started)\n")

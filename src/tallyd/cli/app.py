@@ -1,4 +1,4 @@
-"""The command line. Each command imports what it needs when it is called, so that `--help` stays quick."""
+"""The command line. Each command imports its modules when it is called, so that `--help` stays fast."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import tallyd
 
 
 class _Commands(TyperGroup):
-    """The commands. Each takes `--version` as well, as it takes `--help`."""
+    """The commands. Each also accepts `--version`, as it accepts `--help`."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         command = super().get_command(ctx, cmd_name)
@@ -44,7 +44,7 @@ app = typer.Typer(
 
 
 class By(StrEnum):
-    """What `report` puts together."""
+    """How `report` groups counts."""
 
     HOUR = "hour"
     DAY = "day"
@@ -55,7 +55,7 @@ class By(StrEnum):
 
 
 class Format(StrEnum):
-    """How `report` shows it."""
+    """The output format of `report`."""
 
     TABLE = "table"
     CSV = "csv"
@@ -64,7 +64,7 @@ class Format(StrEnum):
 
 
 class SchemaFormat(StrEnum):
-    """How `schema` describes the config."""
+    """The output format of `schema`."""
 
     JSON = "json"
     MARKDOWN = "markdown"
@@ -121,7 +121,7 @@ def _common(
         typer.Option(
             "--config",
             metavar="PATH",
-            readable=False,  # not looked at before it is read, which says more
+            readable=False,  # typer does not check the file; reading it gives a better message
             help="Config file. Default: $TALLYD_CONFIG, else ./config.json.",
         ),
     ] = None,
@@ -132,7 +132,7 @@ def _common(
             "--version",
             callback=_version,
             is_eager=True,
-            expose_value=False,  # a command's function takes no `version`
+            expose_value=False,  # the functions of the commands have no argument `version`
             help="Print the version.",
         ),
     ] = False,

@@ -1,4 +1,4 @@
-"""`tallyd files` and `tallyd replay`: the ledger of files, and refused ones back into the inbox."""
+"""`tallyd files` and `tallyd replay`: show the ledger of files, and move rejected files back to the inbox."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tallyd.settings.types import did_you_mean
 
 @dataclass(frozen=True)
 class _Taker:
-    """A poller that takes files, and its inbox."""
+    """A poller that ingests files, and its inbox."""
 
     name: str
     needed: InboxNeeded
@@ -45,9 +45,9 @@ class _Taker:
 
 
 def files(path: Path, *, poller: str | None, rejected: bool, most: int, as_json: bool) -> int:
-    """Show the newest files that were taken or refused, newest first; return the exit status.
+    """Show the newest files that were ingested or rejected, newest first; return the exit status.
 
-    With `rejected`, those that lie in `.tallyd/rejected`, by the names that `replay` takes. Raises
+    With `rejected`, show the files in `.tallyd/rejected`, by the names that `replay` accepts. Raises
     `ConfigError`.
     """
     config = load_config(path, lenient=True)
@@ -69,7 +69,7 @@ def files(path: Path, *, poller: str | None, rejected: bool, most: int, as_json:
 
 
 def replay(path: Path, names: Sequence[str], *, every: bool, source: str | None, poller: str | None) -> int:
-    """Put refused files back into the inbox; return the exit status. Raises `ConfigError`."""
+    """Move rejected files back to the inbox; return the exit status. Raises `ConfigError`."""
     if every == bool(names):
         complain("tallyd: name the files (list them with: {tallyd} files --rejected), or give --all")
         return EXIT_USAGE
@@ -104,7 +104,7 @@ def _say_moved(config: Config, taker: _Taker, count: int, source: str | None) ->
 
 
 def _takers(config: Config, asked: str | None) -> list[_Taker]:
-    """Return the pollers that take files, or the one asked for; ends the command where there is none."""
+    """Return the pollers that ingest files, or only the one asked for; ends the command if there is none."""
     found = [
         _Taker(name, needed, config.data_dir / needed.path, config.effective(name).zone)
         for name, poller in config.settings.pollers.items()
@@ -121,7 +121,7 @@ def _takers(config: Config, asked: str | None) -> list[_Taker]:
     return [one for one in found if asked in (None, one.name)]
 
 
-# -- what is shown ------------------------------------------------------------------------------------------
+# -- output -------------------------------------------------------------------------------------------------
 
 
 _SEE_ALL = "--wide, or --json"

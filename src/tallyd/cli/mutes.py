@@ -1,4 +1,4 @@
-"""`tallyd mute`, `unmute`: what is not to be told for a while."""
+"""`tallyd mute` and `unmute`: stop the messages about known problems for a while."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_PATTERN_CHARS = 500
 def mute(path: Path, pattern: str, *, lasts: str, why: str, even_if_unknown: bool = False) -> int:
     """Mute a key or a pattern for a while; return the exit status.
 
-    One that nothing can fall under is refused, unless `even_if_unknown`.
+    It rejects a pattern that no alert can match, unless `even_if_unknown`.
     """
     try:
         lasts_s = parse_duration(lasts)
@@ -64,7 +64,7 @@ def mute(path: Path, pattern: str, *, lasts: str, why: str, even_if_unknown: boo
 
 
 def unmute(path: Path, pattern: str) -> int:
-    """End a mute; return the exit status, 1 where there is none."""
+    """End a mute; return the exit status, 1 if there is no such mute."""
     place, now = place_of(path), utc_now()
     try:
         with closing(open_state(place)) as state:
@@ -81,7 +81,7 @@ def unmute(path: Path, pattern: str) -> int:
 
 
 def _why_not(pattern: str, why: str) -> str | None:
-    """Return why something can't be muted so; None: it can."""
+    """Return what is wrong with a pattern or a reason; None: nothing."""
     if not pattern.strip() or UNPRINTABLE.search(pattern) or len(pattern) > MOST_PATTERN_CHARS:
         return "KEY must be the key of an alert, or a pattern such as apps/*/stale; see: {tallyd} alerts"
     if UNPRINTABLE.search(why) or len(why) > MOST_WHY_CHARS:
@@ -90,9 +90,9 @@ def _why_not(pattern: str, why: str) -> str | None:
 
 
 def _unknown(pattern: str, place: Place, state: State) -> str | None:
-    """Return what to say of a pattern that nothing can fall under; None: something can.
+    """Return the complaint about a pattern that no alert can match; None: one can.
 
-    While the config can't be read, nobody can say what it would raise.
+    If the config cannot be read, the possible alerts are unknown.
     """
     if place.config is None:
         return None
@@ -114,7 +114,7 @@ def _who_is_notified(place: Place) -> str:
 
 
 def _who() -> str:
-    """Return who asks: the user behind sudo, else the user of this process."""
+    """Return who mutes: the user behind sudo, else the user of this process."""
     behind = os.environ.get("SUDO_USER")
     if behind:
         return shortened(behind, 60)

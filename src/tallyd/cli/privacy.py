@@ -1,8 +1,8 @@
-"""`tallyd privacy-check`: proof on live data that nothing personal was written.
+"""`tallyd privacy-check`: proves with live data that tallyd wrote no personal data.
 
-Asks the source as the poller does, takes the personal texts out of its answer, and looks for them in
-everything that tallyd has written. The texts live in this process's memory only: none is printed, logged
-or stored.
+It asks the source as the poller does, finds the personal texts in the reply, and searches for them in
+everything that tallyd has written. The texts stay in the memory of this process: it does not print, log or
+store them.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _FIELD_PART = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 
 
 def privacy_check(path: Path, poller: str) -> int:
-    """Search what was written for what the poller is sent about people; return the exit status.
+    """Search what tallyd wrote for what the poller receives about people; return the exit status.
 
-    0: nothing was found, or the poller is sent nothing personal. 1: something was found, or nothing can be
-    proved: the answer holds no personal text, nothing has been written yet, or a file can't be read.
+    0: nothing was found, or the poller receives no personal data. 1: something was found, or nothing can be
+    proved: the reply has no personal text, tallyd has written nothing yet, or a file is unreadable.
     Raises `SourceError`.
     """
     config = load_config(path)
@@ -57,7 +57,7 @@ def privacy_check(path: Path, poller: str) -> int:
 
 
 def personal_texts(config: Config, task: Task) -> tuple[Personal, ...] | None:
-    """Return what the source says about people; None where it says nothing by its nature.
+    """Return what the source says about people; None for a kind of source without personal data.
 
     Raises `SourceError`.
     """
@@ -70,17 +70,17 @@ def personal_texts(config: Config, task: Task) -> tuple[Personal, ...] | None:
 
 
 def _without(values: set[str], name: str) -> str:
-    """Return the name of a field; a part of it that may itself be a person's (JSON keys may) is left out."""
+    """Return the name of a field, without parts that may be personal themselves (JSON keys may be)."""
     return ".".join(
         part if _FIELD_PART.fullmatch(part) and part not in values else "*" for part in name.split(".")
     )
 
 
-# -- what is looked for -------------------------------------------------------------------------------------
+# -- what to search for -------------------------------------------------------------------------------------
 
 
 def _finder(config: Config, personal: tuple[Personal, ...]) -> Finder:
-    """Return what finds the texts that mean something when they are found; say which ones do not."""
+    """Return a finder for the texts that prove something if found; print how many are left out, and why."""
     short = [one for one in personal if not is_searchable(one.value)]
     _note(short, "too short, or with too few digits, to search for; not searched")
     for own, where in (
@@ -103,7 +103,7 @@ def _status_texts(config: Config) -> Iterator[str]:
     """Yield names and ids of statuses: those of the config, and those in the out files."""
     for poller in config.settings.pollers.values():
         yield from _texts(dict(getattr(poller, "status_names", {})))  # not every kind has statuses
-    with suppress(OSError):  # what can't be read is told when it is searched
+    with suppress(OSError):  # the search itself reports unreadable files
         for _, _, text in OutFiles(config.out_dir).contents():
             content = _object(json.loads(text))
             yield from _texts(content.get("names"))
@@ -111,7 +111,7 @@ def _status_texts(config: Config) -> Iterator[str]:
 
 
 def _config_texts(config: Config) -> Iterator[str]:
-    """Yield what the config itself says, and would be written without any answer; no secret, no comment."""
+    """Yield the texts of the config, which tallyd also writes without any reply; no secret, no comment."""
     yield from _texts(config.settings.model_dump(mode="json"))
     yield from (str(config.zone), str(config.path), *map(str, _folders(config)))
 
@@ -121,7 +121,7 @@ def _folders(config: Config) -> tuple[Path, ...]:
 
 
 def _texts(value: Json) -> Iterator[str]:
-    """Yield every text inside, keys too."""
+    """Yield every text inside, including keys."""
     if isinstance(value, str):
         yield visible(value)
     elif isinstance(value, list):
@@ -137,7 +137,7 @@ def _object(value: Json) -> dict[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
-# -- what is told -------------------------------------------------------------------------------------------
+# -- output -------------------------------------------------------------------------------------------------
 
 
 def _tell(search: Search, unsearched_journal: str | None) -> int:

@@ -144,7 +144,7 @@ def _pairs(twice: list[tuple[dict[str, Any], str]]) -> Any:
 
 
 def _place_in(value: Any, wanted: dict[str, Any]) -> tuple[str | int, ...]:
-    """Return the path to exactly that object; empty for the outermost one, and for one that was dropped."""
+    """Return the path to exactly that object; empty for the outermost object and for a dropped one."""
     inner: Iterable[tuple[str | int, Any]] = ()
     if isinstance(value, dict):
         inner = value.items()

@@ -109,7 +109,7 @@ def option_fault(cause: BaseException | None) -> str | None:
     if not isinstance(cause, ValidationError):
         return None
     detail = cause.errors(include_url=False, include_input=False)[0]
-    if detail["type"] == "value_error":  # typer's own check of a choice: it names those that there are
+    if detail["type"] == "value_error":  # typer's own check of a choice; it lists the choices
         return str(detail["ctx"]["error"])
     return _text(detail, "")
 

@@ -47,8 +47,9 @@ def parse(body: bytes, *, most_values: int = MOST_VALUES) -> object:
 
 
 def _structure(body: bytes, most_values: int) -> bytes | None:
-    """Return the commas and brackets of JSON, but those inside texts; None where `most_values` have not so
-    many. Of what is no JSON, something.
+    """Return the commas and brackets of JSON that are not inside texts; None: too many for `most_values`.
+
+    The result for a body that is not JSON is arbitrary.
     """
     without_escapes = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     marks = without_escapes.translate(None, _NO_STRUCTURE)

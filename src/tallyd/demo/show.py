@@ -1,4 +1,4 @@
-"""What the demo shows of a running daemon: what it is about, what happens, what it came to."""
+"""What the demo prints about a running daemon: an introduction, what happens, and a summary."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from tallyd.presentation.terminal import complain, say
 DAEMON_ENDS_WITHIN_S = 10.0
 PAGE_PORT = 8710
 SHOWN_WITHIN_S = 50.0
-"""So long it takes until a server has gone stale and come back, and a camera fallen silent and come again."""
+"""After this time, a server was stale and is fresh again, and a camera was silent and delivers again."""
 _LOOK_EVERY_S = 0.2
 _STATUS_WITHIN_S = 10.0
 _ROUTINE = re.compile(r": files ingested | notice sent ")
-"""In a line of the daemon that is not shown: `status` sums up the files, and the chat shows its messages."""
+"""In lines of the daemon that are not shown: `status` shows the files, and the chat shows its messages."""
 _WRITTEN = re.compile(r": reading taken .*\bfile=(\S+\.json)")
-"""In a line of the daemon that names an out file, relative to the folder of them."""
+"""In a line of the daemon that names an out file, relative to the out folder."""
 
 
 def _free_port(wanted: int) -> int:
-    """Return a port of loopback that is free just now: the wanted one, where it is."""
+    """Return a port of loopback that is free now: the wanted one if possible."""
     for port in (wanted, 0):
         with socket.socket() as tried:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -48,7 +48,7 @@ def _free_port(wanted: int) -> int:
             except OSError:
                 continue
             return int(tried.getsockname()[1])
-    return wanted  # the daemon then says what is wrong with it
+    return wanted  # the daemon will say what is wrong with it
 
 
 def _said(daemon: Child) -> str:
@@ -56,7 +56,7 @@ def _said(daemon: Child) -> str:
 
 
 def in_a_line(content: dict[str, Any]) -> str:
-    """Return what an out file counts: `25 people: ready 12, out 0`, or `fresh 3, stale 0`."""
+    """Return the counts of an out file: `25 people: ready 12, out 0`, or `fresh 3, stale 0`."""
     names, total = {NO_STATUS: "no status", **content.get("names", {})}, content.get("total")
     counts = (
         f"{names.get(key, key)} {'hidden' if count is None else count}"
@@ -66,10 +66,9 @@ def in_a_line(content: dict[str, Any]) -> str:
 
 
 class Show:
-    """What the demo shows of a running daemon. Making one writes the daemon's config.
+    """Prints what a running daemon does. Its constructor writes the config of the daemon.
 
-    `zone` is that of the cameras' times. `lasts_s` is how long the demo will last from now on, if that is
-    known.
+    `zone` is that of the cameras' times. `lasts_s` is how long the demo will last from now on, if known.
     """
 
     def __init__(
@@ -87,13 +86,13 @@ class Show:
         self._outage = Outage(client, pace, lasts_s=lasts_s)
         self._began_s = time.monotonic()
         if lasts_s is not None and lasts_s < SHOWN_WITHIN_S:
-            # Half of it would be seen: the message that something is wrong, and none that it is over.
+            # Too short: it would show the message about a problem, but not the one about its end.
             client.post(cameras.CONTROL, {"mode": "fine"})
             client.post(servers.CONTROL, {"mode": "fresh"})
         self._write_config(now)
 
     def introduce(self) -> None:
-        """Say what is going on and how to play with it."""
+        """Print what happens and what to try."""
         at, every = self._base_url, f"every {self._times.pace.every_s} seconds"
         say(f"The real daemon watches a small invented world until Ctrl-C. It counts people {every}, ingests")
         say(
@@ -118,7 +117,7 @@ class Show:
         say()
 
     def watch(self, world: Child, daemon: Child, until_s: float | None) -> None:
-        """Show what happens until it is asked to end, or the time is over. Raises `DemoError`."""
+        """Print what happens until a signal to end, or until the time is over. Raises `DemoError`."""
         while until_s is None or time.monotonic() < until_s:
             left_s = _LOOK_EVERY_S if until_s is None else min(_LOOK_EVERY_S, until_s - time.monotonic())
             if asked_to_end(within_s=left_s):
@@ -137,20 +136,20 @@ class Show:
                 say(f"{self._folder.config}: added more times of day; the daemon reloads it automatically")
 
     def finish(self, daemon: Child) -> None:
-        """Show `status`, then end the daemon. Raises `DemoError` when it did not end well."""
+        """Show `status`, then end the daemon. Raises `DemoError` if it did not end cleanly."""
         self._look(daemon)
         if self._readings:
             self._show_status()
         took_s = daemon.end(within_s=DAEMON_ENDS_WITHIN_S)
         self._look(daemon)
-        # Ended by the signal itself: it was still importing, on a slow machine, and had begun nothing.
+        # -SIGTERM: on a slow machine it was still importing, and had not started.
         if daemon.status not in (EXIT_OK, -signal.SIGTERM):
             ended = f"exit status {daemon.status}, {span(took_s)}"
             raise DemoError(f"the daemon did not stop cleanly on SIGTERM ({ended}). Output:{_said(daemon)}")
         say(f"\nThe daemon stopped on SIGTERM, in {span(took_s)}.")
 
     def sum_up(self) -> int:
-        """Say how to look further, or that nothing was written. Returns the exit status."""
+        """Print what to try next, or that nothing was written. Returns the exit status."""
         if not self._readings:
             due = f"{self._times.first.astimezone():%H:%M:%S}"
             lasted = span(time.monotonic() - self._began_s)
@@ -186,7 +185,7 @@ class Show:
             say(line)
 
     def _show(self, file: str) -> None:
-        """Show what an out file counts, as people and programs find it."""
+        """Print the counts of an out file."""
         path = self._folder.out / file
         self._readings += 1
         say(f"{path}: {in_a_line(json.loads(path.read_text('utf-8')))}")

@@ -46,10 +46,11 @@ class Message:
 class Surroundings:
     """What the words of notices depend on.
 
-    `name` is this tallyd's. `alert_policy_of` a key is how it is told, `kind_of` its kind, None where that is
-    not known. `watched` is how many subjects (poller, what) may be said of, None where that is not known.
-    `missing` are the slots without a reading while an alert lasted. `link` is where to look at the problems
-    of some keys (a mute's pattern is such a key, too), empty where there is no page.
+    `name` is that of this tallyd. `alert_policy_of` and `kind_of` return the policy and the kind of a key;
+    the kind is None if it is unknown. `watched` returns how many subjects a poller and `what` can have; None
+    if unknown. `missing` returns the slots without a reading while an alert was open. `link` returns the
+    address that shows the problems of some keys (the pattern of a mute is also such a key); empty without a
+    page.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""What Divera's answers mean. Takes bytes, gives counts; nothing of a person leaves this module.
+"""Parses Divera's replies: bytes in, counts out. No data about a person leaves this module.
 
-Divera speaks the JSON of PHP: an empty object may arrive as `[]`, anywhere, and an id is text as a key and
-a number as a value. What can't be counted is refused as a whole: a count that is nearly right is worse than
-none. `Unreadable` says which part was wrong, never what stood there.
+Divera sends the JSON of PHP: an empty object may arrive as `[]` anywhere, and an id is text as a key and a
+number as a value. A reply that cannot be counted is rejected as a whole, because a count that is nearly right
+is worse than none. `Unreadable` says which part was wrong, never its value.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from tallyd.core.texts import shortened
 
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _MOST = 10**9
-"""No count is larger; what claims to be is no count."""
+"""No count is larger than this; a larger number is an error."""
 _LONGEST_NAME = 80
 _MOST_STATUSES = 1_000
 _MOST_QUALIFICATIONS = 10_000
-"""On all statuses together. A unit has some dozens of either; a reading is kept for good."""
+"""Of all statuses together. A unit has some dozens of both, and a reading is kept for ever."""
 _MONITOR_1 = "1"
-"""The anonymous monitor. The others list persons, with notes."""
+"""The anonymous monitor. The others list people, with notes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """How many people there are by status id (`none` for those without one), and nothing about any of them.
+    """The number of people by status id (`none` for people without one), and nothing about any person.
 
-    `qualifications`: by status id and qualification id; one person may have several, so they are never
-    added up. `names`: of statuses by id, as far as the answer told.
+    `qualifications` are by status id and qualification id. One person may have several, so they are never
+    added up. `names` are those of statuses by id, as far as the reply has them.
     """
 
     counts: Mapping[str, int]
@@ -41,9 +41,9 @@ class Tally:
 
 
 def read_users(body: bytes) -> Tally:
-    """Count the rows of /api/users by `status_id`. A person of several units has several rows; all count.
+    """Count the rows of /api/users by `status_id`. A person in several units has several rows; all count.
 
-    Without a row there is no count: not zero. Raises `Unreadable`.
+    Without any row there is no count; it is not zero. Raises `Unreadable`.
     """
     rows = people_of(read_answer(body))
     if not rows:
@@ -57,9 +57,9 @@ def read_users(body: bytes) -> Tally:
 
 
 def read_monitor(body: bytes, *, qualifications: bool = False) -> Tally:
-    """Read the anonymous counts of /api/v2/pull/all. Without a monitor there is no count: not zero.
+    """Read the anonymous counts of /api/v2/pull/all. Without a monitor there is no count; it is not zero.
 
-    Qualifications are read, and can be wrong, only when they are asked for. Raises `Unreadable`.
+    Qualifications are read and checked only if they are asked for. Raises `Unreadable`.
     """
     data = as_object(read_answer(body).get("data"))
     monitor = as_object(as_object(data.get("monitor")).get(_MONITOR_1))
@@ -91,13 +91,13 @@ def read_monitor(body: bytes, *, qualifications: bool = False) -> Tally:
 def read_names(body: bytes) -> Mapping[str, str]:
     """Return the status names of /api/v2/pull/all by status id, without spaces around them.
 
-    Entries without a usable name are left out. Raises `Unreadable`.
+    Entries without a valid name are left out. Raises `Unreadable`.
     """
     return _names(as_object(read_answer(body).get("data")))
 
 
 def read_answer(body: bytes) -> Mapping[str, Any]:
-    """Return the top of an answer that says `"success": true`. Raises `Unreadable`."""
+    """Return the outermost object of a reply with `"success": true`. Raises `Unreadable`."""
     answer = parse(body)
     if not isinstance(answer, dict):
         raise Unreadable(f"with unexpected JSON ({_kind(answer)})")
@@ -118,7 +118,7 @@ def people_of(answer: Mapping[str, Any]) -> list[Any]:
 
 
 def as_object(value: object) -> Mapping[str, Any]:
-    """Return an object; an empty one for PHP's `[]` and for what is missing or of another kind."""
+    """Return an object; an empty one for PHP's `[]`, for a missing value and for any other type."""
     return value if isinstance(value, dict) else {}
 
 
@@ -133,7 +133,7 @@ def _status_of(row: object, number: int) -> str:
 
 
 def _status_id(value: object) -> str | None:
-    """Return a status id as text, `none` for 0, None for what is no id. `true` is not 1."""
+    """Return a status id as text, `none` for 0, None for anything else. `true` is not 1."""
     text = str(value) if type(value) is int and abs(value) < 10**19 else value
     if text == "0":
         return NO_STATUS
@@ -155,7 +155,7 @@ def _qualifications(having: object, number: int) -> dict[str, int]:
 
 
 def _names(data: Mapping[str, Any]) -> Mapping[str, str]:
-    """Read `cluster.status`. `cluster.consumer`, beside it, holds everybody's names and is not looked at."""
+    """Read `cluster.status`. It does not read `cluster.consumer`, which has everybody's names."""
     statuses = as_object(as_object(data.get("cluster")).get("status"))
     _check_number(statuses, _MOST_STATUSES, "statuses")
     names = {}
@@ -172,7 +172,7 @@ def _check_number(found: Sized, most: int, what: str) -> None:
 
 
 def _refusal(answer: Mapping[str, Any]) -> str:
-    """Say that an answer is a refusal, and where its reason stands: the reason may name somebody."""
+    """Return a text that names the keys with the reason, without the reason itself: it may name people."""
     said = [f'"{key}" ({_kind(answer[key])})' for key in ("error", "errors", "message") if answer.get(key)]
     word = '"success": false' if answer.get("success") is False else 'no "success": true'
     return f"but {word}" + (

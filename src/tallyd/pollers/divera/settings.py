@@ -74,7 +74,7 @@ class AtLeast(Strict):
 class DiveraSettings(Poller):
     """The settings of a Divera poller.
 
-    A check of one key against another belongs to the later key, not to the whole class: so one run finds
+    A check of one key against another belongs to the later key, not to the whole class. So one run finds
     every problem of a file.
     """
 
@@ -214,7 +214,7 @@ class DiveraSettings(Poller):
     def notes(self, beside: Mapping[str, Poller]) -> tuple[str, ...]:
         """Return a note for each poller of the same unit that shows what this one hides.
 
-        One unit is what one host answers of to one key; of two keys nobody can tell.
+        Two pollers have the same unit if host and key are the same; with two keys, nobody knows.
         """
         return tuple(
             f'hide_below: "{name}" asks the same unit (same host and key) {other._compared_with(self)}'
@@ -228,7 +228,7 @@ class DiveraSettings(Poller):
         return is_same_key and host_of(self.address) == host_of(other.address)
 
     def _hides_more_than(self, other: DiveraSettings) -> bool:
-        """Whether of the two this one is to be noted: of a pair that differs it is one, of equals none."""
+        """Whether this poller hides more than the other, so that the note belongs to it."""
         mine, its = ((each.hide_below or 0, each.source == "users") for each in (self, other))
         return mine > its and self.hide_below is not None
 
@@ -241,15 +241,15 @@ class DiveraSettings(Poller):
 
     @property
     def address(self) -> str:
-        """Where the counts are asked for."""
+        """The address of the counts."""
         return self.url or (USERS_URL if self.source == "users" else PULL_URL)
 
 
 def _without_empty_key(url: str) -> str:
-    """Return a URL without empty key parameters: people paste `...?accesskey=` and write the key apart.
+    """Return a URL without empty key parameters: people paste `...?accesskey=` and write the key separately.
 
-    A key that stands in the URL is refused, since URLs are shown: in the query, whose parts are parted by
-    `&` or `;`, and in the parameters of the path (`/users;key=...`). Raises `wrong()` without the key.
+    It rejects a key in the URL, because messages show URLs: in the query, with parts separated by `&` or `;`,
+    and in the parameters of the path (`/users;key=...`). Raises `wrong()` without the key.
     """
     parts = urlsplit(url)
     for segment in parts.path.split("/"):
@@ -261,7 +261,7 @@ def _without_empty_key(url: str) -> str:
 
 
 def _refuse_key(pair: str) -> bool:
-    """Return whether `name=value` is a key parameter without a value. Raises `wrong()` where it has one."""
+    """Return whether `name=value` is a key parameter without a value. Raises `wrong()` if it has a value."""
     name, _, value = pair.partition("=")
     if not is_secret_name(unquote(name)):
         return False

@@ -1,4 +1,4 @@
-"""What people are told of servers."""
+"""The kinds of problems of servers."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ TARGET_KINDS: Final[dict[State, AlertKind]] = {
 KINDS: Final = (*TARGET_KINDS.values(), UNSTORED)
 
 UNSTORED_AFTER_S: Final = 60.0
-"""Checks wait in memory for so long before somebody is told: a database may be restarted."""
+"""How long checks wait in memory before it is a problem: a database may restart."""
 
 
 def problems_of(
     target: Target, troubles: Iterable[Trouble], poller: str, last: datetime | None
 ) -> tuple[Problem, ...]:
-    """Return the problems of one target; `last` is the last time that it told."""
+    """Return the problems of one target; `last` is the last time that it reported."""
     return tuple(_problem(target, trouble, poller, last) for trouble in troubles)
 
 
@@ -104,7 +104,7 @@ def _problem(target: Target, trouble: Trouble, poller: str, last: datetime | Non
 
 
 def unstored(outcome: StoreOutcome, *, since: datetime, now: datetime, poller: str) -> Problem | None:
-    """Return the problem of a database that has taken nothing since `since`; None: not yet, or no more."""
+    """Return the problem of a database that has stored nothing since `since`; None: no problem (yet)."""
     if outcome.trouble is None or (now - since).total_seconds() < UNSTORED_AFTER_S:
         return None
     return UNSTORED.problem(
@@ -118,6 +118,6 @@ def unstored(outcome: StoreOutcome, *, since: datetime, now: datetime, poller: s
 
 
 def _about(count: int) -> int:
-    """Return a count that does not change with every round: its first digit, zeros behind it."""
+    """Return a count that does not change with every round: its first digit, followed by zeros."""
     step: int = 10 ** (len(str(count)) - 1)
     return count // step * step

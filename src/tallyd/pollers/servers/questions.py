@@ -1,4 +1,4 @@
-"""What a person is asked who wants servers watched."""
+"""The questions to a person who wants to watch servers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tallyd.core.reading import Json
 
 
 def _targets(typed: str) -> Json:
-    """Return the targets of `NAME=URL` or `URL`, one after the other; without a name it is the host."""
+    """Return the targets of a list of `NAME=URL` or `URL`. The default name is the host."""
     targets: dict[str, Json] = {}
     for word in typed.split():
         before, equals, after = word.partition("=")

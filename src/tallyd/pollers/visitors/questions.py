@@ -1,4 +1,4 @@
-"""What a person is asked who wants the files of cameras taken from a folder."""
+"""The questions to a person who wants to ingest files from cameras."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def _source_name(name: str) -> str:
 
 
 def _direction(written: object) -> int | str:
-    # Not by a union of types: of what is neither, it would name two problems, and true is no number here.
+    # Not a union of types: it would report two problems for a wrong type, and accept true as a number.
     if type(written) is int or isinstance(written, str):
         return written
     raise wrong("must be a whole number, or text in quotes")

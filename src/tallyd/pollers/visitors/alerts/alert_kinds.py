@@ -5,7 +5,7 @@ from __future__ import annotations
 from tallyd.core.alerts.alert_kind import AlertKind
 
 INBOX = "inbox"
-"""The subject of what concerns the inbox as a whole."""
+"""The subject of problems of the inbox as a whole."""
 DATABASE = "database"
 
 NO_FILES = AlertKind(
