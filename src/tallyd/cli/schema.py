@@ -10,7 +10,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from tallyd.config.model import BY_KIND, Settings
-from tallyd.core.alerts.daemon_alerts import OWN_KINDS, RUN_KINDS
+from tallyd.core.alerts.daemon_alerts import OWN_KINDS
+from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.core.errors import EXIT_OK
 from tallyd.presentation.terminal import show_json
 

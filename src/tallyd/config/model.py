@@ -27,9 +27,10 @@ from tallyd.config.problems import place_of, problems_of
 from tallyd.config.secrets import SecretFiles
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.alert_kind import AlertKind
-from tallyd.core.alerts.daemon_alerts import OWN_KINDS, RUN_KINDS
+from tallyd.core.alerts.daemon_alerts import OWN_KINDS
 from tallyd.core.alerts.notices import AlertPolicy, OwnText
 from tallyd.core.alerts.rules import Rules
+from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.naming import key_segments
 from tallyd.retry import Policy
