@@ -1,13 +1,13 @@
 #!/bin/sh
-# Sets tallyd up: here (run), a look at it (demo), its checks (test), or the service (install and what comes after).
-# `sh setup.sh` alone names the choices. POSIX sh; every command may be given again at any time.
+# Sets up tallyd: run it here, show the demo, run the tests, or install it as a service.
+# `sh setup.sh` alone lists the commands. POSIX sh; every command may be repeated at any time.
 
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 venv=$here/.venv
 
-# Where the service lives. docs/install.md says what is where and whose.
+# The places of the service. docs/install.md explains them.
 opt=/opt/tallyd
 etc=/etc/tallyd
 lib=/var/lib/tallyd
@@ -20,16 +20,16 @@ usage() {
     cat <<'USAGE'
 Usage: sh setup.sh COMMAND
 
-To use it here, to look at it, or to work on it (all of it stays in this folder):
-  run                   asks what to count, takes a first reading and goes on counting, until Ctrl-C
-  demo [--for 60s]      runs the daemon against a small world of its own, until Ctrl-C
-  test [ARGUMENT...]    runs every check; arguments go to pytest
+Use it, try it, or work on it (everything stays in this folder):
+  run                   ask what to count, take a first reading, then count until Ctrl-C
+  demo [--for 60s]      run the daemon in a small invented world, until Ctrl-C
+  test [ARGUMENT...]    run every check; arguments go to pytest
 
-The service (as root, so with sudo in front):
-  install [--ask]       installs tallyd as a service; again: upgrades it; with --ask it asks what to count
-  allow PATH            lets the service write a folder elsewhere, such as an inbox
-  rollback              goes back to the version before; again: forth
-  uninstall [--purge]   removes the service; with --purge also its config, data and log
+The service (needs root, so use sudo):
+  install [--ask]       install tallyd as a service, or upgrade it; --ask: ask what to count
+  allow PATH            let the service write to another folder, such as an inbox
+  rollback              switch back to the previous version; again: switch forward
+  uninstall [--purge]   remove the service; --purge: also its config, data and log
 USAGE
 }
 
@@ -50,7 +50,7 @@ wrong_usage() {
 
 is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
-# Its real place: not a shim, and not the Python of a venv that happens to be active.
+# The real path: not a shim, and not the Python of a venv that happens to be active.
 real_python() { "$1" -c 'import os, sys; print(os.path.realpath(sys._base_executable))'; }
 
 version_of() { "$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null || echo 'unknown'; }
@@ -58,14 +58,14 @@ version_of() { "$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>
 no_python() {
     found=$(command -v python3 || true)
     if [ -z "$found" ]; then
-        found='no python3 was found'
+        found='python3 was not found'
     else
         found="found $(version_of "$found") at $found"
     fi
     die "tallyd needs Python 3.11 or newer; $found. Debian 12 and newer have it: sudo apt-get install python3 python3-venv"
 }
 
-# Print the Python to work with here: the caller's own choice ($PYTHON), else python3, else the newest other.
+# Print the Python to use here: $PYTHON if it is set, else python3, else the newest other one.
 find_python() {
     for python in "${PYTHON:-python3}" python3.14 python3.13 python3.12 python3.11; do
         if command -v "$python" >/dev/null 2>&1 && is_new_enough "$python"; then
@@ -77,8 +77,8 @@ find_python() {
     no_python
 }
 
-# Print a Python that the service can run. It is another user and sees no home, so a Python that lies in somebody's
-# home (pyenv, uv) is of no use to it, even where the rights would do.
+# Print a Python that the service can run. The service is another user and cannot see home folders, so it cannot use a
+# Python in somebody's home (pyenv, uv), even with the right permissions.
 find_system_python() {
     in_a_home=
     for python in ${PYTHON:+"$PYTHON"} /usr/bin/python3 /usr/bin/python3.1[1-9] /usr/local/bin/python3 \
@@ -96,41 +96,41 @@ find_system_python() {
                 ;;
         esac
     done
-    [ -z "$in_a_home" ] || die "the service cannot run $in_a_home: it is another user and sees no home. Install the system's own: apt-get install python3 python3-venv"
+    [ -z "$in_a_home" ] || die "the service cannot use $in_a_home: it runs as another user and cannot see home folders. Install the system's Python: apt-get install python3 python3-venv"
     no_python
 }
 
-# Make sure that Python $1 can make a venv with pip in it, which Debian keeps in a package of its own.
+# Make sure that Python $1 can create a venv with pip. On Debian this needs a separate package.
 need_venv() {
     "$1" -c 'import ensurepip, venv' 2>/dev/null && return
     case $1 in
         /usr/bin/*) package=python$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv ;;
-        *) die "$1 has no venv with pip (its modules venv and ensurepip). Install it complete, or use the system's: sudo apt-get install python3 python3-venv" ;;
+        *) die "$1 has no modules venv and ensurepip. Install a complete Python, or use the system's: sudo apt-get install python3 python3-venv" ;;
     esac
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-        die "$1 cannot make a venv with pip in it. Install that, then run this again: sudo apt-get install $package"
+        die "$1 cannot create a venv with pip. Run this, then try again: sudo apt-get install $package"
     fi
-    say "Installing $package, which Python's venv needs here."
+    say "Installing $package, which Python needs to create a venv."
     export DEBIAN_FRONTEND=noninteractive
     { apt-get update -qq && apt-get install -qq -y --no-install-recommends "$package" >/dev/null; } ||
         die "apt-get could not install $package; see above"
 }
 
-# Install the locked packages of $2 and then tallyd itself ($3: -e for the source as it lies here) into the venv $1.
-# Only wheels with a known hash; tallyd itself is built without a look at any index.
+# Install the locked packages of $2, then tallyd itself, into the venv $1. $3 is -e to use the source in place.
+# Only wheels with a known hash; tallyd itself is built without a package index.
 fill_venv() {
-    say "Installing the packages of $(basename "$2") into $1. This takes about a minute, and prints nothing meanwhile."
+    say "Installing the packages of $(basename "$2") into $1. This takes about a minute without output."
     run_pip "$1" install --require-hashes --only-binary :all: -r "$2" || {
         [ "$("$1/bin/python" -c 'import struct; print(struct.calcsize("P"))')" = 8 ] ||
-            say 'This Python is a 32-bit one, for which not every package is made; a 64-bit system has them all.' >&2
-        die "pip could not install $(basename "$2"); see above. Nothing was changed but $1"
+            say 'This Python is 32-bit, and some packages exist only for 64-bit systems.' >&2
+        die "pip could not install $(basename "$2"); see above. Only $1 was changed"
     }
     # shellcheck disable=SC2086 # $3 is -e or nothing at all
     run_pip "$1" install --no-deps --no-build-isolation --no-index --force-reinstall ${3:-} "$here" ||
         die 'pip could not install tallyd itself; see above'
 }
 
-# Errors only: pip also warns of indexes that the machine's own settings name.
+# Errors only: pip also warns about indexes in the settings of the machine.
 run_pip() {
     python=$1/bin/python
     shift
@@ -139,50 +139,50 @@ run_pip() {
 
 # ---- demo and test: .venv in this folder -------------------------------------------------------------------
 
-# Say what is wrong with .venv, if anything: it must run, be of this Python, and have been made in this place.
+# Print what is wrong with .venv, if anything: it must work, belong to this Python, and have been created here.
 venv_fault() {
     if ! has=$("$venv/bin/python" -c "$which_python" 2>/dev/null); then
         echo 'it no longer works'
     elif [ "$has" != "$("$1" -c "$which_python")" ]; then
-        echo "another Python made it, not $1"
+        echo "it belongs to another Python, not $1"
     elif ! grep -qF "$venv/bin/python" "$venv/bin/pip" 2>/dev/null; then
-        echo 'it was made in another place or without pip'
+        echo 'it was created in another folder or without pip'
     fi
 }
 which_python='import os, sys; print(sys.version, os.path.realpath(sys._base_executable))'
 
-# Make .venv fit for use with the lock $1; at once when it already is.
+# Create or update .venv for the lock file $1; does nothing if it is up to date.
 prepare_venv() {
     python=$(find_python)
     if [ -e "$venv" ]; then
         fault=$(venv_fault "$python")
         if [ -n "$fault" ]; then
-            say "Making .venv anew: $fault."
-            rm -rf -- "$venv" || die "cannot remove $venv; whose is it? ls -ld '$venv' tells"
+            say "Creating .venv again: $fault."
+            rm -rf -- "$venv" || die "cannot remove $venv; check its owner: ls -ld '$venv'"
         fi
     fi
     if [ ! -e "$venv" ]; then
         need_venv "$python"
-        say "Making .venv with Python $(version_of "$python")."
-        "$python" -m venv "$venv" || die "$python could not make a venv; see above"
+        say "Creating .venv with Python $(version_of "$python")."
+        "$python" -m venv "$venv" || die "$python could not create a venv; see above"
     fi
-    # The same lock again needs no pip. Changed sources need none either: they are used as they lie.
+    # An unchanged lock needs no pip. Neither do changed sources: they are used in place.
     wanted=$(cat "$here/$1" "$here/pyproject.toml" | sha256sum)
     [ "$(cat "$venv/installed-$1" 2>/dev/null)" != "$wanted" ] || return 0
     fill_venv "$venv" "$here/$1" -e
     printf '%s\n' "$wanted" >"$venv/installed-$1"
 }
 
-# The daemon with the config in this folder; where there is none yet, from a few answers.
+# Run the daemon with the config in this folder. If there is none, ask a few questions first.
 run() {
     prepare_venv requirements.txt
     config=$here/config.json
     if [ ! -e "$config" ]; then
-        # A first reading that failed is no reason to stop: the daemon goes on trying.
+        # A failed first reading is no reason to stop: the daemon keeps trying.
         status=0
         "$venv/bin/tallyd" --config "$config" init --ask || status=$?
         [ "$status" -eq 0 ] || { [ "$status" -eq 1 ] && [ -e "$config" ]; } || exit "$status"
-        say "tallyd runs now, until Ctrl-C. Again: sh setup.sh run. For good, as a service: sudo sh setup.sh install --ask"
+        say "tallyd now runs until Ctrl-C. To start it again: sh setup.sh run. To install it as a service: sudo sh setup.sh install --ask"
     fi
     exec "$venv/bin/tallyd" --config "$config" run
 }
@@ -192,7 +192,7 @@ demo() {
     exec "$venv/bin/tallyd" demo "$@"
 }
 
-# Run one check; say which, and remember it if it fails.
+# Print the name of a check and run it; remember it if it fails.
 check() {
     name=$1
     shift
@@ -205,7 +205,7 @@ run_tests() {
     cd "$here"
     failed=
     PATH=$venv/bin:$PATH
-    # Many tests start tallyd. Where Python is told to write no byte code, each start would compile all of it.
+    # Many tests start tallyd. If Python may not write byte code, each start would compile everything.
     python -m compileall -q src
     check 'format' ruff format --check
     check 'lint' ruff check
@@ -223,24 +223,24 @@ need_root() {
     [ "$(id -u)" -eq 0 ] || die "$1 changes the system, so it needs root: sudo sh setup.sh $1"
 }
 
-# Two installs at once would take each other's releases away.
+# Two installs at the same time would remove each other's releases.
 take_turn() {
     mkdir -p /run/lock
     exec 9>/run/lock/tallyd-setup.lock
-    flock -n 9 || die 'another setup.sh is at work on the service; wait for it'
+    flock -n 9 || die 'another setup.sh is changing the service; wait until it ends'
 }
 
 systemd_runs() { [ -d /run/systemd/system ]; }
 
 as_user() { setpriv --reuid="$user" --regid="$user" --init-groups -- "$@"; }
 
-# Print the release the link $1 (current, previous) points at, or nothing.
+# Print the release that the link $1 (current, previous) points to, or nothing.
 release_of() {
     release=$(readlink -- "$opt/$1" || true)
     if [ -n "$release" ] && [ -d "$opt/$release" ]; then printf '%s\n' "${release#releases/}"; fi
 }
 
-# Let the link $1 point at release $2: a rename, so that there is no moment without it.
+# Point the link $1 to release $2. It is a rename, so there is no moment without the link.
 point() {
     ln -sfn -- "releases/$2" "$opt/$1.new"
     mv -T -- "$opt/$1.new" "$opt/$1"
@@ -248,27 +248,27 @@ point() {
 
 make_user() {
     if ! getent group "$user" >/dev/null; then
-        say "Making the group $user."
+        say "Creating the group $user."
         groupadd --system "$user"
     fi
     if ! getent passwd "$user" >/dev/null; then
-        say "Making the user $user, who cannot log in."
+        say "Creating the user $user, who cannot log in."
         useradd --system --gid "$user" --home-dir "$lib" --no-create-home --shell /usr/sbin/nologin \
             --comment 'tallyd daemon' "$user"
     fi
     admin=${SUDO_USER:-root}
     if [ "$admin" != root ] && ! id -nG "$admin" | tr ' ' '\n' | grep -qx "$user"; then
-        say "Adding $admin to the group $user: it may read the config, the data and the log. Log in again for that to take effect."
+        say "Adding $admin to the group $user, which may read the config, the data and the log. Log in again for this to take effect."
         usermod --append --groups "$user" "$admin"
     fi
 }
 
-# Print what the file $1 starts with: only what makes it work, for the next steps are printed at the end.
+# Print the first content of the file $1: only what it needs to work. The next steps are printed at the end.
 first_content() {
     case $1 in
         config.json) cat <<CONFIG ;;
 {
-  "//": "Every key: docs/config.md. A config with a poller: sudo tallyd init --kind divera. Is it right? sudo tallyd check",
+  "//": "All keys: docs/config.md. Example with a poller: sudo tallyd init --kind divera. Check this file: sudo tallyd check",
   "data_dir": "$lib",
   "out": {"dir": "$lib/out"},
   "state": {"dir": "$lib/state"},
@@ -277,13 +277,13 @@ first_content() {
 }
 CONFIG
         env) cat <<'ENV' ;;
-# One NAME=value a line, for secrets that the config names as "env:NAME". After a change: sudo systemctl restart tallyd
+# One NAME=value per line, for secrets that the config names as "env:NAME". After a change: sudo systemctl restart tallyd
 ENV
     esac
 }
 
 make_folders() {
-    say "Making sure of $etc, $lib and $log."
+    say "Creating $etc, $lib and $log if they are missing."
     install -d -m 0750 -o root -g "$user" "$etc" "$etc/secrets"
     install -d -m 0750 -o "$user" -g "$user" "$lib" "$log"
 }
@@ -302,34 +302,34 @@ write_missing() {
     done
 }
 
-# Ask for a config with the code of release $1, as the user of the service, and put what is written into its place: the
-# secrets first, each of them root's and readable for the service.
+# Ask for a config with the code of release $1, as the user of the service. Then move the files into place: the
+# secrets first, owned by root and readable for the service.
 ask_for_config() {
     answers=$(mktemp -d /run/tallyd-answers.XXXXXX)
     chown "$user:$user" "$answers"
     as_user env -i PATH="$PATH" LANG="${LANG:-C.UTF-8}" TERM="${TERM:-dumb}" HOME="$lib" \
         "$opt/releases/$1/venv/bin/tallyd" --config "$etc/config.json" init --ask --into "$answers" ||
-        die 'no answers, so nothing was installed'
+        die 'the questions were not answered, so nothing was installed'
     for file in "$answers"/secrets/* "$answers/config.json"; do
         [ ! -f "$file" ] || install -m 0640 -o root -g "$user" "$file" "$etc/${file#"$answers/"}"
     done
 }
 
-# Take a first reading of what the config was asked to count.
+# Take a first reading with the new config.
 first_reading() {
     poller=$("$opt/current/venv/bin/python" -I -c "$names_of_pollers" "$etc/config.json")
     say "The first reading of $poller:"
-    "$command" once "$poller" || say 'There is none, see above. The service goes on trying: sudo tallyd status'
+    "$command" once "$poller" || say 'It failed, see above. The service keeps trying: sudo tallyd status'
 }
 names_of_pollers='import json, sys; print(*json.load(open(sys.argv[1]))["pollers"])'
 
-# Build release $2 with Python $1: a venv, the unit file and the command, each belonging to this very version.
+# Build release $2 with Python $1: a venv, the unit file and the command, all of this version.
 build_release() {
     folder=$opt/releases/$2
     say "Building tallyd $2 in $folder with Python $(version_of "$1")."
     install -d -m 0755 "$opt" "$opt/releases"
     mkdir -- "$folder"
-    "$1" -m venv "$folder/venv" || die "$1 could not make a venv; see above"
+    "$1" -m venv "$folder/venv" || die "$1 could not create a venv; see above"
     fill_venv "$folder/venv" "$here/requirements.txt"
     cp -- "$folder"/venv/lib/python3*/site-packages/tallyd/tallyd.service "$folder/tallyd.service"
     wrapper | sed "s|@RELEASE@|$folder|" >"$folder/tallyd"
@@ -338,12 +338,12 @@ build_release() {
 
 version_here() { sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$here/src/tallyd/__init__.py"; }
 
-# Check the config with the code of release $1, as the service would see it: its user, its environment, nothing of ours.
+# Check the config with the code of release $1, as the service would: with its user and its environment, not ours.
 check_config() {
     env -i PATH="$PATH" LANG="${LANG:-C.UTF-8}" "$opt/releases/$1/tallyd" check
 }
 
-# Copy the databases as they are now, with the daemon running: SQLite's own way, which a plain copy is not.
+# Copy the databases while the daemon runs. It uses SQLite's own backup, because a plain copy could be inconsistent.
 back_up() {
     python=$opt/releases/$1/venv/bin/python
     now=$(date -u +%Y-%m-%dT%H%M%SZ)
@@ -360,46 +360,46 @@ for database in databases:
     with contextlib.closing(sqlite3.connect(database, timeout=30)) as source:
         with contextlib.closing(sqlite3.connect(target)) as copy:
             source.backup(copy)
-    print(f"Backed {database} up to {target}.")
+    print(f"Backed up {database} to {target}.")
 if databases:
     for old in sorted(backups.iterdir())[:-3]:
         shutil.rmtree(old)
 '
 
-# Put unit and command of the current release into their places.
+# Install the unit file and the command of the current release.
 put_in_place() {
     install -m 0644 "$opt/current/tallyd.service" "$unit"
     install -d -m 0755 "$(dirname -- "$command")"
     ln -sfn -- "$opt/current/tallyd" "$command"
 }
 
-# Start the service anew with what is in place. True once it said that it is ready, and still runs 3 s later.
+# Restart the service with the installed files. True if it reports ready and still runs 3 s later.
 start_service() {
     systemctl daemon-reload
     if systemctl restart tallyd.service && sleep 3 && systemctl is-active --quiet tallyd.service; then
-        say 'The service runs.'
+        say 'The service is running.'
     else
-        say 'The service does not start. Its last lines:' >&2
+        say 'The service did not start. Its last log lines:' >&2
         journalctl --unit tallyd.service --lines 15 --no-pager --output cat >&2 || true
         return 1
     fi
 }
 
-# Make release $1 the current one and start it; if it does not start, go back to $2.
+# Switch to release $1 and start it; if it does not start, switch back to $2.
 switch() {
     say "Switching to $1."
     point current "$1"
     put_in_place
     systemd_runs || return 0
     start_service && return
-    say "Going back to $2."
+    say "Switching back to $2."
     point current "$2"
     put_in_place
     start_service || true
     return 1
 }
 
-# What an interrupted or refused install leaves behind.
+# Remove what an interrupted or failed install leaves behind.
 drop_unfinished() {
     [ -z "${answers:-}" ] || rm -rf -- "$answers"
     [ -z "${unfinished:-}" ] || rm -rf -- "$opt/releases/$unfinished"
@@ -409,13 +409,13 @@ install_service() {
     need_root "install${1:+ --ask}"
     asks=${1:+yes}
     if [ -n "$asks" ] && [ -e "$etc/config.json" ]; then
-        say "$etc/config.json is there already and stays as it is, so nothing is asked."
+        say "$etc/config.json already exists and is not changed, so there are no questions."
         asks=
     fi
-    [ -z "$asks" ] || [ -t 0 ] || die '--ask needs a terminal; without one: sudo sh setup.sh install'
+    [ -z "$asks" ] || [ -t 0 ] || die '--ask needs a terminal; without one, run: sudo sh setup.sh install'
     take_turn
     umask 022
-    [ -L "$command" ] || [ ! -e "$command" ] || die "$command is not from this setup.sh; move it out of the way first"
+    [ -L "$command" ] || [ ! -e "$command" ] || die "$command was not installed by this setup.sh; move it away first"
     python=$(find_system_python)
     need_venv "$python"
     make_user
@@ -434,7 +434,7 @@ install_service() {
     if [ -z "$old" ]; then
         first_install "$new"
     else
-        [ "$fits" = yes ] || die "$new does not take the config, see above. Nothing was changed: $old stays"
+        [ "$fits" = yes ] || die "$new rejects the config, see above. Nothing was changed; $old keeps running"
         upgrade "$old" "$new"
     fi
 }
@@ -445,42 +445,42 @@ first_install() {
     put_in_place
     if systemd_runs; then systemctl enable --quiet tallyd.service; fi
     if [ "$fits" = no ]; then
-        die 'installed, but not started: the config has problems, see above. Fix them, then: sudo systemctl restart tallyd'
+        die 'installed, but not started: the config has problems, see above. Fix them, then run: sudo systemctl restart tallyd'
     fi
     if systemd_runs; then
-        start_service || die 'installed, but the service does not start, see above'
+        start_service || die 'installed, but the service did not start, see above'
     else
-        say 'No systemd runs here, so the service cannot be started. Where one runs: sudo systemctl enable --now tallyd'
+        say 'systemd is not running here, so the service was not started. On a system with systemd: sudo systemctl enable --now tallyd'
     fi
     if [ -n "$asks" ]; then
         first_reading
-        say 'How it goes: sudo tallyd status. Every key of the config: docs/config.md'
+        say 'To see the status: sudo tallyd status. All keys of the config: docs/config.md'
     elif [ "$has_new_config" = yes ]; then
         next_steps
     else
-        say "It uses the config that was already there: $etc/config.json"
+        say "The service uses the existing config: $etc/config.json"
     fi
 }
 
 upgrade() {
-    back_up "$2" || die "the databases could not be backed up, see above. Nothing was changed: $1 stays"
-    unfinished= # from here on it may be the one in use
+    back_up "$2" || die "could not back up the databases, see above. Nothing was changed; $1 keeps running"
+    unfinished= # from here on it may be in use
     if ! switch "$2" "$1"; then
         rm -rf -- "$opt/releases/$2"
-        die "$2 did not start, so $1 is in place again$where_backups"
+        die "$2 did not start, so setup.sh switched back to $1$where_backups"
     fi
     point previous "$1"
     drop_old_releases
-    say "Upgraded from $1 to $2. Back again: sudo sh setup.sh rollback"
+    say "Upgraded from $1 to $2. To go back: sudo sh setup.sh rollback"
 }
-where_backups=". The databases as they were before each upgrade lie in $lib/backups"
+where_backups=". Backups of the databases from before each upgrade are in $lib/backups"
 
 drop_old_releases() {
     for folder in "$opt"/releases/*; do
         case ${folder##*/} in
             "$(release_of current)" | "$(release_of previous)") ;;
             *)
-                say "Removing the older ${folder##*/}."
+                say "Removing the old version ${folder##*/}."
                 rm -rf -- "$folder"
                 ;;
         esac
@@ -489,12 +489,12 @@ drop_old_releases() {
 
 next_steps() {
     cat <<NEXT
-Next:
-  1. The access key, on a line by itself, then Ctrl-D:
+Next steps:
+  1. Save the access key: run this, type the key, press Enter, then Ctrl-D.
      sudo install -m 0640 -g $user /dev/stdin $etc/secrets/divera-key
-  2. A config with a poller (or --kind visitors, --kind servers). The file keeps its owner and its mode:
+  2. Write a config with a poller (or --kind visitors, --kind servers). The file keeps its owner and mode.
      sudo sh -c 'tallyd init --kind divera >$etc/config.json'
-  3. Is it right, and what does the source have? The service loads it automatically.
+  3. Check the config and the source. The service loads the config automatically.
      sudo tallyd check --online
 NEXT
 }
@@ -504,19 +504,19 @@ roll_back() {
     take_turn
     current=$(release_of current)
     previous=$(release_of previous)
-    [ -n "$current" ] || die 'the service is not installed; first: sudo sh setup.sh install'
-    [ -n "$previous" ] || die 'there is no earlier version to go back to'
-    switch "$previous" "$current" || die "$previous did not start, so $current is in place again$where_backups"
+    [ -n "$current" ] || die 'the service is not installed; run first: sudo sh setup.sh install'
+    [ -n "$previous" ] || die 'there is no previous version to go back to'
+    switch "$previous" "$current" || die "$previous did not start, so setup.sh switched back to $current$where_backups"
     point previous "$current"
-    say "Now $previous is in place; $current is kept. Again: sudo sh setup.sh rollback$where_backups."
+    say "Switched to $previous. $current is kept; to switch forward: sudo sh setup.sh rollback$where_backups."
 }
 
 # ---- allow -------------------------------------------------------------------------------------------------
 
-# A path as one word of a unit file: quoted, and nothing in it taken for an escape, a specifier or the end.
+# Print a path as one word of a unit file: quoted, with escapes and specifiers disabled.
 unit_word() { printf '%s' "$1" | sed 's/[\\"]/\\&/g; s/%/%%/g; s/^/"/; s/$/"/'; }
 
-# Print the unit that mounts the file system of a folder, if there is one.
+# Print the mount unit of the file system of a folder, if there is one.
 mount_unit_of() {
     folder=$1
     while [ "$folder" != / ]; do
@@ -529,17 +529,17 @@ mount_unit_of() {
     done
 }
 
-# Print what lets the service write folder $1, which mount unit $2 mounts; empty where none does.
+# Print the drop-in that lets the service write folder $1. $2 is the unit that mounts it, empty if there is none.
 drop_in() {
-    # Wanted, not required: without the share tallyd starts and runs on, and says that the folder is gone.
+    # Wants, not Requires: without the share, tallyd still starts and runs, and reports that the folder is missing.
     [ -z "$2" ] || printf '[Unit]\nWants=%s\nAfter=%s\n' "$2" "$2"
     printf '[Service]\n'
-    # The dash: a folder that was taken away is an alert, too, and no reason not to start.
+    # The dash: a missing folder is an alert, and no reason not to start.
     word=$(unit_word "-$1")
     case $1 in
-        # /home is hidden from the service. It gets an empty one, with this folder in it and nothing else.
-        # Not ProtectHome=tmpfs: systemd 252 leaves that one writable, and tallyd would make an inbox in it for
-        # a folder that was taken away, where nobody ever drops a file.
+        # The service cannot see /home. It gets an empty /home that contains only this folder.
+        # Not ProtectHome=tmpfs: systemd 252 leaves that writable. If the folder were removed, tallyd would create
+        # a new inbox there, into which nobody writes files.
         /home/*)
             printf 'ProtectHome=no\nTemporaryFileSystem=/home:ro,mode=0755\nInaccessiblePaths=-/root -/run/user\n'
             printf 'BindPaths=%s\n' "$word"
@@ -551,42 +551,42 @@ drop_in() {
 allow() {
     need_root 'allow PATH'
     take_turn
-    [ -e "$unit" ] || die 'the service is not installed; first: sudo sh setup.sh install'
-    systemd_runs || die 'no systemd runs here'
+    [ -e "$unit" ] || die 'the service is not installed; run first: sudo sh setup.sh install'
+    systemd_runs || die 'systemd is not running here'
     path=$(readlink -e -- "$1") || die "$1 does not exist"
     [ -d "$path" ] || die "$path is not a folder"
     case $path in
-        *[[:cntrl:]]*) die 'a path with control characters cannot be named in a unit file' ;;
+        *[[:cntrl:]]*) die 'a unit file cannot contain a path with control characters' ;;
         "$lib" | "$lib"/* | "$log" | "$log"/*)
-            say "The service may write $path anyway."
+            say "The service may already write to $path."
             return
             ;;
         /home/*/*) ;;
         / | /home | /home/* | /opt | /run | /var | /var/lib | /var/log)
-            die "$path is too much; name the one folder that the service needs" ;;
+            die "$path is too broad; name only the folder that the service needs" ;;
         /bin | /bin/* | /boot | /boot/* | /dev | /dev/* | /etc | /etc/* | /lib | /lib/* | /lib64 | /lib64/* | \
             "$opt" | "$opt"/* | /proc | /proc/* | /root | /root/* | /run/* | /sbin | /sbin/* | /sys | /sys/* | \
             /usr | /usr/* | /var/lib/dpkg | /var/lib/dpkg/* | /var/lib/systemd | /var/lib/systemd/*)
             die "$path belongs to the system; use a folder elsewhere, for example $lib/inbox" ;;
         /tmp | /tmp/* | /var/tmp | /var/tmp/*)
-            die "the service has a /tmp of its own and cannot see $path; use a folder elsewhere, for example $lib/inbox" ;;
+            die "the service has its own /tmp and cannot see $path; use a folder elsewhere, for example $lib/inbox" ;;
     esac
     dropin=$unit.d/allow-$(systemd-escape --path "$path").conf
-    say "Letting the service write $path: $dropin"
+    say "Allowing the service to write to $path: $dropin"
     install -d -m 0755 "$unit.d"
     drop_in "$path" "$(mount_unit_of "$path")" >"$dropin"
     chmod 0644 "$dropin"
-    start_service || die "the service does not start with this; to take it back: sudo rm '$dropin' && sudo systemctl daemon-reload"
-    # Whose the folder is, is its owner's business: said, not forced. The service's own view counts.
+    start_service || die "the service does not start with this setting; to undo it: sudo rm '$dropin' && sudo systemctl daemon-reload"
+    # Print the owner and mode of the folder, but do not change them. The test runs in the service's own view.
     say "$path belongs to $(stat -c '%U, group %G, mode %a' -- "$path")."
     pid=$(systemctl show --property=MainPID --value tallyd.service)
     nsenter --target "$pid" --mount -- setpriv --reuid="$user" --regid="$user" --init-groups -- test -w "$path" -a -x "$path" ||
-        say "The user $user cannot write it yet. If it may be the group's: sudo chgrp $user '$path' && sudo chmod g+rwxs '$path'"
+        say "The user $user cannot write to it yet. To give it to the group: sudo chgrp $user '$path' && sudo chmod g+rwxs '$path'"
 }
 
 # ---- uninstall ---------------------------------------------------------------------------------------------
 
-# Print a file that waits in an inbox below $lib, if there is one. An inbox is known by the .tallyd in it.
+# Print a file that waits in an inbox below $lib, if there is one. An inbox has a folder .tallyd in it.
 waiting_file() {
     { printf '%s\n' "$lib/inbox" && find "$lib" -type d -name .tallyd -prune 2>/dev/null | sed 's|/\.tallyd$||'; } |
         while IFS= read -r inbox; do
@@ -594,12 +594,12 @@ waiting_file() {
         done | head -n 1
 }
 
-# Nothing but what was checked here may be lost: no inbox that still holds files, nothing that is mounted or linked.
+# Refuse to purge if an inbox still has files, or if something is mounted or linked there.
 may_purge() {
     waiting=$(waiting_file)
-    [ -z "$waiting" ] || die "files wait in an inbox, for example $waiting. Move them away first; nothing was changed"
+    [ -z "$waiting" ] || die "files are waiting in an inbox, for example $waiting. Move them away first; nothing was changed"
     for folder in "$etc" "$lib" "$log"; do
-        [ ! -L "$folder" ] || die "$folder is a link; remove it and what it leads to by hand first; nothing was changed"
+        [ ! -L "$folder" ] || die "$folder is a link; remove it and its target by hand first; nothing was changed"
         mounted=$(awk -v folder="$folder" '$5 == folder || index($5, folder "/") == 1 { print $5; exit }' /proc/self/mountinfo)
         [ -z "$mounted" ] || die "something is mounted at $mounted; unmount it first; nothing was changed"
     done
@@ -624,7 +624,7 @@ uninstall() {
         if getent passwd "$user" >/dev/null; then userdel "$user"; fi
         if getent group "$user" >/dev/null; then groupdel "$user"; fi
     else
-        say "Left as they are: the config in $etc, the data in $lib, the log in $log, the user $user."
+        say "Kept: the config in $etc, the data in $lib, the log in $log, the user $user."
         say 'To remove these too: sudo sh setup.sh uninstall --purge'
     fi
     ! systemd_runs || systemctl daemon-reload
@@ -632,12 +632,12 @@ uninstall() {
 
 # ---- the command -------------------------------------------------------------------------------------------
 
-# Print /usr/local/bin/tallyd; @RELEASE@ stands for the folder of the release it belongs to.
+# Print /usr/local/bin/tallyd; @RELEASE@ stands for the folder of its release.
 wrapper() {
     cat <<'WRAPPER'
 #!/bin/sh
-# The installed tallyd: always with its own config, never with a ./config.json that happens to lie here, in the
-# environment of the service, and never leaving a file that the daemon cannot write. Made by setup.sh.
+# The installed tallyd. It uses the installed config (never a ./config.json) and the environment of the service, and
+# leaves no file that the daemon cannot write. Created by setup.sh.
 set -eu
 
 release=@RELEASE@
@@ -651,7 +651,7 @@ die() {
     exit 1
 }
 
-# Export what file $1 sets, read as systemd reads an EnvironmentFile=. It is never run: a $ or ` is only a character.
+# Export the variables in file $1, read as systemd reads an EnvironmentFile=. It is not run: $ and ` have no meaning.
 read_env() {
     newline='
 '
@@ -670,7 +670,7 @@ read_env() {
     case $state in before_key | comment | key) ;; *) set_variable ;; esac
 }
 
-# One character. Spaces are held back until what follows shows that they are inside a value, not after it.
+# Process one character. Spaces wait until a later character shows that they are inside a value, not after it.
 take() {
     case $state in
         before_key)
@@ -740,7 +740,7 @@ set_variable() {
     esac
 }
 
-# What stands before the command may name another config.
+# An option before the command may name another config.
 command='' own_config='' next_is_config=no
 for argument; do
     if [ "$next_is_config" = yes ]; then
@@ -762,12 +762,12 @@ me=$(id -un)
 if [ "$me" != "$user" ] && [ "$(id -u)" -ne 0 ]; then
     if ! id -nG | tr ' ' '\n' | grep -qx "$user"; then
         if id -nG "$me" | tr ' ' '\n' | grep -qx "$user"; then
-            die "$me is in the group $user since this log-in began: log in again, or use sudo: sudo tallyd${command:+ $command}"
+            die "$me joined the group $user after logging in. Log in again, or use sudo: sudo tallyd${command:+ $command}"
         fi
         die "$me is not in the group $user. Use sudo: sudo tallyd${command:+ $command}"
     fi
-    # The group may read files, and that is all these need. Whatever opens a database, be it only to read, may have to
-    # write beside it (SQLite's -wal and -shm), and the daemon must be able to write what was left there.
+    # The group may read files, which is all these commands need. A command that opens a database, even only to read,
+    # may write files beside it (SQLite's -wal and -shm), and the daemon must be able to write those.
     case $command in
         '' | check | demo | init | schema) ;;
         *) die "\"$command\" opens the service's databases. Use sudo: sudo tallyd $command" ;;
@@ -783,7 +783,7 @@ unset PYTHONHOME PYTHONPATH
 
 [ "$(id -u)" -eq 0 ] || exec "$@"
 export HOME="$home" USER="$user" LOGNAME="$user"
-# Only privacy-check looks through the journal, so only there the user may.
+# Only privacy-check reads the journal, so only there the user gets the permission.
 if [ "$command" = privacy-check ] && getent group systemd-journal >/dev/null; then
     groups=$(id -nG "$user" | tr ' ' ','),systemd-journal
     exec setpriv --reuid="$user" --regid="$user" --groups="$groups" -- "$@"
@@ -792,7 +792,7 @@ exec setpriv --reuid="$user" --regid="$user" --init-groups -- "$@"
 WRAPPER
 }
 
-# ---- which of these --------------------------------------------------------------------------------------
+# ---- which command ---------------------------------------------------------------------------------------
 
 no_more() { [ "$#" -le 1 ] || wrong_usage "$1 takes no arguments"; }
 
@@ -811,7 +811,7 @@ case ${1:-} in
         case ${2:-}:$# in
             :1) install_service ;;
             --ask:2) install_service ask ;;
-            *) wrong_usage 'install takes nothing but --ask' ;;
+            *) wrong_usage 'the only option of install is --ask' ;;
         esac
         ;;
     rollback)
@@ -826,7 +826,7 @@ case ${1:-} in
         case ${2:-}:$# in
             :1) uninstall keep ;;
             --purge:2) uninstall purge ;;
-            *) wrong_usage 'uninstall takes nothing but --purge' ;;
+            *) wrong_usage 'the only option of uninstall is --purge' ;;
         esac
         ;;
     *) wrong_usage "there is no command $1" ;;

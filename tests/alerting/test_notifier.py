@@ -112,7 +112,7 @@ def test_with_a_long_catch_up_it_is_notified_after_a_quarter_of_an_hour(
         assert world.chats.texts() == []
         world.run(minutes=6)
         (text,) = world.chats.texts()
-        assert "no reading for Fri 08:00: example.org timed out. Tried again until 12:00." in text
+        assert "no reading for Fri 08:00: example.org timed out. Retrying until 12:00." in text
         world.run(hours=5, least_s=30)
         assert len(world.chats.texts()) == 1, "that it is given up in the end is in the status"
 
@@ -194,14 +194,14 @@ def test_the_pauses_of_a_failing_channel_grow_and_the_others_are_notified(
         world.run(minutes=60, least_s=5)
         assert 13 <= len(tries) <= 16, tries
         assert len(world.chats.texts()) == 2
-        assert world.chats.texts()[1].startswith("[box] channel phone takes no message since 08:00")
+        assert world.chats.texts()[1].startswith("[box] channel phone has not accepted messages since 08:00")
         assert "chat.example: connection refused" in world.chats.texts()[1]
         world.chats.down = set()
         world.run(minutes=12, least_s=5)
         assert world.chats.texts()[2:] == [
             world.chats.texts()[2],
         ]
-        assert world.chats.texts()[2].startswith("[box] channel phone takes messages since ")
+        assert world.chats.texts()[2].startswith("[box] channel phone accepts messages since ")
         assert world.chats.texts(PHONE)[0].endswith("one: too few on gate")
 
 
@@ -259,7 +259,7 @@ def test_a_channel_is_not_said_to_take_messages_before_it_does(tmp_path: Path, c
         assert len(world.chats.texts()) == 2, "one outage of the channel is one message"
         world.chats.down = set()
         world.run(minutes=12, least_s=5)
-        assert world.chats.texts()[2].startswith("[box] channel phone takes messages since ")
+        assert world.chats.texts()[2].startswith("[box] channel phone accepts messages since ")
 
 
 def test_slots_that_were_lost_together_count_as_many_as_they_are(tmp_path: Path, clock: FakeClock) -> None:
@@ -305,7 +305,7 @@ def test_a_subject_that_is_no_longer_watched_is_not_reported_as_resolved(
         world.edit(replace(poller, watches={"below": frozenset({"door"})}))
         world.run(minutes=2)
         assert world.chats.texts()[1:] == [
-            "[box] no longer watched: one/gate/below, open since 08:00; the config no longer asks for it"
+            "[box] no longer watched: one/gate/below, open since 08:00; it was removed from the config"
         ]
 
 
@@ -339,7 +339,7 @@ def test_an_alert_that_leaves_the_config_is_notified_as_no_longer_watched(
         world.edit({"two": pollers["two"]})
         world.run(minutes=2)
         assert world.chats.texts()[1:] == [
-            "[box] no longer watched: one/gate/below, open since 08:00; the config no longer asks for it"
+            "[box] no longer watched: one/gate/below, open since 08:00; it was removed from the config"
         ]
         world.chats.down = set()
         world.run(minutes=20)
@@ -362,7 +362,7 @@ def test_ten_thousand_problems_at_once_are_one_message(tmp_path: Path, clock: Fa
         source.below = []
         world.run(minutes=1)
         (_, over) = world.chats.texts()
-        assert over.startswith("[box] over: one: 10000 of 12000 subjects below: ")
+        assert over.startswith("[box] resolved: one: 10000 of 12000 subjects below: ")
         world.run(seconds=40)
         assert world.state.alerts.all() == {}
 
@@ -386,7 +386,7 @@ def test_quiet_hours_hold_back_warnings_and_then_send_the_current_state(
         assert len(world.chats.texts()) == 3
         assert world.chats.texts()[1].startswith("[box] one: working again since 08:32")
         lines = world.chats.texts()[2].split("\n")
-        assert lines[0] == "[box] 1 problem, 1 over:"
+        assert lines[0] == "[box] 1 problem, 1 resolved:"
         assert lines[1] == "- one: too few on gate"
         assert lines[2].startswith("- one: enough on door since 08:1")
 
@@ -447,7 +447,7 @@ def test_while_state_db_cannot_be_written_notices_go_out_from_memory_and_are_not
             assert world.state.notifications.notified() == {}
         world.run(minutes=2)
         assert len(world.chats.texts()) == 3
-        assert world.chats.texts()[2].startswith("[box] state.db can be written since ")
+        assert world.chats.texts()[2].startswith("[box] state.db is writable since ")
         world.restart()
         world.run(minutes=2)
         assert len(world.chats.texts()) == 3

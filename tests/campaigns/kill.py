@@ -3,7 +3,7 @@
     python tests/campaigns/kill.py [--every 1] [--random 200] [--only sweep ...] [--workers 2] [--short]
 
 The process, the inbox and the database are real; each kill has a folder of its own. After it another process
-takes the rest, and rows, minute counts, ledger and files put aside are compared with what was dropped. Exit
+takes the rest, and rows, minute counts, ledger and stored files are compared with what was dropped. Exit
 status 1 where anything was lost or doubled, where a kind of kill landed beside the work, or where a naive
 loader got through.
 """

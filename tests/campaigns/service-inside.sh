@@ -92,7 +92,7 @@ without_systemd() {
     step 'install where no systemd runs'
     setup install >/tmp/install 2>&1
     expect 'install ends well' is "$?" 0
-    expect 'it says why nothing was started' has 'No systemd runs here' "$(cat /tmp/install)"
+    expect 'it says why nothing was started' has 'systemd is not running here' "$(cat /tmp/install)"
     check_places
     step 'uninstall --purge'
     expect 'purge' setup uninstall --purge
@@ -186,7 +186,7 @@ first_boot() {
 
     step 'broken JSON'
     echo '{"data_dir" 1' >/etc/tallyd/config.json
-    expect 'status begins with it' within 20 status_has 'broken JSON at line 1, column 13'
+    expect 'status begins with it' within 20 status_has 'invalid JSON at line 1, column 13'
     expect 'and shows what the service does' status_has visitors
     expect 'alerts are shown, too' has 'No open alert' "$(tallyd alerts 2>/dev/null)"
     expect 'and a mute is taken' tallyd mute 'visitors/*' --for 1m
@@ -211,8 +211,8 @@ first_boot() {
     expect 'as a file of the service' is "$(owner_and_mode "$file")" 'tallyd:tallyd 640'
     expect 'with the counts' grep -q '"50101": *1' "$file"
     expect 'no name of a person and no key is anywhere' not grep -rqE 'Zita|key-%h|a-token-4711' /var/lib/tallyd /var/log/tallyd
-    expect 'the chat is told that too few are there' within 20 notices_have '[station] divera: 1 person on 50101, at least 5 wanted'
-    expect 'once' is "$(grep -c 'at least 5 wanted' /run/notices)" 1
+    expect 'the chat is told that too few are there' within 20 notices_have '[station] divera: 1 person on 50101, minimum 5'
+    expect 'once' is "$(grep -c 'minimum 5' /run/notices)" 1
     expect 'from a shell, too' tallyd notify chat --message 'from a shell'
     expect 'it arrives' notices_have '[station] from a shell'
     expect 'nor in the journal' not has Zita "$(journal)"
@@ -249,7 +249,7 @@ first_boot() {
     expect 'with the old times' status_has 04:05:06
     refused 'check says what is wrong' 78 'did you mean "accesskey"' tallyd check
     at_first=$(current)
-    refused 'an upgrade is refused' 1 "$at_first stays" setup install
+    refused 'an upgrade is refused' 1 "$at_first keeps running" setup install
     expect 'nothing of it is left' is "$(releases)" 2
     expect 'the same release is in place' is "$(current)" "$at_first"
     expect 'still the same process' is "$(property MainPID)" "$pid"
@@ -306,7 +306,7 @@ first_boot() {
     expect 'before, it may not write' not in_service touch "$spaced/a"
     chgrp tallyd "$spaced" /home/alice/inbox
     expect 'a folder that it cannot write yet' setup allow "$spaced"
-    expect 'is said to be so' has 'cannot write it yet' "$(cat /tmp/expect)"
+    expect 'is said to be so' has 'cannot write to it yet' "$(cat /tmp/expect)"
     chmod g+rwxs "$spaced" /home/alice/inbox
     expect 'after, it may' in_service touch "$spaced/a"
     expect 'and nothing beside it' not in_service touch /srv/a
@@ -438,7 +438,7 @@ broken_boot() {
     expect 'the service has ended' within 20 failed
     expect 'with 78/CONFIG' has 'status=78/CONFIG' "$(systemctl status --no-pager tallyd.service)"
     expect 'status finds its state' status_has divera
-    expect 'and begins with what is wrong' status_has 'tallyd is NOT running; config.json: broken JSON at line 1, column 13'
+    expect 'and begins with what is wrong' status_has 'tallyd is NOT running; config.json: invalid JSON at line 1, column 13'
     expect 'alerts are found' tallyd alerts
     cat /root/config.json >/etc/tallyd/config.json
 }

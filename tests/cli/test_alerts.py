@@ -69,7 +69,7 @@ def test_it_says_who_was_told_and_who_not_yet(config: Path, said: Said) -> None:
 def test_a_mute_is_shown_with_its_alerts_and_ends_when_it_is_taken_back(config: Path, said: Said) -> None:
     assert mute(config, "tallyd/*", lasts="2h", why="Umzug") == 0
     out, _ = said()
-    assert "The channels are told so once tallyd runs." in out
+    assert "The channels will be notified when tallyd runs." in out
     assert "tallyd/out" in out
     assert "tallyd/damaged" in out
     alerts(config, as_json=False)
@@ -91,8 +91,8 @@ def test_a_mute_is_shown_with_its_alerts_and_ends_when_it_is_taken_back(config: 
         (("", "2h", ""), "KEY must be the key of an alert"),
         (("a\nb", "2h", ""), "KEY must be the key of an alert"),
         (("a" * 600, "2h", ""), "KEY must be the key of an alert"),
-        (("a", "2h", "x" * 300), "--why takes one line"),
-        (("a", "2h", "two\nlines"), "--why takes one line"),
+        (("a", "2h", "x" * 300), "--why must be one line"),
+        (("a", "2h", "two\nlines"), "--why must be one line"),
     ],
 )
 def test_what_can_not_be_muted_so_is_wrong_usage(
@@ -143,7 +143,7 @@ def test_an_alert_that_makes_no_sense_is_a_damaged_state_db_and_no_traceback(
     [
         ("tallyd/uot", 'did you mean "tallyd/out"?'),
         ("tallyd/opz/undelivered", 'did you mean "tallyd/ops/undelivered"?'),
-        ("wehr/*/stale", "what is open is in: "),
+        ("wehr/*/stale", "To see open alerts, run: "),
     ],
 )
 def test_what_nothing_can_fall_under_is_muted_only_when_that_is_asked_for(

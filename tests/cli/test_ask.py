@@ -102,9 +102,9 @@ def test_visitors(tmp_path: Path) -> None:
     (tmp_path / "a-file").touch()
     with asking(tmp_path) as terminal:
         terminal.answer("Number or name", "visitors")
-        terminal.answer("Folder of the files", "a-file")
-        terminal.wait_for("a-file is no folder; choose another one")
-        terminal.answer("Folder of the files", "drop")
+        terminal.answer("Folder for the files", "a-file")
+        terminal.wait_for("a-file is not a folder; choose another path")
+        terminal.answer("Folder for the files", "drop")
         terminal.answer("Alert after", "5")
         terminal.wait_for('must be a duration: a number and one of s, m, h, d, such as "90s" or "5m"')
         terminal.answer("Alert after", "10m")
@@ -134,13 +134,13 @@ def test_servers(tmp_path: Path) -> None:
         terminal.wait_for("must begin with https://")
         terminal.answer("Addresses", f"PROD={server.url}/version?of=all {server.url}/v2")
         terminal.answer("Field", "time")
-        terminal.answer("Form of that time")
-        terminal.wait_for("2 of 2 do not answer as they should")
+        terminal.answer("Format of that time")
+        terminal.wait_for("2 of 2 do not answer correctly")
         terminal.wait_for("answered HTTP 200 without time")
         terminal.answer("Keep these answers")
         terminal.answer(f"Addresses of the servers [PROD={server.url}/version?of=all")
         terminal.answer("Field", "computed_time")
-        terminal.answer("Form of that time")
+        terminal.answer("Format of that time")
         terminal.wait_for("servers: the source answers")
         terminal.answer("Alert when data is older", "20m")
         terminal.answer("How often", "30s")
@@ -164,14 +164,14 @@ def test_a_wrong_key_and_a_placeholder_are_asked_again_with_the_reason(tmp_path:
     with asking(tmp_path, "--kind", "divera") as terminal:
         terminal.answer("Address of Divera", unit.url)
         terminal.answer("Access key", "YOUR_ACCESSKEY")
-        terminal.wait_for('"YOUR_ACCESSKEY" is a placeholder; put the real one there')
+        terminal.wait_for('"YOUR_ACCESSKEY" is a placeholder; replace it with the real value')
         terminal.answer("Access key", "not-the-key")
         terminal.wait_for("access key refused (HTTP 403); it must belong to a system user of the unit")
         unit.status = 200
         terminal.answer("Access key", KEY)
         terminal.wait_for("the source answers")
         terminal.answer("Times of day", "8 o'clock")
-        terminal.wait_for('Times of day: "8" is no time of day; write HH:MM')
+        terminal.wait_for('Times of day: "8" is not a time of day; write HH:MM')
         terminal.answer("Times of day")
         terminal.answer("Time zone", "Europe/Berln")
         terminal.wait_for('did you mean "Europe/Berlin"?')
@@ -185,7 +185,7 @@ def test_what_can_not_be_read_is_asked_again(tmp_path: Path, unit: Client) -> No
     with asking(tmp_path) as terminal:
         terminal.answer("Number or name")
         terminal.answer("Address of Divera", unit.url + "\x1b[D")
-        terminal.wait_for("holds a character that cannot be read here, such as an arrow key")
+        terminal.wait_for("contains an unreadable character, such as an arrow key")
         terminal.answer("Address of Divera", unit.url)
         terminal.answer("Access key", KEY)
         terminal.answer("Times of day")
@@ -213,13 +213,13 @@ def test_without_a_network_it_says_so_and_goes_on_only_if_wanted(tmp_path: Path,
         terminal.answer("Address of Divera", away)
         terminal.answer("Access key", KEY)
         terminal.wait_for(f"{away.removeprefix('http://')}: connection refused")
-        terminal.answer("Keep these answers all the same?", "n")
+        terminal.answer("Keep these answers anyway?", "n")
         terminal.answer(f"Address of Divera [{away}]")
         terminal.answer("Access key (Enter keeps what you typed)")
-        terminal.answer("Keep these answers all the same?", "y")
+        terminal.answer("Keep these answers anyway?", "y")
         terminal.answer("Times of day")
         the_rest(terminal)
-        terminal.wait_for("There is no first reading")
+        terminal.wait_for("The first reading failed")
         assert terminal.status() == 1
     assert (tmp_path / "secrets/divera-key").read_text() == KEY
     assert config(tmp_path)["pollers"]["divera"]["url"] == f"{away}/api/users"
@@ -231,7 +231,7 @@ def test_the_names_of_statuses_that_were_found_are_taken(tmp_path: Path) -> None
         terminal.answer("Address of Divera", base_url)
         terminal.answer("Access key", DEMO_KEY)
         terminal.wait_for(STATUSES[0].name.strip())
-        terminal.wait_for('Taken into the config as "status_names".')
+        terminal.wait_for('Added to the config as "status_names".')
         terminal.answer("Times of day")
         the_rest(terminal)
         assert terminal.status() == 0, terminal.said
@@ -247,7 +247,7 @@ def test_a_channel_is_tried_and_its_url_is_a_secret(tmp_path: Path, unit: Client
         terminal.answer("Times of day")
         terminal.answer("Time zone", "UTC")
         terminal.answer("Chat or mail", "anna@example.org")
-        terminal.wait_for("is no URL of a channel such as")
+        terminal.wait_for("must be a channel URL such as")
         terminal.answer("Chat or mail", hook)
         terminal.wait_for(f"{chat.host} answers")
         terminal.answer("Address of the page", "no")
@@ -335,7 +335,7 @@ def test_it_can_be_left_while_the_source_is_tried(tmp_path: Path, unit: Client) 
 def test_a_config_that_is_there_is_never_touched(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with asking(tmp_path) as terminal:
-        terminal.wait_for("config.json is there already and stays as it is")
+        terminal.wait_for("config.json already exists; nothing was changed")
         assert terminal.status() == 2
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("config.json", "{}")]
 
@@ -356,7 +356,7 @@ def test_a_secret_that_is_there_is_never_overwritten(tmp_path: Path, unit: Clien
 def test_a_place_that_is_no_folder_is_said_before_anything_is_asked(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tallyd", "--config", "nonesuch/config.json", "init", "--ask"]
     with at_terminal(command, cwd=tmp_path) as terminal:
-        terminal.wait_for(f"{tmp_path}/nonesuch is no folder that this user may write")
+        terminal.wait_for(f"this user may not write in {tmp_path}/nonesuch")
         assert terminal.status() == 2
 
 

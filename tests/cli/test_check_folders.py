@@ -126,7 +126,9 @@ def test_a_file_where_a_folder_must_be_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     found = folder_problems(_config(tmp_path, data_dir="data/here"), only=None)
     assert {problem.place for problem in found} == {"data_dir", "out.dir", "log.dir", "state.dir"}
-    assert {problem.text for problem in found} == {f"{tmp_path / 'data'} is no folder; choose another one"}
+    assert {problem.text for problem in found} == {
+        f"{tmp_path / 'data'} is not a folder; choose another path"
+    }
 
 
 def test_folders_on_a_disk_that_is_read_only_are_problems_of_the_config(tmp_path: Path) -> None:
@@ -142,12 +144,12 @@ def test_folders_on_a_disk_that_is_read_only_are_problems_of_the_config(tmp_path
     assert done.stdout == ""
     lines = done.stderr.splitlines()
     assert lines[0] == (
-        f"config.json: out.dir: this user may not write {place / 'out'}. Whose is it, and is its disk "
-        f"read-only? ls -ld {place / 'out'} (1 of 6 problems)"
+        f"config.json: out.dir: this user may not write {place / 'out'}. Check its owner and "
+        f"its disk: ls -ld {place / 'out'} (1 of 6 problems)"
     )
     for key in ("log.dir", "state.dir", "database.url", "pollers.in.inbox", "pollers.park.inbox"):
         assert any(line.startswith(f"config.json: {key}: ") for line in lines), key
-    assert f"{place / 'log'} cannot be made: this user may not write {place}. " in lines[1]
+    assert f"cannot create {place / 'log'}: this user may not write {place}. " in lines[1]
 
 
 def test_an_inbox_whose_share_is_not_mounted_now_is_an_alert_and_no_problem_of_the_config(

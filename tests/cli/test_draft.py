@@ -24,7 +24,7 @@ def test_a_fault_is_told_from_where_it_was_asked_and_others_wait(draft: Draft) -
     draft.put((*WHERE, "at"), ["08:00", "8"])
     fault = draft.fault((*WHERE, "at"))
     assert fault is not None
-    assert (fault.place, fault.text.partition(";")[0]) == ("[1]", '"8" is no time of day')
+    assert (fault.place, fault.text.partition(";")[0]) == ("[1]", '"8" is not a time of day')
     assert draft.fault((*WHERE, "a")) is None, "at is no part of a"
     key = draft.fault((*WHERE, "accesskey"))
     assert key is not None

@@ -85,8 +85,8 @@ def test_a_refused_file_is_shown_put_back_and_taken_once_it_is_mended(gates: Gat
     (lying,) = json.loads(gates.tallyd("files", "--rejected", "--json").stdout)
     assert (lying["name"], lying["source"]) == ("23/bad.json", "23")
     put_back = gates.tallyd("replay", "23/bad.json")
-    said, advised = put_back.stdout.split("; take them with: ")
-    assert said == f"visitors: 1 file put back into {gates.inbox}"
+    said, advised = put_back.stdout.split("; to ingest them: ")
+    assert said == f"visitors: 1 file moved back to {gates.inbox}"
     assert shlex.split(advised)[1:] == ["once", "visitors"], "run in the folder of the config"
     assert gates.waiting() == ["bad.json"]
     assert json.loads(gates.tallyd("files", "--rejected", "--json").stdout) == []
@@ -95,8 +95,8 @@ def test_a_refused_file_is_shown_put_back_and_taken_once_it_is_mended(gates: Gat
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        pytest.param(["replay"], 2, "name files", id="nothing named"),
-        pytest.param(["replay", "--all", "x"], 2, "name files", id="all and one"),
+        pytest.param(["replay"], 2, "name the files", id="nothing named"),
+        pytest.param(["replay", "--all", "x"], 2, "name the files", id="all and one"),
         pytest.param(["replay", "23/nonesuch.json"], 1, "not among the rejected files", id="unknown file"),
         pytest.param(["files", "--poller", "visitor"], 2, 'did you mean "visitors"', id="misspelt poller"),
         pytest.param(["replay", "--all", "--poller", "x"], 2, "these do: visitors", id="unknown poller"),
@@ -115,7 +115,7 @@ def test_files_before_the_first_one_says_so(tmp_path: Path) -> None:
     gates = Gates(tmp_path)
     done = gates.tallyd("files")
     assert done.returncode == 1
-    assert "no file was taken yet" in done.stderr
+    assert "no file was ingested yet" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 
@@ -123,7 +123,7 @@ def test_without_a_poller_that_takes_files_that_is_told(tmp_path: Path) -> None:
     gates = Gates(tmp_path)
     gates.config.write_text('{"pollers": {}}')
     done = gates.tallyd("files")
-    assert (done.returncode, done.stderr) == (2, "tallyd: no poller of the config takes files\n")
+    assert (done.returncode, done.stderr) == (2, "tallyd: no poller in the config ingests files\n")
 
 
 def test_an_inbox_that_another_daemon_holds_is_left_alone(gates: Gates) -> None:
@@ -160,7 +160,7 @@ def test_once_ends_with_1_where_the_database_can_not_be_used(gates: Gates) -> No
 def test_check_is_fine_with_an_inbox_that_is_still_to_be_made(tmp_path: Path) -> None:
     done = Gates(tmp_path).tallyd("check", "--online")
     assert done.returncode == 0, done.stderr
-    assert f"visitors: {tmp_path}/inbox is not there yet; tallyd makes it when it starts" in done.stdout
+    assert f"visitors: {tmp_path}/inbox does not exist yet; tallyd creates it when it starts" in done.stdout
     assert not (tmp_path / "inbox").exists()
 
 
@@ -169,5 +169,5 @@ def test_a_source_whose_inbox_is_no_folder_does_not_answer(tmp_path: Path) -> No
     (tmp_path / "inbox").touch()
     found = load(gates.config, environ={})
     (task,) = sources_of(found)
-    with pytest.raises(SourceError, match="inbox is no folder"):
+    with pytest.raises(SourceError, match="inbox is not a folder"):
         ask_source(found, task)

@@ -156,7 +156,7 @@ def test_an_inbox_that_the_start_makes_is_no_fault_before_the_first_start(tmp_pa
     path = _visitors(tmp_path)
     done = tallyd("--config", path, "check", "--online")
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"park: {tmp_path}/files/in is not there yet; tallyd makes it when it starts" in done.stdout
+    assert f"park: {tmp_path}/files/in does not exist yet; tallyd creates it when it starts" in done.stdout
     looked = tallyd("--config", path, "once", "park", "--dry-run")
     assert looked.returncode == 0, looked.stderr
     assert sorted(tmp_path.iterdir()) == [tmp_path / "config.json"], "nothing was made by looking"
@@ -165,7 +165,7 @@ def test_an_inbox_that_the_start_makes_is_no_fault_before_the_first_start(tmp_pa
 def test_an_inbox_that_is_to_be_mounted_must_be_there(tmp_path: Path) -> None:
     done = tallyd("--config", _visitors(tmp_path, inbox_is_mount=True), "check", "--online")
     assert done.returncode == 1
-    assert "the inbox files/in is not there" in done.stderr
+    assert "the inbox files/in is missing" in done.stderr
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["plain", "json"])
@@ -215,7 +215,7 @@ def test_a_config_that_may_not_be_read_is_a_config_problem(command: str, tmp_pat
     by_environment = tallyd(command, shell=BOUND_BY_MODES, TALLYD_CONFIG=str(tmp_path / "config.json"))
     for done in (by_option, by_environment):
         assert done.returncode == 78
-        assert "may not be read by" in done.stderr
+        assert " cannot read " in done.stderr
         assert "Traceback" not in done.stderr
 
 

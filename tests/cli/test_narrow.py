@@ -97,7 +97,7 @@ def fill_state(gates: Gates) -> None:
         state.alerts.evaluate(Observations(named=(problem,), may_resolve=lambda _key: False, now=now))
 
 
-BELOW = re.compile(r"^    (note|reason|told):")
+BELOW = re.compile(r"^    (note|reason|notified):")
 LEFT_OUT = re.compile(
     r"^Left out, for lack of room: .*?To\s+see\s+all:\s+--wide,?(\s+or\s+--(json|format\s+csv))?\s*$",
     re.DOTALL | re.MULTILINE,

@@ -189,7 +189,7 @@ class TestFound:
         journal(f"echo one; echo 'name={LAST}'; echo '{LAST}'")
         status, output = run(folder, capsys)
         assert status == 1
-        assert "found: data.lastname in the journal of tallyd.service, line 2 and 1 more in there\n" in output
+        assert "found: data.lastname in the journal of tallyd.service, line 2 and 1 more times\n" in output
 
     def test_in_the_name_of_a_file(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         write(folder / "out" / "divera" / f"{LAST}.json", f'"{FIRST}"')
@@ -229,8 +229,8 @@ class TestWhatDoesNotCount:
         write(folder / "out/divera/2026-10/2026-10-20T080000+0200.json", '{"names": {"7": "Frei ab acht"}}')
         status, output = run(folder, capsys)
         assert status == 0
-        assert "note: data.lastname: 1 value also in the name of a status, not counted\n" in output
-        assert "note: data.firstname: 1 value also in the name of a status, not counted\n" in output
+        assert "note: data.lastname: 1 value also in the name of a status; not counted\n" in output
+        assert "note: data.firstname: 1 value also in the name of a status; not counted\n" in output
 
     def test_what_the_config_says_is_written_anyway(
         self, folder: Path, httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
@@ -239,7 +239,7 @@ class TestWhatDoesNotCount:
         write(folder / "log/tallyd.log", "Europe/Berlin\n")
         status, output = run(folder, capsys)
         assert status == 0
-        assert "note: data.address.city: 1 value also in the config, not counted\n" in output
+        assert "note: data.address.city: 1 value also in the config; not counted\n" in output
 
     def test_a_few_digits_are_found_anywhere(
         self, folder: Path, httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
@@ -249,7 +249,7 @@ class TestWhatDoesNotCount:
         status, output = run(folder, capsys)
         assert status == 0
         assert (
-            "note: data.phone: 1 value too short, or too few digits, to mean anything; not searched\n"
+            "note: data.phone: 1 value too short, or with too few digits, to search for; not searched\n"
             in output
         )
 
@@ -268,7 +268,7 @@ class TestNothingProved:
         answer(httpserver, {"status_id": 50101})
         status, output = run(folder, capsys)
         assert status == 1
-        assert "divera: the answer holds no personal text to look for" in output
+        assert "divera: the reply contains no personal data" in output
 
     def test_nor_does_a_folder_without_files(
         self, tmp_path: Path, folder: Path, httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
@@ -278,7 +278,7 @@ class TestNothingProved:
         configure(empty, httpserver)
         status, output = run(empty, capsys)
         assert status == 1
-        assert "nothing has been written yet, so nothing is proved" in output
+        assert "tallyd has written nothing yet, so nothing is proved" in output
         assert [path.name for path in empty.iterdir()] == ["config.json"]
 
     def test_nor_does_a_file_that_cannot_be_read(
@@ -299,10 +299,10 @@ class TestNothingProved:
         [
             pytest.param(
                 "echo 'Hint: You are currently not seeing messages from the system.' >&2; echo 'More.' >&2",
-                "journalctl says: Hint: You are currently not seeing messages from the system.",
+                "journalctl reported: Hint: You are currently not seeing messages from the system.",
                 id="not-allowed",
             ),
-            pytest.param("exit 3", "journalctl says: it ended with status 3", id="failed"),
+            pytest.param("exit 3", "journalctl reported: it ended with status 3", id="failed"),
         ],
     )
     def test_a_journal_that_was_not_searched_is_said_to_be(

@@ -167,7 +167,7 @@ def test_with_a_broken_config_status_and_alerts_find_the_state_while_it_runs_and
         wait_until(lambda: "REFUSED" in _tallyd(config, "status").stdout)
         first = _tallyd(config, "status").stdout.splitlines()[0]
         assert "running" not in first
-        assert "broken JSON at line 1, column 13" in first
+        assert "invalid JSON at line 1, column 13" in first
         assert _tallyd(config, "mute", "tallyd/config", "--for", "1h").returncode == 0
         assert "tallyd/config" in _tallyd(config, "alerts").stdout
         assert daemon.end() == 0
@@ -176,7 +176,7 @@ def test_with_a_broken_config_status_and_alerts_find_the_state_while_it_runs_and
     assert done.returncode == 0, done.stderr
     first, *rest = done.stdout.splitlines()
     assert "was in force since" in first
-    assert "tallyd is NOT running; config.json: broken JSON at line 1, column 13" in first
+    assert "tallyd is NOT running; config.json: invalid JSON at line 1, column 13" in first
     assert "tallyd cannot start with it" in first
     assert any(line.startswith("divera") for line in rest)
     assert json.loads(_tallyd(config, "status", "--json").stdout)["config"]["on_disk"].startswith(
@@ -196,12 +196,12 @@ def test_a_config_that_names_another_state_is_refused_and_hides_nothing(tmp_path
         done = _tallyd(config, "mute", "tallyd/config", "--for", "1h")
         assert done.returncode == 0
         assert (
-            "data_dir, out.dir, log.dir, state.dir and database: changed; the next start applies it"
+            "data_dir, out.dir, log.dir, state.dir and database changed; applies at the next start"
             in done.stderr
         )
         assert daemon.end() == 0
     assert not (tmp_path / "other").exists()
-    assert "the next start applies it" in _tallyd(config, "status").stdout.splitlines()[0]
+    assert "applies at the next start" in _tallyd(config, "status").stdout.splitlines()[0]
     with running(config) as daemon:
         assert "NOT" not in _tallyd(config, "status").stdout.splitlines()[0]
         assert daemon.end() == 0
@@ -214,7 +214,7 @@ def test_where_no_daemon_has_run_a_broken_config_is_all_that_can_be_told(tmp_pat
     for command in ("status", "alerts"):
         done = _tallyd(config, command)
         assert done.returncode == 78
-        assert "broken JSON" in done.stderr
+        assert "invalid JSON" in done.stderr
     with pytest.raises(ConfigError):
         load(config, environ={})
 

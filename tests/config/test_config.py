@@ -115,8 +115,8 @@ def test_a_secret_file_is_read_beside_the_config_and_loses_one_newline(tmp_path:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        pytest.param(f"{KEY}\n\n", "holds a line break", id="two newlines"),
-        pytest.param(f"key={KEY}\nother=1\n", "holds a line break", id="two lines"),
+        pytest.param(f"{KEY}\n\n", "contains a line break", id="two newlines"),
+        pytest.param(f"key={KEY}\nother=1\n", "contains a line break", id="two lines"),
         pytest.param("\n", "is empty", id="empty"),
         pytest.param("x" * 70000, "larger than 64 KiB", id="too large"),
     ],
@@ -138,21 +138,21 @@ def test_a_pipe_instead_of_a_secret_file_is_refused_and_not_waited_for(tmp_path:
     os.mkfifo(tmp_path / "key")
     with pytest.raises(ConfigError) as caught:
         _load(tmp_path, {"pollers": {"a": _poller(accesskey="file:key")}})
-    assert f"{tmp_path / 'key'} cannot be read: it is no regular file" in caught.value.lines()[0]
+    assert f"{tmp_path / 'key'} cannot be read: it is not a regular file" in caught.value.lines()[0]
 
 
 def test_a_pipe_instead_of_a_config_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.json")
     with pytest.raises(ConfigError, match="1 problem") as caught:
         load(tmp_path / "config.json", environ={})
-    assert "it is no regular file" in caught.value.lines()[0]
+    assert "it is not a regular file" in caught.value.lines()[0]
 
 
 @pytest.mark.parametrize(
     ("folder", "advice"),
     [
         ("/etc/tallyd", "readable for group tallyd (0640)"),
-        ("/home/ada/tallyd", "readable by you only (0600)"),
+        ("/home/ada/tallyd", "readable only by you (0600)"),
     ],
 )
 def test_a_missing_secret_is_wanted_readable_for_whoever_runs_tallyd(folder: str, advice: str) -> None:
@@ -164,7 +164,7 @@ def test_a_missing_secret_is_wanted_readable_for_whoever_runs_tallyd(folder: str
     ("folder", "advice"),
     [
         ("/etc/tallyd", "chgrp tallyd /etc/tallyd/key"),
-        ("/home/ada/tallyd", "must belong to that user, with mode"),
+        ("/home/ada/tallyd", "must belong to that user and have mode"),
     ],
 )
 def test_a_closed_secret_is_opened_to_whoever_runs_tallyd(
@@ -183,7 +183,7 @@ def test_a_user_without_a_name_is_told_by_number(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("os.open", _refuse)
     with pytest.raises(ConfigError) as caught:
         load(tmp_path / "config.json", environ={})
-    assert f"may not be read by uid {os.getuid()}" in caught.value.lines()[0]
+    assert f"uid {os.getuid()} cannot read " in caught.value.lines()[0]
 
 
 def _refuse(*_arguments: object) -> int:
@@ -219,7 +219,7 @@ def test_a_secret_file_that_everybody_may_read_is_noted(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY)
     (tmp_path / "key").chmod(0o644)
     config = _load(tmp_path, {"pollers": {"a": _poller(accesskey="file:key")}})
-    assert any("may be read by everybody" in note for note in config.notes)
+    assert any("is readable by everybody" in note for note in config.notes)
 
 
 WITHOUT_PASSWORD = {
@@ -253,9 +253,8 @@ def test_a_config_with_a_secret_as_it_is_that_everybody_may_read_is_noted(
     path.write_text(json.dumps(content))
     path.chmod(mode)
     notes = load(path, environ={"KEY": KEY}).notes
-    expected = (
-        f"{path} holds a secret and may be read by everybody (mode {mode:04o}); better: chmod 640 {path}"
-    )
+    open_to_all = f"is readable by everybody (mode {mode:04o}); fix it with: chmod 640 {path}"
+    expected = f"{path} contains a secret and {open_to_all}"
     assert notes == ((expected,) if is_noted and mode & 0o004 else ())
 
 
@@ -266,7 +265,7 @@ def test_of_two_files_of_a_config_the_one_with_the_secret_is_noted(tmp_path: Pat
     config = _load(tmp_path, {"pollers": {"apps": {"kind": "servers", "targets_file": "more.json"}}})
     config.path.chmod(0o644)
     (note,) = load(config.path, environ={}).notes
-    assert note.startswith(f"{tmp_path / 'more.json'} holds a secret and may be read by everybody")
+    assert note.startswith(f"{tmp_path / 'more.json'} contains a secret and is readable by everybody")
 
 
 def test_a_credential_comes_from_the_folder_that_systemd_names(tmp_path: Path) -> None:
@@ -280,7 +279,7 @@ def test_a_credential_of_a_stopped_service_is_a_note_for_check(tmp_path: Path) -
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"pollers": {"a": _poller(accesskey="credential:absent")}}))
     config = load(path, environ={}, lenient=True)
-    assert any("credential:absent could not be looked at" in note for note in config.notes)
+    assert any("credential:absent was not checked" in note for note in config.notes)
 
 
 def test_a_secret_never_shows(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_values_are_counted_exactly_whatever_stands_in_texts(value: object, is_a
     whole = [value, *range(1000)]
     body = json.dumps(whole, ensure_ascii=is_ascii).encode()
     assert parse(body, most_values=values_in(whole)) == whole
-    with pytest.raises(Unreadable, match=r"^with JSON of more than 1,\d{3} values$"):
+    with pytest.raises(Unreadable, match=r"^with JSON that has more than 1,\d{3} values$"):
         parse(body, most_values=values_in(whole) - 1)
 
 
@@ -65,16 +65,16 @@ def test_nesting_is_refused_past_its_limit_and_not_before(opening: str, closing:
         pytest.param(b"", "without JSON (an empty body)", id="nothing"),
         pytest.param(b" \r\n", "without JSON (an empty body)", id="white space"),
         pytest.param(b"\xef\xbb\xbf\n <html>[" + b"[" * 5000, "without JSON (a web page)", id="a web page"),
-        pytest.param(b"Service unavailable", "without JSON (something else)", id="text"),
-        pytest.param(b'{"a": [1, 2', "without JSON (something else)", id="cut off"),
-        pytest.param(b"[NaN]", "without JSON (something else)", id="not a number"),
-        pytest.param(b"[-Infinity]", "without JSON (something else)", id="infinity"),
-        pytest.param(b"[" + b"9" * 5000 + b"]", "without JSON (something else)", id="5,000 digits"),
-        pytest.param(b'["\xff"]', "without JSON (something else)", id="no UTF-8"),
-        pytest.param('["a"]'.encode("utf-16"), "without JSON (something else)", id="UTF-16"),
-        pytest.param('["a"]'.encode("utf-32-le"), "without JSON (something else)", id="UTF-32"),
-        pytest.param(b"]" * 100, "without JSON (something else)", id="ends alone"),
-        pytest.param(b'["' + b'"' * 99, "without JSON (something else)", id="quotes"),
+        pytest.param(b"Service unavailable", "without valid JSON", id="text"),
+        pytest.param(b'{"a": [1, 2', "without valid JSON", id="cut off"),
+        pytest.param(b"[NaN]", "without valid JSON", id="not a number"),
+        pytest.param(b"[-Infinity]", "without valid JSON", id="infinity"),
+        pytest.param(b"[" + b"9" * 5000 + b"]", "without valid JSON", id="5,000 digits"),
+        pytest.param(b'["\xff"]', "without valid JSON", id="no UTF-8"),
+        pytest.param('["a"]'.encode("utf-16"), "without valid JSON", id="UTF-16"),
+        pytest.param('["a"]'.encode("utf-32-le"), "without valid JSON", id="UTF-32"),
+        pytest.param(b"]" * 100, "without valid JSON", id="ends alone"),
+        pytest.param(b'["' + b'"' * 99, "without valid JSON", id="quotes"),
     ],
 )
 def test_what_is_no_json_is_told_without_what_it_is(body: bytes, text: str) -> None:

@@ -62,7 +62,7 @@ def test_a_source_that_is_down_is_asked_again_after_a_pause_and_counted_once_it_
     source = Source([down(), down(), None])
     with FakeClock(at("2026-11-20 07:59:58")) as clock, World(tmp_path, clock, at_eight(source)) as world:
         world.run(minutes=1)
-        assert "Tried again until 08:15" in text_of(world.problems()[FAILED], now=world.clock.now())
+        assert "Retrying until 08:15" in text_of(world.problems()[FAILED], now=world.clock.now())
         world.run(minutes=20)
         assert source.asked[0] == "07:00:00"
         pauses = [_seconds(later) - _seconds(earlier) for earlier, later in pairwise(source.asked)]
@@ -163,7 +163,7 @@ def test_a_source_that_asks_for_an_hour_gets_it_and_is_counted_then_if_the_catch
     with FakeClock(at("2026-11-20 13:59:58")) as clock, World(tmp_path, clock, poller, top=top()) as world:
         world.run(minutes=30)
         told = "one: no reading for Fri 08:00: example.org answered HTTP 429. "
-        told += "No retry before 09:00. Tried again until 10:00."
+        told += "No retry before 09:00. Retrying until 10:00."
         assert text_of(world.problems()[FAILED], now=world.clock.now(), zone=NEW_YORK) == told
         assert [told in text for text in world.chats.texts()] == [True], "an hour is too long to keep silent"
         world.restart(off_s=60)
@@ -207,7 +207,7 @@ def test_a_slot_that_waits_for_a_source_is_given_up_for_a_newer_one_which_asks_a
     with FakeClock(at("2026-11-20 13:59:58")) as clock, World(tmp_path, clock, poller) as world:
         world.run(minutes=10)
         assert text_of(world.problems()[FAILED], now=world.clock.now(), zone=NEW_YORK).endswith(
-            "HTTP 429. Tried again until 10:00."
+            "HTTP 429. Retrying until 10:00."
         )
         world.run(minutes=25)
         assert world.outcomes() == ["2026-11-20 14:00 missed", "2026-11-20 14:30 taken"]
@@ -254,7 +254,7 @@ def test_divera_gets_the_wait_that_its_answer_asks_for(tmp_path: Path, headers: 
             assert len(server.heads) == 1
             assert text_of(world.problems()["divera/count/failed"], now=world.clock.now()) == (
                 f"divera: no reading for Fri 08:00: {server.host} answered HTTP 429. "
-                "No retry before 09:00. Tried again until 10:00."
+                "No retry before 09:00. Retrying until 10:00."
             )
             world.run(minutes=2)
             assert len(server.heads) == 2

@@ -245,7 +245,7 @@ def test_without_a_folder_none_is_written_and_it_is_told_how_to_get_some() -> No
 
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
-    [([], 2, "name the one folder"), (["/nowhere/at/all"], 1, "/nowhere/at/all is no folder")],
+    [([], 2, "name exactly one folder"), (["/nowhere/at/all"], 1, "/nowhere/at/all is not a folder")],
     ids=["no folder", "none that is there"],
 )
 def test_alone_they_want_a_folder(

@@ -142,7 +142,7 @@ def test_it_is_told_how_to_ask_it() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "[small-world] divera: 4 people on Einsatzbereit (50101), at least 8 wanted",
+        "[small-world] divera: 4 people on Einsatzbereit (50101), minimum 8",
         "*bold* _slanted_ ~gone~ `code` @all #general :smile: 08:00:00 \\* a\\b",
         "2 problems:\n- one\n- 1. two\n> three",
     ],

@@ -140,7 +140,7 @@ def test_a_camera_falls_silent_a_server_goes_stale_and_both_come_back(
 ) -> None:
     demo = start(*DEMO)
     chat = r"(?m)^(?:chat:|     ) .*"
-    silent, again = f"{chat}Bridge: no file for ", f"{chat}Bridge: files come again since "
+    silent, again = f"{chat}Bridge: no file for ", f"{chat}Bridge: files arrive again since "
     stale, fresh = f"{chat}STAGE: data .* old", f"{chat}STAGE: no longer stale since "
     for pattern in (silent, stale, again, fresh, r"(?s)(report sent ssid=SS-007 .*){3}"):
         demo.wait_for(pattern, within_s=EVENTS_END_WITHIN_S)
@@ -162,7 +162,7 @@ def test_a_camera_falls_silent_a_server_goes_stale_and_both_come_back(
     said = " ".join(states)
     assert re.fullmatch(r"(skipped )?(sent ){2,}(sent|queued)", said), said
     # A file that was left over, and one with a wrong type.
-    assert len(re.findall("file refused source=", demo.said)) == 2
+    assert len(re.findall("file rejected source=", demo.said)) == 2
     assert re.search(r"^visitors: files today: \d+ taken, 2 refused$", demo.said, re.MULTILINE)
     assert re.search(r"^visitors: report SS-007 of .*: sent .*: OK$", demo.said, re.MULTILINE)
     for state in ("stale", "fresh"):
@@ -203,7 +203,7 @@ def test_ended_before_the_first_reading_it_says_so(start: Callable[..., Running]
 
     assert demo.ended(within_s=15) == 1
     assert re.search(
-        r"tallyd: no reading was written in .* the first one was due at \d\d:\d\d:\d\d", demo.said
+        r"tallyd: the daemon wrote no reading in .* the first one was due at \d\d:\d\d:\d\d", demo.said
     )
 
 
@@ -218,7 +218,7 @@ def test_when_the_daemon_or_the_world_dies_it_ends_with_a_reason(
     os.kill(children[victim], signal.SIGKILL)
 
     assert demo.ended(within_s=15) == 1
-    assert f"tallyd: the {name} ended by itself (exit status -9)" in demo.said
+    assert f"tallyd: the {name} stopped unexpectedly (exit status -9)" in demo.said
     assert not any(is_alive(pid) for pid in children.values())
 
 
@@ -230,8 +230,8 @@ def test_what_the_daemon_said_is_shown_when_it_dies(start: Callable[..., Running
     demo = start(*DEMO, "--for", "20s")
 
     assert demo.ended(within_s=15) == 1
-    assert "the daemon ended by itself (exit status 1). It said:\n" in demo.said
-    assert "cannot make the folder" in demo.said
+    assert "the daemon stopped unexpectedly (exit status 1). Output:\n" in demo.said
+    assert "cannot create the folder" in demo.said
     assert (tmp_path / "demo-data" / "out").read_text() == "mine"
 
 
@@ -298,7 +298,7 @@ def test_a_folder_of_somebody_else_is_refused(start: Callable[..., Running], tmp
     demo = start(*DEMO, "--for", "20s")
 
     assert demo.ended(within_s=10) == 1
-    assert "demo-data/ is there and was not made by the demo" in demo.said
+    assert "demo-data/ already exists and was not created by the demo" in demo.said
 
 
 def test_the_world_alone_says_what_can_be_asked_of_it(start: Callable[..., Running], tmp_path: Path) -> None:

@@ -39,8 +39,8 @@ def test_divera_goes_away_once_and_comes_back(world: World) -> None:
         seen.append((elapsed_s, (said or "").partition(" (")[0], world.divera.mode))
 
     assert [one for one in seen if one[1]] == [
-        (40, "Divera goes away", "down"),
-        (70, "Divera comes back", "ok"),
+        (40, "Divera goes down", "down"),
+        (70, "Divera is back", "ok"),
     ]
     assert {mode for elapsed_s, _, mode in seen if 40 <= elapsed_s < 70} == {"down"}
     assert {mode for elapsed_s, _, mode in seen if not 40 <= elapsed_s < 70} == {"ok"}

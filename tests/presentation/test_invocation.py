@@ -105,7 +105,7 @@ def test_a_command_that_a_message_names_can_be_run_there(tmp_path: Path, program
         [*call, "check"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 78
-    advised = done.stderr.split("Write one with: ")[1].split(" > ")[0]
+    advised = done.stderr.split("Create one with: ")[1].split(" > ")[0]
     assert advised == f"{shlex.quote(str(folder / 'tallyd'))} init"
     shown = subprocess.run(
         shlex.split(advised), cwd=tmp_path, env=environment, capture_output=True, text=True, check=True

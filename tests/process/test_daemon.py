@@ -142,7 +142,7 @@ def test_a_second_daemon_on_the_same_state_is_refused_and_says_who_holds_it(
             check=False,
         )
         assert second.returncode == 1
-        assert f"process {daemon.process.pid} already runs" in second.stderr
+        assert f"process {daemon.process.pid} already uses " in second.stderr
         assert daemon.end() == 0
 
 
@@ -170,12 +170,12 @@ def test_a_refused_config_leaves_the_old_one_in_force_and_heads_status(
     config = write_config(tmp_path, _content(source, every_seconds(4, count=14)))
     with running(config) as daemon:
         config.write_text('{"pollers": {"divera": {"kind": ')
-        wait_until(lambda: any(line["event"] == "config refused" for line in daemon.log()))
+        wait_until(lambda: any(line["event"] == "config rejected" for line in daemon.log()))
         files = len(daemon.out_files("divera"))
         wait_until(lambda: len(daemon.out_files("divera")) > files, what="the old times go on")
         first_line = _tallyd(config, "status").stdout.splitlines()[0]
         assert "REFUSED" in first_line
-        assert "broken JSON at line 1" in first_line
+        assert "invalid JSON at line 1" in first_line
         assert daemon.end() == 0
 
 
@@ -184,9 +184,9 @@ def test_a_change_that_needs_a_restart_is_refused_and_says_so(source: Source, tm
     with running(config) as daemon:
         write_config(tmp_path, _content(source, ["00:00"], out={"dir": "elsewhere"}))
         daemon.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: any(line["event"] == "config refused" for line in daemon.log()))
-        (line,) = [line for line in daemon.log() if line["event"] == "config refused"]
-        text = "out.dir: changed, which needs a restart to apply: sudo systemctl restart tallyd (1 of"
+        wait_until(lambda: any(line["event"] == "config rejected" for line in daemon.log()))
+        (line,) = [line for line in daemon.log() if line["event"] == "config rejected"]
+        text = "out.dir: changed; this needs a restart to apply: sudo systemctl restart tallyd (1 of"
         assert text in line["problems"][0]
         assert daemon.end() == 0
 
@@ -207,13 +207,13 @@ def test_without_systemd_a_restart_is_told_in_other_words(
             wait_until(lambda: log.exists() and "tallyd started" in log.read_text(), what="the start")
             write_config(tmp_path, _content(source, ["00:00"], out={"dir": "elsewhere"}))
             process.send_signal(signal.SIGHUP)
-            wait_until(lambda: "config refused" in log.read_text(), what="the refusal")
+            wait_until(lambda: "config rejected" in log.read_text(), what="the refusal")
         finally:
             process.terminate()
             assert process.wait(10) == 0
             os.close(ours)
             os.close(theirs)
-    assert f"out.dir: changed, which needs a restart to apply: {words} (1 of" in log.read_text()
+    assert f"out.dir: changed; this needs a restart to apply: {words} (1 of" in log.read_text()
 
 
 def test_the_watchdog_is_fed(source: Source, tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_a_config_refused_for_a_missing_key_file_is_taken_once_the_file_is_there
         content = _content(source, ["00:00"])
         content["pollers"]["divera"]["accesskey"] = "file:key"
         write_config(tmp_path, content)
-        wait_until(lambda: any(line["event"] == "config refused" for line in daemon.log()))
+        wait_until(lambda: any(line["event"] == "config rejected" for line in daemon.log()))
         (tmp_path / "key").write_text("k3y-of-this-test")
         wait_until(lambda: any(line["event"] == "config loaded" for line in daemon.log()))
         assert daemon.end() == 0

@@ -157,7 +157,7 @@ def test_a_channel_that_apprise_does_not_know_is_a_mistake_of_the_config(
     write_config(tmp_path, _content(service, ["23:59:59"]))
     with running(config) as daemon:
         write_config(tmp_path, content)
-        wait_until(lambda: "config refused" in daemon.stderr.read_text(), what="the refusal")
+        wait_until(lambda: "config rejected" in daemon.stderr.read_text(), what="the refusal")
 
 
 def test_the_channels_are_tried_without_a_message(tmp_path: Path, service: WebService) -> None:

@@ -147,7 +147,7 @@ def test_what_waits_for_the_database_at_the_end_is_said_to_be_lost(tmp_path: Pat
         with running(config) as daemon:
             wait_until(lambda: daemon.out_files("apps"), what="the first file")
             assert daemon.end() == 0
-        lost = [line["rows"] for line in daemon.log() if line["event"] == "checks are lost"]
+        lost = [line["rows"] for line in daemon.log() if line["event"] == "checks lost"]
     assert len(lost) == 1
     assert lost[0] >= 4
 
@@ -174,5 +174,5 @@ def test_commands_show_all_targets_and_leave_but_the_file_of_once(tmp_path: Path
     assert json.loads(written.read_text())["targets"].keys() == content["targets"].keys()
     assert ": no checks\nNo checks in these days. Targets are checked every 1 s.\n" in report.stdout
     assert online.returncode == 1
-    assert "apps: 1 of 3 do not answer as they should" in online.stderr
+    assert "apps: 1 of 3 do not answer correctly" in online.stderr
     assert re.search(r"stale, 20 min( \d+ s)? old \(200, ", online.stdout)

@@ -1,7 +1,7 @@
 """Disks, databases and folders go wrong under visitors' files: nothing is lost, nothing counted twice.
 
 Each is a story of its own on the real process, told by what lies there in the end: rows, minute counts,
-ledger and files put aside are compared with what was dropped.
+ledger and stored files are compared with what was dropped.
 """
 
 from __future__ import annotations

@@ -108,11 +108,17 @@ def test_without_a_command_it_names_the_choices() -> None:
     [
         pytest.param(["instal"], "there is no command instal", id="unknown command"),
         pytest.param(["run", "divera"], "run takes no arguments", id="run with an argument"),
-        pytest.param(["install", "now"], "install takes nothing but --ask", id="install with an argument"),
+        pytest.param(
+            ["install", "now"], "the only option of install is --ask", id="install with an argument"
+        ),
         pytest.param(["rollback", "2"], "rollback takes no arguments", id="rollback with an argument"),
         pytest.param(["allow"], "allow takes one path", id="allow without a path"),
         pytest.param(["allow", "/a", "/b"], "allow takes one path", id="allow with two paths"),
-        pytest.param(["uninstall", "--all"], "nothing but --purge", id="uninstall with another option"),
+        pytest.param(
+            ["uninstall", "--all"],
+            "the only option of uninstall is --purge",
+            id="uninstall with another option",
+        ),
     ],
 )
 def test_wrong_usage_is_status_2_and_changes_nothing(arguments: list[str], complaint: str) -> None:
@@ -140,7 +146,7 @@ def test_the_service_needs_root(arguments: list[str], tools: Path) -> None:
 def test_without_python_it_says_what_to_install(tools: Path) -> None:
     done = _setup("demo", PATH=str(tools))
     assert done.returncode == 1
-    assert "needs Python 3.11 or newer; no python3 was found" in done.stderr
+    assert "needs Python 3.11 or newer; python3 was not found" in done.stderr
     assert "apt-get install python3 python3-venv" in done.stderr
 
 
@@ -156,7 +162,7 @@ def test_a_newer_python_beside_an_old_python3_is_taken(tools: Path) -> None:
     _program(tools / "python3", "#!/bin/sh\nexit 1\n")
     _program(tools / "python3.12", '#!/bin/sh\ncase $2 in *ensurepip*) exit 1 ;; *) echo "$0" ;; esac\n')
     done = _setup("demo", script=_empty_source(tools.parent), PATH=str(tools))
-    assert f"{tools}/python3.12 has no venv with pip" in done.stderr
+    assert f"{tools}/python3.12 has no modules venv and ensurepip" in done.stderr
 
 
 def test_a_python_without_venv_is_named_with_what_to_install(tools: Path) -> None:
@@ -164,7 +170,7 @@ def test_a_python_without_venv_is_named_with_what_to_install(tools: Path) -> Non
     python = _program(tools / "python3", stub)
     done = _setup("demo", script=_empty_source(tools.parent), PATH=str(tools))
     assert done.returncode == 1
-    assert f"{python} has no venv with pip" in done.stderr
+    assert f"{python} has no modules venv and ensurepip" in done.stderr
     assert "sudo apt-get install python3 python3-venv" in done.stderr
 
 
@@ -298,7 +304,7 @@ def test_it_says_what_it_installs_and_that_it_takes_a_minute_before_it_does(
     command: str, stubs: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     making, installing, *pip = stubs(command).stdout.splitlines()[:4]
-    assert making == "Making .venv with Python 3.11.2."
+    assert making == "Creating .venv with Python 3.11.2."
     assert installing.startswith("Installing the packages of requirements.txt into /")
     assert "about a minute" in installing
     assert pip == ["pip runs", "pip runs"]
@@ -353,7 +359,7 @@ def test_the_venv_is_made_once_kept_while_it_fits_and_made_anew_when_it_does_not
         return done.stdout.splitlines()
 
     making, installing, answer = demo("--for", "2 s")
-    assert making.startswith("Making .venv with Python 3.")
+    assert making.startswith("Creating .venv with Python 3.")
     assert installing.startswith("Installing the packages of requirements.txt into ")
     assert answer == "['--for', '2 s']"
 
@@ -365,10 +371,10 @@ def test_the_venv_is_made_once_kept_while_it_fits_and_made_anew_when_it_does_not
 
     (venv / "bin/python").unlink()
     (venv / "bin/python").symlink_to("/nonesuch/python3")
-    assert demo() == ["Making .venv anew: it no longer works.", making, installing, "[]"]
+    assert demo() == ["Creating .venv again: it no longer works.", making, installing, "[]"]
 
     script = script.parent.rename(tmp_path / "moved") / "setup.sh"
-    assert demo()[0] == "Making .venv anew: it was made in another place or without pip."
+    assert demo()[0] == "Creating .venv again: it was made in another place or without pip."
 
 
 # ---- install --ask
@@ -402,7 +408,10 @@ def test_answers_for_the_service_are_put_into_place_by_root_the_secrets_first(
     done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     if not is_answered:
-        assert (done.returncode, done.stdout) == (1, "died: no answers, so nothing was installed\n")
+        assert (done.returncode, done.stdout) == (
+            1,
+            "died: the questions were not answered, so nothing was installed\n",
+        )
         return
     assert done.returncode == 0
     to_root = "install -m 0640 -o root -g tallyd"
@@ -517,7 +526,7 @@ def test_the_user_of_the_service_needs_nobody(tallyd: Tallyd) -> None:
         pytest.param(
             {"groups": "users", "listed": "users tallyd"},
             "check",
-            "alice is in the group tallyd since this log-in began: log in again, or use sudo: sudo tallyd",
+            "alice joined the group tallyd after logging in. Log in again, or use sudo: sudo tallyd",
             id="not yet in the group",
         ),
         pytest.param(
@@ -605,7 +614,7 @@ def test_on_a_terminal_it_says_which_config_it_uses(tallyd: Tallyd, tmp_path: Pa
     ],
 )
 def test_env_file(text: str, value: str | None, tmp_path: Path) -> None:
-    reader = _wrapper().partition("# Export what file")[2].partition("# What stands before")[0]
+    reader = _wrapper().partition("# Export the variables in file")[2].partition("# An option before")[0]
     program = tmp_path / "read"
     program.write_text(f'set -eu\n#{reader}read_env "$1"\nexec env -0\n')
     (tmp_path / "env").write_text(text)

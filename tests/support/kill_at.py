@@ -191,7 +191,7 @@ def main() -> int:
     with subprocess.Popen(asked.command) as process:
 
         def kill(_signal: int, _frame: FrameType | None) -> None:
-            with suppress(ProcessLookupError):  # it has ended by itself at this very moment
+            with suppress(ProcessLookupError):  # it has stopped unexpectedly at this very moment
                 os.kill(process.pid, signal.SIGKILL)
 
         signal.signal(signal.SIGTERM, kill)

@@ -19,9 +19,9 @@ from support.divera_server import Client
 from support.killing import Report, rest, started, traced
 from support.site import POLLER, Site, prepare
 from tallyd.adapters.state import State
-from tallyd.core.alerts.daemon_alerts import Run, failed_for_good
 from tallyd.core.alerts.notices import Notified
 from tallyd.core.alerts.rules import Observations
+from tallyd.core.alerts.run_alerts import Run, failed_for_good
 
 CHANNEL = "chat"
 MISSED, REFUSED, WORKING = "nothing ran at that time", "access key refused", "working again"

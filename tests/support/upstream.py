@@ -19,7 +19,7 @@ from support.fakeworld import FakePoller
 from tallyd.contract.poller import Accepted, Job, Refused
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
-from tallyd.core.alerts.daemon_alerts import UNSENT
+from tallyd.core.alerts.run_alerts import UNSENT
 from tallyd.core.errors import SourceError
 from tallyd.core.outbox import report_json
 from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot

@@ -40,8 +40,8 @@ def said(python: Path, path: Path, *command: str) -> tuple[int, str]:
 def test_check_says_of_a_page_what_run_says(plain: Path, tmp_path: Path) -> None:
     path = config(tmp_path, web=WEB)
     text = (
-        "config.json: web: needs a library that is not installed (starlette). Install tallyd with what the "
-        'page needs (pip install "tallyd[web]"), or leave `web` out (1 of 1 problem'
+        "config.json: web: needs a library that is not installed (starlette). Install tallyd with the "
+        'libraries for the page (pip install "tallyd[web]"), or remove `web` (1 of 1 problem'
     )
     assert said(plain, path, "check") == (78, f"{text})\n")
     assert said(plain, path, "run") == (78, f"{text}; nothing started)\n")
@@ -56,7 +56,7 @@ def test_without_a_page_it_runs_and_rejects_one_that_is_added(plain: Path, tmp_p
         daemon.wait_ready()
         config(tmp_path, web=WEB)
         daemon.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "config refused" in daemon.stderr.read_text(), what="the refusal")
+        wait_until(lambda: "config rejected" in daemon.stderr.read_text(), what="the refusal")
         assert "config.json: web: needs a library that is not installed (" in daemon.stderr.read_text()
         config(tmp_path)
         daemon.process.send_signal(signal.SIGHUP)

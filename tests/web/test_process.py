@@ -159,7 +159,7 @@ def test_the_page_appears_moves_gets_a_password_and_ends_while_counting_goes_on(
             assert daemon.end() == 0
     events = [line["event"] for line in daemon.log()]
     assert (events.count("page served"), events.count("page ends")) == (2, 1)
-    assert not {"config refused", "page not served"}.intersection(events)
+    assert not {"config rejected", "page not served"}.intersection(events)
     assert [line for line in daemon.log() if line["level"] in ("ERROR", "CRITICAL")] == []
     assert "canary-web" not in daemon.stderr.read_text()
 

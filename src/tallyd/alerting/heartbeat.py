@@ -11,8 +11,9 @@ from concurrent.futures import Executor, Future
 from urllib.parse import urlsplit
 
 from tallyd.contract.http import Http
-from tallyd.core.alerts.daemon_alerts import CRASHED, LOG, OUT, OVERDUE, STATE
+from tallyd.core.alerts.daemon_alerts import LOG, OUT, STATE
 from tallyd.core.alerts.rules import Alert
+from tallyd.core.alerts.run_alerts import CRASHED, OVERDUE
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.naming import key_segments
 from tallyd.retry import Policy, Retrying

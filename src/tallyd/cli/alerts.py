@@ -1,4 +1,4 @@
-"""`tallyd alerts`: what is wrong, who was told, and what is muted."""
+"""`tallyd alerts`: open alerts, notified channels, and mutes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def known_alerts(state: State) -> tuple[Alert, ...]:
 
 
 def open_state(place: Place) -> State:
-    """Open the state; raises `FileNotFoundError` where there is none yet, `StateError`."""
+    """Open the state. Raises `FileNotFoundError` if there is none yet, and `StateError`."""
     database = place.folder / "state.db"
     if not database.exists():
         raise FileNotFoundError(database)
@@ -40,7 +40,7 @@ def open_state(place: Place) -> State:
 
 
 def zone_of(place: Place, state: State) -> tzinfo:
-    """Return the zone of the config, or of the active one where that on disk is broken."""
+    """Return the zone of the config, or of the active config if the file is broken."""
     if place.config is not None:
         return place.config.zone
     note = read_note(state)
@@ -49,7 +49,7 @@ def zone_of(place: Place, state: State) -> tzinfo:
 
 @dataclass(frozen=True, kw_only=True)
 class _Picture:
-    """The alerts as they stand, and what is known of each."""
+    """The current alerts, and what is known about each."""
 
     config: Config | None
     zone: tzinfo
@@ -59,19 +59,19 @@ class _Picture:
     now: datetime
 
     def alert_policy_of(self, key: str) -> AlertPolicy:
-        """Return how a key is told; without a config, the channels are those that have heard of it."""
+        """Return the alert policy of a key; without a config, its channels are those that were notified."""
         if self.config is not None:
             return self.config.alert_policy_of(key)
         channels = sorted(channel for channel, its_key in self.notified if its_key == key)
         return AlertPolicy(channels=tuple(channels), zone=self.zone, tallyd=called_here())
 
     def wording(self, alert: Alert) -> Wording:
-        """Return how the text of an alert is worded now."""
+        """Return the wording of an alert's text now."""
         mute = mute_of(alert.key, self.mutes, now=self.now)
         return self.alert_policy_of(alert.key).wording(self.now, is_muted=mute is not None)
 
-    def heard(self, alert: Alert) -> dict[str, Notified]:
-        """Return the channels that know the alert as it is."""
+    def up_to_date(self, alert: Alert) -> dict[str, Notified]:
+        """Return the channels that have received the current version of the alert."""
         pairs = (
             (name, self.notified.get((name, alert.key))) for name in self.alert_policy_of(alert.key).channels
         )
@@ -79,15 +79,15 @@ class _Picture:
 
 
 def place_of(path: Path) -> Place:
-    """Return where the state is: muting works while the config is rejected, too. Raises `ConfigError`."""
+    """Return where the state is. Muting also works while the config is rejected. Raises `ConfigError`."""
     place = find_state(path)
     if place.trouble:
-        complain(f"{place.trouble}; this is of the active config", style="warning")
+        complain(f"{place.trouble}; showing the active config", style="warning")
     return place
 
 
 def alerts(path: Path, *, as_json: bool) -> int:
-    """Show the open alerts, who was told of them, and the mutes; return the exit status."""
+    """Show the open alerts, the notified channels, and the mutes; return the exit status."""
     place, now = place_of(path), utc_now()
     try:
         with closing(open_state(place)) as state:
@@ -111,9 +111,9 @@ def alerts(path: Path, *, as_json: bool) -> int:
 
 
 def no_state(error: StateError | FileNotFoundError) -> int:
-    """Complain that there is no state to look at; return the exit status."""
+    """Print why the state cannot be read; return the exit status."""
     if isinstance(error, FileNotFoundError):
-        complain(f"tallyd: tallyd has not run with this config yet (there is no {error})")
+        complain(f"tallyd: tallyd has not run with this config yet ({error} does not exist)")
     else:
         complain(f"tallyd: {error}")
     return EXIT_PROBLEM
@@ -130,7 +130,7 @@ def _show(picture: _Picture) -> None:
     if open_ones:
         say()
         rows = [(alert.key, alert.severity, _notified_text(alert, picture)) for alert in open_ones]
-        show_table(("key", "severity", "told"), rows, prose=frozenset({2}), see="--wide, or --json")
+        show_table(("key", "severity", "notified"), rows, prose=frozenset({2}), see="--wide, or --json")
     for alert in picture.found:
         if alert.is_waiting:
             text = said(alert.problem, picture.wording(alert))
@@ -144,7 +144,7 @@ def _notified_text(alert: Alert, picture: _Picture) -> str:
         mute_of(alert.key, picture.mutes, now=picture.now),
         picture.alert_policy_of(alert.key),
     )
-    heard = picture.heard(alert)
+    heard = picture.up_to_date(alert)
     parts = [f"muted until {clock(mute.until, alert_policy.zone, now=picture.now)}"] if mute else []
     parts += [f"{name} {clock(each.at, alert_policy.zone, now=picture.now)}" for name, each in heard.items()]
     if not mute:
@@ -153,7 +153,7 @@ def _notified_text(alert: Alert, picture: _Picture) -> str:
 
 
 def _alert_json(alert: Alert, picture: _Picture) -> dict[str, Json]:
-    alert_policy, heard = picture.alert_policy_of(alert.key), picture.heard(alert)
+    alert_policy, heard = picture.alert_policy_of(alert.key), picture.up_to_date(alert)
     mute = mute_of(alert.key, picture.mutes, now=picture.now)
     return {
         **problem_json(alert.problem, picture.wording(alert)),

@@ -1,4 +1,4 @@
-"""The command line. Each command imports what it needs when it is called, so that `--help` stays quick."""
+"""The command line. Each command imports its modules when it is called, so that `--help` stays fast."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import tallyd
 
 
 class _Commands(TyperGroup):
-    """The commands. Each takes `--version` as well, as it takes `--help`."""
+    """The commands. Each also accepts `--version`, as it accepts `--help`."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         command = super().get_command(ctx, cmd_name)
@@ -35,7 +35,7 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Counts things on a schedule, writes every count to a file, and speaks up when they go quiet.",
+    help="Counts things on a schedule, writes each count to a file, and sends alerts when counts stop.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # they print local variables, and a local variable may be a key
@@ -44,7 +44,7 @@ app = typer.Typer(
 
 
 class By(StrEnum):
-    """What `report` puts together."""
+    """How `report` groups counts."""
 
     HOUR = "hour"
     DAY = "day"
@@ -55,7 +55,7 @@ class By(StrEnum):
 
 
 class Format(StrEnum):
-    """How `report` shows it."""
+    """The output format of `report`."""
 
     TABLE = "table"
     CSV = "csv"
@@ -64,7 +64,7 @@ class Format(StrEnum):
 
 
 class SchemaFormat(StrEnum):
-    """How `schema` describes the config."""
+    """The output format of `schema`."""
 
     JSON = "json"
     MARKDOWN = "markdown"
@@ -101,7 +101,9 @@ Wide = Annotated[
     typer.Option("--wide", callback=_wide, expose_value=False, help="Print tables wider than the terminal."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-AsJsonInPipe = Annotated[bool, typer.Option("--json", help="Print JSON, as in a pipe; else a table.")]
+AsJsonInPipe = Annotated[
+    bool, typer.Option("--json", help="Print JSON (always in a pipe) instead of a table.")
+]
 PollerName = Annotated[str, typer.Argument(metavar="POLLER", help="Name of a poller in the config.")]
 
 
@@ -119,8 +121,8 @@ def _common(
         typer.Option(
             "--config",
             metavar="PATH",
-            readable=False,  # not looked at before it is read, which says more
-            help="The config; default: $TALLYD_CONFIG, else ./config.json.",
+            readable=False,  # typer does not check the file; reading it gives a better message
+            help="Config file. Default: $TALLYD_CONFIG, else ./config.json.",
         ),
     ] = None,
     version: Annotated[
@@ -130,7 +132,7 @@ def _common(
             "--version",
             callback=_version,
             is_eager=True,
-            expose_value=False,  # a command's function takes no `version`
+            expose_value=False,  # the functions of the commands have no argument `version`
             help="Print the version.",
         ),
     ] = False,
@@ -154,11 +156,11 @@ def run(context: typer.Context) -> None:
 def check(
     context: typer.Context,
     online: Annotated[
-        bool, typer.Option("--online", help="Also try each source and channel, changing and sending nothing.")
+        bool, typer.Option("--online", help="Also try each source and channel. Changes and sends nothing.")
     ] = False,
     wide: Wide = False,
 ) -> None:
-    """Name every problem of the config; when fine, the zone and the next three runs of each job."""
+    """Show every problem of the config; if there is none, the time zone and the next runs of each job."""
     from tallyd.cli.check import check as command
 
     raise typer.Exit(command(context.obj, online=online))
@@ -168,15 +170,17 @@ def check(
 def once(
     context: typer.Context,
     poller: PollerName,
-    job: Annotated[str | None, typer.Option("--job", help="Only this job of the poller.")] = None,
+    job: Annotated[str | None, typer.Option("--job", help="Run only this job.")] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Write nothing; show what would be written.")
+        bool, typer.Option("--dry-run", help="Write nothing; show what tallyd would write.")
     ] = False,
     as_json: AsJsonInPipe = False,
-    attempts: Annotated[int | None, typer.Option("--attempts", min=1, max=100, help="Tries in all.")] = None,
+    attempts: Annotated[
+        int | None, typer.Option("--attempts", min=1, max=100, help="Number of tries.")
+    ] = None,
     wide: Wide = False,
 ) -> None:
-    """Run a poller's jobs once, now, beside a running daemon or without one."""
+    """Run a poller's jobs once, now. The daemon may run at the same time."""
     from tallyd.cli.once import once as command
 
     raise typer.Exit(
@@ -186,7 +190,7 @@ def once(
 
 @app.command()
 def status(context: typer.Context, as_json: AsJson = False, wide: Wide = False) -> None:
-    """Say which config is in force, when each job ran and runs, and what is wrong."""
+    """Show the active config, the last and next run of each job, and open alerts."""
     from tallyd.cli.status import status as command
 
     raise typer.Exit(command(context.obj, as_json=as_json))
@@ -197,28 +201,28 @@ def report(
     context: typer.Context,
     start: Annotated[
         str,
-        typer.Option("--from", metavar="D", help="First day, YYYY-MM-DD; default: 30 days, by hour today."),
+        typer.Option("--from", metavar="D", help="First day, YYYY-MM-DD. Default: 30 days; by hour: today."),
     ] = "",
-    end: Annotated[str, typer.Option("--to", metavar="D", help="Last day, YYYY-MM-DD; default: today.")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="D", help="Last day, YYYY-MM-DD. Default: today.")] = "",
     poller: Annotated[str, typer.Option("--poller", metavar="P", help="Only this poller.")] = "",
     by: Annotated[
         By | None,
-        typer.Option("--by", help="What is put together; default: each reading, of visitors each hour."),
+        typer.Option("--by", help="Group by this. Default: no grouping; visitors: by hour."),
     ] = None,
-    source: Annotated[str, typer.Option("--source", metavar="S", help="Visitors: only of this source.")] = "",
+    source: Annotated[str, typer.Option("--source", metavar="S", help="Visitors: only this source.")] = "",
     group: Annotated[
-        str, typer.Option("--group", metavar="G", help="Visitors: only of this group of sources.")
+        str, typer.Option("--group", metavar="G", help="Visitors: only this group of sources.")
     ] = "",
     target: Annotated[str, typer.Option("--target", metavar="T", help="Servers: only this target.")] = "",
     shape: Annotated[
-        Format, typer.Option("--format", help="How to show it; html: one page with charts.")
+        Format, typer.Option("--format", help="Output format; html: one page with charts.")
     ] = Format.TABLE,
     excel: Annotated[
         bool, typer.Option("--excel", help="CSV for Excel: byte order mark, semicolons, decimal comma.")
     ] = False,
     wide: Wide = False,
 ) -> None:
-    """Show counts over time, on stdout."""
+    """Print counts over time."""
     from tallyd.cli.report import Wanted
     from tallyd.cli.report import report as command
 
@@ -239,14 +243,16 @@ def report(
 def files(
     context: typer.Context,
     rejected: Annotated[
-        bool, typer.Option("--rejected", help="Only refused files that wait to be put back.")
+        bool, typer.Option("--rejected", help="Only rejected files that are still in quarantine.")
     ] = False,
     poller: Annotated[str | None, typer.Option("--poller", metavar="P", help="Only this poller.")] = None,
-    most: Annotated[int, typer.Option("--most", min=1, max=100_000, help="How many, the newest first.")] = 50,
+    most: Annotated[
+        int, typer.Option("--most", min=1, max=100_000, help="Number of files, newest first.")
+    ] = 50,
     as_json: AsJson = False,
     wide: Wide = False,
 ) -> None:
-    """Show which files were taken and refused."""
+    """Show which files were ingested and rejected."""
     from tallyd.cli.files import files as command
 
     raise typer.Exit(command(context.obj, poller=poller, rejected=rejected, most=most, as_json=as_json))
@@ -257,13 +263,13 @@ def replay(
     context: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE...", help="Refused files, as `files --rejected` shows them."),
+        typer.Argument(metavar="FILE...", help="Rejected files, as `files --rejected` shows them."),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All refused files.")] = False,
-    source: Annotated[str | None, typer.Option("--source", metavar="S", help="Only of this source.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All rejected files.")] = False,
+    source: Annotated[str | None, typer.Option("--source", metavar="S", help="Only this source.")] = None,
     poller: Annotated[str | None, typer.Option("--poller", metavar="P", help="Only this poller.")] = None,
 ) -> None:
-    """Put refused files back into the inbox, once what was wrong is mended."""
+    """Move rejected files back into the inbox, after you have fixed the cause."""
     from tallyd.cli.files import replay as command
 
     raise typer.Exit(command(context.obj, names or (), every=every, source=source, poller=poller))
@@ -271,7 +277,7 @@ def replay(
 
 @app.command()
 def alerts(context: typer.Context, as_json: AsJson = False, wide: Wide = False) -> None:
-    """Show the open alerts, who was told of them, and what is muted."""
+    """Show the open alerts, which channels were notified, and what is muted."""
     from tallyd.cli.alerts import alerts as command
 
     raise typer.Exit(command(context.obj, as_json=as_json))
@@ -283,16 +289,19 @@ def mute(
     key: Annotated[
         str,
         typer.Argument(
-            metavar="KEY", help="Key of an alert, or a pattern such as 'apps/*/stale'; need not be open yet."
+            metavar="KEY",
+            help="Key of an alert, or a pattern such as 'apps/*/stale'. It need not be open yet.",
         ),
     ],
     lasts: Annotated[str, typer.Option("--for", metavar="2h", help="How long.")],
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Told to the channels as well.")] = "",
+    why: Annotated[
+        str, typer.Option("--why", metavar="TEXT", help="Reason, which the channels also get.")
+    ] = "",
     even_if_unknown: Annotated[
-        bool, typer.Option("--even-if-unknown", help="Also what this config can raise no alert for.")
+        bool, typer.Option("--even-if-unknown", help="Mute even if this config cannot raise such an alert.")
     ] = False,
 ) -> None:
-    """Send no messages for a known problem for a while."""
+    """Stop the messages about a known problem for a while."""
     from tallyd.cli.mutes import mute as command
 
     raise typer.Exit(command(context.obj, key, lasts=lasts, why=why, even_if_unknown=even_if_unknown))
@@ -301,7 +310,7 @@ def mute(
 @app.command()
 def unmute(
     context: typer.Context,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="What was muted, as it was written then.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The same KEY that was muted.")],
 ) -> None:
     """End a mute."""
     from tallyd.cli.mutes import unmute as command
@@ -323,7 +332,7 @@ def notify(
 
 @app.command("privacy-check")
 def privacy_check(context: typer.Context, poller: PollerName) -> None:
-    """Prove on live data that nothing personal was written."""
+    """Check with live data that tallyd wrote no personal data."""
     from tallyd.cli.privacy import privacy_check as command
 
     raise typer.Exit(command(context.obj, poller))
@@ -332,10 +341,10 @@ def privacy_check(context: typer.Context, poller: PollerName) -> None:
 @app.command()
 def schema(
     shape: Annotated[
-        SchemaFormat, typer.Option("--format", help="JSON Schema, a page for people, or all alerts.")
+        SchemaFormat, typer.Option("--format", help="JSON Schema, documentation, or all alerts.")
     ] = SchemaFormat.JSON,
 ) -> None:
-    """Print what may stand in the config, or every alert that there is."""
+    """Print the schema of the config, its documentation, or a table of all alerts."""
     from tallyd.cli.schema import schema as command
 
     raise typer.Exit(command(shape.value))
@@ -358,16 +367,18 @@ def init(
             "--kind",
             metavar="KIND",
             callback=_known_kind,
-            help="Kind of poller to begin with, such as visitors; default: divera.",
+            help="Kind of poller, such as visitors. Default: divera.",
         ),
     ] = None,
     asking: Annotated[
         bool,
-        typer.Option("--ask", help="Ask what is needed, try it, write the config, take a first reading."),
+        typer.Option(
+            "--ask", help="Ask a few questions, try the answers, write the config, take a first reading."
+        ),
     ] = False,
     into: Annotated[Path | None, typer.Option("--into", hidden=True, help="For setup.sh.")] = None,
 ) -> None:
-    """Print a config to begin with; with --ask, write one from a few answers."""
+    """Print a starting config; with --ask, write one from a few answers."""
     if asking:
         from tallyd.cli.ask import ask
 
@@ -380,14 +391,15 @@ def init(
 @app.command()
 def demo(
     duration: Annotated[
-        str | None, typer.Option("--for", metavar="60s", help="End by itself after so long; default: Ctrl-C.")
+        str | None,
+        typer.Option("--for", metavar="60s", help="Stop after this time. Default: run until Ctrl-C."),
     ] = None,
     serve_only: Annotated[
-        bool, typer.Option("--serve-only", help="Only serve the small world, to try a config against.")
+        bool, typer.Option("--serve-only", help="Serve only the small world, to try a config with it.")
     ] = False,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of the small world.")] = 0,
 ) -> None:
-    """Run the daemon against a small world on this machine."""
+    """Run the daemon in a small invented world on this machine."""
     from tallyd.demo import demo as command
 
     raise typer.Exit(command(duration=duration, serve_only=serve_only, port=port))

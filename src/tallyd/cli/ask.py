@@ -1,7 +1,7 @@
-"""`tallyd init --ask`: from a few answers to a config that was tried, and the first reading.
+"""`tallyd init --ask`: asks a few questions, tries the answers, writes a config, and takes a first reading.
 
-Each kind of poller brings its own questions (`questions()`); the config's rules say what is wrong with an
-answer. Nothing is written before the last answer was given.
+Each kind of poller has its own questions (`questions()`). The rules of the config check each answer. Nothing
+is written before the last answer.
 """
 
 from __future__ import annotations
@@ -50,17 +50,17 @@ _CHANNEL = Question(
 _PAGE = Question(
     key=("web",),
     text="Address of the page",
-    help='Counts, plots and alerts, in a browser on this machine (docs/page.md); "no" for none.',
+    help='Counts, charts and alerts, in a browser on this machine (docs/page.md); "no" for none.',
     default="127.0.0.1:8710",
     read=optional(lambda typed: {"listen": f"127.0.0.1:{typed}" if typed.isdecimal() else typed}),
 )
 
 
 def ask(path: Path, *, kind: str | None = None, into: Path | None = None) -> int:
-    """Ask, try, write, and take a first reading; return the exit status. With `kind`, that is not asked.
+    """Ask, try, write, and take a first reading; return the exit status. `kind` skips the first question.
 
-    With `into`, the files are written there instead of beside `path`, and no reading is taken: whoever
-    installs puts them into their places.
+    With `into`, the files are written there instead of beside `path`, and no reading is taken: the installer
+    moves them to their places.
     """
     path = path.absolute()
     folder = into or path.parent
@@ -84,17 +84,17 @@ def ask(path: Path, *, kind: str | None = None, into: Path | None = None) -> int
 
 
 def _hindrance(path: Path, folder: Path) -> str | None:
-    """Return why nothing can be asked, and what to do instead; None: it can."""
+    """Return why the questions are not possible, and what to do instead; None: they are."""
     if os.path.lexists(path):
-        return f"{path} is there already and stays as it is. Edit it, then run: {{tallyd}} check"
+        return f"{path} already exists; nothing was changed. Edit it, then run: {{tallyd}} check"
     if not os.access(folder, os.W_OK | os.X_OK):
-        return f"{folder} is no folder that this user may write, so there is no place for {path.name}"
+        return f"cannot write {path.name}: this user may not write in {folder}"
     if not sys.stdin.isatty():
         kinds = ", ".join(BY_KIND)
         return (
-            "questions need a terminal, and there is none. Write the config yourself: "
-            f"`{{tallyd}} init --kind KIND > {path}` ({kinds}), a secret alone into its file in "
-            f"{path.parent / 'secrets'} (mode 0600), then `{{tallyd}} check --online`"
+            "--ask needs a terminal. Without one, write the config yourself: "
+            f"`{{tallyd}} init --kind KIND > {path}` (KIND: {kinds}), put each secret into its own file in "
+            f"{path.parent / 'secrets'} (mode 0600), then run `{{tallyd}} check --online`"
         )
     return None
 
@@ -104,12 +104,12 @@ def _first_reading(path: Path, draft: Draft) -> int:
     say("\nThe first reading:")
     status = once(path, poller, job=None, dry_run=False, as_json=False, attempts=1)
     if status != EXIT_OK:
-        complain("There is no first reading, see above. The config is written, and tallyd goes on trying.")
+        complain("The first reading failed, see above. The config is written; tallyd keeps trying.")
     return status
 
 
 def _trouble_of(web: WebSettings) -> str | None:
-    """Return why the page can't be served now; None: it can."""
+    """Return why the page cannot listen on its address now; None: it can."""
     family = socket.AF_INET6 if ":" in web.address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as found:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -121,14 +121,14 @@ def _trouble_of(web: WebSettings) -> str | None:
 
 
 class Interview:
-    """The questions, one after the other; in the end `draft` is a config without a fault. Raises `Abort`."""
+    """The questions, one after the other; at the end `draft` is a valid config. Raises `Abort`."""
 
     def __init__(self, path: Path, wanted: str | None = None) -> None:
-        self._taken: dict[tuple[str, ...], str] = {}
-        say("A few questions, then tallyd counts. Enter takes the answer in brackets, Ctrl-C leaves.")
+        self._answers: dict[tuple[str, ...], str] = {}
+        say("A few questions, then tallyd counts. Enter accepts the answer in brackets, Ctrl-C stops.")
         name = wanted or self._kind()
         self.draft = Draft(path, starter(name, path))
-        if self.draft.get(_ZONE.key) is None:  # this machine does not know its own
+        if self.draft.get(_ZONE.key) is None:  # this machine does not know its own zone
             self.draft.put(_ZONE.key, _ZONE.default)
         self._source(BY_KIND[name], ("pollers", name))
         self._answer(replace(_ZONE, default=str(self.draft.get(_ZONE.key))))
@@ -137,7 +137,7 @@ class Interview:
         self.draft.config()
 
     def _kind(self) -> str:
-        """Return the kind of poller that is wanted."""
+        """Ask for the kind of poller and return it."""
         say("\nWhat should tallyd count?")
         names = tuple(BY_KIND)
         for number, (name, kind) in enumerate(BY_KIND.items(), start=1):
@@ -148,11 +148,11 @@ class Interview:
                 return names[int(typed) - 1]
             if typed in names:
                 return typed
-            complain(f'there is no "{typed}" here{did_you_mean(typed, names) or "; type a number or a name"}')
+            complain(f'"{typed}" is not a choice{did_you_mean(typed, names) or "; type a number or a name"}')
 
     def _source(self, kind: type[Poller], below: tuple[str, ...]) -> None:
-        """Ask what a kind wants to know, and try it."""
-        # What a source was found to have takes the place of the examples of a starting config.
+        """Ask the questions of a kind, and try the answers."""
+        # Remove the examples of the starting config: what the source has replaces them.
         put_all(self.draft, below, kind.learned(()))
         asked: list[Question] = []
         for question in kind.questions():
@@ -166,7 +166,7 @@ class Interview:
                         self._answer(each, below)
 
     def _to_ask_again(self, asked: list[Question], below: tuple[str, ...]) -> list[Question]:
-        """Try the source; return the questions whose answers it showed to be wrong."""
+        """Try the source; return the questions to ask again because their answers do not work."""
         say("Trying it ...", style="quiet")
         config = self.draft.config()
         hide_secrets(config)
@@ -178,14 +178,14 @@ class Interview:
             secrets = [question for question in asked if question.secret]
             if isinstance(failure, SourceError) and failure.status in _KEY_REFUSED and secrets:
                 for question in secrets:
-                    del self._taken[(*below, *question.key)]
+                    del self._answers[(*below, *question.key)]
                 return secrets
         else:
             is_fine = show_found(config, task, found)
             learned = task.source.learned(found)
             put_all(self.draft, below, learned)
             for name in (name for name, value in learned.items() if value):
-                say(f'Taken into the config as "{name}".', style="quiet")
+                say(f'Added to the config as "{name}".', style="quiet")
             if is_fine:
                 return []
         return [] if self._is_kept() else asked
@@ -217,10 +217,10 @@ class Interview:
             complain(trouble)
 
     def _is_kept(self) -> bool:
-        return typer.confirm("Keep these answers all the same? tallyd goes on trying", default=False)
+        return typer.confirm("Keep these answers anyway? tallyd keeps trying", default=False)
 
     def _answer(self, question: Question, below: tuple[str, ...] = (), *, closely: bool = False) -> None:
-        """Ask until the config takes the answer."""
+        """Ask until the config accepts the answer."""
         key = (*below, *question.key)
         say()
         say(question.help, style="quiet")
@@ -233,18 +233,18 @@ class Interview:
                 self.draft.put(key, value)
             fault = self.draft.fault(key, closely=closely)
             if fault is None:
-                self._taken[key] = typed
+                self._answers[key] = typed
                 return
             part = f"{fault.place}: " if fault.place and not fault.place.startswith("[") else ""
             complain(f"{question.text}: {part}{fault.text}")
 
     def _prompt(self, question: Question, key: tuple[str, ...]) -> str:
-        """Return what is typed; after Enter alone the answer that was taken before, else the default."""
-        before = self._taken.get(key)
+        """Return what is typed; for Enter alone, the earlier answer if there is one, else the default."""
+        before = self._answers.get(key)
         default = question.default if before is None else before
         is_hidden = question.secret is not None
         is_kept = is_hidden and before is not None and before != question.default
-        note = " (Enter keeps what you typed)" if is_kept else " (stays invisible)" if is_hidden else ""
+        note = " (Enter keeps what you typed)" if is_kept else " (hidden)" if is_hidden else ""
         while True:
             try:
                 typed: str = typer.prompt(
@@ -255,4 +255,4 @@ class Interview:
             if typed and not UNPRINTABLE.search(typed):
                 return typed
             if typed:
-                complain("That holds a character that cannot be read here, such as an arrow key. Once more:")
+                complain("The answer contains an unreadable character, such as an arrow key. Try again:")

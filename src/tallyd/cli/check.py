@@ -1,4 +1,4 @@
-"""`tallyd check`: every problem of the config at once; when it is fine, what will happen when."""
+"""`tallyd check`: every problem of the config at once; if there is none, the next runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check(path: Path, *, online: bool) -> int:
     if problems:
         raise ConfigError(config.path.name, problems)
     say(f"{config.path} is fine.", style="fine")
-    source = "timezone in the config" if config.settings.timezone else "this machine's"
+    source = "timezone in the config" if config.settings.timezone else "of this machine"
     say(f"Time zone: {config.zone} ({source})")
     _show_runs(config)
     for note in (*config.notes, *folder_notes(config), *_running_notes(config)):
@@ -46,11 +46,11 @@ def _show_runs(config: Config) -> None:
         say("Next runs:")
         show_table(("poller", "job", "at", "zone"), rows)
     if not config.settings.pollers:
-        say('No poller is configured yet: add one under "pollers" ({tallyd} init shows one).')
+        say('No poller is configured yet. Add one under "pollers"; for an example, run: {tallyd} init')
 
 
 def _running_notes(config: Config) -> list[str]:
-    """Return what would make a running daemon reject the config, though it is fine."""
+    """Return why a running daemon would reject the config although it is valid."""
     active = read_active(config.path)
     if active is None or holder(active.state_dir / "lock") is None:
         return []
@@ -61,7 +61,7 @@ def _running_notes(config: Config) -> list[str]:
 
 
 def _ask_sources(config: Config) -> int:
-    """Ask each poller's source once, changing nothing; 1 when one does not answer as it should."""
+    """Ask each poller's source once, changing nothing. Return 1 if one does not answer correctly."""
     status = EXIT_OK
     for task in sources_of(config):
         try:
@@ -77,7 +77,7 @@ def _ask_sources(config: Config) -> int:
 
 
 def _try_channels(config: Config) -> int:
-    """Try each channel, sending nothing; 1 when one does not answer as it should."""
+    """Try each channel, sending nothing. Return 1 if one does not answer correctly."""
     status = EXIT_OK
     sender = channels(config, Redactor(config.secrets).redact)
     if config.settings.channels:

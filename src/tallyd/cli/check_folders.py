@@ -1,4 +1,4 @@
-"""What `check` finds out about folders: those that tallyd could not write where it will run."""
+"""The checks of `check` for folders: whether tallyd can write them where it will run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )
 SERVICE_USER = "tallyd"
 DROP_INS = Path("/etc/systemd/system/tallyd.service.d")
-"""Where `setup.sh allow` writes what the service may write besides; docs/install.md says what is where."""
+"""Where `setup.sh allow` writes which other folders the service may write; see docs/install.md."""
 
 
 def service_folders(config: Config) -> tuple[Path, ...] | None:
@@ -43,10 +43,10 @@ def runs_as_this_user(config: Config) -> bool:
 def folder_problems(
     config: Config, *, only: Sequence[Path] | None, tries: bool = True
 ) -> tuple[ConfigProblem, ...]:
-    """Return a problem for each folder that tallyd could neither write nor make.
+    """Return a problem for each folder that tallyd can neither write nor create.
 
-    `only` are the folders that a hardened service may write, with all below them; None: no such limit.
-    `tries`: tallyd will run as this user, so what this user may not write is a problem.
+    `only` are the folders that a hardened service may write, with everything below them; None: no such limit.
+    `tries`: tallyd will run as this user, so a folder that this user may not write is a problem.
     """
     found = []
     for place, folder in _written(config):
@@ -59,7 +59,7 @@ def folder_problems(
 
 
 def folder_notes(config: Config) -> list[str]:
-    """Return what is worth a line about the folders, and stops nothing."""
+    """Return notes about the folders that are not problems."""
     notes = []
     kind = file_system(config.state_dir, Path("/proc/self/mounts"))
     if kind in NETWORK_FILE_SYSTEMS:
@@ -68,15 +68,15 @@ def folder_notes(config: Config) -> list[str]:
         )
     if not runs_as_this_user(config):
         notes.append(
-            f"whether the service may write its folders was not tried: it runs as {SERVICE_USER}. "
+            f"did not check whether the service can write its folders: it runs as {SERVICE_USER}. "
             "Run: sudo tallyd check"
         )
     return notes
 
 
 def _written(config: Config) -> Iterator[tuple[str, Path]]:
-    """Yield each folder that tallyd writes or makes, with its place in the config."""
-    if not os.path.exists(config.data_dir):  # noqa: PTH110 # Path.exists fails below a folder that is closed
+    """Yield each folder that tallyd writes or creates, with its place in the config."""
+    if not os.path.exists(config.data_dir):  # noqa: PTH110 # Path.exists fails below a folder that we may not enter
         yield "data_dir", config.data_dir
     yield from (("out.dir", config.out_dir), ("log.dir", config.log_dir), ("state.dir", config.state_dir))
     pollers = config.settings.pollers
@@ -89,7 +89,7 @@ def _written(config: Config) -> Iterator[tuple[str, Path]]:
 
 
 def _is_away(inbox: Path, needed: InboxNeeded | None) -> bool:
-    """Whether the share of an inbox is away now: an alert while tallyd runs, and no fault of the config."""
+    """Whether the share of an inbox is not available now. That is an alert, not a problem of the config."""
     if needed is not None and needed.is_mount and not os.path.ismount(inbox):
         return True
     try:
@@ -111,7 +111,7 @@ def _closed(folder: Path, only: Sequence[Path] | None) -> str | None:
 
 
 def _is_seen_by_service_alone(folder: Path, only: Sequence[Path] | None) -> bool:
-    """Whether a folder is in a home, which `setup.sh allow` binds into the service's own view."""
+    """Whether a folder is in a home. `setup.sh allow` makes it visible only to the service."""
     return only is not None and folder.is_relative_to("/home")
 
 
@@ -120,26 +120,26 @@ def _is_in(folder: Path, others: Sequence[Path]) -> bool:
 
 
 def _fault(folder: Path) -> str | None:
-    """Return why this user can neither write a folder nor make it."""
+    """Return why this user can neither write nor create a folder; None: it can."""
     for one in (folder, *folder.parents):
         try:
             mode = one.stat().st_mode
         except (FileNotFoundError, NotADirectoryError, PermissionError):
-            continue  # the folder that is missing, or may not be entered, is further up
+            continue  # the missing or closed folder is further up
         except OSError as error:
-            return f"{one} cannot be looked at: {(error.strerror or '').lower()}"
+            return f"cannot check {one}: {(error.strerror or '').lower()}"
         if not stat.S_ISDIR(mode):
-            return f"{one} is no folder; choose another one"
+            return f"{one} is not a folder; choose another path"
         if os.access(one, os.W_OK | os.X_OK, effective_ids=True):
             return None
-        what = "" if one == folder else f"{folder} cannot be made: "
+        what = "" if one == folder else f"cannot create {folder}: "
         quoted = shlex.quote(str(one))
-        return f"{what}this user may not write {one}. Whose is it, and is its disk read-only? ls -ld {quoted}"
+        return f"{what}this user may not write {one}. Check its owner and its disk: ls -ld {quoted}"
     return None
 
 
 def allowed_folders(drop_ins: Path) -> list[Path]:
-    """Return the folders that `setup.sh allow`, or another drop-in, has opened for the service."""
+    """Return the folders that `setup.sh allow`, or another drop-in, lets the service write."""
     found = []
     for file in sorted(drop_ins.glob("*.conf")):
         for line in file.read_text("utf-8", errors="replace").splitlines():
@@ -150,15 +150,15 @@ def allowed_folders(drop_ins: Path) -> list[Path]:
 
 
 def file_system(folder: Path, mounts: Path) -> str:
-    """Return the type of the file system that a folder is on, by the longest mount point above it."""
+    """Return the type of a folder's file system, from the longest mount point above it."""
     best, kind = "", ""
     try:
         lines = mounts.read_text("utf-8", errors="replace").splitlines()
     except OSError:
-        return ""  # not Linux; nothing is said rather than something guessed
+        return ""  # not Linux: unknown
     for line in lines:
         _, point, type_, *_ = line.split(" ")
-        point = point.encode().decode("unicode_escape")  # a space stands as \040
+        point = point.encode().decode("unicode_escape")  # a space is written as \040
         if folder.is_relative_to(point) and len(point) >= len(best):
             best, kind = point, type_
     return kind

@@ -1,7 +1,7 @@
-"""`tallyd run`: the daemon as a process. Lock, signals, threads, systemd; what it does is in daemon.py.
+"""`tallyd run`: the daemon as a process: lock, signals, threads, systemd. Its main flow is in daemon.py.
 
-Signals are blocked everywhere and waited for by the main thread alone: a handler that touches a lock can
-deadlock with the thread it interrupts. The schedule has a thread of its own, runs have the executor's.
+All threads block signals, and only the main thread waits for them: a handler that takes a lock can deadlock
+with the thread that it interrupts. The schedule has its own thread; runs use the threads of the executor.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ log = logging.getLogger("tallyd")
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LONGEST_STOP_S = 2.0
-"""Runs under way get so long to end after SIGTERM; what they leave is made up for at the next start."""
+"""How long runs may continue after SIGTERM. The next start repeats a run that did not end."""
 DELIVERIES_END_S = 0.5
-"""So long deliveries get to end once they are told to."""
+"""How long deliveries may continue after they were asked to end."""
 WORKERS = 256
-"""Runs at the same time; a thread is made when one is needed, so that no hanging source holds up another."""
+"""Most runs at the same time. Threads are created when needed, so a source that hangs delays no other."""
 
 
 def run(path: Path) -> int:
@@ -78,13 +78,13 @@ def run(path: Path) -> int:
         lock.take()
     except LockedError as error:
         who = f"process {error.pid}" if error.pid else "another process"
-        complain(f"tallyd: {who} already runs with {config.state_dir}; a second daemon would count twice")
+        complain(f"tallyd: {who} already uses {config.state_dir}; a second daemon would count twice")
         return EXIT_PROBLEM
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         complain(
             f"tallyd: cannot write {config.state_dir}: {reason}. "
-            "Check the disk (SD card) and whose folder it is; nothing started."
+            "Check the disk (SD card) and the owner of the folder; nothing started."
         )
         return EXIT_PROBLEM
     with lock:
@@ -92,14 +92,14 @@ def run(path: Path) -> int:
 
 
 class StateGoneError(Exception):
-    """state.db was deleted or replaced under the daemon; a fresh start takes it back in from out/."""
+    """state.db was deleted or replaced while the daemon runs; a new start rebuilds it from out/."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} was deleted or replaced while tallyd ran")
+        super().__init__(f"{path} was deleted or replaced while tallyd was running")
 
 
 class Process:
-    """Everything that lives as long as the process does."""
+    """Everything that lives as long as the process."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -128,7 +128,7 @@ class Process:
         )
 
     def run(self) -> int:
-        """Start, serve until told to stop, stop. Returns the exit status."""
+        """Start, run until a signal to stop, stop. Returns the exit status."""
         with ExitStack() as stack:
             try:
                 store = self.open_store()
@@ -143,13 +143,13 @@ class Process:
             schedule = threading.Thread(target=ticking, name="schedule")
             schedule.start()
             self._serve_signals()
-            # Not without limit: a config on a dead network share can hold this thread for ever.
+            # With a limit: a config on a dead network share can block this thread for ever.
             schedule.join(LONGEST_STOP_S)
             self._end_runs(daemon, executor, is_cut_off=schedule.is_alive())
         return EXIT_PROBLEM if self._failed else EXIT_OK
 
     def open_store(self) -> Store:
-        """Open what counts are stored in. Raises `StateError`."""
+        """Open the store of the counts. Raises `StateError`."""
         state = open_state(self._config, now=self._clock.now())
         return Store(state, OutFiles(self._config.out_dir), now=self._clock.now)
 
@@ -191,8 +191,8 @@ class Process:
         )
 
     def _runner(self, store: Store, relay: Relay, config: Config) -> Runner:
-        # The same client while `http` stays the same. An older one stays usable until the process ends, since
-        # runs under way finish on the settings they began with; that is one thread for each edit of `http`.
+        # Keep the client while `http` is unchanged. An older client stays usable until the process ends,
+        # because active runs finish with their old settings. That costs a thread for each change of `http`.
         if not self._clients or config.settings.http != self._http_settings:
             self._http_settings = config.settings.http
             self._clients.append(http_client(config, self._logs.redact))
@@ -214,7 +214,7 @@ class Process:
         try:
             write_active(config, restart=self._restart)
         except OSError as error:
-            # Counting goes on. Only a config that breaks before the next start would leave `status` blind.
+            # Counting continues. `status` misses the file only if the config breaks before the next start.
             extra = {"file": str(active_file(config.path)), "reason": (error.strerror or "").lower()}
             log.warning("active file cannot be written", extra=extra)
         self._logs.reconfigure(
@@ -233,8 +233,8 @@ class Process:
             self._web.begin(self._config, store)
             self._tick(daemon, store)
         except BaseException:
-            # A bug outside of any run. systemd starts a fresh process, which is safe at any point.
-            log.exception("the schedule crashed, tallyd ends")
+            # A bug outside of any run. systemd starts a new process, which is safe at any point.
+            log.exception("the schedule crashed, tallyd stops")
             self._failed = True
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -277,20 +277,20 @@ class Process:
         executor.shutdown(wait=False, cancel_futures=True)
         is_done = daemon.wait(LONGEST_STOP_S)
         for outbox_worker in self._channels:
-            # Only now: a message that is cut off may have arrived, and would be sent again.
+            # Only now: a message that is cut off may have arrived, and would then be sent twice.
             outbox_worker.abort()
         self._web.close()
         if not is_cut_off and (is_done or daemon.wait(DELIVERIES_END_S)):
             daemon.finish()
             log.info("tallyd stopped")
             return
-        # A thread hangs where nothing can end it (a name lookup). Its slot is claimed and will be made up
-        # for; waiting for it would only bring SIGKILL.
-        log.warning("a run could not be ended in time and is cut off; it is made up for at the next start")
+        # A thread hangs in a call that nothing can end (a name lookup). Its slot is claimed, so the next
+        # start repeats it. If we waited, systemd would send SIGKILL.
+        log.warning("a run did not stop in time and was cut off; the next start repeats it")
         self._logs.stop()
         os._exit(EXIT_PROBLEM if self._failed else EXIT_OK)
 
-    # -- what the process has to say of itself -----------------------------------------------------------
+    # -- problems of the process itself ------------------------------------------------------------------
 
     def _log_failed(self, text: str) -> None:
         self._log_trouble = log_unwritable(text, now=self._clock.now())
@@ -312,7 +312,7 @@ def _log_file(config: Config) -> LogFile:
 
 
 def _how_to_restart(service_manager: ServiceManager) -> str:
-    """Return what a person has to do to start this tallyd again."""
+    """Return how a person restarts this tallyd."""
     if service_manager.is_heard:
         return "sudo systemctl restart tallyd"
     if sys.stderr.isatty():

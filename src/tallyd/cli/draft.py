@@ -1,4 +1,4 @@
-"""A config that is being put together: evaluated as if it were on disk, and written all at once."""
+"""A config that is being built: checked as if it were on disk, and written all at once."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _SECRET_MODE, _SECRETS_MODE, _CONFIG_MODE = 0o600, 0o700, 0o640
 
 @dataclass
 class Draft:
-    """The content of a config meant for `path`, and the secrets meant for files beside it, by their paths."""
+    """The content of a config for `path`, and the secrets for files beside it, by their paths."""
 
     path: Path
     content: dict[str, Any]
     secrets: dict[Path, str] = field(default_factory=dict)
 
     def get(self, key: tuple[str, ...]) -> Json:
-        """Return the value at a place; None where there is none."""
+        """Return the value at a place; None if there is none."""
         found: Any = self.content
         for part in key:
             found = found.get(part) if isinstance(found, dict) else None
         return found  # type: ignore[no-any-return] # it was JSON, or came from a question
 
     def put(self, key: tuple[str, ...], value: Json) -> None:
-        """Put a value into its place; None takes it away, and what is empty without it."""
+        """Set the value at a place. None removes it, and objects that are then empty."""
         if (before := self.get(key)) and isinstance(before, str):
             self.secrets.pop(self.path.parent / before.removeprefix("file:"), None)
         if value is None:
@@ -50,9 +50,9 @@ class Draft:
         above[key[-1]] = value
 
     def put_secret(self, key: tuple[str, ...], name: str, secret: str) -> None:
-        """Put a reference to a file below `secrets/` into its place, and keep the secret for that file.
+        """Set a reference to a file below `secrets/`, and keep the secret for that file.
 
-        No file that is already there is used: it would be overwritten.
+        It never names an existing file, because that would be overwritten.
         """
         chosen, number = name, 2
         while os.path.lexists(self._folder / chosen):
@@ -61,7 +61,7 @@ class Draft:
         self.secrets[self._folder / chosen] = secret
 
     def config(self, *, closely: bool = False) -> Config:
-        """Return what it is as a config; `closely` with `look_closely`. Raises `ConfigError`."""
+        """Return the draft as a config; `closely`: also run `look_closely`. Raises `ConfigError`."""
         reader = SecretFiles(self.path.parent, dict(os.environ), unwritten=self.secrets)
         document = parse_document(self._text, self.path, mode=_CONFIG_MODE)
         return config_of(
@@ -72,7 +72,7 @@ class Draft:
         )
 
     def fault(self, key: tuple[str, ...], *, closely: bool = False) -> ConfigProblem | None:
-        """Return what the config's rules find wrong at a place, told from there; None: nothing."""
+        """Return the first problem of the config at or below a place, relative to it; None: no problem."""
         try:
             self.config(closely=closely)
         except ConfigError as error:
@@ -84,9 +84,9 @@ class Draft:
         return None
 
     def write(self, folder: Path) -> tuple[Path, ...]:
-        """Write the secrets, each readable by its owner alone, then the config; return all paths.
+        """Write the secrets, each readable only by its owner, then the config; return all paths.
 
-        Nothing that exists is overwritten. Raises `OSError`, and then has written nothing.
+        It overwrites nothing. If it raises `OSError`, it has written nothing.
         """
         files = {SECRETS + "/" + path.name: (secret, _SECRET_MODE) for path, secret in self.secrets.items()}
         files[self.path.name] = (self._text.decode(), _CONFIG_MODE)
@@ -135,6 +135,6 @@ def _write_new(path: Path, text: str, mode: int, on_made: Callable[[Path], None]
 
 
 def put_all(draft: Draft, below: tuple[str, ...], values: Mapping[str, Json]) -> None:
-    """Put values into their places below a key; an empty one takes its key away."""
+    """Set values below a key; an empty value removes its key."""
     for name, value in values.items():
         draft.put((*below, name), value or None)

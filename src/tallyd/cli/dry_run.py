@@ -1,4 +1,4 @@
-"""A dry run: files and the database are read as always, and nothing is moved or stored."""
+"""A dry run: reads files and the database as usual, and moves and stores nothing."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tallyd.core.reading import Json
 
 
 class DryInbox:
-    """An inbox from which each file is offered once, and stays where it is. Implements `contract.Inbox`.
+    """An inbox that offers each file once and does not move it. Implements `contract.Inbox`.
 
-    One that `is_yet_to_be_made` looks as it will once it is: empty.
+    `is_yet_to_be_made`: tallyd will create the inbox at its start, so it looks empty.
     """
 
     def __init__(self, inbox: Inbox, *, is_yet_to_be_made: bool = False) -> None:
@@ -51,7 +51,7 @@ class DryInbox:
 
 
 class NoRecords:
-    """A database in which nothing was ever stored. Implements `contract.Records`, as far as reading goes."""
+    """An empty database. Implements the reading methods of `contract.Records`."""
 
     def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
         del files
@@ -71,7 +71,7 @@ class NoRecords:
 
 
 class DryRecords:
-    """Records in which what would be stored is counted in memory alone. Implements `contract.Records`."""
+    """Records that count in memory what they would store. Implements `contract.Records`."""
 
     def __init__(self, records: Records | NoRecords) -> None:
         self._records = records

@@ -1,4 +1,4 @@
-"""`tallyd files` and `tallyd replay`: the ledger of files, and refused ones back into the inbox."""
+"""`tallyd files` and `tallyd replay`: show the ledger of files, and move rejected files back to the inbox."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tallyd.settings.types import did_you_mean
 
 @dataclass(frozen=True)
 class _Taker:
-    """A poller that takes files, and its inbox."""
+    """A poller that ingests files, and its inbox."""
 
     name: str
     needed: InboxNeeded
@@ -45,9 +45,9 @@ class _Taker:
 
 
 def files(path: Path, *, poller: str | None, rejected: bool, most: int, as_json: bool) -> int:
-    """Show the newest files that were taken or refused, newest first; return the exit status.
+    """Show the newest files that were ingested or rejected, newest first; return the exit status.
 
-    With `rejected`, those that lie in `.tallyd/rejected`, by the names that `replay` takes. Raises
+    With `rejected`, show the files in `.tallyd/rejected`, by the names that `replay` accepts. Raises
     `ConfigError`.
     """
     config = load_config(path, lenient=True)
@@ -69,19 +69,20 @@ def files(path: Path, *, poller: str | None, rejected: bool, most: int, as_json:
 
 
 def replay(path: Path, names: Sequence[str], *, every: bool, source: str | None, poller: str | None) -> int:
-    """Put refused files back into the inbox; return the exit status. Raises `ConfigError`."""
+    """Move rejected files back to the inbox; return the exit status. Raises `ConfigError`."""
     if every == bool(names):
-        complain("tallyd: name files ({tallyd} files --rejected shows them), or give --all")
+        complain("tallyd: name the files (list them with: {tallyd} files --rejected), or give --all")
         return EXIT_USAGE
     config = load_config(path, lenient=True)
     takers = _takers(config, poller)
     if names and len(takers) > 1:
-        complain(f"tallyd: whose files? Add --poller and one of: {', '.join(one.name for one in takers)}")
+        inboxes = ", ".join(one.name for one in takers)
+        complain(f"tallyd: several pollers have an inbox; add --poller and one of: {inboxes}")
         return EXIT_USAGE
     status = EXIT_OK
     for taker in takers:
         try:
-            with closing(taker.folder()) as folder, progress_shown("putting back") as show:
+            with closing(taker.folder()) as folder, progress_shown("moving back") as show:
                 moved = folder.replay("all" if every else frozenset(names), source=source, show_progress=show)
         except InboxError as error:
             complain(f"{taker.name}: {error.text}")
@@ -94,16 +95,16 @@ def replay(path: Path, names: Sequence[str], *, every: bool, source: str | None,
 def _say_moved(config: Config, taker: _Taker, count: int, source: str | None) -> None:
     of_source = f" of {source}" if source else ""
     if not count:
-        say(f"{taker.name}: no refused file{of_source} waits in {taker.path}/.tallyd/rejected")
+        say(f"{taker.name}: no rejected file{of_source} in {taker.path}/.tallyd/rejected")
         return
     is_running = holder(config.state_dir / "lock") is not None
-    then = "tallyd takes them now" if is_running else f"take them with: {{tallyd}} once {taker.name}"
+    then = "tallyd ingests them now" if is_running else f"to ingest them: {{tallyd}} once {taker.name}"
     files = "1 file" if count == 1 else f"{count} files"
-    say(f"{taker.name}: {files}{of_source} put back into {taker.path}; {then}", style="fine")
+    say(f"{taker.name}: {files}{of_source} moved back to {taker.path}; {then}", style="fine")
 
 
 def _takers(config: Config, asked: str | None) -> list[_Taker]:
-    """Return the pollers that take files, or the one asked for; ends the command where there is none."""
+    """Return the pollers that ingest files, or only the one asked for; ends the command if there is none."""
     found = [
         _Taker(name, needed, config.data_dir / needed.path, config.effective(name).zone)
         for name, poller in config.settings.pollers.items()
@@ -111,16 +112,16 @@ def _takers(config: Config, asked: str | None) -> list[_Taker]:
     ]
     names = tuple(one.name for one in found)
     if not found:
-        complain("tallyd: no poller of the config takes files")
+        complain("tallyd: no poller in the config ingests files")
         raise typer.Exit(EXIT_USAGE)
     if asked is not None and asked not in names:
         known = did_you_mean(asked, names) or f"; these do: {', '.join(names)}"
-        complain(f'tallyd: there is no poller "{asked}" that takes files{known}')
+        complain(f'tallyd: there is no poller "{asked}" that ingests files{known}')
         raise typer.Exit(EXIT_USAGE)
     return [one for one in found if asked in (None, one.name)]
 
 
-# -- what is shown ------------------------------------------------------------------------------------------
+# -- output -------------------------------------------------------------------------------------------------
 
 
 _SEE_ALL = "--wide, or --json"
@@ -129,11 +130,11 @@ _SEE_ALL = "--wide, or --json"
 def _show_ledger(config: Config, taker: _Taker, most: int, *, as_json: bool, now: datetime) -> list[Json]:
     with closing(Database(config.database_url)) as database:
         if database.revision() is None:
-            raise RecordsError("no file was taken yet; the database has no tables")
+            raise RecordsError("no file was ingested yet; the database has no tables")
         rows = database.records(taker.name).ledger(rejected=False, most=most)
     if as_json:
         return [_row_json(taker, row) for row in rows]
-    say(f"{taker.name}: {'no file was taken yet' if not rows else _newest(len(rows), most)}")
+    say(f"{taker.name}: {'no file was ingested yet' if not rows else _newest(len(rows), most)}")
     if rows:
         shown = [
             (
@@ -165,16 +166,16 @@ def _show_rejected(taker: _Taker, most: int, *, as_json: bool, now: datetime) ->
     if as_json:
         return [_rejected_json(taker, one) for one in lying]
     if not lying:
-        say(f"{taker.name}: no refused file waits in {taker.path}/.tallyd/rejected", style="fine")
+        say(f"{taker.name}: no rejected file in {taker.path}/.tallyd/rejected", style="fine")
         return []
     say(f"{taker.name}: {_newest(len(lying), most)} in {taker.path}/.tallyd/rejected")
     shown = [
         (clock(one.rejected_at, taker.zone, now=now), one.name, size_text(one.size), _reason(one))
         for one in lying
     ]
-    headings, reason = ("refused", "file", "size", "reason"), frozenset({3})
+    headings, reason = ("rejected", "file", "size", "reason"), frozenset({3})
     show_table(headings, shown, right=frozenset({2}), prose=reason, see=_SEE_ALL)
-    say("Put back with: {tallyd} replay FILE... (or --all)", style="quiet")
+    say("Move them back with: {tallyd} replay FILE... (or --all)", style="quiet")
     return []
 
 
@@ -184,7 +185,7 @@ def _newest(count: int, most: int) -> str:
 
 def _reason(one: Rejected) -> str:
     reason = (one.reason or {}).get("reason")
-    return reason if isinstance(reason, str) else "unknown: its reason file is missing or can't be read"
+    return reason if isinstance(reason, str) else "unknown: the reason file is missing or unreadable"
 
 
 def _row_json(taker: _Taker, row: LedgerRow) -> Json:

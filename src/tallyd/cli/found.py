@@ -1,4 +1,4 @@
-"""What a source has: asked for once, changing nothing, and shown."""
+"""Asks a source once, changing nothing, and shows what it has."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tallyd.presentation.terminal import complain, say, show_table
 
 
 def sources_of(config: Config) -> tuple[Task, ...]:
-    """Return a task of each poller, by which its source is asked."""
+    """Return the first task of each poller, to ask its source."""
     return tuple({task.poller: task for task in reversed(tasks_of(config))}.values())[::-1]
 
 
 def ask_source(config: Config, task: Task) -> tuple[Found, ...]:
     """Ask the source of a poller once. Raises `SourceError`, `RecordsError`.
 
-    An inbox that is not there yet is fine: tallyd makes it (`DryInbox`). Something else in its place is not.
+    A missing inbox is fine: tallyd creates it (`DryInbox`). Something else in its place is an error.
     """
     if inbox := config.inboxes.get(task.poller):
         _look_at(inbox)
@@ -34,7 +34,7 @@ def ask_source(config: Config, task: Task) -> tuple[Found, ...]:
 def _look_at(inbox: Path) -> None:
     try:
         if not stat.S_ISDIR(inbox.stat().st_mode):
-            raise SourceError(f"{inbox} is no folder", transient=False)
+            raise SourceError(f"{inbox} is not a folder", transient=False)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -42,14 +42,14 @@ def _look_at(inbox: Path) -> None:
 
 
 def show_found(config: Config, task: Task, found: tuple[Found, ...]) -> bool:
-    """Show what a source has; return whether all of it answers as it should."""
+    """Show what a source has; return whether all of it answers correctly."""
     say()
     bad = sum(not one.is_fine for one in found)
     inbox = config.inboxes.get(task.poller)
     if bad:
-        complain(f"{task.poller}: {bad} of {len(found)} do not answer as they should")
+        complain(f"{task.poller}: {bad} of {len(found)} do not answer correctly")
     elif inbox is not None and not inbox.exists():
-        say(f"{task.poller}: {inbox} is not there yet; tallyd makes it when it starts", style="warning")
+        say(f"{task.poller}: {inbox} does not exist yet; tallyd creates it when it starts", style="warning")
     else:
         say(f"{task.poller}: the source answers", style="fine")
     headings = task.source.found_headings()
@@ -61,9 +61,9 @@ def show_found(config: Config, task: Task, found: tuple[Found, ...]) -> bool:
 
 
 def show_learned(config: Config, task: Task, found: tuple[Found, ...]) -> None:
-    """Show what a config could say of what was found, and does not say yet."""
+    """Show config keys for what was found, if the config does not have them yet."""
     known = config.settings.pollers[task.poller].model_dump(mode="json", by_alias=True, exclude_unset=True)
     for key, value in task.source.learned(found).items():
         if value and value != known.get(key):
-            say(f"To be pasted into the config, at {place_of(('pollers', task.poller))}:")
+            say(f"You can add this to the config, under {place_of(('pollers', task.poller))}:")
             say(f'"{key}": {json.dumps(value, ensure_ascii=False)}')

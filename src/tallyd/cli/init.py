@@ -1,4 +1,4 @@
-"""`tallyd init`: a config to begin with."""
+"""`tallyd init`: prints a starting config."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from tallyd.presentation.terminal import show_json
 
 
 def init(kind: str | None, path: Path) -> int:
-    """Print a config to begin with, without `kind` of the first kind; `path` is where it is meant to lie."""
+    """Print a starting config for `path`. `kind` is that of its poller; None: the first kind."""
     show_json(starter(kind or next(iter(BY_KIND)), path))
     return EXIT_OK
 
 
 def starter(kind: str, path: Path) -> dict[str, Any]:
-    """Return a config with one poller: in the host's time zone, and with the folders that tallyd may write.
+    """Return a config with one poller, the host's time zone, and folders that tallyd may write.
 
-    The installed service may not write beside its config. Where the host's zone has no name, or the host
-    contradicts itself about it, the key is left out: `check` then says what to do.
+    The installed service may not write beside its config. If the host's zone has no name, or the host
+    contradicts itself about it, there is no `timezone`, and `check` says what to do.
     """
     is_installed = path.absolute() == INSTALLED
     command = "sudo tallyd" if is_installed else called_here()
     note = "This file: root:tallyd, 0640. Check with:" if is_installed else "Check with:"
     folder = INSTALLED.parent / "secrets"
     secrets = (
-        f"in {folder} (root:tallyd, 0640)" if is_installed else "beside the config, readable by you only"
+        f"in {folder} (root:tallyd, 0640)" if is_installed else "beside the config, readable only by you"
     )
     zone = _host_zone_name()
     return {
@@ -53,7 +53,7 @@ def _service_folders() -> dict[str, Any]:
 
 
 def _host_zone_name() -> str | None:
-    """Return the name of the host's time zone; None where it has none that a config could bear."""
+    """Return the name of the host's time zone; None if it has none that a config can use."""
     host = read_host_zone()
     try:
         return None if host.trouble else ZoneInfo(str(host.zone)).key

@@ -1,6 +1,6 @@
-"""Everything that tallyd has written, searched for texts: files, databases, the journal. Writes nothing.
+"""Searches everything that tallyd has written for texts: files, databases, the journal. Writes nothing.
 
-Files are read in pieces, so that a large one takes no more memory than a small one.
+It reads files in pieces, so a large file needs no more memory than a small one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SQLITE = b"SQLite format 3\0"
 
 @dataclass
 class Place:
-    """Where one text was found: the first spot (`line 12`, `byte 4096`) and how often in all."""
+    """Where one text was found: the first position (`line 12`, `byte 4096`) and the total number."""
 
     first: str
     times: int = 1
@@ -39,9 +39,9 @@ class Place:
 
 @dataclass
 class Search:
-    """What was searched so far, and what was found, by text and file (or table, or the journal).
+    """A search: what was searched so far, and what was found, by text and file (or table, or the journal).
 
-    `unread` says which files and folders could not be read, and why.
+    `unread` has the files and folders that could not be read, and why.
     """
 
     finder: Finder
@@ -54,7 +54,7 @@ class Search:
     def search_written(self, config: Config) -> None:
         """Search what tallyd has written, and the copies of its databases that an upgrade has made.
 
-        The newest log comes first: one that is rotated meanwhile is met again under its next name.
+        The newest log comes first: if it is rotated meanwhile, the search finds it again under its next name.
         """
         self._search_folder(config.out_dir)
         self._search_folder(config.state_dir)
@@ -62,7 +62,7 @@ class Search:
         self._search_folder(config.data_dir / "backups", "*.db")
 
     def _search_folder(self, root: Path, names: str = "*") -> None:
-        """Search the files below a folder. Links are followed, since tallyd writes through them too."""
+        """Search the files below a folder. It follows links, because tallyd also writes through links."""
         for folder, inner, files in os.walk(root, onerror=self._unreadable, followlinks=True):
             inner[:] = [name for name in inner if self._is_new(Path(folder, name))]
             for name in inner:
@@ -73,7 +73,7 @@ class Search:
                     self._search_file(Path(folder, name))
 
     def _is_new(self, path: Path) -> bool:
-        """Whether this was not met before, be it under another name."""
+        """Whether this file was not searched before, also not under another name."""
         try:
             found = path.stat()
         except OSError:
@@ -84,7 +84,7 @@ class Search:
         return is_new
 
     def _unreadable(self, error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):  # rotated away, temporary, or never begun
+        if not isinstance(error, FileNotFoundError):  # rotated, temporary, or never created
             self.unread.append(f"{error.filename}: {(error.strerror or type(error).__name__).lower()}")
 
     def _search_file(self, path: Path) -> None:
@@ -108,17 +108,17 @@ class Search:
             self._search_database(path)
 
     def _search_database(self, path: Path) -> None:
-        """Search the values of a database, row by row, as far as it can be read.
+        """Search the values of a database, row by row, as far as it is readable.
 
-        Its bytes alone are not enough: values stand side by side in them, so that two words become one, and
-        a long value is scattered.
+        A search of its bytes is not enough: values are next to each other there, so that two words become
+        one, and a long value is split.
         """
         for table, number, text in _rows(path):
             for hit in self.finder.scan([text]):
                 self._note(hit.personal, f"{path}, table {table}", f"row {number}")
 
     def search_journal(self) -> str | None:
-        """Search what the service wrote to the journal; return why not all of it could be, else None."""
+        """Search what the service wrote to the journal. Return why that was not fully possible, else None."""
         program = shutil.which("journalctl")
         if program is None:
             return "this machine has no journalctl"
@@ -130,11 +130,11 @@ class Search:
             stdout, stderr = cast("IO[bytes]", process.stdout), cast("IO[bytes]", process.stderr)
             for hit in self.finder.scan(_chunks(stdout)):
                 self._note(hit.personal, f"the journal of {UNIT}", f"line {hit.line}")
-            # A line or two, which fit into the pipe while nobody reads them.
+            # One or two lines, which fit into the pipe while nobody reads it.
             complaint = stderr.read().decode("utf-8", "replace").strip()
         if process.returncode or complaint:
             first = visible(complaint.split("\n")[0]) or f"it ended with status {process.returncode}"
-            return f"journalctl says: {first}"
+            return f"journalctl reported: {first}"
         return None
 
     def _note(self, personal: Personal, place: str, spot: str) -> None:
@@ -146,7 +146,7 @@ class Search:
 
 
 def _opened(path: Path) -> BufferedReader | None:
-    """Open a file for reading; None for what is none (a pipe). Raises `OSError`."""
+    """Open a file for reading; None if it is not a regular file (a pipe). Raises `OSError`."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -162,7 +162,7 @@ def _chunks(file: IO[bytes]) -> Iterator[str]:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, int, str]]:
-    """Yield table, number and text of each row of a database; what is damaged is left out."""
+    """Yield table, number and text of each row of a database, without damaged rows."""
     with suppress(sqlite3.Error), closing(_read_only(path)) as db:
         db.text_factory = _decoded
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='table'")]
@@ -182,10 +182,10 @@ def _decoded(value: str | bytes) -> str:
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
-    """Open a database without leaving a trace: no -wal, no -shm, no lock file.
+    """Open a database without a trace: no -wal, no -shm, no lock file.
 
-    What a running daemon has in its -wal is read through its -shm. Without these two, SQLite would create
-    them; so it is told that the file stands still. A -wal that is left over is searched as a file.
+    SQLite reads the -wal of a running daemon through its -shm. If these two files are missing, SQLite would
+    create them, unless it is opened as immutable. A -wal that was left over is searched as a file.
     """
     in_use = all(path.with_name(path.name + ending).exists() for ending in ("-wal", "-shm"))
     mode = "readonly_shm=1" if in_use else "immutable=1"

@@ -20,8 +20,8 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 def main() -> int:
     """Run the command line; return the exit status (0 fine, 1 a problem, 2 wrong usage, 78 wrong config)."""
-    # The start makes a hundred thousand objects that stay, and a sweep millions that hold no others. To look
-    # through them for rings every 700 objects takes a fifth of the time.
+    # The start creates a hundred thousand objects that stay, and a sweep millions without references to
+    # others. A garbage collection every 700 objects would need a fifth of the time.
     gc.set_threshold(10_000, 20, 20)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # None where it is closed
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def config_first(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with `--config PATH` in front of the command: people also type it behind."""
+    """Return the arguments with `--config PATH` before the command: people also type it after the command."""
     others, named = [], []
     rest = iter(arguments)
     for argument in rest:
@@ -68,7 +68,7 @@ def _call() -> int:
     if sys.stdout is None and "run" not in sys.argv:  # the daemon needs none
         raise OSError(errno.EBADF, "stdout is closed")
     if sys.argv[1:] in (["--version"], ["-V"]):
-        # Answered before anything is imported: scripts ask for it, on machines where an import takes long.
+        # Before any import: scripts ask for the version on machines where imports are slow.
         print(f"tallyd {tallyd.__version__}", flush=True)  # noqa: T201 # the answer
         return 0
     from tallyd.cli.app import app  # noqa: PLC0415 # see main()
@@ -77,7 +77,7 @@ def _call() -> int:
         app(prog_name=program_here())
         _flush()
     except SystemExit as ending:
-        _flush()  # here, where a reader that went away is noticed
+        _flush()  # here, to notice a reader that went away
         return ending.code if isinstance(ending.code, int) else EXIT_PROBLEM
     return 0
 
@@ -88,7 +88,7 @@ def _flush() -> None:
 
 
 def _drop_output() -> None:
-    """Let go of output that can't be written. Python would try again at exit, and complain."""
+    """Drop output that cannot be written. Otherwise Python tries again at exit, and prints an error."""
     try:
         _flush()
     except OSError:
@@ -96,7 +96,7 @@ def _drop_output() -> None:
 
 
 def _say(text: str, status: int) -> int:
-    if sys.stderr is not None:  # else print() would take stdout
+    if sys.stderr is not None:  # otherwise print() would use stdout
         for line in filled(text).split("\n"):
             print(visible(line), file=sys.stderr)  # noqa: T201 # a command speaks on stderr
     return status

@@ -1,4 +1,4 @@
-"""`tallyd mute`, `unmute`: what is not to be told for a while."""
+"""`tallyd mute` and `unmute`: stop the messages about known problems for a while."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_PATTERN_CHARS = 500
 def mute(path: Path, pattern: str, *, lasts: str, why: str, even_if_unknown: bool = False) -> int:
     """Mute a key or a pattern for a while; return the exit status.
 
-    One that nothing can fall under is refused, unless `even_if_unknown`.
+    It rejects a pattern that no alert can match, unless `even_if_unknown`.
     """
     try:
         lasts_s = parse_duration(lasts)
@@ -57,14 +57,14 @@ def mute(path: Path, pattern: str, *, lasts: str, why: str, even_if_unknown: boo
         return no_state(error)
     say(f"Muted until {clock(until, zone, now=now)}: {pattern}.{_who_is_notified(place)}")
     if covered:
-        say(f"Of the open alerts that is {listed(covered)}.")
+        say(f"Open alerts that this mutes: {listed(covered)}.")
     else:
-        say("No alert that it covers is open now.", style="quiet")
+        say("No open alert matches it now.", style="quiet")
     return EXIT_OK
 
 
 def unmute(path: Path, pattern: str) -> int:
-    """End a mute; return the exit status, 1 where there is none."""
+    """End a mute; return the exit status, 1 if there is no such mute."""
     place, now = place_of(path), utc_now()
     try:
         with closing(open_state(place)) as state:
@@ -75,44 +75,46 @@ def unmute(path: Path, pattern: str) -> int:
     if was_muted:
         say(f"No longer muted: {pattern}.{_who_is_notified(place)}")
         return EXIT_OK
-    known = f"; muted are: {', '.join(others)}" if others else "; nothing is muted"
+    known = f"; these are: {', '.join(others)}" if others else "; nothing is muted"
     complain(f"tallyd: {shortened(pattern, 100)} is not muted{known}")
     return EXIT_PROBLEM
 
 
 def _why_not(pattern: str, why: str) -> str | None:
-    """Return why something can't be muted so; None: it can."""
+    """Return what is wrong with a pattern or a reason; None: nothing."""
     if not pattern.strip() or UNPRINTABLE.search(pattern) or len(pattern) > MOST_PATTERN_CHARS:
         return "KEY must be the key of an alert, or a pattern such as apps/*/stale; see: {tallyd} alerts"
     if UNPRINTABLE.search(why) or len(why) > MOST_WHY_CHARS:
-        return f"--why takes one line of {MOST_WHY_CHARS} characters at most"
+        return f"--why must be one line of at most {MOST_WHY_CHARS} characters"
     return None
 
 
 def _unknown(pattern: str, place: Place, state: State) -> str | None:
-    """Return what to say of a pattern that nothing can fall under; None: something can.
+    """Return the complaint about a pattern that no alert can match; None: one can.
 
-    While the config can't be read, nobody can say what it would raise.
+    If the config cannot be read, the possible alerts are unknown.
     """
     if place.config is None:
         return None
     possible = (*possible_keys(place.config), *state.alerts.all())
     if any(may_meet(pattern, key) for key in possible):
         return None
-    hint = did_you_mean(pattern, near_keys(pattern, possible)) or "; what is open is in: {tallyd} alerts."
-    return f"this config can raise no alert {pattern}{hint} To mute it all the same: --even-if-unknown"
+    hint = (
+        did_you_mean(pattern, near_keys(pattern, possible)) or ". To see open alerts, run: {tallyd} alerts."
+    )
+    return f"this config cannot raise an alert {pattern}{hint} To mute it anyway, add --even-if-unknown"
 
 
 def _who_is_notified(place: Place) -> str:
     if place.config is not None and not place.config.settings.channels:
         return ""
     if holder(place.folder / "lock") is None:
-        return " The channels are told so once tallyd runs."
-    return " The channels are told so."
+        return " The channels will be notified when tallyd runs."
+    return " The channels will be notified."
 
 
 def _who() -> str:
-    """Return who asks: the user behind sudo, else the user of this process."""
+    """Return who mutes: the user behind sudo, else the user of this process."""
     behind = os.environ.get("SUDO_USER")
     if behind:
         return shortened(behind, 60)

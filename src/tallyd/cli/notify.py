@@ -25,7 +25,7 @@ def notify(path: Path, channel: str, *, text: str | None) -> int:
     try:
         channels(config, redact).deliver(config.settings.channels[channel].reveal(), message)
     except DeliveryError as error:
-        complain(f"tallyd: channel {channel} did not take the message: {error.text}")
+        complain(f"tallyd: channel {channel} did not accept the message: {error.text}")
         return EXIT_PROBLEM
-    say(f"Channel {channel} took the message: {redact(message.text)}", style="fine")
+    say(f"Channel {channel} accepted the message: {redact(message.text)}", style="fine")
     return EXIT_OK

@@ -1,4 +1,4 @@
-"""The page of a running daemon, once its config wants one; before, nothing of it is imported."""
+"""The page of a running daemon, if the config has one. Otherwise none of its libraries is imported."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
     from tallyd.web.service import Served
 
 ENDS_WITHIN_S = 1.5
-"""So long an answer under way gets to end; it was told together with the runs."""
+"""How long an active response may continue after the stop."""
 
 
 def page_problems(config: Config) -> tuple[ConfigProblem, ...]:
-    """Return what is wrong with a `web` whose libraries are not installed."""
+    """Return the problem of a `web` whose libraries are not installed."""
     if config.settings.web is None:
         return ()
     try:
-        import tallyd.web.service  # noqa: F401, PLC0415 # not only looked for: what is broken must show here
+        import tallyd.web.service  # noqa: F401, PLC0415 # a real import, to find broken libraries here
     except ModuleNotFoundError as error:
         text = (
-            f"needs a library that is not installed ({error.name}). Install tallyd with what the page "
-            'needs (pip install "tallyd[web]"), or leave `web` out'
+            f"needs a library that is not installed ({error.name}). Install tallyd with the libraries for "
+            'the page (pip install "tallyd[web]"), or remove `web`'
         )
         return (ConfigProblem("web", text),)
     return ()
 
 
 class WebSide:
-    """The page, or nothing that does nothing.
+    """The page; without `web` in the config, it does nothing.
 
-    `kept` is what jobs keep from run to run, by poller and job. `restart` says how tallyd is started again.
+    `kept` is what jobs keep from run to run, by poller and job. `restart` says how to restart tallyd.
     """
 
     def __init__(
@@ -56,16 +56,16 @@ class WebSide:
         self._served: Served | None = None
 
     def begin(self, config: Config, store: Store) -> None:
-        """Serve from now on, where the config says; before, /healthz would say that tallyd is unwell."""
+        """Start to serve, as the config says. Earlier, /healthz would report that tallyd is not healthy."""
         self._store = store
         self.apply_config(config)
 
     def apply_config(self, config: Config) -> None:
-        """Show the pollers of this config from now on, where it says. It has no `page_problems`."""
+        """Show the pollers of this config from now on, at its address. It has no `page_problems`."""
         if self._served is None:
             if self._store is None or config.settings.web is None:
                 return
-            # Here: without a page, a small machine need not hold its libraries.
+            # Imported here: without a page, a small machine saves the memory for its libraries.
             from tallyd.web.service import Served  # noqa: PLC0415 # see above
 
             self._served = Served(
@@ -74,15 +74,15 @@ class WebSide:
         self._served.apply_config(config)
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return the problem of a page that can't be served; none while it is, or is not wanted."""
+        """Return the problem of a page that cannot be served; none while it is served or not configured."""
         return () if self._served is None else self._served.problems()
 
     def stop(self) -> None:
-        """Have it end; returns at once."""
+        """Ask the page to end; returns at once."""
         if self._served is not None:
             self._served.stop()
 
     def close(self) -> None:
-        """Wait for its end, not for ever."""
+        """Wait until the page has ended, at most `ENDS_WITHIN_S`."""
         if self._served is not None:
             self._served.close(within_s=ENDS_WITHIN_S)

@@ -1,8 +1,8 @@
-"""`tallyd privacy-check`: proof on live data that nothing personal was written.
+"""`tallyd privacy-check`: proves with live data that tallyd wrote no personal data.
 
-Asks the source as the poller does, takes the personal texts out of its answer, and looks for them in
-everything that tallyd has written. The texts live in this process's memory only: none is printed, logged
-or stored.
+It asks the source as the poller does, finds the personal texts in the reply, and searches for them in
+everything that tallyd has written. The texts stay in the memory of this process: it does not print, log or
+store them.
 """
 
 from __future__ import annotations
@@ -31,25 +31,23 @@ _FIELD_PART = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 
 
 def privacy_check(path: Path, poller: str) -> int:
-    """Search what was written for what the poller is sent about people; return the exit status.
+    """Search what tallyd wrote for what the poller receives about people; return the exit status.
 
-    0: nothing was found, or the poller is sent nothing personal. 1: something was found, or nothing can be
-    proved: the answer holds no personal text, nothing has been written yet, or a file can't be read.
+    0: nothing was found, or the poller receives no personal data. 1: something was found, or nothing can be
+    proved: the reply has no personal text, tallyd has written nothing yet, or a file is unreadable.
     Raises `SourceError`.
     """
     config = load_config(path)
     task = tasks_named(config, poller)[0]
     personal = personal_texts(config, task)
     if personal is None:
-        say(
-            f"{poller}: a {task.source.kind} poller is sent nothing personal, so there is nothing to look for"
-        )
+        say(f"{poller}: a {task.source.kind} poller receives no personal data, so there is nothing to check")
         return EXIT_OK
     finder = _finder(config, personal)
     if not finder.personal:
         complain(
-            f"{poller}: the answer holds no personal text to look for (names, phone numbers, addresses), so "
-            "nothing can be proved; perhaps the access key has no right to see them"
+            f"{poller}: the reply contains no personal data (names, phone numbers, addresses) to look for, "
+            "so nothing can be proved; perhaps the access key may not see any"
         )
         return EXIT_PROBLEM
     search = Search(finder)
@@ -59,7 +57,7 @@ def privacy_check(path: Path, poller: str) -> int:
 
 
 def personal_texts(config: Config, task: Task) -> tuple[Personal, ...] | None:
-    """Return what the source says about people; None where it says nothing by its nature.
+    """Return what the source says about people; None for a kind of source without personal data.
 
     Raises `SourceError`.
     """
@@ -72,25 +70,25 @@ def personal_texts(config: Config, task: Task) -> tuple[Personal, ...] | None:
 
 
 def _without(values: set[str], name: str) -> str:
-    """Return the name of a field; a part of it that may itself be a person's (JSON keys may) is left out."""
+    """Return the name of a field, without parts that may be personal themselves (JSON keys may be)."""
     return ".".join(
         part if _FIELD_PART.fullmatch(part) and part not in values else "*" for part in name.split(".")
     )
 
 
-# -- what is looked for -------------------------------------------------------------------------------------
+# -- what to search for -------------------------------------------------------------------------------------
 
 
 def _finder(config: Config, personal: tuple[Personal, ...]) -> Finder:
-    """Return what finds the texts that mean something when they are found; say which ones do not."""
+    """Return a finder for the texts that prove something if found; print how many are left out, and why."""
     short = [one for one in personal if not is_searchable(one.value)]
-    _note(short, "too short, or too few digits, to mean anything; not searched")
+    _note(short, "too short, or with too few digits, to search for; not searched")
     for own, where in (
         (_status_texts(config), "the name of a status"),
         (_config_texts(config), "the config"),
     ):
         known = excused(personal, own)
-        _note(known, f"also in {where}, not counted")
+        _note(known, f"also in {where}; not counted")
         values = {one.value for one in known}
         personal = tuple(one for one in personal if one.value not in values)
     return Finder(personal)
@@ -105,7 +103,7 @@ def _status_texts(config: Config) -> Iterator[str]:
     """Yield names and ids of statuses: those of the config, and those in the out files."""
     for poller in config.settings.pollers.values():
         yield from _texts(dict(getattr(poller, "status_names", {})))  # not every kind has statuses
-    with suppress(OSError):  # what can't be read is told when it is searched
+    with suppress(OSError):  # the search itself reports unreadable files
         for _, _, text in OutFiles(config.out_dir).contents():
             content = _object(json.loads(text))
             yield from _texts(content.get("names"))
@@ -113,7 +111,7 @@ def _status_texts(config: Config) -> Iterator[str]:
 
 
 def _config_texts(config: Config) -> Iterator[str]:
-    """Yield what the config itself says, and would be written without any answer; no secret, no comment."""
+    """Yield the texts of the config, which tallyd also writes without any reply; no secret, no comment."""
     yield from _texts(config.settings.model_dump(mode="json"))
     yield from (str(config.zone), str(config.path), *map(str, _folders(config)))
 
@@ -123,7 +121,7 @@ def _folders(config: Config) -> tuple[Path, ...]:
 
 
 def _texts(value: Json) -> Iterator[str]:
-    """Yield every text inside, keys too."""
+    """Yield every text inside, including keys."""
     if isinstance(value, str):
         yield visible(value)
     elif isinstance(value, list):
@@ -139,13 +137,13 @@ def _object(value: Json) -> dict[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
-# -- what is told -------------------------------------------------------------------------------------------
+# -- output -------------------------------------------------------------------------------------------------
 
 
 def _tell(search: Search, unsearched_journal: str | None) -> int:
     """Print what was found: the field and the place, never the text."""
     for (personal, place), spot in list(search.found.items())[:MOST_SHOWN]:
-        again = f" and {spot.times - 1} more in there" if spot.times > 1 else ""
+        again = f" and {spot.times - 1} more times" if spot.times > 1 else ""
         say(
             f"found: {personal.name} in {search.finder.masked(place)}, {spot.first}{again}",
             style="error",
@@ -168,7 +166,7 @@ def _summary(search: Search, *, with_journal: bool) -> str:
         found = len({personal for personal, _ in search.found})
         outcome = f"{found} of them found, in {_amount(len(search.found), 'place')}"
     elif not search.files:
-        outcome = "nothing has been written yet, so nothing is proved"
+        outcome = "tallyd has written nothing yet, so nothing is proved"
     return (
         f"searched {where}{' and the journal' if with_journal else ''} for {_amount(len(sought), 'value')} "
         f"of {_amount(len({one.name for one in sought}), 'field')}: {outcome}"

@@ -1,4 +1,4 @@
-"""The database and the inboxes that the jobs of a config reach: opened once, kept while the process lives."""
+"""The database and the inboxes for the jobs of a config: opened once, kept while the process lives."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.storage.record_retention import Prunable
 
 if TYPE_CHECKING:
-    # Imported where they are needed: SQLAlchemy and watchdog cost a small machine a second and 20 MiB.
+    # Imported only if needed: SQLAlchemy and watchdog cost a second and 20 MiB on a small machine.
     from tallyd.adapters.inbox import Folder
     from tallyd.adapters.records.database import Database
 
 log = logging.getLogger("tallyd")
 
 LEDGER_DAYS = 90
-"""Where passages are not stored, files are known again for so long."""
+"""How long files are recognised if passages are not stored."""
 INBOX_MODE = 0o770
 
 
@@ -122,7 +122,7 @@ class Outside:
             self._folders.clear()
             if self._database is not None:
                 for poller, count in self._database.waiting().items():
-                    log.warning("checks are lost", extra={"poller": poller, "rows": count})
+                    log.warning("checks lost", extra={"poller": poller, "rows": count})
                 self._database.close()
 
     def has_tables(self) -> bool:
@@ -214,7 +214,7 @@ def _make(folder: Path, mode: int) -> None:
         folder.mkdir(mode=mode, parents=True)
         os.chmod(folder, mode)  # noqa: PTH101 # the umask has taken from it; those who drop files are in the group
     except OSError as error:
-        log.warning("folder cannot be made", extra={"folder": str(folder), "reason": error.strerror})
+        log.warning("cannot create folder", extra={"folder": str(folder), "reason": error.strerror})
 
 
 def _call_each(on_files: Callable[[str, str], None], poller: str, jobs: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""`tallyd schema`: what may stand in a config, and every alert that there is."""
+"""`tallyd schema`: prints the schema and documentation of the config, and a table of all alerts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from tallyd.config.model import BY_KIND, Settings
-from tallyd.core.alerts.daemon_alerts import OWN_KINDS, RUN_KINDS
+from tallyd.core.alerts.daemon_alerts import OWN_KINDS
+from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.core.errors import EXIT_OK
 from tallyd.presentation.terminal import show_json
 
@@ -29,11 +30,11 @@ restart. Until then tallyd rejects the file, says so, and keeps the previous con
 """
 
 _AT_THE_TOP = ("retry", "out", "alerts")
-"""Keys of a poller that stand at the top of the file too, and are explained there."""
+"""Keys of a poller that are also at the top of the file, and are explained there."""
 
 
 def schema(shape: str) -> int:
-    """Print the JSON Schema of the config, with `markdown` its documentation, with `alerts` every problem."""
+    """Print the JSON Schema of the config; `markdown`: its documentation; `alerts`: every kind of problem."""
     if shape == "alerts":
         print(alert_table(), end="")  # noqa: T201 # the answer
     elif shape == "markdown":
@@ -73,7 +74,7 @@ def _first_line(model: type[BaseModel]) -> str:
 
 
 def _nested(model: type[BaseModel], above: str = "") -> list[tuple[str, type[BaseModel]]]:
-    """Return the models that a model is made of, at any depth, by their key (`report.success`)."""
+    """Return the models inside a model, at any depth, by their key (`report.success`)."""
     found = []
     for name, field in model.model_fields.items():
         for part in _models(field) if name not in _AT_THE_TOP else []:
@@ -83,13 +84,13 @@ def _nested(model: type[BaseModel], above: str = "") -> list[tuple[str, type[Bas
 
 
 def _models(field: FieldInfo) -> list[type[BaseModel]]:
-    """Return the models that a key is made of, be it one, a list of them or a map of names."""
+    """Return the models of a key, which may be one model, a list of models or a map of names to models."""
     options = (field.annotation, *getattr(field.annotation, "__args__", ()))
     return [part for part in options if isinstance(part, type) and issubclass(part, BaseModel)]
 
 
 def alert_table() -> str:
-    """Return the table of docs/alerts.md: every problem that tallyd knows."""
+    """Return the table in docs/alerts.md: every kind of problem."""
     lines = [
         "| key | severity | text | over | what ends it |",
         "|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""What several commands need: the config, the folders, the store, the way out into the network."""
+"""What several commands need: the config, the folders, the store, the network clients."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ from tallyd.storage.store import Store
 
 USER_AGENT = f"tallyd/{tallyd.__version__}"
 DELIVERY_S = 60.0
-"""Limit of one delivery, in seconds: on a small machine the start alone takes some."""
+"""Limit of one delivery, in seconds. On a small machine, the start alone takes several."""
 VALIDATE_S = 20.0
-"""Limit of a close look at channels, in seconds: within the daemon, the schedule waits for it."""
+"""Limit of the check of channels, in seconds. In the daemon, the schedule waits for it."""
 FOLDER_MODE = 0o750
 UMASK = 0o027
-"""Group tallyd may read what is written, everybody else may not."""
+"""The group may read what tallyd writes, everybody else may not."""
 log = logging.getLogger("tallyd")
 _logs: ContextVar[Logs | None] = ContextVar("logs", default=None)
 
@@ -59,12 +59,12 @@ def utc_now() -> datetime:
 
 
 def log_to_stderr() -> None:
-    """Begin the log of a command: warnings, and what nobody caught, without the secrets of its config."""
+    """Start the log of a command: warnings and uncaught errors, without the secrets of its config."""
     _logs.set(Logs(level="WARNING"))
 
 
 def load_config(path: Path, *, lenient: bool = False, closely: bool = False) -> Config:
-    """Load the config of a command; `closely` with `look_closely`. Raises `ConfigError`."""
+    """Load the config of a command; `closely`: also run `look_closely`. Raises `ConfigError`."""
     config = load(
         path,
         environ=os.environ,
@@ -92,9 +92,9 @@ class Place:
 
 
 def find_state(path: Path) -> Place:
-    """Return where the daemon keeps its state, whatever the config on disk says by now.
+    """Return where the daemon keeps its state, even if the config on disk changed or is broken.
 
-    Raises `ConfigError` where that is rejected and no daemon has run with it.
+    Raises `ConfigError` if it is broken and no daemon has run with it.
     """
     active = read_active(path)
     try:
@@ -108,13 +108,13 @@ def find_state(path: Path) -> Place:
         return Place(config.state_dir, config, None)
     changed = config.changed_from(active.fixed)
     if "state.dir" in changed or (changed and holder(active.state_dir / "lock") is not None):
-        trouble = f"{path.name}: {listed(changed)}: changed; the next start applies it"
+        trouble = f"{path.name}: {listed(changed)} changed; applies at the next start"
         return Place(active.state_dir, None, trouble)
     return Place(config.state_dir, config, None)
 
 
 def make_folders(config: Config) -> None:
-    """Make the folders that tallyd writes to; ends the command where that fails."""
+    """Create the folders that tallyd writes to; ends the command if that fails."""
     os.umask(UMASK)
     for folder in (
         config.data_dir,
@@ -126,13 +126,13 @@ def make_folders(config: Config) -> None:
         try:
             folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         except OSError as error:
-            complain(f"tallyd: cannot make the folder {folder}: {(error.strerror or '').lower()}")
+            complain(f"tallyd: cannot create the folder {folder}: {(error.strerror or '').lower()}")
             raise typer.Exit(EXIT_PROBLEM) from None
     make_inboxes(config)
 
 
 def http_client(config: Config, redact: Callable[[str], str]) -> HttpClient:
-    """Return the client for the outside world as the config wants it."""
+    """Return an HTTP client with the settings of the config."""
     proxy = config.settings.http.proxy
     return HttpClient(
         user_agent=USER_AGENT,
@@ -143,21 +143,21 @@ def http_client(config: Config, redact: Callable[[str], str]) -> HttpClient:
 
 
 def channels(config: Config, redact: Callable[[str], str]) -> Channels:
-    """Return what sends messages as the config wants it."""
+    """Return the sender of messages, with the settings of the config."""
     proxy = config.settings.http.proxy
     return Channels(timeout_s=DELIVERY_S, proxy=proxy.reveal() if proxy else None, redact=redact)
 
 
 def look_closely(config: Config, known: Config | None = None) -> tuple[ConfigProblem, ...]:
-    """Return what is wrong with channels and the database, and which libraries are missing.
+    """Return the problems of channels and of the database, and missing libraries.
 
-    Channels that are all in force already, in the config `known`, are not looked at: it takes its time.
+    Channels that are already active in the config `known` are not checked again, because that takes long.
     """
     return (*_channel_problems(config, known), *database_problems(config), *page_problems(config))
 
 
 def _channel_problems(config: Config, known: Config | None) -> tuple[ConfigProblem, ...]:
-    """Return which channels are none; nothing where that can't be found out now."""
+    """Return the problems of invalid channel URLs; none if they cannot be checked now."""
     urls = {name: url.reveal() for name, url in config.settings.channels.items() if url.is_known}
     old = {url.reveal() for url in known.settings.channels.values()} if known else set()
     if old.issuperset(urls.values()):
@@ -166,7 +166,7 @@ def _channel_problems(config: Config, known: Config | None) -> tuple[ConfigProbl
     try:
         verdicts = validating.validate(list(urls.values()))
     except DeliveryError as error:
-        log.warning("channels cannot be checked now", extra={"reason": error.text})
+        log.warning("cannot check channels now", extra={"reason": error.text})
         return ()
     return tuple(
         ConfigProblem(place_of(("channels", name)), verdict)
@@ -184,7 +184,7 @@ def runner(
     resources: Resources,
     deliver: Deliver,
 ) -> Runner:
-    """Return what runs jobs under a config."""
+    """Return the runner of jobs for a config."""
     return Runner(
         store=store,
         http=http,
@@ -199,7 +199,7 @@ def runner(
 
 @contextmanager
 def command_runner(config: Config) -> Iterator[Runner]:
-    """The runner of a command (`once`): its own connection to state.db, ended by Ctrl-C alone."""
+    """The runner of a command (`once`): it has its own connection to state.db, and only Ctrl-C ends it."""
     make_folders(config)
     state = State(config.state_dir / "state.db")
     http = http_client(config, Redactor(config.secrets).redact)
@@ -215,7 +215,7 @@ def command_runner(config: Config) -> Iterator[Runner]:
 
 
 def tasks_named(config: Config, poller: str, job: str | None = None) -> tuple[Task, ...]:
-    """Return the poller's jobs, or one of them; ends the command with status 2 where there is none."""
+    """Return the poller's jobs, or one of them; ends the command with status 2 if there is none."""
     pollers = tuple(config.settings.pollers)
     if poller not in pollers:
         known = f"; the config has: {', '.join(pollers)}" if pollers else "; the config has none"
@@ -232,7 +232,7 @@ def tasks_named(config: Config, poller: str, job: str | None = None) -> tuple[Ta
 
 @contextmanager
 def dry_outside(config: Config) -> Iterator[DryOutside]:
-    """The database and the inboxes of a config, to look at without changing anything."""
+    """The database and the inboxes of a config, to read without changing anything."""
     outside = DryOutside(Outside(config, now=utc_now, holds=False))
     try:
         yield outside
@@ -242,7 +242,7 @@ def dry_outside(config: Config) -> Iterator[DryOutside]:
 
 @contextmanager
 def probe_toolbox(config: Config, task: Task, resources: Resources) -> Iterator[Toolbox]:
-    """A toolbox that asks the source once (`check --online`, `privacy-check`, dry runs)."""
+    """A toolbox to ask the source once (`check --online`, `privacy-check`, dry runs)."""
     http = http_client(config, Redactor(config.secrets).redact)
     try:
         tools = toolbox(

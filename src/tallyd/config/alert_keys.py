@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from tallyd.config.model import Config
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.alert_kind import AlertKind
-from tallyd.core.alerts.daemon_alerts import OWN_KINDS, RUN_KINDS, UNDELIVERED
+from tallyd.core.alerts.daemon_alerts import OWN_KINDS, UNDELIVERED
 from tallyd.core.alerts.rules import OWN
+from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.core.naming import problem_key
 
 ANY = "*"

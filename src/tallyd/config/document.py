@@ -45,7 +45,7 @@ def open_to_all(path: Path, mode: int) -> str | None:
     """Return what to do if anybody may read a file with a secret; None: only its owner and group may."""
     if not mode & 0o007:
         return None
-    return f"may be read by everybody (mode {mode:04o}); better: chmod 640 {shlex.quote(str(path))}"
+    return f"is readable by everybody (mode {mode:04o}); fix it with: chmod 640 {shlex.quote(str(path))}"
 
 
 def read_document(path: Path) -> Document:
@@ -69,15 +69,15 @@ def parse_document(raw: bytes, path: Path, *, mode: int) -> Document:
     except json.JSONDecodeError as error:
         raise _broken(path, what_is_wrong(error)) from None
     except RecursionError:
-        raise _broken(path, "broken JSON: nested too deeply") from None
+        raise _broken(path, "invalid JSON: nested too deeply") from None
     except ValueError as error:
         # A number of over 4,300 digits, NaN or Infinity.
-        raise _broken(path, f"broken JSON: {str(error).split(':')[0]}") from None
+        raise _broken(path, f"invalid JSON: {str(error).split(':')[0]}") from None
     if not isinstance(value, dict):
         raise _broken(path, "must be a JSON object: { ... }")
     text = json.dumps(value)
     if _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
-        raise _broken(path, r"holds half of a surrogate pair (\ud800 to \udfff)")
+        raise _broken(path, r"contains half of a surrogate pair (\ud800 to \udfff)")
     places = tuple(dict.fromkeys((*_place_in(value, built), key) for built, key in twice))
     return Document(text, hashlib.sha256(raw).hexdigest(), mode, places)
 
@@ -87,11 +87,11 @@ def _read_bytes(path: Path) -> tuple[int, bytes]:
     try:
         mode, raw = read_file(path, most_bytes=MOST_BYTES + 1)
     except FileNotFoundError:
-        hint = f"Write one with: {{tallyd}} init > {shlex.quote(str(path))}, or name another with --config"
+        hint = f"Create one with: {{tallyd}} init > {shlex.quote(str(path))}, or name another with --config"
         raise _broken(path, f"no such file: {path.absolute()}. {hint}") from None
     except PermissionError:
-        advice = f"for the service: sudo chgrp tallyd {path.absolute()} && sudo chmod 640 {path.absolute()}"
-        raise _broken(path, f"may not be read by {user()}: {path.absolute()}; {advice}") from None
+        advice = f"For the service: sudo chgrp tallyd {path.absolute()} && sudo chmod 640 {path.absolute()}"
+        raise _broken(path, f"{user()} cannot read {path.absolute()}. {advice}") from None
     except IsADirectoryError:
         inside = path / "config.json"
         hint = f"Name the file in it: --config {inside if inside.is_file() else path / 'FILE'}"
@@ -99,7 +99,7 @@ def _read_bytes(path: Path) -> tuple[int, bytes]:
     except OSError as error:
         raise _broken(path, f"cannot be read: {error.strerror}: {path.absolute()}") from None
     if len(raw) > MOST_BYTES:
-        raise _broken(path, f"is larger than {MOST_BYTES // 2**20} MiB; that is no config")
+        raise _broken(path, f"is larger than {MOST_BYTES // 2**20} MiB, which is too large for a config")
     return mode, raw
 
 
@@ -114,7 +114,7 @@ def read_file(path: Path, *, most_bytes: int) -> tuple[int, bytes]:
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "it is no regular file")
+            raise OSError(errno.EINVAL, "it is not a regular file")
         with open(descriptor, "rb", closefd=False) as file:  # a descriptor, not a path
             return stat.S_IMODE(mode), file.read(most_bytes)
     finally:
@@ -144,7 +144,7 @@ def _pairs(twice: list[tuple[dict[str, Any], str]]) -> Any:
 
 
 def _place_in(value: Any, wanted: dict[str, Any]) -> tuple[str | int, ...]:
-    """Return the path to exactly that object; empty for the outermost one, and for one that was dropped."""
+    """Return the path to exactly that object; empty for the outermost object and for a dropped one."""
     inner: Iterable[tuple[str | int, Any]] = ()
     if isinstance(value, dict):
         inner = value.items()
@@ -167,7 +167,7 @@ def _texts_in(value: Any) -> Iterator[str]:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _broken(path: Path, text: str) -> ConfigError:

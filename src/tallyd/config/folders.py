@@ -45,7 +45,7 @@ def inbox_problems(
     problems = [
         ConfigProblem(
             places[second],
-            f"is the inbox of {first} too, or inside it or around it; give each poller a folder of its own",
+            f"overlaps with the inbox of {first}; give each poller its own folder",
         )
         for first, second in combinations(real, 2)
         if _is_nested(real[first], real[second])
@@ -53,9 +53,7 @@ def inbox_problems(
     for name, inbox in real.items():
         for key, folder in folders.items():
             if _is_nested(inbox, Path(os.path.realpath(folder))):
-                problems.append(
-                    ConfigProblem(places[name], f"lies inside {key} or around it; choose another folder")
-                )
+                problems.append(ConfigProblem(places[name], f"overlaps with {key}; choose another folder"))
                 break
     return tuple(problems)
 

@@ -27,9 +27,10 @@ from tallyd.config.problems import place_of, problems_of
 from tallyd.config.secrets import SecretFiles
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.alert_kind import AlertKind
-from tallyd.core.alerts.daemon_alerts import OWN_KINDS, RUN_KINDS
+from tallyd.core.alerts.daemon_alerts import OWN_KINDS
 from tallyd.core.alerts.notices import AlertPolicy, OwnText
 from tallyd.core.alerts.rules import Rules
+from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.naming import key_segments
 from tallyd.retry import Policy
@@ -117,7 +118,7 @@ class Settings(Strict):
     @classmethod
     def _no_reserved_name(cls, pollers: dict[str, Poller]) -> dict[str, Poller]:
         if "tallyd" in pollers:
-            raise wrong('the name "tallyd" is taken by the daemon itself; choose another')
+            raise wrong('the name "tallyd" is reserved for the daemon; choose another')
         return pollers
 
 
@@ -296,7 +297,7 @@ def config_of(
 ) -> Config:
     """Return the config of a document that is, or will be, at `path`. Raises `ConfigError` like `load`."""
     twice = tuple(
-        ConfigProblem(place_of(where), "stands twice in one object; keep one") for where in document.twice
+        ConfigProblem(place_of(where), "occurs twice in one object; keep one") for where in document.twice
     )
     context = {"secrets": reader, "channels": _channel_names(document.json)}
     try:

@@ -18,12 +18,12 @@ TEXTS: Mapping[str, str] = {
     "string_type": "must be text in quotes",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length:,} characters",
-    "string_pattern_mismatch": 'a name must be made of a-z, 0-9, "_" and "-", and begin with a letter or '
-    "digit",
+    "string_pattern_mismatch": 'a name may contain only a-z, 0-9, "_" and "-", and must begin with a '
+    "letter or digit",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "int_parsing": "must be a whole number",
-    "int_parsing_size": "must be a number of fewer digits",
+    "int_parsing_size": "must be a number with fewer digits",
     "greater_than_equal": "must be {ge:,}{unit} or more",
     "less_than_equal": "must be {le:,}{unit} or less",
     "bool_type": "must be true or false",
@@ -109,7 +109,7 @@ def option_fault(cause: BaseException | None) -> str | None:
     if not isinstance(cause, ValidationError):
         return None
     detail = cause.errors(include_url=False, include_input=False)[0]
-    if detail["type"] == "value_error":  # typer's own check of a choice: it names those that there are
+    if detail["type"] == "value_error":  # typer's own check of a choice; it lists the choices
         return str(detail["ctx"]["error"])
     return _text(detail, "")
 
@@ -130,7 +130,7 @@ def _text(detail: ErrorDetails, key: str) -> str:
     template = TEXTS.get(detail["type"])
     if template is None:
         # A check of a library; one of ours should have come first.
-        return f"is not as it must be ({detail['type']}); docs/config.md says how"
+        return f"is not valid ({detail['type']}); see docs/config.md"
     said: dict[str, Any] = detail.get("ctx", {})
     noun = next((noun for ending, noun in _UNITS.items() if key.endswith(ending)), None)
     is_one = 1 in (said.get("ge"), said.get("le"))

@@ -129,17 +129,17 @@ class ActiveConfig:
             )
             self._check_restart(config)
         except ConfigError as error:
-            said = error.lines(ending="; the old config stays in force")
+            said = error.lines(ending="; the previous config stays active")
             lines = tuple(filled(line, self.config.tallyd) for line in said)
             self.rejected = Rejected(self.rejected.since if self.rejected else self._now(), lines)
             # Also watch files that may fix it: a secret's file that is missing now.
             self._watch.follow((*self.config.files, *(Path(name) for name in error.names)))
-            log.error("config refused", extra={"problems": list(lines)})  # noqa: TRY400 # a person's slip, no traceback
+            log.error("config rejected", extra={"problems": list(lines)})  # noqa: TRY400 # a person's slip, no traceback
             return None
         was_rejected, self.rejected = self.rejected is not None, None
         if config.digest == self.config.digest and config.secrets == self.config.secrets and not asked:
             if was_rejected:
-                log.warning("config on disk is the one in force again")
+                log.warning("config file matches the active config again")
             return None
         return config
 
@@ -179,5 +179,5 @@ class ActiveConfig:
     def _check_restart(self, newer: Config) -> None:
         fixed = newer.changed_from(self.config.fixed)
         if fixed:
-            text = f"changed, which needs a restart to apply: {self._restart}"
+            text = f"changed; this needs a restart to apply: {self._restart}"
             raise ConfigError(newer.path.name, tuple(ConfigProblem(key, text) for key in fixed))

@@ -61,9 +61,11 @@ class SecretFiles:
         if near := _NEAR_SCHEME.match(written):
             known = near["scheme"].lower() if near["scheme"] else "env"
             if not (colon and scheme == known):
-                raise wrong(f'did you mean "{known}:{_AFTER_SCHEME[known]}"? It begins with "{known}:"')
+                raise wrong(
+                    f'did you mean "{known}:{_AFTER_SCHEME[known]}"? A reference begins with "{known}:"'
+                )
         if colon and scheme in _AFTER_SCHEME and UNPRINTABLE.search(rest):
-            raise wrong(f'holds a control or invisible character after "{scheme}:"')
+            raise wrong(f'contains a control or invisible character after "{scheme}:"')
         if colon and scheme == "env":
             value = self._from_environment(rest)
         elif colon and scheme == "file":
@@ -82,7 +84,7 @@ class SecretFiles:
         `harmless` are values that are treated as secrets but are none: a database URL without a password.
         """
         return tuple(
-            f"{path} holds a secret and {advice}"
+            f"{path} contains a secret and {advice}"
             for path, document in files.items()
             if (advice := open_to_all(path, document.mode)) and document.holds(self.plain - harmless)
         )
@@ -106,7 +108,7 @@ class SecretFiles:
         except ConfigError as error:
             raise wrong(f"{path}: {error.problems[0].text}") from None
         if document.twice:
-            raise wrong(f'{path}: "{document.twice[0][-1]}" stands twice in one object; keep one')
+            raise wrong(f'{path}: "{document.twice[0][-1]}" occurs twice in one object; keep one')
         self.parts[path] = document
         found: dict[str, Any] = json.loads(document.json)
         return found
@@ -133,14 +135,14 @@ class SecretFiles:
         except FileNotFoundError:
             raise wrong(
                 f"{path} is missing. Put only the secret into it, readable "
-                + ("for group tallyd (0640)." if self._is_services else "by you only (0600).")
+                + ("for group tallyd (0640)." if self._is_services else "only by you (0600).")
             ) from None
         except PermissionError:
             if self._is_services:
                 how = f"Make it readable for group tallyd: chgrp tallyd {path} && chmod 640 {path}"
             else:
-                how = "It must belong to that user, with mode 0600"
-            raise wrong(f"{path} may not be read by {user()}. {how}") from None
+                how = "It must belong to that user and have mode 0600"
+            raise wrong(f"{user()} cannot read {path}. {how}") from None
         except OSError as error:
             raise wrong(f"{path} cannot be read: {error.strerror}") from None
         if advice := open_to_all(path, mode):
@@ -167,13 +169,13 @@ class SecretFiles:
             ) from None
         except PermissionError:
             if self.lenient:
-                return self._unreadable(name, f"{user()} may not read {path.parent}")
-            raise wrong(f"{path} may not be read by {user()}; run it with sudo") from None
+                return self._unreadable(name, f"{user()} cannot read {path.parent}")
+            raise wrong(f"{user()} cannot read {path}; run the command with sudo") from None
         except OSError as error:
             raise wrong(f"{path} cannot be read: {error.strerror}") from None
 
     def _unreadable(self, name: str, why: str) -> str:
-        self.notes.append(f"credential:{name} could not be looked at from here ({why}); the rest was checked")
+        self.notes.append(f"credential:{name} was not checked ({why}); everything else was")
         return UNREADABLE_CREDENTIAL
 
     @staticmethod

@@ -11,9 +11,9 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 HOW_TO_ESCAPE = (
-    "holds a special character where it may be a part of a password. In a user name, password or token "
+    "contains a special character that could be part of a password. In a user name, password or token "
     'write "@" as %40, "/" as %2F, ":" as %3A, "#" as %23, "?" as %3F, "[" as %5B, "]" as %5D and "\\" as '
-    '%5C; behind the host write "@" as %40'
+    '%5C; after the host write "@" as %40'
 )
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}

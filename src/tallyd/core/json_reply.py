@@ -37,18 +37,19 @@ def parse(body: bytes, *, most_values: int = MOST_VALUES) -> object:
         raise Unreadable(f"without JSON ({'a web page' if begin else 'an empty body'})")
     structure = _structure(body, most_values)
     if structure is None or sum(structure.count(mark) for mark in (b",", b"[", b"{")) > most_values:
-        raise Unreadable(f"with JSON of more than {most_values:,} values")
+        raise Unreadable(f"with JSON that has more than {most_values:,} values")
     if max(accumulate(map(_STEP.__getitem__, structure)), default=0) > MOST_NESTED:
         raise Unreadable(f"with JSON that is nested more than {MOST_NESTED} levels deep")
     value = _loaded(body)
     if value is _NOT_JSON:
-        raise Unreadable("without JSON (something else)")
+        raise Unreadable("without valid JSON")
     return value
 
 
 def _structure(body: bytes, most_values: int) -> bytes | None:
-    """Return the commas and brackets of JSON, but those inside texts; None where `most_values` have not so
-    many. Of what is no JSON, something.
+    """Return the commas and brackets of JSON that are not inside texts; None: too many for `most_values`.
+
+    The result for a body that is not JSON is arbitrary.
     """
     without_escapes = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     marks = without_escapes.translate(None, _NO_STRUCTURE)

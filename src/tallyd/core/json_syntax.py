@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from json import JSONDecodeError
 
-_EXAMPLE = "To see how one looks: {tallyd} init"
+_EXAMPLE = "For an example, run: {tallyd} init"
 _OTHERS = {
     "YAML": re.compile(r"---|- |[A-Za-z_][\w-]*\s*:(\s|$)"),
     "TOML": re.compile(r"\[{1,2}[A-Za-z_][\w.-]*\]{1,2}\s*$|[A-Za-z_][\w.-]*\s*=\s"),
@@ -20,14 +20,14 @@ def what_is_wrong(error: JSONDecodeError) -> str:
         return f"is empty. {_EXAMPLE}"
     for language, begins in _OTHERS.items():
         if begins.match(lines[0]):
-            return f"looks like {language}, and the config is JSON: {{ ... }}. {_EXAMPLE}"
-    return f"broken JSON at line {error.lineno}, column {error.colno}: {error.msg}{_advice(error)}"
+            return f"looks like {language}, but the config must be JSON: {{ ... }}. {_EXAMPLE}"
+    return f"invalid JSON at line {error.lineno}, column {error.colno}: {error.msg}{_advice(error)}"
 
 
 def _advice(error: JSONDecodeError) -> str:
     before = error.doc[: error.pos].rstrip()
     if before.endswith(",") and error.doc[error.pos : error.pos + 1] in ("}", "]"):
-        return " (a comma before a closing bracket)"
+        return " (remove the comma before the closing bracket)"
     if error.doc[error.pos : error.pos + 2] in ("//", "/*"):
         return ' (write a comment as "//": "text")'
     return ""

@@ -91,8 +91,8 @@ def cut(text: str, clean: Clean) -> str:
 def json_line(fields: Mapping[str, Json], clean: Clean) -> str:
     """Return one line that is one JSON object, cleaned.
 
-    Where cleaning hits the JSON itself (a secret `1234` that is also a count), the cleaned text becomes
-    the value of `redacted`, beside `time` and `level`.
+    If cleaning breaks the JSON itself (a secret `1234` that is also a count), the cleaned text becomes the
+    value of `redacted`, beside `time` and `level`.
     """
     line = _dumped(fields)
     cleaned = clean(line)

@@ -1,19 +1,19 @@
-"""The demo: the real daemon in a small world of invented data, on this machine alone.
+"""The demo: the real daemon in a small world of invented data, only on this machine.
 
 `story.py` is the main flow, `show.py` prints what happens. `world/` is the small world: `main.py` serves it
-(`http_server.py`); `divera.py` with `people.py`, `cameras.py` with `crowd.py`, `upstream.py`, `servers.py`
-and `chat.py` are its parts.
+(`http_server.py`); its parts are `divera.py` with `people.py`, `cameras.py` with `crowd.py`, `upstream.py`,
+`servers.py` and `chat.py`.
 """
 
 from __future__ import annotations
 
 
 def demo(*, duration: str | None, serve_only: bool, port: int) -> int:
-    """Run the demo, or serve its world alone, until Ctrl-C or for a duration such as `60s`.
+    """Run the demo, or serve only its world, until Ctrl-C or for a duration such as `60s`.
 
-    Return the exit status: 0, 1 with a reason on stderr, 2 for a duration that is none.
+    Return the exit status: 0; 1 with a reason on stderr; 2 for an invalid duration.
     """
-    # Imported when called, so that `tallyd --help` stays quick.
+    # Imported when called, so that `tallyd --help` stays fast.
     from pydantic_core import PydanticCustomError  # noqa: PLC0415 # see above
 
     from tallyd.core.errors import EXIT_PROBLEM, EXIT_USAGE  # noqa: PLC0415 # see above
@@ -21,11 +21,11 @@ def demo(*, duration: str | None, serve_only: bool, port: int) -> int:
     from tallyd.settings.types import parse_duration  # noqa: PLC0415 # see above
 
     try:
-        from tallyd.demo.story import play, serve_alone  # noqa: PLC0415 # needs what the page needs
+        from tallyd.demo.story import play, serve_alone  # noqa: PLC0415 # needs the libraries of the page
     except ModuleNotFoundError as error:
         complain(
-            f"tallyd: the demo needs a library that is not installed ({error.name}). Install tallyd with "
-            'what the page needs: pip install "tallyd[web]"'
+            f"tallyd: the demo needs a library that is not installed ({error.name}). Install tallyd with the "
+            'libraries for the page: pip install "tallyd[web]"'
         )
         return EXIT_PROBLEM
     try:

@@ -1,4 +1,4 @@
-"""A process that the demo starts: what it says line by line, and an end in any case."""
+"""A process that the demo starts. It reads its output line by line, and always ends it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 _TAIL = 40
 _SERVICE_ONLY = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM")
-"""Of a service that runs the demo, not of the daemon inside it."""
+"""Variables of a service that runs the demo. The daemon in the demo must not use them."""
 
 
 class Child:
@@ -34,13 +34,13 @@ class Child:
             encoding="utf-8",
             errors="replace",
             env={name: value for name, value in os.environ.items() if name not in _SERVICE_ONLY},
-            process_group=0,  # a Ctrl-C reaches the demo alone, which ends the daemon before its world
+            process_group=0,  # Ctrl-C reaches only the demo, which ends the daemon before the world
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def line(self, *, within_s: float) -> str | None:
-        """Return the next line; None when none comes in time, or none will come any more."""
+        """Return the next line; None if none comes in time, or the output has ended."""
         try:
             return self._lines.get(timeout=within_s)
         except queue.Empty:
@@ -54,12 +54,12 @@ class Child:
                 yield line
 
     def has_ended(self) -> bool:
-        """Whether it is gone."""
+        """Whether the process has ended."""
         self.status = self._process.poll()
         return self.status is not None
 
     def end(self, *, within_s: float) -> float:
-        """Ask it to end (SIGTERM), then make it end; return how many seconds that took."""
+        """Ask the process to end (SIGTERM), then kill it; return how many seconds that took."""
         began_s = time.monotonic()
         self._process.terminate()
         try:
@@ -67,7 +67,7 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self.status = self._process.wait()
-        # Until it said its last line; not for ever, should a process of its own still hold the pipe.
+        # Wait for its last line, but not for ever: a child of the process may still hold the pipe.
         self._reader.join(timeout=1.0)
         return time.monotonic() - began_s
 
@@ -82,7 +82,7 @@ class Child:
 
 @contextmanager
 def started(name: str, *program: str, end_within_s: float) -> Iterator[Child]:
-    """Start a process that ends with the block, in time or killed."""
+    """Start a process that ends with the block, on time or killed."""
     child = Child(name, *program)
     try:
         yield child

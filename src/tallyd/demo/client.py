@@ -1,4 +1,4 @@
-"""Asks the small world, from the process that shows the demo."""
+"""Sends requests to the small world, from the process that shows the demo."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _WITHIN_S = 2.0
 
 
 class Client:
-    """Asks on loopback, by no proxy. None instead of an answer: the world gave none, or refused."""
+    """Sends requests on loopback, without a proxy. A result of None: no answer, or an error."""
 
     def __init__(self, base_url: str) -> None:
         self._place = urlsplit(base_url).netloc
 
     def get(self, path: str) -> dict[str, Any] | None:
-        """Return what stands there."""
+        """Return the JSON object at a path."""
         return self._asked("GET", path, None)
 
     def post(self, path: str, content: Json) -> dict[str, Any] | None:

@@ -1,10 +1,10 @@
-"""Runs a Python program that ends when the process that started it does, however that one ends.
+"""Runs a Python program that ends when the process that started it ends, for any reason.
 
     python -m tallyd.demo.die_with_parent PARENT-PID -m tallyd run
 
-The kernel sees to it (`PR_SET_PDEATHSIG`, kept across exec; the parent's main thread must have started it, as
-the end of the starting thread is what counts). A pipe to notice the end by would need the daemon's help, and
-what runs here is the daemon as it is.
+The kernel does this (`PR_SET_PDEATHSIG`, kept across exec). The main thread of the parent must start it,
+because the end of the starting thread counts. A pipe to notice the end would need code in the daemon, but the
+demo runs the unchanged daemon.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> None:
-    """Become the program. Its signal mask is empty, whatever its parent holds back."""
+    """Become the program. Its signal mask is empty, even if its parent blocks signals."""
     parent, *program = arguments
-    # SIGKILL: with the parent gone nobody would see a slow end, and the daemon is made to be killed anywhere.
+    # SIGKILL: without the parent nobody sees a slow end, and the daemon may be killed at any point.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(parent):  # it ended before the line above
         sys.exit(1)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    # -P: a file such as json.py in the folder of the demo must not be imported.
+    # -P: do not import a file such as json.py from the folder of the demo.
     os.execv(sys.executable, [sys.executable, "-P", *program])  # noqa: S606 # our own interpreter
 
 

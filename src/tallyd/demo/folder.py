@@ -1,4 +1,4 @@
-"""The folder of the demo: all it writes is below, and nothing else there is ever touched."""
+"""The folder of the demo. The demo writes only below it, and touches no other files there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tallyd.demo.world.main import NAME
 INBOX = "inbox"
 REPORT_EVERY = "10s"
 MARKER = ".made-by-tallyd-demo"
-"""Only a folder with this file in it is ever cleared. It is also the lock: one demo in a folder at a time."""
+"""The demo clears only a folder with this file. It is also the lock: one demo in a folder at a time."""
 
 _A_TIME = "[0-9]" * 14
 _OWN = (
@@ -43,12 +43,12 @@ _OWN = (
     f"{INBOX}/.tallyd/rejected/*/{_A_TIME}*.json",
     f"{INBOX}/.tallyd/rejected/*/.{_A_TIME}*.json.tmp",
 )
-"""What the demo and its daemon write, and the folders for it. Whatever bears another name stays."""
+"""What the demo and its daemon write. Files and folders with other names stay."""
 _TIMES_A_LINE = 12
 
 
 class DemoError(Exception):
-    """The demo can't go on; the text says why and what to do."""
+    """The demo cannot continue; the text says why and what to do."""
 
 
 class DemoFolder:
@@ -62,7 +62,7 @@ class DemoFolder:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Make the folder, clear what a former run left in it, and hold it. Raises `DemoError`."""
+        """Create the folder, remove the files of an earlier run, and hold the lock. Raises `DemoError`."""
         with self._usable():
             self._check()
             self.root.mkdir(exist_ok=True)
@@ -73,7 +73,7 @@ class DemoFolder:
             yield
 
     def make_inbox(self) -> None:
-        """Make the folder that the cameras drop their files into. Raises `DemoError`."""
+        """Create the folder for the files of the cameras. Raises `DemoError`."""
         with self._usable():
             self.inbox.mkdir(exist_ok=True)
 
@@ -86,10 +86,10 @@ class DemoFolder:
         cameras_zone: str | None = None,
         page: str | None = None,
     ) -> None:
-        """Write the config, whole: the world's Divera counted at these times of day, all else as it comes.
+        """Write the config atomically. It counts the Divera of the world at `times`, and notifies its chat.
 
-        Its chat is told. `cameras_zone` is that of the times in the cameras' files; None: the same one.
-        `page` is where the page listens (address and port); None: there is none. Raises `DemoError`.
+        `cameras_zone` is the zone of the times in the cameras' files; None: `zone`. `page` is the address and
+        port of the page; None: no page. Raises `DemoError`.
         """
         temporary = self.root / ".config.json.tmp"
         with self._usable():
@@ -108,14 +108,14 @@ class DemoFolder:
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        """Turn an OSError, which names no remedy, into a `DemoError`."""
+        """Turn an OSError into a `DemoError` that says what to do."""
         try:
             yield
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
             where = error.filename or f"{self.root}/"
             raise DemoError(
-                f"cannot use {where}: {reason}. Run it in a folder that you may write to"
+                f"cannot use {where}: {reason}. Run the demo in a folder that you may write to"
             ) from None
 
     def _lock(self) -> FileLock:
@@ -123,17 +123,17 @@ class DemoFolder:
             return FileLock(self.root / MARKER).take()
         except LockedError as error:
             held = f"process {error.pid}" if error.pid else "another process"
-            raise DemoError(f"a demo runs in {self.root}/ already ({held}); end it first") from None
+            raise DemoError(f"a demo is already running in {self.root}/ ({held}); stop it first") from None
 
     def _check(self) -> None:
         if self.root.is_dir() and any(self.root.iterdir()) and not (self.root / MARKER).is_file():
             raise DemoError(
-                f"{self.root}/ is there and was not made by the demo, so it stays as it is; "
+                f"{self.root}/ already exists and was not created by the demo, so nothing was changed; "
                 "move it away, or run the demo in another folder"
             )
 
     def _clear(self) -> None:
-        # os.walk goes into no folder that is a link, and a file that is one is only unlinked.
+        # os.walk does not follow links to folders, and a link to a file is only unlinked.
         for name, _folders, files in os.walk(self.root, topdown=False):
             folder = Path(name).relative_to(self.root)
             for file in files:
@@ -145,7 +145,7 @@ class DemoFolder:
 
 
 def _fits(path: Path, pattern: str) -> bool:
-    """Whether each part of a relative path fits its part of the pattern."""
+    """Whether each part of a relative path matches its part of the pattern."""
     wanted = pattern.split("/")
     return len(wanted) == len(path.parts) and all(map(fnmatchcase, path.parts, wanted))
 
@@ -153,14 +153,14 @@ def _fits(path: Path, pattern: str) -> bool:
 def _config_text(
     base_url: str, times: tuple[str, ...], zone: str, cameras_zone: str, page: str | None
 ) -> str:
-    """Return the config as JSON, with many times on a line: there are hundreds."""
+    """Return the config as JSON, with many times on a line, because there are hundreds."""
     content: dict[str, Json] = {
-        "//": "Written by tallyd demo, anew for each run. It adds further times of day while it runs.",
+        "//": "tallyd demo writes this file at each start, and adds more times of day while it runs.",
         "name": NAME,
         "timezone": zone,
         "http": {"timeout": "5s"},
-        # A run fails within the 10 s between two slots, and pauses for so long that the next slot, which
-        # gives up the one that failed, is never held up by another run of it.
+        # A run fails within the 10 s between two slots. Then it pauses so long that no retry delays the next
+        # slot, which replaces the failed one.
         "retry": {"attempts": 3, "first_wait": "1s", "longest_wait": "8s", "give_up_after": "5s"},
         "channels": {chat.CHANNEL: "file:secrets/chat-webhook"},
         "alerts": chat.alerts(),
@@ -174,7 +174,7 @@ def _config_text(
             },
             "visitors": {
                 **cameras.poller(INBOX),
-                # Fixed while it runs: the cameras keep to the zone that they began with.
+                # Fixed while it runs: the cameras keep the zone of their start.
                 "timezone": cameras_zone,
                 "report": upstream.report(base_url, every=REPORT_EVERY),
             },

@@ -1,4 +1,4 @@
-"""What the chat of the small world received, as lines for people."""
+"""The messages that the chat of the small world received, as lines for people."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tallyd.demo.world import chat
 
 
 class Received:
-    """Finds what came since the last look; of very many at once, the newest."""
+    """Finds the messages since the last look; if there are very many, the newest."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self.messages = 0
 
     def new_lines(self) -> Iterator[str]:
-        """Yield what came in."""
+        """Yield the new messages."""
         for message in (self._client.get(chat.CONTROL) or {"messages": []})["messages"]:
             if message["number"] > self.messages:
                 self.messages = message["number"]

@@ -1,4 +1,4 @@
-"""What the demo shows of a running daemon: what it is about, what happens, what it came to."""
+"""What the demo prints about a running daemon: an introduction, what happens, and a summary."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from tallyd.presentation.terminal import complain, say
 DAEMON_ENDS_WITHIN_S = 10.0
 PAGE_PORT = 8710
 SHOWN_WITHIN_S = 50.0
-"""So long it takes until a server has gone stale and come back, and a camera fallen silent and come again."""
+"""After this time, a server was stale and is fresh again, and a camera was silent and delivers again."""
 _LOOK_EVERY_S = 0.2
 _STATUS_WITHIN_S = 10.0
-_ROUTINE = re.compile(r": files taken | notice sent ")
-"""In a line of the daemon that is not shown: `status` sums up the files, and the chat shows its messages."""
+_ROUTINE = re.compile(r": files ingested | notice sent ")
+"""In lines of the daemon that are not shown: `status` shows the files, and the chat shows its messages."""
 _WRITTEN = re.compile(r": reading taken .*\bfile=(\S+\.json)")
-"""In a line of the daemon that names an out file, relative to the folder of them."""
+"""In a line of the daemon that names an out file, relative to the out folder."""
 
 
 def _free_port(wanted: int) -> int:
-    """Return a port of loopback that is free just now: the wanted one, where it is."""
+    """Return a port of loopback that is free now: the wanted one if possible."""
     for port in (wanted, 0):
         with socket.socket() as tried:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -48,7 +48,7 @@ def _free_port(wanted: int) -> int:
             except OSError:
                 continue
             return int(tried.getsockname()[1])
-    return wanted  # the daemon then says what is wrong with it
+    return wanted  # the daemon will say what is wrong with it
 
 
 def _said(daemon: Child) -> str:
@@ -56,7 +56,7 @@ def _said(daemon: Child) -> str:
 
 
 def in_a_line(content: dict[str, Any]) -> str:
-    """Return what an out file counts: `25 people: ready 12, out 0`, or `fresh 3, stale 0`."""
+    """Return the counts of an out file: `25 people: ready 12, out 0`, or `fresh 3, stale 0`."""
     names, total = {NO_STATUS: "no status", **content.get("names", {})}, content.get("total")
     counts = (
         f"{names.get(key, key)} {'hidden' if count is None else count}"
@@ -66,10 +66,9 @@ def in_a_line(content: dict[str, Any]) -> str:
 
 
 class Show:
-    """What the demo shows of a running daemon. Making one writes the daemon's config.
+    """Prints what a running daemon does. Its constructor writes the config of the daemon.
 
-    `zone` is that of the cameras' times. `lasts_s` is how long the demo will last from now on, if that is
-    known.
+    `zone` is that of the cameras' times. `lasts_s` is how long the demo will last from now on, if known.
     """
 
     def __init__(
@@ -87,36 +86,38 @@ class Show:
         self._outage = Outage(client, pace, lasts_s=lasts_s)
         self._began_s = time.monotonic()
         if lasts_s is not None and lasts_s < SHOWN_WITHIN_S:
-            # Half of it would be seen: the message that something is wrong, and none that it is over.
+            # Too short: it would show the message about a problem, but not the one about its end.
             client.post(cameras.CONTROL, {"mode": "fine"})
             client.post(servers.CONTROL, {"mode": "fresh"})
         self._write_config(now)
 
     def introduce(self) -> None:
-        """Say what is going on and how to play with it."""
+        """Print what happens and what to try."""
         at, every = self._base_url, f"every {self._times.pace.every_s} seconds"
-        say(f"The real daemon watches a small world until Ctrl-C: it counts people {every}, takes the files")
-        say(f"of cameras, reports their visitors every {REPORT_EVERY}, and watches the age of servers' data.")
-        say(f"All of it is invented and stays in {self._folder.root}/.")
+        say(f"The real daemon watches a small invented world until Ctrl-C. It counts people {every}, ingests")
+        say(
+            f"files from cameras, reports visitors every {REPORT_EVERY}, and checks the age of servers' data."
+        )
+        say(f"All data is invented and stays in {self._folder.root}/.")
         say(f"  the page:      http://{self._page}/   (metrics: /metrics)")
         say(f"  the daemon:    {program_here()} --config {self._folder.config} run")
         say(f"  the people:    {at}{divera.USERS}?accesskey={divera.KEY}")
         say(f"  the cameras:   {self._folder.inbox}/")
         say(f"  the servers:   {at}{servers.APPS}fresh, {at}{servers.APPS}changing, ...")
-        say(f"  the upstream:  {at}{upstream.CONTROL}   (what it took)")
-        say(f"  the chat:      {at}{chat.CONTROL}   (what it is sent is shown here too)")
-        say(f"""  an outage:     curl -d '{{"mode": "down"}}' {at}{divera.CONTROL}   (over: "ok")""")
+        say(f"  the upstream:  {at}{upstream.CONTROL}   (reports it accepted)")
+        say(f"  the chat:      {at}{chat.CONTROL}   (messages also appear here)")
+        say(f"""  an outage:     curl -d '{{"mode": "down"}}' {at}{divera.CONTROL}   (end it: "ok")""")
         for control, mode, over in (
             (cameras.CONTROL, "quiet", "fine"),
             (servers.CONTROL, "stale", "fresh"),
             (upstream.CONTROL, "refusing", "ok"),
             (chat.CONTROL, "down", "ok"),
         ):
-            say(f"""                 curl -d '{{"mode": "{mode}"}}' {at}{control}   (over: "{over}")""")
+            say(f"""                 curl -d '{{"mode": "{mode}"}}' {at}{control}   (end it: "{over}")""")
         say()
 
     def watch(self, world: Child, daemon: Child, until_s: float | None) -> None:
-        """Show what happens until it is asked to end, or the time is over. Raises `DemoError`."""
+        """Print what happens until a signal to end, or until the time is over. Raises `DemoError`."""
         while until_s is None or time.monotonic() < until_s:
             left_s = _LOOK_EVERY_S if until_s is None else min(_LOOK_EVERY_S, until_s - time.monotonic())
             if asked_to_end(within_s=left_s):
@@ -125,38 +126,38 @@ class Show:
             self._look(world, daemon)
             if daemon.has_ended():
                 raise DemoError(
-                    f"the daemon ended by itself (exit status {daemon.status}). It said:{_said(daemon)}"
+                    f"the daemon stopped unexpectedly (exit status {daemon.status}). Output:{_said(daemon)}"
                 )
             if world.has_ended():
-                raise DemoError(f"the small world ended by itself (exit status {world.status})")
+                raise DemoError(f"the small world stopped unexpectedly (exit status {world.status})")
             now = datetime.now(UTC)
             if self._times.are_running_out(now):
                 self._write_config(now)
-                say(f"{self._folder.config}: further times of day written; the daemon takes them by itself")
+                say(f"{self._folder.config}: added more times of day; the daemon reloads it automatically")
 
     def finish(self, daemon: Child) -> None:
-        """Show `status`, then end the daemon. Raises `DemoError` when it did not end well."""
+        """Show `status`, then end the daemon. Raises `DemoError` if it did not end cleanly."""
         self._look(daemon)
         if self._readings:
             self._show_status()
         took_s = daemon.end(within_s=DAEMON_ENDS_WITHIN_S)
         self._look(daemon)
-        # Ended by the signal itself: it was still importing, on a slow machine, and had begun nothing.
+        # -SIGTERM: on a slow machine it was still importing, and had not started.
         if daemon.status not in (EXIT_OK, -signal.SIGTERM):
             ended = f"exit status {daemon.status}, {span(took_s)}"
-            raise DemoError(f"the daemon did not end well after SIGTERM ({ended}). It said:{_said(daemon)}")
-        say(f"\nThe daemon was told to end and did, in {span(took_s)}.")
+            raise DemoError(f"the daemon did not stop cleanly on SIGTERM ({ended}). Output:{_said(daemon)}")
+        say(f"\nThe daemon stopped on SIGTERM, in {span(took_s)}.")
 
     def sum_up(self) -> int:
-        """Say how to look further, or that nothing was written. Returns the exit status."""
+        """Print what to try next, or that nothing was written. Returns the exit status."""
         if not self._readings:
             due = f"{self._times.first.astimezone():%H:%M:%S}"
             lasted = span(time.monotonic() - self._began_s)
-            complain(f"tallyd: no reading was written in {lasted}; the first one was due at {due}")
+            complain(f"tallyd: the daemon wrote no reading in {lasted}; the first one was due at {due}")
             return EXIT_PROBLEM
         heard = self._received.messages
         say(f"\nThe chat got {heard} message{'' if heard == 1 else 's'}.")
-        say("\nTo look further:")
+        say("\nTo see more:")
         for command in ("status", "alerts", "files", "report", "check"):
             say(f"  {program_here()} --config {self._folder.config} {command}")
         return EXIT_OK
@@ -184,7 +185,7 @@ class Show:
             say(line)
 
     def _show(self, file: str) -> None:
-        """Show what an out file counts, as people and programs find it."""
+        """Print the counts of an out file."""
         path = self._folder.out / file
         self._readings += 1
         say(f"{path}: {in_a_line(json.loads(path.read_text('utf-8')))}")
@@ -196,4 +197,4 @@ class Show:
         try:
             subprocess.run(command, check=False, timeout=_STATUS_WITHIN_S)  # noqa: S603 # our own command
         except subprocess.TimeoutExpired:
-            complain(f"status gave no answer within {span(_STATUS_WITHIN_S)}")
+            complain(f"status did not answer within {span(_STATUS_WITHIN_S)}")

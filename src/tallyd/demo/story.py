@@ -1,4 +1,4 @@
-"""What `tallyd demo` does, from the first line to the last: start the world and the daemon, watch, sum up."""
+"""The main flow of `tallyd demo`: start the world and the daemon, watch, sum up."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _WORLD_ENDS_WITHIN_S = 2.0
 
 
 def serve_alone(*, port: int, lasts_s: float | None) -> int:
-    """Serve the small world in the foreground; say what can be asked of it. Returns the exit status."""
+    """Serve the small world in the foreground, and print how to use it. Returns the exit status."""
 
     def tell(base_url: str, parts: tuple[Part, ...]) -> None:
-        say(f"The small world is at {base_url} until Ctrl-C. Everybody in it is invented.\n")
+        say(f"The small world is at {base_url} until Ctrl-C. All people in it are invented.\n")
         for part in parts:
             say("\n".join(part.about(base_url)) + "\n")
-        say("A config to try against it (config.json; then: {tallyd} check --online):")
+        say("A config to try with it (save it as config.json, then run: {tallyd} check --online):")
         say(example_config(base_url))
 
     try:
@@ -69,7 +69,7 @@ def _play(folder: DemoFolder, port: int, until_s: float | None, pace: Pace) -> i
 
 
 def _address(world: Child) -> str:
-    """Return the base URL, which is the first line that the world says. Raises `DemoError`."""
+    """Return the base URL, which is the first line that the world prints. Raises `DemoError`."""
     line = world.line(within_s=_WORLD_ANSWERS_WITHIN_S)
     if line is None or not line.startswith("http://"):
         raise DemoError(line or "the small world did not start")

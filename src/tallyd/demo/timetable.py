@@ -1,4 +1,4 @@
-"""The demo's timetable: every few seconds over the coming hour, as the times of day that a config holds."""
+"""The demo's timetable: every few seconds of the coming hour, as times of day for a config."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _DOUBTFUL_WITHIN = timedelta(hours=3)
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How fast the demo goes, in seconds.
+    """How fast the demo runs, in seconds.
 
-    `first_after_s`: from the start of the demo to the first reading; the daemon must have begun by then.
-    `extend_below_s`: further times are written once fewer than so many seconds are covered.
-    `outage_after_s`: from the start of the demo until Divera goes away, for `outage_lasts_s`: at the normal
-    pace, between the two alarms that draw people off, with two slots in it. A slot that found nobody is given
-    up when the next one comes.
+    `first_after_s`: from the start of the demo to the first reading; the daemon must run by then.
+    `extend_below_s`: when fewer seconds than this are covered, more times are written.
+    `outage_after_s`: from the start of the demo until Divera goes down, for `outage_lasts_s`. At the normal
+    pace this is between two alarms that call people out, and covers two slots. A failed slot ends when the
+    next one comes.
     """
 
     every_s: int = 10
@@ -32,9 +32,9 @@ class Pace:
 
 
 def zone_of_demo(now: datetime) -> ZoneInfo:
-    """Return the host's zone; UTC where it has none that can be named, or its clocks change about now.
+    """Return the host's zone; UTC if the zone has no name, or if its clocks change around now.
 
-    In the hour that comes twice a time of day runs the first time only: the demo would stand still.
+    In an hour that occurs twice, a time of day runs only the first time, so the demo would stop for an hour.
     """
     try:
         zone = ZoneInfo(str(read_host_zone().zone))
@@ -47,7 +47,7 @@ def zone_of_demo(now: datetime) -> ZoneInfo:
 
 
 class Times:
-    """The slots on a grid from the first one on. `now` is always aware."""
+    """The slots on a grid, from the first one on. `now` is always aware."""
 
     def __init__(self, pace: Pace, *, now: datetime) -> None:
         self.pace = pace

@@ -12,7 +12,7 @@ from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config
 from tallyd.contract.poller import Delivers
 from tallyd.contract.toolbox import Toolbox
-from tallyd.core.alerts.daemon_alerts import UNSENT, unsent
+from tallyd.core.alerts.run_alerts import UNSENT, unsent
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem
 from tallyd.core.stored import OutboxRow

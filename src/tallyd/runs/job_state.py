@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 from tallyd.config.jobs import Task
-from tallyd.core.alerts import daemon_alerts
+from tallyd.core.alerts import run_alerts
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.timetable import BUSY, NOT_STARTED, OVERTAKEN, Missed, Plan
 from tallyd.runs.stats import Ended
@@ -82,7 +82,7 @@ class JobState:
         task, progress = self.task, self.progress
         if not self.is_running or progress is None or monotonic_s - progress.alive_s <= task.job.limit_s:
             return None
-        return daemon_alerts.overdue(*task.name, since=progress.began_at, limit_s=task.job.limit_s)
+        return run_alerts.overdue(*task.name, since=progress.began_at, limit_s=task.job.limit_s)
 
 
 class JobStates:

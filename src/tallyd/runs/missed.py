@@ -10,7 +10,7 @@ from functools import partial
 
 from tallyd.adapters.state import Recorded
 from tallyd.config.jobs import Task
-from tallyd.core.alerts import daemon_alerts
+from tallyd.core.alerts import run_alerts
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.errors import SourceError
 from tallyd.core.naming import problem_key
@@ -53,7 +53,7 @@ class MissedSlots:
     def crashed(self, task: Task, slot: Slot, kind: str) -> None:
         """Commit a run that ended with a bug. If the same bug breaks this too, it is only logged."""
         try:
-            problem = daemon_alerts.crashed(self._described(task, slot), kind)
+            problem = run_alerts.crashed(self._described(task, slot), kind)
             again_at = self._again_at(task, slot, pause_s=task.policy.longest_wait_s)
             self._end_without(task, slot, f"tallyd itself failed ({kind})", problem, again_at=again_at)
         except Exception:
@@ -70,12 +70,12 @@ class MissedSlots:
         # Mention the wait that the source asked for only if it is longer than our own pause.
         run = replace(self._described(task, slot), asked_s=asked_s if asked_s > pause_s else 0.0)
         if not failure.transient:
-            problem = daemon_alerts.refused(run, failure.text)
+            problem = run_alerts.refused(run, failure.text)
         elif again_at is None:
-            problem = daemon_alerts.failed_for_good(run, failure.text, attempts=attempts)
+            problem = run_alerts.failed_for_good(run, failure.text, attempts=attempts)
         else:
             until = _catch_up_ends(task, slot)
-            problem = daemon_alerts.failed_for_now(run, failure.text, attempts=attempts, until=until)
+            problem = run_alerts.failed_for_now(run, failure.text, attempts=attempts, until=until)
             # Most outages are short and the slot is caught up. Notify early only if that takes long.
             goes_on_until = again_at if run.asked_s else run.now
             is_notified = (goes_on_until - slot.due_at).total_seconds() >= NOTIFY_WITHIN_S
@@ -83,9 +83,9 @@ class MissedSlots:
         named = problem if task.job.alerts_on_missed else None
         self._end_without(task, slot, failure.text, named, again_at=again_at)
 
-    def _described(self, task: Task, slot: Slot) -> daemon_alerts.Run:
+    def _described(self, task: Task, slot: Slot) -> run_alerts.Run:
         now = self.now()
-        return daemon_alerts.Run(
+        return run_alerts.Run(
             poller=task.poller,
             job=task.job.name,
             due_at=slot.due_at if slot.key is not None else None,
@@ -149,14 +149,14 @@ class MissedSlots:
     def _missed_problem(
         self,
         task: Task,
-        described: daemon_alerts.Run,
+        described: run_alerts.Run,
         group: tuple[Missed, ...],
         older_since: datetime | None,
     ) -> tuple[Problem, ...]:
         """Return the problem of slots that were missed for the same reason. One outage is one problem."""
         reason = group[0].reason
         if reason not in (NOT_STARTED, BUSY, OVERTAKEN):
-            return (daemon_alerts.failed_for_good(described, reason, attempts=1),)
+            return (run_alerts.failed_for_good(described, reason, attempts=1),)
         failed = problem_key(*task.name, "failed")
         if reason == BUSY and any(alert.key == failed for alert in self.store.state.alerts.open()):
             return ()  # they waited for a run that failed, and that alert is already open
@@ -164,7 +164,7 @@ class MissedSlots:
         times = {*before, *(one.due_at for one in group)}
         # Slots found together count as one bad reading. Raise at once if they alone reach `raise_after`.
         is_enough = len(times) >= task.alert_policy.rules.raise_after
-        problem = daemon_alerts.missed(described, sorted(times), reason, older_since=older_since)
+        problem = run_alerts.missed(described, sorted(times), reason, older_since=older_since)
         return (replace(problem, at_once=is_enough),)
 
 

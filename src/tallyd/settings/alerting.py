@@ -50,16 +50,16 @@ def _check_channel(url: str) -> None:
     """Raise `wrong()` unless it looks like a channel's URL. Apprise checks it when all the file is fine."""
     found = _SCHEME.fullmatch(url)
     if not found or any(char <= " " for char in url):
-        raise wrong("is no URL of a channel such as tgram://BOT_TOKEN/CHAT_ID, or a webhook of Rocket.Chat")
+        raise wrong("must be a channel URL such as tgram://BOT_TOKEN/CHAT_ID, or a Rocket.Chat webhook")
     if is_ambiguous(url, at_may_follow="anywhere"):
         raise wrong(HOW_TO_ESCAPE)
     placeholders = [part for part in re.split(r"[/:@?&=#]", unquote(found[2])) if is_placeholder(part)]
     if placeholders:
-        raise wrong(f'holds "{placeholders[0]}", which is a placeholder; put the real one there')
+        raise wrong(f'contains the placeholder "{placeholders[0]}"; replace it with the real value')
     if found[1].lower() in ("http", "https") and not _ROCKET_CHAT.fullmatch(url):
         raise wrong(
-            "is a web address, but no webhook of Rocket.Chat (https://host/hooks/ID/TOKEN); "
-            "for a webhook of your own write jsons://host/path"
+            "is a web address, but not a Rocket.Chat webhook (https://host/hooks/ID/TOKEN); "
+            "for your own webhook write jsons://host/path"
         )
 
 
@@ -143,8 +143,8 @@ def check_texts(texts: Mapping[str, TextSettings], kinds: Iterable[AlertKind]) -
     for what, own in texts.items():
         if what not in by_what:
             known = tuple(sorted(by_what))
-            hint = did_you_mean(what, known) or "; known are " + ", ".join(known)
-            problems.append((("texts", what), f"no problem is called so here{hint}"))
+            hint = did_you_mean(what, known) or "; known: " + ", ".join(known)
+            problems.append((("texts", what), f"there is no such problem here{hint}"))
             continue
         kind = by_what[what]
         for key, text, more in (("text", own.text, OF_TEXT), ("over", own.over, OF_OVER)):
@@ -164,8 +164,6 @@ def _trouble(text: str, fields: Set[str]) -> str | None:
     unknown = sorted(template.names - fields)
     if not unknown:
         is_blank = not template.filled(dict.fromkeys(fields, "x")).strip()
-        return "comes out empty" if is_blank else None
+        return "would be empty" if is_blank else None
     listed = ", ".join(f"{{{name}}}" for name in sorted(fields))
-    return (
-        f"unknown placeholder {{{unknown[0]}}}{did_you_mean(unknown[0], tuple(fields))}; known are {listed}"
-    )
+    return f"unknown placeholder {{{unknown[0]}}}{did_you_mean(unknown[0], tuple(fields))}; known: {listed}"

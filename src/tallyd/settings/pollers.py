@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from tallyd.core.alerts.alert_kind import AlertKind
-from tallyd.core.alerts.daemon_alerts import RUN_KINDS
+from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.settings.alerting import AlertSettings, check_texts
 from tallyd.settings.types import Duration, PositiveInt, Seconds, Strict, Zone
 

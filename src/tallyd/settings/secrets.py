@@ -104,14 +104,14 @@ class Secret:
             raise wrong("is empty")
         if value != value.strip() or UNPRINTABLE.search(value):
             raise wrong(
-                "holds a line break, a control or invisible character or spaces around it; "
+                "contains a line break, a control or invisible character, or spaces around it; "
                 "put only the secret there"
             )
         if _PLACEHOLDER.fullmatch(value):
-            raise wrong(f'"{value}" is a placeholder; put the real one there')
+            raise wrong(f'"{value}" is a placeholder; replace it with the real value')
         if len(value) < _SHORTEST_SECRET:
             # It would occur by chance in every log line, so it could not be kept out of the log.
-            raise wrong(f"is too short to be a secret; {_SHORTEST_SECRET} characters at least")
+            raise wrong(f"is too short for a secret; use at least {_SHORTEST_SECRET} characters")
         return cls(value)
 
 

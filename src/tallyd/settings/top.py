@@ -134,5 +134,5 @@ def _check_host(url: str) -> str | None:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
     except ValueError:
-        raise wrong("has a port that is no number from 0 to 65535") from None
+        raise wrong("has an invalid port; use a number from 0 to 65535") from None
     return host

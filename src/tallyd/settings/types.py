@@ -126,7 +126,7 @@ def parse_time_of_day(written: object) -> time:
         return written
     if not isinstance(written, str) or not (found := _TIME_OF_DAY.fullmatch(written)):
         shown = f'"{written}" is' if isinstance(written, str) and len(written) <= 12 else "is"
-        raise wrong(f"{shown} no time of day; write HH:MM or HH:MM:SS, from 00:00 to 23:59:59")
+        raise wrong(f"{shown} not a time of day; write HH:MM or HH:MM:SS, from 00:00 to 23:59:59")
     return time(int(found[1]), int(found[2]), int(found[3] or 0))
 
 
@@ -171,20 +171,20 @@ def parse_url(written: object) -> str:
     if not isinstance(written, str):
         raise wrong("must be text: a URL")
     if any(char <= " " or char == "\x7f" for char in written):
-        raise wrong("holds a space or a control character")
+        raise wrong("contains a space or a control character")
     if _NAME_AND_COLON.match(written):
         check_unambiguous(written)
     try:
         parts = urlsplit(written)
         host, _port = parts.hostname, parts.port
     except ValueError:
-        raise wrong("is no URL") from None
+        raise wrong("is not a URL") from None
     if parts.scheme not in ("http", "https") or not host:
         raise wrong("must begin with https:// (or http://) and name a host")
     if parts.username is not None or parts.password is not None:
-        raise wrong("holds a user or a password; they would show in messages, so they may not stand in a URL")
+        raise wrong("contains a user or a password; remove it, because messages show URLs")
     if parts.fragment:
-        raise wrong("holds a #fragment, which no server ever sees; leave it out")
+        raise wrong("contains a #fragment, which is never sent to a server; remove it")
     # In lower case, because other code compares it: HTTP:// is as unencrypted as http://.
     return parts.scheme + written[len(parts.scheme) :]
 
@@ -200,16 +200,18 @@ def check_keyless(url: str) -> str:
     for pair in re.split("[&;]", urlsplit(url).query):
         name, _, value = pair.partition("=")
         if value and is_secret_name(unquote(name)):
-            raise wrong(f'holds a key ("{unquote(name)}=..."), and URLs are shown; send it in `headers`')
+            raise wrong(
+                f'contains a key ("{unquote(name)}=..."), but messages show URLs; send it in `headers`'
+            )
     return url
 
 
 def check_folder(written: str) -> str:
     """Return a path that a file system allows."""
     if UNPRINTABLE.search(written):
-        raise wrong("holds a control or invisible character")
+        raise wrong("contains a control or invisible character")
     if any(len(os.fsencode(name)) > _LONGEST_NAME_BYTES for name in written.split("/")):
-        raise wrong(f"holds a name of over {_LONGEST_NAME_BYTES} bytes")
+        raise wrong(f"contains a name of more than {_LONGEST_NAME_BYTES} bytes")
     if len(os.fsencode(written)) > _LONGEST_PATH_BYTES:
         raise wrong(f"is longer than {_LONGEST_PATH_BYTES} bytes")
     return written

@@ -24,20 +24,20 @@ _LONGEST_URL = 200
 def _host(written: str) -> str:
     name = written.lower()
     if not _HOST.fullmatch(name):
-        raise wrong("must be a name alone, such as tallyd.example: no scheme, no port, no path")
+        raise wrong("must be only a host name, such as tallyd.example: no scheme, no port, no path")
     return name
 
 
 def _public(url: str) -> str:
     if "?" in url:
-        raise wrong("holds a ?query, but links are made by putting something behind it; leave it out")
+        raise wrong("contains a ?query, but tallyd adds to this address to make links; remove it")
     if not _LINKABLE.fullmatch(url):
         raise wrong(
-            "holds a character that not every chat takes for part of a link. Write a path percent-encoded, "
-            "and a host of other letters as browsers send it (xn--...)"
+            "contains a character that not every chat accepts in a link. Percent-encode the path, and write "
+            "an international host name in its ASCII form (xn--...)"
         )
     if len(url) > _LONGEST_URL:
-        raise wrong(f"is too long; {_LONGEST_URL} characters at most, since it stands in messages")
+        raise wrong(f"is too long; use at most {_LONGEST_URL} characters, because messages contain it")
     return url
 
 
@@ -75,7 +75,7 @@ class WebSettings(Strict):
         try:
             _address(written)
         except ValueError:
-            raise wrong("holds no IP address of this or any machine") from None
+            raise wrong('must be an IP address and a port, such as "127.0.0.1:8710"') from None
         return written
 
     @field_validator("password")
@@ -84,8 +84,8 @@ class WebSettings(Strict):
         listen = info.data.get("listen")
         if password is None and listen is not None and not _address(listen).is_loopback:
             raise wrong(
-                f"is missing: whoever reaches {listen} could read everything. Set one, such as "
-                "file:secrets/web-password, or listen on 127.0.0.1 and look through a tunnel: "
+                f"is missing: anybody who can reach {listen} could read everything. Set one, such as "
+                "file:secrets/web-password, or listen on 127.0.0.1 and use a tunnel: "
                 "ssh -L 8710:127.0.0.1:8710 HOST"
             )
         return password if password is None else password.check(_check_password)
@@ -115,5 +115,5 @@ def _address(listen: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 def _check_password(password: str) -> None:
     if len(password) < _SHORTEST_PASSWORD:
         raise wrong(
-            f"is too short; {_SHORTEST_PASSWORD} characters at least, since it is asked for over a network"
+            f"is too short; use at least {_SHORTEST_PASSWORD} characters, because the network can reach it"
         )

@@ -12,7 +12,8 @@ import pytest
 from support.wording import over_of, text_of
 from tallyd.config.kinds import KINDS as POLLERS
 from tallyd.core.alerts.alert_kind import AlertKind
-from tallyd.core.alerts.daemon_alerts import OWN_KINDS, RUN_KINDS
+from tallyd.core.alerts.daemon_alerts import OWN_KINDS
+from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.core.alerts.templates import read_template
 from tallyd.core.alerts.wording import ALWAYS
 from tallyd.core.naming import key_segments

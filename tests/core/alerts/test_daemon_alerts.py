@@ -1,85 +1,20 @@
-"""What people are told of runs that gave no reading."""
+"""The texts about the daemon itself."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from support.wording import text_of
 from tallyd.core.alerts import daemon_alerts
 
-DUE = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)  # a Friday, 08:00 in Berlin
-
-
-def _run(minutes: float = 6, *, due: bool = True, following: bool = True) -> daemon_alerts.Run:
-    return daemon_alerts.Run(
-        poller="divera",
-        job="count",
-        due_at=DUE if due else None,
-        now=DUE + timedelta(minutes=minutes),
-        next_at=DUE + timedelta(hours=4) if following else None,
-    )
-
-
-def test_a_failure_that_is_tried_again_says_until_when() -> None:
-    found = daemon_alerts.failed_for_now(
-        _run(), "app.divera247.com timed out", attempts=5, until=DUE + timedelta(minutes=15)
-    )
-    assert found.key == "divera/count/failed"
-    assert found.since == DUE
-    assert text_of(found) == (
-        "divera: no reading for Fri 08:00: app.divera247.com timed out (5 attempts until 08:06). "
-        "Tried again until 08:15."
-    )
-
-
-def test_a_failure_for_good_names_the_next_slot_and_is_no_zero() -> None:
-    found = daemon_alerts.failed_for_good(_run(), "app.divera247.com timed out", attempts=5)
-    assert text_of(found) == (
-        "divera: no reading for Fri 08:00: app.divera247.com timed out (5 attempts until 08:06). "
-        "Next slot 12:00. Recorded as missing, not zero."
-    )
-
-
-def test_a_refusal_says_when_it_is_asked_again() -> None:
-    found = daemon_alerts.refused(_run(), "access key refused (HTTP 403)")
-    assert text_of(found) == (
-        "divera: no reading for Fri 08:00: access key refused (HTTP 403). No retry before 12:00. "
-        "Recorded as missing, not zero."
-    )
-
-
-def test_missed_slots_are_listed_since_the_last_reading() -> None:
-    slots = [DUE - timedelta(hours=8), DUE]
-    found = daemon_alerts.missed(_run(30), slots, "nothing ran at that time")
-    assert found.since == slots[0]
-    assert found.severity == "warning"
-    assert text_of(found) == (
-        "divera: no readings for 00:00 and 08:00: nothing ran at that time. Next slot 12:00. "
-        "Recorded as missing, not zero."
-    )
-
-
-def test_outside_the_timetable_nothing_is_recorded_as_missing() -> None:
-    found = daemon_alerts.failed_for_good(_run(due=False, following=False), "connection refused", attempts=1)
-    assert text_of(found) == "divera: no reading: connection refused."
-
-
-def test_a_crash_names_the_type_and_not_the_text_of_the_exception() -> None:
-    assert "(ValueError)" in text_of(daemon_alerts.crashed(_run(), "ValueError"))
-
-
-def test_a_run_that_hangs_says_for_how_long() -> None:
-    found = daemon_alerts.overdue("divera", "count", since=DUE, limit_s=1200)
-    assert found.at_once
-    assert found.key == "divera/count/overdue"
-    assert "begun at 08:00 shows no progress for over 20 min" in text_of(found)
+NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 
 
 def test_a_clock_is_suspect_from_a_minute_on() -> None:
-    assert daemon_alerts.clock_suspect(60, now=DUE) is None
+    assert daemon_alerts.clock_suspect(60, now=NOW) is None
     ahead, behind = (
-        daemon_alerts.clock_suspect(3600, now=DUE),
-        daemon_alerts.clock_suspect(-86400 * 300, now=DUE),
+        daemon_alerts.clock_suspect(3600, now=NOW),
+        daemon_alerts.clock_suspect(-86400 * 300, now=NOW),
     )
     assert ahead is not None
     assert "1 h ahead of" in text_of(ahead)

@@ -39,7 +39,7 @@ from tallyd.core.texts import UNPRINTABLE
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)  # a Friday, 12:00 in Berlin
 SINCE = NOW - timedelta(hours=4)
-LAST_LINE = len("\n... and 10000 more; all of them: tallyd alerts")
+LAST_LINE = len("\n... and 10000 more. See all: tallyd alerts")
 
 
 def around(
@@ -175,7 +175,7 @@ def test_one_thing_is_one_line_with_the_name_in_front() -> None:
         pytest.param(
             notice(news="unwatched", text="bad"),
             0,
-            "no longer watched: divera/count/failed, open since 08:00; the config no longer asks for it",
+            "no longer watched: divera/count/failed, open since 08:00; it was removed from the config",
             "info",
             id="unwatched",
         ),
@@ -197,17 +197,17 @@ def test_most_serious_first_and_the_oldest_of_equals() -> None:
         notice("a", "0", "x", text="worst", since=NOW),
         notice("b", "0", "x", text="worst and old", since=SINCE),
     )
-    assert found.subject == "[box] 5 problems, 1 over, 1 notice"
+    assert found.subject == "[box] 5 problems, 1 resolved, 1 notice"
     assert found.tone == "error"
     assert found.text.split("\n") == [
-        "[box] 5 problems, 1 over, 1 notice:",
+        "[box] 5 problems, 1 resolved, 1 notice:",
         "- worst and old",
         "- worst",
         "- still, after 4 h: worse",
         "- fewer",
         "- still, after 4 h: few",
         "- good since 12:00, after 4 h.",
-        "- no longer watched: a/5/x, open since 08:00; the config no longer asks for it",
+        "- no longer watched: a/5/x, open since 08:00; it was removed from the config",
     ]
 
 
@@ -240,7 +240,7 @@ def unreachable(count: int, news: News = "begins", poller: str = "apps") -> list
         (12, 3, "begins", "apps: 12 targets unreachable: A, B, C, D, E and 7 more"),
         (4, 9, "begins", "apps: 4 of 9 targets unreachable: A, B, C and D"),
         (4, 9, "reminder", "still: apps: 4 of 9 targets unreachable: A, B, C and D"),
-        (4, 9, "over", "over: apps: 4 of 9 targets unreachable: A, B, C and D"),
+        (4, 9, "over", "resolved: apps: 4 of 9 targets unreachable: A, B, C and D"),
         (4, 9, "unwatched", "no longer watched: apps: 4 of 9 targets unreachable: A, B, C and D"),
     ],
     ids=["all", "of unknown", "of too few", "four", "reminder", "over", "unwatched"],
@@ -278,7 +278,7 @@ def test_what_the_config_has_words_for_is_told_in_them_however_many_there_are(
 def test_where_the_config_has_no_words_for_the_end_ends_share_a_line() -> None:
     texts = {"unreachable": OwnText(text="weg")}
     found = message(*unreachable(4, "over"), surroundings=around(texts=texts))
-    assert found.text == "[box] over: apps: 4 targets unreachable: A, B, C and D"
+    assert found.text == "[box] resolved: apps: 4 targets unreachable: A, B, C and D"
 
 
 def test_a_shared_line_has_labels_where_there_are_any() -> None:
@@ -324,12 +324,12 @@ def test_only_the_same_news_of_the_same_poller_and_what_share_a_line() -> None:
         *(notice("apps", name, "stale") for name in "ABC"),
     )
     assert len(found.text.split("\n")) == 1 + 12
-    assert found.subject == "[box] 9 problems, 3 over"
+    assert found.subject == "[box] 9 problems, 3 resolved"
 
 
 def test_those_that_share_a_line_count_each() -> None:
     found = message(*unreachable(12), notice(news="over"))
-    assert found.subject == "[box] 12 problems, 1 over"
+    assert found.subject == "[box] 12 problems, 1 resolved"
 
 
 def test_channels_that_are_down_together_share_a_line_that_names_them() -> None:
@@ -437,8 +437,8 @@ def test_a_message_is_never_long_and_leaves_out_exactly_as_many_as_it_says(
     lines = found.text.split("\n")
     if len(lines) == 1:
         return
-    assert lines[0] == f"[box] {count} problems:" or lines[0] == f"[box] {count} over:"
-    left = re.fullmatch(r"\.\.\. and (\d+) more; all of them: tallyd alerts", lines[-1])
+    assert lines[0] == f"[box] {count} problems:" or lines[0] == f"[box] {count} resolved:"
+    left = re.fullmatch(r"\.\.\. and (\d+) more. See all: tallyd alerts", lines[-1])
     shown = lines[1:-1] if left else lines[1:]
     counts = [re.match(r"- (?:apps|zoo): (\d+) ", line) for line in shown]
     told = sum(int(found[1]) if found else 1 for found in counts)

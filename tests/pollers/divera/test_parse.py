@@ -113,7 +113,9 @@ NO_JSON = {
 @pytest.mark.parametrize("source", ["users", "monitor"])
 @pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON.keys())
 def test_what_is_no_json_is_worth_another_try(source: str, body: bytes) -> None:
-    with pytest.raises(SourceError, match=r"^app\.divera247\.com answered HTTP 200 without JSON") as failure:
+    with pytest.raises(
+        SourceError, match=r"^app\.divera247\.com answered HTTP 200 without (valid )?JSON"
+    ) as failure:
         read(divera(source=source), answer(body))
     assert failure.value.transient
 
@@ -123,7 +125,9 @@ def test_what_is_no_json_is_worth_another_try(source: str, body: bytes) -> None:
     ("body", "text"),
     [
         pytest.param(b"[" * 101, "with JSON that is nested more than 100 levels deep", id="deep"),
-        pytest.param(b"[" + b"[]," * 250_000, "with JSON of more than 250,000 values", id="many-values"),
+        pytest.param(
+            b"[" + b"[]," * 250_000, "with JSON that has more than 250,000 values", id="many-values"
+        ),
     ],
 )
 def test_what_would_cost_too_much_is_not_even_parsed(source: str, body: bytes, text: str) -> None:
@@ -139,7 +143,7 @@ def test_a_204_names_its_status() -> None:
 
 @pytest.mark.parametrize("content", [[], [1], "text", 5, None, True], ids=repr)
 def test_json_that_is_no_object_is_worth_another_try(content: object) -> None:
-    with pytest.raises(SourceError, match=r"answered HTTP 200 with JSON of another kind") as failure:
+    with pytest.raises(SourceError, match=r"answered HTTP 200 with unexpected JSON") as failure:
         read(divera(), json_answer(content))
     assert failure.value.transient
 
@@ -154,13 +158,13 @@ def test_json_that_is_no_object_is_worth_another_try(content: object) -> None:
         pytest.param({"success": None, "data": []}, 'but no "success": true', id="null"),
         pytest.param(
             {"success": False, "error": f"{CANARIES[1]} darf das nicht"},
-            'but "success": false; its reason in "error" (a text) may name people and is not shown',
+            'but "success": false; the reason in "error" (a text) is not shown because it may name people',
             id="reason-as-text",
         ),
         pytest.param(
             {"success": False, "errors": [CANARIES[0]], "message": {"de": CANARIES[2]}},
-            'but "success": false; its reason in "errors" (a list), "message" (an object) may name people '
-            "and is not shown",
+            'but "success": false; the reason in "errors" (a list), "message" (an object) is not shown '
+            "because it may name people",
             id="reasons-as-list-and-object",
         ),
         pytest.param({"success": False, "errors": []}, 'but "success": false', id="empty-reason"),
@@ -198,8 +202,8 @@ def test_an_empty_list_of_people_is_no_data_and_never_zero(content: dict[str, An
     with pytest.raises(SourceError) as failure:
         read(divera(), content)
     assert failure.value.text == (
-        "app.divera247.com answered HTTP 200 with an empty list of people; a key that lost its rights looks "
-        "like this: see in Divera that its system user may still see the people of the unit"
+        "app.divera247.com answered HTTP 200 with an empty list of people, as for a key without rights; "
+        "check in Divera that its system user may still see the people of the unit"
     )
     assert failure.value.transient
 
@@ -247,7 +251,7 @@ def test_an_answer_with_more_than_a_unit_can_have_is_refused(
 ) -> None:
     assert read(poller, most).facts
     with pytest.raises(
-        SourceError, match=rf"^\S+ answered HTTP 200 with {text}, which no unit has; at most 1"
+        SourceError, match=rf"^\S+ answered HTTP 200 with {text}, more than any unit has; the limit is 1"
     ):
         read(poller, too_many)
 
@@ -263,13 +267,13 @@ def test_a_status_that_is_no_id_refuses_the_answer_and_names_the_row_alone(statu
     with pytest.raises(SourceError) as failure:
         read(divera(), users(50101, 50102, status, 50103))
     assert failure.value.text == (
-        "app.divera247.com answered HTTP 200 with a list of people whose row 3 has no readable status_id"
+        "app.divera247.com answered HTTP 200 with a list of people in which row 3 has no valid status_id"
     )
 
 
 @pytest.mark.parametrize("row", [None, 5, "Canaria", [1], [[]]], ids=repr)
 def test_a_row_that_is_no_person_refuses_the_answer(row: object) -> None:
-    with pytest.raises(SourceError, match=r"whose row 2 is (a text|a list|a single value)$"):
+    with pytest.raises(SourceError, match=r"row 2 is (a text|a list|a single value)$"):
         read(divera(), {"success": True, "data": [person(), row]})
 
 
@@ -288,7 +292,7 @@ NO_MONITOR: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("content", NO_MONITOR.values(), ids=NO_MONITOR.keys())
 def test_no_monitor_is_no_data_and_never_zero(content: dict[str, Any]) -> None:
-    with pytest.raises(SourceError, match=r"no monitor is set up in Divera") as failure:
+    with pytest.raises(SourceError, match=r"Divera has no monitor") as failure:
         read(divera(source="monitor"), content)
     assert failure.value.transient
 
@@ -296,30 +300,30 @@ def test_no_monitor_is_no_data_and_never_zero(content: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("monitor", "text"),
     [
-        pytest.param({"7": {"all": 1}, "x": {"all": 1}}, "entry 2 has no readable status id", id="key-no-id"),
-        pytest.param({"none": {"all": 1}}, "entry 1 has no readable status id", id="our-own-word-as-key"),
-        pytest.param({"07": {"all": 1}}, "entry 1 has no readable status id", id="key-with-a-zero-in-front"),
-        pytest.param({"7": {}}, "entry 1 holds no readable count", id="no-count"),
-        pytest.param({"7": []}, "entry 1 holds no readable count", id="entry-empty-in-php"),
-        pytest.param({"7": 5}, "entry 1 holds no readable count", id="entry-a-number"),
-        pytest.param({"7": {"all": True}}, "entry 1 holds no readable count", id="count-true"),
-        pytest.param({"7": {"all": "5"}}, "entry 1 holds no readable count", id="count-text"),
-        pytest.param({"7": {"all": 5.0}}, "entry 1 holds no readable count", id="count-float"),
-        pytest.param({"7": {"all": -1}}, "entry 1 holds no readable count", id="count-negative"),
-        pytest.param({"7": {"all": 10**30}}, "entry 1 holds no readable count", id="count-huge"),
-        pytest.param({"7": {"all": [{"id": 1}]}}, "entry 1 holds no readable count", id="people-not-a-count"),
+        pytest.param({"7": {"all": 1}, "x": {"all": 1}}, "entry 2 has no valid status id", id="key-no-id"),
+        pytest.param({"none": {"all": 1}}, "entry 1 has no valid status id", id="our-own-word-as-key"),
+        pytest.param({"07": {"all": 1}}, "entry 1 has no valid status id", id="key-with-a-zero-in-front"),
+        pytest.param({"7": {}}, "entry 1 has no valid count", id="no-count"),
+        pytest.param({"7": []}, "entry 1 has no valid count", id="entry-empty-in-php"),
+        pytest.param({"7": 5}, "entry 1 has no valid count", id="entry-a-number"),
+        pytest.param({"7": {"all": True}}, "entry 1 has no valid count", id="count-true"),
+        pytest.param({"7": {"all": "5"}}, "entry 1 has no valid count", id="count-text"),
+        pytest.param({"7": {"all": 5.0}}, "entry 1 has no valid count", id="count-float"),
+        pytest.param({"7": {"all": -1}}, "entry 1 has no valid count", id="count-negative"),
+        pytest.param({"7": {"all": 10**30}}, "entry 1 has no valid count", id="count-huge"),
+        pytest.param({"7": {"all": [{"id": 1}]}}, "entry 1 has no valid count", id="people-not-a-count"),
         pytest.param(
-            {"7": {"all": 5, "qualification": 3}}, "entry 1 has no readable qualifications", id="no-object"
+            {"7": {"all": 5, "qualification": 3}}, "entry 1 has no valid qualifications", id="no-object"
         ),
         pytest.param(
             {"7": {"all": 5, "qualification": {"a": 3}}},
-            "entry 1 has no readable qualification id",
+            "entry 1 has no valid qualification id",
             id="no-id",
         ),
-        pytest.param({"7": entry(5, q2=True)}, "entry 1 holds no readable count", id="qualification-true"),
+        pytest.param({"7": entry(5, q2=True)}, "entry 1 has no valid count", id="qualification-true"),
     ],
 )
 def test_a_monitor_that_can_not_be_counted_is_refused_as_a_whole(monitor: dict[str, Any], text: str) -> None:
     with pytest.raises(SourceError) as failure:
         read(divera(source="monitor", qualifications=True), pull(monitor))
-    assert failure.value.text == f"app.divera247.com answered HTTP 200 with a monitor whose {text}"
+    assert failure.value.text == f"app.divera247.com answered HTTP 200 with a monitor in which {text}"

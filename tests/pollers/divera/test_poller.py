@@ -201,31 +201,31 @@ class TestMinimums:
             pytest.param(
                 {"statuses": ["50101"], "count": 6},
                 "divera/50101/below",
-                "divera: 2 people on Einsatzbereit (50101), at least 6 wanted",
+                "divera: 2 people on Einsatzbereit (50101), minimum 6",
                 id="one-status",
             ),
             pytest.param(
                 {"statuses": ["50101", "7"], "count": 6},
                 "divera/50101+7/below",
-                "divera: 3 people on Einsatzbereit (50101) and 7, at least 6 wanted",
+                "divera: 3 people on Einsatzbereit (50101) and 7, minimum 6",
                 id="a-sum",
             ),
             pytest.param(
                 {"statuses": ["7"], "count": 2},
                 "divera/7/below",
-                "divera: 1 person on 7, at least 2 wanted",
+                "divera: 1 person on 7, minimum 2",
                 id="one-person",
             ),
             pytest.param(
                 {"statuses": ["9"], "count": 1},
                 "divera/9/below",
-                "divera: 0 people on 9, at least 1 wanted",
+                "divera: 0 people on 9, minimum 1",
                 id="nobody",
             ),
             pytest.param(
                 {"statuses": ["none"], "count": 9},
                 "divera/none/below",
-                "divera: 0 people on none, at least 9 wanted",
+                "divera: 0 people on none, minimum 9",
                 id="without-status",
             ),
         ],
@@ -246,8 +246,8 @@ class TestMinimums:
         poller = divera(source="monitor", at_least=[{"statuses": ["7", "8"], "count": 9}])
         (problem,) = read(poller, pull({"7": entry(3)})).problems
         assert text_of(problem) == (
-            "divera: 3 people on 7 and 8, at least 9 wanted; the monitor in Divera does not "
-            "show 8, which counts as nobody there"
+            "divera: 3 people on 7 and 8, minimum 9; the monitor in Divera does not "
+            "show 8, so nobody is counted there"
         )
 
 

@@ -122,15 +122,15 @@ def test_a_key_in_the_url_is_refused_and_not_shown(url: str, text: str) -> None:
             "ends in /api/v2/pull/all",
             id="users-url-for-monitor",
         ),
-        pytest.param({"at": []}, "at", "one time of day at least", id="no-time"),
+        pytest.param({"at": []}, "at", "at least one time of day", id="no-time"),
         pytest.param({"at": ["08:00", "12:00", "08:00:00"]}, "at", "names 08:00:00 twice", id="time-twice"),
         pytest.param({"at": "08:00"}, "at", "valid tuple", id="time-not-in-a-list"),
-        pytest.param({"at": ["8:00"]}, "at.0", "no time of day", id="time-of-one-digit"),
+        pytest.param({"at": ["8:00"]}, "at.0", "not a time of day", id="time-of-one-digit"),
         pytest.param({"days": ["monday"]}, "days", "must be one of mon", id="unknown-day"),
         pytest.param({"catch_up": "0s"}, "catch_up", "must be above 0", id="catch-up-of-nothing"),
         pytest.param({"catch_up": 15}, "catch_up", "must be a duration", id="catch-up-without-unit"),
         pytest.param(
-            {"status_names": {"ready": "Bereit"}}, "status_names", '"ready" is no status id', id="name-id"
+            {"status_names": {"ready": "Bereit"}}, "status_names", '"ready" is not a status id', id="name-id"
         ),
         pytest.param({"status_names": {"0": "Ohne"}}, "status_names", 'nor "none"', id="name-of-zero"),
         pytest.param({"status_names": {"7": " "}}, "status_names", 'name of "7" is empty', id="empty-name"),
@@ -146,7 +146,7 @@ def test_a_key_in_the_url_is_refused_and_not_shown(url: str, text: str) -> None:
         pytest.param(
             {"at_least": [{"statuses": [], "count": 1}]},
             "at_least.0.statuses",
-            "one status at least",
+            "at least one status",
             id="no-status",
         ),
         pytest.param(
@@ -176,13 +176,13 @@ def test_a_key_in_the_url_is_refused_and_not_shown(url: str, text: str) -> None:
             "the same statuses in two entries",
             id="minimum-twice",
         ),
-        pytest.param({"hide_below": 2}, "hide_below", "with 2 a null could only be 1", id="hide-below-2"),
+        pytest.param({"hide_below": 2}, "hide_below", "with 2 a null could only mean 1", id="hide-below-2"),
         pytest.param({"hide_below": -1}, "hide_below", "must be 3 or more", id="hide-below-nothing"),
         pytest.param({"hide_below": True}, "hide_below", "valid integer", id="hide-below-true"),
         pytest.param(
             {"hide_below": 5, "at_least": [{"statuses": ["7"], "count": 4}]},
             "hide_below",
-            "whose warning would tell what is hidden",
+            "so a warning would reveal what is hidden",
             id="minimum-below-the-hidden",
         ),
         pytest.param({"acceskey": "x"}, "acceskey", "not permitted", id="unknown-key"),
@@ -226,13 +226,13 @@ SAME_UNIT = 'hide_below: "wall" asks the same unit (same host and key)'
         pytest.param(
             {"hide_below": 3},
             {},
-            "and hides nothing, so that it shows what is hidden here; set hide_below there too",
+            "and hides nothing, so it shows what is hidden here; set hide_below there too",
             id="one-hides",
         ),
         pytest.param(
             {"hide_below": 3},
             {"source": "monitor"},
-            "and hides nothing, so that it shows what is hidden here; set hide_below there too",
+            "and hides nothing, so it shows what is hidden here; set hide_below there too",
             id="one-hides-of-two-sources",
         ),
         pytest.param(
@@ -244,7 +244,7 @@ SAME_UNIT = 'hide_below: "wall" asks the same unit (same host and key)'
         pytest.param(
             {"hide_below": 3},
             {"hide_below": 3, "source": "monitor"},
-            'by "source": "monitor", and side by side both show what either hides; keep one of them',
+            'with "source": "monitor"; together they reveal what each hides, so keep only one',
             id="both-hide-of-two-sources",
         ),
         pytest.param({"hide_below": 3}, {"accesskey": "canary-key-8f3b"}, None, id="another-key"),
@@ -252,7 +252,7 @@ SAME_UNIT = 'hide_below: "wall" asks the same unit (same host and key)'
         pytest.param(
             {"hide_below": 3},
             {"url": "https://APP.divera247.com:443/api/users?x=1"},
-            "and hides nothing, so that it shows what is hidden here; set hide_below there too",
+            "and hides nothing, so it shows what is hidden here; set hide_below there too",
             id="the-same-host-written-otherwise",
         ),
         pytest.param(

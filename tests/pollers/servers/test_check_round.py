@@ -115,10 +115,10 @@ KINDS = [
     ("empty", {}, "invalid", "answered HTTP 200 without JSON (an empty body)"),
     ("no-content", {}, "invalid", "answered HTTP 204 without JSON (an empty body)"),
     ("page", {}, "invalid", "without JSON (a web page)"),
-    ("broken", {}, "invalid", "without JSON (something else)"),
-    ("nan", {}, "invalid", "without JSON (something else)"),
+    ("broken", {}, "invalid", "without valid JSON"),
+    ("nan", {}, "invalid", "without valid JSON"),
     ("deep", {}, "invalid", "answered HTTP 200 with JSON that is nested more than 100 levels deep"),
-    ("wide", {}, "invalid", "answered HTTP 200 with JSON of more than 30,000 values"),
+    ("wide", {}, "invalid", "answered HTTP 200 with JSON that has more than 30,000 values"),
     ("part", {}, "invalid", "sent only a part of its answer (HTTP 206)"),
     ("list", {}, "invalid", "without computed_time"),
     ("without", {}, "invalid", "without computed_time"),
@@ -473,15 +473,15 @@ def test_each_trouble_has_its_text(tmp_path: Path) -> None:
         "Mute: tallyd mute apps/GONE/unreachable --for 2h"
     )
     assert texts["apps/BAD/invalid"] == (
-        f"BAD: no time in its answer: {host} answered HTTP 200, but computed_time is no time of ISO 8601, "
-        "such as 2026-11-20T14:03:12+01:00; see `format`. Mute: tallyd mute apps/BAD/invalid --for 2h"
+        f"BAD: no valid time in its answer: {host} answered HTTP 200, but computed_time is no time of ISO "
+        "8601, such as 2026-11-20T14:03:12+01:00; see `format`. Mute: tallyd mute apps/BAD/invalid --for 2h"
     )
     # A time without a zone that is meant as UTC: in Berlin that is an hour earlier, so it is stale.
     assert (
         "data 54 min old (limit 15 min), last computed 14:06; server answers (200, "
         in texts["apps/UTC/stale"]
     )
-    assert "; its time names no zone and was read as Europe/Berlin. Mute: " in texts["apps/UTC/stale"]
+    assert "; its time has no zone and was read as Europe/Berlin. Mute: " in texts["apps/UTC/stale"]
 
 
 def test_a_stale_target_is_told_of_in_the_manner_of_the_rest(tmp_path: Path) -> None:
@@ -501,7 +501,8 @@ def test_a_time_ahead_is_told_with_what_was_taken_off(tmp_path: Path) -> None:
     with apps(page, tmp_path, "PROD") as rounds:
         (problem,) = rounds.round().problems
     assert text_of(problem).startswith(
-        "PROD: data computed 3 min ahead of now, its clock being 2 min ahead taken off. Look at the clock"
+        "PROD: data computed 3 min ahead of now, after correcting its clock, which is 2 min fast. "
+        "Check the clock"
     )
 
 
@@ -662,7 +663,7 @@ def test_a_database_that_takes_nothing_is_told_of_once_it_lasts(
         told = [keys_of(rounds.round(after_s=30)) for _ in range(4)]
         assert told == [[], [], ["apps/database/unstored"], ["apps/database/unstored"]]
         (problem,) = rounds.round(after_s=30).problems
-        assert text_of(problem).startswith("apps: checks can't be stored since 15:00:30: SQLite (")
+        assert text_of(problem).startswith("apps: checks have not been stored since 15:00:30: SQLite (")
         (tmp_path / "records.db").rmdir()
         assert rounds.round(after_s=30).problems == ()
         ((_, _, count),) = rounds.records().server_hours(*EVER)

@@ -96,10 +96,10 @@ def test_a_check_ends_within_its_round_where_nothing_else_is_set() -> None:
     ("target", "fault"),
     [
         pytest.param({"url": "ftp://x"}, "PROD.url: must begin with https", id="no web address"),
-        pytest.param({"url": "https://a:b@x/"}, "PROD.url: holds a user or a password", id="a password"),
+        pytest.param({"url": "https://a:b@x/"}, "PROD.url: contains a user or a password", id="a password"),
         pytest.param(
             {"url": URL + "?token=abc"},
-            'PROD.url: holds a key ("token=..."), and URLs',
+            'PROD.url: contains a key ("token=..."), but messages show URLs',
             id="a key in the URL",
         ),
         pytest.param({"field": ""}, "PROD.field: must not be empty", id="no field"),
@@ -107,14 +107,22 @@ def test_a_check_ends_within_its_round_where_nothing_else_is_set() -> None:
             {"field": "a..b"}, "PROD.field: must be the name of a field", id="a field without a name"
         ),
         pytest.param(
-            {"format": "is"}, 'PROD.format: is no form of a time; did you mean "iso"?', id="misspelt"
+            {"format": "is"}, 'PROD.format: is not a time format; did you mean "iso"?', id="misspelt"
         ),
-        pytest.param({"format": "noon"}, "PROD.format: is no form of a time; it is one of iso", id="no form"),
-        pytest.param({"format": "%H:%M"}, "is no form of a day and a time", id="a time without its day"),
-        pytest.param({"format": "%Y-%m-%d"}, "is no form of a day and a time", id="a day without its time"),
-        pytest.param({"format": "%Y%m%d %I:%M"}, "is no form of a day and a time", id="half of the day"),
-        pytest.param({"format": "%Q"}, "is no form of a day and a time", id="no letter of strptime"),
-        pytest.param({"format": "%Y%m%d%H%M %Z"}, "PROD.format: holds %Z", id="a zone that is forgotten"),
+        pytest.param({"format": "noon"}, "PROD.format: is not a time format; write one of iso", id="no form"),
+        pytest.param(
+            {"format": "%H:%M"}, "is not a format with a full date and time", id="a time without its day"
+        ),
+        pytest.param(
+            {"format": "%Y-%m-%d"}, "is not a format with a full date and time", id="a day without its time"
+        ),
+        pytest.param(
+            {"format": "%Y%m%d %I:%M"}, "is not a format with a full date and time", id="half of the day"
+        ),
+        pytest.param(
+            {"format": "%Q"}, "is not a format with a full date and time", id="no letter of strptime"
+        ),
+        pytest.param({"format": "%Y%m%d%H%M %Z"}, "PROD.format: contains %Z", id="a zone that is forgotten"),
         pytest.param(
             {"timezone": "Europe/Berln"},
             'PROD.timezone: unknown time zone; did you mean "Europe/Berlin"?',
@@ -129,17 +137,19 @@ def test_a_check_ends_within_its_round_where_nothing_else_is_set() -> None:
         pytest.param(
             {"timeout": "13s"}, "PROD.timeout: is longer than a fifth of `every` (12s)", id="a long timeout"
         ),
-        pytest.param({"headers": {"a b": "Zq7-x"}}, '"a b" is no name of a header', id="a header's name"),
+        pytest.param({"headers": {"a b": "Zq7-x"}}, '"a b" is not a header name', id="a header's name"),
         pytest.param({"headers": {"Host": "other"}}, '"Host" is set by tallyd itself', id="a header of ours"),
-        pytest.param({"headers": {"X-A": "ab\ncd"}}, "PROD.headers.X-A: holds a line break", id="two lines"),
-        pytest.param({"headers": {"X-A": "日本語です"}}, "can't be sent in a header", id="no Latin letters"),
+        pytest.param(
+            {"headers": {"X-A": "ab\ncd"}}, "PROD.headers.X-A: contains a line break", id="two lines"
+        ),
+        pytest.param({"headers": {"X-A": "日本語です"}}, "cannot be sent in a header", id="no Latin letters"),
         pytest.param(
             {"headers": {"X-A": "abcd", "x-a": "efgh"}}, "names a header twice", id="a header twice"
         ),
         pytest.param({"headers": {"X-A": "env:NOT_THERE"}}, "NOT_THERE is not set", id="no such variable"),
         pytest.param(
             {"url": "http://app.example/", "headers": {"X-Key": "Zq7-x"}},
-            "PROD.url: begins with http://, which would send its headers readable for all",
+            "PROD.url: begins with http://, which would send its headers unencrypted",
             id="a key over http",
         ),
         pytest.param({"ca_file": "gone.pem"}, "gone.pem is missing", id="no such CA file"),
@@ -160,17 +170,15 @@ def test_what_is_wrong_with_a_target_is_said_at_its_place(
 @pytest.mark.parametrize(
     ("keys", "fault"),
     [
-        pytest.param({"targets": {}}, "targets: names no target", id="none"),
+        pytest.param({"targets": {}}, "targets: is empty", id="none"),
         pytest.param({"targets": {"A": {}}}, "targets.A.url: is missing", id="no address"),
         pytest.param({"targets": {"A": URL}}, "targets.A: must be an object", id="an address alone"),
         pytest.param({"targets": []}, "targets: must be an object", id="a list"),
-        pytest.param({"targets": {"a/b": {"url": URL}}}, 'targets."a/b": may hold neither', id="a slash"),
-        pytest.param(
-            {"targets": {"a\nb": {"url": URL}}}, "may hold neither `/` nor control", id="a line break"
-        ),
+        pytest.param({"targets": {"a/b": {"url": URL}}}, 'targets."a/b": must not contain', id="a slash"),
+        pytest.param({"targets": {"a\nb": {"url": URL}}}, "must not contain `/`, control", id="a line break"),
         pytest.param({"targets": {" a": {"url": URL}}}, "without spaces around it", id="a space in front"),
         pytest.param({"targets": {"": {"url": URL}}}, "must be a name", id="no name"),
-        pytest.param({"targets": {"x" * 201: {"url": URL}}}, "of over 200 characters", id="a long name"),
+        pytest.param({"targets": {"x" * 201: {"url": URL}}}, "of more than 200 characters", id="a long name"),
         pytest.param({"every": "0.5s"}, "every: must be at least 1 second", id="twice a second"),
         pytest.param({"workers": 0}, "workers: must be 1 or more", id="nobody works"),
         pytest.param({"workers": 1000}, "workers: must be 256 or less", id="too many"),
@@ -191,7 +199,7 @@ def test_what_is_wrong_with_the_rest_is_said(keys: dict[str, Any], fault: str) -
 def test_a_poller_without_targets_is_refused() -> None:
     """A file that was emptied by mistake would end all its alerts."""
     (said,) = faults()
-    assert said.startswith("targets: names no target")
+    assert said.startswith("targets: is empty")
 
 
 def test_no_message_shows_a_secret() -> None:
@@ -217,9 +225,9 @@ def test_a_ca_file_is_found_beside_the_config(tmp_path: Path) -> None:
     assert target.ca_file == tmp_path / "ca.pem"
     (tmp_path / "no.pem").write_text("hello")
     (said,) = faults(folder=tmp_path, targets={"A": {"url": URL, "ca_file": "no.pem"}})
-    assert said == f"targets.A.ca_file: {tmp_path}/no.pem holds no certificate (PEM)"
+    assert said == f"targets.A.ca_file: {tmp_path}/no.pem contains no certificate (PEM)"
     (said,) = faults(folder=tmp_path, targets={"A": {"url": "http://x/", "ca_file": "ca.pem"}})
-    assert "ca_file: is of no use" in said
+    assert "ca_file: has no effect" in said
 
 
 # -- a file of their own -------------------------------------------------------------------------------------
@@ -259,11 +267,11 @@ def test_targets_may_stand_in_a_file_of_their_own(tmp_path: Path) -> None:
         pytest.param(
             {"B": {"url": URL, "record": 1}}, "targets.B.record: must be true or false", id="as strict"
         ),
-        pytest.param({"A": {"url": URL}}, "targets.A: stands in `targets_file` as well", id="in both"),
-        pytest.param({}, "targets: names no target", id="nothing in it"),
+        pytest.param({"A": {"url": URL}}, "targets.A: is also in `targets_file`", id="in both"),
+        pytest.param({}, "targets: is empty", id="nothing in it"),
         pytest.param("[]", "more.json: must be a JSON object", id="a list"),
-        pytest.param('{"B": {},', "more.json: broken JSON at line 1", id="broken"),
-        pytest.param('{"B": {"url": 1, "url": 2}}', 'more.json: "url" stands twice', id="a key twice"),
+        pytest.param('{"B": {},', "more.json: invalid JSON at line 1", id="broken"),
+        pytest.param('{"B": {"url": 1, "url": 2}}', 'more.json: "url" occurs twice', id="a key twice"),
     ],
 )
 def test_what_is_wrong_with_their_file_is_said(tmp_path: Path, content: object, fault: str) -> None:

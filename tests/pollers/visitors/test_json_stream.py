@@ -67,24 +67,24 @@ def test_anything_is_taken_as_json_takes_it_or_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        pytest.param(b'{"a": 1}', "is no JSON list", id="an object"),
-        pytest.param(b'"[]"', "is no JSON list", id="a text"),
-        pytest.param(b'[{"a": 1}] []', "goes on after the end", id="more behind it"),
-        pytest.param(b"[1 2]", "there is no comma", id="no comma"),
-        pytest.param(b"[1,]", "is broken JSON", id="a comma too many"),
-        pytest.param(b'[{"a": 01}]', "is broken JSON", id="a zero in front"),
-        pytest.param(b"[{a: 1}]", "is broken JSON", id="a key without quotes"),
-        pytest.param(b'[{"a": tru}]', "is broken JSON", id="half a word"),
-        pytest.param(b'[{"a": "x\ny"}]', "is broken JSON", id="a line break in a text"),
-        pytest.param(b'[{"a": 1, "a": 2}]', "a key stands twice", id="a key twice"),
-        pytest.param(b'[{"a": 1, "\\u0061": 2}]', "a key stands twice", id="a key twice, once escaped"),
-        pytest.param(b'[{"b": {"a": 1, "a": 1}}]', "a key stands twice", id="twice, inside"),
+        pytest.param(b'{"a": 1}', "is not a JSON list", id="an object"),
+        pytest.param(b'"[]"', "is not a JSON list", id="a text"),
+        pytest.param(b'[{"a": 1}] []', "continues after the end", id="more behind it"),
+        pytest.param(b"[1 2]", "a comma between two records is missing", id="no comma"),
+        pytest.param(b"[1,]", "is invalid JSON", id="a comma too many"),
+        pytest.param(b'[{"a": 01}]', "is invalid JSON", id="a zero in front"),
+        pytest.param(b"[{a: 1}]", "is invalid JSON", id="a key without quotes"),
+        pytest.param(b'[{"a": tru}]', "is invalid JSON", id="half a word"),
+        pytest.param(b'[{"a": "x\ny"}]', "is invalid JSON", id="a line break in a text"),
+        pytest.param(b'[{"a": 1, "a": 2}]', "a key occurs twice", id="a key twice"),
+        pytest.param(b'[{"a": 1, "\\u0061": 2}]', "a key occurs twice", id="a key twice, once escaped"),
+        pytest.param(b'[{"b": {"a": 1, "a": 1}}]', "a key occurs twice", id="twice, inside"),
         pytest.param(b"[NaN]", "NaN or Infinity", id="NaN"),
         pytest.param(b'[{"a": -Infinity}]', "NaN or Infinity", id="-Infinity"),
         pytest.param(b'[{"a": 1e999}]', "a number that is too large", id="1e999"),
         pytest.param(b'[{"a": ' + b"9" * 5000 + b"}]", "a number that is too long", id="5,000 digits"),
-        pytest.param(b"[" * 100_000, "is nested too deep", id="100,000 brackets"),
-        pytest.param(b'[{"a":' * 50_000, "is nested too deep", id="50,000 objects"),
+        pytest.param(b"[" * 100_000, "is nested too deeply", id="100,000 brackets"),
+        pytest.param(b'[{"a":' * 50_000, "is nested too deeply", id="50,000 objects"),
         pytest.param(b'[{"a": "\\ud800"}]', "half a character", id="a lone surrogate"),
         pytest.param(b'[{"\\uDFFF": 1}]', "half a character", id="a lone surrogate as key"),
         pytest.param(b'[{"a": "x\\u0000y"}]', "a NUL character", id="NUL, escaped"),
@@ -119,7 +119,7 @@ def test_a_record_without_end_is_refused_before_it_fills_the_memory() -> None:
             yield b"x" * (MOST_CHARS // 10)
         raise AssertionError("read on for ever")
 
-    with pytest.raises(RejectedError, match="over a million characters"):
+    with pytest.raises(RejectedError, match="more than a million characters"):
         list(elements(endless()))
 
 

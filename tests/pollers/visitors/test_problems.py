@@ -111,7 +111,7 @@ def test_a_source_that_falls_silent_is_named_with_its_last_file_and_the_others()
     assert (found.since, found.severity, over_of(found)) == (
         at("12:01:22"),
         "error",
-        "Gate 12: files come again",
+        "Gate 12: files arrive again",
     )
     assert watch.look(at("12:07:00"), "12") == ()
 
@@ -125,11 +125,11 @@ def test_a_source_that_falls_silent_is_named_with_its_last_file_and_the_others()
         pytest.param(
             ALL,
             (),
-            "No other source delivers either: look at the network, and at what drops the files.",
+            "No other source delivers either: check the network and the program that writes the files.",
             id="none",
         ),
         pytest.param(("12", "23"), ("23",), "The other source delivers: look at host 12.", id="of two"),
-        pytest.param(("12",), (), "Look at host 12, and at the network.", id="the only one"),
+        pytest.param(("12",), (), "Check host 12 and the network.", id="the only one"),
     ],
 )
 def test_where_to_look_follows_from_which_others_deliver(
@@ -148,7 +148,7 @@ def test_a_source_that_never_delivered_is_watched_from_the_first_start_on() -> N
     watch.restart()
     assert watch.look(NOON + seconds(299)) == ()
     (found,) = watch.look(NOON + seconds(300))
-    assert watch.text(found).startswith("12: no file for 5 min, none yet since tallyd watches. ")
+    assert watch.text(found).startswith("12: no file for 5 min, none since tallyd started to watch. ")
     watch.settings = settings_of(sources={"12": {}, "23": {}}, no_files={"after": "5m"})
     assert quiet(watch.look(NOON + seconds(400))) == ["12"], "one that is new is watched from now on"
     assert quiet(watch.look(NOON + seconds(700))) == ["12", "23"]
@@ -165,7 +165,7 @@ def test_the_inbox_as_a_whole_is_watched_where_no_source_is(keys_: dict[str, Any
     (found,) = watch.look(NOON + seconds(360))
     assert found.key == "park/inbox/no-files"
     assert watch.text(found) == (
-        "park: no file for 5 min, last 13:01. Look at the network, and at what drops files into inbox."
+        "park: no file for 5 min, last 13:01. Check the network and the program that writes files into inbox."
     )
     assert watch.look(NOON + seconds(361), "7") == ()
 
@@ -249,8 +249,8 @@ def test_a_clock_that_is_set_back_delays_an_alarm_by_no_more_than_its_time() -> 
 @pytest.mark.parametrize(
     ("state", "text"),
     [
-        ("gone", "the inbox inbox is not there, since 13:00. Nothing is counted meanwhile. Make it again"),
-        ("unmounted", "nothing is mounted on the inbox inbox, since 13:00. Nothing is counted meanwhile."),
+        ("gone", "the inbox inbox has been missing since 13:00, so nothing is counted. Create it again"),
+        ("unmounted", "nothing has been mounted on the inbox inbox since 13:00, so nothing is counted."),
     ],
 )
 def test_an_inbox_that_is_gone_is_told_after_a_moment_and_no_silence_with_it(
@@ -297,10 +297,10 @@ def test_an_inbox_that_can_not_be_looked_into_is_unreadable_and_not_silent() -> 
     assert watch.evaluates == EVALUATES - {"no-files"}
     (found,) = watch.look(NOON + seconds(10), untakable=reason, is_blind=True)
     assert found.key == "park/inbox/unreadable"
-    assert "1 file or folder in the inbox can't be read or moved, since 13:00: .tallyd/lock: " in watch.text(
+    assert "1 file or folder in the inbox cannot be read or moved, since 13:00: .tallyd/lock: " in watch.text(
         found
     )
-    assert "is the inbox of another tallyd (process 7); stop that one. Tried again" in watch.text(found)
+    assert "is the inbox of another tallyd (process 7); stop that one. tallyd retries" in watch.text(found)
 
 
 def test_files_that_can_not_be_read_are_told_after_a_moment_with_the_first_of_them() -> None:
@@ -309,8 +309,8 @@ def test_files_that_can_not_be_read_are_told_after_a_moment_with_the_first_of_th
     assert watch.look(NOON, untakable=trouble) == ()
     (found,) = watch.look(NOON + seconds(10), untakable=trouble)
     assert watch.text(found) == (
-        "park: 2 files and folders in the inbox can't be read or moved, since 13:00: "
-        "12/a.json: permission denied; let the user read it. Tried again every minute."
+        "park: 2 files and folders in the inbox cannot be read or moved, since 13:00: "
+        "12/a.json: permission denied; let the user read it. tallyd retries every minute."
     )
     assert watch.look(NOON + seconds(12)) == ()
     assert watch.look(NOON + seconds(14), untakable=trouble) == (), "it begins anew"
@@ -368,18 +368,18 @@ def test_a_host_whose_clock_is_ahead_is_told_what_to_do() -> None:
         found = watch.look(now, tally=rejected(now, f"{number}", ahead_s=27 * 60 + 31))
     assert [(each.key, each.severity) for each in found] == [("park/24/rejected", "error")]
     assert watch.text(found[0]) == (
-        "Hall 24: all 31 files since 09:02:10 refused: times 27 min ahead. "
+        "Hall 24: all 31 files since 09:02:10 rejected: times 27 min ahead. "
         "Set that host's clock, then: tallyd replay --all --source 24"
     )
-    assert over_of(found[0]) == "Hall 24: files are taken again"
+    assert over_of(found[0]) == "Hall 24: good files arrive again"
 
 
 def test_another_reason_is_told_as_it_is_and_where_to_read_more() -> None:
     watch = Watch(settings_of())
     (found,) = watch.look(NOON, tally=rejected(NOON, "a"))
     assert watch.text(found) == (
-        f"24: the only file since 13:00 refused: {MISSING}. What is wrong with each lies beside it in "
-        ".tallyd/rejected/24. Mend that host, or fields and time_format in the config, then: "
+        f"24: the only file since 13:00 rejected: {MISSING}. Reasons: .tallyd/rejected/24/*.reason.json in "
+        "the inbox. Fix that host, or fields and time_format in the config, then: "
         "tallyd replay --all --source 24"
     )
 
@@ -389,7 +389,7 @@ def test_another_reason_is_told_as_it_is_and_where_to_read_more() -> None:
     [
         ("is larger than max_bytes (10): 11 bytes", "raise max_bytes, then: tallyd replay"),
         ("its newest record is older than 90 d: too old", "raise database.keep_days, then: tallyd"),
-        ("is broken JSON", "refused: the last one is broken JSON. "),
+        ("is invalid JSON", "rejected: the last one is invalid JSON. "),
     ],
 )
 def test_the_advice_is_that_of_the_reason(reason: str, advice: str) -> None:
@@ -402,14 +402,14 @@ def test_where_only_the_last_is_ahead_the_clock_is_not_blamed_for_all() -> None:
     watch = Watch(settings_of())
     watch.look(NOON, tally=rejected(NOON, "a"))
     (found,) = watch.look(NOON + seconds(2), tally=rejected(NOON, "b", ahead_s=900, reason="record 1: ahead"))
-    assert "all 2 files since 13:00 refused: record 1: ahead. What is wrong" in watch.text(found)
+    assert "all 2 files since 13:00 rejected: record 1: ahead. Reasons: " in watch.text(found)
 
 
 def test_files_that_are_good_meanwhile_make_it_a_warning() -> None:
     watch = Watch(settings_of())
     watch.look(NOON, tally=rejected(NOON, "a", "b"))
     (found,) = watch.look(NOON + seconds(2), tally=good())
-    assert (found.severity, watch.text(found)[:38]) == ("warning", "24: 2 files since 13:00 refused: recor")
+    assert (found.severity, watch.text(found)[:39]) == ("warning", "24: 2 files since 13:00 rejected: recor")
 
 
 def test_it_is_over_an_hour_after_the_last_refusal_once_a_good_file_came() -> None:
@@ -444,7 +444,7 @@ def test_the_ledger_has_the_last_word_of_how_many_are_refused() -> None:
     watch = Watch(settings_of())
     later = NOON + seconds(30)
     (found,) = watch.look(later, tally=rejected(NOON, "a", "b", "c"), ledger=rows(2, NOON))
-    assert "all 2 files since 13:00 refused" in watch.text(found), (
+    assert "all 2 files since 13:00 rejected" in watch.text(found), (
         "one was refused twice: it could not be moved"
     )
     assert watch.look(NOON + seconds(60), ledger=()) == (), "replayed, and good"
@@ -455,7 +455,7 @@ def test_what_a_process_refused_before_it_died_is_told_by_the_next() -> None:
     watch.look(NOON)
     watch.restart()
     (found,) = watch.look(NOON + seconds(90), ledger=rows(3, NOON + seconds(60)))
-    assert "24: 3 files since 13:01 refused" in watch.text(found)
+    assert "24: 3 files since 13:01 rejected" in watch.text(found)
     assert found.severity == "warning", "whether others were good is not known"
 
 
@@ -514,7 +514,7 @@ def test_what_is_remembered_is_bounded_and_keeps_the_sources_of_the_config() -> 
     strangers = [f"s{number}" for number in range(MOST_SOURCES + 50)]
     tally = Tally()
     for name in strangers:
-        tally.bad(name, "a.json", "is broken JSON", None, NOON)
+        tally.bad(name, "a.json", "is invalid JSON", None, NOON)
     watch.look(NOON + seconds(30), *strangers, tally=tally)
     arrivals, levels = watch.memory["arrivals"], watch.memory["rejected"]
     assert isinstance(arrivals, dict)
@@ -529,4 +529,4 @@ def test_only_what_is_wrong_is_named() -> None:
     found = watch.look(NOON + seconds(300), "23", "24", "32", tally=rejected(NOON, "a"))
     assert keys(found) == ["park/24/rejected", "park/12/no-files"]
     reading = watch.text_of(found, "park/24/rejected")
-    assert reading.startswith("24: the only file since 13:00 refused")
+    assert reading.startswith("24: the only file since 13:00 rejected")

@@ -52,14 +52,16 @@ def test_what_a_park_writes_is_taken() -> None:
     ("keys", "fault"),
     [
         pytest.param({"sources": {"a/b": {}}}, "must be the name of a sub-folder", id="a slash"),
-        pytest.param({"sources": {".tallyd": {}}}, "no dot in front", id="a dot in front"),
+        pytest.param({"sources": {".tallyd": {}}}, "a leading dot", id="a dot in front"),
         pytest.param({"sources": {"x" * 201: {}}}, "is longer than 200 bytes", id="a long source"),
-        pytest.param({"source": "a\nb"}, "no control character", id="a line break"),
+        pytest.param({"source": "a\nb"}, "control characters", id="a line break"),
         pytest.param({"directions": {"in": 1}}, "is the same as `in`", id="in is out"),
         pytest.param({"directions": {"in": "in"}}, "must be a number if `in` is one", id="text and number"),
-        pytest.param({"time_format": "at noon"}, "is no form of a day and a time", id="no form"),
-        pytest.param({"time_format": "%H:%M"}, "is no form of a day and a time", id="a time without its day"),
-        pytest.param({"groups": {"g": []}}, "must name one source at least", id="an empty group"),
+        pytest.param({"time_format": "at noon"}, "is not a format with a full date and time", id="no form"),
+        pytest.param(
+            {"time_format": "%H:%M"}, "is not a format with a full date and time", id="a time without its day"
+        ),
+        pytest.param({"groups": {"g": []}}, "must name at least one source", id="an empty group"),
         pytest.param({"groups": {"g": ["1", "1"]}}, "names a source twice", id="a source twice"),
         pytest.param(
             {"sources": {"1": {}}, "groups": {"1": ["1"]}},
@@ -68,14 +70,14 @@ def test_what_a_park_writes_is_taken() -> None:
         ),
         pytest.param(
             {"report": {**REPORT, "ssid": {"1": "x"}}},
-            "is neither one of `sources` nor",
+            "is in neither `sources` nor",
             id="for nobody",
         ),
         pytest.param({"report": {**REPORT, "tags": {"Cuont": "1"}}}, "tags.Cuont", id="a misspelt tag"),
         pytest.param({"report": {**REPORT, "tags": {"Count": " "}}}, "must not be empty", id="an empty tag"),
         pytest.param(
             {"report": {**REPORT, "success": {"field": "Desc", "equals": []}}},
-            "must name one text at least",
+            "must name at least one text",
             id="no yes",
         ),
         pytest.param({"report": {"every": "1s"}}, 'must be "10s" to "1d"', id="each second"),
@@ -86,27 +88,31 @@ def test_what_a_park_writes_is_taken() -> None:
         ),
         pytest.param({"report": {"ssid": 7}}, "report.ssid\n  must be text, or an object", id="a number"),
         pytest.param({"report": {"ssid": {"1": 7}}}, "must be text, or an object", id="numbers"),
-        pytest.param({"report": {"ssid": {}}}, "must name one source or group", id="no source"),
+        pytest.param({"report": {"ssid": {}}}, "must name at least one source or group", id="no source"),
         pytest.param({"report": {"ssid": "\u202e"}}, "invisible character", id="an invisible ssid"),
         pytest.param({"report": {"ssid": "x" * 101}}, "is longer than 100", id="a long ssid"),
         pytest.param(
             {"sources": {"1": {}, "2": {}}, "report": {"ssid": {"1": "x", "2": "x"}}},
-            "stands for another one already",
+            "is already used for another one",
             id="an ssid twice",
         ),
-        pytest.param({"report": {"time_format": "at noon"}}, "is no form of a day", id="no form of a report"),
+        pytest.param(
+            {"report": {"time_format": "at noon"}},
+            "is not a format with a full date",
+            id="no form of a report",
+        ),
         pytest.param(
             {"report": {**REPORT, "url": "http://upstream.example/", "headers": {"X-Key": "s3cret"}}},
-            "would be readable for all on the way",
+            "would be sent unencrypted",
             id="a key over http",
         ),
-        pytest.param({"report": {"headers": {"X Key": "s3cret"}}}, "is no name of a header", id="a space"),
-        pytest.param({"report": {"headers": {"X-Key": "schlüssel"}}}, "only ASCII can", id="not ASCII"),
+        pytest.param({"report": {"headers": {"X Key": "s3cret"}}}, "is not a header name", id="a space"),
+        pytest.param({"report": {"headers": {"X-Key": "schlüssel"}}}, "use only ASCII", id="not ASCII"),
         pytest.param(
             {"report": {"headers": {"content-Type": "text/plain"}}}, "by tallyd itself", id="its own"
         ),
         pytest.param(
-            {"report": {"headers": {"X-Key": "s3cret", "x-key": "s4cret"}}}, "stands there twice", id="twice"
+            {"report": {"headers": {"X-Key": "s3cret", "x-key": "s4cret"}}}, "occurs twice", id="twice"
         ),
         pytest.param({"directions": {"in": True}}, "must be a whole number, or text", id="true is no number"),
         pytest.param({"sources": {"1": {"label": " "}}}, "must not be empty", id="an empty label"),

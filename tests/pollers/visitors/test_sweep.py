@@ -57,7 +57,7 @@ def test_the_same_content_again_is_known_whatever_its_name_and_day(
     park.drop("23/a.json", passages("125907"))
     with caplog.at_level(logging.INFO, "tallyd"):
         assert park.files(park.run()) == {"done": 2, "repeat": 1}
-    assert [one.__dict__["file"] for one in caplog.records if one.msg == "file known already"] == [
+    assert [one.__dict__["file"] for one in caplog.records if one.msg == "file already ingested"] == [
         "12/b.json"
     ]
     park.clocks.forward(3 * 86400)
@@ -98,8 +98,8 @@ def test_a_file_of_any_name_is_taken(name: bytes, content: bytes, park: Park) ->
 
 
 BAD = [
-    pytest.param(b'{"a": 1}', "is no JSON list", id="a wrong root"),
-    pytest.param(b"[{]", "is broken JSON", id="broken"),
+    pytest.param(b'{"a": 1}', "is not a JSON list", id="a wrong root"),
+    pytest.param(b"[{]", "is invalid JSON", id="broken"),
     pytest.param(b'[{"ID": 1', "ends in the middle of a record", id="truncated"),
     pytest.param(b"", "is empty", id="no byte"),
     pytest.param(b"[NaN]", "NaN or Infinity", id="NaN"),
@@ -107,13 +107,13 @@ BAD = [
     pytest.param(b"[" + b"9" * 5000 + b"]", "a number that is too long", id="a huge number"),
     pytest.param(b'[{"ID": 1e999}]', "a number that is too large", id="a number past all floats"),
     pytest.param(json.dumps([record(ID=2**63)]).encode(), "record 1: ID is not", id="past 2^63"),
-    pytest.param(b"[" * 100_000, "is nested too deep", id="deep"),
-    pytest.param(b'[{"ID": 1, "ID": 1}]', "a key stands twice", id="a key twice"),
+    pytest.param(b"[" * 100_000, "is nested too deeply", id="deep"),
+    pytest.param(b'[{"ID": 1, "ID": 1}]', "a key occurs twice", id="a key twice"),
     pytest.param(json.dumps([record(ID=True)]).encode(), "record 1: ID is not", id="true"),
     pytest.param(json.dumps([record(inOut="0")]).encode(), "record 1: inOut is not", id="a wrong type"),
     pytest.param(b'[{"ID": "\\ud800"}]', "half a character", id="a lone surrogate"),
     pytest.param(b'[{"ID": "\\u0000"}]', "a NUL character", id="NUL, escaped"),
-    pytest.param(b'[{"ID": "\0"}]', "is broken JSON", id="NUL"),
+    pytest.param(b'[{"ID": "\0"}]', "is invalid JSON", id="NUL"),
     pytest.param(b'[{"ID": "\xff"}]', "is not UTF-8", id="no UTF-8"),
     pytest.param("[]".encode("utf-16"), "is UTF-16", id="UTF-16"),
     pytest.param(
@@ -122,7 +122,7 @@ BAD = [
     pytest.param(
         json.dumps([record(time="20261120131001")]).encode(), "5 minutes ahead", id="a time ahead of now"
     ),
-    pytest.param(json.dumps([record(time="secret")]).encode(), "not of the form", id="no time"),
+    pytest.param(json.dumps([record(time="secret")]).encode(), "does not match time_format", id="no time"),
 ]
 
 
@@ -144,7 +144,7 @@ def test_a_bad_file_is_refused_with_a_row_and_a_reason_and_no_value(
     told = quarantined["bad.json.reason.json"].decode() + caplog.text
     assert "secret" not in told
     assert "Traceback" not in told
-    assert [one.__dict__["reason"] for one in caplog.records if one.msg == "file refused"] == [row.reason]
+    assert [one.__dict__["reason"] for one in caplog.records if one.msg == "file rejected"] == [row.reason]
 
 
 def test_a_reason_names_records_and_rules(park: Park) -> None:
@@ -152,7 +152,7 @@ def test_a_reason_names_records_and_rules(park: Park) -> None:
     park.run()
     written = json.loads(park.quarantined("rejected", "12")["a.json.reason.json"])
     assert written["records"] == [
-        {"rule": "is no object", "records": [2, 4], "count": 2},
+        {"rule": "is not an object", "records": [2, 4], "count": 2},
         {"rule": "ID is not a whole number from 0 to 2^63 - 1", "records": [3], "count": 1},
     ]
 
@@ -165,7 +165,7 @@ def test_records_that_can_not_be_taken_may_be_left_out(park: Park, caplog: pytes
     assert park.files(reading) == {"done": 1, "rejected": 1}
     assert reading.summary is not None
     assert (reading.summary["records"], reading.summary["skipped"]) == (1, 2)
-    assert [one.__dict__["records"] for one in caplog.records if one.msg == "records left out"] == [2]
+    assert [one.__dict__["records"] for one in caplog.records if one.msg == "records skipped"] == [2]
 
 
 def test_unknown_fields_and_a_byte_order_mark_are_fine(park: Park) -> None:
@@ -182,7 +182,7 @@ def test_what_is_too_old_to_be_told_from_a_repeat_is_refused_unless_it_is_known(
     reading = park.run()
     assert park.files(reading) == {"repeat": 1, "rejected": 1}
     assert reading.summary is not None
-    assert "too old to tell from a repeat" in str(reading.summary["refused"])
+    assert "cannot tell whether it was counted before" in str(reading.summary["refused"])
     park.keep_days = 100
     park.site.folder.replay("all")
     assert park.files(park.run()) == {"done": 1}

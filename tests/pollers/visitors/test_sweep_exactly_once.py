@@ -90,7 +90,7 @@ def test_a_refusal_whose_process_died_is_told_by_the_next(park: Park) -> None:
     park.clocks.forward(5)
     (found,) = park.run().problems
     assert found.key == "park/12/rejected"
-    assert "1 file since 13:00 refused: record 1: is no object" in text_of(found)
+    assert "1 file since 13:00 rejected: record 1: is not an object" in text_of(found)
 
 
 def test_one_content_under_two_names_and_two_sources(park: Park) -> None:

@@ -87,9 +87,8 @@ def test_while_the_database_is_away_files_wait_and_it_is_told_after_a_minute(
     park.clocks.forward(1)
     found = problem(park.run(), "park/database/unreachable")
     assert text_of(found) == (
-        f"park: no file is taken since 13:00: {AWAY}. Nothing is lost: files wait in the inbox, and are "
-        "taken once that is mended. Look at the database, its disk and the way to it. To try: "
-        "tallyd check --online"
+        f"park: no file ingested since 13:00: {AWAY}. Nothing is lost: files wait in the inbox until "
+        "this is fixed. Check the database, its disk and the network. Test it with: tallyd check --online"
     )
     assert found.since == park.clocks.at.replace(minute=0)
     assert len(caplog.records) == 1, "told once"
@@ -320,7 +319,7 @@ def test_a_run_is_one_line_of_the_log_and_each_refusal_one(
     with caplog.at_level(logging.INFO, "tallyd"):
         park.run()
         park.run()
-    assert [one.msg for one in caplog.records] == ["file refused", "files taken"]
+    assert [one.msg for one in caplog.records] == ["file rejected", "files ingested"]
     taken = caplog.records[1].__dict__
     assert {key: taken[key] for key in ("poller", "job", "done", "rejected", "records", "skipped")} == {
         "poller": "park",

@@ -1,7 +1,7 @@
 """The kinds of problems: severity, text, and what resolves each.
 
-The daemon's own kinds are in `daemon_alerts.py`, those of a poller in its folder. docs/alerts.md lists all
-of them.
+The daemon's own kinds are in `daemon_alerts.py`, those of jobs in `run_alerts.py`, those of a poller in its
+folder. docs/alerts.md lists all of them.
 """
 
 from __future__ import annotations

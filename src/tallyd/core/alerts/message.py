@@ -46,10 +46,11 @@ class Message:
 class Surroundings:
     """What the words of notices depend on.
 
-    `name` is this tallyd's. `alert_policy_of` a key is how it is told, `kind_of` its kind, None where that is
-    not known. `watched` is how many subjects (poller, what) may be said of, None where that is not known.
-    `missing` are the slots without a reading while an alert lasted. `link` is where to look at the problems
-    of some keys (a mute's pattern is such a key, too), empty where there is no page.
+    `name` is that of this tallyd. `alert_policy_of` and `kind_of` return the policy and the kind of a key;
+    the kind is None if it is unknown. `watched` returns how many subjects a poller and `what` can have; None
+    if unknown. `missing` returns the slots without a reading while an alert was open. `link` returns the
+    address that shows the problems of some keys (the pattern of a mute is also such a key); empty without a
+    page.
     """
 
     name: str
@@ -108,20 +109,20 @@ def _joined(heading: str, texts: Sequence[str], lines: Sequence[_Line], tallyd: 
         used += len(text) + 3
         if used > MOST_CHARS:
             left = sum(line.count for line in lines[number:])
-            shown.append(f"... and {left} more; all of them: {tallyd} alerts")
+            shown.append(f"... and {left} more. See all: {tallyd} alerts")
             break
         shown.append(f"- {text}")
     return "\n".join(shown)
 
 
 def _heading(lines: Sequence[_Line]) -> str:
-    """Return `2 problems, 1 over`."""
+    """Return `2 problems, 1 resolved`."""
     problems = sum(line.count for line in lines if line.tone in ("error", "warning"))
     over = sum(line.count for line in lines if line.tone == "over")
     other = sum(line.count for line in lines if line.tone == "info")
     parts = [
         f"{problems} problem{'s' if problems > 1 else ''}" if problems else "",
-        f"{over} over" if over else "",
+        f"{over} resolved" if over else "",
         f"{other} notice{'s' if other > 1 else ''}" if other else "",
     ]
     return ", ".join(part for part in parts if part)
@@ -211,7 +212,7 @@ def _over_text(notice: Notice, around: Surroundings) -> str:
 def _unwatched_text(alert: Alert, around: Surroundings) -> str:
     """Return a text with the key: its own text would say that it is open, and how to mute it."""
     since = _wording(alert, around).shown(At(alert.since))
-    return f"no longer watched: {alert.key}, open since {since}; the config no longer asks for it"
+    return f"no longer watched: {alert.key}, open since {since}; it was removed from the config"
 
 
 def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
@@ -224,7 +225,7 @@ def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
     text = f"{len(alike)}{of} {kind.many if kind else 'problems'}: {names}"
     if subject and poller != OWN:
         text = f"{poller}: {text}"
-    before = {"begins": "", "reminder": "still: ", "over": "over: ", "unwatched": "no longer watched: "}
+    before = {"begins": "", "reminder": "still: ", "over": "resolved: ", "unwatched": "no longer watched: "}
     return _Line(
         _rank(worst), _tone(worst), alike[0].alert.since, before[worst.news] + text, count=len(alike)
     )

@@ -103,7 +103,7 @@ def read_template(text: str) -> Template:
 
 
 def _half(piece: str) -> TemplateError:
-    return TemplateError(f'has a "{piece}" without its other half; for the character itself write it twice')
+    return TemplateError(f'has an unmatched "{piece}"; to show the character itself, write it twice')
 
 
 def _part(piece: str) -> Part:

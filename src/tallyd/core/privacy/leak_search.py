@@ -1,8 +1,8 @@
-r"""Finding personal texts in whatever was written, however it was spelled there.
+r"""Finds personal texts in everything that was written, in any spelling.
 
-A text counts as found where it stands as whole words, upper and lower case as in the reply, in any mixture
-of plain, JSON-escaped (`\u00fc`, also within JSON within JSON) and percent-encoded (`%C3%BC`). Of a long
-text its first LONGEST characters are enough: what writes texts often cuts them.
+A text is found as whole words, with upper and lower case as in the reply, in any mixture of plain,
+JSON-escaped (`\u00fc`, also inside nested JSON) and percent-encoded (`%C3%BC`) characters. For a long text,
+the first LONGEST characters are enough, because programs that write texts often cut them.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from itertools import chain
 from unicodedata import normalize
 
 SHORTEST = 4
-"""A shorter text is found by chance, anywhere."""
+"""A shorter text occurs by chance anywhere."""
 SHORTEST_NUMBER = 6
-"""So is a shorter run of digits: a postcode is also a process id, an extension also a year."""
+"""So does a shorter run of digits: a postcode may equal a process id, an extension a year."""
 LONGEST = 60
 
 _MOST_BACKSLASHES = 8
 _REACH = LONGEST * 2 * (_MOST_BACKSLASHES + len("u00fc"))  # characters of the longest spelling
-_BEFORE = 8  # characters that are looked at before a match
+_BEFORE = 8  # characters to check before a match
 _LETTER = r"[^\W_]"
-# What may stand before the first character `.` of a word: no letter, or an escape that only ends in one.
+# What may come before the first character `.` of a word: no letter, or an escape that ends in a letter.
 _BEGINS_WORD = rf"(?:(?<!{_LETTER}.)|(?<=%[0-9A-Fa-f]{{2}}.)|(?<=\\[bfnrt].)|(?<=\\u[0-9A-Fa-f]{{4}}.))"
 _ENDS_WORD = rf"(?!{_LETTER})"
 _SHORT_ESCAPES = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f", '"': '"', "/": "/"}
@@ -32,7 +32,7 @@ _NEVER_ESCAPED = re.compile(r"[A-Za-z0-9._~-]")
 
 @dataclass(frozen=True)
 class Personal:
-    """A text of somebody's and the field of the reply it stands in. The text is never shown."""
+    """A text about a person, and the field of the reply that contains it. The text is never shown."""
 
     name: str
     value: str = field(repr=False)
@@ -40,7 +40,7 @@ class Personal:
 
 @dataclass(frozen=True)
 class Hit:
-    """What was found, in which line (from 1) and at which byte (from 0; the text was UTF-8)."""
+    """What was found, its line (from 1) and its byte (from 0, in UTF-8)."""
 
     personal: Personal
     line: int
@@ -48,15 +48,16 @@ class Hit:
 
 
 def is_searchable(value: str) -> bool:
-    """Whether finding a text means anything: it is long enough, and more than a few digits."""
+    """Whether it makes sense to search for a text: it is long enough, and more than a few digits."""
     return len(value) >= (SHORTEST_NUMBER if value.isdecimal() else SHORTEST)
 
 
 class Finder:
-    """Finds many texts at once, by one expression: a tree of their beginnings, so that a character of a log
-    is compared with what may stand next, not with thousands of names.
+    """Finds many texts at once with one regular expression.
 
-    Texts that are not searchable are left out; of equal ones the first counts.
+    The expression is a tree of the beginnings of the texts, so each character of a log is compared with the
+    possible next characters, not with thousands of names. Texts that are not searchable are left out. If two
+    texts are equal, the first counts.
     """
 
     def __init__(self, personal: Iterable[Personal]) -> None:
@@ -66,16 +67,16 @@ class Finder:
         self._owners: dict[str, Personal] = {}
 
     def scan(self, chunks: Iterable[str]) -> Iterator[Hit]:
-        """Yield what is found in a text that comes in pieces, however it is cut. Keeps only one of them.
+        """Yield what is found in a text that comes in pieces, wherever it is cut. Keeps one piece in memory.
 
-        Bytes that are no UTF-8 are expected as `surrogateescape` decodes them.
+        Bytes that are not UTF-8 must be decoded with `surrogateescape`.
         """
         if self._pattern is None:
             return
         window = _Window()
         for chunk in chain(chunks, [None]):
             window.text += chunk or ""
-            # A match that begins later may be incomplete; it is looked for again with the next piece.
+            # A match that begins later may be incomplete. The next piece finds it again.
             until = len(window.text) if chunk is None else len(window.text) - _REACH
             for match in self._pattern.finditer(window.text, window.searched):
                 if match.start() >= until:
@@ -86,11 +87,11 @@ class Finder:
             window.move(max(window.searched, until, 0))
 
     def masked(self, text: str) -> str:
-        """Return a short text with what is found in it replaced by `***`."""
+        """Return a short text in which every find is replaced by `***`."""
         return self._pattern.sub("***", text) if self._pattern else text
 
     def _owner(self, match: re.Match[str]) -> Personal:
-        """Return whose spelling was matched; the expression itself does not tell."""
+        """Return the text whose spelling was matched; the expression itself does not say."""
         if match[0] not in self._owners:
             self._owners[match[0]] = next(one for one in self.personal if _is_spelled(one.value, match))
         return self._owners[match[0]]
@@ -98,7 +99,7 @@ class Finder:
 
 @dataclass
 class _Window:
-    """The piece of a text that is at hand, and how far it was searched and counted.
+    """The current piece of a text, and how far it was searched and counted.
 
     `line` and `byte` are those of the character `counted`.
     """
@@ -117,7 +118,7 @@ class _Window:
             self.counted = place
 
     def move(self, searched: int) -> None:
-        """Drop what was searched, but for what has to be looked at before a match."""
+        """Drop what was searched, except the characters to check before a match."""
         cut = max(0, searched - _BEFORE)
         self.count_to(cut)
         self.text = self.text[cut:]
@@ -125,14 +126,14 @@ class _Window:
 
 
 def excused(personal: Iterable[Personal], own_texts: Iterable[str]) -> frozenset[Personal]:
-    """Return the texts that occur in what stands there anyway: names of statuses, the config.
+    """Return the texts that also occur in tallyd's own texts: names of statuses, the config.
 
-    Found again in a log they would prove nothing: a town in the name of the time zone.
+    Such a text in a log proves nothing; an example is a town in the name of the time zone.
     """
     own, left = tuple(dict.fromkeys(own_texts)), tuple(personal)
     found: set[Personal] = set()
     while True:
-        # Again without what was found: "Nord" may stand in it, and only the longest is told.
+        # Again without what was found: it may contain "Nord", and a scan reports only the longest text.
         finder = Finder(one for one in left if one not in found)
         more = {hit.personal for text in own for hit in finder.scan([text])}
         if not more:
@@ -162,16 +163,16 @@ def _is_spelled(value: str, match: re.Match[str]) -> bool:
 
 
 def _expression(tree: Tree) -> str:
-    # What ends a text comes last, so that of two that begin alike the longer is found.
+    # The end of a text comes last, so that the longer of two texts with the same beginning is found.
     tokens = sorted(tree, key=lambda token: token in ("", _ENDS_WORD))
     branches = [token + _expression(tree[token]) for token in tokens]
     return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})" if branches else ""
 
 
 def _spellings(value: str) -> Iterator[list[str]]:
-    """Yield expressions of the parts of a text, one after the other, for each way its beginning is spelled.
+    """Yield the parts of a text as expressions, in order, for each way to spell its beginning.
 
-    The very first part is always a single plain character: `re` skips text quickly to where one of them is.
+    The first part is always a single plain character, so that `re` can skip quickly to it.
     """
     for form in dict.fromkeys([value, normalize("NFC", value), normalize("NFD", value)]):
         is_cut = len(form) > LONGEST
@@ -197,7 +198,7 @@ def _ways(char: str) -> list[tuple[str, str]]:
     if char in _SHORT_ESCAPES:
         escaped.append(re.escape(_SHORT_ESCAPES[char]))
     if char == "\\":
-        escaped.append("")  # each backslash doubled, once or more
+        escaped.append("")  # each backslash is doubled, once or more
     ways += [(r"\\", rf"\\{{0,{_MOST_BACKSLASHES - 1}}}{way}") for way in escaped]
     percent = "".join(f"%{_hex(f'{byte:02x}')}" for byte in char.encode("utf-8", "surrogatepass"))
     ways.append(("%", percent[1:]))

@@ -1,10 +1,10 @@
-r"""Takes secrets out of text. Whatever leaves for a log, a terminal or a chat passes through here last.
+r"""Removes secrets from text. This is the last step before a text goes to a log, a terminal or a chat.
 
-A secret changes its looks on the way into a message: `requests` percent-encodes it, `repr` and JSON put
+A secret can change its form on the way into a message: `requests` percent-encodes it, `repr` and JSON put
 backslashes before its quotes, PHP before its slashes, Basic authentication turns it into base64 together
-with a user's name. A regular expression knows all of these, character by character, so that mixtures
-(`a%2Fb/c`, JSON inside JSON) are found as well. It is slow to make and slow to search with where secrets are
-many, so it is made for those alone of which something stands in a text (`redaction_index.py`).
+with a user name. A regular expression knows all these forms, character by character, so it also finds
+mixtures (`a%2Fb/c`, JSON inside JSON). With many secrets it is slow to compile and to search with. So it is
+made only for the secrets of which a part occurs in the text (`redaction_index.py`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from tallyd.core.privacy.redaction_index import UNRESERVED, Anchors
 
 SHORTEST = 4
-"""A shorter secret is not redacted: its two or three characters stand in half of all words and numbers, so
-the log would be shredded, and the holes would spell the secret out."""
+"""A shorter secret is not redacted: its two or three characters occur in half of all words and numbers. The
+log would become unreadable, and the gaps would reveal the secret."""
 
 MASK = "***"
 
@@ -30,16 +30,16 @@ _HOST = re.compile(r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+|localhost)(?::\d{1,5})?")
 _SECRET_NAME = re.compile(r"(?i)key|token|secret|passw|pwd|auth|sig|code|hash")
 _TOKEN_LENGTH = 8
 _AT_A_TIME = 20
-"""So many secrets share a regular expression; one for thousands would take minutes and much memory."""
+"""This many secrets share a regular expression; one for thousands would take minutes and much memory."""
 
 
 class Redactor:
     """Knows secrets, and replaces every known form of each by `***`.
 
-    The forms: plain, percent-encoded (once or more, wholly or in part), with the backslashes of JSON and
-    `repr` (of text and of bytes, nested to any depth), with HTML entities, as base64 of either alphabet at
-    any offset in what was encoded, and as hexadecimal digits. Of a secret that is a URL, the parts that
-    make it secret count on their own: see `_parts`.
+    The forms: plain, percent-encoded (once or more, fully or partly), with the backslashes of JSON and `repr`
+    (of text and of bytes, nested to any depth), with HTML entities, as base64 of either alphabet at any
+    offset in the encoded data, and as hexadecimal digits. If a secret is a URL, its secret parts are also
+    secrets: see `_parts`.
     """
 
     __slots__ = ("_anchors", "_forms", "_known")
@@ -47,21 +47,21 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known = frozenset(secret for secret in secrets if len(secret) >= SHORTEST)
         forms = {part for secret in self._known for part in _parts(secret) if len(part) >= SHORTEST}
-        # The longest first: where one secret begins with another, the whole of it has to go.
+        # The longest first: if one secret begins with another, all of it must be removed.
         self._forms = sorted(forms, key=lambda form: (-len(form), form))
         self._anchors = Anchors([core for core, _ending in _cores(form)] for form in self._forms)
 
     def redact(self, text: str) -> str:
-        """Return `text` without any secret. Secrets shorter than `SHORTEST` are left standing."""
+        """Return `text` without any secret. Secrets shorter than `SHORTEST` are not removed."""
         found = [self._forms[number] for number in self._anchors.found_in(text)]
         for at in range(0, len(found), _AT_A_TIME):
             text = _pattern(*found[at : at + _AT_A_TIME]).sub(MASK, text)
         return text
 
     def with_secrets(self, secrets: Iterable[str]) -> Redactor:
-        """Return one that knows `secrets` too.
+        """Return a redactor that also knows `secrets`.
 
-        The old ones stay known: a run that began before a reload still carries them in its exceptions.
+        It keeps the old ones: a run that began before a reload still has them in its exceptions.
         """
         return Redactor((*self._known, *secrets))
 
@@ -70,13 +70,13 @@ class Redactor:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """Yield `secret` and, where it is a URL, what makes it one.
+    """Yield `secret` and, if it is a URL, its secret parts.
 
-    The password; the user's name where it stands for a token; the path (libraries log it without the host)
-    and each of its segments that looks like a token; each `name=value` of the query, and the value alone
-    where its name or its looks say that it is secret. Schemes other than http carry tokens in the place
-    of the host too (`tgram://TOKEN/CHAT`), unless there is a password before it. Ordinary words, hosts and
-    the names of databases are left alone: a log that reads `***` for `tallyd` or `json` helps nobody.
+    These are the password; the user name if it looks like a token; the path (libraries log it without the
+    host) and each segment that looks like a token; each `name=value` of the query, and the value alone if its
+    name or form shows that it is secret. Schemes other than http may also have a token in place of the host
+    (`tgram://TOKEN/CHAT`), unless there is a password before it. Ordinary words, hosts and names of databases
+    are not secret: a log with `***` in place of `tallyd` or `json` helps nobody.
     """
     yield secret
     try:
@@ -104,7 +104,7 @@ def _parts(secret: str) -> Iterator[str]:
 
 
 def _is_token(text: str) -> bool:
-    """Whether a part of a URL looks drawn by lot: long, with digits or both cases, and no host's name."""
+    """Whether a part of a URL looks random: long, with digits or both cases, and not a host name."""
     mixed = text != text.lower() and text != text.upper()
     looks_drawn = mixed or len(text) >= 20 or any(char.isdigit() for char in text)
     return len(text) >= _TOKEN_LENGTH and looks_drawn and not _HOST.fullmatch(text)
@@ -118,7 +118,7 @@ def _pattern(*forms: str) -> re.Pattern[str]:
 
 
 def _cores(form: str) -> Iterator[tuple[str, str]]:
-    """Yield the texts whose spellings together are every spelling of one form, each with what may follow."""
+    """Yield texts that together have every spelling of one form, each with what may follow it."""
     yield form, ""
     encodings = dict.fromkeys([_utf8(form), form.encode("latin-1", "ignore")])
     for data in (data for data in encodings if len(data) >= len(form)):
@@ -131,8 +131,8 @@ def _cores(form: str) -> Iterator[tuple[str, str]]:
 def _spellings(form: str) -> Iterator[str]:
     """Yield regular expressions for `form` with any of its characters escaped in any way.
 
-    Each begins with a literal character, which lets `re` skip text in which none of them occurs.
-    Backslashes are taken in whole runs: matched one by one, nested escapes would backtrack without end.
+    Each begins with a literal character, so that `re` can skip text without it. Backslashes are matched in
+    whole runs: if they were matched one by one, nested escapes would backtrack without end.
     """
     units: list[list[str]] = []
     backslashes = 0
@@ -152,7 +152,7 @@ def _spellings(form: str) -> Iterator[str]:
 def _ways(char: str, backslashes: int) -> list[str]:
     """Return the ways to write one character that has `backslashes` backslashes before it in the secret.
 
-    Those may be more in the text, never fewer.
+    The text may have more of them, never fewer.
     """
     before = _backslashes(backslashes) if backslashes else [""]
     literal = re.escape(char)
@@ -179,7 +179,7 @@ def _ways(char: str, backslashes: int) -> list[str]:
 
 
 def _backslashes(count: int) -> list[str]:
-    # A run matches as a whole, from its first one on: so a long one is looked at once, not once for each.
+    # A run matches as a whole, from its first backslash. So a long run is searched once, not once for each.
     run = rf"\\(?<!\\\\)\\{{{count - 1},}}+"
     return [run, "%(?:25)*5[cC]" * count]
 
@@ -193,10 +193,10 @@ def _percent(byte: int) -> str:
 
 
 def _base64_cores(data: bytes, offset: int) -> Iterator[tuple[str, str]]:
-    """Yield what base64 makes of `data` wherever `offset` (mod 3) bytes stand before it.
+    """Yield the base64 of `data` if `offset` (mod 3) bytes come before it.
 
-    The characters at both ends also depend on the neighbours: the first is left, it holds at most four bits
-    of the secret; the last goes too, with the padding.
+    The characters at both ends also depend on their neighbours. The first is kept, because it has at most
+    four bits of the secret. The last is removed too, with the padding.
     """
     text = base64.b64encode(b"\0" * offset + data).decode("ascii").rstrip("=")
     first = -(-offset * 8 // 6)

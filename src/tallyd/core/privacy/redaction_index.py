@@ -1,7 +1,7 @@
-"""Which of many texts may stand in another one, in whatever spelling: found at once, whatever their number.
+"""Finds quickly which of many texts may occur in another text, in any spelling.
 
-Every way to escape a text leaves its letters and digits as they are. So a run of them, the text's anchor,
-stands in every spelling of it; where no anchor stands, nothing else has to be looked for.
+Every way to escape a text leaves its letters and digits unchanged. So a run of them, the anchor of the text,
+occurs in every spelling. If the anchor does not occur, there is no need to search for the text.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 UNRESERVED: Final = re.compile(r"[A-Za-z0-9_.~-]")
-"""A character that no escaping changes: what it is in a URL."""
+"""A character that no escaping changes, as in a URL."""
 LENGTHS: Final = (8, 4)
-"""Of an anchor, in characters. Four stand in other words by chance; they are for what has no more."""
+"""Lengths of an anchor in characters. Four may occur in other words by chance; they are for short texts."""
 
 _FEW: Final = 150
-"""So many are faster looked for one by one, about a dozen for each secret."""
+"""Up to this many anchors, about a dozen for each secret, a search one by one is faster."""
 _AT_A_TIME: Final = 10_000
-"""So many characters are looked at together: their pieces need a hundred times their room."""
+"""This many characters are searched together; their pieces need a hundred times as much memory."""
 
 _RUN: Final = re.compile(rf"{UNRESERVED.pattern}+")
 
 
 class Anchors:
-    """Finds those of a number of things, each of several texts, of which one may stand in a text."""
+    """Holds things, each with several texts. Finds the things of which a text may occur in another text."""
 
     __slots__ = ("_by_length", "_without")
 
@@ -47,14 +47,14 @@ class Anchors:
             bucket.append(number)
 
     def _bucket(self, run: str, length: int) -> list[int]:
-        """Return the numbers at that piece of a run which the fewest others have: many begin alike."""
+        """Return the numbers for the rarest piece of a run, because many texts have the same beginning."""
         buckets = self._by_length[length]
         pieces = [run[at : at + length] for at in range(len(run) - length + 1)]
         rarest = next((piece for piece in pieces if piece not in buckets), None)
         return buckets[rarest or min(pieces, key=lambda piece: len(buckets[piece]))]
 
     def found_in(self, text: str) -> list[int]:
-        """Return the numbers of the things that may stand in `text`, in order; all others do not."""
+        """Return the numbers of the things that may occur in `text`, in order; all others do not."""
         found = set(self._without)
         for length, buckets in self._by_length.items():
             for piece in _standing(buckets, text, length):
@@ -63,7 +63,7 @@ class Anchors:
 
 
 def _standing(buckets: Mapping[str, object], text: str, length: int) -> Iterator[str]:
-    """Yield those of the pieces, all of one length, that stand in a text; some perhaps twice."""
+    """Yield the pieces, all of one length, that occur in a text; some perhaps twice."""
     if len(buckets) <= _FEW:
         yield from (piece for piece in buckets if piece in text)
         return

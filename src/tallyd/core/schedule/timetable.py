@@ -26,8 +26,8 @@ MOST_MISSED = 10_000
 disk or take long."""
 
 NOT_STARTED = "nothing ran at that time: tallyd or the machine was off or asleep, or the clock was wrong"
-BUSY = "the run before it was still going"
-OVERTAKEN = "the next slot was due before it began, and only the newest is counted"
+BUSY = "the previous run was still in progress"
+OVERTAKEN = "the next slot was due before this one started, and only the newest is counted"
 INTERRUPTED = "the run was interrupted and could not be repeated in time"
 
 _SINCE = "since "

@@ -1,8 +1,8 @@
-"""The cameras of the small world: four hosts that drop files of who walked in and out into an inbox.
+"""The cameras of the small world: four hosts that write files about people who walk in and out into an inbox.
 
-Which files there are, and what is in them, is a pure rule (`drops`, `played`, `content`); the part writes
-them, in place and in two pieces, as real hosts do. Files are not served, so the cameras have no address but
-the one by which a failure is played. Alone, into any folder:
+Pure functions decide which files there are, and their content (`drops`, `played`, `content`). The part writes
+them in place and in two pieces, as real hosts do. Files are not served, so the only address of the cameras is
+the one to simulate a failure. To run only the cameras, for any folder:
 
     python -m tallyd.demo.world.cameras FOLDER
 """
@@ -32,16 +32,16 @@ from tallyd.presentation.terminal import complain, say
 
 CONTROL = "/world/cameras"
 MODES = ("cycle", "fine", "quiet", "none", "broken")
-"""What can be played: now and then one host is quiet and a file broken; all is fine; that host is quiet; all
-are; all files of one host are broken."""
+"""The modes: one host is silent and a file is broken from time to time; all is fine; that host is silent; all
+hosts are silent; all files of one host are broken."""
 EVERY_S = 4
-"""Each host drops a file so often, a second after the one before it in `HOSTS`."""
+"""How often each host writes a file, a second after the previous host in `HOSTS`."""
 ZONE_FIVE = ("23", "24", "32")
 BROKEN_HOST = "32"
 _WRONG_AT_S, _CUT_AT_S = 21, 45
-"""When in each cycle a broken file comes besides the good ones: with a wrong type, and cut short."""
+"""When in each cycle an additional broken file comes: with a wrong type, and cut short."""
 _LEFT_OVER_S = -120
-"""When a host was switched off in the middle of a file, long before the world began."""
+"""When a host was switched off in the middle of a file, long before the world started."""
 _FRAMES_A_SECOND = 25
 _ODD_TRACK = 4711
 _CUT_OFF = 40
@@ -52,7 +52,7 @@ Fault: TypeAlias = Literal["cut short", "wrong type"]
 
 
 def poller(inbox: str) -> dict[str, Json]:
-    """Return a poller for a config that takes these files; without its report."""
+    """Return a poller for a config that ingests these files, without its report."""
     return {
         "kind": "visitors",
         "inbox": inbox,
@@ -64,7 +64,7 @@ def poller(inbox: str) -> dict[str, Json]:
 
 @dataclass(frozen=True, kw_only=True)
 class Drop:
-    """A file: whose, and when it comes, in seconds since the world began. It tells of `EVERY_S` before."""
+    """A file: its host, and when it comes, in seconds since the world began. It covers `EVERY_S` before."""
 
     host: str
     second: int
@@ -86,7 +86,7 @@ def drops(first_s: int, end_s: int) -> Iterator[Drop]:
 
 
 def played(drop: Drop, mode: str) -> Drop | None:
-    """Return a file as it comes in a mode; None: it does not come."""
+    """Return a file as it is written in a mode; None: it is not written."""
     if mode == "none" or (mode == "quiet" and drop.host == QUIET_HOST):
         return None
     if mode == "fine" and drop.fault is not None:
@@ -116,7 +116,7 @@ def name(drop: Drop, clock: Clock) -> str:
 
 
 def content(drop: Drop, clock: Clock) -> str:
-    """Return what the file holds: a list of passages, often an empty one; of a broken one, what is there."""
+    """Return the content of a file: a list of passages, often empty; for a broken file, the broken text."""
     records: list[Json] = [
         _record(passage, drop, clock) for passage in passages(drop.host, drop.second - EVERY_S, drop.second)
     ]
@@ -139,7 +139,7 @@ def _record(passage: Passage, drop: Drop, clock: Clock) -> dict[str, Json]:
 
 
 class Cameras(Part):
-    """The hosts. Without an inbox they drop nothing; `zone` is that of the times in their files.
+    """The hosts. Without an inbox they write nothing; `zone` is that of the times in their files.
 
     `elapsed` gives the seconds since the world began, `now` an aware time.
     """
@@ -166,31 +166,31 @@ class Cameras(Part):
         self._why_lost: str | None = None
 
     def routes(self) -> list[BaseRoute]:
-        """Return the address that lists what was dropped and plays a failure; none without an inbox."""
+        """Return the address that shows the files and simulates a failure; none without an inbox."""
         return [] if self._inbox is None else super().routes()
 
     def seen(self) -> Mapping[str, Json]:
-        """Return how many files each host dropped, and how many could not be written."""
+        """Return how many files each host wrote, and how many could not be written."""
         return {"dropped": {**self._dropped}, "lost": self._lost, "why_lost": self._why_lost}
 
     def about(self, base_url: str) -> tuple[str, ...]:
-        """Return where they drop their files, and how to change that."""
+        """Return where the cameras write their files, and how to simulate a failure."""
         if self._inbox is None:
             return (
-                f"Cameras ({', '.join(HOSTS)}) that drop files of who walked in and out: here they have no",
-                "folder for them. In a terminal of their own they drop them into the one that you name:",
+                f"Cameras ({', '.join(HOSTS)}) that write files about people who walk in and out. They",
+                "have no folder here. To let them write into a folder of yours, run in another terminal:",
                 f"  {sys.executable} -m tallyd.demo.world.cameras FOLDER",
             )
         return (
-            f"Cameras ({', '.join(HOSTS)}), each dropping a file every {EVERY_S} s below {self._inbox}/",
-            f"What they dropped; and to play a failure ({', '.join(MODES)}):",
+            f"Cameras ({', '.join(HOSTS)}), each writing a file every {EVERY_S} s below {self._inbox}/",
+            f"Show what they wrote, and simulate a failure ({', '.join(MODES)}):",
             f"  curl {base_url}{CONTROL}",
             f"""  curl -d '{{"mode": "quiet"}}' {base_url}{CONTROL}""",
         )
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Drop files until the block is left."""
+        """Write files until the block ends."""
         if self._inbox is None:
             yield
             return
@@ -211,9 +211,9 @@ class Cameras(Part):
             self._drop(drop)
 
     def complain_of_lost(self) -> bool:
-        """Say on stderr what could not be written, if anything."""
+        """Print on stderr what could not be written, if anything."""
         if self._lost:
-            complain(f"{self._lost} files could not be written into {self._inbox}/: {self._why_lost}")
+            complain(f"cannot write into {self._inbox}/: {self._why_lost} ({self._lost} files lost)")
         return self._lost > 0
 
     def _go_on(self) -> None:
@@ -222,7 +222,7 @@ class Cameras(Part):
             self._is_ending.wait(_LOOK_EVERY_S)
 
     def _drop(self, drop: Drop) -> None:
-        """Write one file; where that fails it is lost, as with a real host, and counted."""
+        """Write one file. If that fails, the file is lost, as with a real host, and counted."""
         if self._inbox is None:
             return
         folder = self._inbox / drop.host
@@ -250,16 +250,16 @@ class Cameras(Part):
 
 
 def main(arguments: list[str]) -> int:
-    """Drop files into a folder until Ctrl-C or SIGTERM. Returns the exit status."""
+    """Write files into a folder until Ctrl-C or SIGTERM. Returns the exit status."""
     if len(arguments) != 1:
-        complain("python -m tallyd.demo.world.cameras: name the one folder to drop files into")
+        complain("python -m tallyd.demo.world.cameras: name exactly one folder to write files into")
         return EXIT_USAGE
     folder, zone = Path(arguments[0]), zone_of_demo(datetime.now(UTC))
     if not folder.is_dir():
-        complain(f"{folder} is no folder; make it first, or name the inbox of a visitors poller")
+        complain(f"{folder} is not a folder; create it first, or name the inbox of a visitors poller")
         return EXIT_PROBLEM
     hold_signals()
-    say(f"Cameras {', '.join(HOSTS)} drop files into {folder}/ until Ctrl-C; times are those of {zone}.")
+    say(f"Cameras {', '.join(HOSTS)} write files into {folder}/ until Ctrl-C; times are in {zone}.")
     cameras = Cameras(folder, zone)
     with cameras.running():
         asked_to_end(within_s=None)

@@ -1,7 +1,7 @@
-"""The chat of the small world: an incoming webhook of Rocket.Chat, which keeps what it is sent.
+"""The chat of the small world: an incoming webhook of Rocket.Chat that keeps its messages.
 
-The real one also takes a form with the JSON in its field `payload`, answers a wrong token with 404, and shows
-what the sender had to escape without the escapes.
+Like the real one, it also accepts a form with the JSON in its field `payload`, answers a wrong token with
+404, and shows escaped characters without their escapes.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from tallyd.core.reading import Json
 from tallyd.demo.world.http_server import NoAnswer, Part
 
 ID, TOKEN = "small-world-chat", "small-world-4712"
-"""Of the webhook. Of no use anywhere else, so they may be shown."""
+"""The id and the token of the webhook. They have no use anywhere else, so they may be shown."""
 CHANNEL = "chat"
 MODES = ("ok", "down")
-"""What can be played: fine, no answer at all."""
+"""The modes: fine; no answer."""
 HOOKS, CONTROL = "/hooks/", "/world/chat"
 HOOK = f"{HOOKS}{ID}/{TOKEN}"
 MOST_KEPT = 100
@@ -40,20 +40,20 @@ def webhook(base_url: str) -> str:
 
 
 def alerts() -> dict[str, Json]:
-    """Return how a config tells its alerts to this chat."""
+    """Return the `alerts` of a config that notifies this chat."""
     return {"channels": [CHANNEL], "raise_after": 1, "resolve_after": 1, "remind_every": "1d"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Heard:
-    """A message that came in: which one since the world began (from 1), when, and its text as it was sent."""
+    """A received message: its number since the world began (from 1), when it came, and its text as sent."""
 
     number: int
     at: datetime
     text: str
 
     def json(self) -> dict[str, Json]:
-        """Return it for a list; `shown` is the text as a person sees it."""
+        """Return the message for a list; `shown` is the text as a person sees it."""
         return {
             "number": self.number,
             "at": self.at.isoformat(timespec="milliseconds"),
@@ -63,7 +63,7 @@ class Heard:
 
 
 def as_shown(text: str) -> str:
-    """Return a text as Rocket.Chat shows it; what would become markup there stays as it is."""
+    """Return a text as Rocket.Chat shows it. Markup is not converted."""
     return _ESCAPED.sub(r"\1", text).replace(_UNSEEN, "")
 
 
@@ -79,7 +79,7 @@ class Chat(Part):
         self._heard: deque[Heard] = deque(maxlen=MOST_KEPT)
 
     def routes(self) -> list[BaseRoute]:
-        """Return the webhook, and the address that lists what came in and plays an outage."""
+        """Return the webhook, and the address that lists messages and simulates an outage."""
         return [Route(f"{HOOKS}{{rest:path}}", self._hook, methods=["POST"]), *super().routes()]
 
     def seen(self) -> Mapping[str, Json]:
@@ -87,11 +87,11 @@ class Chat(Part):
         return {"messages": [heard.json() for heard in self._heard]}
 
     def about(self, base_url: str) -> tuple[str, ...]:
-        """Return what can be asked of it."""
+        """Return how to use the chat."""
         return (
-            "A chat: an incoming webhook of Rocket.Chat, to be put into a config as it is",
+            "A chat: an incoming webhook of Rocket.Chat; use this URL in a config",
             f"  {webhook(base_url)}",
-            f"What came in, the last {MOST_KEPT}; and to play an outage ({', '.join(MODES)}):",
+            f"Show the last {MOST_KEPT} messages, and simulate an outage ({', '.join(MODES)}):",
             f"  curl {base_url}{CONTROL}",
             f"""  curl -d '{{"mode": "down"}}' {base_url}{CONTROL}""",
         )
@@ -114,7 +114,7 @@ def _refused(error: str, status: int) -> Response:
 
 
 def _text_of(body: bytes) -> str | None:
-    """Return the `text` of JSON, or of the JSON in a form; None where there is none."""
+    """Return the `text` of JSON, or of the JSON in a form; None if there is none."""
     try:
         written = body.decode()
         if written.startswith("payload="):

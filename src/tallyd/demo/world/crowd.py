@@ -1,7 +1,7 @@
-"""The made-up crowd of the small world: who walks in and out, at which gate and when.
+"""The invented crowd of the small world: who walks in and out, at which gate and when.
 
-A pure function of the seconds since the world began, the same in every run. Everybody who came leaves again
-after a while, so that nobody ever leaves who did not come; each gate is a camera, named as its host is.
+It is a pure function of the seconds since the world began, the same in every run. Everybody who comes also
+leaves after a while, and nobody leaves who did not come. Each gate is a camera with the name of its host.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ LABELS = {"12": "Gate 12", "23": "Tunnel", "24": "Bridge", "32": "Gate 32"}
 QUIET_HOST = "24"
 CYCLE_S = 120
 QUIET_FROM_S, QUIET_UNTIL_S = 14, 38
-"""When in each cycle nothing comes from `QUIET_HOST`. The gate is shut then: people take another one."""
+"""When in each cycle nothing comes from `QUIET_HOST`. The gate is closed then, and people use another one."""
 SHORTEST_STAY_S, LONGEST_STAY_S = 15, 75
 _WAVE_S = 90
 _MOST_A_SECOND = 3
 _TURNS_ROUND = 0.04
 
 Way: TypeAlias = Literal[0, 1, 2]
-"""As the files have it: in, out, and somebody who turned round in the gate."""
+"""The values in the files: in, out, and somebody who turned around in the gate."""
 
 
 @dataclass(frozen=True, order=True)
 class Passage:
-    """Somebody in a gate: the second since the world began, the camera's number for them, which way."""
+    """A person in a gate: the second since the world began, the camera's number for them, the direction."""
 
     second: int
     track: int
@@ -47,7 +47,7 @@ class _Visitor:
 
 
 def is_quiet(host: str, second: int) -> bool:
-    """Whether nothing comes from a host, of what happens in that second."""
+    """Whether a host reports nothing for that second."""
     return host == QUIET_HOST and QUIET_FROM_S <= second % CYCLE_S < QUIET_UNTIL_S
 
 
@@ -74,7 +74,7 @@ def _gate(number: int, way: int, second: int) -> str:
 
 @lru_cache(maxsize=1024)
 def _coming(second: int) -> tuple[_Visitor, ...]:
-    """Return who comes in a second: up to three, in waves; nobody before the world began."""
+    """Return the visitors who come in a second: up to three, in waves; nobody before the world began."""
     if second < 0:
         return ()
     likely = 0.2 + 0.15 * sin(2 * pi * second / _WAVE_S)

@@ -1,7 +1,8 @@
-"""The Divera API of the small world: what tallyd asks of it, as oddly as the real one answers.
+"""The Divera API of the small world: the requests of tallyd, with replies as odd as the real ones.
 
-PHP writes an empty object as `[]`; ids are text as keys and numbers as values; names carry trailing spaces;
-who has no status has null, 0, or no such key; the answers hold people's names, which tallyd must never keep.
+PHP writes an empty object as `[]`; ids are text as keys and numbers as values; names have trailing spaces;
+a person without a status has null, 0, or no such key; the replies have people's names, which tallyd must
+never keep.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ from tallyd.demo.world.people import (
 )
 
 KEY = "small-world-4711"
-"""The access key. Of no use anywhere else, so it may be shown."""
+"""The access key. It has no use anywhere else, so it may be shown."""
 MODES = ("ok", "down", "slow", "forbidden", "html")
-"""What can be played: fine, no answer at all, an answer after a minute, every key refused, a web page."""
+"""The modes: fine; no answer; an answer after a minute; every key refused; a web page."""
 USERS, PULL, CONTROL = "/api/users", "/api/v2/pull/all", "/world/divera"
 SLOW_S = 60.0
 _WANTED_READY = 8
 
 
 def poller(base_url: str) -> dict[str, Json]:
-    """Return the poller for a config that counts these people; without its key and its times."""
+    """Return the poller for a config that counts these people, without its key and its times."""
     return {
         "kind": "divera",
         "url": f"{base_url}{USERS}",
@@ -63,7 +64,7 @@ class Divera(Part):
         self._slow_s = slow_s
 
     def routes(self) -> list[BaseRoute]:
-        """Return the two addresses that tallyd asks, and the one by which an outage is played."""
+        """Return the two addresses for tallyd, and the one to simulate an outage."""
         return [
             Route(USERS, self._played(self._users)),
             Route(PULL, self._played(self._pull)),
@@ -71,19 +72,19 @@ class Divera(Part):
         ]
 
     def about(self, base_url: str) -> tuple[str, ...]:
-        """Return what can be asked of it."""
+        """Return how to use the API."""
         return (
             f"A Divera API: a unit of {len(MEMBERS)} invented people who change status; access key {KEY}",
             f"  {base_url}{USERS}?accesskey={KEY}",
             f"  {base_url}{PULL}?accesskey={KEY}",
-            f"To play an outage ({', '.join(MODES)}):",
+            f"Simulate an outage ({', '.join(MODES)}):",
             f"""  curl -d '{{"mode": "down"}}' {base_url}{CONTROL}""",
         )
 
-    # -- what is played ----------------------------------------------------------------------------------
+    # -- modes -------------------------------------------------------------------------------------------
 
     def _played(self, data: Callable[[Mapping[str, str]], Json]) -> Callable[[Request], Awaitable[Response]]:
-        """Return what answers a query with the data, as far as the mode and the key allow."""
+        """Return a handler that answers with the data, if the mode and the key allow it."""
 
         async def played(request: Request) -> Response:
             await linger(request, self._slow_s, lambda: self.mode == "slow")
@@ -93,7 +94,7 @@ class Divera(Part):
                 return HTMLResponse(
                     "<!DOCTYPE html><title>Wartung</title><h1>Wir sind gleich wieder da.</h1>\n"
                 )
-            # Of a parameter that stands twice, the last one counts, as in PHP.
+            # If a parameter occurs twice, the last one counts, as in PHP.
             if self.mode == "forbidden" or request.query_params.get("accesskey") != KEY:
                 refusal = {"success": False, "name": "Forbidden", "message": "Login Required", "status": 403}
                 return JSONResponse(refusal, 403)
@@ -108,7 +109,7 @@ class Divera(Part):
         return [_row(member, status_of(member, elapsed_s)) for member in MEMBERS]
 
     def _pull(self, query: Mapping[str, str]) -> Json:
-        """Return every block that changed after its `ts_` parameter; without one, it is sent."""
+        """Return every block that changed after its `ts_` parameter, and every block without one."""
         elapsed_s = self._elapsed()
         began_at = int(self._now() - elapsed_s)
         changed_at = {"monitor": began_at + last_change_s(elapsed_s)}
@@ -193,7 +194,7 @@ def _cluster() -> dict[str, Json]:
 
 
 def _monitor(elapsed_s: float, changed_at: int) -> dict[str, Json]:
-    """Return the three monitors: 1 with numbers only, 2 and 3 with persons and notes."""
+    """Return the three monitors: 1 with numbers only, 2 and 3 with people and notes."""
     counts = counts_at(elapsed_s)
     anonymous: dict[str, Json] = {}
     persons: dict[str, Json] = {}

@@ -1,6 +1,6 @@
-"""One HTTP server on loopback, which serves every part of the small world: starlette on uvicorn, in a thread.
+"""One HTTP server on loopback that serves every part of the small world: starlette on uvicorn, in a thread.
 
-All answers are made on one loop, one after the other: no part needs a lock.
+One event loop makes all answers, one after the other, so no part needs a lock.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _LOOK_EVERY_S = 0.1
 
 
 class Part:
-    """One thing of the outside world, such as the Divera API. `mode` is what it plays now.
+    """One part of the outside world, such as the Divera API. `mode` is how it behaves now.
 
     `elapsed` gives the seconds since the world began.
     """
 
     control: ClassVar[str]
-    """The address that tells the mode, and changes it."""
+    """The address that shows the mode, and changes it."""
     modes: ClassVar[tuple[str, ...]]
-    """What can be played. It begins with the first one."""
+    """All modes. It starts with the first one."""
 
     def __init__(self, elapsed: Callable[[], float] | None = None) -> None:
         began_s = time.monotonic()
@@ -50,19 +50,19 @@ class Part:
         return [Route(self.control, self._control, methods=["GET", "POST"])]
 
     def about(self, base_url: str) -> tuple[str, ...]:
-        """Return lines for a person: what it is, and what can be asked of it. To be asked while it runs."""
+        """Return lines for a person: what this part is, and how to use it. Call it while the part runs."""
         raise NotImplementedError
 
     def running(self) -> AbstractContextManager[object]:
-        """Do what it does by itself until the block is left; most parts only answer. Raises OSError."""
+        """Run what this part does on its own until the block ends; most parts only answer. Raises OSError."""
         return nullcontext()
 
     def play(self, mode: str) -> None:
-        """Play one of the modes from now on."""
+        """Switch to one of the modes."""
         self.mode = mode
 
     def seen(self) -> Mapping[str, Json]:
-        """Return what the control address tells beside the mode."""
+        """Return what the control address shows in addition to the mode."""
         return {}
 
     async def _control(self, request: Request) -> Response:
@@ -76,7 +76,7 @@ class Part:
 
 
 def _mode_of(body: bytes) -> str:
-    """Return the mode that `{"mode": "down"}` asks for; an empty text where it asks for none."""
+    """Return the mode that `{"mode": "down"}` asks for; empty if it asks for none."""
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError):
@@ -86,9 +86,9 @@ def _mode_of(body: bytes) -> str:
 
 
 async def linger(request: Request, seconds: float, while_so: Callable[[], bool] = lambda: True) -> None:
-    """Let time pass before an answer; no longer than `while_so`, and until the client hangs up.
+    """Wait before an answer, only while `while_so` is true and the client is connected.
 
-    The body must have been read: looking for the end of a connection would lose it.
+    Read the body before: the check for the end of the connection would lose it.
     """
     until_s = time.monotonic() + seconds
     while while_so() and time.monotonic() < until_s and not await request.is_disconnected():
@@ -96,16 +96,16 @@ async def linger(request: Request, seconds: float, while_so: Callable[[], bool] 
 
 
 class NoAnswer(Response):
-    """Closes the connection without a word."""
+    """Closes the connection without an answer."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive, send
         scope["state"]["transport"].close()
-        await asyncio.sleep(0)  # until uvicorn has noticed; else it answers with HTTP 500
+        await asyncio.sleep(0)  # until uvicorn has noticed; otherwise it answers with HTTP 500
 
 
 class _Connection(H11Protocol):
-    """A connection that an answer can close; ASGI has no way to."""
+    """A connection that an answer can close; ASGI alone cannot do this."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
@@ -113,7 +113,7 @@ class _Connection(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """Ends at once: nobody waits for the last answers of this world."""
+    """Ends at once, because nobody waits for the last answers of this world."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for connection in list(self.server_state.connections):
@@ -122,7 +122,7 @@ class _Server(uvicorn.Server):
 
 
 def application(routes: Sequence[BaseRoute]) -> Starlette:
-    """Return what answers at these addresses, each of them as it is written."""
+    """Return an application with these routes, without redirects."""
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return app
@@ -130,13 +130,13 @@ def application(routes: Sequence[BaseRoute]) -> Starlette:
 
 @contextmanager
 def serving(routes: Sequence[BaseRoute], *, port: int = 0) -> Iterator[str]:
-    """Serve on loopback until the block is left; yields the base URL. 0: any free port. Raises OSError."""
+    """Serve on loopback until the block ends; yields the base URL. Port 0: any free port. Raises OSError."""
     config = uvicorn.Config(
         application(routes),
         http=_Connection,
         ws="none",
         lifespan="off",
-        log_config=None,  # no access log either: it would hold keys, and the daemon says what it asked
+        log_config=None,  # also no access log: it would contain keys
         timeout_keep_alive=_IDLE_S,
     )
     with socket.create_server((HOST, port)) as listening:

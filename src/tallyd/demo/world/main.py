@@ -1,7 +1,6 @@
-"""The small world: what tallyd watches in the demo, over real HTTP on loopback, in a process of its own.
+"""The small world: what tallyd watches in the demo, over real HTTP on loopback, in its own process.
 
-A further part is a module beside `divera.py` and an entry in `parts_of`. One server has the routes of
-all of them.
+A new part is a module beside `divera.py` and an entry in `parts_of`. One server has the routes of all parts.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ from tallyd.demo.world.servers import Servers
 from tallyd.demo.world.upstream import Upstream
 
 NAME = "small-world"
-"""What a tallyd that watches it is called in its messages."""
+"""The name, in messages, of the tallyd that watches it."""
 
 
 Tell = Callable[[str, tuple[Part, ...]], None]
 
 
 def parts_of(inbox: Path | None, zone: tzinfo) -> tuple[Part, ...]:
-    """Return all there is. The cameras drop their files into `inbox`, none without one."""
+    """Return all parts. The cameras write their files into `inbox`; None: they write none."""
     return (Divera(), Servers(), Upstream(), Cameras(inbox, zone), Chat())
 
 
@@ -42,7 +41,7 @@ def serve(
 ) -> None:
     """Serve the world in the foreground until Ctrl-C, SIGTERM, or `lasts_s` is over. Raises OSError.
 
-    `tell` is handed the base URL and the parts once it answers.
+    It calls `tell` with the base URL and the parts when the server answers.
     """
     hold_signals()
     parts = parts_of(inbox, zone)
@@ -57,7 +56,7 @@ def serve(
 
 
 def example_config(base_url: str) -> str:
-    """Return a whole config, as JSON, that counts what is in this world and tells its chat."""
+    """Return a complete config, as JSON, that counts everything in this world and notifies its chat."""
     divera_poller: dict[str, Json] = {
         **divera.poller(base_url),
         "accesskey": divera.KEY,
@@ -81,13 +80,15 @@ def example_config(base_url: str) -> str:
 
 
 def why_not_served(port: int, error: OSError) -> str:
-    """Return what is wrong when `serve` raised."""
+    """Return why `serve` raised an error."""
     reason = (os.strerror(error.errno) if error.errno else type(error).__name__).lower()
-    return f"cannot serve the small world on port {port} of 127.0.0.1: {reason}; --port 0 takes any free one"
+    return (
+        f"cannot serve the small world on port {port} of 127.0.0.1: {reason}; use --port 0 for any free port"
+    )
 
 
 def main(arguments: list[str]) -> int:
-    """Serve on the port given, and drop files into the inbox, with times of the zone, that are given too.
+    """Serve on a port, and write files into an inbox with times of a zone: the three arguments.
 
     The first line on stdout is the base URL, or why there is none.
     """

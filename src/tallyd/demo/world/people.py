@@ -1,7 +1,7 @@
-"""The made-up people of the small world, and the rule by which they change status.
+"""The invented people of the small world, and the rule for their status.
 
-Who is on which status is a pure function of the seconds since the world began: no state, no chance, the
-same in every run. Names are plants, phone numbers come from the ranges set aside for fiction.
+The status of each person is a pure function of the seconds since the world began: no state, no chance, the
+same in every run. Last names are plants, and phone numbers are from the ranges reserved for fiction.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ SEED = "tallyd"
 ALARM_EVERY_S = 60
 ALARM_BEGINS_S = 15
 ALARM_LASTS_S = 20
-"""Each minute, from its 15th second on, most of those who are ready are out for 20 s."""
+"""From second 15 of each minute on, most people who are ready are out for 20 s."""
 _ANSWERS_ALARM = 0.7
 _SHORTEST_HOLD_S, _LONGEST_HOLD_S = 8, 30
 
 
 @dataclass(frozen=True)
 class Status:
-    """A status of the unit. Names carry the spaces that people typed."""
+    """A status of the unit. Names have the spaces that people typed."""
 
     id: int
     name: str
@@ -42,7 +42,7 @@ QUALIFICATIONS: Mapping[int, str] = {1: "Atemschutz", 2: "Maschinist ", 3: "Grup
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """A membership: a person of two units has two, with one `user_id`. `number` counts them from 1."""
+    """A membership: a person in two units has two, with one `user_id`. `number` counts them from 1."""
 
     number: int
     user_id: int
@@ -86,14 +86,14 @@ def _members() -> Iterator[Member]:
 
 
 MEMBERS = tuple(_members())
-"""25 memberships of 24 people: the first one belongs to a second unit as well."""
+"""25 memberships of 24 people: the first person is also in a second unit."""
 
 
 def status_of(member: Member, elapsed_s: float) -> Status | None:
-    """Return a member's status so many seconds after the world began; None: never had one.
+    """Return a member's status `elapsed_s` seconds after the world began; None: the member never had one.
 
-    Each has a rhythm of 8 to 30 s, after which the next status is drawn (often the same again), and an
-    alarm calls most of the ready ones out.
+    Each member gets a new random status every 8 to 30 s (often the same), and an alarm calls most of the
+    ready members out.
     """
     if member.number in _WITHOUT_STATUS:
         return None

@@ -1,6 +1,6 @@
-"""The application servers of the small world: one for each thing that may happen to a server's data.
+"""The application servers of the small world: one for each thing that may happen to the data of a server.
 
-Each answers with the time at which its data was last computed, or with what servers answer instead.
+Each answers with the time when its data was last computed, or with a typical wrong answer.
 """
 
 from __future__ import annotations
@@ -22,22 +22,19 @@ from tallyd.demo.world.http_server import HOST, NoAnswer, Part, linger
 
 APPS, CONTROL = "/apps/", "/world/servers"
 MODES = ("cycle", "fresh", "stale", "invalid", "down")
-"""What the server `changing` can be made to do: be stale by itself now and then, always be one of them."""
+"""The modes of the server `changing`: stale from time to time, or always in one state."""
 STEP_S = 4.0
-"""Data that is fresh is computed anew so often."""
+"""How often fresh data is computed."""
 CYCLE_S = 120.0
 STANDS_STILL_FROM_S, STANDS_STILL_UNTIL_S = 16.0, 40.0
-"""When in each cycle `changing` computes nothing. Counted from the beginning of the world."""
+"""When in each cycle `changing` computes nothing, counted from the start of the world."""
 STALE_AFTER_S = 12
 SLOW_S = 5.0
 _HOUR_S = 3600.0
 
 
 def computed_s(elapsed_s: float) -> float:
-    """Return when `changing` last computed its data, so many seconds after the world began.
-
-    Both are in seconds since then.
-    """
+    """Return when `changing` last computed its data, at `elapsed_s`; both in seconds since the start."""
     into_s = elapsed_s % CYCLE_S
     if STANDS_STILL_FROM_S <= into_s < STANDS_STILL_UNTIL_S:
         elapsed_s -= into_s - STANDS_STILL_FROM_S
@@ -45,9 +42,9 @@ def computed_s(elapsed_s: float) -> float:
 
 
 def poller(base_url: str) -> dict[str, Json]:
-    """Return a poller for a config that watches three of them; its limits are those of data that is quick.
+    """Return a poller for a config that watches three of them, with short limits.
 
-    PROD is fresh, STAGE goes stale now and then, BATCH tells its time in another form.
+    PROD is fresh, STAGE is stale from time to time, BATCH has another time format.
     """
     return {
         "kind": "servers",
@@ -67,7 +64,7 @@ def _targets(base_url: str) -> dict[str, Json]:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A server: what is told of it, and what it answers; `keys` are those that its target needs."""
+    """A server: its description and its answer; `keys` are those that its target in the config needs."""
 
     name: str
     about: str
@@ -77,7 +74,7 @@ class Case:
 
 
 class Servers(Part):
-    """All of them. `elapsed` gives the seconds since the world began, `now` the seconds since 1970."""
+    """All servers. `elapsed` gives the seconds since the world began, `now` the seconds since 1970."""
 
     control, modes = CONTROL, MODES
 
@@ -96,23 +93,23 @@ class Servers(Part):
         self._refusing_port: int | None = None
 
     def routes(self) -> list[BaseRoute]:
-        """Return one address for each server, and the one by which `changing` is changed."""
+        """Return one address for each server, and the one to change `changing`."""
         return [*(Route(f"{APPS}{case.name}", self._answering(case)) for case in CASES), *super().routes()]
 
     def about(self, base_url: str) -> tuple[str, ...]:
-        """Return what can be asked of each of them."""
+        """Return how to use each server."""
         width = max(len(case.name) for case in CASES)
         return (
-            "Application servers, for each case one, at",
+            "Application servers, one for each case:",
             *(f"  {base_url}{APPS}{case.name:{width}}  {_about(case)}" for case in CASES),
-            f"  {self.refusing_url}  refuses the connection: the port is held, and nothing listens on it",
-            f"To change `changing` ({', '.join(MODES)}):",
+            f"  {self.refusing_url}  refuses the connection: nothing listens on this port",
+            f"Change the server `changing` ({', '.join(MODES)}):",
             f"""  curl -d '{{"mode": "stale"}}' {base_url}{CONTROL}""",
         )
 
     @property
     def refusing_url(self) -> str:
-        """The address at which every connection is refused, while it is running."""
+        """An address that refuses every connection, while the servers run."""
         if self._refusing_port is None:
             raise RuntimeError("the port that refuses is held only while the servers run")
         return f"http://{HOST}:{self._refusing_port}/"
@@ -120,25 +117,25 @@ class Servers(Part):
     @contextmanager
     def running(self) -> Iterator[None]:
         """Hold a port on which nothing listens. Raises OSError."""
-        # Bound and never listening: it refuses, and no other program can get it meanwhile.
+        # Bound but not listening: the port refuses connections, and no other program can use it.
         with socket.socket() as held:
             held.bind((HOST, 0))
             self._refusing_port = held.getsockname()[1]
             yield
         self._refusing_port = None
 
-    # -- what they answer --------------------------------------------------------------------------------
+    # -- answers -----------------------------------------------------------------------------------------
 
     def instant(self, since_began_s: float) -> datetime:
-        """Return the instant (UTC) so many seconds after the world began."""
+        """Return the instant (UTC) `since_began_s` seconds after the world began."""
         return datetime.fromtimestamp(self._began_at + since_began_s, UTC)
 
     def fresh(self) -> datetime:
-        """Return when data that is fresh was computed."""
+        """Return when fresh data was computed."""
         return datetime.fromtimestamp(self._now() // STEP_S * STEP_S, UTC)
 
     def changing(self) -> Response:
-        """Answer as the mode of the moment has it."""
+        """Answer as in the current mode."""
         if self.mode == "down":
             return NoAnswer()
         if self.mode == "invalid":
@@ -149,7 +146,7 @@ class Servers(Part):
         return _computed(self.instant(self._stood_still_s if stands_still else computed_s(self._elapsed())))
 
     def play(self, mode: str) -> None:
-        """Play one of the modes; one that stands still already goes on to, since the first time."""
+        """Switch to one of the modes. A second switch to `stale` keeps the time of the first."""
         if mode == "stale" and self.mode != "stale":
             self._stood_still_s = self._elapsed() // STEP_S * STEP_S
         super().play(mode)
@@ -186,28 +183,28 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         name="changing",
-        about=f"stands still for {STANDS_STILL_UNTIL_S - STANDS_STILL_FROM_S:g} s in every {CYCLE_S:g} s",
+        about=f"computes nothing for {STANDS_STILL_UNTIL_S - STANDS_STILL_FROM_S:g} s in every {CYCLE_S:g} s",
         answer=Servers.changing,
     ),
     Case(
         name="stale",
-        about="stands still since an hour before the world began",
+        about="has computed nothing since an hour before the start",
         answer=lambda servers: _computed(servers.instant(-_HOUR_S)),
     ),
     Case(
         name="future",
-        about="its time lies an hour ahead",
+        about="its time is an hour ahead",
         answer=lambda servers: _computed(datetime.fromtimestamp(servers.fresh().timestamp() + _HOUR_S, UTC)),
     ),
     Case(
         name="no-zone",
-        about="a time without a zone, of UTC",
+        about="a time without a zone, in UTC",
         answer=lambda servers: _told(f"{servers.fresh():%Y-%m-%d %H:%M:%S}"),
         keys={"timezone": "UTC"},
     ),
     Case(
         name="digits",
-        about="a time of 14 digits, of UTC",
+        about="a time of 14 digits, in UTC",
         answer=lambda servers: _told(f"{servers.fresh():%Y%m%d%H%M%S}"),
         keys={"format": "%Y%m%d%H%M%S", "timezone": "UTC"},
     ),
@@ -225,7 +222,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         name="nested",
-        about="its time lies deeper, in milliseconds since 1970",
+        about="its time is in a nested field, in milliseconds since 1970",
         answer=lambda servers: JSONResponse({"data": {"finished": int(servers.fresh().timestamp()) * 1000}}),
         keys={"field": "data.finished", "format": "epoch_ms"},
     ),
@@ -255,5 +252,5 @@ CASES: tuple[Case, ...] = (
         about="HTTP 500",
         answer=lambda _servers: JSONResponse({"error": "the database is away"}, 500),
     ),
-    Case(name="closing", about="closes the connection without a word", answer=lambda _servers: NoAnswer()),
+    Case(name="closing", about="closes the connection without an answer", answer=lambda _servers: NoAnswer()),
 )

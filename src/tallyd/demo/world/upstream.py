@@ -1,6 +1,6 @@
-"""The upstream of the small world: it takes reports of visitors, and keeps them for people to look at.
+"""The upstream of the small world: it accepts reports of visitors, and keeps them for people to see.
 
-Like the real one it answers with a `Desc` behind a byte order mark, and says no with HTTP 200 as well.
+Like the real one, it answers with a `Desc` after a byte order mark, and may reject with HTTP 200.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from tallyd.demo.world.http_server import NoAnswer, Part, linger
 from tallyd.pollers.visitors.report.upstream import TAGS
 
 SSID = "SS-007"
-"""The name that the demo's visitors are reported under. Any other one is taken as well."""
+"""The name for the reports of the demo's visitors. The upstream also accepts any other name."""
 OK = "OK"
 MODES = ("ok", "refusing", "forbidden", "slow", "down")
-"""What can be played: fine, a no with HTTP 200, one with HTTP 403, an answer after a minute, none at all."""
+"""The modes: fine; a rejection with HTTP 200; one with HTTP 403; an answer after a minute; no answer."""
 REPORT, CONTROL = "/visitors/report", "/world/upstream"
 MOST_KEPT = 100
 SLOW_S = 60.0
@@ -34,7 +34,7 @@ _DIGITS = "%Y%m%d%H%M%S"
 
 
 def report(base_url: str, *, every: str) -> dict[str, Json]:
-    """Return `report` of a visitors poller that tells this upstream."""
+    """Return the `report` of a visitors poller that posts to this upstream."""
     return {
         "every": every,
         "url": f"{base_url}{REPORT}",
@@ -44,7 +44,7 @@ def report(base_url: str, *, every: str) -> dict[str, Json]:
 
 
 def _time(written: str) -> str:
-    # strptime alone would take fewer digits, and spaces.
+    # strptime alone would accept fewer digits, and spaces.
     if len(written) != 14 or not written.isascii() or not written.isdigit():
         raise ValueError("must be 14 digits, as in 20261120140312")
     datetime.strptime(written, _DIGITS)  # noqa: DTZ007 # only whether there is such a time
@@ -56,7 +56,7 @@ Time = Annotated[str, AfterValidator(_time)]
 
 
 class _Value(BaseModel):
-    """One of the three objects of a report: every value is text, and there is no further key."""
+    """One of the three objects of a report: every value is text, and there are no other keys."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -72,12 +72,12 @@ _VALUES = TypeAdapter(Annotated[list[_Value], Field(min_length=3, max_length=3)]
 
 
 class NoReportError(Exception):
-    """What came is no report. The text says why."""
+    """The body is not a report. The text says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A report as it came in: whose, of which time (14 digits each), and the three numbers by their names."""
+    """A received report: its name, its times (14 digits each), and the three numbers by their names."""
 
     ssid: str
     start: str
@@ -94,29 +94,29 @@ def read_report(body: bytes) -> Report:
         place = ".".join(map(str, first["loc"]))
         raise NoReportError(f"{place}: {first['msg']}" if place else first["msg"]) from None
     if {value.TagType for value in values} != TAGS.keys():
-        raise NoReportError(f"TagType: each of {', '.join(TAGS)} must come once")
+        raise NoReportError(f"TagType: each of {', '.join(TAGS)} must occur once")
     if len({(value.SSID, value.StartTime, value.EndTime) for value in values}) > 1:
         raise NoReportError("SSID, StartTime and EndTime must be the same in all three objects")
     for value in values:
         if value.TagID != TAGS[value.TagType]:
-            raise NoReportError(f"TagID: that of {value.TagType} is {TAGS[value.TagType]}")
+            raise NoReportError(f"TagID: must be {TAGS[value.TagType]} for {value.TagType}")
     one = values[0]
     if one.StartTime > one.EndTime:
-        raise NoReportError("StartTime lies after EndTime")
+        raise NoReportError("StartTime is after EndTime")
     numbers: dict[str, int] = {value.TagType: int(value.TagValue) for value in values}
     return Report(ssid=one.SSID, start=one.StartTime, end=one.EndTime, values=numbers)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """A report that was taken: which one since the world began (from 1), and when."""
+    """An accepted report: its number since the world began (from 1), and when it came."""
 
     number: int
     at: datetime
     report: Report
 
     def json(self) -> dict[str, Json]:
-        """Return it for a list."""
+        """Return the report for a list."""
         return {
             "number": self.number,
             "at": self.at.isoformat(timespec="milliseconds"),
@@ -145,11 +145,11 @@ class Upstream(Part):
         self._last_refusal: str | None = None
 
     def routes(self) -> list[BaseRoute]:
-        """Return where reports are posted, and the address that lists them and plays an outage."""
+        """Return the address for reports, and the one that lists them and simulates an outage."""
         return [Route(REPORT, self._report, methods=["POST"]), *super().routes()]
 
     def seen(self) -> Mapping[str, Json]:
-        """Return the last reports, and what was refused."""
+        """Return the last reports, and what was rejected."""
         return {
             "reports": [received.json() for received in self._received],
             "refused": self._refused,
@@ -157,11 +157,11 @@ class Upstream(Part):
         }
 
     def about(self, base_url: str) -> tuple[str, ...]:
-        """Return what can be asked of it."""
+        """Return how to use the upstream."""
         return (
-            "An upstream that takes reports of visitors: three objects, every value text, times of 14 digits",
+            "An upstream that accepts visitor reports: three objects, all values text, times of 14 digits",
             f"  {base_url}{REPORT}",
-            f"What it took, the last {MOST_KEPT}; and to play an outage ({', '.join(MODES)}):",
+            f"Show the last {MOST_KEPT} reports, and simulate an outage ({', '.join(MODES)}):",
             f"  curl {base_url}{CONTROL}",
             f"""  curl -d '{{"mode": "refusing"}}' {base_url}{CONTROL}""",
         )

@@ -1,4 +1,4 @@
-"""The requests to Divera: which address, which parameters, and what a failure is called."""
+"""The requests to Divera: address, parameters, and the text of a failure."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ PULL_URL = "https://app.divera247.com/api/v2/pull/all"
 USERS_PATH = "/api/users"
 _PULL_PATH = "/api/v2/pull/all"
 _BLOCKS = ("user", "alarm", "news", "event", "status", "statusplan", "localmonitor")
-"""Blocks of pull/all that tallyd never needs. `ts_BLOCK=now` asks for what changed since: nothing.
+"""Blocks of pull/all that tallyd never needs. `ts_BLOCK=now` asks for changes since now, so they are empty.
 
-`ts_monitor` is never sent: it would suppress the counts."""
+tallyd never sends `ts_monitor`, because it would suppress the counts."""
 _REFUSED = (401, 403)
 
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """What was read from an answer, and how far our clock is ahead of its `Date` (seconds, or None)."""
+    """The value of a reply, and how far our clock is ahead of its `Date` (seconds, or None)."""
 
     value: T
     skew_s: float | None
 
 
 def is_users_url(url: str) -> bool:
-    """Whether a URL is the address of /api/users, below whatever path."""
+    """Whether a URL is the address of /api/users, below any path."""
     return urlsplit(url).path.rstrip("/").endswith(USERS_PATH)
 
 
 def is_pull_url(url: str) -> bool:
-    """Whether a URL is the address of /api/v2/pull/all, below whatever path."""
+    """Whether a URL is the address of /api/v2/pull/all, below any path."""
     return urlsplit(url).path.rstrip("/").endswith(_PULL_PATH)
 
 
@@ -53,8 +53,7 @@ def pull_url_of(users_url: str) -> str:
 def pull_params(now: datetime, *, cluster: bool) -> dict[str, str]:
     """Return the parameters that keep pull/all small.
 
-    `cluster`: ask for the unit's own data too, which holds the names of the statuses, but also those of all
-    people.
+    `cluster`: also ask for the unit's own data. It has the names of the statuses, and those of all people.
     """
     blocks = _BLOCKS if cluster else (*_BLOCKS, "cluster")
     return {f"ts_{block}": str(int(now.timestamp())) for block in blocks}
@@ -63,10 +62,10 @@ def pull_params(now: datetime, *, cluster: bool) -> dict[str, str]:
 def ask(
     tools: Toolbox, url: str, key: Secret, params: Mapping[str, str], *, read: Callable[[bytes], T]
 ) -> Answer[T]:
-    """Send one request and return what `read` makes of the answer. Raises `SourceError`.
+    """Send one request and return what `read` makes of the reply. Raises `SourceError`.
 
-    The error is raised from here, where nothing of the answer is at hand: a traceback keeps the variables
-    of every function it passed through alive, and an answer is full of names.
+    It raises the error here, where no variable holds the reply: a traceback keeps the variables of every
+    function that it passed, and a reply is full of names.
     """
     outcome = _outcome(tools, url, {"accesskey": key.reveal(), **params}, read)
     if isinstance(outcome, SourceError):
@@ -85,12 +84,12 @@ def _outcome(
         return Answer(read(reply.body), reply.skew_s)
     except Unreadable as unreadable:
         text = f"{reply.host} answered HTTP {reply.status} {unreadable}"
-        # Always worth another try: half-finished deployments and error pages look like this too.
+        # Always worth another try: an unfinished deployment or an error page looks like this too.
         return SourceError(text, transient=True)
 
 
 def _named(failure: SourceError) -> SourceError:
-    """Return what a refused key means here; every other failure speaks for itself."""
+    """Return a clearer error for a refused key; every other failure is unchanged."""
     if failure.status not in _REFUSED:
         return failure
     text = f"access key refused (HTTP {failure.status}); it must belong to a system user of the unit"

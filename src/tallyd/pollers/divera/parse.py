@@ -1,8 +1,8 @@
-"""What Divera's answers mean. Takes bytes, gives counts; nothing of a person leaves this module.
+"""Parses Divera's replies: bytes in, counts out. No data about a person leaves this module.
 
-Divera speaks the JSON of PHP: an empty object may arrive as `[]`, anywhere, and an id is text as a key and
-a number as a value. What can't be counted is refused as a whole: a count that is nearly right is worse than
-none. `Unreadable` says which part was wrong, never what stood there.
+Divera sends the JSON of PHP: an empty object may arrive as `[]` anywhere, and an id is text as a key and a
+number as a value. A reply that cannot be counted is rejected as a whole, because a count that is nearly right
+is worse than none. `Unreadable` says which part was wrong, never its value.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from tallyd.pollers.divera.counting import count_statuses
 
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _MOST = 10**9
-"""No count is larger; what claims to be is no count."""
+"""No count is larger than this; a larger number is an error."""
 _LONGEST_NAME = 80
 _MOST_STATUSES = 1_000
 _MOST_QUALIFICATIONS = 10_000
-"""On all statuses together. A unit has some dozens of either; a reading is kept for good."""
+"""Of all statuses together. A unit has some dozens of both, and a reading is kept for ever."""
 _MONITOR_1 = "1"
-"""The anonymous monitor. The others list persons, with notes."""
+"""The anonymous monitor. The others list people, with notes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """How many people there are by status id (`none` for those without one), and nothing about any of them.
+    """The number of people by status id (`none` for people without one), and nothing about any person.
 
-    `qualifications`: by status id and qualification id; one person may have several, so they are never
-    added up. `names`: of statuses by id, as far as the answer told.
+    `qualifications` are by status id and qualification id. One person may have several, so they are never
+    added up. `names` are those of statuses by id, as far as the reply has them.
     """
 
     counts: Mapping[str, int]
@@ -42,15 +42,15 @@ class Tally:
 
 
 def read_users(body: bytes) -> Tally:
-    """Count the rows of /api/users by `status_id`. A person of several units has several rows; all count.
+    """Count the rows of /api/users by `status_id`. A person in several units has several rows; all count.
 
-    Without a row there is no count: not zero. Raises `Unreadable`.
+    Without any row there is no count; it is not zero. Raises `Unreadable`.
     """
     rows = people_of(read_answer(body))
     if not rows:
         raise Unreadable(
-            "with an empty list of people; a key that lost its rights looks like this: "
-            "see in Divera that its system user may still see the people of the unit"
+            "with an empty list of people, as for a key without rights; check in Divera that its system user "
+            "may still see the people of the unit"
         )
     counts = count_statuses(_status_of(row, number) for number, row in enumerate(rows, start=1))
     _check_number(counts, _MOST_STATUSES, "statuses")
@@ -58,16 +58,16 @@ def read_users(body: bytes) -> Tally:
 
 
 def read_monitor(body: bytes, *, qualifications: bool = False) -> Tally:
-    """Read the anonymous counts of /api/v2/pull/all. Without a monitor there is no count: not zero.
+    """Read the anonymous counts of /api/v2/pull/all. Without a monitor there is no count; it is not zero.
 
-    Qualifications are read, and can be wrong, only when they are asked for. Raises `Unreadable`.
+    Qualifications are read and checked only if they are asked for. Raises `Unreadable`.
     """
     data = as_object(read_answer(body).get("data"))
     monitor = as_object(as_object(data.get("monitor")).get(_MONITOR_1))
     if not monitor:
         raise Unreadable(
-            "without counts: no monitor is set up in Divera, or this key may not see it; "
-            'set one up there, or count by "source": "users"'
+            "without counts: Divera has no monitor, or this key may not see it; "
+            'set one up there, or use "source": "users"'
         )
     _check_number(monitor, _MOST_STATUSES, "statuses")
     counts: dict[str, int] = {}
@@ -76,7 +76,7 @@ def read_monitor(body: bytes, *, qualifications: bool = False) -> Tally:
         # The outer key: an `id` inside the entry may differ from it.
         status = _status_id(key)
         if status is None or status in counts:
-            raise Unreadable(f"with a monitor whose entry {number} has no readable status id")
+            raise Unreadable(f"with a monitor in which entry {number} has no valid status id")
         values = as_object(entry)
         counts[status] = _count(values.get("all"), number)
         if qualifications:
@@ -92,16 +92,16 @@ def read_monitor(body: bytes, *, qualifications: bool = False) -> Tally:
 def read_names(body: bytes) -> Mapping[str, str]:
     """Return the status names of /api/v2/pull/all by status id, without spaces around them.
 
-    Entries without a usable name are left out. Raises `Unreadable`.
+    Entries without a valid name are left out. Raises `Unreadable`.
     """
     return _names(as_object(read_answer(body).get("data")))
 
 
 def read_answer(body: bytes) -> Mapping[str, Any]:
-    """Return the top of an answer that says `"success": true`. Raises `Unreadable`."""
+    """Return the outermost object of a reply with `"success": true`. Raises `Unreadable`."""
     answer = parse(body)
     if not isinstance(answer, dict):
-        raise Unreadable(f"with JSON of another kind ({_kind(answer)})")
+        raise Unreadable(f"with unexpected JSON ({_kind(answer)})")
     if answer.get("success") is not True:
         raise Unreadable(_refusal(answer))
     return answer
@@ -119,22 +119,22 @@ def people_of(answer: Mapping[str, Any]) -> list[Any]:
 
 
 def as_object(value: object) -> Mapping[str, Any]:
-    """Return an object; an empty one for PHP's `[]` and for what is missing or of another kind."""
+    """Return an object; an empty one for PHP's `[]`, for a missing value and for any other type."""
     return value if isinstance(value, dict) else {}
 
 
 def _status_of(row: object, number: int) -> str:
     if not isinstance(row, dict) and row != []:
-        raise Unreadable(f"with a list of people whose row {number} is {_kind(row)}")
+        raise Unreadable(f"with a list of people in which row {number} is {_kind(row)}")
     value = as_object(row).get("status_id")
     status = NO_STATUS if value is None else _status_id(value)
     if status is None:
-        raise Unreadable(f"with a list of people whose row {number} has no readable status_id")
+        raise Unreadable(f"with a list of people in which row {number} has no valid status_id")
     return status
 
 
 def _status_id(value: object) -> str | None:
-    """Return a status id as text, `none` for 0, None for what is no id. `true` is not 1."""
+    """Return a status id as text, `none` for 0, None for anything else. `true` is not 1."""
     text = str(value) if type(value) is int and abs(value) < 10**19 else value
     if text == "0":
         return NO_STATUS
@@ -143,20 +143,20 @@ def _status_id(value: object) -> str | None:
 
 def _count(value: object, number: int) -> int:
     if type(value) is not int or not 0 <= value <= _MOST:
-        raise Unreadable(f"with a monitor whose entry {number} holds no readable count")
+        raise Unreadable(f"with a monitor in which entry {number} has no valid count")
     return value
 
 
 def _qualifications(having: object, number: int) -> dict[str, int]:
     if not isinstance(having, dict) and having not in (None, []):
-        raise Unreadable(f"with a monitor whose entry {number} has no readable qualifications")
+        raise Unreadable(f"with a monitor in which entry {number} has no valid qualifications")
     if not all(_ID.fullmatch(key) for key in as_object(having)):
-        raise Unreadable(f"with a monitor whose entry {number} has no readable qualification id")
+        raise Unreadable(f"with a monitor in which entry {number} has no valid qualification id")
     return in_order({key: _count(value, number) for key, value in as_object(having).items()})
 
 
 def _names(data: Mapping[str, Any]) -> Mapping[str, str]:
-    """Read `cluster.status`. `cluster.consumer`, beside it, holds everybody's names and is not looked at."""
+    """Read `cluster.status`. It does not read `cluster.consumer`, which has everybody's names."""
     statuses = as_object(as_object(data.get("cluster")).get("status"))
     _check_number(statuses, _MOST_STATUSES, "statuses")
     names = {}
@@ -169,15 +169,15 @@ def _names(data: Mapping[str, Any]) -> Mapping[str, str]:
 
 def _check_number(found: Sized, most: int, what: str) -> None:
     if len(found) > most:
-        raise Unreadable(f"with {len(found):,} {what}, which no unit has; at most {most:,} are taken")
+        raise Unreadable(f"with {len(found):,} {what}, more than any unit has; the limit is {most:,}")
 
 
 def _refusal(answer: Mapping[str, Any]) -> str:
-    """Say that an answer is a refusal, and where its reason stands: the reason may name somebody."""
+    """Return a text that names the keys with the reason, without the reason itself: it may name people."""
     said = [f'"{key}" ({_kind(answer[key])})' for key in ("error", "errors", "message") if answer.get(key)]
     word = '"success": false' if answer.get("success") is False else 'no "success": true'
     return f"but {word}" + (
-        f"; its reason in {', '.join(said)} may name people and is not shown" if said else ""
+        f"; the reason in {', '.join(said)} is not shown because it may name people" if said else ""
     )
 
 

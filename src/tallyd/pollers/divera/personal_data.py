@@ -1,6 +1,6 @@
-"""Which texts of an answer are personal: for the proof that tallyd wrote none of them.
+"""Finds the personal texts in a reply, for the proof that tallyd wrote none of them.
 
-Nothing else reads these fields. What is found here is compared and dropped, never written or shown.
+Nothing else reads these fields. The texts are compared and dropped, never written or shown.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from tallyd.pollers.divera.parse import as_object, people_of, read_answer
 
 _PERSONAL = re.compile(r"(?i)name|mail|phone|tel|mobil|fax|addres|adres|street|stra(ss|ß)e|city|note|notiz")
 _NOT_OF_A_PERSON = re.compile(r"(?i)(status|cluster|group|qualification)[\w.]*name")
-"""What a status, a unit, a group or a qualification is called may stand in a person's row; no secret."""
+"""Names of statuses, units, groups and qualifications may be in a person's row. They are not personal."""
 _SHORTEST = 4
-"""Anything shorter is found by chance in any log."""
+"""A shorter text occurs by chance in any log."""
 
 Found = tuple[tuple[str, str], ...]
 
@@ -25,8 +25,9 @@ def texts_of_users(body: bytes) -> Found:
 
 
 def texts_of_pull(body: bytes) -> Found:
-    """Return (field, value) of the personal texts in /api/v2/pull/all: everybody's entry, and the monitors
-    that list persons with their notes. Each value once. Raises `Unreadable`.
+    """Return (field, value) of the personal texts in /api/v2/pull/all; each value once. Raises `Unreadable`.
+
+    They are in everybody's entry, and in the monitors that list people with their notes.
     """
     data = as_object(read_answer(body).get("data"))
     monitor = as_object(data.get("monitor"))
@@ -46,9 +47,9 @@ def _each_once(parts: Iterable[tuple[str, object]]) -> Found:
 
 
 def _texts(part: object) -> Iterator[tuple[str, str]]:
-    """Yield (dotted path, text) of all text inside, in order; ids and places in lists are no part of a path.
+    """Yield (dotted path, text) of all texts inside, in order. A path has no ids and no indexes of lists.
 
-    A stack of its own instead of recursion: an answer may be nested as deep as the JSON parser allows.
+    It uses a stack instead of recursion, because a reply may be nested as deeply as the JSON parser allows.
     """
     waiting: list[tuple[str, object]] = [("", part)]
     while waiting:

@@ -36,9 +36,9 @@ _LIMIT_S = 600.0
 BELOW = AlertKind(
     key="<poller>/<statuses>/below",
     severity="warning",
-    text="{poller}: [{people:# person|# people} on {statuses}, at least {at_least} wanted]"
+    text="{poller}: [{people:# person|# people} on {statuses}, minimum {at_least}]"
     "[fewer than {too_few} people on {statuses}]"
-    "[; the monitor in Divera does not show {unshown}, which counts as nobody there]",
+    "[; the monitor in Divera does not show {unshown}, so nobody is counted there]",
     over="{poller}: enough people on {statuses} again",
     ends="a reading with enough people",
     many="minimum strengths not reached",

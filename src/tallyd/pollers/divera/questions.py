@@ -1,4 +1,4 @@
-"""What a person is asked who wants a Divera unit counted."""
+"""The questions to a person who wants to count a Divera unit."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ TIMES = "00:00, 08:00, 12:00, 16:00, 20:00"
 
 
 def _address(typed: str) -> Json:
-    """Return the address of the API for that of a Divera; None for the usual one."""
+    """Return the address of the API for the address of a Divera server; None for the public server."""
     url = typed if "://" in typed else f"https://{typed}"
     try:
         is_whole = is_users_url(url) or is_pull_url(url)
     except ValueError:
-        return url  # no URL at all, which the config says in its own words
+        return url  # not a URL: the check of the config says so
     url = url if is_whole else url.rstrip("/") + USERS_PATH
     return None if url == USERS_URL else url
 
@@ -24,7 +24,7 @@ QUESTIONS = (
     Question(
         key=("url",),
         text="Address of Divera",
-        help="Enter takes the public one. For a server of your own, type its address.",
+        help="Press Enter for the public one. For your own server, type its address.",
         default=USERS_URL.removesuffix(USERS_PATH),
         read=_address,
     ),

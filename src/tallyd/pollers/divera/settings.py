@@ -62,9 +62,9 @@ class AtLeast(Strict):
     @classmethod
     def _are_statuses(cls, statuses: tuple[str, ...]) -> tuple[str, ...]:
         if not statuses:
-            raise wrong("must name one status at least")
+            raise wrong("must name at least one status")
         if len(set(statuses)) < len(statuses):
-            raise wrong("names a status twice; nobody is counted twice")
+            raise wrong("names a status twice; keep one")
         return statuses
 
     @property
@@ -75,7 +75,7 @@ class AtLeast(Strict):
 class DiveraSettings(Poller):
     """The settings of a Divera poller.
 
-    A check of one key against another belongs to the later key, not to the whole class: so one run finds
+    A check of one key against another belongs to the later key, not to the whole class. So one run finds
     every problem of a file.
     """
 
@@ -129,11 +129,13 @@ class DiveraSettings(Poller):
             return None
         url = _without_empty_key(url)
         if url.startswith("http://") and not is_loopback(url):
-            raise wrong("begins with http://, which would send the access key readable for all; use https://")
+            raise wrong("begins with http://, which would send the access key unencrypted; use https://")
         if info.data.get("source") == "users" and is_pull_url(url):
-            raise wrong('is the address of the monitor; set "source": "monitor", or leave url out')
+            raise wrong('is the address of the monitor; set "source": "monitor", or remove url')
         if info.data.get("source") == "monitor" and is_users_url(url):
-            raise wrong("is not the address of the monitor, which ends in /api/v2/pull/all; or leave url out")
+            raise wrong(
+                "is not the address of the monitor, which ends in /api/v2/pull/all; correct it, or remove url"
+            )
         return url
 
     @field_validator("accesskey")
@@ -142,18 +144,18 @@ class DiveraSettings(Poller):
         key = accesskey.reveal()
         name, equals, _ = key.lstrip("?&").partition("=")
         if equals and is_secret_name(name):
-            raise wrong('begins with the name of a parameter and "="; put only the key there')
+            raise wrong('begins with a parameter name and "="; put only the key there')
         if "://" in key:
-            raise wrong("is a URL; put only the key there, and the address into url")
+            raise wrong("is a URL; put only the key there, and the address in url")
         if not _KEY.fullmatch(key):
-            raise wrong("holds a space, a quote or a character that is not ASCII; put only the key there")
+            raise wrong("contains a space, a quote or a character that is not ASCII; put only the key there")
         return accesskey
 
     @field_validator("at")
     @classmethod
     def _are_times(cls, at: tuple[time, ...]) -> tuple[time, ...]:
         if not at:
-            raise wrong('must name one time of day at least, such as ["08:00"]')
+            raise wrong('must name at least one time of day, such as ["08:00"]')
         twice = sorted({str(each) for each in at if at.count(each) > 1})
         if twice:
             raise wrong(f"names {twice[0]} twice")
@@ -164,7 +166,7 @@ class DiveraSettings(Poller):
     def _are_names(cls, names: dict[str, str]) -> dict[str, str]:
         for key, name in names.items():
             if not _STATUS_ID.fullmatch(key):
-                raise wrong(f'"{visible(key)}" is no status id such as "50101", nor "{NO_STATUS}"')
+                raise wrong(f'"{visible(key)}" is not a status id such as "50101", nor "{NO_STATUS}"')
             if not name.strip():
                 raise wrong(f'the name of "{key}" is empty')
         return {key: visible(name.strip()) for key, name in names.items()}
@@ -175,7 +177,7 @@ class DiveraSettings(Poller):
         url = info.data.get("url")
         if fetch and url is not None and info.data.get("source") == "users" and not is_users_url(url):
             raise wrong(
-                "works only where url ends in /api/users: from there it finds /api/v2/pull/all beside it"
+                "works only if url ends in /api/users, because the names are at /api/v2/pull/all beside it"
             )
         return fetch
 
@@ -200,20 +202,20 @@ class DiveraSettings(Poller):
             return None
         if hide_below < _SMALLEST_HIDE_BELOW:
             raise wrong(
-                "must be 3 or more: below 2 there is nothing to hide, and with 2 a null could only be 1"
+                "must be 3 or more: with 1 there is nothing to hide, and with 2 a null could only mean 1"
             )
         at_least: tuple[AtLeast, ...] = info.data.get("at_least", ())
         if any(each.count < hide_below for each in at_least):
             raise wrong(
-                "is higher than a count in at_least, whose warning would tell what is hidden; "
-                "no count there may be lower than hide_below"
+                "is higher than a count in at_least, so a warning would reveal what is hidden; "
+                "raise that count to at least hide_below"
             )
         return hide_below
 
     def notes(self, beside: Mapping[str, Poller]) -> tuple[str, ...]:
         """Return a note for each poller of the same unit that shows what this one hides.
 
-        One unit is what one host answers of to one key; of two keys nobody can tell.
+        Two pollers have the same unit if host and key are the same; with two keys, nobody knows.
         """
         return tuple(
             f'hide_below: "{name}" asks the same unit (same host and key) {other._compared_with(self)}'
@@ -227,28 +229,28 @@ class DiveraSettings(Poller):
         return is_same_key and host_of(self.address) == host_of(other.address)
 
     def _hides_more_than(self, other: DiveraSettings) -> bool:
-        """Whether of the two this one is to be noted: of a pair that differs it is one, of equals none."""
+        """Whether this poller hides more than the other, so that the note belongs to it."""
         mine, its = ((each.hide_below or 0, each.source == "users") for each in (self, other))
         return mine > its and self.hide_below is not None
 
     def _compared_with(self, other: DiveraSettings) -> str:
         if self.hide_below is None:
-            return "and hides nothing, so that it shows what is hidden here; set hide_below there too"
+            return "and hides nothing, so it shows what is hidden here; set hide_below there too"
         if self.source == other.source:
             return f"and hides less (hide_below {self.hide_below}); set it to {other.hide_below} there too"
-        return f'by "source": "{self.source}", and side by side both show what either hides; keep one of them'
+        return f'with "source": "{self.source}"; together they reveal what each hides, so keep only one'
 
     @property
     def address(self) -> str:
-        """Where the counts are asked for."""
+        """The address of the counts."""
         return self.url or (USERS_URL if self.source == "users" else PULL_URL)
 
 
 def _without_empty_key(url: str) -> str:
-    """Return a URL without empty key parameters: people paste `...?accesskey=` and write the key apart.
+    """Return a URL without empty key parameters: people paste `...?accesskey=` and write the key separately.
 
-    A key that stands in the URL is refused, since URLs are shown: in the query, whose parts are parted by
-    `&` or `;`, and in the parameters of the path (`/users;key=...`). Raises `wrong()` without the key.
+    It rejects a key in the URL, because messages show URLs: in the query, with parts separated by `&` or `;`,
+    and in the parameters of the path (`/users;key=...`). Raises `wrong()` without the key.
     """
     parts = urlsplit(url)
     for segment in parts.path.split("/"):
@@ -260,10 +262,10 @@ def _without_empty_key(url: str) -> str:
 
 
 def _refuse_key(pair: str) -> bool:
-    """Return whether `name=value` is a key parameter without a value. Raises `wrong()` where it has one."""
+    """Return whether `name=value` is a key parameter without a value. Raises `wrong()` if it has a value."""
     name, _, value = pair.partition("=")
     if not is_secret_name(unquote(name)):
         return False
     if value:
-        raise wrong(f'holds a key ("{unquote(name)}=..."), and URLs are shown; move it to accesskey')
+        raise wrong(f'contains a key ("{unquote(name)}=..."); URLs are shown, so move it to accesskey')
     return True

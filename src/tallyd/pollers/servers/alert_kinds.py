@@ -1,4 +1,4 @@
-"""What people are told of servers."""
+"""The kinds of problems of servers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STALE = AlertKind(
     key="<poller>/<target>/stale",
     severity="warning",
     text="{target}: data {age} old (limit {limit}), last computed {computed}; server answers ({answered})"
-    "[; its time names no zone and was read as {zone}]." + _MUTE,
+    "[; its time has no zone and was read as {zone}]." + _MUTE,
     over="{target}: no longer stale",
     ends="a check that finds newer data",
     many="targets stale",
@@ -28,9 +28,9 @@ STALE = AlertKind(
 FUTURE = AlertKind(
     key="<poller>/<target>/future",
     severity="warning",
-    text="{target}: data computed {ahead} ahead of now[, its clock being {fast} ahead taken off]"
-    "[, its clock being {slow} behind taken off][; its time names no zone and was read as {zone}]. "
-    "Look at the clock and the time zone there." + _MUTE,
+    text="{target}: data computed {ahead} ahead of now[, after correcting its clock, which is {fast} fast]"
+    "[, after correcting its clock, which is {slow} slow][; its time has no zone and was read as {zone}]. "
+    "Check the clock and the time zone there." + _MUTE,
     over="{target}: no longer in the future",
     ends="a check that finds a time that is not ahead of now",
     many="targets in the future",
@@ -39,7 +39,7 @@ FUTURE = AlertKind(
 INVALID = AlertKind(
     key="<poller>/<target>/invalid",
     severity="error",
-    text="{target}: no time in its answer: {reason}[; last computed {computed}]." + _MUTE,
+    text="{target}: no valid time in its answer: {reason}[; last computed {computed}]." + _MUTE,
     over="{target}: answers with a time again",
     ends="a reply with a readable time",
     many="targets with an invalid answer",
@@ -57,11 +57,11 @@ UNREACHABLE = AlertKind(
 UNSTORED = AlertKind(
     key="<poller>/database/unstored",
     severity="error",
-    text="{poller}: checks can't be stored since {since}: {reason}. Checking goes on"
-    "[; the newest wait in memory, but {most} rows or more are lost].",
+    text="{poller}: checks have not been stored since {since}: {reason}. Checking goes on"
+    "[; the newest rows wait in memory, but {most} or more are lost].",
     over="{poller}: checks are stored again",
     ends="the database stores the waiting rows",
-    many="pollers whose checks can't be stored",
+    many="pollers that cannot store their checks",
 )
 TARGET_KINDS: Final[dict[State, AlertKind]] = {
     "stale": STALE,
@@ -72,13 +72,13 @@ TARGET_KINDS: Final[dict[State, AlertKind]] = {
 KINDS: Final = (*TARGET_KINDS.values(), UNSTORED)
 
 UNSTORED_AFTER_S: Final = 60.0
-"""Checks wait in memory for so long before somebody is told: a database may be restarted."""
+"""How long checks wait in memory before it is a problem: a database may restart."""
 
 
 def problems_of(
     target: Target, troubles: Iterable[Trouble], poller: str, last: datetime | None
 ) -> tuple[Problem, ...]:
-    """Return the problems of one target; `last` is the last time that it told."""
+    """Return the problems of one target; `last` is the last time that it reported."""
     return tuple(_problem(target, trouble, poller, last) for trouble in troubles)
 
 
@@ -104,7 +104,7 @@ def _problem(target: Target, trouble: Trouble, poller: str, last: datetime | Non
 
 
 def unstored(outcome: StoreOutcome, *, since: datetime, now: datetime, poller: str) -> Problem | None:
-    """Return the problem of a database that has taken nothing since `since`; None: not yet, or no more."""
+    """Return the problem of a database that has stored nothing since `since`; None: no problem (yet)."""
     if outcome.trouble is None or (now - since).total_seconds() < UNSTORED_AFTER_S:
         return None
     return UNSTORED.problem(
@@ -118,6 +118,6 @@ def unstored(outcome: StoreOutcome, *, since: datetime, now: datetime, poller: s
 
 
 def _about(count: int) -> int:
-    """Return a count that does not change with every round: its first digit, zeros behind it."""
+    """Return a count that does not change with every round: its first digit, followed by zeros."""
     step: int = 10 ** (len(str(count)) - 1)
     return count // step * step

@@ -1,4 +1,4 @@
-"""One check of one target: a GET, the field of its answer, the time in it."""
+"""One check of one target: a GET request, the field of the reply, and the time in it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from tallyd.pollers.servers.computed_time import UnreadableTimeError, has_offset
 from tallyd.pollers.servers.freshness import CheckResult, check_result_of, taken_off
 from tallyd.pollers.servers.target_settings import Target
 
-# A cache in between would answer with old data that is no fault of the server's.
+# A cache in between would answer with old data, which is not the fault of the server.
 _HEADERS: Final = {"Accept": "application/json, */*;q=0.5", "Cache-Control": "no-cache"}
 _AGE: Final = re.compile(r"\d{1,9}", re.ASCII)
 _MOST_SKEW_S: Final = 100 * 365 * 86400.0
-"""Further off is no clock: `Date` may say the year 9999, and nothing can be reckoned from there."""
+"""A larger difference is not a clock: `Date` may say the year 9999, and calculations with it would fail."""
 _MOST_BYTES: Final = 1024 * 1024
 _MOST_VALUES: Final = 30_000
-"""Each worker may hold an answer at the same time."""
+"""A limit, because each worker may hold a reply at the same time."""
 
 
 def check(target: Target, tools: Toolbox, known: datetime | None) -> CheckResult:
-    """Ask once and return what was found; `known` is the time that the target told last.
+    """Ask once and return the result; `known` is the last time that the target reported.
 
-    Raises `Stopped`. Whatever the target does is a state.
+    Raises `Stopped`. Everything that the target does is a state.
     """
     try:
         headers = {**_HEADERS, **{name: value.reveal() for name, value in target.headers.items()}}
@@ -40,7 +40,7 @@ def check(target: Target, tools: Toolbox, known: datetime | None) -> CheckResult
             max_bytes=_MOST_BYTES,
         )
     except SourceError as failure:
-        # With a status of 2xx it is the body that is of no use.
+        # With a 2xx status, the body is unusable.
         is_answered = failure.status is not None and 200 <= failure.status < 300
         return CheckResult(
             at=tools.now(), state="invalid" if is_answered else "unreachable", reason=failure.text
@@ -51,7 +51,7 @@ def check(target: Target, tools: Toolbox, known: datetime | None) -> CheckResult
 def evaluated(
     target: Target, reply: Reply, *, now: datetime, zone: tzinfo, known: datetime | None
 ) -> CheckResult:
-    """Return what an answer means; `zone` is that of times without one, where the target has none."""
+    """Return the result of a reply. `zone` is for times without one, if the target has no zone."""
     skew_s = skew_of(reply)
     said = f"{reply.status}, {_took(reply.elapsed_s)}"
     try:
@@ -77,7 +77,7 @@ def evaluated(
 
 
 def skew_of(reply: Reply) -> float | None:
-    """Return how far our clock is ahead of the server's; what a cache says of its answer's age is no skew."""
+    """Return how far our clock is ahead of the server's, without the age that a cache reports."""
     if reply.skew_s is None:
         return None
     age = reply.headers.get("Age", "").strip()

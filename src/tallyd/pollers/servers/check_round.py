@@ -1,4 +1,4 @@
-"""One round: every target is checked once, and what that changes is stored, logged and told."""
+"""One round: check every target once, then store, log and report what has changed."""
 
 from __future__ import annotations
 
@@ -28,15 +28,17 @@ log = logging.getLogger("tallyd")
 OTHER_DATA = "target has other data"
 
 SPREAD: Final = 0.7
-"""The share of `every` over which checks are spread at most; the rest is for the last ones to end in."""
+"""The largest share of `every` over which checks are spread. The rest is for the last checks to end."""
 ENDED_BY: Final = 0.95
-"""The share of `every` in which the last ones have ended: with many that hang, a round would take hours."""
+"""The share of `every` after which all checks have ended. Otherwise a round with many that hang takes
+hours."""
 SHORTEST_LIMIT_S: Final = 3.0
-"""They may always be begun for so long: of a round of a second, a busy machine takes a part."""
+"""Checks may always start for this long: a busy machine may need most of a round of one second."""
 SPACE_S: Final = 0.1
-"""So far apart they are begun where they are few: a round is told of when it has ended."""
+"""The distance between the starts of a few checks. A round is reported when it has ended, so it must be
+short."""
 STOOD_STILL_S: Final = 5.0
-"""There is a look every half second; after so long without one, this process or machine stood still."""
+"""There is a look every half second. After this time without one, this process or machine stood still."""
 
 Steps: TypeAlias = "list[tuple[Target, Step]]"
 
@@ -44,9 +46,9 @@ Steps: TypeAlias = "list[tuple[Target, Step]]"
 def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
     """Check every target once and return the one reading. Raises `Stopped`.
 
-    Targets that it did not come to in time are told of as they were, and are the first of the next round.
-    A person who waits (`once`) gets all checks at once, and leaves no line in the log and no row in the
-    database: those are of the daemon's own rounds.
+    Targets that were not checked in time keep their state, and are the first in the next round. For a person
+    who waits (`once`), all checks start at once, and leave no line in the log and no row in the database:
+    those belong to the daemon's own rounds.
     """
     del slot
     tools.kept[KEPT] = memory = memory_of(tools.kept, lambda: tools.memory)
@@ -82,10 +84,10 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
 
 
 def check_all(settings: ServersSettings, tools: Toolbox, memory: TargetMemory) -> dict[str, CheckResult]:
-    """Return what one check of each target found, but of those that there was no time for. Raises `Stopped`.
+    """Return the result of one check of each target, without those that had no time. Raises `Stopped`.
 
-    Where this process stood still meanwhile (a suspend), what was under way has timed out through no fault
-    of the targets, and how far clocks are apart is unknown: those that are not fine are checked once more.
+    If this process stood still meanwhile (a suspend), active checks timed out without a fault of the targets,
+    and the differences of clocks are unknown. So it checks the targets that are not fresh once more.
     """
     looked = _Looks(tools)
     began_at = tools.now()
@@ -103,7 +105,7 @@ def check_all(settings: ServersSettings, tools: Toolbox, memory: TargetMemory) -
 
 
 def _in_turn(targets: Sequence[Target], memory: TargetMemory) -> Sequence[Target]:
-    """Return targets as the config has them, but first those that the last round did not come to."""
+    """Return the targets in the order of the config, but first those that the last round did not check."""
     last = memory.began_at
     if last is None:
         return targets
@@ -112,7 +114,7 @@ def _in_turn(targets: Sequence[Target], memory: TargetMemory) -> Sequence[Target
 
 
 class _Looks:
-    """Notices, by either clock, that far more time went by between two looks than should have."""
+    """Notices, with either clock, that far too much time passed between two looks."""
 
     def __init__(self, tools: Toolbox) -> None:
         self._now = tools.now
@@ -128,7 +130,7 @@ class _Looks:
 def _checked(
     settings: ServersSettings, targets: Sequence[Target], tools: Toolbox, memory: TargetMemory, looked: _Looks
 ) -> dict[str, CheckResult]:
-    """Check targets, spread as they should be. Raises `Stopped`."""
+    """Check targets, spread over the round. Raises `Stopped`."""
     known = memory.known
     done = 0
 
@@ -136,7 +138,7 @@ def _checked(
         nonlocal done
         before = known.get(target.name)
         result = check(target, tools, before.computed_at if before else None)
-        done += 1  # two at once may count as one: it is shown, and that something moved is what counts
+        done += 1  # not exact with two threads at once; it only shows progress
         tools.alive()
         return result
 
@@ -145,7 +147,7 @@ def _checked(
             raise Stopped
         looked.look()
         if seconds:
-            tools.alive()  # the next target is not due yet; once all are begun, only their ends count
+            tools.alive()  # the next target is not due yet; after all have started, only their ends count
         tools.show_progress(done, len(targets))
         time.sleep(seconds)
 
@@ -177,7 +179,7 @@ def _steps(settings: ServersSettings, memory: TargetMemory, results: dict[str, C
 
 
 def _with_those_left(settings: ServersSettings, memory: TargetMemory, steps: Steps) -> Steps:
-    """Return the steps in the order of the config, and between them the targets that were not checked."""
+    """Return the steps in the order of the config, including the targets that were not checked."""
     found = {target.name: step for target, step in steps}
     known = memory.known
     return [
@@ -193,7 +195,7 @@ def _is_due(written_at: datetime | None, now: datetime, every_s: float) -> bool:
 
 
 def _skew(results: Iterable[CheckResult]) -> float | None:
-    """Return the smallest difference of our clock: as long as one server agrees, ours is not suspect."""
+    """Return the smallest difference of our clock: if one server agrees, our clock is not suspect."""
     return min((result.skew_s for result in results if result.skew_s is not None), key=abs, default=None)
 
 
@@ -210,7 +212,7 @@ def _problems(steps: Steps, tools: Toolbox) -> tuple[Problem, ...]:
 
 
 def _store(steps: Steps, memory: TargetMemory, tools: Toolbox, *, now: datetime) -> tuple[Problem, ...]:
-    """Store rows; return what is to be said where the database takes none."""
+    """Store rows; return the problem if the database does not store them."""
     if tools.records is None:
         return ()
     rows = [
@@ -258,7 +260,7 @@ def _log(steps: Sequence[tuple[Target, Step]], memory: TargetMemory, tools: Tool
 
 
 def _level(event: str, step: Step) -> int:
-    """Return how loud a line is: a new time is what all is well looks like."""
+    """Return the level of a line. A new time is normal."""
     if event == OTHER_DATA:
         return logging.DEBUG
     return logging.WARNING if step.known.state in TROUBLES else logging.INFO
@@ -273,7 +275,7 @@ def _say_left(count: int, memory: TargetMemory, tools: Toolbox) -> None:
 
 
 def _event(target: Target, step: Step, memory: TargetMemory) -> str | None:
-    """Return what a line of the log says of a check; None: there is none."""
+    """Return the log event of a check; None: no line."""
     if step.is_change:
         return "target changed"
     if step.known.state != "fresh":

@@ -1,4 +1,4 @@
-"""What a round becomes: facts of the out file, rows of `once` and of the database, lines of the log."""
+"""The output of a round: facts of the out file, rows of `once` and of the database, lines of the log."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _row(name: str, known: Known, result: CheckResult, zone: tzinfo) -> Json:
 
 
 def log_fields(name: str, step: Step, zone: tzinfo) -> dict[str, object]:
-    """Return what a line of the log says of a target; what is not known is left out."""
+    """Return the fields of a log line about a target, without unknown values."""
     result = step.result
     fields: dict[str, object] = {
         "target": name,

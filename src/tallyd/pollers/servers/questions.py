@@ -1,4 +1,4 @@
-"""What a person is asked who wants servers watched."""
+"""The questions to a person who wants to watch servers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tallyd.core.reading import Json
 
 
 def _targets(typed: str) -> Json:
-    """Return the targets of `NAME=URL` or `URL`, one after the other; without a name it is the host."""
+    """Return the targets of a list of `NAME=URL` or `URL`. The default name is the host."""
     targets: dict[str, Json] = {}
     for word in typed.split():
         before, equals, after = word.partition("=")
@@ -40,13 +40,13 @@ QUESTIONS = (
     Question(
         key=("defaults", "field"),
         text="Field with the time of the data",
-        help='Where the answer has that time; "data.time" is a field inside another.',
+        help='The field of the answer with that time; "data.time" is a field inside another.',
         default="computed_time",
     ),
     Question(
         key=("defaults", "format"),
-        text="Form of that time",
-        help="iso (2026-11-20T08:00:00Z), epoch (seconds), epoch_ms, or a form such as %Y%m%d%H%M%S.",
+        text="Format of that time",
+        help="iso (2026-11-20T08:00:00Z), epoch (seconds), epoch_ms, or a format such as %Y%m%d%H%M%S.",
         default="iso",
         tries=True,
     ),

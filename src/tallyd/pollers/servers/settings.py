@@ -31,7 +31,7 @@ def _with_file(written: Any, info: ValidationInfo) -> Any:
     if reader is None:
         raise wrong("cannot be read here: `targets_file` needs the folder of the config")
     found = reader.read_object(named)
-    twice = [((name,), "stands in `targets_file` as well; keep one") for name in written if name in found]
+    twice = [((name,), "is also in `targets_file`; keep one") for name in written if name in found]
     if twice:
         raise wrong_each(twice)
     return {**found, **written}
@@ -72,7 +72,7 @@ class ServersSettings(Poller):
         cls, targets: dict[str, TargetSettings], info: ValidationInfo
     ) -> dict[str, TargetSettings]:
         if not targets:
-            raise wrong('names no target; write one, such as {"PROD": {"url": "https://..."}}')
+            raise wrong('is empty; add a target, such as {"PROD": {"url": "https://..."}}')
         problems = [((name,), text) for name in targets if (text := _name_fault(name))]
         every_s, defaults = info.data.get("every"), info.data.get("defaults")
         if every_s is not None and defaults is not None:
@@ -94,9 +94,9 @@ class ServersSettings(Poller):
 
 def _name_fault(name: str) -> str | None:
     if not name.strip() or name != name.strip():
-        return "must be a name, without spaces around it"
+        return "must be a name without spaces around it"
     if "/" in name or UNPRINTABLE.search(name):
-        return "may hold neither `/` nor control or invisible characters"
+        return "must not contain `/`, control or invisible characters"
     if len(name) > LONGEST_NAME:
-        return f"is a name of over {LONGEST_NAME} characters"
+        return f"is a name of more than {LONGEST_NAME} characters"
     return None

@@ -1,7 +1,7 @@
-"""What a servers poller knows from round to round, and as what it is remembered over a restart.
+"""What a servers poller knows from round to round, and what it remembers over a restart.
 
-It is remembered with each out file, and there is one whenever a state changed. So a restart loses no state
-and no `since`, but what was counted for the next file; and it takes several new times for one.
+It is stored with each out file, and there is one after each change of a state. So a restart loses no state
+and no `since`. It loses the counts for the next file, and counts several new times as one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KEPT: Final = "memory"
 
 @dataclass(slots=True)
 class Tally:
-    """The checks of one target since the last file; `failed` are those that read no time."""
+    """The checks of one target since the last file; `failed` are those without a readable time."""
 
     checks: int = 0
     failed: int = 0
@@ -38,11 +38,11 @@ class Tally:
 
 @dataclass
 class TargetMemory:
-    """What is known of the targets, by name.
+    """What is known about the targets, by name.
 
-    `written_at` is when the last file was written, `checked_at` when each target was last checked by this
-    process. `began_at` is when the last round did; `is_behind`: it did not come to all targets.
-    `unstored_since` is since when the database takes nothing.
+    `written_at` is when the last file was written, `checked_at` when this process last checked each target.
+    `began_at` is when the last round began; `is_behind`: it did not check all targets. `unstored_since` is
+    since when the database stores nothing.
     """
 
     known: dict[str, Known] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class TargetMemory:
     unstored_since: datetime | None = None
 
     def keep_only(self, names: Collection[str]) -> bool:
-        """Forget targets that have left the config; whether there were any."""
+        """Forget targets that are no longer in the config; return whether there were any."""
         gone = self.known.keys() - set(names)
         for mine in (self.known, self.tallies, self.checked_at):
             for name in gone & mine.keys():
@@ -62,19 +62,19 @@ class TargetMemory:
         return bool(gone)
 
     def take(self, steps: Sequence[tuple[str, Step]]) -> None:
-        """Take over what a round found."""
+        """Store the results of a round."""
         for name, step in steps:
             self.known[name] = step.known
             self.tallies.setdefault(name, Tally()).add(step.result)
             self.checked_at[name] = step.result.at
 
     def begin_anew(self, at: datetime) -> None:
-        """Count from now on for the next file."""
+        """Start to count for the next file."""
         self.written_at = at
         self.tallies.clear()
 
     def to_store(self) -> Facts:
-        """Return what is remembered over a restart."""
+        """Return what must survive a restart."""
         facts: Facts = _REMEMBERED.dump_python(
             _Remembered(self.written_at, self.known), mode="json", exclude_defaults=True
         )
@@ -91,7 +91,7 @@ _REMEMBERED = TypeAdapter(_Remembered)
 
 
 def read_target_memory(memory: Facts) -> TargetMemory:
-    """Undo `TargetMemory.to_store`. What makes no sense is not known."""
+    """Undo `TargetMemory.to_store`. An invalid memory counts as empty."""
     try:
         found = _REMEMBERED.validate_python(memory)
     except ValidationError:

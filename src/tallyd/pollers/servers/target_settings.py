@@ -41,7 +41,9 @@ _LONGEST_FIELD = 200
 
 def _field(written: str) -> str:
     if not all(written.split(".")):
-        raise wrong('must be the name of a field, or several with dots between them, such as "data.time"')
+        raise wrong(
+            'must be the name of a field, or several names with dots between them, such as "data.time"'
+        )
     return written
 
 
@@ -49,36 +51,37 @@ def _format(written: str) -> str:
     if written in _FORMS:
         return written
     if "%" not in written:
-        known = f"; it is one of {', '.join(_FORMS)}, or a form of strptime such as %Y%m%d%H%M%S"
-        raise wrong(f"is no form of a time{did_you_mean(written, _FORMS) or known}")
+        known = f"; write one of {', '.join(_FORMS)}, or a strptime format such as %Y%m%d%H%M%S"
+        raise wrong(f"is not a time format{did_you_mean(written, _FORMS) or known}")
     if "%Z" in written:
         raise wrong(
-            "holds %Z, which reads a zone's name and forgets it; use %z, or write it out and set timezone"
+            "contains %Z, which reads the name of a zone but ignores it; use %z, or write the name as plain "
+            "text and set timezone"
         )
     try:
         found = datetime.strptime(_TRIED.strftime(written), written)  # noqa: DTZ007 # compared without one
     except (ValueError, re.error):
         found = None
     if found is None or found.replace(tzinfo=None) != _TRIED.replace(tzinfo=None):
-        raise wrong("is no form of a day and a time that can be read back, such as %Y%m%d%H%M%S")
+        raise wrong("is not a format with a full date and time, such as %Y%m%d%H%M%S")
     return written
 
 
 def _headers(headers: dict[str, Secret]) -> dict[str, Secret]:
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name):
-            raise wrong(f'"{shortened(name, 40)}" is no name of a header')
+            raise wrong(f'"{shortened(name, 40)}" is not a header name')
         if name.lower() in _OURS:
-            raise wrong(f'"{name}" is set by tallyd itself; leave it out')
+            raise wrong(f'"{name}" is set by tallyd itself; remove it')
         value.check(_header_value)
     if len({name.lower() for name in headers}) < len(headers):
-        raise wrong("names a header twice; upper and lower case are the same here")
+        raise wrong("names a header twice; upper and lower case make no difference")
     return headers
 
 
 def _header_value(value: str) -> None:
     if not _HEADER_VALUE.fullmatch(value):
-        raise wrong("has a value that can't be sent in a header; it must be of Latin characters")
+        raise wrong("has a value that cannot be sent in a header; use only Latin characters")
 
 
 def _ca_file(written: str, info: ValidationInfo) -> str:
@@ -89,9 +92,9 @@ def _ca_file(written: str, info: ValidationInfo) -> str:
         found = path.stat()
         _load(path, found.st_mtime_ns)
     except FileNotFoundError:
-        raise wrong(f"{path} is missing. Put the certificate of the authority into it (PEM).") from None
+        raise wrong(f"{path} is missing. Put the certificate of the authority there (PEM).") from None
     except ssl.SSLError:
-        raise wrong(f"{path} holds no certificate (PEM)") from None
+        raise wrong(f"{path} contains no certificate (PEM)") from None
     except OSError as error:
         raise wrong(f"{path} cannot be read: {(error.strerror or '').lower()}") from None
     return str(path)
@@ -226,12 +229,12 @@ def fault_of(target: Target, *, every_s: float) -> tuple[str, str] | None:
         return "late_after", "is longer than `stale_after`; data is late before it is stale"
     if target.timeout_s > every_s / 5:
         return "timeout", (
-            f"is longer than a fifth of `every` ({every_s / 5:g}s): a check that hangs would reach into the "
+            f"is longer than a fifth of `every` ({every_s / 5:g}s): a check that hangs could run into the "
             "next round"
         )
     is_secret = any(name.lower() not in _HARMLESS for name in target.headers)
     if is_secret and target.url.startswith("http://") and not is_loopback(target.url):
-        return "url", "begins with http://, which would send its headers readable for all; use https://"
+        return "url", "begins with http://, which would send its headers unencrypted; use https://"
     if target.ca_file is not None and target.url.startswith("http://"):
-        return "ca_file", "is of no use: the url begins with http://, where no certificate is shown"
+        return "ca_file", "has no effect: the url begins with http://, which uses no certificate"
     return None

@@ -1,4 +1,4 @@
-"""Checking many targets at the same time, spread over a while, so that none waits for another that hangs."""
+"""Checks many targets at the same time, spread over the round, so that none waits for one that hangs."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 TICK_S: Final = 0.5
-"""A shutdown is noticed within so long."""
+"""A shutdown is noticed within this time."""
 _SHORTEST_S: Final = 0.02
-"""Checks that are due so close to each other are begun together."""
+"""Checks that are due within this time start together."""
 
 
 class WorkerPool(Generic[T, R]):
-    """One round: every target is checked once, by `workers` threads, begun evenly over `spread_s` seconds.
+    """One round: `workers` threads check every target once, with starts spread over `spread_s` seconds.
 
-    Targets that may hang (`is_suspect`: they did not answer the last time) have a worker of their own: a
-    quarter of the workers (one at least, but not the only one) see to them before the others are done. None
-    is begun once `limit_s` have passed, and what is left then is left out. So any number of them takes
-    nothing from the others but that quarter, and the round ends in time. `pause(seconds)` is called at least
-    every half second and may raise, which ends the round; it sleeps, perhaps less.
+    Targets that may hang (`is_suspect`: they did not answer the last time) have their own workers: a quarter
+    of all (at least one, but not the only one). The other workers check them only at the end. No check starts
+    after `limit_s`; the remaining targets are left out. So targets that hang use at most that quarter, and
+    the round ends in time. `pause(seconds)` is called at least every half second and sleeps that long or
+    less. It may raise, which ends the round.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class WorkerPool(Generic[T, R]):
         self._began_s = 0.0
 
     def run(self, targets: Sequence[T]) -> tuple[tuple[T, R], ...]:
-        """Return each target with what was found, in the order in which they were done.
+        """Return each target with its result, in the order in which the checks ended.
 
-        The first ones are begun first. Raises what `check` or `pause` raises, once nothing is under way any
-        more.
+        The first targets start first. Raises what `check` or `pause` raises, after all active checks have
+        ended.
         """
         self._began_s = self._monotonic()
         self._suspects.extend(target for target in targets if self._is_suspect(target))
@@ -83,7 +83,7 @@ class WorkerPool(Generic[T, R]):
         return tuple(self._results)
 
     def _begin(self, others: Sequence[T], futures: Sequence[Future[None]]) -> None:
-        """Hand out the targets, each when its time has come."""
+        """Hand out each target at its time."""
         begun = 0
         step_s = self._spread_s / len(others) if others else 0.0
         while begun < len(others):

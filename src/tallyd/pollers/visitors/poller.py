@@ -12,7 +12,7 @@ from tallyd.contract.passages import Count
 from tallyd.contract.poller import Accepted, Found, Job, Refused
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
-from tallyd.core.alerts.daemon_alerts import UNSENT
+from tallyd.core.alerts.run_alerts import UNSENT
 from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.panels import Board, Metric, Table
@@ -122,7 +122,7 @@ class VisitorsPoller(VisitorsSettings):
             raise TypeError("wired without an inbox or a database")
         look = tools.inbox.look()
         if look.state != "here":
-            what = "is not there" if look.state == "gone" else "has nothing mounted on it"
+            what = "is missing" if look.state == "gone" else "has nothing mounted on it"
             raise SourceError(f"the inbox {self.inbox} {what}", transient=True)
         for name, reason in look.untakable.items():
             raise SourceError(f"inbox {self.inbox}: {name}: {reason}", transient=True)
@@ -224,7 +224,7 @@ class VisitorsPoller(VisitorsSettings):
             "inbox": "inbox/visitors",
             "sources": {"12": {"label": "Gate 12"}},
             "no_files": {"after": "5m", "active": [{"from": "09:00", "to": "18:00"}]},
-            "//report": "With url and ssid it is posted too; without, it is written to out/",
+            "//report": "With url and ssid, tallyd also posts it; without, it only writes it to out/",
             "report": {"every": "5m"},
         }
 

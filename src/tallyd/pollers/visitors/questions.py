@@ -1,4 +1,4 @@
-"""What a person is asked who wants the files of cameras taken from a folder."""
+"""The questions to a person who wants to ingest files from cameras."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def _hours(typed: str) -> Json:
 QUESTIONS = (
     Question(
         key=("inbox",),
-        text="Folder of the files",
-        help="Cameras put their files here, each host into its own sub-folder.",
+        text="Folder for the files",
+        help="Cameras put their files here, each host in its own sub-folder.",
         default="inbox/visitors",
         tries=True,
     ),
@@ -30,7 +30,7 @@ QUESTIONS = (
     ),
     Question(
         key=("no_files", "active"),
-        text="Hours in which files must come",
+        text="Hours in which files must arrive",
         help='For example 09:00-18:00, every day; or "always".',
         default="09:00-18:00",
         read=_hours,
@@ -39,7 +39,7 @@ QUESTIONS = (
     Question(
         key=("report", "url"),
         text="Address to post the counts to",
-        help='The server that receives the counts; "no" keeps them in files here.',
+        help='The server that receives the counts; "no": only write them to files here.',
         default="no",
         read=optional(str),
     ),

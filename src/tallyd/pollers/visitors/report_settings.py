@@ -35,7 +35,7 @@ SHORTEST_EVERY_S: Final = 10.0
 MOST_CORRECTED_S: Final = 31 * 86400.0
 """A limit, because each report counts every such day again."""
 _LONGEST_TEXT = 100
-_TWICE = "stands for another one already; each needs a name of its own"
+_TWICE = "is already used for another one; each needs its own name"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _HEADER_VALUE = re.compile(r"[ -~]+", re.ASCII)
 _OWN_HEADERS = frozenset(
@@ -46,7 +46,7 @@ _OWN_HEADERS = frozenset(
 def _fault(written: str) -> str | None:
     """Return what is wrong with a text that other programs read; None: nothing."""
     if not written.strip() or UNPRINTABLE.search(written):
-        return "must not be empty, and hold no control or invisible character"
+        return "must not be empty, and must not contain control or invisible characters"
     return f"is longer than {_LONGEST_TEXT} characters" if len(written) > _LONGEST_TEXT else None
 
 
@@ -63,7 +63,7 @@ def _ssid(written: object) -> str | dict[str, str]:
     if not isinstance(written, dict) or not all(isinstance(each, str) for each in written.values()):
         raise wrong('must be text, or an object with a text for each source or group: {"12": "SS-012"}')
     if not written:
-        raise wrong("must name one source or group at least")
+        raise wrong("must name at least one source or group")
     taken = list(written.values())
     problems = [
         ((name,), fault)
@@ -82,18 +82,18 @@ def check_form(written: str, tried: datetime) -> None:
     except ValueError:
         found = None
     if found is None or found.replace(tzinfo=None) != tried.replace(tzinfo=None):
-        raise wrong(f"is no form of a day and a time that can be read back, such as {DIGITS}")
+        raise wrong(f"is not a format with a full date and time, such as {DIGITS}")
 
 
 def _header_fault(name: str, secret: Secret, *, is_twice: bool) -> str | None:
     if not _HEADER_NAME.fullmatch(name):
-        return "is no name of a header"
+        return "is not a header name"
     if name.lower() in _OWN_HEADERS:
-        return "is set by tallyd itself; leave it out"
+        return "is set by tallyd itself; remove it"
     if is_twice:
-        return "stands there twice; capital letters make no difference"
+        return "occurs twice; upper and lower case make no difference"
     if secret.is_known and not _HEADER_VALUE.fullmatch(secret.reveal()):
-        return "holds a character that can't be sent in a header; only ASCII can"
+        return "contains a character that cannot be sent in a header; use only ASCII"
     return None
 
 
@@ -119,7 +119,7 @@ class SuccessSettings(Strict):
     @classmethod
     def _is_any(cls, equals: tuple[str, ...]) -> tuple[str, ...]:
         if not equals:
-            raise wrong('must name one text at least, such as ["OK"]')
+            raise wrong('must name at least one text, such as ["OK"]')
         return equals
 
 
@@ -182,7 +182,7 @@ class ReportSettings(Strict):
     def _can_be_sent(cls, headers: dict[str, Secret], info: ValidationInfo) -> dict[str, Secret]:
         url = info.data.get("url")
         if headers and url is not None and url.startswith("http://") and not is_loopback(url):
-            raise wrong("would be readable for all on the way: url begins with http://; use https://")
+            raise wrong("would be sent unencrypted: url begins with http://; use https://")
         names = [name.lower() for name in headers]
         problems = [
             ((name,), fault)
@@ -197,7 +197,7 @@ class ReportSettings(Strict):
     @classmethod
     def _is_there(cls, ssid: Ssid | None, info: ValidationInfo) -> Ssid | None:
         if ssid is None and info.data.get("url") is not None:
-            raise wrong("is missing; with a url, put the upstream's name for what is counted there")
+            raise wrong("is missing; with a url, give the upstream's name for what is counted")
         return ssid
 
     @field_validator("time_format")

@@ -32,14 +32,14 @@ _LONGEST_SOURCE_BYTES = 200
 
 def _source_name(name: str) -> str:
     if not name.strip() or "/" in name or UNPRINTABLE.search(name) or name.startswith("."):
-        raise wrong("must be the name of a sub-folder: no `/`, no control character, no dot in front")
+        raise wrong("must be the name of a sub-folder, without `/`, control characters or a leading dot")
     if len(name.encode()) > _LONGEST_SOURCE_BYTES:
         raise wrong(f"is longer than {_LONGEST_SOURCE_BYTES} bytes")
     return name
 
 
 def _direction(written: object) -> int | str:
-    # Not by a union of types: of what is neither, it would name two problems, and true is no number here.
+    # Not a union of types: it would report two problems for a wrong type, and accept true as a number.
     if type(written) is int or isinstance(written, str):
         return written
     raise wrong("must be a whole number, or text in quotes")
@@ -179,7 +179,7 @@ class VisitorsSettings(Poller):
             return report
         known = {*info.data.get("sources", {}), *info.data.get("groups", {})}
         problems = [
-            (("ssid", name), "is neither one of `sources` nor one of `groups`")
+            (("ssid", name), "is in neither `sources` nor `groups`")
             for name in report.ssid
             if name not in known
         ]
@@ -194,8 +194,8 @@ class VisitorsSettings(Poller):
         if report is None or report.url is None or report.success is not None:
             return ()
         note = (
-            "report.success: is missing, so that any answer with HTTP 2xx counts as taken; an upstream may "
-            'refuse with HTTP 200 as well. Name what it says then: {"field": "Desc", "equals": ["OK"]}'
+            "report.success: is missing, so any HTTP 2xx answer counts as accepted, but an upstream may also "
+            'reject with HTTP 200. Name the answer that means yes: {"field": "Desc", "equals": ["OK"]}'
         )
         return (note,)
 
@@ -203,9 +203,9 @@ class VisitorsSettings(Poller):
 def _group_fault(name: str, members: tuple[str, ...], sources: object) -> str | None:
     known = sources if isinstance(sources, dict) else {}
     if name in known:
-        return "is the name of a source; a group needs another"
+        return "is the name of a source; give the group another name"
     if not members:
-        return "must name one source at least"
+        return "must name at least one source"
     if len(set(members)) < len(members):
-        return "names a source twice; nobody is counted twice"
+        return "names a source twice; keep one"
     return None

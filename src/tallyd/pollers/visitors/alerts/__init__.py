@@ -1,1 +1,1 @@
-"""What is wrong with sources, files and the inbox."""
+"""The problems of sources, files and the inbox."""

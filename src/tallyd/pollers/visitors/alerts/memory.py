@@ -1,6 +1,6 @@
-"""What the sweep remembers from run to run, as the JSON that state.db keeps for it.
+"""What the sweep remembers from run to run, as JSON in state.db.
 
-What can't be read is as if it had never been written. Bounded in every part.
+An unreadable memory counts as missing. Every part has a limited size.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import AfterValidator, AwareDatetime, TypeAdapter, ValidationError
 from tallyd.core.reading import Facts
 
 SAVED_EVERY = timedelta(seconds=20)
-"""Arrivals alone are written no more often than this."""
+"""If only arrivals change, they are not stored more often than this."""
 MOST_SOURCES = 500
 
 
@@ -26,7 +26,7 @@ class _Clock:
 
 
 def _not_ahead(at: datetime, info: ValidationInfo[_Clock]) -> datetime:
-    """Return the instant; one ahead of now was written by a clock that was wrong, and is now."""
+    """Return the instant, or now if it is ahead of now: a wrong clock wrote it."""
     clock = info.context
     if at <= clock.now:
         return at
@@ -39,10 +39,10 @@ Instant: TypeAlias = Annotated[AwareDatetime, AfterValidator(_not_ahead)]
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """Files of one source that were refused: how many since when, and the newest of them.
+    """The rejected files of one source: how many, since when, and the newest.
 
-    `is_mixed`: others were good meanwhile. `is_good_again`: a good one came after the last. `ahead_s` is set
-    where times ahead of now were all that was wrong.
+    `is_mixed`: other files were good in that time. `is_good_again`: a good file came after the last rejected
+    one. `ahead_s` is set if times ahead of now were the only fault.
     """
 
     since: Instant
@@ -56,7 +56,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Quiet:
-    """A source that delivers nothing: since when that counts, and when its last file came, if known."""
+    """A source that delivers nothing: since when that counts, and when its last file arrived, if known."""
 
     since: Instant
     last_at: Instant | None
@@ -64,7 +64,7 @@ class Quiet:
 
 @dataclass(frozen=True)
 class Trouble:
-    """The database can't be used: since when, and why."""
+    """The database is unavailable: since when, and why."""
 
     since: Instant
     reason: str
@@ -72,11 +72,11 @@ class Trouble:
 
 @dataclass(frozen=True, kw_only=True)
 class Remembered:
-    """All of it. `watched` is since when each source (or the inbox as a whole) is watched.
+    """The whole memory. `watched` is since when each source (or the inbox as a whole) is watched.
 
-    `arrivals` were written at `saved_at`, `ledger_at` is when the ledger was last asked for refused files.
-    `unseen_since` is set while nothing in the inbox can be seen, `back_at` once it could be again.
-    `is_ahead`: some of it was written by a clock that was ahead of now, and is as if written now.
+    `arrivals` were stored at `saved_at`; `ledger_at` is when the ledger was last read for rejected files.
+    `unseen_since` is set while nothing in the inbox is visible; `back_at` is when it became visible again.
+    `is_ahead`: a clock that was ahead of now wrote some of it; those times now count as now.
     """
 
     saved_at: Instant
@@ -96,7 +96,7 @@ _REMEMBERED = TypeAdapter(Remembered)
 
 
 def read_memory(memory: Facts, now: datetime) -> Remembered:
-    """Return what was remembered; of nothing, what is known at the first run. Nothing is ahead of `now`."""
+    """Return what was remembered; without a memory, what a first run knows. Nothing is ahead of `now`."""
     clock = _Clock(now)
     try:
         found = _REMEMBERED.validate_python(memory, context=clock)
@@ -106,9 +106,9 @@ def read_memory(memory: Facts, now: datetime) -> Remembered:
 
 
 def to_remember(before: Remembered, after: Remembered, memory: Facts, now: datetime) -> Facts | None:
-    """Return what is to be written in place of `memory`; None where nothing is.
+    """Return the new memory to store; None: `memory` stays.
 
-    New arrivals, and when the ledger was asked, are no reason by themselves until `SAVED_EVERY` has passed.
+    New arrivals and a new `ledger_at` alone are a reason to store it only after `SAVED_EVERY`.
     """
     passing = replace(after, arrivals=before.arrivals, saved_at=before.saved_at, ledger_at=before.ledger_at)
     is_same = bool(memory) and passing == before and not before.is_ahead

@@ -1,4 +1,4 @@
-"""What is wrong with the inbox, evaluated after a look: rules of what was seen, is remembered, and now."""
+"""The problems of the inbox after a look: a function of what was seen, of the memory, and of now."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ from tallyd.pollers.visitors.ingest.sweep_counts import Tally
 from tallyd.pollers.visitors.settings import VisitorsSettings
 
 STANDS_S = 10.0
-"""What is wrong with the inbox for less is not told: a mount that is made anew, a file about to be moved."""
+"""Shorter problems of the inbox are ignored: a remount, or a file that is just being moved."""
 DATABASE_STANDS_S = 60.0
 _LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one run saw. `looked_at` is when it looked, `now` when it had taken what it could.
+    """What one run saw. `looked_at` is when it looked, `now` when it had ingested what it could.
 
-    `ledger` are the newest refused files, None where the ledger was not asked.
+    `ledger` has the newest rejected files; None if the run did not read the ledger.
     """
 
     poller: str
@@ -56,7 +56,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The problems there are, what is to be remembered, and what could be evaluated at all."""
+    """The problems, the new memory, and which kinds of problems could be evaluated."""
 
     problems: tuple[Problem, ...]
     memory: Remembered
@@ -64,7 +64,7 @@ class Evaluated:
 
 
 def evaluate(run: Run, known: Remembered, settings: VisitorsSettings) -> Evaluated:
-    """Evaluate a run. A source's silence is that at the time of the look: during it, more files come."""
+    """Evaluate a run. Silence counts until the time of the look, because more files arrive during the run."""
     memory = _updated(run, known, settings)
     evaluates = EVALUATES
     if run.look.state != "here":
@@ -89,7 +89,7 @@ def evaluate(run: Run, known: Remembered, settings: VisitorsSettings) -> Evaluat
 def _quiet(
     run: Run, known: Remembered, memory: Remembered, settings: VisitorsSettings
 ) -> dict[str, Quiet] | None:
-    """Return the sources that are quiet; None while that can't be evaluated, or is not to be."""
+    """Return the sources that are quiet; None if that cannot or must not be evaluated now."""
     wanted = settings.no_files
     if wanted is None:
         return {}
@@ -103,12 +103,12 @@ def _quiet(
     return quiet_now(known.quiet, files, begins, now=run.looked_at, after_s=wanted.after)
 
 
-# ---- what is remembered ------------------------------------------------------------------------------------
+# ---- the memory --------------------------------------------------------------------------------------------
 
 
 def _updated(run: Run, known: Remembered, settings: VisitorsSettings) -> Remembered:
     is_seen = run.look.state == "here" and not run.look.is_blind
-    # A moment is not told, and so is no reason either to begin the time of silence anew.
+    # A short interruption is not a problem, so it does not restart the time of silence either.
     came_back = is_seen and _stands(known.unseen_since, run.looked_at, STANDS_S)
     levels = grown(known.rejected, run.tally.sources, now=run.now)
     if run.ledger is not None:
@@ -140,7 +140,7 @@ def _arrivals(run: Run, known: Remembered, settings: VisitorsSettings) -> Mappin
 def _unreadable_since(run: Run, known: Remembered) -> datetime | None:
     if run.look.state != "here":
         return known.unreadable_since
-    # After a restart nothing is known against a file until it was tried again.
+    # After a restart, a file has no known problem until it was tried again.
     is_still = known.unreadable_since is not None and bool(run.tally.failed)
     if run.look.untakable or is_still:
         return known.unreadable_since or run.looked_at

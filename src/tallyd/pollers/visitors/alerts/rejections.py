@@ -1,7 +1,7 @@
-"""Files that are refused, as a level: how many of a source's since when, and what to do about it.
+"""Rejected files as a level: how many of a source, since when, and what to do.
 
-What a run has seen is compared with the ledger, so that a refusal whose run was killed before anything was
-remembered is told later, but told.
+What a run saw is compared with the ledger. So a rejection is reported later even if its run was killed before
+it stored its memory.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from tallyd.pollers.visitors.ingest.file_parser import TOO_LARGE, TOO_OLD
 from tallyd.pollers.visitors.ingest.sweep_counts import OfSource
 
 OVER_AFTER = timedelta(hours=1)
-"""So long no file was refused, and a good one came: it is over."""
+"""The problem is resolved when no file was rejected for this time and a good one came."""
 MOST_ASKED = 500
-"""Rows of the ledger that are asked for."""
+"""Most rows to read from the ledger."""
 _EXACT_UP_TO = 100
 _LONGEST_REASON = 200
-_PREDICATES = ("is ", "holds ", "ends ", "goes ")
+_PREDICATES = ("is ", "contains ", "ends ", "continues ")
 
 
 def grown(known: Mapping[str, Level], sources: Mapping[str, OfSource], *, now: datetime) -> dict[str, Level]:
@@ -44,10 +44,10 @@ def grown(known: Mapping[str, Level], sources: Mapping[str, OfSource], *, now: d
 def agreed(
     levels: Mapping[str, Level], ledger: Iterable[LedgerRow], *, asked_at: datetime, now: datetime
 ) -> dict[str, Level]:
-    """Return the levels as the ledger's newest rejected rows (at most `MOST_ASKED`) have them.
+    """Return the levels, corrected by the ledger's newest rejected rows (at most `MOST_ASKED`).
 
-    A source with rows since the ledger was last `asked_at`, or of the last hour, has a level. One without any
-    since its beginning was replayed, and has none any more.
+    A source with rows since `asked_at` (the last read of the ledger) or from the last hour has a level. If a
+    level has no row since its beginning, its files were replayed, and it ends.
     """
     rows = tuple(ledger)
     are_all = len(rows) < MOST_ASKED
@@ -67,7 +67,7 @@ def agreed(
 
 
 def still(levels: Mapping[str, Level], *, now: datetime) -> dict[str, Level]:
-    """Return the levels that are not over, those with the newest refusals if they are too many."""
+    """Return the levels that are not resolved; if there are too many, those with the newest rejections."""
     left = {
         source: level
         for source, level in levels.items()
@@ -78,7 +78,7 @@ def still(levels: Mapping[str, Level], *, now: datetime) -> dict[str, Level]:
 
 
 def rejected(poller: str, source: str, label: str, level: Level) -> Problem:
-    """Return the problem of a level: an error where nothing else came, else a warning."""
+    """Return the problem of a level: an error if no other file came, else a warning."""
     problem = REJECTED.problem(
         poller,
         source,
@@ -106,16 +106,16 @@ def _after_refusals(before: Level | None, seen: OfSource, now: datetime) -> Leve
 
 
 def _as_stored(level: Level | None, rows: list[LedgerRow], *, are_all: bool) -> Level:
-    """Return a level with as many files as the ledger has, or more if it was not asked for all of them.
+    """Return a level with as many files as the ledger has, or more if not all rows were read.
 
-    `rows` are the newest first.
+    `rows` are newest first.
     """
     if level is None:
         return Level(
             since=rows[-1].ingested_at,
             last_at=rows[0].ingested_at,
             files=len(rows),
-            is_mixed=True,  # whether others were good is not known: the lesser
+            is_mixed=True,  # unknown whether others were good: assume the less serious case
             reason=rows[0].reason or "",
         )
     files = len(rows) if are_all else max(level.files, len(rows))
@@ -123,12 +123,12 @@ def _as_stored(level: Level | None, rows: list[LedgerRow], *, are_all: bool) -> 
 
 
 def _whole(at: datetime) -> datetime:
-    """Return an instant cut to the second, as the ledger has it."""
+    """Return an instant cut to the second, as in the ledger."""
     return at.replace(microsecond=0)
 
 
 def _about(count: int) -> Value:
-    """Return a count that seldom changes: each change of an alert is written."""
+    """Return a count that changes rarely, because each change of an alert is stored."""
     return count if count <= _EXACT_UP_TO else f"{(count - 1) // 100 * 100}+"
 
 

@@ -1,4 +1,4 @@
-"""When a source that delivers files has gone quiet: since when its silence counts, and when it is enough."""
+"""When a source is silent: since when its silence counts, and when it becomes a problem."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ _DAYS_BACK = 8
 
 @dataclass(frozen=True)
 class Silence:
-    """A source that delivers nothing. `since` is when its silence began to count; `last_at` its last file's
-    arrival, None where none is known.
+    """A source that delivers nothing.
+
+    `since` is when its silence began to count, `last_at` when its last file arrived; None: unknown.
     """
 
     source: str
@@ -45,10 +46,10 @@ def silent(
 
 
 def active_since(hours: Iterable[Hours], now: datetime, zone: tzinfo) -> datetime | None:
-    """Return the beginning (UTC) of the active hours that hold now; None where none do.
+    """Return the beginning (UTC) of the active hours at `now`; None: now is outside the active hours.
 
-    Hours that touch or overlap are one. Without hours, and for those that never end, it is more than a week
-    ago. By the wall clock of `zone`: an hour that comes twice, or not at all, is as long as it is.
+    Hours that touch or overlap are one. Without hours, and for hours that never end, the result is more than
+    a week ago. It uses the wall clock of `zone`, so an hour may occur twice or not at all.
     """
     long_ago = now - timedelta(days=_DAYS_BACK)
     hours = tuple(hours)
@@ -64,7 +65,7 @@ def active_since(hours: Iterable[Hours], now: datetime, zone: tzinfo) -> datetim
 
 
 def _spans(hours: Iterable[Hours], now: datetime, zone: tzinfo) -> Iterable[tuple[datetime, datetime]]:
-    """Yield beginning and end (UTC) of the hours of the last days and of tomorrow."""
+    """Yield start and end (UTC) of the hours of the last days and of tomorrow."""
     today = now.astimezone(zone).date()
     for each in hours:
         for back in range(-1, _DAYS_BACK + 1):

@@ -1,4 +1,4 @@
-"""Sources that have gone quiet: which, since when, and where to look."""
+"""Silent sources: which, since when, and what to check."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tallyd.pollers.visitors.settings import VisitorsSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Heard:
-    """When the newest file came: `last_at` as far as is known, `at_latest` if it came later than that."""
+    """When the newest file came: `last_at` as far as known, and `at_latest` the latest possible time."""
 
     last_at: datetime | None
     at_latest: datetime | None
 
 
 def subjects_of_silence(settings: VisitorsSettings) -> tuple[str, ...]:
-    """Return what is watched for silence: the sources, or the inbox as a whole."""
+    """Return the subjects to watch for silence: the sources, or the inbox as a whole."""
     if settings.no_files is None:
         return ()
     return tuple(settings.sources) if _is_per_source(settings) else (INBOX,)
 
 
 def label_of(source: str, settings: VisitorsSettings) -> str:
-    """Return what people call a source."""
+    """Return the name of a source for people."""
     known = settings.sources.get(source)
     return (known.label if known else None) or source
 
@@ -40,8 +40,8 @@ def heard(
 ) -> Mapping[str, Heard]:
     """Return when the newest file came, by subject of silence.
 
-    `known` is what was remembered before this run, `memory` is after it, `seen` is what this process saw.
-    What is only remembered may have been later by as much as passes between two times of writing it down.
+    `known` is the memory before this run, `memory` the one after it, `seen` what this process saw. A time
+    that is only remembered may be too early, by up to the interval between two stored memories.
     """
     at_latest = {
         source: at + SAVED_EVERY if source in known.arrivals and seen.get(source) != at else at
@@ -68,10 +68,10 @@ def quiet_now(
     now: datetime,
     after_s: float,
 ) -> dict[str, Quiet]:
-    """Return the subjects that are quiet. `begins` is from when on the silence of each counts.
+    """Return the subjects that are quiet. `begins` is since when the silence of each counts.
 
-    One that was quiet before stays so until a file comes: that its time begins anew, in the morning, is no
-    file.
+    A subject that was quiet stays quiet until a file comes. A new start of its hours in the morning does not
+    change that.
     """
     found = {}
     for subject, begin in begins.items():

@@ -1,4 +1,4 @@
-"""One file of the inbox, from its bytes to what is to be stored of it."""
+"""One file of the inbox, from its bytes to the content to store."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RejectedEr
 from tallyd.pollers.visitors.ingest.record_parser import BadRecordsError, Broken, Reading, Shape
 
 LARGE_BYTES = 16 * 1024 * 1024
-"""A larger file is read twice, once to know that it is fine, and once while it is stored."""
+"""A larger file is read twice: once to check it, and once to store it."""
 MOST_WEIGHT = 100_000
-"""So many rows, each minute counting as three, are held in memory: some 25 MiB. A file with more is large."""
+"""Most rows in memory, some 25 MiB; each minute counts as three rows. A file with more counts as large."""
 TOO_LARGE = "is larger than max_bytes"
 TOO_OLD = "its newest record is older than"
 
 Through = Callable[[Iterable[bytes]], Iterator[bytes]]
-"""Passes chunks on, and is told of each by that."""
+"""Passes on chunks, and so notices each of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """How files are read.
+    """How to read files.
 
-    `oldest_days`: a file whose newest record is older is refused. `leaves` tells whether one that is cut
-    short is left to its writer.
+    `oldest_days`: a file whose newest record is older is rejected. `leaves` says whether a file that is cut
+    short stays for its writer to finish.
     """
 
     shape: Shape
@@ -43,10 +43,10 @@ class Reader:
 
 @dataclass(frozen=True, kw_only=True)
 class Parsed:
-    """A file that was read: `content`, or the `refusal`. `rows` are None where it must be read again.
+    """A file that was read: its `content`, or the `refusal`. `rows` None: it must be read again.
 
-    `opened` is None for one that was refused unread. `broken` are the rules that its records broke, `ahead`
-    is how far its times are ahead of now, where that is all that is wrong with it.
+    `opened` is None for a file that was rejected unread. `broken` are the rules that its records broke,
+    `ahead` is how far its times are ahead of now, if that is the only fault.
     """
 
     waiting: Waiting
@@ -61,18 +61,18 @@ class Parsed:
 
     @property
     def weight(self) -> int:
-        """What it costs in memory, in rows."""
+        """Its size in memory, in rows."""
         if self.content is None:
             return 0
         return 3 * len(self.content.minutes) + sum(map(len, self.rows or ()))
 
     @property
     def is_empty(self) -> bool:
-        """Whether it is a sign of life and nothing else."""
+        """Whether it has no records and is only a sign of life."""
         return self.content is not None and self.content.records == 0
 
     def reason(self) -> dict[str, Json]:
-        """Return what is written beside a refused file: which records, which rule, never a value."""
+        """Return the content of the reason file: which records, which rule, never a value."""
         records: list[Json] = [
             {"rule": one.rule, "records": list(one.records), "count": one.count} for one in self.broken
         ]
@@ -88,10 +88,10 @@ class Parsed:
 
 
 def rejected_unread(waiting: Waiting, reader: Reader, now: datetime) -> Parsed | None:
-    """Refuse a file that is too large; None for one that is not.
+    """Reject a file that is too large; None: it is not.
 
-    It is not read to know its hash: in the ledger it goes by its name, size and time of change instead. That
-    is enough to find it again, and is never taken for the hash of a content.
+    It is not read for its hash. In the ledger its name, size and time of change identify it instead. That is
+    enough to find it again, and cannot be mistaken for the hash of a content.
     """
     if waiting.size <= reader.max_bytes:
         return None
@@ -106,7 +106,7 @@ def rejected_unread(waiting: Waiting, reader: Reader, now: datetime) -> Parsed |
 
 
 def parse(waiting: Waiting, opened: OpenFile, reader: Reader, now: datetime) -> Parsed | None:
-    """Read an open file to its end; None where it is left to its writer. Raises `InboxError`."""
+    """Read an open file to its end; None: its writer has not finished it. Raises `InboxError`."""
     reading = Reading(shape=reader.shape, now=now, skips_bad=reader.skips_bad)
     chunks = reader.through(opened.chunks())
     try:
@@ -115,24 +115,26 @@ def parse(waiting: Waiting, opened: OpenFile, reader: Reader, now: datetime) -> 
         if isinstance(error, CutShortError) and reader.leaves(waiting, now):
             return None
         for _ in chunks:
-            pass  # its hash is that of all of it
+            pass  # the hash is that of the whole file
         parsed = Parsed(waiting=waiting, opened=opened, sha256=opened.sha256, now=now, refusal=str(error))
         return _with_records(parsed, error) if isinstance(error, BadRecordsError) else parsed
     content = reading.content
     parsed = Parsed(waiting=waiting, opened=opened, sha256=opened.sha256, now=now, content=content, rows=rows)
     if not _is_too_old(content, reader.oldest_days, now):
         return parsed
-    text = f"{TOO_OLD} {span(reader.oldest_days * 86400)}: too old to tell from a repeat"
+    text = (
+        f"{TOO_OLD} {span(reader.oldest_days * 86400)}, so tallyd cannot tell whether it was counted before"
+    )
     return replace(parsed, content=None, rows=(), refusal=text)
 
 
 def to_ingest(parsed: Parsed, reader: Reader) -> ToIngest:
-    """Return a file as it is stored. One whose rows are not in memory is read again for them."""
+    """Return a file in the form to store. If its rows are not in memory, it is read again."""
 
     def rows() -> Iterable[Rows]:
         if parsed.rows is not None or parsed.opened is None:
             return parsed.rows or ()
-        # With the same now: what was not ahead of it at first is not now.
+        # With the same `now`, so that the result about times ahead is the same.
         reading = Reading(shape=reader.shape, now=parsed.now, skips_bad=reader.skips_bad)
         return reading.rows(reader.through(parsed.opened.chunks()))
 
@@ -148,7 +150,7 @@ def to_ingest(parsed: Parsed, reader: Reader) -> ToIngest:
 
 
 def _rows(reading: Reading, chunks: Iterable[bytes], *, most: int) -> list[Rows] | None:
-    """Read all records; return them where they are no more than `most`, else None."""
+    """Read all records; return them if there are at most `most`, else None."""
     kept: list[Rows] | None = []
     left = most
     for batch in reading.rows(chunks):

@@ -1,7 +1,7 @@
-"""Files from the inbox into the database: many small ones in one transaction, a large one by itself.
+"""Files from the inbox into the database: many small files in one transaction, a large file alone.
 
-Commit, then move: a crash in between finds the file again, and the ledger knows it; the other way round would
-lose it.
+Commit, then move: after a crash in between, tallyd finds the file again, and the ledger knows it. The other
+order would lose the file.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from tallyd.pollers.visitors.settings import VisitorsSettings
 log = logging.getLogger("tallyd")
 
 MOST_FILES = 500
-"""In one transaction."""
+"""Most files in one transaction."""
 NO_ROOM = "the disk of the database has less free space than twice the size of {name}"
 
 
 @dataclass
 class _Group:
-    """Files that are to be stored in one transaction. `free_bytes` were free when it was begun."""
+    """Files to store in one transaction. `free_bytes` were free when the group began."""
 
     files: list[Parsed] = field(default_factory=list)
     free_bytes: int | None = None
@@ -61,10 +61,9 @@ class _Group:
 
 
 class Taking:
-    """Takes files, and notes in a `Tally` what became of them.
+    """Ingests files, and counts the results in a `Tally`.
 
-    It ends early, with the other files left where they are, when tallyd is to stop or the database can't be
-    used.
+    It ends early if tallyd stops or the database is unavailable. The other files stay in the inbox.
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class Taking:
         self._bytes = self._all_bytes = 0
 
     def all(self, waiting: Iterable[Waiting]) -> None:
-        """Take files in the order given."""
+        """Ingest files in the given order."""
         files = tuple(waiting)
         self._unfinished.begin(files)
         self._all_bytes = sum(self._bytes_of(one) * (1 + (one.size > LARGE_BYTES)) for one in files)
@@ -95,7 +94,7 @@ class Taking:
             with self._inbox.held():
                 self._each(files)
         except Stopped:
-            pass  # in the middle of a file, which stays
+            pass  # in the middle of a file, which stays in the inbox
         except RecordsError as error:
             self.tally.database = error.text
         self.tally.waiting = len(files) - self.tally.taken - self.tally.unsettled
@@ -108,7 +107,7 @@ class Taking:
         self._store()
 
     def _next(self, waiting: Waiting) -> None:
-        """Read one file into the group; store the group where it is full."""
+        """Read one file into the group; store the group if it is full."""
         if self._group.is_full_for(waiting):
             self._store()
         self._tools.alive()
@@ -128,7 +127,7 @@ class Taking:
             self._failed(waiting, error)
 
     def _take(self, parsed: Parsed | None) -> None:
-        """Put a file that was read into the group; one that has to be read again is stored by itself, now."""
+        """Add a file that was read to the group. A file that must be read again is stored alone, now."""
         if parsed is None:
             self.tally.unsettled += 1
         elif parsed.rows is None:
@@ -139,7 +138,7 @@ class Taking:
             self._group.add(parsed)
 
     def _check_room(self, waiting: Waiting) -> None:
-        """Raise `RecordsError` where the disk has no room for the group and this file."""
+        """Raise `RecordsError` if the disk has no room for the group and this file."""
         if not self._group.files:
             self._group.free_bytes = self._records.free_bytes()
         free = self._group.free_bytes
@@ -148,17 +147,17 @@ class Taking:
             raise RecordsError(NO_ROOM.format(name=waiting.name))
 
     def _store_alone(self, parsed: Parsed) -> None:
-        """Store a file that is read again meanwhile; what then goes wrong with it concerns no other."""
+        """Store a file that is read again meanwhile. A failure then concerns only this file."""
         try:
             self._store()
         except InboxError as error:
             self._group = _Group()
             self._failed(parsed.waiting, error)
         except RejectedError as error:
-            # Fine a moment ago.
+            # It was fine a moment ago.
             self._group = _Group()
             if parsed.opened is not None and parsed.opened.is_unchanged():
-                # How deep it may be nested depends on who reads it; it would be read again and again.
+                # The allowed depth of nesting depends on the reader. It would be read again for ever.
                 self._group.add(replace(parsed, content=None, rows=(), refusal=str(error)))
                 self._store()
             else:
@@ -167,7 +166,7 @@ class Taking:
     def _store(self) -> None:
         """Store the group in one transaction, then move its files.
 
-        Raises `RecordsError`, with all of it left where it is.
+        Raises `RecordsError`; then all its files stay in the inbox.
         """
         files = [one for one in self._group.files if one.opened is None or one.opened.is_unchanged()]
         to_store = [one for one in files if not one.is_empty]
@@ -185,24 +184,24 @@ class Taking:
             self._move(one, found.get(id(one), "done"))
 
     def _count(self, parsed: Parsed, outcome: Outcome, now: datetime) -> None:
-        """Count a file that is stored, or was before, or is refused; tell what is worth it."""
+        """Count a file that is stored, was stored before, or is rejected; log what matters."""
         waiting, tally = parsed.waiting, self.tally
         named = {**self._whose, "source": waiting.source, "file": waiting.name}
         if outcome == "rejected":
             reason = parsed.refusal or ""
             tally.bad(waiting.source, waiting.name, reason, parsed.ahead, now)
-            log.warning("file refused", extra={**named, "reason": reason})
+            log.warning("file rejected", extra={**named, "reason": reason})
             return
         if outcome == "repeat":
             tally.repeat += 1
-            log.info("file known already", extra={**named, "sha256": parsed.sha256})
+            log.info("file already ingested", extra={**named, "sha256": parsed.sha256})
         elif parsed.content is not None:
             tally.empty += parsed.is_empty
             tally.done += not parsed.is_empty
             tally.records += parsed.content.records
             tally.skipped += parsed.content.skipped
             if parsed.content.skipped:
-                log.warning("records left out", extra={**named, "records": parsed.content.skipped})
+                log.warning("records skipped", extra={**named, "records": parsed.content.skipped})
         if not parsed.is_empty:
             tally.good(waiting.source)
 
@@ -223,7 +222,7 @@ class Taking:
         return waiting.size if waiting.size <= self._settings.max_bytes else 0
 
     def _watched(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Pass chunks on, showing that the run goes on. Raises `Stopped` once tallyd is to stop."""
+        """Pass on chunks, and show progress. Raises `Stopped` if tallyd stops."""
         for chunk in chunks:
             if self._tools.stop():
                 raise Stopped

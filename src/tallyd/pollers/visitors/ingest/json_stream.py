@@ -1,9 +1,9 @@
-"""The elements of a JSON list, out of a stream of bytes: strict, and only a few thousand at a time in memory.
+"""The elements of a JSON list, from a stream of bytes: strict, with only a few thousand in memory at a time.
 
-The scanner is the one of the standard library. It is given as many whole objects at once as were read, which
-takes a third of the time; where it stumbles over them, or they are no objects, one element after the other.
-A parser that streams by itself (ijson with yajl) was tried: it takes a lone surrogate for a question mark, a
-second key for the first, and does not survive a hundred thousand opening brackets.
+It uses the scanner of the standard library. The scanner gets as many whole objects at once as were read,
+which needs a third of the time. If that fails, or if they are not objects, it gets one element after the
+other. A streaming parser (ijson with yajl) was tried: it turns a lone surrogate into a question mark, accepts
+a second key, and crashes with a hundred thousand opening brackets.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 MOST_CHARS = 1024 * 1024
-"""Of one element. A record has a hundred; what is longer is none, and would have to be held in memory."""
+"""Longest element. A record has about a hundred characters; a longer element would only need memory."""
 
 _SMALL_CHARS = 64 * 1024
 _SPACES = " \t\r\n"
@@ -29,33 +29,33 @@ _ODD_ESCAPE = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
 
 
 class RejectedError(Exception):
-    """A file that can't be taken; the text is a reason for people and holds no value of the file."""
+    """A file that cannot be ingested. The text is the reason for people, without any value of the file."""
 
 
 class CutShortError(RejectedError):
-    """A file that ends too early: perhaps its writer has not finished yet."""
+    """A file that ends too early. Perhaps its writer has not finished yet."""
 
 
 def elements(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
     """Yield the elements of a JSON list that comes in chunks of UTF-8, some at a time.
 
-    A byte order mark is allowed. Raises `RejectedError` with the reason: another root, broken JSON, NaN, a
-    key that stands twice in one object, a number of thousands of digits, nesting beyond all measure, a lone
-    surrogate or a NUL in a text, other bytes than UTF-8; and `CutShortError` where the list has no end.
+    A byte order mark is allowed. Raises `RejectedError` with the reason: another root, invalid JSON, NaN, a
+    key that occurs twice in one object, a number with thousands of digits, very deep nesting, a lone
+    surrogate or a NUL in a text, bytes that are not UTF-8. Raises `CutShortError` if the list has no end.
     """
     text = _Text(chunks)
     if whole := text.whole():
         yield whole
         return
     if text.next_char() != "[":
-        raise CutShortError("is empty") if text.is_at_end() else RejectedError("is no JSON list")
+        raise CutShortError("is empty") if text.is_at_end() else RejectedError("is not a JSON list")
     text.skip(1)
     if text.next_char() == "]":
         text.skip(1)
     else:
         yield from _until_bracket(text)
     if text.next_char():
-        raise RejectedError("goes on after the end of its list")
+        raise RejectedError("continues after the end of its list")
 
 
 def _until_bracket(text: _Text) -> Iterator[list[Any]]:
@@ -65,14 +65,14 @@ def _until_bracket(text: _Text) -> Iterator[list[Any]]:
         if not char:
             raise CutShortError("ends in the middle of its list")
         if char not in ",]":
-            raise RejectedError("is broken JSON: between two records there is no comma")
+            raise RejectedError("is invalid JSON: a comma between two records is missing")
         text.skip(1)
         if char == "]":
             return
 
 
 class _Text:
-    """What was read and not used up yet."""
+    """The text that was read and not used yet."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
@@ -84,7 +84,7 @@ class _Text:
         self._is_new = False
 
     def next_char(self) -> str:
-        """Return the next character that is no white space, without using it up; empty at the end."""
+        """Return the next character that is not white space, without using it; empty at the end."""
         while True:
             found = _SPACE.match(self._text, self._at)
             self._at = found.end() if found else self._at
@@ -100,9 +100,9 @@ class _Text:
         self._at += chars
 
     def whole(self) -> list[Any]:
-        """Return the objects of a list that is all there is; else, or where it is not sure, none.
+        """Return the objects of a whole list; none if the text is something else, or if that is not certain.
 
-        Nothing was used up then. Small files are nothing else, and there are many of them.
+        If it returns none, it has used no text. Most files are small and have only such a list.
         """
         while len(self._text) < _SMALL_CHARS and self._read():
             pass
@@ -110,47 +110,48 @@ class _Text:
         return _read_objects(text) if self._has_ended and text.startswith("[") else []
 
     def objects(self) -> list[Any]:
-        """Use up as many whole objects as were read, each with the comma behind it, and return them.
+        """Use as many whole objects as were read, each with the comma after it, and return them.
 
-        None of them where it is not sure that they are fine: then `element` has to look at each.
+        It returns none if it is not certain that they are valid; then `element` must check each of them.
         """
         if not self._is_new:
             return []  # tried already
         self._is_new = False
         end = self._text.rfind("},", self._at) + 1
-        # Wherever that cuts it, in the middle of a text perhaps: it is JSON only where two elements meet.
+        # The cut may be in the middle of a text. The part is valid JSON only if the cut is between two
+        # elements.
         found = _read_objects(f"[{self._text[self._at : end]}]") if end else []
         if found:
             self._at = end + 1
         return found
 
     def element(self) -> Any:
-        """Use up one element and return it."""
+        """Use one element and return it."""
         if not self.next_char():
             raise CutShortError("ends in the middle of its list")
         while True:
             try:
                 found, end = _scan(self._text, self._at)
             except (StopIteration, json.JSONDecodeError) as error:
-                # Perhaps only its end is missing. Of an element that is whole the scanner needs nothing more.
+                # Perhaps only its end is missing. For a whole element, the scanner needs no more text.
                 position = error.pos if isinstance(error, json.JSONDecodeError) else error.value
                 is_open_text = isinstance(error, json.JSONDecodeError) and error.msg.startswith(_OPEN_TEXT)
-                where = position - self._at  # what is behind is dropped by reading on
+                where = position - self._at  # relative, because reading on drops the text before it
                 if len(self._text) - self._at > MOST_CHARS:
                     raise RejectedError(
-                        "is broken JSON, or holds a record of over a million characters"
+                        "is invalid JSON, or contains a record of more than a million characters"
                     ) from None
                 if not self._read():
                     raise self._at_the_end(where, is_open_text=is_open_text) from None
             except RecursionError:
-                raise RejectedError("is nested too deep") from None
+                raise RejectedError("is nested too deeply") from None
             except ValueError:
-                # Of int(), for thousands of digits.
-                raise RejectedError("holds a number that is too long") from None
+                # From int(), for thousands of digits.
+                raise RejectedError("contains a number that is too long") from None
             else:
                 is_whole = self._text[end - 1] in '}]"'
                 if not is_whole and _NUMBER_AT_END.match(self._text, end):
-                    # A number may go on.
+                    # A number may continue.
                     if not self._has_ended:
                         self._read()
                         continue
@@ -162,13 +163,14 @@ class _Text:
                 return found
 
     def _at_the_end(self, position: int, *, is_open_text: bool) -> RejectedError:
-        # What stops the scanner before the end is no missing end, but for a text, or a word such as `tru`.
+        # If the scanner stops before the end, the end is not missing, except for a text or a word such as
+        # `tru`.
         if is_open_text or _WORD_AT_END.match(self._text, self._at + position):
             return CutShortError("ends in the middle of a record")
-        return RejectedError("is broken JSON")
+        return RejectedError("is invalid JSON")
 
     def _read(self) -> bool:
-        """Read on; false at the end."""
+        """Read the next chunk; false at the end."""
         if self._has_ended:
             return False
         chunk = next(self._chunks, b"")
@@ -196,18 +198,18 @@ def _without_mark(first: bytes) -> bytes:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise RejectedError("holds an object in which a key stands twice")
+        raise RejectedError("contains an object in which a key occurs twice")
     return found
 
 
 def _no_constant(_name: str) -> NoReturn:
-    raise RejectedError("holds NaN or Infinity, which are no JSON")
+    raise RejectedError("contains NaN or Infinity, which are not JSON")
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise RejectedError("holds a number that is too large")
+        raise RejectedError("contains a number that is too large")
     return number
 
 
@@ -220,7 +222,7 @@ _plain_scan: Callable[[str, int], tuple[Any, int]] = _plain_decoder.scan_once
 
 
 def _read_objects(text: str) -> list[Any]:
-    """Return the elements of a list of objects; none where they are not, or one may not be fine."""
+    """Return the elements of a list of objects; none if there are other ones, or if one may be invalid."""
     if _ODD_ESCAPE.search(text):
         return []
     found: list[Any]
@@ -228,7 +230,7 @@ def _read_objects(text: str) -> list[Any]:
         found, end = _plain_scan(text, 0)
         if end != len(text) or set(map(type, found)) != {dict}:
             return []
-        # Each pair has a colon. As many keys as colons: no key stood twice, in no object.
+        # Each pair has a colon. If there are as many keys as colons, no key occurred twice.
         if text.count(":") != sum(map(len, found)):
             found, _ = _scan(text, 0)
     except (StopIteration, ValueError, RecursionError, RejectedError):
@@ -237,7 +239,7 @@ def _read_objects(text: str) -> list[Any]:
 
 
 def _check_texts(element: Any) -> None:
-    """Refuse what no database takes: a half of a character, and NUL."""
+    """Reject what no database accepts: half a character, and NUL."""
     left = [element]
     while left:
         part = left.pop()
@@ -247,4 +249,4 @@ def _check_texts(element: Any) -> None:
             left += part
         elif isinstance(part, str) and (found := _ODD.search(part)):
             what = "a NUL character" if found[0] == "\0" else "half a character (a lone surrogate)"
-            raise RejectedError(f"holds {what} in a text")
+            raise RejectedError(f"contains {what} in a text")

@@ -1,4 +1,4 @@
-"""Times as a file writes them, made instants, and what was counted in each minute."""
+"""Converts the times of a file to instants, and counts by the minute."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from tallyd.contract.passages import Count, Direction, read_seen, seen_text
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 
 DIGITS = "%Y%m%d%H%M%S"
-"""The usual form of a time: fourteen digits."""
+"""The usual format of a time: fourteen digits."""
 AHEAD = timedelta(minutes=5)
-"""A record may be so much ahead of now: hosts' clocks differ a little."""
+"""How far a record may be ahead of now, because the clocks of hosts differ a little."""
 MOST_MINUTES = 50_000
-"""Different minutes in one file: a month. Their counts are held in memory until they are stored."""
-FROM_AHEAD = "has a time more than 5 minutes ahead of this machine's clock"
-_OTHER_FORM = "has a time that is not of the form in time_format"
+"""Most different minutes in one file, about a month. Their counts stay in memory until they are stored."""
+FROM_AHEAD = "time is more than 5 minutes ahead of this machine's clock"
+_OTHER_FORM = "time does not match time_format"
 
 
 class BadTimeError(Exception):
-    """One time that can't be taken; the text is the rule it broke."""
+    """One invalid time; the text is the rule that it broke."""
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What was counted in one minute: in, out, other; `last` is empty while nothing was."""
+    """The counts of one minute: in, out, other; `last` is empty while there are none."""
 
     ways: list[int] = field(default_factory=lambda: [0, 0, 0])
     first: str = "9"
@@ -48,9 +48,9 @@ _PLACES: Mapping[Direction, int] = {"in": 0, "out": 1, "other": 2}
 
 @dataclass
 class Minutes:
-    """The minutes of one file. Times are of the form `time_format`, in `zone` where they do not say theirs.
+    """The minutes of one file. Times have the format `time_format`; times without a zone are in `zone`.
 
-    Every method that is given times raises `RejectedError` once there are more than `MOST_MINUTES`.
+    Every method with times as arguments raises `RejectedError` if there are more than `MOST_MINUTES`.
     """
 
     time_format: str
@@ -62,21 +62,21 @@ class Minutes:
 
     def __post_init__(self) -> None:
         self.is_digits = self.time_format == DIGITS
-        """Whether times can be handed in many at a time."""
+        """Whether many times can be processed at once."""
         self._limit = seen_text(self.now + AHEAD)
 
     @property
     def counts(self) -> dict[str, Count]:
-        """Return what was counted, by minute."""
+        """Return the counts by minute."""
         return {
             minute: Count(tally.ways[0], tally.ways[1], tally.ways[2], tally.first, tally.last)
             for minute, tally in self._tallies.items()
-            if tally.last  # else none of its records was taken
+            if tally.last  # otherwise none of its records was accepted
         }
 
     @property
     def ahead(self) -> timedelta | None:
-        """Return how far the newest of the times that were refused for it is ahead of now."""
+        """Return how far the newest time that was rejected for being ahead is ahead of now."""
         return read_seen(self._newest_ahead) - self.now if self._newest_ahead else None
 
     # -- one at a time -----------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ class Minutes:
     # -- a thousand at a time ----------------------------------------------------------------------------
 
     def instants(self, times: Sequence[str]) -> dict[str, str] | None:
-        """Return the instants of times of digits, in order; None where one of them can't be taken."""
+        """Return the instants of times of digits, in order; None if one of them is invalid."""
         ordered = sorted(dict.fromkeys(times))
         if set(map(len, ordered)) != {14} or not _are_digits("".join(ordered)):
             return None
@@ -118,18 +118,18 @@ class Minutes:
         together = Counter(zip([time[:12] for time in times], ways, strict=True))
         for (minute, way), number in together.items():
             self._known[minute][1].ways[_PLACES[way]] += number
-        # They are in order: of each minute the last is what is left, and read backwards the first.
+        # They are in order, so the last one of each minute stays; in reverse order, the first one.
         last_of = {time[:12]: seen_at for time, seen_at in instants.items()}
         first_of = {time[:12]: seen_at for time, seen_at in reversed(instants.items())}
         for minute, last in last_of.items():
             self._known[minute][1].stretch(first_of[minute], last)
 
-    # -- what a time means -------------------------------------------------------------------------------
+    # -- from a time to an instant -----------------------------------------------------------------------
 
     def _minute(self, written: str) -> _Known:
         """Return a minute of twelve digits as an instant without its seconds. Raises `BadTimeError`.
 
-        Read once a minute: a file has some sixty records for each.
+        Each minute is read once; a file has some sixty records for each.
         """
         known = self._known.get(written)
         if known is None:
@@ -138,7 +138,7 @@ class Minutes:
         return known
 
     def _whole(self, written: str) -> _Known:
-        """Return a time of another form as an instant. Raises `BadTimeError`."""
+        """Return a time in another format as an instant. Raises `BadTimeError`."""
         known = self._known.get(written)
         if known is None:
             seen_at = seen_text(self._instant(written))
@@ -151,7 +151,7 @@ class Minutes:
         tally = self._tallies.setdefault(f"{seen_at[:-2]}00", _Tally())
         if len(self._tallies) > MOST_MINUTES:
             raise RejectedError(
-                f"holds passages of over {MOST_MINUTES} different minutes; split it, a day or a week a file"
+                f"contains passages of over {MOST_MINUTES} different minutes; split it into days or weeks"
             )
         return tally
 
@@ -165,9 +165,9 @@ class Minutes:
 
 @lru_cache(maxsize=4096)
 def _begin_of(digits: str, zone: tzinfo) -> str:
-    """Return the first second of a minute of twelve digits: small files, one after the other, share theirs.
+    """Return the first second of a minute of twelve digits. It is cached, because small files share minutes.
 
-    Read as `strptime` does, which takes many times as long. Raises `BadTimeError`.
+    The result is that of `strptime`, which needs many times as long. Raises `BadTimeError`.
     """
     try:
         written = datetime.fromisoformat(f"{digits[:8]}T{digits[8:]}")
@@ -187,7 +187,7 @@ def _in_zone(written: datetime, zone: tzinfo) -> datetime:
     except OverflowError:  # the first or the last day of all
         raise BadTimeError(_OTHER_FORM) from None
     if not was_there:
-        raise BadTimeError("has a time that did not exist: clocks were put forward over it")
+        raise BadTimeError("time did not exist: clocks went forward over it")
     return at
 
 

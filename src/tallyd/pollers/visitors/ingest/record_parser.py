@@ -1,4 +1,4 @@
-"""What a file of passages holds: each record checked, its time made an instant, counted by the minute."""
+"""Parses a file of passages: checks each record, converts its time, and counts by the minute."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tallyd.pollers.visitors.ingest.json_stream import RejectedError, elements
 from tallyd.pollers.visitors.ingest.minute_counts import DIGITS, FROM_AHEAD, BadTimeError, Minutes
 
 BATCH_ROWS = 5_000
-"""A batch has at least so many rows, but for the last."""
+"""Least rows of a batch, except the last one."""
 MOST_NAMED = 10
-"""Bad records that a reason names; a file may hold nothing else."""
+"""Most bad records that a reason names; a file may have only bad records."""
 _FEW = 12
-"""So many records are looked at sooner one by one than together."""
+"""For fewer records than this, checking one by one is faster than together."""
 _LARGEST_ID = 2**63 - 1
 _OTHER: Direction = "other"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """How records are written: names of their fields, values of their directions, form and zone of times."""
+    """The format of records: names of fields, values of directions, format and zone of times."""
 
     person: str = "ID"
     direction: str = "inOut"
@@ -39,7 +39,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Broken:
-    """A rule that records broke: the numbers of the first few of them, and how many they are."""
+    """A rule that records broke: the numbers of the first few of them, and their count."""
 
     rule: str
     records: tuple[int, ...]
@@ -47,24 +47,24 @@ class Broken:
 
 
 class BadRecordsError(RejectedError):
-    """A file with records that can't be taken.
+    """A file with bad records.
 
-    `ahead` is set where the one thing wrong with them is that they are ahead of now: how far the newest is.
+    `ahead` is set if their only fault is that they are ahead of now: how far the newest is ahead.
     """
 
     def __init__(self, broken: Sequence[Broken], ahead: timedelta | None) -> None:
-        super().__init__("; ".join(map(_told, broken)))
+        super().__init__("; ".join(map(_described, broken)))
         self.broken = tuple(broken)
         self.ahead = ahead
 
 
 class _BadRecordError(Exception):
-    """One record that can't be taken; the text is the rule it broke."""
+    """One bad record; the text is the rule that it broke."""
 
 
 @dataclass
 class _Batch:
-    """Columns of `Rows` that still grow."""
+    """The growing columns of `Rows`."""
 
     people: list[int] = field(default_factory=list)
     ways: list[Direction] = field(default_factory=list)
@@ -80,10 +80,10 @@ class _Batch:
 
 @dataclass
 class Reading:
-    """One pass over a file's records. `rows` yields them in batches; `content` is right once it has ended.
+    """One pass over a file's records. `rows` yields them in batches; after its end, `content` is complete.
 
-    `now` is aware. With `skips_bad`, records that can't be taken are left out and counted; else the first few
-    are named by the `BadRecordsError` that ends the pass.
+    `now` is aware. With `skips_bad`, bad records are skipped and counted. Otherwise a `BadRecordsError` with
+    the first few of them ends the pass.
     """
 
     shape: Shape
@@ -114,14 +114,14 @@ class Reading:
                 batch = _Batch()
         if batch.people:
             yield self._whole(batch)
-        # Where nothing is right nothing is left out: that is no sign of life, but a host gone wrong.
+        # If all records are bad, none is skipped: that is not a sign of life, but a host with a fault.
         if self._bad and not (self.skips_bad and self._records):
             ahead = self._minutes.ahead if set(self._bad) == {FROM_AHEAD} else None
             raise BadRecordsError(self.broken, ahead)
 
     @property
     def content(self) -> Content:
-        """Return what the file holds, without its rows."""
+        """Return the content of the file, without its rows."""
         minutes = self._minutes.counts
         newest = max((count.last_at for count in minutes.values()), default=None)
         skipped = sum(self._bad_counts.values())
@@ -138,12 +138,12 @@ class Reading:
         self._records += len(batch.people)
         return Rows(batch.people, batch.ways, batch.seen_at, batch.frames)
 
-    # -- records that are as they should be, a thousand at a time ------------------------------------------
+    # -- valid records, a thousand at a time ---------------------------------------------------------------
 
     def _all(self, records: list[Any]) -> Rows | None:
-        """Return the rows of records if they are fine and in the usual form, all of them; else None.
+        """Return the rows of records if all of them are valid and in the usual format; else None.
 
-        The rules are those of `_row`, each asked of all records at once: that is five times as fast.
+        The rules are those of `_row`. Each is checked for all records at once, which is five times as fast.
         """
         if not self._minutes.is_digits or set(map(type, records)) != {dict}:
             return None
@@ -155,7 +155,7 @@ class Reading:
         except KeyError:
             return None
         frames = [record.get(shape.frame) for record in records] if shape.frame else [None] * len(records)
-        # Types are compared as they are: true is no number here.
+        # Types must be equal: true is not a number here.
         if not (set(map(type, written)) == {type(shape.way_in)} and set(map(type, times)) == {str}):
             return None
         if not (_are_ids(people) and _are_frames(frames)):
@@ -171,7 +171,7 @@ class Reading:
     # -- one record --------------------------------------------------------------------------------------
 
     def _each(self, records: list[Any], first: int, batch: _Batch) -> None:
-        """Add those records that can be taken to a batch; the others are noted, by their numbers."""
+        """Add the valid records to a batch; note the numbers of the others."""
         for number, record in enumerate(records, first):
             try:
                 person, way, seen_at, frame = self._row(record)
@@ -187,9 +187,9 @@ class Reading:
         """Return the row of one record, counted in its minute. Raises `_BadRecordError`, `BadTimeError`."""
         shape = self.shape
         if type(record) is not dict:
-            raise _BadRecordError("is no object")
+            raise _BadRecordError("is not an object")
         person, way = record.get(shape.person), record.get(shape.direction)
-        # Not isinstance: true is no number here.
+        # Not isinstance: true is not a number here.
         if type(person) is not int or not 0 <= person <= _LARGEST_ID:
             raise _fault(record, shape.person, "a whole number from 0 to 2^63 - 1")
         if type(way) is not int and (type(way) is not str or type(shape.way_in) is not str):
@@ -222,11 +222,11 @@ def _are_frames(frames: Sequence[Any]) -> bool:
 
 
 def _fault(record: dict[str, Any], name: str, wanted: str) -> _BadRecordError:
-    """Return what is wrong with a field; its name is of the config, its value is not told."""
+    """Return what is wrong with a field. It has the name, which is from the config, and not the value."""
     return _BadRecordError(f"{name} is not {wanted}" if name in record else f"{name} is missing")
 
 
-def _told(broken: Broken) -> str:
+def _described(broken: Broken) -> str:
     """Return `records 5 and 6: inOut is missing`, without any value."""
     more = broken.count - len(broken.records)
     names = [str(number) for number in broken.records] + ([f"{more} more"] if more else [])

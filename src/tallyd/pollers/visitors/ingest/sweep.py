@@ -1,4 +1,4 @@
-"""The sweep: one look into the inbox, what waits there taken into the database, and silence evaluated."""
+"""The sweep: looks into the inbox, ingests the files that wait there, and evaluates silence."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ log = logging.getLogger("tallyd")
 
 
 def sweep(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
-    """Take what waits in the inbox, oldest first, and evaluate what is wrong with it; return one reading.
+    """Ingest the files that wait in the inbox, oldest first, and evaluate its problems; return one reading.
 
-    Where the database can't be used, or tallyd is to stop, the files that are left stay where they are.
-    Raises nothing but what is a bug.
+    If the database is unavailable, or tallyd stops, the remaining files stay in the inbox. It raises only
+    exceptions that are bugs.
     """
     del slot  # a plain interval
     inbox, records = tools.inbox, tools.records
@@ -56,7 +56,7 @@ def sweep(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Readi
         ledger=ledger,
     )
     evaluated = evaluate(run, known, settings)
-    tools.kept["arrivals"] = evaluated.memory.arrivals  # for whoever looks on: it is stored only now and then
+    tools.kept["arrivals"] = evaluated.memory.arrivals  # for the page, because it is stored only sometimes
     _tell(tally, known, tools.poller)
     return (
         Reading(
@@ -71,9 +71,9 @@ def sweep(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Readi
 
 
 def _trouble(look: Look, tally: Tally) -> str | None:
-    """Return why files were left that should not have been, for a person who ran the sweep by hand."""
+    """Return why files stay in the inbox, for a person who ran the sweep by hand; None: no problem."""
     if look.state != "here":
-        return "the inbox is not there" if look.state == "gone" else "nothing is mounted on the inbox"
+        return "the inbox is missing" if look.state == "gone" else "nothing is mounted on the inbox"
     if tally.database is not None:
         return f"files wait in the inbox: {tally.database}"
     for name, reason in {**look.untakable, **tally.failed}.items():
@@ -82,7 +82,7 @@ def _trouble(look: Look, tally: Tally) -> str | None:
 
 
 def _answers(records: Records, tally: Tally) -> bool:
-    """Ask a database that was away, before files are read in vain, or where none waits."""
+    """Return whether a database that was unavailable answers again, before files are read for nothing."""
     try:
         records.ledger(rejected=True, most=1)
     except RecordsError as error:
@@ -93,9 +93,10 @@ def _answers(records: Records, tally: Tally) -> bool:
 def _ledger(
     tally: Tally, known: Remembered, records: Records, tools: Toolbox
 ) -> tuple[LedgerRow, ...] | None:
-    """Return the newest refused files where they may have changed; None where they were not asked for.
+    """Return the newest rejected files if they may have changed; None: the ledger was not read.
 
-    They are at the first run of a process: what the last one refused before it died may not be told yet.
+    It reads the ledger in the first run of a process, because the previous process may have died before it
+    reported its last rejections.
     """
     is_first = "has asked" not in tools.kept
     is_time = tools.now() - known.ledger_at >= SAVED_EVERY or known.rejected
@@ -115,15 +116,15 @@ def _tell(tally: Tally, known: Remembered, poller: str) -> None:
     if tally.taken:
         counts = {name: count for name, count in tally.counts.items() if count}
         fields = {**counts, "records": tally.records, "skipped": tally.skipped}
-        log.info("files taken", extra={**whose, **fields})
+        log.info("files ingested", extra={**whose, **fields})
     if tally.database is not None and known.database is None:
         log.warning("files wait in the inbox", extra={**whose, "reason": tally.database})
     if tally.database is None and known.database is not None:
-        log.info("files are taken again", extra=whose)
+        log.info("files are ingested again", extra=whose)
 
 
 def shape_of(settings: VisitorsSettings, zone: tzinfo) -> Shape:
-    """Return how the records of a poller are written."""
+    """Return the format of a poller's records."""
     fields, directions = settings.fields, settings.directions
     return Shape(
         person=fields.id,

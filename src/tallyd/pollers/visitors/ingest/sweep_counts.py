@@ -12,11 +12,11 @@ MOST_LISTED = 20
 
 @dataclass
 class OfSource:
-    """What became of one source's files in a run: how many with records were good, how many were refused.
+    """The results of one source's files in a run: how many with records were good, how many were rejected.
 
-    `first_at` and `last_at` are when the first and the last of those was refused, `reason` is that of the
-    last. `ahead` is set where times ahead of now are all that is wrong with all of them. `ends_good`: a good
-    one came after them.
+    `first_at` and `last_at` are when the first and the last one was rejected, `reason` is that of the last.
+    `ahead` is set if times ahead of now are the only fault of all of them. `ends_good`: a good file came
+    after them.
     """
 
     good: int = 0
@@ -30,9 +30,10 @@ class OfSource:
 
 @dataclass
 class Tally:
-    """Counts of files and records. `waiting` are files that stay for another look, `unsettled` those that
-    are still being written. `failed` says of single files why they could not be read or moved, `database` why
-    none is taken any more.
+    """Counts of files and records.
+
+    `waiting` files stay for the next look, `unsettled` files are still being written. `failed` has single
+    files that could not be read or moved, and why. `database` is why no more files are ingested.
     """
 
     done: int = 0
@@ -50,17 +51,17 @@ class Tally:
 
     @property
     def taken(self) -> int:
-        """How many files left the inbox, or will as soon as they can be moved."""
+        """How many files left the inbox, or will leave it as soon as they can be moved."""
         return self.done + self.repeat + self.empty + self.rejected
 
     def good(self, source: str) -> None:
-        """Note that a file of a source had records, and was as it should be."""
+        """Note that a file of a source had records and was valid."""
         found = self.sources.setdefault(source, OfSource())
         found.good += 1
         found.ends_good = True
 
     def bad(self, source: str, name: str, reason: str, ahead: timedelta | None, at: datetime) -> None:
-        """Note that a file of a source was refused."""
+        """Note that a file of a source was rejected."""
         self.rejected += 1
         found = self.sources.setdefault(source, OfSource())
         found.ahead = ahead if found.ahead or not found.rejected else None
@@ -71,7 +72,7 @@ class Tally:
             self.rejected_files.append({"name": name, "source": source, "reason": reason})
 
     def summary(self) -> Facts:
-        """Return what a person is shown who ran the sweep by hand."""
+        """Return the summary for a person who ran the sweep by hand."""
         return {
             "files": dict(self.counts),
             "records": self.records,
@@ -81,7 +82,7 @@ class Tally:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The counts of files by what became of them."""
+        """The counts of files by result."""
         return {
             "done": self.done,
             "repeat": self.repeat,

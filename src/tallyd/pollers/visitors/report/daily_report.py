@@ -1,6 +1,6 @@
-"""The job `report`: what today came to so far, and a day that is over once more where that is due.
+"""The job `report`: today's counts so far, and a final or corrected report of a past day if that is due.
 
-Numbers come from the minute counts alone, so that they cost the same however many people came.
+The numbers come only from the minute counts, so the cost does not depend on the number of people.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from tallyd.pollers.visitors.visits import NOBODY, inside, together
 def report(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
     """Return the reading of today, the last of them, and before it one for each past day that needs one.
 
-    Today is the local day of the slot, outside the timetable that of now; a slot at midnight belongs to the
-    day that begins. A past day needs a reading where its last one was not made yet, or where its counts have
-    changed within `correct_within`. Raises `SourceError` while the database can't be read.
+    Today is the local day of the slot, or of now outside the timetable; a slot at midnight belongs to the day
+    that begins. A past day needs a reading if it has no final one yet, or if its counts changed within
+    `correct_within`. Raises `SourceError` while the database is unreadable.
     """
     made = _Made(settings, tools, slot.due_at if slot.key is not None else tools.now())
     ledger = ledger_of(tools.memory)
@@ -41,13 +41,13 @@ def report(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Read
             readings.append(made.reading(day, counts))
     counts = made.counts(today)
     ledger = ledger.noted(today, counts, is_final=False).kept((*past, today))
-    # With the last of them: where it is not stored, the next run makes all of them again.
+    # The memory is in the last reading: if that is not stored, the next run makes all of them again.
     return (*readings, made.reading(today, counts, memory=ledger.memory()))
 
 
 @dataclass(frozen=True)
 class _Made:
-    """What is made of counts at one instant."""
+    """Makes readings from counts, at one instant."""
 
     settings: VisitorsSettings
     tools: Toolbox
@@ -64,7 +64,7 @@ class _Made:
         return day_of(self.at, self.tools.zone)
 
     def counts(self, day: date) -> Mapping[str, Count]:
-        """Return the day's counts by source, up to its end: a clock that is ahead does not lose anybody."""
+        """Return the day's counts by source, up to its end, so that a fast clock loses nobody."""
         if self.tools.records is None:
             raise AssertionError("a visitors poller is handed the records that it needs")
         self.tools.alive()
@@ -91,7 +91,7 @@ class _Made:
         )
 
     def _messages(self, day: date, counts: Mapping[str, Count]) -> Iterator[OutboxMessage]:
-        """Yield what the upstream is to be sent, posted or not; nothing of nobody, if that is skipped."""
+        """Yield the messages for the upstream, posted or not; none for an empty day with `skip`."""
         report = self.report
         form = Form(
             zone=self.tools.zone,
@@ -100,7 +100,7 @@ class _Made:
             time_format=report.time_format,
             tags=report.tags.by_type,
         )
-        for ssid, members in _told_apart(self.settings):
+        for ssid, members in _sources_by_ssid(self.settings):
             count = together(counts.values() if members is None else _of(counts, members))
             if count.first_at or report.when_empty == "zeros":
                 yield OutboxMessage(ssid=ssid, day=day, body=body(ssid, count, form, day=day, due_at=self.at))
@@ -121,8 +121,8 @@ class _Made:
         }
 
 
-def _told_apart(settings: VisitorsSettings) -> Iterator[tuple[str, tuple[str, ...] | None]]:
-    """Yield the upstream's names, each with the sources that it stands for; None: all there are."""
+def _sources_by_ssid(settings: VisitorsSettings) -> Iterator[tuple[str, tuple[str, ...] | None]]:
+    """Yield the upstream's names, each with its sources; None: all sources."""
     ssid = settings.report.ssid if settings.report else None
     if isinstance(ssid, str):
         yield ssid, None
@@ -136,7 +136,7 @@ def _of(counts: Mapping[str, Count], sources: tuple[str, ...]) -> Iterator[Count
 
 
 def _counts_json(settings: VisitorsSettings, counts: Mapping[str, Count]) -> dict[str, Json]:
-    """Return the counts of all together, of each source, configured ones first, and of each group."""
+    """Return the counts of all sources together, each source (configured ones first), and each group."""
     sources = [*settings.sources, *sorted(counts.keys() - settings.sources.keys())]
     labels = {name: source.label for name, source in settings.sources.items() if source.label is not None}
     return {

@@ -1,4 +1,4 @@
-"""Sending a report to the upstream, and what its answer means."""
+"""Posts a report to the upstream, and evaluates the answer."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tallyd.pollers.visitors.report.upstream import answer_field, is_success
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
 
 _WORTH_ANOTHER_TRY: Final = frozenset({408, 425, 429})
-"""Those 4xx by which a server only asks for some time."""
+"""The 4xx answers that only ask to wait."""
 _LONGEST_ANSWER: Final = 200
 _SHORTEST_WORD: Final = 8
-"""Of a secret of several words; shorter ones (Basic, Bearer) are no secret."""
+"""Shortest secret word of a secret with several words; shorter ones (Basic, Bearer) are not secret."""
 
 
 def deliver(
     settings: VisitorsSettings, message: OutboxMessage, tools: Toolbox, *, timeout_s: float
 ) -> Accepted | Refused:
-    """Post one report, once. Raises `SourceError` where that may go better later, and `Stopped`."""
+    """Post one report, once. Raises `SourceError` if a later try may succeed, and `Stopped`."""
     report = settings.report
     if report is None or report.url is None:
         raise AssertionError("nothing is sent without `report.url`")
@@ -47,7 +47,7 @@ def _is_for_good(failure: SourceError) -> bool:
 
 
 def _evaluated(reply: Reply, report: ReportSettings) -> Accepted | Refused:
-    """Return what an answer with a status of 2xx means: a refusal may have one too."""
+    """Return the meaning of a 2xx answer; it may also be a rejection."""
     success, status = report.success, f"HTTP {reply.status}"
     if success is None:
         return Accepted(status)
@@ -63,8 +63,8 @@ def _evaluated(reply: Reply, report: ReportSettings) -> Accepted | Refused:
 
 
 def _shown(said: str, report: ReportSettings) -> str:
-    """Return the upstream's words as people may see them: some servers repeat what they were sent."""
+    """Return the upstream's words without secrets: some servers repeat what they received."""
     secrets = [secret.reveal() for secret in report.headers.values()]
-    # Of `Bearer TOKEN` the token alone may come back.
+    # For `Bearer TOKEN`, only the token may come back.
     words = [word for secret in secrets for word in secret.split() if len(word) >= _SHORTEST_WORD]
     return shortened(Redactor([*secrets, *words]).redact(said), _LONGEST_ANSWER)

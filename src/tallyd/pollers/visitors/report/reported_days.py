@@ -1,8 +1,8 @@
-"""Which days a report is of, and what is remembered of each: so that a day's last report is made, once.
+"""Which days to report, and what is remembered about each, so that each day gets its final report once.
 
-A day that is over is reported once more, with all that was counted on it, and again when records that came
-late changed its counts. Of days from before the first report nothing is said: somebody else counted them,
-and an inbox that was taken over may hold years.
+After its end, a day is reported once more with all its counts, and again if late records changed them. Days
+before the first report are never reported: somebody else counted them, and an old inbox may have files of
+years.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from tallyd.core.reading import Facts
 from tallyd.core.schedule.days import day_of, day_span
 
 LAST_WITHIN: Final = timedelta(days=7)
-"""So long after its end a day's last report is made up for, where nothing ran at midnight."""
+"""How long after its end a day still gets its final report, if nothing ran at midnight."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What was last reported of a day: a mark of its counts, and whether the day was over then."""
+    """What was last reported about a day: a mark of its counts, and whether the day was over then."""
 
     mark: str
     is_final: bool
@@ -34,25 +34,22 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class Ledger:
-    """The days that were reported and may have to be again; `since` is the first that ever was.
-
-    Immutable. None where nothing was reported yet.
-    """
+    """The days that were reported and may be reported again. `since` is the first of all; None: none yet."""
 
     since: date | None = None
     days: Mapping[date, Told] = field(default_factory=dict)
 
     def noted(self, day: date, counts: Mapping[str, Count], *, is_final: bool) -> Ledger:
-        """Return the ledger once a day was reported."""
+        """Return the ledger after the report of a day."""
         since = day if self.since is None else min(self.since, day)
         return Ledger(since=since, days={**self.days, day: Told(mark_of(counts), is_final)})
 
     def kept(self, days: Iterable[date]) -> Ledger:
-        """Return the ledger without what it knows of other days."""
+        """Return the ledger with only these days."""
         return Ledger(since=self.since, days={day: self.days[day] for day in days if day in self.days})
 
     def wants(self, day: date, counts: Mapping[str, Count]) -> bool:
-        """Whether one of `past_days` is to be reported, now that it has these counts."""
+        """Whether to report one of `past_days`, which now has these counts."""
         told = self.days.get(day)
         if told is None:
             return bool(counts)
@@ -76,7 +73,7 @@ class Ledger:
                 yield day
 
     def memory(self) -> Facts:
-        """Return it as a job's memory."""
+        """Return the ledger as a job's memory."""
         facts: Facts = _LEDGER.dump_python(self, mode="json")
         return facts
 
@@ -85,7 +82,7 @@ _LEDGER = TypeAdapter(Ledger)
 
 
 def ledger_of(memory: Facts) -> Ledger:
-    """Undo `Ledger.memory`. What can't be read is as if it had not been remembered."""
+    """Undo `Ledger.memory`. An unreadable memory counts as empty."""
     try:
         return _LEDGER.validate_python(memory)
     except ValidationError:
@@ -93,6 +90,6 @@ def ledger_of(memory: Facts) -> Ledger:
 
 
 def mark_of(counts: Mapping[str, Count]) -> str:
-    """Return what is different where any count of any source is: short, however many sources there are."""
+    """Return a short text that differs if any count of any source differs."""
     rows = sorted([source, each.n_in, each.n_out, each.n_other] for source, each in counts.items())
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
