@@ -95,7 +95,7 @@ def test_a_mute_is_shown_with_its_alerts_and_ends_when_it_is_taken_back(config: 
         (("a", "2h", "two\nlines"), "--why must be one line"),
     ],
 )
-def test_what_can_not_be_muted_so_is_wrong_usage(
+def test_what_cannot_be_muted_so_is_wrong_usage(
     config: Path, said: Said, asked: tuple[str, str, str], expected: str
 ) -> None:
     pattern, lasts, why = asked
@@ -103,7 +103,7 @@ def test_what_can_not_be_muted_so_is_wrong_usage(
     assert expected in said()[1]
 
 
-def test_while_the_config_on_disk_is_refused_they_work_by_the_one_in_force(config: Path, said: Said) -> None:
+def test_while_the_config_on_disk_is_rejected_they_work_by_the_one_in_force(config: Path, said: Said) -> None:
     config.write_text(config.read_text().replace('"UTC"', '"Nowhere"'))
     assert alerts(config, as_json=False) == 0
     out, err = said()

@@ -181,7 +181,7 @@ def test_a_wrong_key_and_a_placeholder_are_asked_again_with_the_reason(tmp_path:
     assert config(tmp_path)["pollers"]["divera"]["at"] == ["00:00", "08:00", "12:00", "16:00", "20:00"]
 
 
-def test_what_can_not_be_read_is_asked_again(tmp_path: Path, unit: Client) -> None:
+def test_what_cannot_be_read_is_asked_again(tmp_path: Path, unit: Client) -> None:
     with asking(tmp_path) as terminal:
         terminal.answer("Number or name")
         terminal.answer("Address of Divera", unit.url + "\x1b[D")
@@ -353,7 +353,7 @@ def test_a_secret_that_is_there_is_never_overwritten(tmp_path: Path, unit: Clien
     assert config(tmp_path)["pollers"]["divera"]["accesskey"] == "file:secrets/divera-key-2"
 
 
-def test_a_place_that_is_no_folder_is_said_before_anything_is_asked(tmp_path: Path) -> None:
+def test_a_place_that_is_not_a_folder_is_said_before_anything_is_asked(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tallyd", "--config", "nonesuch/config.json", "init", "--ask"]
     with at_terminal(command, cwd=tmp_path) as terminal:
         terminal.wait_for(f"this user may not write in {tmp_path}/nonesuch")

@@ -59,7 +59,7 @@ def test_a_secret_that_was_taken_back_is_not_written(draft: Draft, tmp_path: Pat
     assert [each.name for each in (tmp_path / "secrets").iterdir()] == ["divera-key"]
 
 
-def test_where_the_config_can_not_be_written_no_secret_is_left(draft: Draft, tmp_path: Path) -> None:
+def test_where_the_config_cannot_be_written_no_secret_is_left(draft: Draft, tmp_path: Path) -> None:
     draft.put_secret((*WHERE, "accesskey"), "divera-key", KEY)
     (tmp_path / "config.json").write_text("came meanwhile")
     with pytest.raises(FileExistsError):

@@ -80,7 +80,7 @@ def test_files_lists_the_ledger_newest_first(gates: Gates) -> None:
     assert "ID is not a whole number" in table
 
 
-def test_a_refused_file_is_shown_put_back_and_taken_once_it_is_mended(gates: Gates) -> None:
+def test_a_rejected_file_is_shown_moved_back_and_ingested_after_a_fix(gates: Gates) -> None:
     gates.tallyd("once", "visitors", "--job", "sweep")
     (lying,) = json.loads(gates.tallyd("files", "--rejected", "--json").stdout)
     assert (lying["name"], lying["source"]) == ("23/bad.json", "23")
@@ -148,7 +148,7 @@ def test_check_online_looks_into_the_inbox_and_changes_nothing(gates: Gates) -> 
     assert sorted(gates.folder.rglob("*")) == before
 
 
-def test_once_ends_with_1_where_the_database_can_not_be_used(gates: Gates) -> None:
+def test_once_ends_with_1_where_the_database_cannot_be_used(gates: Gates) -> None:
     (gates.folder / "state").mkdir()
     (gates.folder / "state" / "records.db").mkdir()
     done = gates.tallyd("once", "visitors", "--job", "sweep")
@@ -164,7 +164,7 @@ def test_check_is_fine_with_an_inbox_that_is_still_to_be_made(tmp_path: Path) ->
     assert not (tmp_path / "inbox").exists()
 
 
-def test_a_source_whose_inbox_is_no_folder_does_not_answer(tmp_path: Path) -> None:
+def test_a_source_whose_inbox_is_not_a_folder_does_not_answer(tmp_path: Path) -> None:
     gates = Gates(tmp_path)
     (tmp_path / "inbox").touch()
     found = load(gates.config, environ={})

@@ -47,7 +47,7 @@ def tallyd(*arguments: str, shell: str = '"$@"', **environ: str) -> subprocess.C
         pytest.param('"$@" >/dev/full', "tallyd: no space left on device\n", id="full"),
     ],
 )
-def test_output_that_can_not_be_written_is_told_in_one_line(
+def test_output_that_cannot_be_written_is_told_in_one_line(
     arguments: list[str], shell: str, said: str, tmp_path: Path
 ) -> None:
     write_config(tmp_path)
@@ -58,7 +58,7 @@ def test_output_that_can_not_be_written_is_told_in_one_line(
     assert "Traceback" not in done.stderr
 
 
-def test_what_the_terminal_can_not_show_is_escaped(tmp_path: Path) -> None:
+def test_what_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"Wäche": 1}', "utf-8")
     done = tallyd("--config", str(tmp_path / "config.json"), "check", PYTHONIOENCODING="ascii")
     assert done.returncode == 78

@@ -186,7 +186,7 @@ def test_with_a_broken_config_status_and_alerts_find_the_state_while_it_runs_and
     assert "no such file" in _tallyd(config, "status").stdout
 
 
-def test_a_config_that_names_another_state_is_refused_and_hides_nothing(tmp_path: Path) -> None:
+def test_a_config_that_names_another_state_is_rejected_and_hides_nothing(tmp_path: Path) -> None:
     content = {"timezone": "UTC", "pollers": {"divera": _POLLER}}
     config = write_config(tmp_path, content)
     with running(config) as daemon:

@@ -66,7 +66,7 @@ def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
         pytest.param(rb'{"name": "\ud800"}', "half of a surrogate pair", id="lone surrogate"),
     ],
 )
-def test_a_file_that_is_no_text_is_refused(raw: bytes, expected: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_text_is_rejected(raw: bytes, expected: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_bytes(raw)
     with pytest.raises(ConfigError) as caught:
         load(tmp_path / "config.json", environ={})
@@ -134,14 +134,14 @@ def test_a_secret_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert _load(tmp_path, {"pollers": {"a": _poller(accesskey="file:key")}}).secrets == (KEY,)
 
 
-def test_a_pipe_instead_of_a_secret_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_instead_of_a_secret_file_is_rejected_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "key")
     with pytest.raises(ConfigError) as caught:
         _load(tmp_path, {"pollers": {"a": _poller(accesskey="file:key")}})
     assert f"{tmp_path / 'key'} cannot be read: it is not a regular file" in caught.value.lines()[0]
 
 
-def test_a_pipe_instead_of_a_config_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_instead_of_a_config_is_rejected_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.json")
     with pytest.raises(ConfigError, match="1 problem") as caught:
         load(tmp_path / "config.json", environ={})

@@ -101,7 +101,7 @@ NO_TEXT = {
 
 
 @pytest.mark.parametrize("body", NO_TEXT.values(), ids=NO_TEXT)
-def test_what_holds_no_text_is_refused(world: World, body: bytes) -> None:
+def test_what_holds_no_text_is_rejected(world: World, body: bytes) -> None:
     status, answer = world.ask("POST", HOOK, body)
 
     assert (status, answer["success"]) == (400, False)
@@ -127,7 +127,7 @@ def test_down_gives_no_answer_and_keeps_nothing_until_it_is_over(world: World) -
     assert [heard["text"] for heard in world.heard()] == ["arrives"]
 
 
-def test_an_unknown_mode_is_refused_and_changes_nothing(world: World) -> None:
+def test_an_unknown_mode_is_rejected_and_changes_nothing(world: World) -> None:
     assert world.send({"mode": "slow"}, CONTROL)[0] == 400
     assert world.ask("GET", CONTROL)[1]["mode"] == "ok"
 

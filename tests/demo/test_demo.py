@@ -292,7 +292,7 @@ def test_a_duration_that_is_none_is_wrong_usage(start: Callable[..., Running], w
     assert demo.said.startswith("tallyd: --for must be")
 
 
-def test_a_folder_of_somebody_else_is_refused(start: Callable[..., Running], tmp_path: Path) -> None:
+def test_a_folder_of_somebody_else_is_rejected(start: Callable[..., Running], tmp_path: Path) -> None:
     (tmp_path / "demo-data").mkdir()
     (tmp_path / "demo-data" / "thesis.txt").write_text("mine")
     demo = start(*DEMO, "--for", "20s")

@@ -285,7 +285,7 @@ def test_after_every_mode_ok_brings_it_back(world: World) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"mode": "odd"}', b'{"mode": []}', b"\xff"])
-def test_an_unknown_mode_is_refused_and_changes_nothing(world: World, body: bytes) -> None:
+def test_an_unknown_mode_is_rejected_and_changes_nothing(world: World, body: bytes) -> None:
     answer = world.ask(CONTROL, {}, method="POST", body=body)
 
     assert answer.status == 400

@@ -85,7 +85,7 @@ def test_what_the_demo_did_not_write_stays(root: Path, tmp_path: Path) -> None:
     assert (tmp_path / "elsewhere/latest.json").exists()
 
 
-def test_a_folder_that_the_demo_did_not_make_is_refused_untouched(root: Path) -> None:
+def test_a_folder_that_the_demo_did_not_make_is_rejected_untouched(root: Path) -> None:
     put(root, "config.json", "out/divera/latest.json")
     before = in_folder(root)
 
@@ -101,7 +101,7 @@ def test_an_empty_folder_is_taken(root: Path) -> None:
         assert in_folder(root) == {MARKER}
 
 
-def test_a_file_in_the_folders_place_is_refused(root: Path) -> None:
+def test_a_file_in_the_folders_place_is_rejected(root: Path) -> None:
     root.write_text("mine")
 
     with pytest.raises(DemoError, match="cannot use"), DemoFolder(root).taken():

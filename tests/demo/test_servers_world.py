@@ -186,7 +186,7 @@ def test_the_changing_one_can_fail_otherwise(world: World, mode: str, state: Sta
     assert world.state("changing") == "fresh"
 
 
-def test_an_unknown_mode_is_refused_and_changes_nothing(world: World) -> None:
+def test_an_unknown_mode_is_rejected_and_changes_nothing(world: World) -> None:
     assert world.play("asleep") == 400
     assert json.loads(world.ask("GET", CONTROL)[1]) == {"mode": "cycle", "modes": list(MODES)}
 

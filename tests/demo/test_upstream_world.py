@@ -121,7 +121,7 @@ WRONG: dict[str, object] = {
 
 
 @pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
-def test_what_is_no_report_is_refused_with_a_reason_and_not_kept(world: World, content: object) -> None:
+def test_what_is_no_report_is_rejected_with_a_reason_and_not_kept(world: World, content: object) -> None:
     status, desc = world.send(content)
 
     assert (status, desc != OK) == (200, True)
@@ -131,7 +131,7 @@ def test_what_is_no_report_is_refused_with_a_reason_and_not_kept(world: World, c
 
 
 @pytest.mark.parametrize("sent", [b"", b"[", b"\xff", b"[" * 99_999], ids=["empty", "cut", "bytes", "deep"])
-def test_what_is_no_json_is_refused(world: World, sent: bytes) -> None:
+def test_what_is_not_json_is_rejected(world: World, sent: bytes) -> None:
     status, answer = world.ask("POST", REPORT, sent)
 
     assert status == 200
@@ -166,7 +166,7 @@ def test_slow_takes_its_time(world: World) -> None:
     assert time.monotonic() - began_s >= SLOW_S
 
 
-def test_an_unknown_mode_is_refused_and_changes_nothing(world: World) -> None:
+def test_an_unknown_mode_is_rejected_and_changes_nothing(world: World) -> None:
     status, answer = world.ask("POST", CONTROL, b'{"mode": "asleep"}')
 
     assert (status, json.loads(answer)["modes"]) == (400, list(MODES))

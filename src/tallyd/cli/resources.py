@@ -194,10 +194,10 @@ def database_problems(config: Config) -> tuple[ConfigProblem, ...]:
 
 
 def make_inboxes(config: Config, *, but: Collection[Path] = ()) -> None:
-    """Make the folders that files are dropped into, and that of a SQLite database, where they are missing.
+    """Create the missing inboxes, and the folder of a SQLite database.
 
-    Not those in `but`. Not on a mount, which is made by whoever mounts it. What can't be made is told by the
-    look into it.
+    It skips the inboxes in `but`, and mounts, which somebody else creates. A folder that cannot be created is
+    a problem in the next look into it.
     """
     for task in tasks_of(config):
         needed = task.source.inbox_needed(task.poller)

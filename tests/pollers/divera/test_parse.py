@@ -112,7 +112,7 @@ NO_JSON = {
 
 @pytest.mark.parametrize("source", ["users", "monitor"])
 @pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON.keys())
-def test_what_is_no_json_is_worth_another_try(source: str, body: bytes) -> None:
+def test_what_is_not_json_is_worth_another_try(source: str, body: bytes) -> None:
     with pytest.raises(
         SourceError, match=r"^app\.divera247\.com answered HTTP 200 without (valid )?JSON"
     ) as failure:
@@ -246,7 +246,7 @@ MONITOR_KEYS: dict[str, Any] = {"source": "monitor", "qualifications": True, "fe
         ),
     ],
 )
-def test_an_answer_with_more_than_a_unit_can_have_is_refused(
+def test_an_answer_with_more_than_a_unit_can_have_is_rejected(
     poller: DiveraPoller, most: dict[str, Any], too_many: dict[str, Any], text: str
 ) -> None:
     assert read(poller, most).facts
@@ -323,7 +323,7 @@ def test_no_monitor_is_no_data_and_never_zero(content: dict[str, Any]) -> None:
         pytest.param({"7": entry(5, q2=True)}, "entry 1 has no valid count", id="qualification-true"),
     ],
 )
-def test_a_monitor_that_can_not_be_counted_is_refused_as_a_whole(monitor: dict[str, Any], text: str) -> None:
+def test_a_monitor_that_cannot_be_counted_is_rejected_as_a_whole(monitor: dict[str, Any], text: str) -> None:
     with pytest.raises(SourceError) as failure:
         read(divera(source="monitor", qualifications=True), pull(monitor))
     assert failure.value.text == f"app.divera247.com answered HTTP 200 with a monitor in which {text}"

@@ -125,7 +125,7 @@ class TestNames:
             pytest.param({"names": ["damaged"]}, {}, id="memory-damaged"),
         ],
     )
-    def test_where_names_can_not_be_had_the_count_goes_on_with_those_of_last_time(
+    def test_where_names_cannot_be_had_the_count_goes_on_with_those_of_last_time(
         self, trouble: Reply | Exception, memory: dict[str, Any], names: dict[str, str]
     ) -> None:
         reading = read(divera(fetch_status_names=True), users(7), trouble, memory=memory)
@@ -180,7 +180,7 @@ class TestFailures:
         [timeout(), answer(b"<html>"), json_answer({"success": False}), json_answer(users(True))],
         ids=["timeout", "web-page", "no-success", "unreadable-row"],
     )
-    def test_what_may_pass_is_tried_again(self, first: Reply | Exception) -> None:
+    def test_what_may_pass_is_retried(self, first: Reply | Exception) -> None:
         retry = Retrying(policy=Policy(attempts=2), wait=lambda _seconds: False)
         reading = read(divera(), first, users(7), retry=retry)
         assert facts(reading)["total"] == 1
@@ -314,7 +314,7 @@ class TestProbe:
             Found("none", "Ohne", 1),
         )
 
-    def test_names_that_can_not_be_had_are_missing(self) -> None:
+    def test_names_that_cannot_be_had_are_missing(self) -> None:
         assert self.found(divera(), json_answer(users(7)), timeout()) == (Found("7", None, 1),)
 
     def test_names_that_the_config_asks_for_must_be_had(self) -> None:

@@ -62,7 +62,7 @@ def test_a_whole_config_is_taken_from_a_file_as_from_a_dict(as_json: bool) -> No
     assert poller.address == "https://divera.example/api/v2/pull/all?x=1"
 
 
-def test_a_poller_can_not_be_changed() -> None:
+def test_a_poller_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         divera().source = "monitor"  # type: ignore[misc] # that it can't be done is what is tested
 
@@ -96,7 +96,7 @@ def test_urls_that_are_taken(url: str, address: str) -> None:
         pytest.param(f"https://d.example/api/users?token={KEY}", '("token=...")', id="token"),
     ],
 )
-def test_a_key_in_the_url_is_refused_and_not_shown(url: str, text: str) -> None:
+def test_a_key_in_the_url_is_rejected_and_not_shown(url: str, text: str) -> None:
     ((place, told),) = problems(url=url)
     assert place == "url"
     assert text in told

@@ -196,7 +196,7 @@ def test_what_is_wrong_with_the_rest_is_said(keys: dict[str, Any], fault: str) -
     assert fault in said
 
 
-def test_a_poller_without_targets_is_refused() -> None:
+def test_a_poller_without_targets_is_rejected() -> None:
     """A file that was emptied by mistake would end all its alerts."""
     (said,) = faults()
     assert said.startswith("targets: is empty")

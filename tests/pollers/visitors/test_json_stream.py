@@ -94,7 +94,7 @@ def test_anything_is_taken_as_json_takes_it_or_refused(data: bytes) -> None:
         pytest.param('[{"a": "ä"}]'.encode("utf-32"), "is UTF-16 or UTF-32", id="UTF-32"),
     ],
 )
-def test_what_is_refused_says_why(data: bytes, reason: str, size: int) -> None:
+def test_what_is_rejected_says_why(data: bytes, reason: str, size: int) -> None:
     size = max(size, len(data) // 1000)  # each piece is one more try
     with pytest.raises(RejectedError, match=reason) as caught:
         _read(data, size)
@@ -112,7 +112,7 @@ def test_a_file_that_ends_too_early_is_cut_short_and_not_broken(
         _read(cut.encode(), size)
 
 
-def test_a_record_without_end_is_refused_before_it_fills_the_memory() -> None:
+def test_a_record_without_end_is_rejected_before_it_fills_the_memory() -> None:
     def endless() -> Iterator[bytes]:
         yield b'[{"a": "'
         for _ in range(100):

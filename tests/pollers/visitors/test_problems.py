@@ -289,7 +289,7 @@ def test_a_mount_that_blinks_does_not_put_off_an_alarm_for_ever() -> None:
     assert quiet(watch.look(NOON + seconds(300))) == ["12"]
 
 
-def test_an_inbox_that_can_not_be_looked_into_is_unreadable_and_not_silent() -> None:
+def test_an_inbox_that_cannot_be_looked_into_is_unreadable_and_not_silent() -> None:
     watch = Watch()
     watch.look(NOON - seconds(400), *ALL)
     reason = {".tallyd/lock": "/srv/inbox is the inbox of another tallyd (process 7); stop that one."}
@@ -303,7 +303,7 @@ def test_an_inbox_that_can_not_be_looked_into_is_unreadable_and_not_silent() -> 
     assert "is the inbox of another tallyd (process 7); stop that one. tallyd retries" in watch.text(found)
 
 
-def test_files_that_can_not_be_read_are_told_after_a_moment_with_the_first_of_them() -> None:
+def test_files_that_cannot_be_read_are_told_after_a_moment_with_the_first_of_them() -> None:
     watch = Watch(settings_of())
     trouble = {"12/b.json": "input/output error", "12/a.json": "permission denied; let the user read it"}
     assert watch.look(NOON, untakable=trouble) == ()
@@ -316,7 +316,7 @@ def test_files_that_can_not_be_read_are_told_after_a_moment_with_the_first_of_th
     assert watch.look(NOON + seconds(14), untakable=trouble) == (), "it begins anew"
 
 
-def test_what_could_not_be_read_goes_on_through_a_restart_although_it_is_tried_again_first() -> None:
+def test_what_could_not_be_read_goes_on_through_a_restart_although_it_is_retried_first() -> None:
     watch = Watch(settings_of())
     trouble = {"12/a.json": "input/output error"}
     watch.look(NOON, untakable=trouble)
@@ -440,7 +440,7 @@ def test_good_files_while_it_lasts_are_not_written_down_one_by_one() -> None:
     assert len(watch.writes) == before
 
 
-def test_the_ledger_has_the_last_word_of_how_many_are_refused() -> None:
+def test_the_ledger_has_the_last_word_of_how_many_are_rejected() -> None:
     watch = Watch(settings_of())
     later = NOON + seconds(30)
     (found,) = watch.look(later, tally=rejected(NOON, "a", "b", "c"), ledger=rows(2, NOON))
@@ -501,7 +501,7 @@ def test_a_silence_is_the_same_problem_for_as_long_as_it_lasts() -> None:
     ],
     ids=["other kinds", "other texts", "holes"],
 )
-def test_what_can_not_be_read_of_it_is_as_if_it_had_never_been(memory: Facts) -> None:
+def test_what_cannot_be_read_of_it_is_as_if_it_had_never_been(memory: Facts) -> None:
     watch = Watch(memory=memory)
     assert watch.look(NOON) == ()
     assert watch.look(NOON + seconds(299)) == ()

@@ -216,7 +216,7 @@ RECORDS = st.lists(
 )
 
 
-def test_a_file_in_which_nothing_is_right_is_refused_though_bad_records_are_left_out() -> None:
+def test_a_file_in_which_nothing_is_right_is_rejected_though_bad_records_are_left_out() -> None:
     with pytest.raises(BadRecordsError, match="ID is not"):
         read([record(ID=True), record(ID="7")], skips_bad=True)
 
@@ -256,7 +256,7 @@ def test_how_far_times_are_ahead_is_told_where_that_is_all_that_is_wrong() -> No
 
 
 @pytest.mark.parametrize("form", ["%Y%m%d%H%M%S", "%Y%m%d%H%M%S "], ids=["many at a time", "one at a time"])
-def test_a_file_of_too_many_different_minutes_is_refused_before_it_fills_the_memory(form: str) -> None:
+def test_a_file_of_too_many_different_minutes_is_rejected_before_it_fills_the_memory(form: str) -> None:
     first = datetime(2026, 1, 1, tzinfo=UTC)
     records = [
         record(time=(first + timedelta(minutes=number)).strftime(form)) for number in range(MOST_MINUTES + 1)

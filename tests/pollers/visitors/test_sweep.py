@@ -127,7 +127,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("content", "reason"), BAD)
-def test_a_bad_file_is_refused_with_a_row_and_a_reason_and_no_value(
+def test_a_bad_file_is_rejected_with_a_row_and_a_reason_and_no_value(
     content: bytes, reason: str, park: Park, caplog: pytest.LogCaptureFixture
 ) -> None:
     park.drop("12/bad.json", content, age_s=90)
@@ -157,7 +157,7 @@ def test_a_reason_names_records_and_rules(park: Park) -> None:
     ]
 
 
-def test_records_that_can_not_be_taken_may_be_left_out(park: Park, caplog: pytest.LogCaptureFixture) -> None:
+def test_records_that_cannot_be_taken_may_be_left_out(park: Park, caplog: pytest.LogCaptureFixture) -> None:
     park.settings = settings_of(on_bad_record="skip-record")
     park.drop("12/a.json", json.dumps([record(), 7, record(time="x")]).encode())
     park.drop("12/b.json", b"[{]")
@@ -173,7 +173,7 @@ def test_unknown_fields_and_a_byte_order_mark_are_fine(park: Park) -> None:
     assert park.files(park.run()) == {"done": 1}
 
 
-def test_what_is_too_old_to_be_told_from_a_repeat_is_refused_unless_it_is_known(park: Park) -> None:
+def test_what_is_too_old_to_be_told_from_a_repeat_is_rejected_unless_it_is_known(park: Park) -> None:
     park.drop("12/a.json", passages("125907"))
     park.run()
     park.clocks.forward(90 * 86400 - 53)
@@ -188,7 +188,7 @@ def test_what_is_too_old_to_be_told_from_a_repeat_is_refused_unless_it_is_known(
     assert park.files(park.run()) == {"done": 1}
 
 
-def test_a_file_that_is_too_large_is_refused_without_being_read(park: Park) -> None:
+def test_a_file_that_is_too_large_is_rejected_without_being_read(park: Park) -> None:
     park.settings = settings_of(max_bytes=100)
     path = park.drop("12/a.json", b"[" + b" " * 100 + b"]")
     path.chmod(0)
@@ -216,7 +216,7 @@ def test_a_file_cut_short_is_left_to_its_writer_for_a_minute_and_read_once(park:
     assert park.n_in() == 2
 
 
-def test_a_file_that_stays_cut_short_is_refused_after_a_minute(park: Park) -> None:
+def test_a_file_that_stays_cut_short_is_rejected_after_a_minute(park: Park) -> None:
     park.drop("12/a.json", b"[{", age_s=10)
     assert park.files(park.run()) == {"unsettled": 1}
     park.clocks.forward(49)
@@ -286,7 +286,7 @@ def test_a_file_of_many_rows_is_read_twice_and_stored_alone(park: Park) -> None:
     assert reading.summary["records"] == count + 2
 
 
-def test_a_file_that_only_its_second_reading_refuses_is_refused(
+def test_a_file_that_only_its_second_reading_refuses_is_rejected(
     park: Park, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second one is called from deeper, which leaves less room for what is nested."""

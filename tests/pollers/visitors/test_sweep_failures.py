@@ -242,7 +242,7 @@ def test_a_file_that_changes_between_reading_and_commit_is_left_for_the_next_loo
     assert park.n_in() == 4
 
 
-def test_a_file_that_can_not_be_read_or_moved_holds_up_no_other(
+def test_a_file_that_cannot_be_read_or_moved_holds_up_no_other(
     park: Park, caplog: pytest.LogCaptureFixture
 ) -> None:
     three(park)
