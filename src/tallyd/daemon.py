@@ -1,10 +1,11 @@
 """THE MAIN FLOW. Start reading here.
 
 About once a second there is a tick, all on one thread. The scheduler says which jobs to look at
-(`scheduling/scheduler.py`). A look compares the timetable with state.db (`core/schedule/timetable.py`) and
-submits at most one run to the executor. The run fetches, commits and writes (`runs/runner.py`,
-`storage/store.py`). Everything that must be remembered is in state.db. So a tick, a look or a run may be
-repeated, or end anywhere.
+(`scheduling/scheduler.py`). A look at a job compares its timetable with state.db
+(`core/schedule/timetable.py`) and submits at most one run to the executor. The run has five steps: claim,
+fetch, commit, deliver, write (`runs/runner.py`, `storage/store.py`). Everything that must be remembered is in
+state.db, so a tick, a look or a run may be repeated, or end anywhere. Only while state.db cannot be used,
+readings are held in memory.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class Daemon:
         self._retention = Retention(
             dependencies.store,
             dependencies.clock,
-            self._scheduler.agreed_for_s,
+            self._scheduler.steady_for_s,
             self._safely,
             (dependencies.outbox_worker.prune, dependencies.record_retention.begin),
         )
@@ -118,8 +119,8 @@ class Daemon:
             self.look_at_everything()
         self._scheduler.tick()
         for job_state in self._jobs:
-            if job_state.has_waiting and not job_state.is_running:
-                job_state.has_waiting = False
+            if job_state.has_waiting_slot and not job_state.is_running:
+                job_state.has_waiting_slot = False
                 self._look(job_state)
         self._begin_woken()
         if self._store.alerts.is_news.is_set() or self._store.was_changed_elsewhere():
@@ -200,27 +201,28 @@ class Daemon:
             job_state.keep_waiting(plan)
             return
         if plan.missed:
-            # If this fails they stay open. The slot that is due now runs anyway.
+            # If this fails, the next look records them. The slot that is due now runs anyway.
             missed = job_state.with_reasons(plan.missed)
             record = self._runner.missed_slots.record_missed
             self._safely("missed slots", lambda: record(job_state.task, missed, older_since=plan.older_since))
         if plan.run is not None:
-            self._begin(job_state, plan.run, plan.mark)
+            self._begin(job_state, plan.run, plan.watermark)
 
     def _begin_woken(self) -> None:
         """Begin the jobs that were woken. A job that is running begins once more when it ends."""
         self._jobs.wake(self._deps.wakeups.taken())
         for job_state in self._jobs.woken():
             if job_state.pause_s(self._deps.clock.monotonic()) == 0:
-                self._begin_plain(job_state)
+                self._begin_without_slot(job_state)
 
-    def _begin(self, job_state: JobState, slot: Slot, mark: str | None) -> None:
+    def _begin(self, job_state: JobState, slot: Slot, watermark: str | None) -> None:
         runner, task = self._runner, job_state.task
         progress = runner.progress()
         job_state.begins(slot.key, progress, monotonic_s=self._deps.clock.monotonic())
         log.debug("run begins", extra={**job_fields(task), "slot": slot.key, "late_s": round(slot.late_s, 1)})
-        job_state.future = self._deps.executor.submit(runner.run, task, slot, mark, progress)
+        job_state.future = self._deps.executor.submit(runner.run, task, slot, watermark, progress)
         if task.job.wakes:
+            # A job that was woken during its run begins again at once: `rouse` ends the pause between ticks.
             job_state.future.add_done_callback(
                 lambda _run: self._deps.wakeups.rouse() if job_state.is_woken else None
             )
@@ -235,7 +237,7 @@ class Daemon:
         self._store.clock_check.forget_others(config.settings.pollers)
         self._crashes.clear()  # the next look notes what still fails
         self._deps.notifier.apply_config(config)
-        self._deps.outbox_worker.apply_config(config, self._runner.plain_tools)
+        self._deps.outbox_worker.apply_config(config, self._runner.http_tools)
         self._jobs.replace(tasks_of(config))
         entries = [self._entry(job_state) for job_state in self._jobs]
         self._scheduler.plan(
@@ -259,7 +261,7 @@ class Daemon:
     def _entry(self, job_state: JobState) -> Entry:
         when, name = job_state.task.job.when, " ".join(job_state.task.name)
         if isinstance(when, Every) and not when.grid:
-            return Entry.every(name, when.interval_s, lambda: self._begin_plain(job_state))
+            return Entry.every(name, when.interval_s, lambda: self._begin_without_slot(job_state))
 
         def until_next_s() -> float | None:
             now = self._now()
@@ -268,7 +270,7 @@ class Daemon:
 
         return Entry(name, until_next_s, lambda: self._look(job_state))
 
-    def _begin_plain(self, job_state: JobState) -> None:
+    def _begin_without_slot(self, job_state: JobState) -> None:
         """Begin a run without a slot, unless the job is running."""
         if not job_state.is_running:
             self._begin(job_state, Slot(None, self._now()), None)
@@ -302,7 +304,7 @@ class Daemon:
         self._store.evaluate(tuple(named), may_resolve=self._may_resolve)
 
     def _may_resolve(self, key: str) -> bool:
-        """Whether the alert is about the daemon itself, so that it is resolved if no problem has its key."""
+        """Whether an alert ends if none of the daemon's own problems has its key now."""
         return (
             is_about_daemon(key) and not self._deps.notifier.may_still_be(key)
         ) or self._deps.outbox_worker.watches(key)

@@ -22,7 +22,7 @@ class Toolbox:
     and `inbox` are None for a poller that needs none. Passages are kept for `keep_days` (0: never stored).
     `wake` makes the job run once more, at once. `show_progress(done, total)` is for a person who waits, in
     bytes or rows. `is_by_hand`: a person waits for this run (`once`); it is not part of the timetable. `kept`
-    belongs to the job from run to run while the process lives; it starts empty.
+    is the job's own from run to run. It is lost at a restart, and then starts empty.
     """
 
     poller: str

@@ -15,18 +15,18 @@ Severity: TypeAlias = Literal["warning", "error"]
 Origin: TypeAlias = Literal["live", "late", "once"]
 
 LATE_AFTER_S = 60.0
-"""A reading that is more than this after its slot was caught up: its origin is `late`."""
+"""A reading that was taken more than this after its slot is a late one: its origin is `late`. Seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Something that a person should know, as a *level*: true now, computable from stored facts.
+    """Something that a person should know: a condition that is true now, not an event.
 
-    `key` is `<poller>/<subject>/<what>`, built by `naming.problem_key`. `since` is aware. `text` and `over`
-    are the templates for the problem and for its end. `fields` are their values; the reader's side fills
-    them in (`alerts/wording.py`). `at_once`: the problem already has a waiting time of its own, so it does
-    not wait for more readings. `stays`: it will not end without help (a wrong key), so people are notified
-    even if the alert is already open for a lesser reason.
+    It can be computed from stored facts. `key` is `<poller>/<subject>/<what>`, built by `naming.problem_key`.
+    `since` is aware. `text` and `over` are the templates for the problem and for its end. `fields` are their
+    values, filled in when a message is built (`alerts/wording.py`). `at_once`: the problem already has a
+    waiting time of its own, so it does not wait for more readings. `stays`: it will not end without help (a
+    wrong key), so people are notified even if the alert is already open for a lesser reason.
     """
 
     key: str
@@ -43,7 +43,7 @@ class Problem:
 class Slot:
     """One scheduled time of one job.
 
-    `key` is its name for ever, so that it counts once. It is None outside the timetable (`once`, plain
+    `key` is its stable, unique name, so that it counts once. It is None outside the timetable (`once`, plain
     intervals). `due_at` is aware, UTC. `late_s` is how long after `due_at` the run began, in seconds.
     """
 
@@ -61,7 +61,8 @@ class Slot:
 class OutboxMessage:
     """A report of one day for an upstream. A newer report of that day replaces it.
 
-    `ssid` is the upstream's name for what is counted. `body` is what tallyd posts: no URL, no secret.
+    `ssid` is the upstream's own field for the name of what is counted. `body` is what tallyd posts: no URL,
+    no secret.
     """
 
     ssid: str
@@ -76,7 +77,8 @@ class Reading:
     `facts` are the kind's own keys of the out file (only JSON values); None: there is nothing to write.
     `part` distinguishes several readings of one slot; the slot's own reading has None. `outbox` is committed
     with the reading, then sent. `memory` replaces what the job remembers; None leaves it unchanged.
-    `evaluates` are the last key segments that this reading can resolve; None: all of its job. `skew_s` is how
+    `evaluates` are the last key segments (`<what>`) of the alerts that this reading can resolve; None: all of
+    its job. `skew_s` is how
     far our clock is ahead of the source's, in seconds; None if the source did not say. `summary` is for a
     person who ran the job by hand, beside the facts; it is never stored.
     """

@@ -31,7 +31,7 @@ class JobState:
     future: Future[Ended] | None = None
     progress: Progress | None = None
     slot: str | None = None
-    has_waiting: bool = False
+    has_waiting_slot: bool = False
     is_woken: bool = False
     begun_s: float = -math.inf
     skipped: set[str] = field(default_factory=set)
@@ -64,12 +64,12 @@ class JobState:
         """Note, once, a slot that comes while the job is still running. The slot stays due."""
         # If several slots come at once, only the newest waits. The others are missed because of this run.
         self.skipped |= {one.key for one in plan.missed if one.reason == OVERTAKEN}
-        if plan.run is None or plan.run.key is None or plan.mark is None:
+        if plan.run is None or plan.run.key is None or plan.watermark is None:
             return
         if plan.run.key in self.skipped or plan.run.key == self.slot:
             return  # the current run may not have claimed its own slot yet
         self.skipped.add(plan.run.key)
-        self.has_waiting = True
+        self.has_waiting_slot = True
         fields = {"slot": plan.run.key, "skipped": len(self.skipped)}
         log.warning("job is still running, the slot waits", extra={**job_fields(self.task), **fields})
 

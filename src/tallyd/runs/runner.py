@@ -1,7 +1,6 @@
 """One run of a job: claim, fetch, commit, deliver, write. The order of the steps protects the counts.
 
-If the process dies in between, it leaves a claimed slot, which is run again, or a committed reading, which is
-written to out/ later. No count is stored twice, and none is lost silently.
+No count is stored twice, and none is lost silently, wherever the process dies: see `Runner._run`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from tallyd.adapters.state import OutFile, StateError
 from tallyd.config.jobs import Task
 from tallyd.contract.http import Http
 from tallyd.contract.toolbox import Toolbox
-from tallyd.core.errors import SourceError, Stopped
+from tallyd.core.errors import RecordsError, SourceError, Stopped
 from tallyd.core.outbox import Outcomes
 from tallyd.core.reading import Facts, OutboxMessage, Slot
 from tallyd.runs.missed import MissedSlots
@@ -78,7 +77,7 @@ class Runner:
     def progress(self) -> Progress:
         return Progress(self.monotonic, self.now())
 
-    def plain_tools(self, task: Task) -> Toolbox:
+    def http_tools(self, task: Task) -> Toolbox:
         """Return a toolbox for use outside of a run: HTTP only."""
         return toolbox(
             task, http=self.http, stop=self.stop, progress=self.progress(), now=self.now, memory={}
@@ -100,7 +99,7 @@ class Runner:
         return replace(tools, wake=by_hand.wake, show_progress=by_hand.show_progress, is_by_hand=True)
 
     def _run(
-        self, task: Task, slot: Slot, mark: str | None, progress: Progress, by_hand: ByHand | None = None
+        self, task: Task, slot: Slot, watermark: str | None, progress: Progress, by_hand: ByHand | None = None
     ) -> tuple[StoreResult, ...]:
         """Run a job once: five steps, and the process may be killed after each of them.
 
@@ -111,20 +110,20 @@ class Runner:
 
         Raises what the job raises: `SourceError`, `RecordsError`, `Stopped`.
         """
-        self.store.claim(task, slot, mark)
+        self.store.claim(task, slot, watermark)
         tools = self._tools(task, progress, by_hand)
         readings = task.job.run(slot, tools)
         committed = self.store.commit(task, slot, readings, in_timetable=by_hand is None)
         outcomes = self.deliver(task, outbox_of(committed), tools)
         return self.store.write(task, committed, outcomes)
 
-    def run(self, task: Task, slot: Slot, mark: str | None, progress: Progress) -> Ended:
+    def run(self, task: Task, slot: Slot, watermark: str | None, progress: Progress) -> Ended:
         """Run a job once within the timetable. Raises nothing: every failure is handled here."""
         begun_s = self.monotonic()
         ended: Ended = "crashed"
         try:
             with self._locked(task):
-                ended = self._run_in_timetable(task, slot, mark, progress)
+                ended = self._run_in_timetable(task, slot, watermark, progress)
         except LockedError as error:
             ended = "locked"
             # `tallyd once` is running this job. The slot is still due at the next look.
@@ -142,14 +141,15 @@ class Runner:
     def missed_slots(self) -> MissedSlots:
         return MissedSlots(store=self.store, now=self.now)
 
-    def _run_in_timetable(self, task: Task, slot: Slot, mark: str | None, progress: Progress) -> Ended:
+    def _run_in_timetable(self, task: Task, slot: Slot, watermark: str | None, progress: Progress) -> Ended:
         """Run the job and handle expected failures. An exception that gets out is a bug."""
         try:
-            results = self._run(task, slot, mark, progress)
+            results = self._run(task, slot, watermark, progress)
         except Stopped:
             self.missed_slots.release(task, slot)
             return "stopped"
-        except SourceError as failure:
+        except (SourceError, RecordsError) as error:
+            failure = error if isinstance(error, SourceError) else SourceError(error.text, transient=True)
             self.missed_slots.failed(task, slot, failure, attempts=progress.attempts)
             return "failed"
         self.store.report_unwritten(each.not_written for each in results if each.not_written is not None)
@@ -167,7 +167,7 @@ class Runner:
         """Run a job now, outside the timetable: without a slot, and without any effect on alerts.
 
         While a run asks for another one, the job runs again. Returns the results of all readings of all runs.
-        Raises `SourceError`, `LockedError` after LOCK_WAIT_S, `Stopped`.
+        Raises what the job raises, and `LockedError` after LOCK_WAIT_S.
         """
         woken = threading.Event()
         by_hand = ByHand(wake=woken.set, show_progress=show_progress)
@@ -189,11 +189,13 @@ class Runner:
         except OSError as error:
             # The disk accepts no new files. Counting continues without the lock: it only separates us from
             # `once`. Warn only once, since some jobs run every two seconds.
-            known = self.complaints.get(task.name) == error.strerror
+            known = task.name in self.complaints and self.complaints[task.name] == error.strerror
             self.complaints[task.name] = error.strerror
             level = logging.DEBUG if known else logging.WARNING
             fields = {**job_fields(task), "reason": error.strerror}
             log.log(level, "job lock cannot be acquired", extra=fields)
+        else:
+            self.complaints.pop(task.name, None)
         try:
             yield
         finally:

@@ -76,7 +76,7 @@ class Scheduler:
         until_next = self._entries_due.idle_seconds
         return LONGEST_TICK_S if until_next is None else max(0.0, min(until_next, LONGEST_TICK_S))
 
-    def agreed_for_s(self) -> float:
+    def steady_for_s(self) -> float:
         """Return for how long the wall clock and the monotonic clock have agreed, in seconds."""
         return self._clock.monotonic() - self._agreed_since_s
 

@@ -41,11 +41,11 @@ class Retention:
         self,
         store: Store,
         clock: Clock,
-        agreed_for_s: Callable[[], float],
+        steady_for_s: Callable[[], float],
         safely: Safely,
         also: Iterable[Callable[[datetime], object]],
     ) -> None:
-        self._store, self._clock, self._agreed_for_s = store, clock, agreed_for_s
+        self._store, self._clock, self._steady_for_s = store, clock, steady_for_s
         self._safely, self._also = safely, tuple(also)
         self._done_s, self._believed_s = clock.monotonic(), clock.since_boot()
         self._believed_at = clock.now()
@@ -108,7 +108,7 @@ class Retention:
         longer.
         """
         now, since_boot_s = self._clock.now(), self._clock.since_boot()
-        agreed_s = self._agreed_for_s()
+        agreed_s = self._steady_for_s()
         suspect = self._store.alerts.alerts().get(CLOCK.key)
         if agreed_s < PRUNE_AGREED_S or (suspect is not None and suspect.is_open):
             reason = "the clock jumped" if agreed_s < PRUNE_AGREED_S else "a source contradicts the clock"

@@ -189,8 +189,8 @@ def test_the_slot_to_run_says_how_late_it_is_and_which_watermark_moves_past_it()
     assert found.run is not None
     assert (found.run.key, found.run.late_s) == (key(EIGHT), 7.5)
     again = plan("08:00:07.5", pending=(begun(EIGHT),))
-    assert found.mark is not None
-    assert again.mark is None, "it was moved when the slot was begun"
+    assert found.watermark is not None
+    assert again.watermark is None, "it was moved when the slot was begun"
 
 
 # -- watermarks --------------------------------------------------------------------------------------------

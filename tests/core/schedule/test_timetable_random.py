@@ -264,7 +264,9 @@ def test_the_newest_slots_are_the_end_of_all_slots_without_a_walk_through_all(
         name: now - timedelta(days=days) for name, days in zip(marks_of(when, zone), days_ago, strict=False)
     }
     all_of_them = [
-        slot for slot in slots(when, zone, after=min(marks.values()), until=now) if slot.at > marks[slot.mark]
+        slot
+        for slot in slots(when, zone, after=min(marks.values()), until=now)
+        if slot.at > marks[slot.watermark]
     ]
     found, older_since = open_slots(when, zone, now=now, marks=marks, most=most)
     assert len(found) <= most

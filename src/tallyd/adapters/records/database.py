@@ -27,12 +27,12 @@ class Database:
 
     def __init__(self, url: str, *, patience_s: float = PATIENCE_S, prepares: bool = False) -> None:
         self._url = url
-        self._access = Access(url, patience_s=patience_s)
+        self.access = Access(url, patience_s=patience_s)
         self._preparing = threading.Lock()
         self._checks: dict[str, CheckStore] = {}
         self._is_prepared = False
         if prepares:
-            self._access.get_ready = self._prepare_once
+            self.access.get_ready = self._prepare_once
 
     def _prepare_once(self) -> None:
         if self._is_prepared:
@@ -46,7 +46,7 @@ class Database:
         """Return the revision of the stored tables; None if there are none. Raises `RecordsError`."""
         if lacks_file(self._url):
             return None
-        with self._access.reading_as_it_is() as connection:
+        with self.access.reading_as_it_is() as connection:
             if not inspect(connection).has_table(VERSION_TABLE):
                 return None
             found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 # a constant
@@ -62,23 +62,23 @@ class Database:
         Raises `RecordsError`, and `RecordsTooNewError` if a newer tallyd has updated them.
         """
         if lacks_file(self._url):
-            make_file(self._url, self._access.place)
+            make_file(self._url, self.access.place)
         if self._known_revision() == REVISION:
             return
-        bring_up_to_date(self._url, self._access.place)
+        bring_up_to_date(self._url, self.access.place)
         if self.revision() != REVISION:
-            raise RecordsError(f"{self._access.place}: its tables could not be updated")
+            raise RecordsError(f"{self.access.place}: its tables could not be updated")
 
     def _known_revision(self) -> str | None:
         stored = self.revision()
         if stored is not None and stored not in KNOWN_REVISIONS:
-            raise RecordsTooNewError(self._access.place)
+            raise RecordsTooNewError(self.access.place)
         return stored
 
     def records(self, poller: str) -> PollerRecords:
         """Return the records of one poller. All returned objects share the rows that wait in memory."""
-        checks = self._checks.setdefault(poller, CheckStore(self._access, poller))
-        return PollerRecords(self._access, poller, checks)
+        checks = self._checks.setdefault(poller, CheckStore(self.access, poller))
+        return PollerRecords(self.access, poller, checks)
 
     def waiting(self) -> Mapping[str, int]:
         """Return how many rows wait in memory, by poller. They are lost when the process ends."""
@@ -87,4 +87,4 @@ class Database:
 
     def close(self) -> None:
         """Close the connections that are not in use. A further call does nothing."""
-        self._access.close()
+        self.access.close()

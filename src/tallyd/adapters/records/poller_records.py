@@ -28,14 +28,14 @@ class PollerRecords:
 
     def __init__(self, access: Access, poller: str, checks: CheckStore | None = None) -> None:
         self._access = access
-        self._poller = poller
+        self.poller = poller
         self._checks = checks or CheckStore(access, poller)
 
     def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
         if not files:
             return frozenset()
         with self._access.reading() as connection:
-            found = in_ledger(connection, self._poller, files)
+            found = in_ledger(connection, self.poller, files)
         return frozenset(file for file, (_, state) in found.items() if state == "done")
 
     def ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
@@ -107,7 +107,7 @@ class PollerRecords:
         query = (
             select(columns.state, func.count())
             .where(
-                columns.poller == self._poller,
+                columns.poller == self.poller,
                 columns.state.in_(("done", "rejected")),  # all states; so that the index is used
                 columns.ingested_at >= _bound(since),
             )
@@ -120,7 +120,7 @@ class PollerRecords:
     def prune(self, before: datetime, *, most: int) -> int:
         bound = _bound(before)
         forgetting = (forget_passages, forget_files, forget_lags)
-        return sum(forget(self._access, self._poller, bound, most=most) for forget in forgetting)
+        return sum(forget(self._access, self.poller, bound, most=most) for forget in forgetting)
 
     def note_checks(self, rows: Sequence[LagRow], hours: Hours) -> StoreOutcome:
         return self._checks.note(rows, hours)
@@ -128,11 +128,11 @@ class PollerRecords:
     def server_hours(
         self, since: datetime, until: datetime, *, server: str | None = None
     ) -> tuple[tuple[str, str, HourCount], ...]:
-        return read_hours(self._access, self._poller, _bound(since), _bound(until), server=server)
+        return read_hours(self._access, self.poller, _bound(since), _bound(until), server=server)
 
     def server_sums(self, since: datetime, until: datetime) -> Mapping[str, HourCount]:
         """Return the sums of each server over the hours with since <= hour < until."""
-        return sum_hours(self._access, self._poller, _bound(since), _bound(until))
+        return sum_hours(self._access, self.poller, _bound(since), _bound(until))
 
     def server_lags(
         self, servers: Collection[str], since: datetime, until: datetime, *, most: int
@@ -141,28 +141,28 @@ class PollerRecords:
 
         Ask for all servers at once: rows are ordered by time, so each query reads the rows of all servers.
         """
-        return read_lags(self._access, self._poller, _bound(since), _bound(until), servers=servers, most=most)
+        return read_lags(self._access, self.poller, _bound(since), _bound(until), servers=servers, most=most)
 
     def _ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
         with self._access.writing_raw() as connection:
-            ledger = in_ledger(connection, self._poller, {file.fingerprint for file in files})
+            ledger = in_ledger(connection, self.poller, {file.fingerprint for file in files})
             made = plan(files, ledger)
             # First what may conflict with other processes: `rows()` can be called only once.
             try:
-                stored = write_ledger(connection, self._poller, made, now=now)
-                write_counts(connection, self._poller, stored)
+                stored = write_ledger(connection, self.poller, made, now=now)
+                write_counts(connection, self.poller, stored)
             except DBAPIError as error:
                 if is_conflict(error):
                     raise _OvertakenError(error) from None
                 raise
             if keep_rows:
-                write_rows(connection, self._poller, stored)
+                write_rows(connection, self.poller, stored)
         return tuple(made.outcomes)
 
     def _between(self, since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:
         columns = PASSAGE_MINUTE.c
         return (
-            columns.poller == self._poller,
+            columns.poller == self.poller,
             columns.minute >= _bound(since),
             columns.minute < _bound(until),
         )
@@ -181,7 +181,7 @@ class PollerRecords:
                 columns.reason,
                 columns.ingested_at,
             )
-            .where(columns.poller == self._poller, columns.state == state)
+            .where(columns.poller == self.poller, columns.state == state)
             .order_by(columns.ingested_at.desc(), columns.id.desc())
             .limit(most)
         ).all()

@@ -141,7 +141,8 @@ class Slots:
                 " reason=excluded.reason, taken_at=excluded.taken_at WHERE outcome='missed'",
                 [(*job_columns, one.key, one.reason, instant_text(one.due_at), said_at) for one in missed],
             )
-            for mark, at in {one.mark: one.due_at for one in missed if one.mark is not None}.items():
+            marks = {one.watermark: one.due_at for one in missed if one.watermark is not None}
+            for mark, at in marks.items():
                 set_mark(db, ref.poller, ref.job, mark, at)
             return Recorded(evaluation=apply(db, observations))
 

@@ -60,7 +60,7 @@ class Due:
 
     key: str
     at: datetime
-    mark: str
+    watermark: str
 
 
 @dataclass(frozen=True)
@@ -85,19 +85,19 @@ class Missed:
     key: str
     due_at: datetime
     reason: str
-    mark: str | None
+    watermark: str | None
 
 
 @dataclass(frozen=True)
 class Plan:
     """What one look found: at most one slot to run, and the slots to record as missed (oldest first).
 
-    `mark` belongs to `run`; it is None if the slot started before. `older_since` is set if the look did not
-    check the time before the newest MOST_MISSED slots: since then more may have been missed.
+    `watermark` belongs to `run`; it is None if the slot started before. `older_since` is set if the look did
+    not check the time before the newest MOST_MISSED slots: since then more may have been missed.
     """
 
     run: Slot | None = None
-    mark: str | None = None
+    watermark: str | None = None
     missed: tuple[Missed, ...] = ()
     older_since: datetime | None = None
 
@@ -118,9 +118,9 @@ def watermarks(
 ) -> dict[str, datetime]:
     """Return the watermarks from now on: the known ones, new ones at now, and none ahead of now.
 
-    If a clock is set back, a mark moves back with it. So beside each mark there is `since ...`, the time when
-    it was first set. It does not move. Without it, a machine that boots years in the past would record
-    everything before its set-up as missed, when its clock is right again.
+    If a clock is set back, a watermark moves back with it. So beside each watermark there is `since ...`, the
+    time when it was first set. It does not move. Without it, a machine that boots years in the past would
+    record everything before its set-up as missed, when its clock is right again.
     """
     marks = {name: min(known.get(name, now), now) for name in marks_of(when, zone)}
     return marks | {_SINCE + name: known.get(_SINCE + name, known.get(name, now)) for name in marks}
@@ -176,13 +176,13 @@ def _instant(day: date, at: time, zone: tzinfo) -> datetime:
 
 
 def _grid_slots(when: Every, *, after: datetime, until: datetime) -> Iterator[Due]:
-    (mark,) = marks_of(when, UTC)
+    (watermark,) = marks_of(when, UTC)
     for number in count(math.floor(after.timestamp() / when.interval_s)):
         at = datetime.fromtimestamp(number * when.interval_s, UTC)
         if at > until:
             return
         if at > after:  # compare instants: in floats, 1.2 / 0.3 is less than 4
-            yield Due(at.isoformat(), at, mark)
+            yield Due(at.isoformat(), at, watermark)
 
 
 def next_slots(when: At | Every, zone: tzinfo, *, after: datetime, count: int) -> tuple[datetime, ...]:
@@ -204,12 +204,13 @@ def due(
 ) -> Plan:
     """Decide what to do now, for a job that is not running.
 
-    A slot is open if it lies after its mark and is not settled, or if it is pending. `settled_since` returns
-    the names of the settled slots that were due at an instant or later. The newest open slot runs if it is at
-    most `catch_up_s` late (at least LATE_AFTER_S, because no start is exact). Every other open slot is
-    missed: a newer slot overtook it, or, if it is older, nothing ran. Pending slots of the future (the clock
-    was set back) wait. `marks` are those of `watermarks`. Slots from before their mark was first set, or
-    before `kept_from`, may run but are never missed: tallyd was not there yet, or has deleted what it knew.
+    A slot is open if it lies after its watermark and is not settled, or if it is pending. `settled_since`
+    returns the names of the settled slots that were due at an instant or later. The newest open slot runs if
+    it is at most `catch_up_s` late (at least LATE_AFTER_S, because no start is exact). Every other open slot
+    is missed: a newer slot overtook it, or, if it is older, nothing ran. Pending slots of the future (the
+    clock was set back) wait. `marks` are those of `watermarks`. Slots from before their watermark was first
+    set, or before `kept_from`, may run but are never missed: tallyd was not there yet, or has deleted what it
+    knew.
     """
     begun = {slot.key: slot for slot in pending}
     catch_up = timedelta(seconds=max(catch_up_s, LATE_AFTER_S))
@@ -227,20 +228,20 @@ def due(
     runnable = newest if now <= newest + catch_up else None
 
     run: Slot | None = None
-    mark: str | None = None
+    watermark: str | None = None
     missed = []
     for one in fresh:
         if one.at == runnable:
-            run, mark = Slot(one.key, one.at, (now - one.at).total_seconds()), one.mark
-        elif one.at > floors[one.mark]:
+            run, watermark = Slot(one.key, one.at, (now - one.at).total_seconds()), one.watermark
+        elif one.at > floors[one.watermark]:
             reason = OVERTAKEN if now <= one.at + timedelta(seconds=LATE_AFTER_S) else NOT_STARTED
-            missed.append(Missed(one.key, one.at, reason, one.mark))
+            missed.append(Missed(one.key, one.at, reason, one.watermark))
     for old in (slot for slot in pending if slot.due_at <= now):
         if old.due_at != runnable or (old.state == "claimed" and old.starts >= MOST_STARTS):
             missed.append(Missed(old.key, old.due_at, old.reason or INTERRUPTED, None))
         elif old.not_before is None or now >= old.not_before:
             run = Slot(old.key, old.due_at, (now - old.due_at).total_seconds())
-    return Plan(run, mark, tuple(sorted(missed, key=lambda slot: slot.due_at)), older_since)
+    return Plan(run, watermark, tuple(sorted(missed, key=lambda slot: slot.due_at)), older_since)
 
 
 def open_slots(
@@ -257,7 +258,7 @@ def open_slots(
     """
     earliest = min(marks.values(), default=now)
     begin = now - min(_reach(when, most), now - earliest)
-    found = [slot for slot in slots(when, zone, after=begin, until=now) if slot.at > marks[slot.mark]]
+    found = [slot for slot in slots(when, zone, after=begin, until=now) if slot.at > marks[slot.watermark]]
     is_all = begin == earliest and len(found) <= most
     return found[-most:], None if is_all else earliest
 

@@ -1,7 +1,8 @@
 """The Divera poller: one reading at each time of day.
 
-Asks, counts, hides what is too small to be shown, and names the minimums that are not reached. What it
-hands on holds numbers and names of statuses; everything about a person ended in `parse.py`.
+It asks Divera (`client.py`), counts people by status (`parse.py`), hides small counts, and finds statuses
+below their minimum strength (`counting.py`). A reading has only numbers and names of statuses: `parse.py`
+drops everything about a person.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tallyd.pollers.divera.questions import QUESTIONS, TIMES
 from tallyd.pollers.divera.settings import DiveraSettings
 
 _LIMIT_S = 600.0
-"""One try ends with the HTTP timeout and the wait after it with `retry.longest_wait`; each shows progress."""
+"""A run without progress for this long is overdue. Each try and each wait is shorter, and shows progress."""
 
 
 BELOW = AlertKind(
@@ -51,7 +52,7 @@ class DiveraPoller(DiveraSettings):
 
     @classmethod
     def alert_kinds(cls) -> tuple[AlertKind, ...]:
-        """Return the one kind of problem that readings of this kind have."""
+        """Return the one problem that its readings can have."""
         return (BELOW,)
 
     def watched(self) -> Mapping[str, frozenset[str]]:
@@ -66,79 +67,15 @@ class DiveraPoller(DiveraSettings):
             evaluates=frozenset({BELOW.what}),
             limit_s=_LIMIT_S,
             catch_up_s=self.catch_up,
-            run=self._count,
+            run=self._take_reading,
         )
         return (count,)
 
-    def probe(self, tools: Toolbox) -> tuple[Found, ...]:
-        """Ask once and return every status with its name and count; a hidden count is None.
-
-        The list of users already holds people's data, so the names of the statuses are asked for beside it
-        even where the config does not: they are what is pasted into it. Raises `SourceError`.
-        """
-        tally = self._ask(tools).value
-        told = tally.names
-        if self.source == "users" and is_users_url(self.address):
-            told = self._ask_names(tools) if self.fetch_status_names else self._names_or_none(tools)
-        names = {**told, **self.status_names}
-        shown = self._shown(tally)
-        return tuple(Found(status, names.get(status), shown.get(status)) for status in tally.counts)
-
-    @classmethod
-    def entry(cls, at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
-        """Return a reading as people by status."""
-        return entry_of(at, taken_at=taken_at, body=body)
-
-    def column_names(self) -> Mapping[str, str]:
-        """Return the names of the statuses."""
-        return self.status_names
-
-    def metrics(self, past: Past) -> Iterable[Metric]:
-        """Return the people of the last reading of the timetable."""
-        return people_metrics(past.poller, self.last_entry(past, in_timetable=True))
-
-    @classmethod
-    def found_headings(cls) -> tuple[str, ...]:
-        """Return the headings of the statuses found."""
-        return ("id", "name", "count")
-
-    @classmethod
-    def starter(cls, secrets: str) -> Mapping[str, Json]:
-        """Return a poller to begin with."""
-        return {
-            "//": f"The key of a system user, alone in this file {secrets}",
-            "accesskey": "file:secrets/divera-key",
-            "at": words(TIMES),
-        }
-
-    @classmethod
-    def questions(cls) -> tuple[Question, ...]:
-        """Return what a person is asked."""
-        return QUESTIONS
-
-    @classmethod
-    def learned(cls, found: Sequence[Found]) -> Mapping[str, Json]:
-        """Return the names of the statuses that were found."""
-        return {"status_names": {each.id: each.name for each in found if each.name}}
-
-    def personal_texts(self, tools: Toolbox) -> Iterable[tuple[str, str]]:
-        """Return (field, value) of the people's texts in what this poller is sent, or could be sent.
-
-        With `monitor` that is more than a reading asks for. Raises `SourceError`.
-        """
-        key, pull = self.accesskey, pull_params(tools.now(), cluster=True)
-        if self.source == "monitor":
-            return ask(tools, self.address, key, pull, read=texts_of_pull).value
-        found = ask(tools, self.address, key, {}, read=texts_of_users).value
-        if self.fetch_status_names:
-            found += ask(tools, pull_url_of(self.address), key, pull, read=texts_of_pull).value
-        return tuple(dict.fromkeys(found))
-
-    def _count(self, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
+    def _take_reading(self, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
         answer = tools.retry(lambda: self._ask(tools))
         tally = answer.value
-        told = self._told_names(tools, tally)
-        names = {**(told or self._remembered_names(tools)), **self.status_names}
+        fetched = self._fetched_names(tools, tally)
+        names = {**(fetched or self._remembered_names(tools)), **self.status_names}
         taken_at = tools.now()
         short = shortages(tally.counts, (each.minimum for each in self.at_least))
         since = slot.stands_for(taken_at)
@@ -147,7 +84,7 @@ class DiveraPoller(DiveraSettings):
                 taken_at=taken_at,
                 facts=self._facts(tally, names),
                 problems=tuple(self._problem(each, tally, names, tools.poller, since) for each in short),
-                memory={"names": dict(told)} if told else None,
+                memory={"names": dict(fetched)} if fetched else None,
                 skew_s=answer.skew_s,
             ),
         )
@@ -163,21 +100,21 @@ class DiveraPoller(DiveraSettings):
         params = pull_params(tools.now(), cluster=True)
         return ask(tools, pull_url_of(self.address), self.accesskey, params, read=read_names).value
 
-    def _names_or_none(self, tools: Toolbox) -> Mapping[str, str]:
+    def _names_or_empty(self, tools: Toolbox) -> Mapping[str, str]:
         try:
             return self._ask_names(tools)
         except SourceError:
             # A count without names is worth more than no count; ids are what everything is keyed by.
             return {}
 
-    def _told_names(self, tools: Toolbox, tally: Tally) -> Mapping[str, str]:
-        """Return the names that Divera told now; empty when it was not asked or told none."""
+    def _fetched_names(self, tools: Toolbox, tally: Tally) -> Mapping[str, str]:
+        """Return the names that Divera sent now; empty if it was not asked, or sent none."""
         if not self.fetch_status_names:
             return {}
-        return tally.names if self.source == "monitor" else self._names_or_none(tools)
+        return tally.names if self.source == "monitor" else self._names_or_empty(tools)
 
     def _remembered_names(self, tools: Toolbox) -> Mapping[str, str]:
-        """Return the names that Divera told last time."""
+        """Return the names that Divera sent last time."""
         names = tools.memory.get("names") if self.fetch_status_names else None
         found = names.items() if isinstance(names, dict) else ()
         return {status: name for status, name in found if isinstance(name, str)}
@@ -214,8 +151,8 @@ class DiveraPoller(DiveraSettings):
         self, shortage: Shortage, tally: Tally, names: Mapping[str, str], poller: str, since: datetime
     ) -> Problem:
         statuses = shortage.minimum.statuses
-        unshown = [status for status in statuses if status not in tally.counts]
-        # How many there are is not to be known where counts are hidden; that they are too few is.
+        not_on_monitor = [status for status in statuses if status not in tally.counts]
+        # If counts are hidden, the alert names only the minimum.
         count = shortage.minimum.count
         found: dict[str, Value] = (
             {"people": shortage.found, "at_least": count} if self.hide_below is None else {"too_few": count}
@@ -226,9 +163,77 @@ class DiveraPoller(DiveraSettings):
             since=since,
             poller=poller,
             statuses=several([_label(each, names) for each in statuses], most=len(statuses)),
-            unshown=several(unshown) if self.source == "monitor" else None,
+            unshown=several(not_on_monitor) if self.source == "monitor" else None,
             **found,
         )
+
+    # -- what people are shown --------------------------------------------------------------------------
+
+    @classmethod
+    def entry(cls, at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
+        """Return a reading as people by status."""
+        return entry_of(at, taken_at=taken_at, body=body)
+
+    def column_names(self) -> Mapping[str, str]:
+        """Return the names of the statuses."""
+        return self.status_names
+
+    def metrics(self, past: Past) -> Iterable[Metric]:
+        """Return the people of the last reading of the timetable."""
+        return people_metrics(past.poller, self.last_entry(past, in_timetable=True))
+
+    # -- for a person who writes a config ---------------------------------------------------------------
+
+    def probe(self, tools: Toolbox) -> tuple[Found, ...]:
+        """Ask once and return every status with its name and count; a hidden count is None.
+
+        With `users` it also asks for the names of the statuses, so a person can put them into the config.
+        Raises `SourceError`.
+        """
+        tally = self._ask(tools).value
+        fetched = tally.names
+        if self.source == "users" and is_users_url(self.address):
+            fetched = self._ask_names(tools) if self.fetch_status_names else self._names_or_empty(tools)
+        names = {**fetched, **self.status_names}
+        shown = self._shown(tally)
+        return tuple(Found(status, names.get(status), shown.get(status)) for status in tally.counts)
+
+    @classmethod
+    def found_headings(cls) -> tuple[str, ...]:
+        """Return the headings of the statuses found."""
+        return ("id", "name", "count")
+
+    @classmethod
+    def starter(cls, secrets: str) -> Mapping[str, Json]:
+        """Return a poller to begin with."""
+        return {
+            "//": f"The key of a system user, alone in this file {secrets}",
+            "accesskey": "file:secrets/divera-key",
+            "at": words(TIMES),
+        }
+
+    @classmethod
+    def questions(cls) -> tuple[Question, ...]:
+        """Return what a person is asked."""
+        return QUESTIONS
+
+    @classmethod
+    def learned(cls, found: Sequence[Found]) -> Mapping[str, Json]:
+        """Return the names of the statuses that were found."""
+        return {"status_names": {each.id: each.name for each in found if each.name}}
+
+    def personal_texts(self, tools: Toolbox) -> Iterable[tuple[str, str]]:
+        """Return (field, value) of all personal texts that Divera sends, or could send, to this poller.
+
+        With `monitor` this asks for more than a reading does. Raises `SourceError`.
+        """
+        key, pull = self.accesskey, pull_params(tools.now(), cluster=True)
+        if self.source == "monitor":
+            return ask(tools, self.address, key, pull, read=texts_of_pull).value
+        found = ask(tools, self.address, key, {}, read=texts_of_users).value
+        if self.fetch_status_names:
+            found += ask(tools, pull_url_of(self.address), key, pull, read=texts_of_pull).value
+        return tuple(dict.fromkeys(found))
 
 
 def _label(status: str, names: Mapping[str, str]) -> str:
