@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -129,11 +130,9 @@ def test_without_a_config_there_is_nothing_to_look_at(tmp_path: Path) -> None:
 def test_an_alert_that_makes_no_sense_is_a_damaged_state_db_and_no_traceback(
     config: Path, said: Said
 ) -> None:
-    with (
-        closing(State(config.parent / "state" / "state.db")) as state,
-        state._file.transaction() as db,
-    ):  # to damage it
-        db.execute("UPDATE alert SET since='2026'")
+    with closing(sqlite3.connect(config.parent / "state" / "state.db")) as database:  # to damage it
+        database.execute("UPDATE alert SET since='2026'")
+        database.commit()
     assert alerts(config, as_json=False) == 1
     assert "is damaged" in said()[1]
 

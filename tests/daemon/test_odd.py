@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tallyd.adapters.outfiles import OutFiles
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.reading import Problem, Reading, Slot
 from tallyd.core.schedule.timetable import Every
-from tallyd.daemon import Daemon
+from tallyd.outbox.worker import OutboxWorker
 from tallyd.storage.recovery import damage_problems
 
 
@@ -43,8 +44,7 @@ def test_a_bug_in_one_part_of_a_look_is_notified_and_the_jobs_continue(tmp_path:
                 raise ZeroDivisionError
             return ()
 
-        world.daemon = Daemon(replace(world.daemon._deps, troubles=troubles))
-        world.daemon.start()
+        world.start_with(troubles=troubles)
         world.run(minutes=5)
         assert world.outcomes() == ["2026-11-20 08:00 taken"]
         broken = False
@@ -52,18 +52,30 @@ def test_a_bug_in_one_part_of_a_look_is_notified_and_the_jobs_continue(tmp_path:
         assert world.problems() == {}
 
 
+class CrashingOutbox(OutboxWorker):
+    """An outbox worker with a bug."""
+
+    crashes = True
+
+    def look(self) -> None:
+        if self.crashes:
+            raise ValueError("a bug")
+        super().look()
+
+
 def test_a_part_that_crashes_is_a_problem_until_it_works_again(tmp_path: Path) -> None:
     with (
         FakeClock(at("2026-11-20 07:59")) as clock,
         World(tmp_path, clock, FakePoller(daily("08:00"))) as world,
     ):
-        world.daemon._safely("out files", lambda: int("x"))
-        world.daemon._evaluate_itself()
+        outbox = CrashingOutbox(world.store, world.relay, executor=world.executor, now=clock.now)
+        world.start_with(outbox_worker=outbox)
+        world.daemon.look_at_everything()
         (problem,) = world.problems().values()
-        assert problem.key == "tallyd/out files/crashed"
+        assert problem.key == "tallyd/sending/crashed"
         assert "ValueError" in text_of(problem)
-        world.daemon._safely("out files", lambda: None)
-        world.daemon._evaluate_itself()
+        outbox.crashes = False
+        world.daemon.look_at_everything()
         assert world.problems() == {}
 
 
@@ -92,13 +104,13 @@ def test_what_a_stop_finds_in_memory_is_stored_and_written_before_the_end(tmp_pa
         FakeClock(at("2026-11-20 07:59")) as clock,
         World(tmp_path, clock, FakePoller(daily("08:00"))) as world,
     ):
-        task = world.daemon._jobs.tasks()[0]
         slot = Slot("2026-11-20T08:00:00[Europe/Berlin]", at("2026-11-20 08:00"))
-        world.state.close()
         reading = Reading(taken_at=slot.due_at, facts={"total": 1})
-        (result,) = world.store.commit(task, slot, [reading], in_timetable=True)
+        with closing(sqlite3.connect(world.state.path)) as other:
+            other.execute("ALTER TABLE reading RENAME TO away")  # so that nothing can be stored
+            (result,) = world.store.commit(world.task, slot, [reading], in_timetable=True)
+            other.execute("ALTER TABLE away RENAME TO reading")
         assert not result.is_stored
-        world.store.state = world.store.files._state = world.state = type(world.state)(world.state.path)
         world.daemon.finish()
         assert world.outcomes() == ["2026-11-20 08:00 taken"]
         assert world.out_files() == ["2026-11/2026-11-20T080000+0100.json"]

@@ -494,7 +494,7 @@ def test_once_posts_and_touches_no_slot_no_alert_and_no_memory(
 ) -> None:
     upstream.refusals[SSID] = NEVER
     with clock, World(tmp_path, clock, SendingPoller(upstream=upstream)) as world:
-        (result,) = world.daemon._runner.once(world.daemon._jobs.tasks()[0])
+        (result,) = world.runner.once(world.task)
         assert result.reading.facts is not None
         assert result.reading.facts["report"] == {"state": "queued", "answer": "HTTP 403", "payload": [1]}
         assert result.out is not None

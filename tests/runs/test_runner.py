@@ -18,7 +18,7 @@ from tallyd.contract.inbox import Inbox
 from tallyd.contract.poller import Job
 from tallyd.contract.records import Records
 from tallyd.contract.toolbox import Toolbox
-from tallyd.core.errors import SourceError
+from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.reading import Reading, Slot
 from tallyd.storage.recovery import restore
 
@@ -58,9 +58,7 @@ def test_once_runs_as_often_as_it_is_asked_to_and_returns_every_reading(
 ) -> None:
     source, seen = Waking(3), []
     with clock, World(tmp_path, clock, FakePoller(daily("12:00"), source)) as world:
-        found = world.daemon._runner.once(
-            world.daemon._jobs.tasks()[0], show_progress=lambda done, total: seen.append((done, total))
-        )
+        found = world.runner.once(world.task, show_progress=lambda done, total: seen.append((done, total)))
         assert [each.reading.facts for each in found] == [{"total": n} for n in (2, 1, 0, 0)]
         assert all(each.is_stored and each.out for each in found)
         assert len(world.out_files()) == 4
@@ -73,7 +71,8 @@ def test_a_run_of_the_daemon_wakes_its_job_by_name(tmp_path: Path, clock: FakeCl
     source = Waking(1)
     with clock, World(tmp_path, clock, FakePoller(daily("08:00"), source)) as world:
         woken: list[tuple[str, str]] = []
-        world.daemon._runner = replace(world.daemon._runner, wake=lambda *name: woken.append(name))
+        runner = replace(world.runner, wake=lambda *name: woken.append(name))
+        world.start_with(runner=lambda _config: runner)
         world.run(minutes=2)
         assert woken == [("one", "count")]
         assert source.by_hand == [False]
@@ -119,10 +118,11 @@ def test_a_run_gets_the_resources_of_its_poller_and_a_delivery_gets_none(
 
     with clock, World(tmp_path, clock, FakePoller(daily("08:00"), look)) as world:
         resources = FakeResources()
-        world.daemon._runner = replace(world.daemon._runner, resources=resources)
+        runner = replace(world.runner, resources=resources)
+        world.start_with(runner=lambda _config: runner)
         world.run(minutes=2)
         assert (resources.asked, days) == (["records of one", "inbox of one"], [7])
-        world.daemon._runner.plain_tools(world.daemon._jobs.tasks()[0])
+        runner.http_tools(world.task)
         assert len(resources.asked) == 2
 
 
@@ -146,6 +146,18 @@ def test_without_alerts_on_missed_a_failed_slot_is_recorded_but_is_no_problem(
         assert world.problems() == {}
         assert world.chats.texts() == []
     assert "slot given up, recorded as missed" in [record.msg for record in caplog.records]
+
+
+def database_away(_slot: Slot, _tools: Toolbox) -> Reading:
+    raise RecordsError("the database is away")
+
+
+def test_a_database_that_is_away_during_a_run_is_a_failed_run_and_no_bug(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    with clock, World(tmp_path, clock, FakePoller(daily("08:00"), database_away)) as world:
+        world.run(minutes=5)
+        assert list(world.problems()) == ["one/count/failed"]
 
 
 def test_without_alerts_on_missed_slots_without_a_run_are_recorded_but_are_no_problem(
@@ -173,7 +185,7 @@ def test_readings_of_a_grid_and_of_past_days_come_back_from_their_files_as_what_
     clock = FakeClock(at("2026-11-20 23:51"))
     with clock, World(tmp_path, clock, SendingPoller(upstream=Upstream(clock))) as world:
         world.run(minutes=15)
-        world.daemon._runner.once(world.daemon._jobs.tasks()[0])
+        world.runner.once(world.task)
         with closing(State(tmp_path / "new.db")) as new:
             assert restore(new, OutFiles(tmp_path / "out"), world.config) == 5
             was = {(row.slot, row.part, row.due_at, row.out_name, row.job) for row in world.history()}

@@ -30,6 +30,7 @@ from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
 from tallyd.alerting.heartbeat import Heartbeat
 from tallyd.alerting.notifier import Deliver, Notifier
+from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config, load
 from tallyd.config.reload import ActiveConfig
 from tallyd.contract.http import Http
@@ -222,31 +223,41 @@ class World:
             closely=lambda _newer, _known: (),
             restart="start it again",
         )
-        self.daemon = Daemon(
-            Dependencies(
-                store=self.store,
+        self.dependencies = Dependencies(
+            store=self.store,
+            executor=self.executor,
+            clock=clock,
+            show_status=self.shown.append,
+            active_config=self.active_config,
+            runner=lambda _config: self.runner,
+            on_config=lambda _config: None,
+            notifier=Notifier(
+                self.store,
+                deliver=lambda url, message: self._deliver(url, message),  # noqa: PLW0108 # it may change
                 executor=self.executor,
-                clock=clock,
-                show_status=self.shown.append,
-                active_config=self.active_config,
-                runner=self._runner,
-                on_config=lambda _config: None,
-                notifier=Notifier(
-                    self.store,
-                    deliver=lambda url, message: self._deliver(url, message),  # noqa: PLW0108 # it may change
-                    executor=self.executor,
-                    now=clock.now,
-                    monotonic=clock.monotonic,
-                ),
-                heartbeat=Heartbeat(self.executor, wait=self.stop.wait, monotonic=clock.monotonic),
-                outbox_worker=OutboxWorker(self.store, self.relay, executor=self.executor, now=clock.now),
-                wakeups=self.wakeups,
-                record_retention=RecordRetention(self.executor, self.prunables, self.stop.is_set),
-            )
+                now=clock.now,
+                monotonic=clock.monotonic,
+            ),
+            heartbeat=Heartbeat(self.executor, wait=self.stop.wait, monotonic=clock.monotonic),
+            outbox_worker=OutboxWorker(self.store, self.relay, executor=self.executor, now=clock.now),
+            wakeups=self.wakeups,
+            record_retention=RecordRetention(self.executor, self.prunables, self.stop.is_set),
         )
+        self.start_with()
+
+    def start_with(self, **changes: Any) -> None:
+        """Start a daemon beside the same state.db, with other dependencies."""
+        self.daemon = Daemon(replace(self.dependencies, **changes))
         self.daemon.start()
 
-    def _runner(self, _config: Config) -> Runner:
+    @property
+    def task(self) -> Task:
+        """The first job of the config."""
+        return tasks_of(self.config)[0]
+
+    @property
+    def runner(self) -> Runner:
+        """A runner as the daemon has it."""
         return Runner(
             store=self.store,
             http=self.http,

@@ -71,8 +71,8 @@ class Ledger:
         key = plan.run.key
         starts = self.pending[key].starts if key in self.pending else 0
         self.pending[key] = Pending(key, plan.run.due_at, "claimed", starts + 1)
-        if plan.mark is not None:
-            self.marks[plan.mark] = plan.run.due_at
+        if plan.watermark is not None:
+            self.marks[plan.watermark] = plan.run.due_at
         return plan.run
 
     def miss(self, one: Missed, now: datetime) -> None:
@@ -80,8 +80,8 @@ class Ledger:
         known = self.settled.get(one.key)
         assert known is None or known.state == "missed", f"{one.key} is taken, and now missed"
         self.settled[one.key] = Outcome(one.due_at, "missed", now, reason=one.reason)
-        if one.mark is not None:
-            self.marks[one.mark] = one.due_at
+        if one.watermark is not None:
+            self.marks[one.watermark] = one.due_at
 
     def take(self, slot: Slot, now: datetime) -> None:
         assert slot.key is not None

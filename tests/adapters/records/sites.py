@@ -41,5 +41,5 @@ def passages(site: Site, records: PollerRecords) -> list[tuple[Any, ...]]:
     """Return the passages of a poller, as they are stored."""
     return site.query(
         "SELECT source, person_id, direction, seen_at, frame FROM passage WHERE poller=:poller ORDER BY id",
-        poller=records._poller,  # only for looking into the database
+        poller=records.poller,  # only for looking into the database
     )

@@ -53,7 +53,7 @@ def test_rows_come_back_as_they_were(site: Site, records: PollerRecords) -> None
     assert hours(records) == {("PROD", HOUR): HourCount(2, 1, 0, 131.5)}
     assert stored(site.records()) == ()
     query = "SELECT state, lag_s, advanced_s FROM server_lag WHERE poller=:poller ORDER BY checked_at"
-    assert site.query(query, poller=records._poller) == [("fresh", 131.5, 60.25), ("unreachable", None, None)]
+    assert site.query(query, poller=records.poller) == [("fresh", 131.5, 60.25), ("unreachable", None, None)]
 
 
 def test_the_hours_of_a_span_are_summed_up_for_each_server(site: Site, records: PollerRecords) -> None:

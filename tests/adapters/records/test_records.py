@@ -289,11 +289,11 @@ def test_a_person_reads_utc_with_sql(site: Site, records: PollerRecords) -> None
     ingest(records, visitor_file("a", IN))
 
     shown = "CAST(seen_at AS CHAR(19))"
-    (row,) = site.query(f"SELECT {shown} FROM passage WHERE poller=:p", p=records._poller)
+    (row,) = site.query(f"SELECT {shown} FROM passage WHERE poller=:p", p=records.poller)
     assert row == ("2026-11-20 08:15:07",)
     (row,) = site.query(
         "SELECT count(*) FROM passage_minute WHERE poller=:p AND minute='2026-11-20 08:15:00'",
-        p=records._poller,
+        p=records.poller,
     )
     assert row == (1,)
 

@@ -122,7 +122,7 @@ def test_without_anything_to_migrate_no_process_is_started(
 def test_a_newer_database_is_rejected_and_not_changed(empty_url: str, site: Site) -> None:
     own = Site(site.kind, empty_url, Database(empty_url), site.server)
     own.database.prepare()
-    with own.database._access.writing() as connection:
+    with own.database.access.writing() as connection:
         connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num='9999'")
 
     with pytest.raises(RecordsTooNewError, match="newer tallyd"):
@@ -135,7 +135,7 @@ def test_a_newer_database_is_rejected_and_not_changed(empty_url: str, site: Site
 def test_the_process_itself_rejects_a_newer_database(empty_url: str) -> None:
     database = Database(empty_url)
     database.prepare()
-    with database._access.writing() as connection:
+    with database.access.writing() as connection:
         connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num='9999'")
     database.close()
 
@@ -171,8 +171,8 @@ def test_a_migration_that_was_interrupted_begins_again(empty_url: str) -> None:
     """On MariaDB each statement is its own transaction, so some tables may exist without a revision."""
     database = Database(empty_url)
     database.prepare()
-    is_transactional = database._access.kind != "mysql"
-    with database._access.writing() as connection:
+    is_transactional = database.access.kind != "mysql"
+    with database.access.writing() as connection:
         connection.exec_driver_sql(f"DELETE FROM {VERSION_TABLE}")
         for table in ("passage_minute", "passage_span"):
             connection.exec_driver_sql(f"DROP TABLE {table}")

@@ -30,7 +30,7 @@ def test_pruning_forgets_what_was_seen_before_and_keeps_the_counts(
     assert records.prune(NOW, most=10_000) == 5  # the ledger rows were written at just that time
     assert records.prune(NOW + timedelta(microseconds=1), most=10_000) == 2
     assert records.counts(DAY[0] - timedelta(days=9), DAY[1]) == before
-    assert site.query("SELECT count(*) FROM passage_span WHERE poller=:p", p=records._poller) == [(0,)]
+    assert site.query("SELECT count(*) FROM passage_span WHERE poller=:p", p=records.poller) == [(0,)]
 
 
 def test_pruning_does_no_more_than_it_may(site: Site, records: PollerRecords) -> None:

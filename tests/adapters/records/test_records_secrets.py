@@ -49,7 +49,7 @@ def test_a_value_that_a_database_does_not_take_is_not_shown(
 def test_a_unique_violation_shows_no_value(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     """Servers put the values into their text."""
     caplog.set_level(logging.DEBUG)
-    access = site.database._access
+    access = site.database.access
     mark = "%s" if site.server else "?"
     statement = (
         "INSERT INTO passage_minute (poller, minute, source, n_in, n_out, n_other, first_at, last_at)"

@@ -30,7 +30,7 @@ def own(tmp_path: Path) -> Iterator[Site]:
 
 def test_what_was_committed_survives_a_power_cut(own: Site) -> None:
     """WAL and FULL; the first is the file's, the second each connection's own."""
-    with own.database._access.reading() as connection:  # the settings of the adapter's own connection
+    with own.database.access.reading() as connection:  # the settings of the adapter's own connection
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
