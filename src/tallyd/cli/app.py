@@ -201,7 +201,11 @@ def report(
     context: typer.Context,
     start: Annotated[
         str,
-        typer.Option("--from", metavar="D", help="First day, YYYY-MM-DD. Default: 30 days; by hour: today."),
+        typer.Option(
+            "--from",
+            metavar="D",
+            help="First day, YYYY-MM-DD. Default: 30 days; visitors: today; servers: a week.",
+        ),
     ] = "",
     end: Annotated[str, typer.Option("--to", metavar="D", help="Last day, YYYY-MM-DD. Default: today.")] = "",
     poller: Annotated[str, typer.Option("--poller", metavar="P", help="Only this poller.")] = "",
