@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tallyd.adapters.state import State
-from tallyd.cli.alerts import alerts
-from tallyd.cli.mutes import mute, unmute
+from tallyd.cli.actions.mutes import mute, unmute
+from tallyd.cli.views.alerts import alerts
 from tallyd.config.active_file import write_active
 from tallyd.config.model import load
 from tallyd.core.alerts.daemon_alerts import out_unwritable, state_damaged

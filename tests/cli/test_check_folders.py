@@ -13,7 +13,7 @@ import pytest
 
 from support.daemon import running, write_config
 from support.mounts import disk
-from tallyd.cli.check_folders import allowed_folders, folder_problems
+from tallyd.cli.config.check_folders import allowed_folders, folder_problems
 from tallyd.config.folders import DATA_FOLDER, LOG_FOLDER
 from tallyd.config.model import Config, load
 

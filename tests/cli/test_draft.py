@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tallyd.cli.draft import Draft
-from tallyd.cli.init import starter
+from tallyd.cli.config.draft import Draft
+from tallyd.cli.config.init import starter
 from tallyd.config.model import load
 
 KEY = "canary-key-8f3a"

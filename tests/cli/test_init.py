@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tallyd.cli.init import init
+from tallyd.cli.config.init import init
 from tallyd.config.folders import INSTALLED
 from tallyd.config.model import BY_KIND, load
 

@@ -68,7 +68,7 @@ def test_what_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
 def test_a_bug_is_told_without_the_secrets_of_the_config(tmp_path: Path) -> None:
     write_config(tmp_path, pollers={"divera": {"kind": "divera", "accesskey": KEY, "at": ["08:00"]}})
     program = (
-        "import sys; import tallyd.cli.check as check; from tallyd.cli.main import main\n"
+        "import sys; import tallyd.cli.config.check as check; from tallyd.cli.main import main\n"
         f"check.tasks_of = lambda config: {{}}['{KEY}']\n"
         "main()"
     )

@@ -16,7 +16,7 @@ from support.divera_server import divera_server
 from support.gates import Gates
 from support.rawserver import Connection, serving
 from support.terminal import at_terminal
-from tallyd.cli.once import MOST_LISTED, together
+from tallyd.cli.actions.once import MOST_LISTED, together
 from tallyd.core.reading import Facts
 
 

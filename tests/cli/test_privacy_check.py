@@ -19,7 +19,7 @@ from pytest_httpserver import HTTPServer
 from support.divera import FIRST, LAST, MAIL, NOTE, PHONE, person
 from support.past import Past, write_config
 from tallyd.adapters.state import State
-from tallyd.cli.privacy import personal_texts, privacy_check
+from tallyd.cli.privacy.privacy_check import personal_texts, privacy_check
 from tallyd.cli.shared import load_config, tasks_named
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Json

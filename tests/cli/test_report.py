@@ -17,7 +17,7 @@ import time_machine
 import typer
 
 from support.past import Past, instant, write_config
-from tallyd.cli.report import Wanted, report
+from tallyd.cli.views.report import Wanted, report
 from tallyd.core.reading import Json
 
 NAMES = {"50101": "Einsatzbereit", "50103": "Nicht bereit"}

@@ -22,7 +22,7 @@ from support.past import Past
 from support.webfolder import CONFIG, NOW, Web
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.tables import VERSION_TABLE
-from tallyd.cli.report import Wanted, report
+from tallyd.cli.views.report import Wanted, report
 from tallyd.contract.lags import HourCount
 
 HOURS = {

@@ -19,7 +19,7 @@ from support.past import BERLIN, Past, instant, write_config
 from tallyd.adapters.locks import FileLock
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import JobRef, State
-from tallyd.cli.status import status
+from tallyd.cli.views.status import status
 from tallyd.config.active_file import write_active
 from tallyd.config.model import load
 from tallyd.config.reload import ActiveConfigNote, JobNote, read_note

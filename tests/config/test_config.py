@@ -16,7 +16,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
 
-from tallyd.cli.schema import alert_table, json_schema, markdown
+from tallyd.cli.config.schema import alert_table, json_schema, markdown
 from tallyd.config.kinds import KINDS
 from tallyd.config.model import Config, Settings, load
 from tallyd.config.secrets import SecretFiles

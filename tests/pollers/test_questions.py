@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tallyd.cli.draft import Draft
-from tallyd.cli.init import starter
+from tallyd.cli.config.draft import Draft
+from tallyd.cli.config.init import starter
 from tallyd.config.model import BY_KIND
 from tallyd.core.questions import words
 from tallyd.core.reading import Json

@@ -22,7 +22,7 @@ from support.past import BERLIN
 from support.webfolder import NOW, Web, serving_app
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import JobRef, State
-from tallyd.cli.report import Wanted, report
+from tallyd.cli.views.report import Wanted, report
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.out_document import Heading

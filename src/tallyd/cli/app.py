@@ -147,7 +147,7 @@ def _common(
 @app.command()
 def run(context: typer.Context) -> None:
     """Run the daemon in the foreground."""
-    from tallyd.cli.daemon_process import run as command
+    from tallyd.cli.process.daemon_process import run as command
 
     raise typer.Exit(command(context.obj))
 
@@ -161,7 +161,7 @@ def check(
     wide: Wide = False,
 ) -> None:
     """Show every problem of the config; if there is none, the time zone and the next runs of each job."""
-    from tallyd.cli.check import check as command
+    from tallyd.cli.config.check import check as command
 
     raise typer.Exit(command(context.obj, online=online))
 
@@ -181,7 +181,7 @@ def once(
     wide: Wide = False,
 ) -> None:
     """Run a poller's jobs once, now. The daemon may run at the same time."""
-    from tallyd.cli.once import once as command
+    from tallyd.cli.actions.once import once as command
 
     raise typer.Exit(
         command(context.obj, poller, job=job, dry_run=dry_run, as_json=as_json, attempts=attempts)
@@ -191,7 +191,7 @@ def once(
 @app.command()
 def status(context: typer.Context, as_json: AsJson = False, wide: Wide = False) -> None:
     """Show the active config, the last and next run of each job, and open alerts."""
-    from tallyd.cli.status import status as command
+    from tallyd.cli.views.status import status as command
 
     raise typer.Exit(command(context.obj, as_json=as_json))
 
@@ -227,8 +227,8 @@ def report(
     wide: Wide = False,
 ) -> None:
     """Print counts over time."""
-    from tallyd.cli.report import Wanted
-    from tallyd.cli.report import report as command
+    from tallyd.cli.views.report import Wanted
+    from tallyd.cli.views.report import report as command
 
     options = {"source": source, "group": group, "target": target}
     wanted = Wanted(
@@ -257,7 +257,7 @@ def files(
     wide: Wide = False,
 ) -> None:
     """Show which files were ingested and rejected."""
-    from tallyd.cli.files import files as command
+    from tallyd.cli.views.files import files as command
 
     raise typer.Exit(command(context.obj, poller=poller, rejected=rejected, most=most, as_json=as_json))
 
@@ -274,7 +274,7 @@ def replay(
     poller: Annotated[str | None, typer.Option("--poller", metavar="P", help="Only this poller.")] = None,
 ) -> None:
     """Move rejected files back into the inbox, after you have fixed the cause."""
-    from tallyd.cli.files import replay as command
+    from tallyd.cli.views.files import replay as command
 
     raise typer.Exit(command(context.obj, names or (), every=every, source=source, poller=poller))
 
@@ -282,7 +282,7 @@ def replay(
 @app.command()
 def alerts(context: typer.Context, as_json: AsJson = False, wide: Wide = False) -> None:
     """Show the open alerts, which channels were notified, and what is muted."""
-    from tallyd.cli.alerts import alerts as command
+    from tallyd.cli.views.alerts import alerts as command
 
     raise typer.Exit(command(context.obj, as_json=as_json))
 
@@ -306,7 +306,7 @@ def mute(
     ] = False,
 ) -> None:
     """Stop the messages about a known problem for a while."""
-    from tallyd.cli.mutes import mute as command
+    from tallyd.cli.actions.mutes import mute as command
 
     raise typer.Exit(command(context.obj, key, lasts=lasts, why=why, even_if_unknown=even_if_unknown))
 
@@ -317,7 +317,7 @@ def unmute(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The same KEY that was muted.")],
 ) -> None:
     """End a mute."""
-    from tallyd.cli.mutes import unmute as command
+    from tallyd.cli.actions.mutes import unmute as command
 
     raise typer.Exit(command(context.obj, key))
 
@@ -329,7 +329,7 @@ def notify(
     message: Annotated[str | None, typer.Option("--message", metavar="TEXT", help="What to send.")] = None,
 ) -> None:
     """Send a test message to a channel."""
-    from tallyd.cli.notify import notify as command
+    from tallyd.cli.actions.notify import notify as command
 
     raise typer.Exit(command(context.obj, channel, text=message))
 
@@ -337,7 +337,7 @@ def notify(
 @app.command("privacy-check")
 def privacy_check(context: typer.Context, poller: PollerName) -> None:
     """Check with live data that tallyd wrote no personal data."""
-    from tallyd.cli.privacy import privacy_check as command
+    from tallyd.cli.privacy.privacy_check import privacy_check as command
 
     raise typer.Exit(command(context.obj, poller))
 
@@ -349,7 +349,7 @@ def schema(
     ] = SchemaFormat.JSON,
 ) -> None:
     """Print the schema of the config, its documentation, or a table of all alerts."""
-    from tallyd.cli.schema import schema as command
+    from tallyd.cli.config.schema import schema as command
 
     raise typer.Exit(command(shape.value))
 
@@ -384,10 +384,10 @@ def init(
 ) -> None:
     """Print a starting config; with --ask, write one from a few answers."""
     if asking:
-        from tallyd.cli.ask import ask
+        from tallyd.cli.config.ask import ask
 
         raise typer.Exit(ask(context.obj, kind=kind, into=into))
-    from tallyd.cli.init import init as command
+    from tallyd.cli.config.init import init as command
 
     raise typer.Exit(command(kind, context.obj))
 

@@ -22,9 +22,9 @@ from tallyd.adapters.locks import holder
 from tallyd.adapters.logs import Logs
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
-from tallyd.cli.dry_run import DryOutside
-from tallyd.cli.optional_web import page_problems
-from tallyd.cli.resources import Outside, database_problems, make_inboxes
+from tallyd.cli.actions.dry_run import DryOutside
+from tallyd.cli.process.optional_web import page_problems
+from tallyd.cli.process.resources import Outside, database_problems, make_inboxes
 from tallyd.config.active_file import read_active
 from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config, load

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tallyd.adapters.locks import holder
-from tallyd.cli.check_folders import folder_notes, folder_problems, runs_as_this_user, service_folders
-from tallyd.cli.found import ask_source, show_found, show_learned, sources_of
+from tallyd.cli.config.check_folders import folder_notes, folder_problems, runs_as_this_user, service_folders
+from tallyd.cli.config.found import ask_source, show_found, show_learned, sources_of
 from tallyd.cli.shared import channels, load_config, utc_now
 from tallyd.config.active_file import read_active
 from tallyd.config.jobs import tasks_of

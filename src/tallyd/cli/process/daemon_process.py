@@ -27,8 +27,8 @@ from tallyd.adapters.state import StateError
 from tallyd.adapters.systemd import ServiceManager
 from tallyd.alerting.heartbeat import Heartbeat
 from tallyd.alerting.notifier import Notifier
-from tallyd.cli.optional_web import WebSide
-from tallyd.cli.resources import Outside
+from tallyd.cli.process.optional_web import WebSide
+from tallyd.cli.process.resources import Outside
 from tallyd.cli.shared import (
     channels,
     http_client,

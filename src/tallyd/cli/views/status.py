@@ -7,9 +7,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.state import State, StateError
-from tallyd.cli.alerts import mute_json, mute_text
 from tallyd.cli.shared import find_state, utc_now
-from tallyd.cli.status_read import JobStatus, Now, Status, read_status
+from tallyd.cli.views.alerts import mute_json, mute_text
+from tallyd.cli.views.status_read import JobStatus, Now, Status, read_status
 from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.wording import said

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from tallyd.adapters.locks import holder
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State
-from tallyd.cli.alerts import known_alerts
 from tallyd.cli.shared import Place, utc_now
+from tallyd.cli.views.alerts import known_alerts
 from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfigNote, JobNote, read_note
 from tallyd.core.alerts.mutes import Mute, mute_of

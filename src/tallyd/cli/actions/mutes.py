@@ -12,8 +12,8 @@ from pydantic_core import PydanticCustomError
 
 from tallyd.adapters.locks import holder
 from tallyd.adapters.state import State, StateError
-from tallyd.cli.alerts import known_alerts, no_state, open_state, place_of, zone_of
 from tallyd.cli.shared import Place, utc_now
+from tallyd.cli.views.alerts import known_alerts, no_state, open_state, place_of, zone_of
 from tallyd.config.alert_keys import possible_keys
 from tallyd.core.alerts.mutes import may_meet, near_keys
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE

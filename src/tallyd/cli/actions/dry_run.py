@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from tallyd.cli.resources import Outside
+from tallyd.cli.process.resources import Outside
 from tallyd.config.jobs import Task
 from tallyd.contract.inbox import Inbox, Look, OpenFile, Waiting
 from tallyd.contract.lags import Hours, LagRow, StoreOutcome

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import typer
 
-from tallyd.cli.draft import Draft, put_all
-from tallyd.cli.found import ask_source, show_found, sources_of
-from tallyd.cli.init import starter
-from tallyd.cli.once import once
+from tallyd.cli.actions.once import once
+from tallyd.cli.config.draft import Draft, put_all
+from tallyd.cli.config.found import ask_source, show_found, sources_of
+from tallyd.cli.config.init import starter
 from tallyd.cli.shared import channels, hide_secrets, log_to_stderr
 from tallyd.config.model import BY_KIND
 from tallyd.contract.poller import Poller

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tallyd.adapters.outfiles import OutFiles
-from tallyd.cli.leak_scan import Search
+from tallyd.cli.privacy.leak_scan import Search
 from tallyd.cli.shared import dry_outside, load_config, probe_toolbox, tasks_named
 from tallyd.config.jobs import Task
 from tallyd.config.model import Config

@@ -1,0 +1,1 @@
+"""Commands for the config: check it, begin one, describe it."""

@@ -1,0 +1,1 @@
+"""`tallyd privacy-check`: the proof that nothing personal was written."""

@@ -1,0 +1,1 @@
+"""The daemon as a process: `tallyd run`, and what its jobs use."""
