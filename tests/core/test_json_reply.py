@@ -68,6 +68,7 @@ def test_nesting_is_refused_past_its_limit_and_not_before(opening: str, closing:
         pytest.param(b"Service unavailable", "without valid JSON", id="text"),
         pytest.param(b'{"a": [1, 2', "without valid JSON", id="cut off"),
         pytest.param(b"[NaN]", "without valid JSON", id="not a number"),
+        pytest.param(b"[-1e999]", "without valid JSON", id="a number that is infinite"),
         pytest.param(b"[-Infinity]", "without valid JSON", id="infinity"),
         pytest.param(b"[" + b"9" * 5000 + b"]", "without valid JSON", id="5,000 digits"),
         pytest.param(b'["\xff"]', "without valid JSON", id="no UTF-8"),

@@ -356,7 +356,8 @@ def test_a_card_has_only_the_vital_columns() -> None:
         Column(key="b", heading="B"),
         Column(key="c", heading="C", is_vital=True),
     )
-    board = Board(panels=(replace(table([("1", "2", "3")]), columns=columns),))
+    values = Table(key="t", title="Values", columns=columns, rows=(("1", "2", "3"),))
+    board = Board(panels=(values,))
     card = View(zone=BERLIN, now=NOW, most_rows=8, path="./poller/apps")
     assert [shown(board, each).text for each in (card, view())] == ["Values A C 1 3", "Values A B C 1 2 3"]
 

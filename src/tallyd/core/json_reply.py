@@ -8,6 +8,7 @@ figures are in docs/performance.md.
 from __future__ import annotations
 
 import json
+import math
 from itertools import accumulate
 from typing import Final, NoReturn
 
@@ -61,9 +62,17 @@ def _loaded(body: bytes) -> object:
     if b"\0" in body:
         return _NOT_JSON  # UTF-16 and UTF-32: their escapes and quotes were not found
     try:
-        return json.loads(body, parse_constant=_no_number)
+        return json.loads(body, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         return _NOT_JSON
+
+
+def _finite(written: str) -> float:
+    """Return a number. Reject one such as 1e999: Python reads it as infinite, which JSON cannot say."""
+    number = float(written)
+    if math.isinf(number):
+        raise ValueError
+    return number
 
 
 def _no_number(_constant: str) -> NoReturn:

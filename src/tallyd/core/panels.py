@@ -86,6 +86,11 @@ class Table:
     nothing: str = ""
     is_newest_last: bool = False
 
+    def __post_init__(self) -> None:
+        """Reject rows that do not fit the columns: the kind that makes them fails, and no renderer."""
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise ValueError(f"table {self.key}: a row has not as many cells as there are columns")
+
     @property
     def shown(self) -> tuple[tuple[int, Column], ...]:
         """The columns that people see, each with its place."""
@@ -128,6 +133,12 @@ class Chart:
     limit: Limit | None = None
     top: float | None = None
     nothing: str = ""
+
+    def __post_init__(self) -> None:
+        """Reject a chart of columns that its table does not have."""
+        others = {self.x, *self.series} - {column.key for column in self.table.columns}
+        if others:
+            raise ValueError(f"chart {self.table.key}: its table has no column {min(others)}")
 
     @property
     def has_numbers(self) -> bool:

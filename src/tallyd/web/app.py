@@ -19,6 +19,7 @@ from tallyd.contract.board import AskedError
 from tallyd.core.errors import RecordsError
 from tallyd.core.texts import visible
 from tallyd.settings.web import WebSettings
+from tallyd.storage.shown import BugError
 from tallyd.web import page, static
 from tallyd.web.context import Context
 from tallyd.web.http.auth import Names, Passwords
@@ -48,6 +49,8 @@ def application(context: Context, web: WebSettings) -> ASGIApp:
             AskedError: _senseless,
             RecordsError: _no_numbers,
             StateError: _unreadable,
+            BugError: _failed,
+            Exception: _failed,
         },
     )
     asked.router.redirect_slashes = False
@@ -89,6 +92,11 @@ def _no_numbers(request: Request, error: Exception) -> Response:
 def _unreadable(request: Request, error: Exception) -> Response:
     text = f"state.db can't be read now: {visible(str(error))}. Counting goes on. Check the disk."
     return _said(request, 503, "Nothing can be shown now", text)
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    text = error.text if isinstance(error, BugError) else f"tallyd itself failed ({type(error).__name__})"
+    return _said(request, 500, _NOT_SHOWN, text)
 
 
 def _said(request: Request, status: int, heading: str, text: str) -> Response:

@@ -81,7 +81,7 @@ class Cards:
         self._config = context.config()
         pollers = self._config.settings.pollers
         self._pasts = {name: context.past(name) for name in pollers}
-        self._lasts = {name: pollers[name].last(past) for name, past in self._pasts.items()}
+        self._lasts = {name: context.shown.last(pollers[name], past) for name, past in self._pasts.items()}
         self._mutes = context.mutes()
         self._now = context.now()
         self._alerts: dict[str, list[Alert]] = {}
@@ -112,7 +112,7 @@ class Cards:
             problems=self._views(problems[:MOST_PROBLEMS]),
             more=max(0, len(problems) - MOST_PROBLEMS),
             waiting=self._views([each for each in self._of(name) if each.is_waiting][:MOST_PROBLEMS]),
-            board=poller.now_board(past),
+            board=self._context.shown.now(poller, past),
         )
 
     def head(self) -> Head:

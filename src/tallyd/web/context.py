@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tallyd.adapters.records.reader import RecordsReader
@@ -13,6 +13,7 @@ from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
 from tallyd.runs.stats import RunStats
 from tallyd.storage.past import StoredPast, past_of
+from tallyd.storage.shown import Shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ class Context:
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     restart: str
+    shown: Shown = field(default_factory=Shown)
 
     def past(self, poller: str) -> StoredPast:
         """Return what is stored of a configured poller."""

@@ -25,6 +25,7 @@ from tallyd.core.schedule.days import day_of
 from tallyd.presentation.boards import Chapter, chapters_csv
 from tallyd.presentation.html.templates import environment
 from tallyd.presentation.html.view import View
+from tallyd.storage.shown import BugError
 from tallyd.web.cards import Cards
 from tallyd.web.context import Context
 from tallyd.web.http.cache import Cache
@@ -151,15 +152,18 @@ class Page:
         return name, asked
 
     def _board(self, name: str, asked: Asked) -> Board:
-        """Return the days that were asked for. Raises `AskedError`, `StateError`, `RecordsError`."""
+        """Return the days that were asked for. Raises as `Shown.past`."""
         key = (self._context.config().digest, name, _query(asked))
-        return self._boards.get(key, lambda: self._pollers[name].past_board(self._context.past(name), asked))
+        past_board = self._context.shown.past
+        return self._boards.get(key, lambda: past_board(self._pollers[name], self._context.past(name), asked))
 
     def _board_or_why(self, name: str, asked: Asked) -> Board:
         try:
             return self._board(name, asked)
         except RecordsError as error:
             return Board(troubles=(f"The numbers can't be read now: {error.text}.",))
+        except BugError as error:
+            return Board(troubles=(f"This can't be shown: {error.text}",))
 
     # -- how it is answered ------------------------------------------------------------------------------
 

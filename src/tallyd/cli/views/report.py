@@ -33,6 +33,7 @@ from tallyd.presentation.boards import BoardPrinter, Chapter, board_json, chapte
 from tallyd.presentation.terminal import complain, say, show_json
 from tallyd.settings.types import did_you_mean
 from tallyd.storage.past import StoredPast, past_of, poller_of
+from tallyd.storage.shown import BugError, Shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +99,7 @@ def _read(
         is_former = name not in config.settings.pollers
         try:
             chapter = _chapter(source, past, wanted, has_now=wanted.shape == "json" and not is_former)
-        except RecordsError as error:
+        except (RecordsError, BugError) as error:
             troubles.append(f"{name}: {error.text}")
         except AskedError as error:
             unknown.append(str(error))
@@ -111,7 +112,8 @@ def _read(
 
 
 def _chapter(source: Poller, past: StoredPast, wanted: Wanted, *, has_now: bool) -> Chapter:
-    """Raises `AskedError`, `RecordsError`, `StateError`."""
+    """Raises `AskedError`, `RecordsError`, `StateError`, `BugError`."""
+    shown = Shown()
     asked = Asked.read(
         first=wanted.start,
         last=wanted.end,
@@ -126,8 +128,8 @@ def _chapter(source: Poller, past: StoredPast, wanted: Wanted, *, has_now: bool)
         zone=past.zone,
         first=asked.first,
         last=asked.last,
-        board=source.past_board(past, asked),
-        now=source.now_board(past) if has_now else None,
+        board=shown.past(source, past, asked),
+        now=shown.now(source, past) if has_now else None,
     )
 
 

@@ -28,6 +28,7 @@ from tallyd.core.stored import OutboxRow, StoredReading
 from tallyd.core.texts import clock
 from tallyd.presentation.invocation import called_here
 from tallyd.storage.past import past_of
+from tallyd.storage.shown import Shown
 
 BEGUN_WITHIN = timedelta(seconds=60)
 """A slot that is due is begun within seconds; later, something is wrong."""
@@ -129,12 +130,12 @@ def read_status(place: Place) -> Status | None:
 
 def _boards(config: Config, state: State, now: datetime) -> tuple[Now, ...]:
     alerts = state.alerts.all()
-    found = []
+    found, shown = [], Shown()
     with closing(RecordsReader(config.database_url)) as reader:
         for name, poller in config.settings.pollers.items():
             past = past_of(name, config, state, reader, now=now, alerts=alerts)
             takes_files = poller.inbox_needed(name) is not None
-            board = poller.now_board(past)
+            board = shown.now(poller, past)
             found.append(Now(poller=name, zone=past.zone, board=board, takes_files=takes_files))
     return tuple(found)
 

@@ -30,6 +30,7 @@ from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.errors import RecordsError
 from tallyd.core.naming import key_segments
 from tallyd.runs.stats import ENDS, Histogram
+from tallyd.storage.shown import BugError
 from tallyd.web.context import Context
 from tallyd.web.http.cache import Cache
 
@@ -208,13 +209,13 @@ def _of_pollers(context: Context, readable: GaugeMetricFamily) -> Iterator[Metri
     for name, poller in context.config().settings.pollers.items():
         are_readable.setdefault(poller.kind, True)
         try:
-            for metric in poller.metrics(context.past(name)):
+            for metric in context.shown.metrics(poller, context.past(name)):
                 family = families.setdefault(
                     metric.name, GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
                 )
                 for labels, value in metric.samples:
                     family.add_metric(labels, value)
-        except (StateError, RecordsError):
+        except (StateError, RecordsError, BugError):
             are_readable[poller.kind] = False
     for kind, is_readable in are_readable.items():
         readable.add_metric([kind], is_readable)

@@ -1,0 +1,91 @@
+"""What a kind shows of a poller. A bug of one kind must not hide the other pollers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from tallyd.adapters.state import StateError
+from tallyd.contract.board import Asked, AskedError, Past
+from tallyd.contract.poller import Poller
+from tallyd.core.errors import RecordsError
+from tallyd.core.panels import Board, Metric, tables_of
+from tallyd.core.stored import LastReading
+
+log = logging.getLogger("tallyd")
+
+
+class BugError(Exception):
+    """A kind of poller has a bug in what it shows. `text` says so to people."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class Shown:
+    """Asks kinds for what they show. A bug is logged once, and shows in that poller alone.
+
+    Any number of threads. Every method raises `StateError`.
+    """
+
+    def __init__(self) -> None:
+        self._logged: set[tuple[str, str]] = set()
+
+    def last(self, poller: Poller, past: Past) -> LastReading | None:
+        """Return when its source was last read; where the kind has a bug, when a reading was taken."""
+        try:
+            return poller.last(past)
+        except StateError:
+            raise
+        except Exception as error:
+            self._bug(past.poller, error)
+            return past.last_taken()
+
+    def now(self, poller: Poller, past: Past) -> Board:
+        """Return how things are now. What cannot be shown is a trouble of the board."""
+        try:
+            return poller.now_board(past)
+        except StateError:
+            raise
+        except RecordsError as error:
+            return Board(troubles=(f"The numbers can't be read now: {error.text}.",))
+        except Exception as error:
+            return Board(troubles=(f"This can't be shown: {self._bug(past.poller, error)}",))
+
+    def past(self, poller: Poller, past: Past, asked: Asked) -> Board:
+        """Return the days that were asked for. Raises `AskedError`, `RecordsError`, `BugError`."""
+        try:
+            return _with_table(poller.past_board(past, asked))
+        except (StateError, RecordsError, AskedError):
+            raise
+        except Exception as error:
+            raise BugError(self._bug(past.poller, error)) from error
+
+    def metrics(self, poller: Poller, past: Past) -> Iterator[Metric]:
+        """Yield its metrics, with numbers that can be written. Raises `RecordsError`, `BugError`."""
+        try:
+            for metric in poller.metrics(past):
+                metric.samples[:] = [(labels, float(number)) for labels, number in metric.samples]
+                yield metric
+        except (StateError, RecordsError):
+            raise
+        except Exception as error:
+            raise BugError(self._bug(past.poller, error)) from error
+
+    def _bug(self, poller: str, error: Exception) -> str:
+        """Log a bug, if it is a new one; return it for people."""
+        kind = type(error).__name__
+        if (poller, kind) not in self._logged:  # a page asks every few seconds; once in the log is enough
+            self._logged.add((poller, kind))
+            log.error("showing a poller crashed", extra={"poller": poller}, exc_info=error)
+        return (
+            f"tallyd itself failed ({kind}). All else continues. Please report it, with the logged traceback."
+        )
+
+
+def _with_table(board: Board) -> Board:
+    """Return the board of a past. Its first table is what a terminal and CSV show."""
+    if not tables_of(board.panels):
+        raise ValueError("the board of a past has no table")
+    return board

@@ -1,0 +1,143 @@
+"""A bug of one kind shows in its own poller, is logged once, and hides no other poller."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import time_machine
+
+from support.webfolder import NOW, Web, serving_app
+from tallyd.adapters.state import State
+from tallyd.cli.report import Wanted, report
+from tallyd.cli.status import status
+from tallyd.config.reload import ActiveConfigNote
+from tallyd.core.errors import RecordsError
+from tallyd.core.panels import Board, Chart, Column, Metric, Stat, Table
+from tallyd.pollers.divera.poller import DiveraPoller
+from tallyd.settings.web import WebSettings
+from tallyd.web.app import application
+
+FAILED = "tallyd itself failed (ZeroDivisionError)"
+
+
+def fails(*_args: object, **_keys: object) -> Any:
+    raise ZeroDivisionError
+
+
+@pytest.fixture
+def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Web:
+    """A folder with three pollers. What the kind `divera` shows fails."""
+    for what in ("last", "now_board", "past_board", "metrics"):
+        monkeypatch.setattr(DiveraPoller, what, fails)
+    web = Web(tmp_path)
+    web.fill_records()
+    return web
+
+
+@contextmanager
+def page(web: Web) -> Iterator[Callable[[str], requests.Response]]:
+    with web.context() as context, serving_app(application(context, WebSettings())) as url:
+        yield lambda path: requests.get(url + path, headers={"Accept": "text/html"}, timeout=20)
+
+
+def test_the_overview_shows_the_other_pollers_and_says_what_failed(
+    web: Web, caplog: pytest.LogCaptureFixture
+) -> None:
+    with page(web) as get:
+        answers = [get("/"), get("/poller/divera"), get("/poller/divera?by=day"), get("/?live=1")]
+    assert [each.status_code for each in answers] == [200] * 4
+    assert all(FAILED in each.text for each in answers)
+    assert "Inside now" in answers[0].text
+    (line,) = [each for each in caplog.records if each.name == "tallyd" and each.levelno >= logging.ERROR]
+    assert (line.getMessage(), line.__dict__["poller"]) == ("showing a poller crashed", "divera")
+    assert line.exc_info is not None
+
+
+def test_the_csv_of_the_poller_says_what_failed(web: Web) -> None:
+    with page(web) as get:
+        answer = get("/poller/divera/report.csv")
+    assert answer.status_code == 500
+    assert FAILED in answer.text
+
+
+def test_the_metrics_have_the_other_pollers_and_say_which_kind_failed(web: Web) -> None:
+    with page(web) as get:
+        text = get("/metrics").text
+    assert 'tallyd_readable{part="divera"} 0.0' in text
+    assert 'tallyd_readable{part="visitors"} 1.0' in text
+    assert 'tallyd_visitors_inside_all{poller="park"} 2.0' in text
+
+
+@pytest.mark.parametrize("number", ["many", 10**400, None])
+def test_a_metric_that_is_no_number_costs_only_its_own_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: Any
+) -> None:
+    metric = Metric(name="toy", help="Toys.", labels=("poller",), samples=[(("divera",), number)])
+    monkeypatch.setattr(DiveraPoller, "metrics", lambda *_: [metric])
+    with page(Web(tmp_path)) as get:
+        text = get("/metrics").text
+    assert 'tallyd_readable{part="divera"} 0.0' in text
+    assert 'tallyd_target_fresh{poller="apps",target="TEST"} 0.0' in text
+
+
+def test_status_shows_the_other_pollers(web: Web, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(State(web.folder / "state" / "state.db")) as state:
+        path = str(web.folder / "config.json")
+        note = ActiveConfigNote(path=path, since=NOW, digest="", zone=web.config.zone, rejected=None, jobs=())
+        state.set_note("config", note.dumped())
+    with time_machine.travel(NOW, tick=False):
+        assert status(web.folder / "config.json", as_json=False) == 0
+        assert FAILED in capsys.readouterr().out
+        assert status(web.folder / "config.json", as_json=True) == 0
+    now = json.loads(capsys.readouterr().out)["now"]
+    assert FAILED in now["divera"]["troubles"][0]
+    assert now["park"]["stats"]["inside"] == 2
+
+
+@pytest.mark.parametrize("shape", ["table", "json", "html"])
+def test_a_report_has_the_other_pollers_and_says_what_is_missing(
+    web: Web, capfd: pytest.CaptureFixture[str], shape: str
+) -> None:
+    with time_machine.travel(NOW, tick=False):
+        assert report(web.folder / "config.json", Wanted(shape=shape, options={})) == 1
+    found = capfd.readouterr()
+    assert f"divera: {FAILED}" in found.err
+    assert "park" in found.out
+
+
+def test_a_database_that_fails_is_no_bug(
+    web: Web, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(*_: object) -> Board:
+        raise RecordsError("the database is away")
+
+    monkeypatch.setattr(DiveraPoller, "last", lambda *_: None)
+    monkeypatch.setattr(DiveraPoller, "now_board", away)
+    with page(web) as get:
+        answer = get("/")
+    assert "The numbers can't be read now: the database is away." in answer.text.replace("&#39;", "'")
+    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
+
+
+def test_a_past_without_a_table_is_a_bug(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = Board(panels=(Stat(key="people", name="People", value=1),))
+    monkeypatch.setattr(DiveraPoller, "past_board", lambda *_: board)
+    with page(web) as get:
+        assert "tallyd itself failed (ValueError)" in get("/poller/divera").text
+
+
+def test_a_table_and_a_chart_must_fit_their_columns() -> None:
+    column = Column(key="at", heading="at")
+    with pytest.raises(ValueError, match="table toys: "):
+        Table(key="toys", title="Toys", columns=(column,), rows=(("a", "b"),))
+    table = Table(key="toys", title="Toys", columns=(column,), rows=(("a",),))
+    for x, series in (("at", {"n": "bars"}), ("n", {"at": "bars"})):
+        with pytest.raises(ValueError, match="chart toys: "):
+            Chart(table=table, x=x, series=series)  # type: ignore[arg-type] # shapes
