@@ -15,8 +15,8 @@ import time_machine
 
 from support.webfolder import NOW, Web, serving_app
 from tallyd.adapters.state import State
-from tallyd.cli.report import Wanted, report
-from tallyd.cli.status import status
+from tallyd.cli.views.report import Wanted, report
+from tallyd.cli.views.status import status
 from tallyd.config.reload import ActiveConfigNote
 from tallyd.core.errors import RecordsError
 from tallyd.core.panels import Board, Chart, Column, Metric, Stat, Table
