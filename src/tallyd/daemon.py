@@ -91,7 +91,7 @@ class Daemon:
             dependencies.clock,
             self._scheduler.steady_for_s,
             self._safely,
-            (dependencies.outbox_worker.prune, dependencies.record_retention.begin),
+            (dependencies.outbox_worker.prune, dependencies.record_retention.prune),
         )
 
     def start(self) -> None:

@@ -27,7 +27,7 @@ class Things:
 
 
 def clear(*prunables: Prunable, stop: Callable[[], bool] = lambda: False) -> None:
-    RecordRetention(Inline(), lambda _now: prunables, stop).begin(datetime(2026, 11, 20, tzinfo=UTC))
+    RecordRetention(Inline(), lambda _now: prunables, stop).prune(datetime(2026, 11, 20, tzinfo=UTC))
 
 
 def test_old_data_is_deleted_in_batches_until_nothing_is_left() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
+from tallyd.adapters.background import BackgroundTask
 from tallyd.core.alerts.daemon_alerts import undelivered
 from tallyd.core.reading import Problem
 
@@ -20,24 +20,20 @@ NOTIFY_AFTER_S = 600.0
 
 @dataclass
 class Channel:
-    """A channel's URL, its current delivery, and how the last deliveries went.
+    """A channel's URL, its deliveries, and how the last ones went.
 
     `has_accepted`: it accepted the last message of this process. `failing_since` and `failed_at` are the
     first and the last failure in a row. No delivery begins before `not_before_s` (monotonic).
     """
 
     url: str
-    future: Future[None] | None = None
+    deliveries: BackgroundTask
     failures: int = 0
     failing_since: datetime | None = None
     failed_at: datetime | None = None
     reason: str = ""
     has_accepted: bool = False
     not_before_s: float = 0.0
-
-    @property
-    def is_busy(self) -> bool:
-        return self.future is not None and not self.future.done()
 
     def note_accepted(self) -> None:
         """Note that the channel accepted a message."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from urllib.parse import urlsplit
 
+from tallyd.adapters.background import BackgroundTask
 from tallyd.contract.http import Http
 from tallyd.core.alerts.daemon_alerts import LOG, OUT, STATE
 from tallyd.core.alerts.rules import Alert
@@ -42,26 +43,20 @@ def address(url: str, *, is_well: bool) -> str:
     return parts._replace(path=parts.path.rstrip("/") + "/fail").geturl()
 
 
-class Heartbeat:
-    """Sends beats on an executor, one at a time. Logs the result only when it changes."""
+class Heartbeat(BackgroundTask):
+    """Sends beats, one at a time. Logs the result only when it changes."""
 
     def __init__(
         self, executor: Executor, *, wait: Callable[[float], bool], monotonic: Callable[[], float]
     ) -> None:
-        self._executor = executor
+        super().__init__(executor, "heartbeat")
         self._wait = wait
         self._monotonic = monotonic
-        self._future: Future[None] | None = None
         self._failure: str | None = None
 
     def beat(self, http: Http, url: str, *, is_well: bool) -> None:
         """Begin a beat, unless the last one is still running."""
-        if self._future is None or self._future.done():
-            self._future = self._executor.submit(self._beat, http, address(url, is_well=is_well))
-
-    def under_way(self) -> list[Future[None]]:
-        """Return the beat that has not ended, if any."""
-        return [self._future] if self._future is not None and not self._future.done() else []
+        self.begin(lambda: self._beat(http, address(url, is_well=is_well)))
 
     def _beat(self, http: Http, url: str) -> None:
         retry = Retrying(policy=POLICY, wait=self._wait, monotonic=self._monotonic)
@@ -72,10 +67,6 @@ class Heartbeat:
             failure = error.text
         except Stopped:
             return
-        except Exception as error:
-            # Nobody reads the future, so a bug must be handled here.
-            log.exception("heartbeat crashed")
-            failure = f"tallyd itself failed ({type(error).__name__})"
         if failure is not None and failure != self._failure:
             log.warning("heartbeat failed", extra={"reason": failure})
         elif failure is None and self._failure is not None:

@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TypeAlias
 
+from tallyd.adapters.background import BackgroundTask
 from tallyd.alerting.channel import Channel
 from tallyd.alerting.surroundings import surroundings_of
 from tallyd.config.model import Config
@@ -82,7 +84,8 @@ class Notifier:
             if known is not None and known.url == url:
                 self._channels[name] = known
             else:
-                self._channels[name] = Channel(url, future=known.future if known else None)
+                deliveries = known.deliveries if known else BackgroundTask(self._executor, "notifying")
+                self._channels[name] = Channel(url, deliveries)
 
     def look(self) -> None:
         """Begin to send each channel its pending notices. Raises `StateError`."""
@@ -94,7 +97,7 @@ class Notifier:
         free = [
             (name, channel)
             for name, channel in self._channels.items()
-            if not channel.is_busy and now_s >= channel.not_before_s
+            if not channel.deliveries.is_running and now_s >= channel.not_before_s
         ]
         snapshot = self._snapshot()
         for name, channel in free:
@@ -119,7 +122,7 @@ class Notifier:
 
     def under_way(self) -> list[Future[None]]:
         """Return the deliveries that have not ended."""
-        return [channel.future for channel in self._channels.values() if channel.future and channel.is_busy]
+        return [future for channel in self._channels.values() for future in channel.deliveries.under_way()]
 
     # -- pending notices ---------------------------------------------------------------------------------
 
@@ -161,7 +164,7 @@ class Notifier:
         # What to note after the delivery, except for the time.
         notified = {notice.alert.key: (notice.alert.version, notice.alert.is_open) for notice in notices}
         notified |= {each.mute.key: (each.mute.version, each.news == "muted") for each in mutes}
-        channel.future = self._executor.submit(self._notify, name, channel, message, notified)
+        channel.deliveries.begin(partial(self._notify, name, channel, message, notified))
 
     def _recipients(self, alert: Alert, snapshot: _Snapshot) -> set[str]:
         """Return an alert's channels: those in the config, and those that were notified that it is open."""
@@ -200,6 +203,7 @@ class Notifier:
         except Stopped:
             return  # nobody knows whether it arrived: the next start sends it again
         except Exception as error:
+            # A bug counts as a failure, so that the channel pauses.
             log.exception("notifying crashed", extra={"channel": name})
             self._failed(name, channel, f"tallyd itself failed ({type(error).__name__})")
         else:
@@ -241,7 +245,7 @@ class Notifier:
         """Forget resolved alerts that all their recipients were notified of. Raises `StateError`."""
         # Wait for a busy channel: it notes its notification soon. If the alert were forgotten first, that
         # note would stay, and the next alert of the key (version 1 again) would count as notified.
-        busy = {name for name, channel in self._channels.items() if channel.is_busy}
+        busy = {name for name, channel in self._channels.items() if channel.deliveries.is_running}
 
         def is_notified(alert: Alert) -> bool:
             suppressed = is_suppressed(alert, snapshot.muted.get(alert.key))

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from datetime import datetime, timedelta
+from functools import partial
 
+from tallyd.adapters.background import BackgroundTask
 from tallyd.adapters.state import StateError
 from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config
@@ -39,7 +41,7 @@ class OutboxWorker:
         self._now = now
         self._tools: Callable[[Task], Toolbox] | None = None
         self._tasks: dict[str, tuple[Task, Delivers]] = {}
-        self._futures: dict[str, Future[None]] = {}
+        self._passes: dict[str, BackgroundTask] = {}
         self._problems: tuple[Problem, ...] = ()
 
     def apply_config(self, config: Config, tools: Callable[[Task], Toolbox]) -> None:
@@ -68,8 +70,9 @@ class OutboxWorker:
         """
         outbox = self._store.state.outbox
         for poller, (task, source) in self._tasks.items():
-            if self._may_begin(poller) and outbox.waiting(poller):
-                self._futures[poller] = self._executor.submit(self._deliver, task, source)
+            one = self._passes.setdefault(poller, BackgroundTask(self._executor, "sending"))
+            if not one.is_running and self._relay.may_begin(poller) and outbox.waiting(poller):
+                one.begin(partial(self._deliver, task, source), poller=poller)
         for poller in outbox.pollers():
             names = self._names(poller) if poller in self._tasks else frozenset()
             gone = 0 if names is None else outbox.forget(poller, but=names)
@@ -111,20 +114,12 @@ class OutboxWorker:
 
     def under_way(self) -> list[Future[None]]:
         """Return the passes that have not ended."""
-        return [future for future in self._futures.values() if not future.done()]
-
-    def _may_begin(self, poller: str) -> bool:
-        future = self._futures.get(poller)
-        return (future is None or future.done()) and self._relay.may_begin(poller)
+        return [future for one in self._passes.values() for future in one.under_way()]
 
     def _deliver(self, task: Task, source: Delivers) -> None:
         """Make one pass; runs on the executor."""
         if self._tools is not None:
-            try:
-                self._relay.deliver_waiting(task, source, self._tools(task))
-            except Exception:
-                # Nobody reads the future, so a bug must be handled here.
-                log.exception("sending crashed", extra={"poller": task.poller})
+            self._relay.deliver_waiting(task, source, self._tools(task))
 
     def _names(self, poller: str) -> frozenset[str] | None:
         """Return the names that the poller sends reports for; None if it does not say."""

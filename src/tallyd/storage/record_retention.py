@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 
+from tallyd.adapters.background import BackgroundTask
 from tallyd.core.errors import InboxError, RecordsError
 
 log = logging.getLogger("tallyd")
@@ -28,8 +29,8 @@ class Prunable:
     prune: Callable[[int], int]
 
 
-class RecordRetention:
-    """Deletes what is old, one pass at a time. Only the scheduler thread calls `begin`."""
+class RecordRetention(BackgroundTask):
+    """Deletes what is old, one pass at a time."""
 
     def __init__(
         self,
@@ -37,19 +38,13 @@ class RecordRetention:
         prunables: Callable[[datetime], Iterable[Prunable]],
         stop: Callable[[], bool],
     ) -> None:
-        self._executor = executor
+        super().__init__(executor, "deleting old data")
         self._prunables = prunables
         self._stop = stop
-        self._future: Future[None] | None = None
 
-    def begin(self, now: datetime) -> None:
+    def prune(self, now: datetime) -> None:
         """Begin a pass that deletes what is too old at `now`, unless a pass is running."""
-        if not self.under_way():
-            self._future = self._executor.submit(self._prune_all, now)
-
-    def under_way(self) -> list[Future[None]]:
-        """Return the pass that has not ended, if any."""
-        return [self._future] if self._future is not None and not self._future.done() else []
+        self.begin(lambda: self._prune_all(now))
 
     def _prune_all(self, now: datetime) -> None:
         for prunable in self._prunables(now):
@@ -60,7 +55,7 @@ class RecordRetention:
                 # The next pass deletes it. If the database is down, the jobs that need it raise an alert.
                 log.info("old data cannot be deleted now", extra={**fields, "reason": error.text})
             except Exception:
-                # Nobody reads the future, so a bug must be handled here.
+                # A bug in one of them must not keep the others.
                 log.exception("deleting old data crashed", extra=fields)
             else:
                 if deleted:
