@@ -175,7 +175,7 @@ first_boot() {
     step 'a config with the folders of a clone'
     tallyd --config /root/config.json init --kind servers >/etc/tallyd/config.json
     refused 'check says that the service may not write there' 78 'out.dir: the service may not write /etc/tallyd/out' tallyd check
-    expect 'the running service refuses it' within 20 status_has 'is REFUSED since'
+    expect 'the running service refuses it' within 20 status_has 'is REJECTED since'
     expect 'and status shows what it does' status_has 'visitors'
     sed -i 's|"timezone"|"data_dir": "/var/lib/tallyd/elsewhere", "log": {"dir": "/var/log/tallyd"}, "timezone"|' /etc/tallyd/config.json
     expect 'what a restart would take is fine' tallyd check
@@ -244,7 +244,7 @@ first_boot() {
 
     step 'a config with a mistake'
     break_config
-    expect 'status says that it was refused' within 20 status_has 'is REFUSED since'
+    expect 'status says that it was refused' within 20 status_has 'is REJECTED since'
     expect 'the old one goes on, in the same process' is "$(property MainPID)" "$pid"
     expect 'with the old times' status_has 04:05:06
     refused 'check says what is wrong' 78 'did you mean "accesskey"' tallyd check

@@ -32,7 +32,7 @@ from tallyd.core.schedule.timetable import EVERY_DAY, At, Every, Missed
 
 @pytest.fixture
 def past(tmp_path: Path) -> Past:
-    """A config in force since the 19th, with a count at 08:00 and 20:00."""
+    """A config that is active since the 19th, with a count at 08:00 and 20:00."""
     path, past = write_config(tmp_path), Past(tmp_path)
     job = JobNote(
         poller="divera", kind="divera", job="count", when=At((time(8), time(20)), EVERY_DAY), zone=BERLIN
@@ -61,9 +61,7 @@ def test_a_reading_taken_by_hand_is_the_last_one_and_says_so(
     past: Past, capsys: pytest.CaptureFixture[str]
 ) -> None:
     past.taken("2026-11-19T09:30:00", {"50101": 21}, origin="once")
-    row = re.search(
-        r"^divera +count +09:30 by hand +21 +20:00$", said(past, "2026-11-19T09:45:00", capsys), re.M
-    )
+    row = re.search(r"^divera +count +09:30 by hand +20:00$", said(past, "2026-11-19T09:45:00", capsys), re.M)
     assert row is not None
     past.taken("2026-11-19T20:00:00", {"50101": 3})
     assert re.search(r"^divera +count +20:00 +3 ", said(past, "2026-11-19T21:00:00", capsys), re.M)

@@ -164,7 +164,7 @@ def test_with_a_broken_config_status_and_alerts_find_the_state_while_it_runs_and
     config = write_config(tmp_path, content)
     with running(config) as daemon:
         config.write_text('{"data_dir" "data"}')
-        wait_until(lambda: "REFUSED" in _tallyd(config, "status").stdout)
+        wait_until(lambda: "REJECTED" in _tallyd(config, "status").stdout)
         first = _tallyd(config, "status").stdout.splitlines()[0]
         assert "running" not in first
         assert "invalid JSON at line 1, column 13" in first
@@ -175,7 +175,7 @@ def test_with_a_broken_config_status_and_alerts_find_the_state_while_it_runs_and
     done = _tallyd(config, "status")
     assert done.returncode == 0, done.stderr
     first, *rest = done.stdout.splitlines()
-    assert "was in force since" in first
+    assert "was active since" in first
     assert "tallyd is NOT running; config.json: invalid JSON at line 1, column 13" in first
     assert "tallyd cannot start with it" in first
     assert any(line.startswith("divera") for line in rest)
@@ -191,7 +191,7 @@ def test_a_config_that_names_another_state_is_rejected_and_hides_nothing(tmp_pat
     config = write_config(tmp_path, content)
     with running(config) as daemon:
         write_config(tmp_path, {**content, "data_dir": "other"})
-        wait_until(lambda: "REFUSED" in _tallyd(config, "status").stdout)
+        wait_until(lambda: "REJECTED" in _tallyd(config, "status").stdout)
         assert "data_dir" in _tallyd(config, "status").stdout.splitlines()[0]
         done = _tallyd(config, "mute", "tallyd/config", "--for", "1h")
         assert done.returncode == 0

@@ -174,7 +174,7 @@ def test_a_refused_config_leaves_the_old_one_in_force_and_heads_status(
         files = len(daemon.out_files("divera"))
         wait_until(lambda: len(daemon.out_files("divera")) > files, what="the old times go on")
         first_line = _tallyd(config, "status").stdout.splitlines()[0]
-        assert "REFUSED" in first_line
+        assert "REJECTED" in first_line
         assert "invalid JSON at line 1" in first_line
         assert daemon.end() == 0
 

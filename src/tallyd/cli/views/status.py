@@ -19,7 +19,7 @@ from tallyd.core.out_document import problem_json
 from tallyd.core.panels import Board
 from tallyd.core.reading import Json
 from tallyd.core.schedule.timetable import Every
-from tallyd.core.stored import OutboxRow, StoredReading
+from tallyd.core.stored import OutboxRow
 from tallyd.core.texts import span
 from tallyd.presentation.boards import BoardPrinter, board_json
 from tallyd.presentation.terminal import complain, say, show_json, show_table
@@ -69,16 +69,15 @@ def _show(found: Status) -> None:
                 one.job.poller,
                 one.job.job,
                 found.taken(one.last) if one.last else "none yet",
-                _total(one.last),
                 len(one.missed) or None,
                 _next(one, found),
             )
             for one in found.jobs
         ]
         show_table(
-            ("poller", "job", "last reading", "total", "missed", "next run"),
+            ("poller", "job", "last reading", "missed", "next run"),
             rows,
-            right=frozenset({3, 4}),
+            right=frozenset({3}),
             see="--wide, or --json",
         )
     for one in found.jobs:
@@ -125,12 +124,6 @@ def _next(one: JobStatus, found: Status) -> str:
     if one.next_at is None and isinstance(one.job.when, Every):
         return f"every {span(one.job.when.interval_s)}"
     return found.clock(one.next_at)
-
-
-def _total(last: StoredReading | None) -> str | None:
-    if last is None or last.body is None or last.body.get("total") is None:
-        return None
-    return str(last.body["total"])
 
 
 def _json(found: Status) -> dict[str, Json]:

@@ -81,13 +81,16 @@ class Status:
     def headline(self) -> tuple[str, str]:
         """Return the first line and its style."""
         was = "" if self.pid else "was "
-        text = f"config {self.note.path} {was}in force since {self.clock(self.note.since)}"
+        text = f"config {self.note.path} {was}active since {self.clock(self.note.since)}"
         if self.pid is None:
             trouble = f"; {self.trouble}" if self.trouble else ""
             return f"{text}; tallyd is NOT running{trouble}", "error"
         if self.note.rejected:
             when = self.clock(self.note.rejected.since)
-            return f"{text}; the file on disk is REFUSED since {when}: {self.note.rejected.lines[0]}", "error"
+            return (
+                f"{text}; the file on disk is REJECTED since {when}: {self.note.rejected.lines[0]}",
+                "error",
+            )
         return f"{text}; running (process {self.pid})", "fine"
 
     def taken(self, last: StoredReading) -> str:
@@ -165,7 +168,7 @@ def _job(state: State, job: JobNote, *, since: datetime, now: datetime) -> JobSt
 
 
 def _unknown(state: State, job: JobNote, *, since: datetime, now: datetime) -> datetime | None:
-    """Return the newest slot since the config is in force, where it is neither taken, missed nor begun."""
+    """Return the newest slot since the config became active, if it is neither taken, missed nor begun."""
     came = slots(job.when, job.zone, after=max(since, now - LONGEST_PAUSE), until=now - BEGUN_WITHIN)
     newest = deque(came, maxlen=1)
     if not newest:
