@@ -64,7 +64,9 @@ def test_a_reading_taken_by_hand_is_the_last_one_and_says_so(
     row = re.search(r"^divera +count +09:30 by hand +20:00$", said(past, "2026-11-19T09:45:00", capsys), re.M)
     assert row is not None
     past.taken("2026-11-19T20:00:00", {"50101": 3})
-    assert re.search(r"^divera +count +20:00 +3 ", said(past, "2026-11-19T21:00:00", capsys), re.M)
+    shown = said(past, "2026-11-19T21:00:00", capsys)
+    assert re.search(r"^divera +count +20:00 ", shown, re.M)
+    assert re.search(r"^Total +3$", shown, re.M)
 
 
 def test_a_job_without_slots_has_its_interval_in_the_place_of_a_next_run(
