@@ -1,10 +1,6 @@
 """`tallyd report`: counts over time, on stdout. Creates nothing if tallyd never ran.
 
-As JSON it is a list with an object for each poller. `past` is the days, `now` how things are now (null for a
-poller that has left the config). Both are boards, as `presentation.boards.board_json` writes them:
-
-    {"poller": "divera", "kind": "divera", "zone": "Europe/Berlin", "from": "2026-11-01", "to": "2026-11-30",
-     "by": null, "options": {}, "now": {...}, "past": {...}}
+docs/files.md describes the JSON.
 """
 
 from __future__ import annotations
