@@ -51,7 +51,7 @@ def test_two_files_that_differ_are_noted_once_by_check_and_by_nothing_else(
     files = {"timezone": "Europe/Berlin", "localtime": "America/New_York"}
     checked = tallyd(tmp_path, "--config", config, "check", **files)
     assert checked.returncode == 0, checked.stderr
-    assert "Time zone: America/New_York (this machine's)" in checked.stdout
+    assert "Time zone: America/New_York (of this machine)" in checked.stdout
     (note,) = [line for line in checked.stdout.splitlines() if "/etc/timezone" in line]
     assert note.startswith(
         "Note: /etc/timezone names another zone than /etc/localtime, which counts: America"
@@ -71,5 +71,5 @@ def test_a_zone_in_the_config_needs_no_note(tmp_path: Path, config: str) -> None
 
 def test_two_files_that_agree_need_no_note(tmp_path: Path, config: str) -> None:
     done = tallyd(tmp_path, "--config", config, "check", timezone="Europe/Berlin", localtime="Europe/Berlin")
-    assert "Time zone: Europe/Berlin (this machine's)" in done.stdout
+    assert "Time zone: Europe/Berlin (of this machine)" in done.stdout
     assert "/etc/timezone" not in done.stdout + done.stderr

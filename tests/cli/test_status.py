@@ -246,6 +246,8 @@ def test_while_the_config_on_disk_is_broken_there_are_jobs_and_reports_but_no_bo
     assert [job["poller"] for job in found["jobs"]] == ["divera"]
     assert (len(found["reports"]), found["files_today"], found["now"]) == (1, [], {})
     assert found["config"]["on_disk"]
+    text = shown(park, capsys)
+    assert re.search(r"^park: report SS-7 of \S+ is not sent; tries: 1, HTTP 503$", text, re.M)
 
 
 def test_without_a_poller_that_has_records_their_library_is_not_imported(past: Past) -> None:

@@ -48,7 +48,6 @@ from tallyd.settings.top import (
 from tallyd.settings.types import FolderPath, Strict, Zone, wrong
 from tallyd.settings.web import WebSettings
 
-P = TypeVar("P", bound=Poller)
 S = TypeVar("S", bound=Strict)
 
 if TYPE_CHECKING:
@@ -180,10 +179,6 @@ class Config:
     @property
     def zone(self) -> ZoneInfo:
         return self.settings.timezone or self.host_zone
-
-    def pollers_of(self, kind: type[P]) -> dict[str, P]:
-        """Return the pollers of one kind, by name."""
-        return {name: each for name, each in self.settings.pollers.items() if isinstance(each, kind)}
 
     def effective(self, name: str) -> Effective:
         """Return the settings of a poller, merged field by field over the top of the file."""

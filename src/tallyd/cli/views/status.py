@@ -102,7 +102,13 @@ def _show(found: Status) -> None:
 
 
 def _show_boards(found: Status) -> None:
+    """Show the board of each poller; without a readable config, at least the reports that wait."""
     boards = [each for each in found.boards if each.board != Board()]
+    for row in found.reports if not found.boards else ():
+        if row.state != "sent":
+            answer = f", {row.answer}" if row.answer else ""
+            text = f"report {row.message.ssid} of {row.message.day} is not sent; tries: {row.tries}{answer}"
+            say(f"{row.poller}: {text}", style="warning")
     for each in boards:
         printer = BoardPrinter(
             zone=each.zone,
