@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 from zoneinfo import ZoneInfo
@@ -60,6 +60,23 @@ DAY = [
     taken("2026-11-20T16:00", {"50101": Gap.HIDDEN, "7": 4}, total=Gap.HIDDEN, hide_below=3),
     missed("2026-11-20T20:00"),
 ]
+
+
+class Counted(list[Entry]):
+    """Entries that count how often they are gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Entry]:
+        self.times += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("by", [None, "day"])
+def test_readings_are_gone_through_a_few_times_however_many_there_are(by: By | None) -> None:
+    entries = Counted(taken("2026-11-20T08:00", {"7": number}) for number in range(100))
+    assert len(tables_of(board(entries, by).panels)[0].rows) in (100, 1)
+    assert entries.times < 20
 
 
 class TestOneByOne:

@@ -72,6 +72,20 @@ class TestCharts:
         )
         assert f"The chart shows {MOST_POINTS} of {many} rows." in shown(Board(panels=(chart,)), view()).text
 
+    def test_a_column_is_taken_from_the_table_once_and_not_for_each_point(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        taken: list[str] = []
+        cells_of = Table.cells
+
+        def cells(table: Table, key: str) -> tuple[Cell, ...]:
+            taken.append(key)
+            return cells_of(table, key)
+
+        monkeypatch.setattr(Table, "cells", cells)
+        drawn([(at(number), number) for number in range(50)])
+        assert taken.count("value") == 1
+
     @pytest.mark.parametrize("gap", [Gap.HIDDEN, Gap.UNKNOWN, None, "text"])
     def test_what_is_no_number_is_a_gap_and_no_zero(self, gap: Cell) -> None:
         assert drawn([("a", 5), ("b", gap), ("c", 0)])["columns"][0]["values"] == [5, None, 0]

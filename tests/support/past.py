@@ -191,8 +191,10 @@ class FakePast:
         found = [row for row in taken if row.due_at is not None or not in_timetable]
         return max(found, key=lambda row: row.taken_at, default=None)
 
-    def readings(self, since: datetime, until: datetime) -> Sequence[StoredReading]:
-        return [row for row in self.stored if since <= (row.due_at or row.taken_at) < until]
+    def readings(
+        self, since: datetime, until: datetime, *, most: int | None = None
+    ) -> Sequence[StoredReading]:
+        return [row for row in self.stored if since <= (row.due_at or row.taken_at) < until][:most]
 
     def memory(self, job: str) -> Facts:
         return self.memories.get(job, {})

@@ -84,6 +84,17 @@ def alert(key: str, text: str, **fields: Any) -> dict[str, Alert]:
     return {key: replace(found, **fields)}
 
 
+def test_more_rows_than_a_daemon_has_memory_for_are_not_shown(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tallyd.web.page.MOST_ROWS", 2)
+    answers = [get(web, f"/poller/divera{path}?from=2026-11-19") for path in ("", "/report.csv")]
+    assert [each.status_code for each in answers] == [400, 400]
+    assert "these are more than 2 rows; choose fewer days" in text_of(answers[0].text)
+    monkeypatch.setattr("tallyd.web.page.MOST_ROWS", 3)
+    assert get(web, "/poller/divera?from=2026-11-19").status_code == 200
+
+
 # -- all pollers --------------------------------------------------------------------------------------------
 
 

@@ -29,13 +29,15 @@ class AskedError(Exception):
 class Asked:
     """The days that are asked for, local dates, both included; `by` None is the kind's own way.
 
-    `options` are the further options of the kind (`Poller.options`); an empty value means all.
+    `options` are the further options of the kind (`Poller.options`); an empty value means all. `most_rows`:
+    a table of more rows is not wanted, because a daemon would need too much memory; None: any.
     """
 
     first: date
     last: date
     by: By | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    most_rows: int | None = None
 
     @classmethod
     def read(
@@ -47,6 +49,7 @@ class Asked:
         options: Mapping[str, str],
         today: date,
         default_days: Callable[[By | None], int],
+        most_rows: int | None = None,
     ) -> Self:
         """Return what a person wrote; an empty text: nothing. Raises `AskedError`.
 
@@ -59,7 +62,15 @@ class Asked:
         begin = _day(first) if first else end - timedelta(days=default_days(known) - 1)
         if begin > end:
             raise AskedError(f"the first day, {begin}, is after {'the last' if last else 'today'}, {end}")
-        return cls(first=begin, last=end, by=known, options=options)
+        return cls(first=begin, last=end, by=known, options=options, most_rows=most_rows)
+
+    def check_rows(self, count: int) -> None:
+        """Raise `AskedError` if a table of so many rows is not wanted."""
+        if self.most_rows is not None and count > self.most_rows:
+            raise AskedError(
+                f"these are more than {self.most_rows} rows; choose fewer days or a longer period, "
+                "or use tallyd report, which shows all"
+            )
 
     def span(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """Return the first instant of the days, and the first one after them (UTC)."""
@@ -147,8 +158,10 @@ class Past(Protocol):
         """Return the newest reading; `in_timetable`: not one by hand."""
         ...
 
-    def readings(self, since: datetime, until: datetime) -> Sequence[StoredReading]:
-        """Return readings and missed slots with since <= slot < until, oldest first."""
+    def readings(
+        self, since: datetime, until: datetime, *, most: int | None = None
+    ) -> Sequence[StoredReading]:
+        """Return the first `most` readings and missed slots with since <= slot < until, oldest first."""
         ...
 
     def memory(self, job: str) -> Facts:

@@ -146,7 +146,11 @@ class Poller(PollerSettings):
     def past_board(self, past: Past, asked: Asked) -> Board:
         """Return the days that were asked for. Raises `AskedError`, `StateError`, `RecordsError`."""
         since, until = asked.span(past.zone)
-        entries = tuple(self._entry(row) for row in past.readings(since, until))
+        # One more than is wanted tells that there are more, and costs little.
+        most = None if asked.most_rows is None else asked.most_rows + 1
+        rows = past.readings(since, until, most=most)
+        asked.check_rows(len(rows))
+        entries = tuple(map(self._entry, rows))
         next_at = past.next_at if past.next_at is None or past.next_at < until else None
         return readings_board(entries, self.column_names(), by=asked.by, zone=past.zone, next_at=next_at)
 

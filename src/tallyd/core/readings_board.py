@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import cached_property
 
 from tallyd.core.history import Entry, Status, remarks, spread, statuses, why_no_number
 from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Metric, Shape, Stat, Table
@@ -125,7 +126,7 @@ class _Readings:
     def are_of_several_days(self) -> bool:
         return len({entry.at.astimezone(self.zone).date() for entry in self.entries}) > 1
 
-    @property
+    @cached_property
     def _has_total(self) -> bool:
         return bool(self.entries) and all(entry.has_total for entry in self.entries)
 
@@ -187,7 +188,7 @@ class _Readings:
             entry.taken_at,
         )
 
-    @property
+    @cached_property
     def _ids(self) -> tuple[str, ...]:
         return tuple(each.id for each in self.statuses)
 

@@ -43,8 +43,10 @@ class StoredPast:
     def last_reading(self, *, in_timetable: bool = False) -> StoredReading | None:
         return self.state.readings.last(self.poller, now=self.now, in_timetable=in_timetable)
 
-    def readings(self, since: datetime, until: datetime) -> Sequence[StoredReading]:
-        return self.state.readings.history(poller=self.poller, since=since, until=until)
+    def readings(
+        self, since: datetime, until: datetime, *, most: int | None = None
+    ) -> Sequence[StoredReading]:
+        return self.state.readings.history(poller=self.poller, since=since, until=until, most=most)
 
     def memory(self, job: str) -> Facts:
         return self.state.readings.memory(self.poller, job)

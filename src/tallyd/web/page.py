@@ -36,6 +36,8 @@ TIMES: Final = 20.0
 """The days of ten thousand targets take a second to read: a board is shown again for 20 times as long."""
 MOST_BOARDS: Final = 8
 MOST_DAYS: Final = 3660
+MOST_ROWS: Final = 25_000
+"""Of the days of one poller: ten years with six readings a day. More would cost the daemon its memory."""
 ROWS_OF_CARD: Final = 8
 MOST_LISTED: Final = 200
 """A choice of more values is a field to type into."""
@@ -146,6 +148,7 @@ class Page:
             options={option: query[option] for option in options if query.get(option)},
             today=day_of(past.now, past.zone),
             default_days=poller.default_days,
+            most_rows=MOST_ROWS,
         )
         if (asked.last - asked.first).days >= MOST_DAYS:
             raise AskedError(f"the page shows at most {MOST_DAYS} days; tallyd report shows more")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -268,6 +269,31 @@ def test_days_without_a_check_say_so(
 ) -> None:
     board = shown(settings, hours=(), last=last, by=by)
     assert (table_of(board).rows, table_of(board).nothing, board.said) == ((), nothing, "no checks")
+
+
+@pytest.mark.parametrize(
+    ("by", "rows"),
+    [("hour", 2 * 2 * 25), ("day", 2 * 2), ("weekday", 2 * 2), ("week", 2 * 2), ("year", 2 * 2)],
+)
+def test_more_rows_than_are_wanted_are_not_made(by: By, rows: int) -> None:
+    past = FakePast(poller="apps", now=NOW, held=FakeRecords(hours=HOURS))
+    days = Asked(first=TODAY - timedelta(days=1), last=TODAY, by=by)
+    assert table_of(poller("PROD").past_board(past, replace(days, most_rows=rows))).rows
+    with pytest.raises(AskedError, match=f"these are more than {rows - 1} rows; choose fewer days"):
+        poller("PROD").past_board(past, replace(days, most_rows=rows - 1))
+
+
+def test_days_that_have_not_come_are_not_asked_for() -> None:
+    asked: list[datetime] = []
+
+    class Records(FakeRecords):
+        def server_sums(self, since: datetime, until: datetime) -> Mapping[str, HourCount]:
+            asked.append(since)
+            return super().server_sums(since, until)
+
+    past = FakePast(poller="apps", now=NOW, held=Records(hours=HOURS))
+    board = poller("PROD").past_board(past, Asked(first=TODAY, last=date(9998, 12, 31), by="day"))
+    assert (len(table_of(board).rows), len(asked)) == (2, 2)
 
 
 def test_a_database_that_cannot_be_read_is_raised() -> None:

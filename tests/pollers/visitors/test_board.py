@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -291,6 +292,11 @@ def numbers(board: Board) -> list[dict[str, Cell]]:
 
 
 class TestPastDays:
+    def test_more_rows_than_are_wanted_are_not_made(self) -> None:
+        assert numbers(poller().past_board(past(*ROWS), replace(asked(), most_rows=11)))
+        with pytest.raises(AskedError, match="these are more than 10 rows; choose fewer days"):
+            poller().past_board(past(*ROWS), replace(asked(), most_rows=10))
+
     def test_today_is_shown_by_the_hour_up_to_now(self) -> None:
         board = poller().past_board(past(*ROWS), asked())
         rows = numbers(board)

@@ -27,6 +27,8 @@ Steps: TypeAlias = "list[tuple[datetime, float | None]]"
 
 HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
+_SHORTEST: Final[Mapping[By, int]] = {"week": 7, "month": 28, "year": 365}
+"""The shortest period of several days, in days."""
 _STEPS: Final = (timedelta(minutes=15), HOUR, 4 * HOUR, 12 * HOUR, *(days * _DAY for days in (1, 2, 7, 28)))
 """Offsets from UTC are of whole quarters of an hour, so a step of 15 minutes lies in one hour."""
 MOST_STEPS: Final = 200
@@ -47,14 +49,25 @@ class Checks:
 def read_hours(records: PastRecords, asked: Asked, zone: ZoneInfo) -> Iterator[Hour]:
     """Yield the checks of all targets in the days asked for, in spans no longer than the periods asked for.
 
-    One day at a time: ten thousand targets have a quarter of a million hours a day. Raises `RecordsError`.
+    One day at a time: ten thousand targets have a quarter of a million hours a day. Raises `RecordsError`,
+    and `AskedError` for more rows than are wanted.
     """
     if asked.by is None:
         yield from _sums(records, *asked.span(zone))
         return
+    if asked.most_rows is not None:
+        asked.check_rows(len(records.server_sums(*asked.span(zone))) * _periods(asked))
     for number in range((asked.last - asked.first).days + 1):
         span = day_span(asked.first + number * _DAY, zone)
         yield from records.server_hours(*span) if asked.by == "hour" else _sums(records, *span)
+
+
+def _periods(asked: Asked) -> int:
+    """Return how many hours, days, ... the days asked for have at most."""
+    days = (asked.last - asked.first).days + 1
+    if asked.by is not None and asked.by in _SHORTEST:
+        return days // _SHORTEST[asked.by] + 2
+    return {"hour": days * 25, "weekday": min(days, 7)}.get(asked.by or "day", days)
 
 
 def _sums(records: PastRecords, since: datetime, until: datetime) -> Iterator[Hour]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 from tallyd.contract.board import Asked, AskedError, Past
@@ -13,6 +15,7 @@ from tallyd.core.panels import Board, Metric
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json
+from tallyd.core.schedule.days import day_of
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.stored import LastReading
 from tallyd.core.texts import listed, shortened, span
@@ -119,7 +122,10 @@ class ServersPoller(ServersSettings):
         nothing = no_checks(self.every if is_going_on else None)
         if target:
             return self._target_board(past, asked, target, nothing)
-        checks = checks_of(read_hours(past.records, asked, past.zone), zone=past.zone, by=asked.by)
+        # There are no checks of later than tomorrow, and each day is a question to the database.
+        tomorrow = day_of(past.now, past.zone) + timedelta(days=1)
+        known = replace(asked, last=max(asked.first, min(asked.last, tomorrow)))
+        checks = checks_of(read_hours(past.records, known, past.zone), zone=past.zone, by=asked.by)
         names = tuple(dict.fromkeys((*self.targets, *(each.target for each in checks))))
         return past_board(checks, by=asked.by, nothing=nothing, choices=choices_of(names))
 

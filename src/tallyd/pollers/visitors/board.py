@@ -136,8 +136,8 @@ class VisitorsBoards:
 
     # -- the days that are asked for ------------------------------------------------------------------------
 
-    def past(self, months: Iterable[Sequence[Minute]], asked: Asked) -> Board:
-        """Return the board of some days. `months` are their minutes, a part at a time, oldest first.
+    def past(self, parts: Iterable[Sequence[Minute]], asked: Asked) -> Board:
+        """Return the board of some days. `parts` are their minutes, whole days at a time, oldest first.
 
         Raises `AskedError` if there is no such source or group.
         """
@@ -145,13 +145,15 @@ class VisitorsBoards:
         chosen = self._chosen(asked)
         days: list[Day] = []
         seen: set[str] = set()
-        for minutes in months:
+        for minutes in parts:
             seen.update(source for source, _, _ in minutes)
             own = (each for each in minutes if chosen is None or each[0] in chosen)
             days += days_of(own, zone=self.zone, until=self.now)
         sources = self._checked_sources(seen, asked)
+        visits = put_together(days, by=by)
+        asked.check_rows(len(visits))
         return Board(
-            panels=(_visits_chart(put_together(days, by=by), by, nothing=self._nothing(asked)),),
+            panels=(_visits_chart(visits, by, nothing=self._nothing(asked)),),
             said=f"{self._what(asked)}: {_said(days, is_one_day=asked.first == asked.last)}",
             notes=self._days_without_records(len(days), asked),
             choices=self._choices(sources),

@@ -28,7 +28,8 @@ def chart_json(chart: Chart, zone: tzinfo) -> dict[str, Json]:
     by_time = sorted(range(len(places)), key=times.__getitem__) if is_time else []
     order = by_time[-MOST_POINTS:] or range(len(places))[:MOST_POINTS]
     columns = {column.key: column for column in chart.table.columns}
-    found = {key: [chart.table.cells(key)[number] for number in order] for key in chart.series}
+    cells = {key: chart.table.cells(key) for key in chart.series}
+    found = {key: [cells[key][number] for number in order] for key in chart.series}
     numbers = [number for cells in found.values() for cell in cells for number in _parts(cell)]
     limits = [chart.limit.value] if chart.limit else []
     size, unit = _unit(columns[next(iter(chart.series))].unit, [*numbers, *limits])
