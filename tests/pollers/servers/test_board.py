@@ -105,6 +105,21 @@ def test_outside_the_daemon_the_last_stored_state_counts() -> None:
     assert stats_of(poller("PROD").now_board(past)) == {"stale": 1}
 
 
+def test_outside_the_daemon_data_grows_no_older_than_it_was_when_the_file_was_written() -> None:
+    found = {"PROD": Known(state="fresh", since=NOW - HOUR, computed_at=NOW - timedelta(minutes=12))}
+    stored = TargetMemory(known=found, written_at=NOW - timedelta(minutes=10)).to_store()
+    board = poller("PROD").now_board(FakePast(poller="apps", now=NOW, memories={"check": stored}))
+    assert table_of(board).cells("lag_s") == (120.0,)
+    assert board.notes == (
+        "As of 13:50, when the last file was written. The page of a running tallyd has later checks.",
+    )
+    memory = TargetMemory(known=found, written_at=NOW - HOUR, checked_at={"PROD": NOW})
+    board = poller("PROD").now_board(
+        FakePast(poller="apps", now=NOW, in_memory={"check": {"memory": memory}})
+    )
+    assert (table_of(board).cells("lag_s"), board.notes) == ((720.0,), ())
+
+
 # -- the last check -----------------------------------------------------------------------------------------
 
 

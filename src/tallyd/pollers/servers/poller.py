@@ -18,7 +18,7 @@ from tallyd.core.reading import Facts, Json
 from tallyd.core.schedule.days import day_of
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.stored import LastReading
-from tallyd.core.texts import listed, shortened, span
+from tallyd.core.texts import clock, listed, shortened, span
 from tallyd.pollers.servers.alert_kinds import KINDS, TARGET_KINDS, UNSTORED
 from tallyd.pollers.servers.board import (
     choices_of,
@@ -113,7 +113,17 @@ class ServersPoller(ServersSettings):
 
     def now_board(self, past: Past) -> Board:
         """Return the state of each target. Raises `StateError`."""
-        return now_board(self.checked, dict(self._memory(past).known), past.now)
+        memory = self._memory(past)
+        # Outside the daemon, only what the last file said is known: its data may be newer by now, not older.
+        written_at = None if memory.checked_at else memory.written_at
+        board = now_board(self.checked, dict(memory.known), written_at or past.now)
+        if written_at is None or not memory.known:
+            return board
+        as_of = clock(written_at.replace(microsecond=0), past.zone, now=past.now)
+        note = (
+            f"As of {as_of}, when the last file was written. The page of a running tallyd has later checks."
+        )
+        return replace(board, notes=(note,))
 
     def past_board(self, past: Past, asked: Asked) -> Board:
         """Return the checks of all targets, or of one. Raises `AskedError`, `RecordsError`."""
