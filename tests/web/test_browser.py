@@ -116,6 +116,19 @@ def test_days_and_groups_are_chosen_and_chart_table_and_csv_follow(page: Page, s
 
 
 @pytest.mark.usefixtures("watched")
+@pytest.mark.usefixtures("watched")
+def test_going_back_shows_the_days_of_that_page_in_its_form(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/poller/visitors")
+    shown = page.input_value("#from")
+    page.fill("#from", "2026-11-01")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**from=2026-11-01**")
+    page.go_back()
+    page.wait_for_url("**/poller/visitors")
+    assert page.input_value("#from") == shown
+
+
+@pytest.mark.usefixtures("watched")
 def test_the_last_reports_are_shown_with_the_answer_of_the_upstream(page: Page, site: Site) -> None:
     page.goto(site.url + "/poller/visitors")
     first = page.locator("#now-reports tbody tr").first

@@ -106,7 +106,8 @@ class View:
         """Return what is asked for of one table."""
         table, dot, asked = self.query.get(what, "").partition(".")
         if table and not (dot and asked):
-            raise AskedError(f"{what} must be a table and what of it, such as {name}.1")
+            part, example = ("number", "2") if what == "page" else ("column", "COLUMN")
+            raise AskedError(f"{what} must be a table and a {part}, such as {name}.{example}")
         return asked if table == name else ""
 
     # -- links -------------------------------------------------------------------------------------------
