@@ -116,7 +116,6 @@ def test_days_and_groups_are_chosen_and_chart_table_and_csv_follow(page: Page, s
 
 
 @pytest.mark.usefixtures("watched")
-@pytest.mark.usefixtures("watched")
 def test_going_back_shows_the_days_of_that_page_in_its_form(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/poller/visitors")
     shown = page.input_value("#from")

@@ -288,7 +288,7 @@ def test_days_without_a_check_say_so(
 
 @pytest.mark.parametrize(
     ("by", "rows"),
-    [("hour", 2 * 2 * 25), ("day", 2 * 2), ("weekday", 2 * 2), ("week", 2 * 2), ("year", 2 * 2)],
+    [("hour", 2 * 2 * 25), ("day", 2 * 2), ("weekday", 2 * 2), ("week", 2), ("month", 2), ("year", 2)],
 )
 def test_more_rows_than_are_wanted_are_not_made(by: By, rows: int) -> None:
     past = FakePast(poller="apps", now=NOW, held=FakeRecords(hours=HOURS))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from tallyd.contract.board import Asked, PastRecords
 from tallyd.contract.lags import HourCount, LagRow, hour_of
 from tallyd.contract.passages import read_seen, seen_text
 from tallyd.core.panels import Cell
-from tallyd.core.periods import By, order_of, period_cells
+from tallyd.core.periods import By, labels_of, order_of, period_cells
 from tallyd.core.schedule.days import day_span
 
 Hour: TypeAlias = "tuple[str, str, HourCount]"
@@ -27,8 +27,6 @@ Steps: TypeAlias = "list[tuple[datetime, float | None]]"
 
 HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
-_SHORTEST: Final[Mapping[By, int]] = {"week": 7, "month": 28, "year": 365}
-"""The shortest period of several days, in days."""
 _STEPS: Final = (timedelta(minutes=15), HOUR, 4 * HOUR, 12 * HOUR, *(days * _DAY for days in (1, 2, 7, 28)))
 """Offsets from UTC are of whole quarters of an hour, so a step of 15 minutes lies in one hour."""
 MOST_STEPS: Final = 200
@@ -56,18 +54,17 @@ def read_hours(records: PastRecords, asked: Asked, zone: ZoneInfo) -> Iterator[H
         yield from _sums(records, *asked.span(zone))
         return
     if asked.most_rows is not None:
-        asked.check_rows(len(records.server_sums(*asked.span(zone))) * _periods(asked))
+        asked.check_rows(len(records.server_sums(*asked.span(zone))) * _periods(asked, asked.by))
     for number in range((asked.last - asked.first).days + 1):
         span = day_span(asked.first + number * _DAY, zone)
         yield from records.server_hours(*span) if asked.by == "hour" else _sums(records, *span)
 
 
-def _periods(asked: Asked) -> int:
+def _periods(asked: Asked, by: By) -> int:
     """Return how many hours, days, ... the days asked for have at most."""
-    days = (asked.last - asked.first).days + 1
-    if asked.by is not None and asked.by in _SHORTEST:
-        return days // _SHORTEST[asked.by] + 2
-    return {"hour": days * 25, "weekday": min(days, 7)}.get(asked.by or "day", days)
+    days = (asked.first + number * _DAY for number in range((asked.last - asked.first).days + 1))
+    labels = {tuple(labels_of(datetime.combine(day, time()), by=by).values()) for day in days}
+    return len(labels) * (25 if by == "hour" else 1)
 
 
 def _sums(records: PastRecords, since: datetime, until: datetime) -> Iterator[Hour]:
