@@ -86,7 +86,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         page = f"127.0.0.1:{free.getsockname()[1]}"
     (tmp_path / "start.py").write_text(START)
     with web_service() as service:
-        poller = {"kind": "thermometer", "url": f"http://{service.host}/room", "every": "1s", "limit": 30}
+        poller = {"kind": "thermometer", "url": f"http://{service.host}/room", "every": "2s", "limit": 30}
         content = {
             "timezone": "Europe/Berlin",
             "channels": {"chat": f"http://{service.host}{HOOK}"},
@@ -126,13 +126,13 @@ def test_the_daemon_counts_it_and_tells_when_it_is_too_hot_and_when_no_more(
     assert (content["kind"], content["temperature"], content["problems"]) == ("thermometer", 21.5, [])
 
     site.is_now(31.25)
-    wait_until(lambda: site.told, what="a message")
-    assert "room: 31.25 °C, above 30 °C" in site.told[0]
+    # On a busy machine a slot may be missed, which is told, too.
+    wait_until(lambda: "room: 31.25 °C, above 30 °C" in " ".join(site.told), what="a message")
     assert "room/temperature/too-hot" in site.run("alerts")
 
     site.is_now(20)
-    wait_until(lambda: len(site.told) > 1, what="the message that it is over")
-    assert "room: not above 30 °C any more" in site.told[1]
+    over = "room: not above 30 °C any more"
+    wait_until(lambda: over in " ".join(site.told), what="the message that it is over")
     assert daemon.end() == 0
 
 
