@@ -101,6 +101,22 @@ def test_a_time_that_comes_twice_is_told_apart_by_its_offset(time: str, is_twice
     assert (comes_twice(local(time)), offset_text(local(time))) == (is_twice, offset)
 
 
+@pytest.mark.parametrize(
+    ("at", "begin"),
+    [
+        pytest.param("2026-04-04T14:45:00+00:00", "2026-04-04T14:00:00+00:00", id="before clocks go back"),
+        pytest.param("2026-04-04T15:10:00+00:00", "2026-04-04T15:00:00+00:00", id="after, in the same hour"),
+        pytest.param("2026-10-03T15:40:00+00:00", "2026-10-03T15:30:00+00:00", id="after they go forward"),
+    ],
+)
+def test_where_clocks_change_by_half_an_hour_the_second_part_of_an_hour_begins_at_the_change(
+    at: str, begin: str
+) -> None:
+    cell, *_ = period_cells(datetime.fromisoformat(at).astimezone(LORD_HOWE), by="hour")
+    assert isinstance(cell, datetime)
+    assert cell.astimezone(UTC) == datetime.fromisoformat(begin)
+
+
 def test_weekdays_begin_with_monday_and_other_periods_stay_in_their_order() -> None:
     days = [
         labels_of(local(f"2026-11-{day}T08:00"), by="weekday") for day in range(20, 27)

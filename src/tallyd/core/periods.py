@@ -50,9 +50,18 @@ def period_columns(by: By) -> tuple[Column, ...]:
 
 def period_cells(local: datetime, *, by: By) -> tuple[Cell, ...]:
     """Return the cells of the columns of the period in which a local time lies."""
-    begin = local.replace(minute=0, second=0, microsecond=0)
-    begin = begin if by == "hour" else begin.replace(hour=0, fold=0)
+    begin = (
+        _begin_of_hour(local)
+        if by == "hour"
+        else local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    )
     return (*((begin,) if axis_of(by) == BEGIN else ()), *labels_of(local, by=by).values())
+
+
+def _begin_of_hour(local: datetime) -> datetime:
+    """Return the first instant of an hour. If clocks change in it, its second part begins then."""
+    minutes = (local.replace(minute=minute, second=0, microsecond=0) for minute in range(local.minute + 1))
+    return next((each for each in minutes if each.utcoffset() == local.utcoffset()), local)
 
 
 def axis_of(by: By) -> str:
