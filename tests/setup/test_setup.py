@@ -374,7 +374,7 @@ def test_the_venv_is_made_once_kept_while_it_fits_and_made_anew_when_it_does_not
     assert demo() == ["Creating .venv again: it no longer works.", making, installing, "[]"]
 
     script = script.parent.rename(tmp_path / "moved") / "setup.sh"
-    assert demo()[0] == "Creating .venv again: it was made in another place or without pip."
+    assert demo()[0] == "Creating .venv again: it was created in another folder or without pip."
 
 
 # ---- install --ask
