@@ -130,11 +130,13 @@ class VisitsSite:
 
 
 def a_file(source: str, records: int, *, at: datetime | None = None) -> Dropped:
-    """Return a file with so many passages, a second apart, the last an hour ago; none: a sign of life.
+    """Return a file with so many passages of today, a second apart; none: a sign of life.
 
     No two passages anywhere have the same number, so that one that is lost or stored twice is known.
     """
-    last = at or datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    now = datetime.now(UTC).replace(microsecond=0)
+    an_hour_ago = now - timedelta(hours=1)
+    last = at or (an_hour_ago if an_hour_ago.date() == now.date() else now)
     passages, written = [], []
     for number in range(records):
         person, way = next(_people), number % 3
