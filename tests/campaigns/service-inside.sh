@@ -281,7 +281,7 @@ first_boot() {
     cp -a /src /broken
     sed -i 's/^__version__ = .*/__version__ = "9.9.8"/' /broken/src/tallyd/__init__.py
     sed -i 's|^ExecStart=.*|ExecStart=/bin/false|' /broken/src/tallyd/tallyd.service
-    refused 'is not kept' 1 "$before is in place again" sh /broken/setup.sh install
+    refused 'is not kept' 1 "switched back to $before" sh /broken/setup.sh install
     expect 'the one before is in place' is "$(current)" "$before"
     expect 'and runs' runs
     expect 'nothing else is left' is "$(releases)" 2
@@ -422,7 +422,7 @@ ENV
     printf 'U=cr\r\nV="open\nend' >>/etc/tallyd/env.probe
     systemd-run --quiet --wait --pipe --property=EnvironmentFile=/etc/tallyd/env.probe \
         python3 -c 'import json, os; print(json.dumps({k: v for k, v in os.environ.items() if len(k) == 1 and k != "_"}, sort_keys=True, indent=1))' >/tmp/of-systemd
-    sed -n '/^# Export what file/,/^# What stands before/p' /opt/tallyd/current/tallyd >/tmp/read-env.sh
+    sed -n '/^read_env() {/,/^# An option before the command/p' /opt/tallyd/current/tallyd >/tmp/read-env.sh
     env -i PATH="$PATH" sh -eu -c '. /tmp/read-env.sh; read_env /etc/tallyd/env.probe
         exec python3 -c "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if len(k) == 1 and k != \"_\"}, sort_keys=True, indent=1))"' >/tmp/of-ours
     expect 'every value' diff /tmp/of-systemd /tmp/of-ours
