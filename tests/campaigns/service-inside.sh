@@ -451,12 +451,12 @@ second_boot() {
     expect 'with its readings' readings_are 1
     expect 'the share is not mounted' not mountpoint -q /srv/dead
     expect 'it was tried' is "$(systemctl show --property=Result --value srv-dead.mount)" exit-code
-    expect 'that is an alert' within 60 status_has 'nothing is mounted on the inbox /srv/dead'
+    expect 'that is an alert' within 60 status_has 'nothing has been mounted on the inbox /srv/dead'
     mount -t tmpfs -o mode=2770,gid=tallyd share /srv/dead
     echo '[]' >/srv/dead/a.json
     expect 'once it is mounted its files are taken, without a restart' within 30 [ ! -e /srv/dead/a.json ]
     expect 'into what was done' test -n "$(find /srv/dead/.tallyd/done -name a.json)"
-    expect 'the alert is over' within 60 not status_has 'nothing is mounted on the inbox /srv/dead'
+    expect 'the alert is over' within 60 not status_has 'nothing has been mounted on the inbox /srv/dead'
 
     step 'uninstall'
     mkdir -p /srv/inbox /var/lib/tallyd/inbox/.tallyd/done
