@@ -179,7 +179,7 @@ def test_once_on_a_terminal_shows_a_table(tmp_path: Path) -> None:
     needs("script")
     path = _visitors(tmp_path)
     done = tallyd(shell=f'script -qec "{sys.executable} -m tallyd --config {path} once park" /dev/null')
-    assert re.search(r"Files taken +0\s+Records +0\s", done.stdout)
+    assert re.search(r"Files ingested +0\s+Records +0\s", done.stdout)
     assert "{" not in done.stdout
 
 

@@ -34,7 +34,7 @@ def test_visitors_are_shown_by_source_and_rejected_files_with_their_reason(tmp_p
     gates.write("23", b'[{"ID": true}]', name="bad.json")
     text = shown(tmp_path, "visitors")
     for line in (
-        r"Files taken +1",
+        r"Files ingested +1",
         r"Files rejected +1",
         r"Records +3",
         r"Rejected files",

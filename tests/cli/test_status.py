@@ -188,7 +188,7 @@ def test_each_poller_has_a_board_with_its_details_and_only_some_rows_of_a_long_t
         "Inside now                3",
         "In today                  3",
         "Out today                 0",
-        "Files taken today         1",
+        "Files ingested today      1",
     ]
     assert [line.split()[0] for line in lines if line.startswith("gate-")] == [
         f"gate-{number:02}" for number in range(8)

@@ -97,7 +97,7 @@ def test_a_port_that_is_taken_is_an_alert_and_the_pollers_run_on(tmp_path: Path)
         with running(path) as daemon:
             wait_until(lambda: daemon.out_files("divera"), what="a reading")
             wait_until(lambda: "tallyd/web" in said(path, "alerts"), within_s=45, what="the alert")
-            assert f"127.0.0.1:{port} is taken by another program" in " ".join(said(path, "alerts").split())
+            assert f"127.0.0.1:{port} is in use by another program" in " ".join(said(path, "alerts").split())
             assert daemon.end() == 0
 
 

@@ -112,7 +112,7 @@ def test_while_the_new_place_is_taken_the_old_page_goes_on_with_the_new_password
         server.want(at(new, password=NEW))
         wait_until(lambda: server.trouble is not None, what="the trouble")
         assert server.trouble == (
-            f"127.0.0.1:{new} is taken by another program (ss -ltnp shows which); end it, "
+            f"127.0.0.1:{new} is in use by another program (ss -ltnp shows which); stop it, "
             f"or change web.listen. Until then it stays at http://127.0.0.1:{old}/"
         )
         assert (status(old, OLD), status(old, NEW)) == (401, 200)

@@ -65,7 +65,7 @@ class Asked:
         return cls(first=begin, last=end, by=known, options=options, most_rows=most_rows)
 
     def check_rows(self, count: int) -> None:
-        """Raise `AskedError` if a table of so many rows is not wanted."""
+        """Raise `AskedError` if a table with `count` rows is too long."""
         if self.most_rows is not None and count > self.most_rows:
             raise AskedError(
                 f"these are more than {self.most_rows} rows; choose fewer days or a longer period, "

@@ -205,6 +205,11 @@ class Metric:
     samples: list[tuple[tuple[str, ...], float]] = field(default_factory=list)
 
 
+def unreadable(reason: str) -> str:
+    """Return the trouble of a board whose numbers cannot be read."""
+    return f"The numbers can't be read now: {reason}."
+
+
 def tables_of(panels: Sequence[Panel]) -> tuple[Table, ...]:
     """Return the tables, those of charts included, in the order of the panels."""
     return tuple(

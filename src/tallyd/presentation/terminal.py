@@ -118,7 +118,7 @@ def wide_tables() -> Iterator[None]:
 
 @contextmanager
 def progress_shown(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal while a long command runs; yield what is told (done, of how many)."""
+    """Show a bar on a terminal while a long command runs; call what is yielded with (done, of how many)."""
     if not sys.stderr or not sys.stderr.isatty():
         yield lambda _done, _total: None
         return

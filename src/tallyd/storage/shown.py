@@ -9,7 +9,7 @@ from tallyd.adapters.state import StateError
 from tallyd.contract.board import Asked, AskedError, Past
 from tallyd.contract.poller import Poller
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Metric, tables_of
+from tallyd.core.panels import Board, Metric, tables_of, unreadable
 from tallyd.core.stored import LastReading
 
 log = logging.getLogger("tallyd")
@@ -49,7 +49,7 @@ class Shown:
         except StateError:
             raise
         except RecordsError as error:
-            return Board(troubles=(f"The numbers can't be read now: {error.text}.",))
+            return Board(troubles=(unreadable(error.text),))
         except Exception as error:
             return Board(troubles=(f"This can't be shown: {self._bug(past.poller, error)}",))
 

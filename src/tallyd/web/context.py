@@ -18,7 +18,7 @@ from tallyd.storage.shown import Shown
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """All of it. Any number of threads.
+    """What the web room reads. Any number of threads.
 
     `state` and `records` are connections of the web's own, so that no browser holds up a run. `config()` is
     the active one. `alerts()` and `mutes()` are those of the daemon, from memory while state.db cannot be

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Choice
+from tallyd.core.panels import Board, Choice, unreadable
 from tallyd.core.periods import By
 from tallyd.core.schedule.days import day_of
 from tallyd.presentation.boards import Chapter, chapters_csv
@@ -77,7 +77,7 @@ class Page:
         def values(cards: Cards) -> Mapping[str, Any]:
             views = {
                 name: View(
-                    zone=self._context.past(name).zone,
+                    zone=self._context.config().effective(name).zone,
                     now=self._context.now(),
                     most_rows=ROWS_OF_CARD,
                     path=f"{root}poller/{name}",
@@ -118,7 +118,7 @@ class Page:
         chapter = Chapter(
             poller=name,
             kind=self._pollers[name].kind,
-            zone=self._context.past(name).zone,
+            zone=self._context.config().effective(name).zone,
             first=asked.first,
             last=asked.last,
             board=self._board(name, asked),
@@ -164,7 +164,7 @@ class Page:
         try:
             return self._board(name, asked)
         except RecordsError as error:
-            return Board(troubles=(f"The numbers can't be read now: {error.text}.",))
+            return Board(troubles=(unreadable(error.text),))
         except BugError as error:
             return Board(troubles=(f"This can't be shown: {error.text}",))
 

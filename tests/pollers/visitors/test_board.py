@@ -116,7 +116,7 @@ class TestToday:
         board = poller().now_board(past(minute("2026-11-19T12:00", 50), in_memory=in_memory))
         assert {stats(board)[key] for key in ("inside", "in", "out")} == {UNKNOWN}
         assert board.notes == (
-            f"No record of today: {came}. Numbers appear once a file with records of today is taken.",
+            f"No record of today: {came}. Numbers appear with the first file that has records of today.",
         )
 
     def test_without_the_database_it_says_so_and_shows_when_each_source_last_delivered(self) -> None:
@@ -247,7 +247,7 @@ class TestReports:
         sent = [in_outbox("2026-11-20T10:25", "sent", ssid=f"SS-{each}") for each in range(50)]
         rows = self.rows(outbox=[*sent, *waiting])
         assert len(rows) == MOST_REPORTS + 2
-        assert [row[3] for row in rows[:3]] == [WAITS, State("error", "refused for good"), ACCEPTED]
+        assert [row[3] for row in rows[:3]] == [WAITS, State("error", "rejected for good"), ACCEPTED]
 
     @pytest.mark.parametrize(
         ("next_at", "nothing"),
@@ -421,7 +421,7 @@ class TestPastDays:
         [
             pytest.param(
                 asked(),
-                "No records of today yet. Numbers appear once a file with records of today is taken.",
+                "No records of today yet. Numbers appear with the first file that has records of today.",
                 id="today",
             ),
             pytest.param(
@@ -590,7 +590,7 @@ class TestOnce:
             "records": 12,
         }
         assert table(board, "rejected").rows == (("12", "a.json", "is no JSON"),)
-        assert board.notes == ("4 records that can't be read were left out",)
+        assert board.notes == ("4 records cannot be read and were skipped",)
 
     def test_a_sweep_that_found_nothing_says_so(self) -> None:
         files: Json = dict.fromkeys(("done", "repeat", "empty", "rejected", "waiting", "unsettled"), 0)

@@ -193,7 +193,7 @@ def test_a_port_that_is_taken_is_told_and_tried_again() -> None:
         with running(port=port) as server:
             wait_until(lambda: server.trouble is not None, what="the trouble")
             assert server.trouble == (
-                f"127.0.0.1:{port} is taken by another program (ss -ltnp shows which); end it, "
+                f"127.0.0.1:{port} is in use by another program (ss -ltnp shows which); stop it, "
                 "or change web.listen"
             )
             taken.close()

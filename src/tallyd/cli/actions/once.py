@@ -33,7 +33,7 @@ _AT_THE_END = ("waiting", "unsettled")
 
 @dataclass
 class _Shown:
-    """Shows one thing after the other; as JSON, all of it in the end: one object, or a list of several."""
+    """Shows results one after the other; as JSON all at the end: one object, or a list of several."""
 
     as_json: bool
     content: list[Json] = field(default_factory=list)

@@ -87,7 +87,7 @@ class Outside:
         return None if needed is None else self._folder(task, needed)
 
     def prunables(self, now: datetime) -> Iterator[Prunable]:
-        """Yield what keeps things for so long before `now`: rows, and finished or quarantined files."""
+        """Yield everything with old rows or files at `now`: rows, and finished or quarantined files."""
         config = self._config
         before = now - timedelta(days=self.keep_days or LEDGER_DAYS)
         for name, poller in config.settings.pollers.items():

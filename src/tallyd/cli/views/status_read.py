@@ -40,7 +40,7 @@ LONGEST_PAUSE = timedelta(days=8)
 class JobStatus:
     """One job: its last reading, the slots missed since, and when it runs next.
 
-    `unknown` is its newest slot where nothing at all became of it, which should not be while tallyd runs.
+    `unknown` is its newest slot if tallyd did nothing with it, which must not happen while tallyd runs.
     """
 
     job: JobNote

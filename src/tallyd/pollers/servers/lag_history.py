@@ -120,7 +120,7 @@ def checks_of(hours: Iterable[Hour], *, zone: ZoneInfo, by: By | None) -> tuple[
 
 
 def step_of(length: timedelta, *, every_s: float) -> timedelta:
-    """Return the shortest step that has a check, and of which so long a time has at most MOST_STEPS."""
+    """Return the shortest step that has a check, and that gives at most MOST_STEPS over `length`."""
     fitting = (step for step in _STEPS if length <= MOST_STEPS * step and step.total_seconds() >= every_s)
     return next(fitting, _STEPS[-1])
 

@@ -50,7 +50,7 @@ class ServersPoller(ServersSettings):
         return KINDS
 
     def watched(self) -> Mapping[str, frozenset[str]]:
-        """Return the targets that people are told of."""
+        """Return the targets that send alerts."""
         notified = frozenset(target.name for target in self.checked if target.is_notified)
         return {
             **{kind.what: notified for kind in TARGET_KINDS.values()},
@@ -58,7 +58,7 @@ class ServersPoller(ServersSettings):
         }
 
     def reminders(self) -> Mapping[str, float | None]:
-        """Return how often each target is told again, in seconds; None: never. Others as all problems."""
+        """Return the reminder interval of each target that has its own, in seconds; None: no reminder."""
         return {target.name: target.remind_every_s for target in self.checked if target.has_reminder}
 
     def view(self, subject: str, what: str) -> Mapping[str, str]:

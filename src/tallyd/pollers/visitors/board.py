@@ -12,7 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.passages import Count
 from tallyd.core.naming import key_segments
-from tallyd.core.panels import Board, Cell, Chart, Choice, Column, Gap, Shape, Stat, State, Table
+from tallyd.core.panels import Board, Cell, Chart, Choice, Column, Gap, Shape, Stat, State, Table, unreadable
 from tallyd.core.periods import BEGIN, By, axis_of, labels_of, period_columns
 from tallyd.core.schedule.days import day_of
 from tallyd.core.texts import clock, visible
@@ -37,7 +37,7 @@ _SILENT = State("error", "silent")
 _DELIVERS = State("fine", "delivers")
 _NO_FILE = State("unknown", "no file yet")
 _NOBODY_KNOWS = "Nobody knows whether nobody came, or nobody counted."
-_WHEN = "Numbers appear once a file with records of today is taken."
+_WHEN = "Numbers appear with the first file that has records of today."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +77,9 @@ class VisitorsBoards:
                 *([self._groups_table(counts)] if groups else ()),
             ),
             notes=() if counts or trouble else (self._missing(),),
-            troubles=(f"The numbers can't be read now: {trouble}.",) if trouble else (),
+            troubles=(unreadable(trouble),) if trouble else (),
             details=(
-                Stat(key="files_done", name="Files taken today", value=done),
+                Stat(key="files_done", name="Files ingested today", value=done),
                 Stat(key="files_rejected", name="Files rejected today", value=rejected),
                 *([reports] if reports else ()),
             ),

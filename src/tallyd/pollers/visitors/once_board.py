@@ -9,11 +9,11 @@ from tallyd.core.panels import Board, Column, Stat, Table
 from tallyd.pollers.visitors.board import GROUP_COLUMN, NAME_COLUMN, OTHER, SOURCE_COLUMN, WAYS
 
 _FILES = {
-    "done": "taken",
+    "done": "ingested",
     "empty": "without records",
-    "repeat": "known already",
+    "repeat": "already ingested",
     "rejected": "rejected",
-    "waiting": "left waiting",
+    "waiting": "waiting",
     "unsettled": "still being written",
 }
 
@@ -66,5 +66,5 @@ def summary_board(summary: Mapping[str, Any]) -> Board:
             Stat(key="records", name="Records", value=summary["records"]),
             *([Table(key="rejected", title="Rejected files", columns=columns, rows=rows)] if rows else ()),
         ),
-        notes=(f"{skipped} records that can't be read were left out",) if skipped else (),
+        notes=(f"{skipped} records cannot be read and were skipped",) if skipped else (),
     )

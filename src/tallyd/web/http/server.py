@@ -31,7 +31,7 @@ AGAIN_AFTER_S: Final = 60.0
 BACKLOG: Final = 64
 STOP_S: Final = 1.0
 LAST_ANSWERS_S: Final = 0.3
-"""How long answers under way may still be read after it was told to stop."""
+"""How long a client may still read its answer after the server began to stop."""
 
 
 class _Server(uvicorn.Server):
@@ -48,7 +48,7 @@ class _Server(uvicorn.Server):
             await asyncio.wait(tasks, timeout=LAST_ANSWERS_S)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        await asyncio.sleep(0)  # until each of them was told
+        await asyncio.sleep(0)  # until each of them knows
         await super().shutdown(sockets)
         if tasks:
             await asyncio.wait(tasks, timeout=STOP_S)
@@ -245,7 +245,7 @@ def _listen(address: str, port: int) -> socket.socket:
 def _why_not(error: OSError, web: WebSettings) -> str:
     place = _place(web.address, web.port)
     if error.errno == errno.EADDRINUSE:
-        return f"{place} is taken by another program (ss -ltnp shows which); end it, or change web.listen"
+        return f"{place} is in use by another program (ss -ltnp shows which); stop it, or change web.listen"
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{place} is no address of this machine now; change web.listen, or wait for the network"
     text = visible(os.strerror(error.errno) if error.errno else str(error)).lower()

@@ -1,6 +1,6 @@
 """/metrics: what is counted, and how tallyd is doing, in the form that Prometheus reads.
 
-Computed when it is asked for, from what is stored and what is in memory; docs/metrics.md lists all of it.
+They are computed at each request, from what is stored and what is in memory. docs/metrics.md lists them.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def _alerts(context: Context) -> Iterator[Metric]:
 def _reports(context: Context) -> Iterator[Metric]:
     waiting = GaugeMetricFamily(
         "tallyd_reports",
-        "Reports to upstreams that are not taken: `waiting` to be sent, or `parked`, refused for good.",
+        "Reports to upstreams that are not accepted: `waiting` to be sent, or `parked`, rejected for good.",
         labels=["poller", "state"],
     )
     sent = GaugeMetricFamily(

@@ -27,7 +27,7 @@ _STATES: Mapping[str, State] = {
     "sent": State("fine", "accepted"),
     "queued": _WAITS,
     "waiting": _WAITS,
-    "parked": State("error", "refused for good"),
+    "parked": State("error", "rejected for good"),
     "skipped": State("unknown", "nobody came: not sent"),
     "off": State("unknown", "not sent: switched off"),
 }

@@ -77,5 +77,5 @@ def answer_field(answer: bytes, field: str) -> str | None:
 
 
 def is_success(answer: bytes, *, field: str | None, equals: Collection[str]) -> bool:
-    """Whether the upstream has taken a report; without a field, each 2xx answer means so."""
+    """Whether the upstream accepted a report; without a field, every 2xx answer means that."""
     return field is None or answer_field(answer, field) in equals
