@@ -207,7 +207,6 @@ def test_each_poller_has_a_board_with_its_details_and_only_some_rows_of_a_long_t
 
 def test_as_json_there_is_all_of_it(park: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(shown(park, capsys, as_json=True))
-    assert found["files_today"] == [{"poller": "park", "done": 1, "rejected": 0, "trouble": None}]
     assert found["reports"] == [
         {
             "poller": "park",
@@ -221,6 +220,8 @@ def test_as_json_there_is_all_of_it(park: Path, capsys: pytest.CaptureFixture[st
         }
     ]
     assert found["now"]["divera"]["stats"] == {"50101": 12, "7": None, "total": None}
+    stats = found["now"]["park"]["stats"]
+    assert (stats["files_done"], stats["files_rejected"]) == (1, 0)
     assert len(found["now"]["park"]["tables"]["sources"]["rows"]) == 10
 
 
@@ -232,9 +233,9 @@ def test_while_the_database_is_away_everything_else_is_shown(
     assert re.search(r"^The numbers can't be read now: SQLite \(.*records.db\)", text, re.M)
     assert re.search(r" SS-7 +waits +1 +HTTP 503$", text, re.M)
     assert "Einsatzbereit" in text
-    (files,) = json.loads(shown(park, capsys, as_json=True))["files_today"]
-    assert (files["done"], files["rejected"]) == (0, 0)
-    assert "records.db" in files["trouble"]
+    now = json.loads(shown(park, capsys, as_json=True))["now"]["park"]
+    assert "files_done" not in now["stats"], "what is not known is never a zero"
+    assert "records.db" in now["troubles"][0]
 
 
 def test_while_the_config_on_disk_is_broken_there_are_jobs_and_reports_but_no_boards(
@@ -244,7 +245,7 @@ def test_while_the_config_on_disk_is_broken_there_are_jobs_and_reports_but_no_bo
     (park / "config.json").write_text("{")
     found = json.loads(shown(park, capsys, as_json=True))
     assert [job["poller"] for job in found["jobs"]] == ["divera"]
-    assert (len(found["reports"]), found["files_today"], found["now"]) == (1, [], {})
+    assert (len(found["reports"]), found["now"]) == (1, {})
     assert found["config"]["on_disk"]
     text = shown(park, capsys)
     assert re.search(r"^park: report SS-7 of \S+ is not sent; tries: 1, HTTP 503$", text, re.M)

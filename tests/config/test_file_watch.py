@@ -68,7 +68,9 @@ def same_size(watched: Watched) -> None:
         pytest.param(lambda watched: watched.config.unlink(), id="gone"),
     ],
 )
-def test_a_change_is_noticed_once_after_it_has_stood_still(watched: Watched, change: Callable[[Watched], object]) -> None:
+def test_a_change_is_noticed_once_after_it_has_stood_still(
+    watched: Watched, change: Callable[[Watched], object]
+) -> None:
     assert not watched.later()
     change(watched)
     assert watched.looks(1) == [False], "not at once: an editor may still be writing"

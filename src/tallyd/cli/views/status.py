@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import find_state, utc_now
 from tallyd.cli.views.alerts import mute_json, mute_text
-from tallyd.cli.views.status_read import JobStatus, Now, Status, read_status
+from tallyd.cli.views.status_read import JobStatus, Status, read_status
 from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.wording import said
@@ -150,7 +150,6 @@ def _json(found: Status) -> dict[str, Json]:
         "mutes": [mute_json(mute, zone) for mute in found.mutes],
         "unwritten": found.unwritten,
         "reports": [_report_json(row, zone) for row in found.reports],
-        "files_today": [_files_json(each) for each in found.boards if each.takes_files],
         "now": {each.poller: board_json(each.board, each.zone) for each in found.boards},
     }
 
@@ -165,17 +164,6 @@ def _report_json(row: OutboxRow, zone: ZoneInfo) -> Json:
         "tries": row.tries,
         "answer": row.answer,
         "sent_at": local_text(row.sent_at, zone) if row.sent_at else None,
-    }
-
-
-def _files_json(each: Now) -> Json:
-    """Return the files since local midnight; 0 while nobody knows, then `trouble` says why."""
-    counts = {stat.key: stat.value for stat in each.board.stats if isinstance(stat.value, int)}
-    return {
-        "poller": each.poller,
-        "done": counts.get("files_done", 0),
-        "rejected": counts.get("files_rejected", 0),
-        "trouble": next(iter(each.board.troubles), None),
     }
 
 

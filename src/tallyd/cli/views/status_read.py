@@ -52,12 +52,11 @@ class JobStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class Now:
-    """How things are with one poller. `takes_files`: it has an inbox."""
+    """How things are with one poller."""
 
     poller: str
     zone: ZoneInfo
     board: Board
-    takes_files: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,9 +136,7 @@ def _boards(config: Config, state: State, now: datetime) -> tuple[Now, ...]:
     with closing(RecordsReader(config.database_url)) as reader:
         for name, poller in config.settings.pollers.items():
             past = past_of(name, config, state, reader, now=now, alerts=alerts)
-            takes_files = poller.inbox_needed(name) is not None
-            board = shown.now(poller, past)
-            found.append(Now(poller=name, zone=past.zone, board=board, takes_files=takes_files))
+            found.append(Now(poller=name, zone=past.zone, board=shown.now(poller, past)))
     return tuple(found)
 
 
