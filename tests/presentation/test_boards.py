@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Spread, Stat, State, Table
+from tallyd.core.panels import (
+    Board,
+    Cell,
+    Chart,
+    Column,
+    Gap,
+    Spread,
+    Stat,
+    State,
+    StateSpan,
+    StateTimeline,
+    Table,
+    Timeline,
+)
 from tallyd.presentation.boards import BoardPrinter, Chapter, board_json, chapters_csv, period_text
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -48,7 +61,29 @@ def chapter(poller: str, table: Table, zone: ZoneInfo = BERLIN) -> Chapter:
     )
 
 
+HOUR = StateSpan(
+    begin=NOW,
+    end=NOW + timedelta(hours=1),
+    seconds={State("fine", "open"): 3000.0, State("error", "shut"): 600.0},
+)
+NEXT = StateSpan(begin=HOUR.end, end=HOUR.end + timedelta(hours=1), seconds={})
+GATE = StateTimeline(key="gate", title="The gate", timeline=Timeline((HOUR, NEXT)))
+
+
 class TestOnATerminal:
+    def test_a_timeline_is_a_line_of_bars_with_its_ends_and_how_long_each_state_held(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        empty = StateTimeline(key="e", title="Another", timeline=Timeline(()), nothing="Nothing yet.")
+        assert printed(capsys, Board(panels=(GATE, empty))) == [
+            "park",
+            "The gate",
+            "█·",
+            "14:00 to 16:00: shut 10 min (8.33%), open 50 min (41.67%), no data 1 h (50.00%)",
+            "Another",
+            "Nothing yet.",
+        ]
+
     def test_a_table_alone_has_no_title_and_notes_stand_below_it(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -185,3 +220,22 @@ def test_the_days_of_chapters_are_told_with_their_zones() -> None:
     assert period_text([park]) == "2026-11-19 to 2026-11-20 (Europe/Berlin)"
     assert period_text([replace(park, last=park.first)]) == "2026-11-19 (Europe/Berlin)"
     assert period_text([park, other, park]) == "2026-11-19 to 2026-11-20 (Europe/Berlin, UTC)"
+
+
+def test_a_timeline_is_a_table_of_its_spans_for_programs_and_left_out_of_csv() -> None:
+    found = board_json(Board(panels=(GATE,)), BERLIN)
+    assert found["tables"] == {
+        "gate": {
+            "columns": {"from": "from", "to": "to", "state": "worst state", "state_s": "for"}
+            | {"no_data_s": "no data"},
+            "rows": [
+                {"from": "2026-11-20T14:00:00+01:00", "to": "2026-11-20T15:00:00+01:00", "state": "shut"}
+                | {"state_s": 600.0, "no_data_s": 0.0},
+                {"from": "2026-11-20T15:00:00+01:00", "to": "2026-11-20T16:00:00+01:00", "state": "no data"}
+                | {"state_s": 3600.0, "no_data_s": 3600.0},
+            ],
+        }
+    }
+    bars = Column(key="bars", heading="bars", unit="timeline")
+    table = Table(key="gates", title="Gates", columns=(COLUMNS[1], bars), rows=(("north", GATE.timeline),))
+    assert chapters_csv([chapter("park", table)], excel=False, name_pollers=False) == "gate\r\nnorth\r\n"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.panels import Cell, Gap, Spread, State, Unit
+from tallyd.core.panels import Cell, Gap, Spread, State, StateSpan, Timeline, Unit
 from tallyd.core.texts import UNPRINTABLE
-from tallyd.presentation.cells import NOT_KNOWN, csv_of, json_of, text_of
+from tallyd.presentation.cells import NOT_KNOWN, amounts_text, csv_of, json_of, text_of
 from tallyd.presentation.csv_text import CsvCell
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -21,6 +22,20 @@ NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
 
 def text(cell: Cell, unit: Unit) -> str:
     return text_of(cell, unit, zone=BERLIN, now=NOW)
+
+
+def spans(*seconds: dict[State, float]) -> Timeline:
+    """Return spans of an hour from now on."""
+    hours = [NOW + timedelta(hours=number) for number in range(len(seconds) + 1)]
+    return Timeline(
+        tuple(
+            StateSpan(begin=begin, end=end, seconds=found)
+            for (begin, end), found in zip(pairwise(hours), seconds, strict=True)
+        )
+    )
+
+
+FINE, LATE, STALE = State("fine", "fresh"), State("warning", "late"), State("error", "stale")
 
 
 @pytest.mark.parametrize(
@@ -36,6 +51,23 @@ def text(cell: Cell, unit: Unit) -> str:
         pytest.param(60, "seconds", "1 min", 60, 60, id="whole-seconds"),
         pytest.param(0.98057, "share", "98.06%", 0.9806, 0.9806, id="share"),
         pytest.param(1, "share", "100.00%", 1, 1, id="all-of-it"),
+        pytest.param(
+            spans({FINE: 3600.0}, {LATE: 60.0}, {STALE: 90.0, FINE: 3000.0}, {}),
+            "timeline",
+            "▃▆█·",
+            [
+                {
+                    "from": f"2026-11-20T{14 + number}:00:00+01:00",
+                    "to": f"2026-11-20T{15 + number}:00:00+01:00",
+                }
+                | {"state": state, "minutes": minutes}
+                for number, (state, minutes) in enumerate(
+                    [("fresh", 60.0), ("late", 1.0), ("stale", 1.5), ("no data", 60.0)]
+                )
+            ],
+            None,
+            id="timeline",
+        ),
         pytest.param(
             datetime(2026, 11, 20, 8, 0, 0, 412000, tzinfo=UTC),
             "instant",
@@ -113,3 +145,21 @@ def test_every_cell_has_a_form_on_one_line_and_a_missing_number_is_none(cell: Ce
     assert shown is NOT_KNOWN or json.loads(json.dumps(shown)) == shown
     if isinstance(cell, Gap):
         assert (stored, shown == 0) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("timeline", "said"),
+    [
+        pytest.param(
+            spans({FINE: 3600.0}, {STALE: 90.0, FINE: 3000.0}),
+            "stale 1 min 30 s (1.25%), fresh 1 h 50 min (91.67%), no data 8 min 30 s (7.08%)",
+            id="the worst first",
+        ),
+        pytest.param(spans({FINE: 3600.0}, {FINE: 3600.0}), "fresh all the time", id="one state"),
+        pytest.param(spans({FINE: 3599.98}), "fresh all the time", id="a gap that nobody sees"),
+        pytest.param(spans({}), "no data all the time", id="nothing is known"),
+        pytest.param(Timeline(()), "", id="no span"),
+    ],
+)
+def test_a_timeline_says_for_how_long_each_state_held(timeline: Timeline, said: str) -> None:
+    assert amounts_text(timeline) == said

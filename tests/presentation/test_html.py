@@ -19,7 +19,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallyd.contract.board import AskedError
-from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Limit, Spread, Stat, State, Table, Unit
+from tallyd.core.panels import (
+    Board,
+    Cell,
+    Chart,
+    Column,
+    Gap,
+    Limit,
+    Spread,
+    Stat,
+    State,
+    StateSpan,
+    StateTimeline,
+    Table,
+    Timeline,
+    Unit,
+)
 from tallyd.presentation.boards import Chapter
 from tallyd.presentation.html import report
 from tallyd.presentation.html.charts import MOST_POINTS, chart_json
@@ -306,6 +321,28 @@ def test_a_chart_holds_its_values_and_its_table_stands_open_behind_it() -> None:
     (behind,) = page.all("details")
     assert "open" in behind
     assert page.text == "Values As a table Values Name Value a 1 b 2"
+
+
+def test_a_timeline_is_an_image_with_words_and_a_table_behind_it() -> None:
+    hour = StateSpan(begin=at(8), end=at(9), seconds={State("error", "<b>"): 900.0})
+    nothing = StateTimeline(key="e", title="Else", timeline=Timeline(()), nothing="Nothing yet.")
+    shown_ = StateTimeline(key="gate", title="The gate", timeline=Timeline((hour,)))
+    page = shown(Board(panels=(shown_, nothing)), view())
+    (image,) = [each for each in page.all("svg") if each.get("role") == "img"]
+    assert (image["role"], image["aria-label"]) == ("img", "<b> 15 min (25.00%), no data 45 min (75.00%)")
+    assert not [each for tag in ("svg", "rect", "path") for each in page.all(tag) if "style" in each]
+    (behind,) = page.all("details")
+    assert "open" not in behind
+    cells = "09:00 (5 h ago) 10:00 (4 h ago) <b> 15 min 45 min"
+    assert page.text.endswith(f"from to worst state for no data {cells} Nothing yet.")
+
+
+def test_a_timeline_in_a_table_is_an_image_and_no_row_is_sorted_by_it() -> None:
+    hour = StateSpan(begin=at(8), end=at(9), seconds={State("fine", "open"): 3600.0})
+    rows = [("a", Timeline((hour,))), ("b", Timeline((hour,)))]
+    page = shown(Board(panels=(table(rows, unit="timeline"),)), view())
+    assert [each["aria-label"] for each in page.all("svg")] == ["open all the time"] * 2
+    assert len(page.all("a")) == 1
 
 
 def test_without_a_number_there_is_no_chart_but_the_reason() -> None:

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 Level: TypeAlias = Literal["fine", "warning", "error", "unknown"]
 """Each has a colour, a shape and words of its own."""
-Unit: TypeAlias = Literal["text", "number", "seconds", "share", "instant"]
-"""What a cell is: text, a plain number, a duration, a share from 0 to 1, an aware instant."""
+WORST_FIRST: Final[tuple[Level, ...]] = ("error", "warning", "unknown", "fine")
+Unit: TypeAlias = Literal["text", "number", "seconds", "share", "instant", "timeline"]
+"""What a cell is: text, a plain number, a duration, a share from 0 to 1, an aware instant, a `Timeline`."""
 Shape: TypeAlias = Literal["bars", "dots", "line"]
 """Bars, a line with a dot at each number, or a line alone."""
 
@@ -45,7 +46,68 @@ class Spread:
     known: int
 
 
-Cell: TypeAlias = str | int | float | datetime | State | Spread | Gap | None
+NO_DATA: Final = State("unknown", "no data")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateSpan:
+    """A span of time, and for how many seconds each state held in it. Of the rest there is no data."""
+
+    begin: datetime
+    end: datetime
+    seconds: Mapping[State, float]
+
+    @property
+    def worst(self) -> State:
+        """The worst state that held; of several equally bad ones, the longest. Without any, `NO_DATA`."""
+        held = [state for state, held_s in self.seconds.items() if held_s > 0]
+        return min(held, key=self._badness, default=NO_DATA)
+
+    def _badness(self, state: State) -> tuple[int, float]:
+        return WORST_FIRST.index(state.level), -self.seconds[state]
+
+    @property
+    def worst_s(self) -> float:
+        """For how long the worst state held."""
+        worst = self.worst
+        return self.no_data_s if worst is NO_DATA else self.seconds[worst]
+
+    @property
+    def no_data_s(self) -> float:
+        """For how long no state is known."""
+        return max(0.0, self.length_s - sum(self.seconds.values()))
+
+    @property
+    def length_s(self) -> float:
+        """How long it is."""
+        return (self.end - self.begin).total_seconds()
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """States over time: spans one after the other, oldest first."""
+
+    spans: tuple[StateSpan, ...]
+
+    @property
+    def amounts(self) -> tuple[tuple[State, float], ...]:
+        """For how many seconds each state held, the worst first, and for how many there is no data."""
+        sums: dict[State, float] = {}
+        for span in self.spans:
+            for state, held_s in span.seconds.items():
+                sums[state] = sums.get(state, 0.0) + held_s
+        found = sorted(sums.items(), key=lambda each: (WORST_FIRST.index(each[0].level), -each[1]))
+        held = [(state, held_s) for state, held_s in found if held_s > 0]
+        no_data_s = sum(span.no_data_s for span in self.spans)
+        return (*held, (NO_DATA, no_data_s)) if no_data_s else tuple(held)
+
+    @property
+    def length_s(self) -> float:
+        """How long all spans are together."""
+        return sum(span.length_s for span in self.spans)
+
+
+Cell: TypeAlias = str | int | float | datetime | State | Spread | Timeline | Gap | None
 """None: an empty cell."""
 
 
@@ -149,6 +211,40 @@ class Chart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StateTimeline:
+    """A timeline with a name, drawn as bars; its table has a row for each span.
+
+    `nothing` says why there is no span.
+    """
+
+    key: str
+    title: str
+    timeline: Timeline
+    nothing: str = ""
+
+    @property
+    def table(self) -> Table:
+        """The spans: the worst state of each, how long that held, and for how long there is no data."""
+        return Table(
+            key=self.key,
+            title=self.title,
+            columns=(
+                Column(key="from", heading="from", unit="instant", is_vital=True),
+                Column(key="to", heading="to", unit="instant"),
+                Column(key="state", heading="worst state", is_vital=True),
+                Column(key="state_s", heading="for", unit="seconds", is_vital=True),
+                Column(key="no_data_s", heading="no data", unit="seconds"),
+            ),
+            rows=tuple(
+                (each.begin, each.end, each.worst, each.worst_s, each.no_data_s)
+                for each in self.timeline.spans
+            ),
+            nothing=self.nothing,
+            is_newest_last=True,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stat:
     """One number with its name. `key` names it for programs."""
 
@@ -158,7 +254,7 @@ class Stat:
     unit: Unit = "number"
 
 
-Panel: TypeAlias = Stat | Table | Chart
+Panel: TypeAlias = Stat | Table | Chart | StateTimeline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,5 +309,5 @@ def unreadable(reason: str) -> str:
 def tables_of(panels: Sequence[Panel]) -> tuple[Table, ...]:
     """Return the tables, those of charts included, in the order of the panels."""
     return tuple(
-        panel.table if isinstance(panel, Chart) else panel for panel in panels if not isinstance(panel, Stat)
+        panel if isinstance(panel, Table) else panel.table for panel in panels if not isinstance(panel, Stat)
     )

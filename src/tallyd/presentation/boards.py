@@ -8,9 +8,9 @@ from datetime import date, datetime, tzinfo
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from tallyd.core.panels import Board, Cell, Column, Panel, Stat, Table, Unit, tables_of
+from tallyd.core.panels import Board, Cell, Column, Panel, Stat, StateTimeline, Table, Unit, tables_of
 from tallyd.core.reading import Json
-from tallyd.presentation.cells import NOT_KNOWN, csv_of, json_of, text_of
+from tallyd.presentation.cells import NOT_KNOWN, amounts_text, csv_of, json_of, text_of
 from tallyd.presentation.csv_text import CsvCell, csv_text
 from tallyd.presentation.terminal import say, show_table
 
@@ -68,14 +68,22 @@ class BoardPrinter:
         if text := ": ".join(filter(None, (heading, board.said))):
             say(text, style="title")
         stats = [panel for panel in panels if isinstance(panel, Stat)]
-        tables = [table for table in tables_of(panels) if table.rows or table.nothing]
+        tables = [
+            panel if isinstance(panel, StateTimeline) else table
+            for panel in panels
+            for table in tables_of([panel])
+            if table.rows or table.nothing
+        ]
         if stats:
             rows = [(stat.name, self._text(stat.value, stat.unit)) for stat in stats]
             show_table(("name", "value"), rows, right=frozenset({1}), see=self.see_columns)
         for table in tables:
             if stats or len(tables) > 1:
                 say(table.title)
-            self._show_table(table)
+            if isinstance(table, StateTimeline):
+                self._show_timeline(table)
+            else:
+                self._show_table(table)
         for note in board.notes:
             say(note, style="quiet")
         for trouble in board.troubles:
@@ -96,6 +104,15 @@ class BoardPrinter:
         )
         if len(rows) < len(table.rows):
             say(f"{len(table.rows) - len(rows)} more: {self.see_rows}", style="quiet")
+
+    def _show_timeline(self, shown: StateTimeline) -> None:
+        spans = shown.timeline.spans
+        if not spans:
+            say(shown.nothing)
+            return
+        say(self._text(shown.timeline, "timeline"))
+        begin, end = self._text(spans[0].begin, "instant"), self._text(spans[-1].end, "instant")
+        say(f"{begin} to {end}: {amounts_text(shown.timeline)}", style="quiet")
 
     def _text(self, cell: Cell, unit: Unit) -> str:
         return text_of(cell, unit, zone=self.zone, now=self.now)
@@ -152,7 +169,9 @@ def chapters_csv(chapters: Sequence[Chapter], *, excel: bool, name_pollers: bool
             # A number whose poller knows no name for it takes the name that another one knows.
             if known is None or known.heading == known.key:
                 columns[column.key] = column
-    ordered = sorted(columns.values(), key=lambda column: column.is_note)
+    ordered = sorted(
+        (column for column in columns.values() if column.unit != "timeline"), key=lambda each: each.is_note
+    )
     headings = [f"{each.heading} (s)" if each.unit == "seconds" else each.heading for each in ordered]
     lines: list[list[CsvCell]] = [["poller", *headings] if name_pollers else [*headings]]
     for chapter in chapters:

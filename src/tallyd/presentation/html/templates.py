@@ -9,14 +9,22 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tallyd.core.panels import Chart, Gap, Stat, State
+from tallyd.core.panels import Chart, Gap, Stat, State, StateTimeline, Timeline
 from tallyd.core.texts import visible
 from tallyd.presentation.html.charts import MOST_POINTS
 from tallyd.presentation.invocation import filled
 
 HERE: Final = Path(__file__).parent
 ASSETS: Final = HERE / "static"
-_TESTS: Final = {"stat": Stat, "chart": Chart, "state": State, "gap": Gap, "instant": datetime}
+_TESTS: Final = {
+    "stat": Stat,
+    "chart": Chart,
+    "state": State,
+    "gap": Gap,
+    "instant": datetime,
+    "timeline": Timeline,
+    "state_timeline": StateTimeline,
+}
 
 
 def environment(*folders: Path, tallyd: str | None = None) -> Environment:

@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 from tallyd.contract.board import AskedError
 from tallyd.core.naming import local_text
-from tallyd.core.panels import Cell, Chart, Column, Level, Spread, State, Table, Unit
+from tallyd.core.panels import WORST_FIRST, Cell, Chart, Column, Spread, State, Table, Timeline, Unit
 from tallyd.core.reading import Json
 from tallyd.core.texts import span
-from tallyd.presentation.cells import text_of
+from tallyd.presentation.cells import amounts_text, text_of
+from tallyd.presentation.html.bars import Bars, bars_of
 from tallyd.presentation.html.charts import chart_json
 
 ROWS_A_PAGE: Final = 50
-_WORST_FIRST: Final[tuple[Level, ...]] = ("error", "warning", "unknown", "fine")
 _Row: TypeAlias = "tuple[Cell, ...]"
 
 
@@ -68,6 +68,14 @@ class View:
     def chart(self, chart: Chart) -> dict[str, Json]:
         """Return what `plots.js` draws."""
         return chart_json(chart, self.zone)
+
+    def bars(self, timeline: Timeline) -> Bars:
+        """Return a timeline as bars."""
+        return bars_of(timeline, lambda at: self.text(at, "instant"))
+
+    def amounts(self, timeline: Timeline) -> str:
+        """Return for how long each state of a timeline held."""
+        return amounts_text(timeline)
 
     # -- tables ------------------------------------------------------------------------------------------
 
@@ -136,7 +144,7 @@ def _rank(cell: Cell) -> tuple[int, float, str] | None:
     """Return the place of a cell among others: states by seriousness, numbers, instants, texts."""
     match cell:
         case State():
-            return 0, _WORST_FIRST.index(cell.level), cell.word
+            return 0, WORST_FIRST.index(cell.level), cell.word
         case Spread():
             return 1, cell.mean, ""
         case datetime():
