@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from support import warm
 from support.apps import app, version
 from support.chatservers import Reply, web_service
 from support.divera_server import Client, DiveraServer, divera_server
@@ -29,7 +28,7 @@ KEY = "canary-key-8f3a"
 
 
 def asking(folder: Path, *arguments: str) -> AbstractContextManager[Terminal]:
-    return at_terminal([sys.executable, "-m", "tallyd", "init", "--ask", *arguments], cwd=folder)
+    return at_terminal("-m", "tallyd", "init", "--ask", *arguments, cwd=folder)
 
 
 def config(folder: Path) -> dict[str, Any]:
@@ -196,8 +195,7 @@ def test_what_cannot_be_read_is_asked_again(tmp_path: Path, unit: Client) -> Non
 def test_where_the_machine_does_not_know_its_zone_one_is_proposed(tmp_path: Path, unit: Client) -> None:
     zone = tmp_path / "zone"
     zone.write_bytes(Path("/usr/share/zoneinfo/Asia/Taipei").read_bytes())
-    command = [sys.executable, "-m", "tallyd", "init", "--ask"]
-    with at_terminal(command, cwd=tmp_path, TZ=f":{zone}") as terminal:
+    with at_terminal("-m", "tallyd", "init", "--ask", cwd=tmp_path, TZ=f":{zone}") as terminal:
         source(terminal, unit)
         terminal.answer("Times of day")
         terminal.answer("Time zone [Europe/Berlin]")
@@ -274,9 +272,14 @@ def test_a_port_that_is_taken_is_asked_again(tmp_path: Path, unit: Client, serve
 
 
 def test_a_page_whose_libraries_are_missing_is_said_when_it_is_wanted(tmp_path: Path, unit: Client) -> None:
-    without_library = "import sys; sys.modules['uvicorn'] = None; sys.argv[0] = 'tallyd'; "
-    program = f"{without_library}from tallyd.cli.main import main; sys.exit(main())"
-    with at_terminal([sys.executable, "-c", program, "init", "--ask"], cwd=tmp_path) as terminal:
+    program = (
+        "import sys\n"
+        "for name in [name for name in sys.modules if name.startswith('tallyd.web')]: del sys.modules[name]\n"
+        "sys.modules['uvicorn'] = None\n"
+        "sys.argv[0] = 'tallyd'\n"
+        "from tallyd.cli.main import main; sys.exit(main())"
+    )
+    with at_terminal("-c", program, "init", "--ask", cwd=tmp_path) as terminal:
         source(terminal, unit)
         terminal.answer("Times of day")
         the_rest(terminal, page="127.0.0.1:8710")
@@ -354,21 +357,14 @@ def test_a_secret_that_is_there_is_never_overwritten(tmp_path: Path, unit: Clien
 
 
 def test_a_place_that_is_not_a_folder_is_said_before_anything_is_asked(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tallyd", "--config", "nonesuch/config.json", "init", "--ask"]
-    with at_terminal(command, cwd=tmp_path) as terminal:
+    command = ("-m", "tallyd", "--config", "nonesuch/config.json", "init", "--ask")
+    with at_terminal(*command, cwd=tmp_path) as terminal:
         terminal.wait_for(f"this user may not write in {tmp_path}/nonesuch")
         assert terminal.status() == 2
 
 
 def test_without_a_terminal_it_says_what_to_write(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tallyd", "init", "--ask"],
-        cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = warm.run("-m", "tallyd", "init", "--ask", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"tallyd init --kind KIND > {tmp_path}/config.json" in done.stderr
     assert "divera, visitors, servers" in done.stderr
@@ -379,8 +375,8 @@ def test_without_a_terminal_it_says_what_to_write(tmp_path: Path) -> None:
 def test_for_the_service_the_folders_are_the_installed_ones(tmp_path: Path, unit: Client) -> None:
     answers = tmp_path / "answers"
     answers.mkdir()
-    command = ["--config", "/etc/tallyd/config.json", "init", "--ask", "--into", str(answers)]
-    with at_terminal([sys.executable, "-m", "tallyd", *command], cwd=tmp_path) as terminal:
+    command = ("--config", "/etc/tallyd/config.json", "init", "--ask", "--into", str(answers))
+    with at_terminal("-m", "tallyd", *command, cwd=tmp_path) as terminal:
         source(terminal, unit)
         terminal.answer("Times of day")
         the_rest(terminal)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support import warm
 from support.daemon import running, write_config
 from support.mounts import disk
 from tallyd.cli.config.check_folders import allowed_folders, folder_problems
@@ -27,14 +26,7 @@ def _config(folder: Path, **keys: Any) -> Config:
 
 
 def _check(config: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tallyd", "--config", str(config), "check"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "NO_COLOR": "1"},
-        check=False,
-    )
+    return warm.run("-m", "tallyd", "--config", str(config), "check", NO_COLOR="1")
 
 
 # ---- what the hardened service may not write

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support import warm
 from tallyd.cli.config.init import init
 from tallyd.config.folders import INSTALLED
 from tallyd.config.model import BY_KIND, load
@@ -87,24 +87,12 @@ def test_a_zone_that_a_config_could_not_name_is_left_out(
 
 
 def test_the_command_prints_for_the_config_that_it_is_given() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tallyd", "--config", str(INSTALLED), "init", "--kind", "servers"],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    done = warm.run("-m", "tallyd", "--config", str(INSTALLED), "init", "--kind", "servers")
     assert json.loads(done.stdout)["data_dir"] == "/var/lib/tallyd"
 
 
 def test_a_kind_that_there_is_not_is_told_with_those_that_there_are() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tallyd", "init", "--kind", "weather"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = warm.run("-m", "tallyd", "init", "--kind", "weather")
     assert done.returncode == 2
     for kind in BY_KIND:
         assert f"'{kind}'" in done.stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from support import warm
 from support.needs import needs
 from support.past import Past, write_config
 from tallyd import __version__
@@ -27,8 +28,13 @@ BOUND_BY_MODES = (
 """A line of shell under which even root may not read what its mode forbids."""
 
 
-def tallyd(*arguments: str, shell: str = '"$@"', **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a command, within a line of shell that may close or redirect its output."""
+def tallyd(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command."""
+    return warm.run("-m", "tallyd", *arguments, **environ)
+
+
+def in_shell(shell: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with a new Python, in a line of shell that may close or redirect its output."""
     return subprocess.run(
         ["sh", "-c", shell, "sh", sys.executable, "-m", "tallyd", *arguments],
         capture_output=True,
@@ -53,14 +59,14 @@ def test_output_that_cannot_be_written_is_told_in_one_line(
     write_config(tmp_path)
     Past(tmp_path).taken("2026-11-19T08:00:00", {"50101": 12})
     path = str(tmp_path / "config.json")
-    done = tallyd(*([] if arguments == ["--version"] else ["--config", path]), *arguments, shell=shell)
+    done = in_shell(shell, *([] if arguments == ["--version"] else ["--config", path]), *arguments)
     assert (done.returncode, done.stderr.splitlines(keepends=True)[-1]) == (1, said)
     assert "Traceback" not in done.stderr
 
 
 def test_what_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"Wäche": 1}', "utf-8")
-    done = tallyd("--config", str(tmp_path / "config.json"), "check", PYTHONIOENCODING="ascii")
+    done = in_shell('"$@"', "--config", str(tmp_path / "config.json"), "check", PYTHONIOENCODING="ascii")
     assert done.returncode == 78
     assert r"W\xe4che" in done.stderr
 
@@ -72,13 +78,7 @@ def test_a_bug_is_told_without_the_secrets_of_the_config(tmp_path: Path) -> None
         f"check.tasks_of = lambda config: {{}}['{KEY}']\n"
         "main()"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, "--config", str(tmp_path / "config.json"), "check"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = warm.run("-c", program, "--config", str(tmp_path / "config.json"), "check")
     assert done.returncode == 1
     assert "unexpected error" in done.stderr
     assert KEY not in done.stderr.replace(program, "")
@@ -95,7 +95,7 @@ def test_a_config_that_is_a_folder_is_a_config_problem(command: str, tmp_path: P
 
 def test_a_folder_with_a_config_in_it_is_answered_with_that_config(tmp_path: Path) -> None:
     write_config(tmp_path)
-    done = tallyd("--config", ".", "check", shell=f'cd {tmp_path} && "$@"')
+    done = warm.run("-m", "tallyd", "--config", ".", "check", cwd=tmp_path)
     assert done.returncode == 78
     assert f".: is a folder: {tmp_path}. Name the file in it: --config config.json" in done.stderr
 
@@ -121,7 +121,7 @@ def test_help_and_version_have_a_short_form_everywhere(
 
 @pytest.mark.parametrize("option", ["-V", "--version"])
 def test_the_version_is_answered_without_any_import_that_takes_long(option: str) -> None:
-    done = tallyd(shell=f'"{sys.executable}" -X importtime -m tallyd {option}')
+    done = in_shell(f'"{sys.executable}" -X importtime -m tallyd {option}')
     assert done.stdout == f"tallyd {__version__}\n"
     assert "typer" not in done.stderr
 
@@ -178,7 +178,7 @@ def test_once_in_a_pipe_prints_json_and_nothing_else(options: tuple[str, ...], t
 def test_once_on_a_terminal_shows_a_table(tmp_path: Path) -> None:
     needs("script")
     path = _visitors(tmp_path)
-    done = tallyd(shell=f'script -qec "{sys.executable} -m tallyd --config {path} once park" /dev/null')
+    done = in_shell(f'script -qec "{sys.executable} -m tallyd --config {path} once park" /dev/null')
     assert re.search(r"Files ingested +0\s+Records +0\s", done.stdout)
     assert "{" not in done.stdout
 
@@ -198,7 +198,7 @@ def test_a_folder_that_may_not_be_entered_is_told(command: str, status: int, tmp
     if os.geteuid() == 0:
         needs("setpriv")
     locked.mkdir(mode=0)
-    done = tallyd("--config", str(tmp_path / "config.json"), command, shell=BOUND_BY_MODES)
+    done = in_shell(BOUND_BY_MODES, "--config", str(tmp_path / "config.json"), command)
     locked.chmod(0o700)
     assert done.returncode == status
     assert str(locked) in done.stdout + done.stderr
@@ -211,12 +211,15 @@ def test_a_config_that_may_not_be_read_is_a_config_problem(command: str, tmp_pat
     if os.geteuid() == 0:
         needs("setpriv")
     (tmp_path / "config.json").chmod(0)
-    by_option = tallyd("--config", str(tmp_path / "config.json"), command, shell=BOUND_BY_MODES)
-    by_environment = tallyd(command, shell=BOUND_BY_MODES, TALLYD_CONFIG=str(tmp_path / "config.json"))
-    for done in (by_option, by_environment):
-        assert done.returncode == 78
-        assert " cannot read " in done.stderr
-        assert "Traceback" not in done.stderr
+    # By its path, or by the environment: the one way for one command, the other for the others.
+    path = str(tmp_path / "config.json")
+    if command == "check":
+        done = in_shell(BOUND_BY_MODES, "--config", path, command)
+    else:
+        done = in_shell(BOUND_BY_MODES, command, TALLYD_CONFIG=path)
+    assert done.returncode == 78
+    assert " cannot read " in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_excel_and_json_exclude_each_other(tmp_path: Path) -> None:

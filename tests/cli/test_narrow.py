@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
@@ -51,8 +50,8 @@ class Folder:
 
     def shown(self, *arguments: str) -> str:
         """Return what a terminal of 80 columns shows."""
-        command = [sys.executable, "-m", "tallyd", "--config", str(self.gates.config), *arguments]
-        with at_terminal(command, cwd=self.gates.folder, columns=COLUMNS) as terminal:
+        command = ("-m", "tallyd", "--config", str(self.gates.config), *arguments)
+        with at_terminal(*command, cwd=self.gates.folder, columns=COLUMNS) as terminal:
             terminal.status()
             return terminal.said
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,8 +21,7 @@ from tallyd.core.reading import Facts
 
 def shown(folder: Path, *arguments: str) -> str:
     """Return what a terminal shows."""
-    command = [sys.executable, "-m", "tallyd", "once", *arguments]
-    with at_terminal(command, cwd=folder, columns=150) as terminal:
+    with at_terminal("-m", "tallyd", "once", *arguments, cwd=folder, columns=150) as terminal:
         terminal.status()
         return terminal.said.replace("\r", "")
 

@@ -18,6 +18,7 @@ import pytest
 import time_machine
 import typer
 
+from support import warm
 from support.past import Past
 from support.webfolder import CONFIG, NOW, Web
 from tallyd.adapters.records.database import Database
@@ -219,18 +220,8 @@ class TestOptions:
 
     @pytest.mark.parametrize("option", ["--source=12", "--group=north", "--target=TEST"])
     def test_the_command_takes_them(self, folder: Path, option: str) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "tallyd",
-            "report",
-            "--from",
-            "2026-11-20",
-            "--format",
-            "json",
-            option,
-        ]
-        done = subprocess.run(command, cwd=folder, capture_output=True, check=True, timeout=60)
+        command = ("report", "--from", "2026-11-20", "--format", "json", option)
+        done = warm.run("-m", "tallyd", *command, cwd=folder)
         (found,) = json.loads(done.stdout)
         assert found["options"] == dict([option.removeprefix("--").split("=")])
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from support import warm
 from support.daemon import running, wait_until, write_config
 from support.mounts import disk
 from tallyd.config.active_file import Active, active_file, read_active, write_active
@@ -147,14 +148,7 @@ def test_one_that_says_nothing_of_this_config_counts_for_nothing(
 
 
 def _tallyd(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tallyd", "--config", str(config), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "NO_COLOR": "1"},
-        check=False,
-    )
+    return warm.run("-m", "tallyd", "--config", str(config), *arguments, NO_COLOR="1")
 
 
 def test_with_a_broken_config_status_and_alerts_find_the_state_while_it_runs_and_after(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from support import warm
 from tallyd.config.model import load
 from tallyd.core.errors import ConfigError
 
@@ -60,11 +59,4 @@ def test_a_config_that_is_not_there_is_named_with_what_to_do(tmp_path: Path) -> 
 
 
 def _tallyd(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tallyd", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, **ENVIRON},
-        check=False,
-    )
+    return warm.run("-m", "tallyd", *arguments, **ENVIRON)

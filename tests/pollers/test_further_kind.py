@@ -102,7 +102,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def daemon(site: Site) -> Iterator[Daemon]:
-    found = Daemon(site.folder / "config.json", ENVIRON, command=(str(site.folder / "start.py"),))
+    found = Daemon(
+        site.folder / "config.json", ENVIRON, command=(str(site.folder / "start.py"),), python=sys.executable
+    )
     try:
         found.wait_ready()
         yield found

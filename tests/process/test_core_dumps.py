@@ -44,10 +44,11 @@ def may_dump(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("may_dump")
 def test_a_daemon_that_is_aborted_leaves_no_core_where_the_shell_allows_one(tmp_path: Path) -> None:
     config = write_config(tmp_path, {"timezone": "UTC"})
-    daemon = Daemon(config, command=("-c", DAEMON.format(folder=str(tmp_path))))
+    daemon = Daemon(config, command=("-c", DAEMON.format(folder=str(tmp_path))), python=sys.executable)
     try:
         daemon.wait_ready()
         daemon.process.send_signal(signal.SIGABRT)
+        assert isinstance(daemon.process, subprocess.Popen)
         assert not dumped(daemon.process)
     finally:
         daemon.kill()

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from support import warm
 from support.daemon import every_seconds, running, wait_until, write_config
 
 USERS = json.dumps({"success": True, "data": [{"status_id": 50101}, {"status_id": 50103}, {}]}).encode()
@@ -134,13 +135,7 @@ def test_a_second_daemon_on_the_same_state_is_refused_and_says_who_holds_it(
 ) -> None:
     config = write_config(tmp_path, _content(source, ["00:00"]))
     with running(config) as daemon:
-        second = subprocess.run(
-            [sys.executable, "-m", "tallyd", "--config", str(config), "run"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        second = _tallyd(config, "run")
         assert second.returncode == 1
         assert f"process {daemon.process.pid} already uses " in second.stderr
         assert daemon.end() == 0
@@ -311,14 +306,7 @@ def test_a_full_log_disk_does_not_stop_the_counting(source: Source, tmp_path: Pa
 
 
 def _tallyd(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tallyd", "--config", str(config), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "NO_COLOR": "1"},
-        check=False,
-    )
+    return warm.run("-m", "tallyd", "--config", str(config), *arguments, NO_COLOR="1")
 
 
 def test_a_config_refused_for_a_missing_key_file_is_taken_once_the_file_is_there(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from support import warm
 from support.chatservers import Reply, WebService, web_service
 from support.daemon import every_seconds, running, wait_until, write_config
 from support.rawserver import Connection, serving
@@ -54,14 +53,7 @@ def _texts(service: WebService) -> list[str]:
 
 
 def _command(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tallyd", "--config", str(config), *words],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "SUDO_USER": "ada"},
-    )
+    return warm.run("-m", "tallyd", "--config", str(config), *words, SUDO_USER="ada")
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -186,7 +187,7 @@ def test_no_canary_is_found_in_anything_that_the_daemon_wrote(url: str, tmp_path
             },
         },
     )
-    with running(config) as daemon:
+    with running(config, python=sys.executable) as daemon:
         command_line = Path(f"/proc/{daemon.process.pid}/cmdline").read_bytes()
         wanted = {f"{place} {way}" for place in ("users", "pull") for way in ("fine", *_ways())}
         wait_until(lambda: wanted <= Canary.seen, within_s=100, what="every kind of reply was sent")

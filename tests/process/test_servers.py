@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from support import warm
 from support.apps import app, version
 from support.chatservers import WebService, web_service
 from support.daemon import Daemon, running, wait_until, write_config
@@ -157,14 +156,11 @@ def test_what_waits_for_the_database_at_the_end_is_said_to_be_lost(tmp_path: Pat
 
 def test_commands_show_all_targets_and_leave_but_the_file_of_once(tmp_path: Path) -> None:
     with site(tmp_path, Apps(PROD=1, TEST=20, GONE=None)):
-        command = [sys.executable, "-m", "tallyd", "--config", str(tmp_path / "config.json")]
-        done = subprocess.run(
-            [*command, "once", "apps", "--json"], capture_output=True, text=True, timeout=60, check=True
-        )
-        report = subprocess.run([*command, "report"], capture_output=True, text=True, timeout=60, check=True)
-        online = subprocess.run(
-            [*command, "check", "--online"], capture_output=True, text=True, timeout=60, check=False
-        )
+        command = ("-m", "tallyd", "--config", str(tmp_path / "config.json"))
+        done = warm.run(*command, "once", "apps", "--json")
+        report = warm.run(*command, "report")
+        online = warm.run(*command, "check", "--online")
+    assert (done.returncode, report.returncode) == (0, 0), done.stderr + report.stderr
     content, summary = json.loads(done.stdout)
     assert content["origin"] == "once"
     assert {name: each["state"] for name, each in content["targets"].items()} == {

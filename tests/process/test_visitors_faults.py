@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
-from contextlib import closing, suppress
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ import pytest
 from adapters.records.conftest import mariadb, postgresql, running  # noqa: F401 # fixtures, found by their names
 from adapters.records.relay import Relay
 from adapters.records.servers import PostgreSql, Server, postgresql_programs
+from support import warm
 from support.daemon import running as daemon_of
 from support.daemon import wait_until
 from support.mounts import disk, filled, filled_up_with_files, mount, remount, unmount
@@ -32,19 +34,16 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Sites:
     return Sites(tmp_path_factory.mktemp("faults"))
 
 
-def start(site: VisitsSite, *words: str) -> subprocess.Popen[str]:
-    tallyd = [sys.executable, "-m", "tallyd", "--config", str(site.config), "once", site.poller, *words]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(tallyd, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
+def once(site: VisitsSite, *words: str) -> subprocess.CompletedProcess[str]:
+    return warm.run("-m", "tallyd", "--config", str(site.config), "once", site.poller, *words)
 
 
 def sweep(site: VisitsSite) -> tuple[int, dict[str, Any]]:
     """Take what waits, by another process; return its exit status and how many files became what."""
-    process = start(site, "--job", "sweep")
-    out, err = process.communicate(timeout=60)
-    assert out, err
-    files: dict[str, Any] = json.loads(out)["files"]
-    return process.returncode, {name: number for name, number in files.items() if number}
+    done = once(site, "--job", "sweep")
+    assert done.stdout, done.stderr
+    files: dict[str, Any] = json.loads(done.stdout)["files"]
+    return done.returncode, {name: number for name, number in files.items() if number}
 
 
 # -- two at once ---------------------------------------------------------------------------------------------
@@ -60,13 +59,13 @@ def test_two_processes_on_one_inbox_whose_lock_is_defeated_count_each_file_once(
     other.folder.mkdir()
     other.keys = {"inbox": str(site.inbox)}
     other.write_config()
-    processes = [start(each, "--job", "sweep") for each in (site, other)]
     lock = site.inbox / ".tallyd" / "lock"
-    while any(process.poll() is None for process in processes):
-        with suppress(FileNotFoundError):
-            lock.unlink()
-    found = [json.loads(process.communicate()[0])["files"] for process in processes]
-    assert sum(files["done"] for files in found) == 400
+    with ThreadPoolExecutor(2) as threads:
+        both = [threads.submit(sweep, each) for each in (site, other)]
+        while not all(each.done() for each in both):
+            lock.unlink(missing_ok=True)
+            time.sleep(0.0005)
+    assert sum(each.result()[1].get("done", 0) for each in both) == 400
     assert violations(site) == []
 
 
@@ -247,9 +246,9 @@ def test_a_full_disk_of_out_loses_no_report(sites: Sites) -> None:
     with disk(site.folder / "out", size="16k") as full:
         fill_plainly(site)
         ballast = filled(full)
-        process = start(site)
-        _, err = process.communicate(timeout=60)
-        assert (process.returncode, "the reading is stored, but its file is not" in err) == (1, True), err
+        done = once(site)
+        assert done.returncode == 1
+        assert "the reading is stored, but its file is not" in done.stderr
         assert counted_wrong(site) == []
         ballast.unlink()
         with daemon_of(site.config) as daemon:

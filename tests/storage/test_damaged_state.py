@@ -6,8 +6,6 @@ import json
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from support import warm
 from support.daemon import wait_until
 from support.divera_server import Client, DiveraServer, divera_server
 from support.killing import rest, start_again, started
@@ -241,11 +240,6 @@ def test_whatever_is_damaged_the_daemon_can_begin_and_knows_its_past(past: Site)
 
 
 def _status(site: Site) -> dict[str, list[dict[str, str]]]:
-    said = subprocess.run(
-        [sys.executable, "-m", "tallyd", "--config", str(site.config), "status", "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    said = warm.run("-m", "tallyd", "--config", str(site.config), "status", "--json")
     found: dict[str, list[dict[str, str]]] = json.loads(said.stdout)
     return found

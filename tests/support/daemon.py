@@ -7,13 +7,14 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from support import warm
 
 
 def every_seconds(step: int, *, count: int, first_in_s: float = 6.0) -> list[str]:
@@ -40,7 +41,10 @@ def wait_until(is_so: Callable[[], object], *, within_s: float = 30.0, what: str
 
 
 class Daemon:
-    """A running `tallyd run`. Its stdout and stderr go to files, so that it can never block on them."""
+    """A running `tallyd run`. Its stdout and stderr go to files, so that it can never block on them.
+
+    With `python` it is started by that one; without, its imports are already done (see warm.py).
+    """
 
     def __init__(
         self,
@@ -48,7 +52,7 @@ class Daemon:
         environ: dict[str, str] | None = None,
         *,
         command: tuple[str, ...] = ("-m", "tallyd"),
-        python: str | Path = sys.executable,
+        python: str | Path | None = None,
     ) -> None:
         self.folder = config.parent
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -58,13 +62,15 @@ class Daemon:
         self.notices: list[str] = []
         self.stdout, self.stderr = self.folder / "stdout.txt", self.folder / "stderr.txt"
         self.began_s = time.monotonic()
+        words = (*command, "--config", str(config), "run")
+        env = {**os.environ, "NOTIFY_SOCKET": "@" + self._address[1:], **(environ or {})}
+        self.process: subprocess.Popen[bytes] | warm.Process
+        if python is None:
+            self.process = warm.Process(*words, env=env, stdout=self.stdout, stderr=self.stderr)
+            return
         with self.stdout.open("ab") as out, self.stderr.open("ab") as err:
             self.process = subprocess.Popen(
-                [python, *command, "--config", str(config), "run"],
-                stdout=out,
-                stderr=err,
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, "NOTIFY_SOCKET": "@" + self._address[1:], **(environ or {})},
+                [python, *words], stdout=out, stderr=err, stdin=subprocess.DEVNULL, env=env
             )
 
     def heard(self, text: str) -> bool:
@@ -111,9 +117,9 @@ class Daemon:
 
 
 @contextmanager
-def running(config: Path, **environ: str) -> Iterator[Daemon]:
+def running(config: Path, *, python: str | Path | None = None, **environ: str) -> Iterator[Daemon]:
     """A daemon that is ready; killed at the end if the test did not end it."""
-    daemon = Daemon(config, environ)
+    daemon = Daemon(config, environ, python=python)
     try:
         daemon.wait_ready()
         yield daemon

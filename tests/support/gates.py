@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from support import warm
 
 WAYS = {"in": 0, "out": 1, "other": 2}
 
@@ -58,14 +59,7 @@ class Gates:
 
     def tallyd(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "tallyd", "--config", str(self.config), *arguments],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return warm.run("-m", "tallyd", "--config", str(self.config), *arguments, cwd=self.folder)
 
     def waiting(self) -> list[str]:
         """Return the names of the files that are in the inbox."""

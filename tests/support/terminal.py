@@ -1,6 +1,6 @@
 """A command on a terminal of its own, and a person who reads what it says and types.
 
-with at_terminal([sys.executable, "-m", "tallyd", "init", "--ask"], cwd=tmp_path) as terminal:
+with at_terminal("-m", "tallyd", "init", "--ask", cwd=tmp_path) as terminal:
     terminal.answer("Access key", "secret")
     assert terminal.status() == 0
 """
@@ -8,16 +8,16 @@ with at_terminal([sys.executable, "-m", "tallyd", "init", "--ask"], cwd=tmp_path
 from __future__ import annotations
 
 import os
-import pty
 import re
 import select
-import signal
 import termios
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from support import warm
 
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _LONGEST_S = 60.0
@@ -27,11 +27,11 @@ _LONGEST_S = 60.0
 class Terminal:
     """The person's side. `said` is all that was shown so far, what was typed and echoed included."""
 
-    pid: int
-    descriptor: int
+    process: warm.Process
+    ours: int
+    theirs: int
     said: str = ""
     read_to: int = 0
-    _status: int | None = None
 
     def wait_for(self, text: str) -> None:
         """Read on until a text is shown that was not read before; fail where it does not come."""
@@ -53,51 +53,65 @@ class Terminal:
         # then reads on, and who hides what is typed drops what came before.
         while not self._is_asleep():
             time.sleep(0.005)
-        os.write(self.descriptor, keys.encode())
+        os.write(self.ours, keys.encode())
 
     def status(self) -> int:
         """Wait for the end of the command; return its exit status."""
         while self._read():
             pass
-        if self._status is None:
-            self._status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        return self._status
+        return self.process.wait()
 
     def close(self) -> None:
         """End the command if it still runs."""
-        if self._status is None:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        os.close(self.descriptor)
+        self.process.kill()
+        self.process.wait()
+        os.close(self.ours)
+        self._let_go()
 
     def _is_asleep(self) -> bool:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return fields[0] in ("S", "Z")  # Z: it has ended, and nothing will be read
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        except FileNotFoundError:  # it has ended, and nothing will be read
+            return True
+        return fields[0] in ("S", "Z")
 
     def _read(self) -> bool:
         """Read what is there within a second; false at the end."""
-        if not select.select([self.descriptor], [], [], 1.0)[0]:
+        if self.process.poll() is not None:
+            self._let_go()
+        if not select.select([self.ours], [], [], 1.0)[0]:
             return True
         try:
-            new = os.read(self.descriptor, 65536)
+            new = os.read(self.ours, 65536)
         except OSError:  # what Linux says once nobody has the other side open
             return False
         self.said += _COLOURS.sub("", new.decode("utf-8", "replace")).replace("\r\n", "\n")
         return bool(new)
 
+    def _let_go(self) -> None:
+        """Close the other side, which is held open until the command has opened it and ended."""
+        if self.theirs >= 0:
+            os.close(self.theirs)
+            self.theirs = -1
+
 
 @contextmanager
-def at_terminal(
-    command: Sequence[str], *, cwd: Path, columns: int = 100, **environ: str
-) -> Iterator[Terminal]:
-    """Run a command on a terminal until the block is left."""
-    pid, descriptor = pty.fork()
-    if pid == 0:
-        os.chdir(cwd)
-        termios.tcsetwinsize(0, (24, columns))
-        inherited = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
-        os.execvpe(command[0], list(command), {**inherited, "TERM": "xterm", **environ})
-    terminal = Terminal(pid, descriptor)
+def at_terminal(*words: str, cwd: Path, columns: int = 100, **environ: str) -> Iterator[Terminal]:
+    """Run Python with these words on a terminal until the block is left."""
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    inherited = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    place = os.ttyname(theirs)
+    process = warm.Process(
+        *words,
+        cwd=cwd,
+        env={**inherited, "TERM": "xterm", **environ},
+        stdin=place,
+        stdout=place,
+        stderr=place,
+        own_terminal=True,
+    )
+    terminal = Terminal(process, ours, theirs)
     try:
         yield terminal
     finally:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
+from support import warm
 from support.daemon import Daemon, wait_until
 from support.killing import LONGEST_S, TALLYD, TESTS, Command, Kill, Report
 from support.verdict import Violation
@@ -48,8 +49,7 @@ def traced(site: VisitsSite, command: Command = TALLYD, *, at: int | None = None
 
 def take_the_rest(site: VisitsSite, command: Command = TALLYD) -> list[Violation]:
     """Take what waits, undisturbed; return what is wrong then."""
-    words = [sys.executable, *command, "--config", str(site.config), *words_of(site)]
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = warm.run(*command, "--config", str(site.config), *words_of(site))
     broken = violations(site) if command is TALLYD else counted_wrong(site)
     if done.returncode != 0:
         broken.append(Violation("wrong", f"it ended with {done.returncode}: {done.stderr[-500:]}"))

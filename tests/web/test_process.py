@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 
+from support import warm
 from support.daemon import Daemon, every_seconds, running, wait_until, write_config
 from support.divera_server import divera_server
 from support.processes import free_port
@@ -45,7 +45,7 @@ def imported(daemon: Daemon) -> set[str]:
 def test_without_a_page_nothing_of_it_is_imported(tmp_path: Path) -> None:
     with serving_divera() as url:
         path = config(tmp_path, url, web=None, at=every_seconds(3, count=20, first_in_s=4))
-        with running(path, PYTHONPROFILEIMPORTTIME="1") as daemon:
+        with running(path, python=sys.executable, PYTHONPROFILEIMPORTTIME="1") as daemon:
             wait_until(lambda: daemon.out_files("divera"), what="a reading")
             assert daemon.end() == 0
     names = imported(daemon)
@@ -102,8 +102,7 @@ def test_a_port_that_is_taken_is_an_alert_and_the_pollers_run_on(tmp_path: Path)
 
 
 def said(path: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "tallyd", "--config", str(path), *arguments, "--json"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    return warm.run("-m", "tallyd", "--config", str(path), *arguments, "--json").stdout
 
 
 def test_it_ends_in_time_while_a_browser_holds_connections(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from support import warm
 from support.browser import CHROMIUM, Watched
 from support.needs import needs
 from support.past import BERLIN
@@ -41,10 +40,10 @@ def browser() -> Iterator[Browser]:
 
 def made(config: Path, folder: Path, *options: str) -> Path:
     """Return a report in a folder where nothing else is."""
-    command = [sys.executable, "-m", "tallyd", "--config", str(config), "report", "--format", "html"]
-    done = subprocess.run([*command, *options], capture_output=True, check=True, timeout=60)
+    done = warm.run("-m", "tallyd", "--config", str(config), "report", "--format", "html", *options)
+    assert done.returncode == 0, done.stderr
     path = folder / "report.html"
-    path.write_bytes(done.stdout)
+    path.write_text(done.stdout, "utf-8")
     return path
 
 
