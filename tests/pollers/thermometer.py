@@ -23,6 +23,7 @@ TOO_HOT = AlertKind(
     text="{poller}: {degrees} °C, above {limit} °C",
     over="{poller}: not above {limit} °C any more",
     ends="a reading that is not above `limit`",
+    short="too hot",
     many="temperatures above their limit",
 )
 

@@ -282,7 +282,7 @@ CELLS: list[tuple[Cell, Unit, str]] = [
     (90.0, "seconds", "1 min 30 s"),
     (0.9806, "share", "98.06%"),
     (Gap.HIDDEN, "number", "hidden"),
-    (Gap.UNKNOWN, "number", "not known"),
+    (Gap.UNKNOWN, "number", "\u2013"),
     (None, "number", ""),
     (State("error", "stale"), "text", "stale"),
     (NOW - timedelta(minutes=5), "instant", "13:55 (5 min ago)"),
@@ -307,6 +307,11 @@ def test_a_file_that_is_read_later_has_whole_dates_and_no_distance() -> None:
 def test_a_state_has_a_shape_for_those_who_see_no_colors() -> None:
     page = shown(Board(panels=(table([("row", State("warning", "late"))]),)), view())
     assert [each["class"] for each in page.all("svg")] == ["shape warning"]
+
+
+def test_the_dash_for_what_nobody_knows_has_words_for_those_who_cannot_see_it() -> None:
+    page = shown(Board(panels=(table([("row", Gap.UNKNOWN)]),)), view())
+    assert [each["aria-label"] for each in page.all("span") if "aria-label" in each] == ["not known"]
 
 
 def test_without_a_row_a_table_says_why() -> None:

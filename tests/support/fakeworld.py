@@ -60,6 +60,7 @@ BELOW = AlertKind(
     text="{poller}: too few on {subject}",
     over="{poller}: enough on {subject}",
     ends="a reading with enough",
+    short="below the minimum",
     many="subjects below",
 )
 

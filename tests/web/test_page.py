@@ -28,7 +28,7 @@ from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 
 HOSTILE = """<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }}' &amp;"""
-UNKNOWN = "not known"
+UNKNOWN = "\u2013"
 VIEWS = ["/", "/poller/divera", "/poller/park", "/poller/apps"]
 
 
@@ -108,8 +108,7 @@ def test_the_overview_shows_a_card_of_each_poller_with_its_state_its_numbers_and
     assert "divera All well" in text
     assert "Last reading 08:00 (6 h ago) Next run 20:00 (in 6 h) Time zone Europe/Berlin" in text
     assert "Inside now 2 In today 3 Out today 1" in text
-    problem = "Error : TEST: unreachable: connection refused since 13:50 (10 min ago) · apps/TEST/unreachable"
-    assert problem in text
+    assert "error: TEST unreachable 10 min ago" in text
     assert "Next run every 1 min" in text
 
 
@@ -132,6 +131,50 @@ def test_a_poller_s_own_state_stands_beside_its_name(web: Web) -> None:
         for name, word in (("divera", "All well"), ("apps", "Trouble")):
             live = requests.get(f"{url}/poller/{name}?live=1", timeout=20).json()
             assert text_of(live["parts"]["title"]).strip() == f"{name} {word}"
+
+
+def test_the_navigation_has_the_state_of_each_poller(web: Web) -> None:
+    web.alerts = alert("apps/TEST/unreachable", "TEST: unreachable: connection refused")
+    with page(web) as url:
+        live = requests.get(f"{url}/poller/divera?live=1", timeout=20).json()
+    assert "Overview divera : All well park : No reading yet apps : Trouble" in text_of(live["parts"]["nav"])
+
+
+@pytest.mark.parametrize(
+    ("problems", "title", "icon"),
+    [
+        pytest.param(["apps/T/unreachable", "tallyd/clock"], "! 2 · {} · tallyd", "error", id="two problems"),
+        pytest.param([], "? · {} · tallyd", "unknown", id="not all is known"),
+    ],
+)
+def test_the_tab_shows_the_state_of_the_whole(web: Web, problems: list[str], title: str, icon: str) -> None:
+    for key in problems:
+        web.alerts |= alert(key, "bad")
+    for path, name in (("/", "florian-pi"), ("/poller/divera", "divera")):
+        html = get(web, path).text
+        assert f"<title>{title.format(name)}</title>" in html
+        assert html.count(f"static/icon-{icon}.svg") == 2, "as the page begins, and for its script"
+
+
+def test_a_tab_has_no_mark_while_all_is_well(web: Web) -> None:
+    web.fill_kept()
+    web.kept["park", "sweep"] = {"arrivals": {"12": NOW}}
+    del web.kept["apps", "check"]
+    Past(web.folder, poller="apps", kind="servers").taken("2026-11-20T13:30", {})
+    Past(web.folder, poller="park", kind="visitors").taken("2026-11-20T13:30", {})
+    assert "<title>florian-pi · tallyd</title>" in get(web, "/").text
+
+
+@pytest.mark.parametrize(("path", "status"), [("/nowhere", 404), ("/poller/x", 404), ("/?from=1", 400)])
+def test_where_nothing_can_be_shown_the_head_and_the_way_to_the_pollers_are(
+    web: Web, path: str, status: int
+) -> None:
+    web.alerts = alert("apps/TEST/unreachable", "TEST: unreachable: connection refused")
+    answer = get(web, path)
+    assert answer.status_code == status
+    assert "florian-pi Trouble as of 14:00" in text_of(answer.text)
+    assert "poller/divera" in answer.text
+    assert "<title>! 1 · florian-pi · tallyd</title>" in answer.text
 
 
 def test_a_reading_taken_by_hand_is_the_last_one_and_says_so(web: Web) -> None:
@@ -163,19 +206,52 @@ def test_times_are_of_the_pollers_own_zone(tmp_path: Path) -> None:
 # -- problems -----------------------------------------------------------------------------------------------
 
 
+def test_an_alert_is_one_line_and_all_else_is_folded_below_it(web: Web) -> None:
+    web.alerts = alert("apps/TEST/unreachable", "TEST: unreachable: refused.[ Mute it: {mute}]")
+    html = get(web, "/").text
+    (folded,) = re.findall(r'<details id="alert-.*?</details>', html, re.DOTALL)
+    line, _, rest = folded.partition("</summary>")
+    assert text_of(line).strip() == "error: TEST unreachable 10 min ago"
+    assert '<time class="quiet" datetime="2026-11-20T13:50:00+01:00">' in line
+    assert text_of(rest).strip() == (
+        "TEST: unreachable: refused. Since 13:50 (10 min ago) Its history · apps/TEST/unreachable "
+        "To mute it: tallyd mute apps/TEST/unreachable --for 2h"
+    )
+    assert 'href="./poller/apps?target=TEST"' in rest
+
+
+def test_alerts_of_one_kind_share_a_line_that_names_some_of_them(web: Web) -> None:
+    for source in ("12", "23", "7", "8"):
+        web.alerts |= alert(f"park/{source}/rejected", f"{source}: 3 files rejected")
+    web.alerts |= alert("park/database/unreachable", "park: no file ingested")
+    text = text_of(get(web, "/poller/park").text)
+    assert "error: 4 sources with rejected files: 12, 23, 7 and 1 more 10 min ago" in text
+    assert "error: database unavailable 10 min ago" in text
+    assert all(f"{source}: 3 files rejected Since 13:50" in text for source in ("12", "23", "7", "8"))
+
+
+def test_numbers_stand_before_alerts(web: Web) -> None:
+    web.fill_records()
+    web.alerts = alert("park/12/rejected", "12: 3 files rejected")
+    text = text_of(get(web, "/poller/park").text)
+    assert text.index("Inside now") < text.index("files rejected")
+
+
 def test_a_muted_problem_is_marked_and_says_until_when_and_why(web: Web) -> None:
     web.alerts = alert("apps/TEST/unreachable", "TEST: unreachable")
     until = NOW + timedelta(hours=2)
     web.mutes = (Mute(pattern="apps/*", since=NOW, until=until, why="works on <b>it</b>", by="anna"),)
     html = get(web, "/").text
-    assert "Muted until 16:00: works on <b>it</b>" in text_of(html)
+    assert "TEST unreachable muted until 16:00 10 min ago" in text_of(html)
+    assert "Muted: works on <b>it</b>" in text_of(html)
+    assert "To mute it" not in text_of(html)
     assert ("b", {}) not in tags_of(html)
 
 
 def test_what_waits_to_become_an_alert_is_told_apart(web: Web) -> None:
     web.alerts = alert("divera/count/failed", "no answer", raised_at=None)
     text = text_of(get(web, "/").text)
-    assert "1 not yet an alert" in text
+    assert "Not yet an alert: 1" in text
     assert "divera All well" in text
     assert "florian-pi Not everything was read yet" in text
 
@@ -185,8 +261,9 @@ def test_of_very_many_problems_some_are_shown_and_the_others_counted(web: Web) -
         web.alerts |= alert(f"apps/T{number}/stale", f"T{number}: old", severity="warning")
     text = text_of(get(web, "/").text)
     assert "apps Needs a look" in text
-    assert text.count("Warning : T") == 20
-    assert "and 7 more:" in text
+    assert "27 targets stale: T0, T1, T10 and 24 more" in text
+    assert len(re.findall(r"T\d+: old", text)) == 20
+    assert "and 7 more: " in text
 
 
 def test_a_schedule_that_stands_still_is_told(web: Web) -> None:
@@ -356,7 +433,7 @@ def test_every_part_of_a_page_is_given_alone_as_json(web: Web) -> None:
     with page(web) as url:
         whole = requests.get(url + "/poller/park?by=day", timeout=20).text
         live = requests.get(url + "/poller/park?by=day&live=1", timeout=20).json()
-    assert set(live["parts"]) == {"head", "title", "now", "form", "past"}
+    assert set(live["parts"]) == {"head", "nav", "title", "now", "form", "past"}
     ids = {attributes.get("id") for _, attributes in tags_of(whole)}
     assert {f"part-{name}" for name in live["parts"]} <= ids
     (body,) = [attributes for tag, attributes in tags_of(whole) if tag == "body"]

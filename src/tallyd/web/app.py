@@ -20,11 +20,12 @@ from tallyd.core.errors import RecordsError
 from tallyd.core.texts import visible
 from tallyd.settings.web import WebSettings
 from tallyd.storage.shown import BugError
-from tallyd.web import page, static
+from tallyd.web import static
 from tallyd.web.context import Context
 from tallyd.web.http.auth import Names, Passwords
 from tallyd.web.http.gate import Gate
 from tallyd.web.machine import api, health, metrics
+from tallyd.web.page import Page, root_of
 
 COMPRESSION = 5
 """How hard answers are compressed: more takes longer, and saves next to nothing."""
@@ -35,9 +36,11 @@ _NOT_SHOWN = "That can't be shown"
 
 def application(context: Context, web: WebSettings) -> ASGIApp:
     """Return the application with the settings of the config."""
+    shown = Page(context)
+    refusals = _Refusals(shown)
     asked = Starlette(
         routes=[
-            *page.routes(context),
+            *shown.routes(),
             *static.routes(),
             *health.routes(context),
             *metrics.routes(context),
@@ -45,12 +48,12 @@ def application(context: Context, web: WebSettings) -> ASGIApp:
         ],
         middleware=[Middleware(GZipMiddleware, compresslevel=COMPRESSION)],
         exception_handlers={
-            HTTPException: _refused,
-            AskedError: _senseless,
-            RecordsError: _no_numbers,
-            StateError: _unreadable,
-            BugError: _failed,
-            Exception: _failed,
+            HTTPException: refusals.refused,
+            AskedError: refusals.senseless,
+            RecordsError: refusals.no_numbers,
+            StateError: refusals.unreadable,
+            BugError: refusals.failed,
+            Exception: refusals.failed,
         },
     )
     asked.router.redirect_slashes = False
@@ -74,42 +77,48 @@ class _FewThreads:
         await self._app(scope, receive, send)
 
 
-def _refused(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    text = error.detail if isinstance(error, HTTPException) else ""
-    return _said(request, status, "Not here" if status == 404 else _NOT_SHOWN, text)
+class _Refusals:
+    """Answers where nothing can be shown. People get the frame of the page, if that can be made."""
 
+    def __init__(self, shown: Page) -> None:
+        self._shown = shown
 
-def _senseless(request: Request, error: Exception) -> Response:
-    return _said(request, 400, _NOT_SHOWN, visible(str(error)))
+    def refused(self, request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        text = error.detail if isinstance(error, HTTPException) else ""
+        return self._said(request, status, "Not here" if status == 404 else _NOT_SHOWN, text)
 
+    def senseless(self, request: Request, error: Exception) -> Response:
+        return self._said(request, 400, _NOT_SHOWN, visible(str(error)))
 
-def _no_numbers(request: Request, error: Exception) -> Response:
-    text = error.text if isinstance(error, RecordsError) else ""
-    return _said(request, 503, _NOT_SHOWN, f"the numbers can't be read now: {visible(text)}")
+    def no_numbers(self, request: Request, error: Exception) -> Response:
+        text = error.text if isinstance(error, RecordsError) else ""
+        return self._said(request, 503, _NOT_SHOWN, f"the numbers can't be read now: {visible(text)}")
 
+    def unreadable(self, request: Request, error: Exception) -> Response:
+        text = f"state.db can't be read now: {visible(str(error))}. Counting goes on. Check the disk."
+        return self._said(request, 503, "Nothing can be shown now", text)
 
-def _unreadable(request: Request, error: Exception) -> Response:
-    text = f"state.db can't be read now: {visible(str(error))}. Counting goes on. Check the disk."
-    return _said(request, 503, "Nothing can be shown now", text)
+    def failed(self, request: Request, error: Exception) -> Response:
+        text = error.text if isinstance(error, BugError) else f"tallyd itself failed ({type(error).__name__})"
+        return self._said(request, 500, _NOT_SHOWN, text)
 
-
-def _failed(request: Request, error: Exception) -> Response:
-    text = error.text if isinstance(error, BugError) else f"tallyd itself failed ({type(error).__name__})"
-    return _said(request, 500, _NOT_SHOWN, text)
-
-
-def _said(request: Request, status: int, heading: str, text: str) -> Response:
-    if "text/html" not in request.headers.get("accept", ""):
-        return PlainTextResponse(f"{heading}: {text}\n", status_code=status)
-    root = page.root_of(request.url.path)
-    # Without a template: this must work when nothing else does.
-    return HTMLResponse(
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(heading)}</title>"
-        f'<link rel="stylesheet" href="{escape(root + static.asset_url("page.css"))}">'
-        f"<body><main><h1>{escape(heading)}</h1><p>{escape(text)}</p>"
-        f'<p><a href="{root}">Back to all pollers</a></p></main></body></html>',
-        status_code=status,
-    )
+    def _said(self, request: Request, status: int, heading: str, text: str) -> Response:
+        if "text/html" not in request.headers.get("accept", ""):
+            return PlainTextResponse(f"{heading}: {text}\n", status_code=status)
+        if status < 500:
+            try:
+                return HTMLResponse(self._shown.said(request, heading, text), status_code=status)
+            except StateError:
+                pass  # why nothing else can be shown is on the overview
+        root = root_of(request.url.path)
+        # Without a template: this must work when nothing else does.
+        return HTMLResponse(
+            '<!doctype html><html lang="en"><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width">'
+            f"<title>{escape(heading)}</title>"
+            f'<link rel="stylesheet" href="{escape(root + static.asset_url("page.css"))}">'
+            f"<body><main><h1>{escape(heading)}</h1><p>{escape(text)}</p>"
+            f'<p><a href="{root}">Back to all pollers</a></p></main></body></html>',
+            status_code=status,
+        )

@@ -8,18 +8,16 @@ from datetime import datetime
 from typing import Final
 
 from tallyd.config.jobs import tasks_of
-from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.rules import OWN, Alert
-from tallyd.core.alerts.wording import said
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Level, State
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.stored import LastReading
 from tallyd.core.texts import span
 from tallyd.presentation.html.view import View
+from tallyd.web.alert_lines import AlertLine, alert_lines
 from tallyd.web.context import Context
 
-MOST_PROBLEMS: Final = 20
 SILENT_AFTER_S: Final = 60.0
 _WORDS: Final[Mapping[Level, str]] = {
     "error": "Trouble",
@@ -31,19 +29,8 @@ _WORDS: Final[Mapping[Level, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProblemView:
-    """A problem of a poller, or of tallyd itself. `mute`: nobody is notified of it for now."""
-
-    level: Level
-    text: str
-    key: str
-    since: datetime
-    mute: Mute | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Card:
-    """A poller. `more` problems are not listed. `every` says when its jobs run that have no slots."""
+    """A poller. `waiting` problems are no alerts yet. `every` says when its jobs run that have no slots."""
 
     poller: str
     view: View
@@ -52,23 +39,25 @@ class Card:
     last_label: str
     next_at: datetime | None
     every: str
-    problems: tuple[ProblemView, ...]
-    more: int
-    waiting: tuple[ProblemView, ...]
+    alerts: tuple[AlertLine, ...]
+    waiting: tuple[AlertLine, ...]
     board: Board
 
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """The top of the page: whose tallyd this is, and the worst state of it and of all pollers.
+    """The top of the page: whose tallyd this is, each poller's state, and the worst of them and of itself.
 
-    `silent_for` is how long its schedule has stood still, empty if it has not; `restart` says what helps.
+    `problems` is how many are open in all, `alerts` are tallyd's own. `silent_for` is how long its schedule
+    has stood still, empty if it has not; `restart` says what helps.
     """
 
     name: str
     view: View
     state: State
-    problems: tuple[ProblemView, ...]
+    pollers: Mapping[str, State]
+    problems: int
+    alerts: tuple[AlertLine, ...]
     silent_for: str
     restart: str
 
@@ -99,19 +88,16 @@ class Cards:
             for task in tasks_of(self._config)
             if task.poller == name and isinstance(task.job.when, Every) and not task.job.when.grid
         ]
-        level = self._level(name)
-        problems = self._open(name)
         return Card(
             poller=name,
             view=view,
-            state=State(level, _WORDS[level]),
+            state=self.state(name),
             last=self._lasts[name],
             last_label=poller.last_label(),
             next_at=past.next_at,
             every=f"every {span(min(plain_s))}" if plain_s else "",
-            problems=self._views(problems[:MOST_PROBLEMS]),
-            more=max(0, len(problems) - MOST_PROBLEMS),
-            waiting=self._views([each for each in self._of(name) if each.is_waiting][:MOST_PROBLEMS]),
+            alerts=self._lines(self._open(name)),
+            waiting=self._lines([each for each in self._of(name) if each.is_waiting]),
             board=self._context.shown.now(poller, past),
         )
 
@@ -126,10 +112,17 @@ class Cards:
             name=self._config.settings.name,
             view=View(zone=self._config.zone, now=self._now),
             state=State(worst, word) if self._pasts else State("unknown", "No poller is configured"),
-            problems=self._views(self._open(OWN)),
+            pollers={name: self.state(name) for name in self._pasts},
+            problems=sum(len(self._open(name)) for name in (OWN, *self._pasts)),
+            alerts=self._lines(self._open(OWN)),
             silent_for=span(silent_s) if silent_s > SILENT_AFTER_S else "",
             restart=self._context.restart,
         )
+
+    def state(self, name: str) -> State:
+        """Return how a configured poller is."""
+        level = self._level(name)
+        return State(level, _WORDS[level])
 
     def _of(self, name: str) -> Sequence[Alert]:
         """Return the alerts of a poller or of tallyd that are not resolved, errors first, then the oldest."""
@@ -145,16 +138,5 @@ class Cards:
             return "error" if alerts[0].severity == "error" else "warning"
         return "fine" if name == OWN or self._lasts[name] else "unknown"
 
-    def _views(self, alerts: Sequence[Alert]) -> tuple[ProblemView, ...]:
-        return tuple(self._problem(alert) for alert in alerts)
-
-    def _problem(self, alert: Alert) -> ProblemView:
-        mute = mute_of(alert.key, self._mutes, now=self._now)
-        wording = self._config.alert_policy_of(alert.key).wording(self._now, is_muted=mute is not None)
-        return ProblemView(
-            level="error" if alert.severity == "error" else "warning",
-            text=said(alert.problem, wording),
-            key=alert.key,
-            since=alert.since,
-            mute=mute,
-        )
+    def _lines(self, alerts: Sequence[Alert]) -> tuple[AlertLine, ...]:
+        return tuple(alert_lines(alerts, self._config, self._mutes, now=self._now))

@@ -26,7 +26,7 @@ from tallyd.presentation.boards import Chapter, chapters_csv
 from tallyd.presentation.html.templates import environment
 from tallyd.presentation.html.view import View
 from tallyd.storage.shown import BugError
-from tallyd.web.cards import Cards
+from tallyd.web.cards import Cards, Head
 from tallyd.web.context import Context
 from tallyd.web.http.cache import Cache
 from tallyd.web.static import asset_url
@@ -55,6 +55,7 @@ class Page:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._bodies: Cache[bytes] = Cache(context.monotonic, for_s=FRESH_S)
+        self._heads: Cache[Head] = Cache(context.monotonic, for_s=FRESH_S)
         self._boards: Cache[Board] = Cache(context.monotonic, times=TIMES, most=MOST_BOARDS)
         self._templates = environment(Path(__file__).parent / "templates", tallyd=context.config().tallyd)
         self._templates.globals["asset"] = asset_url
@@ -84,9 +85,9 @@ class Page:
                 )
                 for name in self._pollers
             }
-            return {"cards": [cards.card(name, view) for name, view in views.items()], "name": ""}
+            return {"cards": [cards.card(name, view) for name, view in views.items()], "here": "/"}
 
-        return self._answer(request, "overview", ("head", "cards"), values)
+        return self._answer(request, "overview", ("head", "nav", "cards"), values)
 
     def poller(self, request: Request) -> Response:
         """One poller: how it is now, and the days that were asked for."""
@@ -98,7 +99,7 @@ class Page:
             view = View(zone=past.zone, now=past.now, path="", query=query, options=asked.options)
             today = day_of(past.now, past.zone)
             return {
-                "name": name,
+                "here": name,
                 "card": cards.card(name, view),
                 "view": view,
                 "asked": asked,
@@ -110,7 +111,7 @@ class Page:
                 "file": f"{root_of(request.url.path)}poller/{name}/report.csv?{_query(asked)}",
             }
 
-        return self._answer(request, "poller", ("head", "title", "now", "form", "past"), values)
+        return self._answer(request, "poller", ("head", "nav", "title", "now", "form", "past"), values)
 
     def csv(self, request: Request) -> Response:
         """The main table of the days that were asked for, for a spreadsheet (`excel=1`) or a program."""
@@ -177,13 +178,8 @@ class Page:
 
         def make() -> bytes:
             cards = Cards(self._context)
-            shown = {
-                **values(cards),
-                "head": cards.head(),
-                "names": list(self._pollers),
-                "live_url": "?" + urlencode({**query, "live": "1"}),
-                "root": root_of(request.url.path),
-            }
+            own = {"live_url": "?" + urlencode({**query, "live": "1"}), **values(cards)}
+            shown = {**_framed(request, cards.head(), own["here"]), **own}
             if not is_live:
                 return self._render(template, shown).encode()
             html = {part: self._render(f"_{part}", shown) for part in parts}
@@ -192,8 +188,28 @@ class Page:
         body = self._bodies.get(f"{request.url.path}?{request.url.query}", make)
         return Response(body, media_type=_JSON if is_live else _HTML)
 
+    def said(self, request: Request, heading: str, text: str) -> str:
+        """Return why there is nothing to show, with the head of the page and the way to all pollers.
+
+        Raises `StateError`.
+        """
+        head = self._heads.get("", lambda: Cards(self._context).head())
+        return self._render("said", {**_framed(request, head, ""), "heading": heading, "text": text})
+
     def _render(self, template: str, values: Mapping[str, Any]) -> str:
         return self._templates.get_template(f"{template}.html").render(values)
+
+
+def _framed(request: Request, head: Head, here: str) -> Mapping[str, Any]:
+    """Return what every view has around it. `here` is the name of the poller, or `/`."""
+    mark = f"! {head.problems}" if head.problems else "" if head.state.level == "fine" else "?"
+    words = ("!" if head.silent_for else mark, here.strip("/") or head.name, "tallyd")
+    return {
+        "head": head,
+        "here": here,
+        "root": root_of(request.url.path),
+        "title": " · ".join(filter(None, words)),
+    }
 
 
 def root_of(path: str) -> str:
@@ -238,8 +254,3 @@ def _choices(options: Collection[str], board: Board, asked: Asked) -> list[Choic
             is_long = len(choice.values) > MOST_LISTED
             found.append(replace(choice, values=()) if is_long else choice)
     return found
-
-
-def routes(context: Context) -> list[Route]:
-    """Return what a browser can ask for."""
-    return Page(context).routes()

@@ -38,6 +38,7 @@ def test_it_says_in_words_what_it_is_what_ends_it_and_what_many_share(kind: Aler
     assert not kind.over.endswith("."), '"since 12:00" follows'
     assert kind.ends
     assert not kind.ends.endswith(".")
+    assert 3 < len(kind.short) < 25, "a line on a phone has room for it, beside the name of the subject"
     assert kind.many
     assert kind.severity in ("warning", "error")
 
@@ -83,6 +84,7 @@ def test_a_key_can_be_pasted_into_a_shell() -> None:
         text="mute it: {tallyd} mute {key}",
         over="{target} is fresh",
         ends="a fresh one",
+        short="stale",
         many="targets stale",
     )
     problem = kind.problem("apps", "PROD's $HOME", since=AT, target="PROD")

@@ -67,6 +67,7 @@ UNREACHABLE = AlertKind(
     text="{target} is unreachable",
     over="{target} answers",
     ends="an answer",
+    short="unreachable",
     many="targets unreachable",
     subject="target",
 )

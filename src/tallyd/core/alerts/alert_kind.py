@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tallyd.core.alerts.templates import read_template
-from tallyd.core.alerts.values import Fields, Value
+from tallyd.core.alerts.values import Fields, Value, Wording
 from tallyd.core.alerts.wording import ENDING, REMINDING
-from tallyd.core.naming import problem_key
+from tallyd.core.naming import key_segments, problem_key
 from tallyd.core.reading import Problem, Severity
 
 
@@ -22,8 +22,9 @@ class AlertKind:
 
     `key` is in the form that people read (`<poller>/<job>/failed`). `text` and `over` are templates
     (`templates.py`) for the beginning and the end; "since ..." follows `over`. `ends` says what resolves it.
-    `many` describes several subjects at once: `targets unreachable`. `subject` is the placeholder with the
-    name of the subject for people; empty: a segment of the key has it.
+    `short` is a few words beside the name of the subject: `unreachable`. `many` describes several subjects at
+    once: `targets unreachable`. `subject` is the placeholder with the name of the subject for people; empty:
+    a segment of the key has it.
     """
 
     key: str
@@ -31,6 +32,7 @@ class AlertKind:
     text: str
     over: str
     ends: str
+    short: str
     many: str
     subject: str = ""
     at_once: bool = False
@@ -45,6 +47,12 @@ class AlertKind:
         """Its own placeholders that a text in the config may use, besides those of `wording.py`."""
         return read_template(self.text).names | read_template(self.over).names
 
+    @property
+    def has_subject(self) -> bool:
+        """Whether a key names what it is about. A job, the database or the inbox says people nothing more."""
+        _, *between, _ = self.key.split("/")
+        return bool(between) and between[0].startswith("<") and between[0] != "<job>"
+
     def problem(self, *segments: str, since: datetime, **fields: Value | None) -> Problem:
         """Return a problem of this kind. `segments` are the parts of its key before `what`."""
         return Problem(
@@ -56,6 +64,13 @@ class AlertKind:
             at_once=self.at_once,
             fields=_given(fields),
         )
+
+
+def name_of(key: str, fields: Fields, kind: AlertKind | None, wording: Wording) -> str:
+    """Return the name of a problem's subject for people: its label if it has one. `kind` None: unknown."""
+    label = fields.get(kind.subject, "") if kind else ""
+    poller, *between, _ = key_segments(key)
+    return wording.shown(label) or " ".join(between) or poller
 
 
 def _given(fields: dict[str, Value | None]) -> Fields:

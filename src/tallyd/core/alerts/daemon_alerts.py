@@ -17,6 +17,7 @@ CLOCK = AlertKind(
     "Readings get wrong times (clock_suspect). Check the clock with: timedatectl",
     over="this machine's clock is correct again",
     ends="a source whose clock differs by less than a minute",
+    short="clock wrong",
     many="clocks",
 )
 CONFIG = AlertKind(
@@ -26,6 +27,7 @@ CONFIG = AlertKind(
     "Changes that need a restart apply at the next start.",
     over="the config file is valid",
     ends="the config file is active, or becomes active",
+    short="config rejected",
     many="configs",
 )
 STATE = AlertKind(
@@ -35,6 +37,7 @@ STATE = AlertKind(
     "lost if tallyd stops. Check the disk (SD card).",
     over="state.db is writable",
     ends="state.db is writable, and everything from memory is in it",
+    short="state.db not writable",
     many="databases",
 )
 DAMAGED = AlertKind(
@@ -44,6 +47,7 @@ DAMAGED = AlertKind(
     "Check the disk (SD card), then delete that file.",
     over="the damaged state.db was deleted",
     ends="somebody deletes the damaged file",
+    short="state.db damaged",
     many="databases",
 )
 OUT = AlertKind(
@@ -53,6 +57,7 @@ OUT = AlertKind(
     "Check the disk and the permissions of the folder.",
     over="out/ is writable and has every reading",
     ends="every reading is written to out/",
+    short="out/ not writable",
     many="folders",
 )
 LOG = AlertKind(
@@ -61,6 +66,7 @@ LOG = AlertKind(
     text="{reason}",
     over="the log is writable",
     ends="the log is writable, and can be rotated",
+    short="log not writable",
     many="logs",
 )
 WEB = AlertKind(
@@ -69,6 +75,7 @@ WEB = AlertKind(
     text="the page is not available since {since}: {reason}. Counting goes on; tallyd retries every minute.",
     over="the page is available",
     ends="the page is available",
+    short="page not available",
     many="pages",
 )
 PART_CRASHED = AlertKind(
@@ -78,6 +85,7 @@ PART_CRASHED = AlertKind(
     "The log has the traceback; please report it.",
     over="works again: {part}",
     ends="the part works again",
+    short="tallyd itself failed",
     many="failed parts of tallyd",
 )
 UNDELIVERED = AlertKind(
@@ -87,6 +95,7 @@ UNDELIVERED = AlertKind(
     "follow once it does. Test it with: {tallyd} notify {channel}",
     over="channel {channel} accepts messages",
     ends="the channel accepts a message",
+    short="messages not accepted",
     many="channels that do not accept messages",
 )
 OWN_KINDS = (CLOCK, CONFIG, STATE, DAMAGED, OUT, LOG, WEB, PART_CRASHED, UNDELIVERED)

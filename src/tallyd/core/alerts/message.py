@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Literal
 
-from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.alerts.alert_kind import AlertKind, name_of
 from tallyd.core.alerts.notices import AlertPolicy, MuteNotice, Notice
 from tallyd.core.alerts.rules import OWN, RUN_WHATS, Alert, lasted_s
 from tallyd.core.alerts.values import At, Span, Wording, several
@@ -221,7 +221,12 @@ def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
     poller, *subject, what = key_segments(worst.alert.key)
     total, kind = around.watched(poller, what), around.kind_of(worst.alert.key)
     of = f" of {total}" if total is not None and total >= len(alike) else ""
-    names = listed([_name(notice.alert, kind, around) for notice in alike])
+    names = listed(
+        [
+            name_of(each.key, each.fields, kind, _wording(each, around))
+            for each in (notice.alert for notice in alike)
+        ]
+    )
     text = f"{len(alike)}{of} {kind.many if kind else 'problems'}: {names}"
     if subject and poller != OWN:
         text = f"{poller}: {text}"
@@ -229,13 +234,6 @@ def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
     return _Line(
         _rank(worst), _tone(worst), alike[0].alert.since, before[worst.news] + text, count=len(alike)
     )
-
-
-def _name(alert: Alert, kind: AlertKind | None, around: Surroundings) -> str:
-    """Return the name of an alert's subject for people: its label if it has one."""
-    label = alert.fields.get(kind.subject, "") if kind else ""
-    poller, *between, _ = key_segments(alert.key)
-    return _wording(alert, around).shown(label) or " ".join(between) or poller
 
 
 def _mute_line(notice: MuteNotice, around: Surroundings) -> _Line:

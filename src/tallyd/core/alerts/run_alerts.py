@@ -18,6 +18,7 @@ FAILED = AlertKind(
     "{lost: Recorded as missing, not zero.}",
     over="{poller}: working again",
     ends="the next reading",
+    short="no reading",
     many="jobs without a reading",
 )
 MISSED = AlertKind(
@@ -27,6 +28,7 @@ MISSED = AlertKind(
     "[ Next slot {next_slot}.] Recorded as missing, not zero.",
     over="{poller}: working again",
     ends="the next reading",
+    short="reading missed",
     many="jobs with missed slots",
 )
 CRASHED = AlertKind(
@@ -36,6 +38,7 @@ CRASHED = AlertKind(
     "The log has the traceback; please report it.[ Next slot {next_slot}.]",
     over="{poller}: working again",
     ends="the next reading",
+    short="tallyd itself failed",
     many="jobs that crashed",
     at_once=True,
 )
@@ -46,6 +49,7 @@ OVERDUE = AlertKind(
     "Other jobs continue. If this does not end, restart tallyd.",
     over="{poller}: {job} is no longer stuck",
     ends="the run makes progress again, or ends",
+    short="stuck",
     many="stuck jobs",
     at_once=True,
 )
@@ -59,6 +63,7 @@ UNSENT = AlertKind(
     "{answer: Is this machine's address still unlocked?}",
     over="reports[ for {ssid}] are accepted again",
     ends="the upstream accepts a report of that name",
+    short="reports not accepted",
     many="names whose reports are not accepted",
     subject="ssid",
     at_once=True,

@@ -42,6 +42,7 @@ BELOW = AlertKind(
     "[; the monitor in Divera does not show {unshown}, so nobody is counted there]",
     over="{poller}: enough people on {statuses} again",
     ends="a reading with enough people",
+    short="below the minimum",
     many="minimum strengths not reached",
     subject="statuses",
 )

@@ -22,6 +22,7 @@ STALE = AlertKind(
     "[; its time has no zone and was read as {zone}]." + _MUTE,
     over="{target}: no longer stale",
     ends="a check that finds newer data",
+    short="stale",
     many="targets stale",
     subject="target",
 )
@@ -33,6 +34,7 @@ FUTURE = AlertKind(
     "Check the clock and the time zone there." + _MUTE,
     over="{target}: no longer in the future",
     ends="a check that finds a time that is not ahead of now",
+    short="data from the future",
     many="targets in the future",
     subject="target",
 )
@@ -42,6 +44,7 @@ INVALID = AlertKind(
     text="{target}: no valid time in its answer: {reason}[; last computed {computed}]." + _MUTE,
     over="{target}: answers with a time again",
     ends="a reply with a readable time",
+    short="invalid answer",
     many="targets with an invalid answer",
     subject="target",
 )
@@ -51,6 +54,7 @@ UNREACHABLE = AlertKind(
     text="{target}: unreachable: {reason}[; last computed {computed}]." + _MUTE,
     over="{target}: answers again",
     ends="a 2xx reply",
+    short="unreachable",
     many="targets unreachable",
     subject="target",
 )
@@ -61,6 +65,7 @@ UNSTORED = AlertKind(
     "[; the newest rows wait in memory, but {most} or more are lost].",
     over="{poller}: checks are stored again",
     ends="the database stores the waiting rows",
+    short="checks not stored",
     many="pollers that cannot store their checks",
 )
 TARGET_KINDS: Final[dict[State, AlertKind]] = {

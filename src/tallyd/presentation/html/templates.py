@@ -41,6 +41,7 @@ def environment(*folders: Path, tallyd: str | None = None) -> Environment:
         finalize=lambda value: visible(filled(value, tallyd)) if type(value) is str else value,
     )
     made.tests.update({name: _is(kind) for name, kind in _TESTS.items()})
+    made.tests["unknown"] = lambda value: value is Gap.UNKNOWN
     made.globals["most_points"] = MOST_POINTS
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return made

@@ -19,6 +19,7 @@ NO_FILES = AlertKind(
     "[ Check the network and the program that writes files into {inbox}.]",
     over="{source}: files arrive again",
     ends="a file arrives, with any content",
+    short="no files",
     many="sources without files",
     subject="source",
     at_once=True,
@@ -32,6 +33,7 @@ INBOX_GONE = AlertKind(
     "Create it again, or mount its disk. If tallyd still does not see it, restart tallyd.]",
     over="{poller}: the inbox is back",
     ends="the inbox is there again",
+    short="inbox gone",
     many="inboxes gone",
     at_once=True,
 )
@@ -42,6 +44,7 @@ UNREADABLE = AlertKind(
     "{since}: {name}: {reason}. tallyd retries every minute.",
     over="{poller}: everything in the inbox can be read and moved",
     ends="everything in the inbox can be read and moved",
+    short="files unreadable",
     many="inboxes with files that cannot be read or moved",
     at_once=True,
 )
@@ -57,6 +60,7 @@ REJECTED = AlertKind(
     ", then: {tallyd} replay --all --source {id}",
     over="{source}: good files arrive again",
     ends="good files arrive and none was rejected for an hour, or a replay ingests the rejected ones",
+    short="files rejected",
     many="sources with rejected files",
     subject="source",
 )
@@ -67,6 +71,7 @@ UNREACHABLE = AlertKind(
     "this is fixed. Check the database, its disk and the network. Test it with: {tallyd} check --online",
     over="{poller}: files are ingested again",
     ends="the database works, and its disk has room for the waiting files",
+    short="database unavailable",
     many="unavailable databases",
     at_once=True,
 )

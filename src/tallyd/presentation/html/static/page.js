@@ -10,6 +10,7 @@
   const sent = new Map(parts.map((part) => [part, part.innerHTML]));
   const lost = document.getElementById("lost");
   const said = document.getElementById("said");
+  const icon = document.querySelector("link[rel=icon]");
   const liveUrl = document.body.dataset.live;
   let lastAnswer = new Date();
   let timer = null;
@@ -71,6 +72,13 @@
   const words = () =>
     [...document.querySelectorAll("#part-head .badge, #part-title .badge")].map((each) => each.textContent.trim()).join("; ");
 
+  // The tab shows the state of the whole, or that nothing answers.
+  function showTab(isLost) {
+    const { title, icon: address } = document.querySelector("#part-head [data-title]").dataset;
+    document.title = isLost ? `No answer · ${title}` : title;
+    if (icon.getAttribute("href") !== address) icon.href = address;
+  }
+
   async function refresh() {
     timer = null;
     try {
@@ -82,6 +90,7 @@
       }
       if (words() !== before) said.textContent = words();
       lastAnswer = new Date();
+      showTab(false);
       lost.hidden = true;
       document.body.classList.remove("is-lost");
     } catch (error) {
@@ -91,6 +100,7 @@
       // Only where it is another: a screen reader reads it out each time that it is set.
       if (lost.hidden || lost.textContent !== text) lost.textContent = text;
       lost.hidden = false;
+      showTab(true);
       document.body.classList.add("is-lost");
     }
     plan();

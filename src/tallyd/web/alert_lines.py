@@ -1,0 +1,120 @@
+"""Open problems as lines, one for each kind: how bad, of what, what, since when. All else is folded below."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2s
+from itertools import groupby
+from typing import Final
+from urllib.parse import urlencode
+
+from tallyd.config.model import Config
+from tallyd.core.alerts.alert_kind import AlertKind, name_of
+from tallyd.core.alerts.mutes import Mute, mute_of
+from tallyd.core.alerts.rules import Alert
+from tallyd.core.alerts.wording import said
+from tallyd.core.naming import key_segments
+from tallyd.core.panels import Level
+from tallyd.core.texts import listed
+
+MOST_FOLDED: Final = 20
+MOST_NAMED: Final = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProblemView:
+    """A problem with its whole text. `query` leads to what it is about.
+
+    `mute_command` is empty if it is muted.
+    """
+
+    text: str
+    key: str
+    since: datetime
+    query: str
+    mute_command: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertLine:
+    """One problem, or all of one kind: `subject` is its name, or a list of names; `since` is the oldest's.
+
+    `mute`: nobody is notified of them for now. `problems` are at most `MOST_FOLDED`, `more` are the others.
+    """
+
+    id: str
+    level: Level
+    subject: str
+    what: str
+    since: datetime
+    mute: Mute | None
+    problems: tuple[ProblemView, ...]
+    more: int
+
+    @property
+    def count(self) -> int:
+        """How many problems it stands for."""
+        return len(self.problems) + self.more
+
+
+def alert_lines(
+    alerts: Iterable[Alert], config: Config, mutes: Sequence[Mute], *, now: datetime
+) -> Iterator[AlertLine]:
+    """Yield the lines of one poller's alerts, errors first, those of one kind and one mute together."""
+    found = [(alert, mute_of(alert.key, mutes, now=now)) for alert in alerts]
+
+    def group(each: tuple[Alert, Mute | None]) -> tuple[str, bool, str, str]:
+        alert, mute = each
+        return alert.severity, mute is not None, mute.pattern if mute else "", key_segments(alert.key)[-1]
+
+    for (severity, *_), members in groupby(sorted(found, key=group), key=group):
+        pairs = [*members]
+        alike = sorted((alert for alert, _ in pairs), key=lambda each: (each.since, each.key))
+        mute, kind = pairs[0][1], config.kind_of(alike[0].key)
+        yield AlertLine(
+            id="alert-" + blake2s(alike[0].key.encode(), digest_size=6).hexdigest(),
+            level="error" if severity == "error" else "warning",
+            subject=_names(alike, kind, config, now),
+            what=_what(alike, kind),
+            since=alike[0].since,
+            mute=mute,
+            problems=tuple(
+                _problem(alert, config, now, is_muted=mute is not None) for alert in alike[:MOST_FOLDED]
+            ),
+            more=max(0, len(alike) - MOST_FOLDED),
+        )
+
+
+def _what(alike: Sequence[Alert], kind: AlertKind | None) -> str:
+    if len(alike) > 1:
+        return f"{len(alike)} {kind.many if kind else 'problems'}"
+    return kind.short if kind else key_segments(alike[0].key)[-1]
+
+
+def _names(alike: Sequence[Alert], kind: AlertKind | None, config: Config, now: datetime) -> str:
+    if kind is not None and not kind.has_subject:
+        return ""
+    names = [
+        name_of(each.key, each.fields, kind, config.alert_policy_of(each.key).wording(now))
+        for each in alike[:MOST_NAMED]
+    ]
+    return listed(names, more=len(alike) - len(names))
+
+
+def _problem(alert: Alert, config: Config, now: datetime, *, is_muted: bool) -> ProblemView:
+    poller, *between, what = key_segments(alert.key)
+    configured = config.settings.pollers.get(poller)
+    # The command to mute stands below the text, so the text does not say it too.
+    wording = config.alert_policy_of(alert.key).wording(now, is_muted=True)
+    return ProblemView(
+        text=said(alert.problem, wording),
+        key=alert.key,
+        since=alert.since,
+        query=urlencode(configured.view(between[0], what), errors="replace")
+        if configured and between
+        else "",
+        mute_command="" if is_muted else f"{wording.tallyd} mute {shlex.quote(alert.key)} --for 2h",
+    )
