@@ -31,6 +31,7 @@ from tallyd.core.alerts.rules import unwatched
 from tallyd.core.reading import Problem, Slot
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.texts import clock as clock_text
+from tallyd.core.uptime import BEAT_EVERY_S
 from tallyd.outbox.worker import OutboxWorker
 from tallyd.runs.job_state import JobState, JobStates
 from tallyd.runs.runner import Runner
@@ -41,6 +42,7 @@ from tallyd.scheduling.wakeups import Wakeups
 from tallyd.storage.record_retention import RecordRetention
 from tallyd.storage.retention import Retention
 from tallyd.storage.store import Store
+from tallyd.storage.uptime import Uptime
 
 log = logging.getLogger("tallyd")
 
@@ -86,6 +88,7 @@ class Daemon:
         self._jobs = JobStates()
         self._crashes: dict[str, Problem] = {}
         self._planner = Planner(dependencies.store, now=self._now)
+        self._uptime = Uptime(dependencies.store.state, now=self._now)
         self._retention = Retention(
             dependencies.store,
             dependencies.clock,
@@ -137,6 +140,7 @@ class Daemon:
         self._safely(
             "last write", lambda: self._store.finish(self._jobs.tasks(), running=self._jobs.running())
         )
+        self._note_uptime()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for runs and deliveries; return false if some have not ended in time."""
@@ -241,7 +245,12 @@ class Daemon:
         self._jobs.replace(tasks_of(config))
         entries = [self._entry(job_state) for job_state in self._jobs]
         self._scheduler.plan(
-            (*entries, *self._beats(config), Entry("pruning", self._retention.until_s, self._prune))
+            (
+                *entries,
+                *self._beats(config),
+                Entry("pruning", self._retention.until_s, self._prune),
+                Entry.every("uptime", BEAT_EVERY_S, self._note_uptime),
+            )
         )
         self._resolve_unwatched()
 
@@ -311,6 +320,10 @@ class Daemon:
 
     def _clock_jumped(self, by_s: float) -> None:
         log.warning("clock jumped", extra={"by_s": round(by_s, 1)})
+        self._note_uptime()  # at once: after a suspend the daemon is on from here
+
+    def _note_uptime(self) -> None:
+        self._safely("uptime", self._uptime.beat)
 
     def _prune(self) -> None:
         self._retention.prune(self._deps.active_config.config, self._jobs.tasks())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support import outages
 from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, World, daily
 from tallyd.contract.toolbox import Toolbox
@@ -184,3 +185,32 @@ def test_a_machine_that_sleeps_each_night_keeps_nothing_longer(old: Old) -> None
     files, _ = old.left()
     days = {datetime.fromisoformat(name[8:18]) for name in files}
     assert max(days) - min(days) <= 6 * DAY
+
+
+def test_past_incidents_and_uptime_are_deleted_after_keep_days_by_the_trusted_clock(tmp_path: Path) -> None:
+    source = outages.Source(below=["gate"])
+    settings = {"state": {"keep_days": 5}}
+    with (
+        FakeClock(at("2026-11-01 07:59:58")) as clock,
+        World(tmp_path, clock, outages.minutely(source), top=settings) as world,
+    ):
+        world.run(minutes=2)
+        source.below = []
+        world.run(minutes=2)
+        source.below = ["door"]
+
+        def kept() -> tuple[list[str], bool]:
+            begin = at("2026-11-01 00:00")
+            found = world.state.incidents.between(begin, clock.now())
+            was_on = world.state.uptime.between(begin, begin + timedelta(hours=12))
+            return [each.subject for each in found if each.key.endswith("below")], bool(was_on)
+
+        world.run(hours=3, least_s=60)
+        world.restart(off_s=3600)
+        clock.set(clock.now() + timedelta(days=3000))
+        world.run(hours=3, least_s=60)
+        clock.set(clock.now() - timedelta(days=3000))
+        world.run(hours=2, least_s=60)
+        assert kept() == (["door", "gate"], True)
+        world.run(hours=24 * 6, least_s=900)
+        assert kept() == (["door"], False)

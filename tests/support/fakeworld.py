@@ -65,6 +65,10 @@ BELOW = AlertKind(
 )
 
 
+BEAT_BYTES = 4096 + 24
+"""What each minute's note that the daemon is on adds to the log of state.db: one page."""
+
+
 def daily(*times: str) -> At:
     """Return a timetable of these times of day, on every day."""
     return At(tuple(time.fromisoformat(one) for one in times))

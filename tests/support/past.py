@@ -12,12 +12,14 @@ from zoneinfo import ZoneInfo
 from tallyd.adapters.state import JobRef, State
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import Count, seen_text
+from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.errors import RecordsError
 from tallyd.core.out_document import Heading
 from tallyd.core.reading import Facts, Json, Origin, Reading, Slot
 from tallyd.core.schedule.timetable import Missed
 from tallyd.core.stored import LastReading, OutboxRow, StoredReading
+from tallyd.core.uptime import TimeSpan, merged
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -175,6 +177,8 @@ class FakePast:
     messages: Sequence[OutboxRow] = ()
     held: FakeRecords = field(default_factory=FakeRecords)
     trouble: str = ""
+    happened: Sequence[Incident] = ()
+    was_on: Sequence[TimeSpan] = ()
 
     @property
     def records(self) -> FakeRecords:
@@ -204,3 +208,18 @@ class FakePast:
 
     def outbox(self) -> Sequence[OutboxRow]:
         return self.messages
+
+    def incidents(
+        self, since: datetime, until: datetime, *, subject: str = "", most: int | None = None
+    ) -> Sequence[Incident]:
+        found = [
+            each
+            for each in self.happened
+            if each.began < until
+            and (each.ended_at is None or each.ended_at > since)
+            and subject in ("", each.subject)
+        ]
+        return sorted(found, key=lambda each: each.began, reverse=True)[:most]
+
+    def uptime(self, since: datetime, until: datetime) -> Sequence[TimeSpan]:
+        return merged(self.was_on, since, until)

@@ -25,6 +25,8 @@ from tallyd.core.alerts.message import Message, message_of
 from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.notices import (
     AlertPolicy,
+    MuteNotice,
+    Notice,
     Notified,
     is_settled,
     is_suppressed,
@@ -161,10 +163,7 @@ class Notifier:
         message = message_of(notices, mutes, surroundings_of(config, self._store, now=snapshot.now))
         if message is None:
             return
-        # What to note after the delivery, except for the time.
-        notified = {notice.alert.key: (notice.alert.version, notice.alert.is_open) for notice in notices}
-        notified |= {each.mute.key: (each.mute.version, each.news == "muted") for each in mutes}
-        channel.deliveries.begin(partial(self._notify, name, channel, message, notified))
+        channel.deliveries.begin(partial(self._notify, name, channel, message, notices, mutes))
 
     def _recipients(self, alert: Alert, snapshot: _Snapshot) -> set[str]:
         """Return an alert's channels: those in the config, and those that were notified that it is open."""
@@ -193,7 +192,12 @@ class Notifier:
     # -- delivery ----------------------------------------------------------------------------------------
 
     def _notify(
-        self, name: str, channel: Channel, message: Message, notified: Mapping[str, tuple[int, bool]]
+        self,
+        name: str,
+        channel: Channel,
+        message: Message,
+        notices: Sequence[Notice],
+        mutes: Sequence[MuteNotice],
     ) -> None:
         """Deliver one message, then note the versions of its alerts. Runs on the executor."""
         try:
@@ -207,18 +211,29 @@ class Notifier:
             log.exception("notifying crashed", extra={"channel": name})
             self._failed(name, channel, f"tallyd itself failed ({type(error).__name__})")
         else:
-            now = self._now()
             if self._channels.get(name) is channel:  # else another channel has this name by now
-                self._store.alerts.mark(
-                    {
-                        (name, key): Notified(version, now, is_open)
-                        for key, (version, is_open) in notified.items()
-                    }
-                )
-            fields = {"channel": name, "notices": len(notified), "text": message.text}
+                self._mark(name, notices, mutes)
+            fields = {"channel": name, "notices": len(notices) + len(mutes), "text": message.text}
             log.info("notice sent", extra=fields)
             channel.note_accepted()
             self._store.alerts.is_news.set()
+
+    def _mark(self, name: str, notices: Sequence[Notice], mutes: Sequence[MuteNotice]) -> None:
+        """Note what a channel has accepted."""
+        now = self._now()
+        notified = {
+            (name, each.alert.key): Notified(each.alert.version, now, each.alert.is_open) for each in notices
+        }
+        notified |= {
+            (name, each.mute.key): Notified(each.mute.version, now, each.news == "muted") for each in mutes
+        }
+        # By when the alert was raised: it may have ended, and begun anew, since the message was written.
+        delivered = {
+            ((each.alert.key, each.alert.raised_at), name, each.news): now
+            for each in notices
+            if each.alert.raised_at is not None
+        }
+        self._store.alerts.mark(notified, delivered)
 
     def _failed(self, name: str, channel: Channel, reason: str) -> None:
         level = logging.DEBUG if reason == channel.reason else logging.WARNING

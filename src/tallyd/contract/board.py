@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo
 
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import Count
+from tallyd.core.alerts.incidents import Incident
 from tallyd.core.periods import By
 from tallyd.core.reading import Facts
 from tallyd.core.schedule.days import day_span
 from tallyd.core.stored import LastReading, OutboxRow, StoredReading
+from tallyd.core.uptime import TimeSpan
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _YEARS: Final = range(1970, 9999)
@@ -174,4 +176,17 @@ class Past(Protocol):
 
     def outbox(self) -> Sequence[OutboxRow]:
         """Return its reports to upstreams."""
+        ...
+
+    def incidents(
+        self, since: datetime, until: datetime, *, subject: str = "", most: int | None = None
+    ) -> Sequence[Incident]:
+        """Return its incidents that overlap with since <= time < until, the one that began last first.
+
+        `subject`: only those with this second segment of their key. `most`: only the first ones.
+        """
+        ...
+
+    def uptime(self, since: datetime, until: datetime) -> Sequence[TimeSpan]:
+        """Return when tallyd was on within since <= time < until, oldest first; none overlap."""
         ...

@@ -49,6 +49,11 @@ class StateSettings(Strict):
     dir: FolderPath = Field(
         "state", description="Folder of `state.db`, relative to `data_dir`. It must be on a local disk."
     )
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(
+        400,
+        description="Delete past incidents, and the notes of when tallyd was on, after this many days; "
+        "null: never.",
+    )
 
 
 class DatabaseSettings(Strict):

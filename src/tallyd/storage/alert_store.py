@@ -10,9 +10,11 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from tallyd.adapters.state import State, StateError
 from tallyd.core.alerts import daemon_alerts
+from tallyd.core.alerts.incidents import Delivered
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.notices import AlertPolicy, Notified
 from tallyd.core.alerts.rules import Alert, Evaluation, Observations, evaluate, lasted_s
@@ -39,6 +41,7 @@ class AlertStore:
         self._alerts: dict[str, Alert] = {}
         self._notified: dict[tuple[str, str], Notified] = {}
         self._unstored: dict[tuple[str, str], Notified] = {}
+        self._delivered: Delivered = {}
         self._mutes: tuple[Mute, ...] = ()
         self._state_alert: Alert | None = None
         self._is_behind = False
@@ -119,10 +122,17 @@ class AlertStore:
             self._is_behind = False
         self._store_notified()
 
-    def mark(self, notified: Mapping[tuple[str, str], Notified]) -> None:
-        """Note notifications; in memory while state.db can't store them."""
+    def mark(
+        self,
+        notified: Mapping[tuple[str, str], Notified],
+        delivered: Delivered = MappingProxyType({}),
+    ) -> None:
+        """Note notifications, and the delivered notices; in memory while state.db can't store them."""
         with self._lock:
             self._unstored |= notified
+            # Of several `begins`, state.db keeps the first, and so does this.
+            first = {name: at for name, at in self._delivered.items() if name[2] == "begins"}
+            self._delivered = {**self._delivered, **delivered, **first}
         self._store_notified()
 
     def _store_notified(self) -> None:
@@ -130,10 +140,13 @@ class AlertStore:
             notified = {
                 name: each for name, each in self._unstored.items() if not self._is_from_memory(name[1])
             }
+            delivered = {
+                name: at for name, at in self._delivered.items() if not self._is_from_memory(name[0][0])
+            }
         if not notified:
             return
         try:
-            self._state.notifications.mark(notified)
+            self._state.notifications.mark(notified, delivered)
         except StateError:
             return
         with self._lock:
@@ -141,6 +154,7 @@ class AlertStore:
             self._unstored = {
                 name: each for name, each in self._unstored.items() if notified.get(name) != each
             }
+            self._delivered = {name: at for name, at in self._delivered.items() if delivered.get(name) != at}
 
     def _is_from_memory(self, key: str) -> bool:
         return self._state_alert is not None and self._state_alert.key == key

@@ -14,10 +14,12 @@ from tallyd.config.kinds import FormerKind
 from tallyd.config.model import BY_KIND, Config
 from tallyd.contract.board import PastRecords
 from tallyd.contract.poller import Poller
+from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Facts
 from tallyd.core.stored import LastReading, OutboxRow, StoredReading
+from tallyd.core.uptime import TimeSpan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,14 @@ class StoredPast:
 
     def outbox(self) -> Sequence[OutboxRow]:
         return self.state.outbox.all(self.poller)
+
+    def incidents(
+        self, since: datetime, until: datetime, *, subject: str = "", most: int | None = None
+    ) -> Sequence[Incident]:
+        return self.state.incidents.between(since, until, poller=self.poller, subject=subject, most=most)
+
+    def uptime(self, since: datetime, until: datetime) -> Sequence[TimeSpan]:
+        return self.state.uptime.between(since, until)
 
 
 def past_of(

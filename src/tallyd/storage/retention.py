@@ -1,7 +1,7 @@
 """Retention: deletes old data once an hour, and only while the clock can be trusted.
 
-Only this module decides when. It deletes out files, readings, sent reports, database rows, and finished or
-rejected inbox files, and gives each of them the instant from which ages are measured.
+Only this module decides when. It deletes out files, readings, past incidents, sent reports, database rows,
+and finished or rejected inbox files, and gives each of them the instant from which ages are measured.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ Safely = Callable[[str, Callable[[], object]], None]
 
 
 class Retention:
-    """Prunes out files and readings. Each of `also` prunes more; it gets the instant that ages count from."""
+    """Prunes out files, readings and past incidents. Each of `also` prunes more.
+
+    It gets the instant that ages count from.
+    """
 
     def __init__(
         self,
@@ -127,6 +130,10 @@ class Retention:
             if days:
                 before = now - timedelta(days=days)
                 self._safely("pruning", partial(self._store.files.prune, poller, before=before, zone=zone))
+        if days := config.settings.state.keep_days:
+            before, state = now - timedelta(days=days), self._store.state
+            self._safely("pruning", partial(state.incidents.prune, before))
+            self._safely("pruning", partial(state.uptime.prune, before))
         for prune in self._also:
             self._safely("pruning", partial(prune, now))
 

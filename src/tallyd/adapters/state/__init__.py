@@ -11,12 +11,14 @@ from pathlib import Path
 
 from tallyd.adapters.state.alerts import Alerts
 from tallyd.adapters.state.connection import StateDamagedError, StateError, StateFile, StateTooNewError
+from tallyd.adapters.state.incidents import Incidents
 from tallyd.adapters.state.notifications import Notifications
 from tallyd.adapters.state.out_files import OutFileRows
 from tallyd.adapters.state.outbox import Outbox
 from tallyd.adapters.state.readings import Readings
 from tallyd.adapters.state.slots import Slots
 from tallyd.adapters.state.types import JobRef, NewReading, OutFile, Recorded
+from tallyd.adapters.state.uptime import UptimeRows
 
 __all__ = [
     "JobRef",
@@ -47,6 +49,8 @@ class State:
         self.outbox = Outbox(self._file)
         self.alerts = Alerts(self._file)
         self.notifications = Notifications(self._file)
+        self.incidents = Incidents(self._file)
+        self.uptime = UptimeRows(self._file)
 
     def close(self) -> None:
         """Close the connection. A further call does nothing."""
@@ -61,6 +65,8 @@ class State:
         try:
             self.alerts.all()
             self.notifications.check()
+            self.incidents.check()
+            self.uptime.check()
             self.slots.check()
             self.readings.check()
             self.out_files.check()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
 from pydantic import TypeAdapter
 
+from tallyd.adapters.state import incidents
 from tallyd.adapters.state.connection import StateDamagedError, StateFile
+from tallyd.adapters.state.notifications import known_mutes
 from tallyd.core.alerts.rules import Alert, Evaluation, Observations, evaluate
 from tallyd.core.alerts.templates import read_template
 from tallyd.core.alerts.values import Fields
@@ -18,7 +20,7 @@ from tallyd.core.reading import Severity
 
 _COLUMNS = (
     'key, severity, text, "over", since, version, bad, bad_since, good, good_since, raised_at, over_at,'
-    " is_unwatched, degree, fields"
+    " is_unwatched, degree, is_at_worst, fields"
 )
 _FIELDS: TypeAdapter[Fields] = TypeAdapter(Fields)
 
@@ -81,9 +83,10 @@ def apply(db: sqlite3.Connection, observations: Observations) -> Evaluation:
     return evaluation
 
 
-def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
+def _store(db: sqlite3.Connection, alerts: Sequence[Alert]) -> None:
+    """Store alerts, and their incidents."""
     db.executemany(
-        f"INSERT OR REPLACE INTO alert ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 # a constant
+        f"INSERT OR REPLACE INTO alert ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 # a constant
         [
             (
                 alert.key,
@@ -100,16 +103,20 @@ def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
                 _text(alert.over_at),
                 alert.is_unwatched,
                 alert.degree,
+                alert.is_at_worst,
                 _FIELDS.dump_json(alert.fields).decode(),
             )
             for alert in alerts
         ],
     )
+    raised = [alert for alert in alerts if not alert.is_waiting]
+    if raised:
+        incidents.store(db, raised, known_mutes(db))
 
 
 def _alert(row: tuple[Any, ...]) -> Alert:
     key, severity, text, over, since, version, bad, bad_since, good, good_since, *ending = row
-    raised, ended, unwatched, degree, fields = ending
+    raised, ended, unwatched, degree, is_at_worst, fields = ending
     for template in (text, over):
         read_template(template)
     return Alert(
@@ -127,6 +134,7 @@ def _alert(row: tuple[Any, ...]) -> Alert:
         over_at=_instant(ended),
         is_unwatched=bool(unwatched),
         degree=degree,
+        is_at_worst=bool(is_at_worst),
         fields=_FIELDS.validate_json(fields),
     )
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
+from tallyd.adapters.state import incidents
 from tallyd.adapters.state.connection import StateFile
+from tallyd.core.alerts.incidents import Delivered
 from tallyd.core.alerts.mutes import MUTE_KEY, Mute
 from tallyd.core.alerts.notices import Notified
 from tallyd.core.naming import instant_text, read_instant
@@ -28,8 +32,12 @@ class Notifications:
                 for channel, key, version, at, is_open in rows
             }
 
-    def mark(self, notified: Mapping[tuple[str, str], Notified]) -> None:
-        """Commit that channels were notified."""
+    def mark(
+        self,
+        notified: Mapping[tuple[str, str], Notified],
+        delivered: Delivered = MappingProxyType({}),
+    ) -> None:
+        """Commit that channels were notified, and the notices about incidents that were delivered."""
         with self._file.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO notified (channel, key, version, at, is_open) VALUES (?, ?, ?, ?, ?)",
@@ -38,6 +46,7 @@ class Notifications:
                     for (channel, key), each in notified.items()
                 ],
             )
+            incidents.store_delivered(db, delivered)
 
     def forget_channels(self, known: frozenset[str]) -> None:
         """Delete the notifications of channels that are not in `known`."""
@@ -49,19 +58,7 @@ class Notifications:
     def mutes(self) -> tuple[Mute, ...]:
         """Return all mutes, also those that have ended and may need a notification."""
         with self._file.reading() as db:
-            rows = db.execute(f"SELECT {_MUTE} FROM mute ORDER BY pattern")  # noqa: S608 # a constant
-            return tuple(
-                Mute(
-                    pattern=pattern,
-                    since=read_instant(since),
-                    until=read_instant(until),
-                    why=why,
-                    by=by,
-                    ended_by=ended_by,
-                    version=version,
-                )
-                for pattern, since, until, why, by, ended_by, version in rows
-            )
+            return known_mutes(db)
 
     def mute(self, pattern: str, *, since: datetime, until: datetime, why: str, by: str) -> None:
         """Mute a pattern, or renew its mute."""
@@ -72,6 +69,7 @@ class Notifications:
                 ' "by"=excluded."by", ended_by=NULL, version=version+1',
                 (pattern, instant_text(since), instant_text(until), why, by),
             )
+            incidents.store_mute(db, Mute(pattern=pattern, since=since, until=until, why=why, by=by))
 
     def unmute(self, pattern: str, *, now: datetime, by: str) -> bool:
         """End an active mute. Return false if there is none."""
@@ -97,3 +95,20 @@ class Notifications:
         """Raise ValueError if the stored values can't be parsed."""
         self.notified()
         self.mutes()
+
+
+def known_mutes(db: sqlite3.Connection) -> tuple[Mute, ...]:
+    """Return all mutes, sorted by pattern."""
+    rows = db.execute(f"SELECT {_MUTE} FROM mute ORDER BY pattern")  # noqa: S608 # a constant
+    return tuple(
+        Mute(
+            pattern=pattern,
+            since=read_instant(since),
+            until=read_instant(until),
+            why=why,
+            by=by,
+            ended_by=ended_by,
+            version=version,
+        )
+        for pattern, since, until, why, by, ended_by, version in rows
+    )

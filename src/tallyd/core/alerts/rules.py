@@ -37,7 +37,8 @@ class Alert:
     `since` is when the problem began, `raised_at` when it was raised (None: waiting), `over_at` the first of
     the good readings that resolved it (None: not resolved). `is_unwatched`: it ended because the config does
     not ask for it any more. `bad` and `good` count readings in a row, `bad_since` and `good_since` say since
-    when. `degree` is how bad it was at worst; when it grows, channels are notified again.
+    when. `degree` is how bad it was at worst; when it grows, channels are notified again. `is_at_worst`: the
+    text is that of a reading with this degree.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Alert:
     since: datetime
     version: int = 0
     degree: int = 0
+    is_at_worst: bool = True
     fields: Fields = field(default_factory=dict, hash=False)
     bad: int = 0
     bad_since: datetime | None = None
@@ -161,6 +163,7 @@ def _worse(alert: Alert | None, problem: Problem, observations: Observations) ->
             good_since=None,
             version=alert.version + (degree > alert.degree),
             degree=degree,
+            is_at_worst=_degree(problem) == degree,
         )
     known_bad = alert.bad if alert else 0
     bad_since = min(problem.since, (alert.bad_since if alert else None) or problem.since)

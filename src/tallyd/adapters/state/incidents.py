@@ -1,0 +1,167 @@
+"""The incidents in state.db. Each is written in the transaction that changes its alert.
+
+So a kill loses none, and no other process has to compare the two.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from pydantic import TypeAdapter
+
+from tallyd.adapters.state.connection import StateFile
+from tallyd.core.alerts.incidents import Delivered, Incident, IncidentNotice
+from tallyd.core.alerts.mutes import Mute, mute_of
+from tallyd.core.alerts.rules import Alert
+from tallyd.core.alerts.values import Fields
+from tallyd.core.naming import instant_text, problem_key, read_instant
+from tallyd.core.reading import Severity
+
+_COLUMNS = 'key, raised_at, began, ended_at, is_unwatched, severity, text, "over", fields, muted_by'
+_END = "coalesce(ended_at, '9')"
+"""The same expression as in the index; an open incident ends after every instant."""
+_FIELDS: TypeAdapter[Fields] = TypeAdapter(Fields)
+
+
+class Incidents:
+    """The incidents: of open alerts, and of those that have ended."""
+
+    def __init__(self, file: StateFile) -> None:
+        self._file = file
+
+    def between(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        poller: str = "",
+        subject: str = "",
+        most: int | None = None,
+        skip: int = 0,
+    ) -> tuple[Incident, ...]:
+        """Return the incidents that overlap with since <= time < until, the one that began last first.
+
+        `poller` is the first segment of the key, `subject` the second, which needs a poller; empty: any.
+        `most` are returned, after the first `skip`.
+        """
+        prefix = f"{problem_key(poller, subject) if subject else problem_key(poller)}/" if poller else ""
+        where, values = f"{_END}>? AND began<?", [instant_text(since), instant_text(until)]
+        if prefix:
+            # `0` is the character after `/`. A plus keeps SQLite from using the other index: one subject has
+            # few incidents, a poller may have many that ended long ago.
+            where = f"+{where}" if subject else where
+            where = f"{where} AND {'' if subject else '+'}key>? AND {'' if subject else '+'}key<?"
+            values += [prefix, f"{prefix[:-1]}0"]
+        with self._file.reading() as db:
+            rows = db.execute(
+                f"SELECT {_COLUMNS} FROM incident WHERE {where}"  # noqa: S608 # constants
+                " ORDER BY +began DESC, raised_at DESC, key LIMIT ? OFFSET ?",
+                (*values, -1 if most is None else most, skip),
+            ).fetchall()
+            return tuple(_incident(row, _notices(db, row)) for row in rows)
+
+    def pollers(self) -> tuple[str, ...]:
+        """Return the first segments of the keys, sorted."""
+        with self._file.reading() as db:
+            found = db.execute("SELECT DISTINCT substr(key, 1, instr(key, '/') - 1) FROM incident ORDER BY 1")
+            return tuple(name for (name,) in found)
+
+    def prune(self, before: datetime) -> None:
+        """Delete what ended before, and notices from before without an incident."""
+        with self._file.transaction() as db:
+            db.execute(f"DELETE FROM incident WHERE {_END}<?", (instant_text(before),))  # noqa: S608 # a constant
+            db.execute(
+                "DELETE FROM incident_notice WHERE at<? AND NOT EXISTS (SELECT 1 FROM incident"
+                " WHERE incident.key=incident_notice.key AND incident.raised_at=incident_notice.raised_at)",
+                (instant_text(before),),
+            )
+
+    def check(self) -> None:
+        """Raise ValueError if an open incident can't be parsed, `StateError` if a table is not there."""
+        with self._file.reading() as db:
+            for row in db.execute(f"SELECT {_COLUMNS} FROM incident WHERE {_END}='9'").fetchall():  # noqa: S608 # constants
+                _incident(row, _notices(db, row))
+
+
+def store(db: sqlite3.Connection, alerts: Iterable[Alert], mutes: Sequence[Mute]) -> None:
+    """Store the incidents of raised alerts, within a transaction. `mutes` are all known mutes.
+
+    The texts stay those at its worst. What is known about mutes stays too.
+    """
+    rows = [
+        {
+            "key": alert.key,
+            "raised_at": instant_text(alert.raised_at),
+            "began": instant_text(alert.since),
+            "ended_at": instant_text(alert.over_at) if alert.over_at else None,
+            "is_unwatched": alert.is_unwatched,
+            "severity": alert.severity,
+            "text": alert.text,
+            "over": alert.over,
+            "fields": _FIELDS.dump_json(alert.fields).decode(),
+            "muted_by": mute.by if (mute := mute_of(alert.key, mutes, now=alert.raised_at)) else None,
+            "is_at_worst": alert.is_at_worst,
+        }
+        for alert in alerts
+        if alert.raised_at is not None
+    ]
+    db.executemany(
+        f"INSERT INTO incident ({_COLUMNS}) VALUES (:key, :raised_at, :began, :ended_at, :is_unwatched,"  # noqa: S608 # a constant
+        " :severity, :text, :over, :fields, :muted_by) ON CONFLICT DO UPDATE SET began=excluded.began,"
+        " ended_at=excluded.ended_at, is_unwatched=excluded.is_unwatched,"
+        " severity=iif(:is_at_worst, excluded.severity, severity),"
+        " text=iif(:is_at_worst, excluded.text, text),"
+        ' "over"=iif(:is_at_worst, excluded."over", "over"),'
+        " fields=iif(:is_at_worst, excluded.fields, fields)",
+        rows,
+    )
+
+
+def store_delivered(db: sqlite3.Connection, delivered: Delivered) -> None:
+    """Store delivered notices, within a transaction."""
+    db.executemany(
+        "INSERT INTO incident_notice (key, raised_at, channel, news, at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET at=excluded.at WHERE news<>'begins'",
+        [
+            (key, instant_text(raised_at), channel, news, instant_text(at))
+            for ((key, raised_at), channel, news), at in delivered.items()
+        ],
+    )
+
+
+def store_mute(db: sqlite3.Connection, mute: Mute) -> None:
+    """Note at the open incidents that a new mute covers who muted them, within a transaction."""
+    found = db.execute(f"SELECT key, raised_at FROM incident WHERE {_END}='9'").fetchall()  # noqa: S608 # a constant
+    db.executemany(
+        "UPDATE incident SET muted_by=? WHERE key=? AND raised_at=?",
+        [(mute.by, key, raised_at) for key, raised_at in found if mute.covers(key)],
+    )
+
+
+def _notices(db: sqlite3.Connection, row: tuple[Any, ...]) -> tuple[IncidentNotice, ...]:
+    found = db.execute(
+        "SELECT channel, news, at FROM incident_notice WHERE key=? AND raised_at=?"
+        " ORDER BY at, channel, news",
+        row[:2],
+    )
+    return tuple(IncidentNotice(channel, news, read_instant(at)) for channel, news, at in found)
+
+
+def _incident(row: tuple[Any, ...], notices: tuple[IncidentNotice, ...]) -> Incident:
+    key, raised_at, began, ended_at, is_unwatched, severity, text, over, fields, muted_by = row
+    return Incident(
+        key=key,
+        severity=cast("Severity", severity),
+        text=text,
+        over=over,
+        fields=_FIELDS.validate_json(fields),
+        began=read_instant(began),
+        raised_at=read_instant(raised_at),
+        ended_at=read_instant(ended_at) if ended_at else None,
+        is_unwatched=bool(is_unwatched),
+        muted_by=muted_by,
+        notices=notices,
+    )

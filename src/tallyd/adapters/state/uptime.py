@@ -1,0 +1,46 @@
+"""When tallyd was on, in state.db."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from tallyd.adapters.state.connection import StateFile
+from tallyd.core.naming import instant_text, read_instant
+from tallyd.core.uptime import TimeSpan, merged
+
+
+class UptimeRows:
+    """One row for each time that the daemon was on without a break."""
+
+    def __init__(self, file: StateFile) -> None:
+        self._file = file
+
+    def note(self, seen_at: Mapping[datetime, datetime]) -> None:
+        """Store until when the daemon has been on, by the beginning of each row."""
+        with self._file.transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO uptime (started_at, seen_at) VALUES (?, ?)",
+                [(instant_text(start), instant_text(seen)) for start, seen in seen_at.items()],
+            )
+
+    def between(self, since: datetime, until: datetime) -> tuple[TimeSpan, ...]:
+        """Return when the daemon was on within since <= time < until, oldest first."""
+        with self._file.reading() as db:
+            rows = db.execute(
+                "SELECT started_at, seen_at FROM uptime WHERE seen_at>? AND started_at<?",
+                (instant_text(since), instant_text(until)),
+            )
+            return merged(((read_instant(start), read_instant(seen)) for start, seen in rows), since, until)
+
+    def prune(self, before: datetime) -> None:
+        """Delete the rows that ended before."""
+        with self._file.transaction() as db:
+            db.execute("DELETE FROM uptime WHERE seen_at<?", (instant_text(before),))
+
+    def check(self) -> None:
+        """Raise ValueError if the newest row can't be parsed, `StateError` if the table is not there."""
+        with self._file.reading() as db:
+            for row in db.execute("SELECT started_at, seen_at FROM uptime ORDER BY started_at DESC LIMIT 1"):
+                for text in row:
+                    read_instant(text)

@@ -1,0 +1,29 @@
+"""Notes in state.db when tallyd was on, so that a gap in the data can be told from a good time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from tallyd.adapters.state import State
+from tallyd.core.uptime import is_unbroken
+
+
+class Uptime:
+    """The beats of one daemon. What could not be stored is stored with the next beat."""
+
+    def __init__(self, state: State, *, now: Callable[[], datetime]) -> None:
+        self._state = state
+        self._now = now
+        self._started_at: datetime | None = None
+        self._seen_at: dict[datetime, datetime] = {}
+        """The last row, and older ones that are not stored yet."""
+
+    def beat(self) -> None:
+        """Note that the daemon is on now. Raises `StateError`."""
+        now, start = self._now(), self._started_at
+        if start is None or not is_unbroken(self._seen_at[start], now):
+            self._started_at = start = now
+        self._seen_at[start] = now
+        self._state.uptime.note(self._seen_at)
+        self._seen_at = {start: now}

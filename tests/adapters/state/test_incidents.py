@@ -1,0 +1,265 @@
+"""state.db: what is kept of alerts that were raised, of their notices, and of when tallyd was on."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tallyd.adapters.state import State, StateDamagedError
+from tallyd.core.alerts.incidents import Incident, IncidentNotice
+from tallyd.core.alerts.notices import Notified
+from tallyd.core.alerts.rules import Alert, Observations, Rules
+from tallyd.core.naming import problem_key
+from tallyd.core.reading import Problem
+
+AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+KEY = "apps/main/stale"
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    with closing(State(tmp_path / "state.db")) as state:
+        yield state
+
+
+def stale(text: str = "bad", key: str = KEY, **more: object) -> Problem:
+    problem = Problem(key=key, text=text, over=f"{text} no more", since=AT - HOUR, severity="warning")
+    return replace(problem, **more)  # type: ignore[arg-type] # each caller names fields of a problem
+
+
+def look(state: State, hours: float, *named: Problem, **more: object) -> None:
+    """Evaluate what was found at AT + hours."""
+    seen = Observations(named=named, may_resolve=lambda _key: True, now=AT + hours * HOUR)
+    state.alerts.evaluate(replace(seen, **more))  # type: ignore[arg-type] # as above
+
+
+def known(state: State) -> tuple[Incident, ...]:
+    return state.incidents.between(*ALWAYS)
+
+
+def test_an_alert_that_is_raised_and_ends_is_one_incident_from_its_beginning_to_its_end(state: State) -> None:
+    look(state, 0, stale())
+    (is_open,) = known(state)
+    assert is_open.ended_at is None
+    look(state, 2)
+    state.alerts.forget(lambda _alert: True)
+    assert state.alerts.all() == {}
+    assert known(state) == (replace(is_open, ended_at=AT + 2 * HOUR),)
+    assert (is_open.began, is_open.raised_at) == (AT - HOUR, AT)
+    assert (is_open.poller, is_open.subject, is_open.text) == ("apps", "main", "bad")
+
+
+def test_what_only_waits_to_be_raised_is_no_incident(state: State) -> None:
+    rules = Rules(raise_after=2)
+    look(state, 0, stale(), rules=rules)
+    look(state, 1, rules=rules)
+    assert known(state) == ()
+
+
+def test_an_incident_keeps_the_text_of_its_worst_and_of_those_the_last(state: State) -> None:
+    found = [
+        stale("a warning"),
+        stale("an error", severity="error"),
+        stale("an error, still", severity="error", fields={"limit": 3}),
+        stale("a warning again"),
+    ]
+    for hours, problem in enumerate(found):
+        look(state, hours, problem)
+    assert state.alerts.all()[KEY].text == "a warning again"
+    look(state, 9)
+    (incident,) = known(state)
+    assert (incident.severity, incident.text) == ("error", "an error, still")
+    assert (incident.over, incident.fields) == ("an error, still no more", {"limit": 3})
+    assert incident.ended_at == AT + 9 * HOUR
+
+
+def test_a_key_that_is_raised_again_is_another_incident(state: State) -> None:
+    for hours, named in enumerate([(stale("once"),), (), (stale("twice", since=AT + 2 * HOUR),), ()]):
+        look(state, hours, *named)
+    assert [(each.text, each.raised_at, each.ended_at) for each in known(state)] == [
+        ("twice", AT + 2 * HOUR, AT + 3 * HOUR),
+        ("once", AT, AT + HOUR),
+    ]
+
+
+def test_an_alert_that_nobody_asks_for_any_more_says_so(state: State) -> None:
+    look(state, 0, stale())
+    look(state, 1, is_unwatched=True)
+    assert known(state)[0].is_unwatched
+
+
+def test_notices_go_to_the_incident_that_they_were_about(state: State) -> None:
+    look(state, 0, stale())
+    look(state, 1)
+    look(state, 2, stale())
+    first, again = (KEY, AT), (KEY, AT + 2 * HOUR)
+    sent = [
+        (first, "begins", 0.1),
+        (first, "reminder", 0.3),
+        (first, "reminder", 0.5),
+        (first, "begins", 0.6),
+    ]
+    for incident, news, hours in [*sent, (again, "begins", 2.1), (first, "over", 2.2)]:
+        at = AT + hours * HOUR
+        state.notifications.mark({("ops", KEY): Notified(1, at)}, {(incident, "ops", news): at})  # type: ignore[dict-item] # a list of text
+    later, earlier = known(state)
+    assert later.notices == (IncidentNotice("ops", "begins", AT + 2.1 * HOUR),)
+    assert earlier.notices == (
+        IncidentNotice("ops", "begins", AT + 0.1 * HOUR),
+        IncidentNotice("ops", "reminder", AT + 0.5 * HOUR),
+        IncidentNotice("ops", "over", AT + 2.2 * HOUR),
+    )
+
+
+def test_an_incident_knows_who_muted_it_whether_before_it_began_or_after(state: State) -> None:
+    def mute(pattern: str, by: str, hours: float) -> None:
+        begin = AT + hours * HOUR
+        state.notifications.mute(pattern, since=begin, until=begin + 3 * HOUR, why="", by=by)
+
+    look(state, 0, stale(), stale(key="apps/other/stale"))
+    mute("apps/main/*", "ada", 1)
+    look(state, 2, stale(), stale(key="apps/main/failed"))
+    state.notifications.unmute("apps/main/*", now=AT + 3 * HOUR, by="bob")
+    look(state, 4)
+    mute("*", "carl", 5)
+    look(state, 9, stale("after the mute", key="apps/main/late"))
+    by = {each.key: each.muted_by for each in known(state)}
+    assert by == {
+        KEY: "ada",
+        "apps/main/failed": "ada",
+        "apps/other/stale": None,
+        "apps/main/late": None,
+    }
+
+
+# -- which ones ----------------------------------------------------------------------------------------------
+
+
+def put(state: State, key: str, begin: float, end: float | None) -> None:
+    """Store an incident that lasted from hour to hour."""
+    began = AT + begin * HOUR
+    over_at = None if end is None else AT + end * HOUR
+    state.alerts.put(
+        Alert(
+            key=key,
+            severity="error",
+            text=f"{begin}-{end}",
+            over="",
+            since=began,
+            raised_at=began,
+            over_at=over_at,
+        )
+    )
+
+
+def test_those_that_overlap_are_found_the_last_first(state: State) -> None:
+    for begin, end in [(0, 1), (1, 2), (2, 5), (4, None), (6, 7)]:
+        put(state, KEY, begin, end)
+    found = state.incidents.between(AT + 2 * HOUR, AT + 6 * HOUR)
+    assert [each.text for each in found] == ["4-None", "2-5"]
+    assert [each.text for each in state.incidents.between(*ALWAYS, most=2, skip=1)] == ["4-None", "2-5"]
+
+
+def test_a_poller_and_a_subject_are_found_by_whole_segments(state: State) -> None:
+    odd = problem_key("apps", "PROD / main", "stale")
+    for key in (KEY, "apps/mainly/stale", "apps/main/failed", "apps-2/main/stale", "tallyd/out", odd):
+        put(state, key, 0, 1)
+
+    def keys(poller: str, subject: str = "") -> list[str]:
+        return [each.key for each in state.incidents.between(*ALWAYS, poller=poller, subject=subject)]
+
+    assert keys("apps") == [odd, "apps/main/failed", KEY, "apps/mainly/stale"]
+    assert keys("apps", "main") == ["apps/main/failed", KEY]
+    assert keys("apps", "PROD / main") == [odd]
+    assert keys("tallyd") == ["tallyd/out"]
+    assert keys("app") == []
+    assert state.incidents.pollers() == ("apps", "apps-2", "tallyd")
+
+
+# -- retention, and damage -----------------------------------------------------------------------------------
+
+
+def test_what_ended_long_ago_is_deleted_with_its_notices_and_what_is_open_stays(state: State) -> None:
+    for begin, end in [(0, 1), (0.5, None), (2, 9)]:
+        put(state, KEY if end else "apps/other/stale", begin, end)
+        at = AT + (begin + 0.1) * HOUR
+        state.notifications.mark(
+            {}, {((KEY if end else "apps/other/stale", AT + begin * HOUR), "ops", "begins"): at}
+        )
+    state.incidents.prune(AT + 5 * HOUR)
+    assert [each.text for each in known(state)] == ["2-9", "0.5-None"]
+    assert all(each.notices for each in known(state))
+    with closing(sqlite3.connect(state.path)) as db:
+        assert db.execute("SELECT count(*) FROM incident_notice").fetchone() == (2,)
+
+
+def test_a_notice_whose_incident_is_still_to_be_stored_is_kept(state: State) -> None:
+    state.notifications.mark({}, {((KEY, AT), "ops", "begins"): AT + HOUR})
+    state.incidents.prune(AT)
+    look(state, 0, stale())
+    assert known(state)[0].notices == (IncidentNotice("ops", "begins", AT + HOUR),)
+
+
+def test_when_tallyd_was_on_is_found_clipped_and_without_overlaps_and_the_old_is_deleted(
+    state: State,
+) -> None:
+    state.uptime.note({AT: AT + HOUR})
+    state.uptime.note({AT: AT + 2 * HOUR, AT + 5 * HOUR: AT + 6 * HOUR})
+    state.uptime.note({AT + HOUR: AT + 3 * HOUR})
+    assert state.uptime.between(*ALWAYS) == ((AT, AT + 3 * HOUR), (AT + 5 * HOUR, AT + 6 * HOUR))
+    assert state.uptime.between(AT + 2 * HOUR, AT + 5.5 * HOUR) == (
+        (AT + 2 * HOUR, AT + 3 * HOUR),
+        (AT + 5 * HOUR, AT + 5.5 * HOUR),
+    )
+    state.uptime.prune(AT + 4 * HOUR)
+    assert state.uptime.between(*ALWAYS) == ((AT + 5 * HOUR, AT + 6 * HOUR),)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param("UPDATE incident SET began='yesterday'", id="a-time"),
+        pytest.param("UPDATE incident SET fields='['", id="the-fields"),
+        pytest.param("UPDATE incident_notice SET at='yesterday'", id="the-time-of-a-notice"),
+        pytest.param("UPDATE uptime SET seen_at='yesterday'", id="a-time-of-the-uptime"),
+        pytest.param("DROP TABLE incident_notice", id="no-notices"),
+        pytest.param("ALTER TABLE uptime RENAME TO uptimes", id="no-uptime"),
+    ],
+)
+def test_the_check_finds_what_the_daemon_could_not_go_on_with(spoil: str, state: State) -> None:
+    look(state, 0, stale())
+    state.notifications.mark({}, {((KEY, AT), "ops", "begins"): AT})
+    state.uptime.note({AT: AT})
+    state.check()
+    with closing(sqlite3.connect(state.path, isolation_level=None)) as other:
+        other.execute(spoil)
+    with pytest.raises(StateDamagedError, match="is damaged"):
+        state.check()
+
+
+def test_each_query_uses_an_index(state: State) -> None:
+    asked: list[str] = []
+    queries: dict[str, Callable[[], object]] = {
+        "incident_by_end": lambda: state.incidents.between(*ALWAYS),
+        "incident_by_end (": lambda: state.incidents.between(*ALWAYS, poller="apps"),
+        "sqlite_autoindex_incident_1": lambda: state.incidents.between(
+            *ALWAYS, poller="apps", subject="main"
+        ),
+    }
+    with closing(sqlite3.connect(state.path)) as db:
+        for index, query in queries.items():
+            asked.clear()
+            with state._file.reading() as connection:  # what SQLite is asked is seen nowhere else
+                connection.set_trace_callback(asked.append)
+                query()
+                connection.set_trace_callback(None)
+            plan = db.execute(f"EXPLAIN QUERY PLAN {asked[0]}").fetchall()
+            assert index.removesuffix(" (") in plan[0][3], plan
