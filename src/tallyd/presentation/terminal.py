@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import zip_longest
-from typing import TypeAlias
+from typing import TextIO, TypeAlias
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -45,14 +45,16 @@ def complain(text: str, *, style: str | None = "error") -> None:
     _print(text, style, sys.stderr)
 
 
-def _print(text: str, style: str | None, stream: object) -> None:
-    if stream is None:  # closed; rich would take the other one
+def _print(text: str, style: str | None, stream: TextIO | None) -> None:
+    if stream is None:  # closed
         return
-    # soft_wrap: a long line is the terminal's to wrap, and is never cut in a pipe.
-    console = Console(file=stream, highlight=False, soft_wrap=True)  # type: ignore[arg-type] # a text stream
-    console.print(
-        Text("\n".join(visible(line) for line in filled(text).split("\n")), style=STYLES.get(style or "", ""))
-    )
+    shown = "\n".join(visible(line) for line in filled(text).split("\n"))
+    if not stream.isatty():
+        stream.write(f"{shown}\n")
+        return
+    # soft_wrap: a long line is the terminal's to wrap.
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    console.print(Text(shown, style=STYLES.get(style or "", "")))
 
 
 def show_json(content: Json) -> None:
