@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.browser import AXE
 from tallyd.contract.board import AskedError
 from tallyd.core.panels import (
     Board,
@@ -517,11 +519,22 @@ def test_control_characters_are_shown_and_do_nothing() -> None:
     assert "\u202e" not in text
 
 
-def test_what_is_vendored_is_the_release_that_is_said_with_its_license() -> None:
-    folder = ASSETS / "uplot"
+@pytest.mark.parametrize(
+    ("folder", "script", "begins", "known_license"),
+    [
+        (ASSETS / "uplot", "uPlot.iife.min.js", "/*! https://github.com/leeoniya/uPlot (v{})", "MIT"),
+        (AXE, "axe.min.js", "/*! axe v{}", "MPL-2.0"),
+    ],
+    ids=["on the page", "in tests"],
+)
+def test_what_is_vendored_is_the_release_that_is_said_with_its_license(
+    folder: Path, script: str, begins: str, known_license: str
+) -> None:
     said = json.loads((folder / "vendored.json").read_text())
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "vendored.json"}
     assert {name: hashlib.sha256(content).hexdigest() for name, content in files.items()} == said["sha256"]
-    assert f"uPlot (v{said['version']})".encode() in files["uPlot.iife.min.js"]
-    assert said["license"] == "MIT"
-    assert b"The MIT License (MIT)" in files["LICENSE"]
+    assert files[script].startswith(begins.format(said["version"]).encode())
+    assert said["license"] == known_license
+    assert {"MIT": b"The MIT License", "MPL-2.0": b"Mozilla Public License"}[known_license] in files[
+        "LICENSE"
+    ]

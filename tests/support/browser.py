@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from playwright.sync_api import ConsoleMessage, Page, Request
 
 CHROMIUM = "/usr/bin/chromium"
+AXE = Path(__file__).parent / "axe"
+"""axe-core as npm has it (MPL-2.0). Only tests use it; no package of tallyd contains it."""
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def violations(page: Page) -> list[str]:
+    """Return what breaks WCAG 2.2 AA on a page, as axe-core finds it."""
+    page.evaluate((AXE / "axe.min.js").read_text())
+    found = page.evaluate("rules => axe.run(document, {runOnly: rules})", _RULES)
+    return [
+        f"{each['id']}: {node['target']}: {node['failureSummary']}"
+        for each in found["violations"]
+        for node in each["nodes"]
+    ]
 
 
 class Watched:

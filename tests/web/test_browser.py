@@ -9,12 +9,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-from support.browser import CHROMIUM, Watched
+from support.browser import CHROMIUM, Watched, violations
 from support.needs import needs
 from support.past import BERLIN, Past
 from support.webfolder import NOW, Web, serving_app
@@ -29,6 +29,7 @@ needs("chromium")
 pytestmark = pytest.mark.timeout(300)
 
 SOON_MS = 60_000
+POLLERS = ["/poller/divera", "/poller/visitors", "/poller/servers?target=STAGE"]
 FAILED = Alert(
     key="divera/count/failed", severity="error", text="no answer", over="", since=NOW, raised_at=NOW
 )
@@ -267,6 +268,66 @@ def test_where_nothing_is_known_there_is_a_sentence_and_no_axis(
         page.close()
 
 
+def test_a_bar_that_is_alone_is_drawn(browser: Browser, site: Site) -> None:
+    page = browser.new_page()
+    with_charts(page, {"past-readings-chart": LONE})
+    page.goto(site.url + "/poller/divera")
+    plot = page.locator("#past-readings-chart canvas")
+    expect(plot).to_be_visible(timeout=SOON_MS)
+    assert plot.evaluate(_COLORED, [0.5, 0.02]) > 500
+    page.close()
+
+
+def test_on_the_wall_pollers_take_turns_and_a_click_shows_the_next(browser: Browser, site: Site) -> None:
+    page = browser.new_page(viewport={"width": 1920, "height": 1080})
+    watched = Watched(page, site.url)
+    page.clock.install(time=0)
+    page.goto(site.url + "/wall")
+    heading = page.get_by_role("heading", level=2)
+    seen = []
+    for _ in range(4):
+        expect(heading).to_have_count(1)
+        seen.append(heading.text_content())
+        page.clock.fast_forward(12_000)
+    assert [*seen] == ["divera", "visitors", "servers", "divera"]
+    page.locator("main").click()
+    expect(heading).to_have_text("servers")
+    assert watched.complaints == []
+    page.goto(site.url + "/wall?poller=servers")
+    expect(heading).to_have_text("servers")
+    page.route("**/*live=1*", lambda route: route.abort())
+    page.clock.fast_forward(5_000)
+    expect(page.get_by_role("alert")).to_contain_text("No answer from tallyd", timeout=SOON_MS)
+    assert page.title().startswith("No answer · ")
+    page.close()
+
+
+def test_title_and_icon_of_the_tab_follow_the_state(tmp_path: Path, browser: Browser) -> None:
+    web = Web(tmp_path)
+    with web.context() as context, serving_app(application(context, WebSettings())) as url:
+        page = browser.new_page()
+        page.goto(url + "/poller/divera")
+        expect(page).to_have_title("? · divera · tallyd")
+        web.alerts = {FAILED.key: FAILED}
+        web.monotonic_s += 60
+        expect(page).to_have_title("! 1 · divera · tallyd", timeout=SOON_MS)
+        expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("icon-error"))
+        page.close()
+
+
+def test_paper_has_no_navigation_and_all_that_was_folded(browser: Browser, site: Site) -> None:
+    page = browser.new_page(color_scheme="dark")
+    page.goto(site.url + "/poller/divera")
+    table = page.locator("details.behind table").first
+    expect(page.locator(".plot canvas").first).to_be_visible(timeout=SOON_MS)
+    expect(table).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(table).to_be_visible()
+    expect(page.get_by_role("navigation").first).to_be_hidden()
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    page.close()
+
+
 def test_it_says_since_when_nothing_answers_and_that_it_is_well_again(page: Page, site: Site) -> None:
     page.goto(site.url)
     page.route("**/*live=1*", lambda route: route.abort())
@@ -339,28 +400,48 @@ def test_without_scripts_days_can_be_chosen(browser: Browser, site: Site) -> Non
     context.close()
 
 
+PHONE, SCREEN, TWICE_AS_LARGE = 360, 1280, 640
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/poller/divera", "/poller/visitors", "/poller/servers?target=STAGE"])
-def test_it_is_sound_for_screen_readers_and_readable_on_a_phone(
-    browser: Browser, site: Site, path: str, scheme: str
+@pytest.mark.parametrize("path", ["/", "/wall", *POLLERS, "/poller/nobody", "/poller/divera?from=nonsense"])
+def test_it_is_sound_for_screen_readers_and_readable_at_every_width(
+    browser: Browser, site: Site, path: str, scheme: Literal["light", "dark"]
 ) -> None:
-    context = browser.new_context(
-        viewport={"width": 360, "height": 740}, color_scheme="dark" if scheme == "dark" else "light"
-    )
+    context = browser.new_context(viewport={"width": PHONE, "height": 740}, color_scheme=scheme)
     page = context.new_page()
     page.goto(site.url + path)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.evaluate("document.documentElement.lang") == "en"
-    for landmark in ("banner", "navigation", "main", "contentinfo"):
+    for landmark in ("banner", "main", *(("navigation", "contentinfo") if path != "/wall" else ())):
         assert page.get_by_role(landmark).count() >= 1, landmark
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(each => +each.tagName[1])")
     assert levels[0] == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
-    unlabelled = "[...document.querySelectorAll('input,select')].filter(each => !each.labels.length).length"
-    assert page.evaluate(unlabelled) == 0
     assert page.evaluate("[...document.querySelectorAll('table')].every(each => each.caption)")
-    assert page.evaluate(_CONTRAST) == []
+    for width in (PHONE, TWICE_AS_LARGE, SCREEN):
+        page.set_viewport_size({"width": width, "height": 740})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if width != TWICE_AS_LARGE:
+            assert violations(page) == []
     context.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/wall", *POLLERS])
+def test_on_a_phone_numbers_come_soon_and_no_column_of_a_table_is_cut(
+    browser: Browser, site: Site, path: str
+) -> None:
+    page = browser.new_page(viewport={"width": PHONE, "height": 740})
+    page.goto(site.url + path)
+    first = page.locator(".stats dd:visible, .scroll td:visible").first.bounding_box()
+    assert first is not None
+    assert first["y"] < 600
+    for summary in page.get_by_text("As a table").all():
+        summary.click()
+    assert page.locator(".scroll").evaluate_all(
+        "all => all.every(each => each.scrollWidth <= each.clientWidth)"
+    )
+    assert page.locator(".scroll td").evaluate_all("all => all.every(each => each.dataset.label)")
+    page.close()
 
 
 @pytest.mark.parametrize(
@@ -404,6 +485,12 @@ GAPS = {
     "zone": "Europe/Berlin",
     "columns": [{**_COLUMN, "values": [5, 5, None, 5, 5]}],
 }
+LONE = {
+    **_CHART,
+    "times": [1795000000],
+    "zone": "Europe/Berlin",
+    "columns": [{**_COLUMN, "shape": "bars", "values": [5]}],
+}
 MEANS = {
     **_CHART,
     "names": ["08:00"],
@@ -424,31 +511,3 @@ _COLORED = """(canvas, [share, width]) => {
 """How many points of a strip of a plot bear one of its colors, and not the gray of the grid."""
 _INK = """() => new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(
   document.querySelector('.plot canvas').toDataURL()), 100)))"""
-_CONTRAST = """() => {
-  const parts = (text) => text.match(/[0-9.]+/g).map(Number);
-  const light = ([r, g, b]) => {
-    const [x, y, z] = [r, g, b].map((each) => {
-      const share = each / 255;
-      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
-  };
-  const behind = (element) => {
-    for (let each = element; each; each = each.parentElement) {
-      const found = parts(getComputedStyle(each).backgroundColor);
-      if (found.length === 3 || found[3] > 0.99) return found;
-    }
-    return [255, 255, 255];
-  };
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  const found = [];
-  while (walker.nextNode()) {
-    const text = walker.currentNode.textContent.trim();
-    const element = walker.currentNode.parentElement;
-    if (!text || !element.checkVisibility() || element.closest("script,noscript,.plot")) continue;
-    const [a, b] = [light(parts(getComputedStyle(element).color)), light(behind(element))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) found.push(`${text}: ${ratio.toFixed(2)}`);
-  }
-  return found;
-}"""

@@ -29,7 +29,7 @@ from tallyd.web.app import application
 
 HOSTILE = """<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }}' &amp;"""
 UNKNOWN = "\u2013"
-VIEWS = ["/", "/poller/divera", "/poller/park", "/poller/apps"]
+VIEWS = ["/", "/wall", "/poller/divera", "/poller/park", "/poller/apps"]
 
 
 @pytest.fixture
@@ -271,6 +271,38 @@ def test_a_schedule_that_stands_still_is_told(web: Web) -> None:
     assert "its schedule has stood still for 10 min. Restart it: start it again" in text_of(
         get(web, "/").text
     )
+
+
+# -- on the wall --------------------------------------------------------------------------------------------
+
+
+def test_the_wall_shows_every_poller_without_a_way_to_anywhere_and_without_a_script_all_at_once(
+    web: Web,
+) -> None:
+    web.fill_records()
+    web.alerts = alert("apps/TEST/unreachable", "TEST: unreachable: connection refused")
+    html = get(web, "/wall").text
+    text = text_of(html)
+    assert "florian-pi Trouble as of 14:00" in text
+    assert "park No reading yet Inside now 2 In today 3" in text
+    assert "Unreachable 1 error: TEST unreachable 10 min ago" in text
+    assert not [1 for tag, _ in tags_of(html) if tag in ("nav", "footer")]
+    assert not [1 for _, each in tags_of(html) if "hidden" in each and each.get("class") != "lost"]
+
+
+def test_the_wall_can_show_one_poller(web: Web) -> None:
+    text = text_of(get(web, "/wall?poller=divera").text)
+    assert "Total hidden" in text
+    assert "Inside now" not in text
+    assert get(web, "/wall?poller=nobody").status_code == 400
+
+
+def test_the_wall_tells_of_a_schedule_that_stands_still(web: Web) -> None:
+    web.monotonic_s += 600
+    with page(web) as url:
+        head = requests.get(f"{url}/wall?live=1", timeout=20).json()["parts"]["head"]
+    assert "its schedule has stood still for 10 min" in head
+    assert 'data-title="! · florian-pi · tallyd"' in head
 
 
 # -- one poller ---------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from html import escape
+from http import HTTPStatus
 
 from anyio.to_thread import current_default_thread_limiter
 from starlette.applications import Starlette
@@ -21,6 +22,7 @@ from tallyd.core.texts import visible
 from tallyd.settings.web import WebSettings
 from tallyd.storage.shown import BugError
 from tallyd.web import static
+from tallyd.web.badges import Badges
 from tallyd.web.context import Context
 from tallyd.web.http.auth import Names, Passwords
 from tallyd.web.http.gate import Gate
@@ -41,6 +43,7 @@ def application(context: Context, web: WebSettings) -> ASGIApp:
     asked = Starlette(
         routes=[
             *shown.routes(),
+            *Badges(context).routes(),
             *static.routes(),
             *health.routes(context),
             *metrics.routes(context),
@@ -86,6 +89,8 @@ class _Refusals:
     def refused(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         text = error.detail if isinstance(error, HTTPException) else ""
+        if text == HTTPStatus(status).phrase:  # no more was said
+            text = "there is no such page" if status == 404 else text
         return self._said(request, status, "Not here" if status == 404 else _NOT_SHOWN, text)
 
     def senseless(self, request: Request, error: Exception) -> Response:

@@ -64,6 +64,7 @@ class Page:
         """Return what a browser can ask for."""
         return [
             Route("/", self.overview),
+            Route("/wall", self.wall),
             Route("/poller/{name}", self.poller),
             Route("/poller/{name}/report.csv", self.csv),
         ]
@@ -73,6 +74,22 @@ class Page:
     def overview(self, request: Request) -> Response:
         """All pollers, a card each."""
         _refuse_others(request, ())
+        return self._all(request, "overview", ("head", "nav", "cards"), self._pollers)
+
+    def wall(self, request: Request) -> Response:
+        """All pollers in turn, or only one, for a screen that people see from afar."""
+        _refuse_others(request, ("poller",))
+        chosen = request.query_params.get("poller")
+        if chosen and chosen not in self._pollers:
+            raise AskedError(
+                f'there is no poller "{chosen}"; there are: {", ".join(self._pollers) or "none"}'
+            )
+        return self._all(request, "wall", ("head", "wall"), [chosen] if chosen else self._pollers)
+
+    def _all(
+        self, request: Request, template: str, parts: Collection[str], names: Collection[str]
+    ) -> Response:
+        """Return a view with a card of each of these pollers."""
         root = root_of(request.url.path)
 
         def values(cards: Cards) -> Mapping[str, Any]:
@@ -83,11 +100,11 @@ class Page:
                     most_rows=ROWS_OF_CARD,
                     path=f"{root}poller/{name}",
                 )
-                for name in self._pollers
+                for name in names
             }
             return {"cards": [cards.card(name, view) for name, view in views.items()], "here": "/"}
 
-        return self._answer(request, "overview", ("head", "nav", "cards"), values)
+        return self._answer(request, template, parts, values)
 
     def poller(self, request: Request) -> Response:
         """One poller: how it is now, and the days that were asked for."""

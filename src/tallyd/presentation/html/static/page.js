@@ -3,6 +3,7 @@
 
 (() => {
   const PAUSE_MS = 4000;
+  const TURN_MS = 12000;
   const GIVE_UP_MS = 10000;
   const CAN_HAVE_FOCUS = "a, summary, [tabindex]";
   const parts = [...document.querySelectorAll("[id^=part-]")];
@@ -106,6 +107,22 @@
     plan();
   }
 
+  // On the wall, pollers are shown one after the other. A key or a click shows the next one.
+  let skipped = 0;
+  function turn() {
+    const all = [...document.querySelectorAll(".turn")];
+    const at = (Math.floor(Date.now() / TURN_MS) + skipped) % all.length;
+    all.forEach((each, number) => { each.hidden = number !== at; });
+  }
+  if (document.querySelector(".turn")) {
+    const next = () => { skipped += 1; turn(); };
+    turn();
+    setInterval(turn, 1000);
+    document.addEventListener("replaced", turn);
+    document.addEventListener("keyup", (event) => { if (event.key !== "Tab") next(); });
+    document.addEventListener("click", next);
+  }
+
   function plan() {
     if (timer === null && !document.hidden) timer = setTimeout(refresh, PAUSE_MS);
   }
@@ -117,5 +134,7 @@
     } else if (timer === null) refresh();
   });
 
+  // On a phone, the navigation is a strip that scrolls.
+  document.querySelector("#part-nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   plan();
 })();

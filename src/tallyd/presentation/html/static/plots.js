@@ -27,6 +27,9 @@
   const SHORTEST_DAY = 82800;
   const DAYS = [1, 2, 3, 4, 5, 7, 10, 15, 30, 60, 90, 180, 365, 730, 1825, 3650].map((each) => each * 86400);
 
+  // Room on both sides of a place that has no neighbour. uPlot would show years.
+  const ALONE = 1800;
+
   const SAID = uPlot.fmtDate("{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}");
 
   // There are six colors: lines of the same one are told apart by how they are broken.
@@ -112,6 +115,8 @@
     const gap = gapOf(chart);
     // Bars stand in the middle of their room, also the first and the last one.
     const aside = chart.columns.some((each) => each.shape === "bars") ? gap / 2 : 0;
+    const [only] = chart.times;
+    const timeRange = (_plot, first, last) => (gap ? [first - aside, last + aside] : [only - ALONE, only + ALONE]);
     const timeAxis = { values: TIMES, ...(gap >= SHORTEST_DAY ? { incrs: DAYS } : {}) };
     const font = `${Math.round(0.85 * rem())}px ${style("--font")}`;
     const axis = { stroke: style("--text"), font, grid: { stroke: style("--line"), width: 1 }, ticks: { stroke: style("--line"), width: 1 } };
@@ -131,7 +136,7 @@
       cursor: { y: false, drag: { x: isTime, y: false } },
       legend: { live: true },
       scales: {
-        x: isTime ? { time: true, range: (_plot, first, last) => [first - aside, last + aside] } : { time: false, range: [-0.5, chart.names.length - 0.5] },
+        x: isTime ? { time: true, range: timeRange } : { time: false, range: [-0.5, chart.names.length - 0.5] },
         y: { range: () => ends },
       },
       axes: [

@@ -1,0 +1,75 @@
+"""Badges: the state of a poller or of what it reads, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from xml.etree import ElementTree
+
+import pytest
+import requests
+
+from support.webfolder import NOW, Web, serving_app
+from tallyd.core.alerts.rules import Alert
+from tallyd.core.panels import Board, Column, State, Table
+from tallyd.settings.web import WebSettings
+from tallyd.web.app import application
+from tallyd.web.badges import drawn, state_of
+
+NAMESPACE = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Web:
+    return Web(tmp_path_factory.mktemp("web"))
+
+
+@pytest.fixture(scope="module")
+def url(web: Web) -> Iterator[str]:
+    alert = Alert(key="apps/T/stale", severity="warning", text="old", over="", since=NOW, raised_at=NOW)
+    web.alerts = {alert.key: alert}
+    with web.context() as context, serving_app(application(context, WebSettings())) as found:
+        yield found
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "color"),
+    [
+        pytest.param("apps.svg", ["apps", "Needs a look"], "#8f5600", id="a poller"),
+        pytest.param("divera.svg", ["divera", "All well"], "#1c6e43", id="a poller that is well"),
+        pytest.param("apps/TEST.svg", ["apps TEST", "unreachable"], "#b3261e", id="a target"),
+        pytest.param("apps/PROD%5C.svg", ["apps PROD\\", "stale"], "#b3261e", id="a target of any name"),
+        pytest.param("park/23.svg", ["park 23", "no file yet"], "#5b686c", id="a source"),
+    ],
+)
+def test_a_badge_has_a_name_and_the_state_in_its_color(
+    url: str, path: str, words: list[str], color: str
+) -> None:
+    answer = requests.get(f"{url}/badge/{path}", timeout=20)
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert answer.headers["cache-control"] == "no-store"
+    picture = ElementTree.fromstring(answer.content)
+    assert [each.text for each in picture.iter(f"{NAMESPACE}text")] == words
+    assert picture.attrib["aria-label"] == ": ".join(words)
+    assert color in [each.get("fill") for each in picture.iter(f"{NAMESPACE}rect")]
+
+
+@pytest.mark.parametrize("path", ["nobody.svg", "apps/nobody.svg", "apps/.svg", "apps", "nobody/TEST.svg"])
+def test_of_an_unknown_name_there_is_none(url: str, path: str) -> None:
+    assert requests.get(f"{url}/badge/{path}", timeout=20).status_code == 404
+
+
+def test_only_a_name_that_a_page_links_to_has_a_badge() -> None:
+    columns = (Column(key="name", heading="name"), Column(key="state", heading="state"))
+    table = Table(key="t", title="T", columns=columns, rows=(("a", State("fine", "good")),))
+    assert state_of(Board(panels=(table,)), "a") is None
+
+
+def test_a_badge_of_any_name_is_sound_and_wide_enough() -> None:
+    def width(label: str) -> int:
+        return int(ElementTree.fromstring(drawn(label, State("fine", "good"))).attrib["width"])
+
+    hostile = '<script>alert(1)</script>"\x00\u202e'
+    texts = [each.text for each in ElementTree.fromstring(drawn(hostile, State("fine", "good"))).iter()]
+    assert '<script>alert(1)</script>"\\x00\\u202e' in texts
+    assert width("n" * 10) < width("W" * 10) < width("\u6d88" * 10)
+    assert width("n" * 999) < 600
