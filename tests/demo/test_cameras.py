@@ -34,7 +34,7 @@ from tallyd.demo.world.cameras import (
 )
 from tallyd.demo.world.crowd import CYCLE_S, HOSTS, QUIET_FROM_S, QUIET_HOST, QUIET_UNTIL_S, passages
 from tallyd.demo.world.http_server import serving
-from tallyd.pollers.visitors.ingest.json_stream import CutShortError, elements
+from tallyd.pollers.visitors.ingest.json_stream import CutShortError, Elements
 
 BEGAN_AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 CLOCK = Clock(BEGAN_AT, ZoneInfo("Europe/Berlin"))
@@ -119,9 +119,9 @@ def test_a_broken_file_is_what_the_parser_calls_it(drop: Drop) -> None:
 
     if drop.fault == "cut short":
         with pytest.raises(CutShortError, match="ends in the middle of a record"):
-            list(elements([text]))
+            Elements().read(text, is_last=True)
     else:
-        records = [record for some in elements([text]) for record in some]
+        records = Elements().read(text, is_last=True)
         assert [type(record["ID"]) for record in records][-1] is str
 
 

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.pollers.visitors.ingest.json_stream import MOST_CHARS, CutShortError, RejectedError, elements
+from tallyd.pollers.visitors.ingest.json_stream import (
+    MOST_CHARS,
+    CutShortError,
+    Elements,
+    RejectedError,
+    pieces,
+)
 
 VALUES = st.recursive(
     st.none()
@@ -29,7 +35,12 @@ def _chunks(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def _read(data: bytes, size: int = 65536) -> list[Any]:
-    return [one for some in elements(_chunks(data, size)) for one in some]
+    return _elements(_chunks(data, size))
+
+
+def _elements(chunks: Iterator[bytes]) -> list[Any]:
+    elements = Elements()
+    return [one for piece, is_last in pieces(chunks) for one in elements.read(piece, is_last=is_last)]
 
 
 @given(
@@ -120,28 +131,26 @@ def test_a_record_without_end_is_rejected_before_it_fills_the_memory() -> None:
         raise AssertionError("read on for ever")
 
     with pytest.raises(RejectedError, match="more than a million characters"):
-        list(elements(endless()))
+        _elements(endless())
 
 
 def test_pairs_that_are_one_character_are_fine() -> None:
     assert _read(b'[{"a": "\\ud83d\\ude00"}]') == [{"a": "\U0001f600"}]
 
 
-PIECES = st.lists(
-    st.sampled_from(
-        ['{"a": 1}', '{"a": "},"}', '{"b": {"a": [1]}}', '{"a": 1, "a": 2}', '{"a": ":", "b" : "x:"}', "7"]
-    ),
-    max_size=12,
-)
+@given(data=st.binary(max_size=40), size=st.integers(1, 40))
+def test_the_pieces_are_the_file_and_only_one_is_the_last(data: bytes, size: int) -> None:
+    try:
+        found = list(pieces(_chunks(data, size)))
+    except RejectedError:
+        assert b"\0" in data[:4] or data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    else:
+        assert b"".join(piece for piece, _ in found) == data.removeprefix(b"\xef\xbb\xbf")
+        assert [is_last for _, is_last in found] == [False] * (len(found) - 1) + [True]
 
 
-@given(pieces=PIECES, between=st.sampled_from([",", ", ", ",\n", " ,", ",,", " "]))
-def test_objects_that_are_read_together_are_what_they_are_one_by_one(pieces: list[str], between: str) -> None:
-    data = f"[{between.join(pieces)}]".encode()
-    outcomes: list[object] = []
-    for size in (1, len(data)):  # with a byte at a time no two are ever read together
-        try:
-            outcomes.append(_read(data, size))
-        except RejectedError as error:
-            outcomes.append(str(error))
-    assert outcomes[0] == outcomes[1]
+def test_a_large_file_is_cut_between_records() -> None:
+    data = json.dumps([{"a": number} for number in range(100)]).encode()
+    found = [piece for piece, _ in pieces(_chunks(data, 50))]
+    assert len(found) > 10
+    assert all(piece.startswith((b"[{", b", {")) and piece.endswith((b"}", b"}]")) for piece in found)

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from tallyd.core.texts import UNPRINTABLE
-from tallyd.pollers.visitors.ingest.minute_counts import DIGITS
+from tallyd.pollers.visitors.ingest.shape import DIGITS
 from tallyd.pollers.visitors.report.upstream import TAGS, Tag
 from tallyd.settings.secrets import Secret
 from tallyd.settings.types import (

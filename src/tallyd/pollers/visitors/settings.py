@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from tallyd.contract.poller import Poller
 from tallyd.core.texts import UNPRINTABLE
-from tallyd.pollers.visitors.ingest.minute_counts import DIGITS
+from tallyd.pollers.visitors.ingest.shape import DIGITS
 from tallyd.pollers.visitors.report_settings import ReportSettings, Text, check_form
 from tallyd.settings.alerting import HoursSettings
 from tallyd.settings.types import (

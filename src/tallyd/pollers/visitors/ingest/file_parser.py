@@ -12,7 +12,8 @@ from tallyd.contract.passages import Content, Rows, ToIngest, read_seen
 from tallyd.core.reading import Json
 from tallyd.core.texts import span
 from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RejectedError
-from tallyd.pollers.visitors.ingest.record_parser import BadRecordsError, Broken, Reading, Shape
+from tallyd.pollers.visitors.ingest.record_parser import BadRecordsError, Broken, Reading
+from tallyd.pollers.visitors.ingest.shape import Shape
 
 LARGE_BYTES = 16 * 1024 * 1024
 """A larger file is read twice: once to check it, and once to store it."""

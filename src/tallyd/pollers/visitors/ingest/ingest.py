@@ -27,7 +27,7 @@ from tallyd.pollers.visitors.ingest.file_parser import (
 )
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.partial_files import Unfinished
-from tallyd.pollers.visitors.ingest.record_parser import Shape
+from tallyd.pollers.visitors.ingest.shape import Shape
 from tallyd.pollers.visitors.ingest.sweep_counts import Tally
 from tallyd.pollers.visitors.settings import VisitorsSettings
 

@@ -15,7 +15,7 @@ from tallyd.pollers.visitors.alerts.memory import SAVED_EVERY, Remembered, read_
 from tallyd.pollers.visitors.alerts.problems import Run, evaluate
 from tallyd.pollers.visitors.alerts.rejections import MOST_ASKED
 from tallyd.pollers.visitors.ingest.ingest import Taking
-from tallyd.pollers.visitors.ingest.record_parser import Shape
+from tallyd.pollers.visitors.ingest.shape import Shape
 from tallyd.pollers.visitors.ingest.sweep_counts import Tally
 from tallyd.pollers.visitors.settings import VisitorsSettings
 
