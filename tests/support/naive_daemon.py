@@ -18,7 +18,8 @@ from typing import Literal
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
 from tallyd.cli.process.daemon_process import SIGNALS, Process
-from tallyd.cli.shared import load_config, make_folders, utc_now
+from tallyd.cli.process.equipment import make_folders
+from tallyd.cli.shared import load_config, utc_now
 from tallyd.config.jobs import Task
 from tallyd.config.model import Config
 from tallyd.core.naming import numbered, out_stem

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tallyd.cli.shared import channels, load_config
+from tallyd.cli.process.equipment import channels
+from tallyd.cli.shared import load_config
 from tallyd.core.alerts.message import trial
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, DeliveryError
 from tallyd.core.privacy.redaction import Redactor

@@ -12,7 +12,8 @@ from pathlib import Path
 from tallyd.adapters.locks import LockedError
 from tallyd.adapters.outfiles import OutError
 from tallyd.adapters.state import StateError
-from tallyd.cli.shared import command_runner, dry_outside, load_config, probe_toolbox, tasks_named, utc_now
+from tallyd.cli.process.equipment import command_runner, dry_outside, probe_toolbox
+from tallyd.cli.shared import load_config, tasks_named, utc_now
 from tallyd.config.jobs import Task
 from tallyd.config.model import Config
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError, SourceError

@@ -7,7 +7,8 @@ from pathlib import Path
 from tallyd.adapters.locks import holder
 from tallyd.cli.config.check_folders import folder_notes, folder_problems, runs_as_this_user, service_folders
 from tallyd.cli.config.found import ask_source, show_found, show_learned, sources_of
-from tallyd.cli.shared import channels, load_config, utc_now
+from tallyd.cli.process.equipment import channels, look_closely
+from tallyd.cli.shared import load_config, utc_now
 from tallyd.config.active_file import read_active
 from tallyd.config.jobs import tasks_of
 from tallyd.config.model import Config
@@ -21,7 +22,7 @@ RUNS_SHOWN = 3
 
 def check(path: Path, *, online: bool) -> int:
     """Check a config; return the exit status. Raises `ConfigError`."""
-    config = load_config(path, lenient=not online, closely=True)
+    config = load_config(path, lenient=not online, closely=look_closely)
     problems = folder_problems(config, only=service_folders(config), tries=runs_as_this_user(config))
     if problems:
         raise ConfigError(config.path.name, problems)

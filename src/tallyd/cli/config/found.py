@@ -6,7 +6,7 @@ import json
 import stat
 from pathlib import Path
 
-from tallyd.cli.shared import dry_outside, probe_toolbox
+from tallyd.cli.process.equipment import dry_outside, probe_toolbox
 from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config
 from tallyd.config.problems import place_of

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.cli.privacy.leak_scan import Search
-from tallyd.cli.shared import dry_outside, load_config, probe_toolbox, tasks_named
+from tallyd.cli.process.equipment import dry_outside, probe_toolbox
+from tallyd.cli.shared import load_config, tasks_named
 from tallyd.config.jobs import Task
 from tallyd.config.model import Config
 from tallyd.contract.poller import HoldsPersonalData

@@ -27,17 +27,10 @@ from tallyd.adapters.state import StateError
 from tallyd.adapters.systemd import ServiceManager
 from tallyd.alerting.heartbeat import Heartbeat
 from tallyd.alerting.notifier import Notifier
+from tallyd.cli.process.equipment import channels, http_client, look_closely, make_folders, runner
 from tallyd.cli.process.optional_web import WebSide
 from tallyd.cli.process.resources import Outside
-from tallyd.cli.shared import (
-    channels,
-    http_client,
-    load_config,
-    look_closely,
-    make_folders,
-    runner,
-    utc_now,
-)
+from tallyd.cli.shared import load_config, utc_now
 from tallyd.config.active_file import active_file, write_active
 from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfig
@@ -69,7 +62,7 @@ WORKERS = 256
 
 def run(path: Path) -> int:
     """Run the daemon until SIGTERM or SIGINT; return the exit status. Raises `ConfigError`."""
-    config = load_config(path, closely=True)
+    config = load_config(path, closely=look_closely)
     make_folders(config)
     # Before any thread exists: every thread inherits the mask.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
