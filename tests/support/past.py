@@ -127,10 +127,15 @@ class FakeRecords:
                 found[source] = found[source] + count if source in found else count
         return found
 
-    def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
+    def minutes(
+        self, since: datetime, until: datetime, *, sources: Collection[str] | None = None
+    ) -> Sequence[tuple[str, Count]]:
         self.asked.append((since, until))
-        found = (row for row in self.rows if _within(row[1], since, until))
-        return tuple(sorted(found, key=lambda row: row[:2]))
+        found: dict[str, Count] = {}
+        for source, minute, count in self.rows:
+            if _within(minute, since, until) and (sources is None or source in sources):
+                found[minute] = found[minute] + count if minute in found else count
+        return sorted(found.items())
 
     def files_since(self, since: datetime) -> Mapping[str, int]:
         del since

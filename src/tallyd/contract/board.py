@@ -99,8 +99,13 @@ class PastRecords(Protocol):
         """Return the counts of the minutes with since <= minute < until, by source."""
         ...
 
-    def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
-        """Return (source, minute, count) of the minutes with since <= minute < until, in that order."""
+    def minutes(
+        self, since: datetime, until: datetime, *, sources: Collection[str] | None = None
+    ) -> Sequence[tuple[str, Count]]:
+        """Return the counts of the minutes with since <= minute < until, in order; `sources` None: of all.
+
+        The sources are summed up by the database: five hundred have half a million counts a day.
+        """
         ...
 
     def files_since(self, since: datetime) -> Mapping[str, int]:

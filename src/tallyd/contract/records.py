@@ -29,10 +29,6 @@ class Records(Protocol):
         """Return the counts of the minutes with since <= minute < until, by source."""
         ...
 
-    def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
-        """Return (source, minute, count) of the minutes with since <= minute < until, in that order."""
-        ...
-
     def ledger(self, *, rejected: bool, most: int) -> tuple[LedgerRow, ...]:
         """Return the newest files, newest first; with `rejected`, only rejected ones."""
         ...

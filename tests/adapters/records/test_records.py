@@ -62,10 +62,10 @@ def test_a_file_is_stored_with_its_rows_its_counts_and_its_ledger_row(
         ("12", *OTHER),
     ]
     assert records.counts(*DAY) == {"12": Count(1, 1, 1, IN[2], OTHER[2])}
-    assert records.minutes(*DAY) == (
-        ("12", "2026-11-20 08:15:00", Count(1, 1, 0, IN[2], OUT[2])),
-        ("12", "2026-11-20 08:16:00", Count(0, 0, 1, OTHER[2], OTHER[2])),
-    )
+    assert records.minutes(*DAY) == [
+        ("2026-11-20 08:15:00", Count(1, 1, 0, IN[2], OUT[2])),
+        ("2026-11-20 08:16:00", Count(0, 0, 1, OTHER[2], OTHER[2])),
+    ]
     (row,) = records.ledger(rejected=False, most=10)
     assert (row.source, row.sha256, row.name, row.size) == ("12", sha256("a"), "a.json", 300)
     assert (row.records, row.state, row.reason, row.ingested_at) == (3, "done", None, NOW)
@@ -96,7 +96,7 @@ def test_pollers_do_not_see_each_other(site: Site) -> None:
 
     assert other.known([file.fingerprint]) == frozenset()
     assert other.counts(*DAY) == {}
-    assert other.minutes(*DAY) == ()
+    assert other.minutes(*DAY) == []
     assert other.ledger(rejected=False, most=9) == ()
     assert other.prune(NOW + timedelta(days=9), most=9) == 0
     assert ingest(other, file) == ("done",)
@@ -239,7 +239,9 @@ def test_source_names_differ_by_their_bytes(site: Site, records: PollerRecords) 
 
     once = Count(1, 1, 0, IN[2], OUT[2])
     assert records.counts(*DAY) == dict.fromkeys(ODD_SOURCES, once)
-    assert [row[0] for row in records.minutes(*DAY)] == sorted(ODD_SOURCES)
+    for source in ODD_SOURCES:
+        assert records.minutes(*DAY, sources=[source]) == [("2026-11-20 08:15:00", once)]
+    assert [count.n_in for _, count in records.minutes(*DAY)] == [len(ODD_SOURCES)]
     assert {row.source for row in records.ledger(rejected=False, most=99)} == set(ODD_SOURCES)
     assert {row[0] for row in passages(site, records)} == set(ODD_SOURCES)
 
@@ -267,9 +269,9 @@ def test_spans_of_time_are_half_open_and_exact(records: PollerRecords) -> None:
     minute = timedelta(minutes=1)
     shift = timedelta(microseconds=1)
 
-    assert [row[1][11:16] for row in records.minutes(at, at + minute)] == ["08:15"]
-    assert [row[1][11:16] for row in records.minutes(at, at + minute + shift)] == ["08:15", "08:16"]
-    assert [row[1][11:16] for row in records.minutes(at + shift, at + 2 * minute)] == ["08:16"]
+    assert [row[0][11:16] for row in records.minutes(at, at + minute)] == ["08:15"]
+    assert [row[0][11:16] for row in records.minutes(at, at + minute + shift)] == ["08:15", "08:16"]
+    assert [row[0][11:16] for row in records.minutes(at + shift, at + 2 * minute)] == ["08:16"]
     assert records.counts(at + shift, at + minute) == {}
     assert records.counts(at, at) == {}
 

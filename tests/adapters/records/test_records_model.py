@@ -95,7 +95,11 @@ def test_the_database_agrees_with_a_plain_model(
             before = seen_text(what)
             assert records.prune(read_seen(before), most=1000) == model.prune(before, what)
 
-    found = {(source, minute): count for source, minute, count in records.minutes(*DAY)}
+    found = {
+        (source, minute): count
+        for source in records.counts(*DAY)
+        for minute, count in records.minutes(*DAY, sources=[source])
+    }
     assert found == model.minutes
     totals: dict[str, Count] = {}
     for (source, _), count in model.minutes.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -23,8 +23,9 @@ from tallyd.core.stored import LastReading, OutboxRow, RowState, StoredReading
 from tallyd.pollers.visitors.metrics import MOST_NAMED
 from tallyd.pollers.visitors.poller import VisitorsPoller
 from tallyd.pollers.visitors.report.report_table import MOST_REPORTS
-from tallyd.pollers.visitors.visits import Minute
 
+SourceMinute: TypeAlias = "tuple[str, str, Count]"
+"""A source, the first second of a minute (UTC), and its count."""
 NOW = instant("2026-11-20T10:30")
 TROUBLE = "PostgreSQL at 127.0.0.1:5432 does not answer"
 UNKNOWN = Gap.UNKNOWN
@@ -43,7 +44,7 @@ def poller(**keys: Json) -> VisitorsPoller:
     return VisitorsPoller.model_validate({**given, **keys}, context={"base": "/"})
 
 
-def minute(at: str, n_in: int = 0, n_out: int = 0, n_other: int = 0, *, source: str = "12") -> Minute:
+def minute(at: str, n_in: int = 0, n_out: int = 0, n_other: int = 0, *, source: str = "12") -> SourceMinute:
     seen = seen_text(instant(at))
     return source, seen, Count(n_in, n_out, n_other, seen, seen)
 
@@ -60,7 +61,7 @@ ROWS = (
 )
 
 
-def past(*rows: Minute, **more: Any) -> FakePast:
+def past(*rows: SourceMinute, **more: Any) -> FakePast:
     held = FakeRecords(rows=rows, files={"done": 4, "rejected": 1})
     return FakePast(poller="park", now=NOW, held=held, **more)
 
@@ -502,7 +503,7 @@ MINUTES = st.builds(
     options=st.sampled_from([{}, {"source": "12"}, {"group": "zone five"}]),
 )
 def test_sums_are_the_same_by_hour_day_week_month_and_year(
-    rows: list[Minute], zone: ZoneInfo, options: Mapping[str, str]
+    rows: list[SourceMinute], zone: ZoneInfo, options: Mapping[str, str]
 ) -> None:
     wanted = {"source": {"12"}, "group": {"23", "24"}}
     chosen = {source for option in options for source in wanted[option]} or {"12", "23", "24"}

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, select
 from sqlalchemy.exc import DBAPIError
 
 from tallyd.adapters.records.errors import explained, is_conflict
@@ -52,37 +52,17 @@ class PollerRecords:
         raise AssertionError("the last try returns or raises")
 
     def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
-        columns = PASSAGE_MINUTE.c
-        query = (
-            select(
-                columns.source,
-                func.sum(columns.n_in),
-                func.sum(columns.n_out),
-                func.sum(columns.n_other),
-                func.min(columns.first_at),
-                func.max(columns.last_at),
-            )
-            .where(*self._between(since, until))
-            .group_by(columns.source)
-        )
         with self._access.reading() as connection:
-            return {row[0]: _count(row[1:]) for row in connection.execute(query)}
+            found = connection.execute(self._sums(PASSAGE_MINUTE.c.source, since, until))
+            return {row[0]: _count(row[1:]) for row in found}
 
-    def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
-        columns = PASSAGE_MINUTE.c
-        query = select(
-            columns.source,
-            columns.minute,
-            columns.n_in,
-            columns.n_out,
-            columns.n_other,
-            columns.first_at,
-            columns.last_at,
-        ).where(*self._between(since, until))
+    def minutes(
+        self, since: datetime, until: datetime, *, sources: Collection[str] | None = None
+    ) -> Sequence[tuple[str, Count]]:
+        chosen = () if sources is None else (PASSAGE_MINUTE.c.source.in_(sources),)
         with self._access.reading() as connection:
-            found = [(row[0], row[1], _count(row[2:])) for row in connection.execute(query)]
-        # Sort here: each database orders texts differently.
-        return tuple(sorted(found, key=lambda each: each[:2]))
+            found = connection.execute(self._sums(PASSAGE_MINUTE.c.minute, since, until, *chosen))
+            return sorted((row[0], _count(row[1:])) for row in found)
 
     def ledger(self, *, rejected: bool, most: int) -> tuple[LedgerRow, ...]:
         states = ("rejected",) if rejected else ("done", "rejected")
@@ -159,12 +139,27 @@ class PollerRecords:
                 write_rows(connection, self.poller, stored)
         return tuple(made.outcomes)
 
-    def _between(self, since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:
+    def _sums(
+        self, by: Column[Any], since: datetime, until: datetime, *also: ColumnElement[bool]
+    ) -> Select[Any]:
+        """Return the query of the sums over the minutes with since <= minute < until, by a column."""
         columns = PASSAGE_MINUTE.c
         return (
-            columns.poller == self.poller,
-            columns.minute >= _bound(since),
-            columns.minute < _bound(until),
+            select(
+                by,
+                func.sum(columns.n_in),
+                func.sum(columns.n_out),
+                func.sum(columns.n_other),
+                func.min(columns.first_at),
+                func.max(columns.last_at),
+            )
+            .where(
+                columns.poller == self.poller,
+                columns.minute >= _bound(since),
+                columns.minute < _bound(until),
+                *also,
+            )
+            .group_by(by)
         )
 
     def _newest(self, connection: Connection, state: str, most: int) -> Sequence[Sequence[Any]]:

@@ -29,8 +29,10 @@ class _Empty:
         del since, until
         return {}
 
-    def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
-        del since, until
+    def minutes(
+        self, since: datetime, until: datetime, *, sources: Collection[str] | None = None
+    ) -> Sequence[tuple[str, Count]]:
+        del since, until, sources
         return ()
 
     def files_since(self, since: datetime) -> Mapping[str, int]:

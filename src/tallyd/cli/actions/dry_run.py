@@ -61,10 +61,6 @@ class NoRecords:
         del since, until
         return {}
 
-    def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
-        del since, until
-        return ()
-
     def ledger(self, *, rejected: bool, most: int) -> tuple[LedgerRow, ...]:
         del rejected, most
         return ()
@@ -103,13 +99,6 @@ class DryRecords:
         for source, _, count in self._added(since, until):
             found[source] = found[source] + count if source in found else count
         return found
-
-    def minutes(self, since: datetime, until: datetime) -> tuple[tuple[str, str, Count], ...]:
-        found = {(source, minute): count for source, minute, count in self._records.minutes(since, until)}
-        for source, minute, count in self._added(since, until):
-            known = found.get((source, minute))
-            found[source, minute] = known + count if known else count
-        return tuple((*key, found[key]) for key in sorted(found))
 
     def ledger(self, *, rejected: bool, most: int) -> tuple[LedgerRow, ...]:
         return self._records.ledger(rejected=rejected, most=most)

@@ -136,19 +136,14 @@ class VisitorsBoards:
 
     # -- the days that are asked for ------------------------------------------------------------------------
 
-    def past(self, parts: Iterable[Sequence[Minute]], asked: Asked) -> Board:
-        """Return the board of some days. `parts` are their minutes, whole days at a time, oldest first.
+    def past(self, parts: Iterable[Sequence[Minute]], seen: Collection[str], asked: Asked) -> Board:
+        """Return the board of some days, with the sources that were `seen` in them.
 
-        Raises `AskedError` if there is no such source or group.
+        `parts` are the minutes of the `chosen` sources, whole days at a time, oldest first. Raises
+        `AskedError` if there is no such source.
         """
         by = asked.by or "hour"
-        chosen = self._chosen(asked)
-        days: list[Day] = []
-        seen: set[str] = set()
-        for minutes in parts:
-            seen.update(source for source, _, _ in minutes)
-            own = (each for each in minutes if chosen is None or each[0] in chosen)
-            days += days_of(own, zone=self.zone, until=self.now)
+        days = [day for minutes in parts for day in days_of(minutes, zone=self.zone, until=self.now)]
         sources = self._checked_sources(seen, asked)
         visits = put_together(days, by=by)
         asked.check_rows(len(visits))
@@ -159,8 +154,8 @@ class VisitorsBoards:
             choices=self._choices(sources),
         )
 
-    def _chosen(self, asked: Asked) -> Collection[str] | None:
-        """Return the sources that are asked for; None: all."""
+    def chosen(self, asked: Asked) -> Collection[str] | None:
+        """Return the sources that are asked for; None: all. Raises `AskedError`."""
         source, group = asked.options.get(SOURCE), asked.options.get(GROUP)
         if source and group:
             raise AskedError("a source and a group can't go together; choose one of them")

@@ -172,10 +172,11 @@ class VisitorsPoller(VisitorsSettings):
 
     def past_board(self, past: Past, asked: Asked) -> Board:
         """Return who came, left and was inside on the days that were asked for."""
-        records = past.records
-        # One day at a time: five hundred sources have half a million minutes a day.
-        days = (records.minutes(*day.span(past.zone)) for day in _days(asked, past))
-        return self._boards(past).past(days, asked)
+        records, boards = past.records, self._boards(past)
+        sources = boards.chosen(asked)
+        # One day at a time: ten years have five million minutes.
+        days = (records.minutes(*day.span(past.zone), sources=sources) for day in _days(asked, past))
+        return boards.past(days, records.counts(*asked.span(past.zone)).keys(), asked)
 
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Yield the age of each source's newest file, then today's counts."""

@@ -17,10 +17,10 @@ from tallyd.contract.passages import Count, read_seen, seen_text
 from tallyd.core.periods import By, labels_of
 from tallyd.core.schedule.days import day_of, day_span
 
-Minute: TypeAlias = "tuple[str, str, Count]"
-"""A source, the first second of a minute (UTC), and the count of that minute."""
+Minute: TypeAlias = "tuple[str, Count]"
+"""The first second of a minute (UTC), and the count of all sources together."""
 _Row: TypeAlias = "tuple[str, int, int, int]"
-"""A minute, and how many came, left and went another way, of all sources together."""
+"""A minute, and how many came, left and went another way."""
 NOBODY = Count(0, 0, 0, "", "")
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
@@ -62,9 +62,12 @@ Day: TypeAlias = "tuple[Visits, ...]"
 """The hours of a local day. An hour that comes twice is two hours, and one that is left out is none."""
 
 
-def days_of(minutes: Iterable[Minute], *, zone: tzinfo, until: datetime) -> Iterator[Day]:
-    """Yield the days that have records, in order, without the hours after `until` that have none."""
-    rows = _rows(minutes)
+def days_of(minutes: Sequence[Minute], *, zone: tzinfo, until: datetime) -> Iterator[Day]:
+    """Yield the days that have records, in order, without the hours after `until` that have none.
+
+    The minutes are in order.
+    """
+    rows = [(minute, count.n_in, count.n_out, count.n_other) for minute, count in minutes]
     at = 0
     while at < len(rows):
         day = day_of(read_seen(rows[at][0]), zone)
@@ -95,15 +98,6 @@ def _sum(days: Sequence[Day]) -> Visits:
         inside=hours[-1].inside if len(days) == 1 else None,
         most_inside=max(hour.most_inside for hour in hours),
     )
-
-
-def _rows(minutes: Iterable[Minute]) -> list[_Row]:
-    """Return the minutes in order, each once."""
-    sums: dict[str, tuple[int, int, int]] = {}
-    for _, minute, count in minutes:
-        n_in, n_out, n_other = sums.get(minute, (0, 0, 0))
-        sums[minute] = (n_in + count.n_in, n_out + count.n_out, n_other + count.n_other)
-    return [(minute, *sums[minute]) for minute in sorted(sums)]
 
 
 def _place(rows: Sequence[_Row], at: datetime) -> int:
