@@ -13,7 +13,7 @@ import typer
 from tallyd.adapters.locks import holder
 from tallyd.adapters.logs import Logs
 from tallyd.config.active_file import read_active
-from tallyd.config.jobs import Task, tasks_of
+from tallyd.config.jobs import Task, poller_tasks
 from tallyd.config.model import Config, LookClosely, load
 from tallyd.core.errors import EXIT_USAGE, ConfigError
 from tallyd.core.texts import listed
@@ -91,7 +91,7 @@ def tasks_named(config: Config, poller: str, job: str | None = None) -> tuple[Ta
         known = f"; the config has: {', '.join(pollers)}" if pollers else "; the config has none"
         complain(f'tallyd: there is no poller "{poller}"{did_you_mean(poller, pollers) or known}')
         raise typer.Exit(EXIT_USAGE)
-    tasks = tuple(task for task in tasks_of(config) if task.poller == poller)
+    tasks = poller_tasks(config, poller)
     chosen = tuple(task for task in tasks if job in (None, task.job.name))
     if not chosen:
         names = ", ".join(task.job.name for task in tasks)

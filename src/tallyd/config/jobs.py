@@ -67,17 +67,24 @@ class Task:
 
 def tasks_of(config: Config) -> tuple[Task, ...]:
     """Return every job of every configured poller, in the order of the file."""
+    return tuple(task for name in config.settings.pollers for task in poller_tasks(config, name))
+
+
+def poller_tasks(config: Config, poller: str) -> tuple[Task, ...]:
+    """Return the jobs of a poller; none of one that is not configured."""
+    source = config.settings.pollers.get(poller)
+    if source is None:
+        return ()
+    effective = config.effective(poller)
     return tuple(
         Task(
-            poller=name,
-            source=poller,
+            poller=poller,
+            source=source,
             job=job,
             zone=effective.zone,
             policy=effective.policy,
             keep_days=effective.keep_days,
             alert_policy=effective.alert_policy,
         )
-        for name, poller in config.settings.pollers.items()
-        for effective in (config.effective(name),)
-        for job in poller.jobs()
+        for job in source.jobs()
     )

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State
-from tallyd.config.jobs import tasks_of
+from tallyd.config.jobs import poller_tasks
 from tallyd.config.kinds import FormerKind
 from tallyd.config.model import BY_KIND, Config
 from tallyd.contract.board import PastRecords
@@ -80,7 +80,7 @@ def past_of(
 ) -> StoredPast:
     """Return what is stored of a poller, be it configured or one that once was."""
     is_configured = name in config.settings.pollers
-    coming = (task.next_at(now) for task in tasks_of(config) if task.poller == name)
+    coming = (task.next_at(now) for task in poller_tasks(config, name))
     return StoredPast(
         poller=name,
         zone=config.effective(name).zone if is_configured else config.zone,

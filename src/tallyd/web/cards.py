@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from tallyd.config.jobs import tasks_of
 from tallyd.core.alerts.rules import OWN, Alert
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Level, State
@@ -84,9 +83,7 @@ class Cards:
         """Return a configured poller, to be shown by a view."""
         poller, past = self._config.settings.pollers[name], self._pasts[name]
         plain_s = [
-            task.job.when.interval_s
-            for task in tasks_of(self._config)
-            if task.poller == name and isinstance(task.job.when, Every) and not task.job.when.grid
+            job.when.interval_s for job in poller.jobs() if isinstance(job.when, Every) and not job.when.grid
         ]
         return Card(
             poller=name,
