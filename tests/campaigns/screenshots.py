@@ -1,31 +1,59 @@
 """Make screenshots of the page, on the invented data of the demo.
 
-`python tests/campaigns/screenshots.py FOLDER` makes each page at 360, 1280 and 1920 px, light and dark. It
-prints what chromium complains about, and then ends with exit status 1.
+`python tests/campaigns/screenshots.py FOLDER` makes each view at 360, 768, 1280 and 1920 px, light and dark,
+also with thirty targets of which six are bad, with very long and with Chinese names, with one poller alone,
+and where nothing was read yet. It prints what chromium complains about, and then ends with exit status 1.
 `python tests/campaigns/screenshots.py docs/page.png` makes only the picture in README.md.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
+from typing import Any, Final, Literal
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from support.browser import CHROMIUM, Watched
+from support.webfolder import CONFIG, NOW, Web, serving_app
 from support.webworld import Site, small_world
+from tallyd.config.model import load
+from tallyd.core.alerts.rules import Alert
+from tallyd.core.naming import problem_key
 from tallyd.demo.world import cameras, servers
+from tallyd.pollers.servers.freshness import Known
+from tallyd.pollers.servers.freshness import State as FreshnessState
+from tallyd.pollers.servers.target_memory import TargetMemory
+from tallyd.settings.web import WebSettings
+from tallyd.web.app import application
 
-WIDTHS = {360: 740, 1280: 900, 1920: 1080}
+WIDTHS = {360: 740, 768: 1024, 1280: 900, 1920: 1080}
 PAGES = {
     "overview": "/",
     "divera": "/poller/divera",
     "visitors": "/poller/visitors",
-    "servers": "/poller/servers?target=STAGE",
+    "servers": "/poller/servers",
+    "target": "/poller/servers?target=STAGE",
+    "wall": "/wall",
+    "wall-servers": "/wall?poller=servers",
+    "not-found": "/poller/nobody",
 }
+CROWDED = {
+    "crowded": "/",
+    "crowded-servers": "/poller/apps",
+    "crowded-visitors": "/poller/park",
+    "crowded-wall": "/wall?poller=apps",
+}
+ALONE = {"alone": "/", "alone-wall": "/wall"}
+NOTHING = {"nothing": "/", "nothing-divera": "/poller/divera", "nothing-visitors": "/poller/park"}
+LONG = "A target whose name is longer than any column that a phone or a card has room for"
+BAD = 6
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 
 def main(target: Path) -> int:
@@ -34,7 +62,7 @@ def main(target: Path) -> int:
     if not is_picture:
         target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work, small_world(Path(work) / "site") as site:
-        complaints = take_overview(site, target) if is_picture else take(site, target)
+        complaints = take_overview(site, target) if is_picture else take(site, target, Path(work))
     for complaint in complaints:
         print(complaint)
     return 1 if complaints else 0
@@ -63,35 +91,104 @@ def take_overview(site: Site, picture: Path) -> list[str]:
     return watched.complaints
 
 
-def take(site: Site, folder: Path) -> list[str]:
+def take(site: Site, folder: Path, work: Path) -> list[str]:
     """Take the screenshots; return what the browser complained of."""
     site.set_mode(servers.CONTROL, "stale")
     site.set_mode(cameras.CONTROL, "quiet")
-    complaints: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for scheme in ("light", "dark"):
-            for width, height in WIDTHS.items():
-                context = browser.new_context(
-                    viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=1
-                )
-                page = context.new_page()
-                watched = Watched(page, site.url)
-                if scheme == "light" and width == min(WIDTHS):
-                    page.goto(site.url)
-                    page.get_by_text("silent").first.wait_for(timeout=60_000)
-                    page.get_by_text("stale", exact=False).first.wait_for(timeout=60_000)
-                for name, path in PAGES.items():
-                    page.goto(site.url + path)
-                    page.wait_for_function("!document.querySelector('.plot:not(:has(canvas))')")
-                    overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-                    if overflow > 0:
-                        complaints.append(f"{name} at {width}: {overflow} px too wide")
-                    page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
-                complaints += [f"{width} {scheme}: {each}" for each in watched.complaints]
-                context.close()
+        page = browser.new_page()
+        page.goto(site.url)
+        page.get_by_text("silent").first.wait_for(timeout=60_000)
+        page.get_by_text("stale", exact=False).first.wait_for(timeout=60_000)
+        page.close()
+        complaints = take_views(browser, site.url, PAGES, folder)
+        for pages, web in ((CROWDED, crowded), (ALONE, alone), (NOTHING, nothing)):
+            place = work / web.__name__
+            place.mkdir()
+            with web(place).context() as context, serving_app(application(context, WebSettings())) as url:
+                complaints += take_views(browser, url, pages, folder)
         browser.close()
     return complaints
+
+
+def take_views(browser: Browser, url: str, pages: dict[str, str], folder: Path) -> list[str]:
+    """Take views at every width, light and dark; return what the browser complained of."""
+    complaints: list[str] = []
+    for scheme in SCHEMES:
+        for width, height in WIDTHS.items():
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            watched = Watched(page, url)
+            for name, path in pages.items():
+                page.goto(url + path)
+                page.wait_for_function("!document.querySelector('.plot:not(:has(canvas))')")
+                overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                if overflow > 0:
+                    complaints.append(f"{name} at {width}: {overflow} px too wide")
+                page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
+            complaints += [
+                f"{width} {scheme}: {each}" for each in watched.complaints if "status of 404" not in each
+            ]
+            page.close()
+    return complaints
+
+
+def crowded(folder: Path) -> Web:
+    """Thirty targets of which six are bad, and sources with long and with Chinese names."""
+    names = [
+        LONG,
+        "\u6d88\u9632\u7ad9\u4e8c\u53f7\u670d\u52a1\u5668",
+        *(f"APP-{number:02}" for number in range(28)),
+    ]
+    labels = {"12": LONG, "23": "\u5317\u95e8\u4eba\u6570", "30": None}
+    web = configured(
+        folder,
+        apps={
+            **CONFIG["pollers"]["apps"],
+            "targets": {name: {"url": "http://127.0.0.1:9/"} for name in names},
+        },
+        park={**CONFIG["pollers"]["park"], "sources": {key: {"label": each} for key, each in labels.items()}},
+    )
+    memory = TargetMemory()
+    for number, name in enumerate(names):
+        state: FreshnessState = "fresh" if number >= BAD else "stale" if number % 2 else "unreachable"
+        at = NOW - timedelta(minutes=number + 1)
+        memory.known[name] = Known(state=state, since=at, computed_at=at)
+    web.kept["apps", "check"] = {"memory": memory}
+    bad = [("apps", name, memory.known[name].state) for name in names[:BAD]]
+    for poller, subject, what in (*bad, ("park", "12", "rejected"), ("park", "23", "rejected")):
+        alert = Alert(
+            key=problem_key(poller, subject, what),
+            severity="warning" if what == "stale" else "error",
+            text=f"{subject}: {what}. The whole text of a problem says what to do about it.",
+            over="",
+            since=NOW - timedelta(minutes=50),
+            raised_at=NOW,
+        )
+        web.alerts[alert.key] = alert
+    web.fill_records()
+    return web
+
+
+def alone(folder: Path) -> Web:
+    """One poller alone, where all is well."""
+    return configured(folder, apps=None, park=None)
+
+
+def nothing(folder: Path) -> Web:
+    """Every kind, and nothing was read yet."""
+    return Web(folder, has_past=False)
+
+
+def configured(folder: Path, **pollers: dict[str, Any] | None) -> Web:
+    """A folder with other pollers; None: without it."""
+    web = Web(folder)
+    config = {**CONFIG, "pollers": {**CONFIG["pollers"], **pollers}}
+    config["pollers"] = {name: each for name, each in config["pollers"].items() if each is not None}
+    path = folder / "config.json"
+    path.write_text(json.dumps(config))
+    web.config = load(path, environ={})
+    return web
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ class TestAllKinds:
         assert line in capsys.readouterr().out.splitlines()
 
     def test_two_of_a_kind_share_one_csv(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        park: Any = CONFIG["pollers"]["park"]  # type: ignore[index] # JSON
+        park: Any = CONFIG["pollers"]["park"]
         write_config(folder, pollers={"park": park, "zoo": {**park, "inbox": "zoo"}})
         assert run(folder, excel=True, by="day", start="2026-11-20", options={"source": "12"}) == 0
         assert capsys.readouterr().out.splitlines() == [
@@ -167,7 +167,7 @@ class TestOptions:
     def test_a_poller_that_does_not_know_the_name_is_left_out_if_another_one_does(
         self, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        park: Any = CONFIG["pollers"]["park"]  # type: ignore[index] # JSON
+        park: Any = CONFIG["pollers"]["park"]
         write_config(folder, pollers={"zoo": {**park, "inbox": "zoo", "groups": {}}, "park": park})
         assert run(folder, options={"group": "north"}, shape="csv") == 0
         assert capsys.readouterr().out.startswith("date,hour,")
@@ -214,7 +214,7 @@ class TestOptions:
     def test_an_option_of_a_kind_that_is_not_configured_is_wrong_usage(
         self, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        write_config(folder, pollers={"divera": CONFIG["pollers"]["divera"]})  # type: ignore[index] # JSON
+        write_config(folder, pollers={"divera": CONFIG["pollers"]["divera"]})
         assert run(folder, options={"group": "north"}) == 2
         assert capsys.readouterr().err == ("tallyd: --group is for pollers of kind visitors; there is none\n")
 

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -31,7 +32,7 @@ from tallyd.web.context import Context
 from tallyd.web.http.server import WebServer
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "name": "florian-pi",
     "timezone": "Europe/Berlin",
     "pollers": {

@@ -18,10 +18,12 @@ from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.wording import said
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Level
-from tallyd.core.texts import listed
+from tallyd.core.texts import listed, shortened
 
 MOST_FOLDED: Final = 20
 MOST_NAMED: Final = 3
+MOST_NAME_CHARS: Final = 30
+"""Of one of several; that of a problem with a line of its own is shown whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +103,8 @@ def _names(alike: Sequence[Alert], kind: AlertKind | None, config: Config, now: 
         name_of(each.key, each.fields, kind, config.alert_policy_of(each.key).wording(now))
         for each in alike[:MOST_NAMED]
     ]
+    if len(alike) > 1:
+        names = [shortened(name, MOST_NAME_CHARS) for name in names]
     return listed(names, more=len(alike) - len(names))
 
 
