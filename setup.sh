@@ -205,7 +205,8 @@ run_tests() {
     cd "$here"
     failed=
     PATH=$venv/bin:$PATH
-    # Many tests start tallyd. If Python may not write byte code, each start would compile everything.
+    # Without byte code, each worker and each start of tallyd would compile everything again.
+    unset PYTHONDONTWRITEBYTECODE
     python -m compileall -q src
     check 'format' ruff format --check
     check 'lint' ruff check

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 import pytest
 from hypothesis import settings
 
-# A deadline for each example measures how busy the machine is, not the code.
-settings.register_profile("tallyd", deadline=None)
-settings.load_profile("tallyd")
+# A deadline for each example measures how busy the machine is, not the code. Each run tries other examples.
+settings.register_profile("quick", deadline=None, max_examples=30)
+settings.register_profile("slow", deadline=None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,13 +19,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the long stories too, as CI does")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples hypothesis tries."""
+    settings.load_profile("slow" if _is_slow(config) else "quick")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     """Leave out the long stories, half of the time that all tests take; CI leaves out nothing."""
-    if config.getoption("--slow") or os.environ.get("TALLYD_TEST_ALL") == "1":
+    if _is_slow(config):
         return
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.skip(reason="a long story: runs with --slow, or TALLYD_TEST_ALL=1"))
+
+
+def _is_slow(config: pytest.Config) -> bool:
+    return bool(config.getoption("--slow")) or os.environ.get("TALLYD_TEST_ALL") == "1"
 
 
 LIBRARIES = ("urllib3", "requests", "charset_normalizer")

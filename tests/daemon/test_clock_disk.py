@@ -263,9 +263,9 @@ def test_without_anything_to_do_only_that_the_daemon_is_on_is_written_to_state_d
         world.state.uptime.note({clock.now(): clock.now()})  # its page is in the log from here on
 
         before = log.stat().st_size
-        world.run(hours=3)
+        world.run(hours=3, least_s=5)
         assert log.stat().st_size == before + beats * BEAT_BYTES
-        world.run(hours=1)
+        world.run(hours=1, least_s=5)
         assert log.stat().st_size > before + (beats + 60) * BEAT_BYTES, "12:00 was counted: a write is seen"
 
 

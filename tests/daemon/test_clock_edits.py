@@ -40,9 +40,9 @@ def test_a_time_counts_from_the_moment_it_is_added_until_it_is_removed(
         FakeClock(at("2026-11-20 07:00")) as clock,
         World(tmp_path, clock, FakePoller(daily("08:00"))) as world,
     ):
-        world.run(seconds=(at(f"2026-11-20 {edited_at}") - clock.now()).total_seconds())
+        world.run(seconds=(at(f"2026-11-20 {edited_at}") - clock.now()).total_seconds(), least_s=5)
         world.edit(FakePoller(daily(*times)))
-        world.run(seconds=(at("2026-11-20 09:30") - clock.now()).total_seconds())
+        world.run(seconds=(at("2026-11-20 09:30") - clock.now()).total_seconds(), least_s=5)
         assert [one.removeprefix("2026-11-20 ") for one in world.outcomes()] == expected
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from support import warm
 from support.chatservers import Reply, WebService, web_service
 from support.daemon import Daemon, wait_until, write_config
 from tallyd.core.history import reading_of_numbers
@@ -30,6 +28,9 @@ TOY = Path(__file__).with_name("thermometer.py")
 START = """
 import sys
 
+for name in [name for name in sys.modules if name.partition(".")[0] == "tallyd"]:
+    del sys.modules[name]  # as in a new Python: who imports it finds the further kind
+
 from pollers.thermometer import Thermometer
 from tallyd.config.kinds import KINDS
 
@@ -40,7 +41,6 @@ from tallyd.cli.main import main
 sys.exit(main())
 """
 HOOK = "/hooks/5f1c0ffee5f1c0ffe/aTokenOfThisTest0987654321"
-ENVIRON = {"PYTHONPATH": str(ROOT / "tests")}
 
 
 @dataclass
@@ -66,15 +66,8 @@ class Site:
 
     def run(self, *words: str) -> str:
         """Run a command; return its output."""
-        done = subprocess.run(
-            [sys.executable, str(self.folder / "start.py"), "--config", "config.json", *words],
-            cwd=self.folder,
-            env={**os.environ, **ENVIRON, "COLUMNS": "100"},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        start = str(self.folder / "start.py")
+        done = warm.run(start, "--config", "config.json", *words, cwd=self.folder, COLUMNS="100")
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -102,9 +95,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def daemon(site: Site) -> Iterator[Daemon]:
-    found = Daemon(
-        site.folder / "config.json", ENVIRON, command=(str(site.folder / "start.py"),), python=sys.executable
-    )
+    found = Daemon(site.folder / "config.json", command=(str(site.folder / "start.py"),))
     try:
         found.wait_ready()
         yield found

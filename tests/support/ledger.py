@@ -5,7 +5,7 @@ And an oracle: which slots there are, found by trying offsets instead of by PEP 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
@@ -27,6 +27,18 @@ class Outcome:
     said_at: datetime
     late_s: float = 0.0
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The slots that are settled at an instant; a set of them would take as long as their number."""
+
+    outcomes: Mapping[str, Outcome]
+    now: datetime
+
+    def __contains__(self, key: object) -> bool:
+        found = self.outcomes.get(str(key))
+        return found is not None and (found.state == "taken" or found.said_at <= self.now)
 
 
 @dataclass
@@ -52,13 +64,9 @@ class Ledger:
             now=now,
             marks=self.marks,
             pending=tuple(self.pending.values()),
-            settled_since=lambda _since: {key for key in self.settled if self.is_settled(key, now)},
+            settled_since=lambda _since: Settled(self.settled, now),
             catch_up_s=self.catch_up_s,
         )
-
-    def is_settled(self, key: str, now: datetime) -> bool:
-        found = self.settled.get(key)
-        return found is not None and (found.state == "taken" or found.said_at <= now)
 
     def look(self, now: datetime) -> Slot | None:
         """Look, record what is missed, claim what is due and return it; the caller settles it or dies."""
