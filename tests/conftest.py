@@ -11,7 +11,7 @@ from hypothesis import settings
 
 # A deadline for each example measures how busy the machine is, not the code. Each run tries other examples.
 settings.register_profile("quick", deadline=None, max_examples=30)
-settings.register_profile("slow", deadline=None)
+settings.register_profile("slow", deadline=None, max_examples=150)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

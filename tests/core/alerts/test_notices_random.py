@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.alerts.test_notices import KEY, OTHER, Heard, Player
@@ -65,7 +65,6 @@ def play_to_the_end(player: Player, history: list[Hour]) -> None:
         player.step({KEY: "G", OTHER: "G"})
 
 
-@settings(max_examples=150)
 @given(player=players, history=st.lists(hours, max_size=30))
 def test_no_channel_is_told_the_same_twice_and_reminders_keep_their_distance(
     player: Player, history: list[Hour]
@@ -86,7 +85,6 @@ def test_no_channel_is_told_the_same_twice_and_reminders_keep_their_distance(
         last[name] = heard.at
 
 
-@settings(max_examples=150)
 @given(player=players, history=st.lists(hours, max_size=30))
 def test_no_channel_hears_the_end_of_what_was_never_raised_and_nobody_else_hears_what_is_unwatched(
     player: Player, history: list[Hour]
@@ -114,7 +112,6 @@ def is_end(heard: Heard) -> bool:
     return heard.notice.news in ("over", "unwatched")
 
 
-@settings(max_examples=150)
 @given(player=players, history=st.lists(hours, max_size=30))
 def test_a_channel_that_comes_back_knows_what_is_open_and_in_the_end_how_everything_ended(
     player: Player, history: list[Hour]
@@ -140,7 +137,6 @@ def test_a_channel_that_comes_back_knows_what_is_open_and_in_the_end_how_everyth
             assert not known or is_end(known[-1]), "no channel is left with what is over"
 
 
-@settings(max_examples=150)
 @given(player=players, history=st.lists(hours, max_size=30))
 def test_once_everybody_has_heard_nothing_is_kept(player: Player, history: list[Hour]) -> None:
     play_to_the_end(player, history)
@@ -148,7 +144,6 @@ def test_once_everybody_has_heard_nothing_is_kept(player: Player, history: list[
     assert player.notified == {}
 
 
-@settings(max_examples=150)
 @given(player=players, history=st.lists(hours, max_size=30))
 def test_the_version_of_a_key_grows_with_each_begin_and_end_and_never_shrinks(
     player: Player, history: list[Hour]

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from support.past import BERLIN, FakeRecords
@@ -324,7 +324,6 @@ spans = st.lists(st.tuples(st.integers(0, 30 * 60), st.integers(1, 300)), max_si
 """Minutes since the story began, and for how many."""
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     every=st.sampled_from([1, 3, 5, 15]),
     computed=st.lists(st.integers(0, 30 * 60), max_size=60).map(sorted),
