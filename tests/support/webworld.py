@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from support.daemon import Daemon, running, write_config
-from support.past import BERLIN, Past
+from support.past import BERLIN, Past, minutely
 from support.processes import free_port
 from tallyd.adapters.records.database import Database
-from tallyd.contract.lags import HourCount, LagRow
+from tallyd.contract.lags import LagRow
 from tallyd.contract.passages import Content, Count, ToIngest, seen_text
 from tallyd.demo.world import cameras, chat, crowd, divera, servers, upstream
 
@@ -178,7 +178,7 @@ def _lags(database: Database, now: datetime) -> None:
             at += timedelta(seconds=24 if stood_still else every_s)
         for back in range(3, 24 * 6):
             hour = seen_text(now - timedelta(hours=back))[:13] + ":00:00"
-            hours[hour, name] = HourCount(
+            hours[hour, name] = minutely(
                 60, 60 if name == "PROD" else 20 - back % 7, 0 if name == "PROD" else 38, 640.0
             )
     kept = database.records("servers").note_checks(rows, hours)

@@ -18,12 +18,12 @@ import pytest
 import requests
 import time_machine
 
-from support.past import BERLIN
+from support.past import BERLIN, minutely
 from support.webfolder import NOW, Web, serving_app
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import JobRef, State
 from tallyd.cli.views.report import Wanted, report
-from tallyd.contract.lags import HourCount, LagRow
+from tallyd.contract.lags import LagRow
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.out_document import Heading
 from tallyd.core.reading import Reading, Slot
@@ -109,7 +109,7 @@ def fill_apps(folder: Path, memory: Any) -> None:
     """Store checks of some hours, changes of a target, and what is known of both."""
     begin = datetime(2026, 11, 20, 6, tzinfo=UTC)
     hours = {
-        (f"2026-11-20 {hour:02}:00:00", name): HourCount(
+        (f"2026-11-20 {hour:02}:00:00", name): minutely(
             60, 10 * (hour % 5), 3, 61.25 * hour if hour % 2 else None
         )
         for hour in range(6, 13)

@@ -16,6 +16,7 @@ from tallyd.core.periods import By
 from tallyd.core.reading import Facts
 from tallyd.core.schedule.days import day_span
 from tallyd.core.stored import LastReading, OutboxRow, StoredReading
+from tallyd.core.timeline import RANGES, Range, borders_between, borders_of
 from tallyd.core.uptime import TimeSpan
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -31,6 +32,8 @@ class AskedError(Exception):
 class Asked:
     """The days that are asked for, local dates, both included; `by` None is the kind's own way.
 
+    `range` is how far back they go, if that was asked for and not the days themselves.
+
     `options` are the further options of the kind (`Poller.options`); an empty value means all. `most_rows`:
     a table of more rows is not wanted, because a daemon would need too much memory; None: any.
     """
@@ -38,6 +41,7 @@ class Asked:
     first: date
     last: date
     by: By | None = None
+    range: Range | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     most_rows: int | None = None
 
@@ -50,16 +54,27 @@ class Asked:
         by: str,
         options: Mapping[str, str],
         today: date,
+        back: str = "",
         default_days: Callable[[By | None], int],
         most_rows: int | None = None,
     ) -> Self:
         """Return what a person wrote; an empty text: nothing. Raises `AskedError`.
 
-        Without `last`, the days end today. Without `first`, they are the last `default_days` of `by`.
+        `back` is a range. Without `last`, the days end today. Without `first`, they are the last
+        `default_days` of `by`.
         """
         if by and by not in get_args(By):
             raise AskedError(f"by must be one of: {', '.join(get_args(By))}")
         known = cast("By | None", by or None)
+        if back:
+            return cls(
+                first=_first_of(back, first=first, last=last, today=today),
+                last=today,
+                by=known,
+                range=cast("Range", back),
+                options=options,
+                most_rows=most_rows,
+            )
         end = _day(last) if last else today
         begin = _day(first) if first else end - timedelta(days=default_days(known) - 1)
         if begin > end:
@@ -74,9 +89,25 @@ class Asked:
                 "or use tallyd report, which shows all"
             )
 
+    def borders(self, *, now: datetime, zone: ZoneInfo) -> tuple[datetime, ...]:
+        """Return where the spans of a timeline begin, oldest first, and where the last one ends; (): none."""
+        if self.range:
+            return borders_of(self.range, now=now, zone=zone)
+        since, until = self.span(zone)
+        return borders_between(since, min(until, now), zone)
+
     def span(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """Return the first instant of the days, and the first one after them (UTC)."""
         return day_span(self.first, zone)[0], day_span(self.last, zone)[1]
+
+
+def _first_of(back: str, *, first: str, last: str, today: date) -> date:
+    """Return the day on which a range begins. Raises `AskedError`."""
+    if back not in RANGES:
+        raise AskedError(f"range must be one of: {', '.join(RANGES)}")
+    if first or last:
+        raise AskedError("range can't go together with from and to; leave out one of them")
+    return today - timedelta(days=RANGES[cast("Range", back)])
 
 
 def _day(written: str) -> date:
@@ -117,11 +148,11 @@ class PastRecords(Protocol):
         ...
 
     def server_hours(
-        self, since: datetime, until: datetime, *, server: str | None = None
+        self, since: datetime, until: datetime, *, servers: Collection[str] | None = None
     ) -> Sequence[tuple[str, str, HourCount]]:
         """Return (target, hour, checks) of the hours with since <= hour < until, in that order.
 
-        `server`: only those of this target.
+        `servers`: only those of these targets.
         """
         ...
 

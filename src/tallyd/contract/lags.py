@@ -5,15 +5,19 @@ Instants are text here, `YYYY-MM-DD HH:MM:SS` in UTC, as the database keeps them
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from tallyd.contract.passages import seen_text
+from tallyd.contract.passages import read_seen, seen_text
 
 MOST_WAITING: Final = 10_000
 """Most rows that wait in memory while the database is not available, and most rows of past hours."""
+
+
+TARGET_STATES: Final = ("fresh", "late", "stale", "future", "invalid", "unreachable")
+"""The states that an `HourCount` has seconds of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,38 +38,46 @@ class LagRow:
 
 @dataclass(frozen=True, slots=True)
 class HourCount:
-    """The checks of a server in a span of time, how many found fresh and late data, and the largest lag.
+    """The checks of a server in a span of time, the largest lag, and for how many seconds each state held.
 
-    Without a check there is no share.
+    A check's state holds until the next check. Where nobody checked in time, no state holds.
     """
 
     checks: int
-    fresh: int
-    late: int
     lag_s_max: float | None
+    fresh_s: float = 0.0
+    late_s: float = 0.0
+    stale_s: float = 0.0
+    future_s: float = 0.0
+    invalid_s: float = 0.0
+    unreachable_s: float = 0.0
 
     @property
-    def within_limit(self) -> int:
-        """How many checks found data within the limit: fresh or late, not stale."""
-        return self.fresh + self.late
+    def known_s(self) -> float:
+        """For how long any state held."""
+        return self.within_limit_s + self.stale_s + self.future_s + self.invalid_s + self.unreachable_s
 
     @property
-    def within_limit_share(self) -> float:
-        """The share of checks that found data within the limit, from 0 to 1."""
-        return self.within_limit / self.checks
+    def within_limit_s(self) -> float:
+        """For how long the data was within the limit: fresh or late, not stale."""
+        return self.fresh_s + self.late_s
 
     @property
-    def fresh_share(self) -> float:
-        """The share of checks that found fresh data, from 0 to 1."""
-        return self.fresh / self.checks
+    def seconds(self) -> Mapping[str, float]:
+        """The seconds by state."""
+        return {state: getattr(self, f"{state}_s") for state in TARGET_STATES}
 
     def __add__(self, other: HourCount) -> HourCount:
         lags = [lag_s for lag_s in (self.lag_s_max, other.lag_s_max) if lag_s is not None]
         return HourCount(
             self.checks + other.checks,
-            self.fresh + other.fresh,
-            self.late + other.late,
             max(lags, default=None),
+            self.fresh_s + other.fresh_s,
+            self.late_s + other.late_s,
+            self.stale_s + other.stale_s,
+            self.future_s + other.future_s,
+            self.invalid_s + other.invalid_s,
+            self.unreachable_s + other.unreachable_s,
         )
 
 
@@ -89,3 +101,12 @@ class StoreOutcome:
 def hour_of(at: datetime) -> str:
     """Return the hour of an instant."""
     return seen_text(at)[:13] + ":00:00"
+
+
+def held(state: str, since: datetime, until: datetime) -> Iterator[tuple[str, HourCount]]:
+    """Yield each hour in which a state held, and for how long it did; nothing if `until` is not later."""
+    while since < until:
+        hour = hour_of(since)
+        end = min(until, read_seen(hour) + timedelta(hours=1))
+        yield hour, HourCount(0, None, **{f"{state}_s": (end - since).total_seconds()})
+        since = end

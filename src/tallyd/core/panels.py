@@ -306,6 +306,11 @@ def unreadable(reason: str) -> str:
     return f"The numbers can't be read now: {reason}."
 
 
+def main_tables(panels: Sequence[Panel]) -> tuple[Table, ...]:
+    """Return the tables that are no timelines."""
+    return tables_of([panel for panel in panels if not isinstance(panel, StateTimeline)])
+
+
 def tables_of(panels: Sequence[Panel]) -> tuple[Table, ...]:
     """Return the tables, those of charts included, in the order of the panels."""
     return tuple(

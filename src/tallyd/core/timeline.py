@@ -24,6 +24,8 @@ Trouble: TypeAlias = "tuple[datetime, datetime, Level]"
 
 HOURS: Final[Mapping[Range, int]] = {"24h": 24, "7d": 7 * 24}
 DAYS: Final[Mapping[Range, int]] = {"30d": 30, "90d": 90, "365d": 365}
+RANGES: Final[Mapping[Range, int]] = {"24h": 1, "7d": 7, **{name: days - 1 for name, days in DAYS.items()}}
+"""How many days before today the first day of a range is."""
 _HOUR: Final = timedelta(hours=1)
 _MOST_HOURS: Final = 7 * 25
 _MOST_DAYS: Final = 400

@@ -41,10 +41,13 @@ CREATE TABLE server_lag (
   computed_time TEXT, lag_s REAL, state TEXT NOT NULL, advanced_s REAL,
   PRIMARY KEY (poller, checked_at, server)
 ) WITHOUT ROWID""",
+    "CREATE INDEX server_lag_by_server ON server_lag (poller, server, checked_at)",
     """
 CREATE TABLE server_hour (
   poller TEXT NOT NULL, hour TEXT NOT NULL, server TEXT NOT NULL,
-  checks INTEGER NOT NULL, fresh INTEGER NOT NULL, late INTEGER NOT NULL, lag_s_max REAL,
+  checks INTEGER NOT NULL, lag_s_max REAL,
+  fresh_s REAL NOT NULL, late_s REAL NOT NULL, stale_s REAL NOT NULL,
+  future_s REAL NOT NULL, invalid_s REAL NOT NULL, unreachable_s REAL NOT NULL,
   PRIMARY KEY (poller, hour, server)
 ) WITHOUT ROWID""",
 )

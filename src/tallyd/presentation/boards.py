@@ -8,11 +8,22 @@ from datetime import date, datetime, tzinfo
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from tallyd.core.panels import Board, Cell, Column, Panel, Stat, StateTimeline, Table, Unit, tables_of
+from tallyd.core.panels import (
+    Board,
+    Cell,
+    Column,
+    Panel,
+    Stat,
+    StateTimeline,
+    Table,
+    Unit,
+    main_tables,
+    tables_of,
+)
 from tallyd.core.reading import Json
 from tallyd.presentation.cells import NOT_KNOWN, amounts_text, csv_of, json_of, text_of
 from tallyd.presentation.csv_text import CsvCell, csv_text
-from tallyd.presentation.terminal import say, show_table
+from tallyd.presentation.terminal import say, show_prose, show_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +43,8 @@ class Chapter:
 
     @property
     def table(self) -> Table:
-        """The main table."""
-        return tables_of(self.board.panels)[0]
+        """The main table: the first that is no timeline."""
+        return main_tables(self.board.panels)[0]
 
 
 def period_text(chapters: Sequence[Chapter]) -> str:
@@ -110,9 +121,9 @@ class BoardPrinter:
         if not spans:
             say(shown.nothing)
             return
-        say(self._text(shown.timeline, "timeline"))
+        show_prose(self._text(shown.timeline, "timeline"))
         begin, end = self._text(spans[0].begin, "instant"), self._text(spans[-1].end, "instant")
-        say(f"{begin} to {end}: {amounts_text(shown.timeline)}", style="quiet")
+        show_prose(f"{begin} to {end}: {amounts_text(shown.timeline)}")
 
     def _text(self, cell: Cell, unit: Unit) -> str:
         return text_of(cell, unit, zone=self.zone, now=self.now)

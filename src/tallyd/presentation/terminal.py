@@ -104,6 +104,13 @@ def show_table(
         _console(sys.stdout, soft_wrap=False).print(said, style=STYLES["quiet"])
 
 
+def show_prose(text: str) -> None:
+    """Print a sentence, on a terminal broken between words; a text without spaces anywhere."""
+    room = Console().width if sys.stdout.isatty() and not _is_wide.get() else sys.maxsize
+    for line in _wrapped(visible(text), room):
+        say(line, style="quiet")
+
+
 def _print_table(rows: Sequence[Sequence[str]]) -> None:
     header, *others = ("\n".join(lines) for lines in rows)
     if sys.stdout.isatty():

@@ -9,7 +9,7 @@ from tallyd.adapters.state import StateError
 from tallyd.contract.board import Asked, AskedError, Past
 from tallyd.contract.poller import Poller
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Metric, tables_of, unreadable
+from tallyd.core.panels import Board, Metric, main_tables, unreadable
 from tallyd.core.stored import LastReading
 
 log = logging.getLogger("tallyd")
@@ -86,6 +86,6 @@ class Shown:
 
 def _with_table(board: Board) -> Board:
     """Return the board of a past. Its first table is what a terminal and CSV show."""
-    if not tables_of(board.panels):
+    if not main_tables(board.panels):
         raise ValueError("the board of a past has no table")
     return board

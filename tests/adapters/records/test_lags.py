@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from adapters.records.relay import Relay
 from adapters.records.sites import Site
+from support.past import minutely
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.adapters.records.server_checks import CheckStore
@@ -47,10 +48,10 @@ def row(server: str, second: int) -> LagRow:
 
 
 def test_rows_come_back_as_they_were(site: Site, records: PollerRecords) -> None:
-    assert records.note_checks([ROW, SILENT], {(HOUR, "PROD"): HourCount(2, 1, 0, 131.5)}) == StoreOutcome()
+    assert records.note_checks([ROW, SILENT], {(HOUR, "PROD"): minutely(2, 1, 0, 131.5)}) == StoreOutcome()
 
     assert stored(records) == (ROW, SILENT)
-    assert hours(records) == {("PROD", HOUR): HourCount(2, 1, 0, 131.5)}
+    assert hours(records) == {("PROD", HOUR): minutely(2, 1, 0, 131.5)}
     assert stored(site.records()) == ()
     query = "SELECT state, lag_s, advanced_s FROM server_lag WHERE poller=:poller ORDER BY checked_at"
     assert site.query(query, poller=records.poller) == [("fresh", 131.5, 60.25), ("unreachable", None, None)]
@@ -58,34 +59,32 @@ def test_rows_come_back_as_they_were(site: Site, records: PollerRecords) -> None
 
 def test_the_hours_of_a_span_are_summed_up_for_each_server(site: Site, records: PollerRecords) -> None:
     hours = {
-        ("2026-11-20 10:00:00", "PROD"): HourCount(60, 40, 20, 12.0),
-        ("2026-11-20 11:00:00", "PROD"): HourCount(60, 30, 5, 900.5),
-        ("2026-11-20 11:00:00", "TEST"): HourCount(60, 0, 0, None),
-        ("2026-11-12 11:00:00", "PROD"): HourCount(60, 0, 0, 5000.0),
-        (HOUR, "PROD"): HourCount(60, 0, 0, 5000.0),
+        ("2026-11-20 10:00:00", "PROD"): minutely(60, 40, 20, 12.0),
+        ("2026-11-20 11:00:00", "PROD"): minutely(60, 30, 5, 900.5),
+        ("2026-11-20 11:00:00", "TEST"): minutely(60, 0, 0, None),
+        ("2026-11-12 11:00:00", "PROD"): minutely(60, 0, 0, 5000.0),
+        (HOUR, "PROD"): minutely(60, 0, 0, 5000.0),
     }
     assert records.note_checks([], hours) == StoreOutcome()
     sums = records.server_sums(NOW - timedelta(days=7), NOW)
-    assert sums == {"PROD": HourCount(120, 70, 25, 900.5), "TEST": HourCount(60, 0, 0, None)}
+    assert sums == {"PROD": minutely(120, 70, 25, 900.5), "TEST": minutely(60, 0, 0, None)}
     assert site.records().server_sums(NOW - timedelta(days=7), NOW) == {}
-    of_one = records.server_hours(NOW - timedelta(days=7), NOW, server="TEST")
-    assert of_one == (("TEST", "2026-11-20 11:00:00", HourCount(60, 0, 0, None)),)
+    of_one = records.server_hours(NOW - timedelta(days=7), NOW, servers=["TEST"])
+    assert of_one == (("TEST", "2026-11-20 11:00:00", minutely(60, 0, 0, None)),)
 
 
 def test_an_hour_is_added_to_and_keeps_its_largest_lag(records: PollerRecords) -> None:
     for lag_s in (5.0, None, 7.5, 6.0):
-        records.note_checks(
-            [], {(HOUR, "A"): HourCount(1, 1, 0, lag_s), (HOUR, "B"): HourCount(1, 0, 0, None)}
-        )
-    assert hours(records) == {("A", HOUR): HourCount(4, 4, 0, 7.5), ("B", HOUR): HourCount(4, 0, 0, None)}
+        records.note_checks([], {(HOUR, "A"): minutely(1, 1, 0, lag_s), (HOUR, "B"): minutely(1, 0, 0, None)})
+    assert hours(records) == {("A", HOUR): minutely(4, 4, 0, 7.5), ("B", HOUR): minutely(4, 0, 0, None)}
 
 
 def test_names_are_compared_by_their_bytes(records: PollerRecords) -> None:
     names = ["Gate", "gate", "Gate ", "Ga\u0308te", "Gäte", "🚪", "'; --", "x" * 200]
     for _ in range(2):
-        counts = {(HOUR, name): HourCount(1, 1, 0, 1.0) for name in names}
+        counts = {(HOUR, name): minutely(1, 1, 0, 1.0) for name in names}
         records.note_checks([row(name, 1) for name in names], counts)
-    assert hours(records) == {(name, HOUR): HourCount(2, 2, 0, 1.0) for name in names}
+    assert hours(records) == {(name, HOUR): minutely(2, 2, 0, 1.0) for name in names}
     assert [len(stored(records, name)) for name in names] == [1] * len(names)
 
 
@@ -106,18 +105,18 @@ def test_the_same_check_twice_is_one_row_the_later_one(records: PollerRecords) -
 
 def test_another_process_continues_where_one_ended(site: Site) -> None:
     poller = site.new_poller()
-    site.database.records(poller).note_checks([], {(HOUR, "A"): HourCount(3, 2, 0, 9.0)})
+    site.database.records(poller).note_checks([], {(HOUR, "A"): minutely(3, 2, 0, 9.0)})
     other = Database(site.url)
-    other.records(poller).note_checks([], {(HOUR, "A"): HourCount(1, 1, 0, 4.0)})
-    assert hours(other.records(poller)) == {("A", HOUR): HourCount(4, 3, 0, 9.0)}
+    other.records(poller).note_checks([], {(HOUR, "A"): minutely(1, 1, 0, 4.0)})
+    assert hours(other.records(poller)) == {("A", HOUR): minutely(4, 3, 0, 9.0)}
     other.close()
 
 
 def test_all_who_ask_for_the_records_of_a_poller_share_what_waits(site: Site) -> None:
     poller = site.new_poller()
     for _ in range(3):
-        site.database.records(poller).note_checks([], {(HOUR, "A"): HourCount(1, 1, 0, 1.0)})
-    assert hours(site.database.records(poller)) == {("A", HOUR): HourCount(3, 3, 0, 1.0)}
+        site.database.records(poller).note_checks([], {(HOUR, "A"): minutely(1, 1, 0, 1.0)})
+    assert hours(site.database.records(poller)) == {("A", HOUR): minutely(3, 3, 0, 1.0)}
 
 
 # -- the database is away ------------------------------------------------------------------------------------
@@ -168,15 +167,15 @@ def test_what_waits_is_stored_once_the_database_is_back(away: Away) -> None:
     checks = CheckStore(away, "apps")
     away.is_away = True
     for second in range(3):
-        outcome = checks.note([row("PROD", second)], {(HOUR, "PROD"): HourCount(1, 1, 0, 1.0)})
+        outcome = checks.note([row("PROD", second)], {(HOUR, "PROD"): minutely(1, 1, 0, 1.0)})
     assert outcome == StoreOutcome(waiting=3 + 1, dropped=0, trouble="away")
     away.is_away = False
 
-    assert checks.note([row("PROD", 3)], {(NEXT, "PROD"): HourCount(1, 0, 0, 2.0)}) == StoreOutcome()
+    assert checks.note([row("PROD", 3)], {(NEXT, "PROD"): minutely(1, 0, 0, 2.0)}) == StoreOutcome()
 
     assert found(away) == (
         ["00:00", "00:01", "00:02", "00:03"],
-        {("PROD", HOUR): HourCount(3, 3, 0, 1.0), ("PROD", NEXT): HourCount(1, 0, 0, 2.0)},
+        {("PROD", HOUR): minutely(3, 3, 0, 1.0), ("PROD", NEXT): minutely(1, 0, 0, 2.0)},
     )
 
 
@@ -187,7 +186,7 @@ def test_what_waits_is_counted_for_each_poller(tmp_path: Path) -> None:
         records = database.records(poller)
         if poller == "apps":
             assert (
-                records.note_checks([row("PROD", 0)], {(HOUR, "PROD"): HourCount(1, 1, 0, 1.0)}).waiting == 2
+                records.note_checks([row("PROD", 0)], {(HOUR, "PROD"): minutely(1, 1, 0, 1.0)}).waiting == 2
             )
     assert database.waiting() == {"apps": 2}
     database.close()
@@ -209,29 +208,29 @@ def test_of_too_many_hours_the_oldest_are_dropped_but_never_the_one_that_goes_on
     checks = CheckStore(away, "apps", most_waiting=10)
     away.is_away = True
     for hour in (HOUR, NEXT, LATER):
-        outcome = checks.note([], {(hour, f"S{number}"): HourCount(1, 1, 0, 1.0) for number in range(7)})
+        outcome = checks.note([], {(hour, f"S{number}"): minutely(1, 1, 0, 1.0) for number in range(7)})
     assert outcome == StoreOutcome(waiting=10 + 7, dropped=4, trouble="away")
     away.is_away = False
-    checks.note([], {(LATER, "S1"): HourCount(1, 1, 0, 1.0)})
+    checks.note([], {(LATER, "S1"): minutely(1, 1, 0, 1.0)})
     _, counts = found(away)
     assert sorted(hour for _, hour in counts) == [HOUR] * 3 + [NEXT] * 7 + [LATER] * 7
 
 
 def test_what_was_stored_though_nobody_knew_is_not_counted_again(away: Away) -> None:
     checks = CheckStore(away, "apps")
-    checks.note([], {(HOUR, "PROD"): HourCount(1, 1, 0, 1.0)})
-    CheckStore(away, "apps").note([], {(NEXT, "PROD"): HourCount(5, 5, 0, 9.0)})
+    checks.note([], {(HOUR, "PROD"): minutely(1, 1, 0, 1.0)})
+    CheckStore(away, "apps").note([], {(NEXT, "PROD"): minutely(5, 5, 0, 9.0)})
     away.loses_commits = True
     for hour in (HOUR, NEXT, NEXT):
-        outcome = checks.note([ROW], {(hour, "PROD"): HourCount(1, 0, 0, 2.0)})
+        outcome = checks.note([ROW], {(hour, "PROD"): minutely(1, 0, 0, 2.0)})
         assert outcome.trouble == "the connection was lost"
     away.loses_commits = False
 
-    assert checks.note([], {(NEXT, "PROD"): HourCount(1, 1, 0, 1.0)}).trouble is None
+    assert checks.note([], {(NEXT, "PROD"): minutely(1, 1, 0, 1.0)}).trouble is None
 
     rows, counts = found(away)
     assert rows == ["03:12"]
-    assert counts == {("PROD", HOUR): HourCount(2, 1, 0, 2.0), ("PROD", NEXT): HourCount(8, 6, 0, 9.0)}
+    assert counts == {("PROD", HOUR): minutely(2, 1, 0, 2.0), ("PROD", NEXT): minutely(8, 6, 0, 9.0)}
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
@@ -243,16 +242,16 @@ def test_a_connection_that_is_lost_during_the_commit_loses_and_doubles_nothing(
     with Relay(served.server.port) as relay:
         database = Database(served.server.url(served.url.rpartition("/")[2], relay.port), patience_s=2.0)
         records = database.records(poller)
-        assert records.note_checks([ROW], {(HOUR, "PROD"): HourCount(1, 1, 0, 1.0)}) == StoreOutcome()
+        assert records.note_checks([ROW], {(HOUR, "PROD"): minutely(1, 1, 0, 1.0)}) == StoreOutcome()
         relay.cut = cut
-        outcome = records.note_checks([SILENT], {(HOUR, "PROD"): HourCount(1, 0, 0, None)})
+        outcome = records.note_checks([SILENT], {(HOUR, "PROD"): minutely(1, 0, 0, None)})
         assert (outcome.waiting, outcome.dropped, bool(outcome.trouble)) == (2, 0, True)
         relay.cut = None
 
-        assert records.note_checks([], {(HOUR, "PROD"): HourCount(1, 1, 0, 1.0)}).trouble is None
+        assert records.note_checks([], {(HOUR, "PROD"): minutely(1, 1, 0, 1.0)}).trouble is None
 
         database.close()
-    assert hours(served.database.records(poller)) == {("PROD", HOUR): HourCount(3, 2, 0, 1.0)}
+    assert hours(served.database.records(poller)) == {("PROD", HOUR): minutely(3, 2, 0, 1.0)}
     assert stored(served.database.records(poller)) == (ROW, SILENT)
 
 
@@ -276,7 +275,7 @@ def test_whatever_fails_in_between_the_hours_add_up(away: Away, plan: list[tuple
     store, model = CheckStore(away, poller), dict[tuple[str, str], HourCount]()
     for how, hour, checks in [*plan, ("stored", LATER, {})]:
         away.is_away, away.loses_commits = how == "away", how == "lost"
-        counts = {(hour, name): HourCount(1, fresh, late, lag) for name, (fresh, late, lag) in checks.items()}
+        counts = {(hour, name): minutely(1, fresh, late, lag) for name, (fresh, late, lag) in checks.items()}
         for (_, name), added in counts.items():
             known = model.get((name, hour))
             model[name, hour] = added if known is None else known + added
@@ -291,7 +290,7 @@ def test_whatever_fails_in_between_the_hours_add_up(away: Away, plan: list[tuple
 
 def test_old_rows_are_forgotten_a_few_at_a_time_and_hours_stay(records: PollerRecords) -> None:
     rows = [row("PROD", second) for second in range(2500)]
-    records.note_checks(rows, {(HOUR, "PROD"): HourCount(1, 1, 0, 1.0)})
+    records.note_checks(rows, {(HOUR, "PROD"): minutely(1, 1, 0, 1.0)})
     before = NOW + timedelta(seconds=2400)
 
     assert records.prune(before, most=0) == 0
@@ -300,7 +299,7 @@ def test_old_rows_are_forgotten_a_few_at_a_time_and_hours_stay(records: PollerRe
     assert records.prune(before, most=10_000) == 2300
     assert records.prune(before, most=10_000) == 0
     assert len(stored(records)) == 100
-    assert hours(records) == {("PROD", HOUR): HourCount(1, 1, 0, 1.0)}
+    assert hours(records) == {("PROD", HOUR): minutely(1, 1, 0, 1.0)}
 
 
 def test_forgetting_leaves_the_rows_of_other_pollers(site: Site, records: PollerRecords) -> None:

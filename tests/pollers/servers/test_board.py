@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from support.past import FakePast, FakeRecords
+from support.past import FakePast, FakeRecords, minutely
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Chart, Gap, Limit, State, Table, tables_of
+from tallyd.core.panels import Board, Chart, Gap, Limit, State, StateTimeline, Table, tables_of
 from tallyd.core.periods import By
 from tallyd.core.reading import Facts
 from tallyd.core.stored import LastReading, StoredReading
@@ -169,10 +169,10 @@ def test_the_last_check(
 # -- past days of all targets -------------------------------------------------------------------------------
 
 HOURS = (
-    ("PROD", "2026-10-01 08:00:00", HourCount(60, 60, 0, 61.0)),
-    ("PROD", "2026-11-19 08:00:00", HourCount(60, 60, 0, 61.5)),
-    ("PROD", "2026-11-20 08:00:00", HourCount(60, 30, 15, 4000.0)),
-    ("GONE", "2026-11-20 08:00:00", HourCount(60, 0, 0, None)),
+    ("PROD", "2026-10-01 08:00:00", minutely(60, 60, 0, 61.0)),
+    ("PROD", "2026-11-19 08:00:00", minutely(60, 60, 0, 61.5)),
+    ("PROD", "2026-11-20 08:00:00", minutely(60, 30, 15, 4000.0)),
+    ("GONE", "2026-11-20 08:00:00", minutely(60, 0, 0, None)),
 )
 
 
@@ -199,13 +199,14 @@ def test_a_week_has_a_row_for_each_target_with_bars_the_least_within_its_limit_f
     assert (chart.x, chart.top) == ("target", 1)
     assert chart.series == {"within_limit_share": "bars", "fresh_share": "bars"}
     assert [column.key for column in chart.table.columns] == [
-        *("target", "checks", "within_limit", "within_limit_share", "fresh", "fresh_share", "lag_s_max"),
+        *("target", "within_limit_share", "fresh_share", "no_data_share", "lag_s_max", "checks"),
     ]
+    passed_h = 6 * 24 + 14
     assert chart.table.rows == (
-        ("GONE", 60, 0, 0.0, 0, 0.0, Gap.UNKNOWN),
-        ("PROD", 120, 105, 0.875, 90, 0.75, 4000.0),
+        ("GONE", 0.0, 0.0, 1 - 1 / passed_h, Gap.UNKNOWN, 60),
+        ("PROD", 0.875, 0.75, 1 - 2 / passed_h, 4000.0, 120),
     )
-    assert board.said == "2 targets, 180 checks, 58.33% within the limit, 50.00% fresh"
+    assert board.said == "2 targets, 180 checks, 58.33% within the limit, 50.00% fresh, 99.05% no data"
 
 
 @pytest.mark.parametrize(
@@ -214,22 +215,22 @@ def test_a_week_has_a_row_for_each_target_with_bars_the_least_within_its_limit_f
         pytest.param(
             "hour",
             [
-                ("GONE", "2026-11-20", "09:00", "Fri", 60, 0.0),
-                ("PROD", "2026-11-20", "09:00", "Fri", 60, 0.75),
+                ("GONE", "2026-11-20", "09:00", "Fri", 0.0, 60),
+                ("PROD", "2026-11-20", "09:00", "Fri", 0.75, 60),
             ],
             id="hours of today",
         ),
         pytest.param(
             "day",
             [
-                ("GONE", "2026-11-20", "Fri", 60, 0.0),
-                ("PROD", "2026-11-19", "Thu", 60, 1.0),
-                ("PROD", "2026-11-20", "Fri", 60, 0.75),
+                ("GONE", "2026-11-20", "Fri", 0.0, 60),
+                ("PROD", "2026-11-19", "Thu", 1.0, 60),
+                ("PROD", "2026-11-20", "Fri", 0.75, 60),
             ],
             id="days of a week",
         ),
         pytest.param(
-            "month", [("GONE", "2026-11", 60, 0.0), ("PROD", "2026-11", 120, 0.875)], id="months of a week"
+            "month", [("GONE", "2026-11", 0.0, 60), ("PROD", "2026-11", 0.875, 120)], id="months of a week"
         ),
     ],
 )
@@ -248,7 +249,7 @@ def test_by_a_period_each_target_has_a_row_for_each_and_none_is_drawn(
 
 @pytest.mark.parametrize(("targets", "is_drawn"), [(MOST_BARS, True), (MOST_BARS + 1, False)])
 def test_many_targets_are_a_table_without_bars(targets: int, *, is_drawn: bool) -> None:
-    hours = tuple((f"T{number}", "2026-11-20 08:00:00", HourCount(1, 1, 0, 1.0)) for number in range(targets))
+    hours = tuple((f"T{number}", "2026-11-20 08:00:00", minutely(1, 1, 0, 1.0)) for number in range(targets))
     (panel,) = shown(poller("T0"), hours=hours).panels
     assert isinstance(panel, Chart) is is_drawn
 
@@ -322,7 +323,14 @@ def test_a_database_that_cannot_be_read_is_raised() -> None:
 
 def test_a_week_of_one_target_is_its_lag_by_the_hour_with_its_checks_by_day() -> None:
     board = shown(poller("PROD", defaults={"stale_after": "20m"}), target="PROD")
-    (chart,) = board.panels
+    states, chart = board.panels
+    assert isinstance(states, StateTimeline)
+    assert [
+        (each.begin, each.worst.word, each.worst_s) for each in states.timeline.spans if each.seconds
+    ] == [
+        (datetime(2026, 11, 19, 8, tzinfo=UTC), "fresh", 3600.0),
+        (datetime(2026, 11, 20, 8, tzinfo=UTC), "stale", 900.0),
+    ]
     assert isinstance(chart, Chart)
     assert (chart.table.key, chart.x, chart.series) == ("lag", "at", {"lag_s_max": "line"})
     assert chart.limit == Limit("stale above", 1200.0)
@@ -337,7 +345,7 @@ def test_a_week_of_one_target_is_its_lag_by_the_hour_with_its_checks_by_day() ->
     assert isinstance(checks, Table)
     assert checks.cells("date") == ("2026-11-19", "2026-11-20")
     assert checks.cells("within_limit_share") == (1.0, 0.75)
-    assert board.said == "120 checks, 87.50% within the limit, 75.00% fresh"
+    assert board.said == "120 checks, 87.50% within the limit, 75.00% fresh, 98.73% no data"
 
 
 def test_a_day_of_one_target_is_its_lag_by_the_quarter_of_an_hour_with_its_checks_by_hour() -> None:
@@ -345,14 +353,15 @@ def test_a_day_of_one_target_is_its_lag_by_the_quarter_of_an_hour_with_its_check
     board = shown(poller("PROD"), lags=(change,), first=TODAY, target="PROD")
     at_nine = datetime(2026, 11, 20, 8, tzinfo=UTC)
     quarters = [at_nine + timedelta(minutes=15 * number) for number in range(5)]
-    found = dict(zip(table_of(board).cells("at"), table_of(board).cells("lag_s_max"), strict=True))
+    lag = table_of(board, 1)
+    found = dict(zip(lag.cells("at"), lag.cells("lag_s_max"), strict=True))
     assert [found[at] for at in quarters] == [4000.0, 4000.0, 1560.0, 2460.0, Gap.UNKNOWN]
-    assert table_of(board, 1).cells("hour") == ("09:00",)
+    assert table_of(board, 2).cells("hour") == ("09:00",)
 
 
 def test_of_one_target_by_a_period_its_shares_are_drawn() -> None:
     board = shown(poller("PROD"), by="day", target="PROD")
-    (chart,) = board.panels
+    _, chart = board.panels
     assert isinstance(chart, Chart)
     assert (chart.x, chart.table.cells("date"), chart.table.cells("fresh_share")) == (
         "begin",
@@ -367,14 +376,14 @@ def test_of_one_target_by_a_period_its_shares_are_drawn() -> None:
     [
         pytest.param((), "No checks in these days. Targets are checked every 1 min.", id="no check"),
         pytest.param(
-            (("PROD", "2026-11-20 08:00:00", HourCount(60, 0, 0, None)),),
+            (("PROD", "2026-11-20 08:00:00", minutely(60, 0, 0, None)),),
             "None of its 60 checks found the time of its data.",
             id="no time",
         ),
     ],
 )
 def test_a_target_without_a_lag_says_why(hours: tuple[tuple[str, str, HourCount], ...], nothing: str) -> None:
-    (chart,) = shown(poller("PROD"), hours=hours, target="PROD").panels
+    chart = shown(poller("PROD"), hours=hours, target="PROD").panels[-1]
     assert isinstance(chart, Chart)
     assert (chart.has_numbers, chart.table.rows, chart.table.nothing, chart.nothing) == (
         False,
@@ -386,9 +395,9 @@ def test_a_target_without_a_lag_says_why(hours: tuple[tuple[str, str, HourCount]
 
 @pytest.mark.parametrize("settings", [pytest.param(poller("PROD"), id="it has left"), ServersPoller.former()])
 def test_a_target_that_has_left_the_config_is_shown_without_a_limit(settings: ServersPoller) -> None:
-    hours = (("GONE", "2026-11-20 08:00:00", HourCount(60, 60, 0, 70.0)),)
+    hours = (("GONE", "2026-11-20 08:00:00", minutely(60, 60, 0, 70.0)),)
     board = shown(settings, hours=hours, target="GONE")
-    (chart,) = board.panels
+    _, chart = board.panels
     assert isinstance(chart, Chart)
     assert (chart.limit, chart.has_numbers) == (None, True)
     assert ("GONE", "GONE") in board.choices[0].values
@@ -411,18 +420,18 @@ def test_a_target_that_never_was_is_an_error_that_names_those_there_are(
 
 
 def test_of_one_target_only_its_own_hours_are_read_and_once() -> None:
-    asked: list[str | None] = []
+    asked: list[Collection[str] | None] = []
 
     class Records(FakeRecords):
         def server_hours(
-            self, since: datetime, until: datetime, *, server: str | None = None
-        ) -> tuple[tuple[str, str, HourCount], ...]:
-            asked.append(server)
-            return tuple(super().server_hours(since, until, server=server))
+            self, since: datetime, until: datetime, *, servers: Collection[str] | None = None
+        ) -> Sequence[tuple[str, str, HourCount]]:
+            asked.append(servers)
+            return super().server_hours(since, until, servers=servers)
 
     past = FakePast(poller="apps", now=NOW, held=Records(hours=HOURS))
     poller("PROD").past_board(past, Asked(first=TODAY, last=TODAY, options={"target": "PROD"}))
-    assert asked == ["PROD"]
+    assert asked == [("PROD",)]
 
 
 def test_the_options_and_the_days_if_nobody_asks() -> None:

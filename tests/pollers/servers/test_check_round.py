@@ -19,6 +19,7 @@ import trustme
 from support.apps import NOW, Page, Rounds, app, http_date, version
 from support.rawserver import Connection, answer, serving
 from support.wording import over_of, text_of
+from tallyd.contract.lags import HourCount
 from tallyd.core.errors import Stopped
 from tallyd.core.reading import Facts, Reading
 from tallyd.pollers.servers import check_round as rounding
@@ -629,7 +630,7 @@ EVER = (datetime.min.replace(tzinfo=NOW.tzinfo, year=2000), NOW + timedelta(days
 
 def test_changes_and_hours_are_stored(tmp_path: Path) -> None:
     pages = Clockwork(PROD=0)
-    with apps(pages, tmp_path, "PROD", stores=True) as rounds:
+    with apps(pages, tmp_path, "PROD", stores=True, every="60s") as rounds:
         for minutes in (0, 0, -2, None, None, 20, 5):
             pages.minutes["PROD"] = minutes
             rounds.round(after_s=60)
@@ -643,7 +644,21 @@ def test_changes_and_hours_are_stored(tmp_path: Path) -> None:
         ("07:00", "late", 720.0, 900.0),
     ]
     assert (server, hour) == ("PROD", "2026-11-20 14:00:00")
-    assert (count.checks, count.fresh, count.late, count.lag_s_max) == (7, 3, 1, 1560.0)
+    assert count == HourCount(7, 1560.0, fresh_s=180.0, unreachable_s=120.0, stale_s=60.0)
+
+
+def test_a_state_holds_until_the_next_check_but_not_over_a_longer_gap_or_a_restart(tmp_path: Path) -> None:
+    with apps(Clockwork(PROD=0), tmp_path, "PROD", stores=True, every="60s") as rounds:
+        rounds.round()
+        rounds.round(after_s=50)  # 50 s
+        rounds.round(after_s=7200)  # two rounds and a time limit: 130 s
+        rounds.round(after_s=-30)  # a clock that was set back: nothing
+        rounds.round(after_s=60)  # 60 s
+        rounds.restart()
+        rounds.round(after_s=60)  # a new process: nothing
+        rounds.round(after_s=20)  # 20 s
+        counts = [count for _, _, count in rounds.records().server_hours(*EVER)]
+    assert sum(count.known_s for count in counts) == 50 + 130 + 60 + 20
 
 
 @pytest.mark.parametrize(("own", "keep_days"), [({"record": False}, 90), ({}, 0)])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.past import BERLIN, FakeRecords
+from support.past import BERLIN, FakeRecords, minutely
 from tallyd.contract.board import Asked
 from tallyd.contract.lags import HourCount, LagRow, hour_of
 from tallyd.contract.passages import read_seen, seen_text
@@ -27,13 +27,14 @@ from tallyd.pollers.servers.lag_history import (
     checks_of,
     lag_steps,
     read_hours,
-    read_target,
+    read_steps,
     step_of,
 )
 from tallyd.pollers.servers.out_facts import lag_row
 
 QUARTER = timedelta(minutes=15)
 DAY = date(2026, 11, 20)
+EVER = (datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
 
 
 # -- checks by period ---------------------------------------------------------------------------------------
@@ -46,20 +47,20 @@ def table(hours: list[Hour], by: By | None) -> list[tuple[object, ...]]:
             each.target,
             *(cell for cell in each.period if isinstance(cell, str)),
             each.count.checks,
-            each.count.fresh,
+            each.count.fresh_s / 60,
             each.count.lag_s_max,
         )
-        for each in checks_of(hours, zone=BERLIN, by=by)
+        for each in checks_of(hours, EVER, zone=BERLIN, by=by, now=EVER[1])
     ]
 
 
 HOURS: list[Hour] = [
-    ("PROD", "2026-10-24 22:00:00", HourCount(60, 60, 0, 90.0)),
-    ("PROD", "2026-10-25 00:00:00", HourCount(60, 59, 0, 100.0)),
-    ("PROD", "2026-10-25 01:00:00", HourCount(60, 58, 0, 200.0)),
-    ("PROD", "2026-11-01 11:00:00", HourCount(60, 57, 0, None)),
-    ("STAGE", "2026-10-25 00:00:00", HourCount(10, 0, 0, None)),
-    ("TEST", "2026-10-25 00:00:00", HourCount(0, 0, 0, None)),
+    ("PROD", "2026-10-24 22:00:00", minutely(60, 60, 0, 90.0)),
+    ("PROD", "2026-10-25 00:00:00", minutely(60, 59, 0, 100.0)),
+    ("PROD", "2026-10-25 01:00:00", minutely(60, 58, 0, 200.0)),
+    ("PROD", "2026-11-01 11:00:00", minutely(60, 57, 0, None)),
+    ("STAGE", "2026-10-25 00:00:00", minutely(10, 0, 0, None)),
+    ("TEST", "2026-10-25 00:00:00", minutely(0, 0, 0, None)),
 ]
 
 
@@ -118,26 +119,67 @@ def test_hours_are_put_together(by: By | None, rows: list[tuple[object, ...]]) -
 
 
 def test_an_hour_and_a_day_have_the_instant_of_their_begin() -> None:
-    (first, *_), (day, *_) = (checks_of(HOURS[:1], zone=BERLIN, by=by)[0].period for by in ("hour", "day"))
+    (first, *_), (day, *_) = (
+        checks_of(HOURS[:1], EVER, zone=BERLIN, by=by, now=EVER[1])[0].period for by in ("hour", "day")
+    )
     midnight = datetime(2026, 10, 24, 22, tzinfo=UTC)
     assert (first, day) == (midnight, midnight)
 
 
 def test_weekdays_begin_with_monday() -> None:
-    hours = [("A", f"2026-11-{day} 12:00:00", HourCount(1, 1, 0, 1.0)) for day in (20, 21, 22, 23, 24)]
+    hours = [("A", f"2026-11-{day} 12:00:00", minutely(1, 1, 0, 1.0)) for day in (20, 21, 22, 23, 24)]
     assert [row[1] for row in table(hours, "weekday")] == ["Mon", "Tue", "Fri", "Sat", "Sun"]
 
 
-def test_what_was_late_counts_as_within_the_limit_but_not_as_fresh() -> None:
-    (checks,) = checks_of([("A", "2026-11-20 12:00:00", HourCount(8, 4, 2, 1.0))], zone=BERLIN, by=None)
-    assert (checks.count.within_limit_share, checks.count.fresh_share) == (0.75, 0.5)
+def test_shares_are_of_the_time_that_is_known_and_the_rest_is_no_data() -> None:
+    hours = [("A", "2026-11-20 12:00:00", minutely(8, 4, 2, 1.0))]
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    for now, until in ((noon + HOUR, noon + HOUR), (noon + HOUR, noon + 9 * HOUR)):
+        (checks,) = checks_of(hours, (noon, until), zone=BERLIN, by=None, now=now)
+        assert (checks.within_limit_share, checks.fresh_share) == (0.75, 0.5)
+        assert checks.no_data_share == pytest.approx(52 / 60)
+
+
+def test_of_a_target_whose_states_did_not_hold_yet_no_share_is_known() -> None:
+    hours = [
+        ("NEW", "2026-11-20 12:00:00", HourCount(1, 5.0)),
+        ("OLD", "2026-11-20 12:00:00", HourCount(0, None, stale_s=60.0)),
+    ]
+    old, new = checks_of(hours, EVER, zone=BERLIN, by=None, now=EVER[1])
+    assert (old.target, old.within_limit_share, old.fresh_share) == ("OLD", 0.0, 0.0)
+    assert (new.target, new.within_limit_share, new.fresh_share, new.no_data_share) == (
+        "NEW",
+        None,
+        None,
+        1.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("by", "passed_h"),
+    [
+        pytest.param("hour", [1.0, 0.5], id="the hour that goes on"),
+        pytest.param("day", [25, 12.5], id="a day of 25 hours, and today until now"),
+        pytest.param("weekday", [12.5, 25], id="Monday first"),
+        pytest.param("week", [25, 12.5], id="of a week only the days that are asked for"),
+        pytest.param("month", [37.5], id="month"),
+    ],
+)
+def test_of_each_period_only_the_time_that_is_asked_for_and_has_passed_counts(
+    by: By, passed_h: list[float]
+) -> None:
+    sunday = datetime(2026, 10, 24, 22, tzinfo=UTC)
+    now = datetime(2026, 10, 26, 11, 30, tzinfo=UTC)
+    hours = [("A", seen_text(each), minutely(1, 1, 0, 1.0)) for each in (sunday, now - HOUR / 2)]
+    found = checks_of(hours, (sunday, sunday + 20 * 24 * HOUR), zone=BERLIN, by=by, now=now)
+    assert [each.passed_s / 3600 for each in found] == passed_h
 
 
 def test_a_target_that_was_often_late_stands_behind_one_that_was_stale_once() -> None:
     hours = [
-        ("LATE", "2026-11-20 12:00:00", HourCount(60, 20, 40, 300.0)),
-        ("FRESH", "2026-11-20 12:00:00", HourCount(60, 60, 0, 60.0)),
-        ("STALE", "2026-11-20 12:00:00", HourCount(60, 59, 0, 900.0)),
+        ("LATE", "2026-11-20 12:00:00", minutely(60, 20, 40, 300.0)),
+        ("FRESH", "2026-11-20 12:00:00", minutely(60, 60, 0, 60.0)),
+        ("STALE", "2026-11-20 12:00:00", minutely(60, 59, 0, 900.0)),
     ]
     assert [row[0] for row in table(hours, None)] == ["STALE", "LATE", "FRESH"]
 
@@ -148,7 +190,7 @@ hours_strategy = st.dictionaries(
         st.integers(0, 400).map(lambda n: hour_of(datetime(2026, 10, 20, tzinfo=UTC) + timedelta(hours=n))),
     ),
     st.builds(
-        lambda others, fresh, late, lag_s: HourCount(others + fresh + late, fresh, late, lag_s),
+        lambda others, fresh, late, lag_s: minutely(others + fresh + late, fresh, late, lag_s),
         st.integers(1, 60),
         st.integers(0, 60),
         st.integers(0, 60),
@@ -170,20 +212,25 @@ def test_the_days_asked_for_are_read_without_a_check_lost_or_doubled(
 ) -> None:
     begin = date(2026, 10, 18) + timedelta(days=first)
     asked = Asked(first=begin, last=begin + timedelta(days=days), by=by)
-    found = checks_of(read_hours(FakeRecords(hours=hours), asked, zone), zone=zone, by=by)
-    since, until = map(seen_text, asked.span(zone))
+    span = asked.span(zone)
+    read = read_hours(FakeRecords(hours=hours), asked, zone)
+    found = checks_of(read, span, zone=zone, by=by, now=EVER[1])
+    since, until = map(seen_text, span)
     in_days = [hour for hour in hours if since <= hour[1] < until]
-    assert found == checks_of(in_days, zone=zone, by=by)
+    assert found == checks_of(in_days, span, zone=zone, by=by, now=EVER[1])
     for server in ("A", "B"):
         own = [count for name, _, count in in_days if name == server]
         sums = [each.count for each in found if each.target == server]
         assert sum(count.checks for count in sums) == sum(count.checks for count in own)
-        assert sum(count.fresh for count in sums) == sum(count.fresh for count in own)
-        assert sum(count.late for count in sums) == sum(count.late for count in own)
+        assert sum(count.fresh_s for count in sums) == sum(count.fresh_s for count in own)
+        assert sum(count.late_s for count in sums) == sum(count.late_s for count in own)
         known = [count.lag_s_max for count in own if count.lag_s_max is not None]
         shown = [count.lag_s_max for count in sums if count.lag_s_max is not None]
         assert max(shown, default=None) == max(known, default=None)
-    assert all(0 <= each.count.fresh_share <= each.count.within_limit_share <= 1 for each in found)
+    for each in found:
+        assert each.fresh_share is not None
+        assert each.within_limit_share is not None
+        assert 0 <= each.fresh_share <= each.within_limit_share <= 1
 
 
 # -- a lag over time ----------------------------------------------------------------------------------------
@@ -304,7 +351,7 @@ class Story:
         self.known = step.known
         if step.is_new:
             self.changes.append(lag_row("a", step))
-        count = HourCount(1, int(result.state == "fresh"), int(result.state == "late"), result.lag_s)
+        count = minutely(1, int(result.state == "fresh"), int(result.state == "late"), result.lag_s)
         hour = hour_of(at)
         self.hours[hour] = self.hours[hour] + count if hour in self.hours else count
         self.found[at] = result.lag_s
@@ -318,6 +365,11 @@ class Story:
         for at, lag_s in self.found.items():
             found[place(at)].append(lag_s)
         return found
+
+
+def read_steps_of(records: FakeRecords, since: datetime, until: datetime, *, every_s: float) -> Steps:
+    hours = records.server_hours(since - HOUR, until)
+    return read_steps(records, hours, target="a", since=since, last=until, every_s=every_s)
 
 
 spans = st.lists(st.tuples(st.integers(0, 30 * 60), st.integers(1, 300)), max_size=4)
@@ -354,15 +406,7 @@ def test_the_steps_have_what_checks_found(
             began + timedelta(minutes=minute),
             None if is_silent else began + timedelta(minutes=last, seconds=-7),
         )
-    _, steps = read_target(
-        story.records(is_recorded=is_recorded),
-        Asked(first=DAY, last=DAY + timedelta(days=days - 1)),
-        zone,
-        target="a",
-        every_s=60 * every,
-        now=until,
-    )
-    assert steps is not None
+    steps = read_steps_of(story.records(is_recorded=is_recorded), since, until, every_s=60 * every)
     step = steps[1][0] - steps[0][0]
     assert (steps[0][0], steps[-1][0] + step) == (since, until)
     if step >= HOUR:  # an hour belongs to the step in which it begins
@@ -403,17 +447,15 @@ def test_of_a_day_the_hours_are_shown_where_its_changes_cannot_be_read(changes: 
         LagRow("a", seen_text(since + timedelta(seconds=8 * n)), None, 1.0, "fresh", 8.0)
         for n in range(changes)
     ]
-    hours = [("a", seen_text(since + n * HOUR), HourCount(60, 60, 0, 9.0)) for n in range(24)]
+    hours = [("a", seen_text(since + n * HOUR), minutely(60, 60, 0, 9.0)) for n in range(24)]
     records = FakeRecords(hours=hours, lags=rows)
-    _, steps = read_target(records, Asked(first=DAY, last=DAY), BERLIN, target="a", every_s=8, now=until)
-    assert steps is not None
+    steps = read_steps_of(records, since, until, every_s=8)
     assert steps[1][0] - steps[0][0] == step
 
 
 def test_a_week_of_data_that_stood_still_is_known_by_its_hours() -> None:
     asked = Asked(first=DAY - timedelta(days=6), last=DAY)
     since, until = asked.span(BERLIN)
-    hours = [("a", seen_text(since + n * HOUR), HourCount(60, 0, 0, 3600.0 * n)) for n in range(7 * 24)]
-    steps: Steps | None
-    _, steps = read_target(FakeRecords(hours=hours), asked, BERLIN, target="a", every_s=60, now=until)
+    hours = [("a", seen_text(since + n * HOUR), minutely(60, 0, 0, 3600.0 * n)) for n in range(7 * 24)]
+    steps = read_steps_of(FakeRecords(hours=hours), since, until, every_s=60)
     assert steps == [(since + n * HOUR, 3600.0 * n) for n in range(7 * 24)]

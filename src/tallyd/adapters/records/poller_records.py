@@ -106,9 +106,9 @@ class PollerRecords:
         return self._checks.note(rows, hours)
 
     def server_hours(
-        self, since: datetime, until: datetime, *, server: str | None = None
+        self, since: datetime, until: datetime, *, servers: Collection[str] | None = None
     ) -> tuple[tuple[str, str, HourCount], ...]:
-        return read_hours(self._access, self.poller, _bound(since), _bound(until), server=server)
+        return read_hours(self._access, self.poller, _bound(since), _bound(until), servers=servers)
 
     def server_sums(self, since: datetime, until: datetime) -> Mapping[str, HourCount]:
         """Return the sums of each server over the hours with since <= hour < until."""

@@ -44,9 +44,9 @@ class _Empty:
         return {}
 
     def server_hours(
-        self, since: datetime, until: datetime, *, server: str | None = None
+        self, since: datetime, until: datetime, *, servers: Collection[str] | None = None
     ) -> tuple[tuple[str, str, HourCount], ...]:
-        del since, until, server
+        del since, until, servers
         return ()
 
     def server_lags(

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from tallyd.adapters.records.tables import SERVER_HOUR, SERVER_LAG
 from tallyd.adapters.records.transactions import Access
-from tallyd.contract.lags import MOST_WAITING, HourCount, Hours, LagRow, StoreOutcome
+from tallyd.contract.lags import MOST_WAITING, TARGET_STATES, HourCount, Hours, LagRow, StoreOutcome, hour_of
+from tallyd.contract.passages import read_seen, seen_text
 from tallyd.core.errors import RecordsError
 
 _LAG: Final = "poller, checked_at, server, computed_time, lag_s, state, advanced_s"
-_HOUR: Final = "poller, hour, server, checks, fresh, late, lag_s_max"
-_COUNTS: Final = (SERVER_HOUR.c.checks, SERVER_HOUR.c.fresh, SERVER_HOUR.c.late, SERVER_HOUR.c.lag_s_max)
-"""The columns of an `HourCount`."""
+_SECONDS: Final = tuple(f"{state}_s" for state in TARGET_STATES)
+_HOUR: Final = ", ".join(("poller", "hour", "server", "checks", "lag_s_max", *_SECONDS))
+_COUNTS: Final = tuple(SERVER_HOUR.c[name] for name in ("checks", "lag_s_max", *_SECONDS))
+"""The columns of an `HourCount`, in its order."""
+_HOURS_A_QUERY: Final = 5000
+"""Most hours that a query names: SQLite takes 32,766 values."""
+_HOUR_LONG: Final = timedelta(hours=1)
 
 
 def _upsert(table: str, columns: str, key: int, mark: str, ending: str) -> str:
@@ -136,7 +142,7 @@ class CheckStore:
         hour, server = key
         counted, before = self._counted[key], self._stored_before[hour].get(server)
         total = counted if before is None else before + counted
-        return (self._poller, hour, server, total.checks, total.fresh, total.late, total.lag_s_max)
+        return (self._poller, hour, server, total.checks, total.lag_s_max, *total.seconds.values())
 
     def _lag(self, row: LagRow) -> tuple[Any, ...]:
         return (
@@ -159,22 +165,47 @@ def _stored(connection: Connection, poller: str, hour: str) -> dict[str, HourCou
 
 
 def read_hours(
-    access: Access, poller: str, first: str, end: str, *, server: str | None
+    access: Access, poller: str, first: str, end: str, *, servers: Collection[str] | None
 ) -> tuple[tuple[str, str, HourCount], ...]:
     """Return (server, hour, count) of the hours with first <= hour < end, in that order.
 
-    `server` None: of all of them.
+    `servers` None: of all of them.
     """
     columns = SERVER_HOUR.c
-    query = select(columns.server, columns.hour, *_COUNTS).where(
-        columns.poller == poller, columns.hour >= first, columns.hour < end
+    query = select(columns.server, columns.hour, *_COUNTS).where(columns.poller == poller)
+    queries = (
+        [query.where(columns.hour >= first, columns.hour < end)]
+        if servers is None
+        else [query.where(*each) for each in _named(first, end, servers)]
     )
-    if server is not None:
-        query = query.where(columns.server == server)
     with access.reading() as connection:
-        found = [(server, hour, HourCount(*count)) for server, hour, *count in connection.execute(query)]
+        found = [
+            (server, hour, HourCount(*count))
+            for each in queries
+            for server, hour, *count in connection.execute(each)
+        ]
     # Sort here: each database orders texts differently.
     return tuple(sorted(found, key=lambda each: each[:2]))
+
+
+def _named(first: str, end: str, servers: Collection[str]) -> Iterator[tuple[ColumnElement[bool], ...]]:
+    """Yield conditions that together are true for these servers in these hours.
+
+    They name each hour. So the database looks up single rows; a range would read those of all servers.
+    """
+    columns = SERVER_HOUR.c
+    hours = _hours_between(first, end)
+    for begin in range(0, len(hours), _HOURS_A_QUERY):
+        yield columns.hour.in_(hours[begin : begin + _HOURS_A_QUERY]), columns.server.in_(servers)
+
+
+def _hours_between(first: str, end: str) -> list[str]:
+    begin, until = read_seen(first), read_seen(end)
+    hour = read_seen(hour_of(begin))
+    hour = hour if hour == begin else hour + _HOUR_LONG
+    return [
+        seen_text(hour + number * _HOUR_LONG) for number in range(max(0, -(-(until - hour) // _HOUR_LONG)))
+    ]
 
 
 def sum_hours(access: Access, poller: str, first: str, end: str) -> dict[str, HourCount]:
@@ -184,17 +215,16 @@ def sum_hours(access: Access, poller: str, first: str, end: str) -> dict[str, Ho
         select(
             columns.server,
             func.sum(columns.checks),
-            func.sum(columns.fresh),
-            func.sum(columns.late),
             func.max(columns.lag_s_max),
+            *(func.sum(columns[name]) for name in _SECONDS),
         )
         .where(columns.poller == poller, columns.hour >= first, columns.hour < end)
         .group_by(columns.server)
     )
     with access.reading() as connection:
         return {
-            server: HourCount(int(checks), int(fresh), int(late), lag_s_max)
-            for server, checks, fresh, late, lag_s_max in connection.execute(query)
+            server: HourCount(int(checks), *others)  # of whole numbers, a sum may be Decimal
+            for server, checks, *others in connection.execute(query)
         }
 
 

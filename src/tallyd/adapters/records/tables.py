@@ -13,6 +13,8 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Column, DateTime, Dialect, Double, MetaData, String, Table
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from tallyd.contract.lags import TARGET_STATES
+
 REVISION: Final = "0001"
 """The revision that this code needs. A test compares it with the newest in `tallyd.migrations`."""
 KNOWN_REVISIONS: Final = frozenset({REVISION})
@@ -120,7 +122,6 @@ SERVER_HOUR = Table(
     Column("hour", Instant, primary_key=True),
     Column("server", String, primary_key=True),
     Column("checks", BigInteger),
-    Column("fresh", BigInteger),
-    Column("late", BigInteger),
     Column("lag_s_max", Double),
+    *(Column(f"{state}_s", Double) for state in TARGET_STATES),
 )

@@ -6,7 +6,8 @@ zone of the server or the session is never applied.
 
 In the keys of `passage_minute`, `server_lag` and `server_hour` the time comes before the source or the
 server. So a span of time, which is what tallyd reads, deletes and adds to, is one range of the key, however
-many years there are. A server is checked at most once a second, so its row needs no number.
+many years there are. `server_lag_by_server` serves the view of a single server. A server is checked at most
+once a second, so its row needs no number.
 """
 
 from __future__ import annotations
@@ -56,10 +57,14 @@ CREATE TABLE server_lag (
   advanced_s double precision,
   PRIMARY KEY (poller, checked_at, server)
 )""",
+    "CREATE INDEX server_lag_by_server ON server_lag (poller, server, checked_at)",
     """
 CREATE TABLE server_hour (
   poller text COLLATE "C" NOT NULL, hour timestamp(0) NOT NULL, server text COLLATE "C" NOT NULL,
-  checks bigint NOT NULL, fresh bigint NOT NULL, late bigint NOT NULL, lag_s_max double precision,
+  checks bigint NOT NULL, lag_s_max double precision,
+  fresh_s double precision NOT NULL, late_s double precision NOT NULL, stale_s double precision NOT NULL,
+  future_s double precision NOT NULL, invalid_s double precision NOT NULL,
+  unreachable_s double precision NOT NULL,
   PRIMARY KEY (poller, hour, server)
 )""",
 )
@@ -97,12 +102,15 @@ CREATE TABLE IF NOT EXISTS passage_minute (
 CREATE TABLE IF NOT EXISTS server_lag (
   poller VARCHAR(200) NOT NULL, checked_at DATETIME NOT NULL, server VARCHAR(200) NOT NULL,
   computed_time DATETIME(3), lag_s DOUBLE, state VARCHAR(11) NOT NULL, advanced_s DOUBLE,
-  PRIMARY KEY (poller, checked_at, server)
+  PRIMARY KEY (poller, checked_at, server),
+  KEY server_lag_by_server (poller, server, checked_at)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
     """
 CREATE TABLE IF NOT EXISTS server_hour (
   poller VARCHAR(200) NOT NULL, hour DATETIME NOT NULL, server VARCHAR(200) NOT NULL,
-  checks BIGINT NOT NULL, fresh BIGINT NOT NULL, late BIGINT NOT NULL, lag_s_max DOUBLE,
+  checks BIGINT NOT NULL, lag_s_max DOUBLE,
+  fresh_s DOUBLE NOT NULL, late_s DOUBLE NOT NULL, stale_s DOUBLE NOT NULL,
+  future_s DOUBLE NOT NULL, invalid_s DOUBLE NOT NULL, unreachable_s DOUBLE NOT NULL,
   PRIMARY KEY (poller, hour, server)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
 )

@@ -10,6 +10,7 @@ from operator import add
 from typing import Final
 
 from tallyd.contract.lags import HourCount
+from tallyd.contract.passages import read_seen
 from tallyd.core.panels import (
     Board,
     Cell,
@@ -23,13 +24,16 @@ from tallyd.core.panels import (
     Shape,
     Stat,
     State,
+    StateTimeline,
     Table,
+    Timeline,
 )
 from tallyd.core.periods import By, axis_of, period_columns
 from tallyd.core.reading import Facts
 from tallyd.core.texts import span
+from tallyd.core.timeline import gathered
 from tallyd.pollers.servers.freshness import BY_SERIOUSNESS, STATES, Known
-from tallyd.pollers.servers.lag_history import Checks
+from tallyd.pollers.servers.lag_history import Checks, Hour, Steps
 from tallyd.pollers.servers.target_settings import Target
 
 MOST_NAMED: Final = 1000
@@ -52,12 +56,11 @@ _UNCHECKED: Final = State("unknown", "not checked yet")
 _STATES: Final = {state: State(level, state) for state, level in LEVELS.items()}
 _TARGET: Final = Column(key="target", heading="target", option="target", is_vital=True)
 _NUMBERS: Final = (
-    Column(key="checks", heading="checks", unit="number"),
-    Column(key="within_limit", heading="within limit", unit="number"),
-    Column(key="within_limit_share", heading="share within limit", unit="share", is_vital=True),
-    Column(key="fresh", heading="fresh", unit="number"),
-    Column(key="fresh_share", heading="share fresh", unit="share"),
+    Column(key="within_limit_share", heading="within limit", unit="share", is_vital=True),
+    Column(key="fresh_share", heading="fresh", unit="share"),
+    Column(key="no_data_share", heading="no data", unit="share"),
     Column(key="lag_s_max", heading="largest lag", unit="seconds"),
+    Column(key="checks", heading="checks", unit="number"),
 )
 
 
@@ -190,11 +193,11 @@ def _summary_row(target: Facts) -> tuple[Cell, ...]:
 
 
 def past_board(
-    checks: Sequence[Checks], *, by: By | None, nothing: str, choices: tuple[Choice, ...]
+    checks: Sequence[Checks], *, by: By | None, passed_s: float, nothing: str, choices: tuple[Choice, ...]
 ) -> Board:
-    """Return how much of the time each target was within its limit, as bars if there are few of them.
+    """Return for how much of the time each target was within its limit, as bars if there are few of them.
 
-    `nothing` says why there are no checks.
+    `passed_s` is how much of the days has passed. `nothing` says why there are no checks.
     """
     targets = len({each.target for each in checks})
     named = "" if not targets else "1 target, " if targets == 1 else f"{targets} targets, "
@@ -208,17 +211,19 @@ def past_board(
     is_drawn = by is None and len(checks) <= MOST_BARS
     return Board(
         panels=(_bars(table, x="target") if is_drawn else table,),
-        said=named + _said(checks),
+        said=named + _said(checks, passed_s * targets),
         choices=choices,
     )
 
 
 def target_board(
     checks: Sequence[Checks],
-    steps: Sequence[tuple[datetime, float | None]] | None,
+    steps: Steps | None,
+    timeline: Timeline,
     *,
     target: str,
     by: By,
+    passed_s: float,
     stale_after_s: float | None,
     nothing: str,
     choices: tuple[Choice, ...],
@@ -235,9 +240,10 @@ def target_board(
         nothing=nothing,
         is_newest_last=True,
     )
-    said = _said(checks)
+    said = _said(checks, passed_s)
+    states = StateTimeline(key="states", title=f"State of {target}", timeline=timeline)
     if steps is None:
-        return Board(panels=(_bars(table, x=axis_of(by)),), said=said, choices=choices)
+        return Board(panels=(states, _bars(table, x=axis_of(by))), said=said, choices=choices)
     limit = None if stale_after_s is None else Limit("stale above", stale_after_s)
     why = nothing if not checks else f"None of its {_total(checks).checks} checks found the time of its data."
     lag = Table(
@@ -252,10 +258,27 @@ def target_board(
         is_newest_last=True,
     )
     chart = Chart(table=lag, x="at", series={"lag_s_max": "line"}, limit=limit, nothing=why)
-    return Board(panels=(chart,), said=said, details=(table,), choices=choices)
+    panels = (states, chart) if checks else (chart,)
+    return Board(panels=panels, said=said, details=(table,) if checks else (), choices=choices)
 
 
-def _lags(steps: Sequence[tuple[datetime, float | None]]) -> tuple[tuple[Cell, ...], ...]:
+def timeline_of(hours: Iterable[Hour], borders: Sequence[datetime], *, every_s: float) -> Timeline:
+    """Return the states of one target in spans of time, from its hours.
+
+    A state counts only when the next check is there. So the last span is left out while it is too young to
+    have any.
+    """
+    amounts = (
+        (read_seen(begin), {_STATES[state]: held_s for state, held_s in count.seconds.items() if held_s})
+        for _, begin, count in hours
+    )
+    timeline = gathered(amounts, borders)
+    newest = timeline.spans[-1:]
+    is_too_young = newest and not newest[0].seconds and newest[0].length_s <= 3 * every_s
+    return Timeline(timeline.spans[:-1]) if is_too_young else timeline
+
+
+def _lags(steps: Steps) -> tuple[tuple[Cell, ...], ...]:
     """Return the rows of steps; none if no lag is known in any."""
     if all(lag_s is None for _, lag_s in steps):
         return ()
@@ -268,29 +291,33 @@ def _bars(table: Table, *, x: str) -> Chart:
 
 
 def _cells(checks: Checks) -> tuple[Cell, ...]:
-    count = checks.count
-    return (
-        *checks.period,
-        count.checks,
-        count.within_limit,
-        count.within_limit_share,
-        count.fresh,
-        count.fresh_share,
-        Gap.UNKNOWN if count.lag_s_max is None else count.lag_s_max,
+    return (*checks.period, *_numbers(checks))
+
+
+def _numbers(checks: Checks) -> tuple[Cell, ...]:
+    known = (
+        checks.within_limit_share,
+        checks.fresh_share,
+        checks.no_data_share,
+        checks.count.lag_s_max,
     )
+    return (*(Gap.UNKNOWN if each is None else each for each in known), checks.count.checks)
 
 
 def _total(checks: Sequence[Checks]) -> HourCount:
     return reduce(add, (each.count for each in checks))
 
 
-def _said(checks: Sequence[Checks]) -> str:
-    """Return `240 checks, 98.06% within the limit, 90.00% fresh`."""
+def _said(checks: Sequence[Checks], passed_s: float) -> str:
+    """Return `240 checks, 98.06% within the limit, 90.00% fresh, 0.10% no data`."""
     if not checks:
         return "no checks"
-    count = _total(checks)
-    shares = f"{count.within_limit_share:.2%} within the limit, {count.fresh_share:.2%} fresh"
-    return f"{count.checks} {'check' if count.checks == 1 else 'checks'}, {shares}"
+    whole = Checks("", (), _total(checks), passed_s)
+    names = ("within the limit", "fresh", "no data")
+    shares = (whole.within_limit_share, whole.fresh_share, whole.no_data_share)
+    said = [f"{share:.2%} {name}" for name, share in zip(names, shares, strict=True) if share is not None]
+    count = whole.count.checks
+    return ", ".join([f"{count} {'check' if count == 1 else 'checks'}", *said])
 
 
 def no_checks(every_s: float | None) -> str:

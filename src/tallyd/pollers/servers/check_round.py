@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeAlias
 
-from tallyd.contract.lags import HourCount, StoreOutcome, hour_of
+from tallyd.contract.lags import HourCount, Hours, StoreOutcome, held, hour_of
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import Stopped
 from tallyd.core.reading import Problem, Reading, Slot
@@ -57,9 +57,10 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
     if not tools.is_by_hand:
         _log(steps, memory, tools)
         _say_left(len(settings.checked) - len(steps), memory, tools)
+    hours = _hours(steps, memory, settings.every)
     memory.take([(target.name, step) for target, step in steps])
     taken_at = tools.now()
-    stored = () if tools.is_by_hand else _store(steps, memory, tools, now=taken_at)
+    stored = () if tools.is_by_hand else _store(steps, hours, memory, tools, now=taken_at)
     is_written = (
         tools.is_by_hand
         or have_left
@@ -211,8 +212,10 @@ def _problems(steps: Steps, tools: Toolbox) -> tuple[Problem, ...]:
 # -- the database --------------------------------------------------------------------------------------------
 
 
-def _store(steps: Steps, memory: TargetMemory, tools: Toolbox, *, now: datetime) -> tuple[Problem, ...]:
-    """Store rows; return the problem if the database does not store them."""
+def _store(
+    steps: Steps, hours: Hours, memory: TargetMemory, tools: Toolbox, *, now: datetime
+) -> tuple[Problem, ...]:
+    """Store rows and hours; return the problem if the database does not store them."""
     if tools.records is None:
         return ()
     rows = [
@@ -220,7 +223,6 @@ def _store(steps: Steps, memory: TargetMemory, tools: Toolbox, *, now: datetime)
         for target, step in steps
         if tools.keep_days and target.is_recorded and step.is_new
     ]
-    hours = {(hour_of(step.result.at), target.name): _counted(step.result) for target, step in steps}
     outcome = tools.records.note_checks(rows, hours)
     _say(outcome, memory, tools)
     if outcome.trouble is None:
@@ -231,9 +233,24 @@ def _store(steps: Steps, memory: TargetMemory, tools: Toolbox, *, now: datetime)
     return () if problem is None else (problem,)
 
 
-def _counted(result: CheckResult) -> HourCount:
-    lag_s = None if result.lag_s is None else round(result.lag_s, 3)
-    return HourCount(1, int(result.state == "fresh"), int(result.state == "late"), lag_s)
+def _hours(steps: Steps, memory: TargetMemory, every_s: float) -> Hours:
+    """Return what this round adds to hours: its checks, and for how long the state before each of them held.
+
+    A state holds for two rounds at most: after that nobody knows. Nor does this process know what an earlier
+    one found, or for how long.
+    """
+    found: dict[tuple[str, str], HourCount] = {}
+    for target, step in steps:
+        at, lag_s = step.result.at, step.result.lag_s
+        found[hour_of(at), target.name] = HourCount(1, None if lag_s is None else round(lag_s, 3))
+        before = memory.checked_at.get(target.name)
+        if step.was is None or before is None:
+            continue
+        until = min(at, before + timedelta(seconds=2 * every_s + target.timeout_s))
+        for hour, count in held(step.was, before, until):
+            key = hour, target.name
+            found[key] = found[key] + count if key in found else count
+    return found
 
 
 def _say(outcome: StoreOutcome, memory: TargetMemory, tools: Toolbox) -> None:

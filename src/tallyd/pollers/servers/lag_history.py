@@ -7,6 +7,7 @@ begins. That is exact where the offset from UTC is of whole hours; elsewhere it 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -18,7 +19,7 @@ from tallyd.contract.lags import HourCount, LagRow, hour_of
 from tallyd.contract.passages import read_seen, seen_text
 from tallyd.core.panels import Cell
 from tallyd.core.periods import By, labels_of, order_of, period_cells
-from tallyd.core.schedule.days import day_span
+from tallyd.core.schedule.days import day_of, day_span
 
 Hour: TypeAlias = "tuple[str, str, HourCount]"
 """A target, the first second of a span of time (UTC), and its checks in that span."""
@@ -37,11 +38,30 @@ _SAME_S: Final = 5.0
 
 @dataclass(frozen=True)
 class Checks:
-    """The checks of a target in some period, whose cells are `period` (see `period_cells`); (): in all."""
+    """The checks of a target in some period, whose cells are `period` (see `period_cells`); (): in all.
+
+    `passed_s` is how much of the period has passed.
+    """
 
     target: str
     period: tuple[Cell, ...]
     count: HourCount
+    passed_s: float
+
+    @property
+    def within_limit_share(self) -> float | None:
+        """For what share of the time that is known the data was within the limit; None: nothing is known."""
+        return self.count.within_limit_s / self.count.known_s if self.count.known_s else None
+
+    @property
+    def fresh_share(self) -> float | None:
+        """For what share of the time that is known the data was fresh."""
+        return self.count.fresh_s / self.count.known_s if self.count.known_s else None
+
+    @property
+    def no_data_share(self) -> float | None:
+        """For what share of the time that has passed nothing is known; None: no time has passed."""
+        return max(0.0, 1 - self.count.known_s / self.passed_s) if self.passed_s > 0 else None
 
 
 def read_hours(records: PastRecords, asked: Asked, zone: ZoneInfo) -> Iterator[Hour]:
@@ -72,32 +92,46 @@ def _sums(records: PastRecords, since: datetime, until: datetime) -> Iterator[Ho
     return ((target, begin, count) for target, count in records.server_sums(since, until).items())
 
 
-def read_target(
-    records: PastRecords, asked: Asked, zone: ZoneInfo, *, target: str, every_s: float, now: datetime
-) -> tuple[tuple[Hour, ...], Steps | None]:
-    """Return the hours of one target, and its lag over time (see `lag_steps`), None if asked by period.
+def read_steps(
+    records: PastRecords,
+    hours: Sequence[Hour],
+    *,
+    target: str,
+    since: datetime,
+    last: datetime,
+    every_s: float,
+) -> Steps:
+    """Return the lag of one target from `since` to `last` (see `lag_steps`).
 
-    An hour is the shortest step if no change is stored (its `record` is false, or its data stood still), or
-    too many are. Raises `RecordsError`.
+    `hours` are its hours then, and the hour before. An hour is the shortest step if no change is stored (its
+    `record` is false, or its data stood still), or too many are. Raises `RecordsError`.
     """
-    since, until = asked.span(zone)
-    hours = records.server_hours(since - HOUR, until, server=target)
-    in_days = tuple(hour for hour in hours if hour[1] >= seen_text(since))
-    if asked.by is not None:
-        return in_days, None
-    step, last = step_of(until - since, every_s=every_s), min(until, now)
+    step = step_of(last - since, every_s=every_s)
     changes: Sequence[LagRow] = ()
     if step < HOUR:
         changes = records.server_lags((target,), since - HOUR, last, most=MOST_CHANGES + 1)
         step = step if 0 < len(changes) <= MOST_CHANGES else HOUR
     largest = {begin: count.lag_s_max for _, begin, count in hours}
-    return in_days, lag_steps(largest, changes, first=since, last=last, step=step)
+    return lag_steps(largest, changes, first=since, last=last, step=step)
 
 
-def checks_of(hours: Iterable[Hour], *, zone: ZoneInfo, by: By | None) -> tuple[Checks, ...]:
+def passed_s(since: datetime, until: datetime, now: datetime) -> float:
+    """Return how much of a span has passed."""
+    return max(0.0, (min(until, now) - since).total_seconds())
+
+
+def checks_of(
+    hours: Iterable[Hour],
+    span: tuple[datetime, datetime],
+    *,
+    zone: ZoneInfo,
+    by: By | None,
+    now: datetime,
+) -> tuple[Checks, ...]:
     """Return checks by target and period, the target least within its limit first, then the least fresh.
 
-    The periods of a target are in order of time, weekdays from Monday on. Those without a check are left out.
+    `span` is the time that the hours are of. The periods of a target are in order of time, weekdays from
+    Monday on. Those without a check are left out.
     """
     cells_of: dict[str, tuple[Cell, ...]] = {}
     sums: dict[tuple[str, tuple[Cell, ...]], HourCount] = {}
@@ -106,17 +140,51 @@ def checks_of(hours: Iterable[Hour], *, zone: ZoneInfo, by: By | None) -> tuple[
             cells_of[begin] = period_cells(read_seen(begin).astimezone(zone), by=by) if by else ()
         key = (target, cells_of[begin])
         sums[key] = sums[key] + count if key in sums else count
+    passed = _passed(span, cells_of, zone=zone, by=by, now=now)
     wholes: dict[str, HourCount] = {}
     for (target, _), count in sums.items():
         wholes[target] = wholes[target] + count if target in wholes else count
+    whole_s = passed_s(*span, now)
 
     def place(checks: Checks) -> tuple[float, float, str, int]:
-        whole = wholes[checks.target]
+        whole = Checks(checks.target, (), wholes[checks.target], whole_s)
         weekday = order_of({"weekday": str(checks.period[0])}) if by == "weekday" else 0
-        return whole.within_limit_share, whole.fresh_share, checks.target, weekday
+        unknown = 2.0  # those of which nothing is known come last
+        within, fresh = whole.within_limit_share, whole.fresh_share
+        return unknown if within is None else within, fresh or 0.0, checks.target, weekday
 
-    found = (Checks(target, period, count) for (target, period), count in sums.items() if count.checks)
+    found = (
+        Checks(target, period, count, passed[period])
+        for (target, period), count in sums.items()
+        if count.checks or count.known_s
+    )
     return tuple(sorted(found, key=place))
+
+
+def _passed(
+    span: tuple[datetime, datetime],
+    cells_of: Mapping[str, tuple[Cell, ...]],
+    *,
+    zone: ZoneInfo,
+    by: By | None,
+    now: datetime,
+) -> dict[tuple[Cell, ...], float]:
+    """Return how many seconds have passed of each period; `cells_of` are the cells of each hour."""
+    found: dict[tuple[Cell, ...], float] = defaultdict(float)
+    since, until = span
+    if by is None:
+        found[()] = passed_s(since, until, now)
+    elif by == "hour":
+        for hour, cells in cells_of.items():
+            begin = read_seen(hour)
+            found[cells] += passed_s(begin, begin + HOUR, now)
+    else:
+        day = day_of(since, zone)
+        while since < min(until, now):
+            end = day_span(day, zone)[1]
+            found[period_cells(since.astimezone(zone), by=by)] += passed_s(since, min(until, end), now)
+            since, day = end, day + _DAY
+    return found
 
 
 def step_of(length: timedelta, *, every_s: float) -> timedelta:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 from tallyd.contract.board import Asked, AskedError, Past
+from tallyd.contract.passages import seen_text
 from tallyd.contract.poller import Found, Job
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
@@ -29,10 +30,11 @@ from tallyd.pollers.servers.board import (
     reading_board,
     summary_board,
     target_board,
+    timeline_of,
 )
 from tallyd.pollers.servers.check_round import check_all, round_of
 from tallyd.pollers.servers.freshness import CheckResult
-from tallyd.pollers.servers.lag_history import checks_of, read_hours, read_target
+from tallyd.pollers.servers.lag_history import HOUR, checks_of, passed_s, read_hours, read_steps
 from tallyd.pollers.servers.questions import QUESTIONS
 from tallyd.pollers.servers.settings import ServersSettings
 from tallyd.pollers.servers.target_memory import TargetMemory, memory_of
@@ -135,23 +137,34 @@ class ServersPoller(ServersSettings):
         # There are no checks of later than tomorrow, and each day is a question to the database.
         tomorrow = day_of(past.now, past.zone) + timedelta(days=1)
         known = replace(asked, last=max(asked.first, min(asked.last, tomorrow)))
-        checks = checks_of(read_hours(past.records, known, past.zone), zone=past.zone, by=asked.by)
+        days = known.span(past.zone)
+        hours = read_hours(past.records, known, past.zone)
+        checks = checks_of(hours, days, zone=past.zone, by=asked.by, now=past.now)
         names = tuple(dict.fromkeys((*self.targets, *(each.target for each in checks))))
-        return past_board(checks, by=asked.by, nothing=nothing, choices=choices_of(names))
+        passed = passed_s(*days, past.now)
+        return past_board(checks, by=asked.by, passed_s=passed, nothing=nothing, choices=choices_of(names))
 
     def _target_board(self, past: Past, asked: Asked, target: str, nothing: str) -> Board:
-        hours, steps = read_target(
-            past.records, asked, past.zone, target=target, every_s=self.every, now=past.now
-        )
+        borders = asked.borders(now=past.now, zone=past.zone)
+        span = (borders[0], borders[-1]) if borders else asked.span(past.zone)
+        and_before = past.records.server_hours(span[0] - HOUR, span[1], servers=(target,))
+        hours = [hour for hour in and_before if hour[1] >= seen_text(span[0])]
         if not hours and target not in self.targets:
             raise AskedError(self._no_target(past, asked, target))
-        by = asked.by or ("hour" if asked.first == asked.last else "day")
+        by = asked.by or ("hour" if span[1] - span[0] <= timedelta(hours=25) else "day")
         limits_s = {each.name: each.limits.stale_after_s for each in self.checked}
+        steps = None
+        if asked.by is None:
+            steps = read_steps(
+                past.records, and_before, target=target, since=span[0], last=span[1], every_s=self.every
+            )
         return target_board(
-            checks_of(hours, zone=past.zone, by=by),
+            checks_of(hours, span, zone=past.zone, by=by, now=past.now),
             steps,
+            timeline_of(hours, borders, every_s=self.every),
             target=target,
             by=by,
+            passed_s=passed_s(*span, past.now),
             stale_after_s=limits_s.get(target),
             nothing=nothing,
             choices=choices_of(tuple(dict.fromkeys((*self.targets, target)))),
