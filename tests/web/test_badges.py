@@ -11,6 +11,7 @@ import requests
 from support.webfolder import NOW, Web, serving_app
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.panels import Board, Column, State, Table
+from tallyd.settings.secrets import Secret
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 from tallyd.web.badges import drawn, state_of
@@ -73,3 +74,11 @@ def test_a_badge_of_any_name_is_sound_and_wide_enough() -> None:
     assert '<script>alert(1)</script>"\\x00\\u202e' in texts
     assert width("n" * 10) < width("W" * 10) < width("\u6d88" * 10)
     assert width("n" * 999) < 600
+
+
+@pytest.mark.parametrize("path", ["/badge/apps.svg", "/badge/apps/TEST.svg", "/badge/nobody.svg", "/wall"])
+def test_they_and_the_wall_need_the_password_like_the_rest(web: Web, path: str) -> None:
+    settings = WebSettings(password=Secret("canary-web-5f1c"))
+    with web.context() as context, serving_app(application(context, settings)) as url:
+        assert requests.get(url + path, timeout=20).status_code == 401
+        assert requests.get(url + path, auth=("", "canary-web-5f1c"), timeout=20).status_code in (200, 404)

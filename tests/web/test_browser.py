@@ -357,6 +357,26 @@ def test_the_keyboard_reaches_everything_and_a_refresh_takes_nothing_away(page: 
     expect(page.get_by_role("columnheader", name="lag now")).to_have_attribute("aria-sort", "descending")
 
 
+def test_the_tab_key_reaches_everything_and_what_has_the_focus_is_seen(
+    tmp_path: Path, browser: Browser
+) -> None:
+    web = Web(tmp_path)
+    web.fill_records()
+    web.alerts = {FAILED.key: FAILED}
+    with web.context() as context, serving_app(application(context, WebSettings())) as url:
+        for path in ("/", "/poller/divera", "/wall"):
+            page = browser.new_page()
+            page.goto(url + path)
+            expect(page.locator("details.behind[open]")).to_have_count(0)
+            for _ in range(2 * page.evaluate(_CAN_BE_USED)):  # a date is several fields
+                page.keyboard.press("Tab")
+                assert page.evaluate(_MARK_FOCUSED) >= 2, "the outline is that wide"
+                if page.evaluate(_CAN_BE_USED) == 0:
+                    break
+            assert page.evaluate(_CAN_BE_USED) == 0
+            page.close()
+
+
 @pytest.mark.usefixtures("watched")
 def test_a_refresh_leaves_the_focus_in_a_table_and_what_was_chosen_but_not_sent(
     page: Page, site: Site
@@ -509,5 +529,11 @@ _COLORED = """(canvas, [share, width]) => {
   return colored;
 }"""
 """How many points of a strip of a plot bear one of its colors, and not the gray of the grid."""
+_CAN_BE_USED = """() => [...document.querySelectorAll("a, summary, button, input, select, .scroll")]
+  .filter((each) => each.checkVisibility() && !each.dataset.reached).length"""
+_MARK_FOCUSED = """() => {
+  document.activeElement.dataset.reached = "yes";
+  return parseFloat(getComputedStyle(document.activeElement).outlineWidth);
+}"""
 _INK = """() => new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(
   document.querySelector('.plot canvas').toDataURL()), 100)))"""

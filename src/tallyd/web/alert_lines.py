@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2s
-from itertools import groupby
 from typing import Final
 from urllib.parse import urlencode
 
@@ -65,27 +64,23 @@ class AlertLine:
 def alert_lines(
     alerts: Iterable[Alert], config: Config, mutes: Sequence[Mute], *, now: datetime
 ) -> Iterator[AlertLine]:
-    """Yield the lines of one poller's alerts, errors first, those of one kind and one mute together."""
-    found = [(alert, mute_of(alert.key, mutes, now=now)) for alert in alerts]
-
-    def group(each: tuple[Alert, Mute | None]) -> tuple[str, bool, str, str]:
-        alert, mute = each
-        return alert.severity, mute is not None, mute.pattern if mute else "", key_segments(alert.key)[-1]
-
-    for (severity, *_), members in groupby(sorted(found, key=group), key=group):
-        pairs = [*members]
-        alike = sorted((alert for alert, _ in pairs), key=lambda each: (each.since, each.key))
-        mute, kind = pairs[0][1], config.kind_of(alike[0].key)
+    """Yield the lines of one poller's alerts, in the order of the first of each, muted ones last."""
+    found: dict[tuple[bool, str, str, str], tuple[Mute | None, list[Alert]]] = {}
+    for alert in alerts:
+        mute = mute_of(alert.key, mutes, now=now)
+        what = alert.key.rpartition("/")[2]
+        place = (mute is not None, alert.severity, what, mute.pattern if mute else "")
+        found.setdefault(place, (mute, []))[1].append(alert)
+    for (is_muted, severity, *_), (mute, alike) in sorted(found.items(), key=lambda each: each[0][0]):
+        kind = config.kind_of(alike[0].key)
         yield AlertLine(
             id="alert-" + blake2s(alike[0].key.encode(), digest_size=6).hexdigest(),
             level="error" if severity == "error" else "warning",
             subject=_names(alike, kind, config, now),
             what=_what(alike, kind),
-            since=alike[0].since,
+            since=min(alert.since for alert in alike),
             mute=mute,
-            problems=tuple(
-                _problem(alert, config, now, is_muted=mute is not None) for alert in alike[:MOST_FOLDED]
-            ),
+            problems=tuple(_problem(alert, config, now, is_muted=is_muted) for alert in alike[:MOST_FOLDED]),
             more=max(0, len(alike) - MOST_FOLDED),
         )
 
