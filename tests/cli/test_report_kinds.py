@@ -207,14 +207,17 @@ class TestOptions:
         assert run(folder, **wanted) == 2
         output = capsys.readouterr()
         assert output.out == ""
-        assert output.err.startswith(f"tallyd: {said}")
+        assert output.err.startswith("tallyd: ")
+        assert said in output.err
 
     def test_an_option_of_a_kind_that_is_not_configured_is_wrong_usage(
         self, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         write_config(folder, pollers={"divera": CONFIG["pollers"]["divera"]})
-        assert run(folder, options={"group": "north"}) == 2
-        assert capsys.readouterr().err == ("tallyd: --group is for pollers of kind visitors; there is none\n")
+        assert run(folder, options={"source": "12"}) == 2
+        assert capsys.readouterr().err == (
+            "tallyd: --source is for pollers of kind visitors; there is none\n"
+        )
 
     @pytest.mark.parametrize("option", ["--source=12", "--group=north", "--target=TEST"])
     def test_the_command_takes_them(self, folder: Path, option: str) -> None:

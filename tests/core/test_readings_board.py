@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.history import Entry, Value, missed_slot
-from tallyd.core.panels import Board, Cell, Chart, Gap, Spread, Table, tables_of
+from tallyd.core.history import Entry, Group, Value, missed_slot
+from tallyd.core.panels import Board, Cell, Chart, Gap, Heatmap, Limit, Spread, Table, tables_of
 from tallyd.core.periods import LABELS, By
 from tallyd.core.readings_board import newest_board, number_metric, readings_board
 
@@ -43,6 +43,15 @@ def missed(when: str) -> Entry:
 
 def board(entries: Sequence[Entry], by: By | None = None, next_at: datetime | None = None) -> Board:
     return readings_board(entries, NAMES, by=by, zone=BERLIN, next_at=next_at)
+
+
+def group_board(
+    entries: Sequence[Entry], group: Group, by: By | None = None
+) -> tuple[Board, Sequence[tuple[str, Chart]]]:
+    """Return the board with a group, and its charts, each with its title."""
+    found = readings_board(entries, NAMES, by=by, zone=BERLIN, next_at=None, group=group)
+    charts = [each for each in found.panels if isinstance(each, Chart)]
+    return found, [(each.title or each.table.title, each) for each in charts]
 
 
 def table(entries: Sequence[Entry], by: By | None = None) -> Table:
@@ -131,8 +140,10 @@ class TestOneByOne:
         days = [*DAY, taken("2026-11-21T08:30", {"50101": 4}), taken("2026-11-21T08:45", origin="once")]
         (found,) = board(days).details
         assert isinstance(found, Chart)
-        assert found.table.cells("hour") == ("08:00", "12:00", "16:00", "20:00")
-        assert found.table.cells("50101") == (Spread(3.5, 3, 4, 2), Spread(0.0, 0, 0, 1), None, None)
+        assert found.table.cells("time") == ("08:00", "08:30", "12:00", "16:00", "20:00")
+        assert found.table.cells("50101") == (
+            *(Spread(3.0, 3, 3, 1), Spread(4.0, 4, 4, 1), Spread(0.0, 0, 0, 1), None, None),
+        )
         assert board(DAY).details == ()
 
 
@@ -230,6 +241,69 @@ class TestMeans:
             assert isinstance(cell, Spread)
             assert (cell.low, cell.high, cell.known) == (min(known), max(known), len(known))
             assert min(known) <= cell.mean <= max(known)
+
+
+class TestGroup:
+    BOTH = Group(("50101", "7"), "Ready + 7", Limit("minimum", 4))
+    ONE = Group(("50101",), "Ready")
+    DAYS = (*DAY, *(taken(f"2026-11-{day}T08:00", {"50101": 2, "7": day - 20}) for day in range(21, 29)))
+
+    @pytest.mark.parametrize("by", [None, "day"])
+    def test_it_has_a_chart_of_its_own_with_the_minimum_and_both_draw_one_table(self, by: By | None) -> None:
+        found, charts = group_board(self.DAYS, self.BOTH, by)
+        (first, course), (second, others) = charts
+        assert first.startswith("Ready + 7: ")
+        assert second.startswith("All statuses: ")
+        assert (course.series, course.limit) == ({"group": "dots"}, Limit("minimum", 4))
+        assert ([*others.series], others.limit) == (["50101", "7"], None)
+        assert course.table is others.table
+        assert [each.key for each in tables_of(found.panels)] == ["readings", "weekly"]
+
+    def test_it_is_the_sum_of_its_statuses_where_all_of_them_are_known(self) -> None:
+        _, charts = group_board(self.DAYS, self.BOTH)
+        assert charts[0][1].table.cells("group")[:5] == (3, 6, Gap.HIDDEN, None, 3)
+
+    def test_of_one_status_it_is_the_number_of_the_status(self) -> None:
+        _, charts = group_board(self.DAYS, self.ONE)
+        assert (charts[0][1].series, charts[0][1].limit) == ({"50101": "dots"}, None)
+        assert "group" not in {column.key for column in charts[0][1].table.columns}
+
+    def test_where_there_is_one_status_alone_there_is_one_chart(self) -> None:
+        entries = [taken("2026-11-20T08:00", {"50101": 3})]
+        assert [title for title, _ in group_board(entries, self.ONE)[1]] == ["Readings"]
+
+    def test_over_more_than_a_week_it_stands_by_weekday_and_time_of_day(self) -> None:
+        once = taken("2026-11-21T09:00", {"50101": 90}, origin="once")
+        found, _ = group_board((*self.DAYS, once), self.BOTH)
+        heatmap = found.panels[-1]
+        assert isinstance(heatmap, Heatmap)
+        assert heatmap.limit == Limit("minimum", 4)
+        assert heatmap.table.rows == (
+            (
+                *("08:00", Spread(5.0, 5, 5, 1), Spread(6.0, 6, 6, 1), Spread(7.0, 7, 7, 1)),
+                *(Spread(8.0, 8, 8, 1), Spread(6.0, 3, 9, 2), Spread(6.5, 3, 10, 2), Spread(4.0, 4, 4, 1)),
+            ),
+            ("12:00", None, None, None, None, Spread(6.0, 6, 6, 1), None, None),
+            ("16:00", None, None, None, None, Gap.HIDDEN, None, None),
+            ("20:00", None, None, None, None, Gap.UNKNOWN, None, None),
+        )
+        assert "Hidden counts are left out of the means, so the means are too high." in found.notes
+
+    def test_within_a_week_no_weekday_comes_twice(self) -> None:
+        found, _ = group_board(self.DAYS[:-2], self.BOTH)
+        assert not any(isinstance(each, Heatmap) for each in found.panels)
+
+    def test_without_a_number_of_it_nothing_of_it_is_drawn(self) -> None:
+        hidden: dict[str, Value] = {"50101": Gap.HIDDEN, "7": 4}
+        entries = [taken(f"2026-11-{day}T08:00", hidden, hide_below=3) for day in range(10, 21)]
+        found, charts = group_board(entries, self.BOTH)
+        assert [title for title, _ in charts] == ["Readings"]
+        assert not any(isinstance(each, Heatmap) for each in found.panels)
+
+    def test_a_legend_has_the_name_alone_unless_two_have_the_same(self) -> None:
+        entries = [taken("2026-11-20T08:00", {"50101": 1, "7": 2, "8": 3}, names={"7": "Away", "8": "Away"})]
+        columns = {column.key: column for column in table(entries).columns}
+        assert [columns[key].legend for key in ("50101", "7", "8")] == ["Ready", "", ""]
 
 
 class TestNewest:

@@ -27,6 +27,7 @@ from tallyd.core.panels import (
     Chart,
     Column,
     Gap,
+    Heatmap,
     Limit,
     Spread,
     Stat,
@@ -538,3 +539,78 @@ def test_what_is_vendored_is_the_release_that_is_said_with_its_license(
     assert {"MIT": b"The MIT License", "MPL-2.0": b"Mozilla Public License"}[known_license] in files[
         "LICENSE"
     ]
+
+
+# -- heatmaps -----------------------------------------------------------------------------------------------
+
+
+def heatmap(*rows: tuple[Cell, ...], limit: Limit | None = None) -> Heatmap:
+    """A heatmap of spreads, of which only the mean is given; other cells stay as they are."""
+    spreads = (
+        tuple(Spread(each, 1, 9, 2) if isinstance(each, float) else each for each in row) for row in rows
+    )
+    return Heatmap(table=table([*spreads]), limit=limit)
+
+
+def steps(*means: float) -> list[int]:
+    """Return the color of each mean."""
+    found = heatmap(*(("row", mean) for mean in means))
+    return [view().step(Spread(mean, mean, mean, 1), found) for mean in means]
+
+
+@pytest.mark.parametrize(
+    ("means", "expected"),
+    [
+        ([0.0, 1.9, 2.0, 4.5, 7.9, 10.0], [1, 1, 2, 3, 4, 5]),
+        ([-5.0, 5.0], [1, 5]),
+        ([7.0, 7.0], [3, 3]),
+    ],
+)
+def test_colors_are_equal_steps_from_the_least_mean_to_the_most(
+    means: list[float], expected: list[int]
+) -> None:
+    assert steps(*means) == expected
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
+def test_a_larger_mean_never_has_a_weaker_color(means: list[float]) -> None:
+    found = steps(*sorted(means))
+    assert found == sorted(found)
+    assert {*found} <= {*view().steps}
+
+
+def test_a_heatmap_has_its_numbers_in_its_cells_and_marks_those_below_the_limit() -> None:
+    rows: list[tuple[Cell, ...]] = [
+        ("08:00", Spread(5.5, 2, 9, 4)),
+        ("12:00", Spread(6.0, 6, 6, 1)),
+        ("16:00", Gap.HIDDEN),
+        ("20:00", None),
+    ]
+    page = shown(Board(panels=(Heatmap(table=table(rows), limit=Limit("minimum", 6)),)), view())
+    assert page.text == (
+        "Values Values Name Value 08:00 5.5 2\u20139 12:00 6.0 6\u20136 16:00 hidden 20:00 "
+        "Mean, and below it the least and the most. Low high at least once below the minimum, 6"
+    )
+    assert [each.get("class") for each in page.all("td")] == ["heat-1 below", "heat-5", "quiet", "quiet"]
+    assert not [attributes for _, attributes in page.tags if "style" in attributes]
+
+
+def test_two_charts_of_one_table_have_it_once_behind_the_second() -> None:
+    second = Chart(table=table([("a", 1)]), x="name", series={"value": "bars"})
+    first = replace(second, key="first", title="First")
+    page = shown(Board(panels=(first, second)), view())
+    assert [each["id"] for each in page.all("div") if "data-chart" in each] == ["x-first-chart", "x-t-chart"]
+    assert page.text == "First Values As a table Values Name Value a 1"
+
+
+def test_only_where_a_chart_has_whiskers_it_is_said_what_they_are() -> None:
+    chart = Chart(table=table([("a", Spread(2.0, 1, 3, 2))]), x="name", series={"value": "dots"})
+    assert "The thin line beside it" in shown(Board(panels=(chart,)), view()).text
+
+
+def test_a_legend_is_the_short_name_of_a_column() -> None:
+    columns = (Column(key="at", heading="at"), Column(key="7", heading="Ready (7)", legend="Ready"))
+    chart = Chart(
+        table=Table(key="t", title="T", columns=columns, rows=(("a", 1),)), x="at", series={"7": "dots"}
+    )
+    assert [each["name"] for each in chart_json(chart, BERLIN)["columns"]] == ["Ready"]  # type: ignore[union-attr, index, call-overload] # JSON

@@ -313,7 +313,7 @@ def test_small_counts_are_hidden_and_so_is_the_total(web: Web) -> None:
     text = text_of(html)
     assert "50103 hidden Total hidden" in text
     assert "Numbers below 5 are hidden" in text
-    (hidden,) = [column for column in charts_of(html)[0]["columns"] if "50103" in column["name"]]
+    (hidden,) = [column for column in charts_of(html)[1]["columns"] if "50103" in column["name"]]
     assert hidden["values"] == [2, None, None]
 
 
@@ -550,7 +550,7 @@ def test_hostile_names_show_as_the_text_they_are_everywhere(tmp_path: Path) -> N
             assert "49" not in re.findall(r">(49)<", answer.text)
             if "divera" in path:  # values for a script that sets them as text
                 names = [each["name"] for chart in charts_of(answer.text) for each in chart["columns"]]
-                assert f"{HOSTILE} (50101)" in names
+                assert HOSTILE in names
         query = {"group": "g" + hostile}
         assert requests.get(f"{url}/poller/park", params=query, timeout=20).status_code == 200
 

@@ -76,9 +76,13 @@ def test_charts_and_their_tables_are_seen_and_nothing_is_asked_for(
         assert "the table below has its numbers" in (plot.get_attribute("aria-label") or "")
         expect(plot.locator("canvas")).to_be_visible()
         assert plot.locator("canvas").evaluate("(each) => each.clientWidth") > 300
-        figure.get_by_text("As a table").click()
-        expect(figure.get_by_role("table").last).to_be_visible()
-        assert figure.get_by_role("table").last.get_by_role("row").count() > 1
+    behind = page.get_by_text("As a table")
+    assert behind.count() == figures.count() - (poller == "divera")  # its first two charts draw one table
+    for each in behind.all():
+        each.click()
+        table = each.locator("xpath=..").get_by_role("table")
+        expect(table).to_be_visible()
+        assert table.get_by_role("row").count() > 1
     assert (watched.requests, watched.complaints) == ([f"file://{path}"], [])
     page.context.close()
 

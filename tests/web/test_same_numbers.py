@@ -37,6 +37,7 @@ FOR_PROGRAMS = {"at", "begin", "origin", "taken_at"}
 """What only programs see of a table: instants, and where a reading comes from."""
 ASKED = [
     ("divera", {}),
+    ("divera", {**TWO_DAYS, "group": "50101+50103"}),
     *(("divera", {**TWO_DAYS, "by": by}) for by in ("hour", "day", "weekday", "week", "month", "year")),
     ("park", {}),
     ("park", {**TWO_DAYS, "by": "day"}),
@@ -69,7 +70,7 @@ class Shown(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        if given.get("class") == "scroll":
+        if given.get("class") in ("scroll", "heat"):
             self._rows = self.tables.setdefault(str(given["id"]).removeprefix(f"{self._part}-"), [])
         elif tag == "tr":
             self._rows.append([])
@@ -189,7 +190,11 @@ def text_of(key: str, value: object) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a cell as page and report have it alike: without the words for a gap, and `14` for `14.0`."""
+    """Return a cell as page and report have it alike: without the words for a gap, and `14` for `14.0`.
+
+    A heatmap writes least and most more shortly.
+    """
+    text = re.sub(r"(\S+) (\d+)\u2013(\d+)", r"\1 (\2 to \3)", text)
     return "" if text in ("hidden", "\u2013") else re.sub(r"\b(\d+)\.0\b", r"\1", text)
 
 

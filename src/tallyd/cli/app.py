@@ -215,7 +215,12 @@ def report(
     ] = None,
     source: Annotated[str, typer.Option("--source", metavar="S", help="Visitors: only this source.")] = "",
     group: Annotated[
-        str, typer.Option("--group", metavar="G", help="Visitors: only this group of sources.")
+        str,
+        typer.Option(
+            "--group",
+            metavar="G",
+            help="Visitors: only this group of sources. Divera: statuses to add up, such as 50101+50102.",
+        ),
     ] = "",
     target: Annotated[str, typer.Option("--target", metavar="T", help="Servers: only this target.")] = "",
     shape: Annotated[

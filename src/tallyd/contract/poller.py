@@ -17,9 +17,9 @@ from pydantic import Field
 
 from tallyd.contract.board import Asked, Past
 from tallyd.contract.toolbox import Toolbox
-from tallyd.core.history import Entry, missed_slot, reading_of_numbers
+from tallyd.core.history import Entry, Group, missed_slot, reading_of_numbers
 from tallyd.core.inbox_spec import InboxNeeded
-from tallyd.core.panels import Board, Metric
+from tallyd.core.panels import Board, Choice, Metric
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
@@ -145,14 +145,37 @@ class Poller(PollerSettings):
 
     def past_board(self, past: Past, asked: Asked) -> Board:
         """Return the days that were asked for. Raises `AskedError`, `StateError`, `RecordsError`."""
+        return self.readings_board(self.entries(past, asked), past, asked)
+
+    def entries(self, past: Past, asked: Asked) -> tuple[Entry, ...]:
+        """Return the readings of the days that were asked for. Raises `AskedError`, `StateError`."""
         since, until = asked.span(past.zone)
         # One more than is wanted tells that there are more, and costs little.
         most = None if asked.most_rows is None else asked.most_rows + 1
         rows = past.readings(since, until, most=most)
         asked.check_rows(len(rows))
-        entries = tuple(map(self._entry, rows))
-        next_at = past.next_at if past.next_at is None or past.next_at < until else None
-        return readings_board(entries, self.column_names(), by=asked.by, zone=past.zone, next_at=next_at)
+        return tuple(map(self._entry, rows))
+
+    def readings_board(
+        self,
+        entries: Sequence[Entry],
+        past: Past,
+        asked: Asked,
+        *,
+        group: Group | None = None,
+        choices: tuple[Choice, ...] = (),
+    ) -> Board:
+        """Return the board of readings; `group` and `choices` as in `core.readings_board`."""
+        _, until = asked.span(past.zone)
+        return readings_board(
+            entries,
+            self.column_names(),
+            by=asked.by,
+            zone=past.zone,
+            next_at=past.next_at if past.next_at is None or past.next_at < until else None,
+            group=group,
+            choices=choices,
+        )
 
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Return its metrics. Raises `StateError` and `RecordsError`, after those that need neither."""

@@ -12,7 +12,7 @@ from datetime import datetime, tzinfo
 from typing import Literal, TypeAlias, TypeVar
 
 from tallyd.core.out_document import facts_of
-from tallyd.core.panels import Gap, Spread
+from tallyd.core.panels import Gap, Limit, Spread
 from tallyd.core.periods import comes_twice, offset_text
 from tallyd.core.reading import Facts
 from tallyd.core.texts import span, visible
@@ -77,6 +77,22 @@ class Status:
     def heading(self) -> str:
         """Return `Einsatzbereit (50101)`; `50101` if no name is known."""
         return f"{self.label} ({self.id})" if self.label != self.id else self.id
+
+
+@dataclass(frozen=True)
+class Group:
+    """Statuses that are counted together; `limit` is how many people there should be at least."""
+
+    statuses: tuple[str, ...]
+    name: str
+    limit: Limit | None = None
+
+    def count(self, entry: Entry) -> Value:
+        """Return how many people there are; where one of the counts is missing, why."""
+        counts = [entry.count(each) for each in self.statuses]
+        return next((each for each in counts if isinstance(each, Gap)), None) or sum(
+            each for each in counts if not isinstance(each, Gap)
+        )
 
 
 def in_order(values: Mapping[str, T]) -> dict[str, T]:

@@ -113,7 +113,7 @@ Cell: TypeAlias = str | int | float | datetime | State | Spread | Timeline | Gap
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column of a table. `key` names it for programs, `heading` for people.
+    """A column of a table. `key` names it for programs, `heading` for people, `legend` in a chart.
 
     `option`: each cell is a value of this option of the board, so that a page can link to it. A narrow
     terminal and a card keep `is_vital` columns; the terminal prints an `is_note` column below its row. Only
@@ -127,6 +127,7 @@ class Column:
     is_vital: bool = False
     is_note: bool = False
     is_for_programs: bool = False
+    legend: str = ""
 
     @property
     def is_numeric(self) -> bool:
@@ -186,7 +187,8 @@ class Chart:
 
     Where `x` holds instants it is a time series; where it holds names, a bar chart. A `Spread` is drawn as
     its mean, with least and most. `top` is the upper end of the axis, if that is fixed. `nothing` says why
-    there is no number to draw.
+    there is no number to draw. Two charts in a row may draw the same table; one then has a `key` and a
+    `title` of its own.
     """
 
     table: Table
@@ -195,6 +197,8 @@ class Chart:
     limit: Limit | None = None
     top: float | None = None
     nothing: str = ""
+    key: str = ""
+    title: str = ""
 
     def __post_init__(self) -> None:
         """Reject a chart of columns that its table does not have."""
@@ -208,6 +212,27 @@ class Chart:
         return any(
             isinstance(cell, int | float | Spread) for key in self.series for cell in self.table.cells(key)
         )
+
+    @property
+    def has_spreads(self) -> bool:
+        """Whether a least and a most are drawn."""
+        return any(isinstance(cell, Spread) for key in self.series for cell in self.table.cells(key))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heatmap:
+    """A table of spreads: the larger the mean, the stronger the color of its cell.
+
+    The first column names the rows; all others are on one scale. A least number below `limit` is marked.
+    """
+
+    table: Table
+    limit: Limit | None = None
+
+    @property
+    def means(self) -> tuple[float, ...]:
+        """The means, row by row."""
+        return tuple(cell.mean for row in self.table.rows for cell in row if isinstance(cell, Spread))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,7 +279,7 @@ class Stat:
     unit: Unit = "number"
 
 
-Panel: TypeAlias = Stat | Table | Chart | StateTimeline
+Panel: TypeAlias = Stat | Table | Chart | Heatmap | StateTimeline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,7 +337,8 @@ def main_tables(panels: Sequence[Panel]) -> tuple[Table, ...]:
 
 
 def tables_of(panels: Sequence[Panel]) -> tuple[Table, ...]:
-    """Return the tables, those of charts included, in the order of the panels."""
-    return tuple(
+    """Return the tables in the order of the panels, also those of charts and heatmaps; each once."""
+    tables = (
         panel if isinstance(panel, Table) else panel.table for panel in panels if not isinstance(panel, Stat)
     )
+    return tuple({table.key: table for table in tables}.values())

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from functools import cached_property
 
-from tallyd.core.history import Entry, Status, remarks, spread, statuses, why_no_number
-from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Metric, Shape, Stat, Table
+from tallyd.core.history import Entry, Group, Status, Value, remarks, spread, statuses, why_no_number
+from tallyd.core.panels import (
+    Board,
+    Cell,
+    Chart,
+    Choice,
+    Column,
+    Gap,
+    Metric,
+    Panel,
+    Shape,
+    Stat,
+    Table,
+)
 from tallyd.core.periods import (
     BEGIN,
     LABELS,
@@ -20,16 +33,17 @@ from tallyd.core.periods import (
     period_columns,
     weekday,
 )
+from tallyd.core.schedule.timetable import WEEKDAYS
+from tallyd.core.weekly import TIME, names_of_times, weekly_heatmap
 
 _OWN_KEYS = frozenset(
     {
-        *("at", "time", "total", "note", "origin", "taken_at", "readings", "missed", BEGIN),
+        *("at", "time", "total", "group", "note", "origin", "taken_at", "readings", "missed", BEGIN),
         *(label for labels in LABELS.values() for label in labels),
     }
 )
 """The keys of the columns that are no numbers of a reading."""
 _HIDDEN_FROM_MEANS = "Hidden counts are left out of the means, so the means are too high."
-_TIME_OF_DAY = "hour"
 
 
 def newest_board(entry: Entry, names: Mapping[str, str]) -> Board:
@@ -48,20 +62,27 @@ def readings_board(
     by: By | None,
     zone: tzinfo,
     next_at: datetime | None,
+    group: Group | None = None,
+    choices: tuple[Choice, ...] = (),
 ) -> Board:
     """Return the readings of some days, oldest first, or their means by hour, day, ...
 
-    `next_at` is the time of the next reading, if it lies in these days.
+    `next_at` is the time of the next reading, if it lies in these days. `group` has a chart of its own and,
+    over more than a week, its numbers by weekday and time of day.
     """
-    found = _Readings(entries, statuses(entries, names), zone)
-    said, notes = _said(entries, by), [*_notes_on_hidden(entries, found.statuses)]
-    if by is None:
-        details = (found.time_of_day(),) if found.are_of_several_days else ()
-        panels = (found.one_by_one(_nothing(entries, zone, next_at)),)
-        return Board(panels=panels, said=said, notes=tuple(notes), details=details)
-    if notes:
+    found = _Readings(entries, statuses(entries, names), zone, group)
+    notes = [*_notes_on_hidden(entries, found.statuses)]
+    chart = found.means(by) if by else found.one_by_one(_nothing(entries, zone, next_at))
+    weekly = found.weekly()
+    if notes and (by or weekly):
         notes.append(_HIDDEN_FROM_MEANS)
-    return Board(panels=(found.means(by),), said=said, notes=tuple(notes), details=found.missed())
+    return Board(
+        panels=(*found.with_course(chart), *weekly),
+        said=_said(entries, by),
+        notes=tuple(notes),
+        details=found.missed() if by else found.time_of_day(),
+        choices=choices,
+    )
 
 
 def number_metric(poller: str, entry: Entry | None) -> Metric:
@@ -121,10 +142,12 @@ class _Readings:
     entries: Sequence[Entry]
     statuses: Sequence[Status]
     zone: tzinfo
+    group: Group | None
 
-    @property
-    def are_of_several_days(self) -> bool:
-        return len({entry.at.astimezone(self.zone).date() for entry in self.entries}) > 1
+    @cached_property
+    def _days(self) -> int:
+        """The number of days with a slot or a reading."""
+        return len({entry.at.astimezone(self.zone).date() for entry in self.entries})
 
     @cached_property
     def _has_total(self) -> bool:
@@ -133,12 +156,30 @@ class _Readings:
     @property
     def _numbers(self) -> tuple[Column, ...]:
         total = Column(key="total", heading="total", unit="number", is_vital=True)
-        return (*([total] if self._has_total else []), *self._of_statuses)
+        sums = [Column(key="group", heading=each.name, unit="number", is_vital=True) for each in self._sums]
+        return (*([total] if self._has_total else []), *sums, *self._of_statuses)
 
     @property
+    def _sums(self) -> tuple[Group, ...]:
+        """The group, if it is a number of its own: one of a single status is that of the status."""
+        return (self.group,) if self.group and len(self.group.statuses) > 1 else ()
+
+    def _values(self, entry: Entry) -> list[Value]:
+        """Return the numbers of a reading, in the order of their columns."""
+        total = [entry.total] if self._has_total else []
+        return [*total, *(each.count(entry) for each in self._sums), *map(entry.count, self._ids)]
+
+    @cached_property
     def _of_statuses(self) -> tuple[Column, ...]:
+        names = Counter(each.label for each in self.statuses)
         return tuple(
-            Column(key=_key(each), heading=each.heading, unit="number", is_vital=True)
+            Column(
+                key=_key(each),
+                heading=each.heading,
+                unit="number",
+                is_vital=True,
+                legend=each.label if names[each.label] == 1 else "",
+            )
             for each in self.statuses
         )
 
@@ -176,7 +217,7 @@ class _Readings:
         notes, hidden = [*remarks(entry, self.zone)], _hidden(entry, self.statuses)
         if hidden:
             notes.append(f"hidden (hide_below {entry.hide_below}): {', '.join(hidden)}")
-        numbers = (*([entry.total] if self._has_total else []), *map(entry.count, self._ids))
+        numbers = self._values(entry)
         return (
             entry.at,
             local.date().isoformat(),
@@ -201,7 +242,7 @@ class _Readings:
                 *period_cells(groups[labels][0].at.astimezone(self.zone), by=by),
                 sum(not entry.is_missed for entry in groups[labels]),
                 sum(entry.is_missed for entry in groups[labels]),
-                *self._spreads(groups[labels], has_total=self._has_total),
+                *_spreads(groups[labels], self._values),
             )
             for labels in ordered
         )
@@ -216,19 +257,49 @@ class _Readings:
         )
         return Chart(table=table, x=axis_of(by), series=self._series, nothing=self._no_mean)
 
-    def time_of_day(self) -> Chart:
-        """Return the mean of each hour of the day."""
-        groups = self._groups(lambda local: (f"{local:%H}:00",))
+    def time_of_day(self) -> tuple[Chart, ...]:
+        """Return the mean of each time of day, if there are several days."""
+        if self._days < 2:  # one day is its own mean
+            return ()
+        name = names_of_times(entry.at.astimezone(self.zone) for entry in self._in_timetable)
+        groups = self._groups(lambda local: (name(local),))
         rows = tuple(
-            (*hour, *self._spreads(group, has_total=False)) for hour, group in sorted(groups.items())
+            (*time, *_spreads(group, lambda entry: map(entry.count, self._ids)))
+            for time, group in sorted(groups.items())
         )
         table = Table(
             key="time_of_day",
             title="By time of day: mean, least and most",
-            columns=(Column(key="hour", heading="hour", is_vital=True), *self._of_statuses),
+            columns=(TIME, *self._of_statuses),
             rows=rows,
         )
-        return Chart(table=table, x="hour", series=self._series, nothing=self._no_mean)
+        return (Chart(table=table, x=TIME.key, series=self._series, nothing=self._no_mean),)
+
+    def with_course(self, chart: Chart) -> tuple[Panel, ...]:
+        """Return the chart of all statuses and, before it, one of the group alone, with its minimum."""
+        group = self.group
+        if group is None or not chart.has_numbers:
+            return (chart,)
+        status = next((each for each in self.statuses if (each.id,) == group.statuses), None)
+        course = replace(
+            chart,
+            series={_key(status) if status else "group": "dots"},
+            limit=group.limit,
+            key="course",
+            title=f"{group.name}: {chart.table.title.lower()}",
+        )
+        if not course.has_numbers:
+            return (chart,)
+        if course.series == chart.series:
+            return (replace(chart, limit=group.limit),)
+        return (course, replace(chart, title=f"All statuses: {chart.table.title.lower()}"))
+
+    def weekly(self) -> tuple[Panel, ...]:
+        """Return the group by weekday and time of day, if a weekday comes twice and there are numbers."""
+        if self.group is None or self._days <= len(WEEKDAYS):
+            return ()
+        found = weekly_heatmap(self._in_timetable, self.group, self.zone)
+        return (found,) if found.means else ()
 
     def missed(self) -> tuple[Table, ...]:
         """Return the slots without a reading, and why: where readings are put together, no row says so."""
@@ -241,12 +312,17 @@ class _Readings:
 
     def _groups(self, name: Callable[[datetime], tuple[str, ...]]) -> dict[tuple[str, ...], list[Entry]]:
         groups: dict[tuple[str, ...], list[Entry]] = {}
-        for entry in self.entries:
-            if entry.origin != "once":
-                groups.setdefault(name(entry.at.astimezone(self.zone)), []).append(entry)
+        for entry in self._in_timetable:
+            groups.setdefault(name(entry.at.astimezone(self.zone)), []).append(entry)
         return groups
 
-    def _spreads(self, group: Sequence[Entry], *, has_total: bool) -> list[Cell]:
-        taken = [entry for entry in group if not entry.is_missed]
-        total = [spread(entry.total for entry in taken)] if has_total else []
-        return [*total, *(spread(entry.count(each) for entry in taken) for each in self._ids)]
+    @cached_property
+    def _in_timetable(self) -> Sequence[Entry]:
+        """All but readings by `once`: a mean is over the slots."""
+        return [entry for entry in self.entries if entry.origin != "once"]
+
+
+def _spreads(group: Sequence[Entry], numbers: Callable[[Entry], Iterable[Value]]) -> list[Cell]:
+    """Return the spread of each number of some readings; one that is never known has none."""
+    rows = [[*numbers(entry)] for entry in group]
+    return [spread(column) for column in zip(*rows, strict=True)]

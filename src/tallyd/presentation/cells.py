@@ -30,12 +30,8 @@ def text_of(cell: Cell, unit: Unit, *, zone: tzinfo, now: datetime | None) -> st
     if isinstance(cell, datetime):
         return _instant(cell.replace(microsecond=0), zone, now)
     if isinstance(cell, Spread):
-        mean = (
-            f"{cell.mean:.1f}"
-            if unit == "number" and cell.mean == round(cell.mean, 1)
-            else _number(cell.mean, unit)
-        )
-        return f"{mean} ({_number(cell.low, unit)} to {_number(cell.high, unit)})"
+        mean, low, high = spread_texts(cell, unit)
+        return f"{mean} ({low} to {high})"
     if isinstance(cell, Timeline):
         return "".join(map(_bar, cell.spans))
     return _number(cell, unit)
@@ -54,6 +50,13 @@ def amounts_text(timeline: Timeline) -> str:
         f"{visible(state.word)} {span(round(held_s, 1))} ({held_s / timeline.length_s:.2%})"
         for state, held_s in amounts
     )
+
+
+def spread_texts(cell: Spread, unit: Unit) -> tuple[str, str, str]:
+    """Return mean, least and most as people read them: `11.5`, `9`, `14`."""
+    is_tenths = unit == "number" and cell.mean == round(cell.mean, 1)
+    mean = f"{cell.mean:.1f}" if is_tenths else _number(cell.mean, unit)
+    return mean, _number(cell.low, unit), _number(cell.high, unit)
 
 
 def _instant(at: datetime, zone: tzinfo, now: datetime | None) -> str:

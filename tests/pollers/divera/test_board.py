@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tallyd.core.history import Entry, Value
-from tallyd.core.panels import Gap
+from tallyd.contract.board import AskedError
+from tallyd.core.history import Entry, Group, Status, Value
+from tallyd.core.panels import Gap, Limit
 from tallyd.core.reading import Facts
-from tallyd.pollers.divera.board import entry_of, people_metrics
+from tallyd.pollers.divera.board import chosen_group, entry_of, people_metrics
+from tallyd.pollers.divera.counting import Minimum
 
 AT = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
@@ -58,3 +60,55 @@ def test_metrics_have_every_known_count_and_the_names_of_statuses() -> None:
 
 def test_before_the_first_reading_no_metric_has_a_sample() -> None:
     assert [metric.samples for metric in people_metrics("unit", None)] == [[], [], []]
+
+
+STATUSES = (Status("50101", "Ready"), Status("50102", "Soon"), Status("none"))
+BOTH = Minimum(("50101", "50102"), 6)
+
+
+@pytest.mark.parametrize(
+    ("written", "minimums", "group"),
+    [
+        pytest.param("", [BOTH], Group(BOTH.statuses, "Ready + Soon", Limit("minimum", 6)), id="minimum"),
+        pytest.param("", [], Group(("50101",), "Ready"), id="first-status"),
+        pytest.param("none", [BOTH], Group(("none",), "no status"), id="one-status"),
+        pytest.param(
+            "50102+50101",
+            [BOTH],
+            Group(("50102", "50101"), "Soon + Ready", Limit("minimum", 6)),
+            id="minimum-in-another-order",
+        ),
+        pytest.param("50101 none", [BOTH], Group(("50101", "none"), "Ready + no status"), id="url-with-plus"),
+        pytest.param("50101+50101", [], Group(("50101",), "Ready"), id="twice"),
+        pytest.param("", [Minimum(("9",), 2)], Group(("9",), "9", Limit("minimum", 2)), id="never-seen"),
+        pytest.param(
+            "9", [Minimum(("9",), 2)], Group(("9",), "9", Limit("minimum", 2)), id="never-seen-asked"
+        ),
+    ],
+)
+def test_a_group_is_what_was_asked_for_else_that_of_the_first_minimum(
+    written: str, minimums: list[Minimum], group: Group
+) -> None:
+    assert chosen_group(written, STATUSES, minimums)[0] == group
+
+
+def test_a_status_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(
+        AskedError, match=r'^there is no status "5" in these days; there is: 50101, 50102, none$'
+    ):
+        chosen_group("50101+5", STATUSES, [BOTH])
+
+
+def test_minimums_and_single_statuses_are_offered_and_the_first_is_the_default() -> None:
+    _, (choice,) = chosen_group("", STATUSES, [BOTH, Minimum(("none",), 1)])
+    assert choice.values == (
+        ("", "Ready + Soon"),
+        ("none", "no status"),
+        ("50101", "Ready"),
+        ("50102", "Soon"),
+    )
+
+
+def test_of_fewer_than_two_groups_there_is_nothing_to_choose() -> None:
+    assert chosen_group("", (), ()) == (None, ())
+    assert chosen_group("", STATUSES[:1], ()) == (Group(("50101",), "Ready"), ())

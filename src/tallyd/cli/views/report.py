@@ -103,7 +103,7 @@ def _read(
             if chapter.table.rows or wanted.poller or not is_former:
                 chapters.append(chapter)
     if unknown and not chapters and not troubles:
-        _usage(unknown[0])
+        _usage("; ".join(dict.fromkeys(unknown)))
     return chapters, troubles
 
 

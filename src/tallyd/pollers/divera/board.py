@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
-from tallyd.core.history import Entry, Value, origin_of
-from tallyd.core.panels import Gap, Metric
+from tallyd.contract.board import AskedError
+from tallyd.core.history import Entry, Group, Status, Value, origin_of
+from tallyd.core.panels import Choice, Gap, Limit, Metric
 from tallyd.core.reading import Facts
 from tallyd.core.texts import visible
+from tallyd.pollers.divera.counting import Minimum
+
+GROUP: Final = "group"
+_BETWEEN: Final = re.compile(r"[+ ]")
+"""Between the statuses of a group. In the query of a URL, `+` means a space."""
 
 
 def entry_of(at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
@@ -48,6 +56,35 @@ def _value(value: object) -> Value:
 
 def _object(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
+
+
+def chosen_group(
+    written: str, statuses: Sequence[Status], minimums: Sequence[Minimum]
+) -> tuple[Group | None, tuple[Choice, ...]]:
+    """Return the group that is asked for, such as `50101+50102`, and what there is to choose from.
+
+    Without one, it is that of the first minimum strength, else the first status; None if there is no status.
+    Raises `AskedError` for a status that is not in `statuses`.
+    """
+    names = {each.id: each.label for each in statuses}
+    watched = [each.statuses for each in minimums]
+    offered = [*watched, *((each,) for each in names if (each,) not in watched)]
+    if not offered:
+        return None, ()
+    chosen = tuple(dict.fromkeys(filter(None, _BETWEEN.split(written)))) or offered[0]
+    unknown = next((each for each in chosen if each not in names and chosen not in watched), None)
+    if unknown:
+        known = ", ".join(names)
+        raise AskedError(f'there is no status "{visible(unknown)}" in these days; there is: {known}')
+    values = [("" if not place else "+".join(each), _name(each, names)) for place, each in enumerate(offered)]
+    count = next((each.count for each in minimums if {*each.statuses} == {*chosen}), None)
+    limit = None if count is None else Limit("minimum", count)
+    choice = Choice(option=GROUP, label="Group", values=tuple(values))
+    return Group(chosen, _name(chosen, names), limit), (choice,) if len(values) > 1 else ()
+
+
+def _name(statuses: Iterable[str], names: Mapping[str, str]) -> str:
+    return " + ".join(names.get(each, each) for each in statuses)
 
 
 def people_metrics(poller: str, entry: Entry | None) -> Iterable[Metric]:

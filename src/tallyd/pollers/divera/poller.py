@@ -11,18 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from tallyd.contract.board import Past
+from tallyd.contract.board import Asked, Past
 from tallyd.contract.poller import Found, Job
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.values import Value, several
 from tallyd.core.errors import SourceError
-from tallyd.core.history import Entry
-from tallyd.core.panels import Metric
+from tallyd.core.history import Entry, statuses
+from tallyd.core.panels import Board, Metric
 from tallyd.core.questions import Question, words
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
 from tallyd.core.schedule.timetable import At
-from tallyd.pollers.divera.board import entry_of, people_metrics
+from tallyd.pollers.divera.board import GROUP, chosen_group, entry_of, people_metrics
 from tallyd.pollers.divera.client import Answer, ask, is_users_url, pull_params, pull_url_of
 from tallyd.pollers.divera.counting import Shortage, hide_qualifications, hide_small, shortages
 from tallyd.pollers.divera.parse import Tally, read_monitor, read_names, read_users
@@ -178,6 +178,21 @@ class DiveraPoller(DiveraSettings):
     def column_names(self) -> Mapping[str, str]:
         """Return the names of the statuses."""
         return self.status_names
+
+    @classmethod
+    def options(cls) -> tuple[str, ...]:
+        """Return the option of the past board: statuses that are counted together."""
+        return (GROUP,)
+
+    def past_board(self, past: Past, asked: Asked) -> Board:
+        """Return the days that were asked for, with a group of statuses by weekday and time of day."""
+        entries = self.entries(past, asked)
+        group, choices = chosen_group(
+            asked.options.get(GROUP, ""),
+            statuses(entries, self.status_names),
+            [each.minimum for each in self.at_least],
+        )
+        return self.readings_board(entries, past, asked, group=group, choices=choices)
 
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Return the people of the last reading of the timetable."""

@@ -39,7 +39,7 @@ def chart_json(chart: Chart, zone: tzinfo) -> dict[str, Json]:
         "names": [] if is_time else [visible(str(places[number])) for number in order],
         "columns": [
             {
-                "name": visible(columns[key].heading),
+                "name": visible(columns[key].legend or columns[key].heading),
                 "shape": shape,
                 "values": [*_scaled([_parts(cell)[0] for cell in found[key]], size)],
                 "low": [*_scaled(_ends(found[key], 1), size)],

@@ -9,7 +9,7 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tallyd.core.panels import Chart, Gap, Stat, State, StateTimeline, Timeline
+from tallyd.core.panels import Chart, Gap, Heatmap, Spread, Stat, State, StateTimeline, Timeline
 from tallyd.core.texts import visible
 from tallyd.presentation.html.charts import MOST_POINTS
 from tallyd.presentation.invocation import filled
@@ -19,6 +19,8 @@ ASSETS: Final = HERE / "static"
 _TESTS: Final = {
     "stat": Stat,
     "chart": Chart,
+    "heatmap": Heatmap,
+    "spread": Spread,
     "state": State,
     "gap": Gap,
     "instant": datetime,

@@ -11,14 +11,16 @@ from zoneinfo import ZoneInfo
 
 from tallyd.contract.board import AskedError
 from tallyd.core.naming import local_text
-from tallyd.core.panels import WORST_FIRST, Cell, Chart, Column, Spread, State, Table, Timeline, Unit
+from tallyd.core.panels import WORST_FIRST, Cell, Chart, Column, Heatmap, Spread, State, Table, Timeline, Unit
 from tallyd.core.reading import Json
 from tallyd.core.texts import span
-from tallyd.presentation.cells import amounts_text, text_of
+from tallyd.presentation.cells import amounts_text, spread_texts, text_of
 from tallyd.presentation.html.bars import Bars, bars_of
 from tallyd.presentation.html.charts import chart_json
 
 ROWS_A_PAGE: Final = 50
+STEPS: Final = 5
+"""Colors of a heatmap."""
 _Row: TypeAlias = "tuple[Cell, ...]"
 
 
@@ -76,6 +78,24 @@ class View:
     def amounts(self, timeline: Timeline) -> str:
         """Return for how long each state of a timeline held."""
         return amounts_text(timeline)
+
+    # -- heatmaps ----------------------------------------------------------------------------------------
+
+    @property
+    def steps(self) -> range:
+        """The colors of a heatmap, each a number: the largest is for the largest means."""
+        return range(1, STEPS + 1)
+
+    def step(self, cell: Spread, heatmap: Heatmap) -> int:
+        """Return the color of a cell: equal steps from the least mean to the most."""
+        low, high = min(heatmap.means), max(heatmap.means)
+        share = (cell.mean - low) / (high - low) if high > low else 0.5
+        return min(STEPS, 1 + int(share * STEPS))
+
+    def parts(self, cell: Spread) -> tuple[str, str]:
+        """Return the mean, and the least and the most, for a narrow cell."""
+        mean, low, high = spread_texts(cell, "number")
+        return mean, f"{low}\u2013{high}"
 
     # -- tables ------------------------------------------------------------------------------------------
 

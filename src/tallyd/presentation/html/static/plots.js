@@ -190,7 +190,7 @@
       draw(place, place.clientWidth);
       resized.observe(place);
       // Without this script the table behind a chart stands open.
-      if (!before) place.parentElement.querySelector("details.behind").open = false;
+      if (!before) place.parentElement.querySelectorAll("details.behind").forEach((each) => { each.open = false; });
     }
   }
 

@@ -1,0 +1,63 @@
+"""Numbers by weekday and time of day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, tzinfo
+from typing import Final
+
+from tallyd.core.history import Entry, Group, Value, spread
+from tallyd.core.panels import Cell, Column, Gap, Heatmap, Table
+from tallyd.core.periods import weekday
+from tallyd.core.schedule.timetable import WEEKDAYS
+
+MOST_TIMES: Final = 24
+"""Of more times of day, a reader loses sight."""
+TIME: Final = Column(key="time", heading="time", is_vital=True)
+
+
+def names_of_times(local: Iterable[datetime]) -> Callable[[datetime], str]:
+    """Return what names a local time: by its minute, or by its hour if these minutes are too many."""
+    is_by_minute = len({(each.hour, each.minute) for each in local}) <= MOST_TIMES
+    return lambda each: f"{each:%H:%M}" if is_by_minute else f"{each:%H}:00"
+
+
+def weekly_heatmap(entries: Iterable[Entry], group: Group, zone: tzinfo) -> Heatmap:
+    """Return how many people of a group there were, by weekday and time of day."""
+    values = ((entry.at.astimezone(zone), group.count(entry)) for entry in entries)
+    title = f"{group.name} by weekday and time of day: mean, least and most"
+    return Heatmap(table=weekly_table(values, title=title), limit=group.limit)
+
+
+def weekly_table(values: Iterable[tuple[datetime, Value]], *, title: str) -> Table:
+    """Return mean, least and most by weekday and time of day, from the values at local times.
+
+    A cell without a known number says why; it is empty if there was nothing at that time. A weekday without
+    anything has no column.
+    """
+    known = tuple(values)
+    name = names_of_times(local for local, _ in known)
+    cells: dict[tuple[str, str], list[Value]] = {}
+    for local, value in known:
+        cells.setdefault((name(local), weekday(local)), []).append(value)
+    days = [each.capitalize() for each in WEEKDAYS]
+    shown = [day for day in days if any(day == each for _, each in cells)]
+    return Table(
+        key="weekly",
+        title=title,
+        columns=(
+            TIME,
+            *(Column(key=day.lower(), heading=day, unit="number", is_vital=True) for day in shown),
+        ),
+        rows=tuple(
+            (time, *(_cell(cells.get((time, day), ())) for day in shown))
+            for time in sorted({time for time, _ in cells})
+        ),
+    )
+
+
+def _cell(values: Iterable[Value]) -> Cell:
+    found = tuple(values)
+    if not found:
+        return None
+    return spread(found) or (Gap.HIDDEN if Gap.HIDDEN in found else Gap.UNKNOWN)
