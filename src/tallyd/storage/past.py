@@ -16,7 +16,7 @@ from tallyd.contract.board import PastRecords
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.rules import Alert
-from tallyd.core.naming import key_segments
+from tallyd.core.naming import problem_key
 from tallyd.core.reading import Facts
 from tallyd.core.stored import LastReading, OutboxRow, StoredReading
 from tallyd.core.uptime import TimeSpan
@@ -79,6 +79,7 @@ def past_of(
     kept_of: Callable[[str, str], Mapping[str, object]] = lambda _poller, _job: {},
 ) -> StoredPast:
     """Return what is stored of a poller, be it configured or one that once was."""
+    own = problem_key(name, "")
     is_configured = name in config.settings.pollers
     coming = (task.next_at(now) for task in poller_tasks(config, name))
     return StoredPast(
@@ -86,9 +87,8 @@ def past_of(
         zone=config.effective(name).zone if is_configured else config.zone,
         now=now,
         next_at=min((at for at in coming if at is not None), default=None),
-        open_alerts=frozenset(
-            key for key, alert in alerts.items() if alert.is_open and key_segments(key)[0] == name
-        ),
+        # Prefixes, not `key_segments`: each card compares all alerts, and there may be ten thousand.
+        open_alerts=frozenset(key for key, alert in alerts.items() if alert.is_open and key.startswith(own)),
         state=state,
         reader=reader,
         kept_of=kept_of,
