@@ -394,12 +394,17 @@ class TestTroubles:
     @pytest.mark.parametrize("shape", ["table", "csv", "json", "html"])
     def test_a_reader_that_leaves_early_is_no_error_to_shout_about(self, tmp_path: Path, shape: str) -> None:
         write_config(tmp_path)
-        # More columns than a pipe holds.
-        Past(tmp_path).taken("2026-11-20T08:00:00", {str(number): 1 for number in range(1, 20_000)})
+        # More columns than the pipe holds.
+        Past(tmp_path).taken("2026-11-20T08:00:00", {str(number): 1 for number in range(1, 2000)})
         command = [sys.executable, "-m", "tallyd", "report", "--from", "2026-11-20", "--format", shape]
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         with subprocess.Popen(
-            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command,
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pipesize=4096,
         ) as process:
             assert process.stdout is not None
             assert process.stderr is not None

@@ -90,7 +90,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 @pytest.mark.slow
-def test_an_outage_and_its_end_are_told_once_each_though_the_daemon_is_killed_in_between(
+def test_the_chat_gets_an_outage_and_its_end_once_each_though_the_daemon_is_killed_in_between(
     scene: Scene,
 ) -> None:
     scene.begin()
