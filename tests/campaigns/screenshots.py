@@ -39,6 +39,7 @@ PAGES = {
     "visitors": "/poller/visitors",
     "servers": "/poller/servers",
     "target": "/poller/servers?target=STAGE",
+    "incidents": "/incidents",
     "wall": "/wall",
     "wall-servers": "/wall?poller=servers",
     "not-found": "/poller/nobody",

@@ -13,6 +13,7 @@ from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, World, daily
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.reading import Reading, Slot
+from tallyd.core.schedule.timetable import Every
 from tallyd.settings.pollers import OutOverride
 from tallyd.storage.record_retention import Prunable
 
@@ -189,28 +190,25 @@ def test_a_machine_that_sleeps_each_night_keeps_nothing_longer(old: Old) -> None
 
 def test_past_incidents_and_uptime_are_deleted_after_keep_days_by_the_trusted_clock(tmp_path: Path) -> None:
     source = outages.Source(below=["gate"])
-    settings = {"state": {"keep_days": 5}}
+    hourly = FakePoller(Every(3600.0), source, catch_up_s=None)
     with (
-        FakeClock(at("2026-11-01 07:59:58")) as clock,
-        World(tmp_path, clock, outages.minutely(source), top=settings) as world,
+        FakeClock(at("2026-11-01 08:00")) as clock,
+        World(tmp_path, clock, hourly, top={"state": {"keep_days": 5}}) as world,
     ):
-        world.run(minutes=2)
-        source.below = []
-        world.run(minutes=2)
+        world.run(minutes=5, least_s=30)
         source.below = ["door"]
 
         def kept() -> tuple[list[str], bool]:
             begin = at("2026-11-01 00:00")
-            found = world.state.incidents.between(begin, clock.now())
-            was_on = world.state.uptime.between(begin, begin + timedelta(hours=12))
-            return [each.subject for each in found if each.key.endswith("below")], bool(was_on)
+            was_on = world.state.uptime.between(begin, begin + DAY / 2)
+            return [each.subject for each in world.state.incidents.between(begin, clock.now())], bool(was_on)
 
-        world.run(hours=3, least_s=60)
+        world.run(hours=2, least_s=300)
         world.restart(off_s=3600)
-        clock.set(clock.now() + timedelta(days=3000))
-        world.run(hours=3, least_s=60)
-        clock.set(clock.now() - timedelta(days=3000))
-        world.run(hours=2, least_s=60)
+        clock.set(clock.now() + 3000 * DAY)
+        world.run(hours=3, least_s=300)
+        clock.set(clock.now() - 3000 * DAY)
+        world.run(hours=2, least_s=300)
         assert kept() == (["door", "gate"], True)
-        world.run(hours=24 * 6, least_s=900)
+        world.run(hours=24 * 5, least_s=1800)
         assert kept() == (["door"], False)

@@ -29,7 +29,7 @@ from tallyd.web.app import application
 
 HOSTILE = """<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }}' &amp;"""
 UNKNOWN = "\u2013"
-VIEWS = ["/", "/wall", "/poller/divera", "/poller/park", "/poller/apps"]
+VIEWS = ["/", "/wall", "/poller/divera", "/poller/park", "/poller/apps", "/incidents"]
 
 
 @pytest.fixture

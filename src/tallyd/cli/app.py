@@ -63,6 +63,14 @@ class Format(StrEnum):
     HTML = "html"
 
 
+class PlainFormat(StrEnum):
+    """The output format of `alerts --past`."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
 class SchemaFormat(StrEnum):
     """The output format of `schema`."""
 
@@ -285,11 +293,43 @@ def replay(
 
 
 @app.command()
-def alerts(context: typer.Context, as_json: AsJson = False, wide: Wide = False) -> None:
-    """Show the open alerts, which channels were notified, and what is muted."""
+def alerts(
+    context: typer.Context,
+    past: Annotated[
+        bool, typer.Option("--past", help="Show incidents: what was wrong, when, and who was notified.")
+    ] = False,
+    start: Annotated[
+        str,
+        typer.Option("--from", metavar="D", help="With --past: first day, YYYY-MM-DD. Default: 30 days."),
+    ] = "",
+    end: Annotated[
+        str, typer.Option("--to", metavar="D", help="With --past: last day, YYYY-MM-DD. Default: today.")
+    ] = "",
+    poller: Annotated[
+        str,
+        typer.Option("--poller", metavar="P", help="With --past: only this poller; tallyd: tallyd itself."),
+    ] = "",
+    shape: Annotated[
+        PlainFormat | None, typer.Option("--format", help="With --past: output format. Default: table.")
+    ] = None,
+    as_json: AsJson = False,
+    wide: Wide = False,
+) -> None:
+    """Show the open alerts, which channels were notified, and what is muted; or past incidents."""
     from tallyd.cli.views.alerts import alerts as command
+    from tallyd.cli.views.past_alerts import Wanted, past_alerts
 
-    raise typer.Exit(command(context.obj, as_json=as_json))
+    asked = {"--from": start, "--to": end, "--poller": poller, "--format": shape}
+    if not past:
+        others = [option for option, given in asked.items() if given]
+        if others:
+            context.fail(f"{', '.join(others)}: only with --past")
+        raise typer.Exit(command(context.obj, as_json=as_json))
+    chosen = shape or (PlainFormat.JSON if as_json else PlainFormat.TABLE)
+    if as_json and chosen is not PlainFormat.JSON:
+        context.fail(f"--json is JSON; leave out --json or --format {chosen.value}")
+    wanted = Wanted(start=start, end=end, poller=poller, shape=chosen.value)
+    raise typer.Exit(past_alerts(context.obj, wanted))
 
 
 @app.command()

@@ -173,8 +173,21 @@ def chapters_csv(chapters: Sequence[Chapter], *, excel: bool, name_pollers: bool
     A column that a table does not have is empty there. `name_pollers`: the first column is the poller. The
     tables must be of one key.
     """
+    return _csv(
+        [(chapter.poller, chapter.table, chapter.zone) for chapter in chapters],
+        excel=excel,
+        name_pollers=name_pollers,
+    )
+
+
+def table_csv(table: Table, zone: ZoneInfo) -> str:
+    """Return a table as CSV."""
+    return _csv([("", table, zone)], excel=False, name_pollers=False)
+
+
+def _csv(tables: Sequence[tuple[str, Table, ZoneInfo]], *, excel: bool, name_pollers: bool) -> str:
     columns: dict[str, Column] = {}
-    for table in (chapter.table for chapter in chapters):
+    for _, table, _ in tables:
         for _, column in table.shown:
             known = columns.get(column.key)
             # A number whose poller knows no name for it takes the name that another one knows.
@@ -185,12 +198,12 @@ def chapters_csv(chapters: Sequence[Chapter], *, excel: bool, name_pollers: bool
     )
     headings = [f"{each.heading} (s)" if each.unit == "seconds" else each.heading for each in ordered]
     lines: list[list[CsvCell]] = [["poller", *headings] if name_pollers else [*headings]]
-    for chapter in chapters:
-        for row in chapter.table.rows:
+    for poller, table, zone in tables:
+        for row in table.rows:
             cells = {
-                column.key: csv_of(cell, column.unit, chapter.zone)
-                for column, cell in zip(chapter.table.columns, row, strict=True)
+                column.key: csv_of(cell, column.unit, zone)
+                for column, cell in zip(table.columns, row, strict=True)
             }
             line = [cells.get(each.key) for each in ordered]
-            lines.append([chapter.poller, *line] if name_pollers else line)
+            lines.append([poller, *line] if name_pollers else line)
     return csv_text(lines, excel=excel)

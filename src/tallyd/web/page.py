@@ -1,4 +1,7 @@
-"""The page: all pollers, and one poller with the days that were asked for. It shows boards of any kind."""
+"""The page: all pollers, one poller with the days that were asked for, and past incidents.
+
+It shows boards of any kind.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from starlette.routing import Route
 
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
+from tallyd.core.alerts.rules import OWN
 from tallyd.core.errors import RecordsError
 from tallyd.core.panels import Board, Choice, unreadable
 from tallyd.core.periods import By
@@ -25,10 +29,12 @@ from tallyd.core.schedule.days import day_of
 from tallyd.presentation.boards import Chapter, chapters_csv
 from tallyd.presentation.html.templates import environment
 from tallyd.presentation.html.view import View
+from tallyd.storage.incidents import with_last_incidents
 from tallyd.storage.shown import BugError
 from tallyd.web.cards import Cards, Head
 from tallyd.web.context import Context
 from tallyd.web.http.cache import Cache
+from tallyd.web.incidents import AskedIncidents, find
 from tallyd.web.static import asset_url
 
 FRESH_S: Final = 1.0
@@ -44,6 +50,7 @@ MOST_LISTED: Final = 200
 _DAYS: Final = frozenset({"from", "to", "by"})
 _TABLES: Final = frozenset({"sort", "down", "page"})
 _RANGES: Final = {"Today": 1, "7 days": 7, "30 days": 30, "12 months": 365}
+_INCIDENT_RANGES: Final = {"7 days": 7, "30 days": 30, "90 days": 90, "12 months": 365}
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
 _Values: TypeAlias = "Callable[[Cards], Mapping[str, Any]]"
 _Range: TypeAlias = "tuple[str, date, date]"
@@ -67,6 +74,7 @@ class Page:
             Route("/wall", self.wall),
             Route("/poller/{name}", self.poller),
             Route("/poller/{name}/report.csv", self.csv),
+            Route("/incidents", self.incidents),
         ]
 
     # -- what is asked for -------------------------------------------------------------------------------
@@ -147,6 +155,28 @@ class Page:
         headers = {"content-disposition": f'attachment; filename="{stem}.csv"'}
         return Response(text.encode(), media_type="text/csv; charset=utf-8", headers=headers)
 
+    def incidents(self, request: Request) -> Response:
+        """What was wrong on some days, by day, the newest first."""
+        _refuse_others(request, ("from", "to", "poller", "page"))
+        config, now = self._context.config(), self._context.now()
+        asked = AskedIncidents.read(request.query_params, config, now=now)
+        today = day_of(now, asked.zone)
+
+        def values(_cards: Cards) -> Mapping[str, Any]:
+            return {
+                "here": "/incidents",
+                "asked": asked,
+                "found": find(self._context, asked),
+                "view": View(zone=asked.zone, now=now),
+                "pollers": (*self._pollers, OWN),
+                "today": today,
+                "ranges": [
+                    (name, today - timedelta(days=length - 1)) for name, length in _INCIDENT_RANGES.items()
+                ],
+            }
+
+        return self._answer(request, "incidents", ("head", "nav", "incidents"), values)
+
     @property
     def _pollers(self) -> Mapping[str, Poller]:
         return self._context.config().settings.pollers
@@ -175,8 +205,13 @@ class Page:
     def _board(self, name: str, asked: Asked) -> Board:
         """Return the days that were asked for. Raises as `Shown.past`."""
         key = (self._context.config().digest, name, _query(asked))
-        past_board = self._context.shown.past
-        return self._boards.get(key, lambda: past_board(self._pollers[name], self._context.past(name), asked))
+
+        def make() -> Board:
+            past = self._context.past(name)
+            board = self._context.shown.past(self._pollers[name], past, asked)
+            return with_last_incidents(board, past, self._context.config(), asked)
+
+        return self._boards.get(key, make)
 
     def _board_or_why(self, name: str, asked: Asked) -> Board:
         try:

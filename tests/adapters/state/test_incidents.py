@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -245,21 +246,23 @@ def test_the_check_finds_what_the_daemon_could_not_go_on_with(spoil: str, state:
         state.check()
 
 
-def test_each_query_uses_an_index(state: State) -> None:
+QUERIES = {
+    "all": ({}, "incident_by_end"),
+    "of-a-poller": ({"poller": "apps"}, "incident_by_end"),
+    "the-newest": ({"most": 5}, "incident_by_begin"),
+    "the-newest-of-a-poller": ({"poller": "apps", "most": 5}, "incident_by_begin"),
+    "of-a-subject": ({"poller": "apps", "subject": "main", "most": 5}, "sqlite_autoindex_incident_1"),
+}
+
+
+@pytest.mark.parametrize(("keys", "index"), QUERIES.values(), ids=list(QUERIES))
+def test_each_query_uses_an_index(keys: dict[str, Any], index: str, state: State) -> None:
+    look(state, 0, stale())
     asked: list[str] = []
-    queries: dict[str, Callable[[], object]] = {
-        "incident_by_end": lambda: state.incidents.between(*ALWAYS),
-        "incident_by_end (": lambda: state.incidents.between(*ALWAYS, poller="apps"),
-        "sqlite_autoindex_incident_1": lambda: state.incidents.between(
-            *ALWAYS, poller="apps", subject="main"
-        ),
-    }
-    with closing(sqlite3.connect(state.path)) as db:
-        for index, query in queries.items():
-            asked.clear()
-            with state._file.reading() as connection:  # what SQLite is asked is seen nowhere else
-                connection.set_trace_callback(asked.append)
-                query()
-                connection.set_trace_callback(None)
-            plan = db.execute(f"EXPLAIN QUERY PLAN {asked[0]}").fetchall()
-            assert index.removesuffix(" (") in plan[0][3], plan
+    with state._file.reading() as db:  # what SQLite is asked is seen nowhere else
+        db.set_trace_callback(asked.append)
+        assert state.incidents.between(*ALWAYS, **keys)
+        db.set_trace_callback(None)
+        incidents, notices = ([row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {each}")] for each in asked)
+    assert f"USING INDEX {index} " in incidents[0]
+    assert any("SEARCH incident_notice USING PRIMARY KEY" in each for each in notices)

@@ -51,6 +51,7 @@ CREATE TABLE incident (
   PRIMARY KEY (key, raised_at)
 );
 CREATE INDEX incident_by_end ON incident (coalesce(ended_at, '9'));
+CREATE INDEX incident_by_begin ON incident (began, key, coalesce(ended_at, '9'));
 CREATE TABLE incident_notice (
   key TEXT NOT NULL, raised_at TEXT NOT NULL, channel TEXT NOT NULL, news TEXT NOT NULL, at TEXT NOT NULL,
   PRIMARY KEY (key, raised_at, channel, news)

@@ -21,6 +21,7 @@ from tallyd.core.naming import instant_text, problem_key, read_instant
 from tallyd.core.reading import Severity
 
 _COLUMNS = 'key, raised_at, began, ended_at, is_unwatched, severity, text, "over", fields, muted_by'
+_NOTICE = "key, raised_at, channel, news, at"
 _END = "coalesce(ended_at, '9')"
 """The same expression as in the index; an open incident ends after every instant."""
 _FIELDS: TypeAdapter[Fields] = TypeAdapter(Fields)
@@ -47,21 +48,20 @@ class Incidents:
         `poller` is the first segment of the key, `subject` the second, which needs a poller; empty: any.
         `most` are returned, after the first `skip`.
         """
-        prefix = f"{problem_key(poller, subject) if subject else problem_key(poller)}/" if poller else ""
-        where, values = f"{_END}>? AND began<?", [instant_text(since), instant_text(until)]
-        if prefix:
-            # `0` is the character after `/`. A plus keeps SQLite from using the other index: one subject has
-            # few incidents, a poller may have many that ended long ago.
-            where = f"+{where}" if subject else where
-            where = f"{where} AND {'' if subject else '+'}key>? AND {'' if subject else '+'}key<?"
-            values += [prefix, f"{prefix[:-1]}0"]
+        where, values = _where(since, until, poller, subject, newest=most is not None)
+        some = f"WHERE {where} ORDER BY began DESC, raised_at DESC, key LIMIT ? OFFSET ?"
+        values += [-1 if most is None else most, skip]
         with self._file.reading() as db:
-            rows = db.execute(
-                f"SELECT {_COLUMNS} FROM incident WHERE {where}"  # noqa: S608 # constants
-                " ORDER BY +began DESC, raised_at DESC, key LIMIT ? OFFSET ?",
-                (*values, -1 if most is None else most, skip),
-            ).fetchall()
-            return tuple(_incident(row, _notices(db, row)) for row in rows)
+            rows = db.execute(f"SELECT {_COLUMNS} FROM incident {some}", values).fetchall()  # noqa: S608 # constants
+            if not rows:
+                return ()
+            notices = db.execute(
+                f"WITH found AS (SELECT key, raised_at FROM incident {some})"  # noqa: S608 # constants
+                f" SELECT {_NOTICE} FROM found CROSS JOIN incident_notice USING (key, raised_at)"
+                " ORDER BY at, channel, news",
+                values,
+            )
+            return _incidents(rows, notices)
 
     def pollers(self) -> tuple[str, ...]:
         """Return the first segments of the keys, sorted."""
@@ -82,8 +82,25 @@ class Incidents:
     def check(self) -> None:
         """Raise ValueError if an open incident can't be parsed, `StateError` if a table is not there."""
         with self._file.reading() as db:
-            for row in db.execute(f"SELECT {_COLUMNS} FROM incident WHERE {_END}='9'").fetchall():  # noqa: S608 # constants
-                _incident(row, _notices(db, row))
+            rows = db.execute(f"SELECT {_COLUMNS} FROM incident WHERE {_END}='9'").fetchall()  # noqa: S608 # constants
+            _incidents(rows, db.execute(f"SELECT {_NOTICE} FROM incident_notice ORDER BY at DESC LIMIT 100"))  # noqa: S608 # constants
+
+
+def _where(
+    since: datetime, until: datetime, poller: str, subject: str, *, newest: bool
+) -> tuple[str, list[str | int]]:
+    """Return a condition and its values. A plus keeps SQLite from using the index of that column.
+
+    One subject has few incidents: they are found by the key. Else those that end after `since` are found by
+    their end, or if only the `newest` ones are wanted, by their beginning.
+    """
+    end, began, key = ("+", "+", "") if subject else ("+", "", "+") if newest else ("", "+", "+")
+    where, values = f"{end}{_END}>? AND {began}began<?", [instant_text(since), instant_text(until)]
+    if poller:
+        prefix = problem_key(poller, subject) if subject else problem_key(poller)
+        where += f" AND {key}key>? AND {key}key<?"
+        values += [f"{prefix}/", f"{prefix}0"]  # 0 is the character after the slash
+    return where, [*values]
 
 
 def store(db: sqlite3.Connection, alerts: Iterable[Alert], mutes: Sequence[Mute]) -> None:
@@ -123,7 +140,7 @@ def store(db: sqlite3.Connection, alerts: Iterable[Alert], mutes: Sequence[Mute]
 def store_delivered(db: sqlite3.Connection, delivered: Delivered) -> None:
     """Store delivered notices, within a transaction."""
     db.executemany(
-        "INSERT INTO incident_notice (key, raised_at, channel, news, at) VALUES (?, ?, ?, ?, ?)"
+        f"INSERT INTO incident_notice ({_NOTICE}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 # a constant
         " ON CONFLICT DO UPDATE SET at=excluded.at WHERE news<>'begins'",
         [
             (key, instant_text(raised_at), channel, news, instant_text(at))
@@ -141,13 +158,12 @@ def store_mute(db: sqlite3.Connection, mute: Mute) -> None:
     )
 
 
-def _notices(db: sqlite3.Connection, row: tuple[Any, ...]) -> tuple[IncidentNotice, ...]:
-    found = db.execute(
-        "SELECT channel, news, at FROM incident_notice WHERE key=? AND raised_at=?"
-        " ORDER BY at, channel, news",
-        row[:2],
-    )
-    return tuple(IncidentNotice(channel, news, read_instant(at)) for channel, news, at in found)
+def _incidents(rows: Iterable[tuple[Any, ...]], notices: Iterable[tuple[Any, ...]]) -> tuple[Incident, ...]:
+    """Return rows of `incident` as values, each with its rows of `incident_notice`, in the order given."""
+    by_incident: dict[tuple[str, str], list[IncidentNotice]] = {}
+    for key, raised_at, channel, news, at in notices:
+        by_incident.setdefault((key, raised_at), []).append(IncidentNotice(channel, news, read_instant(at)))
+    return tuple(_incident(row, tuple(by_incident.get(row[:2], ()))) for row in rows)
 
 
 def _incident(row: tuple[Any, ...], notices: tuple[IncidentNotice, ...]) -> Incident:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import Place, find_state, utc_now
@@ -39,12 +40,12 @@ def open_state(place: Place) -> State:
     return State(database)
 
 
-def zone_of(place: Place, state: State) -> tzinfo:
+def zone_of(place: Place, state: State) -> ZoneInfo:
     """Return the zone of the config, or of the active config if the file is broken."""
     if place.config is not None:
         return place.config.zone
     note = read_note(state)
-    return note.zone if note else UTC
+    return note.zone if note else ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ from tallyd.core.texts import listed
 from tallyd.presentation.boards import BoardPrinter, Chapter, board_json, chapters_csv, period_text
 from tallyd.presentation.terminal import complain, say, show_json
 from tallyd.settings.types import did_you_mean
+from tallyd.storage.incidents import with_last_incidents
 from tallyd.storage.past import StoredPast, past_of, poller_of
 from tallyd.storage.shown import BugError, Shown
 
@@ -94,7 +95,7 @@ def _read(
         past = past_of(name, config, state, reader, now=now, alerts=alerts)
         is_former = name not in config.settings.pollers
         try:
-            chapter = _chapter(source, past, wanted, has_now=wanted.shape == "json" and not is_former)
+            chapter = _chapter(config, source, past, wanted, has_now=wanted.shape == "json" and not is_former)
         except (RecordsError, BugError) as error:
             troubles.append(f"{name}: {error.text}")
         except AskedError as error:
@@ -107,7 +108,7 @@ def _read(
     return chapters, troubles
 
 
-def _chapter(source: Poller, past: StoredPast, wanted: Wanted, *, has_now: bool) -> Chapter:
+def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *, has_now: bool) -> Chapter:
     """Raises `AskedError`, `RecordsError`, `StateError`, `BugError`."""
     shown = Shown()
     asked = Asked.read(
@@ -124,7 +125,7 @@ def _chapter(source: Poller, past: StoredPast, wanted: Wanted, *, has_now: bool)
         zone=past.zone,
         first=asked.first,
         last=asked.last,
-        board=shown.past(source, past, asked),
+        board=with_last_incidents(shown.past(source, past, asked), past, config, asked),
         now=shown.now(source, past) if has_now else None,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 from starlette.requests import Request
@@ -15,6 +15,7 @@ from starlette.routing import Route
 import tallyd
 from tallyd.adapters.state import StateError
 from tallyd.config.jobs import Task, tasks_of
+from tallyd.core.alerts.incident_view import IncidentViews, incident_json
 from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.naming import local_text
@@ -27,11 +28,13 @@ from tallyd.web.machine.health import is_healthy
 
 LIMIT: Final = 100
 MOST: Final = 1000
+MOST_SKIPPED: Final = 1_000_000
 MOST_CHARS: Final = 1_000_000
 """Of the readings of one answer: one of ten thousand targets has two millions."""
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T[0-9:.]{5,15}(?:Z|[+-]\d{2}:\d{2})", re.ASCII)
 _YEARS: Final = range(1970, 9999)
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 _PARAMETERS: Final = frozenset({"poller", "from", "to", "limit"})
 Content = Callable[[Context, Mapping[str, str]], Json]
 
@@ -42,7 +45,12 @@ class AskedWrongError(Exception):
 
 def routes(context: Context) -> list[Route]:
     """Return the routes below `/api/v1`. Each answers 400 and 503 with `{"error": ...}`."""
-    contents: dict[str, Content] = {"status": status, "alerts": alerts, "readings": readings}
+    contents: dict[str, Content] = {
+        "status": status,
+        "alerts": alerts,
+        "incidents": incidents,
+        "readings": readings,
+    }
     return [Route(f"/api/v1/{name}", _answering(context, content)) for name, content in contents.items()]
 
 
@@ -137,6 +145,31 @@ def _alert(context: Context, alert: Alert) -> Json:
     }
 
 
+# -- incidents -----------------------------------------------------------------------------------------------
+
+
+def incidents(context: Context, asked: Mapping[str, str]) -> Json:
+    """Return incidents that overlap with from <= time < to, the one that began last first: at most `limit`.
+
+    `skip` leaves out the first ones. `next_skip` is what to ask for then; null where there are no others.
+    """
+    _refuse_others(asked, _PARAMETERS | {"skip"})
+    config, poller = context.config(), asked.get("poller", "")
+    zone, limit, skip = _zone(context, poller), _limit(asked), _number(asked, "skip", 0, 0, MOST_SKIPPED)
+    found = context.state.incidents.between(
+        _instant(asked, "from", zone, is_end=False) or _EARLIEST,
+        _instant(asked, "to", zone, is_end=True) or _LATEST,
+        poller=poller,
+        most=limit + 1,
+        skip=skip,
+    )
+    views = IncidentViews(config.alert_policy_of, config.kind_of, context.now()).of(found[:limit])
+    return {
+        "incidents": [incident_json(view) for view in views],
+        "next_skip": skip + limit if len(found) > limit else None,
+    }
+
+
 # -- readings ------------------------------------------------------------------------------------------------
 
 
@@ -201,9 +234,13 @@ def _refuse_others(asked: Mapping[str, str], known: frozenset[str]) -> None:
 
 
 def _limit(asked: Mapping[str, str]) -> int:
-    written = asked.get("limit", str(LIMIT))
-    if not re.fullmatch(r"\d{1,4}", written, re.ASCII) or not 1 <= int(written) <= MOST:
-        raise AskedWrongError(f"limit must be a whole number from 1 to {MOST}")
+    return _number(asked, "limit", LIMIT, 1, MOST)
+
+
+def _number(asked: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    written = asked.get(name, str(default))
+    if not re.fullmatch(r"\d{1,7}", written, re.ASCII) or not least <= int(written) <= most:
+        raise AskedWrongError(f"{name} must be a whole number from {least} to {most}")
     return int(written)
 
 

@@ -1,0 +1,169 @@
+"""Incidents as people and programs read them: in words, as a table, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from tallyd.core.alerts.alert_kind import AlertKind, name_of
+from tallyd.core.alerts.incidents import Incident
+from tallyd.core.alerts.notices import AlertPolicy, News
+from tallyd.core.alerts.wording import said
+from tallyd.core.naming import key_segments, local_text
+from tallyd.core.out_document import problem_json
+from tallyd.core.panels import Column, State, Table
+from tallyd.core.reading import Json
+from tallyd.core.texts import clock, listed
+
+_NEWS: Final[dict[News, str]] = {
+    "begins": "began",
+    "reminder": "reminded",
+    "over": "ended",
+    "unwatched": "no longer watched",
+}
+_PANEL: Final = frozenset({"severity", "subject", "problem", "began", "lasted_s", "ended", "text"})
+
+
+@dataclass(frozen=True)
+class IncidentView:
+    """An incident in words, for a reader at `now`. `kind` None: the config has no such kind any more."""
+
+    incident: Incident
+    policy: AlertPolicy
+    kind: AlertKind | None
+    now: datetime
+
+    @property
+    def subject(self) -> str:
+        """The name of what it is about; empty if it is about the poller as a whole."""
+        if self.kind is not None and not self.kind.has_subject:
+            return ""
+        incident = self.incident
+        wording = self.policy.wording(self.now)
+        return name_of(incident.key, incident.fields, self.kind, wording) if incident.subject else ""
+
+    @property
+    def problem(self) -> str:
+        """What was wrong, in a few words."""
+        return self.kind.short if self.kind else key_segments(self.incident.key)[-1]
+
+    @property
+    def severity(self) -> State:
+        severity = self.incident.severity
+        return State(severity, severity)
+
+    @property
+    def text(self) -> str:
+        """The text at its worst. Ages in it end with the incident."""
+        wording = self.policy.wording(self.now, is_muted=True, ended_at=self.incident.ended_at)
+        return said(self.incident.problem, wording)
+
+    @property
+    def lasted_s(self) -> float:
+        return self.incident.lasted_s(now=self.now)
+
+    @property
+    def notified(self) -> str:
+        """Who was notified of what, and when: `ops (began 08:00, ended Sat 09:10)`."""
+        by_channel: dict[str, list[str]] = {}
+        for notice in self.incident.notices:
+            at = clock(notice.at, self.policy.zone, now=self.incident.began)
+            by_channel.setdefault(notice.channel, []).append(f"{_NEWS[notice.news]} {at}")
+        return listed([f"{name} ({', '.join(words)})" for name, words in by_channel.items()]) or "nobody"
+
+    @property
+    def muted_by(self) -> str:
+        """Who muted it; empty if nobody did."""
+        by = self.incident.muted_by
+        return "" if by is None else by or "not known"
+
+
+@dataclass(frozen=True)
+class IncidentViews:
+    """Makes views at one instant. `policy_of` and `kind_of` are those of a config, by key."""
+
+    policy_of: Callable[[str], AlertPolicy]
+    kind_of: Callable[[str], AlertKind | None]
+    now: datetime
+
+    def of(self, incidents: Iterable[Incident]) -> tuple[IncidentView, ...]:
+        """Return a view of each incident."""
+        return tuple(
+            IncidentView(each, self.policy_of(each.key), self.kind_of(each.key), self.now)
+            for each in incidents
+        )
+
+
+def incident_table(views: Sequence[IncidentView], *, nothing: str) -> Table:
+    """Return the table of incidents of any poller."""
+    columns = (
+        Column(key="severity", heading="severity", is_vital=True),
+        Column(key="began", heading="began", unit="instant", is_vital=True),
+        Column(key="lasted_s", heading="lasted", unit="seconds", is_vital=True),
+        Column(key="poller", heading="poller", is_vital=True),
+        Column(key="subject", heading="subject", is_vital=True),
+        Column(key="problem", heading="problem", is_vital=True),
+        Column(key="ended", heading="ended", unit="instant"),
+        Column(key="muted_by", heading="muted by"),
+        Column(key="key", heading="key"),
+        Column(key="text", heading="text", is_note=True),
+        Column(key="notified", heading="notified", is_note=True),
+    )
+    return Table(
+        key="incidents",
+        title="Incidents",
+        columns=columns,
+        rows=tuple(
+            (
+                view.severity,
+                view.incident.began,
+                view.lasted_s,
+                view.incident.poller,
+                view.subject,
+                view.problem,
+                view.incident.ended_at or "open",
+                view.muted_by,
+                view.incident.key,
+                view.text,
+                view.notified,
+            )
+            for view in views
+        ),
+        nothing=nothing,
+    )
+
+
+def last_incidents(views: Sequence[IncidentView], *, nothing: str) -> Table:
+    """Return the panel of the last incidents of one poller, or of one subject."""
+    whole = incident_table(views, nothing=nothing)
+    kept = [place for place, column in enumerate(whole.columns) if column.key in _PANEL]
+    return Table(
+        key=whole.key,
+        title="Last incidents",
+        columns=tuple(whole.columns[place] for place in kept),
+        rows=tuple(tuple(row[place] for place in kept) for row in whole.rows),
+        nothing=nothing,
+    )
+
+
+def incident_json(view: IncidentView) -> dict[str, Json]:
+    """Return an incident for programs."""
+    incident, zone = view.incident, view.policy.zone
+    wording = view.policy.wording(view.now, is_muted=True, ended_at=incident.ended_at)
+    return {
+        **problem_json(incident.problem, wording),
+        "poller": incident.poller,
+        "subject": view.subject,
+        "problem": view.problem,
+        "raised_at": local_text(incident.raised_at, zone),
+        "ended_at": local_text(incident.ended_at, zone) if incident.ended_at else None,
+        "lasted_s": round(view.lasted_s, 1),
+        "unwatched": incident.is_unwatched,
+        "muted_by": incident.muted_by,
+        "notices": [
+            {"channel": each.channel, "news": each.news, "at": local_text(each.at, zone)}
+            for each in incident.notices
+        ],
+    }

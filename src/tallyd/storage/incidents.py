@@ -1,0 +1,55 @@
+"""Past incidents for people: the panel of a poller's board, and why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from tallyd.adapters.state import State
+from tallyd.config.model import Config
+from tallyd.contract.board import Asked, Past
+from tallyd.core.alerts.incident_view import IncidentViews, last_incidents
+from tallyd.core.panels import Board
+
+DEFAULT_DAYS: Final = 30
+MOST_LAST: Final = 5
+LAST_DAYS: Final = 400
+"""How far back the last incidents are looked for."""
+
+
+def with_last_incidents(board: Board, past: Past, config: Config, asked: Asked) -> Board:
+    """Return a board with the last incidents up to the last of the days that were asked for.
+
+    If a subject of problems was chosen, only those about it. Raises `StateError`.
+    """
+    until, subject = asked.span(past.zone)[1], _subject(config, past.poller, asked)
+    found = past.incidents(until - timedelta(days=LAST_DAYS), until, subject=subject, most=MOST_LAST)
+    views = IncidentViews(config.alert_policy_of, config.kind_of, past.now).of(found)
+    about = f" about {subject}" if subject else ""
+    panel = last_incidents(views, nothing=f"No incident{about} is known up to {asked.last}.")
+    return replace(board, details=(*board.details, panel))
+
+
+def _subject(config: Config, name: str, asked: Asked) -> str:
+    """Return the chosen option that is a subject of problems, such as a target; empty: there is none."""
+    poller = config.settings.pollers.get(name)
+    whats = [kind.what for kind in poller.alert_kinds()] if poller else []
+    return next(
+        (
+            value
+            for option, value in asked.options.items()
+            if poller and any(poller.view(value, what).get(option) == value for what in whats)
+        ),
+        "",
+    )
+
+
+def why_nothing(state: State, asked: Asked, zone: ZoneInfo, *, now: datetime, poller: str) -> str:
+    """Return why there is no incident on these days. Raises `StateError`."""
+    days = f"from {asked.first} to {asked.last}" if asked.first < asked.last else f"on {asked.first}"
+    since, until = asked.span(zone)
+    if not state.uptime.between(since, min(until, now)):
+        return f"Nothing is known of incidents {days}: tallyd did not run then, or they were deleted."
+    return f"No incident{f' of {poller}' if poller else ''} {days}."

@@ -1,0 +1,127 @@
+"""The view of past incidents: what was asked for, and the lines of each day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import blake2s
+from itertools import groupby
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from tallyd.config.model import Config
+from tallyd.contract.board import Asked, AskedError
+from tallyd.core.alerts.incident_view import IncidentView, IncidentViews
+from tallyd.core.alerts.rules import OWN
+from tallyd.core.naming import instant_text, key_segments
+from tallyd.core.schedule.days import day_of
+from tallyd.core.texts import clock, span
+from tallyd.storage.incidents import DEFAULT_DAYS, why_nothing
+from tallyd.web.context import Context
+
+LINES_A_PAGE = 50
+MOST_PAGES = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncidentLine:
+    """An incident on one line; what is folded below it says all. `query` leads to what it is about."""
+
+    id: str
+    view: IncidentView
+    begin: str
+    end: str
+    lasted: str
+    poller: str
+    query: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedIncidents:
+    """The days, the poller (empty: all of them, and tallyd itself), and the page, counted from 1."""
+
+    days: Asked
+    poller: str
+    page: int
+    zone: ZoneInfo
+
+    @classmethod
+    def read(cls, query: Mapping[str, str], config: Config, *, now: datetime) -> AskedIncidents:
+        """Return what a person asks for. Raises `AskedError`."""
+        poller, page = query.get("poller", ""), query.get("page", "1")
+        is_configured = poller in config.settings.pollers
+        if poller and not is_configured and poller != OWN:
+            known = ", ".join((*config.settings.pollers, OWN))
+            raise AskedError(f'there is no poller "{poller}" in the active config; there are: {known}')
+        if not (page.isascii() and page.isdecimal() and 1 <= int(page[:9]) <= MOST_PAGES):
+            raise AskedError(f"page must be a number from 1 to {MOST_PAGES}")
+        zone = config.effective(poller).zone if is_configured else config.zone
+        days = Asked.read(
+            first=query.get("from", ""),
+            last=query.get("to", ""),
+            by="",
+            options={},
+            today=day_of(now, zone),
+            default_days=lambda _by: DEFAULT_DAYS,
+        )
+        return cls(days=days, poller=poller, page=int(page), zone=zone)
+
+    def link(self, **changes: str) -> str:
+        """Return the query of this view with some of it changed; empty: left out."""
+        asked = {"from": f"{self.days.first}", "to": f"{self.days.last}", "poller": self.poller, **changes}
+        return "?" + urlencode({name: value for name, value in asked.items() if value})
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundIncidents:
+    """A page of incidents by the day on which they began, newest first. `nothing` says why there is none."""
+
+    days: tuple[tuple[date, tuple[IncidentLine, ...]], ...]
+    has_more: bool
+    nothing: str
+
+
+def find(context: Context, asked: AskedIncidents) -> FoundIncidents:
+    """Return the page that was asked for. Raises `StateError`."""
+    since, until = asked.days.span(asked.zone)
+    config, now, state = context.config(), context.now(), context.state
+    incidents = state.incidents.between(
+        since,
+        until,
+        poller=asked.poller,
+        most=LINES_A_PAGE + 1,
+        skip=(asked.page - 1) * LINES_A_PAGE,
+    )
+    views = IncidentViews(config.alert_policy_of, config.kind_of, now).of(incidents[:LINES_A_PAGE])
+    nothing = "" if views else why_nothing(state, asked.days, asked.zone, now=now, poller=asked.poller)
+    return FoundIncidents(
+        days=tuple(_days(views, config, asked.zone)),
+        has_more=len(incidents) > LINES_A_PAGE,
+        nothing=nothing if asked.page == 1 else "No further incident.",
+    )
+
+
+def _days(
+    views: Iterable[IncidentView], config: Config, zone: ZoneInfo
+) -> Iterable[tuple[date, tuple[IncidentLine, ...]]]:
+    for day, of_day in groupby(views, key=lambda view: day_of(view.incident.began, zone)):
+        yield day, tuple(_line(view, config, zone) for view in of_day)
+
+
+def _line(view: IncidentView, config: Config, zone: ZoneInfo) -> IncidentLine:
+    incident = view.incident
+    poller, *between, what = key_segments(incident.key)
+    configured = config.settings.pollers.get(poller)
+    name = f"{incident.key} {instant_text(incident.raised_at)}"
+    return IncidentLine(
+        id="incident-" + blake2s(name.encode(), digest_size=6).hexdigest(),
+        view=view,
+        begin=clock(incident.began, zone, now=incident.began),
+        end=clock(incident.ended_at, zone, now=incident.began) if incident.ended_at else "",
+        lasted=span(round(view.lasted_s, 1)),
+        poller=poller if configured else "",
+        query=urlencode(configured.view(between[0], what), errors="replace")
+        if configured and between
+        else "",
+    )
