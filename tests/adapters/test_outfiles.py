@@ -14,9 +14,9 @@ from tallyd.adapters.outfiles import OutError, OutFiles
 NAME = "2026-11/2026-11-20T080000+0100.json"
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> OutFiles:
-    return OutFiles(tmp_path / "out")
+@pytest.fixture(params=[True, False], ids=["durable", "not durable"])
+def out(tmp_path: Path, request: pytest.FixtureRequest) -> OutFiles:
+    return OutFiles(tmp_path / "out", is_durable=request.param)
 
 
 def test_a_file_is_written_whole_with_its_folders_and_mode(out: OutFiles) -> None:

@@ -15,13 +15,13 @@ NOON = datetime(2026, 11, 20, 11, 0, 0, 400_000, tzinfo=UTC)
 
 
 def test_the_first_slot_is_a_few_seconds_away_and_then_every_ten() -> None:
-    times = Times(Pace(), now=NOON).extend(NOON, BERLIN)
+    times = Times(Pace(first_after_s=3.0), now=NOON).extend(NOON, BERLIN)
 
     assert times[:4] == ("12:00:04", "12:00:14", "12:00:24", "12:00:34")
 
 
 def test_an_hour_is_covered() -> None:
-    times = Times(Pace(), now=NOON).extend(NOON, BERLIN)
+    times = Times(Pace(first_after_s=3.0), now=NOON).extend(NOON, BERLIN)
 
     assert len(times) == len(set(times)) == 360
     assert times[-1] == "12:59:54"
@@ -29,14 +29,14 @@ def test_an_hour_is_covered() -> None:
 
 @pytest.mark.parametrize(("minutes", "is_due"), [(0, False), (39, False), (40, True), (70, True)])
 def test_further_times_are_wanted_when_less_than_20_minutes_are_left(minutes: int, is_due: bool) -> None:
-    times = Times(Pace(), now=NOON)
+    times = Times(Pace(first_after_s=3.0), now=NOON)
     times.extend(NOON, BERLIN)
 
     assert times.are_running_out(NOON + timedelta(minutes=minutes)) is is_due
 
 
 def test_further_times_stand_on_the_same_grid_and_keep_those_just_gone() -> None:
-    times = Times(Pace(), now=NOON)
+    times = Times(Pace(first_after_s=3.0), now=NOON)
     before = times.extend(NOON, BERLIN)
     later = NOON + timedelta(minutes=41)
     after = times.extend(later, BERLIN)
@@ -50,7 +50,11 @@ def test_further_times_stand_on_the_same_grid_and_keep_those_just_gone() -> None
 def test_midnight_is_passed() -> None:
     now = datetime(2026, 11, 20, 22, 59, 40, tzinfo=UTC)
 
-    assert Times(Pace(), now=now).extend(now, BERLIN)[:3] == ("23:59:43", "23:59:53", "00:00:03")
+    assert Times(Pace(first_after_s=3.0), now=now).extend(now, BERLIN)[:3] == (
+        "23:59:43",
+        "23:59:53",
+        "00:00:03",
+    )
 
 
 @pytest.mark.parametrize(

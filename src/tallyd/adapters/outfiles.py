@@ -23,10 +23,14 @@ class OutError(Exception):
 
 
 class OutFiles:
-    """The folder `out/`. It has a folder for each poller, and in that one for each month."""
+    """The folder `out/`. It has a folder for each poller, and in that one for each month.
 
-    def __init__(self, root: Path) -> None:
+    `is_durable` false: a power failure may lose files that are written, which is many times faster.
+    """
+
+    def __init__(self, root: Path, *, is_durable: bool = True) -> None:
         self.root = root
+        self._replace = replace_file if is_durable else _replace_soon
 
     def exists(self, poller: str, name: str) -> bool:
         """Whether there is a file with this name, whoever wrote it."""
@@ -44,7 +48,7 @@ class OutFiles:
             if os.path.lexists(path):
                 return "written" if _content(path, len(content)) == content else "taken"
             _make_folder(path.parent, top=self.root.parent)
-            replace_file(path, content)
+            self._replace(path, content)
         except OSError as error:
             raise OutError(f"cannot write {path}: {_reason(error)}") from error
         return "written"
@@ -54,7 +58,7 @@ class OutFiles:
         path = self.root / poller / LATEST
         try:
             _make_folder(path.parent, top=self.root.parent)
-            replace_file(path, text.encode("utf-8"))
+            self._replace(path, text.encode("utf-8"))
         except OSError as error:
             raise OutError(f"cannot write {path}: {_reason(error)}") from error
 
@@ -128,6 +132,8 @@ def _content(path: Path, expected_bytes: int) -> bytes | None:
 
 def _make_folder(folder: Path, *, top: Path) -> None:
     """Make a folder and its parents durably."""
+    if folder.is_dir():
+        return
     missing = [one for one in (folder, *folder.parents) if not one.is_dir()]
     for one in reversed(missing):
         one.mkdir(mode=FOLDER_MODE, exist_ok=True)
@@ -140,6 +146,17 @@ def replace_file(path: Path, content: bytes) -> None:
 
     Raises `OSError`.
     """
+    _replace_soon(path, content, then=os.fsync)
+    _sync_folder(path.parent)
+
+
+def _replace_soon(
+    path: Path, content: bytes, *, then: Callable[[int], None] = lambda _descriptor: None
+) -> None:
+    """Write `path` atomically for other processes, but not durably. Raises `OSError`.
+
+    `then` gets the temporary file before it is renamed.
+    """
     # The pid in the name: `tallyd once` may write the same file at the same time.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(
@@ -150,13 +167,12 @@ def replace_file(path: Path, content: bytes) -> None:
             os.fchmod(descriptor, FILE_MODE)
             file.write(content)
             file.flush()
-            os.fsync(descriptor)
+            then(descriptor)
         temporary.replace(path)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
         raise
-    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

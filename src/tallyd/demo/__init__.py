@@ -2,7 +2,7 @@
 
 `story.py` is the main flow, `show.py` prints what happens. `world/` is the small world: `main.py` serves it
 (`http_server.py`); its parts are `divera.py` with `people.py`, `cameras.py` with `crowd.py`, `upstream.py`,
-`servers.py` and `chat.py`.
+`servers.py` and `chat.py`. `past/` writes the four weeks before, so that there is something to see at once.
 """
 
 from __future__ import annotations

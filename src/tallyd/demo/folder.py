@@ -10,9 +10,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tallyd.adapters.locks import FileLock, LockedError
+from tallyd.config.document import parse_document
+from tallyd.config.model import Config, config_of
+from tallyd.config.secrets import SecretFiles
 from tallyd.core.reading import Json
+from tallyd.demo.past.ages import WRITE_EVERY_S
 from tallyd.demo.world import cameras, chat, divera, servers, upstream
+from tallyd.demo.world.http_server import HOST
 from tallyd.demo.world.main import NAME
+from tallyd.demo.world.people import STATUSES
 
 INBOX = "inbox"
 REPORT_EVERY = "10s"
@@ -45,6 +51,8 @@ _OWN = (
 )
 """What the demo and its daemon write. Files and folders with other names stay."""
 _TIMES_A_LINE = 12
+_KEY, _CHAT = "file:secrets/divera-key", "file:secrets/chat-webhook"
+_PAST_REPORT_EVERY = "3h"
 
 
 class DemoError(Exception):
@@ -98,6 +106,18 @@ class DemoFolder:
             text = _config_text(base_url, tuple(times), zone, cameras_zone or zone, page)
             temporary.write_text(text, "utf-8")
             temporary.replace(self.config)
+
+    def config_of_past(self, zone: str) -> Config:
+        """Return the config of the time before the demo: the same pollers, but slower."""
+        path = self.root / "config.json"
+        content = {**_top(zone), "pollers": _pollers_of_past(zone)}
+        document = parse_document(json.dumps(content).encode(), path, mode=0o600)
+        folder = self.root.absolute()
+        unwritten = {
+            folder / _KEY.removeprefix("file:"): divera.KEY,
+            folder / _CHAT.removeprefix("file:"): chat.webhook(f"http://{HOST}:9"),
+        }
+        return config_of(document, path, SecretFiles(folder, {}, unwritten=unwritten))
 
     def _write_secret(self, name: str, value: str) -> None:
         secret = self.root / "secrets" / name
@@ -156,33 +176,59 @@ def _config_text(
     """Return the config as JSON, with many times on a line, because there are hundreds."""
     content: dict[str, Json] = {
         "//": "tallyd demo writes this file at each start, and adds more times of day while it runs.",
-        "name": NAME,
-        "timezone": zone,
-        "http": {"timeout": "5s"},
-        # A run fails within the 10 s between two slots. Then it pauses so long that no retry delays the next
-        # slot, which replaces the failed one.
-        "retry": {"attempts": 3, "first_wait": "1s", "longest_wait": "8s", "give_up_after": "5s"},
-        "channels": {chat.CHANNEL: "file:secrets/chat-webhook"},
-        "alerts": chat.alerts(),
+        **_top(zone),
         **({"web": {"listen": page, "public_url": f"http://{page}/"}} if page else {}),
-        "pollers": {
-            "divera": {
-                **divera.poller(base_url),
-                "accesskey": "file:secrets/divera-key",
-                "catch_up": "1m",
-                "at": ["@"],
-            },
-            "visitors": {
-                **cameras.poller(INBOX),
-                # Fixed while it runs: the cameras keep the zone of their start.
-                "timezone": cameras_zone,
-                "report": upstream.report(base_url, every=REPORT_EVERY),
-            },
-            "servers": servers.poller(base_url),
-        },
+        "pollers": {**_pollers(base_url, cameras_zone)},
     }
     lines = [
         ", ".join(f'"{time}"' for time in times[start : start + _TIMES_A_LINE])
         for start in range(0, len(times), _TIMES_A_LINE)
     ]
     return json.dumps(content, ensure_ascii=False, indent=1).replace('"@"', ",\n    ".join(lines)) + "\n"
+
+
+def _top(zone: str) -> dict[str, Json]:
+    return {
+        "name": NAME,
+        "timezone": zone,
+        "http": {"timeout": "5s"},
+        # A run fails within the 10 s between two slots. Then it pauses so long that no retry delays the next
+        # slot, which replaces the failed one.
+        "retry": {"attempts": 3, "first_wait": "1s", "longest_wait": "8s", "give_up_after": "5s"},
+        "channels": {chat.CHANNEL: _CHAT},
+        "alerts": chat.alerts(),
+    }
+
+
+def _pollers(base_url: str, cameras_zone: str) -> dict[str, dict[str, Json]]:
+    return {
+        "divera": {
+            **divera.poller(base_url),
+            "accesskey": _KEY,
+            "catch_up": "1m",
+            "at": ["@"],
+        },
+        "visitors": {
+            **cameras.poller(INBOX),
+            # Fixed while it runs: the cameras keep the zone of their start.
+            "timezone": cameras_zone,
+            "report": upstream.report(base_url, every=REPORT_EVERY),
+        },
+        "servers": servers.poller(base_url),
+    }
+
+
+def _pollers_of_past(zone: str) -> dict[str, Json]:
+    """Return the pollers as they ran before the demo: they counted by the hour."""
+    before = f"http://{HOST}:9"  # nobody is asked
+    pollers = _pollers(before, zone)
+    return {
+        "divera": {
+            **pollers["divera"],
+            "fetch_status_names": False,
+            "status_names": {str(status.id): status.name.strip() for status in STATUSES},
+            "at": [f"{hour:02}:00" for hour in range(24)],
+        },
+        "visitors": {**pollers["visitors"], "report": upstream.report(before, every=_PAST_REPORT_EVERY)},
+        "servers": {**pollers["servers"], "write_every": f"{WRITE_EVERY_S}s"},
+    }

@@ -98,7 +98,7 @@ class Show:
         say(
             f"files from cameras, reports visitors every {REPORT_EVERY}, and checks the age of servers' data."
         )
-        say(f"All data is invented and stays in {self._folder.root}/.")
+        say(f"All data is invented and stays in {self._folder.root}/, with that of four weeks before.")
         say(f"  the page:      http://{self._page}/   (metrics: /metrics)")
         say(f"  the daemon:    {program_here()} --config {self._folder.config} run")
         say(f"  the people:    {at}{divera.USERS}?accesskey={divera.KEY}")

@@ -1,4 +1,4 @@
-"""The main flow of `tallyd demo`: start the world and the daemon, watch, sum up."""
+"""The main flow of `tallyd demo`: start the world, write the past, start the daemon, watch, sum up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
+from tallyd.adapters.state import StateError
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError
 from tallyd.demo.child import Child, started
 from tallyd.demo.folder import DemoError, DemoFolder
 from tallyd.demo.show import DAEMON_ENDS_WITHIN_S, Show
@@ -58,6 +59,7 @@ def _play(folder: DemoFolder, port: int, until_s: float | None, pace: Pace) -> i
     world_program = ("-m", "tallyd.demo.world.main", str(port), str(folder.inbox), zone)
     daemon_program = ("-m", "tallyd", "--config", str(folder.config), "run")
     with started("small world", *world_program, end_within_s=_WORLD_ENDS_WITHIN_S) as world:
+        _write_past(folder, zone, world)
         base_url = _address(world)
         lasts_s = None if until_s is None else until_s - time.monotonic()
         show = Show(folder, base_url, pace, zone=zone, lasts_s=lasts_s)
@@ -66,6 +68,17 @@ def _play(folder: DemoFolder, port: int, until_s: float | None, pace: Pace) -> i
             show.watch(world, daemon, until_s)
             show.finish(daemon)
     return show.sum_up()
+
+
+def _write_past(folder: DemoFolder, zone: str, world: Child) -> None:
+    """Write the four weeks before, while the small world starts. Raises `DemoError`."""
+    # Imported now: the small world starts meanwhile.
+    from tallyd.demo.past.writer import write_past  # noqa: PLC0415 # see above
+
+    try:
+        write_past(folder.config_of_past(zone), now=datetime.now(UTC), goes_on=lambda: not world.has_ended())
+    except (StateError, RecordsError) as error:
+        raise DemoError(f"cannot write into {folder.root}/: {error}") from None
 
 
 def _address(world: Child) -> str:

@@ -232,6 +232,27 @@ def test_an_idle_evaluation_writes_nothing(state: State) -> None:
     watcher.close()
 
 
+def _begin_and_fail(state: State) -> None:
+    with state.together():
+        _record(state, _slot("c", 2))
+        state.set_note("name", "value")
+        raise ZeroDivisionError
+
+
+def test_changes_together_are_all_committed_or_none(state: State) -> None:
+    other = State(state.path, reads_only=True)
+    with state.together():
+        _record(state, _slot("a"))
+        _record(state, _slot("b", 1))
+        assert other.readings.history() == ()
+    other.close()
+    assert len(state.readings.history()) == 2
+    with pytest.raises(ZeroDivisionError):
+        _begin_and_fail(state)
+    assert len(state.readings.history()) == 2
+    assert state.note("name") is None
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -7,6 +7,8 @@ SQLite in WAL mode with `synchronous=FULL`: a commit survives a power failure. E
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tallyd.adapters.state.alerts import Alerts
@@ -55,6 +57,15 @@ class State:
     def close(self) -> None:
         """Close the connection. A further call does nothing."""
         self._file.close()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Commit all changes of this block together at its end, or none: a commit waits for the disk.
+
+        If one of them raises, the exception must leave the block. Other threads wait meanwhile.
+        """
+        with self._file.transaction():
+            yield
 
     def check(self) -> None:
         """Raise `StateDamagedError` if the daemon can't parse the data that it needs at the start.

@@ -174,8 +174,15 @@ class StateFile:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One `BEGIN IMMEDIATE` ... `COMMIT`. Any exception rolls it back. Raises `StateError`."""
+        """One `BEGIN IMMEDIATE` ... `COMMIT`. Any exception rolls it back. Raises `StateError`.
+
+        Within another transaction it is a part of that one, which commits it or rolls it back.
+        """
         with self._lock, self._explained():
+            is_part = self._db.in_transaction
+            if is_part:
+                yield self._db
+                return
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db

@@ -41,11 +41,13 @@ class OutFileRows:
     def is_last(self, out: OutFile) -> bool:
         """Whether this is the poller's newest reading, ignoring those with a part."""
         with self._file.reading() as db:
-            (last,) = db.execute(
-                "SELECT max(id) FROM reading WHERE poller=? AND outcome='taken' AND part IS NULL",
+            # From the newest reading back (the plus keeps it from an index): it is among the last ones.
+            last = db.execute(
+                "SELECT id FROM reading WHERE +poller=? AND outcome='taken' AND part IS NULL"
+                " ORDER BY id DESC LIMIT 1",
                 (out.poller,),
             ).fetchone()
-        return bool(last == out.id)
+        return bool(last == (out.id,))
 
     def mark_written(self, out: OutFile) -> None:
         """Commit that the out file is on disk."""

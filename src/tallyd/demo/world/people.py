@@ -67,8 +67,8 @@ _NAMES = (
     "Carla Ulme, Levi Weide"
 )
 _HOME, _NEIGHBOURS = 4711, 4712
-_ON_LEAVE = 22
-_WITHOUT_STATUS = (13, 23, 24)
+ON_LEAVE = 22
+WITHOUT_STATUS = (13, 23, 24)
 
 
 def _members() -> Iterator[Member]:
@@ -95,9 +95,9 @@ def status_of(member: Member, elapsed_s: float) -> Status | None:
     Each member gets a new random status every 8 to 30 s (often the same), and an alarm calls most of the
     ready members out.
     """
-    if member.number in _WITHOUT_STATUS:
+    if member.number in WITHOUT_STATUS:
         return None
-    if member.number == _ON_LEAVE:
+    if member.number == ON_LEAVE:
         return LEAVE
     hold_s = _SHORTEST_HOLD_S + int(_chance(member.number) * (_LONGEST_HOLD_S - _SHORTEST_HOLD_S))
     turn = int((elapsed_s + member.number) // hold_s)

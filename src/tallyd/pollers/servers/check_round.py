@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeAlias
@@ -53,7 +53,23 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
     del slot
     tools.kept[KEPT] = memory = memory_of(tools.kept, lambda: tools.memory)
     have_left = memory.keep_only(settings.targets)
-    steps = _steps(settings, memory, check_all(settings, tools, memory))
+    results = check_all(settings, tools, memory)
+    return (reading_of(settings, results, memory, tools, have_left=have_left),)
+
+
+def reading_of(
+    settings: ServersSettings,
+    results: Mapping[str, CheckResult],
+    memory: TargetMemory,
+    tools: Toolbox,
+    *,
+    have_left: bool = False,
+) -> Reading:
+    """Return the reading of a round with these results, by target, after they are stored and logged.
+
+    `have_left`: a target has left the config since the last round.
+    """
+    steps = _steps(settings, memory, results)
     if not tools.is_by_hand:
         _log(steps, memory, tools)
         _say_left(len(settings.checked) - len(steps), memory, tools)
@@ -72,15 +88,13 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
     facts = facts_of(named, memory.tallies, tools.zone) if is_written else None
     if is_written:
         memory.begin_anew(taken_at)
-    return (
-        Reading(
-            taken_at=taken_at,
-            facts=facts,
-            problems=(*stored, *_problems(known, tools)),
-            memory=memory.to_store() if is_written else None,
-            skew_s=_skew(step.result for _, step in steps),
-            summary=summary_of(named, tools.zone) if tools.is_by_hand else None,
-        ),
+    return Reading(
+        taken_at=taken_at,
+        facts=facts,
+        problems=(*stored, *_problems(known, tools)),
+        memory=memory.to_store() if is_written else None,
+        skew_s=_skew(step.result for _, step in steps),
+        summary=summary_of(named, tools.zone) if tools.is_by_hand else None,
     )
 
 
@@ -171,7 +185,7 @@ def _was_unreachable(memory: TargetMemory, target: Target) -> bool:
     return known is not None and known.state == "unreachable"
 
 
-def _steps(settings: ServersSettings, memory: TargetMemory, results: dict[str, CheckResult]) -> Steps:
+def _steps(settings: ServersSettings, memory: TargetMemory, results: Mapping[str, CheckResult]) -> Steps:
     return [
         (target, follow(memory.known.get(target.name), results[target.name]))
         for target in settings.checked

@@ -1,0 +1,52 @@
+"""The Divera of the past, as a client that asks nobody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from tallyd.contract.http import Reply
+from tallyd.demo.past.month import Month
+from tallyd.demo.past.strength import statuses_at
+from tallyd.demo.world.http_server import HOST
+
+
+class DiveraOfThen:
+    """The Divera of the past, as an HTTP client; implements `contract.Http`."""
+
+    def __init__(self, month: Month, now: Callable[[], datetime]) -> None:
+        self._month = month
+        self._now = now
+
+    def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        ca_file: Path | None = None,
+        max_bytes: int | None = None,
+    ) -> Reply:
+        """Return everybody's status at this time of the past."""
+        del url, params, headers, timeout_s, ca_file, max_bytes
+        now = self._now()
+        is_alarm = any(alarm.holds(now) for alarm in self._month.alarms)
+        statuses = statuses_at(now.astimezone(self._month.zone), is_alarm=is_alarm)
+        people = [{"status_id": status.id if status else None} for status in statuses.values()]
+        body = json.dumps({"success": True, "data": people}).encode()
+        return Reply(status=200, headers={}, body=body, host=HOST, skew_s=0.0, elapsed_s=0.01)
+
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Reply:
+        """Raise `AssertionError`: Divera is only read."""
+        del url, body, headers, timeout_s
+        raise AssertionError("nothing is posted to Divera")
