@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from xml.etree import ElementTree
 
 import pytest
 import requests
 
 from support.webfolder import NOW, Web, serving_app
+from tallyd.adapters.records.database import Database
+from tallyd.contract.lags import HourCount
 from tallyd.core.alerts.rules import Alert
-from tallyd.core.panels import Board, Column, State, Table
+from tallyd.core.panels import Board, Cell, Column, Gap, Level, State, Table
 from tallyd.settings.secrets import Secret
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
-from tallyd.web.badges import drawn, state_of
+from tallyd.web.badges import cells_of, drawn, state_of_share
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 
@@ -62,7 +65,35 @@ def test_of_an_unknown_name_there_is_none(url: str, path: str) -> None:
 def test_only_a_name_that_a_page_links_to_has_a_badge() -> None:
     columns = (Column(key="name", heading="name"), Column(key="state", heading="state"))
     table = Table(key="t", title="T", columns=columns, rows=(("a", State("fine", "good")),))
-    assert state_of(Board(panels=(table,)), "a") is None
+    assert cells_of(Board(panels=(table,)), "a") == []
+
+
+@pytest.mark.parametrize(
+    ("share", "level", "word"),
+    [
+        (1.0, "fine", "100.00%"),
+        (0.9899, "warning", "98.99%"),
+        (0.9499, "error", "94.99%"),
+        (Gap.UNKNOWN, "unknown", "not known"),
+    ],
+)
+def test_a_share_has_a_color_too(share: Cell, level: Level, word: str) -> None:
+    assert state_of_share(share) == State(level, word)
+
+
+def test_a_badge_can_show_the_share_of_thirty_days(web: Web, url: str) -> None:
+    count = HourCount(60, 9.0, fresh_s=3000.0, late_s=564.0, stale_s=36.0)
+    hours = {("2026-11-19 10:00:00", "TEST"): count, ("2026-10-01 10:00:00", "TEST"): count}
+    with closing(Database(web.config.database_url, prepares=True)) as database:
+        assert database.records("apps").note_checks([], hours).trouble is None
+    answer = requests.get(f"{url}/badge/apps/TEST.svg?show=share", timeout=20)
+    assert [each.text for each in ElementTree.fromstring(answer.content).iter(f"{NAMESPACE}text")] == [
+        "apps TEST, 30 d",
+        "99.00%",
+    ]
+    for path in ("apps/nobody.svg", "apps.svg", "divera.svg", "park/23.svg"):
+        assert requests.get(f"{url}/badge/{path}?show=share", timeout=20).status_code == 404
+    assert requests.get(f"{url}/badge/apps.svg?show=uptime", timeout=20).status_code == 400
 
 
 def test_a_badge_of_any_name_is_sound_and_wide_enough() -> None:

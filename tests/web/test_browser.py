@@ -292,6 +292,8 @@ def test_on_the_wall_pollers_take_turns_and_a_click_shows_the_next(browser: Brow
     assert [*seen] == ["divera", "visitors", "servers", "divera"]
     page.locator("main").click()
     expect(heading).to_have_text("servers")
+    page.keyboard.press("ArrowRight")
+    expect(heading).to_have_text("divera")
     assert watched.complaints == []
     page.goto(site.url + "/wall?poller=servers")
     expect(heading).to_have_text("servers")

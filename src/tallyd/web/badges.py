@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import timedelta
+from functools import partial
 from html import escape
 from typing import Final
 
@@ -11,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tallyd.core.panels import Board, Level, State, tables_of
+from tallyd.contract.board import Asked, AskedError
+from tallyd.core.panels import Board, Cell, Column, Level, State, tables_of
+from tallyd.core.schedule.days import day_of
 from tallyd.core.texts import shortened, visible
 from tallyd.web.cards import Cards
 from tallyd.web.context import Context
@@ -19,6 +23,13 @@ from tallyd.web.http.cache import Cache
 
 FRESH_S: Final = 1.0
 MOST_CHARS: Final = 60
+DAYS: Final = 30
+FINE_SHARE: Final = 0.99
+WARNING_SHARE: Final = 0.95
+DAYS_FOR_S: Final = 60.0
+MOST_BOARDS: Final = 8
+TIMES: Final = 20.0
+"""The days of ten thousand targets take a second to read: they are used for 20 times as long."""
 _COLORS: Final[dict[Level, str]] = {
     "fine": "#1c6e43",
     "warning": "#8f5600",
@@ -36,6 +47,7 @@ class Badges:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._pictures: Cache[bytes] = Cache(context.monotonic, for_s=FRESH_S)
+        self._boards: Cache[Board] = Cache(context.monotonic, for_s=DAYS_FOR_S, times=TIMES, most=MOST_BOARDS)
 
     def routes(self) -> list[Route]:
         """Return what can be asked for."""
@@ -45,34 +57,65 @@ class Badges:
         ]
 
     def badge(self, request: Request) -> Response:
-        """Return the state of a poller, or of what it reads. 404 if there is none."""
+        """Return the state of a poller, or of what it reads; `show=share`: its share of the last days.
+
+        404 if there is none.
+        """
         poller, subject = str(request.path_params["poller"]), request.path_params.get("subject")
         if poller not in self._context.config().settings.pollers:
             raise HTTPException(404, "there is no such poller in the active config")
-        picture = self._pictures.get((poller, subject), lambda: self._picture(poller, subject))
+        show = request.query_params.get("show", "state")
+        if show not in ("state", "share"):
+            raise AskedError("show must be state or share")
+        make = partial(self._share if show == "share" else self._state, poller, subject)
+        picture = self._pictures.get((poller, subject, show), make)
         return Response(picture, media_type="image/svg+xml")
 
-    def _picture(self, name: str, subject: str | None) -> bytes:
+    def _state(self, name: str, subject: str | None) -> bytes:
         if subject is None:
             return drawn(name, Cards(self._context).state(name))
         poller = self._context.config().settings.pollers[name]
-        state = state_of(self._context.shown.now(poller, self._context.past(name)), subject)
-        if state is None:
+        board = self._context.shown.now(poller, self._context.past(name))
+        states = [cell for _, cell in cells_of(board, subject) if isinstance(cell, State)]
+        if not states:
             raise HTTPException(404, "that poller has nothing with this name and a state")
-        return drawn(f"{name} {subject}", state)
+        return drawn(f"{name} {subject}", states[0])
+
+    def _share(self, name: str, subject: str | None) -> bytes:
+        cells = cells_of(self._past_board(name), subject or "")
+        shares = [cell for column, cell in cells if column.unit == "share"]
+        if not shares:
+            raise HTTPException(404, "that poller has nothing with this name and a share")
+        return drawn(f"{name} {subject}, {DAYS} d", state_of_share(shares[0]))
+
+    def _past_board(self, name: str) -> Board:
+        """Return the last days of all that a poller reads. Raises as `Shown.past`."""
+        poller, past = self._context.config().settings.pollers[name], self._context.past(name)
+        today = day_of(past.now, past.zone)
+        asked = Asked(first=today - timedelta(days=DAYS - 1), last=today)
+        key = (self._context.config().digest, name)
+        return self._boards.get(key, lambda: self._context.shown.past(poller, past, asked))
 
 
-def state_of(board: Board, subject: str) -> State | None:
-    """Return the state in the row of a target or a source; None if no table has such a row."""
-    for table in tables_of((*board.panels, *board.details)):
-        for place, column in enumerate(table.columns):
-            if not column.option:
-                continue
-            for row in table.rows:
-                states = [cell for cell in row if isinstance(cell, State)]
-                if row[place] == subject and states:
-                    return states[0]
-    return None
+def cells_of(board: Board, subject: str) -> list[tuple[Column, Cell]]:
+    """Return the row of a target or a source in each table that has one, together."""
+    return [
+        cell
+        for table in tables_of((*board.panels, *board.details))
+        for place, column in enumerate(table.columns)
+        if column.option
+        for row in table.rows
+        if row[place] == subject
+        for cell in zip(table.columns, row, strict=True)
+    ]
+
+
+def state_of_share(share: Cell) -> State:
+    """Return how good a share is, with the share as its word."""
+    if not isinstance(share, int | float):
+        return State("unknown", "not known")
+    level: Level = "fine" if share >= FINE_SHARE else "warning" if share >= WARNING_SHARE else "error"
+    return State(level, f"{share:.2%}")
 
 
 def drawn(label: str, state: State) -> bytes:

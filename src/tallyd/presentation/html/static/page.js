@@ -107,7 +107,7 @@
     plan();
   }
 
-  // On the wall, pollers are shown one after the other. A key or a click shows the next one.
+  // On the wall, pollers are shown one after the other. The right arrow key or a click shows the next one.
   let skipped = 0;
   function turn() {
     const all = [...document.querySelectorAll(".turn")];
@@ -119,8 +119,8 @@
     turn();
     setInterval(turn, 1000);
     document.addEventListener("replaced", turn);
-    document.addEventListener("keyup", (event) => { if (event.key !== "Tab") next(); });
-    document.addEventListener("click", next);
+    document.addEventListener("keydown", (event) => { if (event.key === "ArrowRight") next(); });
+    document.getElementById("main").addEventListener("click", next);
   }
 
   function plan() {
