@@ -48,6 +48,7 @@ ASKED = [
     ("apps", {**TWO_DAYS, "by": "hour"}),
     ("apps", {"target": "TEST", "from": "2026-11-20"}),
     ("apps", {**TWO_DAYS, "target": "TEST", "by": "day"}),
+    *(("apps", {"target": "TEST", "range": back}) for back in ("24h", "7d", "30d", "365d")),
 ]
 
 
@@ -166,6 +167,7 @@ def report_of(
         start=query.get("from", ""),
         end=query.get("to", ""),
         by=query.get("by", ""),
+        back=query.get("range", ""),
         options={key: value for key, value in query.items() if key in ("source", "group", "target")},
     )
     with time_machine.travel(NOW, tick=False):

@@ -216,6 +216,10 @@ def report(
         ),
     ] = "",
     end: Annotated[str, typer.Option("--to", metavar="D", help="Last day, YYYY-MM-DD. Default: today.")] = "",
+    back: Annotated[
+        str,
+        typer.Option("--range", metavar="R", help="Instead of days: 24h, 7d, 30d, 90d or 365d until now."),
+    ] = "",
     poller: Annotated[str, typer.Option("--poller", metavar="P", help="Only this poller.")] = "",
     by: Annotated[
         By | None,
@@ -247,6 +251,7 @@ def report(
     wanted = Wanted(
         start=start,
         end=end,
+        back=back,
         poller=poller,
         by=by.value if by else "",
         shape=shape.value,

@@ -89,6 +89,10 @@ class Asked:
                 "or use tallyd report, which shows all"
             )
 
+    def value(self, option: str) -> str:
+        """Return the value of an option; empty: all, or there is no such option."""
+        return self.options.get(option, "")
+
     def borders(self, *, now: datetime, zone: ZoneInfo) -> tuple[datetime, ...]:
         """Return where the spans of a timeline begin, oldest first, and where the last one ends; (): none."""
         if self.range:

@@ -193,6 +193,16 @@ class Poller(PollerSettings):
         del by
         return 30
 
+    @classmethod
+    def subject_option(cls) -> str:
+        """Return the option whose values have a view of their own; empty: none has."""
+        return ""
+
+    def subject_board(self, past: Past, subject: str) -> Board:
+        """Return how one value of `subject_option` is now; a stat `state` says it. Raises `StateError`."""
+        del subject
+        return self.now_board(past)
+
     def reading_board(self, content: Facts) -> Board:
         """Return one reading as `tallyd once` shows it, by the content of its out file."""
         at = datetime.fromisoformat(str(content["taken_at"]))

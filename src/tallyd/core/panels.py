@@ -115,7 +115,8 @@ Cell: TypeAlias = str | int | float | datetime | State | Spread | Timeline | Gap
 class Column:
     """A column of a table. `key` names it for programs, `heading` for people, `legend` in a chart.
 
-    `option`: each cell is a value of this option of the board, so that a page can link to it. A narrow
+    `option`: each cell is a value of this option of the board, so that a page can link to it; `is_subject`:
+    that value has a view of its own. A narrow
     terminal and a card keep `is_vital` columns; the terminal prints an `is_note` column below its row. Only
     programs see one that `is_for_programs`.
     """
@@ -124,6 +125,7 @@ class Column:
     heading: str
     unit: Unit = "text"
     option: str = ""
+    is_subject: bool = False
     is_vital: bool = False
     is_note: bool = False
     is_for_programs: bool = False

@@ -26,6 +26,13 @@ HOURS: Final[Mapping[Range, int]] = {"24h": 24, "7d": 7 * 24}
 DAYS: Final[Mapping[Range, int]] = {"30d": 30, "90d": 90, "365d": 365}
 RANGES: Final[Mapping[Range, int]] = {"24h": 1, "7d": 7, **{name: days - 1 for name, days in DAYS.items()}}
 """How many days before today the first day of a range is."""
+RANGE_NAMES: Final[Mapping[Range, str]] = {
+    "24h": "24 h",
+    "7d": "7 d",
+    "30d": "30 d",
+    "90d": "90 d",
+    "365d": "365 d",
+}
 _HOUR: Final = timedelta(hours=1)
 _MOST_HOURS: Final = 7 * 25
 _MOST_DAYS: Final = 400

@@ -30,10 +30,12 @@ from tallyd.presentation.terminal import say, show_prose, show_table
 class Chapter:
     """What a report says of one poller: `board` is of the local days from `first` to `last`, both included.
 
-    `now` is how things are now, for the forms that show it.
+    `now` is how things are now, for the forms that show it. `subject` is what both boards are of, such as a
+    target; empty: the poller as a whole.
     """
 
     poller: str
+    subject: str = ""
     kind: str
     zone: ZoneInfo
     first: date

@@ -42,10 +42,10 @@ class Shown:
             self._bug(past.poller, error)
             return past.last_taken()
 
-    def now(self, poller: Poller, past: Past) -> Board:
-        """Return how things are now. What cannot be shown is a trouble of the board."""
+    def now(self, poller: Poller, past: Past, subject: str = "") -> Board:
+        """Return how things are now, or how one subject is. What can't be shown is a trouble of the board."""
         try:
-            return poller.now_board(past)
+            return poller.subject_board(past, subject) if subject else poller.now_board(past)
         except StateError:
             raise
         except RecordsError as error:

@@ -29,9 +29,13 @@ _WORDS: Final[Mapping[Level, str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """A poller. `waiting` problems are no alerts yet. `every` says when its jobs run that have no slots."""
+    """A poller, or one subject of it, such as a target; empty: the poller.
+
+    `waiting` problems are no alerts yet. `every` says when its jobs run that have no slots.
+    """
 
     poller: str
+    subject: str
     view: View
     state: State
     last: LastReading | None
@@ -79,23 +83,26 @@ class Cards:
             if alert.over_at is None:
                 self._alerts.setdefault(key_segments(alert.key)[0], []).append(alert)
 
-    def card(self, name: str, view: View) -> Card:
-        """Return a configured poller, to be shown by a view."""
+    def card(self, name: str, view: View, subject: str = "") -> Card:
+        """Return a configured poller or one subject of it, to be shown by a view."""
         poller, past = self._config.settings.pollers[name], self._pasts[name]
         plain_s = [
             job.when.interval_s for job in poller.jobs() if isinstance(job.when, Every) and not job.when.grid
         ]
+        board = self._context.shown.now(poller, past, subject)
+        of_subject = next((stat.value for stat in board.stats if stat.key == "state"), None)
         return Card(
             poller=name,
+            subject=subject,
             view=view,
-            state=self.state(name),
+            state=of_subject if subject and isinstance(of_subject, State) else self.state(name),
             last=self._lasts[name],
             last_label=poller.last_label(),
             next_at=past.next_at,
             every=f"every {span(min(plain_s))}" if plain_s else "",
-            alerts=self._lines(self._open(name)),
-            waiting=self._lines([each for each in self._of(name) if each.is_waiting]),
-            board=self._context.shown.now(poller, past),
+            alerts=self._lines(_about(self._open(name), subject)),
+            waiting=self._lines(_about([each for each in self._of(name) if each.is_waiting], subject)),
+            board=board,
         )
 
     def head(self) -> Head:
@@ -137,3 +144,8 @@ class Cards:
 
     def _lines(self, alerts: Sequence[Alert]) -> tuple[AlertLine, ...]:
         return tuple(alert_lines(alerts, self._config, self._mutes, now=self._now))
+
+
+def _about(alerts: Sequence[Alert], subject: str) -> Sequence[Alert]:
+    """Return the alerts about a subject; empty: all."""
+    return [each for each in alerts if key_segments(each.key)[1] == subject] if subject else alerts

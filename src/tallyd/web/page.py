@@ -26,6 +26,7 @@ from tallyd.core.errors import RecordsError
 from tallyd.core.panels import Board, Choice, unreadable
 from tallyd.core.periods import By
 from tallyd.core.schedule.days import day_of
+from tallyd.core.timeline import RANGE_NAMES
 from tallyd.presentation.boards import Chapter, chapters_csv
 from tallyd.presentation.html.templates import environment
 from tallyd.presentation.html.view import View
@@ -47,13 +48,13 @@ MOST_ROWS: Final = 25_000
 ROWS_OF_CARD: Final = 8
 MOST_LISTED: Final = 200
 """A choice of more values is a field to type into."""
-_DAYS: Final = frozenset({"from", "to", "by"})
+_DAYS: Final = frozenset({"from", "to", "by", "range"})
 _TABLES: Final = frozenset({"sort", "down", "page"})
 _RANGES: Final = {"Today": 1, "7 days": 7, "30 days": 30, "12 months": 365}
 _INCIDENT_RANGES: Final = {"7 days": 7, "30 days": 30, "90 days": 90, "12 months": 365}
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
 _Values: TypeAlias = "Callable[[Cards], Mapping[str, Any]]"
-_Range: TypeAlias = "tuple[str, date, date]"
+_Range: TypeAlias = "tuple[str, str]"
 
 
 class Page:
@@ -123,15 +124,17 @@ class Page:
             past, board = self._context.past(name), self._board_or_why(name, asked)
             view = View(zone=past.zone, now=past.now, path="", query=query, options=asked.options)
             today = day_of(past.now, past.zone)
+            subject = asked.value(self._pollers[name].subject_option())
             return {
                 "here": name,
-                "card": cards.card(name, view),
+                "subject": subject,
+                "card": cards.card(name, view, subject),
                 "view": view,
                 "asked": asked,
                 "past": board,
                 "today": today,
                 "ways": get_args(By),
-                "ranges": [*_ranges(asked, today)],
+                "ranges": _subject_ranges(view) if subject else [*_ranges(view, asked, today)],
                 "choices": _choices(self._pollers[name].options(), board, asked),
                 "file": f"{root_of(request.url.path)}poller/{name}/report.csv?{_query(asked)}",
             }
@@ -193,6 +196,7 @@ class Page:
             first=query.get("from", ""),
             last=query.get("to", ""),
             by=query.get("by", ""),
+            back=query.get("range", ""),
             options={option: query[option] for option in options if query.get(option)},
             today=day_of(past.now, past.zone),
             default_days=poller.default_days,
@@ -231,7 +235,7 @@ class Page:
         def make() -> bytes:
             cards = Cards(self._context)
             own = {"live_url": "?" + urlencode({**query, "live": "1"}), **values(cards)}
-            shown = {**_framed(request, cards.head(), own["here"]), **own}
+            shown = {**_framed(request, cards.head(), own["here"], own.get("subject", "")), **own}
             if not is_live:
                 return self._render(template, shown).encode()
             html = {part: self._render(f"_{part}", shown) for part in parts}
@@ -252,10 +256,10 @@ class Page:
         return self._templates.get_template(f"{template}.html").render(values)
 
 
-def _framed(request: Request, head: Head, here: str) -> Mapping[str, Any]:
+def _framed(request: Request, head: Head, here: str, subject: str = "") -> Mapping[str, Any]:
     """Return what every view has around it. `here` is the name of the poller, or `/`."""
     mark = f"! {head.problems}" if head.problems else "" if head.state.level == "fine" else "?"
-    words = ("!" if head.silent_for else mark, here.strip("/") or head.name, "tallyd")
+    words = ("!" if head.silent_for else mark, subject or here.strip("/") or head.name, "tallyd")
     return {
         "head": head,
         "here": here,
@@ -281,19 +285,32 @@ def _refuse_others(request: Request, known: Collection[str]) -> None:
 
 
 def _query(asked: Asked) -> str:
-    days = {"from": f"{asked.first}", "to": f"{asked.last}", "by": asked.by or "", **asked.options}
-    return urlencode({name: value for name, value in days.items() if value})
+    days = {"range": asked.range} if asked.range else {"from": f"{asked.first}", "to": f"{asked.last}"}
+    found = {**days, "by": asked.by or "", **asked.options}
+    return urlencode({name: value for name, value in found.items() if value})
 
 
-def _ranges(asked: Asked, today: date) -> Iterator[_Range]:
-    """Yield days that people often want, each with its name."""
+def _ranges(view: View, asked: Asked, today: date) -> Iterator[_Range]:
+    """Yield the names and addresses of days that people often want."""
+
+    def of(first: date, last: date) -> str:
+        return view.link(**{"from": f"{first}", "to": f"{last}", "range": "", "page": ""})
+
     days = asked.last - asked.first + timedelta(days=1)
     if asked.first - days > date(1970, 1, 1):
-        yield "Earlier", asked.first - days, asked.last - days
+        yield "Earlier", of(asked.first - days, asked.last - days)
     if asked.last < today:
-        yield "Later", asked.first + days, asked.last + days
+        yield "Later", of(asked.first + days, asked.last + days)
     for name, length in _RANGES.items():
-        yield name, today - timedelta(days=length - 1), today
+        yield name, of(today - timedelta(days=length - 1), today)
+
+
+def _subject_ranges(view: View) -> list[_Range]:
+    """Return the names and addresses of the ranges of one subject."""
+    return [
+        (name, view.link(**{"range": back, "from": "", "to": "", "by": "", "page": ""}))
+        for back, name in RANGE_NAMES.items()
+    ]
 
 
 def _choices(options: Collection[str], board: Board, asked: Asked) -> list[Choice]:

@@ -22,6 +22,7 @@ from tallyd.config.model import BY_KIND, Config
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, RecordsError
+from tallyd.core.panels import Board, Panel
 from tallyd.core.reading import Json
 from tallyd.core.schedule.days import day_of
 from tallyd.core.texts import listed
@@ -42,6 +43,7 @@ class Wanted:
 
     start: str = ""
     end: str = ""
+    back: str = ""
     poller: str = ""
     by: str = ""
     shape: str = "table"
@@ -114,19 +116,22 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
     asked = Asked.read(
         first=wanted.start,
         last=wanted.end,
+        back=wanted.back,
         by=wanted.by,
         options=wanted.options,
         today=day_of(past.now, past.zone),
         default_days=source.default_days,
     )
+    subject = asked.value(source.subject_option())
     return Chapter(
         poller=past.poller,
+        subject=subject,
         kind=source.kind,
         zone=past.zone,
         first=asked.first,
         last=asked.last,
         board=with_last_incidents(shown.past(source, past, asked), past, config, asked),
-        now=shown.now(source, past) if has_now else None,
+        now=shown.now(source, past, subject) if has_now or subject else None,
     )
 
 
@@ -158,7 +163,7 @@ def _pollers(config: Config, wanted: Wanted, state: State, now: datetime) -> dic
 def _show(
     config: Config, wanted: Wanted, chapters: Sequence[Chapter], troubles: Sequence[str], now: datetime
 ) -> None:
-    if not wanted.start:
+    if not wanted.start and not wanted.back:
         _say_days(chapters)
     if wanted.shape == "json":
         show_json([_json(chapter, wanted) for chapter in chapters])
@@ -186,7 +191,14 @@ def _show_tables(chapters: Sequence[Chapter]) -> None:
             say()
         heading = f"{chapter.poller}, {period_text([chapter])}"
         printer = BoardPrinter(zone=chapter.zone, now=None, see_columns="--wide, or --format csv")
+        if chapter.now:
+            printer.show(f"{chapter.poller}: {chapter.subject}", chapter.now, _whole(chapter.now))
+            say()
         printer.show(heading, chapter.board, chapter.board.panels)
+
+
+def _whole(board: Board) -> tuple[Panel, ...]:
+    return (*board.panels, *board.details)
 
 
 def _show_csv(chapters: Sequence[Chapter], wanted: Wanted) -> None:
@@ -228,6 +240,7 @@ def _json(chapter: Chapter, wanted: Wanted) -> Json:
         "from": chapter.first.isoformat(),
         "to": chapter.last.isoformat(),
         "by": wanted.by or None,
+        "range": wanted.back or None,
         "options": dict(wanted.options),
         "now": board_json(chapter.now, chapter.zone) if chapter.now else None,
         "past": board_json(chapter.board, chapter.zone),

@@ -27,13 +27,14 @@ from tallyd.core.panels import (
     StateTimeline,
     Table,
     Timeline,
+    unreadable,
 )
 from tallyd.core.periods import By, axis_of, period_columns
 from tallyd.core.reading import Facts
 from tallyd.core.texts import span
 from tallyd.core.timeline import gathered
 from tallyd.pollers.servers.freshness import BY_SERIOUSNESS, STATES, Known
-from tallyd.pollers.servers.lag_history import Checks, Hour, Steps
+from tallyd.pollers.servers.lag_history import Change, Checks, Hour, Steps
 from tallyd.pollers.servers.target_settings import Target
 
 MOST_NAMED: Final = 1000
@@ -54,7 +55,7 @@ LEVELS: Final[Mapping[str, Level]] = {
 _NAMES: Final = {"unchecked": "Not checked yet"}
 _UNCHECKED: Final = State("unknown", "not checked yet")
 _STATES: Final = {state: State(level, state) for state, level in LEVELS.items()}
-_TARGET: Final = Column(key="target", heading="target", option="target", is_vital=True)
+_TARGET: Final = Column(key="target", heading="target", option="target", is_subject=True, is_vital=True)
 _NUMBERS: Final = (
     Column(key="within_limit_share", heading="within limit", unit="share", is_vital=True),
     Column(key="fresh_share", heading="fresh", unit="share"),
@@ -150,6 +151,78 @@ def metrics_of(
         if lag_s is not None:
             lag.samples.append(((poller, name), lag_s))
     return (lag, fresh, states, unnamed)
+
+
+# -- one target now -----------------------------------------------------------------------------------------
+
+
+def one_board(
+    target: Target | None,
+    known: Known | None,
+    now: datetime,
+    *,
+    every_s: float,
+    ranges: Sequence[tuple[str, Checks]],
+    changes: Sequence[Change],
+    trouble: str,
+) -> Board:
+    """Return how one target is now: its facts, its shares of some ranges, and its last changes.
+
+    `target` is None if the config no longer has it. `trouble` says why the database can't be read; empty: it
+    can.
+    """
+    return Board(
+        panels=(
+            *(_facts(target, known, now, every_s) if target else ()),
+            Table(
+                key="shares",
+                title="Share of the time",
+                columns=(Column(key="range", heading="last", is_vital=True), *_NUMBERS),
+                rows=tuple((name, *_numbers(checks)) for name, checks in ranges),
+            ),
+        ),
+        details=(
+            Table(
+                key="changes",
+                title="Last changes of its state",
+                columns=(
+                    Column(key="at", heading="at", unit="instant", is_vital=True),
+                    Column(key="state", heading="state", is_vital=True),
+                    Column(key="was", heading="before", is_vital=True),
+                    Column(key="lag_s", heading="lag then", unit="seconds"),
+                ),
+                rows=tuple(map(_change_row, changes)),
+                nothing=_no_change(target),
+            ),
+        ),
+        notes=() if target else ("The config no longer has this target.",),
+        troubles=(unreadable(trouble),) if trouble else (),
+    )
+
+
+def _facts(target: Target, known: Known | None, now: datetime, every_s: float) -> tuple[Stat, ...]:
+    lag_s = _lag_s(known, now) if known else None
+    computed_at = known.computed_at if known else None
+    return (
+        Stat(key="state", name="State", value=_STATES[known.state] if known else _UNCHECKED),
+        Stat(key="lag_s", name="Lag now", value=Gap.UNKNOWN if lag_s is None else lag_s, unit="seconds"),
+        Stat(key="limit_s", name="Limit", value=target.limits.stale_after_s, unit="seconds"),
+        Stat(key="every_s", name="Checked every", value=every_s, unit="seconds"),
+        Stat(key="since", name="State since", value=known.since if known else Gap.UNKNOWN, unit="instant"),
+        Stat(key="computed_time", name="Last computed", value=computed_at or Gap.UNKNOWN, unit="instant"),
+        Stat(key="url", name="URL", value=target.url, unit="text"),
+    )
+
+
+def _change_row(change: Change) -> tuple[Cell, ...]:
+    was = _STATES[change.was] if change.was else None
+    return change.at, _STATES[change.state], was, Gap.UNKNOWN if change.lag_s is None else change.lag_s
+
+
+def _no_change(target: Target | None) -> str:
+    if target and not target.is_recorded:
+        return "Its changes are not recorded (`record` is false)."
+    return "No change is stored yet."
 
 
 # -- once ---------------------------------------------------------------------------------------------------

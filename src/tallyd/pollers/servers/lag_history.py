@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from itertools import pairwise
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,8 @@ _STEPS: Final = (timedelta(minutes=15), HOUR, 4 * HOUR, 12 * HOUR, *(days * _DAY
 """Offsets from UTC are of whole quarters of an hour, so a step of 15 minutes lies in one hour."""
 MOST_STEPS: Final = 200
 MOST_CHANGES: Final = 10_000
+_MOST_LOOKS: Final = 20
+"""Of hours in which a state may have changed."""
 _SAME_S: Final = 5.0
 """Lags that differ by at most this can be of the same check: clocks and roundings."""
 
@@ -185,6 +188,64 @@ def _passed(
             found[period_cells(since.astimezone(zone), by=by)] += passed_s(since, min(until, end), now)
             since, day = end, day + _DAY
     return found
+
+
+# -- changes of a state -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Change:
+    """A check that found another state than the one before; `was` is None for the first check."""
+
+    at: datetime
+    state: str
+    was: str | None
+    lag_s: float | None
+
+
+def read_changes(
+    records: PastRecords, hours: Sequence[Hour], *, target: str, since: datetime, now: datetime, most: int
+) -> tuple[Change, ...]:
+    """Return the newest changes of the state of a target since then, newest first. Raises `RecordsError`.
+
+    `hours` are its hours since then. They tell in which hours to look: a target whose data moves has a row
+    every minute, and may change its state once in a month.
+    """
+    found: list[Change] = []
+    running = hour_of(now)
+    looked = [*_changed_hours(hours), *([] if hours and hours[-1][1] == running else [running])]
+    for hour in looked[: -_MOST_LOOKS - 1 : -1]:
+        begin = read_seen(hour)
+        rows = records.server_lags((target,), begin, begin + HOUR, most=MOST_CHANGES)
+        if rows:
+            before = records.server_lags((target,), since, begin, most=1)
+            found += reversed(_changes((*before, *rows), is_first=not before))
+        if len(found) >= most:
+            break
+    return tuple(found[:most])
+
+
+def _changed_hours(hours: Sequence[Hour]) -> list[str]:
+    """Return the hours in which a state may have changed, oldest first, and the last one."""
+    found, before = [], frozenset[str]()
+    for place, (_, hour, count) in enumerate(hours):
+        held = frozenset(state for state, held_s in count.seconds.items() if held_s)
+        if len(held) != 1 or held != before or place == len(hours) - 1:
+            found.append(hour)
+        before = held or before
+    return found
+
+
+def _changes(rows: Sequence[LagRow], *, is_first: bool) -> list[Change]:
+    found = [_change(rows[0], None)] if is_first else []
+    return found + [_change(row, was.state) for was, row in pairwise(rows) if row.state != was.state]
+
+
+def _change(row: LagRow, was: str | None) -> Change:
+    return Change(read_seen(row.checked_at), row.state, was, row.lag_s)
+
+
+# -- a lag over time ----------------------------------------------------------------------------------------
 
 
 def step_of(length: timedelta, *, every_s: float) -> timedelta:

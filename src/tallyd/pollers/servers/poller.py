@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
+from functools import partial, reduce
+from operator import add
+from typing import Final
 
 from tallyd.contract.board import Asked, AskedError, Past
+from tallyd.contract.lags import HourCount
 from tallyd.contract.passages import seen_text
 from tallyd.contract.poller import Found, Job
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.errors import RecordsError
 from tallyd.core.panels import Board, Metric
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
@@ -20,12 +24,14 @@ from tallyd.core.schedule.days import day_of
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.stored import LastReading
 from tallyd.core.texts import clock, listed, shortened, span
+from tallyd.core.timeline import RANGE_NAMES, Range, borders_of
 from tallyd.pollers.servers.alert_kinds import KINDS, TARGET_KINDS, UNSTORED
 from tallyd.pollers.servers.board import (
     choices_of,
     metrics_of,
     no_checks,
     now_board,
+    one_board,
     past_board,
     reading_board,
     summary_board,
@@ -34,11 +40,24 @@ from tallyd.pollers.servers.board import (
 )
 from tallyd.pollers.servers.check_round import check_all, round_of
 from tallyd.pollers.servers.freshness import CheckResult
-from tallyd.pollers.servers.lag_history import HOUR, checks_of, passed_s, read_hours, read_steps
+from tallyd.pollers.servers.lag_history import (
+    HOUR,
+    Change,
+    Checks,
+    Hour,
+    checks_of,
+    passed_s,
+    read_changes,
+    read_hours,
+    read_steps,
+)
 from tallyd.pollers.servers.questions import QUESTIONS
 from tallyd.pollers.servers.settings import ServersSettings
 from tallyd.pollers.servers.target_memory import TargetMemory, memory_of
 
+_SHARES: Final[tuple[Range, ...]] = ("24h", "7d", "30d", "90d")
+_LONGEST: Final = _SHARES[-1]
+MOST_SHOWN: Final = 10
 _LIMIT_S = 300.0
 """Without progress. Each check ends with its timeout, but for the lookup of a name."""
 
@@ -126,6 +145,43 @@ class ServersPoller(ServersSettings):
             f"As of {as_of}, when the last file was written. The page of a running tallyd has later checks."
         )
         return replace(board, notes=(note,))
+
+    @classmethod
+    def subject_option(cls) -> str:
+        """Return that each target has a view of its own."""
+        return "target"
+
+    def subject_board(self, past: Past, subject: str) -> Board:
+        """Return how one target is now. Raises `StateError`."""
+        memory = self._memory(past)
+        known = dict(memory.known).get(subject)
+        hours: Sequence[Hour] = ()
+        changes: tuple[Change, ...] = ()
+        trouble = ""
+        since = borders_of(_LONGEST, now=past.now, zone=past.zone)[0]
+        try:
+            hours = past.records.server_hours(since, past.now, servers=(subject,))
+            changes = read_changes(
+                past.records, hours, target=subject, since=since, now=past.now, most=MOST_SHOWN
+            )
+        except RecordsError as error:
+            trouble = error.text
+        return one_board(
+            next((each for each in self.checked if each.name == subject), None),
+            known,
+            past.now if memory.checked_at else memory.written_at or past.now,
+            every_s=self.every,
+            ranges=() if trouble else [self._share(past, subject, hours, each) for each in _SHARES],
+            changes=changes,
+            trouble=trouble,
+        )
+
+    @staticmethod
+    def _share(past: Past, target: str, hours: Sequence[Hour], back: Range) -> tuple[str, Checks]:
+        since = borders_of(back, now=past.now, zone=past.zone)[0]
+        counts = [count for _, hour, count in hours if hour >= seen_text(since)]
+        whole = reduce(add, counts, HourCount(0, None))
+        return RANGE_NAMES[back], Checks(target, (), whole, (past.now - since).total_seconds())
 
     def past_board(self, past: Past, asked: Asked) -> Board:
         """Return the checks of all targets, or of one. Raises `AskedError`, `RecordsError`."""
