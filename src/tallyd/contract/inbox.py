@@ -5,25 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Literal, Protocol
+from datetime import UTC, datetime
+from typing import Literal, Protocol, TypeAlias
 
 from tallyd.core.reading import Json
 
+Identity: TypeAlias = "tuple[int, int, int, int]"
+"""Device, inode, size in bytes, modification time in ns: differs for another file or another content."""
 
-@dataclass(frozen=True, kw_only=True)
+_EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def instant(changed_ns: int) -> datetime:
+    """Return a modification time as an instant, to the microsecond. Limited to the years 1 to 9999."""
+    try:
+        return datetime.fromtimestamp(changed_ns / 1e9, UTC)
+    except (ValueError, OverflowError, OSError):
+        return _LATEST if changed_ns > 0 else _EARLIEST
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """A file in the inbox that is ready to ingest.
 
     `name` is its path below the inbox, in a form that can be shown and stored: bytes that are not UTF-8, and
-    control characters, are escaped. It has at most 209 bytes. `key` finds the file again.
+    control characters, are escaped. It has at most 209 bytes. `key` finds the file again, and `identity` says
+    whether it is still the same.
     """
 
     source: str
     name: str
-    size: int
-    modified_at: datetime
-    key: bytes
+    key: str
+    identity: Identity
+
+    @property
+    def size(self) -> int:
+        return self.identity[2]
+
+    @property
+    def modified_at(self) -> datetime:
+        return instant(self.identity[3])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +73,6 @@ class OpenFile(Protocol):
 
     @property
     def sha256(self) -> str: ...
-
-    @property
-    def size(self) -> int: ...
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the content from the start. You may call it again. Raises `InboxError`."""

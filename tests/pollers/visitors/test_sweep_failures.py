@@ -173,10 +173,6 @@ class OpenedOnce:
     def sha256(self) -> str:
         return self._real.sha256
 
-    @property
-    def size(self) -> int:
-        return self._real.size
-
     def chunks(self) -> Any:
         self._passes += 1
         self._before(self._passes)

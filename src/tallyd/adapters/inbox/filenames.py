@@ -83,8 +83,9 @@ def flat_name(below: Sequence[str], pattern: Pattern) -> str:
     it then still matches the pattern, so that it can be replayed. The suffix stays. The name never ends with
     `.reason.json`, which is the name of the file beside it.
     """
-    joined = "__".join(escaped(name) for name in below)
-    text = joined if pattern.wants(joined) else escaped(below[-1])
+    text = escaped(below[-1])
+    if len(below) > 1 and pattern.wants(joined := "__".join(map(escaped, below))):
+        text = joined
     if text.endswith(REASON):
         text = text.removesuffix(REASON) + ".reason_.json"
     if len(text.encode("utf-8")) <= MOST_BYTES:

@@ -85,7 +85,7 @@ class Folder:
             )
 
     def open(self, waiting: Waiting) -> AbstractContextManager[OpenFile]:
-        """See `contract.Inbox`. Raises on entering, also if the file has changed since the look."""
+        """See `contract.Inbox`. Raises also if the file has changed since the look."""
         return self._files.open(waiting)
 
     def held(self) -> AbstractContextManager[None]:
@@ -93,15 +93,14 @@ class Folder:
         return self._inbox_folders.held()
 
     def done(self, waiting: Waiting, *, delete: bool = False) -> None:
-        """See `contract.Inbox`. If the file is not the opened one, or has changed, it stays in the inbox.
+        """See `contract.Inbox`. If it is another file, or has changed since the look, it stays in the inbox.
 
         It goes to `.tallyd/done/<today, UTC>/<source>/`.
         """
         self._files.done(waiting, delete=delete)
 
     def rejected(self, waiting: Waiting, reason: Mapping[str, Json]) -> None:
-        """See `contract.Inbox`. Like `done`; a file that was never opened must not have changed since the
-        look.
+        """See `contract.Inbox`. Like `done`.
 
         It goes to `.tallyd/rejected/<source>/`.
         """

@@ -11,7 +11,8 @@ from datetime import date
 
 from tallyd.adapters.inbox.filenames import REASON, Pattern, flat_name, free_names
 from tallyd.adapters.inbox.folders import InboxFolders
-from tallyd.adapters.inbox.rename import Wanted, take
+from tallyd.adapters.inbox.rename import Wanted, identity, take
+from tallyd.contract.inbox import Waiting
 from tallyd.core.reading import Json
 
 DONE, REJECTED, GOING = "done", "rejected", "going"
@@ -28,51 +29,52 @@ class Quarantine:
         self._inbox_folders = inbox_folders
         self._pattern = pattern
 
-    def done(self, inbox: int, path: str, *, source: str, day: date, wanted: Wanted) -> None:
+    def done(self, inbox: int, waiting: Waiting, *, day: date) -> None:
         """Move a file to `done/<day>/<source>/`."""
         with (
-            self._inbox_folders.folder_of(inbox, path) as (folder, name),
-            self._inbox_folders.own(inbox, DONE, day.isoformat(), source, make=True) as target,
+            self._inbox_folders.folder_of(inbox, waiting.key) as (folder, name),
+            self._inbox_folders.own(inbox, DONE, day.isoformat(), waiting.source, make=True) as target,
         ):
-            for new in free_names(self._flat(path)):
-                with suppress(FileExistsError):
-                    take(name, new, folder=folder, new_folder=target, wanted=wanted)
-                    return
-            raise _all_taken()
+            self._take(waiting, name, folder, target)
 
-    def delete(self, inbox: int, path: str, *, wanted: Wanted) -> None:
+    def delete(self, inbox: int, waiting: Waiting) -> None:
         """Delete a file, but not another file that has just replaced it."""
         with (
-            self._inbox_folders.folder_of(inbox, path) as (folder, name),
+            self._inbox_folders.folder_of(inbox, waiting.key) as (folder, name),
             self._inbox_folders.own(inbox, GOING, make=True) as target,
         ):
             # Unlinking by name could hit another file. So move it first, and check its identity.
-            for new in free_names(self._flat(path)):
-                with suppress(FileExistsError):
-                    take(name, new, folder=folder, new_folder=target, wanted=wanted)
-                    os.unlink(new, dir_fd=target)
-                    return
-            raise _all_taken()
+            os.unlink(self._take(waiting, name, folder, target), dir_fd=target)
 
-    def rejected(
-        self, inbox: int, path: str, reason: Mapping[str, Json], *, source: str, wanted: Wanted
-    ) -> None:
+    def rejected(self, inbox: int, waiting: Waiting, reason: Mapping[str, Json]) -> None:
         """Write the reason, then move the file to `rejected/<source>/`."""
         with (
-            self._inbox_folders.folder_of(inbox, path) as (folder, name),
-            self._inbox_folders.own(inbox, REJECTED, source, make=True) as target,
+            self._inbox_folders.folder_of(inbox, waiting.key) as (folder, name),
+            self._inbox_folders.own(inbox, REJECTED, waiting.source, make=True) as target,
         ):
-            for new in free_names(self._flat(path)):
+            for new in free_names(self._flat(waiting)):
                 if _exists(new, target):
                     continue
                 with suppress(FileExistsError), _reason_beside(new, reason, target):
-                    take(name, new, folder=folder, new_folder=target, wanted=wanted)
+                    take(name, new, folder=folder, new_folder=target, wanted=_is(waiting))
                     return
             raise _all_taken()
 
-    def _flat(self, path: str) -> str:
-        parts = path.split("/")
+    def _take(self, waiting: Waiting, name: str, folder: int, target: int) -> str:
+        """Move a file under a name that is free; return that name."""
+        for new in free_names(self._flat(waiting)):
+            with suppress(FileExistsError):
+                take(name, new, folder=folder, new_folder=target, wanted=_is(waiting))
+                return new
+        raise _all_taken()
+
+    def _flat(self, waiting: Waiting) -> str:
+        parts = waiting.key.split("/")
         return flat_name(parts[1:] or parts, self._pattern)
+
+
+def _is(waiting: Waiting) -> Wanted:
+    return lambda found: identity(found) == waiting.identity
 
 
 @contextmanager

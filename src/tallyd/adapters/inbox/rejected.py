@@ -18,7 +18,7 @@ from tallyd.adapters.inbox.folders import InboxFolders, enter, names_in
 from tallyd.adapters.inbox.open_file import open_regular
 from tallyd.adapters.inbox.quarantine import REJECTED
 from tallyd.adapters.inbox.rename import put_back
-from tallyd.adapters.inbox.scan import instant
+from tallyd.contract.inbox import instant
 from tallyd.core.errors import InboxError
 from tallyd.core.reading import Json
 from tallyd.core.texts import visible

@@ -10,9 +10,8 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from tallyd.adapters.inbox.filenames import free_names
+from tallyd.contract.inbox import Identity
 
-Identity: TypeAlias = "tuple[int, int, int, int]"
-"""Device, inode, size in bytes, modification time in ns: differs for another file or another content."""
 Wanted: TypeAlias = "Callable[[os.stat_result], bool]"
 
 _NOREPLACE = 1

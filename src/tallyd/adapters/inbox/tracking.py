@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
 
-from tallyd.adapters.inbox.rename import Identity, identity
+from tallyd.adapters.inbox.rename import identity
+from tallyd.contract.inbox import Identity
 
 MOST_FILES = 100_000
 MOST_TROUBLES = 10_000

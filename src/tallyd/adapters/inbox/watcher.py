@@ -18,8 +18,9 @@ from watchdog.observers.inotify_c import InotifyConstants, Mask
 
 from tallyd.adapters.inbox.errors import why
 from tallyd.adapters.inbox.filenames import Pattern, is_ignored
-from tallyd.adapters.inbox.rename import Identity, identity
+from tallyd.adapters.inbox.rename import identity
 from tallyd.adapters.inbox.tracking import MOST_FILES
+from tallyd.contract.inbox import Identity
 
 AGAIN_AFTER_S = 60.0
 # watchdog has a thread for each. Looks find the files in the other folders.

@@ -93,26 +93,22 @@ def _into_sqlite(cursor: Any, poller: str, files: Sequence[tuple[int, ToIngest]]
     """
     for source, some in groupby(files, key=lambda each: each[1].source):
         constants = cursor.execute("SELECT quote(?) || ', ' || quote(?)", (poller, source)).fetchone()[0]
+        insert = f"INSERT INTO passage ({_COLUMNS}) VALUES "  # noqa: S608 # quoted by SQLite itself
         row = f"(?, ?, ?, ?, ?, {constants}, ?)"
+        many = insert + ", ".join([row] * _SQLITE_ROWS)
+        at_once = _SQLITE_ROWS * _SQLITE_VALUES
         values: list[object] = []
         for file_id, file in some:
             for ids, batch in _numbered(file_id, file):
                 files_id = repeat(file_id, len(ids))
                 columns = (ids, batch.people, batch.ways, batch.seen_at, batch.frames, files_id)
                 values += chain.from_iterable(zip(*columns, strict=True))
-                values = _stored(cursor, row, values, _SQLITE_ROWS)
-        while values:
-            values = _stored(cursor, row, values, len(values) // _SQLITE_VALUES)
-
-
-def _stored(cursor: Any, row: str, values: list[object], rows: int) -> list[object]:
-    """Store `rows` rows per statement. Return the values that are too few for a full statement."""
-    at_once = rows * _SQLITE_VALUES
-    many = f"INSERT INTO passage ({_COLUMNS}) VALUES {', '.join([row] * rows)}"  # noqa: S608 # quoted by SQLite itself
-    whole = len(values) // at_once * at_once
-    for begin in range(0, whole, at_once):
-        cursor.execute(many, values[begin : begin + at_once])
-    return values[whole:]
+                whole = len(values) // at_once * at_once
+                for begin in range(0, whole, at_once):
+                    cursor.execute(many, values[begin : begin + at_once])
+                del values[:whole]
+        if values:
+            cursor.execute(insert + ", ".join([row] * (len(values) // _SQLITE_VALUES)), values)
 
 
 def _into_postgresql(cursor: Any, poller: str, files: Sequence[tuple[int, ToIngest]]) -> None:

@@ -25,7 +25,7 @@ class DryInbox:
     def __init__(self, inbox: Inbox, *, is_yet_to_be_made: bool = False) -> None:
         self._inbox = inbox
         self._is_yet_to_be_made = is_yet_to_be_made
-        self._seen: set[bytes] = set()
+        self._seen: set[str] = set()
 
     def look(self) -> Look:
         found = self._inbox.look()

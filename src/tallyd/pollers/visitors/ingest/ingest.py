@@ -33,7 +33,7 @@ from tallyd.pollers.visitors.settings import VisitorsSettings
 
 log = logging.getLogger("tallyd")
 
-MOST_FILES = 500
+MOST_FILES = 2000
 """Most files in one transaction."""
 NO_ROOM = "the disk of the database has less free space than twice the size of {name}"
 
@@ -177,33 +177,37 @@ class Taking:
             keep_rows=self._tools.keep_days > 0,
         )
         self._group = _Group()
-        found = dict(zip(map(id, to_store), outcomes, strict=True))
+        outcome_of = iter(outcomes)
         for one in files:
             self._tools.alive()
-            self._count(one, found.get(id(one), "done"), now)
-            self._move(one, found.get(id(one), "done"))
+            outcome: Outcome = "done" if one.is_empty else next(outcome_of)
+            self._count(one, outcome, now)
+            self._move(one, outcome)
 
     def _count(self, parsed: Parsed, outcome: Outcome, now: datetime) -> None:
         """Count a file that is stored, was stored before, or is rejected; log what matters."""
         waiting, tally = parsed.waiting, self.tally
-        named = {**self._whose, "source": waiting.source, "file": waiting.name}
         if outcome == "rejected":
             reason = parsed.refusal or ""
             tally.bad(waiting.source, waiting.name, reason, parsed.ahead, now)
-            log.warning("file rejected", extra={**named, "reason": reason})
+            log.warning("file rejected", extra={**self._named(waiting), "reason": reason})
             return
         if outcome == "repeat":
             tally.repeat += 1
-            log.info("file already ingested", extra={**named, "sha256": parsed.sha256})
+            log.info("file already ingested", extra={**self._named(waiting), "sha256": parsed.sha256})
         elif parsed.content is not None:
             tally.empty += parsed.is_empty
             tally.done += not parsed.is_empty
             tally.records += parsed.content.records
             tally.skipped += parsed.content.skipped
             if parsed.content.skipped:
-                log.warning("records skipped", extra={**named, "records": parsed.content.skipped})
+                extra = {**self._named(waiting), "records": parsed.content.skipped}
+                log.warning("records skipped", extra=extra)
         if not parsed.is_empty:
             tally.good(waiting.source)
+
+    def _named(self, waiting: Waiting) -> dict[str, str]:
+        return {**self._whose, "source": waiting.source, "file": waiting.name}
 
     def _move(self, parsed: Parsed, outcome: Outcome) -> None:
         try:

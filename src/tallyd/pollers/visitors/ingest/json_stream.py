@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 MOST_CHARS = 1024 * 1024
 """Longest element. A record has about a hundred characters; a longer element would only need memory."""
 
+_Utf8 = codecs.getincrementaldecoder("utf-8")
 _SPACE = re.compile("[ \t\r\n]*")
 _WORD_AT_END = re.compile(r"[-+.\w]*[ \t\r\n]*\Z")
 _NUMBER_AT_END = re.compile(r"[-+.0-9eE]*\Z")
@@ -63,7 +64,7 @@ class Elements:
     """
 
     def __init__(self) -> None:
-        self._decode = codecs.getincrementaldecoder("utf-8")("strict").decode
+        self._decode = _Utf8().decode
         self._text = ""
         self._next = _LIST
 

@@ -18,7 +18,7 @@ MOST_FILES = 1000
 class Unfinished:
     """Files that were found cut short, and when first. It lives as long as the process."""
 
-    _since: dict[bytes, tuple[Waiting, datetime]] = field(default_factory=dict)
+    _since: dict[str, tuple[Waiting, datetime]] = field(default_factory=dict)
 
     def begin(self, waiting: Iterable[Waiting]) -> None:
         """Begin a run: forget files that are gone or have changed."""
