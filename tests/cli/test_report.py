@@ -199,11 +199,12 @@ class TestJson:
             "from": "2026-11-20",
             "to": "2026-11-20",
             "by": None,
+            "range": None,
             "options": {},
         }
         assert now["stats"] == {"50101": 8, "total": 8}
         assert board["said"] == "3 readings, 1 missed"
-        (table,) = board["tables"].values()
+        table = board["tables"]["readings"]
         assert list(table["columns"].items())[4:8] == [
             ("total", "total"),
             ("50101", "Einsatzbereit (50101)"),

@@ -81,22 +81,21 @@ class BoardPrinter:
         if text := ": ".join(filter(None, (heading, board.said))):
             say(text, style="title")
         stats = [panel for panel in panels if isinstance(panel, Stat)]
-        tables = [
-            panel if isinstance(panel, StateTimeline) else table
-            for panel in panels
-            for table in tables_of([panel])
-            if table.rows or table.nothing
-        ]
+        shown: dict[str, Table | StateTimeline] = {}  # several charts may show one table
+        for panel in panels:
+            for table in tables_of([panel]):
+                if table.rows or table.nothing:
+                    shown.setdefault(table.key, panel if isinstance(panel, StateTimeline) else table)
         if stats:
             rows = [(stat.name, self._text(stat.value, stat.unit)) for stat in stats]
             show_table(("name", "value"), rows, right=frozenset({1}), see=self.see_columns)
-        for table in tables:
-            if stats or len(tables) > 1:
-                say(table.title)
-            if isinstance(table, StateTimeline):
-                self._show_timeline(table)
+        for each in shown.values():
+            if stats or len(shown) > 1:
+                say(each.title)
+            if isinstance(each, StateTimeline):
+                self._show_timeline(each)
             else:
-                self._show_table(table)
+                self._show_table(each)
         for note in board.notes:
             say(note, style="quiet")
         for trouble in board.troubles:
