@@ -87,7 +87,7 @@ def show_table(
     cells = [
         ["" if cell is None else visible(filled(str(cell))) for cell in row] for row in (headings, *rows)
     ]
-    room = _console(sys.stdout).width if sys.stdout.isatty() and not _is_wide.get() else sys.maxsize
+    room = _room()
     natural = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     is_whole = _together(natural) <= room
     widths = dict(enumerate(natural)) if is_whole else _widths(cells, room, prose, vital)
@@ -104,9 +104,14 @@ def show_table(
         _console(sys.stdout, soft_wrap=False).print(said, style=STYLES["quiet"])
 
 
+def _room() -> int:
+    """Return how many cells a line may have."""
+    return _console(sys.stdout).width if sys.stdout.isatty() and not _is_wide.get() else sys.maxsize
+
+
 def show_prose(text: str) -> None:
     """Print a sentence, on a terminal broken between words; a text without spaces anywhere."""
-    room = Console().width if sys.stdout.isatty() and not _is_wide.get() else sys.maxsize
+    room = _room()
     for line in _wrapped(visible(text), room):
         say(line, style="quiet")
 
