@@ -1,7 +1,8 @@
 """Kills the daemon at a system call while it counts and tells, starts it again, and says what people heard.
 
 Of each thing that is to be told, a chat must hear once, or twice where the kill came between its answer and
-the note of it; never not at all, and never again once all is noted.
+the note of it; never not at all, and never again once all is noted. Each incident must be the one of its
+alert, and say who was told.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from support.chatservers import WebService
 from support.divera_server import Client
 from support.killing import Report, rest, started, traced
 from support.site import POLLER, Site, prepare
+from support.verdict import incident_violations
 from tallyd.adapters.state import State
 from tallyd.core.alerts.notices import Notified
 from tallyd.core.alerts.rules import Observations
@@ -36,11 +38,13 @@ class Heard:
     call: tuple[str, str] | None
     times: dict[str, int]
     more: int
+    incidents: tuple[str, ...]
 
     def violations(self) -> list[str]:
         """Return what is wrong with it."""
         found = [f"{what}: heard {times} times" for what, times in self.times.items() if not 1 <= times <= 2]
-        return found + ([f"{self.more} more messages after all was told"] if self.more else [])
+        found += [f"{self.more} more messages after all was told"] if self.more else []
+        return [*found, *self.incidents]
 
     def __str__(self) -> str:
         return f"kill {self.number}, before {self.call}: {self.times}, {self.more} more; {self.violations()}"
@@ -96,7 +100,19 @@ def kill(notifying: Notifying, number: int) -> Heard:
     _start_until_notified(notifying)
     call = report.calls[-1] if report.killed_before else None
     times = {what: sum(what in text for text in texts) for what in notifying.expected}
-    return Heard(number, call, times, len(notifying.texts()) - len(texts))
+    return Heard(number, call, times, len(notifying.texts()) - len(texts), _wrong_incidents(notifying))
+
+
+def _wrong_incidents(notifying: Notifying) -> tuple[str, ...]:
+    """Return what is wrong with the incidents: each says what the chat was told of its last news."""
+    with closing(sqlite3.connect(f"file:{notifying.site.database}?mode=ro", uri=True)) as db:
+        broken = map(str, incident_violations(db))
+        untold = db.execute(
+            "SELECT key FROM incident WHERE NOT EXISTS (SELECT 1 FROM incident_notice AS notice"
+            " WHERE notice.key=incident.key AND notice.raised_at=incident.raised_at"
+            " AND news=iif(ended_at IS NULL, 'begins', 'over'))"
+        )
+        return (*broken, *(f"the incident of {key} does not say who was told" for (key,) in untold))
 
 
 def _start_until_notified(notifying: Notifying) -> None:

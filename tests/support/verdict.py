@@ -60,11 +60,15 @@ class Row:
 
 @dataclass(frozen=True)
 class StoredReading:
-    """What state.db holds: the readings, the slots begun and not settled, the newest watermark."""
+    """What state.db holds: the readings, the slots begun and not settled, the newest watermark.
+
+    `incidents` says where the incidents are not those of the alerts.
+    """
 
     rows: tuple[Row, ...]
     begun: dict[datetime, tuple[str, int]]
     mark: datetime | None
+    incidents: tuple[Violation, ...]
 
     def of(self, at: datetime | None) -> list[Row]:
         return [row for row in self.rows if row.due_at == at]
@@ -82,6 +86,7 @@ def stored(database: Path) -> StoredReading:
             ).fetchall()
             begun = db.execute("SELECT due_at, state, starts FROM slot").fetchall()
             (mark,) = db.execute("SELECT max(at) FROM mark").fetchone()
+            incidents = incident_violations(db)
     return StoredReading(
         rows=tuple(
             Row(_instant(due), outcome, reason, name, body, bool(written))
@@ -89,7 +94,27 @@ def stored(database: Path) -> StoredReading:
         ),
         begun={datetime.fromisoformat(due): (state, starts) for due, state, starts in begun},
         mark=_instant(mark),
+        incidents=tuple(incidents),
     )
+
+
+def incident_violations(db: sqlite3.Connection) -> list[Violation]:
+    """Return each alert without its one incident, and each incident that did not end with its alert.
+
+    No problem of a site comes a second time, so a second incident of a key is one too many.
+    """
+    checks: dict[Kind, str] = {
+        "lost": "SELECT alert.key FROM alert LEFT JOIN incident USING (key, raised_at)"
+        " WHERE raised_at IS NOT NULL AND incident.key IS NULL",
+        "twice": "SELECT key FROM incident GROUP BY key HAVING count(*) > 1",
+        "wrong": "SELECT incident.key FROM incident LEFT JOIN alert USING (key, raised_at)"
+        " WHERE (ended_at IS NULL) <> (alert.key IS NOT NULL AND over_at IS NULL)",
+    }
+    return [
+        Violation(kind, f"the incident of {key}")
+        for kind, query in checks.items()
+        for (key,) in db.execute(query)
+    ]
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -127,6 +152,7 @@ def violations(site: Site) -> list[Violation]:
         *_files(site, found),
         *_latest(site, found),
         *_log(site),
+        *found.incidents,
     ]
     if found.begun:
         broken.append(Violation("wrong", f"slots are still begun: {found.begun}"))
