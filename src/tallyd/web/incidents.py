@@ -21,7 +21,7 @@ from tallyd.storage.incidents import DEFAULT_DAYS, why_nothing
 from tallyd.web.context import Context
 
 LINES_A_PAGE = 50
-MOST_PAGES = 10_000
+MOST_PAGES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)

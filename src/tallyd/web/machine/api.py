@@ -28,7 +28,7 @@ from tallyd.web.machine.health import is_healthy
 
 LIMIT: Final = 100
 MOST: Final = 1000
-MOST_SKIPPED: Final = 1_000_000
+MOST_SKIPPED: Final = 100_000
 MOST_CHARS: Final = 1_000_000
 """Of the readings of one answer: one of ten thousand targets has two millions."""
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
