@@ -23,9 +23,15 @@ from support.daemon import Daemon, running, write_config
 from support.past import BERLIN, Past, minutely
 from support.processes import free_port
 from tallyd.adapters.records.database import Database
+from tallyd.adapters.state import State
 from tallyd.contract.lags import LagRow
 from tallyd.contract.passages import Content, Count, ToIngest, seen_text
+from tallyd.core.alerts.incidents import Delivered
+from tallyd.core.alerts.rules import Observations
+from tallyd.core.alerts.run_alerts import Run, failed_for_good
+from tallyd.core.alerts.values import Age, Span
 from tallyd.demo.world import cameras, chat, crowd, divera, servers, upstream
+from tallyd.pollers.servers.alert_kinds import TARGET_KINDS
 
 NAMES = {
     "50101": "Einsatzbereit",
@@ -35,6 +41,7 @@ NAMES = {
     "50105": "Beurlaubt",
 }
 WEEKS = 4
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -110,8 +117,9 @@ def _config(base_url: str, port: int, web: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_past(folder: Path) -> None:
-    """Invent some weeks of people, a day of visitors, and some hours of servers."""
+    """Invent some weeks of people, a day of visitors, some hours of servers, and two incidents."""
     (folder / "state").mkdir(exist_ok=True)
+    _incidents(folder / "state" / "state.db", datetime.now(UTC))
     chance, now = random.Random(4), datetime.now(UTC)
     _people(Past(folder), chance, now)
     database = Database(f"sqlite:///{folder / 'state' / 'records.db'}")
@@ -119,6 +127,27 @@ def make_past(folder: Path) -> None:
     with closing(database):
         _visitors(database, chance, now)
         _lags(database, now)
+
+
+def _incidents(database: Path, now: datetime) -> None:
+    run = Run(poller="divera", job="count", due_at=now - DAY, now=now - DAY, next_at=None)
+    stale = TARGET_KINDS["stale"]
+    problems = [
+        failed_for_good(run, "timed out", attempts=3),
+        stale.problem(
+            "servers", "STAGE", since=now - 2 * DAY, target="STAGE", age=Age(now - 2 * DAY), limit=Span(30)
+        ),
+    ]
+    with closing(State(database)) as state:
+        state.uptime.note({now - WEEKS * 7 * DAY: now})
+        for number, problem in enumerate(problems):
+            raised = Observations(named=(problem,), may_resolve=lambda _key: True, now=problem.since)
+            (alert,) = state.alerts.evaluate(raised).raised
+            sent_at = problem.since + timedelta(seconds=2)
+            delivered: Delivered = {((alert.key, problem.since), "chat", "begins"): sent_at}
+            state.notifications.mark({}, delivered)
+            ended = Observations(named=(), may_resolve=lambda _key: True, now=now - DAY * (0.5 + number))
+            state.alerts.evaluate(ended)
 
 
 def _people(past: Past, chance: random.Random, now: datetime) -> None:

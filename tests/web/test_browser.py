@@ -426,7 +426,9 @@ PHONE, SCREEN, TWICE_AS_LARGE = 360, 1280, 640
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/wall", *POLLERS, "/poller/nobody", "/poller/divera?from=nonsense"])
+@pytest.mark.parametrize(
+    "path", ["/", "/wall", "/incidents", *POLLERS, "/poller/nobody", "/poller/divera?from=nonsense"]
+)
 def test_it_is_sound_for_screen_readers_and_readable_at_every_width(
     browser: Browser, site: Site, path: str, scheme: Literal["light", "dark"]
 ) -> None:
@@ -439,6 +441,7 @@ def test_it_is_sound_for_screen_readers_and_readable_at_every_width(
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(each => +each.tagName[1])")
     assert levels[0] == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
+    page.evaluate("document.querySelectorAll('#part-incidents details').forEach(each => each.open = true)")
     assert page.evaluate("[...document.querySelectorAll('table')].every(each => each.caption)")
     for width in (PHONE, TWICE_AS_LARGE, SCREEN):
         page.set_viewport_size({"width": width, "height": 740})

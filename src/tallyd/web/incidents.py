@@ -26,7 +26,10 @@ MOST_PAGES = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class IncidentLine:
-    """An incident on one line; what is folded below it says all. `query` leads to what it is about."""
+    """An incident on one line; what is folded below it says all. `query` leads to what it is about.
+
+    `lasted` does not break.
+    """
 
     id: str
     view: IncidentView
@@ -119,7 +122,7 @@ def _line(view: IncidentView, config: Config, zone: ZoneInfo) -> IncidentLine:
         view=view,
         begin=clock(incident.began, zone, now=incident.began),
         end=clock(incident.ended_at, zone, now=incident.began) if incident.ended_at else "",
-        lasted=span(round(view.lasted_s, 1)),
+        lasted=span(round(view.lasted_s, 1)).replace(" ", "\u00a0"),
         poller=poller if configured else "",
         query=urlencode(configured.view(between[0], what), errors="replace")
         if configured and between
