@@ -184,8 +184,8 @@ def test_each_poller_has_a_board_with_its_details_and_only_some_rows_of_a_long_t
     lines = boards.splitlines()
     assert lines[:6] == [
         "park",
-        "name                  value",
-        "Inside now                3",
+        "name                  value  note",
+        "Inside now                3  in minus out since midnight; cameras miss people",
         "In today                  3",
         "Out today                 0",
         "Files ingested today      1",

@@ -302,6 +302,12 @@ def test_a_cell_and_a_stat_say_the_same(cell: Cell, unit: Unit, text: str) -> No
     assert row == f"Values Name Value row {text}".strip()
 
 
+def test_what_a_number_means_stands_at_its_name() -> None:
+    stat = Stat(key="s", name="Inside", value=3, note="in minus out")
+    page = shown(Board(panels=(stat,)), view())
+    assert (page.text, len(page.all("dt"))) == ("Inside in minus out 3", 1)
+
+
 def test_a_file_that_is_read_later_has_whole_dates_and_no_distance() -> None:
     board = Board(panels=(table([("row", NOW)], unit="instant"),))
     assert shown(board, View(zone=BERLIN, most_rows=9)).text == "Values Name Value row 2026-11-20 14:00"

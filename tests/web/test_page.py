@@ -24,6 +24,7 @@ from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import Json
+from tallyd.pollers.visitors.board import INSIDE
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 
@@ -107,7 +108,7 @@ def test_the_overview_shows_a_card_of_each_poller_with_its_state_its_numbers_and
     assert "florian-pi Trouble as of 14:00 Europe/Berlin" in text
     assert "divera All well" in text
     assert "Last reading 08:00 (6 h ago) Next run 20:00 (in 6 h) Time zone Europe/Berlin" in text
-    assert "Inside now 2 In today 3 Out today 1" in text
+    assert f"Inside now {INSIDE} 2 In today 3 Out today 1" in text
     assert "error: TEST unreachable 10 min ago" in text
     assert "Next run every 1 min" in text
 
@@ -284,7 +285,7 @@ def test_the_wall_shows_every_poller_without_a_way_to_anywhere_and_without_a_scr
     html = get(web, "/wall").text
     text = text_of(html)
     assert "florian-pi Trouble as of 14:00" in text
-    assert "park No reading yet Inside now 2 In today 3" in text
+    assert f"park No reading yet Inside now {INSIDE} 2 In today 3" in text
     assert "Unreachable 1 error: TEST unreachable 10 min ago" in text
     assert not [1 for tag, _ in tags_of(html) if tag in ("nav", "footer")]
     assert not [1 for _, each in tags_of(html) if "hidden" in each and each.get("class") != "lost"]
@@ -395,7 +396,7 @@ class TestNothingIsKnown:
 
     def test_the_cards_say_what_is_not_known_and_why(self, web: Web) -> None:
         text = text_of(get(web, "/").text)
-        assert f"Inside now {UNKNOWN} In today {UNKNOWN} Out today {UNKNOWN}" in text
+        assert f"Inside now {INSIDE} {UNKNOWN} In today {UNKNOWN} Out today {UNKNOWN}" in text
         assert "No record of today: no file has come yet." in text
         assert not re.search(r"\b0 (in|out|inside)\b", text)
 

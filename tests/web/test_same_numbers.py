@@ -43,6 +43,7 @@ ASKED = [
     ("park", {**TWO_DAYS, "by": "day"}),
     ("park", {**TWO_DAYS, "by": "weekday"}),
     ("park", {"source": "12"}),
+    ("park", {"from": "2026-11-27", "to": "2026-11-27"}),  # a week after the only day with records
     ("park", {"group": "north", "by": "month"}),
     ("apps", {}),
     ("apps", {**TWO_DAYS, "by": "hour"}),

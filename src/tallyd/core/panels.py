@@ -273,12 +273,13 @@ class StateTimeline:
 
 @dataclass(frozen=True, kw_only=True)
 class Stat:
-    """One number with its name. `key` names it for programs."""
+    """One number with its name. `key` names it for programs, `note` says what it means."""
 
     key: str
     name: str
     value: Cell
     unit: Unit = "number"
+    note: str = ""
 
 
 Panel: TypeAlias = Stat | Table | Chart | Heatmap | StateTimeline

@@ -87,8 +87,7 @@ class BoardPrinter:
                 if table.rows or table.nothing:
                     shown.setdefault(table.key, panel if isinstance(panel, StateTimeline) else table)
         if stats:
-            rows = [(stat.name, self._text(stat.value, stat.unit)) for stat in stats]
-            show_table(("name", "value"), rows, right=frozenset({1}), see=self.see_columns)
+            self._show_stats(stats)
         for each in shown.values():
             if stats or len(shown) > 1:
                 say(each.title)
@@ -100,6 +99,17 @@ class BoardPrinter:
             say(note, style="quiet")
         for trouble in board.troubles:
             say(trouble, style="warning")
+
+    def _show_stats(self, stats: Sequence[Stat]) -> None:
+        rows = [(stat.name, self._text(stat.value, stat.unit), stat.note) for stat in stats]
+        width = 3 if any(stat.note for stat in stats) else 2
+        show_table(
+            ("name", "value", "note")[:width],
+            [row[:width] for row in rows],
+            right=frozenset({1}),
+            prose=frozenset(range(2, width)),
+            see=self.see_columns,
+        )
 
     def _show_table(self, table: Table) -> None:
         if not table.rows:

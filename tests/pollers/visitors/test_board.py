@@ -21,7 +21,7 @@ from tallyd.core.periods import By
 from tallyd.core.reading import Facts, Json, OutboxMessage
 from tallyd.core.stored import LastReading, OutboxRow, RowState, StoredReading
 from tallyd.pollers.visitors.metrics import MOST_NAMED
-from tallyd.pollers.visitors.poller import VisitorsPoller
+from tallyd.pollers.visitors.poller import MOST_OF_MONTH, VisitorsPoller
 from tallyd.pollers.visitors.report.report_table import MOST_REPORTS
 
 SourceMinute: TypeAlias = "tuple[str, str, Count]"
@@ -29,6 +29,7 @@ SourceMinute: TypeAlias = "tuple[str, str, Count]"
 NOW = instant("2026-11-20T10:30")
 TROUBLE = "PostgreSQL at 127.0.0.1:5432 does not answer"
 UNKNOWN = Gap.UNKNOWN
+ALWAYS_ON = ((instant("2015-01-01T00:00"), NOW),)
 DELIVERS, SILENT = State("fine", "delivers"), State("error", "silent")
 NO_FILE = State("unknown", "no file yet")
 WAITS, ACCEPTED = State("warning", "waits"), State("fine", "accepted")
@@ -63,7 +64,7 @@ ROWS = (
 
 def past(*rows: SourceMinute, **more: Any) -> FakePast:
     held = FakeRecords(rows=rows, files={"done": 4, "rejected": 1})
-    return FakePast(poller="park", now=NOW, held=held, **more)
+    return FakePast(poller="park", now=NOW, held=held, **{"was_on": ALWAYS_ON, **more})
 
 
 def kept(**arrivals: str) -> dict[str, dict[str, object]]:
@@ -292,26 +293,109 @@ def numbers(board: Board) -> list[dict[str, Cell]]:
     return [{key: cell for key, cell in zip(keys, row, strict=True) if key != "begin"} for row in found.rows]
 
 
-class TestPastDays:
-    def test_more_rows_than_are_wanted_are_not_made(self) -> None:
-        assert numbers(poller().past_board(past(*ROWS), replace(asked(), most_rows=11)))
-        with pytest.raises(AskedError, match="these are more than 10 rows; choose fewer days"):
-            poller().past_board(past(*ROWS), replace(asked(), most_rows=10))
+class TestBeside:
+    """A day beside the same weekday a week before, and the month by day."""
 
-    def test_today_is_shown_by_the_hour_up_to_now(self) -> None:
+    ROWS = (
+        *ROWS,
+        minute("2026-11-13T07:59", 9),
+        minute("2026-11-13T10:29", 5),
+        minute("2026-11-13T10:30", 6),
+        minute("2026-11-13T20:00", 8, source="23"),
+    )
+
+    def test_today_stands_beside_the_same_weekday_up_to_now_and_as_a_whole(self) -> None:
+        board = poller().past_board(past(*self.ROWS), asked())
+        assert [(stat.name, stat.value) for stat in board.stats] == [
+            ("In on Fri 2026-11-20", 6),
+            ("In on Fri 2026-11-13 until 10:30", 14),
+            ("In on Fri 2026-11-13", 28),
+        ]
+        found = table(board, "week_before")
+        assert [column.heading for column in found.columns] == [
+            *("hour", "in on Fri 2026-11-20", "in on Fri 2026-11-13"),
+        ]
+        assert found.rows[:4] == (("07:00", 0, 9), ("08:00", 4, 0), ("09:00", 0, 0), ("10:00", 2, 11))
+        assert found.rows[4:] == (
+            *((f"{hour}:00", None, 0) for hour in range(11, 20)),
+            ("20:00", None, 8),
+        )
+        assert not [note for note in board.notes if "compare" in note]
+
+    def test_a_past_day_is_compared_as_a_whole(self) -> None:
+        board = poller().past_board(past(*self.ROWS, minute("2026-11-06T09:00", 2)), asked("2026-11-13"))
+        assert stats(board) == {"in": 28, "in_week_before": 2}
+
+    def test_a_source_is_compared_with_itself(self) -> None:
+        board = poller().past_board(past(*self.ROWS), asked(options={"source": "23"}))
+        assert stats(board) == {"in": 1, "in_week_before_by_now": 0, "in_week_before": 8}
+
+    def test_a_day_without_records_has_no_zero_beside_the_other(self) -> None:
+        board = poller().past_board(past(*self.ROWS[-4:]), asked())
+        assert stats(board)["in"] is UNKNOWN
+        assert {*table(board, "week_before").cells("in")} == {UNKNOWN}
+
+    def test_an_hour_in_which_tallyd_was_off_is_not_known_unless_it_has_records(self) -> None:
+        on = ((instant("2026-11-13T00:00"), instant("2026-11-13T12:00")), (instant("2026-11-20T10:10"), NOW))
+        board = poller().past_board(past(*self.ROWS, was_on=on), asked())
+        found = table(board, "week_before")
+        assert found.rows[:4] == (
+            *(("07:00", UNKNOWN, 9), ("08:00", 4, 0), ("09:00", 0, 0), ("10:00", 2, 11)),
+        )
+        assert found.rows[4] == ("11:00", None, 0)
+        assert {row[2] for row in found.rows[5:-1]} == {UNKNOWN}
+
+    def test_the_month_stands_by_day_without_the_days_that_have_no_records(self) -> None:
+        month = table(poller().past_board(past(*self.ROWS), asked()), "month")
+        assert month.title == "2026-11 by day"
+        assert [row[1:] for row in month.rows] == [
+            ("2026-11-13", "Fri", 28, 0),
+            ("2026-11-19", "Thu", 50, 0),
+            ("2026-11-20", "Fri", 6, 3),
+        ]
+
+    def test_of_very_many_sources_the_month_is_not_read(self) -> None:
+        many = (minute("2026-11-20T09:00", 1, source=f"s{number}") for number in range(MOST_OF_MONTH + 1))
+        board = poller().past_board(past(*many), asked())
+        assert "month" not in {each.key for each in tables_of(board.details)}
+
+    @pytest.mark.parametrize("days", [asked(by="day"), asked("2026-11-19", "2026-11-20")])
+    def test_other_days_and_periods_stand_alone(self, days: Asked) -> None:
+        board = poller().past_board(past(*self.ROWS), days)
+        assert (len(board.panels), board.details) == (1, ())
+
+
+class TestPastDays:
+    def test_hours_in_between_are_zero_where_tallyd_was_on_and_else_not_known(self) -> None:
+        rows = [minute("2026-11-20T06:00", 1), minute("2026-11-20T09:00", 1)]
+        on = [(instant("2026-11-20T07:59:59"), NOW)]
+        board = poller().past_board(past(*rows, was_on=on), asked())
+        assert [row["in"] for row in numbers(board)] == [1, 0, 0, 1]
+        on = [(instant("2026-11-20T08:00"), NOW)]
+        board = poller().past_board(past(*rows, was_on=on), asked())
+        assert [[*row.values()][3:] for row in numbers(board)][1] == [UNKNOWN] * 5
+        assert board.notes[0] == "1 hour without records is not known: tallyd was off."
+
+    def test_more_rows_than_are_wanted_are_not_made(self) -> None:
+        assert numbers(poller().past_board(past(*ROWS), replace(asked(), most_rows=3)))
+        with pytest.raises(AskedError, match="these are more than 2 rows; choose fewer days"):
+            poller().past_board(past(*ROWS), replace(asked(), most_rows=2))
+
+    def test_a_day_is_shown_by_the_hour_from_the_first_to_the_last_one_with_records(self) -> None:
         board = poller().past_board(past(*ROWS), asked())
         rows = numbers(board)
-        assert len(rows) == 11
-        assert [[*row.values()] for row in rows[7:]] == [
-            ["2026-11-20", "07:00", "Fri", 0, 0, 0, 0, 0],
+        assert [[*row.values()] for row in rows] == [
             ["2026-11-20", "08:00", "Fri", 4, 1, 3, 4, 0],
             ["2026-11-20", "09:00", "Fri", 0, 2, 1, 3, 1],
             ["2026-11-20", "10:00", "Fri", 2, 0, 3, 3, 0],
         ]
         assert [*rows[0]] == ["date", "hour", "weekday", "in", "out", "inside", "most_inside", "other"]
         assert board.said == "all together: 6 in, 3 out"
-        assert board.notes == ()
-        assert table(board, "visits").cells("begin")[8] == instant("2026-11-20T08:00")
+        assert board.notes == (
+            "Inside: in minus out since midnight; cameras miss people.",
+            "No records of Fri 2026-11-13, so there is nothing to compare with.",
+        )
+        assert table(board, "visits").cells("begin")[0] == instant("2026-11-20T08:00")
 
     @pytest.mark.parametrize(
         ("by", "headings", "first"),
@@ -330,8 +414,8 @@ class TestPastDays:
         assert [*row] == [*headings, "in", "out", *within, "most_inside", "other"]
         assert [*row.values()] == first
         assert board.said == "all together: 63 in, 3 out on 3 days with records"
-        assert board.notes == (
-            "27 days have no records: nobody knows whether nobody came then, or nobody counted.",
+        assert board.notes[0] == (
+            "27 days have no records: nobody knows whether nobody came then, or nobody counted."
         )
 
     @pytest.mark.parametrize(
@@ -345,7 +429,7 @@ class TestPastDays:
     def test_what_came_and_left_is_drawn_as_bars_and_inside_where_it_is_known(
         self, by: By, x: str, series: dict[str, str]
     ) -> None:
-        (chart,) = poller().past_board(past(*ROWS), asked(by=by)).panels
+        chart = poller().past_board(past(*ROWS), asked(by=by)).panels[0]
         assert isinstance(chart, Chart)
         assert (chart.x, chart.series, chart.has_numbers) == (x, series, True)
 

@@ -23,12 +23,12 @@ from tallyd.pollers.visitors.visits import (
     days_of,
     inside,
     put_together,
+    side_by_side,
     together,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LORD_HOWE = ZoneInfo("Australia/Lord_Howe")  # half an hour of daylight saving time
-LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def minute(at: str, n_in: int = 0, n_out: int = 0, n_other: int = 0, *, zone: ZoneInfo = BERLIN) -> Minute:
@@ -37,9 +37,9 @@ def minute(at: str, n_in: int = 0, n_out: int = 0, n_other: int = 0, *, zone: Zo
     return seen, Count(n_in, n_out, n_other, seen, seen)
 
 
-def hours_of(*minutes: Minute, zone: ZoneInfo = BERLIN, until: datetime = LATER) -> Day:
+def hours_of(*minutes: Minute, zone: ZoneInfo = BERLIN) -> Day:
     """Return the hours of the one day of these minutes."""
-    (day,) = days_of(minutes, zone=zone, until=until)
+    (day,) = days_of(minutes, zone=zone)
     return day
 
 
@@ -99,23 +99,10 @@ class TestHours:
 
     def test_each_day_begins_with_nobody(self) -> None:
         minutes = [minute("2026-11-19T23:59", 9), minute("2026-11-20T00:00", 1)]
-        before, day = days_of(minutes, zone=BERLIN, until=LATER)
+        before, day = days_of(minutes, zone=BERLIN)
         assert before[-1].inside == 9
         assert shown(day[0]) == ("00:00", 1, 0, 1, 1)
         assert day[-1].inside == 1
-
-    @pytest.mark.parametrize(
-        ("at", "last"),
-        [
-            pytest.param("2026-11-20T07:30", "08:00", id="hours that have not begun are missing"),
-            pytest.param(
-                "2026-11-20T09:02", "09:00", id="except those with a record of a clock that is ahead"
-            ),
-        ],
-    )
-    def test_hours_end_with_now(self, at: str, last: str) -> None:
-        until = datetime(2026, 11, 20, 8, 59, tzinfo=BERLIN)
-        assert label(hours_of(minute(at, 1), until=until)[-1]) == last
 
     @pytest.mark.parametrize(
         ("zone", "day", "count", "around", "labels"),
@@ -224,7 +211,7 @@ class TestPeriods:
         ],
     )
     def test_days_are_put_together(self, by: By, rows: list[tuple[object, ...]]) -> None:
-        found = put_together(days_of(self.MINUTES, zone=BERLIN, until=LATER), by=by)
+        found = put_together(days_of(self.MINUTES, zone=BERLIN), by=by)
         assert [
             (
                 tuple(labels_of(each.begin, by=by).values()),
@@ -238,9 +225,18 @@ class TestPeriods:
         ] == rows
 
     def test_days_without_a_record_are_missing(self) -> None:
-        assert not [*days_of((), zone=BERLIN, until=LATER)]
+        assert not [*days_of((), zone=BERLIN)]
         assert put_together((), by="day") == ()
-        assert len(put_together(days_of(self.MINUTES, zone=BERLIN, until=LATER), by="hour")) == 4 * 24
+
+    def test_hours_are_shown_from_the_first_to_the_last_one_with_records(self) -> None:
+        found = put_together(days_of(self.MINUTES, zone=BERLIN), by="hour")
+        assert [(f"{each.begin:%d %H}", each.has_records) for each in found[:14]] == [
+            ("20 08", True),
+            *((f"20 {hour:02}", False) for hour in range(9, 20)),
+            ("20 20", True),
+            ("27 08", True),
+        ]
+        assert len(found) == 13 + 3
 
 
 START = datetime(2026, 10, 20, tzinfo=UTC)
@@ -255,12 +251,9 @@ MINUTES = st.builds(
     minutes=st.lists(MINUTES, max_size=40, unique_by=itemgetter(0)).map(sorted),
     by=st.sampled_from(["hour", "day", "weekday", "week", "month", "year"]),
     zone=st.sampled_from([BERLIN, LORD_HOWE, ZoneInfo("America/Havana"), ZoneInfo("Asia/Kathmandu")]),
-    until=st.sampled_from([START, START + timedelta(days=5), LATER]),
 )
-def test_nobody_is_lost_and_nobody_counted_twice(
-    minutes: list[Minute], by: By, zone: ZoneInfo, until: datetime
-) -> None:
-    days = [*days_of(minutes, zone=zone, until=until)]
+def test_nobody_is_lost_and_nobody_counted_twice(minutes: list[Minute], by: By, zone: ZoneInfo) -> None:
+    days = [*days_of(minutes, zone=zone)]
     found = put_together(days, by=by)
     assert sum(each.n_in for each in found) == sum(count.n_in for _, count in minutes)
     assert sum(each.n_out for each in found) == sum(count.n_out for _, count in minutes)
@@ -269,9 +262,48 @@ def test_nobody_is_lost_and_nobody_counted_twice(
     named = Counter(tuple(labels_of(each.begin, by=by).values()) for each in found)
     assert not named or max(named.values()) == 1
     own = [[each for each in minutes if _is_in(each, day, zone)] for day in days]
-    assert [hours_of(*each, zone=zone, until=until) for each in own] == days
+    assert [hours_of(*each, zone=zone) for each in own] == days
 
 
 def _is_in(one: Minute, day: Day, zone: ZoneInfo) -> bool:
     begin, end = day_span(day[0].begin.date(), zone)
     return seen_text(begin) <= one[0] < seen_text(end)
+
+
+def clock_hours(*days: Day) -> list[tuple[str, list[int | None]]]:
+    """Return what is side by side, with how many came."""
+    return [(name, [hour.n_in if hour else None for hour in hours]) for name, hours in side_by_side(days)]
+
+
+class TestSideBySide:
+    def test_hours_go_from_the_first_to_the_last_one_with_records_in_any_of_the_days(self) -> None:
+        later = hours_of(minute("2026-11-20T09:00", 1), minute("2026-11-20T10:00", 2))
+        earlier = hours_of(minute("2026-11-13T08:00", 3))
+        assert clock_hours(later, earlier) == [("08:00", [0, 3]), ("09:00", [1, 0]), ("10:00", [2, 0])]
+
+    def test_a_day_without_records_has_no_hour(self) -> None:
+        assert clock_hours((), hours_of(minute("2026-11-13T08:00", 3))) == [("08:00", [None, 3])]
+        assert clock_hours((), ()) == []
+
+    def test_an_hour_that_comes_twice_in_one_of_them_stands_twice(self) -> None:
+        long = hours_of(minute("2026-10-25T02:30+02:00", 1), minute("2026-10-25T02:30+01:00", 2))
+        short = hours_of(minute("2026-10-18T02:30", 4), minute("2026-10-18T03:30", 5))
+        assert clock_hours(long, short) == [
+            ("02:00 UTC+02:00", [1, None]),
+            ("02:00 UTC+01:00", [2, None]),
+            ("02:00", [None, 4]),
+            ("03:00", [0, 5]),
+        ]
+
+
+@given(
+    minutes=st.lists(MINUTES, max_size=40, unique_by=itemgetter(0)).map(sorted),
+    zone=st.sampled_from([BERLIN, LORD_HOWE]),
+)
+def test_side_by_side_nobody_is_lost(minutes: list[Minute], zone: ZoneInfo) -> None:
+    days = [*days_of(minutes, zone=zone)]
+    rows = side_by_side(days)
+    for place, day in enumerate(days):
+        own = [hour for _, hours in rows if (hour := hours[place])]
+        assert sum(hour.n_in for hour in own) == sum(hour.n_in for hour in day)
+    assert len({name for name, _ in rows}) == len(rows)

@@ -5,9 +5,10 @@ Where there is no record, no number is zero: nobody knows whether nobody came, o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from typing import Final
 
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.passages import Count
@@ -16,11 +17,14 @@ from tallyd.core.panels import Board, Cell, Chart, Choice, Column, Gap, Shape, S
 from tallyd.core.periods import BEGIN, By, axis_of, labels_of, period_columns
 from tallyd.core.schedule.days import day_of
 from tallyd.core.texts import clock, visible
+from tallyd.core.uptime import TimeSpan
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX, INBOX_GONE, NO_FILES
+from tallyd.pollers.visitors.beside import Beside, Known
 from tallyd.pollers.visitors.settings import VisitorsSettings
 from tallyd.pollers.visitors.visits import Day, Minute, Visits, days_of, inside, put_together, together
 from tallyd.settings.types import did_you_mean
 
+WITHIN_DAY: Final = ("hour", "day")
 SOURCE, GROUP = "source", "group"
 WAYS = tuple(Column(key=key, heading=key, unit="number", is_vital=True) for key in ("in", "out", "inside"))
 OTHER = Column(key="other", heading="other", unit="number")
@@ -37,6 +41,7 @@ _SILENT = State("error", "silent")
 _DELIVERS = State("fine", "delivers")
 _NO_FILE = State("unknown", "no file yet")
 _NOBODY_KNOWS = "Nobody knows whether nobody came, or nobody counted."
+INSIDE = "in minus out since midnight; cameras miss people"
 _WHEN = "Numbers appear with the first file that has records of today."
 
 
@@ -70,7 +75,7 @@ class VisitorsBoards:
         done, rejected = (files.get(state, Gap.UNKNOWN) for state in ("done", "rejected"))
         return Board(
             panels=(
-                Stat(key="inside", name="Inside now", value=n_inside),
+                Stat(key="inside", name="Inside now", value=n_inside, note=INSIDE),
                 Stat(key="in", name="In today", value=n_in),
                 Stat(key="out", name="Out today", value=n_out),
                 self._sources_table(counts, open_alerts),
@@ -136,23 +141,34 @@ class VisitorsBoards:
 
     # -- the days that are asked for ------------------------------------------------------------------------
 
-    def past(self, parts: Iterable[Sequence[Minute]], seen: Collection[str], asked: Asked) -> Board:
+    def past(
+        self,
+        parts: Iterable[Sequence[Minute]],
+        seen: Collection[str],
+        asked: Asked,
+        *,
+        uptime: Sequence[TimeSpan],
+        beside: Beside | None = None,
+    ) -> Board:
         """Return the board of some days, with the sources that were `seen` in them.
 
-        `parts` are the minutes of the `chosen` sources, whole days at a time, oldest first. Raises
-        `AskedError` if there is no such source.
+        `parts` are the minutes of the `chosen` sources, whole days at a time, oldest first. `uptime` is when
+        tallyd was on; `beside` is what one day is compared with. Raises `AskedError` if there is no such
+        source.
         """
         by = asked.by or "hour"
-        days = [day for minutes in parts for day in days_of(minutes, zone=self.zone, until=self.now)]
+        days = [day for minutes in parts for day in days_of(minutes, zone=self.zone)]
         sources = self._checked_sources(seen, asked)
         visits = put_together(days, by=by)
         asked.check_rows(len(visits))
-        return Board(
-            panels=(_visits_chart(visits, by, nothing=self._nothing(asked)),),
+        known = Known(self.now, uptime)
+        board = Board(
+            panels=(_visits_chart(visits, by, known, nothing=self._nothing(asked)),),
             said=f"{self._what(asked)}: {_said(days, is_one_day=asked.first == asked.last)}",
-            notes=self._days_without_records(len(days), asked),
+            notes=(*self._days_without_records(len(days), asked), *_notes(visits, by, known)),
             choices=self._choices(sources),
         )
+        return beside.added(board, days[0] if days else (), known) if beside else board
 
     def chosen(self, asked: Asked) -> Collection[str] | None:
         """Return the sources that are asked for; None: all. Raises `AskedError`."""
@@ -234,9 +250,19 @@ def _said(days: Sequence[Day], *, is_one_day: bool) -> str:
     return f"{sums} on {'1 day' if len(days) == 1 else f'{len(days)} days'} with records"
 
 
-def _visits_chart(found: Sequence[Visits], by: By, *, nothing: str) -> Chart:
+def _notes(found: Sequence[Visits], by: By, known: Known) -> Iterator[str]:
+    """Yield what a reader must know of the numbers."""
+    off = sum(not known.is_known(each) for each in found)
+    if off:
+        hours = "1 hour without records is" if off == 1 else f"{off} hours without records are"
+        yield f"{hours} not known: tallyd was off."
+    if found and by in WITHIN_DAY:
+        yield f"Inside: {INSIDE}."
+
+
+def _visits_chart(found: Sequence[Visits], by: By, known: Known, *, nothing: str) -> Chart:
     """Return a row for each period: bars of who came and left, and dots of who was inside at its end."""
-    is_within_day = by in ("hour", "day")
+    is_within_day = by in WITHIN_DAY
     numbers = [each for each in _NUMBERS if each.key != ("days" if is_within_day else "inside")]
     series: dict[str, Shape] = {"in": "bars", "out": "bars"}
     if is_within_day:
@@ -245,14 +271,14 @@ def _visits_chart(found: Sequence[Visits], by: By, *, nothing: str) -> Chart:
         key="visits",
         title=f"Visitors by {by}",
         columns=(*period_columns(by), *numbers),
-        rows=tuple(_row(each, by, numbers) for each in found),
+        rows=tuple(_row(each, by, numbers, known) for each in found),
         nothing=nothing,
         is_newest_last=by != "weekday",
     )
     return Chart(table=table, x=axis_of(by), series=series, nothing=nothing)
 
 
-def _row(visits: Visits, by: By, numbers: Iterable[Column]) -> tuple[Cell, ...]:
+def _row(visits: Visits, by: By, numbers: Iterable[Column], known: Known) -> tuple[Cell, ...]:
     cells: Mapping[str, Cell] = {
         "days": visits.days,
         "in": visits.n_in,
@@ -261,6 +287,8 @@ def _row(visits: Visits, by: By, numbers: Iterable[Column]) -> tuple[Cell, ...]:
         "most_inside": visits.most_inside,
         "other": visits.n_other,
     }
+    is_known = known.is_known(visits)
+    numbered = (cells[each.key] if is_known else Gap.UNKNOWN for each in numbers)
     # In UTC: of an hour that comes twice, the two local times would be equal.
     begin = (visits.begin.astimezone(UTC),) if axis_of(by) == BEGIN else ()
-    return (*begin, *labels_of(visits.begin, by=by).values(), *(cells[each.key] for each in numbers))
+    return (*begin, *labels_of(visits.begin, by=by).values(), *numbered)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from calendar import monthrange
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
+from typing import Final
 
 from tallyd.contract.board import Asked, Past
 from tallyd.contract.passages import Count
@@ -25,6 +27,7 @@ from tallyd.core.stored import LastReading
 from tallyd.core.texts import clock
 from tallyd.pollers.visitors.alerts.alert_kinds import EVALUATES, KINDS, NO_FILES, REJECTED
 from tallyd.pollers.visitors.alerts.memory import read_memory
+from tallyd.pollers.visitors.beside import WEEK, Beside
 from tallyd.pollers.visitors.board import GROUP, SOURCE, VisitorsBoards
 from tallyd.pollers.visitors.metrics import age_metric, today_metrics
 from tallyd.pollers.visitors.once_board import reading_board, summary_board
@@ -33,11 +36,14 @@ from tallyd.pollers.visitors.report.daily_report import report
 from tallyd.pollers.visitors.report.post import deliver
 from tallyd.pollers.visitors.report.report_table import MOST_REPORTS, reports_table
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
+from tallyd.pollers.visitors.visits import Minute
 
 _SWEEP_LIMIT_S = 300.0
 """Without progress: a group of files shows it, and each batch of a large one."""
 _REPORT_LIMIT_S = 120.0
 _REPORTS_BACK = timedelta(days=2)
+MOST_OF_MONTH: Final = 20
+"""Sources. The month of more takes seconds to read."""
 
 
 class VisitorsPoller(VisitorsSettings):
@@ -181,7 +187,19 @@ class VisitorsPoller(VisitorsSettings):
         sources = boards.chosen(asked)
         # One day at a time: ten years have five million minutes.
         days = (records.minutes(*day.span(past.zone), sources=sources) for day in _days(asked, past))
-        return boards.past(days, records.counts(*asked.span(past.zone)).keys(), asked)
+        since, until = asked.span(past.zone)
+        seen = records.counts(since, until).keys()
+        uptime = past.uptime(since - WEEK, until)
+        if asked.first != asked.last or asked.by not in (None, "hour"):
+            return boards.past(days, seen, asked, uptime=uptime)
+        beside = Beside(
+            day=asked.first,
+            now=past.now,
+            zone=past.zone,
+            week_before=records.minutes(*day_span(asked.first - WEEK, past.zone), sources=sources),
+            month=_month(asked.first, past, sources) if len(seen) <= MOST_OF_MONTH else (),
+        )
+        return boards.past(days, seen, asked, uptime=uptime, beside=beside)
 
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Yield the age of each source's newest file, then today's counts."""
@@ -262,6 +280,13 @@ def _today(past: Past) -> tuple[Mapping[str, Count], Mapping[str, int]]:
     since, until = day_span(day_of(past.now, past.zone), past.zone)
     records = past.records
     return records.counts(since, until), records.files_since(since)
+
+
+def _month(day: date, past: Past, sources: Collection[str] | None) -> Sequence[Minute]:
+    """Return the minutes of the month of a day. Raises `RecordsError`."""
+    last = day.replace(day=monthrange(day.year, day.month)[1])
+    span = day_span(day.replace(day=1), past.zone)[0], day_span(last, past.zone)[1]
+    return past.records.minutes(*span, sources=sources)
 
 
 def _days(asked: Asked, past: Past) -> Iterator[Asked]:

@@ -7,11 +7,11 @@ missing: nobody knows whether nobody came, or nobody counted.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import groupby
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from tallyd.contract.passages import Count, read_seen, seen_text
 from tallyd.core.periods import By, labels_of
@@ -21,6 +21,7 @@ Minute: TypeAlias = "tuple[str, Count]"
 """The first second of a minute (UTC), and the count of all sources together."""
 _Row: TypeAlias = "tuple[str, int, int, int]"
 """A minute, and how many came, left and went another way."""
+T = TypeVar("T")
 NOBODY = Count(0, 0, 0, "", "")
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
@@ -46,7 +47,8 @@ class Visits:
 
     `begin` is its first instant in local time; of several days, that of the first one with records. `days` is
     the number of days with records. `inside` is how many people were inside at its end, or are now;
-    None for several days. `most_inside` is how many there were at most.
+    None for several days. `most_inside` is how many there were at most. `has_records` is false for an hour
+    in which nobody was counted.
     """
 
     begin: datetime
@@ -56,35 +58,62 @@ class Visits:
     n_other: int
     inside: int | None
     most_inside: int
+    has_records: bool = True
 
 
 Day: TypeAlias = "tuple[Visits, ...]"
 """The hours of a local day. An hour that comes twice is two hours, and one that is left out is none."""
 
 
-def days_of(minutes: Sequence[Minute], *, zone: tzinfo, until: datetime) -> Iterator[Day]:
-    """Yield the days that have records, in order, without the hours after `until` that have none.
-
-    The minutes are in order.
-    """
+def days_of(minutes: Sequence[Minute], *, zone: tzinfo) -> Iterator[Day]:
+    """Yield the days that have records, in order. The minutes are in order."""
     rows = [(minute, count.n_in, count.n_out, count.n_other) for minute, count in minutes]
     at = 0
     while at < len(rows):
         day = day_of(read_seen(rows[at][0]), zone)
         end = _place(rows, day_span(day, zone)[1])
-        yield _hours(rows[at:end], day, zone, until)
+        yield _hours(rows[at:end], day, zone)
         at = end
 
 
 def put_together(days: Iterable[Day], *, by: By) -> tuple[Visits, ...]:
-    """Put days together, in order of time; weekdays from Monday on."""
+    """Put days together, in order of time; weekdays from Monday on.
+
+    Of the hours of a day, it returns those from the first to the last one with records.
+    """
     if by == "hour":
-        return tuple(hour for day in days for hour in day)
+        return tuple(hour for day in days for hour in _busy(day))
     groups: dict[tuple[str, ...], list[Day]] = {}
     for day in days:
         groups.setdefault(tuple(labels_of(day[0].begin, by=by).values()), []).append(day)
     found = (_sum(group) for group in groups.values())
     return tuple(sorted(found, key=lambda each: each.begin.weekday()) if by == "weekday" else found)
+
+
+def side_by_side(days: Sequence[Day]) -> tuple[tuple[str, tuple[Visits | None, ...]], ...]:
+    """Return the hours of the clock, each with that hour of every day.
+
+    They go from the first to the last hour with records in one of the days. None: a day does not have it.
+    """
+    named = [{labels_of(hour.begin, by="hour")["hour"]: hour for hour in day} for day in days]
+    labels = sorted(dict.fromkeys(label for each in named for label in each), key=_clock)
+    rows = [(label, tuple(each.get(label) for each in named)) for label in labels]
+    return tuple(_between(rows, lambda row: any(hour and hour.has_records for hour in row[1])))
+
+
+def _clock(label: str) -> str:
+    """Return `02:00` of `02:00 UTC+02:00`, in an hour that comes twice."""
+    return label[: len("02:00")]
+
+
+def _busy(day: Day) -> Sequence[Visits]:
+    return _between(day, lambda hour: hour.has_records)
+
+
+def _between(items: Sequence[T], is_wanted: Callable[[T], bool]) -> Sequence[T]:
+    """Return the items from the first to the last one that is wanted."""
+    wanted = [place for place, item in enumerate(items) if is_wanted(item)]
+    return items[wanted[0] : wanted[-1] + 1] if wanted else ()
 
 
 def _sum(days: Sequence[Day]) -> Visits:
@@ -105,14 +134,12 @@ def _place(rows: Sequence[_Row], at: datetime) -> int:
     return bisect_left(rows, seen_text(at), key=lambda row: row[0])
 
 
-def _hours(rows: Sequence[_Row], day: date, zone: tzinfo, until: datetime) -> Day:
+def _hours(rows: Sequence[_Row], day: date, zone: tzinfo) -> Day:
     """Return the hours of a day; `rows` are its minutes."""
     found: list[Visits] = []
     at = balance = inside = 0
     begins = _hour_begins(day, zone)
     for begin, end in zip(begins, [*begins[1:], day_span(day, zone)[1]], strict=True):
-        if at == len(rows) and begin > until:
-            break
         after = _place(rows, end)
         most = inside
         for _, n_in, n_out, _ in rows[at:after]:
@@ -128,6 +155,7 @@ def _hours(rows: Sequence[_Row], day: date, zone: tzinfo, until: datetime) -> Da
                 n_other=sum(row[3] for row in rows[at:after]),
                 inside=inside,
                 most_inside=most,
+                has_records=after > at,
             )
         )
         at = after

@@ -1,0 +1,119 @@
+"""What stands beside a day: the same weekday a week before, and the month by day."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Final
+
+from tallyd.contract.passages import seen_text
+from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Stat, Table
+from tallyd.core.periods import axis_of, period_cells, period_columns, weekday
+from tallyd.core.uptime import TimeSpan
+from tallyd.pollers.visitors.visits import Day, Minute, Visits, days_of, put_together, side_by_side
+
+WEEK: Final = timedelta(days=7)
+_HOUR: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Tells an hour without anybody from an hour of which nobody knows.
+
+    `uptime` is when tallyd was on, oldest first; no two overlap.
+    """
+
+    now: datetime
+    uptime: Sequence[TimeSpan]
+
+    def is_known(self, hour: Visits) -> bool:
+        """Whether its numbers are known: it has records, or tallyd was on at some time in it."""
+        if hour.has_records:
+            return True
+        place = bisect_right(self.uptime, hour.begin, key=lambda span: span[1])
+        return place < len(self.uptime) and self.uptime[place][0] < hour.begin + _HOUR
+
+    def n_in(self, hour: Visits | None) -> Cell:
+        """Return how many came in; None: there is no such hour, or it has not begun."""
+        if hour is None or (hour.begin > self.now and not hour.has_records):
+            return None
+        return hour.n_in if self.is_known(hour) else Gap.UNKNOWN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What a day is compared with: the minutes of a week before, and of its month."""
+
+    day: date
+    now: datetime
+    zone: tzinfo
+    week_before: Sequence[Minute]
+    month: Sequence[Minute]
+
+    def added(self, board: Board, day: Day, known: Known) -> Board:
+        """Return the board of a day with what stands beside it; the day is empty if it has no records."""
+        (before,) = [*days_of(self.week_before, zone=self.zone)] or [()]
+        if before:
+            stats, panels = self._stats(day, before), (self._hours(day, before, known),)
+            board = replace(board, panels=(*stats, *board.panels, *panels))
+        elif day:
+            why = f"No records of {_named(self.day - WEEK)}, so there is nothing to compare with."
+            board = replace(board, notes=(*board.notes, why))
+        return replace(board, details=(*board.details, *self._days()))
+
+    def _stats(self, day: Day, before: Day) -> tuple[Stat, ...]:
+        earlier = _named(self.day - WEEK)
+        n_in: Cell = sum(hour.n_in for hour in day) if day else Gap.UNKNOWN
+        stats = [
+            Stat(key="in", name=f"In on {_named(self.day)}", value=n_in),
+            Stat(key="in_week_before", name=f"In on {earlier}", value=sum(hour.n_in for hour in before)),
+        ]
+        local = self.now.astimezone(self.zone)
+        if self.day == local.date():
+            then = datetime.combine(self.day - WEEK, local.time(), self.zone).astimezone(UTC)
+            by_now = sum(count.n_in for minute, count in self.week_before if minute < seen_text(then))
+            name = f"In on {earlier} until {local:%H:%M}"
+            stats.insert(1, Stat(key="in_week_before_by_now", name=name, value=by_now))
+        return tuple(stats)
+
+    def _hours(self, day: Day, before: Day, known: Known) -> Chart:
+        table = Table(
+            key="week_before",
+            title="In by hour, beside the same weekday a week before",
+            columns=(
+                Column(key="hour", heading="hour", is_vital=True),
+                Column(key="in", heading=f"in on {_named(self.day)}", unit="number", is_vital=True),
+                Column(
+                    key="in_week_before",
+                    heading=f"in on {_named(self.day - WEEK)}",
+                    unit="number",
+                    is_vital=True,
+                ),
+            ),
+            rows=tuple(
+                (label, known.n_in(hour) if day else Gap.UNKNOWN, known.n_in(earlier))
+                for label, (hour, earlier) in side_by_side((day, before))
+            ),
+        )
+        return Chart(table=table, x="hour", series={"in": "bars", "in_week_before": "bars"})
+
+    def _days(self) -> tuple[Chart, ...]:
+        """Return the month by day; days without a record are missing."""
+        days = put_together(days_of(self.month, zone=self.zone), by="day")
+        numbers = (Column(key=key, heading=key, unit="number", is_vital=True) for key in ("in", "out"))
+        table = Table(
+            key="month",
+            title=f"{self.day:%Y-%m} by day",
+            columns=(*period_columns("day"), *numbers),
+            rows=tuple((*period_cells(each.begin, by="day"), each.n_in, each.n_out) for each in days),
+            is_newest_last=True,
+        )
+        chart = Chart(table=table, x=axis_of("day"), series={"in": "bars", "out": "bars"})
+        return (chart,) if days else ()
+
+
+def _named(day: date) -> str:
+    """Return `Fri 2026-11-20`."""
+    return f"{weekday(day)} {day}"
