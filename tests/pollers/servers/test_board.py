@@ -482,11 +482,15 @@ def test_metrics_are_how_old_each_target_is_now() -> None:
     metrics = {each.name: each for each in poller("C", "B", "A", "NEW").metrics(past_of(found))}
     assert {name: each.labels for name, each in metrics.items()} == {
         "tallyd_target_lag_seconds": ("poller", "target"),
+        "tallyd_target_limit_seconds": ("poller", "target"),
         "tallyd_target_fresh": ("poller", "target"),
         "tallyd_targets": ("poller", "state"),
         "tallyd_targets_unnamed": ("poller",),
     }
     assert metrics["tallyd_target_lag_seconds"].samples == [(("apps", "C"), 1000.0), (("apps", "A"), 30.0)]
+    limits = metrics["tallyd_target_limit_seconds"].samples
+    assert [names for names, _ in limits] == [("apps", "C"), ("apps", "B"), ("apps", "A")]
+    assert {limit for _, limit in limits} == {900}
     assert metrics["tallyd_target_fresh"].samples == [
         (("apps", "C"), 0),
         (("apps", "B"), 0),

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
-import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.needs import needs
 from support.past import Past
+from support.prometheus import scraping
 from support.webfolder import CONFIG, NOW, Web, serving
 from tallyd.config.model import load
 from tallyd.core.alerts.mutes import Mute
@@ -170,44 +168,12 @@ def test_it_passes_promtool(web: Web) -> None:
 
 def test_a_real_prometheus_scrapes_it(web: Web, tmp_path: Path) -> None:
     needs("prometheus")
-    with web.context() as context, serving(routes(context)) as url:
-        target = url.removeprefix("http://")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            own = f"127.0.0.1:{free.getsockname()[1]}"
-        config = tmp_path / "prometheus.yml"
-        scrape = {"job_name": "tallyd", "scrape_interval": "1s", "static_configs": [{"targets": [target]}]}
-        config.write_text(json.dumps({"scrape_configs": [scrape]}))
-        process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={config}",
-                f"--storage.tsdb.path={tmp_path / 'tsdb'}",
-                f"--web.listen-address={own}",
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            assert _asked(own, "tallyd_people", within_s=60) == "12"
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _asked(prometheus: str, query: str, *, within_s: float) -> str:
-    """Ask Prometheus until it has a value."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        try:
-            answer = requests.get(
-                f"http://{prometheus}/api/v1/query", params={"query": query}, timeout=5
-            ).json()
-            if answer["data"]["result"]:
-                return str(answer["data"]["result"][0]["value"][1])
-        except (requests.RequestException, KeyError):
-            pass
-        time.sleep(0.2)
-    raise AssertionError(f"Prometheus has no value of {query}")
+    with (
+        web.context() as context,
+        serving(routes(context)) as url,
+        scraping(url, tmp_path) as prometheus,
+    ):
+        assert prometheus.wait_for("tallyd_people") == "12"
 
 
 def test_the_docs_list_every_metric_and_no_other(web: Web) -> None:

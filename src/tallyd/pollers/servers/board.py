@@ -123,13 +123,18 @@ def _stats(counts: Mapping[str, int]) -> tuple[Stat, ...]:
 
 
 def metrics_of(
-    poller: str, targets: Iterable[str], known: Mapping[str, Known], now: datetime
+    poller: str, limits_s: Mapping[str, float], known: Mapping[str, Known], now: datetime
 ) -> tuple[Metric, ...]:
-    """Return the metrics of targets; one that was not checked yet does not count."""
+    """Return the metrics of targets, by their limits; one that was not checked yet does not count."""
     of_target = ("poller", "target")
     lag = Metric(
         name="tallyd_target_lag_seconds",
         help="How old a target's data is now, by our clock and the last time that it told.",
+        labels=of_target,
+    )
+    limit = Metric(
+        name="tallyd_target_limit_seconds",
+        help="How old a target's data may be before it is stale.",
         labels=of_target,
     )
     fresh = Metric(
@@ -141,16 +146,17 @@ def metrics_of(
         help=f"How many targets have no series of their own: only the first {MOST_NAMED} of the config have.",
         labels=("poller",),
     )
-    found = [(name, known[name]) for name in targets if name in known]
+    found = [(name, known[name]) for name in limits_s if name in known]
     counts = Counter(one.state for _, one in found)
     states.samples.extend(((poller, state), counts[state]) for state in STATES)
     unnamed.samples.append(((poller,), max(0, len(found) - MOST_NAMED)))
     for name, one in found[:MOST_NAMED]:
+        limit.samples.append(((poller, name), limits_s[name]))
         fresh.samples.append(((poller, name), int(one.state == "fresh")))
         lag_s = _lag_s(one, now)
         if lag_s is not None:
             lag.samples.append(((poller, name), lag_s))
-    return (lag, fresh, states, unnamed)
+    return (lag, limit, fresh, states, unnamed)
 
 
 # -- one target now -----------------------------------------------------------------------------------------

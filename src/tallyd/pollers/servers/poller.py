@@ -232,8 +232,9 @@ class ServersPoller(ServersSettings):
         return f'no target "{shortened(target, 80)}" was checked in these days{there_are}'
 
     def metrics(self, past: Past) -> Iterable[Metric]:
-        """Return how old the data of each target is. Raises `StateError`."""
-        return metrics_of(past.poller, self.targets, dict(self._memory(past).known), past.now)
+        """Return how old the data of each target is, and may be. Raises `StateError`."""
+        limits_s = {target.name: target.limits.stale_after_s for target in self.checked}
+        return metrics_of(past.poller, limits_s, dict(self._memory(past).known), past.now)
 
     @classmethod
     def options(cls) -> tuple[str, ...]:
