@@ -137,11 +137,12 @@ def test_the_last_reports_are_shown_with_the_answer_of_the_upstream(page: Page, 
 
 
 @pytest.mark.usefixtures("watched")
-def test_a_target_in_the_table_leads_to_its_chart(page: Page, site: Site) -> None:
+def test_a_target_in_the_table_leads_to_its_page_with_its_chart(page: Page, site: Site) -> None:
     page.goto(site.url + "/poller/servers")
     page.locator("#now-targets").get_by_role("link", name="STAGE", exact=True).click()
     page.wait_for_url("**target=STAGE**")
-    expect(page.get_by_role("heading", name="How old the data of STAGE was")).to_be_in_viewport()
+    expect(page.get_by_role("heading", level=1).filter(has_text="STAGE")).to_be_in_viewport()
+    expect(page.get_by_role("heading", name="How old the data of STAGE was")).to_be_visible()
     expect(page.locator("#past-lag-chart canvas")).to_be_visible(timeout=SOON_MS)
 
 

@@ -138,7 +138,9 @@ def test_the_navigation_has_the_state_of_each_poller(web: Web) -> None:
     web.alerts = alert("apps/TEST/unreachable", "TEST: unreachable: connection refused")
     with page(web) as url:
         live = requests.get(f"{url}/poller/divera?live=1", timeout=20).json()
-    assert "Overview divera : All well park : No reading yet apps : Trouble" in text_of(live["parts"]["nav"])
+    assert "Overview Incidents divera : All well park : No reading yet apps : Trouble" in text_of(
+        live["parts"]["nav"]
+    )
 
 
 @pytest.mark.parametrize(
