@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import time_machine
@@ -32,9 +32,9 @@ date        time      weekday   total  Einsatzbereit (50101)       7  Nicht bere
 Numbers below 3 are hidden, and so is what would give them away.
 """  # noqa: E501 # as it is printed
 EXCEL = """\
-month;readings;missed;total;Einsatzbereit (50101);7;Nicht bereit (50103);no status (none)
-2026-11;3;1;14,0;9,7;0,5;2,0;0,7
-"""
+month;readings;missed;total;total least;total most;Einsatzbereit (50101);Einsatzbereit (50101) least;Einsatzbereit (50101) most;7;7 least;7 most;Nicht bereit (50103);Nicht bereit (50103) least;Nicht bereit (50103) most;no status (none);no status (none) least;no status (none) most
+2026-11;3;1;14,0;10;18;9,7;8;12;0,5;0;1;2,0;0;4;0,7;0;2
+"""  # noqa: E501 # as it is printed
 
 
 @pytest.fixture
@@ -182,6 +182,44 @@ class TestCsv:
         assert rows_of(capsys.readouterr().out) == [
             ["date", "hour", "weekday", "readings", "missed", "Einsatzbereit (50101)"]
         ]
+
+
+class TestOneTable:
+    """`--table`: any table by its key, also one that only a page shows."""
+
+    WEEK: ClassVar = {"start": "2026-11-19", "end": "2026-11-30", "table": "weekly"}
+
+    @pytest.fixture
+    def weeks(self, past: Past) -> Path:
+        for day in range(21, 31):
+            past.taken(f"2026-11-{day}T08:00:00", {"50101": day - 20}, names=NAMES)
+        return past.folder
+
+    def test_the_numbers_by_weekday_and_time_of_day_are_a_csv_of_their_own(
+        self, weeks: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(weeks, shape="csv", **self.WEEK) == 0
+        heading, first, *_ = rows_of(capsys.readouterr().out)
+        assert heading[:7] == ["time", "Mon", "Mon least", "Mon most", "Tue", "Tue least", "Tue most"]
+        assert first[:4] == ["08:00", "6.5", "3", "10"]
+
+    def test_it_is_printed_alone(self, weeks: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(weeks, **self.WEEK) == 0
+        assert re.split(r"  +", capsys.readouterr().out.splitlines()[1])[:3] == ["time", "Mon", "Tue"]
+
+    def test_one_that_is_not_there_is_named_with_those_that_are(
+        self, weeks: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(weeks, **{**self.WEEK, "table": "week"}) == 2
+        said = 'divera has no table "week" then; there is: readings, weekly, time_of_day'
+        assert said in capsys.readouterr().err
+
+    @pytest.mark.parametrize("shape", ["json", "html"])
+    def test_where_all_tables_are_in_one_form_none_can_be_chosen(
+        self, weeks: Path, capsys: pytest.CaptureFixture[str], shape: str
+    ) -> None:
+        assert run(weeks, shape=shape, **self.WEEK) == 2
+        assert f"--format {shape} has all tables" in capsys.readouterr().err
 
 
 class TestJson:

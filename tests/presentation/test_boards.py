@@ -186,10 +186,12 @@ class TestAsCsv:
             "west,,0.25,",
         ]
 
-    def test_of_means_there_is_the_mean_with_a_comma_for_excel(self) -> None:
+    def test_a_mean_is_followed_by_the_least_and_the_most_with_a_comma_for_excel(self) -> None:
         columns = (Column(key="in", heading="in", unit="number"),)
-        table = replace(TABLE, columns=columns, rows=((Spread(10.5, 9, 12, 2),),))
-        assert self.lines(chapter("park", table), excel=True) == ["\ufeffin", "10,5"]
+        table = replace(TABLE, columns=columns, rows=((Spread(10.5, 9, 12, 2),), (None,), (Gap.HIDDEN,)))
+        assert self.lines(chapter("park", table), excel=True) == [
+            *("\ufeffin;in least;in most", "10,5;9;12", ";;", ";;"),
+        ]
 
     def test_several_pollers_share_one_line_of_headings(self) -> None:
         def table(*columns: Column, row: tuple[Cell, ...]) -> Table:

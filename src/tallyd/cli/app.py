@@ -238,6 +238,9 @@ def report(
     shape: Annotated[
         Format, typer.Option("--format", help="Output format; html: one page with charts.")
     ] = Format.TABLE,
+    table: Annotated[
+        str, typer.Option("--table", metavar="K", help="Only this table, by its key in the JSON.")
+    ] = "",
     excel: Annotated[
         bool, typer.Option("--excel", help="CSV for Excel: byte order mark, semicolons, decimal comma.")
     ] = False,
@@ -256,6 +259,7 @@ def report(
         by=by.value if by else "",
         shape=shape.value,
         excel=excel,
+        table=table,
         options={name: value for name, value in options.items() if value},
     )
     raise typer.Exit(command(context.obj, wanted))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
-from typing import cast
+from typing import Final, cast
 from zoneinfo import ZoneInfo
 
 from tallyd.core.panels import (
@@ -13,6 +13,7 @@ from tallyd.core.panels import (
     Cell,
     Column,
     Panel,
+    Spread,
     Stat,
     StateTimeline,
     Table,
@@ -42,11 +43,18 @@ class Chapter:
     last: date
     board: Board
     now: Board | None = None
+    key: str = ""
 
     @property
     def table(self) -> Table:
-        """The main table: the first that is no timeline."""
-        return main_tables(self.board.panels)[0]
+        """The table with the `key`; without one, the main table: the first that is no timeline."""
+        main = main_tables(self.board.panels)[0]
+        return next((each for each in self.tables if each.key == self.key), main)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """All tables of the days."""
+        return tables_of((*self.board.panels, *self.board.details))
 
 
 def period_text(chapters: Sequence[Chapter]) -> str:
@@ -179,16 +187,20 @@ def _object(cells: Sequence[tuple[str, Json | object]]) -> dict[str, Json]:
 
 
 def chapters_csv(chapters: Sequence[Chapter], *, excel: bool, name_pollers: bool) -> str:
-    """Return the main table of each chapter as one CSV with one line of headings.
+    """Return the table of each chapter as one CSV with one line of headings.
 
-    A column that a table does not have is empty there. `name_pollers`: the first column is the poller. The
-    tables must be of one key.
+    A column that a table does not have is empty there. A mean is followed by the least and the most.
+    `name_pollers`: the first column is the poller. The tables must be of one key.
     """
     return _csv(
         [(chapter.poller, chapter.table, chapter.zone) for chapter in chapters],
         excel=excel,
         name_pollers=name_pollers,
     )
+
+
+_PARTS: Final = ("", " least", " most")
+"""What follows the heading of a column of means."""
 
 
 def table_csv(table: Table, zone: ZoneInfo) -> str:
@@ -207,14 +219,34 @@ def _csv(tables: Sequence[tuple[str, Table, ZoneInfo]], *, excel: bool, name_pol
     ordered = sorted(
         (column for column in columns.values() if column.unit != "timeline"), key=lambda each: each.is_note
     )
+    parts = {each.key: _PARTS if _has_spreads(each.key, tables) else _PARTS[:1] for each in ordered}
     headings = [f"{each.heading} (s)" if each.unit == "seconds" else each.heading for each in ordered]
-    lines: list[list[CsvCell]] = [["poller", *headings] if name_pollers else [*headings]]
+    named = [
+        heading + part
+        for column, heading in zip(ordered, headings, strict=True)
+        for part in parts[column.key]
+    ]
+    lines: list[list[CsvCell]] = [["poller", *named] if name_pollers else [*named]]
     for poller, table, zone in tables:
         for row in table.rows:
-            cells = {
-                column.key: csv_of(cell, column.unit, zone)
-                for column, cell in zip(table.columns, row, strict=True)
-            }
-            line = [cells.get(each.key) for each in ordered]
+            cells = {column.key: cell for column, cell in zip(table.columns, row, strict=True)}
+            line = [
+                csv_of(cell, column.unit, zone)
+                for column in ordered
+                for cell in _split(cells.get(column.key))[: len(parts[column.key])]
+            ]
             lines.append([poller, *line] if name_pollers else line)
     return csv_text(lines, excel=excel)
+
+
+def _has_spreads(key: str, tables: Sequence[tuple[str, Table, ZoneInfo]]) -> bool:
+    return any(
+        isinstance(cell, Spread)
+        for _, table, _ in tables
+        if key in {column.key for column in table.columns}
+        for cell in table.cells(key)
+    )
+
+
+def _split(cell: Cell) -> tuple[Cell, Cell, Cell]:
+    return (cell.mean, cell.low, cell.high) if isinstance(cell, Spread) else (cell, None, None)

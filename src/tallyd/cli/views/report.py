@@ -38,7 +38,8 @@ from tallyd.storage.shown import BugError, Shown
 class Wanted:
     """The options of the command; an empty text is one that nobody gave.
 
-    `shape` is `table`, `csv`, `json` or `html`; `excel` is for CSV. `options` are those of `Poller.options`.
+    `shape` is `table`, `csv`, `json` or `html`; `excel` is for CSV. `table` is the key of the only table that
+    is wanted. `options` are those of `Poller.options`.
     """
 
     start: str = ""
@@ -48,6 +49,7 @@ class Wanted:
     by: str = ""
     shape: str = "table"
     excel: bool = False
+    table: str = ""
     options: Mapping[str, str]
 
 
@@ -58,6 +60,8 @@ def report(path: Path, wanted: Wanted) -> int:
     """
     if wanted.excel and wanted.shape in ("json", "html"):
         _usage(f"--excel is CSV, not {wanted.shape.upper()}; leave out --excel or --format {wanted.shape}")
+    if wanted.table and wanted.shape in ("json", "html"):
+        _usage(f"--format {wanted.shape} has all tables; leave out --table")
     config, now = load_config(path, lenient=True), utc_now()
     database = config.state_dir / "state.db"
     if not database.exists():
@@ -123,7 +127,7 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
         default_days=source.default_days,
     )
     subject = asked.value(source.subject_option())
-    return Chapter(
+    chapter = Chapter(
         poller=past.poller,
         subject=subject,
         kind=source.kind,
@@ -132,7 +136,12 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
         last=asked.last,
         board=with_last_incidents(shown.past(source, past, asked), past, config, asked),
         now=shown.now(source, past, subject) if has_now or subject else None,
+        key=wanted.table,
     )
+    keys = [table.key for table in chapter.tables]
+    if wanted.table and wanted.table not in keys:
+        raise AskedError(f'{past.poller} has no table "{wanted.table}" then; there is: {", ".join(keys)}')
+    return chapter
 
 
 def _pollers(config: Config, wanted: Wanted, state: State, now: datetime) -> dict[str, Poller]:
@@ -191,6 +200,9 @@ def _show_tables(chapters: Sequence[Chapter]) -> None:
             say()
         heading = f"{chapter.poller}, {period_text([chapter])}"
         printer = BoardPrinter(zone=chapter.zone, now=None, see_columns="--wide, or --format csv")
+        if chapter.key:
+            printer.show(heading, chapter.board, [chapter.table])
+            continue
         if chapter.now:
             printer.show(f"{chapter.poller}: {chapter.subject}", chapter.now, _whole(chapter.now))
             say()
