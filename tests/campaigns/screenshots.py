@@ -1,4 +1,4 @@
-"""Make screenshots of the page, on the invented data of the demo.
+"""Make screenshots of the page, on the invented data of the demo and its past.
 
 `python tests/campaigns/screenshots.py FOLDER` makes each view at 360, 768, 1280 and 1920 px, light and dark,
 also with thirty targets of which six are bad, with very long and with Chinese names, with one poller alone,
@@ -25,7 +25,7 @@ from support.webworld import Site, small_world
 from tallyd.config.model import load
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.naming import problem_key
-from tallyd.demo.world import cameras, servers
+from tallyd.demo.world import cameras, crowd, servers
 from tallyd.pollers.servers.freshness import Known
 from tallyd.pollers.servers.freshness import State as FreshnessState
 from tallyd.pollers.servers.target_memory import TargetMemory
@@ -39,6 +39,9 @@ PAGES = {
     "visitors": "/poller/visitors",
     "servers": "/poller/servers",
     "target": "/poller/servers?target=STAGE",
+    "target-30d": "/poller/servers?target=STAGE&range=30d",
+    "source": f"/poller/visitors?source={crowd.QUIET_HOST}",
+    "visitors-month": "/poller/visitors?by=day",
     "incidents": "/incidents",
     "wall": "/wall",
     "wall-servers": "/wall?poller=servers",
@@ -62,7 +65,10 @@ def main(target: Path) -> int:
     is_picture = target.suffix == ".png"
     if not is_picture:
         target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as work, small_world(Path(work) / "site") as site:
+    with (
+        tempfile.TemporaryDirectory() as work,
+        small_world(Path(work) / "site", is_past_of_demo=True) as site,
+    ):
         complaints = take_overview(site, target) if is_picture else take(site, target, Path(work))
     for complaint in complaints:
         print(complaint)

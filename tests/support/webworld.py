@@ -30,6 +30,8 @@ from tallyd.core.alerts.incidents import Delivered
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.alerts.run_alerts import Run, failed_for_good
 from tallyd.core.alerts.values import Age, Span
+from tallyd.demo.folder import DemoFolder
+from tallyd.demo.past.writer import write_past
 from tallyd.demo.world import cameras, chat, crowd, divera, servers, upstream
 from tallyd.pollers.servers.alert_kinds import TARGET_KINDS
 
@@ -76,13 +78,18 @@ def world(inbox: Path) -> Iterator[str]:
 
 
 @contextmanager
-def small_world(folder: Path, *, has_past: bool = True, **web: Any) -> Iterator[Site]:
-    """A daemon that is ready, with its page; `web` are further keys of `web` in the config."""
+def small_world(folder: Path, *, is_past_of_demo: bool = False, **web: Any) -> Iterator[Site]:
+    """A daemon that is ready, with its page; `web` are further keys of `web` in the config.
+
+    `is_past_of_demo`: its past is that of the demo, which is longer.
+    """
     inbox, port = folder / "inbox", free_port()
     inbox.mkdir(parents=True)
     with world(inbox) as base_url:
         config = write_config(folder, _config(base_url, port, web))
-        if has_past:
+        if is_past_of_demo:
+            write_past(DemoFolder(folder).config_of_past(str(BERLIN)), now=datetime.now(UTC))
+        else:
             make_past(folder)
         with running(config) as daemon:
             yield Site(folder, f"http://127.0.0.1:{port}", base_url, daemon)
