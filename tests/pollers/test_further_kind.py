@@ -140,7 +140,7 @@ def test_the_page_the_metrics_and_the_api_show_it(site: Site, daemon: Daemon) ->
     chart = json.loads(found)
     assert [column["name"] for column in chart["columns"]] == ["temperature"]
     assert (chart["columns"][0]["values"][0], chart["is_whole"]) == (21.5, False)
-    assert '<td class="num">21.5 (21.5 to 21.5)</td>' in site.ask("/poller/room?by=day")
+    assert re.search(r'class="num">21.5 \(21.5 to 21.5\)</td>', site.ask("/poller/room?by=day"))
     csv = site.ask("/poller/room/report.csv").splitlines()
     assert csv[0] == "date,time,weekday,temperature,note"
     metrics = site.ask("/metrics")
@@ -180,7 +180,7 @@ def test_the_commands_show_it(site: Site, daemon: Daemon) -> None:
     assert found["past"]["tables"]["readings"]["rows"][0]["temperature"]["mean"] == 21.5
     html = site.run("report", "--format", "html")
     assert re.search(r"<h2[^>]*>room</h2>", html)
-    assert re.search(r'<td class="num">\s*21.5\s*</td>', html)
+    assert re.search(r'class="num">\s*21.5\s*</td>', html)
 
 
 def test_one_csv_of_two_kinds_keeps_the_total_of_the_one_that_has_it() -> None:

@@ -38,15 +38,8 @@ class Thermometer(Poller):
 
     def jobs(self) -> tuple[Job, ...]:
         """Return the one job, `read`: each whole multiple of `every` is a slot, and has one reading."""
-        return (
-            Job(
-                name="read",
-                when=Every(self.every, grid=True),
-                evaluates=frozenset({TOO_HOT.what}),
-                limit_s=300.0,
-                run=self._read,
-            ),
-        )
+        when, evaluates = Every(self.every, grid=True), frozenset({TOO_HOT.what})
+        return (Job(name="read", when=when, evaluates=evaluates, limit_s=300.0, run=self._read),)
 
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:
         """Ask once."""
