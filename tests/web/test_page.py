@@ -346,8 +346,12 @@ def test_the_form_holds_what_was_asked_for(web: Web) -> None:
     assert selected == [None, "12", ""]  # `day` is its own text; no group
     links = [urlsplit(each["href"] or "") for tag, each in tags_of(html) if tag == "a"]
     asked = [dict(parse_qsl(link.query)) for link in links]
-    for first, last in (("2026-11-17", "2026-11-18"), ("2026-11-14", "2026-11-20")):
-        assert {"from": first, "to": last, "by": "day", "source": "12"} in asked
+    assert {"from": "2026-11-17", "to": "2026-11-18", "by": "day", "source": "12"} in asked
+    assert {"range": "7d", "source": "12"} in asked
+    html = get(web, "/poller/park?group=north&from=2026-11-19&by=day").text
+    links = [urlsplit(each["href"] or "") for tag, each in tags_of(html) if tag == "a"]
+    days = {"from": "2026-11-14", "to": "2026-11-20", "by": "day", "group": "north"}
+    assert days in [dict(parse_qsl(link.query)) for link in links]
 
 
 def test_a_choice_of_very_many_is_a_field_to_type_into(web: Web) -> None:
@@ -355,7 +359,7 @@ def test_a_choice_of_very_many_is_a_field_to_type_into(web: Web) -> None:
     html = get(web, "/poller/park?source=cam+7").text
     values = {each.get("id"): each.get("value") for tag, each in tags_of(html) if tag == "input"}
     assert values["source"] == "cam 7"
-    assert "Page 1 of 7, 302 rows" in text_of(html)
+    assert "Page 1 of 7, 302 rows" in text_of(get(web, "/poller/park").text)
 
 
 def test_of_a_source_without_records_no_zero_is_shown_but_why(web: Web) -> None:
@@ -363,8 +367,10 @@ def test_of_a_source_without_records_no_zero_is_shown_but_why(web: Web) -> None:
     text = text_of(get(web, "/poller/park?source=23").text)
     assert "2026-11-20 (Europe/Berlin): 23: no records" in text
     assert "No records of today yet." in text
-    assert f"23 no file yet {UNKNOWN} {UNKNOWN} {UNKNOWN}" in text
-    assert '12 Gate "12" no file yet 3 1 2' in text
+    assert f"State no file yet Last file {UNKNOWN} In today {UNKNOWN}" in text
+    whole = text_of(get(web, "/poller/park").text)
+    assert f"23 no file yet {UNKNOWN} {UNKNOWN} {UNKNOWN}" in whole
+    assert '12 Gate "12" no file yet 3 1 2' in whole
 
 
 class TestNothingIsKnown:
@@ -455,7 +461,7 @@ def test_what_makes_no_sense_is_refused_and_says_why(web: Web, path: str, status
 def test_a_table_is_sorted_by_the_query(web: Web) -> None:
     def order(path: str) -> list[str]:
         (rows,) = re.findall(r'id="now-sources".*?</table>', get(web, path).text, re.DOTALL)
-        return re.findall(r"#past\">(\w+)</a>", rows)
+        return re.findall(r"source=\d+\">(\w+)</a>", rows)
 
     assert order("/poller/park?sort=now-sources.source") == ["12", "23"]
     assert order("/poller/park?sort=now-sources.source&down=1") == ["23", "12"]

@@ -17,9 +17,10 @@ from pydantic import Field
 
 from tallyd.contract.board import Asked, Past
 from tallyd.contract.toolbox import Toolbox
+from tallyd.core.alerts.incident_states import incident_timeline
 from tallyd.core.history import Entry, Group, missed_slot, reading_of_numbers
 from tallyd.core.inbox_spec import InboxNeeded
-from tallyd.core.panels import Board, Choice, Metric
+from tallyd.core.panels import Board, Choice, Metric, StateTimeline, Timeline
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
@@ -202,6 +203,24 @@ class Poller(PollerSettings):
         """Return how one value of `subject_option` is now; a stat `state` says it. Raises `StateError`."""
         del subject
         return self.now_board(past)
+
+    def states(self, past: Past, asked: Asked) -> StateTimeline | None:
+        """Return how it was over time, by its incidents; None: its past board says that itself.
+
+        If a subject is asked for, only incidents about it count. Raises `StateError`.
+        """
+        borders = asked.borders(now=past.now, zone=past.zone)
+        subject = asked.value(self.subject_option())
+        timeline = Timeline(())
+        if borders:
+            span = borders[0], borders[-1]
+            timeline = incident_timeline(past.incidents(*span, subject=subject), past.uptime(*span), borders)
+        return StateTimeline(
+            key="states",
+            title=f"State of {subject or past.poller}",
+            timeline=timeline,
+            nothing="These days have not come yet.",
+        )
 
     def reading_board(self, content: Facts) -> Board:
         """Return one reading as `tallyd once` shows it, by the content of its out file."""

@@ -6,8 +6,8 @@ number means the same everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Final, Literal, TypeAlias
@@ -142,6 +142,8 @@ class Table:
     """Rows of cells, in the order of the columns. `nothing` says why there is no row, and when one comes.
 
     `is_newest_last`: where only some rows have room, they are the last ones, newest first; else the first.
+    `fill` reads what costs too much to be read of all rows: it returns these rows with their timelines, which
+    are `Gap.UNKNOWN` until then.
     """
 
     key: str
@@ -150,6 +152,9 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     nothing: str = ""
     is_newest_last: bool = False
+    fill: Callable[[tuple[tuple[Cell, ...], ...]], tuple[tuple[Cell, ...], ...]] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         """Reject rows that do not fit the columns: the kind that makes them fails, and no renderer."""
@@ -168,6 +173,10 @@ class Table:
         if most is None or len(self.rows) <= most:
             return self.rows
         return self.rows[: -most - 1 : -1] if self.is_newest_last else self.rows[:most]
+
+    def whole(self, rows: tuple[tuple[Cell, ...], ...]) -> tuple[tuple[Cell, ...], ...]:
+        """Return some of its rows with all that can be read of them."""
+        return self.fill(rows) if self.fill and rows else rows
 
     def cells(self, key: str) -> tuple[Cell, ...]:
         """Return the cells of a column."""
@@ -332,6 +341,18 @@ class Metric:
 def unreadable(reason: str) -> str:
     """Return the trouble of a board whose numbers cannot be read."""
     return f"The numbers can't be read now: {reason}."
+
+
+def filled(board: Board) -> Board:
+    """Return a board with all that can be read of its rows."""
+    panels, details = (
+        tuple(
+            replace(panel, rows=panel.whole(panel.rows), fill=None) if isinstance(panel, Table) else panel
+            for panel in panels
+        )
+        for panels in (board.panels, board.details)
+    )
+    return replace(board, panels=panels, details=details)
 
 
 def main_tables(panels: Sequence[Panel]) -> tuple[Table, ...]:

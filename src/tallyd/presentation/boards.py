@@ -123,10 +123,13 @@ class BoardPrinter:
         if not table.rows:
             say(table.nothing)
             return
-        rows, columns = table.newest(self.most_rows), [column for _, column in table.shown]
+        rows = table.newest(self.most_rows)
+        # Bars that are not read yet would cost a command the start of a database.
+        shown = [each for each in table.shown if not table.fill or each[1].unit != "timeline"]
+        columns = [column for _, column in shown]
         show_table(
             [column.heading for column in columns],
-            [[self._text(row[place], column.unit) for place, column in table.shown] for row in rows],
+            [[self._text(row[place], column.unit) for place, column in shown] for row in rows],
             right=frozenset(place for place, column in enumerate(columns) if column.is_numeric),
             prose=frozenset(place for place, column in enumerate(columns) if column.is_note),
             vital=frozenset(place for place, column in enumerate(columns) if column.is_vital),

@@ -22,28 +22,15 @@ LAST_DAYS: Final = 400
 def with_last_incidents(board: Board, past: Past, config: Config, asked: Asked) -> Board:
     """Return a board with the last incidents up to the last of the days that were asked for.
 
-    If a subject of problems was chosen, only those about it. Raises `StateError`.
+    If a subject was chosen, only those about it. Raises `StateError`.
     """
-    until, subject = asked.span(past.zone)[1], _subject(config, past.poller, asked)
+    until, poller = asked.span(past.zone)[1], config.settings.pollers.get(past.poller)
+    subject = asked.value(poller.subject_option()) if poller else ""
     found = past.incidents(until - timedelta(days=LAST_DAYS), until, subject=subject, most=MOST_LAST)
     views = IncidentViews(config.alert_policy_of, config.kind_of, past.now).of(found)
     about = f" about {subject}" if subject else ""
     panel = last_incidents(views, nothing=f"No incident{about} is known up to {asked.last}.")
     return replace(board, details=(*board.details, panel))
-
-
-def _subject(config: Config, name: str, asked: Asked) -> str:
-    """Return the chosen option that is a subject of problems, such as a target; empty: there is none."""
-    poller = config.settings.pollers.get(name)
-    whats = [kind.what for kind in poller.alert_kinds()] if poller else []
-    return next(
-        (
-            value
-            for option, value in asked.options.items()
-            if poller and any(poller.view(value, what).get(option) == value for what in whats)
-        ),
-        "",
-    )
 
 
 def why_nothing(state: State, asked: Asked, zone: ZoneInfo, *, now: datetime, poller: str) -> str:

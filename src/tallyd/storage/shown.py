@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tallyd.adapters.state import StateError
 from tallyd.contract.board import Asked, AskedError, Past
@@ -56,7 +57,8 @@ class Shown:
     def past(self, poller: Poller, past: Past, asked: Asked) -> Board:
         """Return the days that were asked for. Raises `AskedError`, `RecordsError`, `BugError`."""
         try:
-            return _with_table(poller.past_board(past, asked))
+            board, states = _with_table(poller.past_board(past, asked)), poller.states(past, asked)
+            return replace(board, details=(states, *board.details)) if states else board
         except (StateError, RecordsError, AskedError):
             raise
         except Exception as error:

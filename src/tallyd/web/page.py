@@ -134,7 +134,7 @@ class Page:
                 "past": board,
                 "today": today,
                 "ways": get_args(By),
-                "ranges": _subject_ranges(view) if subject else [*_ranges(view, asked, today)],
+                "ranges": [*_ranges(view, asked, today, is_subject=bool(subject))],
                 "choices": _choices(self._pollers[name].options(), board, asked),
                 "file": f"{root_of(request.url.path)}poller/{name}/report.csv?{_query(asked)}",
             }
@@ -290,8 +290,8 @@ def _query(asked: Asked) -> str:
     return urlencode({name: value for name, value in found.items() if value})
 
 
-def _ranges(view: View, asked: Asked, today: date) -> Iterator[_Range]:
-    """Yield the names and addresses of days that people often want."""
+def _ranges(view: View, asked: Asked, today: date, *, is_subject: bool) -> Iterator[_Range]:
+    """Yield the names and addresses of days that people often want; of a subject, of ranges until now."""
 
     def of(first: date, last: date) -> str:
         return view.link(**{"from": f"{first}", "to": f"{last}", "range": "", "page": ""})
@@ -301,16 +301,12 @@ def _ranges(view: View, asked: Asked, today: date) -> Iterator[_Range]:
         yield "Earlier", of(asked.first - days, asked.last - days)
     if asked.last < today:
         yield "Later", of(asked.first + days, asked.last + days)
+    if is_subject:
+        for back, name in RANGE_NAMES.items():
+            yield name, view.link(**{"range": back, "from": "", "to": "", "by": "", "page": ""})
+        return
     for name, length in _RANGES.items():
         yield name, of(today - timedelta(days=length - 1), today)
-
-
-def _subject_ranges(view: View) -> list[_Range]:
-    """Return the names and addresses of the ranges of one subject."""
-    return [
-        (name, view.link(**{"range": back, "from": "", "to": "", "by": "", "page": ""}))
-        for back, name in RANGE_NAMES.items()
-    ]
 
 
 def _choices(options: Collection[str], board: Board, asked: Asked) -> list[Choice]:

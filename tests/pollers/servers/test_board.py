@@ -14,7 +14,7 @@ from support.past import FakePast, FakeRecords, minutely
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Chart, Gap, Limit, State, StateTimeline, Table, tables_of
+from tallyd.core.panels import Board, Chart, Gap, Limit, State, StateTimeline, Table, Timeline, tables_of
 from tallyd.core.periods import By
 from tallyd.core.reading import Facts
 from tallyd.core.stored import LastReading, StoredReading
@@ -61,11 +61,42 @@ def test_each_target_has_its_state_its_lag_and_its_limit() -> None:
         past_of({"PROD": known("late", 400.0, NOW - HOUR)})
     )
     assert table_of(board).rows == (
-        ("NEW", State("unknown", "not checked yet"), None, Gap.UNKNOWN, 600.0, None),
-        ("PROD", State("warning", "late"), NOW - HOUR, 400.0, 600.0, NOW - timedelta(seconds=400)),
+        ("NEW", State("unknown", "not checked yet"), None, Gap.UNKNOWN, 600.0, None, Gap.UNKNOWN),
+        (
+            *("PROD", State("warning", "late"), NOW - HOUR, 400.0, 600.0, NOW - timedelta(seconds=400)),
+            Gap.UNKNOWN,
+        ),
     )
     assert stats_of(board) == {"late": 1, "unchecked": 1}
     assert [stat.name for stat in board.stats] == ["Late", "Not checked yet"]
+
+
+def test_the_last_day_is_read_only_of_the_rows_that_are_shown() -> None:
+    hours = [(name, "2026-11-20 08:00:00", minutely(60, 50, 10, 9.0)) for name in ("A", "B", "C")]
+    asked: list[Collection[str] | None] = []
+
+    class Records(FakeRecords):
+        def server_hours(
+            self, since: datetime, until: datetime, *, servers: Collection[str] | None = None
+        ) -> Sequence[tuple[str, str, HourCount]]:
+            asked.append(servers)
+            return super().server_hours(since, until, servers=servers)
+
+    past = past_of({name: known("fresh") for name in "ABC"}, held=Records(hours=hours))
+    table = table_of(poller("A", "B", "C").now_board(past))
+    assert asked == []
+    first, second = table.whole(table.rows[:2])
+    assert asked == [["A", "B"]]
+    assert isinstance(first[-1], Timeline)
+    worst = [(each.begin, each.worst.word) for each in first[-1].spans if each.seconds]
+    assert worst == [(datetime(2026, 11, 20, 8, tzinfo=UTC), "late")]
+    assert len(first[-1].spans) == 24
+    assert second[-1] == first[-1]
+
+
+def test_a_database_that_cannot_be_read_leaves_the_last_day_unknown() -> None:
+    table = table_of(poller("A").now_board(past_of({"A": known("fresh")}, trouble="it is away")))
+    assert table.whole(table.rows)[0][-1] == Gap.UNKNOWN
 
 
 def test_the_most_serious_stand_first_and_fresh_ones_by_name() -> None:

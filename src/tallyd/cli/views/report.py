@@ -22,7 +22,7 @@ from tallyd.config.model import BY_KIND, Config
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, RecordsError
-from tallyd.core.panels import Board, Panel
+from tallyd.core.panels import Board, Panel, filled
 from tallyd.core.reading import Json
 from tallyd.core.schedule.days import day_of
 from tallyd.core.texts import listed
@@ -135,7 +135,7 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
         first=asked.first,
         last=asked.last,
         board=with_last_incidents(shown.past(source, past, asked), past, config, asked),
-        now=shown.now(source, past, subject) if has_now or subject else None,
+        now=filled(shown.now(source, past, subject)) if has_now or subject else None,
         key=wanted.table,
     )
     keys = [table.key for table in chapter.tables]

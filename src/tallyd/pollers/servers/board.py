@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import add
-from typing import Final
+from typing import Final, TypeAlias
 
 from tallyd.contract.lags import HourCount
 from tallyd.contract.passages import read_seen
@@ -55,6 +55,7 @@ LEVELS: Final[Mapping[str, Level]] = {
 _NAMES: Final = {"unchecked": "Not checked yet"}
 _UNCHECKED: Final = State("unknown", "not checked yet")
 _STATES: Final = {state: State(level, state) for state, level in LEVELS.items()}
+Rows: TypeAlias = "tuple[tuple[Cell, ...], ...]"
 _TARGET: Final = Column(key="target", heading="target", option="target", is_subject=True, is_vital=True)
 _NUMBERS: Final = (
     Column(key="within_limit_share", heading="within limit", unit="share", is_vital=True),
@@ -68,11 +69,22 @@ _NUMBERS: Final = (
 # -- now ----------------------------------------------------------------------------------------------------
 
 
-def now_board(targets: Sequence[Target], known: Mapping[str, Known], now: datetime) -> Board:
+def now_board(
+    targets: Sequence[Target],
+    known: Mapping[str, Known],
+    now: datetime,
+    *,
+    bars: Callable[[Collection[str]], Mapping[str, Timeline]],
+) -> Board:
     """Return the state of each target, the most serious first, of the fresh ones by name.
 
-    A lag of those would go up and down, and rows would change places at every look.
+    A lag of those would go up and down, and rows would change places at every look. `bars` reads the last day
+    of some targets.
     """
+
+    def fill(rows: Rows) -> Rows:
+        found = bars([str(row[0]) for row in rows])
+        return tuple((*row[:-1], found.get(str(row[0]), Gap.UNKNOWN)) for row in rows)
 
     def place(target: Target) -> tuple[int, float, str]:
         one = known.get(target.name)
@@ -92,9 +104,11 @@ def now_board(targets: Sequence[Target], known: Mapping[str, Known], now: dateti
             Column(key="lag_s", heading="lag now", unit="seconds", is_vital=True),
             Column(key="limit_s", heading="limit", unit="seconds"),
             Column(key="computed_time", heading="last computed", unit="instant"),
+            Column(key="last_day", heading="last 24 h", unit="timeline", is_vital=True),
         ),
         rows=tuple(_row(target, known.get(target.name), now) for target in sorted(targets, key=place)),
         nothing="No target is configured.",
+        fill=fill,
     )
     return Board(panels=(*_stats(counts), table))
 
@@ -102,10 +116,11 @@ def now_board(targets: Sequence[Target], known: Mapping[str, Known], now: dateti
 def _row(target: Target, known: Known | None, now: datetime) -> tuple[Cell, ...]:
     limit_s = target.limits.stale_after_s
     if known is None:
-        return (target.name, _UNCHECKED, None, Gap.UNKNOWN, limit_s, None)
+        return (target.name, _UNCHECKED, None, Gap.UNKNOWN, limit_s, None, Gap.UNKNOWN)
     lag_s = _lag_s(known, now)
     lag: Cell = Gap.UNKNOWN if lag_s is None else lag_s
-    return (target.name, _STATES[known.state], known.since, lag, limit_s, known.computed_at)
+    state = _STATES[known.state]
+    return (target.name, state, known.since, lag, limit_s, known.computed_at, Gap.UNKNOWN)
 
 
 def _lag_s(known: Known, now: datetime) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial, reduce
@@ -16,7 +16,7 @@ from tallyd.contract.poller import Found, Job
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Metric
+from tallyd.core.panels import Board, Metric, StateTimeline, Timeline
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json
@@ -137,7 +137,12 @@ class ServersPoller(ServersSettings):
         memory = self._memory(past)
         # Outside the daemon, only what the last file said is known: its data may be newer by now, not older.
         written_at = None if memory.checked_at else memory.written_at
-        board = now_board(self.checked, dict(memory.known), written_at or past.now)
+        board = now_board(
+            self.checked,
+            dict(memory.known),
+            written_at or past.now,
+            bars=partial(self._last_day, past),
+        )
         if written_at is None or not memory.known:
             return board
         as_of = clock(written_at.replace(microsecond=0), past.zone, now=past.now)
@@ -145,6 +150,18 @@ class ServersPoller(ServersSettings):
             f"As of {as_of}, when the last file was written. The page of a running tallyd has later checks."
         )
         return replace(board, notes=(note,))
+
+    def _last_day(self, past: Past, targets: Collection[str]) -> Mapping[str, Timeline]:
+        """Return the last day of some targets; of none if the database can't be read."""
+        borders = borders_of("24h", now=past.now, zone=past.zone)
+        try:
+            hours = past.records.server_hours(borders[0], past.now, servers=targets)
+        except RecordsError:
+            return {}
+        own: dict[str, list[Hour]] = {target: [] for target in targets}
+        for hour in hours:
+            own[hour[0]].append(hour)
+        return {target: timeline_of(found, borders, every_s=self.every) for target, found in own.items()}
 
     @classmethod
     def subject_option(cls) -> str:
@@ -175,6 +192,10 @@ class ServersPoller(ServersSettings):
             changes=changes,
             trouble=trouble,
         )
+
+    def states(self, past: Past, asked: Asked) -> StateTimeline | None:
+        """Return how the poller was; the past of one target has its states by its checks."""
+        return None if asked.value("target") else super().states(past, asked)
 
     @staticmethod
     def _share(past: Past, target: str, hours: Sequence[Hour], back: Range) -> tuple[str, Checks]:

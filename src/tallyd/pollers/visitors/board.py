@@ -34,7 +34,7 @@ _NUMBERS = (
     Column(key="most_inside", heading="most inside", unit="number"),
     OTHER,
 )
-SOURCE_COLUMN = Column(key=SOURCE, heading=SOURCE, option=SOURCE, is_vital=True)
+SOURCE_COLUMN = Column(key=SOURCE, heading=SOURCE, option=SOURCE, is_subject=True, is_vital=True)
 GROUP_COLUMN = Column(key=GROUP, heading=GROUP, option=GROUP, is_vital=True)
 NAME_COLUMN = Column(key="name", heading="name", is_vital=True)
 _SILENT = State("error", "silent")

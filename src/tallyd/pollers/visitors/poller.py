@@ -14,6 +14,7 @@ from tallyd.contract.passages import Count
 from tallyd.contract.poller import Accepted, Found, Job, Refused
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.alerts.incident_states import SHARES, shares_table
 from tallyd.core.alerts.run_alerts import UNSENT
 from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.inbox_spec import InboxNeeded
@@ -25,6 +26,7 @@ from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.stored import LastReading
 from tallyd.core.texts import clock
+from tallyd.core.timeline import borders_of
 from tallyd.pollers.visitors.alerts.alert_kinds import EVALUATES, KINDS, NO_FILES, REJECTED
 from tallyd.pollers.visitors.alerts.memory import read_memory
 from tallyd.pollers.visitors.beside import WEEK, Beside
@@ -36,6 +38,7 @@ from tallyd.pollers.visitors.report.daily_report import report
 from tallyd.pollers.visitors.report.post import deliver
 from tallyd.pollers.visitors.report.report_table import MOST_REPORTS, reports_table
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
+from tallyd.pollers.visitors.source_board import source_board, with_last_day
 from tallyd.pollers.visitors.visits import Minute
 
 _SWEEP_LIMIT_S = 300.0
@@ -177,9 +180,26 @@ class VisitorsPoller(VisitorsSettings):
             counts, files = _today(past)
         except RecordsError as error:
             trouble = error.text
-        return self._boards(past).today(
+        board = self._boards(past).today(
             counts, files, open_alerts=past.open_alerts, reports=self._reports(past), trouble=trouble
         )
+        return with_last_day(board, past)
+
+    @classmethod
+    def subject_option(cls) -> str:
+        """Return that each source has a view of its own."""
+        return SOURCE
+
+    def subject_board(self, past: Past, subject: str) -> Board:
+        """Return how one source is now, and for how much of the time it was well. Raises `StateError`."""
+        since = borders_of(SHARES[-1], now=past.now, zone=past.zone)[0]
+        shares = shares_table(
+            past.incidents(since, past.now, subject=subject),
+            past.uptime(since, past.now),
+            now=past.now,
+            zone=past.zone,
+        )
+        return source_board(self.now_board(past), subject, shares)
 
     def past_board(self, past: Past, asked: Asked) -> Board:
         """Return who came, left and was inside on the days that were asked for."""

@@ -111,7 +111,7 @@ class View:
         What is asked for is `sort=NAME.COLUMN`, `down=1` and `page=NAME.NUMBER`.
         """
         if self.most_rows is not None:
-            return Rows(shown=table.newest(self.most_rows))
+            return Rows(shown=table.whole(table.newest(self.most_rows)))
         rows = table.rows[::-1] if table.is_newest_last else table.rows
         sort, is_down = self._asked("sort", name), self.query.get("down") == "1"
         places = {column.key: place for place, column in table.shown}
@@ -123,7 +123,7 @@ class View:
             raise AskedError(f"page must be a table and a number, such as {name}.2")
         number = min(max(1, int(page)), pages)
         return Rows(
-            shown=rows[(number - 1) * ROWS_A_PAGE : number * ROWS_A_PAGE],
+            shown=table.whole(rows[(number - 1) * ROWS_A_PAGE : number * ROWS_A_PAGE]),
             page=number,
             pages=pages,
             sort=sort if sort in places else "",

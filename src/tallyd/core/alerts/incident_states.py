@@ -1,0 +1,50 @@
+"""States over time that follow from incidents: where tallyd was on and nothing was wrong, all was well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Final
+
+from tallyd.core.alerts.incidents import Incident
+from tallyd.core.panels import Column, Gap, Level, State, Table, Timeline
+from tallyd.core.timeline import RANGE_NAMES, Range, borders_of, cut, states_of
+from tallyd.core.uptime import TimeSpan
+
+STATES: Final[Mapping[Level, State]] = {
+    "error": State("error", "trouble"),
+    "warning": State("warning", "needs a look"),
+    "fine": State("fine", "all well"),
+}
+SHARES: Final[tuple[Range, ...]] = ("24h", "7d", "30d", "90d")
+
+
+def incident_timeline(
+    incidents: Iterable[Incident], uptime: Iterable[TimeSpan], borders: Sequence[datetime]
+) -> Timeline:
+    """Return the worst severity of the open incidents over time, from the first border to the last."""
+    if not borders:
+        return Timeline(())
+    end = borders[-1]
+    troubles = ((each.began, min(each.ended_at or end, end), each.severity) for each in incidents)
+    return cut(states_of(uptime, troubles, STATES), borders)
+
+
+def shares_table(
+    incidents: Sequence[Incident], uptime: Sequence[TimeSpan], *, now: datetime, zone: tzinfo
+) -> Table:
+    """Return for what share of the time that is known there was no incident, by range."""
+    rows = []
+    for back in SHARES:
+        borders = borders_of(back, now=now, zone=zone)
+        timeline = incident_timeline(incidents, uptime, (borders[0], borders[-1]))
+        held = dict(timeline.amounts)
+        known_s = sum(held.get(state, 0.0) for state in STATES.values())
+        share = held.get(STATES["fine"], 0.0) / known_s if known_s else Gap.UNKNOWN
+        rows.append((RANGE_NAMES[back], share, 1 - known_s / timeline.length_s))
+    columns = (
+        Column(key="range", heading="last", is_vital=True),
+        Column(key="well_share", heading="without an incident", unit="share", is_vital=True),
+        Column(key="no_data_share", heading="no data", unit="share"),
+    )
+    return Table(key="shares", title="Share of the time", columns=columns, rows=tuple(rows))

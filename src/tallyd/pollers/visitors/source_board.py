@@ -1,0 +1,64 @@
+"""What people are shown of one source: its row of today, as numbers of their own, and its shares."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from tallyd.contract.board import Past
+from tallyd.core.alerts.incident_states import incident_timeline
+from tallyd.core.alerts.incidents import Incident
+from tallyd.core.panels import Board, Cell, Column, Gap, Stat, Table, tables_of
+from tallyd.core.timeline import borders_of
+
+_LAST_DAY = Column(key="last_day", heading="last 24 h", unit="timeline", is_vital=True)
+
+
+def with_last_day(board: Board, past: Past) -> Board:
+    """Return the board of today with the last day of each source, by the incidents about it."""
+
+    def fill(rows: tuple[tuple[Cell, ...], ...]) -> tuple[tuple[Cell, ...], ...]:
+        borders = borders_of("24h", now=past.now, zone=past.zone)
+        span = borders[0], borders[-1]
+        uptime = past.uptime(*span)
+        own: dict[str, list[Incident]] = defaultdict(list)
+        for incident in past.incidents(*span):
+            own[incident.subject].append(incident)
+        return tuple((*row[:-1], incident_timeline(own[str(row[0])], uptime, borders)) for row in rows)
+
+    return replace(
+        board,
+        panels=tuple(
+            replace(
+                panel,
+                columns=(*panel.columns, _LAST_DAY),
+                rows=tuple((*row, Gap.UNKNOWN) for row in panel.rows),
+                fill=fill,
+            )
+            if isinstance(panel, Table) and panel.key == "sources"
+            else panel
+            for panel in board.panels
+        ),
+    )
+
+
+def source_board(today: Board, source: str, shares: Table) -> Board:
+    """Return how one source is now. `today` is the board of all sources."""
+    table = next(each for each in tables_of(today.panels) if each.key == "sources")
+    row = next((each for each in table.rows if each[0] == source), None)
+    if row is None:
+        notes: tuple[str, ...] = ("This source is not configured, and no file came from it lately.",)
+        return Board(panels=(shares,), notes=notes, troubles=today.troubles)
+    stats = [
+        Stat(
+            key=column.key,
+            name=f"{column.heading.capitalize()} today"
+            if column.unit == "number"
+            else column.heading.capitalize(),
+            value=Gap.UNKNOWN if cell is None else cell,
+            unit=column.unit,
+        )
+        for column, cell in zip(table.columns[1:], row[1:], strict=True)
+        if column.unit != "timeline" and (cell is not None or column.unit != "text")
+    ]
+    return Board(panels=(*stats, shares), troubles=today.troubles)

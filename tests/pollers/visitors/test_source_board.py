@@ -1,0 +1,91 @@
+"""The view of one source: its numbers of today, and for how much of the time it was well."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from support.past import FakePast
+from tallyd.contract.board import Asked
+from tallyd.core.alerts.incidents import Incident
+from tallyd.core.panels import Gap, State, StateTimeline, Table, Timeline, tables_of
+from tallyd.core.reading import Severity
+from tallyd.pollers.visitors.poller import VisitorsPoller
+
+NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SILENT, WELL = State("error", "trouble"), State("fine", "all well")
+
+
+def poller() -> VisitorsPoller:
+    keys = {"kind": "visitors", "inbox": "inbox", "sources": {"12": {"label": "Gate 12"}, "23": {}}}
+    return VisitorsPoller.model_validate_json(json.dumps(keys))
+
+
+def incident(subject: str, began: datetime, ended: datetime | None, severity: Severity = "error") -> Incident:
+    return Incident(
+        key=f"park/{subject}/no_files",
+        severity=severity,
+        text="",
+        over="",
+        began=began,
+        raised_at=began,
+        ended_at=ended,
+    )
+
+
+def past(
+    *incidents: Incident, on: Sequence[tuple[datetime, datetime]] = ((NOW - 10 * DAY, NOW),)
+) -> FakePast:
+    return FakePast(poller="park", now=NOW, happened=incidents, was_on=on)
+
+
+def test_its_shares_are_of_the_time_in_which_tallyd_was_on() -> None:
+    found = past(incident("12", NOW - 30 * HOUR, NOW - 18 * HOUR), incident("23", NOW - 5 * HOUR, None))
+    board = poller().subject_board(found, "12")
+    (shares,) = tables_of(board.panels)
+    assert [round(float(str(each)), 6) for each in shares.cells("well_share")] == [
+        round(1 - hours, 6) for hours in (6 / 24, 12 / 168, 12 / 240, 12 / 240)
+    ]
+    assert shares.cells("no_data_share")[:2] == (0.0, 0.0)
+    assert {stat.key for stat in board.stats} == {"name", "state", "last_file", "in", "out", "inside"}
+
+
+def test_of_a_source_that_nobody_knows_no_number_is_invented() -> None:
+    board = poller().subject_board(past(on=()), "77")
+    assert board.stats == ()
+    (shares,) = tables_of(board.panels)
+    assert set(shares.cells("well_share")) == {Gap.UNKNOWN}
+    assert set(shares.cells("no_data_share")) == {1.0}
+    assert board.notes == ("This source is not configured, and no file came from it lately.",)
+
+
+def test_each_source_has_its_last_day() -> None:
+    found = past(incident("12", NOW - 3 * HOUR, NOW - 2 * HOUR))
+    table = next(each for each in tables_of(poller().now_board(found).panels) if each.key == "sources")
+    gate, other = (row[-1] for row in table.whole(table.rows))
+    assert isinstance(gate, Timeline)
+    assert isinstance(other, Timeline)
+    assert gate.amounts == ((SILENT, 3600.0), (WELL, 23 * 3600.0))
+    assert other.amounts == ((WELL, 24 * 3600.0),)
+
+
+@pytest.mark.parametrize(("source", "trouble_s"), [("", 2 * 3600.0), ("12", 3600.0)])
+def test_its_states_over_time_are_those_of_its_own_incidents(source: str, trouble_s: float) -> None:
+    found = past(incident("12", NOW - 3 * HOUR, NOW - 2 * HOUR), incident("23", NOW - 2 * HOUR, NOW - HOUR))
+    asked = Asked(first=NOW.date() - DAY, last=NOW.date(), range="24h", options={"source": source})
+    states = poller().states(found, asked)
+    assert isinstance(states, StateTimeline)
+    assert dict(states.timeline.amounts)[SILENT] == trouble_s
+    assert states.title == ("State of 12" if source else "State of park")
+
+
+def test_days_that_have_not_come_have_no_state() -> None:
+    day = NOW.date() + 2 * DAY
+    states = poller().states(past(), Asked(first=day, last=day))
+    assert isinstance(states, StateTimeline)
+    assert (states.timeline.spans, states.nothing) == ((), "These days have not come yet.")
+    assert isinstance(states.table, Table)
