@@ -46,6 +46,8 @@ MOST_DAYS: Final = 3660
 MOST_ROWS: Final = 25_000
 """Of the days of one poller: ten years with six readings a day. More would cost the daemon its memory."""
 ROWS_OF_CARD: Final = 8
+MOST_OWN: Final = 30
+"""Days of tallyd itself."""
 MOST_LISTED: Final = 200
 """A choice of more values is a field to type into."""
 _DAYS: Final = frozenset({"from", "to", "by", "range"})
@@ -111,7 +113,14 @@ class Page:
                 )
                 for name in names
             }
-            return {"cards": [cards.card(name, view) for name, view in views.items()], "here": "/"}
+            return {
+                "cards": [cards.card(name, view) for name, view in views.items()],
+                "own": cards.own_states(),
+                "own_view": View(
+                    zone=self._context.config().zone, now=self._context.now(), most_rows=MOST_OWN
+                ),
+                "here": "/",
+            }
 
         return self._answer(request, template, parts, values)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from tallyd.core.reading import Severity
 from tallyd.pollers.visitors.poller import VisitorsPoller
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 SILENT, WELL = State("error", "trouble"), State("fine", "all well")
 
 
@@ -89,3 +90,15 @@ def test_days_that_have_not_come_have_no_state() -> None:
     assert isinstance(states, StateTimeline)
     assert (states.timeline.spans, states.nothing) == ((), "These days have not come yet.")
     assert isinstance(states.table, Table)
+
+
+def test_what_began_since_the_last_minute_that_was_noted_is_not_hidden() -> None:
+    found = past(incident("12", NOW - MINUTE, None), on=((NOW - DAY, NOW - 2 * MINUTE),))
+    asked = Asked(first=NOW.date() - DAY, last=NOW.date(), range="24h")
+    states = poller().states(found, asked)
+    assert isinstance(states, StateTimeline)
+    assert dict(states.timeline.amounts)[SILENT] == 60.0
+    stopped = replace(found, was_on=((NOW - DAY, NOW - 9 * MINUTE),))
+    states = poller().states(stopped, asked)
+    assert isinstance(states, StateTimeline)
+    assert SILENT not in dict(states.timeline.amounts)
