@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.past import FakePast
 from tallyd.contract.board import Asked
@@ -102,3 +104,10 @@ def test_what_began_since_the_last_minute_that_was_noted_is_not_hidden() -> None
     states = poller().states(stopped, asked)
     assert isinstance(states, StateTimeline)
     assert SILENT not in dict(states.timeline.amounts)
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=9))
+def test_no_share_is_below_zero(microseconds: list[int]) -> None:
+    pieces = [incident("12", NOW - timedelta(microseconds=each), NOW) for each in microseconds]
+    (shares,) = tables_of(poller().subject_board(past(*pieces), "12").panels)
+    assert all(isinstance(each, float) and 0 <= each <= 1 for each in shares.cells("no_data_share"))

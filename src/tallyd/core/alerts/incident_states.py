@@ -44,7 +44,7 @@ def shares_table(
         held = dict(timeline.amounts)
         known_s = sum(held.get(state, 0.0) for state in STATES.values())
         share = held.get(STATES["fine"], 0.0) / known_s if known_s else Gap.UNKNOWN
-        rows.append((RANGE_NAMES[back], share, 1 - known_s / timeline.length_s))
+        rows.append((RANGE_NAMES[back], share, max(0.0, 1 - known_s / timeline.length_s)))
     columns = (
         Column(key="range", heading="last", is_vital=True),
         Column(key="well_share", heading="without an incident", unit="share", is_vital=True),
