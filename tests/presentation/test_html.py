@@ -113,20 +113,20 @@ class TestCharts:
         assert (column["values"], column["low"], column["high"]) == ([2.5, None], [1, None], [4, None])
 
     @pytest.mark.parametrize(
-        ("longest_s", "unit", "shown"),
+        ("longest_s", "unit", "shown", "limit"),
         [
-            (90.0, "seconds", 90.0),
-            (1800.0, "minutes", 30.0),
-            (7200.0, "hours", 2.0),
-            (864_000.0, "days", 10.0),
+            (90.0, "seconds", 90.0, "45 s"),
+            (1800.0, "minutes", 30.0, "15 min"),
+            (7200.0, "hours", 2.0, "1 h"),
+            (864_000.0, "days", 10.0, "5 d"),
         ],
     )
     def test_durations_and_their_limit_are_in_the_unit_that_fits(
-        self, longest_s: float, unit: str, shown: float
+        self, longest_s: float, unit: str, shown: float, limit: str
     ) -> None:
         found = drawn([(at(1), longest_s)], unit="seconds", limit=Limit("stale above", longest_s / 2))
         assert (found["unit"], found["columns"][0]["values"]) == (unit, [shown])
-        assert found["limit"] == {"name": "stale above", "value": shown / 2}
+        assert found["limit"] == {"name": f"stale above {limit}", "value": shown / 2}
 
     def test_a_limit_above_all_numbers_chooses_the_unit(self) -> None:
         assert drawn([(at(1), 5.0)], unit="seconds", limit=Limit("stale above", 7200))["unit"] == "hours"

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 from tallyd.core.panels import Cell, Chart, Spread, Unit
 from tallyd.core.reading import Json
 from tallyd.core.texts import visible
+from tallyd.presentation.cells import text_of
 
 MOST_POINTS: Final = 2000
 """Of more rows, a chart shows the newest; of names, the first. More could not be told apart."""
@@ -32,7 +33,8 @@ def chart_json(chart: Chart, zone: tzinfo) -> dict[str, Json]:
     found = {key: [cells[key][number] for number in order] for key in chart.series}
     numbers = [number for cells in found.values() for cell in cells for number in _parts(cell)]
     limits = [chart.limit.value] if chart.limit else []
-    size, unit = _unit(columns[next(iter(chart.series))].unit, [*numbers, *limits])
+    kind = columns[next(iter(chart.series))].unit
+    size, unit = _unit(kind, [*numbers, *limits])
     return {
         "times": [int(times[number].timestamp()) for number in order] if is_time else [],
         "zone": str(zone),
@@ -47,7 +49,10 @@ def chart_json(chart: Chart, zone: tzinfo) -> dict[str, Json]:
             }
             for key, shape in chart.series.items()
         ],
-        "limit": {"name": visible(chart.limit.name), "value": round(chart.limit.value / size, 2)}
+        "limit": {
+            "name": visible(f"{chart.limit.name} {text_of(chart.limit.value, kind, zone=zone, now=None)}"),
+            "value": chart.limit.value / size,
+        }
         if chart.limit
         else None,
         "unit": unit,

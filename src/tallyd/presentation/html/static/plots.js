@@ -71,7 +71,7 @@
 
   function limitOf(limit) {
     const points = { show: false };
-    return { label: limit.name, stroke: style("--error"), width: 1, dash: [7, 5], points, value: () => number(limit.value) };
+    return { label: limit.name, stroke: style("--error"), width: 1, dash: [7, 5], points, value: () => "" };
   }
 
   // Draws the least and the most of each mean, those of different names side by side.
