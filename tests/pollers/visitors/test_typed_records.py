@@ -89,6 +89,8 @@ def both(monkeypatch: pytest.MonkeyPatch) -> Both:
         pytest.param(b"[" + GOOD + b", " + GOOD + b"]\n", SHAPE, id="the usual"),
         pytest.param(b"\xef\xbb\xbf[" + GOOD + b"]", SHAPE, id="with a mark"),
         pytest.param(b"[" + GOOD.replace(b"3,", b"null,") + b"]", SHAPE, id="no frame"),
+        pytest.param(b"[" + GOOD.replace(b'"x"', rb'"T\u00fcr\/\"\n"') + b"]", SHAPE, id="escapes"),
+        pytest.param(b"[" + GOOD.replace(b'"ID"', rb'"I\u0044"') + b"]", SHAPE, id="an escaped key"),
         pytest.param(b"[" + GOOD.replace(b'"x"', '[0.5, true, "ß"]'.encode()) + b"]", SHAPE, id="more"),
         pytest.param(b'[{"ID":1,"inOut":"in","time":"20261120110000"}]', WORDS, id="words"),
     ],
@@ -103,6 +105,11 @@ FAULTS: dict[str, bytes] = {
     "a skipped key twice": GOOD.replace(b'"frameNumber": 3', b'"outputTime": 3'),
     "a key twice, once escaped": GOOD.replace(b'"outputTime"', b'"I\\u0044"'),
     "a key twice, inside": GOOD.replace(b'"x"', b'{"a": 1, "a": 1}'),
+    "a pair, escaped": GOOD.replace(b'"x"', b'"\\ud83d\\ude00"'),
+    "no escape": GOOD.replace(b'"x"', b'"\\x41"'),
+    "half an escape": GOOD.replace(b'"x"', b'"\\u00e"'),
+    "a backslash before a NUL that is none": GOOD.replace(b'"x"', b'"\\\\u0000"'),
+    "a backslash at the end": GOOD.replace(b'"x"', b'"x\\"'),
     "NUL, escaped": GOOD.replace(b'"x"', b'"\\u0000"'),
     "half a character": GOOD.replace(b'"x"', b'"\\ud800"'),
     "half a character as bytes": GOOD.replace(b'"x"', b'"\xed\xa0\x80"'),
@@ -169,7 +176,8 @@ def test_what_is_odd_is_read_as_the_strict_reader_reads_it(
 
 
 TOKENS = [
-    *(b'"ID"', b'"time"', b'"outputTime"', b'"x":1,', b"\\", b"\\u0000", b"\\u0041", b"\xff", b"\x00", b"\t"),
+    *(b'"ID"', b'"time"', b'"outputTime"', b'"x":1,', b"\\", b"\\u0000", b"\\u0041", b"\\n", b"\\uDBff"),
+    *(b"\xff", b"\x00", b"\t"),
     *(b"true", b"null", b"1.0", b"NaN", b"-0", b"01", b"1e999", b"9223372036854775808", b"[", b"]", b"{"),
     *(b"}", b",", b":", b'"', b"},", b"},{", b" ", b"[[[", b"60", b"20261120130600", b"\xed\xa0\x80"),
 ]
