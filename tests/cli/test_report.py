@@ -211,8 +211,10 @@ class TestOneTable:
         self, weeks: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert run(weeks, **{**self.WEEK, "table": "week"}) == 2
-        said = 'divera has no table "week" then; there is: readings, weekly, time_of_day'
-        assert said in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert (
+            'no table "week" then; its tables are: readings, weekly, states, time_of_day, incidents' in said
+        )
 
     @pytest.mark.parametrize("shape", ["json", "html"])
     def test_where_all_tables_are_in_one_form_none_can_be_chosen(

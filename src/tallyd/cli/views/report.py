@@ -140,7 +140,9 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
     )
     keys = [table.key for table in chapter.tables]
     if wanted.table and wanted.table not in keys:
-        raise AskedError(f'{past.poller} has no table "{wanted.table}" then; there is: {", ".join(keys)}')
+        raise AskedError(
+            f'{past.poller} has no table "{wanted.table}" then; its tables are: {", ".join(keys)}'
+        )
     return chapter
 
 
