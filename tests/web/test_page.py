@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -16,9 +16,12 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 import pytest
 import requests
 
+from adapters.records.samples import visitor_file
 from support.past import Past
 from support.webfolder import CONFIG, NOW, Web, serving_app
+from tallyd.adapters.records.database import Database
 from tallyd.config.model import load
+from tallyd.contract.lags import HourCount
 from tallyd.core.alerts.links import link_to
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
@@ -132,6 +135,21 @@ def test_a_poller_s_own_state_stands_beside_its_name(web: Web) -> None:
         for name, word in (("divera", "All well"), ("apps", "Trouble")):
             live = requests.get(f"{url}/poller/{name}?live=1", timeout=20).json()
             assert text_of(live["parts"]["title"]).strip() == f"{name} {word}"
+
+
+@pytest.mark.parametrize(("poller", "option"), [("apps", "target"), ("park", "source")])
+def test_what_the_config_no_longer_has_does_not_wear_the_state_of_its_poller(
+    web: Web, poller: str, option: str
+) -> None:
+    web.alerts = alert(f"{poller}/TEST/unreachable", "TEST: unreachable.")
+    day = "2026-11-19"
+    with closing(Database(web.config.database_url, prepares=True)) as database:
+        checks = HourCount(60, 9.0, fresh_s=3600.0)
+        assert database.records("apps").note_checks([], {(f"{day} 10:00:00", "GONE"): checks}).trouble is None
+        file = visitor_file("a.json", (1, "in", f"{day} 07:00:00", None), source="GONE")
+        database.records("park").ingest([file], now=NOW, keep_rows=True)
+    live = get(web, f"/poller/{poller}?{option}=GONE&from={day}&live=1").json()
+    assert text_of(live["parts"]["title"]).strip() == f"{poller} GONE no longer watched"
 
 
 def test_the_navigation_has_the_state_of_each_poller(web: Web) -> None:

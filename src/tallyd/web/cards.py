@@ -92,12 +92,11 @@ class Cards:
             job.when.interval_s for job in poller.jobs() if isinstance(job.when, Every) and not job.when.grid
         ]
         board = self._context.shown.now(poller, past, subject)
-        of_subject = next((stat.value for stat in board.stats if stat.key == "state"), None)
         return Card(
             poller=name,
             subject=subject,
             view=view,
-            state=of_subject if subject and isinstance(of_subject, State) else self.state(name),
+            state=_state_of_subject(board) if subject else self.state(name),
             last=self._lasts[name],
             last_label=poller.last_label(),
             next_at=past.next_at,
@@ -157,6 +156,14 @@ class Cards:
 
     def _lines(self, alerts: Sequence[Alert]) -> tuple[AlertLine, ...]:
         return tuple(alert_lines(alerts, self._config, self._mutes, now=self._now))
+
+
+def _state_of_subject(board: Board) -> State:
+    """Return the state that the board of a subject has. The config no longer has a subject without one."""
+    found = next((stat.value for stat in board.stats if stat.key == "state"), None)
+    if isinstance(found, State):
+        return found
+    return State("unknown", "not known" if board.troubles else "no longer watched")
 
 
 def _about(alerts: Sequence[Alert], subject: str) -> Sequence[Alert]:
