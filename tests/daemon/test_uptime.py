@@ -9,6 +9,7 @@ import pytest
 
 from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, World, daily, disk_refuses
+from tallyd.storage.uptime import Uptime
 
 MINUTE = timedelta(minutes=1)
 START = at("2026-11-20 09:00")
@@ -65,6 +66,25 @@ def test_a_clock_that_is_set_begins_a_row_anew(tmp_path: Path, clock: FakeClock,
         end = (clock.now() - START) / MINUTE
         expected = [(-5.0, end)] if by < timedelta() else [(0.0, 5.0), (65.0, end)]
         assert was_on(world) == [pytest.approx(each, abs=1.1) for each in expected]
+
+
+def test_a_run_of_many_days_is_known_only_as_far_back_as_its_incidents(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    with clock, world_of(tmp_path, clock) as world:
+        uptime = Uptime(world.state, now=clock.now)
+
+        def be_on(hours: float) -> None:
+            with world.state.together():
+                for _ in range(round(hours * 30)):
+                    clock.pass_s(120)
+                    uptime.beat()
+
+        be_on(hours=72)
+        assert was_on(world) == [(2, 72 * 60)], "its rows join"
+        world.state.uptime.prune(clock.now() - timedelta(days=1))
+        be_on(hours=1)
+        assert was_on(world) == [(48 * 60, 73 * 60)]
 
 
 def test_what_could_not_be_stored_is_stored_once_the_disk_works_again(

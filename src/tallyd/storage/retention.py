@@ -132,8 +132,9 @@ class Retention:
                 self._safely("pruning", partial(self._store.files.prune, poller, before=before, zone=zone))
         if days := config.settings.state.keep_days:
             before, state = now - timedelta(days=days), self._store.state
-            self._safely("pruning", partial(state.incidents.prune, before))
+            # The uptime first: time that is known, but without its incidents, would read as all well.
             self._safely("pruning", partial(state.uptime.prune, before))
+            self._safely("pruning", partial(state.incidents.prune, before))
         for prune in self._also:
             self._safely("pruning", partial(prune, now))
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from tallyd.adapters.state import State
 from tallyd.core.uptime import is_unbroken
+
+LONGEST_ROW: Final = timedelta(days=1)
+"""Pruning cuts old rows, and the row of the daemon that runs must not be one: `keep_days` is 1 or more."""
 
 
 class Uptime:
@@ -23,7 +27,10 @@ class Uptime:
         """Note that the daemon is on now. Raises `StateError`."""
         now, start = self._now(), self._started_at
         if start is None or not is_unbroken(self._seen_at[start], now):
-            self._started_at = start = now
+            start = now
+        elif now - start > LONGEST_ROW:
+            start = self._seen_at[start]
+        self._started_at = start
         self._seen_at[start] = now
         self._state.uptime.note(self._seen_at)
         self._seen_at = {start: now}

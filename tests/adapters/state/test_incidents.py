@@ -220,6 +220,9 @@ def test_when_tallyd_was_on_is_found_clipped_and_without_overlaps_and_the_old_is
         (AT + 2 * HOUR, AT + 3 * HOUR),
         (AT + 5 * HOUR, AT + 5.5 * HOUR),
     )
+    for before in (AT + 2 * HOUR, AT + 2 * HOUR):
+        state.uptime.prune(before)
+        assert state.uptime.between(*ALWAYS) == ((before, AT + 3 * HOUR), (AT + 5 * HOUR, AT + 6 * HOUR))
     state.uptime.prune(AT + 4 * HOUR)
     assert state.uptime.between(*ALWAYS) == ((AT + 5 * HOUR, AT + 6 * HOUR),)
 

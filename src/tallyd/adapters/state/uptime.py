@@ -11,7 +11,7 @@ from tallyd.core.uptime import TimeSpan, merged
 
 
 class UptimeRows:
-    """One row for each time that the daemon was on without a break."""
+    """The times that the daemon was on without a break, in rows of a day at most."""
 
     def __init__(self, file: StateFile) -> None:
         self._file = file
@@ -34,9 +34,13 @@ class UptimeRows:
             return merged(((read_instant(start), read_instant(seen)) for start, seen in rows), since, until)
 
     def prune(self, before: datetime) -> None:
-        """Delete the rows that ended before."""
+        """Delete what is older, also of a row that goes on: nothing is known any more of incidents then."""
+        border = instant_text(before)
         with self._file.transaction() as db:
-            db.execute("DELETE FROM uptime WHERE seen_at<?", (instant_text(before),))
+            ((seen_at,),) = db.execute("SELECT max(seen_at) FROM uptime WHERE started_at<=?", (border,))
+            db.execute("DELETE FROM uptime WHERE started_at<?", (border,))
+            if seen_at is not None and seen_at > border:
+                db.execute("INSERT OR REPLACE INTO uptime VALUES (?, ?)", (border, seen_at))
 
     def check(self) -> None:
         """Raise ValueError if the newest row can't be parsed, `StateError` if the table is not there."""
