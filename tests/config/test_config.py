@@ -240,6 +240,9 @@ WITHOUT_PASSWORD = {
         pytest.param(
             {"database": {"url": f"postgresql+psycopg://db.example/x?password={KEY}"}}, True, id="an option"
         ),
+        pytest.param(
+            {"database": {"url": "mysql+pymysql://db.example/x?ssl_key=/etc/x.pem"}}, False, id="a key file"
+        ),
         pytest.param(WITHOUT_PASSWORD, False, id="references, and URLs without a password"),
         pytest.param({"database": {"url": "sqlite:///state/records.db"}}, False, id="a file"),
         pytest.param({}, False, id="nothing"),

@@ -102,9 +102,10 @@ class HeartbeatSettings(Strict):
 
 
 def holds_password(url: str) -> bool:
-    """Whether the URL of a database or a proxy is a secret."""
+    """Whether the URL of a database or a proxy is a secret. `ssl_key` is no key: it names a file."""
     parts = urlsplit(url)
-    return bool(parts.password) or any(is_secret_name(name) for name, _ in parse_qsl(parts.query))
+    names = {name for name, _ in parse_qsl(parts.query)} - {"ssl_key"}
+    return bool(parts.password) or any(map(is_secret_name, names))
 
 
 def _check_database(url: str) -> None:

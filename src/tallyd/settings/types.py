@@ -35,8 +35,9 @@ _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _NOUNS = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
-_SECRET_KEYS = re.compile(
-    r"(?i)(?:access|api)?[_-]?(?:key|token|secret|password|passwd|pass|pwd|auth|signature|sig)"
+_SECRET_WORD = re.compile(
+    r"(?i)(?:access|api)?"
+    r"(?:key|token|jwt|secret|password|passwd|pass|pwd|auth|authorization|signature|sig|sas)"
 )
 _LONGEST_NAME_BYTES = 200  # a file system allows 255, and tallyd adds to some names
 _LONGEST_PATH_BYTES = 2000  # the system allows 4095, and tallyd adds folders and files below
@@ -228,8 +229,11 @@ def is_loopback(url: str) -> bool:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a query parameter of that name usually carries a secret (`accesskey`, `api_key`, `token`)."""
-    return bool(_SECRET_KEYS.fullmatch(name))
+    """Whether a query parameter of that name usually carries a secret (`accesskey`, `api_key`, `token`).
+
+    The last word decides: `client_secret`, `X-Amz-Signature`.
+    """
+    return bool(_SECRET_WORD.fullmatch(re.split("[-_]", name)[-1]))
 
 
 def _shown(show: Callable[[Any], object]) -> PlainSerializer:

@@ -93,6 +93,25 @@ def test_a_check_ends_within_its_round_where_nothing_else_is_set() -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        *("token", "api_key", "accessKey", "client_secret", "auth_token", "private_token"),
+        *("subscription-key", "X-Amz-Signature", "jwt", "Authorization", "SAS"),
+    ],
+)
+def test_a_parameter_whose_last_word_means_a_secret_is_rejected(name: str) -> None:
+    (said,) = faults(targets={"PROD": {"url": f"{URL}?unit=3&{name}=Zq7"}})
+    assert f'contains a key ("{name}=...")' in said
+    assert "Zq7" not in said
+
+
+@pytest.mark.parametrize("name", ["unit", "key_id", "author", "monkey", "token-type", "zip_code"])
+def test_other_parameters_are_accepted(name: str) -> None:
+    url = f"{URL}?{name}=Zq7"
+    assert one_target({"url": url}).url == url
+
+
+@pytest.mark.parametrize(
     ("target", "fault"),
     [
         pytest.param({"url": "ftp://x"}, "PROD.url: must begin with https", id="no web address"),

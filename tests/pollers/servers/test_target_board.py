@@ -75,6 +75,12 @@ def test_the_facts_of_a_target_stand_first() -> None:
     }
 
 
+def test_the_query_of_a_url_is_not_shown() -> None:
+    board = poller(url="https://app.example:8443/version?code=Zq7-secret").subject_board(past_of(()), "PROD")
+    assert "https://app.example:8443/version" in [stat.value for stat in board.stats]
+    assert "Zq7" not in repr(board)
+
+
 def test_of_a_target_that_was_never_checked_nothing_is_zero() -> None:
     board = poller().subject_board(past_of(()), "PROD")
     values = {stat.key: stat.value for stat in board.stats}
