@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -14,11 +15,14 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from adapters.records.samples import visitor_file
 from support.browser import CHROMIUM, Watched, violations
 from support.needs import needs
 from support.past import BERLIN, Past
 from support.webfolder import NOW, Web, serving_app
 from support.webworld import Site, small_world
+from tallyd.adapters.records.database import Database
+from tallyd.contract.passages import Row
 from tallyd.core.alerts.rules import Alert
 from tallyd.demo.world import cameras, servers
 from tallyd.demo.world.crowd import LABELS, QUIET_HOST
@@ -29,6 +33,7 @@ needs("chromium")
 pytestmark = pytest.mark.timeout(300)
 
 SOON_MS = 60_000
+_TOO_WIDE = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.textContent)"
 POLLERS = ["/poller/divera", "/poller/visitors", "/poller/servers?target=STAGE"]
 FAILED = Alert(
     key="divera/count/failed", severity="error", text="no answer", over="", since=NOW, raised_at=NOW
@@ -303,6 +308,32 @@ def test_on_the_wall_pollers_take_turns_and_a_click_shows_the_next(browser: Brow
     expect(page.get_by_role("alert")).to_contain_text("No answer from tallyd", timeout=SOON_MS)
     assert page.title().startswith("No answer · ")
     page.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 900)])
+def test_on_the_wall_large_numbers_have_room_and_no_column_is_cut(
+    tmp_path: Path, browser: Browser, width: int, height: int
+) -> None:
+    web = Web(tmp_path)
+    at = "2026-11-20 07:00:00"
+    came: list[Row] = [(number, "in", at, None) for number in range(45_678)]
+    left: list[Row] = [(number, "out", at, None) for number in range(12_345)]
+    with closing(Database(web.config.database_url, prepares=True)) as database:
+        file = visitor_file("a.json", *came, *left, source="12")
+        database.records("park").ingest([file], now=NOW, keep_rows=False)
+    alert = replace(FAILED, key="park/12/rejected")
+    web.alerts = {alert.key: alert}
+    with web.context() as context, serving_app(application(context, WebSettings())) as url:
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.goto(url + "/wall?poller=park")
+        expect(page.get_by_text("45678").first).to_be_visible()
+        assert page.locator(".turn .stats dd").evaluate_all(_TOO_WIDE) == []
+        assert page.locator(".turn .scroll").evaluate_all(_TOO_WIDE) == []
+        alerts, numbers = (page.locator(f".turn {each}").bounding_box() for each in (".alerts", ".stats"))
+        assert alerts
+        assert numbers
+        assert alerts["y"] < numbers["y"]
+        page.close()
 
 
 def test_title_and_icon_of_the_tab_follow_the_state(tmp_path: Path, browser: Browser) -> None:

@@ -306,7 +306,7 @@ def test_the_wall_shows_every_poller_without_a_way_to_anywhere_and_without_a_scr
     text = text_of(html)
     assert "florian-pi Trouble as of 14:00" in text
     assert f"park No reading yet Inside now {INSIDE} 2 In today 3" in text
-    assert "Unreachable 1 error: TEST unreachable 10 min ago" in text
+    assert "apps Trouble error: TEST unreachable 10 min ago Stale 1 Unreachable 1" in text
     assert not [1 for tag, _ in tags_of(html) if tag in ("nav", "footer")]
     assert not [1 for _, each in tags_of(html) if "hidden" in each and each.get("class") != "lost"]
 
