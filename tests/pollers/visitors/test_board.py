@@ -350,6 +350,20 @@ class TestBeside:
         assert found.rows[4] == ("11:00", None, 0)
         assert {row[2] for row in found.rows[5:-1]} == {UNKNOWN}
 
+    @pytest.mark.parametrize(
+        ("on_from", "by_now"),
+        [
+            pytest.param("2026-11-13T00:00", 14, id="on since midnight"),
+            pytest.param("2026-11-13T09:00", UNKNOWN, id="off in the morning"),
+            pytest.param("2026-11-13T16:00", UNKNOWN, id="off until the afternoon"),
+        ],
+    )
+    def test_a_week_before_has_no_sum_up_to_now_while_an_hour_until_then_is_not_known(
+        self, on_from: str, by_now: Cell
+    ) -> None:
+        board = poller().past_board(past(*self.ROWS, was_on=((instant(on_from), NOW),)), asked())
+        assert stats(board) == {"in": 6, "in_week_before_by_now": by_now, "in_week_before": 28}
+
     def test_the_month_stands_by_day_without_the_days_that_have_no_records(self) -> None:
         month = table(poller().past_board(past(*self.ROWS), asked()), "month")
         assert month.title == "2026-11 by day"

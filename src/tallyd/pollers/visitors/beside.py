@@ -56,14 +56,14 @@ class Beside:
         """Return the board of a day with what stands beside it; the day is empty if it has no records."""
         (before,) = [*days_of(self.week_before, zone=self.zone)] or [()]
         if before:
-            stats, panels = self._stats(day, before), (self._hours(day, before, known),)
+            stats, panels = self._stats(day, before, known), (self._hours(day, before, known),)
             board = replace(board, panels=(*stats, *board.panels, *panels))
         elif day:
             why = f"No records of {_named(self.day - WEEK)}, so there is nothing to compare with."
             board = replace(board, notes=(*board.notes, why))
         return replace(board, details=(*board.details, *self._days()))
 
-    def _stats(self, day: Day, before: Day) -> tuple[Stat, ...]:
+    def _stats(self, day: Day, before: Day, known: Known) -> tuple[Stat, ...]:
         earlier = _named(self.day - WEEK)
         n_in: Cell = sum(hour.n_in for hour in day) if day else Gap.UNKNOWN
         stats = [
@@ -73,7 +73,9 @@ class Beside:
         local = self.now.astimezone(self.zone)
         if self.day == local.date():
             then = datetime.combine(self.day - WEEK, local.time(), self.zone).astimezone(UTC)
-            by_now = sum(count.n_in for minute, count in self.week_before if minute < seen_text(then))
+            by_now: Cell = sum(count.n_in for minute, count in self.week_before if minute < seen_text(then))
+            if not all(known.is_known(hour) for hour in before if hour.begin < then):
+                by_now = Gap.UNKNOWN
             name = f"In on {earlier} until {local:%H:%M}"
             stats.insert(1, Stat(key="in_week_before_by_now", name=name, value=by_now))
         return tuple(stats)
