@@ -661,6 +661,23 @@ def test_a_state_holds_until_the_next_check_but_not_over_a_longer_gap_or_a_resta
     assert sum(count.known_s for count in counts) == 50 + 130 + 60 + 20
 
 
+@pytest.mark.parametrize(
+    ("ahead_s", "known_s"),
+    [
+        pytest.param(0, 1800, id="no change"),
+        pytest.param(-600, 1200, id="set back by ten minutes, which counted already"),
+        pytest.param(-86400, 1740, id="set back by a day, which was another time"),
+    ],
+)
+def test_time_that_comes_twice_counts_once(tmp_path: Path, ahead_s: float, known_s: float) -> None:
+    with apps(Clockwork(PROD=0), tmp_path, "PROD", stores=True, every="60s") as rounds:
+        rounds.round()
+        for number in range(30):
+            rounds.round(after_s=60 + (ahead_s if number == 15 else 0))
+        counts = [count for _, _, count in rounds.records().server_hours(*EVER)]
+    assert sum(count.known_s for count in counts) == known_s
+
+
 @pytest.mark.parametrize(("own", "keep_days"), [({"record": False}, 90), ({}, 0)])
 def test_rows_may_be_left_out_but_hours_are_not(tmp_path: Path, own: dict[str, Any], keep_days: int) -> None:
     with apps(Clockwork(PROD=0), tmp_path, "PROD", stores=True) as rounds:

@@ -261,7 +261,8 @@ def _hours(steps: Steps, memory: TargetMemory, every_s: float) -> Hours:
         if step.was is None or before is None:
             continue
         until = min(at, before + timedelta(seconds=2 * every_s + target.timeout_s))
-        for hour, count in held(step.was, before, until):
+        since = memory.count(target.name, before, until)
+        for hour, count in held(step.was, since, until):
             key = hour, target.name
             found[key] = found[key] + count if key in found else count
     return found

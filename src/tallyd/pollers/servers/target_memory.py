@@ -42,6 +42,7 @@ class TargetMemory:
     """What is known about the targets, by name.
 
     `written_at` is when the last file was written, `checked_at` when this process last checked each target.
+    `counted` is the last span of time whose seconds this process has counted for each target.
     `began_at` is when the last round began; `is_behind`: it did not check all targets. `unstored_since` is
     since when the database stores nothing.
     """
@@ -49,6 +50,7 @@ class TargetMemory:
     known: dict[str, Known] = field(default_factory=dict)
     tallies: dict[str, Tally] = field(default_factory=dict)
     checked_at: dict[str, datetime] = field(default_factory=dict)
+    counted: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
     written_at: datetime | None = None
     began_at: datetime | None = None
     is_behind: bool = False
@@ -57,7 +59,7 @@ class TargetMemory:
     def keep_only(self, names: Collection[str]) -> bool:
         """Forget targets that are no longer in the config; return whether there were any."""
         gone = self.known.keys() - set(names)
-        for mine in (self.known, self.tallies, self.checked_at):
+        for mine in (self.known, self.tallies, self.checked_at, self.counted):
             for name in gone & mine.keys():
                 del mine[name]
         return bool(gone)
@@ -68,6 +70,18 @@ class TargetMemory:
             self.known[name] = step.known
             self.tallies.setdefault(name, Tally()).add(step.result)
             self.checked_at[name] = step.result.at
+
+    def count(self, name: str, since: datetime, until: datetime) -> datetime:
+        """Note that a span is counted; return since when it was not yet.
+
+        After a clock was set back, the same time comes twice. It counts once. Time before the noted span
+        counts: a clock that was far ahead must not stop the count until that time has come.
+        """
+        begin, end = self.counted.get(name, (since, since))
+        if not begin <= since <= end:
+            begin, end = since, since
+        self.counted[name] = begin, max(end, until)
+        return end
 
     def begin_anew(self, at: datetime) -> None:
         """Start to count for the next file."""
