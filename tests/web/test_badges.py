@@ -13,11 +13,11 @@ from support.webfolder import NOW, Web, serving_app
 from tallyd.adapters.records.database import Database
 from tallyd.contract.lags import HourCount
 from tallyd.core.alerts.rules import Alert
-from tallyd.core.panels import Board, Cell, Column, Gap, Level, State, Table
+from tallyd.core.panels import NO_DATA_SHARE, Board, Cell, Column, Gap, Level, State, Table
 from tallyd.settings.secrets import Secret
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
-from tallyd.web.badges import cells_of, drawn, state_of_share
+from tallyd.web.badges import cells_of, drawn, share_of, state_of_share
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 
@@ -72,6 +72,8 @@ def test_only_a_name_that_a_page_links_to_has_a_badge() -> None:
     ("share", "level", "word"),
     [
         (1.0, "fine", "100.00%"),
+        pytest.param(0.99996, "fine", "99.99%", id="only all is 100 %"),
+        pytest.param(0.29, "error", "29.00%", id="a number whose float is a little less"),
         (0.9899, "warning", "98.99%"),
         (0.9499, "error", "94.99%"),
         (Gap.UNKNOWN, "unknown", "not known"),
@@ -81,16 +83,35 @@ def test_a_share_has_a_color_too(share: Cell, level: Level, word: str) -> None:
     assert state_of_share(share) == State(level, word)
 
 
+@pytest.mark.parametrize(
+    ("no_data", "share"),
+    [(0.5, 0.9), (0.51, Gap.UNKNOWN), (Gap.UNKNOWN, 0.9)],
+    ids=["half", "most", "nothing"],
+)
+def test_a_share_of_little_known_time_is_not_known(no_data: Cell, share: Cell) -> None:
+    columns = (
+        Column(key="target", heading="target"),
+        Column(key="within", heading="within limit", unit="share"),
+        Column(key=NO_DATA_SHARE, heading="no data", unit="share"),
+    )
+    assert share_of(zip(columns, ("a", 0.9, no_data), strict=True)) == share
+
+
 def test_a_badge_can_show_the_share_of_thirty_days(web: Web, url: str) -> None:
-    count = HourCount(60, 9.0, fresh_s=3000.0, late_s=564.0, stale_s=36.0)
-    hours = {("2026-11-19 10:00:00", "TEST"): count, ("2026-10-01 10:00:00", "TEST"): count}
+    days = 20
+    count = HourCount(60, 9.0, fresh_s=days * 72_000.0, late_s=days * 13_536.0, stale_s=days * 864.0)
+    little = HourCount(60, 9.0, fresh_s=3600.0)
+    hours = {
+        ("2026-11-19 10:00:00", "TEST"): count,
+        ("2026-10-01 10:00:00", "TEST"): count,
+        ("2026-11-19 10:00:00", "PROD\\"): little,
+    }
     with closing(Database(web.config.database_url, prepares=True)) as database:
         assert database.records("apps").note_checks([], hours).trouble is None
-    answer = requests.get(f"{url}/badge/apps/TEST.svg?show=share", timeout=20)
-    assert [each.text for each in ElementTree.fromstring(answer.content).iter(f"{NAMESPACE}text")] == [
-        "apps TEST, 30 d",
-        "99.00%",
-    ]
+    for target, word in (("TEST", "99.00%"), ("PROD%5C", "not known")):
+        answer = requests.get(f"{url}/badge/apps/{target}.svg?show=share", timeout=20)
+        texts = [each.text for each in ElementTree.fromstring(answer.content).iter(f"{NAMESPACE}text")]
+        assert texts == [f"apps {target.replace('%5C', chr(92))}, 30 d", word]
     for path in ("apps/nobody.svg", "apps.svg", "divera.svg", "park/23.svg"):
         assert requests.get(f"{url}/badge/{path}?show=share", timeout=20).status_code == 404
     assert requests.get(f"{url}/badge/apps.svg?show=uptime", timeout=20).status_code == 400

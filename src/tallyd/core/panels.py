@@ -47,6 +47,8 @@ class Spread:
 
 
 NO_DATA: Final = State("unknown", "no data")
+NO_DATA_SHARE: Final = "no_data_share"
+"""The key of the column that has for what share of the time nothing is known."""
 
 
 @dataclass(frozen=True, kw_only=True)

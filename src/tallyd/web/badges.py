@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from html import escape
+from math import floor
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -14,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tallyd.contract.board import Asked, AskedError
-from tallyd.core.panels import Board, Cell, Column, Level, State, tables_of
+from tallyd.core.panels import NO_DATA_SHARE, Board, Cell, Column, Gap, Level, State, tables_of
 from tallyd.core.schedule.days import day_of
 from tallyd.core.texts import shortened, visible
 from tallyd.web.cards import Cards
@@ -26,6 +28,8 @@ MOST_CHARS: Final = 60
 DAYS: Final = 30
 FINE_SHARE: Final = 0.99
 WARNING_SHARE: Final = 0.95
+MOST_NO_DATA: Final = 0.5
+"""If nothing is known of more of the time, a share of the rest says nothing."""
 DAYS_FOR_S: Final = 60.0
 MOST_BOARDS: Final = 8
 TIMES: Final = 20.0
@@ -83,10 +87,9 @@ class Badges:
 
     def _share(self, name: str, subject: str | None) -> bytes:
         cells = cells_of(self._past_board(name), subject or "")
-        shares = [cell for column, cell in cells if column.unit == "share"]
-        if not shares:
+        if not any(column.unit == "share" for column, _ in cells):
             raise HTTPException(404, "that poller has nothing with this name and a share")
-        return drawn(f"{name} {subject}, {DAYS} d", state_of_share(shares[0]))
+        return drawn(f"{name} {subject}, {DAYS} d", state_of_share(share_of(cells)))
 
     def _past_board(self, name: str) -> Board:
         """Return the last days of all that a poller reads. Raises as `Shown.past`."""
@@ -110,12 +113,21 @@ def cells_of(board: Board, subject: str) -> list[tuple[Column, Cell]]:
     ]
 
 
+def share_of(cells: Iterable[tuple[Column, Cell]]) -> Cell:
+    """Return the first share of a row; not known if there is no data of most of the time."""
+    shares = {column.key: cell for column, cell in cells if column.unit == "share"}
+    no_data = shares.pop(NO_DATA_SHARE, None)
+    is_known = not isinstance(no_data, int | float) or no_data <= MOST_NO_DATA
+    return next(iter(shares.values()), Gap.UNKNOWN) if is_known else Gap.UNKNOWN
+
+
 def state_of_share(share: Cell) -> State:
     """Return how good a share is, with the share as its word."""
     if not isinstance(share, int | float):
         return State("unknown", "not known")
     level: Level = "fine" if share >= FINE_SHARE else "warning" if share >= WARNING_SHARE else "error"
-    return State(level, f"{share:.2%}")
+    # Only all of the time is 100.00%. The rest makes up for what floats lose: 0.29 * 10,000 < 2,900.
+    return State(level, f"{floor(share * 10_000 + 1e-6) / 100:.2f}%")
 
 
 def drawn(label: str, state: State) -> bytes:

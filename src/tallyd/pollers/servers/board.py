@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from tallyd.contract.lags import HourCount
 from tallyd.contract.passages import read_seen
 from tallyd.core.panels import (
+    NO_DATA_SHARE,
     Board,
     Cell,
     Chart,
@@ -61,7 +62,7 @@ _TARGET: Final = Column(key="target", heading="target", option="target", is_subj
 _NUMBERS: Final = (
     Column(key="within_limit_share", heading="within limit", unit="share", is_vital=True),
     Column(key="fresh_share", heading="fresh", unit="share"),
-    Column(key="no_data_share", heading="no data", unit="share"),
+    Column(key=NO_DATA_SHARE, heading="no data", unit="share"),
     Column(key="lag_s_max", heading="largest lag", unit="seconds"),
     Column(key="checks", heading="checks", unit="number"),
 )
