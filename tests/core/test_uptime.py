@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tallyd.core.uptime import is_unbroken, merged
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+LATER = AT + timedelta(days=1)
 
 
 def minute(number: int) -> datetime:
@@ -40,7 +41,7 @@ spans = st.tuples(st.integers(-5, 30), st.integers(-5, 30)).map(
 def test_merged_spans_hold_the_same_minutes_in_order_each_once(
     spans: list[tuple[datetime, datetime]], since: int, until: int
 ) -> None:
-    found = merged(spans, minute(since), minute(until))
+    found = merged(spans, minute(since), minute(until), now=LATER)
     ends = [at for span in found for at in span]
     assert ends == sorted(set(ends)), "none is empty, and none touches the next"
 
@@ -50,3 +51,20 @@ def test_merged_spans_hold_the_same_minutes_in_order_each_once(
     for number in range(-6, 32):
         at = minute(number)
         assert covers(list(found), at) == (since <= number < until and covers(spans, at))
+
+
+@pytest.mark.parametrize(
+    ("now", "since", "until", "expected"),
+    [
+        pytest.param(12, 0, 60, (0, 12), id="it-goes-on"),
+        pytest.param(12, 11, 60, (11, 12), id="a-view-that-begins-after-the-last-beat"),
+        pytest.param(12, 0, 11, (0, 11), id="a-view-that-ends-before-now"),
+        pytest.param(14, 0, 60, (0, 10), id="it-ended-some-minutes-ago"),
+        pytest.param(9, 0, 60, (0, 10), id="the-clock-was-set-back"),
+    ],
+)
+def test_the_time_that_goes_on_reaches_until_now(
+    now: int, since: int, until: int, expected: tuple[int, int]
+) -> None:
+    found = merged([(minute(0), minute(10))], minute(since), minute(until), now=minute(now))
+    assert found == ((minute(expected[0]), minute(expected[1])),)

@@ -22,7 +22,8 @@ def clock() -> FakeClock:
 
 def was_on(world: World) -> list[tuple[float, float]]:
     """Return the minutes after START at which the daemon was noted as on: from, to."""
-    found = world.state.uptime.between(START - timedelta(days=900), START + timedelta(days=900))
+    later = START + timedelta(days=900)
+    found = world.state.uptime.between(START - timedelta(days=900), later, now=later)
     return [(round((begin - START) / MINUTE, 1), round((end - START) / MINUTE, 1)) for begin, end in found]
 
 

@@ -230,7 +230,7 @@ def test_each_alert_began_was_notified_and_ended(past: Written) -> None:
 
 def test_tallyd_was_on_but_for_one_night(past: Written) -> None:
     off = past.month.tallyd_is_off
-    on = past.state.uptime.between(past.month.begin, NOW)
+    on = past.state.uptime.between(past.month.begin, NOW, now=NOW)
     assert on == ((past.month.begin, off.begin), (off.end, NOW))
 
 

@@ -200,7 +200,7 @@ def test_past_incidents_and_uptime_are_deleted_after_keep_days_by_the_trusted_cl
 
         def kept() -> tuple[list[str], bool]:
             begin = at("2026-11-01 00:00")
-            was_on = world.state.uptime.between(begin, begin + DAY / 2)
+            was_on = world.state.uptime.between(begin, begin + DAY / 2, now=clock.now())
             return [each.subject for each in world.state.incidents.between(begin, clock.now())], bool(was_on)
 
         world.run(hours=2, least_s=300)

@@ -233,4 +233,4 @@ class FakePast:
         return sorted(found, key=lambda each: each.began, reverse=True)[:most]
 
     def uptime(self, since: datetime, until: datetime) -> Sequence[TimeSpan]:
-        return merged(self.was_on, since, until)
+        return merged(self.was_on, since, until, now=self.now)

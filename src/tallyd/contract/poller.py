@@ -214,9 +214,7 @@ class Poller(PollerSettings):
         timeline = Timeline(())
         if borders:
             span = borders[0], borders[-1]
-            timeline = incident_timeline(
-                past.incidents(*span, subject=subject), past.uptime(*span), borders, now=past.now
-            )
+            timeline = incident_timeline(past.incidents(*span, subject=subject), past.uptime(*span), borders)
         return StateTimeline(
             key="states",
             title=f"State of {subject or past.poller}",

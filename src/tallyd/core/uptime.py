@@ -19,13 +19,17 @@ def is_unbroken(seen_at: datetime, now: datetime) -> bool:
     return 0 <= (now - seen_at).total_seconds() <= MOST_SILENT_S
 
 
-def merged(spans: Iterable[TimeSpan], since: datetime, until: datetime) -> tuple[TimeSpan, ...]:
+def merged(
+    spans: Iterable[TimeSpan], since: datetime, until: datetime, *, now: datetime
+) -> tuple[TimeSpan, ...]:
     """Return the parts of the spans within since <= time < until, oldest first; none overlap.
 
-    They can overlap if the clock was set back.
+    They can overlap if the clock was set back. The span that `now` continues goes on until `now`: the last
+    beat may be a minute old, and what began since then must not be hidden.
     """
     found: list[TimeSpan] = []
-    for begin, end in sorted((max(begin, since), min(end, until)) for begin, end in spans):
+    lasting = ((begin, now if is_unbroken(end, now) else end) for begin, end in spans)
+    for begin, end in sorted((max(begin, since), min(end, until)) for begin, end in lasting):
         if begin >= end:
             continue
         if found and begin <= found[-1][1]:

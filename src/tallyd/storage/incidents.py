@@ -37,6 +37,6 @@ def why_nothing(state: State, asked: Asked, zone: ZoneInfo, *, now: datetime, po
     """Return why there is no incident on these days. Raises `StateError`."""
     days = f"from {asked.first} to {asked.last}" if asked.first < asked.last else f"on {asked.first}"
     since, until = asked.span(zone)
-    if not state.uptime.between(since, min(until, now)):
+    if not state.uptime.between(since, min(until, now), now=now):
         return f"Nothing is known of incidents {days}: tallyd did not run then, or they were deleted."
     return f"No incident{f' of {poller}' if poller else ''} {days}."

@@ -65,7 +65,7 @@ class StoredPast:
         return self.state.incidents.between(since, until, poller=self.poller, subject=subject, most=most)
 
     def uptime(self, since: datetime, until: datetime) -> Sequence[TimeSpan]:
-        return self.state.uptime.between(since, until)
+        return self.state.uptime.between(since, until, now=self.now)
 
 
 def past_of(

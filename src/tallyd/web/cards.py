@@ -132,7 +132,7 @@ class Cards:
         return StateTimeline(
             key="own",
             title="tallyd itself, last 30 days",
-            timeline=incident_timeline(incidents, state.uptime.between(*span), borders, now=self._now),
+            timeline=incident_timeline(incidents, state.uptime.between(*span, now=self._now), borders),
         )
 
     def state(self, name: str) -> State:

@@ -215,16 +215,26 @@ def test_when_tallyd_was_on_is_found_clipped_and_without_overlaps_and_the_old_is
     state.uptime.note({AT: AT + HOUR})
     state.uptime.note({AT: AT + 2 * HOUR, AT + 5 * HOUR: AT + 6 * HOUR})
     state.uptime.note({AT + HOUR: AT + 3 * HOUR})
-    assert state.uptime.between(*ALWAYS) == ((AT, AT + 3 * HOUR), (AT + 5 * HOUR, AT + 6 * HOUR))
-    assert state.uptime.between(AT + 2 * HOUR, AT + 5.5 * HOUR) == (
+    assert state.uptime.between(*ALWAYS, now=AT + 24 * HOUR) == (
+        (AT, AT + 3 * HOUR),
+        (AT + 5 * HOUR, AT + 6 * HOUR),
+    )
+    assert state.uptime.between(AT + 2 * HOUR, AT + 5.5 * HOUR, now=AT + 24 * HOUR) == (
         (AT + 2 * HOUR, AT + 3 * HOUR),
         (AT + 5 * HOUR, AT + 5.5 * HOUR),
     )
+    now = AT + 6 * HOUR + timedelta(minutes=1)
+    assert state.uptime.between(AT + 6 * HOUR, now, now=now) == ((AT + 6 * HOUR, now),), (
+        "its last beat is older"
+    )
     for before in (AT + 2 * HOUR, AT + 2 * HOUR):
         state.uptime.prune(before)
-        assert state.uptime.between(*ALWAYS) == ((before, AT + 3 * HOUR), (AT + 5 * HOUR, AT + 6 * HOUR))
+        assert state.uptime.between(*ALWAYS, now=AT + 24 * HOUR) == (
+            (before, AT + 3 * HOUR),
+            (AT + 5 * HOUR, AT + 6 * HOUR),
+        )
     state.uptime.prune(AT + 4 * HOUR)
-    assert state.uptime.between(*ALWAYS) == ((AT + 5 * HOUR, AT + 6 * HOUR),)
+    assert state.uptime.between(*ALWAYS, now=AT + 24 * HOUR) == ((AT + 5 * HOUR, AT + 6 * HOUR),)
 
 
 @pytest.mark.parametrize(

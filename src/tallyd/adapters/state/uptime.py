@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tallyd.adapters.state.connection import StateFile
 from tallyd.core.naming import instant_text, read_instant
-from tallyd.core.uptime import TimeSpan, merged
+from tallyd.core.uptime import MOST_SILENT_S, TimeSpan, merged
 
 
 class UptimeRows:
@@ -24,14 +24,19 @@ class UptimeRows:
                 [(instant_text(start), instant_text(seen)) for start, seen in seen_at.items()],
             )
 
-    def between(self, since: datetime, until: datetime) -> tuple[TimeSpan, ...]:
-        """Return when the daemon was on within since <= time < until, oldest first."""
+    def between(self, since: datetime, until: datetime, *, now: datetime) -> tuple[TimeSpan, ...]:
+        """Return when the daemon was on within since <= time < until, oldest first.
+
+        If it is on now, the last time goes on until now.
+        """
+        silent_since = since - timedelta(seconds=MOST_SILENT_S)
         with self._file.reading() as db:
             rows = db.execute(
-                "SELECT started_at, seen_at FROM uptime WHERE seen_at>? AND started_at<?",
-                (instant_text(since), instant_text(until)),
+                "SELECT started_at, seen_at FROM uptime WHERE seen_at>=? AND started_at<?",
+                (instant_text(silent_since), instant_text(until)),
             )
-            return merged(((read_instant(start), read_instant(seen)) for start, seen in rows), since, until)
+            spans = ((read_instant(start), read_instant(seen)) for start, seen in rows)
+            return merged(spans, since, until, now=now)
 
     def prune(self, before: datetime) -> None:
         """Delete what is older, also of a row that goes on: nothing is known any more of incidents then."""

@@ -9,7 +9,7 @@ from typing import Final
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.panels import Column, Gap, Level, State, Table, Timeline
 from tallyd.core.timeline import RANGE_NAMES, Range, borders_of, cut, states_of
-from tallyd.core.uptime import TimeSpan, is_unbroken
+from tallyd.core.uptime import TimeSpan
 
 STATES: Final[Mapping[Level, State]] = {
     "error": State("error", "trouble"),
@@ -20,15 +20,12 @@ SHARES: Final[tuple[Range, ...]] = ("24h", "7d", "30d", "90d")
 
 
 def incident_timeline(
-    incidents: Iterable[Incident], uptime: Sequence[TimeSpan], borders: Sequence[datetime], *, now: datetime
+    incidents: Iterable[Incident], uptime: Sequence[TimeSpan], borders: Sequence[datetime]
 ) -> Timeline:
     """Return the worst severity of the open incidents over time, from the first border to the last."""
     if not borders:
         return Timeline(())
     end = borders[-1]
-    if uptime and end == now and is_unbroken(uptime[-1][1], now):
-        # tallyd notes once a minute that it is on; what began since then must not be hidden.
-        uptime = (*uptime[:-1], (uptime[-1][0], now))
     troubles = ((each.began, min(each.ended_at or end, end), each.severity) for each in incidents)
     return cut(states_of(uptime, troubles, STATES), borders)
 
@@ -40,7 +37,7 @@ def shares_table(
     rows = []
     for back in SHARES:
         borders = borders_of(back, now=now, zone=zone)
-        timeline = incident_timeline(incidents, uptime, (borders[0], borders[-1]), now=now)
+        timeline = incident_timeline(incidents, uptime, (borders[0], borders[-1]))
         held = dict(timeline.amounts)
         known_s = sum(held.get(state, 0.0) for state in STATES.values())
         share = held.get(STATES["fine"], 0.0) / known_s if known_s else Gap.UNKNOWN

@@ -24,9 +24,7 @@ def with_last_day(board: Board, past: Past) -> Board:
         own: dict[str, list[Incident]] = defaultdict(list)
         for incident in past.incidents(*span):
             own[incident.subject].append(incident)
-        return tuple(
-            (*row[:-1], incident_timeline(own[str(row[0])], uptime, borders, now=past.now)) for row in rows
-        )
+        return tuple((*row[:-1], incident_timeline(own[str(row[0])], uptime, borders)) for row in rows)
 
     return replace(
         board,
