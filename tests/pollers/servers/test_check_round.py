@@ -662,6 +662,23 @@ def test_a_state_holds_until_the_next_check_but_not_over_a_longer_gap_or_a_resta
 
 
 @pytest.mark.parametrize(
+    ("before", "after"), [pytest.param("1h", "60s", id="shorter"), pytest.param("60s", "1h", id="longer")]
+)
+def test_a_state_holds_over_a_reload_that_changes_the_interval(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    with apps(Clockwork(PROD=0), tmp_path, "PROD", stores=True, every=before) as rounds:
+        rounds.round()
+        rounds.keys["every"] = after
+        rounds.round(after_s=3000)
+        rounds.keys["every"] = "60s"
+        rounds.round(after_s=60)
+        rounds.round(after_s=3000)  # no longer: two rounds and a time limit
+        counts = [count for _, _, count in rounds.records().server_hours(*EVER)]
+    assert sum(count.known_s for count in counts) == 3000 + 60 + 130
+
+
+@pytest.mark.parametrize(
     ("ahead_s", "known_s"),
     [
         pytest.param(0, 1800, id="no change"),

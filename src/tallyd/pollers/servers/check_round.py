@@ -73,7 +73,9 @@ def reading_of(
     if not tools.is_by_hand:
         _log(steps, memory, tools)
         _say_left(len(settings.checked) - len(steps), memory, tools)
-    hours = _hours(steps, memory, settings.every)
+    # A reload may have changed the interval: the time since the last round was that of either.
+    hours = _hours(steps, memory, max(settings.every, memory.every_s))
+    memory.every_s = settings.every
     memory.take([(target.name, step) for target, step in steps])
     taken_at = tools.now()
     stored = () if tools.is_by_hand else _store(steps, hours, memory, tools, now=taken_at)

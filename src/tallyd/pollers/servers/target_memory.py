@@ -43,8 +43,8 @@ class TargetMemory:
 
     `written_at` is when the last file was written, `checked_at` when this process last checked each target.
     `counted` is the last span of time whose seconds this process has counted for each target.
-    `began_at` is when the last round began; `is_behind`: it did not check all targets. `unstored_since` is
-    since when the database stores nothing.
+    `began_at` is when the last round began, `every_s` its interval; `is_behind`: it did not check all
+    targets. `unstored_since` is since when the database stores nothing.
     """
 
     known: dict[str, Known] = field(default_factory=dict)
@@ -53,6 +53,7 @@ class TargetMemory:
     counted: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
     written_at: datetime | None = None
     began_at: datetime | None = None
+    every_s: float = 0.0
     is_behind: bool = False
     unstored_since: datetime | None = None
 
