@@ -134,3 +134,15 @@ def test_they_and_the_wall_need_the_password_like_the_rest(web: Web, path: str) 
     with web.context() as context, serving_app(application(context, settings)) as url:
         assert requests.get(url + path, timeout=20).status_code == 401
         assert requests.get(url + path, auth=("", "canary-web-5f1c"), timeout=20).status_code in (200, 404)
+
+
+def test_pages_of_other_hosts_may_show_a_badge_only_without_a_password(web: Web) -> None:
+    policy = "cross-origin-resource-policy"
+    secret = "canary-web-5f1c"
+    with web.context() as context:
+        with serving_app(application(context, WebSettings())) as url:
+            assert requests.get(f"{url}/badge/apps.svg", timeout=20).headers[policy] == "cross-origin"
+            assert requests.get(url, timeout=20).headers[policy] == "same-origin"
+        with serving_app(application(context, WebSettings(password=Secret(secret)))) as url:
+            answer = requests.get(f"{url}/badge/apps.svg", auth=("", secret), timeout=20)
+            assert (answer.status_code, answer.headers[policy]) == (200, "same-origin")

@@ -43,7 +43,7 @@ def application(context: Context, web: WebSettings) -> ASGIApp:
     asked = Starlette(
         routes=[
             *shown.routes(),
-            *Badges(context).routes(),
+            *Badges(context, is_open=web.password is None).routes(),
             *static.routes(),
             *health.routes(context),
             *metrics.routes(context),

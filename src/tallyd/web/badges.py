@@ -46,10 +46,14 @@ _NARROW, _BROAD = frozenset("iIjlftr.,:;'|!()[] "), frozenset("mwMW@%&")
 
 
 class Badges:
-    """Answers with pictures. Each is made at most once a second."""
+    """Answers with pictures. Each is made at most once a second.
 
-    def __init__(self, context: Context) -> None:
+    Pages of other hosts may show them if `is_open`: no password guards them.
+    """
+
+    def __init__(self, context: Context, *, is_open: bool) -> None:
         self._context = context
+        self._headers = {"cross-origin-resource-policy": "cross-origin"} if is_open else {}
         self._pictures: Cache[bytes] = Cache(context.monotonic, for_s=FRESH_S)
         self._boards: Cache[Board] = Cache(context.monotonic, for_s=DAYS_FOR_S, times=TIMES, most=MOST_BOARDS)
 
@@ -73,7 +77,7 @@ class Badges:
             raise AskedError("show must be state or share")
         make = partial(self._share if show == "share" else self._state, poller, subject)
         picture = self._pictures.get((poller, subject, show), make)
-        return Response(picture, media_type="image/svg+xml")
+        return Response(picture, media_type="image/svg+xml", headers=self._headers)
 
     def _state(self, name: str, subject: str | None) -> bytes:
         if subject is None:
