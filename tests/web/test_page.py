@@ -251,6 +251,18 @@ def test_alerts_of_one_kind_share_a_line_that_names_some_of_them(web: Web) -> No
     assert all(f"{source}: 3 files rejected Since 13:50" in text for source in ("12", "23", "7", "8"))
 
 
+def test_the_view_of_a_source_has_the_alerts_that_concern_every_source_and_not_those_of_another(
+    web: Web,
+) -> None:
+    web.alerts = alert("park/inbox/inbox-gone", "park: the inbox has been missing")
+    web.alerts |= alert("park/12/rejected", "12: 3 files rejected")
+    web.alerts |= alert("park/report/failed", "park: no report")
+    text = text_of(get(web, "/poller/park?source=23").text)
+    assert "park: the inbox has been missing" in text
+    assert "12: 3 files rejected" not in text
+    assert "park: no report" not in text
+
+
 def test_numbers_stand_before_alerts(web: Web) -> None:
     web.fill_records()
     web.alerts = alert("park/12/rejected", "12: 3 files rejected")

@@ -18,6 +18,7 @@ from pydantic import Field
 from tallyd.contract.board import Asked, Past
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.incident_states import incident_timeline
+from tallyd.core.alerts.incidents import Incident
 from tallyd.core.history import Entry, Group, missed_slot, reading_of_numbers
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.panels import Board, Choice, Metric, StateTimeline, Timeline
@@ -204,17 +205,33 @@ class Poller(PollerSettings):
         del subject
         return self.now_board(past)
 
+    def shared_subjects(self) -> frozenset[str]:
+        """Return the subjects of problems that concern every value of `subject_option`, such as an inbox."""
+        return frozenset()
+
+    def incidents_about(
+        self, subject: str, past: Past, since: datetime, until: datetime, *, most: int | None = None
+    ) -> Sequence[Incident]:
+        """Return the incidents about a subject and those that concern every subject, as `Past.incidents`.
+
+        Empty: all incidents of the poller. Raises `StateError`.
+        """
+        subjects = {subject, *self.shared_subjects()} if subject else {""}
+        found = [each for one in subjects for each in past.incidents(since, until, subject=one, most=most)]
+        return sorted(found, key=lambda each: each.began, reverse=True)[:most]
+
     def states(self, past: Past, asked: Asked) -> StateTimeline | None:
         """Return how it was over time, by its incidents; None: its past board says that itself.
 
-        If a subject is asked for, only incidents about it count. Raises `StateError`.
+        If a subject is asked for, only incidents that concern it count. Raises `StateError`.
         """
         borders = asked.borders(now=past.now, zone=past.zone)
         subject = asked.value(self.subject_option())
         timeline = Timeline(())
         if borders:
             span = borders[0], borders[-1]
-            timeline = incident_timeline(past.incidents(*span, subject=subject), past.uptime(*span), borders)
+            incidents = self.incidents_about(subject, past, *span)
+            timeline = incident_timeline(incidents, past.uptime(*span), borders)
         return StateTimeline(
             key="states",
             title=f"State of {subject or past.poller}",

@@ -22,11 +22,15 @@ LAST_DAYS: Final = 400
 def with_last_incidents(board: Board, past: Past, config: Config, asked: Asked) -> Board:
     """Return a board with the last incidents up to the last of the days that were asked for.
 
-    If a subject was chosen, only those about it. Raises `StateError`.
+    If a subject was chosen, only those that concern it. Raises `StateError`.
     """
     until, poller = asked.span(past.zone)[1], config.settings.pollers.get(past.poller)
     subject = asked.value(poller.subject_option()) if poller else ""
-    found = past.incidents(until - timedelta(days=LAST_DAYS), until, subject=subject, most=MOST_LAST)
+    since = until - timedelta(days=LAST_DAYS)
+    if poller:
+        found = poller.incidents_about(subject, past, since, until, most=MOST_LAST)
+    else:
+        found = past.incidents(since, until, most=MOST_LAST)
     views = IncidentViews(config.alert_policy_of, config.kind_of, past.now).of(found)
     about = f" about {subject}" if subject else ""
     panel = last_incidents(views, nothing=f"No incident{about} is known up to {asked.last}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -92,6 +92,7 @@ class Cards:
             job.when.interval_s for job in poller.jobs() if isinstance(job.when, Every) and not job.when.grid
         ]
         board = self._context.shown.now(poller, past, subject)
+        subjects = frozenset({subject, *poller.shared_subjects()}) if subject else frozenset()
         return Card(
             poller=name,
             subject=subject,
@@ -101,8 +102,8 @@ class Cards:
             last_label=poller.last_label(),
             next_at=past.next_at,
             every=f"every {span(min(plain_s))}" if plain_s else "",
-            alerts=self._lines(_about(self._open(name), subject)),
-            waiting=self._lines(_about([each for each in self._of(name) if each.is_waiting], subject)),
+            alerts=self._lines(_about(self._open(name), subjects)),
+            waiting=self._lines(_about([each for each in self._of(name) if each.is_waiting], subjects)),
             board=board,
         )
 
@@ -166,6 +167,6 @@ def _state_of_subject(board: Board) -> State:
     return State("unknown", "not known" if board.troubles else "no longer watched")
 
 
-def _about(alerts: Sequence[Alert], subject: str) -> Sequence[Alert]:
-    """Return the alerts about a subject; empty: all."""
-    return [each for each in alerts if key_segments(each.key)[1] == subject] if subject else alerts
+def _about(alerts: Sequence[Alert], subjects: Collection[str]) -> Sequence[Alert]:
+    """Return the alerts about some subjects; empty: all."""
+    return [each for each in alerts if key_segments(each.key)[1] in subjects] if subjects else alerts

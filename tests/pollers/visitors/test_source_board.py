@@ -86,6 +86,29 @@ def test_its_states_over_time_are_those_of_its_own_incidents(source: str, troubl
     assert states.title == ("State of 12" if source else "State of park")
 
 
+@pytest.mark.parametrize("subject", ["inbox", "database", "sweep"])
+def test_what_stops_all_counting_is_an_incident_of_every_source(subject: str) -> None:
+    found = past(incident(subject, NOW - 6 * HOUR, NOW - 3 * HOUR), incident("report", NOW - HOUR, None))
+    table = next(each for each in tables_of(poller().now_board(found).panels) if each.key == "sources")
+    for row in table.whole(table.rows):
+        assert isinstance(row[-1], Timeline)
+        assert dict(row[-1].amounts)[SILENT] == 3 * 3600.0
+    asked = Asked(first=NOW.date() - DAY, last=NOW.date(), range="24h", options={"source": "12"})
+    states = poller().states(found, asked)
+    assert isinstance(states, StateTimeline)
+    assert dict(states.timeline.amounts)[SILENT] == 3 * 3600.0
+    (shares,) = tables_of(poller().subject_board(found, "12").panels)
+    assert shares.cells("well_share")[0] == 1 - 3 / 24
+
+
+def test_a_source_named_inbox_is_not_the_inbox() -> None:
+    keys = {"kind": "visitors", "inbox": "inbox", "sources": {"12": {}, "inbox": {}}}
+    named = VisitorsPoller.model_validate_json(json.dumps(keys))
+    found = past(incident("inbox", NOW - HOUR, None))
+    (shares,) = tables_of(named.subject_board(found, "12").panels)
+    assert shares.cells("well_share")[0] == 1.0
+
+
 def test_days_that_have_not_come_have_no_state() -> None:
     day = NOW.date() + 2 * DAY
     states = poller().states(past(), Asked(first=day, last=day))

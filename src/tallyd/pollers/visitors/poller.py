@@ -27,7 +27,7 @@ from tallyd.core.schedule.timetable import Every
 from tallyd.core.stored import LastReading
 from tallyd.core.texts import clock
 from tallyd.core.timeline import borders_of
-from tallyd.pollers.visitors.alerts.alert_kinds import EVALUATES, KINDS, NO_FILES, REJECTED
+from tallyd.pollers.visitors.alerts.alert_kinds import DATABASE, EVALUATES, INBOX, KINDS, NO_FILES, REJECTED
 from tallyd.pollers.visitors.alerts.memory import read_memory
 from tallyd.pollers.visitors.beside import WEEK, Beside
 from tallyd.pollers.visitors.board import GROUP, SOURCE, VisitorsBoards
@@ -183,18 +183,22 @@ class VisitorsPoller(VisitorsSettings):
         board = self._boards(past).today(
             counts, files, open_alerts=past.open_alerts, reports=self._reports(past), trouble=trouble
         )
-        return with_last_day(board, past)
+        return with_last_day(board, past, self.shared_subjects())
 
     @classmethod
     def subject_option(cls) -> str:
         """Return that each source has a view of its own."""
         return SOURCE
 
+    def shared_subjects(self) -> frozenset[str]:
+        """Return where a problem keeps the files of every source from being counted."""
+        return frozenset({INBOX, DATABASE, "sweep"}) - self.sources.keys()
+
     def subject_board(self, past: Past, subject: str) -> Board:
         """Return how one source is now, and for how much of the time it was well. Raises `StateError`."""
         since = borders_of(SHARES[-1], now=past.now, zone=past.zone)[0]
         shares = shares_table(
-            past.incidents(since, past.now, subject=subject),
+            self.incidents_about(subject, past, since, past.now),
             past.uptime(since, past.now),
             now=past.now,
             zone=past.zone,

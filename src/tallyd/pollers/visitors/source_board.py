@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import replace
 
 from tallyd.contract.board import Past
@@ -14,8 +15,11 @@ from tallyd.core.timeline import borders_of
 _LAST_DAY = Column(key="last_day", heading="last 24 h", unit="timeline", is_vital=True)
 
 
-def with_last_day(board: Board, past: Past) -> Board:
-    """Return the board of today with the last day of each source, by the incidents about it."""
+def with_last_day(board: Board, past: Past, shared: Collection[str]) -> Board:
+    """Return the board of today with the last day of each source, by the incidents that concern it.
+
+    Incidents about `shared` subjects concern every source.
+    """
 
     def fill(rows: tuple[tuple[Cell, ...], ...]) -> tuple[tuple[Cell, ...], ...]:
         borders = borders_of("24h", now=past.now, zone=past.zone)
@@ -24,7 +28,10 @@ def with_last_day(board: Board, past: Past) -> Board:
         own: dict[str, list[Incident]] = defaultdict(list)
         for incident in past.incidents(*span):
             own[incident.subject].append(incident)
-        return tuple((*row[:-1], incident_timeline(own[str(row[0])], uptime, borders)) for row in rows)
+        of_all = [incident for subject in shared for incident in own[subject]]
+        return tuple(
+            (*row[:-1], incident_timeline([*own[str(row[0])], *of_all], uptime, borders)) for row in rows
+        )
 
     return replace(
         board,
