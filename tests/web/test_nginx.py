@@ -83,7 +83,8 @@ def test_as_documented_nginx_asks_for_its_password_and_every_link_works_below_it
         ):
             answer = get(f"{url}/tallyd/{path}")
             assert answer.status_code == (404 if "nowhere" in path else 200)
-            links = {html.unescape(link) for link in LINK.findall(answer.text)}
+            # A link that is only a #fragment leads to this page itself, which may be the one with the 404.
+            links = {html.unescape(link) for link in LINK.findall(answer.text) if not link.startswith("#")}
             assert len(links) > 1
             for link in links:
                 found = urljoin(answer.url, link).partition("#")[0]
