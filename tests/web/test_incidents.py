@@ -93,6 +93,19 @@ def test_what_is_folded_below_a_line_says_who_was_notified_and_who_muted(web: We
     assert "./poller/apps?target=TEST" in [each.get("href") for tag, each in tags_of(html) if tag == "a"]
 
 
+def test_an_open_incident_has_the_color_of_now_and_says_how_bad_it_was(web: Web) -> None:
+    worst = target(NOW - 2 * HOUR, None)
+    now = replace(worst, severity="warning", is_at_worst=False)
+    store(web, worst, now)
+    web.alerts[now.key] = now
+    html = get(web, "/incidents").text
+    assert "warning: apps TEST unreachable 12:00 , still open (2 h)" in text_of(html)
+    assert "At worst: error · Notified: nobody" in text_of(html)
+    assert "warning" in [each.get("class") for tag, each in tags_of(html) if tag == "li"]
+    store(web, replace(now, over_at=NOW - HOUR))
+    assert "error: apps TEST unreachable 12:00 to 13:00" in text_of(get(web, "/incidents").text)
+
+
 def test_days_and_poller_are_chosen_by_the_query(web: Web) -> None:
     store(web, target(NOW - 2 * DAY, HOUR), alert("tallyd/out", NOW - 3 * DAY, HOUR, "cannot write out/"))
 

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from tallyd.config.model import Config
 from tallyd.contract.board import Asked, AskedError
 from tallyd.core.alerts.incident_view import IncidentView, IncidentViews
-from tallyd.core.alerts.rules import OWN
+from tallyd.core.alerts.rules import OWN, Alert
 from tallyd.core.naming import instant_text, key_segments
+from tallyd.core.reading import Severity
 from tallyd.core.schedule.days import day_of
 from tallyd.core.texts import clock, span
 from tallyd.storage.incidents import DEFAULT_DAYS, why_nothing
@@ -28,11 +29,12 @@ MOST_PAGES = 1000
 class IncidentLine:
     """An incident on one line; what is folded below it says all. `query` leads to what it is about.
 
-    `lasted` does not break.
+    `severity` is the present one while it is open, then the one at its worst. `lasted` does not break.
     """
 
     id: str
     view: IncidentView
+    severity: Severity
     begin: str
     end: str
     lasted: str
@@ -99,20 +101,20 @@ def find(context: Context, asked: AskedIncidents) -> FoundIncidents:
     views = IncidentViews(config.alert_policy_of, config.kind_of, now).of(incidents[:LINES_A_PAGE])
     nothing = "" if views else why_nothing(state, asked.days, asked.zone, now=now, poller=asked.poller)
     return FoundIncidents(
-        days=tuple(_days(views, config, asked.zone)),
+        days=tuple(_days(views, context.alerts(), config, asked.zone)),
         has_more=len(incidents) > LINES_A_PAGE,
         nothing=nothing if asked.page == 1 else "No further incident.",
     )
 
 
 def _days(
-    views: Iterable[IncidentView], config: Config, zone: ZoneInfo
+    views: Iterable[IncidentView], alerts: Mapping[str, Alert], config: Config, zone: ZoneInfo
 ) -> Iterable[tuple[date, tuple[IncidentLine, ...]]]:
     for day, of_day in groupby(views, key=lambda view: day_of(view.incident.began, zone)):
-        yield day, tuple(_line(view, config, zone) for view in of_day)
+        yield day, tuple(_line(view, alerts.get(view.incident.key), config, zone) for view in of_day)
 
 
-def _line(view: IncidentView, config: Config, zone: ZoneInfo) -> IncidentLine:
+def _line(view: IncidentView, alert: Alert | None, config: Config, zone: ZoneInfo) -> IncidentLine:
     incident = view.incident
     poller, *between, what = key_segments(incident.key)
     configured = config.settings.pollers.get(poller)
@@ -120,6 +122,7 @@ def _line(view: IncidentView, config: Config, zone: ZoneInfo) -> IncidentLine:
     return IncidentLine(
         id="incident-" + blake2s(name.encode(), digest_size=6).hexdigest(),
         view=view,
+        severity=alert.severity if alert and not incident.ended_at else incident.severity,
         begin=clock(incident.began, zone, now=incident.began),
         end=clock(incident.ended_at, zone, now=incident.began) if incident.ended_at else "",
         lasted=span(round(view.lasted_s, 1)).replace(" ", "\u00a0"),

@@ -12,7 +12,7 @@ from tallyd.core.timeline import RANGE_NAMES, Range, borders_of, cut, states_of
 from tallyd.core.uptime import TimeSpan
 
 STATES: Final[Mapping[Level, State]] = {
-    "error": State("error", "trouble"),
+    "error": State("error", "at worst trouble"),
     "warning": State("warning", "needs a look"),
     "fine": State("fine", "all well"),
 }
@@ -22,7 +22,10 @@ SHARES: Final[tuple[Range, ...]] = ("24h", "7d", "30d", "90d")
 def incident_timeline(
     incidents: Iterable[Incident], uptime: Sequence[TimeSpan], borders: Sequence[datetime]
 ) -> Timeline:
-    """Return the worst severity of the open incidents over time, from the first border to the last."""
+    """Return the worst severity of the open incidents over time, from the first border to the last.
+
+    An incident counts as what it was at its worst for all its length: milder times in it are not stored.
+    """
     if not borders:
         return Timeline(())
     end = borders[-1]
