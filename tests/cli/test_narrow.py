@@ -6,7 +6,7 @@ import json
 import re
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from rich.cells import cell_len
@@ -89,13 +89,15 @@ def fill_state(gates: Gates) -> None:
         path=str(gates.config), since=now, digest="", zone=BERLIN, rejected=None, jobs=(job,)
     )
     key = f"apps/{LONG_TARGET}/unreachable"
-    problem = Problem(key=key, text="not there", over="there", since=now, severity="error")
+    # So long ago that "lasted" stays the same for an hour.
+    since = now - timedelta(days=3)
+    problem = Problem(key=key, text="not there", over="there", since=since, severity="error")
     with closing(State(gates.folder / "state" / "state.db")) as state:
         state.set_note("config", note.dumped())
         state.alerts.evaluate(Observations(named=(problem,), may_resolve=lambda _key: False, now=now))
 
 
-BELOW = re.compile(r"^    (note|reason|notified):")
+BELOW = re.compile(r"^    (note|reason|notified|text):")
 LEFT_OUT = re.compile(
     r"^Left out, for lack of room: .*?To\s+see\s+all:\s+--wide,?(\s+or\s+--(json|format\s+csv))?\s*$",
     re.DOTALL | re.MULTILINE,

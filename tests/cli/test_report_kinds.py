@@ -162,6 +162,26 @@ class TestOptions:
         (found,) = json.loads(capsys.readouterr().out)
         assert found["options"] == options
 
+    @pytest.mark.parametrize(
+        ("option", "value", "titles"),
+        [
+            ("target", "PROD\\", ("Last changes of its state", "Checks of PROD\\ by day", "Last incidents")),
+            ("source", "12", ("Share of the time", "Last incidents")),
+        ],
+    )
+    def test_a_target_or_source_has_all_that_its_view_has(
+        self,
+        folder: Path,
+        capsys: pytest.CaptureFixture[str],
+        option: str,
+        value: str,
+        titles: tuple[str, ...],
+    ) -> None:
+        assert run(folder, options={option: value}) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line for line in lines if line in titles] == [*titles]
+        assert f"No incident about {value} is known up to 2026-11-20." in lines
+
     def test_a_poller_that_does_not_know_the_name_is_left_out_if_another_one_does(
         self, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

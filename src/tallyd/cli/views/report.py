@@ -208,7 +208,8 @@ def _show_tables(chapters: Sequence[Chapter]) -> None:
         if chapter.now:
             printer.show(f"{chapter.poller}: {chapter.subject}", chapter.now, _whole(chapter.now))
             say()
-        printer.show(heading, chapter.board, chapter.board.panels)
+        panels = _whole(chapter.board) if chapter.subject else chapter.board.panels
+        printer.show(heading, chapter.board, panels)
 
 
 def _whole(board: Board) -> tuple[Panel, ...]:
