@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from support.past import BERLIN, FakePast, FakeRecords, instant
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.passages import Count, seen_text
+from tallyd.core.alerts.incidents import Incident
 from tallyd.core.errors import RecordsError
 from tallyd.core.panels import Board, Cell, Chart, Gap, Metric, State, Table, tables_of
 from tallyd.core.periods import By
@@ -387,13 +388,52 @@ class TestBeside:
 class TestPastDays:
     def test_hours_in_between_are_zero_where_tallyd_was_on_and_else_not_known(self) -> None:
         rows = [minute("2026-11-20T06:00", 1), minute("2026-11-20T09:00", 1)]
-        on = [(instant("2026-11-20T07:59:59"), NOW)]
+        on = [(instant("2026-11-20T07:05"), NOW)]
         board = poller().past_board(past(*rows, was_on=on), asked())
         assert [row["in"] for row in numbers(board)] == [1, 0, 0, 1]
-        on = [(instant("2026-11-20T08:00"), NOW)]
+        on = [(instant("2026-11-20T07:06"), NOW)]
         board = poller().past_board(past(*rows, was_on=on), asked())
         assert [[*row.values()][3:] for row in numbers(board)][1] == [UNKNOWN] * 5
-        assert board.notes[0] == "1 hour without records is not known: tallyd was off."
+        assert board.notes[0] == "1 hour without records is not known: tallyd was off, or no file came."
+
+    @pytest.mark.parametrize(
+        ("key", "source", "hours"),
+        [
+            pytest.param("inbox/inbox-gone", "", [UNKNOWN, 0], id="the inbox was gone"),
+            pytest.param("inbox/no-files", "12", [UNKNOWN, 0], id="no source delivered"),
+            pytest.param("12/no-files", "12", [UNKNOWN, 0], id="the source did not deliver"),
+            pytest.param("12/no-files", "", [0, 0], id="one of several did not deliver"),
+            pytest.param("23/no-files", "12", [0, 0], id="another did not deliver"),
+            pytest.param("12/rejected", "12", [0, 0], id="some files were bad"),
+        ],
+    )
+    def test_an_hour_in_which_no_file_came_is_no_zero(self, key: str, source: str, hours: list[Cell]) -> None:
+        rows = [minute("2026-11-20T06:00", 1), minute("2026-11-20T09:00", 1)]
+        began, ended = instant("2026-11-20T06:10"), instant("2026-11-20T07:10")
+        incident = Incident(
+            key=f"park/{key}",
+            severity="error",
+            text="",
+            over="",
+            began=began,
+            raised_at=began,
+            ended_at=ended,
+        )
+        board = poller().past_board(past(*rows, happened=[incident]), asked(options={"source": source}))
+        assert [row["in"] for row in numbers(board)] == [1, *hours, 1]
+
+    def test_an_hour_with_a_minute_of_uptime_is_no_zero(self) -> None:
+        rows = [minute("2026-11-20T06:00", 1), minute("2026-11-20T08:00", 1)]
+        on = [(instant("2026-11-20T07:10"), instant("2026-11-20T07:11"))]
+        board = poller().past_board(past(*rows, was_on=on), asked())
+        assert [row["in"] for row in numbers(board)] == [1, UNKNOWN, 1]
+
+    def test_the_hour_that_goes_on_is_known_as_far_as_it_has_come(self) -> None:
+        rows = [minute("2026-11-20T09:00", 1), minute("2026-11-13T10:00", 1)]
+        for left_s, value in ((290, 0), (310, UNKNOWN)):
+            on = [(instant("2026-11-20T00:00"), NOW - timedelta(seconds=left_s))]
+            board = poller().past_board(past(*rows, was_on=on), asked())
+            assert table(board, "week_before").cells("in")[-1] == value
 
     def test_more_rows_than_are_wanted_are_not_made(self) -> None:
         assert numbers(poller().past_board(past(*ROWS), replace(asked(), most_rows=3)))

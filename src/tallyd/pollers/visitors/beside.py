@@ -2,38 +2,68 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 from tallyd.contract.passages import seen_text
+from tallyd.core.alerts.incident_states import STATES
+from tallyd.core.alerts.incidents import Incident
+from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Stat, Table
 from tallyd.core.periods import axis_of, period_cells, period_columns, weekday
+from tallyd.core.timeline import states_of
 from tallyd.core.uptime import TimeSpan
+from tallyd.pollers.visitors.alerts.alert_kinds import INBOX, INBOX_GONE, NO_FILES
 from tallyd.pollers.visitors.visits import Day, Minute, Visits, days_of, put_together, side_by_side
 
 WEEK: Final = timedelta(days=7)
 _HOUR: Final = timedelta(hours=1)
+_MOST_AWAY: Final = timedelta(minutes=5)
+"""Of an hour that is known: an update or a restart of the machine takes no longer."""
+
+
+def counted_spans(
+    uptime: Iterable[TimeSpan], incidents: Iterable[Incident], sources: Collection[str], *, now: datetime
+) -> Sequence[TimeSpan]:
+    """Return when files of some sources were counted: tallyd was on, the inbox was there, and files came.
+
+    Of several sources, one that is silent does not matter: the others are counted.
+    """
+    silences = (
+        (each.began, each.ended_at or now, each.severity)
+        for each in incidents
+        if key_segments(each.key)[-1] in (NO_FILES.what, INBOX_GONE.what)
+        and each.subject in (INBOX, *(sources if len(sources) == 1 else ()))
+    )
+    return [
+        (begin, end) for begin, end, state in states_of(uptime, silences, STATES) if state.level == "fine"
+    ]
 
 
 @dataclass(frozen=True)
 class Known:
     """Tells an hour without anybody from an hour of which nobody knows.
 
-    `uptime` is when tallyd was on, oldest first; no two overlap.
+    `counted` is when files were counted (`counted_spans`), oldest first; no two overlap.
     """
 
     now: datetime
-    uptime: Sequence[TimeSpan]
+    counted: Sequence[TimeSpan]
 
     def is_known(self, hour: Visits) -> bool:
-        """Whether its numbers are known: it has records, or tallyd was on at some time in it."""
+        """Whether its numbers are known: it has records, or files were counted in nearly all of it so far."""
         if hour.has_records:
             return True
-        place = bisect_right(self.uptime, hour.begin, key=lambda span: span[1])
-        return place < len(self.uptime) and self.uptime[place][0] < hour.begin + _HOUR
+        begin = hour.begin.astimezone(UTC)  # in local time, an hour later can be two hours later
+        end = min(begin + _HOUR, self.now)
+        first = bisect_right(self.counted, begin, key=lambda span: span[1])
+        last = bisect_left(self.counted, end, key=lambda span: span[0])
+        parts = (min(right, end) - max(left, begin) for left, right in self.counted[first:last])
+        held = sum(parts, timedelta())
+        return bool(held) and end - begin - held <= _MOST_AWAY
 
     def n_in(self, hour: Visits | None) -> Cell:
         """Return how many came in; None: there is no such hour, or it has not begun."""

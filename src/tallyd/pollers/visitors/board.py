@@ -147,13 +147,13 @@ class VisitorsBoards:
         seen: Collection[str],
         asked: Asked,
         *,
-        uptime: Sequence[TimeSpan],
+        counted: Sequence[TimeSpan],
         beside: Beside | None = None,
     ) -> Board:
         """Return the board of some days, with the sources that were `seen` in them.
 
-        `parts` are the minutes of the `chosen` sources, whole days at a time, oldest first. `uptime` is when
-        tallyd was on; `beside` is what one day is compared with. Raises `AskedError` if there is no such
+        `parts` are the minutes of the `chosen` sources, whole days at a time, oldest first. `counted` is when
+        files were counted; `beside` is what one day is compared with. Raises `AskedError` if there is no such
         source.
         """
         by = asked.by or "hour"
@@ -161,7 +161,7 @@ class VisitorsBoards:
         sources = self._checked_sources(seen, asked)
         visits = put_together(days, by=by)
         asked.check_rows(len(visits))
-        known = Known(self.now, uptime)
+        known = Known(self.now, counted)
         board = Board(
             panels=(_visits_chart(visits, by, known, nothing=self._nothing(asked)),),
             said=f"{self._what(asked)}: {_said(days, is_one_day=asked.first == asked.last)}",
@@ -255,7 +255,7 @@ def _notes(found: Sequence[Visits], by: By, known: Known) -> Iterator[str]:
     off = sum(not known.is_known(each) for each in found)
     if off:
         hours = "1 hour without records is" if off == 1 else f"{off} hours without records are"
-        yield f"{hours} not known: tallyd was off."
+        yield f"{hours} not known: tallyd was off, or no file came."
     if found and by in WITHIN_DAY:
         yield f"Inside: {INSIDE}."
 

@@ -29,7 +29,7 @@ from tallyd.core.texts import clock
 from tallyd.core.timeline import borders_of
 from tallyd.pollers.visitors.alerts.alert_kinds import DATABASE, EVALUATES, INBOX, KINDS, NO_FILES, REJECTED
 from tallyd.pollers.visitors.alerts.memory import read_memory
-from tallyd.pollers.visitors.beside import WEEK, Beside
+from tallyd.pollers.visitors.beside import WEEK, Beside, counted_spans
 from tallyd.pollers.visitors.board import GROUP, SOURCE, VisitorsBoards
 from tallyd.pollers.visitors.metrics import age_metric, today_metrics
 from tallyd.pollers.visitors.once_board import reading_board, summary_board
@@ -213,9 +213,11 @@ class VisitorsPoller(VisitorsSettings):
         days = (records.minutes(*day.span(past.zone), sources=sources) for day in _days(asked, past))
         since, until = asked.span(past.zone)
         seen = records.counts(since, until).keys()
-        uptime = past.uptime(since - WEEK, until)
+        span = since - WEEK, until
+        own = self.sources if sources is None else sources
+        counted = counted_spans(past.uptime(*span), past.incidents(*span), own, now=past.now)
         if asked.first != asked.last or asked.by not in (None, "hour"):
-            return boards.past(days, seen, asked, uptime=uptime)
+            return boards.past(days, seen, asked, counted=counted)
         beside = Beside(
             day=asked.first,
             now=past.now,
@@ -223,7 +225,7 @@ class VisitorsPoller(VisitorsSettings):
             week_before=records.minutes(*day_span(asked.first - WEEK, past.zone), sources=sources),
             month=_month(asked.first, past, sources) if len(seen) <= MOST_OF_MONTH else (),
         )
-        return boards.past(days, seen, asked, uptime=uptime, beside=beside)
+        return boards.past(days, seen, asked, counted=counted, beside=beside)
 
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Yield the age of each source's newest file, then today's counts."""
