@@ -120,6 +120,15 @@ def test_days_and_poller_are_chosen_by_the_query(web: Web) -> None:
     assert keys("?from=2026-11-18&to=2026-11-18") == ["apps/TEST/unreachable"]
 
 
+def test_a_poller_that_left_the_config_can_be_chosen_as_long_as_its_incidents_are_kept(web: Web) -> None:
+    assert get(web, "/incidents?poller=gone").status_code == 400
+    store(web, alert("gone/x/odd", NOW - 2 * DAY, HOUR), target(NOW - 2 * DAY, HOUR))
+    html = get(web, "/incidents?poller=gone").text
+    assert "gone/x/odd" in text_of(html)
+    assert "apps/TEST" not in text_of(html)
+    assert "<option selected>gone</option>" in html
+
+
 def test_more_than_fifty_have_pages_and_each_is_shown_once(web: Web) -> None:
     store(web, *many(120))
     shown: list[str] = []

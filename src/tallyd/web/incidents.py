@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from hashlib import blake2s
 from itertools import groupby
 from urllib.parse import urlencode
@@ -44,21 +44,27 @@ class IncidentLine:
 
 @dataclass(frozen=True, kw_only=True)
 class AskedIncidents:
-    """The days, the poller (empty: all of them, and tallyd itself), and the page, counted from 1."""
+    """The days, the poller (empty: all of them, and tallyd itself), and the page, counted from 1.
+
+    `pollers` can be asked for: those of the config, those with incidents from before, and tallyd itself.
+    """
 
     days: Asked
     poller: str
     page: int
     zone: ZoneInfo
+    pollers: tuple[str, ...]
 
     @classmethod
-    def read(cls, query: Mapping[str, str], config: Config, *, now: datetime) -> AskedIncidents:
-        """Return what a person asks for. Raises `AskedError`."""
+    def read(cls, query: Mapping[str, str], context: Context) -> AskedIncidents:
+        """Return what a person asks for. Raises `AskedError` and `StateError`."""
+        config, now = context.config(), context.now()
         poller, page = query.get("poller", ""), query.get("page", "1")
         is_configured = poller in config.settings.pollers
-        if poller and not is_configured and poller != OWN:
-            known = ", ".join((*config.settings.pollers, OWN))
-            raise AskedError(f'there is no poller "{poller}" in the active config; there are: {known}')
+        known = tuple(dict.fromkeys((*config.settings.pollers, *context.state.incidents.pollers(), OWN)))
+        if poller and poller not in known:
+            there_are = ", ".join(known)
+            raise AskedError(f'there is no poller "{poller}", and no incident of one; there are: {there_are}')
         if not (page.isascii() and page.isdecimal() and 1 <= int(page[:9]) <= MOST_PAGES):
             raise AskedError(f"page must be a number from 1 to {MOST_PAGES}")
         zone = config.effective(poller).zone if is_configured else config.zone
@@ -70,7 +76,7 @@ class AskedIncidents:
             today=day_of(now, zone),
             default_days=lambda _by: DEFAULT_DAYS,
         )
-        return cls(days=days, poller=poller, page=int(page), zone=zone)
+        return cls(days=days, poller=poller, page=int(page), zone=zone, pollers=known)
 
     def link(self, **changes: str) -> str:
         """Return the query of this view with some of it changed; empty: left out."""

@@ -21,7 +21,6 @@ from starlette.routing import Route
 
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
-from tallyd.core.alerts.rules import OWN
 from tallyd.core.errors import RecordsError
 from tallyd.core.panels import Board, Choice, unreadable
 from tallyd.core.periods import By
@@ -170,8 +169,8 @@ class Page:
     def incidents(self, request: Request) -> Response:
         """What was wrong on some days, by day, the newest first."""
         _refuse_others(request, ("from", "to", "poller", "page"))
-        config, now = self._context.config(), self._context.now()
-        asked = AskedIncidents.read(request.query_params, config, now=now)
+        now = self._context.now()
+        asked = AskedIncidents.read(request.query_params, self._context)
         today = day_of(now, asked.zone)
 
         def values(_cards: Cards) -> Mapping[str, Any]:
@@ -180,7 +179,6 @@ class Page:
                 "asked": asked,
                 "found": find(self._context, asked),
                 "view": View(zone=asked.zone, now=now),
-                "pollers": (*self._pollers, OWN),
                 "today": today,
                 "ranges": [
                     (name, today - timedelta(days=length - 1)) for name, length in _INCIDENT_RANGES.items()
