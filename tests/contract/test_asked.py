@@ -35,6 +35,21 @@ def test_days_that_nobody_named_are_those_of_the_kind_until_today(
 
 
 @pytest.mark.parametrize(
+    ("back", "days"),
+    [
+        pytest.param("24h", 2, id="yesterday and today"),
+        pytest.param("7d", 7, id="a week"),
+        pytest.param("30d", 30, id="a month"),
+        pytest.param("90d", 90, id="a quarter"),
+        pytest.param("365d", 365, id="a year"),
+    ],
+)
+def test_a_range_has_as_many_whole_days_as_its_name_says_today_included(back: str, days: int) -> None:
+    asked = read(back=back)
+    assert ((asked.last - asked.first).days + 1, asked.last) == (days, TODAY)
+
+
+@pytest.mark.parametrize(
     ("written", "says"),
     [
         pytest.param({"first": "2026-02-30"}, 'there is no day "2026-02-30"', id="no such day"),

@@ -24,8 +24,11 @@ Trouble: TypeAlias = "tuple[datetime, datetime, Level]"
 
 HOURS: Final[Mapping[Range, int]] = {"24h": 24, "7d": 7 * 24}
 DAYS: Final[Mapping[Range, int]] = {"30d": 30, "90d": 90, "365d": 365}
-RANGES: Final[Mapping[Range, int]] = {"24h": 1, "7d": 7, **{name: days - 1 for name, days in DAYS.items()}}
-"""How many days before today the first day of a range is."""
+RANGES: Final[Mapping[Range, int]] = {"24h": 1, "7d": 6, **{name: days - 1 for name, days in DAYS.items()}}
+"""How many days before today the first day of a range is, where numbers are by whole days.
+
+Today is one of the days. 24 hours are two days: after midnight, today alone would have next to nothing.
+"""
 RANGE_NAMES: Final[Mapping[Range, str]] = {
     "24h": "24 h",
     "7d": "7 d",
