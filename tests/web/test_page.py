@@ -99,6 +99,21 @@ def test_more_rows_than_a_daemon_has_memory_for_are_not_shown(
     assert get(web, "/poller/divera?from=2026-11-19").status_code == 200
 
 
+@pytest.mark.parametrize("by", ["hour", "day"])
+def test_no_range_that_a_view_offers_has_too_many_rows(
+    web: Web, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    count = HourCount(60, 9.0, fresh_s=3600.0)
+    hours = {("2026-11-20 10:00:00", f"server {number}"): count for number in range(4)}
+    with closing(Database(web.config.database_url, prepares=True)) as database:
+        assert database.records("apps").note_checks([], hours).trouble is None
+    monkeypatch.setattr("tallyd.web.page.MOST_ROWS", 4 * 25 * 7)
+    found = tags_of(get(web, f"/poller/apps?from=2026-11-20&by={by}").text)
+    links = [each["href"] or "" for _, each in found if (each.get("id") or "").startswith("range-")]
+    assert [f"by={by}" in link for link in links] == [True, True, True, by == "day", False]
+    assert {get(web, f"/poller/apps{link}").status_code for link in links} == {200}
+
+
 # -- all pollers --------------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Choice, unreadable
+from tallyd.core.panels import Board, Choice, main_tables, unreadable
 from tallyd.core.periods import By
 from tallyd.core.schedule.days import day_of
 from tallyd.core.timeline import RANGE_NAMES
@@ -142,7 +142,7 @@ class Page:
                 "past": board,
                 "today": today,
                 "ways": get_args(By),
-                "ranges": [*_ranges(view, asked, today, is_subject=bool(subject))],
+                "ranges": [*_ranges(view, asked, board, today, is_subject=bool(subject))],
                 "choices": _choices(self._pollers[name].options(), board, asked),
                 "file": f"{root_of(request.url.path)}poller/{name}/report.csv?{_query(asked)}",
             }
@@ -297,11 +297,17 @@ def _query(asked: Asked) -> str:
     return urlencode({name: value for name, value in found.items() if value})
 
 
-def _ranges(view: View, asked: Asked, today: date, *, is_subject: bool) -> Iterator[_Range]:
-    """Yield the names and addresses of days that people often want; of a subject, of ranges until now."""
+def _ranges(view: View, asked: Asked, board: Board, today: date, *, is_subject: bool) -> Iterator[_Range]:
+    """Yield the names and addresses of days that people often want; of a subject, of ranges until now.
+
+    With too many rows by hour or by day, they lead to the kind's own way.
+    """
+    rows_a_day = _subjects(board) * {"hour": 25, "day": 1}.get(asked.by or "", 0)
 
     def of(first: date, last: date) -> str:
-        return view.link(**{"from": f"{first}", "to": f"{last}", "range": "", "page": ""})
+        is_too_long = rows_a_day * ((last - first).days + 1) > MOST_ROWS
+        by = {"by": ""} if is_too_long else {}
+        return view.link(**{"from": f"{first}", "to": f"{last}", "range": "", "page": "", **by})
 
     days = asked.last - asked.first + timedelta(days=1)
     if asked.first - days > date(1970, 1, 1):
@@ -314,6 +320,19 @@ def _ranges(view: View, asked: Asked, today: date, *, is_subject: bool) -> Itera
         return
     for name, length in _RANGES.items():
         yield name, of(today - timedelta(days=length - 1), today)
+
+
+def _subjects(board: Board) -> int:
+    """Return how many subjects have rows of their own in the days that are shown; without any, one."""
+    return max(
+        (
+            len({row[place] for row in table.rows})
+            for table in main_tables(board.panels)
+            for place, column in enumerate(table.columns)
+            if column.is_subject
+        ),
+        default=1,
+    )
 
 
 def _choices(options: Collection[str], board: Board, asked: Asked) -> list[Choice]:
