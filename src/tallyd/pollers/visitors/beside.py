@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
@@ -16,7 +16,7 @@ from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Stat, Table
 from tallyd.core.periods import axis_of, period_cells, period_columns, weekday
 from tallyd.core.timeline import states_of
 from tallyd.core.uptime import TimeSpan
-from tallyd.pollers.visitors.alerts.alert_kinds import INBOX, INBOX_GONE, NO_FILES
+from tallyd.pollers.visitors.alerts.alert_kinds import INBOX_GONE, NO_FILES
 from tallyd.pollers.visitors.visits import Day, Minute, Visits, days_of, put_together, side_by_side
 
 WEEK: Final = timedelta(days=7)
@@ -26,17 +26,13 @@ _MOST_AWAY: Final = timedelta(minutes=5)
 
 
 def counted_spans(
-    uptime: Iterable[TimeSpan], incidents: Iterable[Incident], sources: Collection[str], *, now: datetime
+    uptime: Iterable[TimeSpan], incidents: Iterable[Incident], *, now: datetime
 ) -> Sequence[TimeSpan]:
-    """Return when files of some sources were counted: tallyd was on, the inbox was there, and files came.
-
-    Of several sources, one that is silent does not matter: the others are counted.
-    """
+    """Return when files were counted: tallyd was on, the inbox was there, and files came."""
     silences = (
         (each.began, each.ended_at or now, each.severity)
         for each in incidents
         if key_segments(each.key)[-1] in (NO_FILES.what, INBOX_GONE.what)
-        and each.subject in (INBOX, *(sources if len(sources) == 1 else ()))
     )
     return [
         (begin, end) for begin, end, state in states_of(uptime, silences, STATES) if state.level == "fine"

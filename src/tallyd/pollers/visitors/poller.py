@@ -214,8 +214,10 @@ class VisitorsPoller(VisitorsSettings):
         since, until = asked.span(past.zone)
         seen = records.counts(since, until).keys()
         span = since - WEEK, until
-        own = self.sources if sources is None else sources
-        counted = counted_spans(past.uptime(*span), past.incidents(*span), own, now=past.now)
+        # Of several sources, one that is silent does not matter: the others are counted.
+        own = tuple(self.sources if sources is None else sources)
+        incidents = self.incidents_about(own[0] if len(own) == 1 else INBOX, past, *span)
+        counted = counted_spans(past.uptime(*span), incidents, now=past.now)
         if asked.first != asked.last or asked.by not in (None, "hour"):
             return boards.past(days, seen, asked, counted=counted)
         beside = Beside(
