@@ -14,9 +14,7 @@ from tallyd.core.periods import (
     LABELS,
     By,
     axis_of,
-    comes_twice,
     labels_of,
-    offset_text,
     order_of,
     period_cells,
     period_columns,
@@ -86,19 +84,6 @@ def test_an_hour_that_comes_twice_is_two_hours_of_one_day(zone: ZoneInfo, time: 
     at = local(time, zone)
     assert labels_of(at, by="hour")["hour"] == hour
     assert labels_of(at, by="day") == {"date": f"{at.date()}", "weekday": "Sun"}
-
-
-@pytest.mark.parametrize(
-    ("time", "is_twice", "offset"),
-    [
-        ("2026-10-25T02:30+02:00", True, "UTC+02:00"),
-        ("2026-10-25T02:30+01:00", True, "UTC+01:00"),
-        ("2026-10-25T03:30+01:00", False, "UTC+01:00"),
-        ("2026-03-29T02:30", False, "UTC+01:00"),
-    ],
-)
-def test_a_time_that_comes_twice_is_told_apart_by_its_offset(time: str, is_twice: bool, offset: str) -> None:
-    assert (comes_twice(local(time)), offset_text(local(time))) == (is_twice, offset)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.texts import clock, listed, number_text, shortened, span, visible
+from tallyd.core.texts import clock, comes_twice, listed, number_text, offset_text, shortened, span, visible
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ANY_TEXT = st.text(st.characters())  # lone surrogates as well
@@ -129,6 +129,26 @@ def test_a_negative_duration_is_shown_like_the_positive_one(seconds: int) -> Non
 )
 def test_an_instant_is_shown_as_short_as_it_is_clear(at: str, shown: str) -> None:
     assert clock(local(at), BERLIN, now=local("2026-11-20T12:00:00")) == shown
+
+
+@pytest.mark.parametrize(
+    ("time", "is_twice", "offset"),
+    [
+        ("2026-10-25T02:30+02:00", True, "UTC+02:00"),
+        ("2026-10-25T02:30+01:00", True, "UTC+01:00"),
+        ("2026-10-25T03:30+01:00", False, "UTC+01:00"),
+        ("2026-03-29T01:30+01:00", False, "UTC+01:00"),
+    ],
+)
+def test_a_time_that_comes_twice_is_told_apart_by_its_offset(time: str, is_twice: bool, offset: str) -> None:
+    at = datetime.fromisoformat(time).astimezone(BERLIN)
+    assert (comes_twice(at), offset_text(at)) == (is_twice, offset)
+    assert clock(at, BERLIN, now=at) == f"{at:%H:%M}{f' {offset}' if is_twice else ''}"
+    assert clock(at, BERLIN, now=at + timedelta(days=20)).endswith(f" {offset}") == is_twice
+
+
+def test_a_time_that_does_not_exist_does_not_come_twice() -> None:
+    assert not comes_twice(local("2026-03-29T02:30"))
 
 
 def test_today_is_the_day_of_the_zone_not_of_utc() -> None:

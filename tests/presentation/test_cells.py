@@ -84,6 +84,17 @@ FINE, LATE, STALE = State("fine", "fresh"), State("warning", "late"), State("err
             "2026-11-01 09:00:05",
             id="instant-of-another-day",
         ),
+        *(
+            pytest.param(
+                datetime(2026, 10, 25, hour, 30, tzinfo=UTC),
+                "instant",
+                f"2026-10-25 02:30 UTC+0{2 - hour}:00",
+                f"2026-10-25T02:30:00+0{2 - hour}:00",
+                f"2026-10-25 02:30:00+0{2 - hour}:00",
+                id=f"instant-that-comes-twice-{hour}",
+            )
+            for hour in (0, 1)
+        ),
         pytest.param(State("error", "sta\nle"), "text", "sta\\nle", "sta\nle", "sta\nle", id="state"),
         pytest.param(Gap.HIDDEN, "number", "hidden", None, None, id="hidden"),
         pytest.param(Gap.UNKNOWN, "number", "not known", NOT_KNOWN, None, id="not-known"),
@@ -125,6 +136,11 @@ def test_each_form_of_a_cell(
 def test_what_is_read_later_has_the_date_of_every_instant(second: int, shown: str) -> None:
     at = datetime(2026, 11, 20, 8, 0, second, 412000, tzinfo=UTC)
     assert text_of(at, "instant", zone=BERLIN, now=None) == shown
+
+
+def test_what_is_read_later_has_the_offset_of_a_time_that_comes_twice() -> None:
+    at = datetime(2026, 10, 25, 1, 30, 5, tzinfo=UTC)
+    assert text_of(at, "instant", zone=BERLIN, now=None) == "2026-10-25 02:30:05 UTC+01:00"
 
 
 CELLS = st.one_of(

@@ -13,9 +13,8 @@ from typing import Literal, TypeAlias, TypeVar
 
 from tallyd.core.out_document import facts_of
 from tallyd.core.panels import Gap, Limit, Spread
-from tallyd.core.periods import comes_twice, offset_text
 from tallyd.core.reading import Facts
-from tallyd.core.texts import span, visible
+from tallyd.core.texts import comes_twice, offset_text, span, visible
 
 T = TypeVar("T")
 Value: TypeAlias = int | float | Gap

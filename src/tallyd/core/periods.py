@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from tallyd.core.panels import Cell, Column
 from tallyd.core.schedule.timetable import WEEKDAYS
+from tallyd.core.texts import offset_if_twice
 
 By: TypeAlias = Literal["hour", "day", "weekday", "week", "month", "year"]
 LABELS: Mapping[By, tuple[str, ...]] = {
@@ -69,22 +70,9 @@ def axis_of(by: By) -> str:
     return BEGIN if by in ("hour", "day") else by
 
 
-def comes_twice(local: datetime) -> bool:
-    """Whether a local time occurs twice, because clocks go back over it (PEP 495)."""
-    first, second = (local.replace(fold=fold).utcoffset() for fold in (0, 1))
-    return first is not None and second is not None and first > second
-
-
-def offset_text(local: datetime) -> str:
-    """Return `UTC+02:00`."""
-    return "UTC" + local.isoformat(timespec="seconds")[len("2026-11-20T08:00:00") :]
-
-
 def _hour(local: datetime) -> str:
     """Return `02:00`; with the offset (`02:00 UTC+02:00`) in an hour with minutes that occur twice."""
-    last_minute = local.replace(minute=59)
-    text = f"{local.hour:02}:00"
-    return f"{text} {offset_text(last_minute)}" if comes_twice(last_minute) else text
+    return f"{local.hour:02}:00{offset_if_twice(local.replace(minute=59))}"
 
 
 def _week(local: datetime) -> str:

@@ -59,13 +59,30 @@ def size_text(size_bytes: float) -> str:
     return f"{size:.1f} {unit}" if size < 10 and unit != "B" else f"{size:.0f} {unit}"
 
 
+def comes_twice(local: datetime) -> bool:
+    """Whether a local time occurs twice, because clocks go back over it (PEP 495)."""
+    first, second = (local.replace(fold=fold).utcoffset() for fold in (0, 1))
+    return first is not None and second is not None and first > second
+
+
+def offset_text(local: datetime) -> str:
+    """Return `UTC+02:00`."""
+    return "UTC" + local.isoformat(timespec="seconds")[len("2026-11-20T08:00:00") :]
+
+
+def offset_if_twice(local: datetime) -> str:
+    """Return ` UTC+02:00` if a local time occurs twice, else nothing."""
+    return f" {offset_text(local)}" if comes_twice(local) else ""
+
+
 def clock(at: datetime, zone: tzinfo, *, now: datetime, has_day: bool = False) -> str:
     """Return an instant as people write it: `08:00` today, `Fri 08:00` this week, else `2026-11-20 08:00`.
 
-    It has seconds if they are not zero. `has_day`: today also has its weekday.
+    It has seconds if they are not zero, and its offset if it comes twice: `02:30 UTC+02:00`. `has_day`: today
+    also has its weekday.
     """
     local, today = at.astimezone(zone), now.astimezone(zone).date()
-    time = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+    time = (f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}") + offset_if_twice(local)
     if local.date() == today and not has_day:
         return time
     if abs((local.date() - today).days) < 7:

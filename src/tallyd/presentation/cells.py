@@ -9,7 +9,7 @@ from typing import Final
 from tallyd.core.naming import local_text
 from tallyd.core.panels import NO_DATA, Cell, Gap, Level, Spread, State, StateSpan, Timeline, Unit
 from tallyd.core.reading import Json
-from tallyd.core.texts import clock, number_text, span, visible
+from tallyd.core.texts import clock, comes_twice, number_text, offset_if_twice, span, visible
 from tallyd.presentation.csv_text import CsvCell
 
 NOT_KNOWN = object()
@@ -61,7 +61,8 @@ def spread_texts(cell: Spread, unit: Unit) -> tuple[str, str, str]:
 
 def _instant(at: datetime, zone: tzinfo, now: datetime | None) -> str:
     if now is None:
-        return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+        local = at.astimezone(zone)
+        return f"{local:%Y-%m-%d %H:%M:%S}".removesuffix(":00") + offset_if_twice(local)
     return clock(at, zone, now=now)
 
 
@@ -98,13 +99,18 @@ def json_of(cell: Cell, unit: Unit, zone: tzinfo) -> Json | object:
 
 
 def csv_of(cell: Cell, unit: Unit, zone: tzinfo) -> CsvCell:
-    """Return a cell for a spreadsheet. A gap and a timeline are empty; of means it is the mean."""
+    """Return a cell for a spreadsheet. A gap and a timeline are empty; of means it is the mean.
+
+    An instant is local. Only one that comes twice has its offset: most spreadsheets take that for text.
+    """
     if isinstance(cell, Gap | Timeline):
         return None
     if isinstance(cell, State):
         return cell.word
     if isinstance(cell, datetime):
-        return f"{cell.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        local = cell.astimezone(zone)
+        text = local.isoformat(" ", "seconds")
+        return text if comes_twice(local) else text[: len("2026-11-20 08:00:00")]
     if isinstance(cell, Spread):
         return cell.mean
     return _rounded(cell, unit) if isinstance(cell, float) else cell
