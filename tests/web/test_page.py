@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -405,6 +406,20 @@ def test_a_choice_of_very_many_is_a_field_to_type_into(web: Web) -> None:
     values = {each.get("id"): each.get("value") for tag, each in tags_of(html) if tag == "input"}
     assert values["source"] == "cam 7"
     assert "Page 1 of 7, 302 rows" in text_of(get(web, "/poller/park").text)
+
+
+@pytest.mark.parametrize(
+    ("path", "heading"),
+    [
+        pytest.param("/poller/park?source=12", 'Gate "12" (12)', id="a source with a name"),
+        pytest.param("/poller/park?source=23", "23", id="a source without"),
+        pytest.param("/poller/apps?target=TEST", "TEST", id="a target"),
+        pytest.param("/poller/park", "park", id="a poller"),
+    ],
+)
+def test_the_heading_has_the_name_of_a_source_beside_its_id(web: Web, path: str, heading: str) -> None:
+    (found,) = re.findall(r"<h1>(.*?)</h1>", get(web, path).text)
+    assert unescape(found) == heading
 
 
 def test_of_a_source_without_records_no_zero_is_shown_but_why(web: Web) -> None:

@@ -201,7 +201,10 @@ class Poller(PollerSettings):
         return ""
 
     def subject_board(self, past: Past, subject: str) -> Board:
-        """Return how one value of `subject_option` is now; a stat `state` says it. Raises `StateError`."""
+        """Return how one value of `subject_option` is now. Raises `StateError`.
+
+        A stat `state` says it. A stat `name` is its name in the config, if it has one beside its id.
+        """
         del subject
         return self.now_board(past)
 

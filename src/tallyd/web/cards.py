@@ -33,11 +33,14 @@ _WORDS: Final[Mapping[Level, str]] = {
 class Card:
     """A poller, or one subject of it, such as a target; empty: the poller.
 
+    `name` is that of the subject in the config; empty: it has only its id.
+
     `waiting` problems are no alerts yet. `every` says when its jobs run that have no slots.
     """
 
     poller: str
     subject: str
+    name: str
     view: View
     state: State
     last: LastReading | None
@@ -96,6 +99,7 @@ class Cards:
         return Card(
             poller=name,
             subject=subject,
+            name=_name_of_subject(board) if subject else "",
             view=view,
             state=_state_of_subject(board) if subject else self.state(name),
             last=self._lasts[name],
@@ -165,6 +169,10 @@ def _state_of_subject(board: Board) -> State:
     if isinstance(found, State):
         return found
     return State("unknown", "not known" if board.troubles else "no longer watched")
+
+
+def _name_of_subject(board: Board) -> str:
+    return next((str(stat.value) for stat in board.stats if stat.key == "name"), "")
 
 
 def _about(alerts: Sequence[Alert], subjects: Collection[str]) -> Sequence[Alert]:
