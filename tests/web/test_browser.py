@@ -33,6 +33,11 @@ needs("chromium")
 pytestmark = pytest.mark.timeout(300)
 
 SOON_MS = 60_000
+_LINES = """all => all.map(each => {
+  const range = document.createRange();
+  range.selectNodeContents(each);
+  return range.getClientRects().length;
+})"""
 _TOO_WIDE = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.textContent)"
 POLLERS = ["/poller/divera", "/poller/visitors", "/poller/servers?target=STAGE"]
 FAILED = Alert(
@@ -499,6 +504,19 @@ def test_on_a_phone_numbers_come_soon_and_no_column_of_a_table_is_cut(
     )
     assert page.locator(".scroll td").evaluate_all("all => all.every(each => each.dataset.label)")
     page.close()
+
+
+@pytest.mark.parametrize("width", [240, PHONE, 490])
+def test_on_a_phone_no_share_is_broken_across_lines(tmp_path: Path, browser: Browser, width: int) -> None:
+    web = Web(tmp_path)
+    with web.context() as context, serving_app(application(context, WebSettings())) as url:
+        page = browser.new_page(viewport={"width": width, "height": 740})
+        page.goto(url + "/poller/park?source=12")
+        shares = page.locator("#now-shares td.num").filter(has_text="100.00%")
+        expect(shares).to_have_count(4)
+        assert shares.evaluate_all(_LINES) == [1, 1, 1, 1]
+        assert page.locator(".scroll").evaluate_all(_TOO_WIDE) == []
+        page.close()
 
 
 @pytest.mark.parametrize(
