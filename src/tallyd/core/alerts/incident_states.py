@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from tallyd.core.alerts.incidents import Incident
-from tallyd.core.panels import Column, Gap, Level, State, Table, Timeline
+from tallyd.core.panels import NO_DATA_SHARE, Column, Gap, Level, State, Table, Timeline
 from tallyd.core.timeline import RANGE_NAMES, Range, borders_of, cut, states_of
 from tallyd.core.uptime import TimeSpan
 
@@ -48,6 +48,6 @@ def shares_table(
     columns = (
         Column(key="range", heading="last", is_vital=True),
         Column(key="well_share", heading="without an incident", unit="share", is_vital=True),
-        Column(key="no_data_share", heading="no data", unit="share"),
+        Column(key=NO_DATA_SHARE, heading="no data", unit="share"),
     )
     return Table(key="shares", title="Share of the time", columns=columns, rows=tuple(rows))
