@@ -223,7 +223,7 @@ def test_each_alert_began_was_notified_and_ended(past: Written) -> None:
         assert each.raised_at < began < each.ended_at + timedelta(seconds=3)
         assert each.ended_at < over < each.ended_at + timedelta(minutes=1)
     (stale,) = (each for each in incidents if each.key == "servers/STAGE/stale")
-    assert stale.began == past.month.stage_is_stale.begin
+    assert stale.since == past.month.stage_is_stale.begin
     assert stale.ended_at == past.month.stage_is_stale.end
     assert 4 < len([each for each in incidents if each.key == "divera/50101/below"]) < 30
 

@@ -226,11 +226,11 @@ class FakePast:
         found = [
             each
             for each in self.happened
-            if each.began < until
+            if each.since < until
             and (each.ended_at is None or each.ended_at > since)
             and subject in ("", each.subject)
         ]
-        return sorted(found, key=lambda each: each.began, reverse=True)[:most]
+        return sorted(found, key=lambda each: each.since, reverse=True)[:most]
 
     def uptime(self, since: datetime, until: datetime) -> Sequence[TimeSpan]:
         return merged(self.was_on, since, until, now=self.now)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 
 from support.toolbox import BERLIN
-from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.values import Wording
 from tallyd.core.alerts.wording import said, said_of_end
 from tallyd.core.reading import Problem
 
 
-def text_of(found: Problem | Alert, *, now: datetime | None = None, zone: tzinfo = BERLIN) -> str:
+def text_of(found: Problem, *, now: datetime | None = None, zone: tzinfo = BERLIN) -> str:
     """Return the text of a problem as it is read at `now`, by default when it began."""
-    problem = found.problem if isinstance(found, Alert) else found
-    return said(problem, Wording(now=now or problem.since, zone=zone))
+    return said(found, Wording(now=now or found.since, zone=zone))
 
 
 def over_of(problem: Problem) -> str:

@@ -95,7 +95,7 @@ def test_what_is_folded_below_a_line_says_who_was_notified_and_who_muted(web: We
 
 def test_an_open_incident_has_the_color_of_now_and_says_how_bad_it_was(web: Web) -> None:
     worst = target(NOW - 2 * HOUR, None)
-    now = replace(worst, severity="warning", is_at_worst=False)
+    now = replace(worst, severity="warning", is_at_worst=False, severity_since=NOW - HOUR)
     store(web, worst, now)
     web.alerts[now.key] = now
     html = get(web, "/incidents").text

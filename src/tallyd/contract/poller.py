@@ -221,7 +221,7 @@ class Poller(PollerSettings):
         """
         subjects = {subject, *self.shared_subjects()} if subject else {""}
         found = [each for one in subjects for each in past.incidents(since, until, subject=one, most=most)]
-        return sorted(found, key=lambda each: each.began, reverse=True)[:most]
+        return sorted(found, key=lambda each: each.since, reverse=True)[:most]
 
     def states(self, past: Past, asked: Asked) -> StateTimeline | None:
         """Return how it was over time, by its incidents; None: its past board says that itself.

@@ -88,7 +88,7 @@ class AlertStore:
         for alert in evaluation.raised:
             level = logging.ERROR if alert.severity == "error" else logging.WARNING
             wording = self.alert_policy_of(alert.key).wording(self._now(), is_muted=True)
-            log.log(level, "problem begins", extra={"key": alert.key, "text": said(alert.problem, wording)})
+            log.log(level, "problem begins", extra={"key": alert.key, "text": said(alert, wording)})
         for alert in evaluation.closed:
             lasted = lasted_s(alert, until=self._now())
             fields = {"key": alert.key, "lasted_s": round(lasted)}
@@ -97,7 +97,7 @@ class AlertStore:
                 continue
             wording = self.alert_policy_of(alert.key).wording(self._now())
             ended = At(alert.over_at or self._now())
-            text = said_of_end(alert.problem, wording, ended=ended, lasted=Span(lasted))
+            text = said_of_end(alert, wording, ended=ended, lasted=Span(lasted))
             log.info("problem resolved", extra={**fields, "text": text})
         if evaluation.raised or evaluation.closed:
             self.is_news.set()

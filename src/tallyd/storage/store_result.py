@@ -66,7 +66,7 @@ def beside(task: Task, readings: Sequence[Reading], alerts: Iterable[Alert]) -> 
         and key_segments(alert.key)[0] == task.poller
         and not is_own(alert.key)
     ]
-    return tuple(alert.problem for alert in sorted(others, key=lambda alert: alert.key))
+    return tuple(sorted(others, key=lambda alert: alert.key))
 
 
 def heading_of(

@@ -109,7 +109,7 @@ def _problem(alert: Alert, config: Config, now: datetime, *, is_muted: bool) -> 
     # The command to mute stands below the text, so the text does not say it too.
     wording = config.alert_policy_of(alert.key).wording(now, is_muted=True)
     return ProblemView(
-        text=said(alert.problem, wording),
+        text=said(alert, wording),
         key=alert.key,
         since=alert.since,
         query=urlencode(configured.view(between[0], what), errors="replace")

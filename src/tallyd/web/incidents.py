@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from tallyd.config.model import Config
 from tallyd.contract.board import Asked, AskedError
 from tallyd.core.alerts.incident_view import IncidentView, IncidentViews
-from tallyd.core.alerts.rules import OWN, Alert
+from tallyd.core.alerts.rules import OWN
 from tallyd.core.naming import instant_text, key_segments
 from tallyd.core.reading import Severity
 from tallyd.core.schedule.days import day_of
@@ -107,20 +107,20 @@ def find(context: Context, asked: AskedIncidents) -> FoundIncidents:
     views = IncidentViews(config.alert_policy_of, config.kind_of, now).of(incidents[:LINES_A_PAGE])
     nothing = "" if views else why_nothing(state, asked.days, asked.zone, now=now, poller=asked.poller)
     return FoundIncidents(
-        days=tuple(_days(views, context.alerts(), config, asked.zone)),
+        days=tuple(_days(views, config, asked.zone)),
         has_more=len(incidents) > LINES_A_PAGE,
         nothing=nothing if asked.page == 1 else "No further incident.",
     )
 
 
 def _days(
-    views: Iterable[IncidentView], alerts: Mapping[str, Alert], config: Config, zone: ZoneInfo
+    views: Iterable[IncidentView], config: Config, zone: ZoneInfo
 ) -> Iterable[tuple[date, tuple[IncidentLine, ...]]]:
-    for day, of_day in groupby(views, key=lambda view: day_of(view.incident.began, zone)):
-        yield day, tuple(_line(view, alerts.get(view.incident.key), config, zone) for view in of_day)
+    for day, of_day in groupby(views, key=lambda view: day_of(view.incident.since, zone)):
+        yield day, tuple(_line(view, config, zone) for view in of_day)
 
 
-def _line(view: IncidentView, alert: Alert | None, config: Config, zone: ZoneInfo) -> IncidentLine:
+def _line(view: IncidentView, config: Config, zone: ZoneInfo) -> IncidentLine:
     incident = view.incident
     poller, *between, what = key_segments(incident.key)
     configured = config.settings.pollers.get(poller)
@@ -128,9 +128,9 @@ def _line(view: IncidentView, alert: Alert | None, config: Config, zone: ZoneInf
     return IncidentLine(
         id="incident-" + blake2s(name.encode(), digest_size=6).hexdigest(),
         view=view,
-        severity=alert.severity if alert and not incident.ended_at else incident.severity,
-        begin=clock(incident.began, zone, now=incident.began),
-        end=clock(incident.ended_at, zone, now=incident.began) if incident.ended_at else "",
+        severity=incident.severity if incident.ended_at else incident.severity_now,
+        begin=clock(incident.since, zone, now=incident.since),
+        end=clock(incident.ended_at, zone, now=incident.since) if incident.ended_at else "",
         lasted=span(round(view.lasted_s, 1)).replace(" ", "\u00a0"),
         poller=poller if configured else "",
         query=urlencode(configured.view(between[0], what), errors="replace")

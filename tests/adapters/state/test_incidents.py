@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tallyd.adapters.state import State, StateDamagedError
+from tallyd.core.alerts.incident_states import incident_timeline
 from tallyd.core.alerts.incidents import Incident, IncidentNotice
 from tallyd.core.alerts.notices import Notified
 from tallyd.core.alerts.rules import Alert, Observations, Rules
 from tallyd.core.naming import problem_key
-from tallyd.core.reading import Problem
+from tallyd.core.reading import Problem, Severity
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -54,7 +58,7 @@ def test_an_alert_that_is_raised_and_ends_is_one_incident_from_its_beginning_to_
     state.alerts.forget(lambda _alert: True)
     assert state.alerts.all() == {}
     assert known(state) == (replace(is_open, ended_at=AT + 2 * HOUR),)
-    assert (is_open.began, is_open.raised_at) == (AT - HOUR, AT)
+    assert (is_open.since, is_open.raised_at) == (AT - HOUR, AT)
     assert (is_open.poller, is_open.subject, is_open.text) == ("apps", "main", "bad")
 
 
@@ -80,6 +84,29 @@ def test_an_incident_keeps_the_text_of_its_worst_and_of_those_the_last(state: St
     assert (incident.severity, incident.text) == ("error", "an error, still")
     assert (incident.over, incident.fields) == ("an error, still no more", {"limit": 3})
     assert incident.ended_at == AT + 9 * HOUR
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_each_minute_of_an_incident_counts_as_what_it_was_then(state: State, seed: int) -> None:
+    """The same is computed a second time, minute by minute, from what was found."""
+    chance, minute = random.Random(seed), HOUR / 60
+    looks = sorted(chance.sample(range(60 * 24), 30))
+    found: dict[int, Severity | None] = {at: chance.choice(("warning", "error", None)) for at in looks}
+    for at, severity in found.items():
+        since = AT + (at - chance.choice((0, 0, 7))) * minute
+        look(state, at / 60, *([stale(severity=severity, since=since)] if severity else ()))
+    levels: list[str] = ["fine"] * (60 * 25)
+    for at, until in pairwise((*looks, len(levels))):
+        levels[at:until] = [found[at] or "fine"] * (until - at)
+    for each in known(state):  # a problem may be older than the look that found it
+        begin, raised = ((at - AT) // minute for at in (each.since, each.raised_at))
+        for at in range(max(0, begin), raised):  # there may have been another one, and the worse one counts
+            levels[at] = min(levels[at], levels[raised], key=("error", "warning", "fine").index)
+    borders = [AT + hour * HOUR for hour in range(26)]
+    shown = incident_timeline(known(state), [(borders[0], borders[-1])], borders)
+    for number, span in enumerate(shown.spans):
+        hour = Counter(levels[number * 60 : number * 60 + 60])
+        assert {state.level: held_s / 60 for state, held_s in span.seconds.items()} == hour
 
 
 def test_a_key_that_is_raised_again_is_another_incident(state: State) -> None:
@@ -240,7 +267,7 @@ def test_when_tallyd_was_on_is_found_clipped_and_without_overlaps_and_the_old_is
 @pytest.mark.parametrize(
     "spoil",
     [
-        pytest.param("UPDATE incident SET began='yesterday'", id="a-time"),
+        pytest.param("UPDATE incident SET since='yesterday'", id="a-time"),
         pytest.param("UPDATE incident SET fields='['", id="the-fields"),
         pytest.param("UPDATE incident_notice SET at='yesterday'", id="the-time-of-a-notice"),
         pytest.param("UPDATE uptime SET seen_at='yesterday'", id="a-time-of-the-uptime"),

@@ -43,8 +43,9 @@ INCIDENT = Incident(
     text=STALE.text,
     over=STALE.over,
     fields={"age": Age(BEGAN - HOUR), "target": "Main server"},
-    began=BEGAN,
+    since=BEGAN,
     raised_at=BEGAN + HOUR / 60,
+    severities=((BEGAN + HOUR / 60, "warning"),),
     ended_at=BEGAN + 2 * HOUR,
 )
 

@@ -415,8 +415,9 @@ class TestPastDays:
             severity="error",
             text="",
             over="",
-            began=began,
+            since=began,
             raised_at=began,
+            severities=((began, "error"),),
             ended_at=ended,
         )
         board = poller().past_board(past(*rows, happened=[incident]), asked(options={"source": source}))

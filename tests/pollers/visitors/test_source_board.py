@@ -20,7 +20,7 @@ from tallyd.pollers.visitors.poller import VisitorsPoller
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-SILENT, WELL = State("error", "at worst trouble"), State("fine", "all well")
+SILENT, WELL = State("error", "trouble"), State("fine", "all well")
 
 
 def poller() -> VisitorsPoller:
@@ -34,8 +34,9 @@ def incident(subject: str, began: datetime, ended: datetime | None, severity: Se
         severity=severity,
         text="",
         over="",
-        began=began,
+        since=began,
         raised_at=began,
+        severities=((began, severity),),
         ended_at=ended,
     )
 

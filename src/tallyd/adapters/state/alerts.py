@@ -20,8 +20,9 @@ from tallyd.core.reading import Severity
 
 _COLUMNS = (
     'key, severity, text, "over", since, version, bad, bad_since, good, good_since, raised_at, over_at,'
-    " is_unwatched, degree, is_at_worst, fields"
+    " is_unwatched, degree, is_at_worst, severity_since, fields"
 )
+_HOLDERS = ", ".join("?" * len(_COLUMNS.split(",")))
 _FIELDS: TypeAdapter[Fields] = TypeAdapter(Fields)
 
 
@@ -86,7 +87,7 @@ def apply(db: sqlite3.Connection, observations: Observations) -> Evaluation:
 def _store(db: sqlite3.Connection, alerts: Sequence[Alert]) -> None:
     """Store alerts, and their incidents."""
     db.executemany(
-        f"INSERT OR REPLACE INTO alert ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 # a constant
+        f"INSERT OR REPLACE INTO alert ({_COLUMNS}) VALUES ({_HOLDERS})",  # noqa: S608 # a constant
         [
             (
                 alert.key,
@@ -104,6 +105,7 @@ def _store(db: sqlite3.Connection, alerts: Sequence[Alert]) -> None:
                 alert.is_unwatched,
                 alert.degree,
                 alert.is_at_worst,
+                _text(alert.severity_since),
                 _FIELDS.dump_json(alert.fields).decode(),
             )
             for alert in alerts
@@ -116,7 +118,7 @@ def _store(db: sqlite3.Connection, alerts: Sequence[Alert]) -> None:
 
 def _alert(row: tuple[Any, ...]) -> Alert:
     key, severity, text, over, since, version, bad, bad_since, good, good_since, *ending = row
-    raised, ended, unwatched, degree, is_at_worst, fields = ending
+    raised, ended, unwatched, degree, is_at_worst, severity_since, fields = ending
     for template in (text, over):
         read_template(template)
     return Alert(
@@ -135,6 +137,7 @@ def _alert(row: tuple[Any, ...]) -> Alert:
         is_unwatched=bool(unwatched),
         degree=degree,
         is_at_worst=bool(is_at_worst),
+        severity_since=_instant(severity_since),
         fields=_FIELDS.validate_json(fields),
     )
 

@@ -42,16 +42,16 @@ CREATE TABLE alert (
   "over" TEXT NOT NULL DEFAULT '', version INTEGER NOT NULL DEFAULT 1,
   bad INTEGER NOT NULL DEFAULT 0, bad_since TEXT, good INTEGER NOT NULL DEFAULT 0, good_since TEXT,
   raised_at TEXT, over_at TEXT, is_unwatched INTEGER NOT NULL DEFAULT 0, degree INTEGER NOT NULL DEFAULT 0,
-  is_at_worst INTEGER NOT NULL DEFAULT 1, fields TEXT NOT NULL DEFAULT '{}'
+  is_at_worst INTEGER NOT NULL DEFAULT 1, severity_since TEXT, fields TEXT NOT NULL DEFAULT '{}'
 );
 CREATE TABLE incident (
-  key TEXT NOT NULL, raised_at TEXT NOT NULL, began TEXT NOT NULL, ended_at TEXT,
-  is_unwatched INTEGER NOT NULL, severity TEXT NOT NULL, text TEXT NOT NULL, "over" TEXT NOT NULL,
-  fields TEXT NOT NULL, muted_by TEXT,
+  key TEXT NOT NULL, raised_at TEXT NOT NULL, since TEXT NOT NULL, ended_at TEXT,
+  is_unwatched INTEGER NOT NULL, severity TEXT NOT NULL, severities TEXT NOT NULL, text TEXT NOT NULL,
+  "over" TEXT NOT NULL, fields TEXT NOT NULL, muted_by TEXT,
   PRIMARY KEY (key, raised_at)
 );
 CREATE INDEX incident_by_end ON incident (coalesce(ended_at, '9'));
-CREATE INDEX incident_by_begin ON incident (began, key, coalesce(ended_at, '9'));
+CREATE INDEX incident_by_begin ON incident (since, key, coalesce(ended_at, '9'));
 CREATE TABLE incident_notice (
   key TEXT NOT NULL, raised_at TEXT NOT NULL, channel TEXT NOT NULL, news TEXT NOT NULL, at TEXT NOT NULL,
   PRIMARY KEY (key, raised_at, channel, news)

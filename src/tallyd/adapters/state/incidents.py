@@ -5,6 +5,7 @@ So a kill loses none, and no other process has to compare the two.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -20,11 +21,14 @@ from tallyd.core.alerts.values import Fields
 from tallyd.core.naming import instant_text, problem_key, read_instant
 from tallyd.core.reading import Severity
 
-_COLUMNS = 'key, raised_at, began, ended_at, is_unwatched, severity, text, "over", fields, muted_by'
+_COLUMNS = (
+    'key, raised_at, since, ended_at, is_unwatched, severity, severities, text, "over", fields, muted_by'
+)
 _NOTICE = "key, raised_at, channel, news, at"
 _END = "coalesce(ended_at, '9')"
 """The same expression as in the index; an open incident ends after every instant."""
 _FIELDS: TypeAdapter[Fields] = TypeAdapter(Fields)
+_SEVERITIES: TypeAdapter[dict[str, Severity]] = TypeAdapter(dict[str, Severity])
 
 
 class Incidents:
@@ -49,7 +53,7 @@ class Incidents:
         `most` are returned, after the first `skip`.
         """
         where, values = _where(since, until, poller, subject, newest=most is not None)
-        some = f"WHERE {where} ORDER BY began DESC, raised_at DESC, key LIMIT ? OFFSET ?"
+        some = f"WHERE {where} ORDER BY since DESC, raised_at DESC, key LIMIT ? OFFSET ?"
         values += [-1 if most is None else most, skip]
         with self._file.reading() as db:
             rows = db.execute(f"SELECT {_COLUMNS} FROM incident {some}", values).fetchall()  # noqa: S608 # constants
@@ -95,7 +99,7 @@ def _where(
     their end, or if only the `newest` ones are wanted, by their beginning.
     """
     end, began, key = ("+", "+", "") if subject else ("+", "", "+") if newest else ("", "+", "+")
-    where, values = f"{end}{_END}>? AND {began}began<?", [instant_text(since), instant_text(until)]
+    where, values = f"{end}{_END}>? AND {began}since<?", [instant_text(since), instant_text(until)]
     if poller:
         prefix = problem_key(poller, subject) if subject else problem_key(poller)
         where += f" AND {key}key>? AND {key}key<?"
@@ -106,16 +110,18 @@ def _where(
 def store(db: sqlite3.Connection, alerts: Iterable[Alert], mutes: Sequence[Mute]) -> None:
     """Store the incidents of raised alerts, within a transaction. `mutes` are all known mutes.
 
-    The texts stay those at its worst. What is known about mutes stays too.
+    The texts stay those at its worst. What is known about mutes stays too. `severities` gets each severity
+    with the time since when it was so; of the first one, that is when the alert was raised.
     """
     rows = [
         {
             "key": alert.key,
             "raised_at": instant_text(alert.raised_at),
-            "began": instant_text(alert.since),
+            "since": instant_text(alert.since),
             "ended_at": instant_text(alert.over_at) if alert.over_at else None,
             "is_unwatched": alert.is_unwatched,
             "severity": alert.severity,
+            "severities": json.dumps({instant_text(alert.severity_since or alert.raised_at): alert.severity}),
             "text": alert.text,
             "over": alert.over,
             "fields": _FIELDS.dump_json(alert.fields).decode(),
@@ -126,8 +132,9 @@ def store(db: sqlite3.Connection, alerts: Iterable[Alert], mutes: Sequence[Mute]
         if alert.raised_at is not None
     ]
     db.executemany(
-        f"INSERT INTO incident ({_COLUMNS}) VALUES (:key, :raised_at, :began, :ended_at, :is_unwatched,"  # noqa: S608 # a constant
-        " :severity, :text, :over, :fields, :muted_by) ON CONFLICT DO UPDATE SET began=excluded.began,"
+        f"INSERT INTO incident ({_COLUMNS}) VALUES (:key, :raised_at, :since, :ended_at, :is_unwatched,"  # noqa: S608 # a constant
+        " :severity, :severities, :text, :over, :fields, :muted_by) ON CONFLICT DO UPDATE SET"
+        " since=excluded.since, severities=json_patch(severities, excluded.severities),"
         " ended_at=excluded.ended_at, is_unwatched=excluded.is_unwatched,"
         " severity=iif(:is_at_worst, excluded.severity, severity),"
         " text=iif(:is_at_worst, excluded.text, text),"
@@ -167,14 +174,17 @@ def _incidents(rows: Iterable[tuple[Any, ...]], notices: Iterable[tuple[Any, ...
 
 
 def _incident(row: tuple[Any, ...], notices: tuple[IncidentNotice, ...]) -> Incident:
-    key, raised_at, began, ended_at, is_unwatched, severity, text, over, fields, muted_by = row
+    key, raised_at, since, ended_at, is_unwatched, severity, severities, text, over, fields, muted_by = row
     return Incident(
         key=key,
         severity=cast("Severity", severity),
+        severities=tuple(
+            (read_instant(at), each) for at, each in sorted(_SEVERITIES.validate_json(severities).items())
+        ),
         text=text,
         over=over,
         fields=_FIELDS.validate_json(fields),
-        began=read_instant(began),
+        since=read_instant(since),
         raised_at=read_instant(raised_at),
         ended_at=read_instant(ended_at) if ended_at else None,
         is_unwatched=bool(is_unwatched),

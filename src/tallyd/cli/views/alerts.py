@@ -127,14 +127,14 @@ def _show(picture: _Picture) -> None:
     for alert in open_ones:
         wording = picture.wording(alert)
         since = wording.shown(At(alert.since))
-        say(f"{alert.severity} since {since}: {said(alert.problem, wording)}", style=alert.severity)
+        say(f"{alert.severity} since {since}: {said(alert, wording)}", style=alert.severity)
     if open_ones:
         say()
         rows = [(alert.key, alert.severity, _notified_text(alert, picture)) for alert in open_ones]
         show_table(("key", "severity", "notified"), rows, prose=frozenset({2}), see="--wide, or --json")
     for alert in picture.found:
         if alert.is_waiting:
-            text = said(alert.problem, picture.wording(alert))
+            text = said(alert, picture.wording(alert))
             say(f"not yet an alert: {text} [{alert.key}]", style="quiet")
     for mute in picture.mutes:
         say(mute_text(mute, picture.zone, picture.now), style="quiet")
@@ -157,7 +157,7 @@ def _alert_json(alert: Alert, picture: _Picture) -> dict[str, Json]:
     alert_policy, heard = picture.alert_policy_of(alert.key), picture.up_to_date(alert)
     mute = mute_of(alert.key, picture.mutes, now=picture.now)
     return {
-        **problem_json(alert.problem, picture.wording(alert)),
+        **problem_json(alert, picture.wording(alert)),
         "told": {name: local_text(each.at, alert_policy.zone) for name, each in heard.items()},
         "not_told": [name for name in alert_policy.channels if name not in heard],
         "muted_until": local_text(mute.until, alert_policy.zone) if mute else None,

@@ -90,7 +90,7 @@ def _show(found: Status) -> None:
         kind = alert.severity if is_notified else "not yet an alert"
         mute = mute_of(alert.key, found.mutes, now=found.now)
         muted = f" (muted until {found.clock(mute.until)})" if mute else ""
-        text = said(alert.problem, found.wording(alert))
+        text = said(alert, found.wording(alert))
         say(f"{kind} since {found.clock(alert.since)}: {text} [{alert.key}]{muted}", style=style)
     for mute in found.mutes:
         say(mute_text(mute, found.note.zone, found.now), style="quiet")
@@ -168,7 +168,7 @@ def _report_json(row: OutboxRow, zone: ZoneInfo) -> Json:
 
 
 def _problem_json(found: Status, alert: Alert) -> Json:
-    return problem_json(alert.problem, found.wording(alert))
+    return problem_json(alert, found.wording(alert))
 
 
 def _job_json(one: JobStatus) -> dict[str, Json]:

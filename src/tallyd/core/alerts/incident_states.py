@@ -12,7 +12,7 @@ from tallyd.core.timeline import RANGE_NAMES, Range, borders_of, cut, states_of
 from tallyd.core.uptime import TimeSpan
 
 STATES: Final[Mapping[Level, State]] = {
-    "error": State("error", "at worst trouble"),
+    "error": State("error", "trouble"),
     "warning": State("warning", "needs a look"),
     "fine": State("fine", "all well"),
 }
@@ -22,14 +22,10 @@ SHARES: Final[tuple[Range, ...]] = ("24h", "7d", "30d", "90d")
 def incident_timeline(
     incidents: Iterable[Incident], uptime: Sequence[TimeSpan], borders: Sequence[datetime]
 ) -> Timeline:
-    """Return the worst severity of the open incidents over time, from the first border to the last.
-
-    An incident counts as what it was at its worst for all its length: milder times in it are not stored.
-    """
+    """Return the worst severity of the open incidents over time, from the first border to the last."""
     if not borders:
         return Timeline(())
-    end = borders[-1]
-    troubles = ((each.began, min(each.ended_at or end, end), each.severity) for each in incidents)
+    troubles = (part for each in incidents for part in each.parts(until=borders[-1]))
     return cut(states_of(uptime, troubles, STATES), borders)
 
 

@@ -58,7 +58,7 @@ class IncidentView:
     def text(self) -> str:
         """The text at its worst. Ages in it end with the incident."""
         wording = self.policy.wording(self.now, is_muted=True, ended_at=self.incident.ended_at)
-        return said(self.incident.problem, wording)
+        return said(self.incident, wording)
 
     @property
     def lasted_s(self) -> float:
@@ -69,7 +69,7 @@ class IncidentView:
         """Who was notified of what, and when: `ops (began 08:00, ended Sat 09:10)`."""
         by_channel: dict[str, list[str]] = {}
         for notice in self.incident.notices:
-            at = clock(notice.at, self.policy.zone, now=self.incident.began)
+            at = clock(notice.at, self.policy.zone, now=self.incident.since)
             by_channel.setdefault(notice.channel, []).append(f"{_NEWS[notice.news]} {at}")
         return listed([f"{name} ({', '.join(words)})" for name, words in by_channel.items()]) or "nobody"
 
@@ -118,7 +118,7 @@ def incident_table(views: Sequence[IncidentView], *, nothing: str) -> Table:
         rows=tuple(
             (
                 view.severity,
-                view.incident.began,
+                view.incident.since,
                 view.lasted_s,
                 view.incident.poller,
                 view.subject,
@@ -153,7 +153,7 @@ def incident_json(view: IncidentView) -> dict[str, Json]:
     incident, zone = view.incident, view.policy.zone
     wording = view.policy.wording(view.now, is_muted=True, ended_at=incident.ended_at)
     return {
-        **problem_json(incident.problem, wording),
+        **problem_json(incident, wording),
         "poller": incident.poller,
         "subject": view.subject,
         "problem": view.problem,

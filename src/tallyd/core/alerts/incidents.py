@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import TypeAlias
 
 from tallyd.core.alerts.notices import News
-from tallyd.core.alerts.values import Fields
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem, Severity
 
@@ -31,21 +31,17 @@ class IncidentNotice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Incident:
+class Incident(Problem):
     """An alert that was raised. `severity`, `text`, `over` and `fields` are those at its worst.
 
-    `began` is when the problem began, `raised_at` when it became an alert, `ended_at` when it was resolved
-    (None: it is open). `is_unwatched`: it ended because the config does not ask for it any more. `muted_by`
+    `since` is when the problem began, `raised_at` when it became an alert, `ended_at` when it was resolved
+    (None: it is open). `severities` are all that it had, each since when, oldest first; the first one also
+    counts before that. `is_unwatched`: it ended because the config does not ask for it any more. `muted_by`
     is who muted it last, empty if nobody knows who; None: nobody did. `notices` are sorted by time.
     """
 
-    key: str
-    severity: Severity
-    text: str
-    over: str
-    fields: Fields = field(default_factory=dict, hash=False)
-    began: datetime
     raised_at: datetime
+    severities: tuple[tuple[datetime, Severity], ...]
     ended_at: datetime | None = None
     is_unwatched: bool = False
     muted_by: str | None = None
@@ -66,17 +62,16 @@ class Incident:
         return "/".join(key_segments(self.key)[1:-1])
 
     @property
-    def problem(self) -> Problem:
-        """The incident as a problem, for its text."""
-        return Problem(
-            key=self.key,
-            text=self.text,
-            over=self.over,
-            since=self.began,
-            severity=self.severity,
-            fields=self.fields,
-        )
+    def severity_now(self) -> Severity:
+        """The severity that it has, or had at its end."""
+        return self.severities[-1][1]
+
+    def parts(self, *, until: datetime) -> Iterator[tuple[datetime, datetime, Severity]]:
+        """Yield since when, until when, and how severe it was, oldest first; what is open lasts `until`."""
+        begins = (self.since, *(at for at, _ in self.severities[1:]), min(self.ended_at or until, until))
+        for (begin, end), (_, severity) in zip(pairwise(begins), self.severities, strict=True):
+            yield begin, end, severity
 
     def lasted_s(self, *, now: datetime) -> float:
         """Return how long it lasted, or has lasted by now; never negative, even if the clock was set back."""
-        return max(0.0, ((self.ended_at or now) - self.began).total_seconds())
+        return max(0.0, ((self.ended_at or now) - self.since).total_seconds())

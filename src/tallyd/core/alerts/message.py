@@ -177,10 +177,10 @@ def _has_own_text(notice: Notice, around: Surroundings) -> bool:
 
 def _line(notice: Notice, around: Surroundings) -> _Line:
     alert = notice.alert
-    problem, wording = alert.problem, _wording(alert, around)
+    wording = _wording(alert, around)
     texts = {
-        "begins": lambda: said(problem, wording),
-        "reminder": lambda: said(problem, wording, lasted=_lasted(alert, around)),
+        "begins": lambda: said(alert, wording),
+        "reminder": lambda: said(alert, wording, lasted=_lasted(alert, around)),
         "over": lambda: _over_text(notice, around),
         "unwatched": lambda: _unwatched_text(alert, around),
     }
@@ -198,14 +198,14 @@ def _lasted(alert: Alert, around: Surroundings) -> Span:
 def _over_text(notice: Notice, around: Surroundings) -> str:
     """Return `divera: working again since Fri 12:00, after 4 h; 1 reading missing (08:00).`"""
     alert = notice.alert
-    problem, wording = alert.problem, _wording(alert, around)
+    wording = _wording(alert, around)
     return said_of_end(
-        problem,
+        alert,
         wording,
         ended=At(alert.over_at or around.now),
         lasted=_lasted(alert, around),
         missing=several(At(at) for at in around.missing(alert)),
-        was=said(problem, wording) if notice.is_late else "",
+        was=said(alert, wording) if notice.is_late else "",
     )
 
 

@@ -8,13 +8,12 @@ channel has received its end (`notices.py`). Its version grows with every change
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from tallyd.core.alerts.values import Fields
 from tallyd.core.naming import key_segments
-from tallyd.core.reading import Problem, Severity
+from tallyd.core.reading import Problem
 
 RUN_WHATS = frozenset({"failed", "missed", "crashed"})
 """Problems that the daemon reports about a job's runs. A good reading of the job resolves them."""
@@ -31,25 +30,21 @@ class Rules:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alert:
-    """The stored alert of one key.
+class Alert(Problem):
+    """The stored alert of one key: the problem as it was last named, and what is known of it.
 
     `since` is when the problem began, `raised_at` when it was raised (None: waiting), `over_at` the first of
     the good readings that resolved it (None: not resolved). `is_unwatched`: it ended because the config does
-    not ask for it any more. `bad` and `good` count readings in a row, `bad_since` and `good_since` say since
-    when. `degree` is how bad it was at worst; when it grows, channels are notified again. `is_at_worst`: the
-    text is that of a reading with this degree.
+    not ask for it any more. `severity_since` is when its severity last changed (None: never). `bad` and
+    `good` count readings in a row, `bad_since` and `good_since` say since when. `degree` is how bad it was at
+    worst; when it grows, channels are notified again. `is_at_worst`: the text is that of a reading with this
+    degree.
     """
 
-    key: str
-    severity: Severity
-    text: str
-    over: str
-    since: datetime
+    severity_since: datetime | None = None
     version: int = 0
     degree: int = 0
     is_at_worst: bool = True
-    fields: Fields = field(default_factory=dict, hash=False)
     bad: int = 0
     bad_since: datetime | None = None
     good: int = 0
@@ -65,18 +60,6 @@ class Alert:
     @property
     def is_waiting(self) -> bool:
         return self.raised_at is None
-
-    @property
-    def problem(self) -> Problem:
-        """The alert as a problem of a reading."""
-        return Problem(
-            key=self.key,
-            text=self.text,
-            over=self.over,
-            since=self.since,
-            severity=self.severity,
-            fields=self.fields,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,10 +134,11 @@ def _began(alert: Alert) -> datetime:
 def _worse(alert: Alert | None, problem: Problem, observations: Observations) -> Alert:
     """Return the alert of a named key after this look."""
     if alert is not None and alert.is_open:
-        degree = max(alert.degree, _degree(problem))
+        degree, changes = max(alert.degree, _degree(problem)), problem.severity != alert.severity
         return replace(
             alert,
             severity=problem.severity,
+            severity_since=observations.now if changes else alert.severity_since,
             text=problem.text,
             over=problem.over,
             fields=problem.fields,

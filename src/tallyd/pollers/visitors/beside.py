@@ -30,9 +30,10 @@ def counted_spans(
 ) -> Sequence[TimeSpan]:
     """Return when files were counted: tallyd was on, the inbox was there, and files came."""
     silences = (
-        (each.began, each.ended_at or now, each.severity)
+        part
         for each in incidents
         if key_segments(each.key)[-1] in (NO_FILES.what, INBOX_GONE.what)
+        for part in each.parts(until=now)
     )
     return [
         (begin, end) for begin, end, state in states_of(uptime, silences, STATES) if state.level == "fine"

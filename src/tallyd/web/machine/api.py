@@ -140,7 +140,7 @@ def _alert(context: Context, alert: Alert) -> Json:
     mute = mute_of(alert.key, context.mutes(), now=now)
     wording = config.alert_policy_of(alert.key).wording(now, is_muted=mute is not None)
     return {
-        **problem_json(alert.problem, wording),
+        **problem_json(alert, wording),
         "muted_until": local_text(mute.until, wording.zone) if mute else None,
     }
 
