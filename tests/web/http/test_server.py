@@ -18,7 +18,7 @@ from tallyd.web import connection
 from tallyd.web.connection import MOST_CONNECTIONS
 from tallyd.web.http.auth import Names
 from tallyd.web.http.gate import Gate
-from tallyd.web.http.server import LONGEST_HEAD_BYTES, WebServer
+from tallyd.web.http.server import LONGEST_HEAD_BYTES, WebServer, listen
 
 LARGE = 30_000_000
 
@@ -185,6 +185,13 @@ def test_an_onrush_pushes_out_nobody_who_is_about_to_ask(monkeypatch: pytest.Mon
         asking.sendall(GET)
         assert rest_of(asking).startswith(b"HTTP/1.1 200")
         assert said(server, GET).startswith(b"HTTP/1.1 200")
+
+
+def test_no_body_waits_until_the_client_acknowledges_the_head() -> None:
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_port_that_is_taken_is_told_and_tried_again() -> None:
