@@ -54,17 +54,28 @@ def said(capsys: pytest.CaptureFixture[str]) -> Said:
 
 
 def test_it_says_who_was_told_and_who_not_yet(config: Path, said: Said) -> None:
-    assert alerts(config, as_json=False) == 0
+    assert alerts(config, most=100, as_json=False) == 0
     out, _ = said()
     assert "error since" in out
     (line,) = (line for line in out.splitlines() if line.startswith("tallyd/out "))
     assert "ops " in line
     assert "phone not yet" in line
-    assert alerts(config, as_json=True) == 0
+    assert alerts(config, most=100, as_json=True) == 0
     shown = {each["key"]: each for each in json.loads(said()[0])["alerts"]}
     assert list(shown["tallyd/out"]["told"]) == ["ops"]
     assert shown["tallyd/out"]["not_told"] == ["phone"]
     assert shown["tallyd/damaged"]["not_told"] == ["ops", "phone"]
+
+
+def test_of_many_alerts_the_first_are_shown_and_how_to_see_the_others(config: Path, said: Said) -> None:
+    assert alerts(config, most=1, as_json=False) == 0
+    out, _ = said()
+    assert "tallyd/damaged" in out
+    assert "tallyd/out" not in out
+    assert "1 more not shown. To see all 2: " in out
+    assert "alerts --most 2" in out
+    alerts(config, most=1, as_json=True)
+    assert len(json.loads(said()[0])["alerts"]) == 2
 
 
 def test_a_mute_is_shown_with_its_alerts_and_ends_when_it_is_taken_back(config: Path, said: Said) -> None:
@@ -73,13 +84,13 @@ def test_a_mute_is_shown_with_its_alerts_and_ends_when_it_is_taken_back(config: 
     assert "The channels will be notified when tallyd runs." in out
     assert "tallyd/out" in out
     assert "tallyd/damaged" in out
-    alerts(config, as_json=False)
+    alerts(config, most=100, as_json=False)
     out, _ = said()
     assert out.count("muted until") == 3
     assert "(Umzug)" in out
     assert unmute(config, "tallyd/*") == 0
     said()
-    alerts(config, as_json=False)
+    alerts(config, most=100, as_json=False)
     assert "muted" not in said()[0]
     assert unmute(config, "tallyd/*") == 1
     assert "is not muted; nothing is muted" in said()[1]
@@ -106,7 +117,7 @@ def test_what_cannot_be_muted_so_is_wrong_usage(
 
 def test_while_the_config_on_disk_is_rejected_they_work_by_the_one_in_force(config: Path, said: Said) -> None:
     config.write_text(config.read_text().replace('"UTC"', '"Nowhere"'))
-    assert alerts(config, as_json=False) == 0
+    assert alerts(config, most=100, as_json=False) == 0
     out, err = said()
     assert "tallyd/out" in out
     assert "unknown time zone" in err
@@ -116,7 +127,7 @@ def test_while_the_config_on_disk_is_rejected_they_work_by_the_one_in_force(conf
 
 def test_before_anything_has_run_they_say_so(config: Path, said: Said) -> None:
     (config.parent / "state" / "state.db").unlink()
-    assert alerts(config, as_json=False) == 1
+    assert alerts(config, most=100, as_json=False) == 1
     assert mute(config, "a", lasts="1h", why="") == 1
     assert unmute(config, "a") == 1
     assert said()[1].count("has not run with this config yet") == 3
@@ -124,7 +135,7 @@ def test_before_anything_has_run_they_say_so(config: Path, said: Said) -> None:
 
 def test_without_a_config_there_is_nothing_to_look_at(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
-        alerts(tmp_path / "none.json", as_json=False)
+        alerts(tmp_path / "none.json", most=100, as_json=False)
 
 
 def test_an_alert_that_makes_no_sense_is_a_damaged_state_db_and_no_traceback(
@@ -133,7 +144,7 @@ def test_an_alert_that_makes_no_sense_is_a_damaged_state_db_and_no_traceback(
     with closing(sqlite3.connect(config.parent / "state" / "state.db")) as database:  # to damage it
         database.execute("UPDATE alert SET since='2026'")
         database.commit()
-    assert alerts(config, as_json=False) == 1
+    assert alerts(config, most=100, as_json=False) == 1
     assert "is damaged" in said()[1]
 
 
@@ -151,11 +162,11 @@ def test_what_nothing_can_fall_under_is_muted_only_when_that_is_asked_for(
     assert mute(config, pattern, lasts="1h", why="") == 2
     out, err = said()
     assert (out, "--even-if-unknown" in err, hint in err) == ("", True, True)
-    alerts(config, as_json=True)
+    alerts(config, most=100, as_json=True)
     assert json.loads(said()[0])["mutes"] == []
     assert mute(config, pattern, lasts="1h", why="", even_if_unknown=True) == 0
     said()
-    alerts(config, as_json=True)
+    alerts(config, most=100, as_json=True)
     assert [each["pattern"] for each in json.loads(said()[0])["mutes"]] == [pattern]
 
 

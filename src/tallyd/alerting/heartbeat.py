@@ -16,7 +16,6 @@ from tallyd.core.alerts.daemon_alerts import LOG, OUT, STATE
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.run_alerts import CRASHED, OVERDUE
 from tallyd.core.errors import SourceError, Stopped
-from tallyd.core.naming import key_segments
 from tallyd.retry import Policy, Retrying
 
 log = logging.getLogger("tallyd")
@@ -24,14 +23,13 @@ log = logging.getLogger("tallyd")
 POLICY = Policy(attempts=3, first_wait_s=5.0, longest_wait_s=15.0, give_up_after_s=60.0)
 """Retry a few times: one lost packet must not raise an alarm."""
 _UNWELL = frozenset({STATE.key, OUT.key, LOG.key})
+_OF_JOBS = (f"/{OVERDUE.what}", f"/{CRASHED.what}")
 
 
 def is_well(alerts: Iterable[Alert]) -> bool:
     """Whether tallyd itself works: its jobs run in time, and it can write to disk."""
     return not any(
-        alert.is_open
-        and (alert.key in _UNWELL or key_segments(alert.key)[-1] in (OVERDUE.what, CRASHED.what))
-        for alert in alerts
+        alert.is_open and (alert.key in _UNWELL or alert.key.endswith(_OF_JOBS)) for alert in alerts
     )
 
 

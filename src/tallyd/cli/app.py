@@ -321,6 +321,10 @@ def alerts(
     shape: Annotated[
         PlainFormat | None, typer.Option("--format", help="With --past: output format. Default: table.")
     ] = None,
+    most: Annotated[
+        int,
+        typer.Option("--most", min=1, max=100_000, help="Without --json: number of alerts, errors first."),
+    ] = 100,
     as_json: AsJson = False,
     wide: Wide = False,
 ) -> None:
@@ -333,7 +337,7 @@ def alerts(
         others = [option for option, given in asked.items() if given]
         if others:
             context.fail(f"{', '.join(others)}: only with --past")
-        raise typer.Exit(command(context.obj, as_json=as_json))
+        raise typer.Exit(command(context.obj, most=most, as_json=as_json))
     chosen = shape or (PlainFormat.JSON if as_json else PlainFormat.TABLE)
     if as_json and chosen is not PlainFormat.JSON:
         context.fail(f"--json is JSON; leave out --json or --format {chosen.value}")

@@ -38,8 +38,8 @@ class AlertStore:
         self._state = state
         self._now = now
         self._lock = threading.Lock()
-        self._alerts: dict[str, Alert] = {}
-        self._notified: dict[tuple[str, str], Notified] = {}
+        self._alerts: Mapping[str, Alert] = {}
+        self._notified: Mapping[tuple[str, str], Notified] = {}
         self._unstored: dict[tuple[str, str], Notified] = {}
         self._delivered: Delivered = {}
         self._mutes: tuple[Mute, ...] = ()
@@ -109,9 +109,10 @@ class AlertStore:
                 self._read()
                 self._is_behind = True
             evaluation = evaluate(self._alerts, observations)
-            self._alerts |= {alert.key: alert for alert in evaluation.changed}
+            known = {**self._alerts, **{alert.key: alert for alert in evaluation.changed}}
             for key in evaluation.gone:
-                self._alerts.pop(key, None)
+                known.pop(key, None)
+            self._alerts = known
         if evaluation.raised or evaluation.closed:
             self.is_news.set()
         return bool(evaluation.changed or evaluation.gone)
@@ -150,7 +151,7 @@ class AlertStore:
         except StateError:
             return
         with self._lock:
-            self._notified |= notified
+            self._notified = {**self._notified, **notified}
             self._unstored = {
                 name: each for name, each in self._unstored.items() if notified.get(name) != each
             }

@@ -8,6 +8,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -365,3 +366,28 @@ def test_what_fits_is_counted_from_the_oldest_on(state: State) -> None:
     assert state.readings.fitting(**everything, most_chars=0) == 0
     some = state.readings.fitting(**everything, most_chars=2 * max(lengths) + max(lengths) // 2)
     assert 1 <= some <= 2
+
+
+def test_alerts_are_read_again_only_after_a_change_by_whomever_and_a_rollback_leaves_nothing(
+    state: State,
+) -> None:
+    def raising(key: str) -> Observations:
+        problem = Problem(key=key, text="", over="", since=AT, severity="error")
+        return Observations(named=(problem,), may_resolve=lambda _key: False, now=AT)
+
+    state.alerts.evaluate(raising("divera/a/failed"))
+    first = state.alerts.all()
+    assert state.alerts.all() is first
+    with closing(State(state.path)) as other:
+        other.alerts.evaluate(raising("divera/b/failed"))
+    assert set(state.alerts.all()) == {"divera/a/failed", "divera/b/failed"}
+
+    def raise_one_and_fail() -> None:
+        with state.together():
+            state.alerts.evaluate(raising("divera/c/failed"))
+            assert "divera/c/failed" in state.alerts.all()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        raise_one_and_fail()
+    assert set(state.alerts.all()) == {"divera/a/failed", "divera/b/failed"}

@@ -166,7 +166,7 @@ class Player:
                     state.alerts.put(alert)
                 state.notifications.mark(self.notified)
             with closing(State(path)) as state:
-                self.alerts, self.notified = state.alerts.all(), state.notifications.notified()
+                self.alerts, self.notified = dict(state.alerts.all()), dict(state.notifications.notified())
 
 
 def played(

@@ -89,6 +89,18 @@ def test_alerts_tell_what_is_open_what_waits_and_until_when_it_is_muted(web: Web
     assert [each["key"] for each in found["waiting"]] == ["apps/C/stale"]
 
 
+def test_alerts_come_in_pages_what_waits_after_all_that_is_open(web: Web, url: str) -> None:
+    raised = {f"apps/{name}/stale": NOW if name < "C" else None for name in "ABCD"}
+    web.alerts = {key: replace(ALERT, key=key, raised_at=at) for key, at in raised.items()}
+    pages: list[list[list[str]]] = []
+    skip: int | None = 0
+    while skip is not None:
+        found = asked(f"{url}/alerts", limit="3", skip=str(skip))
+        pages.append([[each["key"][5] for each in found[part]] for part in ("open", "waiting")])
+        skip = found["next_skip"]
+    assert pages == [[["A", "B"], ["C"]], [[], ["D"]]]
+
+
 def test_readings_are_told_oldest_first_a_gap_is_one_and_a_hidden_count_stays_hidden(url: str) -> None:
     found = asked(f"{url}/readings", poller="divera")
     assert [each["outcome"] for each in found["readings"]] == ["taken", "missed", "taken"]

@@ -45,11 +45,11 @@ class State:
     def __init__(self, path: Path, *, reads_only: bool = False) -> None:
         self._file = StateFile(path, reads_only=reads_only)
         self.path = path
-        self.slots = Slots(self._file)
-        self.readings = Readings(self._file)
+        self.alerts = Alerts(self._file)
+        self.slots = Slots(self._file, self.alerts)
+        self.readings = Readings(self._file, self.alerts)
         self.out_files = OutFileRows(self._file)
         self.outbox = Outbox(self._file)
-        self.alerts = Alerts(self._file)
         self.notifications = Notifications(self._file)
         self.incidents = Incidents(self._file)
         self.uptime = UptimeRows(self._file)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
 from pydantic import TypeAdapter
 
 from tallyd.adapters.state import incidents
-from tallyd.adapters.state.connection import StateDamagedError, StateFile
+from tallyd.adapters.state.connection import StateDamagedError, StateFile, Unchanged
 from tallyd.adapters.state.notifications import known_mutes
 from tallyd.core.alerts.rules import Alert, Evaluation, Observations, evaluate
 from tallyd.core.alerts.templates import read_template
@@ -31,11 +31,11 @@ class Alerts:
 
     def __init__(self, file: StateFile) -> None:
         self._file = file
+        self._known = Unchanged(file, _known_alerts)
 
-    def all(self) -> dict[str, Alert]:
+    def all(self) -> Mapping[str, Alert]:
         """Return all alerts: those that wait, open ones, and resolved ones that may need a notification."""
-        with self._file.reading() as db:
-            return known_alerts(db)
+        return self._known.get()
 
     def open(self) -> tuple[Alert, ...]:
         """Return the open alerts, errors first, then oldest first."""
@@ -47,8 +47,17 @@ class Alerts:
         evaluation = evaluate(self.all(), observations)
         if not evaluation.changed and not evaluation.gone:
             return evaluation
+        with self._file.transaction():
+            return self.apply(observations)
+
+    def apply(self, observations: Observations) -> Evaluation:
+        """Evaluate observations and store the changes, within the transaction that the caller has begun."""
+        evaluation = evaluate(self.all(), observations)
         with self._file.transaction() as db:
-            return apply(db, observations)
+            # Alerts that only waited: nobody was notified of them.
+            db.executemany("DELETE FROM alert WHERE key=?", [(key,) for key in evaluation.gone])
+            _store(db, evaluation.changed)
+        return evaluation
 
     def put(self, alert: Alert) -> None:
         """Store an alert that was evaluated elsewhere."""
@@ -60,28 +69,19 @@ class Alerts:
         gone = [(key,) for key, alert in self.all().items() if alert.over_at and is_settled(alert)]
         if gone:
             with self._file.transaction() as db:
-                now = known_alerts(db)  # a run may have raised one of them again
+                now = self.all()  # a run may have raised one of them again
                 gone = [(key,) for (key,) in gone if key in now and is_settled(now[key]) and now[key].over_at]
                 db.executemany("DELETE FROM alert WHERE key=?", gone)
                 db.executemany("DELETE FROM notified WHERE key=?", gone)
 
 
-def known_alerts(db: sqlite3.Connection) -> dict[str, Alert]:
+def _known_alerts(db: sqlite3.Connection) -> dict[str, Alert]:
     """Return the alerts by key."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM alert")  # noqa: S608 # a constant
     try:
         return {row[0]: _alert(row) for row in rows}
     except (ValueError, TypeError) as error:
         raise StateDamagedError(f"state.db is damaged: an alert makes no sense ({error})") from error
-
-
-def apply(db: sqlite3.Connection, observations: Observations) -> Evaluation:
-    """Evaluate observations and store the changes, within a transaction."""
-    evaluation = evaluate(known_alerts(db), observations)
-    # Alerts that only waited: nobody was notified of them.
-    db.executemany("DELETE FROM alert WHERE key=?", [(key,) for key in evaluation.gone])
-    _store(db, evaluation.changed)
-    return evaluation
 
 
 def _store(db: sqlite3.Connection, alerts: Sequence[Alert]) -> None:

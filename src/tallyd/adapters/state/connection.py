@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Generic, TypeVar
 
 SCHEMA_VERSION = 1
 BUSY_S = 1.0
@@ -162,10 +163,14 @@ class StateFile:
 
     def was_changed_elsewhere(self) -> bool:
         """Whether another connection has committed since the last call."""
-        with self.reading() as db:
-            version: int = db.execute("PRAGMA data_version").fetchone()[0]
+        version = self.version()[0]
         was_changed, self._data_version = version != self._data_version, version
         return was_changed
+
+    def version(self) -> tuple[int, int]:
+        """Return what differs after each change: one number for other connections, one for this one."""
+        with self.reading() as db:
+            return db.execute("PRAGMA data_version").fetchone()[0], db.total_changes
 
     def close(self) -> None:
         """Close the connection. A further call does nothing."""
@@ -200,6 +205,11 @@ class StateFile:
         with self._lock, self._explained():
             yield self._db
 
+    @property
+    def is_changing(self) -> bool:
+        """Whether a transaction is open: what is read now may be rolled back."""
+        return self._db.in_transaction
+
     @contextmanager
     def _explained(self, *, opening: bool = False) -> Iterator[None]:
         """Convert errors of SQLite and the file system into `StateError`, with the path and the reason."""
@@ -221,3 +231,26 @@ class StateFile:
             raise StateDamagedError(f"{self.path} is damaged: {error}") from error
         except OSError as error:
             raise StateError(f"{self.path}: {error.strerror}") from error
+
+
+T = TypeVar("T")
+
+
+class Unchanged(Generic[T]):
+    """What was read last, as long as nothing in state.db has changed: many ask, and it may be long."""
+
+    def __init__(self, file: StateFile, read: Callable[[sqlite3.Connection], T]) -> None:
+        self._file = file
+        self._read = read
+        self._found: tuple[tuple[int, int], T] | None = None
+
+    def get(self) -> T:
+        """Return it. Nobody may change it. Raises `StateError`."""
+        with self._file.reading() as db:
+            version = self._file.version()
+            if self._found is not None and self._found[0] == version:
+                return self._found[1]
+            found = self._read(db)
+            if not self._file.is_changing:
+                self._found = version, found
+            return found

@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from tallyd.adapters.state import incidents
-from tallyd.adapters.state.connection import StateFile
+from tallyd.adapters.state.connection import StateFile, Unchanged
 from tallyd.core.alerts.incidents import Delivered
 from tallyd.core.alerts.mutes import MUTE_KEY, Mute
 from tallyd.core.alerts.notices import Notified
@@ -22,15 +22,11 @@ class Notifications:
 
     def __init__(self, file: StateFile) -> None:
         self._file = file
+        self._notified = Unchanged(file, _known_notified)
 
-    def notified(self) -> dict[tuple[str, str], Notified]:
+    def notified(self) -> Mapping[tuple[str, str], Notified]:
         """Return the last notification of each channel and key (of an alert or a mute)."""
-        with self._file.reading() as db:
-            rows = db.execute("SELECT channel, key, version, at, is_open FROM notified")
-            return {
-                (channel, key): Notified(version, read_instant(at), bool(is_open))
-                for channel, key, version, at, is_open in rows
-            }
+        return self._notified.get()
 
     def mark(
         self,
@@ -95,6 +91,14 @@ class Notifications:
         """Raise ValueError if the stored values can't be parsed."""
         self.notified()
         self.mutes()
+
+
+def _known_notified(db: sqlite3.Connection) -> Mapping[tuple[str, str], Notified]:
+    rows = db.execute("SELECT channel, key, version, at, is_open FROM notified")
+    return {
+        (channel, key): Notified(version, read_instant(at), bool(is_open))
+        for channel, key, version, at, is_open in rows
+    }
 
 
 def known_mutes(db: sqlite3.Connection) -> tuple[Mute, ...]:

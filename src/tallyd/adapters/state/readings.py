@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
-from tallyd.adapters.state.alerts import apply
-from tallyd.adapters.state.connection import StateDamagedError
+from tallyd.adapters.state.alerts import Alerts
+from tallyd.adapters.state.connection import StateDamagedError, StateFile
 from tallyd.adapters.state.history import ReadingHistory
 from tallyd.adapters.state.out_files import free_name
 from tallyd.adapters.state.outbox import queue
@@ -26,6 +26,10 @@ class Readings(ReadingHistory):
     If a slot has several readings, one is the slot's own and has the slot's key. The keys of the others end
     with their `part`. The slot's own reading settles the slot.
     """
+
+    def __init__(self, file: StateFile, alerts: Alerts) -> None:
+        super().__init__(file)
+        self._alerts = alerts
 
     def record(
         self,
@@ -45,7 +49,7 @@ class Readings(ReadingHistory):
         with self._file.transaction() as db:
             if slot.key is not None and _is_taken_slot(db, ref, slot.key):
                 return Recorded()
-            evaluation = Evaluation() if observations is None else apply(db, observations)
+            evaluation = Evaluation() if observations is None else self._alerts.apply(observations)
             if observations is not None:
                 _remember(db, ref, [reading for reading, _ in headed])
             db.execute(

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from tallyd.adapters.state.alerts import apply
+from tallyd.adapters.state.alerts import Alerts
 from tallyd.adapters.state.connection import StateFile
 from tallyd.adapters.state.types import JobRef, Recorded
 from tallyd.core.alerts.rules import Observations
@@ -21,8 +21,9 @@ class Slots:
     A settled slot has a row in `reading` (taken or missed); `slot` has the others.
     """
 
-    def __init__(self, file: StateFile) -> None:
+    def __init__(self, file: StateFile, alerts: Alerts) -> None:
         self._file = file
+        self._alerts = alerts
 
     def marks(self, poller: str, job: str) -> dict[str, datetime]:
         """Return the job's watermarks by name."""
@@ -123,7 +124,7 @@ class Slots:
                     instant_text(not_before),
                 ),
             )
-            return Recorded(evaluation=apply(db, observations))
+            return Recorded(evaluation=self._alerts.apply(observations))
 
     def miss(
         self, ref: JobRef, missed: tuple[Missed, ...], *, now: datetime, observations: Observations
@@ -144,7 +145,7 @@ class Slots:
             marks = {one.watermark: one.due_at for one in missed if one.watermark is not None}
             for mark, at in marks.items():
                 set_mark(db, ref.poller, ref.job, mark, at)
-            return Recorded(evaluation=apply(db, observations))
+            return Recorded(evaluation=self._alerts.apply(observations))
 
 
 def set_mark(db: sqlite3.Connection, poller: str, job: str, mark: str, at: datetime) -> None:

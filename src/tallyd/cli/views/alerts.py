@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -55,7 +56,7 @@ class _Picture:
     config: Config | None
     zone: tzinfo
     found: tuple[Alert, ...]
-    notified: dict[tuple[str, str], Notified]
+    notified: Mapping[tuple[str, str], Notified]
     mutes: tuple[Mute, ...]
     now: datetime
 
@@ -87,8 +88,11 @@ def place_of(path: Path) -> Place:
     return place
 
 
-def alerts(path: Path, *, as_json: bool) -> int:
-    """Show the open alerts, the notified channels, and the mutes; return the exit status."""
+def alerts(path: Path, *, most: int, as_json: bool) -> int:
+    """Show the open alerts (in text at most `most`), the notified channels, and the mutes.
+
+    Returns the exit status.
+    """
     place, now = place_of(path), utc_now()
     try:
         with closing(open_state(place)) as state:
@@ -107,7 +111,7 @@ def alerts(path: Path, *, as_json: bool) -> int:
         mutes: list[Json] = [mute_json(mute, picture.zone) for mute in picture.mutes]
         show_json({"alerts": open_ones, "mutes": mutes})
         return EXIT_OK
-    _show(picture)
+    _show(picture, most)
     return EXIT_OK
 
 
@@ -120,8 +124,9 @@ def no_state(error: StateError | FileNotFoundError) -> int:
     return EXIT_PROBLEM
 
 
-def _show(picture: _Picture) -> None:
-    open_ones = [alert for alert in picture.found if alert.is_open]
+def _show(picture: _Picture, most: int) -> None:
+    shown = picture.found[:most]
+    open_ones = [alert for alert in shown if alert.is_open]
     if not open_ones:
         say("No open alert.", style="fine")
     for alert in open_ones:
@@ -132,12 +137,22 @@ def _show(picture: _Picture) -> None:
         say()
         rows = [(alert.key, alert.severity, _notified_text(alert, picture)) for alert in open_ones]
         show_table(("key", "severity", "notified"), rows, prose=frozenset({2}), see="--wide, or --json")
-    for alert in picture.found:
+    for alert in shown:
         if alert.is_waiting:
             text = said(alert, picture.wording(alert))
             say(f"not yet an alert: {text} [{alert.key}]", style="quiet")
+    say_left_out(len(picture.found), shown=len(shown))
     for mute in picture.mutes:
         say(mute_text(mute, picture.zone, picture.now), style="quiet")
+
+
+def say_left_out(count: int, *, shown: int) -> None:
+    """Say how many of `count` alerts are not shown, and how to see them; nothing if all are."""
+    if count > shown:
+        say(
+            f"{count - shown:,} more not shown. To see all {count:,}: {{tallyd}} alerts --most {count}",
+            style="quiet",
+        )
 
 
 def _notified_text(alert: Alert, picture: _Picture) -> str:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import find_state, utc_now
-from tallyd.cli.views.alerts import mute_json, mute_text
+from tallyd.cli.views.alerts import mute_json, mute_text, say_left_out
 from tallyd.cli.views.status_read import JobStatus, Status, read_status
 from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.alerts.rules import Alert
@@ -26,6 +26,7 @@ from tallyd.presentation.terminal import complain, say, show_json, show_table
 
 MOST_ROWS = 8
 """Of a table of a board."""
+MOST_ALERTS = 50
 
 
 def status(path: Path, *, as_json: bool) -> int:
@@ -85,13 +86,15 @@ def _show(found: Status) -> None:
             text = f"{one.job.poller} {one.job.job}: no reading known for {found.clock(one.unknown)}"
             say(text, style="warning")
     _show_boards(found)
-    for alert in found.alerts:
+    shown = found.alerts[:MOST_ALERTS]
+    for alert in shown:
         is_notified, style = alert.is_open, alert.severity if alert.is_open else "quiet"
         kind = alert.severity if is_notified else "not yet an alert"
         mute = mute_of(alert.key, found.mutes, now=found.now)
         muted = f" (muted until {found.clock(mute.until)})" if mute else ""
         text = said(alert, found.wording(alert))
         say(f"{kind} since {found.clock(alert.since)}: {text} [{alert.key}]{muted}", style=style)
+    say_left_out(len(found.alerts), shown=len(shown))
     for mute in found.mutes:
         say(mute_text(mute, found.note.zone, found.now), style="quiet")
     if not any(alert.is_open for alert in found.alerts):

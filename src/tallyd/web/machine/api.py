@@ -126,12 +126,21 @@ def _job(context: Context, task: Task, now: datetime) -> Json:
 
 
 def alerts(context: Context, asked: Mapping[str, str]) -> Json:
-    """Return the open problems, errors first, then oldest first, and those that may become some."""
-    _refuse_others(asked, frozenset())
-    found = sorted(context.alerts().values(), key=lambda each: (each.severity, each.since, each.key))
+    """Return the open problems, errors first, then oldest first, and after them those that may become some.
+
+    There are `limit` of both at most; `next_skip` is what to skip for the others, null if there are none.
+    """
+    _refuse_others(asked, frozenset({"limit", "skip"}))
+    limit, skip = _limit(asked), _skip(asked)
+    found = sorted(
+        (each for each in context.alerts().values() if each.over_at is None),
+        key=lambda each: (each.is_waiting, each.severity, each.since, each.key),
+    )
+    shown = found[skip : skip + limit]
     return {
-        "open": [_alert(context, each) for each in found if each.is_open],
-        "waiting": [_alert(context, each) for each in found if each.is_waiting],
+        "open": [_alert(context, each) for each in shown if each.is_open],
+        "waiting": [_alert(context, each) for each in shown if each.is_waiting],
+        "next_skip": skip + limit if len(found) > skip + limit else None,
     }
 
 
@@ -155,7 +164,7 @@ def incidents(context: Context, asked: Mapping[str, str]) -> Json:
     """
     _refuse_others(asked, _PARAMETERS | {"skip"})
     config, poller = context.config(), asked.get("poller", "")
-    zone, limit, skip = _zone(context, poller), _limit(asked), _number(asked, "skip", 0, 0, MOST_SKIPPED)
+    zone, limit, skip = _zone(context, poller), _limit(asked), _skip(asked)
     found = context.state.incidents.between(
         _instant(asked, "from", zone, is_end=False) or _EARLIEST,
         _instant(asked, "to", zone, is_end=True) or _LATEST,
@@ -235,6 +244,10 @@ def _refuse_others(asked: Mapping[str, str], known: frozenset[str]) -> None:
 
 def _limit(asked: Mapping[str, str]) -> int:
     return _number(asked, "limit", LIMIT, 1, MOST)
+
+
+def _skip(asked: Mapping[str, str]) -> int:
+    return _number(asked, "skip", 0, 0, MOST_SKIPPED)
 
 
 def _number(asked: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
