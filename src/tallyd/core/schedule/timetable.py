@@ -9,10 +9,13 @@ time that occurs twice runs the first time.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from itertools import count, islice
+from functools import lru_cache
+from itertools import count, islice, starmap
+from operator import itemgetter
 from typing import Literal
 
 from tallyd.core.reading import LATE_AFTER_S, Slot
@@ -30,6 +33,7 @@ BUSY = "the previous run was still in progress"
 OVERTAKEN = "the next slot was due before this one started, and only the newest is counted"
 INTERRUPTED = "the run was interrupted and could not be repeated in time"
 
+_AT = itemgetter(0)
 _SINCE = "since "
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -110,7 +114,7 @@ def marks_of(when: At | Every, zone: tzinfo) -> frozenset[str]:
     """
     if isinstance(when, Every):
         return frozenset({f"every {when.interval_s:g} s"}) if when.grid else frozenset()
-    return frozenset(_mark(at, when.days, zone) for at in when.times)
+    return frozenset(_marks(when, zone).values())
 
 
 def watermarks(
@@ -126,8 +130,10 @@ def watermarks(
     return marks | {_SINCE + name: known.get(_SINCE + name, known.get(name, now)) for name in marks}
 
 
-def _mark(at: time, days: frozenset[int], zone: tzinfo) -> str:
-    return f"{at.isoformat()} {''.join(str(day) for day in sorted(days))} {zone}"
+@lru_cache(maxsize=8)
+def _marks(when: At, zone: tzinfo) -> Mapping[time, str]:
+    days = "".join(str(day) for day in sorted(when.days))
+    return {at: f"{at.isoformat()} {days} {zone}" for at in when.times}
 
 
 def slots(when: At | Every, zone: tzinfo, *, after: datetime, until: datetime) -> Iterator[Due]:
@@ -138,27 +144,38 @@ def slots(when: At | Every, zone: tzinfo, *, after: datetime, until: datetime) -
         return
     day = after.astimezone(zone).date() - timedelta(days=1)
     last = until.astimezone(zone).date() + timedelta(days=1)
-    marks = {at: _mark(at, when.days, zone) for at in when.times}
-    found: list[Due] = []
+    marks = _marks(when, zone)
+
+    def named(at: datetime, of_day: date, of_time: time) -> Due:
+        return Due(f"{of_day.isoformat()}T{of_time.isoformat()}[{zone}]", at, marks[of_time])
+
+    found: list[tuple[datetime, date, time]] = []
     while day <= last:
-        if day.weekday() in when.days:
-            instants = ((at, _instant(day, at, zone)) for at in when.times)
-            within = ((at, instant) for at, instant in instants if after < instant <= until)
-            found += [
-                Due(f"{day.isoformat()}T{at.isoformat()}[{zone}]", instant, marks[at])
-                for at, instant in within
-                if not _is_double(when, zone, datetime.combine(day, at), instant)
-            ]
-            # By instant: across a gap, 02:45 (at 03:45) is after 03:15, and 23:45 is after 00:30 of
-            # the next day.
-            found.sort(key=lambda due: due.at)
+        instants = _instants(when, day, zone) if day.weekday() in when.days else ()
+        begin, end = (bisect_right(instants, limit, key=_AT) for limit in (after, until))
+        found += instants[begin:end]
+        # By instant: across a gap, 23:45 is after 00:30 of the next day.
+        found.sort(key=_AT)
         day += timedelta(days=1)
         if found:
             # A gap is a day long at most (Apia, 2011), so no slot of the days to come lies before this.
-            reached = _instant(day, time(), zone) - timedelta(days=1)
-            while found and found[0].at < reached:
-                yield found.pop(0)
-    yield from found
+            reached = bisect_left(found, _instant(day, time(), zone) - timedelta(days=1), key=_AT)
+            yield from starmap(named, found[:reached])
+            del found[:reached]
+    yield from starmap(named, found)
+
+
+@lru_cache(maxsize=8)
+def _instants(when: At, day: date, zone: tzinfo) -> tuple[tuple[datetime, date, time], ...]:
+    """Return the slots of a local date, oldest first: instant, date, time of day.
+
+    They are kept, because each look and each view needs those of the same few days. Few days are kept,
+    because there may be a slot every second.
+    """
+    found = ((_instant(day, at, zone), day, at) for at in when.times)
+    own = (each for each in found if not _is_double(when, zone, datetime.combine(day, each[2]), each[0]))
+    # By instant: across a gap, 02:45 (at 03:45) is after 03:15.
+    return tuple(sorted(own, key=_AT))
 
 
 def _is_double(when: At, zone: tzinfo, nominal: datetime, instant: datetime) -> bool:
