@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.texts import clock, comes_twice, listed, number_text, offset_text, shortened, span, visible
+from tallyd.core.texts import (
+    clock,
+    comes_twice,
+    listed,
+    number_text,
+    offset_text,
+    rounded_share,
+    share_text,
+    shortened,
+    span,
+    visible,
+)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ANY_TEXT = st.text(st.characters())  # lone surrogates as well
@@ -191,3 +202,23 @@ def test_a_list_reads_as_a_sentence_does(items: list[str], shown: str) -> None:
 )
 def test_a_number_is_shown_without_the_noise_of_its_last_digits(value: float, shown: str) -> None:
     assert number_text(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [
+        pytest.param(0, "0.00%", id="nothing"),
+        pytest.param(0.000_04, "0.01%", id="hardly anything"),
+        (0.98057, "98.06%"),
+        (2 / 3, "66.67%"),
+        (0.29, "29.00%"),
+        pytest.param(0.99996, "99.99%", id="nearly all"),
+        pytest.param(1, "100.00%", id="all"),
+        pytest.param(1 - sum([0.1] * 10), "0.00%", id="nothing, but for what floats lose"),
+        pytest.param(sum([0.1] * 10), "100.00%", id="all, but for what floats lose"),
+        pytest.param(float("inf"), "inf%", id="what is no share"),
+    ],
+)
+def test_only_all_reads_as_all_and_only_nothing_as_nothing(share: float, shown: str) -> None:
+    assert share_text(share) == shown
+    assert rounded_share(share) == pytest.approx(float(shown.rstrip("%")) / 100)

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,14 @@ from tallyd.adapters.state import State
 from tallyd.cli.views.report import Wanted, report
 from tallyd.cli.views.status import status
 from tallyd.config.reload import ActiveConfigNote
+from tallyd.core.alerts.links import link_to
+from tallyd.core.alerts.rules import Alert
 from tallyd.core.errors import RecordsError
 from tallyd.core.panels import Board, Chart, Column, Metric, Stat, Table
 from tallyd.pollers.divera.poller import DiveraPoller
+from tallyd.pollers.servers.poller import ServersPoller
 from tallyd.settings.web import WebSettings
+from tallyd.storage.shown import Shown
 from tallyd.web.app import application
 
 FAILED = "tallyd itself failed (ZeroDivisionError)"
@@ -58,6 +63,20 @@ def test_the_overview_shows_the_other_pollers_and_says_what_failed(
     (line,) = [each for each in caplog.records if each.name == "tallyd" and each.levelno >= logging.ERROR]
     assert (line.getMessage(), line.__dict__["poller"]) == ("showing a poller crashed", "divera")
     assert line.exc_info is not None
+
+
+def test_a_problem_of_a_kind_that_cannot_say_its_view_is_shown_and_linked_all_the_same(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ServersPoller, "view", fails)
+    alert = Alert(key="apps/TEST/stale", text="TEST is old", since=NOW, raised_at=NOW)
+    web.alerts = {alert.key: alert}
+    with page(web) as get:
+        answers = [get("/"), get("/poller/apps"), get("/incidents")]
+    assert [each.status_code for each in answers] == [200] * 3
+    assert all("TEST is old" in each.text for each in answers[:2])
+    link = link_to("http://page", [alert.key], partial(Shown().view, web.config))
+    assert link == "http://page/poller/apps"
 
 
 def test_the_csv_of_the_poller_says_what_failed(web: Web) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from xml.etree import ElementTree
 
 import pytest
@@ -11,6 +12,7 @@ import requests
 
 from support.webfolder import NOW, Web, serving_app
 from tallyd.adapters.records.database import Database
+from tallyd.adapters.state import State as StateDb
 from tallyd.contract.lags import HourCount
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.panels import NO_DATA_SHARE, Board, Cell, Column, Gap, Level, State, Table
@@ -73,8 +75,8 @@ def test_only_a_name_that_a_page_links_to_has_a_badge() -> None:
     [
         (1.0, "fine", "100.00%"),
         pytest.param(0.99996, "fine", "99.99%", id="only all is 100 %"),
-        pytest.param(0.29, "error", "29.00%", id="a number whose float is a little less"),
         (0.9899, "warning", "98.99%"),
+        pytest.param(0.98996, "fine", "99.00%", id="the color is that of the share that is shown"),
         (0.9499, "error", "94.99%"),
         (Gap.UNKNOWN, "unknown", "not known"),
     ],
@@ -112,9 +114,27 @@ def test_a_badge_can_show_the_share_of_thirty_days(web: Web, url: str) -> None:
         answer = requests.get(f"{url}/badge/apps/{target}.svg?show=share", timeout=20)
         texts = [each.text for each in ElementTree.fromstring(answer.content).iter(f"{NAMESPACE}text")]
         assert texts == [f"apps {target.replace('%5C', chr(92))}, 30 d", word]
-    for path in ("apps/nobody.svg", "apps.svg", "divera.svg", "park/23.svg"):
+    for path in ("apps/nobody.svg", "park/nobody.svg", "apps/.svg", "nobody.svg"):
         assert requests.get(f"{url}/badge/{path}?show=share", timeout=20).status_code == 404
     assert requests.get(f"{url}/badge/apps.svg?show=uptime", timeout=20).status_code == 400
+
+
+def test_a_poller_and_a_source_have_a_share_by_their_incidents(web: Web, url: str) -> None:
+    hour = timedelta(hours=1)
+    began = NOW - 24 * hour
+    over_at = began + 4 * hour
+    silent = Alert(key="park/23/no-files", text="silent", since=began, raised_at=began, over_at=over_at)
+    with closing(StateDb(web.config.state_dir / "state.db")) as state:
+        state.uptime.note({NOW - 400 * hour: NOW})
+        state.alerts.put(silent)
+    for path, words in (
+        ("park.svg", ["park, 30 d", "99.00%"]),
+        ("park/23.svg", ["park 23, 30 d", "99.00%"]),
+        ("park/12.svg", ["park 12, 30 d", "100.00%"]),
+    ):
+        answer = requests.get(f"{url}/badge/{path}?show=share", timeout=20)
+        texts = [each.text for each in ElementTree.fromstring(answer.content).iter(f"{NAMESPACE}text")]
+        assert texts == words
 
 
 def test_a_badge_of_any_name_is_sound_and_wide_enough() -> None:

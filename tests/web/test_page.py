@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -30,6 +31,7 @@ from tallyd.core.naming import problem_key
 from tallyd.core.reading import Json
 from tallyd.pollers.visitors.board import INSIDE
 from tallyd.settings.web import WebSettings
+from tallyd.storage.shown import Shown
 from tallyd.web.app import application
 
 HOSTILE = """<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }}' &amp;"""
@@ -743,9 +745,8 @@ def test_every_link_of_a_page_works_below_a_path_that_a_proxy_takes_off(web: Web
 )
 def test_the_link_of_a_notice_leads_to_what_it_is_about(web: Web, key: str, says: str) -> None:
     web.fill_records()
-    pollers = web.config.settings.pollers
     with page(web) as url:
-        link = link_to(url, [key], lambda poller, subject, what: pollers[poller].view(subject, what))
+        link = link_to(url, [key], partial(Shown().view, web.config))
         answer = requests.get(link, headers={"Accept": "text/html"}, timeout=20)
     assert answer.status_code == 200
     assert says in text_of(answer.text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -12,6 +12,7 @@ from tallyd.core.alerts.links import link_to
 from tallyd.core.alerts.message import Surroundings
 from tallyd.core.alerts.rules import RUN_WHATS, Alert
 from tallyd.core.naming import key_segments
+from tallyd.storage.shown import Shown
 from tallyd.storage.store import Store
 
 
@@ -48,9 +49,4 @@ def _missing(store: Store, now: datetime, alert: Alert) -> Sequence[datetime]:
 
 def _link(config: Config, keys: Collection[str]) -> str:
     web = config.settings.web
-
-    def views(poller: str, subject: str, what: str) -> Mapping[str, str] | None:
-        settings = config.settings.pollers.get(poller)
-        return None if settings is None else settings.view(subject, what)
-
-    return link_to(web.public_url, keys, views) if web is not None and web.public_url else ""
+    return link_to(web.public_url, keys, partial(Shown().view, config)) if web and web.public_url else ""

@@ -95,7 +95,7 @@ class Asked:
 
     def borders(self, *, now: datetime, zone: ZoneInfo) -> tuple[datetime, ...]:
         """Return where the spans of a timeline begin, oldest first, and where the last one ends; (): none."""
-        if self.range:
+        if self.range == "24h":
             return borders_of(self.range, now=now, zone=zone)
         since, until = self.span(zone)
         return borders_between(since, min(until, now), zone)
@@ -111,7 +111,7 @@ def _first_of(back: str, *, first: str, last: str, today: date) -> date:
         raise AskedError(f"range must be one of: {', '.join(RANGES)}")
     if first or last:
         raise AskedError("range can't go together with from and to; leave out one of them")
-    return today - timedelta(days=RANGES[cast("Range", back)])
+    return today - timedelta(days=RANGES[cast("Range", back)] - 1)
 
 
 def _day(written: str) -> date:

@@ -17,17 +17,18 @@ from pydantic import Field
 
 from tallyd.contract.board import Asked, Past
 from tallyd.contract.toolbox import Toolbox
-from tallyd.core.alerts.incident_states import incident_timeline
+from tallyd.core.alerts.incident_states import incident_shares, incident_timeline
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.history import Entry, Group, missed_slot, reading_of_numbers
 from tallyd.core.inbox_spec import InboxNeeded
-from tallyd.core.panels import Board, Choice, Metric, StateTimeline, Timeline
+from tallyd.core.panels import Board, Choice, Metric, StateTimeline, Table, Timeline
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
 from tallyd.core.readings_board import newest_board, number_metric, readings_board
 from tallyd.core.schedule.timetable import At, Every
 from tallyd.core.stored import LastReading, StoredReading
+from tallyd.core.timeline import SHARES, borders_of
 from tallyd.settings.pollers import PollerSettings
 
 
@@ -223,6 +224,16 @@ class Poller(PollerSettings):
         found = [each for one in subjects for each in past.incidents(since, until, subject=one, most=most)]
         return sorted(found, key=lambda each: each.since, reverse=True)[:most]
 
+    def shares(self, past: Past, subject: str) -> Table:
+        """Return for what share of some ranges a subject, or the poller, was well, by its incidents.
+
+        Raises `StateError`, `RecordsError`.
+        """
+        since = borders_of(SHARES[-1], now=past.now, zone=past.zone)[0]
+        incidents = self.incidents_about(subject, past, since, past.now)
+        uptime = past.uptime(since, past.now)
+        return incident_shares(incidents, uptime, now=past.now, zone=past.zone)
+
     def states(self, past: Past, asked: Asked) -> StateTimeline | None:
         """Return how it was over time, by its incidents; None: its past board says that itself.
 
@@ -237,7 +248,7 @@ class Poller(PollerSettings):
             timeline = incident_timeline(incidents, past.uptime(*span), borders)
         return StateTimeline(
             key="states",
-            title=f"State of {subject or past.poller}",
+            title=f"State of {subject or past.poller}{', last 24 hours' if asked.range == '24h' else ''}",
             timeline=timeline,
             nothing="These days have not come yet.",
         )

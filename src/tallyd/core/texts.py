@@ -13,6 +13,8 @@ UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
+_NOISE = 1e-9
+"""What sums of floats lose: a hundredth of a second in 90 days."""
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -101,3 +103,14 @@ def listed(items: Sequence[str], *, most: int = 5, more: int = 0) -> str:
 def number_text(value: float) -> str:
     """Return a number as people read it: a whole one as it is, another with ten digits at most."""
     return str(value) if isinstance(value, int) else f"{value:.10g}"
+
+
+def rounded_share(share: float) -> float:
+    """Return a share from 0 to 1 with four digits. Only nothing is 0, and only all of it is 1."""
+    nearest = round(share, 4)
+    return min(max(nearest, 0.0001), 0.9999) if _NOISE < share < 1 - _NOISE else nearest
+
+
+def share_text(share: float) -> str:
+    """Return a share in percent: `98.06%`. Only nothing is `0.00%`, and only all of it is `100.00%`."""
+    return f"{rounded_share(share):.2%}"

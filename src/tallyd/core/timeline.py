@@ -7,12 +7,21 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
-from tallyd.core.panels import WORST_FIRST, Level, State, StateSpan, Timeline
+from tallyd.core.panels import (
+    WORST_FIRST,
+    Cell,
+    Column,
+    Level,
+    State,
+    StateSpan,
+    Table,
+    Timeline,
+)
 from tallyd.core.schedule.days import day_of, day_span
 
 Range: TypeAlias = Literal["24h", "7d", "30d", "90d", "365d"]
@@ -22,20 +31,13 @@ Interval: TypeAlias = "tuple[datetime, datetime, State]"
 Trouble: TypeAlias = "tuple[datetime, datetime, Level]"
 """When something bad began and ended, and how bad it was."""
 
-HOURS: Final[Mapping[Range, int]] = {"24h": 24, "7d": 7 * 24}
-DAYS: Final[Mapping[Range, int]] = {"30d": 30, "90d": 90, "365d": 365}
-RANGES: Final[Mapping[Range, int]] = {"24h": 1, "7d": 6, **{name: days - 1 for name, days in DAYS.items()}}
-"""How many days before today the first day of a range is, where numbers are by whole days.
+SHARES: Final[tuple[Range, ...]] = ("24h", "7d", "30d", "90d")
+"""The ranges that have shares of the time."""
+RANGES: Final[Mapping[Range, int]] = {"24h": 2, "7d": 7, "30d": 30, "90d": 90, "365d": 365}
+"""How many days a range is of, today included.
 
-Today is one of the days. 24 hours are two days: after midnight, today alone would have next to nothing.
+24 hours are of two days: after midnight, today alone would have next to nothing.
 """
-RANGE_NAMES: Final[Mapping[Range, str]] = {
-    "24h": "24 h",
-    "7d": "7 d",
-    "30d": "30 d",
-    "90d": "90 d",
-    "365d": "365 d",
-}
 _HOUR: Final = timedelta(hours=1)
 _MOST_HOURS: Final = 7 * 25
 _MOST_DAYS: Final = 400
@@ -47,14 +49,11 @@ _MOST_DAYS: Final = 400
 def borders_of(wanted: Range, *, now: datetime, zone: tzinfo) -> tuple[datetime, ...]:
     """Return where the spans of a range begin, oldest first, and `now`, where the last one ends.
 
-    The last hour or day is the one that goes on, so a range is a little shorter than its name.
+    24 hours begin with an hour, other ranges with a day, and the last hour or day is the one that goes on. So
+    a range is a little shorter than its name.
     """
-    if wanted in HOURS:
-        newest = _hour_before(now)
-        return (*(newest - back * _HOUR for back in reversed(range(HOURS[wanted]))), now)
-    today = day_of(now - timedelta.resolution, zone)
-    days = (today - timedelta(days=back) for back in reversed(range(DAYS[wanted])))
-    return _without_repeats([*(day_span(day, zone)[0] for day in days), now])
+    since = day_span(day_of(now, zone) - timedelta(days=RANGES[wanted] - 1), zone)[0]
+    return borders_between(_hour_before(now) - 23 * _HOUR if wanted == "24h" else since, now, zone)
 
 
 def borders_between(since: datetime, until: datetime, zone: tzinfo) -> tuple[datetime, ...]:
@@ -141,3 +140,29 @@ def states_of(
             yield before, at, states[level]
         now_on[what] += change
         before = at
+
+
+# -- shares of the time -------------------------------------------------------------------------------------
+
+
+def range_name(wanted: Range) -> str:
+    """Return `24 h`."""
+    return f"{wanted[:-1]} {wanted[-1]}"
+
+
+def shares_table(
+    columns: Sequence[Column],
+    cells_since: Callable[[datetime], Sequence[Cell]],
+    *,
+    now: datetime,
+    zone: tzinfo,
+) -> Table:
+    """Return shares of the time of each range of `SHARES`. `cells_since` returns those from an instant on."""
+    return Table(
+        key="shares",
+        title="Share of the time",
+        columns=(Column(key="range", heading="last", is_vital=True), *columns),
+        rows=tuple(
+            (range_name(back), *cells_since(borders_of(back, now=now, zone=zone)[0])) for back in SHARES
+        ),
+    )

@@ -9,7 +9,16 @@ from typing import Final
 from tallyd.core.naming import local_text
 from tallyd.core.panels import NO_DATA, Cell, Gap, Level, Spread, State, StateSpan, Timeline, Unit
 from tallyd.core.reading import Json
-from tallyd.core.texts import clock, comes_twice, number_text, offset_if_twice, span, visible
+from tallyd.core.texts import (
+    clock,
+    comes_twice,
+    number_text,
+    offset_if_twice,
+    rounded_share,
+    share_text,
+    span,
+    visible,
+)
 from tallyd.presentation.csv_text import CsvCell
 
 NOT_KNOWN = object()
@@ -47,7 +56,7 @@ def amounts_text(timeline: Timeline) -> str:
     if len(amounts) == 1:
         return f"{visible(amounts[0][0].word)} all the time"
     return ", ".join(
-        f"{visible(state.word)} {span(round(held_s, 1))} ({held_s / timeline.length_s:.2%})"
+        f"{visible(state.word)} {span(round(held_s, 1))} ({share_text(held_s / timeline.length_s)})"
         for state, held_s in amounts
     )
 
@@ -69,7 +78,7 @@ def _instant(at: datetime, zone: tzinfo, now: datetime | None) -> str:
 def _number(value: float, unit: Unit) -> str:
     if unit == "seconds":
         return span(round(value, 1))
-    return f"{value:.2%}" if unit == "share" else number_text(value)
+    return share_text(value) if unit == "share" else number_text(value)
 
 
 def json_of(cell: Cell, unit: Unit, zone: tzinfo) -> Json | object:
@@ -86,16 +95,21 @@ def json_of(cell: Cell, unit: Unit, zone: tzinfo) -> Json | object:
     if isinstance(cell, Spread):
         return {"mean": cell.mean, "min": cell.low, "max": cell.high, "known": cell.known}
     if isinstance(cell, Timeline):
-        return [
-            {
-                "from": local_text(each.begin, zone),
-                "to": local_text(each.end, zone),
-                "state": each.worst.word,
-                "minutes": round(each.worst_s / 60, 1),
-            }
-            for each in cell.spans
-        ]
+        return timeline_json(cell, zone)
     return _rounded(cell, unit) if isinstance(cell, float) else cell
+
+
+def timeline_json(timeline: Timeline, zone: tzinfo) -> Json:
+    """Return each span for a program, with its worst state and for how many minutes that held."""
+    return [
+        {
+            "from": local_text(each.begin, zone),
+            "to": local_text(each.end, zone),
+            "state": each.worst.word,
+            "minutes": round(each.worst_s / 60, 1),
+        }
+        for each in timeline.spans
+    ]
 
 
 def csv_of(cell: Cell, unit: Unit, zone: tzinfo) -> CsvCell:
@@ -117,5 +131,6 @@ def csv_of(cell: Cell, unit: Unit, zone: tzinfo) -> CsvCell:
 
 
 def _rounded(value: float, unit: Unit) -> float:
-    digits = {"seconds": 1, "share": 4}.get(unit)
-    return value if digits is None else round(value, digits)
+    if unit == "share":
+        return rounded_share(value)
+    return round(value, 1) if unit == "seconds" else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -10,8 +9,9 @@ from zoneinfo import ZoneInfo
 from tallyd.adapters.state import State
 from tallyd.config.model import Config
 from tallyd.contract.board import Asked, Past
+from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incident_view import IncidentViews, last_incidents
-from tallyd.core.panels import Board
+from tallyd.core.panels import Table
 
 DEFAULT_DAYS: Final = 30
 MOST_LAST: Final = 5
@@ -19,22 +19,17 @@ LAST_DAYS: Final = 400
 """How far back the last incidents are looked for."""
 
 
-def with_last_incidents(board: Board, past: Past, config: Config, asked: Asked) -> Board:
-    """Return a board with the last incidents up to the last of the days that were asked for.
+def last_incidents_of(poller: Poller, past: Past, asked: Asked, config: Config) -> Table:
+    """Return the last incidents up to the last of the days that were asked for.
 
     If a subject was chosen, only those that concern it. Raises `StateError`.
     """
-    until, poller = asked.span(past.zone)[1], config.settings.pollers.get(past.poller)
-    subject = asked.value(poller.subject_option()) if poller else ""
+    until, subject = asked.span(past.zone)[1], asked.value(poller.subject_option())
     since = until - timedelta(days=LAST_DAYS)
-    if poller:
-        found = poller.incidents_about(subject, past, since, until, most=MOST_LAST)
-    else:
-        found = past.incidents(since, until, most=MOST_LAST)
+    found = poller.incidents_about(subject, past, since, until, most=MOST_LAST)
     views = IncidentViews(config.alert_policy_of, config.kind_of, past.now).of(found)
     about = f" about {subject}" if subject else ""
-    panel = last_incidents(views, nothing=f"No incident{about} is known up to {asked.last}.")
-    return replace(board, details=(*board.details, panel))
+    return last_incidents(views, nothing=f"No incident{about} is known up to {asked.last}.")
 
 
 def why_nothing(state: State, asked: Asked, zone: ZoneInfo, *, now: datetime, poller: str) -> str:

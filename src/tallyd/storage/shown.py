@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from tallyd.adapters.state import StateError
+from tallyd.config.model import Config
 from tallyd.contract.board import Asked, AskedError, Past
 from tallyd.contract.poller import Poller
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Metric, main_tables, unreadable
+from tallyd.core.naming import key_segments
+from tallyd.core.panels import Board, Metric, Table, main_tables, unreadable
 from tallyd.core.stored import LastReading
+from tallyd.storage.incidents import last_incidents_of
 
 log = logging.getLogger("tallyd")
 
@@ -27,7 +30,7 @@ class BugError(Exception):
 class Shown:
     """Asks kinds for what they show. A bug is logged once, and shows in that poller alone.
 
-    Any number of threads. Every method raises `StateError`.
+    Any number of threads. Every method but `view` raises `StateError`.
     """
 
     def __init__(self) -> None:
@@ -54,12 +57,28 @@ class Shown:
         except Exception as error:
             return Board(troubles=(f"This can't be shown: {self._bug(past.poller, error)}",))
 
-    def past(self, poller: Poller, past: Past, asked: Asked) -> Board:
-        """Return the days that were asked for. Raises `AskedError`, `RecordsError`, `BugError`."""
+    def past(self, poller: Poller, past: Past, asked: Asked, config: Config) -> Board:
+        """Return the days that were asked for, with how it was then and the last incidents up to then.
+
+        Raises `AskedError`, `RecordsError`, `BugError`.
+        """
         try:
             board, states = _with_table(poller.past_board(past, asked)), poller.states(past, asked)
-            return replace(board, details=(states, *board.details)) if states else board
+            last = last_incidents_of(poller, past, asked, config)
+            return replace(board, details=(*([states] if states else ()), *board.details, last))
         except (StateError, RecordsError, AskedError):
+            raise
+        except Exception as error:
+            raise BugError(self._bug(past.poller, error)) from error
+
+    def shares(self, poller: Poller, past: Past, subject: str) -> Table:
+        """Return for what share of the time a subject, or the poller, was well.
+
+        Raises `RecordsError`, `BugError`.
+        """
+        try:
+            return poller.shares(past, subject)
+        except (StateError, RecordsError):
             raise
         except Exception as error:
             raise BugError(self._bug(past.poller, error)) from error
@@ -74,6 +93,18 @@ class Shown:
             raise
         except Exception as error:
             raise BugError(self._bug(past.poller, error)) from error
+
+    def view(self, config: Config, key: str) -> Mapping[str, str] | None:
+        """Return the query of the view that shows a problem; empty: that of its poller; None: none does."""
+        name, *between, what = key_segments(key)
+        poller = config.settings.pollers.get(name)
+        if poller is None:
+            return None
+        try:
+            return poller.view(between[0], what) if len(between) == 1 else {}
+        except Exception as error:
+            self._bug(name, error)
+            return {}
 
     def _bug(self, poller: str, error: Exception) -> str:
         """Log a bug, if it is a new one; return it for people."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2s
 from typing import Final
-from urllib.parse import urlencode
 
 from tallyd.config.model import Config
 from tallyd.core.alerts.alert_kind import AlertKind, name_of
@@ -18,6 +17,7 @@ from tallyd.core.alerts.wording import said
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Level
 from tallyd.core.texts import listed, shortened
+from tallyd.web.context import Context
 
 MOST_FOLDED: Final = 20
 MOST_NAMED: Final = 3
@@ -62,9 +62,10 @@ class AlertLine:
 
 
 def alert_lines(
-    alerts: Iterable[Alert], config: Config, mutes: Sequence[Mute], *, now: datetime
+    alerts: Iterable[Alert], context: Context, mutes: Sequence[Mute], *, now: datetime
 ) -> Iterator[AlertLine]:
     """Yield the lines of one poller's alerts, in the order of the first of each, muted ones last."""
+    config = context.config()
     found: dict[tuple[bool, str, str, str], tuple[Mute | None, list[Alert]]] = {}
     for alert in alerts:
         mute = mute_of(alert.key, mutes, now=now)
@@ -80,7 +81,7 @@ def alert_lines(
             what=_what(alike, kind),
             since=min(alert.since for alert in alike),
             mute=mute,
-            problems=tuple(_problem(alert, config, now, is_muted=is_muted) for alert in alike[:MOST_FOLDED]),
+            problems=tuple(_problem(alert, context, now, is_muted=is_muted) for alert in alike[:MOST_FOLDED]),
             more=max(0, len(alike) - MOST_FOLDED),
         )
 
@@ -103,17 +104,13 @@ def _names(alike: Sequence[Alert], kind: AlertKind | None, config: Config, now: 
     return listed(names, more=len(alike) - len(names))
 
 
-def _problem(alert: Alert, config: Config, now: datetime, *, is_muted: bool) -> ProblemView:
-    poller, *between, what = key_segments(alert.key)
-    configured = config.settings.pollers.get(poller)
+def _problem(alert: Alert, context: Context, now: datetime, *, is_muted: bool) -> ProblemView:
     # The command to mute stands below the text, so the text does not say it too.
-    wording = config.alert_policy_of(alert.key).wording(now, is_muted=True)
+    wording = context.config().alert_policy_of(alert.key).wording(now, is_muted=True)
     return ProblemView(
         text=said(alert, wording),
         key=alert.key,
         since=alert.since,
-        query=urlencode(configured.view(between[0], what), errors="replace")
-        if configured and between
-        else "",
+        query=context.query_of(alert.key),
         mute_command="" if is_muted else f"{wording.tallyd} mute {shlex.quote(alert.key)} --for 2h",
     )

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from datetime import timedelta
 from functools import partial
 from html import escape
-from math import floor
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -15,25 +13,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tallyd.contract.board import Asked, AskedError
+from tallyd.contract.board import AskedError
 from tallyd.core.panels import NO_DATA_SHARE, Board, Cell, Column, Gap, Level, State, tables_of
-from tallyd.core.schedule.days import day_of
-from tallyd.core.texts import shortened, visible
+from tallyd.core.texts import rounded_share, share_text, shortened, visible
+from tallyd.core.timeline import Range, range_name
 from tallyd.web.cards import Cards
 from tallyd.web.context import Context
 from tallyd.web.http.cache import Cache
 
 FRESH_S: Final = 1.0
 MOST_CHARS: Final = 60
-DAYS: Final = 30
+RANGE: Final[Range] = "30d"
 FINE_SHARE: Final = 0.99
 WARNING_SHARE: Final = 0.95
 MOST_NO_DATA: Final = 0.5
 """If nothing is known of more of the time, a share of the rest says nothing."""
-DAYS_FOR_S: Final = 60.0
-MOST_BOARDS: Final = 8
-TIMES: Final = 20.0
-"""The days of ten thousand targets take a second to read: they are used for 20 times as long."""
+SHARE_FRESH_S: Final = 60.0
+MOST_SHARES: Final = 1000
 _COLORS: Final[dict[Level, str]] = {
     "fine": "#1c6e43",
     "warning": "#8f5600",
@@ -46,7 +42,7 @@ _NARROW, _BROAD = frozenset("iIjlftr.,:;'|!()[] "), frozenset("mwMW@%&")
 
 
 class Badges:
-    """Answers with pictures. Each is made at most once a second.
+    """Answers with pictures. Each is made at most once a second, one of a share once a minute.
 
     Pages of other hosts may show them if `is_open`: no password guards them.
     """
@@ -55,7 +51,7 @@ class Badges:
         self._context = context
         self._headers = {"cross-origin-resource-policy": "cross-origin"} if is_open else {}
         self._pictures: Cache[bytes] = Cache(context.monotonic, for_s=FRESH_S)
-        self._boards: Cache[Board] = Cache(context.monotonic, for_s=DAYS_FOR_S, times=TIMES, most=MOST_BOARDS)
+        self._shares: Cache[bytes] = Cache(context.monotonic, for_s=SHARE_FRESH_S, most=MOST_SHARES)
 
     def routes(self) -> list[Route]:
         """Return what can be asked for."""
@@ -75,33 +71,33 @@ class Badges:
         show = request.query_params.get("show", "state")
         if show not in ("state", "share"):
             raise AskedError("show must be state or share")
-        make = partial(self._share if show == "share" else self._state, poller, subject)
-        picture = self._pictures.get((poller, subject, show), make)
+        pictures, make = (self._shares, self._share) if show == "share" else (self._pictures, self._state)
+        picture = pictures.get((poller, subject), partial(make, poller, subject))
         return Response(picture, media_type="image/svg+xml", headers=self._headers)
 
     def _state(self, name: str, subject: str | None) -> bytes:
         if subject is None:
             return drawn(name, Cards(self._context).state(name))
+        return drawn(f"{name} {subject}", self._state_of(name, subject))
+
+    def _state_of(self, name: str, subject: str) -> State:
+        """Return the state of a target or a source. Raises `HTTPException` if there is none."""
         poller = self._context.config().settings.pollers[name]
         board = self._context.shown.now(poller, self._context.past(name))
         states = [cell for _, cell in cells_of(board, subject) if isinstance(cell, State)]
         if not states:
             raise HTTPException(404, "that poller has nothing with this name and a state")
-        return drawn(f"{name} {subject}", states[0])
+        return states[0]
 
     def _share(self, name: str, subject: str | None) -> bytes:
-        cells = cells_of(self._past_board(name), subject or "")
-        if not any(column.unit == "share" for column, _ in cells):
-            raise HTTPException(404, "that poller has nothing with this name and a share")
-        return drawn(f"{name} {subject}, {DAYS} d", state_of_share(share_of(cells)))
-
-    def _past_board(self, name: str) -> Board:
-        """Return the last days of all that a poller reads. Raises as `Shown.past`."""
+        if subject is not None:
+            self._state_of(name, subject)
         poller, past = self._context.config().settings.pollers[name], self._context.past(name)
-        today = day_of(past.now, past.zone)
-        asked = Asked(first=today - timedelta(days=DAYS - 1), last=today)
-        key = (self._context.config().digest, name)
-        return self._boards.get(key, lambda: self._context.shown.past(poller, past, asked))
+        table, back = self._context.shown.shares(poller, past, subject or ""), range_name(RANGE)
+        row = next(row for row in table.rows if row[0] == back)
+        share = share_of(zip(table.columns, row, strict=True))
+        label = f"{name} {subject}" if subject else name
+        return drawn(f"{label}, {back}", state_of_share(share))
 
 
 def cells_of(board: Board, subject: str) -> list[tuple[Column, Cell]]:
@@ -129,9 +125,9 @@ def state_of_share(share: Cell) -> State:
     """Return how good a share is, with the share as its word."""
     if not isinstance(share, int | float):
         return State("unknown", "not known")
-    level: Level = "fine" if share >= FINE_SHARE else "warning" if share >= WARNING_SHARE else "error"
-    # Only all of the time is 100.00%. The rest makes up for what floats lose: 0.29 * 10,000 < 2,900.
-    return State(level, f"{floor(share * 10_000 + 1e-6) / 100:.2f}%")
+    shown = rounded_share(share)
+    level: Level = "fine" if shown >= FINE_SHARE else "warning" if shown >= WARNING_SHARE else "error"
+    return State(level, share_text(share))
 
 
 def drawn(label: str, state: State) -> bytes:

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from tallyd.core.alerts.incident_states import incident_timeline
 from tallyd.core.alerts.rules import OWN, Alert
 from tallyd.core.naming import key_segments
-from tallyd.core.panels import Board, Level, State, StateTimeline
+from tallyd.core.panels import Board, Level, State
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.stored import LastReading
 from tallyd.core.texts import span
-from tallyd.core.timeline import borders_of
 from tallyd.presentation.html.view import View
 from tallyd.web.alert_lines import AlertLine, alert_lines
 from tallyd.web.context import Context
@@ -129,17 +127,6 @@ class Cards:
             restart=self._context.restart,
         )
 
-    def own_states(self) -> StateTimeline:
-        """Return how tallyd itself was in the last 30 days."""
-        borders = borders_of("30d", now=self._now, zone=self._config.zone)
-        state, span = self._context.state, (borders[0], borders[-1])
-        incidents = state.incidents.between(*span, poller=OWN)
-        return StateTimeline(
-            key="own",
-            title="tallyd itself, last 30 days",
-            timeline=incident_timeline(incidents, state.uptime.between(*span, now=self._now), borders),
-        )
-
     def state(self, name: str) -> State:
         """Return how a configured poller is."""
         level = self._level(name)
@@ -160,7 +147,7 @@ class Cards:
         return "fine" if name == OWN or self._lasts[name] else "unknown"
 
     def _lines(self, alerts: Sequence[Alert]) -> tuple[AlertLine, ...]:
-        return tuple(alert_lines(alerts, self._config, self._mutes, now=self._now))
+        return tuple(alert_lines(alerts, self._context, self._mutes, now=self._now))
 
 
 def _state_of_subject(board: Board) -> State:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import urlencode
 
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State
 from tallyd.config.model import Config
+from tallyd.core.alerts.incident_states import incident_timeline
 from tallyd.core.alerts.mutes import Mute
-from tallyd.core.alerts.rules import Alert
+from tallyd.core.alerts.rules import OWN, Alert
+from tallyd.core.panels import StateTimeline
+from tallyd.core.timeline import borders_of
 from tallyd.runs.stats import RunStats
 from tallyd.storage.past import StoredPast, past_of
 from tallyd.storage.shown import Shown
@@ -37,6 +41,22 @@ class Context:
     monotonic: Callable[[], float]
     restart: str
     shown: Shown = field(default_factory=Shown)
+
+    def query_of(self, key: str) -> str:
+        """Return the query of the view that shows a problem; empty: no view of its own does."""
+        return urlencode(self.shown.view(self.config(), key) or {}, errors="replace")
+
+    def own_states(self) -> StateTimeline:
+        """Return how tallyd itself was in the last 30 days. Raises `StateError`."""
+        now = self.now()
+        borders = borders_of("30d", now=now, zone=self.config().zone)
+        span = borders[0], borders[-1]
+        incidents, uptime = self.state.incidents.between(*span, poller=OWN), self.state.uptime
+        return StateTimeline(
+            key="own",
+            title="tallyd itself, last 30 days",
+            timeline=incident_timeline(incidents, uptime.between(*span, now=now), borders),
+        )
 
     def past(self, poller: str) -> StoredPast:
         """Return what is stored of a configured poller."""

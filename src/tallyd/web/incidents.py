@@ -10,11 +10,10 @@ from itertools import groupby
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from tallyd.config.model import Config
 from tallyd.contract.board import Asked, AskedError
 from tallyd.core.alerts.incident_view import IncidentView, IncidentViews
 from tallyd.core.alerts.rules import OWN
-from tallyd.core.naming import instant_text, key_segments
+from tallyd.core.naming import instant_text
 from tallyd.core.reading import Severity
 from tallyd.core.schedule.days import day_of
 from tallyd.core.texts import clock, span
@@ -107,23 +106,21 @@ def find(context: Context, asked: AskedIncidents) -> FoundIncidents:
     views = IncidentViews(config.alert_policy_of, config.kind_of, now).of(incidents[:LINES_A_PAGE])
     nothing = "" if views else why_nothing(state, asked.days, asked.zone, now=now, poller=asked.poller)
     return FoundIncidents(
-        days=tuple(_days(views, config, asked.zone)),
+        days=tuple(_days(views, context, asked.zone)),
         has_more=len(incidents) > LINES_A_PAGE,
         nothing=nothing if asked.page == 1 else "No further incident.",
     )
 
 
 def _days(
-    views: Iterable[IncidentView], config: Config, zone: ZoneInfo
+    views: Iterable[IncidentView], context: Context, zone: ZoneInfo
 ) -> Iterable[tuple[date, tuple[IncidentLine, ...]]]:
     for day, of_day in groupby(views, key=lambda view: day_of(view.incident.since, zone)):
-        yield day, tuple(_line(view, config, zone) for view in of_day)
+        yield day, tuple(_line(view, context, zone) for view in of_day)
 
 
-def _line(view: IncidentView, config: Config, zone: ZoneInfo) -> IncidentLine:
+def _line(view: IncidentView, context: Context, zone: ZoneInfo) -> IncidentLine:
     incident = view.incident
-    poller, *between, what = key_segments(incident.key)
-    configured = config.settings.pollers.get(poller)
     name = f"{incident.key} {instant_text(incident.raised_at)}"
     return IncidentLine(
         id="incident-" + blake2s(name.encode(), digest_size=6).hexdigest(),
@@ -132,8 +129,6 @@ def _line(view: IncidentView, config: Config, zone: ZoneInfo) -> IncidentLine:
         begin=clock(incident.since, zone, now=incident.since),
         end=clock(incident.ended_at, zone, now=incident.since) if incident.ended_at else "",
         lasted=span(round(view.lasted_s, 1)).replace(" ", "\u00a0"),
-        poller=poller if configured else "",
-        query=urlencode(configured.view(between[0], what), errors="replace")
-        if configured and between
-        else "",
+        poller=incident.poller if incident.poller in context.config().settings.pollers else "",
+        query=context.query_of(incident.key),
     )

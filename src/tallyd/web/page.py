@@ -25,11 +25,10 @@ from tallyd.core.errors import RecordsError
 from tallyd.core.panels import Board, Choice, main_tables, unreadable
 from tallyd.core.periods import By
 from tallyd.core.schedule.days import day_of
-from tallyd.core.timeline import RANGE_NAMES
+from tallyd.core.timeline import RANGES, range_name
 from tallyd.presentation.boards import Chapter, chapters_csv
 from tallyd.presentation.html.templates import environment
 from tallyd.presentation.html.view import View
-from tallyd.storage.incidents import with_last_incidents
 from tallyd.storage.shown import BugError
 from tallyd.web.cards import Cards, Head
 from tallyd.web.context import Context
@@ -114,7 +113,7 @@ class Page:
             }
             return {
                 "cards": [cards.card(name, view) for name, view in views.items()],
-                "own": cards.own_states(),
+                "own": self._context.own_states(),
                 "own_view": View(
                     zone=self._context.config().zone, now=self._context.now(), most_rows=MOST_OWN
                 ),
@@ -218,9 +217,8 @@ class Page:
         key = (self._context.config().digest, name, _query(asked))
 
         def make() -> Board:
-            past = self._context.past(name)
-            board = self._context.shown.past(self._pollers[name], past, asked)
-            return with_last_incidents(board, past, self._context.config(), asked)
+            shown, config = self._context.shown, self._context.config()
+            return shown.past(self._pollers[name], self._context.past(name), asked, config)
 
         return self._boards.get(key, make)
 
@@ -315,8 +313,8 @@ def _ranges(view: View, asked: Asked, board: Board, today: date, *, is_subject: 
     if asked.last < today:
         yield "Later", of(asked.first + days, asked.last + days)
     if is_subject:
-        for back, name in RANGE_NAMES.items():
-            yield name, view.link(**{"range": back, "from": "", "to": "", "by": "", "page": ""})
+        for back in RANGES:
+            yield range_name(back), view.link(**{"range": back, "from": "", "to": "", "by": "", "page": ""})
         return
     for name, length in _RANGES.items():
         yield name, of(today - timedelta(days=length - 1), today)

@@ -7,16 +7,17 @@ from collections.abc import Mapping
 import pytest
 
 from tallyd.core.alerts.links import LONGEST, link_to
-from tallyd.core.naming import problem_key
+from tallyd.core.naming import key_segments, problem_key
 
 PAGE = "https://tallyd.example/"
 LONG = "x" * LONGEST
 
 
-def views(poller: str, subject: str, what: str) -> Mapping[str, str] | None:
+def views(key: str) -> Mapping[str, str] | None:
     """The poller `apps` has a view of each target; `divera` has none of its own, others are not there."""
+    poller, *between, what = key_segments(key)
     if poller == "apps":
-        return {"target": subject} if what in ("stale", "unreachable") else {}
+        return {"target": between[0]} if between and what in ("stale", "unreachable") else {}
     return {} if poller == "divera" else None
 
 

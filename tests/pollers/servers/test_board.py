@@ -18,8 +18,9 @@ from tallyd.core.panels import Board, Chart, Gap, Limit, State, StateTimeline, T
 from tallyd.core.periods import By
 from tallyd.core.reading import Facts
 from tallyd.core.stored import LastReading, StoredReading
-from tallyd.pollers.servers.board import MOST_BARS, MOST_CHOICES, MOST_NAMED
+from tallyd.pollers.servers.board import MOST_BARS, MOST_CHOICES
 from tallyd.pollers.servers.freshness import Known
+from tallyd.pollers.servers.metrics import MOST_NAMED
 from tallyd.pollers.servers.poller import ServersPoller
 from tallyd.pollers.servers.target_memory import TargetMemory
 

@@ -15,6 +15,7 @@ from support.past import BERLIN, FakePast, FakeRecords
 from tallyd.contract.board import Asked
 from tallyd.contract.lags import HourCount, LagRow, held, hour_of
 from tallyd.contract.passages import seen_text
+from tallyd.core.alerts.incidents import Incident
 from tallyd.core.panels import Board, Gap, State, StateTimeline, Table, tables_of
 from tallyd.core.timeline import Range, borders_of
 from tallyd.pollers.servers.freshness import Known
@@ -172,7 +173,7 @@ def test_a_target_whose_changes_are_not_recorded_says_so() -> None:
     ("back", "spans", "first"),
     [
         ("24h", 24, datetime(2026, 11, 19, 14, tzinfo=UTC)),
-        ("7d", 168, datetime(2026, 11, 13, 14, tzinfo=UTC)),
+        ("7d", 159, datetime(2026, 11, 13, 23, tzinfo=UTC)),
         ("30d", 30, datetime(2026, 10, 21, 22, tzinfo=UTC)),
         ("90d", 90, datetime(2026, 8, 22, 22, tzinfo=UTC)),
         ("365d", 365, datetime(2025, 11, 20, 23, tzinfo=UTC)),
@@ -180,7 +181,15 @@ def test_a_target_whose_changes_are_not_recorded_says_so() -> None:
 )
 def test_a_range_has_its_timeline_its_lag_and_its_checks(back: Range, spans: int, first: datetime) -> None:
     past = past_of(every_minute(NOW - 40 * DAY, NOW, "fresh"))
-    asked = Asked(first=date(2026, 11, 19), last=date(2026, 11, 20), range=back, options={"target": "PROD"})
+    asked = Asked.read(
+        first="",
+        last="",
+        by="",
+        back=back,
+        options={"target": "PROD"},
+        today=date(2026, 11, 20),
+        default_days=lambda _by: 1,
+    )
     board = poller().past_board(past, asked)
     states = board.panels[0]
     assert isinstance(states, StateTimeline)
@@ -189,6 +198,26 @@ def test_a_range_has_its_timeline_its_lag_and_its_checks(back: Range, spans: int
     assert sum(map(int, map(str, table_of(board, "checks").cells("checks")))) == min(
         40 * 24 * 60, (NOW - first) // MINUTE
     )
+
+
+@pytest.mark.parametrize("subject", ["check", "database"])
+def test_what_stops_all_checks_is_an_incident_of_every_target(subject: str) -> None:
+    began = NOW - HOUR
+    incident = Incident(
+        key=f"apps/{subject}/failed",
+        text="",
+        since=began,
+        raised_at=began,
+        severities=((began, "error"),),
+    )
+    past = replace(past_of(()), happened=[incident])
+    assert list(poller().incidents_about("PROD", past, NOW - DAY, NOW)) == [incident]
+    named = {
+        "kind": "servers",
+        "targets": {subject: {"url": "http://127.0.0.1:9/"}, "PROD": {"url": "http://127.0.0.1:9/"}},
+    }
+    own = ServersPoller.model_validate_json(json.dumps(named))
+    assert list(own.incidents_about("PROD", past, NOW - DAY, NOW)) == []
 
 
 def test_the_span_that_has_just_begun_is_no_gap() -> None:

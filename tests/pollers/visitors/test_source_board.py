@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.past import FakePast
+from support.past import BERLIN, FakePast
 from tallyd.contract.board import Asked
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.panels import Gap, State, StateTimeline, Table, Timeline, tables_of
@@ -52,7 +52,7 @@ def test_its_shares_are_of_the_time_in_which_tallyd_was_on() -> None:
     board = poller().subject_board(found, "12")
     (shares,) = tables_of(board.panels)
     assert [round(float(str(each)), 6) for each in shares.cells("well_share")] == [
-        round(1 - hours, 6) for hours in (6 / 24, 12 / 168, 12 / 240, 12 / 240)
+        round(1 - hours, 6) for hours in (6 / 24, 12 / 158, 12 / 240, 12 / 240)
     ]
     assert shares.cells("no_data_share")[:2] == (0.0, 0.0)
     assert {stat.key for stat in board.stats} == {"name", "state", "last_file", "in", "out", "inside"}
@@ -84,7 +84,17 @@ def test_its_states_over_time_are_those_of_its_own_incidents(source: str, troubl
     states = poller().states(found, asked)
     assert isinstance(states, StateTimeline)
     assert dict(states.timeline.amounts)[SILENT] == trouble_s
-    assert states.title == ("State of 12" if source else "State of park")
+    assert states.title == f"State of {source or 'park'}, last 24 hours"
+
+
+def test_a_week_has_one_beginning_for_its_numbers_and_its_states() -> None:
+    asked = Asked.read(
+        first="", last="", by="", back="7d", options={}, today=NOW.date(), default_days=lambda _by: 1
+    )
+    states = poller().states(past(), asked)
+    assert isinstance(states, StateTimeline)
+    assert states.title == "State of park"
+    assert states.timeline.spans[0].begin == asked.span(BERLIN)[0] == datetime(2026, 11, 13, 23, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("subject", ["inbox", "database", "sweep"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -58,6 +59,22 @@ def test_status_tells_each_job_and_how_tallyd_is(url: str) -> None:
         ("park", "sweep"),
         ("apps", "check"),
     ]
+
+
+def test_status_tells_how_tallyd_itself_was(web: Web, url: str) -> None:
+    began = NOW - timedelta(hours=2)
+    alert = Alert(key="tallyd/out", text="full", since=began, raised_at=began, over_at=NOW)
+    with closing(State(web.folder / "state" / "state.db")) as state:
+        state.uptime.note({NOW - timedelta(days=1): NOW})
+        state.alerts.put(alert)
+    *_, before, today = asked(f"{url}/status")["states"]
+    assert (before["state"], before["minutes"]) == ("all well", 600.0)
+    assert today == {
+        "from": "2026-11-20T00:00:00+01:00",
+        "to": "2026-11-20T14:00:00+01:00",
+        "state": "trouble",
+        "minutes": 120.0,
+    }
 
 
 def test_status_tells_a_last_reading_taken_by_hand_as_such(web: Web, url: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallyd.contract.board import PastRecords
 from tallyd.contract.lags import HourCount, LagRow
-from tallyd.contract.passages import Count
+from tallyd.contract.passages import Count, Fingerprint, LedgerRow
 
 if TYPE_CHECKING:
     from tallyd.adapters.records.database import Database
@@ -22,8 +22,16 @@ PATIENCE_S: Final = 2.0
 """How long a reader waits for a database that does not answer."""
 
 
-class _Empty:
-    """A database without tables."""
+class NoRecords:
+    """A database without tables. Implements the reading methods of `contract.Records`."""
+
+    def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
+        del files
+        return frozenset()
+
+    def ledger(self, *, rejected: bool, most: int) -> tuple[LedgerRow, ...]:
+        del rejected, most
+        return ()
 
     def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
         del since, until
@@ -70,7 +78,7 @@ class RecordsReader:
         database = self._opened()
         if not self._has_tables:
             self._has_tables = database.has_tables()
-        return database.records(poller) if self._has_tables else _Empty()
+        return database.records(poller) if self._has_tables else NoRecords()
 
     def close(self) -> None:
         """Close what was opened; a further call does nothing."""

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from tallyd.adapters.records.reader import NoRecords
 from tallyd.cli.process.resources import Outside
 from tallyd.config.jobs import Task
 from tallyd.contract.inbox import Inbox, Look, OpenFile, Waiting
@@ -48,22 +49,6 @@ class DryInbox:
     def rejected(self, waiting: Waiting, reason: Mapping[str, Json]) -> None:
         del reason
         self._seen.add(waiting.key)
-
-
-class NoRecords:
-    """An empty database. Implements the reading methods of `contract.Records`."""
-
-    def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
-        del files
-        return frozenset()
-
-    def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
-        del since, until
-        return {}
-
-    def ledger(self, *, rejected: bool, most: int) -> tuple[LedgerRow, ...]:
-        del rejected, most
-        return ()
 
 
 class DryRecords:

@@ -29,7 +29,6 @@ from tallyd.core.texts import listed
 from tallyd.presentation.boards import BoardPrinter, Chapter, board_json, chapters_csv, period_text
 from tallyd.presentation.terminal import complain, say, show_json
 from tallyd.settings.types import did_you_mean
-from tallyd.storage.incidents import with_last_incidents
 from tallyd.storage.past import StoredPast, past_of, poller_of
 from tallyd.storage.shown import BugError, Shown
 
@@ -134,7 +133,7 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
         zone=past.zone,
         first=asked.first,
         last=asked.last,
-        board=with_last_incidents(shown.past(source, past, asked), past, config, asked),
+        board=shown.past(source, past, asked, config),
         now=filled(shown.now(source, past, subject)) if has_now or subject else None,
         key=wanted.table,
     )

@@ -7,8 +7,8 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from tallyd.core.alerts.incidents import Incident
-from tallyd.core.panels import NO_DATA_SHARE, Column, Gap, Level, State, Table, Timeline
-from tallyd.core.timeline import RANGE_NAMES, Range, borders_of, cut, states_of
+from tallyd.core.panels import NO_DATA_SHARE, Cell, Column, Gap, Level, State, Table, Timeline
+from tallyd.core.timeline import cut, shares_table, states_of
 from tallyd.core.uptime import TimeSpan
 
 STATES: Final[Mapping[Level, State]] = {
@@ -16,7 +16,11 @@ STATES: Final[Mapping[Level, State]] = {
     "warning": State("warning", "needs a look"),
     "fine": State("fine", "all well"),
 }
-SHARES: Final[tuple[Range, ...]] = ("24h", "7d", "30d", "90d")
+
+_SHARES: Final = (
+    Column(key="well_share", heading="without an incident", unit="share", is_vital=True),
+    Column(key=NO_DATA_SHARE, heading="no data", unit="share"),
+)
 
 
 def incident_timeline(
@@ -29,21 +33,16 @@ def incident_timeline(
     return cut(states_of(uptime, troubles, STATES), borders)
 
 
-def shares_table(
+def incident_shares(
     incidents: Sequence[Incident], uptime: Sequence[TimeSpan], *, now: datetime, zone: tzinfo
 ) -> Table:
     """Return for what share of the time that is known there was no incident, by range."""
-    rows = []
-    for back in SHARES:
-        borders = borders_of(back, now=now, zone=zone)
-        timeline = incident_timeline(incidents, uptime, (borders[0], borders[-1]))
+
+    def since(begin: datetime) -> tuple[Cell, Cell]:
+        timeline = incident_timeline(incidents, uptime, (begin, now))
         held = dict(timeline.amounts)
         known_s = sum(held.get(state, 0.0) for state in STATES.values())
         share = held.get(STATES["fine"], 0.0) / known_s if known_s else Gap.UNKNOWN
-        rows.append((RANGE_NAMES[back], share, max(0.0, 1 - known_s / timeline.length_s)))
-    columns = (
-        Column(key="range", heading="last", is_vital=True),
-        Column(key="well_share", heading="without an incident", unit="share", is_vital=True),
-        Column(key=NO_DATA_SHARE, heading="no data", unit="share"),
-    )
-    return Table(key="shares", title="Share of the time", columns=columns, rows=tuple(rows))
+        return share, max(0.0, 1 - known_s / timeline.length_s)
+
+    return shares_table(_SHARES, since, now=now, zone=zone)

@@ -74,6 +74,7 @@ TARGET_KINDS: Final[dict[State, AlertKind]] = {
     "invalid": INVALID,
     "unreachable": UNREACHABLE,
 }
+DATABASE: Final = "database"
 KINDS: Final = (*TARGET_KINDS.values(), UNSTORED)
 
 UNSTORED_AFTER_S: Final = 60.0
@@ -114,7 +115,7 @@ def unstored(outcome: StoreOutcome, *, since: datetime, now: datetime, poller: s
         return None
     return UNSTORED.problem(
         poller,
-        "database",
+        DATABASE,
         since=since,
         poller=poller,
         reason=outcome.trouble,

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial, reduce
-from operator import add
+from functools import partial
 from typing import Final
 
 from tallyd.contract.board import Asked, AskedError, Past
-from tallyd.contract.lags import HourCount
 from tallyd.contract.passages import seen_text
 from tallyd.contract.poller import Found, Job
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Metric, StateTimeline, Timeline
+from tallyd.core.panels import Board, Metric, StateTimeline, Table, Timeline
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json
@@ -24,26 +22,21 @@ from tallyd.core.schedule.days import day_of
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.stored import LastReading
 from tallyd.core.texts import clock, listed, shortened, span
-from tallyd.core.timeline import RANGE_NAMES, Range, borders_of
-from tallyd.pollers.servers.alert_kinds import KINDS, TARGET_KINDS, UNSTORED
+from tallyd.core.timeline import SHARES, borders_of
+from tallyd.pollers.servers.alert_kinds import DATABASE, KINDS, TARGET_KINDS, UNSTORED
 from tallyd.pollers.servers.board import (
     choices_of,
-    metrics_of,
     no_checks,
     now_board,
-    one_board,
     past_board,
     reading_board,
     summary_board,
-    target_board,
-    timeline_of,
 )
 from tallyd.pollers.servers.check_round import check_all, round_of
 from tallyd.pollers.servers.freshness import CheckResult
 from tallyd.pollers.servers.lag_history import (
     HOUR,
     Change,
-    Checks,
     Hour,
     checks_of,
     passed_s,
@@ -51,12 +44,14 @@ from tallyd.pollers.servers.lag_history import (
     read_hours,
     read_steps,
 )
+from tallyd.pollers.servers.metrics import metrics_of
 from tallyd.pollers.servers.questions import QUESTIONS
 from tallyd.pollers.servers.settings import ServersSettings
+from tallyd.pollers.servers.target_board import one_board, shares_of, target_board, timeline_of
 from tallyd.pollers.servers.target_memory import TargetMemory, memory_of
 
-_SHARES: Final[tuple[Range, ...]] = ("24h", "7d", "30d", "90d")
-_LONGEST: Final = _SHARES[-1]
+CHECK: Final = "check"
+"""The one job."""
 MOST_SHOWN: Final = 10
 _LIMIT_S = 300.0
 """Without progress. Each check ends with its timeout, but for the lookup of a name."""
@@ -75,7 +70,7 @@ class ServersPoller(ServersSettings):
         notified = frozenset(target.name for target in self.checked if target.is_notified)
         return {
             **{kind.what: notified for kind in TARGET_KINDS.values()},
-            UNSTORED.what: frozenset({"database"}),
+            UNSTORED.what: frozenset({DATABASE}),
         }
 
     def reminders(self) -> Mapping[str, float | None]:
@@ -90,7 +85,7 @@ class ServersPoller(ServersSettings):
     def jobs(self) -> tuple[Job, ...]:
         """Return the one job, `check`: a run is a round."""
         check = Job(
-            name="check",
+            name=CHECK,
             when=Every(self.every),
             evaluates=frozenset(kind.what for kind in KINDS),
             limit_s=_LIMIT_S,
@@ -168,16 +163,21 @@ class ServersPoller(ServersSettings):
         """Return that each target has a view of its own."""
         return "target"
 
+    def shared_subjects(self) -> frozenset[str]:
+        """Return where a problem keeps every target from being checked, or its checks from being stored."""
+        return frozenset({CHECK, DATABASE}) - self.targets.keys()
+
     def subject_board(self, past: Past, subject: str) -> Board:
         """Return how one target is now. Raises `StateError`."""
         memory = self._memory(past)
         known = dict(memory.known).get(subject)
-        hours: Sequence[Hour] = ()
         changes: tuple[Change, ...] = ()
         trouble = ""
-        since = borders_of(_LONGEST, now=past.now, zone=past.zone)[0]
+        since = borders_of(SHARES[-1], now=past.now, zone=past.zone)[0]
+        shares: tuple[Table, ...] = ()
         try:
-            hours = past.records.server_hours(since, past.now, servers=(subject,))
+            hours = self._hours(past, subject)
+            shares = (shares_of(hours, now=past.now, zone=past.zone),)
             changes = read_changes(
                 past.records, hours, target=subject, since=since, now=past.now, most=MOST_SHOWN
             )
@@ -188,7 +188,7 @@ class ServersPoller(ServersSettings):
             known,
             past.now if memory.checked_at else memory.written_at or past.now,
             every_s=self.every,
-            ranges=() if trouble else [self._share(past, subject, hours, each) for each in _SHARES],
+            shares=shares,
             changes=changes,
             trouble=trouble,
         )
@@ -197,12 +197,20 @@ class ServersPoller(ServersSettings):
         """Return how the poller was; the past of one target has its states by its checks."""
         return None if asked.value("target") else super().states(past, asked)
 
+    def shares(self, past: Past, subject: str) -> Table:
+        """Return for what share of the time a target was within its limit; of all, as other kinds.
+
+        Raises `StateError`, `RecordsError`.
+        """
+        if not subject:
+            return super().shares(past, subject)
+        return shares_of(self._hours(past, subject), now=past.now, zone=past.zone)
+
     @staticmethod
-    def _share(past: Past, target: str, hours: Sequence[Hour], back: Range) -> tuple[str, Checks]:
-        since = borders_of(back, now=past.now, zone=past.zone)[0]
-        counts = [count for _, hour, count in hours if hour >= seen_text(since)]
-        whole = reduce(add, counts, HourCount(0, None))
-        return RANGE_NAMES[back], Checks(target, (), whole, (past.now - since).total_seconds())
+    def _hours(past: Past, target: str) -> Sequence[Hour]:
+        """Return the checks of a target in the longest range of shares. Raises `RecordsError`."""
+        since = borders_of(SHARES[-1], now=past.now, zone=past.zone)[0]
+        return past.records.server_hours(since, past.now, servers=(target,))
 
     def past_board(self, past: Past, asked: Asked) -> Board:
         """Return the checks of all targets, or of one. Raises `AskedError`, `RecordsError`."""
@@ -277,7 +285,7 @@ class ServersPoller(ServersSettings):
 
     @staticmethod
     def _memory(past: Past) -> TargetMemory:
-        return memory_of(past.kept("check"), lambda: past.memory("check"))
+        return memory_of(past.kept(CHECK), lambda: past.memory(CHECK))
 
     # -- for a person who writes a config ------------------------------------------------------------------
 

@@ -14,7 +14,6 @@ from tallyd.contract.passages import Count
 from tallyd.contract.poller import Accepted, Found, Job, Refused
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
-from tallyd.core.alerts.incident_states import SHARES, shares_table
 from tallyd.core.alerts.run_alerts import UNSENT
 from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.inbox_spec import InboxNeeded
@@ -26,7 +25,6 @@ from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.stored import LastReading
 from tallyd.core.texts import clock
-from tallyd.core.timeline import borders_of
 from tallyd.pollers.visitors.alerts.alert_kinds import DATABASE, EVALUATES, INBOX, KINDS, NO_FILES, REJECTED
 from tallyd.pollers.visitors.alerts.memory import read_memory
 from tallyd.pollers.visitors.beside import WEEK, Beside, counted_spans
@@ -196,14 +194,7 @@ class VisitorsPoller(VisitorsSettings):
 
     def subject_board(self, past: Past, subject: str) -> Board:
         """Return how one source is now, and for how much of the time it was well. Raises `StateError`."""
-        since = borders_of(SHARES[-1], now=past.now, zone=past.zone)[0]
-        shares = shares_table(
-            self.incidents_about(subject, past, since, past.now),
-            past.uptime(since, past.now),
-            now=past.now,
-            zone=past.zone,
-        )
-        return source_board(self.now_board(past), subject, shares)
+        return source_board(self.now_board(past), subject, self.shares(past, subject))
 
     def past_board(self, past: Past, asked: Asked) -> Board:
         """Return who came, left and was inside on the days that were asked for."""

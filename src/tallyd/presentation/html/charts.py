@@ -8,12 +8,13 @@ from typing import Final, TypeAlias
 
 from tallyd.core.panels import Cell, Chart, Spread, Unit
 from tallyd.core.reading import Json
-from tallyd.core.texts import visible
+from tallyd.core.texts import rounded_share, visible
 from tallyd.presentation.cells import text_of
 
 MOST_POINTS: Final = 2000
 """Of more rows, a chart shows the newest; of names, the first. More could not be told apart."""
 _DURATIONS: Final = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
+_PERCENT: Final = 0.01
 _Numbers: TypeAlias = "list[float | None]"
 
 
@@ -75,7 +76,7 @@ def _ends(cells: Sequence[Cell], part: int) -> _Numbers:
 def _unit(unit: Unit, numbers: Sequence[float | None]) -> tuple[float, str]:
     """Return the size of one unit of the axis, in the unit of the cells, and its name."""
     if unit == "share":
-        return 0.01, "%"
+        return _PERCENT, "%"
     if unit != "seconds":
         return 1, ""
     longest_s = max((number for number in numbers if number is not None), default=0.0)
@@ -83,4 +84,6 @@ def _unit(unit: Unit, numbers: Sequence[float | None]) -> tuple[float, str]:
 
 
 def _scaled(numbers: _Numbers, size: float) -> _Numbers:
+    if size == _PERCENT:
+        numbers = [None if each is None else rounded_share(each) for each in numbers]
     return numbers if size == 1 else [None if each is None else round(each / size, 2) for each in numbers]

@@ -23,6 +23,7 @@ from tallyd.core.out_document import problem_json
 from tallyd.core.reading import Json
 from tallyd.core.schedule.days import day_span
 from tallyd.core.stored import StoredReading
+from tallyd.presentation.cells import timeline_json
 from tallyd.web.context import Context
 from tallyd.web.machine.health import is_healthy
 
@@ -88,6 +89,7 @@ def status(context: Context, asked: Mapping[str, str]) -> Json:
         "healthy": is_healthy(context),
         "problems": sum(alert.is_open for alert in context.alerts().values()),
         "unwritten": len(context.state.out_files.unwritten()),
+        "states": timeline_json(context.own_states().timeline, config.zone),
         "jobs": [_job(context, task, now) for task in tasks_of(config)],
         "reports": [
             {

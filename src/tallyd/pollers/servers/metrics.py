@@ -1,0 +1,55 @@
+"""The metrics of targets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from tallyd.core.panels import Metric
+from tallyd.pollers.servers.checks_table import lag_s_of
+from tallyd.pollers.servers.freshness import STATES, Known
+
+MOST_NAMED: Final = 1000
+"""How many targets have metrics of their own, the first in the order of the config; sums are of all.
+
+A mistake in a config must not give Prometheus ten thousand names.
+"""
+
+
+def metrics_of(
+    poller: str, limits_s: Mapping[str, float], known: Mapping[str, Known], now: datetime
+) -> tuple[Metric, ...]:
+    """Return the metrics of targets, by their limits; one that was not checked yet does not count."""
+    of_target = ("poller", "target")
+    lag = Metric(
+        name="tallyd_target_lag_seconds",
+        help="How old a target's data is now, by our clock and the last time that it told.",
+        labels=of_target,
+    )
+    limit = Metric(
+        name="tallyd_target_limit_seconds",
+        help="How old a target's data may be before it is stale.",
+        labels=of_target,
+    )
+    fresh = Metric(
+        name="tallyd_target_fresh", help="1 where a target's data is fresh, else 0.", labels=of_target
+    )
+    states = Metric(name="tallyd_targets", help="Targets by state.", labels=("poller", "state"))
+    unnamed = Metric(
+        name="tallyd_targets_unnamed",
+        help=f"How many targets have no series of their own: only the first {MOST_NAMED} of the config have.",
+        labels=("poller",),
+    )
+    found = [(name, known[name]) for name in limits_s if name in known]
+    counts = Counter(one.state for _, one in found)
+    states.samples.extend(((poller, state), counts[state]) for state in STATES)
+    unnamed.samples.append(((poller,), max(0, len(found) - MOST_NAMED)))
+    for name, one in found[:MOST_NAMED]:
+        limit.samples.append(((poller, name), limits_s[name]))
+        fresh.samples.append(((poller, name), int(one.state == "fresh")))
+        lag_s = lag_s_of(one, now)
+        if lag_s is not None:
+            lag.samples.append(((poller, name), lag_s))
+    return (lag, limit, fresh, states, unnamed)

@@ -1,0 +1,195 @@
+"""What people are shown of one target: how it is now, and how it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, tzinfo
+from functools import reduce
+from operator import add
+from urllib.parse import urlsplit
+
+from tallyd.contract.lags import HourCount
+from tallyd.contract.passages import read_seen, seen_text
+from tallyd.core.panels import (
+    Board,
+    Cell,
+    Chart,
+    Choice,
+    Column,
+    Gap,
+    Limit,
+    Stat,
+    StateTimeline,
+    Table,
+    Timeline,
+    unreadable,
+)
+from tallyd.core.periods import By, axis_of, period_columns
+from tallyd.core.timeline import gathered, shares_table
+from tallyd.pollers.servers.checks_table import (
+    NUMBERS,
+    SHOWN,
+    UNCHECKED,
+    bars_of,
+    cells_of,
+    lag_s_of,
+    numbers_of,
+    said_of,
+    total_of,
+)
+from tallyd.pollers.servers.freshness import Known
+from tallyd.pollers.servers.lag_history import Change, Checks, Hour, Steps
+from tallyd.pollers.servers.target_settings import Target
+
+# -- now -----------------------------------------------------------------------------------------
+
+
+def one_board(
+    target: Target | None,
+    known: Known | None,
+    now: datetime,
+    *,
+    every_s: float,
+    shares: Sequence[Table],
+    changes: Sequence[Change],
+    trouble: str,
+) -> Board:
+    """Return how one target is now: its facts, its shares of the time, and its last changes.
+
+    `target` is None if the config no longer has it. `trouble` says why the database can't be read; empty: it
+    can.
+    """
+    return Board(
+        panels=(
+            *(_facts(target, known, now, every_s) if target else ()),
+            *shares,
+        ),
+        details=(
+            Table(
+                key="changes",
+                title="Last changes of its state",
+                columns=(
+                    Column(key="at", heading="at", unit="instant", is_vital=True),
+                    Column(key="state", heading="state", is_vital=True),
+                    Column(key="was", heading="before", is_vital=True),
+                    Column(key="lag_s", heading="lag then", unit="seconds"),
+                ),
+                rows=tuple(map(_change_row, changes)),
+                nothing=_no_change(target),
+            ),
+        ),
+        notes=() if target else ("The config no longer has this target.",),
+        troubles=(unreadable(trouble),) if trouble else (),
+    )
+
+
+def shares_of(hours: Sequence[Hour], *, now: datetime, zone: tzinfo) -> Table:
+    """Return for what share of the time a target was within its limit, by range, from its hours."""
+
+    def since(begin: datetime) -> tuple[Cell, ...]:
+        counts = (count for _, hour, count in hours if hour >= seen_text(begin))
+        whole = reduce(add, counts, HourCount(0, None))
+        return numbers_of(Checks("", (), whole, (now - begin).total_seconds()))
+
+    return shares_table(NUMBERS, since, now=now, zone=zone)
+
+
+def _facts(target: Target, known: Known | None, now: datetime, every_s: float) -> tuple[Stat, ...]:
+    lag_s = lag_s_of(known, now) if known else None
+    computed_at = known.computed_at if known else None
+    # The name of a parameter does not always tell that its value is a secret: no query is shown.
+    url = urlsplit(target.url)._replace(query="").geturl()
+    return (
+        Stat(key="state", name="State", value=SHOWN[known.state] if known else UNCHECKED),
+        Stat(key="lag_s", name="Lag now", value=Gap.UNKNOWN if lag_s is None else lag_s, unit="seconds"),
+        Stat(key="limit_s", name="Limit", value=target.limits.stale_after_s, unit="seconds"),
+        Stat(key="every_s", name="Checked every", value=every_s, unit="seconds"),
+        Stat(key="since", name="State since", value=known.since if known else Gap.UNKNOWN, unit="instant"),
+        Stat(key="computed_time", name="Last computed", value=computed_at or Gap.UNKNOWN, unit="instant"),
+        Stat(key="url", name="URL", value=url, unit="text"),
+    )
+
+
+def _change_row(change: Change) -> tuple[Cell, ...]:
+    was = SHOWN[change.was] if change.was else None
+    return change.at, SHOWN[change.state], was, Gap.UNKNOWN if change.lag_s is None else change.lag_s
+
+
+def _no_change(target: Target | None) -> str:
+    if target and not target.is_recorded:
+        return "Its changes are not recorded (`record` is false)."
+    return "No change is stored yet."
+
+
+# -- the past ----------------------------------------------------------------------------------------------
+
+
+def target_board(
+    checks: Sequence[Checks],
+    steps: Steps | None,
+    timeline: Timeline,
+    *,
+    target: str,
+    by: By,
+    passed_s: float,
+    stale_after_s: float | None,
+    nothing: str,
+    choices: tuple[Choice, ...],
+) -> Board:
+    """Return how old the data of one target was in steps of time; `steps` None: its checks as bars.
+
+    `checks` are by `by`. `stale_after_s` is None if the target is not configured.
+    """
+    table = Table(
+        key="checks",
+        title=f"Checks of {target} by {by}",
+        columns=(*period_columns(by), *NUMBERS),
+        rows=tuple(cells_of(each) for each in checks),
+        nothing=nothing,
+        is_newest_last=True,
+    )
+    said = said_of(checks, passed_s)
+    states = StateTimeline(key="states", title=f"State of {target}", timeline=timeline)
+    if steps is None:
+        return Board(panels=(states, bars_of(table, x=axis_of(by))), said=said, choices=choices)
+    limit = None if stale_after_s is None else Limit("stale above", stale_after_s)
+    why = (
+        nothing if not checks else f"None of its {total_of(checks).checks} checks found the time of its data."
+    )
+    lag = Table(
+        key="lag",
+        title=f"How old the data of {target} was",
+        columns=(
+            Column(key="at", heading="from", unit="instant", is_vital=True),
+            Column(key="lag_s_max", heading="largest lag", unit="seconds", is_vital=True),
+        ),
+        rows=_lags(steps),
+        nothing=why,
+        is_newest_last=True,
+    )
+    chart = Chart(table=lag, x="at", series={"lag_s_max": "line"}, limit=limit, nothing=why)
+    panels = (states, chart) if checks else (chart,)
+    return Board(panels=panels, said=said, details=(table,) if checks else (), choices=choices)
+
+
+def timeline_of(hours: Iterable[Hour], borders: Sequence[datetime], *, every_s: float) -> Timeline:
+    """Return the states of one target in spans of time, from its hours.
+
+    A state counts only when the next check is there. So the last span is left out while it is too young to
+    have any.
+    """
+    amounts = (
+        (read_seen(begin), {SHOWN[state]: held_s for state, held_s in count.seconds.items() if held_s})
+        for _, begin, count in hours
+    )
+    timeline = gathered(amounts, borders)
+    newest = timeline.spans[-1:]
+    is_too_young = newest and not newest[0].seconds and newest[0].length_s <= 3 * every_s
+    return Timeline(timeline.spans[:-1]) if is_too_young else timeline
+
+
+def _lags(steps: Steps) -> tuple[tuple[Cell, ...], ...]:
+    """Return the rows of steps; none if no lag is known in any."""
+    if all(lag_s is None for _, lag_s in steps):
+        return ()
+    return tuple((at, Gap.UNKNOWN if lag_s is None else lag_s) for at, lag_s in steps)
