@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,7 +45,13 @@ class Switch:
         self.asked.append(f"{self.clock.now():%H:%M:%S} {url.removeprefix(PING) or 'well'}")
         if self.is_down:
             raise SourceError("hc.example: connection refused", transient=True)
-        return Reply(status=200, headers={}, body=b"OK", host="hc.example", skew_s=0.0, elapsed_s=0.1)
+        now = self.clock.now()
+        return Reply(
+            status=200, headers={}, body=b"OK", host="hc.example", answered_at=now, skew_s=0.0, elapsed_s=0.1
+        )
+
+    def begin_get(self, url: str, **_options: object) -> Future[Reply]:
+        raise AssertionError("a heartbeat is one request")
 
     def post(
         self,

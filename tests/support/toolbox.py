@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -29,7 +30,9 @@ HOST = "app.divera247.com"
 
 def answer(body: bytes, *, status: int = 200, host: str = HOST, skew_s: float | None = 0.0) -> Reply:
     """Return an HTTP answer with this body."""
-    return Reply(status=status, headers={}, body=body, host=host, skew_s=skew_s, elapsed_s=0.04)
+    return Reply(
+        status=status, headers={}, body=body, host=host, answered_at=NOW, skew_s=skew_s, elapsed_s=0.04
+    )
 
 
 def json_answer(content: object, *, skew_s: float | None = 0.0) -> Reply:
@@ -78,6 +81,9 @@ class FakeHttp:
         return self._given(
             Call(url=url, params=dict(params or {}), headers=dict(headers or {}), timeout_s=timeout_s)
         )
+
+    def begin_get(self, url: str, **_options: object) -> Future[Reply]:
+        raise AssertionError("only servers are asked many at a time")
 
     def post(
         self,

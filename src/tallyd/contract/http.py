@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -14,15 +16,17 @@ T = TypeVar("T")
 class Reply:
     """A whole HTTP reply, read completely and within its limits.
 
-    `body` is unpacked (gzip and the like) but not parsed. `skew_s`: our clock minus the `Date` header in
-    seconds, None without a readable one. `elapsed_s`: from the call to the last byte. `host`: `name` or
-    `name:port`, for messages.
+    `body` is unpacked (gzip and the like) but not parsed. `answered_at`: when its headers had arrived, by our
+    clock. `skew_s`: by how many seconds our clock is ahead of the server's, at least: its `Date` header was
+    set some time between the request and `answered_at`. None without a readable one. `elapsed_s`: from the
+    call to the last byte. `host`: `name` or `name:port`, for messages.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     host: str
+    answered_at: datetime
     skew_s: float | None
     elapsed_s: float
 
@@ -46,6 +50,18 @@ class Http(Protocol):
         At most `max_bytes` of a body are read. If a body is larger, or cannot be unpacked, the error has the
         status of the reply.
         """
+        ...
+
+    def begin_get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        ca_file: Path | None = None,
+        max_bytes: int | None = None,
+    ) -> Future[Reply]:
+        """Begin what `get` does, and return at once; the future has its result. Raises `Stopped`."""
         ...
 
     def post(

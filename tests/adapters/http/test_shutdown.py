@@ -68,12 +68,12 @@ def test_a_closed_client_begins_nothing_more_and_may_be_closed_again() -> None:
     client = HttpClient(user_agent="tallyd", timeout_s=1)
     with serving(always(answer())) as server:
         client.get(server.url)
-        assert any(thread.name == "http-deadlines" for thread in set(threading.enumerate()) - before)
+        assert any(thread.name == "http" for thread in set(threading.enumerate()) - before)
         client.close()
         client.close()
         with pytest.raises(Stopped):
             client.get(server.url)
-    assert not any(thread.name == "http-deadlines" for thread in set(threading.enumerate()) - before)
+    assert not any(thread.name == "http" for thread in set(threading.enumerate()) - before)
 
 
 def test_nothing_stays_open_whatever_happens() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
@@ -220,9 +220,22 @@ def test_a_redirect_loop_ends_after_five(client: HttpClient) -> None:
     assert len(server.heads) == 6
 
 
-def test_the_skew_is_measured_in_the_middle_of_the_request() -> None:
-    times = iter([NOW, NOW.replace(second=10)])
+@pytest.mark.parametrize(
+    ("date_s", "skew_s"),
+    [
+        pytest.param(0, 0.0, id="stamped, then sent slowly"),
+        pytest.param(8, 0.0, id="it thought, then stamped"),
+        pytest.param(10, 0.0, id="stamped at the very end"),
+        pytest.param(-3, 3.0, id="its clock is behind the request"),
+        pytest.param(14, -4.0, id="its clock is ahead of the answer"),
+    ],
+)
+def test_only_what_the_round_trip_does_not_explain_is_skew(date_s: int, skew_s: float) -> None:
+    asked_at, answered_at = NOW, NOW + timedelta(seconds=10)
+    times = iter([asked_at, answered_at])
     client = HttpClient(user_agent="tallyd", timeout_s=10, now=lambda: next(times))
-    with serving(always(answer(Date=format_datetime(NOW, usegmt=True)))) as server:
-        assert client.get(server.url).skew_s == 5.0
+    date = format_datetime(NOW + timedelta(seconds=date_s), usegmt=True)
+    with serving(always(answer(Date=date))) as server:
+        reply = client.get(server.url)
     client.close()
+    assert (reply.skew_s, reply.answered_at) == (skew_s, answered_at)

@@ -11,14 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import requests
 import trustme
 
 from support.rawserver import SLOW, Connection, RawServer, Script, always, answer, once, serving
 from tallyd.adapters.http.ca_store import TrustStore
 from tallyd.adapters.http.client import HttpClient
-from tallyd.adapters.http.deadline import Watch
-from tallyd.adapters.http.transport import Adapter
 from tallyd.core.errors import SourceError, Stopped
 
 DAY = timedelta(days=1)
@@ -145,14 +142,17 @@ def test_a_server_that_speaks_no_tls_is_named_as_such(client: HttpClient) -> Non
     assert failure.transient
 
 
-def test_no_certificate_is_trusted_beside_those_of_the_file(ca_file: Path, secured: Secured) -> None:
-    trust, watch = TrustStore(ca_file), Watch(time.monotonic)
-    adapter = Adapter(trust)
-    with secured(always(answer(b"x"))) as server, watch.transfer(10):
-        adapter.send(requests.Request("GET", server.url).prepare()).close()
-    adapter.close()
-    watch.abort()
-    assert trust.context().cert_store_stats()["x509_ca"] == 1
+def test_no_certificate_is_trusted_beside_those_of_the_file(
+    client: HttpClient, ca_file: Path, secured: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = tmp_path / "others.pem"
+    trustme.CA().cert_pem.write_to_path(str(others))
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))  # where OpenSSL looks for the system's
+    with secured(always(answer(b"x"))) as server:
+        assert client.get(server.url).body == b"x"
+        with pytest.raises(SourceError, match="not trusted"):
+            client.get(server.url, ca_file=others)
+    assert TrustStore(others).context().cert_store_stats()["x509_ca"] == 1
 
 
 def test_certificates_that_were_replaced_are_read_again(tmp_path: Path) -> None:

@@ -2,199 +2,164 @@
 
 from __future__ import annotations
 
-import math
-import threading
-import time
+import heapq
+import itertools
+import resource
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from queue import Empty
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tallyd.core.errors import Stopped
-from tallyd.pollers.servers.worker_pool import TICK_S, WorkerPool
+from tallyd.pollers.servers.worker_pool import PATIENCE_S, TICK_S, Ended, Pace, checked
 
 
 @dataclass
-class Clock:
-    """Seconds that pass only where somebody pauses."""
+class Site:
+    """Targets that answer so many seconds after they were asked, and a clock that runs only in waits."""
 
+    answers_after_s: Callable[[int], float] = lambda _target: 0.0
     at: float = 1000.0
-    pauses: list[float] = field(default_factory=list)
+    begun: dict[int, float] = field(default_factory=dict)
+    waits: list[float] = field(default_factory=list)
+    most: int = 0
+    _asked: list[tuple[float, int, Future[int]]] = field(default_factory=list)
 
-    def monotonic(self) -> float:
-        return self.at
+    def begin(self, target: int) -> Future[int]:
+        check: Future[int] = Future()
+        self.begun[target] = self.at - 1000.0
+        heapq.heappush(self._asked, (self.at + self.answers_after_s(target), target, check))
+        self.most = max(self.most, len(self._asked))
+        return check
 
-    def pause(self, seconds: float) -> None:
-        time.sleep(0.001)  # lets the workers in
-        self.pauses.append(seconds)
-        self.at += seconds
+    def wait(self, ended: Ended[int], seconds: float) -> tuple[int, Future[int]]:
+        if not ended.empty():
+            return ended.get_nowait()
+        until = self.at + seconds
+        if self._asked and self._asked[0][0] <= until:
+            at, target, check = heapq.heappop(self._asked)
+            self.at = max(self.at, at)
+            check.set_result(2 * target)
+            return ended.get_nowait()
+        self.at = until
+        self.waits.append(seconds)
+        raise Empty
+
+    def run(
+        self,
+        count: int,
+        *,
+        workers: int = 4,
+        look: Callable[[], None] = lambda: None,
+        **pace: float,
+    ) -> dict[int, float]:
+        """Return when each check ended, in seconds after the round began."""
+        found = {}
+        for target, check in checked(
+            range(count),
+            self.begin,
+            Pace(workers, **pace),
+            look=look,
+            monotonic=lambda: self.at,
+            next_ended=self.wait,
+        ):
+            assert check.result() == 2 * target
+            assert target not in found
+            found[target] = self.at - 1000.0
+        return found
 
 
-def pool(
-    check: Callable[[int], int],
-    clock: Clock,
-    *,
-    workers: int = 4,
-    spread_s: float = 0.0,
-    suspects: range = range(0),
-    pause: Callable[[float], None] | None = None,
-    limit_s: float = math.inf,
-) -> WorkerPool[int, int]:
-    return WorkerPool(
-        check,
-        workers=workers,
-        spread_s=spread_s,
-        is_suspect=lambda target: target in suspects,
-        pause=pause or clock.pause,
-        limit_s=limit_s,
-        monotonic=clock.monotonic,
-    )
-
-
-def double(target: int) -> int:
-    return 2 * target
-
-
-@given(count=st.integers(1, 60), workers=st.integers(1, 20), suspects=st.integers(0, 60))
-def test_each_target_is_checked_once(count: int, workers: int, suspects: int) -> None:
-    found = pool(double, Clock(), workers=workers, suspects=range(suspects)).run(range(count))
-    assert sorted(found) == [(target, 2 * target) for target in range(count)]
+@given(
+    count=st.integers(0, 60),
+    workers=st.integers(1, 20),
+    seconds=st.lists(st.sampled_from([0.0, 0.01, 0.2, 7.0]), min_size=60, max_size=60),
+)
+def test_each_target_is_checked_once(count: int, workers: int, seconds: list[float]) -> None:
+    site = Site(lambda target: seconds[target])
+    assert sorted(site.run(count, workers=workers)) == list(range(count))
 
 
 def test_checks_are_begun_evenly_over_the_spread() -> None:
-    clock, begun = Clock(), dict[int, float]()
-
-    def check(target: int) -> int:
-        begun[target] = clock.at - 1000
-        return target
-
-    pool(check, clock, spread_s=48.0).run(range(96))
-
-    assert all(begun[target] >= target * 0.5 for target in range(96))
-    assert 47.5 <= clock.at - 1000 <= 48.0
-    assert max(clock.pauses) <= TICK_S
+    site = Site()
+    site.run(96, spread_s=48.0)
+    assert all(target * 0.5 <= begun <= target * 0.5 + 0.02 for target, begun in site.begun.items())
+    assert max(site.waits) <= TICK_S
 
 
 def test_many_that_are_due_together_are_begun_together() -> None:
-    clock = Clock()
-    pool(double, clock, spread_s=4.0).run(range(10_000))
-    assert len([seconds for seconds in clock.pauses if seconds]) <= 4.0 / 0.02 + 1
+    site = Site()
+    site.run(10_000, workers=256, spread_s=4.0)
+    assert len(site.waits) <= 4.0 / 0.02 + 1
 
 
 def test_without_a_spread_all_are_begun_at_once() -> None:
-    clock = Clock()
-    pool(double, clock).run(range(1000))
-    assert clock.at == 1000.0
+    site = Site()
+    site.run(1000)
+    assert site.at == 1000.0
 
 
 def test_no_more_are_checked_at_a_time_than_there_are_workers() -> None:
-    lock, running, most = threading.Lock(), 0, 0
-
-    def check(target: int) -> int:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        time.sleep(0.002)
-        with lock:
-            running -= 1
-        return target
-
-    pool(check, Clock(), workers=3, suspects=range(10)).run(range(40))
-    assert most == 3
+    site = Site(lambda _target: PATIENCE_S / 2)
+    site.run(40, workers=3)
+    assert site.most == 3
 
 
-@pytest.mark.parametrize(
-    ("hanging", "suspects"),
-    [
-        pytest.param(range(1), range(0), id="one that hangs"),
-        pytest.param(range(3), range(0), id="all workers but one are held up"),
-        pytest.param(range(10), range(10), id="many that hung the last time, too"),
-    ],
-)
-def test_those_that_hang_hold_up_no_other(hanging: range, suspects: range) -> None:
-    others_done, left = threading.Event(), set(range(50)) - set(hanging)
-
-    def check(target: int) -> int:
-        if target in hanging:
-            assert others_done.wait(20), "the others had to wait"
-        else:
-            left.discard(target)
-            if not left:
-                others_done.set()
-        return target
-
-    found = pool(check, Clock(), workers=4, suspects=suspects).run(range(50))
-    assert len(found) == 50
+def test_those_that_hang_hold_up_no_other() -> None:
+    """Half of ten thousand never answer, and nobody knew: the others are as often checked as ever."""
+    site = Site(lambda target: 10.0 if target % 2 else 0.02)
+    ended = site.run(10_000, workers=16, spread_s=42.0)
+    assert all(ended[target] <= target * 42.0 / 10_000 + 1.0 for target in range(0, 10_000, 2))
+    assert max(ended.values()) <= 42.0 + 10.0 + 1.0
 
 
-@pytest.mark.parametrize(
-    "suspects",
-    [
-        pytest.param(range(0), id="nobody knew"),
-        pytest.param(range(100), id="they hung the last time, too"),
-    ],
-)
-def test_where_all_hang_the_round_ends_in_time_and_the_first_were_checked(
-    suspects: range,
-) -> None:
-    clock = Clock()
-
-    def check(target: int) -> int:
-        clock.at += 7.0
-        return target
-
-    found = pool(check, clock, workers=1, suspects=suspects, limit_s=60.0, pause=lambda _: None)
-    assert {target for target, _ in found.run(range(100))} == set(range(9))
+def test_where_all_hang_they_are_begun_as_fast_as_workers_allow() -> None:
+    site = Site(lambda _target: 10.0)
+    site.run(1000, workers=10)
+    assert max(site.begun.values()) == pytest.approx(1000 / 10 * PATIENCE_S, rel=0.2)
 
 
-@pytest.mark.parametrize(("workers", "most"), [(1, 0), (2, 1), (4, 1), (16, 4)])
-def test_those_that_hung_the_last_time_have_a_quarter_of_the_workers(workers: int, most: int) -> None:
-    others_done, left, hanging = threading.Event(), set(range(100, 150)), list[int]()
-
-    def check(target: int) -> int:
-        if target < 100:
-            if len(left) > workers:  # some are not begun yet
-                hanging.append(target)
-            assert others_done.wait(20)
-        else:
-            left.discard(target)
-            if not left:
-                others_done.set()
-        return target
-
-    pool(check, Clock(), workers=workers, suspects=range(100)).run(range(150))
-    assert len(hanging) <= most
+def test_no_more_are_open_than_files_allow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (64, 64))
+    site = Site(lambda _target: 10.0)
+    assert len(site.run(100)) == 100
+    assert site.most == 32
 
 
-def test_what_ends_the_pause_ends_the_round() -> None:
-    checked: list[int] = []
+def test_none_begins_after_the_limit_and_those_that_have_begun_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (2, 2))
+    site = Site(lambda _target: 7.0)
+    ended = site.run(100, limit_s=60.0)
+    assert sorted(ended) == list(range(9))
+    assert max(site.begun.values()) < 60.0 < max(ended.values())
 
-    def check(target: int) -> int:
-        checked.append(target)
-        return target
 
-    def stop(_seconds: float) -> None:
-        raise Stopped
+def test_what_a_look_raises_ends_the_round() -> None:
+    site, looks = Site(lambda _target: 100.0), 0
 
-    clock = Clock()
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks > 3:
+            raise Stopped
+
     with pytest.raises(Stopped):
-        pool(check, clock, spread_s=10.0, pause=stop).run(range(100))
-    assert checked in ([], [0])
+        site.run(100, workers=1, look=look)
+    assert len(site.begun) <= 3
 
 
-def test_an_error_in_a_check_ends_the_round_and_is_raised() -> None:
-    checked: list[int] = []
+def test_there_is_a_look_in_every_half_second() -> None:
+    site, looks = Site(lambda _target: 10.0), list[float]()
+    site.run(3, look=lambda: looks.append(site.at))
+    assert all(after - before <= TICK_S for before, after in itertools.pairwise(looks))
 
-    def check(target: int) -> int:
-        checked.append(target)
-        if target == 7:
-            raise ZeroDivisionError
-        time.sleep(0.001)
-        return target
 
-    with pytest.raises(ZeroDivisionError):
-        pool(check, Clock(), spread_s=1000.0).run(range(10_000))
-    assert len(checked) < 1000
+def test_what_ends_a_check_is_raised_where_its_result_is_asked_for() -> None:
+    broken: Future[int] = Future()
+    broken.set_exception(ZeroDivisionError())
+    for _, check in checked([1], lambda _target: broken, Pace(1), look=lambda: None):
+        with pytest.raises(ZeroDivisionError):
+            check.result()

@@ -1,86 +1,64 @@
-"""Reads an answer's body within a deadline and a size limit."""
+"""Reads an answer's body within a size limit."""
 
 from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import requests
+from tallyd.adapters.http.answer import Answer
+from tallyd.adapters.http.connection import PIECE_BYTES
 
-_PIECE_BYTES = 65536
 _PLAIN = ("", "identity")
 _GZIP = ("gzip", "x-gzip")
+_GARBLED = " sent a body that can't be unpacked"
 
 
-class TooLarge(Exception):  # noqa: N818 # this and the next two are named after the finding
-    """The body, unpacked, is larger than `most_bytes`."""
+class Unusable(Exception):  # noqa: N818 # named after the finding
+    """The body arrived, but nothing can be done with it. The text follows the name of the host."""
 
-    def __init__(self, most_bytes: int) -> None:
-        super().__init__()
-        self.most_bytes = most_bytes
-
-
-class Garbled(Exception):  # noqa: N818 # see above
-    """The body is not valid gzip, or incomplete."""
+    def __init__(self, text: str, *, transient: bool) -> None:
+        super().__init__(text)
+        self.transient = transient
 
 
-class UnknownEncoding(Exception):  # noqa: N818 # see above
-    """The body has a `Content-Encoding` that the request did not ask for."""
+async def read_body(answer: Answer, *, most_bytes: int) -> bytes:
+    """Return the whole body, unpacked. Raises `Unusable`, and like `Answer.piece`.
 
-
-UNUSABLE: tuple[type[Exception], ...] = (TooLarge, Garbled, UnknownEncoding)
-"""Errors of a body that arrived. If it does not arrive, `read_body` raises other exceptions."""
-
-
-def read_body(answer: requests.Response, *, most_bytes: int, check: Callable[[], None]) -> bytes:
-    """Return the whole body, unpacked. `check` is called for each piece; it may raise to stop.
-
-    Holds at most `most_bytes` and one piece, even for a gzip bomb. urllib3 could unpack gzip too, but it
-    accepts an incomplete one.
+    Holds at most `most_bytes` and one piece, even for a gzip bomb.
     """
     encoding = answer.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in _PLAIN + _GZIP:
-        raise UnknownEncoding
-    pieces = _pieces(answer, check)
-    whole = io.BytesIO()
-    for piece in _unpacked(pieces, check) if encoding in _GZIP else pieces:
-        if whole.tell() + len(piece) > most_bytes:
-            raise TooLarge(most_bytes)
-        whole.write(piece)
+        raise Unusable(" sent a body with an encoding that tallyd did not ask for", transient=False)
+    whole, packed = io.BytesIO(), _Gzip() if encoding in _GZIP else None
+    while arrived := await answer.piece():
+        for piece in packed.unpacked(arrived) if packed else (arrived,):
+            if whole.tell() + len(piece) > most_bytes:
+                raise Unusable(f" sent more than {most_bytes / 1024 / 1024:g} MiB", transient=True)
+            whole.write(piece)
+    if packed and not packed.is_whole:
+        raise Unusable(_GARBLED, transient=True)
     return whole.getvalue()
 
 
-def _pieces(answer: requests.Response, check: Callable[[], None]) -> Iterator[bytes]:
-    # read1 returns what has arrived; read would wait until the piece is full.
-    while piece := answer.raw.read1(_PIECE_BYTES, decode_content=False):
-        check()
-        yield piece
+class _Gzip:
+    """Unpacks all gzip members in turn. `is_whole`: nothing of the last one is missing; none is whole too."""
 
+    def __init__(self) -> None:
+        self._member = _new_member()
+        self.is_whole = True
 
-def _unpacked(pieces: Iterator[bytes], check: Callable[[], None]) -> Iterator[bytes]:
-    """Yield the content of all gzip members in turn. Raises `Garbled`. An empty body is allowed."""
-    member, begun = _new_member(), False
-    for piece in pieces:
-        rest, begun = piece, True
-        while rest:
-            if member.eof:
-                member = _new_member()
-            yield from _inflated(member, rest, check)
-            rest = member.unused_data
-    if begun and not member.eof:
-        raise Garbled
-
-
-def _inflated(member: zlib._Decompress, packed: bytes, check: Callable[[], None]) -> Iterator[bytes]:
-    while packed:
-        try:
-            piece = member.decompress(packed, _PIECE_BYTES)
-        except zlib.error as error:
-            raise Garbled from error
-        check()
-        yield piece
-        packed = member.unconsumed_tail
+    def unpacked(self, packed: bytes) -> Iterator[bytes]:
+        """Yield the content. Raises `Unusable`."""
+        while packed:
+            if self._member.eof:
+                self._member = _new_member()
+            try:
+                yield self._member.decompress(packed, PIECE_BYTES)
+            except zlib.error as error:
+                raise Unusable(_GARBLED, transient=True) from error
+            self.is_whole = self._member.eof
+            packed = self._member.unconsumed_tail or self._member.unused_data
 
 
 def _new_member() -> zlib._Decompress:

@@ -2,44 +2,62 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import copy
-import re
+import logging
+import ssl
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from urllib.parse import urlencode
+from typing import Any, Final
 
-import requests
-from requests.structures import CaseInsensitiveDict
-
-from tallyd.adapters.http.body import UNUSABLE, read_body
+from tallyd.adapters.http.answer import Answer, read_answer
+from tallyd.adapters.http.body import Unusable, read_body
 from tallyd.adapters.http.ca_store import TrustStore, system_store
-from tallyd.adapters.http.deadline import Ended, Transfer, Watch
-from tallyd.adapters.http.errors import TROUBLE, explain, is_hangup, timed_out
-from tallyd.adapters.http.responses import followed, is_whole, moved, parse_date, redirect_of, refusal
-from tallyd.adapters.http.transport import Adapter, silence_libraries
+from tallyd.adapters.http.connection import Connection, connected
+from tallyd.adapters.http.errors import HANGUPS, TROUBLE, ProxyAway, explain, timed_out
+from tallyd.adapters.http.pool import Pool
+from tallyd.adapters.http.request import Address, Proxy, Request, prepared
+from tallyd.adapters.http.responses import followed, is_whole, moved, parse_date, redirect_of, refusal, skew_s
 from tallyd.contract.http import Reply
-from tallyd.core.addresses import host_of
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.settings.types import is_loopback
 
-MOST_REDIRECTS = 5
-MOST_BYTES = 8 * 1024 * 1024
+MOST_REDIRECTS: Final = 5
+MOST_BYTES: Final = 8 * 1024 * 1024
+LOOKUPS: Final = 32
+"""Names that are looked up at the same time. The system's resolver blocks a thread for each."""
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+
+@dataclass(frozen=True)
+class _Task:
+    """A request with its redirects: its limits, and the certificates that it trusts."""
+
+    limit_s: float
+    began_s: float
+    most_bytes: int
+    ca_file: Path | None
+    trust: TrustStore
+
+    def elapsed_s(self) -> float:
+        return asyncio.get_running_loop().time() - self.began_s
+
+    def left_s(self) -> float:
+        return max(self.limit_s - self.elapsed_s(), 0.0)
 
 
 class HttpClient:
     """GET and POST; implements `contract.Http`. Thread-safe.
 
-    `timeout_s` is for a whole request: connecting, TLS, headers, the whole body and all redirects together.
-    Only a name lookup can't be interrupted: the system's resolver usually takes up to 10 to 30 s (see
-    resolv.conf). The deadline or a shutdown takes effect right after it.
+    All requests are tasks of one event loop on a thread of its own, which starts with the first request. So
+    a server that does not answer costs a socket, not a thread.
+
+    `timeout_s` is for a whole request: name lookup, connecting, TLS, headers, the whole body and all
+    redirects together. A lookup itself can't be interrupted: it keeps its thread for as long as the system's
+    resolver takes (usually up to 10 to 30 s, see resolv.conf).
 
     `proxy` (`http://` or `https://`) is used for every host except this machine itself. No proxy comes from
     the environment, and no password from `.netrc`. Certificates are verified against `ca_file` (a file or a
@@ -57,20 +75,20 @@ class HttpClient:
         max_bytes: int = MOST_BYTES,
         ca_file: Path | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        silence_libraries()
         self._user_agent = user_agent
         self._timeout_s = timeout_s
-        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._proxy = Proxy(proxy) if proxy else None
         self._redact = redact
         self._max_bytes = max_bytes
         self._now = now
-        self._watch = Watch(monotonic)
-        self._trusted = ca_file
-        self._adapter = Adapter(TrustStore(ca_file or system_store()))
-        self._others: dict[Path, HttpClient] = {}
-        self._making = threading.Lock()
+        self._ca_file = ca_file
+        self._trusts = {ca_file: TrustStore(ca_file or system_store())}
+        self._pool = Pool()
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._is_ended = False
 
     def get(
         self,
@@ -88,10 +106,28 @@ class HttpClient:
         `Stopped` after `abort`, also during a transfer. Follows at most MOST_REDIRECTS redirects, within one
         host. With `ca_file`, only its certificates are trusted. `max_bytes` may lower the client's own limit.
         """
-        client = self if ca_file is None else self._trusting(ca_file)
-        request = client._prepared("GET", url, params or {}, headers or {})
-        most_bytes = min(max_bytes or client._max_bytes, client._max_bytes)
-        return client._answer(request, timeout_s, partial(client._followed, most_bytes=most_bytes))
+        return self.begin_get(
+            url, params=params, headers=headers, timeout_s=timeout_s, ca_file=ca_file, max_bytes=max_bytes
+        ).result()
+
+    def begin_get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        ca_file: Path | None = None,
+        max_bytes: int | None = None,
+    ) -> Future[Reply]:
+        """Begin what `get` does; the future has its result. Raises `Stopped` after `abort`."""
+
+        async def run() -> Reply:
+            request = prepared("GET", url, params=params or {}, headers=self._headers(headers))
+            task = self._task(timeout_s, ca_file, max_bytes)
+            return await self._outcome(task, request, self._followed(task, request))
+
+        return self._begin(run())
 
     def post(
         self,
@@ -107,163 +143,224 @@ class HttpClient:
         nothing is sent again, since the other side may have read it; the caller decides. The connection is
         closed each time: otherwise the server may close it while it is idle, and the next body would be lost.
         """
-        request = self._prepared("POST", url, {}, {**(headers or {}), "Connection": "close"}, body)
-        return self._answer(request, timeout_s, self._sent_once)
 
-    def _answer(
-        self,
-        request: requests.PreparedRequest,
-        timeout_s: float | None,
-        ask: Callable[[Transfer, requests.PreparedRequest, str], Reply],
-    ) -> Reply:
-        """Return the answer, or raise its failure."""
-        with self._watch.transfer(self._timeout_s if timeout_s is None else timeout_s) as transfer:
-            outcome = self._outcome(transfer, request, ask)
-        if isinstance(outcome, Reply):
-            return outcome
-        raise outcome  # outside of any except block, which would add a context
+        async def run() -> Reply:
+            sent = self._headers(headers, keeps=False)
+            request = prepared("POST", url, params={}, headers=sent, body=body)
+            task = self._task(timeout_s)
+            return await self._outcome(task, request, self._sent_once(task, request))
+
+        return self._begin(run()).result()
+
+    def _headers(self, more: Mapping[str, str] | None, *, keeps: bool = True) -> Iterable[tuple[str, str]]:
+        """Return all headers in turn; the last with a name counts."""
+        yield from {"User-Agent": self._user_agent, "Accept": "*/*", **(more or {})}.items()
+        yield "Connection", "keep-alive" if keeps else "close"
+        yield "Accept-Encoding", "gzip"  # `read_body` unpacks nothing else
+
+    def _task(
+        self, timeout_s: float | None, ca_file: Path | None = None, max_bytes: int | None = None
+    ) -> _Task:
+        trusted = self._ca_file if ca_file is None else ca_file
+        if trusted not in self._trusts:
+            self._trusts[trusted] = TrustStore(trusted or system_store())
+        return _Task(
+            limit_s=self._timeout_s if timeout_s is None else timeout_s,
+            began_s=asyncio.get_running_loop().time(),
+            most_bytes=min(max_bytes or self._max_bytes, self._max_bytes),
+            ca_file=trusted,
+            trust=self._trusts[trusted],
+        )
+
+    # -- the event loop ------------------------------------------------------------------------------------
+
+    def _begin(self, work: Coroutine[Any, Any, Reply]) -> Future[Reply]:
+        with self._lock:
+            if self._is_ended:
+                work.close()
+                raise Stopped
+            if self._loop is None:
+                # At DEBUG, asyncio says which selector it uses.
+                logging.getLogger("asyncio").setLevel(logging.WARNING)
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._run, args=(self._loop,), name="http", daemon=True
+                )
+                self._thread.start()
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        lookups = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="http-lookup")
+        loop.set_default_executor(lookups)
+        try:
+            loop.run_forever()
+        finally:
+            lookups.shutdown(wait=False, cancel_futures=True)
+            loop.close()
 
     def abort(self) -> None:
-        """End all transfers at once. They and all later calls raise `Stopped`."""
-        self._watch.abort()
+        """End all transfers at once. They and all later calls raise `Stopped`. Another call does nothing."""
+        with self._lock:
+            is_first, self._is_ended = not self._is_ended, True
+            loop, thread = self._loop, self._thread
+        if is_first and loop is not None and thread is not None:
+            asyncio.run_coroutine_threadsafe(self._end(loop), loop)
+            thread.join(timeout=1)
+
+    async def _end(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Cancel all other tasks. Each of them has begun: this one was the last to come in."""
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._pool.close()
+        loop.call_soon(loop.stop)
 
     def close(self) -> None:
-        """Abort, and close the idle connections. A further call does nothing."""
+        """Do what `abort` does: it also closes the idle connections."""
         self.abort()
-        for client in (self, *self._others.values()):
-            client._adapter.close()
 
-    def _trusting(self, ca_file: Path) -> HttpClient:
-        """Return a copy of this client that trusts only `ca_file`. It has its own connections."""
-        with self._making:
-            if ca_file not in self._others:
-                self._others[ca_file] = other = copy.copy(self)
-                other._trusted = ca_file
-                other._adapter = Adapter(TrustStore(ca_file))
-            return self._others[ca_file]
+    # -- one request ---------------------------------------------------------------------------------------
 
-    def _prepared(
-        self,
-        method: str,
-        url: str,
-        params: Mapping[str, str],
-        headers: Mapping[str, str],
-        body: bytes | None = None,
-    ) -> requests.PreparedRequest:
-        """Return the request as it will be sent. Raises `SourceError` if it can't be sent."""
-        sent = CaseInsensitiveDict(
-            {"User-Agent": self._user_agent, "Accept": "*/*", "Connection": "keep-alive"}
-        )
-        sent.update(headers)
-        sent["Accept-Encoding"] = "gzip"  # always: `read_body` unpacks nothing else
-        for name, value in sent.items():
-            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-                raise SourceError("a header holds characters that can't be sent", transient=False)
-        with contextlib.suppress(requests.RequestException, ValueError):
-            asked = requests.Request(method, url, params=urlencode(params), headers=sent, data=body)
-            request = asked.prepare()
-            if host_of(request.url or ""):
-                return request
-        raise SourceError(
-            "the address can't be read; it must begin with https:// and name a host", transient=False
-        )
-
-    def _outcome(
-        self,
-        transfer: Transfer,
-        request: requests.PreparedRequest,
-        ask: Callable[[Transfer, requests.PreparedRequest, str], Reply],
-    ) -> Reply | SourceError | Stopped:
-        """Return the answer, or the exception to raise."""
-        host = host_of(request.url or "")
-        outcome: Reply | SourceError
+    async def _outcome(self, task: _Task, request: Request, reply: Coroutine[Any, Any, Reply]) -> Reply:
+        """Return the reply within the limit. Raises `SourceError`, `Stopped`, without cause or context."""
+        host = request.address.host
+        outcome: SourceError | Stopped
         try:
-            outcome = ask(transfer, request, host)
+            async with asyncio.timeout(task.limit_s) as limit:
+                return await reply
         except SourceError as failure:
             outcome = failure
+        except asyncio.CancelledError:
+            outcome = Stopped()
         except TROUBLE as error:
-            outcome = explain(error, host=host, limit_s=transfer.limit_s, trusted=self._trusted)
-        # A connection that we cut looks as if the other side closed it, or like the end of a body.
-        if transfer.ended is Ended.SHUTDOWN:
-            return Stopped()
-        if transfer.ended is Ended.DEADLINE:
-            outcome = timed_out(host, transfer.limit_s)
-        if isinstance(outcome, Reply):
-            return outcome
-        text = self._redact(outcome.text)
-        # A new exception: the old one may have a context.
-        return SourceError(
-            text,
-            transient=outcome.transient,
-            retry_after_s=outcome.retry_after_s,
-            status=outcome.status,
-        )
+            late = limit.expired()
+            outcome = (
+                timed_out(host, task.limit_s)
+                if late
+                else explain(error, host=host, limit_s=task.limit_s, trusted=task.ca_file)
+            )
+        if isinstance(outcome, SourceError):
+            # A new exception: the old one may have a context.
+            outcome = SourceError(
+                self._redact(outcome.text),
+                transient=outcome.transient,
+                retry_after_s=outcome.retry_after_s,
+                status=outcome.status,
+            )
+        raise outcome  # outside of any except block, which would add a context
 
-    def _followed(
-        self, transfer: Transfer, request: requests.PreparedRequest, host: str, *, most_bytes: int
-    ) -> Reply:
+    async def _followed(self, task: _Task, request: Request) -> Reply:
         """Return the answer at the end of all redirects. Raises `SourceError` and `TROUBLE`."""
+        host = request.address.host
         for _ in range(MOST_REDIRECTS + 1):
             asked_at = self._now()
-            with contextlib.closing(self._sent(transfer, request)) as answer:
-                location = redirect_of(answer.status_code, answer.headers)
+            async with self._asked(task, request) as answer:
+                location = redirect_of(answer.status, answer.headers)
                 if location is None:
-                    return self._reply(transfer, answer, host, asked_at, most_bytes)
-            request = request.copy()
-            request.prepare_url(followed(request.url or "", location, host=host), None)
+                    return await self._reply(task, answer, host, asked_at)
+            request = request.moved_to(followed(request.url, location, host=host))
         raise SourceError(f"{host} redirects more than {MOST_REDIRECTS} times", transient=False)
 
-    def _sent_once(self, transfer: Transfer, request: requests.PreparedRequest, host: str) -> Reply:
+    async def _sent_once(self, task: _Task, request: Request) -> Reply:
         """Return the answer, without redirects and retries. Raises like `_followed`."""
+        host = request.address.host
         asked_at = self._now()
-        with contextlib.closing(self._send(transfer, request)) as answer:
-            if redirect_of(answer.status_code, answer.headers) is not None:
-                raise moved(answer.status_code, host=host)
-            return self._reply(transfer, answer, host, asked_at, self._max_bytes)
+        async with self._asked(task, request) as answer:
+            if redirect_of(answer.status, answer.headers) is not None:
+                raise moved(answer.status, host=host)
+            return await self._reply(task, answer, host, asked_at)
 
-    def _reply(
-        self,
-        transfer: Transfer,
-        answer: requests.Response,
-        host: str,
-        asked_at: datetime,
-        most_bytes: int,
-    ) -> Reply:
-        now = self._now()
-        if not is_whole(answer.status_code):
-            raise refusal(answer.status_code, answer.headers, host=host, now=now)
-        date = parse_date(answer.headers.get("Date"))
+    async def _reply(self, task: _Task, answer: Answer, host: str, asked_at: datetime) -> Reply:
+        answered_at = self._now()
+        if not is_whole(answer.status):
+            raise refusal(answer.status, answer.headers, host=host, now=answered_at)
         try:
-            body = read_body(answer, most_bytes=most_bytes, check=transfer.check)
-        except UNUSABLE as error:
-            failure = explain(error, host=host, limit_s=transfer.limit_s)
+            body = await read_body(answer, most_bytes=task.most_bytes)
+        except Unusable as error:
             # Add the status: callers distinguish a bad answer from no answer.
-            raise SourceError(failure.text, transient=failure.transient, status=answer.status_code) from None
+            text = f"{host}{error}"
+            raise SourceError(text, transient=error.transient, status=answer.status) from None
         return Reply(
-            status=answer.status_code,
+            status=answer.status,
             headers=answer.headers,
             body=body,
             host=host,
-            skew_s=(asked_at + (now - asked_at) / 2 - date).total_seconds() if date else None,
-            elapsed_s=transfer.elapsed_s(),
+            answered_at=answered_at,
+            skew_s=skew_s(asked_at, answered_at, parse_date(answer.headers.get("Date"))),
+            elapsed_s=task.elapsed_s(),
         )
 
-    def _sent(self, transfer: Transfer, request: requests.PreparedRequest) -> requests.Response:
-        """Return the answer, its body unread.
+    @contextlib.asynccontextmanager
+    async def _asked(self, task: _Task, request: Request) -> AsyncIterator[Answer]:
+        """Send a request; yield the answer, its body unread. Keeps the connection if nothing is left on it.
 
-        A server may close an idle connection at the moment when we use it again. That is no failure, so the
-        request is sent once more over a new connection.
+        A server may close an idle connection at the moment when we use it again. That is no failure, so a
+        GET is sent once more over a new connection. A POST never uses an idle one.
         """
+        there = request.address
+        proxy = None if is_loopback(request.url) else self._proxy
+        context = task.trust.context() if there.scheme == "https" else None
+        key = there.scheme, there.name, there.port, context, proxy is None
+        head = request.head(proxy if context is None else None)
+        connection = self._pool.take(key) if request.body is None else None
+        answer = None
         try:
-            return self._send(transfer, request)
-        except TROUBLE as error:
-            if transfer.connected or not is_hangup(error):
-                raise
-        # urllib3 has replaced that connection by an empty place in its pool, and uses that one first.
-        return self._send(transfer, request)
+            if connection is not None:
+                try:
+                    answer = await _exchanged(connection, head)
+                except HANGUPS:
+                    if connection.has_answered:
+                        raise
+                    connection.close()
+            if answer is None:
+                connection = await self._connected(task, there, proxy, context)
+                answer = await _exchanged(connection, head, request.body)
+            yield answer
+        finally:
+            if connection is not None:
+                if answer is not None and answer.is_reusable and request.body is None:
+                    self._pool.put(key, connection)
+                else:
+                    connection.close()
 
-    def _send(self, transfer: Transfer, request: requests.PreparedRequest) -> requests.Response:
-        transfer.check()
-        transfer.connected = False
-        proxies = {} if is_loopback(request.url or "") else self._proxies
-        return self._adapter.send(request, stream=True, timeout=transfer.left_s(), proxies=proxies)
+    async def _connected(
+        self, task: _Task, there: Address, proxy: Proxy | None, context: ssl.SSLContext | None
+    ) -> Connection:
+        """Return a new connection over which a request can be sent. Raises `SourceError` and `TROUBLE`."""
+        if proxy is None:
+            connection = await connected(there.name, there.port, left_s=task.left_s)
+        else:
+            connection = await self._to_proxy(task, proxy.address)
+        try:
+            if context is not None:
+                if proxy is not None:
+                    await _open_way(connection, proxy, there)
+                await connection.secure(context, there.name)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    async def _to_proxy(self, task: _Task, address: Address) -> Connection:
+        try:
+            connection = await connected(address.name, address.port, left_s=task.left_s)
+            if address.scheme == "https":
+                await connection.secure(self._trusts[self._ca_file].context(), address.name)
+        except TROUBLE as error:
+            raise ProxyAway(error) from None
+        return connection
+
+
+async def _exchanged(connection: Connection, head: bytes, body: bytes | None = None) -> Answer:
+    await connection.send(head + (body or b""))
+    return await read_answer(connection)
+
+
+async def _open_way(connection: Connection, proxy: Proxy, there: Address) -> None:
+    answer = await _exchanged(connection, proxy.opening(there))
+    if not 200 <= answer.status < 300:
+        raise SourceError(
+            f"the proxy on the way to {there.host} refused (HTTP {answer.status})",
+            transient=answer.status not in (403, 407),
+        )

@@ -71,6 +71,18 @@ def parse_date(written: str | None) -> datetime | None:
         return None  # an answer without a readable date is still an answer
 
 
+def skew_s(asked_at: datetime, answered_at: datetime, date: datetime | None) -> float | None:
+    """Return by how many seconds our clock is ahead of the server's, at least; below 0: behind.
+
+    `date` is when the server says that it answered. That was some time between `asked_at` and `answered_at`:
+    perhaps it was thinking until then. So a date between the two is 0. None without a date.
+    """
+    if date is None:
+        return None
+    nearest = min(max(date, asked_at), answered_at)
+    return (nearest - date).total_seconds()
+
+
 def redirect_of(status: int, headers: Mapping[str, str]) -> str | None:
     """Return the target of a redirect as written; None if the answer is none."""
     return headers.get("Location") if status in _REDIRECTS else None

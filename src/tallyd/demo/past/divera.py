@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
 
@@ -37,7 +38,13 @@ class DiveraOfThen:
         statuses = statuses_at(now.astimezone(self._month.zone), is_alarm=is_alarm)
         people = [{"status_id": status.id if status else None} for status in statuses.values()]
         body = json.dumps({"success": True, "data": people}).encode()
-        return Reply(status=200, headers={}, body=body, host=HOST, skew_s=0.0, elapsed_s=0.01)
+        return Reply(
+            status=200, headers={}, body=body, host=HOST, answered_at=now, skew_s=0.0, elapsed_s=0.01
+        )
+
+    def begin_get(self, url: str, **_options: object) -> Future[Reply]:
+        """Raise `AssertionError`: Divera is asked once at a time."""
+        raise AssertionError(url)
 
     def post(
         self,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import Future
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from tallyd.contract.http import Reply
-from tallyd.contract.toolbox import Toolbox
+from tallyd.contract.http import Http, Reply
 from tallyd.core.errors import SourceError
 from tallyd.core.json_reply import Unreadable, parse
 from tallyd.core.texts import shortened, span, visible
@@ -22,36 +22,41 @@ _MOST_SKEW_S: Final = 100 * 365 * 86400.0
 """A larger difference is not a clock: `Date` may say the year 9999, and calculations with it would fail."""
 _MOST_BYTES: Final = 1024 * 1024
 _MOST_VALUES: Final = 30_000
-"""A limit, because each worker may hold a reply at the same time."""
+"""A limit, because many replies may arrive at the same time."""
 
 
-def check(target: Target, tools: Toolbox, known: datetime | None) -> CheckResult:
-    """Ask once and return the result; `known` is the last time that the target reported.
+def begin(target: Target, http: Http) -> Future[Reply]:
+    """Ask a target. Its secrets are read now, and not kept. Raises `Stopped`."""
+    headers = {**_HEADERS, **{name: value.reveal() for name, value in target.headers.items()}}
+    return http.begin_get(
+        target.url,
+        headers=headers,
+        timeout_s=target.timeout_s,
+        ca_file=target.ca_file,
+        max_bytes=_MOST_BYTES,
+    )
 
-    Raises `Stopped`. Everything that the target does is a state.
+
+def result_of(
+    target: Target, asked: Future[Reply], *, now: datetime, zone: tzinfo, known: datetime | None
+) -> CheckResult:
+    """Return the result of a check that has ended; `known` is the last time that the target reported.
+
+    `zone` is for times without one, if the target has no zone. Raises `Stopped`. Everything that the target
+    does is a state.
     """
     try:
-        headers = {**_HEADERS, **{name: value.reveal() for name, value in target.headers.items()}}
-        reply = tools.http.get(
-            target.url,
-            headers=headers,
-            timeout_s=target.timeout_s,
-            ca_file=target.ca_file,
-            max_bytes=_MOST_BYTES,
-        )
+        reply = asked.result()
     except SourceError as failure:
         # With a 2xx status, the body is unusable.
         is_answered = failure.status is not None and 200 <= failure.status < 300
-        return CheckResult(
-            at=tools.now(), state="invalid" if is_answered else "unreachable", reason=failure.text
-        )
-    return evaluated(target, reply, now=tools.now(), zone=tools.zone, known=known)
+        return CheckResult(at=now, state="invalid" if is_answered else "unreachable", reason=failure.text)
+    return evaluated(target, reply, zone=zone, known=known)
 
 
-def evaluated(
-    target: Target, reply: Reply, *, now: datetime, zone: tzinfo, known: datetime | None
-) -> CheckResult:
-    """Return the result of a reply. `zone` is for times without one, if the target has no zone."""
+def evaluated(target: Target, reply: Reply, *, zone: tzinfo, known: datetime | None) -> CheckResult:
+    """Return the result of a reply, as of the moment when its headers had arrived."""
+    now = reply.answered_at
     skew_s = skew_of(reply)
     said = f"{reply.status}, {_took(reply.elapsed_s)}"
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,13 +14,13 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import Stopped
 from tallyd.core.reading import Problem, Reading, Slot
 from tallyd.pollers.servers.alert_kinds import problems_of, unstored
-from tallyd.pollers.servers.check import check
+from tallyd.pollers.servers.check import begin, result_of
 from tallyd.pollers.servers.freshness import TROUBLES, CheckResult, Step, follow, passed, unseen
 from tallyd.pollers.servers.out_facts import facts_of, lag_row, log_fields, summary_of
 from tallyd.pollers.servers.settings import ServersSettings
 from tallyd.pollers.servers.target_memory import KEPT, TargetMemory, memory_of
 from tallyd.pollers.servers.target_settings import Target
-from tallyd.pollers.servers.worker_pool import WorkerPool
+from tallyd.pollers.servers.worker_pool import Pace, checked
 
 log = logging.getLogger("tallyd")
 
@@ -148,43 +147,32 @@ def _checked(
     settings: ServersSettings, targets: Sequence[Target], tools: Toolbox, memory: TargetMemory, looked: _Looks
 ) -> dict[str, CheckResult]:
     """Check targets, spread over the round. Raises `Stopped`."""
-    known = memory.known
-    done = 0
+    found: dict[str, CheckResult] = {}
 
-    def one(target: Target) -> CheckResult:
-        nonlocal done
-        before = known.get(target.name)
-        result = check(target, tools, before.computed_at if before else None)
-        done += 1  # not exact with two threads at once; it only shows progress
-        tools.alive()
-        return result
-
-    def pause(seconds: float) -> None:
+    def look() -> None:
         if tools.stop():
             raise Stopped
         looked.look()
-        if seconds:
-            tools.alive()  # the next target is not due yet; after all have started, only their ends count
-        tools.show_progress(done, len(targets))
-        time.sleep(seconds)
+        tools.show_progress(len(found), len(targets))
 
+    pace = _pace(settings, len(targets), is_by_hand=tools.is_by_hand)
+    for target, asked in checked(targets, partial(begin, http=tools.http), pace, look=look):
+        before = memory.known.get(target.name)
+        known = before.computed_at if before else None
+        found[target.name] = result_of(target, asked, now=tools.now(), zone=tools.zone, known=known)
+        tools.alive()
+    return found
+
+
+def _pace(settings: ServersSettings, count: int, *, is_by_hand: bool) -> Pace:
+    if is_by_hand:
+        return Pace(settings.workers)
     longest_s = max(target.timeout_s for target in settings.checked)
-    limit_s = max(settings.every * ENDED_BY - longest_s, SHORTEST_LIMIT_S)
-    spread_s = min(settings.every * SPREAD, len(targets) * SPACE_S)
-    pool = WorkerPool(
-        one,
-        workers=settings.workers,
-        spread_s=0.0 if tools.is_by_hand else spread_s,
-        is_suspect=partial(_was_unreachable, memory),
-        pause=pause,
-        limit_s=math.inf if tools.is_by_hand else limit_s,
+    return Pace(
+        settings.workers,
+        spread_s=min(settings.every * SPREAD, count * SPACE_S),
+        limit_s=max(settings.every * ENDED_BY - longest_s, SHORTEST_LIMIT_S),
     )
-    return {target.name: result for target, result in pool.run(targets)}
-
-
-def _was_unreachable(memory: TargetMemory, target: Target) -> bool:
-    known = memory.known.get(target.name)
-    return known is not None and known.state == "unreachable"
 
 
 def _steps(settings: ServersSettings, memory: TargetMemory, results: Mapping[str, CheckResult]) -> Steps:

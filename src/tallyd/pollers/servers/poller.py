@@ -54,7 +54,7 @@ CHECK: Final = "check"
 """The one job."""
 MOST_SHOWN: Final = 10
 _LIMIT_S = 300.0
-"""Without progress. Each check ends with its timeout, but for the lookup of a name."""
+"""Without progress. Each check ends with its timeout."""
 
 
 class ServersPoller(ServersSettings):

@@ -1,0 +1,193 @@
+"""One connection: a socket, perhaps with TLS over it, and what arrived and is not read yet."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from tallyd.adapters.http.errors import BROKEN_OFF, BadAnswer, NoAnswer
+
+T = TypeVar("T")
+
+PIECE_BYTES = 65536
+_MOST_LINE_BYTES = 65536
+
+
+class Channel(Protocol):
+    """Sends and receives bytes."""
+
+    async def send(self, data: bytes) -> None:
+        """Send everything. Raises `OSError`."""
+        ...
+
+    async def receive(self) -> bytes:
+        """Return what has arrived, at least one byte; b"" at the end. Raises `OSError`."""
+        ...
+
+
+class Plain:
+    """A connected socket."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._loop = asyncio.get_running_loop()
+
+    async def send(self, data: bytes) -> None:
+        """Send everything. Raises `OSError`."""
+        await self._loop.sock_sendall(self._sock, data)
+
+    async def receive(self) -> bytes:
+        """Return what has arrived; b"" at the end. Raises `OSError`."""
+        return await self._loop.sock_recv(self._sock, PIECE_BYTES)
+
+
+class Tls:
+    """TLS over another channel, which may be TLS too: that is a proxy with an https:// address.
+
+    asyncio's own TLS keeps a buffer of 256 KiB for each connection, idle ones included.
+    """
+
+    def __init__(self, below: Channel, context: ssl.SSLContext, name: str) -> None:
+        self._below = below
+        self._arrived, self._to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._arrived, self._to_send, server_hostname=name)
+
+    async def handshake(self) -> None:
+        """Agree on keys, and check the certificate. Raises `OSError`, that is `ssl.SSLError` too."""
+        await self._until_done(self._tls.do_handshake)
+
+    async def send(self, data: bytes) -> None:
+        """Send everything. Raises `OSError`."""
+        await self._until_done(self._tls.write, data)
+
+    async def receive(self) -> bytes:
+        """Return what has arrived; b"" at the end, also without TLS's own word for it. Raises `OSError`."""
+        try:
+            return await self._until_done(self._tls.read, PIECE_BYTES)
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b""
+
+    async def _until_done(self, act: Callable[..., T], *args: Any) -> T:
+        while True:
+            try:
+                return act(*args)
+            except ssl.SSLWantReadError:
+                await self._flush()
+                if piece := await self._below.receive():
+                    self._arrived.write(piece)
+                else:
+                    self._arrived.write_eof()
+            finally:
+                # An alert that refuses a certificate also waits here.
+                await self._flush()
+
+    async def _flush(self) -> None:
+        if self._to_send.pending:
+            await self._below.send(self._to_send.read())
+
+
+class Connection:
+    """A connection to one host; the reader of answers.
+
+    `has_answered`: a byte arrived since the last request.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._channel: Channel = Plain(sock)
+        self._arrived = bytearray()
+        self.has_answered = False
+
+    async def secure(self, context: ssl.SSLContext, name: str) -> None:
+        """Put TLS over what there is. Raises `OSError`."""
+        tls = Tls(self._channel, context, name)
+        await tls.handshake()
+        self._channel = tls
+
+    async def send(self, data: bytes) -> None:
+        """Send a request. Raises `OSError`."""
+        self.has_answered = False
+        await self._channel.send(data)
+
+    async def line(self) -> bytes:
+        """Return the next line without its end. Raises `OSError`, `BadAnswer`."""
+        while (end := self._arrived.find(b"\n")) < 0:
+            if len(self._arrived) > _MOST_LINE_BYTES:
+                break
+            if not await self._more():
+                raise BadAnswer(BROKEN_OFF) if self.has_answered else NoAnswer
+        if not 0 <= end <= _MOST_LINE_BYTES:
+            raise BadAnswer(" sent a header that is too long")
+        found = bytes(self._arrived[:end])
+        del self._arrived[: end + 1]
+        return found.removesuffix(b"\r")
+
+    async def piece(self, most_bytes: int = PIECE_BYTES) -> bytes:
+        """Return at least one and at most so many bytes; b"" at the end. Raises `OSError`."""
+        if not self._arrived:
+            await self._more()
+        found = bytes(self._arrived[:most_bytes])
+        del self._arrived[:most_bytes]
+        return found
+
+    async def _more(self) -> bool:
+        if self.has_answered:
+            # Bytes that are already here are received without a wait. A server that never stops sending must
+            # let the others, and the deadline, have their turn.
+            await asyncio.sleep(0)
+        found = await self._channel.receive()
+        self._arrived += found
+        self.has_answered = self.has_answered or bool(found)
+        return bool(found)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether an idle connection is as it was left: not closed, and nothing arrived unasked."""
+        try:
+            self._sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return not self._arrived
+        except OSError:
+            pass
+        return False
+
+    def close(self) -> None:
+        """Close the socket. A further call does nothing."""
+        self._sock.close()
+
+
+async def connected(name: str, port: int, *, left_s: Callable[[], float]) -> Connection:
+    """Return a connection to the first address of a host that accepts one. Raises the last failure.
+
+    Each address gets an equal share of the time left, so that an address that never answers (often IPv6
+    without a route) leaves enough time for the next one. Raises `OSError`, `UnicodeError`.
+    """
+    failure: OSError = OSError()
+    addresses = await _addresses(name, port)
+    for tried, (family, kind, protocol, _name, address) in enumerate(addresses):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            others = len(addresses) - tried - 1
+            async with asyncio.timeout(left_s() / (others + 1) if others else None):
+                await asyncio.get_running_loop().sock_connect(sock, address)
+        except OSError as error:  # includes TimeoutError
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return Connection(sock)
+    raise failure
+
+
+async def _addresses(name: str, port: int) -> list[Any]:
+    try:  # a number needs no lookup, which would wait for a thread
+        return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        return await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
