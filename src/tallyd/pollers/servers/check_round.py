@@ -78,17 +78,14 @@ def reading_of(
     memory.take([(target.name, step) for target, step in steps])
     taken_at = tools.now()
     stored = () if tools.is_by_hand else _store(steps, hours, memory, tools, now=taken_at)
-    is_written = (
-        tools.is_by_hand
-        or have_left
-        or any(step.is_change for _, step in steps)
-        or _is_due(memory.written_at, taken_at, settings.write_every)
-    )
+    is_full = tools.is_by_hand or have_left or _is_due(memory.written_at, taken_at, settings.write_every)
     known = _with_those_left(settings, memory, steps)
     named = [(target.name, step) for target, step in known]
-    facts = facts_of(named, memory.tallies, tools.zone) if is_written else None
+    written = named if is_full else [(name, step) for name, step in named if step.is_worth_a_file]
+    is_written = is_full or bool(written)
+    facts = facts_of(named, written, memory.tallies, tools.zone) if is_written else None
     if is_written:
-        memory.begin_anew(taken_at)
+        memory.begin_anew(taken_at, [name for name, _ in written])
     return Reading(
         taken_at=taken_at,
         facts=facts,

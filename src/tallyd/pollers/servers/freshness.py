@@ -141,6 +141,11 @@ class Step:
         return self.was != self.known.state
 
     @property
+    def is_worth_a_file(self) -> bool:
+        """Whether the state changed, and not only between fresh and late, as it often does."""
+        return self.is_change and not {self.was, self.known.state} <= {"fresh", "late"}
+
+    @property
     def is_new(self) -> bool:
         """Whether the state or the server's time changed."""
         return self.is_change or self.is_new_time

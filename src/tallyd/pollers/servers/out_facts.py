@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from typing import TypeAlias
 
 from tallyd.contract.lags import LagRow
 from tallyd.contract.passages import seen_text
@@ -13,12 +14,18 @@ from tallyd.core.reading import Facts, Json
 from tallyd.pollers.servers.freshness import BY_SERIOUSNESS, STATES, CheckResult, Known, Step
 from tallyd.pollers.servers.target_memory import Tally
 
+Named: TypeAlias = "Sequence[tuple[str, Step]]"
 
-def facts_of(steps: Sequence[tuple[str, Step]], tallies: Mapping[str, Tally], zone: tzinfo) -> Facts:
-    """Return the kind's keys of the out file."""
+
+def facts_of(steps: Named, written: Named, tallies: Mapping[str, Tally], zone: tzinfo) -> Facts:
+    """Return the kind's keys of the out file: counts of all `steps`, and the targets that are `written`."""
     counts = Counter(step.known.state for _, step in steps)
-    targets: dict[str, Json] = {name: _target(step, tallies.get(name), zone) for name, step in steps}
-    return {"counts": {state: counts[state] for state in STATES}, "targets": targets}
+    targets: dict[str, Json] = {name: _target(step, tallies.get(name), zone) for name, step in written}
+    return {
+        "counts": {state: counts[state] for state in STATES},
+        "has_all_targets": len(written) == len(steps),
+        "targets": targets,
+    }
 
 
 def _target(step: Step, tally: Tally | None, zone: tzinfo) -> Json:

@@ -52,7 +52,8 @@ class ServersSettings(Poller):
     write_every: Annotated[Duration, AfterValidator(within(60.0))] = Field(
         Seconds(900),
         description="How often to write an out file, at whole multiples of this time since midnight UTC. A "
-        "change of a target's state also writes one.",
+        "change of a target's state also writes one, with only the targets that changed. A change between "
+        "fresh and late writes none.",
     )
     defaults: TargetKeys = Field(
         TargetKeys(), description="Keys for every target that does not set them itself."

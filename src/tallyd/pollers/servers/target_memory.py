@@ -1,12 +1,13 @@
 """What a servers poller knows from round to round, and what it remembers over a restart.
 
-It is stored with each out file, and there is one after each change of a state. So a restart loses no state
-and no `since`. It loses the counts for the next file, and counts several new times as one.
+It is stored with each out file, and there is one after each change of a state but that between fresh and
+late. So a restart loses no other state and no other `since`. It loses the counts for the next file, and
+counts several new times as one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -23,7 +24,7 @@ KEPT: Final = "memory"
 
 @dataclass(slots=True)
 class Tally:
-    """The checks of one target since the last file; `failed` are those without a readable time."""
+    """The checks of one target since the last file that has it; `failed`: without a readable time."""
 
     checks: int = 0
     failed: int = 0
@@ -84,10 +85,11 @@ class TargetMemory:
         self.counted[name] = begin, max(end, until)
         return end
 
-    def begin_anew(self, at: datetime) -> None:
-        """Start to count for the next file."""
+    def begin_anew(self, at: datetime, names: Iterable[str]) -> None:
+        """Start to count for the next file of these targets, after one was written."""
         self.written_at = at
-        self.tallies.clear()
+        for name in names:
+            self.tallies.pop(name, None)
 
     def to_store(self) -> Facts:
         """Return what must survive a restart."""

@@ -40,7 +40,10 @@ _LONGEST_FIELD = 200
 
 
 def _field(written: str) -> str:
-    if not all(written.split(".")):
+    names = written.split(".")
+    if names[0] == "$":
+        raise wrong('begins with "$"; write only the names of the fields, such as "data.time"')
+    if not all(names):
         raise wrong(
             'must be the name of a field, or several names with dots between them, such as "data.time"'
         )
