@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.panels import NO_DATA, Level, State, StateSpan, Timeline
+from tallyd.core.states import NO_DATA, Level, State, StateSpan, Timeline
 from tallyd.core.timeline import (
     Interval,
     Range,

@@ -14,7 +14,7 @@ from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, Killed, World, daily, disk_refuses
 from support.upstream import DOWN, SSID, SendingPoller, Upstream, fails_first, top
 from support.wording import text_of
-from tallyd.contract.poller import Refused
+from tallyd.contract.delivery import Refused
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.reading import OutboxMessage
 from tallyd.settings.alerting import AlertSettings

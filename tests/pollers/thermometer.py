@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from tallyd.contract.poller import Found, Job, Poller
+from tallyd.contract.job import Job
+from tallyd.contract.poller import Found, Poller
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.errors import SourceError

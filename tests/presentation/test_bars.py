@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from tallyd.core.panels import State, StateSpan, Timeline
+from tallyd.core.states import State, StateSpan, Timeline
 from tallyd.presentation.html.bars import Bars, bars_of
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)

@@ -9,20 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tallyd.core.panels import (
-    Board,
-    Cell,
-    Chart,
-    Column,
-    Gap,
-    Spread,
-    Stat,
-    State,
-    StateSpan,
-    StateTimeline,
-    Table,
-    Timeline,
-)
+from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Spread, Stat, StateTimeline, Table
+from tallyd.core.states import State, StateSpan, Timeline
 from tallyd.presentation.boards import BoardPrinter, Chapter, board_json, chapters_csv, period_text
 
 BERLIN = ZoneInfo("Europe/Berlin")

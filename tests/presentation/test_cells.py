@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.panels import Cell, Gap, Spread, State, StateSpan, Timeline, Unit
+from tallyd.core.panels import Cell, Gap, Spread, Unit
+from tallyd.core.states import State, StateSpan, Timeline
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.presentation.cells import NOT_KNOWN, amounts_text, csv_of, json_of, text_of
 from tallyd.presentation.csv_text import CsvCell

@@ -31,13 +31,11 @@ from tallyd.core.panels import (
     Limit,
     Spread,
     Stat,
-    State,
-    StateSpan,
     StateTimeline,
     Table,
-    Timeline,
     Unit,
 )
+from tallyd.core.states import State, StateSpan, Timeline
 from tallyd.presentation.boards import Chapter
 from tallyd.presentation.html import report
 from tallyd.presentation.html.charts import MOST_POINTS, chart_json

@@ -15,7 +15,7 @@ from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
 from tallyd.config.jobs import Task
 from tallyd.contract.inbox import Inbox
-from tallyd.contract.poller import Job
+from tallyd.contract.job import Job
 from tallyd.contract.records import Records
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import RecordsError, SourceError

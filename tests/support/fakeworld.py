@@ -34,7 +34,8 @@ from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config, load
 from tallyd.config.reload import ActiveConfig
 from tallyd.contract.http import Http
-from tallyd.contract.poller import Found, Job
+from tallyd.contract.job import Job
+from tallyd.contract.poller import Found
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.message import Message

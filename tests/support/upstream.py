@@ -16,7 +16,8 @@ from typing import ClassVar
 
 from support.fakeclock import FakeClock
 from support.fakeworld import FakePoller
-from tallyd.contract.poller import Accepted, Job, Refused
+from tallyd.contract.delivery import Accepted, Refused
+from tallyd.contract.job import Job
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.run_alerts import UNSENT

@@ -15,7 +15,8 @@ from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State as StateDb
 from tallyd.contract.lags import HourCount
 from tallyd.core.alerts.rules import Alert
-from tallyd.core.panels import NO_DATA_SHARE, Board, Cell, Column, Gap, Level, State, Table
+from tallyd.core.panels import Board, Cell, Column, Gap, Table
+from tallyd.core.states import NO_DATA_SHARE, Level, State
 from tallyd.settings.secrets import Secret
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from tallyd.adapters.state import JobRef
 from tallyd.config.model import Config
-from tallyd.contract.poller import Job, Poller
+from tallyd.contract.job import Job
+from tallyd.contract.poller import Poller
 from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.reading import Problem

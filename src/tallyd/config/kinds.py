@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
-from tallyd.contract.poller import Found, Job, Poller
+from tallyd.contract.job import Job
+from tallyd.contract.poller import Found, Poller
 from tallyd.contract.toolbox import Toolbox
 from tallyd.pollers.divera.poller import DiveraPoller
 from tallyd.pollers.servers.poller import ServersPoller

@@ -8,7 +8,7 @@ slots, problems and the clock belong to the daemon.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, Self, cast, get_args, runtime_checkable
@@ -16,41 +16,21 @@ from typing import Protocol, Self, cast, get_args, runtime_checkable
 from pydantic import Field
 
 from tallyd.contract.board import Asked, Past
+from tallyd.contract.job import Job
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.incident_states import incident_shares, incident_timeline
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.history import Entry, Group, missed_slot, reading_of_numbers
 from tallyd.core.inbox_spec import InboxNeeded
-from tallyd.core.panels import Board, Choice, Metric, StateTimeline, Table, Timeline
+from tallyd.core.panels import Board, Choice, Metric, StateTimeline, Table
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
-from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
+from tallyd.core.reading import Facts, Json
 from tallyd.core.readings_board import newest_board, number_metric, readings_board
-from tallyd.core.schedule.timetable import At, Every
+from tallyd.core.states import Timeline
 from tallyd.core.stored import LastReading, StoredReading
 from tallyd.core.timeline import SHARES, borders_of
 from tallyd.settings.pollers import PollerSettings
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One thing that a poller does on a timetable.
-
-    `evaluates`: the last key segments (`<what>`) that a reading of this job raises. If a reading does not
-    name such a problem, the problem is resolved. `limit_s`: a run that shows no progress for this long is the
-    problem `overdue`. `catch_up_s`: how late a slot may be; None if `when` has no slots. `wakes`: events of
-    the inbox also start a run. `tells_gaps` false: a slot without a reading is recorded and logged, but is
-    not a problem on its own.
-    """
-
-    name: str
-    when: At | Every
-    evaluates: frozenset[str]
-    limit_s: float
-    run: Callable[[Slot, Toolbox], tuple[Reading, ...]]
-    catch_up_s: float | None = None
-    wakes: bool = False
-    alerts_on_missed: bool = True
 
 
 @dataclass(frozen=True)
@@ -305,38 +285,6 @@ class Poller(PollerSettings):
         """
         del found
         return {}
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """An upstream accepted a report. `answer` is its answer, for people."""
-
-    answer: str
-
-
-@dataclass(frozen=True)
-class Refused:
-    """An upstream refused a report. `answer` is its answer, for people.
-
-    `for_good`: it would refuse the same report again (for example HTTP 403), so the report is sent again only
-    after it has changed.
-    """
-
-    answer: str
-    for_good: bool
-
-
-@runtime_checkable
-class Delivers(Protocol):
-    """A poller whose readings have messages for an upstream."""
-
-    def is_sending(self) -> bool:
-        """Whether messages are to be posted; else those that wait are forgotten."""
-        ...
-
-    def deliver(self, message: OutboxMessage, tools: Toolbox, *, timeout_s: float) -> Accepted | Refused:
-        """Post it once. Raises `SourceError` if there was no answer, or `Stopped`."""
-        ...
 
 
 @runtime_checkable

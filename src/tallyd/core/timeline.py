@@ -12,17 +12,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
-from tallyd.core.panels import (
-    WORST_FIRST,
-    Cell,
-    Column,
-    Level,
-    State,
-    StateSpan,
-    Table,
-    Timeline,
-)
+from tallyd.core.panels import Cell, Column, Table
 from tallyd.core.schedule.days import day_of, day_span
+from tallyd.core.states import WORST_FIRST, Level, State, StateSpan, Timeline
 
 Range: TypeAlias = Literal["24h", "7d", "30d", "90d", "365d"]
 """How far back a timeline goes."""

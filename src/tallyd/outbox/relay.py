@@ -17,7 +17,7 @@ from pathlib import Path
 from tallyd.adapters.locks import FileLock, LockedError
 from tallyd.adapters.state import StateError
 from tallyd.config.jobs import Task
-from tallyd.contract.poller import Accepted, Delivers, Refused
+from tallyd.contract.delivery import Accepted, Delivers, Refused
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.outbox import Outcome, Outcomes

@@ -12,7 +12,7 @@ from tallyd.adapters.background import BackgroundTask
 from tallyd.adapters.state import StateError
 from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config
-from tallyd.contract.poller import Delivers
+from tallyd.contract.delivery import Delivers
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.run_alerts import UNSENT, unsent
 from tallyd.core.naming import key_segments

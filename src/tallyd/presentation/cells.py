@@ -7,8 +7,9 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from tallyd.core.naming import local_text
-from tallyd.core.panels import NO_DATA, Cell, Gap, Level, Spread, State, StateSpan, Timeline, Unit
+from tallyd.core.panels import Cell, Gap, Spread, Unit
 from tallyd.core.reading import Json
+from tallyd.core.states import NO_DATA, Level, State, StateSpan, Timeline
 from tallyd.core.texts import (
     clock,
     comes_twice,

@@ -15,7 +15,7 @@ from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.wording import said
 from tallyd.core.naming import key_segments
-from tallyd.core.panels import Level
+from tallyd.core.states import Level
 from tallyd.core.texts import listed, shortened
 from tallyd.web.context import Context
 

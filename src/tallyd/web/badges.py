@@ -14,7 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tallyd.contract.board import AskedError
-from tallyd.core.panels import NO_DATA_SHARE, Board, Cell, Column, Gap, Level, State, tables_of
+from tallyd.core.panels import Board, Cell, Column, Gap, tables_of
+from tallyd.core.states import NO_DATA_SHARE, Level, State
 from tallyd.core.texts import rounded_share, share_text, shortened, visible
 from tallyd.core.timeline import Range, range_name
 from tallyd.web.cards import Cards

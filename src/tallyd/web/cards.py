@@ -9,8 +9,9 @@ from typing import Final
 
 from tallyd.core.alerts.rules import OWN, Alert
 from tallyd.core.naming import key_segments
-from tallyd.core.panels import Board, Level, State
+from tallyd.core.panels import Board
 from tallyd.core.schedule.timetable import Every
+from tallyd.core.states import Level, State
 from tallyd.core.stored import LastReading
 from tallyd.core.texts import span
 from tallyd.presentation.html.view import View

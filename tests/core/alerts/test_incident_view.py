@@ -22,7 +22,7 @@ from tallyd.core.alerts.notices import AlertPolicy, News
 from tallyd.core.alerts.run_alerts import FAILED
 from tallyd.core.alerts.values import Age
 from tallyd.core.naming import problem_key
-from tallyd.core.panels import State
+from tallyd.core.states import State
 
 BEGAN = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -14,9 +14,10 @@ from support.past import FakePast, FakeRecords, minutely
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Chart, Gap, Limit, State, StateTimeline, Table, Timeline, tables_of
+from tallyd.core.panels import Board, Chart, Gap, Limit, StateTimeline, Table, tables_of
 from tallyd.core.periods import By
 from tallyd.core.reading import Facts
+from tallyd.core.states import State, Timeline
 from tallyd.core.stored import LastReading, StoredReading
 from tallyd.pollers.servers.board import MOST_BARS, MOST_CHOICES
 from tallyd.pollers.servers.freshness import Known

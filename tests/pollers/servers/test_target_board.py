@@ -16,7 +16,8 @@ from tallyd.contract.board import Asked
 from tallyd.contract.lags import HourCount, LagRow, held, hour_of
 from tallyd.contract.passages import seen_text
 from tallyd.core.alerts.incidents import Incident
-from tallyd.core.panels import Board, Gap, State, StateTimeline, Table, tables_of
+from tallyd.core.panels import Board, Gap, StateTimeline, Table, tables_of
+from tallyd.core.states import State
 from tallyd.core.timeline import Range, borders_of
 from tallyd.pollers.servers.freshness import Known
 from tallyd.pollers.servers.poller import ServersPoller

@@ -17,9 +17,10 @@ from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.passages import Count, seen_text
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Cell, Chart, Gap, Metric, State, Table, tables_of
+from tallyd.core.panels import Board, Cell, Chart, Gap, Metric, Table, tables_of
 from tallyd.core.periods import By
 from tallyd.core.reading import Facts, Json, OutboxMessage
+from tallyd.core.states import State
 from tallyd.core.stored import LastReading, OutboxRow, RowState, StoredReading
 from tallyd.pollers.visitors.metrics import MOST_NAMED
 from tallyd.pollers.visitors.poller import MOST_OF_MONTH, VisitorsPoller

@@ -16,7 +16,7 @@ from support.rawserver import Connection, serving
 from support.rawserver import answer as raw_answer
 from support.toolbox import FakeHttp, answer, refusal, timeout, toolbox
 from tallyd.adapters.http.client import HttpClient
-from tallyd.contract.poller import Accepted, Refused
+from tallyd.contract.delivery import Accepted, Refused
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.reading import OutboxMessage
 from tallyd.pollers.visitors.report.post import deliver

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from support.past import BERLIN, FakePast
 from tallyd.contract.board import Asked
 from tallyd.core.alerts.incidents import Incident
-from tallyd.core.panels import Gap, State, StateTimeline, Table, Timeline, tables_of
+from tallyd.core.panels import Gap, StateTimeline, Table, tables_of
 from tallyd.core.reading import Severity
+from tallyd.core.states import State, Timeline
 from tallyd.pollers.visitors.poller import VisitorsPoller
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)

@@ -7,7 +7,8 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from tallyd.core.alerts.incidents import Incident
-from tallyd.core.panels import NO_DATA_SHARE, Cell, Column, Gap, Level, State, Table, Timeline
+from tallyd.core.panels import Cell, Column, Gap, Table
+from tallyd.core.states import NO_DATA_SHARE, Level, State, Timeline
 from tallyd.core.timeline import cut, shares_table, states_of
 from tallyd.core.uptime import TimeSpan
 

@@ -13,8 +13,9 @@ from tallyd.core.alerts.notices import AlertPolicy, News
 from tallyd.core.alerts.wording import said
 from tallyd.core.naming import key_segments, local_text
 from tallyd.core.out_document import problem_json
-from tallyd.core.panels import Column, State, Table
+from tallyd.core.panels import Column, Table
 from tallyd.core.reading import Json
+from tallyd.core.states import State
 from tallyd.core.texts import clock, listed
 
 _NEWS: Final[dict[News, str]] = {

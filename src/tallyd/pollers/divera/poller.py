@@ -12,7 +12,8 @@ from datetime import datetime
 from functools import partial
 
 from tallyd.contract.board import Asked, Past
-from tallyd.contract.poller import Found, Job
+from tallyd.contract.job import Job
+from tallyd.contract.poller import Found
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.values import Value, several

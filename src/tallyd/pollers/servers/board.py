@@ -7,18 +7,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from tallyd.core.panels import (
-    Board,
-    Cell,
-    Choice,
-    Column,
-    Gap,
-    Stat,
-    Table,
-    Timeline,
-)
+from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Stat, Table
 from tallyd.core.periods import By, period_columns
 from tallyd.core.reading import Facts
+from tallyd.core.states import Timeline
 from tallyd.core.texts import span
 from tallyd.pollers.servers.checks_table import (
     NUMBERS,

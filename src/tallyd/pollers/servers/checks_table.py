@@ -9,7 +9,8 @@ from operator import add
 from typing import Final
 
 from tallyd.contract.lags import HourCount
-from tallyd.core.panels import NO_DATA_SHARE, Cell, Chart, Column, Gap, Level, Shape, State, Table
+from tallyd.core.panels import Cell, Chart, Column, Gap, Shape, Table
+from tallyd.core.states import NO_DATA_SHARE, Level, State
 from tallyd.core.texts import share_text
 from tallyd.pollers.servers.freshness import Known
 from tallyd.pollers.servers.lag_history import Checks

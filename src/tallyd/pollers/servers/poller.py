@@ -9,17 +9,19 @@ from functools import partial
 from typing import Final
 
 from tallyd.contract.board import Asked, AskedError, Past
+from tallyd.contract.job import Job
 from tallyd.contract.passages import seen_text
-from tallyd.contract.poller import Found, Job
+from tallyd.contract.poller import Found
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Metric, StateTimeline, Table, Timeline
+from tallyd.core.panels import Board, Metric, StateTimeline, Table
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json
 from tallyd.core.schedule.days import day_of
 from tallyd.core.schedule.timetable import Every
+from tallyd.core.states import Timeline
 from tallyd.core.stored import LastReading
 from tallyd.core.texts import clock, listed, shortened, span
 from tallyd.core.timeline import SHARES, borders_of

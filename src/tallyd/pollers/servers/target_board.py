@@ -21,10 +21,10 @@ from tallyd.core.panels import (
     Stat,
     StateTimeline,
     Table,
-    Timeline,
     unreadable,
 )
 from tallyd.core.periods import By, axis_of, period_columns
+from tallyd.core.states import Timeline
 from tallyd.core.timeline import gathered, shares_table
 from tallyd.pollers.servers.checks_table import (
     NUMBERS,

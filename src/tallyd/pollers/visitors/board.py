@@ -13,9 +13,10 @@ from typing import Final
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.passages import Count
 from tallyd.core.naming import key_segments
-from tallyd.core.panels import Board, Cell, Chart, Choice, Column, Gap, Shape, Stat, State, Table, unreadable
+from tallyd.core.panels import Board, Cell, Chart, Choice, Column, Gap, Shape, Stat, Table, unreadable
 from tallyd.core.periods import BEGIN, By, axis_of, labels_of, period_columns
 from tallyd.core.schedule.days import day_of
+from tallyd.core.states import State
 from tallyd.core.texts import clock, visible
 from tallyd.core.uptime import TimeSpan
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX, INBOX_GONE, NO_FILES

@@ -10,8 +10,10 @@ from functools import partial
 from typing import Final
 
 from tallyd.contract.board import Asked, Past
+from tallyd.contract.delivery import Accepted, Refused
+from tallyd.contract.job import Job
 from tallyd.contract.passages import Count
-from tallyd.contract.poller import Accepted, Found, Job, Refused
+from tallyd.contract.poller import Found
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.run_alerts import UNSENT

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 
-from tallyd.core.panels import NO_DATA, Level, State, StateSpan, Timeline
+from tallyd.core.states import NO_DATA, Level, State, StateSpan, Timeline
 from tallyd.core.texts import span, visible
 from tallyd.presentation.cells import amounts_text
 

@@ -9,7 +9,8 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tallyd.core.panels import Chart, Gap, Heatmap, Spread, Stat, State, StateTimeline, Timeline
+from tallyd.core.panels import Chart, Gap, Heatmap, Spread, Stat, StateTimeline
+from tallyd.core.states import State, Timeline
 from tallyd.core.texts import visible
 from tallyd.presentation.html.charts import MOST_POINTS
 from tallyd.presentation.invocation import filled

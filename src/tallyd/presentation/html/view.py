@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 from tallyd.contract.board import AskedError
 from tallyd.core.naming import local_text
-from tallyd.core.panels import WORST_FIRST, Cell, Chart, Column, Heatmap, Spread, State, Table, Timeline, Unit
+from tallyd.core.panels import Cell, Chart, Column, Heatmap, Spread, Table, Unit
 from tallyd.core.reading import Json
+from tallyd.core.states import WORST_FIRST, State, Timeline
 from tallyd.core.texts import span
 from tallyd.presentation.cells import amounts_text, spread_texts, text_of
 from tallyd.presentation.html.bars import Bars, bars_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from tallyd.contract.delivery import Accepted, Refused
 from tallyd.contract.http import Reply
-from tallyd.contract.poller import Accepted, Refused
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.privacy.redaction import Redactor

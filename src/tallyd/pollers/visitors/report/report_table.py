@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from tallyd.core.panels import Cell, Column, State, Table
+from tallyd.core.panels import Cell, Column, Table
 from tallyd.core.reading import Json
+from tallyd.core.states import State
 from tallyd.core.stored import OutboxRow, StoredReading
 from tallyd.core.texts import shortened
 
