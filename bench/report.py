@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from figures import reached
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.contract.passages import Content, Count, Direction, Row, Rows, ToIngest
@@ -51,8 +52,11 @@ def main() -> int:
         last = statistics.quantiles(taken[name], n=100)[98]
         median = statistics.median(taken[name])
         print(f"{passages:>10,} passages: p50 {median * 1000:.2f} ms, p99 {last * 1000:.2f} ms")
-    print(f"ratio {many_s / few_s:.2f}x, at most {MOST_RATIO}x; at most {MOST_S * 1000:.0f} ms")
-    return int(many_s / few_s > MOST_RATIO or many_s > MOST_S)
+    verdicts = (
+        reached("today's counts, many passages to few", many_s / few_s, "x", at_most=MOST_RATIO),
+        reached("today's counts", many_s * 1000, "ms", at_most=MOST_S * 1000),
+    )
+    return 0 if all(verdicts) else 1
 
 
 def _filled(path: Path, passages: int) -> PollerRecords:

@@ -37,6 +37,7 @@ from zoneinfo import ZoneInfo
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from figures import reached
 from support.processes import cpu_s, free_port, memory_mib, wait_for_port
 from support.webworld import world
 from tallyd.demo.world import cameras, chat, divera, servers, upstream
@@ -99,9 +100,7 @@ def _measure(folder: Path, seconds: float, rounds: int) -> list[bool]:
 
 
 def _kept(name: str, value: float) -> bool:
-    is_kept = value <= LIMITS[name]
-    print(f"  {name}: {value:.3g}, at most {LIMITS[name]:g}{'' if is_kept else '  OVER'}")
-    return is_kept
+    return reached(f"page: {name}", value, at_most=LIMITS[name])
 
 
 # -- what runs -----------------------------------------------------------------------------------------------
