@@ -66,7 +66,7 @@ def _config(folder: Path) -> Path:
 def _measure(folder: Path, *, per_second: float, seconds: float) -> list[float]:
     """Drop files at a steady pace; return how long each took, in seconds. Raises TimeoutError."""
     database = folder / "state" / "records.db"
-    dropped: dict[str, float] = {}
+    dropped: dict[bytes, float] = {}
     _drop(folder, 0, dropped)
     first = _watch(database, 1)  # the start, which is not measured
     pace = threading.Thread(target=_drop_all, args=(folder, dropped, per_second, seconds))
@@ -76,27 +76,27 @@ def _measure(folder: Path, *, per_second: float, seconds: float) -> list[float]:
     return [at - dropped[sha] for sha, at in seen.items() if sha not in first]
 
 
-def _drop_all(folder: Path, dropped: dict[str, float], per_second: float, seconds: float) -> None:
+def _drop_all(folder: Path, dropped: dict[bytes, float], per_second: float, seconds: float) -> None:
     began_s = time.monotonic()
     for number in range(1, int(per_second * seconds) + 1):
         time.sleep(max(0.0, began_s + number / per_second - time.monotonic()))
         _drop(folder, number, dropped)
 
 
-def _drop(folder: Path, number: int, dropped: dict[str, float]) -> None:
+def _drop(folder: Path, number: int, dropped: dict[bytes, float]) -> None:
     text = f"{datetime.now(UTC):%Y%m%d%H%M%S}"
     records = [{"ID": number * 8 + n, "inOut": n % 3, "time": text, "frameNumber": n} for n in range(8)]
     content = json.dumps(records).encode()
     inbox = folder / "inbox" / "visitors" / "12"
     beside = inbox / f"{number}.tmp"
     beside.write_bytes(content)
-    dropped[hashlib.sha256(content).hexdigest()] = time.monotonic()
+    dropped[hashlib.sha256(content).digest()] = time.monotonic()
     beside.rename(inbox / f"{text}-{number}.json")
 
 
-def _watch(database: Path, expected: int, *, within_s: float = WITHIN_S) -> dict[str, float]:
+def _watch(database: Path, expected: int, *, within_s: float = WITHIN_S) -> dict[bytes, float]:
     """Look into the ledger until it has so many files; return when each was seen there first."""
-    seen: dict[str, float] = {}
+    seen: dict[bytes, float] = {}
     newest = 0
     until_s = time.monotonic() + within_s
     while not database.exists():

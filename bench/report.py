@@ -10,6 +10,7 @@ source. Prints the median and the 99th percentile of each, looked at in turns, a
 from __future__ import annotations
 
 import argparse
+import hashlib
 import statistics
 import sys
 import tempfile
@@ -21,14 +22,24 @@ from pathlib import Path
 from figures import reached
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.poller_records import PollerRecords
-from tallyd.contract.passages import Content, Count, Direction, Row, Rows, ToIngest
+from tallyd.contract.passages import (
+    IN,
+    OTHER,
+    OUT,
+    Content,
+    Count,
+    Row,
+    Rows,
+    ToIngest,
+    instant_of,
+    seen_text,
+)
 
 FEW = 10_000
 PER_FILE = 50_000
 SOURCES = ("12", "23", "24", "32")
 MOST_RATIO, MOST_S = 1.5, 0.010
 TODAY = datetime(2026, 11, 20, tzinfo=UTC)
-WAYS: tuple[Direction, ...] = ("in", "out", "other")
 
 
 def main() -> int:
@@ -83,7 +94,7 @@ def _ingest(records: PollerRecords, begin: datetime, passages: int, *, over: tim
             rows = list(_rows(begin + step * first, step, range(number, some, len(SOURCES))))
             file = ToIngest(
                 source=source,
-                sha256=f"{begin:%Y%m%d}-{first}-{source}",
+                sha256=hashlib.sha256(f"{begin:%Y%m%d}-{first}-{source}".encode()).hexdigest(),
                 name=f"{source}/{begin:%Y%m%d%H%M%S}-{first}.json",
                 size=100 * len(rows),
                 content=_content(rows),
@@ -96,22 +107,23 @@ def _ingest(records: PollerRecords, begin: datetime, passages: int, *, over: tim
 
 def _rows(begin: datetime, step: timedelta, numbers: Sequence[int]) -> Iterator[Row]:
     for number in numbers:
-        yield number, WAYS[number % 3], f"{begin + step * number:%Y-%m-%d %H:%M:%S}", number
+        yield number, number % 3, int((begin + step * number).timestamp()), number
 
 
 def _content(rows: Sequence[Row]) -> Content:
     minutes: dict[str, Count] = {}
-    for _, way, at, _ in rows:
+    for _, way, seen_at, _ in rows:
+        at = seen_text(instant_of(seen_at))
         one = Count(
-            n_in=int(way == "in"),
-            n_out=int(way == "out"),
-            n_other=int(way == "other"),
+            n_in=int(way == IN),
+            n_out=int(way == OUT),
+            n_other=int(way == OTHER),
             first_at=at,
             last_at=at,
         )
         minute = f"{at[:16]}:00"
         minutes[minute] = minutes[minute] + one if minute in minutes else one
-    return Content(records=len(rows), minutes=minutes, newest_at=rows[-1][2], skipped=0)
+    return Content(records=len(rows), minutes=minutes)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import time_machine
 
 from adapters.records.samples import visitor_file
 from support.past import BERLIN, Past, instant, write_config
+from support.rows import Passage
 from tallyd.adapters.locks import FileLock
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import JobRef, State
@@ -23,7 +24,6 @@ from tallyd.cli.views.status import status
 from tallyd.config.active_file import write_active
 from tallyd.config.model import load
 from tallyd.config.reload import ActiveConfigNote, JobNote, read_note
-from tallyd.contract.passages import Row
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.out_document import Heading
 from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
@@ -153,7 +153,7 @@ def park(past: Past) -> Path:
     path = write_config(past.folder, pollers={"park": PARK, "divera": DIVERA})
     past.taken("2026-11-19T08:00:00", {"50101": 12, "7": None}, hide_below=3)
     with closing(Database(load(path, environ={}).database_url, prepares=True)) as database:
-        rows: list[Row] = [(number, "in", "2026-11-19 06:00:00", None) for number in range(3)]
+        rows: list[Passage] = [(number, "in", "2026-11-19 06:00:00", None) for number in range(3)]
         files = [visitor_file("a.json", *rows, source="gate-09")]
         database.records("park").ingest(files, now=instant("2026-11-19T07:30:00"), keep_rows=True)
     at = instant("2026-11-19T08:00:00")

@@ -13,15 +13,25 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
-WAYS = ("in", "out", "other")
+WAYS = 3
 MINUTE = (
     "INSERT INTO passage_minute VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (poller, minute, source) DO"
     " UPDATE SET n_in = n_in + excluded.n_in, n_out = n_out + excluded.n_out,"
     " n_other = n_other + excluded.n_other"
 )
-ROW = "INSERT INTO passage (poller, source, file_id, person_id, direction, seen_at) VALUES (?, ?, 0, ?, ?, ?)"
+SOURCE = (
+    "INSERT INTO ingested_file"
+    " (poller, source, sha256, name, size, records, state, ingested_at, first_passage) VALUES"
+    " (?, ?, zeroblob(32), '', 0, 1000000, 'done', 0, 1) ON CONFLICT DO NOTHING"
+)
+"""No ledger: one row for all files of a source, so that its passages have one."""
+ROW = (
+    "INSERT INTO passage (file_id, person_id, direction, seen_at)"
+    " SELECT id, ?, ?, ? FROM ingested_file WHERE poller = ? AND source = ?"
+)
 Statement = tuple[str, tuple[object, ...]]
 
 
@@ -65,12 +75,14 @@ class Loader:
             self._database.execute("COMMIT")
 
     def _statements(self, source: str, content: bytes) -> Iterator[Statement]:
+        yield SOURCE, (self._poller, source)
         for record in json.loads(content):
             text = record["time"]
             minute = f"{text[:4]}-{text[4:6]}-{text[6:8]} {text[8:10]}:{text[10:12]}"
             seen = f"{minute}:{text[12:]}"
-            yield ROW, (self._poller, source, record["ID"], WAYS[record["inOut"]], seen)
-            counts = [int(record["inOut"] == way) for way in range(len(WAYS))]
+            at = int(datetime.fromisoformat(seen).replace(tzinfo=UTC).timestamp())
+            yield ROW, (record["ID"], record["inOut"], at, self._poller, source)
+            counts = [int(record["inOut"] == way) for way in range(WAYS)]
             yield MINUTE, (self._poller, f"{minute}:00", source, *counts, seen, seen)
 
 

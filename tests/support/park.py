@@ -15,7 +15,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from support.toolbox import BERLIN, FakeHttp, toolbox
-from tallyd.contract.passages import Count, Direction, seen_text
+from tallyd.contract.passages import Count, seen_text
 from tallyd.contract.records import Records
 from tallyd.core.errors import RecordsError
 from tallyd.core.reading import Facts, Reading, Slot
@@ -44,7 +44,7 @@ class FakeRecords:
     fault: RecordsError | None = None
     reads: int = 0
 
-    def add(self, source: str, at: datetime, direction: Direction) -> None:
+    def add(self, source: str, at: datetime, direction: str) -> None:
         seen = seen_text(at)
         one = Count(int(direction == "in"), int(direction == "out"), int(direction == "other"), seen, seen)
         key = (source, seen[:16] + ":00")
@@ -75,7 +75,7 @@ class Park:
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=self.zone)).astimezone(UTC)
 
-    def passes(self, source: str, at: str, direction: Direction = "in", *, times: int = 1) -> None:
+    def passes(self, source: str, at: str, direction: str = "in", *, times: int = 1) -> None:
         for _ in range(times):
             self.records.add(source, self.instant(at), direction)
 

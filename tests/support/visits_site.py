@@ -220,7 +220,7 @@ def step_of(site: VisitsSite) -> Step:
         return Step.IDLE
     with database_of(site) as query:
         known = _ledger(site, query)
-        rows = query(f"SELECT count(*) FROM passage WHERE poller='{site.poller}'")[0][0]
+        rows = query(f"SELECT count(*) FROM passage_readable WHERE poller='{site.poller}'")[0][0]
     if not known and rows:
         return Step.UNTOLD
     repeats = {dropped.sha256 for dropped in site.dropped if dropped.fate == "repeat"}
@@ -246,8 +246,11 @@ def counted_wrong(site: VisitsSite) -> list[Violation]:
 def _passages(site: VisitsSite, query: Query) -> Iterator[Violation]:
     wanted = Counter((each.source, *passage) for each in site.dropped for passage in each.passages)
     columns = "source, person_id, direction, seen_at"
-    found = Counter(query(f"SELECT {columns} FROM passage WHERE poller='{site.poller}'"))
+    found = Counter(query(f"SELECT {columns} FROM passage_readable WHERE poller='{site.poller}'"))
     yield from _compared(wanted, found, "passage")
+    ((orphans,),) = query("SELECT count(*) FROM passage WHERE file_id NOT IN (SELECT id FROM ingested_file)")
+    if orphans:
+        yield Violation("twice", f"{orphans} passages of files that the ledger does not have")
 
 
 def _minutes(site: VisitsSite, query: Query) -> Iterator[Violation]:
@@ -272,8 +275,10 @@ def _compared(wanted: Counter[Any], found: Counter[Any], what: str) -> Iterator[
 
 
 def _ledger(site: VisitsSite, query: Query) -> dict[str, tuple[str, int | None]]:
-    rows = query(f"SELECT sha256, state, records FROM ingested_file WHERE poller='{site.poller}'")
-    return {sha: (state, records) for sha, state, records in rows}
+    # A naive loader keeps rows for its sources there, with size 0.
+    columns = "sha256, state, records"
+    rows = query(f"SELECT {columns} FROM ingested_file WHERE poller='{site.poller}' AND size > 0")
+    return {bytes(sha).hex(): (state, records) for sha, state, records in rows}
 
 
 def _of_ledger(site: VisitsSite, query: Query) -> Iterator[Violation]:

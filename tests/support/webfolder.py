@@ -17,11 +17,11 @@ from starlette.types import ASGIApp
 
 from adapters.records.samples import visitor_file
 from support.past import Past
+from support.rows import Passage
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State
 from tallyd.config.model import Config, load
-from tallyd.contract.passages import Row
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
 from tallyd.pollers.servers.freshness import Known
@@ -94,7 +94,7 @@ class Web:
         """Store a file of today: three came and one left."""
         with closing(Database(self.config.database_url, prepares=True)) as database:
             at = "2026-11-20 07:00:00"
-            rows: list[Row] = [
+            rows: list[Passage] = [
                 (1, "in", at, None),
                 (2, "in", at, None),
                 (3, "in", at, None),

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -196,9 +197,13 @@ def _visitors(database: Database, chance: random.Random, now: datetime) -> None:
                     minutes[seen[:16] + ":00"] = Count(n_in, n_out, 0, seen, seen)
             if minutes:
                 total = sum(count.n_in + count.n_out for count in minutes.values())
-                content = Content(records=total, minutes=minutes, newest_at=max(minutes))
+                content = Content(records=total, minutes=minutes)
                 file = ToIngest(
-                    source=source, sha256=f"{back}{source}", name="past.json", size=1, content=content
+                    source=source,
+                    sha256=sha256(f"{back}{source}".encode()).hexdigest(),
+                    name="past.json",
+                    size=1,
+                    content=content,
                 )
                 records.ingest([file], now=now, keep_rows=False)
 

@@ -19,10 +19,10 @@ from adapters.records.samples import visitor_file
 from support.browser import CHROMIUM, Watched, violations
 from support.needs import needs
 from support.past import BERLIN, Past
+from support.rows import Passage
 from support.webfolder import NOW, Web, serving_app
 from support.webworld import Site, small_world
 from tallyd.adapters.records.database import Database
-from tallyd.contract.passages import Row
 from tallyd.core.alerts.rules import Alert
 from tallyd.demo.world import cameras, servers
 from tallyd.demo.world.crowd import LABELS, QUIET_HOST
@@ -321,8 +321,8 @@ def test_on_the_wall_large_numbers_have_room_and_no_column_is_cut(
 ) -> None:
     web = Web(tmp_path)
     at = "2026-11-20 07:00:00"
-    came: list[Row] = [(number, "in", at, None) for number in range(45_678)]
-    left: list[Row] = [(number, "out", at, None) for number in range(12_345)]
+    came: list[Passage] = [(number, "in", at, None) for number in range(45_678)]
+    left: list[Passage] = [(number, "out", at, None) for number in range(12_345)]
     with closing(Database(web.config.database_url, prepares=True)) as database:
         file = visitor_file("a.json", *came, *left, source="12")
         database.records("park").ingest([file], now=NOW, keep_rows=False)

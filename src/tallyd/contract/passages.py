@@ -1,19 +1,22 @@
 """People who walked in and out, as they cross between the inbox, the parser and the database.
 
-Instants of passages are text here, `YYYY-MM-DD HH:MM:SS` in UTC, as in the database: a file may hold
-millions, and they are only compared and stored. This text sorts in the order of the instants.
+Instants of passages are whole seconds since 1970: a file may hold millions, and they are only compared and
+stored. Minutes and the counts of a minute have text, `YYYY-MM-DD HH:MM:SS` in UTC, as in the database. This
+text sorts in the order of the instants.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Literal, TypeAlias
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal, TypeAlias
 
-Direction: TypeAlias = Literal["in", "out", "other"]
-Row: TypeAlias = "tuple[int, Direction, str, int | None]"
-"""person_id, direction, seen_at, frame."""
+IN: Final = 0
+OUT: Final = 1
+OTHER: Final = 2
+Row: TypeAlias = "tuple[int, int, int, int | None]"
+"""person_id, direction (`IN`, `OUT`, `OTHER`), seen_at, frame."""
 Fingerprint: TypeAlias = "tuple[str, str]"
 """The source and the SHA-256 (hex) of a file's content: two files with both equal are the same file."""
 Outcome: TypeAlias = Literal["done", "repeat", "rejected"]
@@ -31,6 +34,19 @@ def read_seen(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
+_1970: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def seconds_of(at: datetime) -> int:
+    """Return an aware instant in whole seconds since 1970, cut to the second."""
+    return (at - _1970) // timedelta(seconds=1)
+
+
+def instant_of(seconds: int) -> datetime:
+    """Undo `seconds_of`. Raises OverflowError for a year before 1 or after 9999."""
+    return _1970 + timedelta(seconds=seconds)
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Passages as columns, all of one length. Iterating gives `Row`s.
@@ -39,8 +55,8 @@ class Rows:
     """
 
     people: Sequence[int]
-    ways: Sequence[Direction]
-    seen_at: Sequence[str]
+    ways: Sequence[int]
+    seen_at: Sequence[int]
     frames: Sequence[int | None]
 
     @classmethod
@@ -78,16 +94,25 @@ class Count:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """The content of a file: the number of records, their counts by minute, the newest record.
+    """The content of a file: the number of records, and their counts by minute.
 
     A minute is named by its first second (`2026-11-20 08:15:00`). `skipped` records were left out because the
-    config says so. `newest_at` is None for a file without records.
+    config says so.
     """
 
     records: int
     minutes: Mapping[str, Count]
-    newest_at: str | None
     skipped: int = 0
+
+    @property
+    def first_at(self) -> str | None:
+        """The time of the oldest record; None if there is none."""
+        return min((count.first_at for count in self.minutes.values()), default=None)
+
+    @property
+    def last_at(self) -> str | None:
+        """The time of the newest record; None if there is none."""
+        return max((count.last_at for count in self.minutes.values()), default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

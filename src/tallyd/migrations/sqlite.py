@@ -9,25 +9,31 @@ from __future__ import annotations
 from typing import Final
 
 STATEMENTS: Final = (
-    # AUTOINCREMENT: an id is never used again, because passages may stay longer than their ledger row.
     """
 CREATE TABLE ingested_file (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, poller TEXT NOT NULL, source TEXT NOT NULL, sha256 TEXT NOT NULL,
+  id INTEGER PRIMARY KEY AUTOINCREMENT, poller TEXT NOT NULL, source TEXT NOT NULL, sha256 BLOB NOT NULL,
   name TEXT NOT NULL, size INTEGER NOT NULL, records INTEGER,
-  state TEXT NOT NULL CHECK (state IN ('done', 'rejected')), reason TEXT, ingested_at TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('done', 'rejected')), reason TEXT, ingested_at INTEGER NOT NULL,
+  first_at INTEGER, last_at INTEGER, first_passage INTEGER,
   UNIQUE (poller, sha256, source)
 )""",
     "CREATE INDEX ingested_file_by_time ON ingested_file (poller, state, ingested_at)",
+    "CREATE INDEX ingested_file_by_passages ON ingested_file (poller, first_at)",
+    # The rows of a file follow each other. `id` is SQLite's own number of the row: it takes no further space.
     """
 CREATE TABLE passage (
-  id INTEGER PRIMARY KEY, poller TEXT NOT NULL, source TEXT NOT NULL, file_id INTEGER NOT NULL,
-  person_id INTEGER NOT NULL, direction TEXT NOT NULL, seen_at TEXT NOT NULL, frame INTEGER
+  id INTEGER PRIMARY KEY, file_id INTEGER NOT NULL, person_id INTEGER NOT NULL, direction INTEGER NOT NULL,
+  seen_at INTEGER NOT NULL, frame INTEGER
 )""",
+    # CROSS JOIN: SQLite begins with the files, and finds the rows of each by their numbers.
     """
-CREATE TABLE passage_span (
-  file_id INTEGER PRIMARY KEY, poller TEXT NOT NULL, oldest_at TEXT NOT NULL
-)""",
-    "CREATE INDEX passage_span_by_time ON passage_span (poller, oldest_at)",
+CREATE VIEW passage_readable AS
+SELECT file.poller, file.source, passage.file_id, passage.person_id,
+  CASE passage.direction WHEN 0 THEN 'in' WHEN 1 THEN 'out' ELSE 'other' END AS direction,
+  datetime(passage.seen_at, 'unixepoch') AS seen_at, passage.frame
+FROM ingested_file AS file CROSS JOIN passage
+  ON passage.id >= file.first_passage AND passage.id < file.first_passage + file.records
+  AND passage.file_id = file.id""",
     """
 CREATE TABLE passage_minute (
   poller TEXT NOT NULL, minute TEXT NOT NULL, source TEXT NOT NULL,

@@ -6,17 +6,18 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from tallyd.contract.passages import Content, Count, Row, Rows, ToIngest
+from support.rows import Passage, rows_of
+from tallyd.contract.passages import Content, Count, ToIngest
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 DAY = (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
 
-IN: Row = (4711, "in", "2026-11-20 08:15:07", 1)
-OUT: Row = (4712, "out", "2026-11-20 08:15:59", None)
-OTHER: Row = (4713, "other", "2026-11-20 08:16:00", 3)
+IN: Passage = (4711, "in", "2026-11-20 08:15:07", 1)
+OUT: Passage = (4712, "out", "2026-11-20 08:15:59", None)
+OTHER: Passage = (4713, "other", "2026-11-20 08:16:00", 3)
 
 
-def minute_counts(rows: Sequence[Row]) -> dict[str, Count]:
+def minute_counts(rows: Sequence[Passage]) -> dict[str, Count]:
     """Return the expected counts of the rows, minute by minute."""
     counts: dict[str, Count] = {}
     for _, direction, seen_at, _ in rows:
@@ -34,26 +35,24 @@ def sha256(text: str) -> str:
 
 def visitor_file(
     name: str,
-    *rows: Row,
+    *rows: Passage,
     source: str = "12",
-    read: Callable[[], Iterable[Sequence[Row]]] | None = None,
+    read: Callable[[], Iterable[Sequence[Passage]]] | None = None,
     batch: int = 1000,
 ) -> ToIngest:
     """Return a file with these rows, or those that `read` gives. A name stands for a content."""
-    content = Content(
-        records=len(rows), minutes=minute_counts(rows), newest_at=max((row[2] for row in rows), default=None)
-    )
+    content = Content(records=len(rows), minutes=minute_counts(rows))
     return ToIngest(
         source=source,
         sha256=sha256(name),
         name=f"{name}.json",
         size=100 * len(rows),
         content=content,
-        rows=lambda: map(Rows.of, read() if read else _pieces(rows, batch)),
+        rows=lambda: map(rows_of, read() if read else _pieces(rows, batch)),
     )
 
 
-def _pieces(rows: Sequence[Row], most: int) -> Iterator[Sequence[Row]]:
+def _pieces(rows: Sequence[Passage], most: int) -> Iterator[Sequence[Passage]]:
     for begin in range(0, len(rows), most):
         yield rows[begin : begin + most]
 
@@ -64,13 +63,13 @@ def rejected_file(name: str, *, source: str = "12", reason: str = "not JSON") ->
     )
 
 
-def many(count: int, *, day: str = "2026-11-20") -> list[Row]:
+def many(count: int, *, day: str = "2026-11-20") -> list[Passage]:
     """Return rows, a second apart, from midnight on."""
     directions = ("in", "out", "other")
     return [
         (
             10**12 + number,
-            directions[number % 3],  # type: ignore[misc] # each of them is a direction
+            directions[number % 3],
             f"{day} {number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}",
             number,
         )

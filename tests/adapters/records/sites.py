@@ -38,8 +38,9 @@ class Site:
 
 
 def passages(site: Site, records: PollerRecords) -> list[tuple[Any, ...]]:
-    """Return the passages of a poller, as they are stored."""
+    """Return the passages of a poller, as a person reads them, by file and person."""
     return site.query(
-        "SELECT source, person_id, direction, seen_at, frame FROM passage WHERE poller=:poller ORDER BY id",
+        "SELECT source, person_id, direction, seen_at, frame FROM passage_readable"
+        " WHERE poller=:poller ORDER BY file_id, person_id",
         poller=records.poller,  # only for looking into the database
     )

@@ -9,8 +9,9 @@ import pytest
 
 from adapters.records.samples import DAY, IN, NOW, OTHER, OUT, many, rejected_file, sha256, visitor_file
 from adapters.records.sites import Site, passages
+from support.rows import Passage
 from tallyd.adapters.records.poller_records import PollerRecords
-from tallyd.contract.passages import Content, Count, Row, ToIngest
+from tallyd.contract.passages import Content, Count, ToIngest
 from tallyd.contract.records import Records
 
 ODD_SOURCES = (
@@ -174,7 +175,7 @@ def test_a_file_without_records_leaves_no_trace(site: Site, records: PollerRecor
 
 
 def test_without_rows_the_counts_are_kept_and_nothing_is_read(site: Site, records: PollerRecords) -> None:
-    def never() -> Iterator[Sequence[Row]]:
+    def never() -> Iterator[Sequence[Passage]]:
         raise AssertionError("read")
 
     assert ingest(records, visitor_file("a", IN, OUT, read=never), keep_rows=False) == ("done",)
@@ -187,7 +188,7 @@ def test_without_rows_the_counts_are_kept_and_nothing_is_read(site: Site, record
 def test_rows_that_fail_half_way_leave_nothing(site: Site, records: PollerRecords) -> None:
     rows = many(3000)
 
-    def broken() -> Iterator[Sequence[Row]]:
+    def broken() -> Iterator[Sequence[Passage]]:
         yield rows[:1000]
         yield rows[1000:2000]
         raise ValueError("the file was changed meanwhile")
@@ -291,7 +292,7 @@ def test_a_person_reads_utc_with_sql(site: Site, records: PollerRecords) -> None
     ingest(records, visitor_file("a", IN))
 
     shown = "CAST(seen_at AS CHAR(19))"
-    (row,) = site.query(f"SELECT {shown} FROM passage WHERE poller=:p", p=records.poller)
+    (row,) = site.query(f"SELECT {shown} FROM passage_readable WHERE poller=:p", p=records.poller)
     assert row == ("2026-11-20 08:15:07",)
     (row,) = site.query(
         "SELECT count(*) FROM passage_minute WHERE poller=:p AND minute='2026-11-20 08:15:00'",
@@ -316,7 +317,7 @@ def test_content_without_minutes_is_fine(records: PollerRecords) -> None:
         sha256=sha256("x"),
         name="x",
         size=1,
-        content=Content(records=1, minutes={}, newest_at=None),
+        content=Content(records=1, minutes={}),
     )
 
     assert ingest(records, file) == ("done",)

@@ -100,7 +100,7 @@ def test_of_two_that_meet_the_second_waits_and_finds_a_repeat(site: Site) -> Non
         assert go_on.wait(20)
         return [[IN]]
 
-    first = visitor_file("a", IN, read=slow)  # type: ignore[arg-type] # rows, in a list
+    first = visitor_file("a", IN, read=slow)
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(records.ingest, [first], now=NOW, keep_rows=True)
         assert reading.wait(20)
@@ -120,7 +120,7 @@ def test_if_two_processes_store_a_file_and_the_first_fails_the_second_stores_it(
         assert go_on.wait(20)
         raise OSError("gone")
 
-    first = visitor_file("a", IN, read=failing)  # type: ignore[arg-type] # rows, in a list
+    first = visitor_file("a", IN, read=failing)
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(records.ingest, [first], now=NOW, keep_rows=True)
         assert reading.wait(20)
@@ -141,7 +141,7 @@ def test_readers_do_not_wait_for_a_writer(site: Site) -> None:
         seen.append(records.counts(*DAY)["12"].n_in)
         return [[IN]]
 
-    file = visitor_file("b", IN, read=read_meanwhile)  # type: ignore[arg-type] # rows, in a list
+    file = visitor_file("b", IN, read=read_meanwhile)
     records.ingest([file], now=NOW, keep_rows=True)
 
     assert seen == [1]
@@ -159,7 +159,7 @@ def test_a_lock_that_is_held_too_long_is_an_error_and_no_wait_for_ever(site: Sit
         assert time.monotonic() - began < 15
         return [[IN]]
 
-    file: ToIngest = visitor_file("a", IN, read=meanwhile)  # type: ignore[arg-type] # rows, in a list
+    file: ToIngest = visitor_file("a", IN, read=meanwhile)
     assert site.database.records(poller).ingest([file], now=NOW, keep_rows=True) == ("done",)
     assert impatient.records(poller).ingest([visitor_file("a", IN)], now=NOW, keep_rows=True) == ("repeat",)
     impatient.close()
@@ -170,7 +170,7 @@ def test_pruning_lets_others_write_in_between(site: Site) -> None:
     records.ingest([visitor_file("a", *many(20_000))], now=NOW, keep_rows=True)
     waits: list[float] = []
     with ThreadPoolExecutor(1) as pool:
-        pruning = pool.submit(records.prune, DAY[1], most=20_000)
+        pruning = pool.submit(records.prune, DAY[1], most=30_000)
         while not pruning.done():
             began = time.monotonic()
             file = visitor_file(f"meanwhile {len(waits)}", IN)

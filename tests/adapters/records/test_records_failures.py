@@ -16,8 +16,9 @@ from adapters.records.samples import DAY, IN, NOW, many, visitor_file
 from adapters.records.servers import ESCAPED, MariaDb, PostgreSql, Server
 from adapters.records.sites import Site, passages
 from support.processes import free_port
+from support.rows import Passage
 from tallyd.adapters.records.database import Database
-from tallyd.contract.passages import Count, Row
+from tallyd.contract.passages import Count
 from tallyd.core.errors import RecordsError
 
 ROWS = many(3000)
@@ -43,7 +44,7 @@ def far(served: Site, relay: Relay) -> Iterator[Database]:
 def test_a_session_that_is_ended_in_mid_transaction_leaves_nothing(served: Site) -> None:
     records = served.records()
 
-    def ended() -> Iterator[list[Row]]:
+    def ended() -> Iterator[list[Passage]]:
         yield ROWS[:1000]
         assert served.server
         served.server.end_sessions()
@@ -79,7 +80,7 @@ def test_after_a_connection_was_lost_during_the_commit_the_ledger_decides(
 def test_a_database_that_stops_answering_is_given_up(served: Site, relay: Relay, far: Database) -> None:
     records = far.records(served.new_poller())
 
-    def hanging() -> Iterator[list[Row]]:
+    def hanging() -> Iterator[list[Passage]]:
         relay.frozen.set()
         yield ROWS
 
@@ -126,7 +127,7 @@ def test_a_server_that_was_killed_is_used_again_once_it_is_back(make: type[Serve
         records = site.records()
         assert records.ingest([visitor_file("a", IN)], now=NOW, keep_rows=True) == ("done",)
 
-        def killed() -> Iterator[list[Row]]:
+        def killed() -> Iterator[list[Passage]]:
             yield ROWS[:1000]
             server.stop()
             yield ROWS[1000:]

@@ -174,10 +174,11 @@ def test_a_migration_that_was_interrupted_begins_again(empty_url: str) -> None:
     is_transactional = database.access.kind != "mysql"
     with database.access.writing() as connection:
         connection.exec_driver_sql(f"DELETE FROM {VERSION_TABLE}")
-        for table in ("passage_minute", "passage_span"):
+        connection.exec_driver_sql("DROP VIEW passage_readable")
+        for table in ("passage_minute", "passage"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
         if is_transactional:  # there it is all or nothing
-            for table in ("passage", "ingested_file", "server_lag", "server_hour", VERSION_TABLE):
+            for table in ("ingested_file", "server_lag", "server_hour", VERSION_TABLE):
                 connection.exec_driver_sql(f"DROP TABLE {table}")
 
     database.prepare()

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from adapters.records.samples import DAY, NOW, minute_counts, rejected_file, visitor_file
 from adapters.records.sites import Site, passages
-from tallyd.contract.passages import Count, Fingerprint, Outcome, Row, ToIngest, read_seen
+from support.rows import Passage, readable
+from tallyd.contract.passages import Count, Fingerprint, Outcome, ToIngest, read_seen
 
 SOURCES = ("12", "Gate", "gate", "Gate ", "🚪")
 CONTENTS = 6
@@ -24,7 +25,7 @@ class Model:
     done: dict[Fingerprint, int] = field(default_factory=dict)
     rejected: dict[Fingerprint, int] = field(default_factory=dict)
     minutes: dict[tuple[str, str], Count] = field(default_factory=dict)
-    rows: list[tuple[str, Row]] = field(default_factory=list)
+    rows: list[tuple[Fingerprint, Passage]] = field(default_factory=list)
 
     def ingest(self, files: Sequence[ToIngest], *, at: int, keep_rows: bool) -> tuple[Outcome, ...]:
         return tuple(self._one(file, at=at, keep_rows=keep_rows) for file in files)
@@ -36,20 +37,21 @@ class Model:
         if file.content is None:
             self.rejected[file.fingerprint] = at
             return "rejected"
-        rows = [row for batch in file.rows() for row in batch]
+        rows = [row for batch in file.rows() for row in readable(batch)]
         if rows:
             self.done[file.fingerprint] = at
         for minute, count in minute_counts(rows).items():
             key = (file.source, minute)
             self.minutes[key] = self.minutes[key] + count if key in self.minutes else count
         if keep_rows:
-            self.rows += [(file.source, row) for row in rows]
+            self.rows += [(file.fingerprint, row) for row in rows]
         return "done"
 
     def prune(self, before: str, before_at: int) -> int:
         was = len(self.rows) + len(self.done) + len(self.rejected)
-        self.rows = [(source, row) for source, row in self.rows if row[2] >= before]
-        self.done = {file: at for file, at in self.done.items() if at >= before_at}
+        self.rows = [(file, row) for file, row in self.rows if row[2] >= before]
+        stored = {file for file, _ in self.rows}
+        self.done = {file: at for file, at in self.done.items() if at >= before_at or file in stored}
         self.rejected = {file: at for file, at in self.rejected.items() if at >= before_at}
         return was - len(self.rows) - len(self.done) - len(self.rejected)
 
@@ -75,7 +77,7 @@ steps = st.one_of(
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(contents=st.lists(st.lists(rows, max_size=5), min_size=CONTENTS, max_size=CONTENTS), plan=st.data())
 def test_the_database_agrees_with_a_plain_model(
-    site: Site, contents: list[list[Row]], plan: st.DataObject
+    site: Site, contents: list[list[Passage]], plan: st.DataObject
 ) -> None:
     records, model = site.records(), Model()
     for step, what in enumerate(plan.draw(st.lists(steps, max_size=8))):
@@ -106,7 +108,8 @@ def test_the_database_agrees_with_a_plain_model(
         totals[source] = totals[source] + count if source in totals else count
     assert records.counts(*DAY) == totals
     stored = [(row[0], (row[1], row[2], str(row[3]), row[4])) for row in passages(site, records)]
-    assert sorted(stored, key=repr) == sorted(model.rows, key=repr)
+    expected = [(source, row) for (source, _), row in model.rows]
+    assert sorted(stored, key=repr) == sorted(expected, key=repr)
     ledger = {(row.source, row.sha256): row.state for row in records.ledger(rejected=False, most=99)}
     assert ledger == dict.fromkeys(model.done, "done") | dict.fromkeys(model.rejected, "rejected")
     assert records.known(list(ledger)) == set(model.done)

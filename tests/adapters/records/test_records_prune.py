@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.records.samples import DAY, IN, NOW, many, rejected_file, visitor_file
 from adapters.records.sites import Site, passages
+from support.rows import Passage
 from tallyd.adapters.records.poller_records import PollerRecords
-from tallyd.contract.passages import Count, Row, ToIngest
+from tallyd.contract.passages import Count, ToIngest
 
 
 def ingest(records: PollerRecords, *files: ToIngest) -> tuple[str, ...]:
@@ -30,7 +31,7 @@ def test_pruning_forgets_what_was_seen_before_and_keeps_the_counts(
     assert records.prune(NOW, most=10_000) == 5  # the ledger rows were written at just that time
     assert records.prune(NOW + timedelta(microseconds=1), most=10_000) == 2
     assert records.counts(DAY[0] - timedelta(days=9), DAY[1]) == before
-    assert site.query("SELECT count(*) FROM passage_span WHERE poller=:p", p=records.poller) == [(0,)]
+    assert site.query("SELECT count(*) FROM ingested_file WHERE poller=:p", p=records.poller) == [(0,)]
 
 
 def test_pruning_does_no_more_than_it_may(site: Site, records: PollerRecords) -> None:
@@ -42,9 +43,10 @@ def test_pruning_does_no_more_than_it_may(site: Site, records: PollerRecords) ->
     assert records.prune(later, most=0) == 0
     assert records.prune(later, most=7) == 14
     assert len(passages(site, records)) == 1493
-    assert records.prune(later, most=80) == 160
-    assert records.prune(later, most=1400) == 1400 + 13
-    assert records.prune(later, most=1400) == 13
+    # The other rejected files, and the two files that have no passages any more.
+    assert records.prune(later, most=80) == 80 + 43 + 2
+    assert records.prune(later, most=1400) == 1400 + 47
+    assert records.prune(later, most=1400) == 13 + 1
     assert passages(site, records) == []
 
 
@@ -65,14 +67,27 @@ def test_a_forgotten_file_counts_again(records: PollerRecords) -> None:
     assert records.counts(*DAY) == {"12": Count(2, 0, 0, IN[2], IN[2])}
 
 
-def test_passages_seen_after_their_file_was_stored_outlive_its_ledger_row(
-    site: Site, records: PollerRecords
-) -> None:
+def test_a_ledger_row_stays_as_long_as_its_passages(site: Site, records: PollerRecords) -> None:
     """A camera's clock may run ahead."""
-    ahead: Row = (1, "in", "2026-12-24 18:00:00", None)
+    ahead: Passage = (1, "in", "2026-12-24 18:00:00", None)
     ingest(records, visitor_file("a", ahead))
 
-    assert records.prune(NOW + timedelta(days=1), most=9) == 1
+    assert records.prune(NOW + timedelta(days=1), most=9) == 0
     assert len(passages(site, records)) == 1
-    assert records.prune(NOW + timedelta(days=99), most=9) == 1
+    assert records.prune(NOW + timedelta(days=99), most=9) == 2
     assert passages(site, records) == []
+
+
+def test_numbers_of_passages_that_are_used_again_confuse_no_file(site: Site, records: PollerRecords) -> None:
+    """The newest file has lost its last rows; SQLite gives their numbers to the next file."""
+    young, old = many(3), many(3, day="2026-11-18")
+    ingest(records, visitor_file("a", *young, *old))
+    assert records.prune(datetime(2026, 11, 19, tzinfo=UTC), most=9) == 3
+    other = PollerRecords(site.database.access, site.new_poller())
+    ingest(other, visitor_file("b", *many(3, day="2026-11-19")))
+
+    assert len(passages(site, records)) == 3
+    assert {str(row[3])[:10] for row in passages(site, other)} == {"2026-11-19"}
+    assert records.prune(DAY[0], most=9) == 0
+    assert other.prune(DAY[0], most=9) == 3
+    assert len(passages(site, records)) == 3

@@ -11,8 +11,8 @@ import pytest
 from adapters.records.samples import DAY, IN, NOW, visitor_file
 from adapters.records.servers import ESCAPED, PASSWORD
 from adapters.records.sites import Site
+from support.rows import Passage
 from tallyd.adapters.records.database import Database
-from tallyd.contract.passages import Row
 from tallyd.core.errors import RecordsError
 
 PERSON = 815_815_815_815
@@ -33,11 +33,11 @@ def test_a_value_that_a_database_does_not_take_is_not_shown(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     records = site.records()
-    row: Row = (PERSON, "in", IN[2], None)
-    rows: list[Row] = [row, (PERSON, "in", f"no instant {SOURCE}", PERSON), (PERSON * 2**40, "in", IN[2], 1)]
+    row: Passage = (PERSON, "in", IN[2], None)
+    rows: list[Passage] = [row, (PERSON * 2**40, "in", IN[2], 1)]
 
     file = visitor_file("a", row, source=SOURCE, read=lambda: [rows])
-    # SQLite takes any text; a number that is too large is Python's own error there.
+    # On SQLite, a number that is too large is Python's own error.
     with pytest.raises((RecordsError, OverflowError)) as caught:
         records.ingest([file], now=NOW, keep_rows=True)
 
@@ -87,7 +87,7 @@ def test_a_lost_connection_logs_nothing(served: Site, caplog: pytest.LogCaptureF
     caplog.set_level(logging.DEBUG)
     records = served.records()
 
-    def ended() -> Iterator[list[Row]]:
+    def ended() -> Iterator[list[Passage]]:
         assert served.server
         served.server.end_sessions()
         yield [(PERSON, "in", IN[2], None)]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.contract.passages import Row
+from support.rows import Passage, readable
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.minute_counts import MOST_MINUTES
 from tallyd.pollers.visitors.ingest.record_parser import MOST_NAMED, BadRecordsError, Reading
@@ -28,10 +28,10 @@ def record(**changed: Any) -> dict[str, Any]:
     return {"ID": 7, "inOut": 0, "time": "20261120125907", "frameNumber": 3, **changed}
 
 
-def read(records: list[Any], shape: Shape = SHAPE, **options: Any) -> tuple[list[Row], Reading]:
+def read(records: list[Any], shape: Shape = SHAPE, **options: Any) -> tuple[list[Passage], Reading]:
     """Return the rows of a file with these records, and the pass over it."""
     reading = Reading(shape=shape, now=NOW, **options)
-    rows = [row for batch in reading.rows([json.dumps(records).encode()]) for row in batch]
+    rows = [row for batch in reading.rows([json.dumps(records).encode()]) for row in readable(batch)]
     return rows, reading
 
 
@@ -43,7 +43,7 @@ def test_a_record_becomes_a_row_in_utc() -> None:
         (7, "other", "2026-11-20 11:59:07", None),
     ]
     assert reading.content.records == 3
-    assert reading.content.newest_at == "2026-11-20 11:59:07"
+    assert reading.content.last_at == "2026-11-20 11:59:07"
     (minute,) = reading.content.minutes
     assert minute == "2026-11-20 11:59:00"
 
@@ -51,7 +51,7 @@ def test_a_record_becomes_a_row_in_utc() -> None:
 def test_an_empty_list_holds_nothing() -> None:
     rows, reading = read([])
     assert rows == []
-    assert (reading.content.records, reading.content.minutes, reading.content.newest_at) == (0, {}, None)
+    assert (reading.content.records, reading.content.minutes, reading.content.last_at) == (0, {}, None)
 
 
 @pytest.mark.parametrize(

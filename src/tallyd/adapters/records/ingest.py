@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -10,13 +10,13 @@ from typing import Final
 
 from sqlalchemy import Connection, delete
 
-from tallyd.adapters.records.bulk_insert import add_many, add_minutes, add_rows, mark_of
+from tallyd.adapters.records.bulk_insert import add_many, add_minutes, mark_of
 from tallyd.adapters.records.tables import INGESTED_FILE
-from tallyd.contract.passages import Count, Fingerprint, Outcome, ToIngest, seen_text
+from tallyd.contract.passages import Count, Fingerprint, Outcome, ToIngest, read_seen, seconds_of, seen_text
 
 _AT_ONCE: Final = 500
 _LONGEST_NAME: Final = 255
-_LEDGER: Final = "poller, source, sha256, name, size, records, state, reason, ingested_at"
+_LEDGER: Final = "poller, source, sha256, name, size, records, state, reason, ingested_at, first_at, last_at"
 
 
 @dataclass
@@ -56,19 +56,19 @@ def in_ledger(
     """Return the files that the ledger has, as (id, state) by fingerprint."""
     found: dict[Fingerprint, tuple[int, str]] = {}
     wanted, mark = set(files), mark_of(connection)
-    hashes = iter({sha256 for _, sha256 in wanted})
+    hashes = iter({bytes.fromhex(sha256) for _, sha256 in wanted})
     while some := list(islice(hashes, _AT_ONCE)):
         rows = connection.exec_driver_sql(
             "SELECT source, sha256, id, state FROM ingested_file"  # noqa: S608 # marks only
             f" WHERE poller = {mark} AND sha256 IN ({', '.join([mark] * len(some))})",
             (poller, *some),
         )
-        found |= {(source, sha256): (id_, state) for source, sha256, id_, state in rows.all()}
+        found |= {(source, bytes(sha256).hex()): (id_, state) for source, sha256, id_, state in rows.all()}
     return {fingerprint: one for fingerprint, one in found.items() if fingerprint in wanted}
 
 
 def write_ledger(
-    connection: Connection, poller: str, made: Plan, *, now: datetime
+    connection: Connection, poller: str, made: Plan, *, now: datetime, keep_rows: bool
 ) -> list[tuple[int, ToIngest]]:
     """Write the ledger. Return the files to count, with their ids.
 
@@ -79,9 +79,11 @@ def write_ledger(
     # Always in the same order, so that two transactions can't deadlock.
     fingerprints = sorted(made.entries)
     if fingerprints:
-        at = seen_text(now)
-        rows = [_ledger_row(poller, made.entries[fingerprint], at) for fingerprint in fingerprints]
-        add_many(connection, "ingested_file", _LEDGER, rows)
+        files = [made.entries[fingerprint] for fingerprint in fingerprints]
+        rows = _ledger_rows(connection, poller, files, now=now, keep_rows=keep_rows)
+        add_many(
+            connection, "ingested_file", _LEDGER + (", first_passage" if _is_sqlite(connection) else ""), rows
+        )
     stored = [fingerprint for fingerprint in fingerprints if made.entries[fingerprint].content]
     ids = in_ledger(connection, poller, stored)
     return [(ids[fingerprint][0], made.entries[fingerprint]) for fingerprint in stored]
@@ -97,32 +99,44 @@ def write_counts(connection: Connection, poller: str, files: Sequence[tuple[int,
     add_minutes(connection, poller, summed)
 
 
-def write_rows(connection: Connection, poller: str, files: Sequence[tuple[int, ToIngest]]) -> None:
-    """Store the rows of the files, and the time of each file's oldest row."""
-    spans = [
-        (file_id, poller, min(count.first_at for count in file.content.minutes.values()))
-        for file_id, file in files
-        if file.content and file.content.minutes
-    ]
-    if spans:
-        add_many(connection, "passage_span", "file_id, poller, oldest_at", spans)
-    if files:
-        add_rows(connection, poller, files)
+def _ledger_rows(
+    connection: Connection, poller: str, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool
+) -> list[tuple[object, ...]]:
+    """Return the values of `_LEDGER`; on SQLite, with the number of each file's first passage.
+
+    There nobody else writes now. So the passages will follow each other in the order of the files.
+    """
+    is_sqlite = _is_sqlite(connection)
+    stored: Callable[[str], object] = (lambda text: seconds_of(read_seen(text))) if is_sqlite else str
+    at, rows = stored(seen_text(now)), list[tuple[object, ...]]()
+    number = 0
+    if is_sqlite:
+        number = connection.exec_driver_sql("SELECT coalesce(max(id), 0) + 1 FROM passage").scalar_one()
+    for file in files:
+        content = file.content
+        first_at, last_at = (content.first_at, content.last_at) if content and keep_rows else (None, None)
+        rows.append(
+            (
+                poller,
+                file.source,
+                bytes.fromhex(file.sha256),
+                _shown(file.name)[:_LONGEST_NAME],
+                file.size,
+                content.records if content else None,
+                "done" if content else "rejected",
+                None if content else _shown(file.reason or ""),
+                at,
+                first_at and stored(first_at),
+                last_at and stored(last_at),
+                *((number,) if is_sqlite else ()),
+            )
+        )
+        number += content.records if content else 0
+    return rows
 
 
-def _ledger_row(poller: str, file: ToIngest, at: str) -> tuple[object, ...]:
-    """Return the values of `_LEDGER`."""
-    return (
-        poller,
-        file.source,
-        file.sha256,
-        _shown(file.name)[:_LONGEST_NAME],
-        file.size,
-        file.content.records if file.content else None,
-        "done" if file.content else "rejected",
-        None if file.content else _shown(file.reason or ""),
-        at,
-    )
+def _is_sqlite(connection: Connection) -> bool:
+    return connection.dialect.name == "sqlite"
 
 
 def _shown(text: str) -> str:

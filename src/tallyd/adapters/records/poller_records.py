@@ -10,8 +10,9 @@ from typing import Any, Final
 from sqlalchemy import Column, ColumnElement, Connection, Select, func, select
 from sqlalchemy.exc import DBAPIError
 
+from tallyd.adapters.records.bulk_insert import add_rows
 from tallyd.adapters.records.errors import explained, is_conflict
-from tallyd.adapters.records.ingest import in_ledger, plan, write_counts, write_ledger, write_rows
+from tallyd.adapters.records.ingest import in_ledger, plan, write_counts, write_ledger
 from tallyd.adapters.records.retention import forget_files, forget_passages
 from tallyd.adapters.records.server_checks import CheckStore, forget_lags, read_hours, read_lags, sum_hours
 from tallyd.adapters.records.tables import INGESTED_FILE, PASSAGE_MINUTE
@@ -129,14 +130,14 @@ class PollerRecords:
             made = plan(files, ledger)
             # First what may conflict with other processes: `rows()` can be called only once.
             try:
-                stored = write_ledger(connection, self.poller, made, now=now)
+                stored = write_ledger(connection, self.poller, made, now=now, keep_rows=keep_rows)
                 write_counts(connection, self.poller, stored)
             except DBAPIError as error:
                 if is_conflict(error):
                     raise _OvertakenError(error) from None
                 raise
-            if keep_rows:
-                write_rows(connection, self.poller, stored)
+            if keep_rows and stored:
+                add_rows(connection, stored)
         return tuple(made.outcomes)
 
     def _sums(
@@ -204,7 +205,7 @@ def _ledger_row(row: Sequence[Any]) -> LedgerRow:
     source, sha256, name, size, records, state, reason, ingested_at = row
     return LedgerRow(
         source=source,
-        sha256=sha256,
+        sha256=sha256.hex(),
         name=name,
         size=size,
         records=records,

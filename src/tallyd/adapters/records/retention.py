@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
+from sqlalchemy import Connection, TextClause, TextualSelect, bindparam, delete, select, text, update
 
-from tallyd.adapters.records.tables import IDS_A_FILE, INGESTED_FILE, PASSAGE, PASSAGE_SPAN
+from tallyd.adapters.records.tables import INGESTED_FILE, WholeSeconds
 from tallyd.adapters.records.transactions import Access
 
 _ROWS: Final = 1000
 _FILES: Final = 100
 
-# Built once: for small files, building them takes longer than running them.
-_RANGE: Final = PASSAGE.c.id.between(bindparam("first"), bindparam("last"))
-_OLD: Final = and_(_RANGE, PASSAGE.c.seen_at < bindparam("before"))
-_SOME: Final = select(PASSAGE.c.id).where(_OLD).order_by(PASSAGE.c.id).limit(bindparam("most")).subquery()
-_LAST: Final = select(func.max(_SOME.c.id))
-# A range of the key: with a list of a thousand ids, PostgreSQL takes ten times as long.
-_FORGET: Final = delete(PASSAGE).where(_OLD)
-_OLDEST: Final = select(func.min(PASSAGE.c.seen_at)).where(_RANGE)
-_MOVE: Final = (
-    update(PASSAGE_SPAN)
-    .where(PASSAGE_SPAN.c.file_id == bindparam("of_file"))
-    .values(oldest_at=bindparam("oldest"))
+# CROSS JOIN: SQLite begins with the file, and finds its rows by their numbers.
+_OF_FILE: Final = (
+    "FROM ingested_file AS file CROSS JOIN passage ON passage.id >= file.first_passage"
+    " AND passage.id < file.first_passage + file.records AND passage.file_id = file.id WHERE file.id = :file"
+)
+_BEFORE: Final = bindparam("before", type_=WholeSeconds)
+
+
+def _forget(statement: str) -> TextClause:
+    return text(f"DELETE FROM passage WHERE {statement}").bindparams(_BEFORE)  # noqa: S608 # constants
+
+
+def _first_at(rows: str) -> TextualSelect:
+    return text(f"SELECT min(seen_at) AS first_at {rows}").columns(first_at=WholeSeconds)
+
+
+_FORGET: Final[Mapping[str, TextClause]] = MappingProxyType(
+    {
+        "sqlite": _forget(f"id IN (SELECT passage.id {_OF_FILE} AND seen_at < :before LIMIT :most)"),
+        "postgresql": _forget(
+            "ctid = ANY(ARRAY("
+            "SELECT ctid FROM passage WHERE file_id = :file AND seen_at < :before LIMIT :most))"
+        ),
+        "mysql": _forget("file_id = :file AND seen_at < :before LIMIT :most"),
+    }
+)
+_FIRST_AT: Final[Mapping[str, TextualSelect]] = MappingProxyType(
+    {
+        "sqlite": _first_at(_OF_FILE),
+        "postgresql": _first_at("FROM passage WHERE file_id = :file"),
+        "mysql": _first_at("FROM passage WHERE file_id = :file"),
+    }
+)
+_NOTE: Final = (
+    update(INGESTED_FILE).where(INGESTED_FILE.c.id == bindparam("file")).values(first_at=bindparam("first"))
 )
 
 
@@ -39,7 +63,11 @@ def forget_passages(access: Access, poller: str, before: str, *, most: int) -> i
 
 
 def forget_files(access: Access, poller: str, before: str, *, most: int) -> int:
-    """Delete at most `most` ledger rows written before an instant; return how many."""
+    """Delete at most `most` ledger rows written before an instant; return how many.
+
+    A file with stored passages keeps its row.
+    """
+    columns = INGESTED_FILE.c
     forgotten = 0
     for state in ("done", "rejected"):
         has_more = True
@@ -47,17 +75,18 @@ def forget_files(access: Access, poller: str, before: str, *, most: int) -> int:
             wanted = min(_ROWS, most - forgotten)
             with access.writing() as connection:
                 ids = connection.scalars(
-                    select(INGESTED_FILE.c.id)
+                    select(columns.id)
                     .where(
-                        INGESTED_FILE.c.poller == poller,
-                        INGESTED_FILE.c.state == state,
-                        INGESTED_FILE.c.ingested_at < before,
+                        columns.poller == poller,
+                        columns.state == state,
+                        columns.ingested_at < before,
+                        columns.first_at.is_(None),
                     )
-                    .order_by(INGESTED_FILE.c.ingested_at)
+                    .order_by(columns.ingested_at)
                     .limit(wanted)
                 ).all()
                 if ids:
-                    done = connection.execute(delete(INGESTED_FILE).where(INGESTED_FILE.c.id.in_(ids)))
+                    done = connection.execute(delete(INGESTED_FILE).where(columns.id.in_(ids)))
                     forgotten += done.rowcount
             has_more = len(ids) == wanted
     return forgotten
@@ -65,42 +94,20 @@ def forget_files(access: Access, poller: str, before: str, *, most: int) -> int:
 
 def _some_passages(connection: Connection, poller: str, before: str, *, most: int) -> tuple[int, bool]:
     """Return how many were deleted, and whether there may be more."""
+    columns = INGESTED_FILE.c
     files = connection.scalars(
-        select(PASSAGE_SPAN.c.file_id)
-        .where(PASSAGE_SPAN.c.poller == poller, PASSAGE_SPAN.c.oldest_at < before)
-        .order_by(PASSAGE_SPAN.c.oldest_at)
+        select(columns.id)
+        .where(columns.poller == poller, columns.first_at < before)
+        .order_by(columns.first_at)
         .limit(_FILES)
     ).all()
-    count, finished = 0, []
-    for file_id in files:
-        count += _old_of_file(connection, file_id, before, most=most - count)
-        if count == most:
-            break  # there may be more rows of this file
-        finished.append(file_id)
-    _shorten(connection, finished)
-    return count, count == most or len(files) == _FILES
-
-
-def _old_of_file(connection: Connection, file_id: int, before: str, *, most: int) -> int:
-    span = _span_of(file_id)
-    last = connection.scalar(_LAST, {**span, "before": before, "most": most})
-    if last is None:
-        return 0
-    return connection.execute(_FORGET, {"first": span["first"], "last": last, "before": before}).rowcount
-
-
-def _shorten(connection: Connection, file_ids: Sequence[int]) -> None:
-    """Update the time of each file's oldest passage, after some were deleted."""
-    empty: list[int] = []
-    for file_id in file_ids:
-        oldest = connection.scalar(_OLDEST, _span_of(file_id))
-        if oldest is None:
-            empty.append(file_id)
-        else:
-            connection.execute(_MOVE, {"of_file": file_id, "oldest": oldest})
-    if empty:
-        connection.execute(delete(PASSAGE_SPAN).where(PASSAGE_SPAN.c.file_id.in_(empty)))
-
-
-def _span_of(file_id: int) -> dict[str, int]:
-    return {"first": file_id * IDS_A_FILE, "last": (file_id + 1) * IDS_A_FILE - 1}
+    kind, count = connection.dialect.name, 0
+    for file in files:
+        left = most - count
+        done = connection.execute(_FORGET[kind], {"file": file, "before": before, "most": left}).rowcount
+        count += done
+        if done == left:
+            return count, True  # there may be more rows of this file
+        first = connection.scalar(_FIRST_AT[kind], {"file": file})
+        connection.execute(_NOTE, {"file": file, "first": first})
+    return count, len(files) == _FILES

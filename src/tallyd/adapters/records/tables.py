@@ -1,27 +1,21 @@
-"""The tables for queries. `tallyd.migrations` has their exact types on each database.
-
-A passage's id is its file's id times `IDS_A_FILE` plus its number in the file. So the passages of a file are
-one range of the primary key, and new rows are always appended. No further index is needed: one over `seen_at`
-would halve the speed of storing a large file.
-"""
+"""The tables for queries. `tallyd.migrations` has their exact types on each database."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, DateTime, Dialect, Double, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, DateTime, Dialect, Double, LargeBinary, MetaData, String, Table
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from tallyd.contract.lags import TARGET_STATES
+from tallyd.contract.passages import instant_of, read_seen, seconds_of, seen_text
 
 REVISION: Final = "0001"
 """The revision that this code needs. A test compares it with the newest in `tallyd.migrations`."""
 KNOWN_REVISIONS: Final = frozenset({REVISION})
 VERSION_TABLE: Final = "tallyd_revision"
 """Not alembic's default name: another program may use alembic in the same database."""
-
-IDS_A_FILE: Final = 1 << 32
 
 
 class Instant(TypeDecorator[str]):
@@ -56,6 +50,25 @@ class PreciseInstant(Instant):
         return value  # type: ignore[return-value] # text
 
 
+class WholeSeconds(Instant):
+    """An `Instant` of a table with very many rows: on SQLite, whole seconds since 1970."""
+
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(BigInteger() if dialect.name == "sqlite" else DateTime())
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> object:
+        if value is not None and dialect.name == "sqlite":
+            return seconds_of(read_seen(value))
+        return super().process_bind_param(value, dialect)
+
+    def process_result_value(self, value: object, dialect: Dialect) -> str | None:
+        if isinstance(value, int):
+            return seen_text(instant_of(value))
+        return super().process_result_value(value, dialect)
+
+
 _metadata = MetaData()
 
 INGESTED_FILE = Table(
@@ -64,31 +77,16 @@ INGESTED_FILE = Table(
     Column("id", BigInteger, primary_key=True),
     Column("poller", String),
     Column("source", String),
-    Column("sha256", String),
+    Column("sha256", LargeBinary),
     Column("name", String),
     Column("size", BigInteger),
     Column("records", BigInteger),
     Column("state", String),
     Column("reason", String),
-    Column("ingested_at", Instant),
+    Column("ingested_at", WholeSeconds),
+    Column("first_at", WholeSeconds),
 )
-
-PASSAGE = Table(
-    "passage",
-    _metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("seen_at", Instant),
-)
-"""Only the columns that queries use; `bulk_insert.py` writes the others too."""
-
-PASSAGE_SPAN = Table(
-    "passage_span",
-    _metadata,
-    Column("file_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("poller", String),
-    Column("oldest_at", Instant),
-)
-"""One row for each file with stored passages, with the time of the oldest one."""
+"""Only the columns that queries use. `first_at` is the time of the oldest stored passage, if there is one."""
 
 PASSAGE_MINUTE = Table(
     "passage_minute",

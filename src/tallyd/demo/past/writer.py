@@ -266,7 +266,7 @@ def _file(host: str, day: date, minutes: Mapping[str, Count]) -> ToIngest | None
     if not minutes:
         return None
     records = sum(each.n_in + each.n_out + each.n_other for each in minutes.values())
-    content = Content(records=records, minutes=minutes, newest_at=max(minutes))
+    content = Content(records=records, minutes=minutes)
     digest = sha256(f"{host} {day} {records}".encode()).hexdigest()
     return ToIngest(
         source=host,

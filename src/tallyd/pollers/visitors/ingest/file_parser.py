@@ -91,8 +91,8 @@ class Parsed:
 def rejected_unread(waiting: Waiting, reader: Reader, now: datetime) -> Parsed | None:
     """Reject a file that is too large; None: it is not.
 
-    It is not read for its hash. In the ledger its name, size and time of change identify it instead. That is
-    enough to find it again, and cannot be mistaken for the hash of a content.
+    It is not read for its hash. In the ledger the hash of its name, size and time of change identifies it
+    instead. That is enough to find it again. No list of passages has such a text as its content.
     """
     if waiting.size <= reader.max_bytes:
         return None
@@ -100,7 +100,7 @@ def rejected_unread(waiting: Waiting, reader: Reader, now: datetime) -> Parsed |
     return Parsed(
         waiting=waiting,
         opened=None,
-        sha256="unread-" + hashlib.sha256(which.encode("utf-8", "surrogateescape")).hexdigest()[:57],
+        sha256=hashlib.sha256(which.encode("utf-8", "surrogateescape")).hexdigest(),
         now=now,
         refusal=f"{TOO_LARGE} ({reader.max_bytes}): {waiting.size} bytes",
     )
@@ -168,4 +168,4 @@ def _with_records(parsed: Parsed, error: BadRecordsError) -> Parsed:
 
 
 def _is_too_old(content: Content, days: int, now: datetime) -> bool:
-    return content.newest_at is not None and now - read_seen(content.newest_at) > timedelta(days=days)
+    return content.last_at is not None and now - read_seen(content.last_at) > timedelta(days=days)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 
-from tallyd.contract.passages import Count, Direction, read_seen, seen_text
+from tallyd.contract.passages import IN, OUT, Count, instant_of, seconds_of, seen_text
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.shape import DIGITS
 
@@ -18,7 +18,7 @@ MOST_MINUTES = 50_000
 """Most different minutes in one file, about a month. Their counts stay in memory until they are stored."""
 FROM_AHEAD = "time is more than 5 minutes ahead of this machine's clock"
 _OTHER_FORM = "time does not match time_format"
-_SECONDS = frozenset(f"{second:02}" for second in range(60))
+_SECONDS = {f"{second:02}": second for second in range(60)}
 
 
 class BadTimeError(Exception):
@@ -34,46 +34,48 @@ class Minutes:
     now: datetime
     counts: dict[str, Count] = field(default_factory=dict)
     """The counts by minute."""
-    _newest_ahead: str = ""
+    _newest_ahead: int | None = None
 
     def __post_init__(self) -> None:
-        self._limit = seen_text(self.now + AHEAD)
+        self._limit = seconds_of(self.now + AHEAD)
 
     @property
     def ahead(self) -> timedelta | None:
         """Return how far the newest time that was rejected for being ahead is ahead of now."""
-        return read_seen(self._newest_ahead) - self.now if self._newest_ahead else None
+        return None if self._newest_ahead is None else instant_of(self._newest_ahead) - self.now
 
-    def instant(self, time: str) -> str:
+    def instant(self, time: str) -> int:
         """Return a time as an instant. Raises `BadTimeError`."""
         if self.time_format == DIGITS:
-            second = time[12:]
-            if second not in _SECONDS:
+            second = _SECONDS.get(time[12:])
+            if second is None:
                 raise BadTimeError(_OTHER_FORM)
             seen_at = _minute(time[:12], self.zone) + second
         else:
             seen_at = _instant(time, self.time_format, self.zone)
         if seen_at > self._limit:
-            self._newest_ahead = max(self._newest_ahead, seen_at)
+            self._newest_ahead = max(self._newest_ahead or seen_at, seen_at)
             raise BadTimeError(FROM_AHEAD)
         return seen_at
 
-    def instants(self, times: Sequence[str]) -> list[str]:
+    def instants(self, times: Sequence[str]) -> list[int]:
         """Return many times as instants. Raises `BadTimeError`."""
         known = {time: self.instant(time) for time in dict.fromkeys(times)}
         return [known[time] for time in times]
 
-    def add(self, seen_at: Sequence[str], ways: Sequence[Direction]) -> None:
+    def add(self, seen_at: Sequence[int], ways: Sequence[int]) -> None:
         """Count passages. Raises `RejectedError` if there are more than `MOST_MINUTES`."""
         if sorted(seen_at) != seen_at:  # rare: a host writes what it sees
             seen_at, ways = zip(*sorted(zip(seen_at, ways, strict=True)), strict=True)
         begin = 0
         while begin < len(seen_at):
-            minute = f"{seen_at[begin][:16]}:00"
-            end = bisect(seen_at, f"{minute[:17]}59", begin)
+            first = seen_at[begin]
+            begins = first - first % 60
+            minute, end = _shown(begins), bisect(seen_at, begins + 59, begin)
             some = ways[begin:end]
-            n_in, n_out = some.count("in"), some.count("out")
-            count = Count(n_in, n_out, end - begin - n_in - n_out, seen_at[begin], seen_at[end - 1])
+            n_in, n_out = some.count(IN), some.count(OUT)
+            first_at, last_at = (f"{minute[:17]}{at % 60:02}" for at in (first, seen_at[end - 1]))
+            count = Count(n_in, n_out, end - begin - n_in - n_out, first_at, last_at)
             self.counts[minute] = self.counts[minute] + count if minute in self.counts else count
             begin = end
         if len(self.counts) > MOST_MINUTES:
@@ -83,8 +85,13 @@ class Minutes:
 
 
 @lru_cache(maxsize=4096)
-def _minute(digits: str, zone: tzinfo) -> str:
-    """Return a minute of twelve digits as an instant without its seconds. Raises `BadTimeError`.
+def _shown(minute: int) -> str:
+    return seen_text(instant_of(minute))
+
+
+@lru_cache(maxsize=4096)
+def _minute(digits: str, zone: tzinfo) -> int:
+    """Return a minute of twelve digits as an instant. Raises `BadTimeError`.
 
     The result is that of `strptime`, which needs many times as long. Files share minutes.
     """
@@ -95,16 +102,16 @@ def _minute(digits: str, zone: tzinfo) -> str:
         written = datetime.fromisoformat(f"{digits[:8]}T{digits[8:]}")
     except ValueError:
         raise BadTimeError(_OTHER_FORM) from None
-    return seen_text(_in_zone(written, zone))[:-2]
+    return seconds_of(_in_zone(written, zone))
 
 
 @lru_cache(maxsize=4096)
-def _instant(time: str, time_format: str, zone: tzinfo) -> str:
+def _instant(time: str, time_format: str, zone: tzinfo) -> int:
     try:
         written = datetime.strptime(time, time_format)  # noqa: DTZ007 # of the zone below
     except ValueError:
         raise BadTimeError(_OTHER_FORM) from None
-    return seen_text(_in_zone(written, zone))
+    return seconds_of(_in_zone(written, zone))
 
 
 def _in_zone(written: datetime, zone: tzinfo) -> datetime:

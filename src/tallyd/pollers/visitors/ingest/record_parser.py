@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from tallyd.contract.passages import Content, Direction, Row, Rows
+from tallyd.contract.passages import IN, OTHER, OUT, Content, Row, Rows
 from tallyd.core.texts import listed
 from tallyd.pollers.visitors.ingest.json_stream import Elements, RejectedError, pieces
 from tallyd.pollers.visitors.ingest.minute_counts import FROM_AHEAD, BadTimeError, Minutes
@@ -17,7 +17,6 @@ from tallyd.pollers.visitors.ingest.typed_records import columns
 
 MOST_NAMED = 10
 """Most bad records that a reason names; a file may have only bad records."""
-_OTHER: Direction = "other"
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Reading:
     def __post_init__(self) -> None:
         shape = self.shape
         self._minutes = Minutes(shape.time_format, shape.zone, self.now)
-        self._ways: Mapping[Any, Direction] = {shape.way_in: "in", shape.way_out: "out"}
+        self._ways: Mapping[Any, int] = {shape.way_in: IN, shape.way_out: OUT}
 
     def rows(self, chunks: Iterable[bytes]) -> Iterator[Rows]:
         """Yield the rows in batches. Raises `RejectedError`, and what `chunks` raises."""
@@ -88,10 +87,8 @@ class Reading:
     @property
     def content(self) -> Content:
         """Return the content of the file, without its rows."""
-        minutes = self._minutes.counts
-        newest = max((count.last_at for count in minutes.values()), default=None)
         skipped = sum(self._bad_counts.values())
-        return Content(records=self._records, minutes=minutes, newest_at=newest, skipped=skipped)
+        return Content(records=self._records, minutes=self._minutes.counts, skipped=skipped)
 
     @property
     def broken(self) -> tuple[Broken, ...]:
@@ -110,7 +107,7 @@ class Reading:
             seen_at = self._minutes.instants(times)
         except BadTimeError:
             return None
-        known = {**dict.fromkeys(written, _OTHER), **self._ways}
+        known = {**dict.fromkeys(written, OTHER), **self._ways}
         return Rows(people, [known[way] for way in written], seen_at, frames)
 
     def _one_by_one(self, records: list[Any]) -> Rows:
@@ -141,7 +138,7 @@ class Reading:
         time = record.get(shape.time)
         if type(time) is not str:
             raise _fault(record, shape.time, "a time in quotes")
-        return (person, self._ways.get(way, _OTHER), self._minutes.instant(time), frame)
+        return (person, self._ways.get(way, OTHER), self._minutes.instant(time), frame)
 
     def _note_bad(self, rule: str) -> None:
         self._bad_counts[rule] += 1
