@@ -104,7 +104,7 @@ def _watch(database: Path, expected: int, *, within_s: float = WITHIN_S) -> dict
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
         while len(seen) < expected:
             _wait(until_s, f"{len(seen)} of {expected} files stored")
-            found: list[tuple[int, str]] = []
+            found: list[tuple[int, bytes]] = []
             with suppress(sqlite3.OperationalError):  # its tables are being made
                 found = db.execute("SELECT id, sha256 FROM ingested_file WHERE id > ?", (newest,)).fetchall()
             at_s = time.monotonic()

@@ -28,7 +28,7 @@ CREATE TABLE passage (
     # CROSS JOIN: SQLite begins with the files, and finds the rows of each by their numbers.
     """
 CREATE VIEW passage_readable AS
-SELECT file.poller, file.source, passage.file_id, passage.person_id,
+SELECT file.poller, file.source, file.id AS file_id, passage.person_id,
   CASE passage.direction WHEN 0 THEN 'in' WHEN 1 THEN 'out' ELSE 'other' END AS direction,
   datetime(passage.seen_at, 'unixepoch') AS seen_at, passage.frame
 FROM ingested_file AS file CROSS JOIN passage

@@ -16,6 +16,7 @@ from sqlalchemy.pool import Pool
 from adapters.records.conftest import prepared
 from adapters.records.samples import DAY, IN, NOW, many, visitor_file
 from adapters.records.sites import Site, passages
+from adapters.records.test_passage_readable import of_day
 from support.needs import needs
 from tallyd.adapters.records.database import Database
 from tallyd.config.folders import database_url
@@ -149,3 +150,22 @@ def test_the_counts_of_a_day_are_one_range_of_the_key(own: Site) -> None:
         " WHERE poller='x' AND minute>='2026-11-20 00:00:00' AND minute<'2026-11-21 00:00:00' GROUP BY source"
     )
     assert "SEARCH passage_minute USING PRIMARY KEY (poller=? AND minute>? AND minute<?)" in plan[0][3]
+
+
+def test_sqlite_reads_only_the_rows_of_these_files(own: Site) -> None:
+    plan = [row[3] for row in own.query("EXPLAIN QUERY PLAN " + of_day(own, "visitors"))]
+
+    assert "SEARCH passage USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan
+    assert "SEARCH file USING INTEGER PRIMARY KEY (rowid=?)" in plan
+    assert any("ingested_file_by_passages" in step for step in plan)
+
+
+def test_a_passage_takes_at_most_32_bytes_in_sqlite(own: Site) -> None:
+    records = own.records()
+    before = Path(own.url.removeprefix("sqlite:///")).stat().st_size
+
+    records.ingest([visitor_file("a", *many(50_000), batch=5000)], now=NOW, keep_rows=True)
+
+    own.query("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = Path(own.url.removeprefix("sqlite:///")).stat().st_size - before
+    assert size / 50_000 < 32

@@ -30,7 +30,7 @@ depends_on = None
 
 _VIEW = """
 CREATE VIEW passage_readable AS
-SELECT file.poller, file.source, passage.file_id, passage.person_id,
+SELECT file.poller, file.source, file.id AS file_id, passage.person_id,
   CASE passage.direction WHEN 0 THEN 'in' WHEN 1 THEN 'out' ELSE 'other' END AS direction,
   passage.seen_at, passage.frame
 FROM ingested_file AS file JOIN passage ON passage.file_id = file.id"""
