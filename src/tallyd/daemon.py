@@ -15,7 +15,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from concurrent.futures import wait as futures_wait
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from tallyd.adapters.clock import Clock
@@ -290,14 +289,15 @@ class Daemon:
         jobs = [(task.poller, task.job.name, task.job.evaluates) for task in tasks]
         is_unwatched = unwatched(jobs, {task.poller: task.source.watched() for task in tasks})
 
+        def is_gone(key: str) -> bool:
+            return is_unwatched(key) and not self._deps.outbox_worker.watches(key)
+
         def may_resolve(key: str) -> bool:
             no_source = key == daemon_alerts.CLOCK.key and not jobs  # no source to compare the clock with
             no_page = key == daemon_alerts.WEB.key and self._deps.active_config.config.settings.web is None
-            is_gone = is_unwatched(key) and not self._deps.outbox_worker.watches(key)
-            return is_gone or no_source or no_page or self._deps.notifier.is_gone(key)
+            return is_gone(key) or no_source or no_page or self._deps.notifier.is_gone(key)
 
-        resolve = partial(self._store.evaluate, (), may_resolve=may_resolve, is_unwatched=True)
-        self._safely("unwatched", resolve)
+        self._safely("unwatched", lambda: self._store.watch_only(is_gone, may_resolve))
         self._safely("forgotten jobs", lambda: self._store.state.slots.forget_others(self._jobs.names()))
 
     # -- the daemon's own health -------------------------------------------------------------------------

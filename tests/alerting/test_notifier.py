@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from support.executors import Threads
 from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, Killed, World, daily, disk_refuses, one_person
 from support.outages import DOWN, ONE_TRY, OPS, PHONE, REFUSED, Source, minutely, top
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.reading import Reading, Slot
 from tallyd.settings.alerting import AlertSettings, TextSettings
 
 Make = Callable[..., World]
@@ -269,6 +272,42 @@ def test_a_subject_that_is_no_longer_watched_is_not_reported_as_resolved(
         assert world.chats.texts()[1:] == [
             "[box] no longer watched: one/gate/below, open since 08:00; it was removed from the config"
         ]
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_open"),
+    [("before the run", True), ("during the run", True), ("during the run", False), ("after the run", True)],
+)
+def test_a_run_that_ends_after_its_subject_was_removed_says_nothing_of_it(
+    tmp_path: Path, clock: FakeClock, moment: str, is_open: bool
+) -> None:
+    source, threads = Source(below=["gate"] if is_open else []), Threads()
+    gate, is_slow = threads.gate(), False
+
+    def act(slot: Slot, tools: Toolbox) -> Reading:
+        reading = source(slot, tools)
+        if is_slow:
+            threads.wait_at(gate)
+        return reading
+
+    poller = replace(minutely(source), act=act, watches={"below": frozenset({"gate", "door"})})
+    without = replace(poller, watches={"below": frozenset({"door"})})
+    with clock, World(tmp_path, clock, poller, top=top(), executor=threads) as world:
+        world.run(minutes=2)
+        if moment == "before the run":
+            world.edit(without)
+        is_slow = moment == "during the run"
+        source.below = ["gate"]
+        world.run(minutes=2 if moment == "during the run" else 0.5)
+        world.edit(without)
+        world.run(minutes=0.5)
+        source.below, is_slow = [], False
+        gate.set()
+        assert world.daemon.wait(10)
+        world.run(minutes=5)
+        told = [text for text in world.chats.texts() if "gate" in text]
+        over = "[box] no longer watched: one/gate/below, open since 08:00; it was removed from the config"
+        assert told == (["[box] one: too few on gate", over] if is_open else [])
 
 
 def test_a_new_channel_gets_the_open_alerts_and_a_removed_one_gets_nothing_more(

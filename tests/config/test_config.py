@@ -271,6 +271,13 @@ def test_of_two_files_of_a_config_the_one_with_the_secret_is_noted(tmp_path: Pat
     assert note.startswith(f"{tmp_path / 'more.json'} contains a secret and is readable by everybody")
 
 
+def test_a_header_is_a_secret_by_its_name_or_as_a_reference(tmp_path: Path) -> None:
+    headers = {"X-Env": "prod", "X-Api-Version": "2", "Cookie": "id=canary", "X-Room": "env:ROOM"}
+    target = {"url": "https://host.example", "headers": headers}
+    content = {"pollers": {"apps": {"kind": "servers", "targets": {"PROD": target}}}}
+    assert set(_load(tmp_path, content, ROOM="room-17").secrets) == {"id=canary", "room-17"}
+
+
 def test_a_credential_comes_from_the_folder_that_systemd_names(tmp_path: Path) -> None:
     (tmp_path / "divera").write_text(KEY)
     content = {"pollers": {"a": _poller(accesskey="credential:divera")}}

@@ -14,16 +14,13 @@ from tallyd.config.document import Document, open_to_all, read_document, read_fi
 from tallyd.config.folders import INSTALLED
 from tallyd.core.errors import ConfigError
 from tallyd.core.texts import UNPRINTABLE
-from tallyd.settings.secrets import UNREADABLE_CREDENTIAL
+from tallyd.settings.secrets import NEAR_REFERENCE, UNREADABLE_CREDENTIAL
 from tallyd.settings.types import wrong
 
 MOST_SECRET_BYTES = 64 * 1024
 SERVICE_CREDENTIALS = Path("/run/credentials/tallyd.service")
 
 _AFTER_SCHEME = {"env": "NAME", "file": "PATH", "credential": "NAME"}
-_NEAR_SCHEME = re.compile(
-    r"\s*(?P<scheme>(?i:env|file|credential))\s*:|\$(?:[A-Z_][A-Z0-9_]*|\{[A-Za-z0-9_]+\})\Z"
-)
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -58,7 +55,7 @@ class SecretFiles:
     def read(self, written: str) -> str:
         """Return the secret; raises `wrong()` with what to do."""
         scheme, colon, rest = written.partition(":")
-        if near := _NEAR_SCHEME.match(written):
+        if near := NEAR_REFERENCE.match(written):
             known = near["scheme"].lower() if near["scheme"] else "env"
             if not (colon and scheme == known):
                 raise wrong(

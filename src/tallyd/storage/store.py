@@ -7,6 +7,7 @@ memory and retried. A file that can't be written stays unwritten in state.db, so
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -43,6 +44,8 @@ class Store:
         self.state_trouble: str | None = None
         self._trouble_since: datetime | None = None
         self.clock_check = ClockCheck()
+        self._is_unwatched: Callable[[str], bool] = lambda _key: False
+        self._judging = threading.RLock()
 
     # -- runs --------------------------------------------------------------------------------------------
 
@@ -60,9 +63,18 @@ class Store:
     ) -> tuple[StoreResult, ...]:
         """Commit the readings of one run with their observations, or hold them in memory.
 
-        `in_timetable` is false for `once`, which changes no alert and no memory.
+        `in_timetable` is false for `once`, which changes no alert and no memory. A problem of something that
+        the config no longer has is no problem: it was removed while the job was running.
         """
-        observations = observations_of(task, slot, readings, now=self._now()) if in_timetable else None
+        with self._judging:
+            return self._commit_run(task, slot, readings, in_timetable=in_timetable)
+
+    def _commit_run(
+        self, task: Task, slot: Slot, readings: Sequence[Reading], *, in_timetable: bool
+    ) -> tuple[StoreResult, ...]:
+        observations = None
+        if in_timetable:
+            observations = self._watched(observations_of(task, slot, readings, now=self._now()))
         if observations is not None and slot.key is None and all(is_idle(each) for each in readings):
             # Some jobs run every two seconds: an idle run must not write to disk.
             self._evaluate(observations)
@@ -131,7 +143,21 @@ class Store:
     ) -> None:
         """Commit a failed run, or missed slots, and log the alerts that this changes."""
         names = frozenset((*task.name, slot.key) for slot in slots)
-        self._commit(lambda: store(observations), observations, slots=names)
+        with self._judging:
+            watched = self._watched(observations)
+            self._commit(lambda: store(watched), watched, slots=names)
+
+    def watch_only(self, is_unwatched: Callable[[str], bool], may_resolve: Callable[[str], bool]) -> None:
+        """Judge by another config from now on: resolve what it no longer watches, also at the end of runs
+        that began before.
+        """
+        with self._judging:
+            self._is_unwatched = is_unwatched
+            self.evaluate((), may_resolve=may_resolve, is_unwatched=True)
+
+    def _watched(self, observations: Observations) -> Observations:
+        named = tuple(problem for problem in observations.named if not self._is_unwatched(problem.key))
+        return replace(observations, named=named)
 
     def _evaluate(self, observations: Observations) -> None:
         """Commit the changes that observations make to the alerts, if any."""

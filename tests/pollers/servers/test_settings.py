@@ -231,6 +231,8 @@ def test_no_message_shows_a_secret() -> None:
     [
         pytest.param({"url": "http://127.0.0.1:5000/", "headers": {"X-Key": "Zq7-x"}}, id="this machine"),
         pytest.param({"url": "http://app.example/", "headers": {"Accept": "text/plain"}}, id="no secret"),
+        pytest.param({"url": "http://app.example/", "headers": {"X-Api-Version": "2"}}, id="a version"),
+        pytest.param({"url": "http://app.example/", "headers": {"X-Env": "prod"}}, id="a name"),
         pytest.param({"url": "http://app.example/"}, id="no header"),
     ],
 )

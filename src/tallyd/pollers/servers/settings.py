@@ -48,7 +48,13 @@ class ServersSettings(Poller):
     every: Annotated[Duration, AfterValidator(within(1.0))] = Field(
         Seconds(60), description="How often to check each target. Checks are spread over this time."
     )
-    workers: int = Field(16, ge=1, le=256, description="How many targets to check at the same time.")
+    workers: int = Field(
+        16,
+        ge=1,
+        le=256,
+        description="How many targets to check at the same time. One that has not answered after 50 ms no "
+        "longer counts, so that it holds up no other.",
+    )
     write_every: Annotated[Duration, AfterValidator(within(60.0))] = Field(
         Seconds(900),
         description="How often to write an out file, at whole multiples of this time since midnight UTC. A "

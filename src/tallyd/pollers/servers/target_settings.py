@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from tallyd.core.texts import shortened
 from tallyd.pollers.servers.freshness import Limits
-from tallyd.settings.secrets import Secret, named_files
+from tallyd.settings.secrets import Headers, Secret, named_files
 from tallyd.settings.types import (
     Duration,
     FolderPath,
@@ -35,7 +35,6 @@ _TRIED = datetime(2026, 11, 20, 12, 59, tzinfo=UTC)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[!-~\x80-\xff](?:[ -~\x80-\xff]*[!-~\x80-\xff])?")
 _OURS = frozenset({"accept-encoding", "connection", "content-length", "host", "transfer-encoding"})
-_HARMLESS = frozenset({"accept", "accept-language", "cache-control", "user-agent"})
 _LONGEST_FIELD = 200
 
 
@@ -141,10 +140,10 @@ class TargetKeys(Strict):
     log_changes: bool = Field(
         True, description="Log each new time at level DEBUG; false: log only changes of its state."
     )
-    headers: Annotated[dict[str, Secret], AfterValidator(_headers)] = Field(
+    headers: Annotated[Headers, AfterValidator(_headers)] = Field(
         {},
-        description="More headers, such as a key. Secrets. Headers of a target are added to "
-        "those of `defaults`.",
+        description="More headers, added to those of `defaults`. A reference is a secret, and so is the "
+        "value of a header such as Authorization, Cookie or X-Api-Key.",
     )
     timeout: Duration | None = Field(
         None,
@@ -235,7 +234,7 @@ def fault_of(target: Target, *, every_s: float) -> tuple[str, str] | None:
             f"is longer than a fifth of `every` ({every_s / 5:g}s): a check that hangs could run into the "
             "next round"
         )
-    is_secret = any(name.lower() not in _HARMLESS for name in target.headers)
+    is_secret = any(value.is_secret for value in target.headers.values())
     if is_secret and target.url.startswith("http://") and not is_loopback(target.url):
         return "url", "begins with http://, which would send its headers unencrypted; use https://"
     if target.ca_file is not None and target.url.startswith("http://"):

@@ -18,7 +18,7 @@ from pydantic import (
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.visitors.ingest.shape import DIGITS
 from tallyd.pollers.visitors.report.upstream import TAGS, Tag
-from tallyd.settings.secrets import Secret
+from tallyd.settings.secrets import Headers, Secret
 from tallyd.settings.types import (
     Duration,
     KeylessUrl,
@@ -151,7 +151,11 @@ class ReportSettings(Strict):
     url: KeylessUrl | None = Field(
         None, description="Where to post reports; null: only write counts to out/."
     )
-    headers: dict[str, Secret] = Field({}, description="More headers, such as a key. Secrets.")
+    headers: Headers = Field(
+        {},
+        description="More headers. A reference is a secret, and so is the value of a header such as "
+        "Authorization, Cookie or X-Api-Key.",
+    )
     send: bool = Field(True, description="Post the reports; false: only write them to out/.")
     ssid: Ssid | None = Field(
         None,
@@ -181,7 +185,8 @@ class ReportSettings(Strict):
     @classmethod
     def _can_be_sent(cls, headers: dict[str, Secret], info: ValidationInfo) -> dict[str, Secret]:
         url = info.data.get("url")
-        if headers and url is not None and url.startswith("http://") and not is_loopback(url):
+        is_secret = any(value.is_secret for value in headers.values())
+        if is_secret and url is not None and url.startswith("http://") and not is_loopback(url):
             raise wrong("would be sent unencrypted: url begins with http://; use https://")
         names = [name.lower() for name in headers]
         problems = [

@@ -64,7 +64,7 @@ def _evaluated(reply: Reply, report: ReportSettings) -> Accepted | Refused:
 
 def _shown(said: str, report: ReportSettings) -> str:
     """Return the upstream's words without secrets: some servers repeat what they received."""
-    secrets = [secret.reveal() for secret in report.headers.values()]
+    secrets = [value.reveal() for value in report.headers.values() if value.is_secret]
     # For `Bearer TOKEN`, only the token may come back.
     words = [word for secret in secrets for word in secret.split() if len(word) >= _SHORTEST_WORD]
     return shortened(Redactor([*secrets, *words]).redact(said), _LONGEST_ANSWER)
