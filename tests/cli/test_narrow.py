@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -149,6 +150,13 @@ def test_what_finds_no_room_is_named_and_notes_stand_below_their_row(folder: Fol
         "Left out, for lack of room: weekday, Im Einsatz (50104), 在岗待命人员 (50105) ",
         "and Beurlaubt bis auf Weiteres (50106). To see all: --wide, or --format csv",
     ]
+
+
+def test_a_long_heading_of_a_report_is_broken_between_words(folder: Folder) -> None:
+    shown = folder.shown(*COMMANDS["servers"]).splitlines()
+    heading = folder.piped(*COMMANDS["servers"]).splitlines()[0]
+    assert cell_len(heading) > COLUMNS
+    assert shown[:2] == textwrap.wrap(heading, COLUMNS)
 
 
 def test_names_of_double_width_stand_in_line_and_a_share_is_shown_beside_a_long_name(folder: Folder) -> None:

@@ -87,7 +87,7 @@ class BoardPrinter:
         A table has its title where it does not stand alone.
         """
         if text := ": ".join(filter(None, (heading, board.said))):
-            say(text, style="title")
+            show_prose(text, style="title")
         stats = [panel for panel in panels if isinstance(panel, Stat)]
         shown: dict[str, Table | StateTimeline] = {}  # several charts may show one table
         for panel in panels:
@@ -104,7 +104,7 @@ class BoardPrinter:
             else:
                 self._show_table(each)
         for note in board.notes:
-            say(note, style="quiet")
+            show_prose(note)
         for trouble in board.troubles:
             say(trouble, style="warning")
 
@@ -121,7 +121,7 @@ class BoardPrinter:
 
     def _show_table(self, table: Table) -> None:
         if not table.rows:
-            say(table.nothing)
+            show_prose(table.nothing, style=None)
             return
         rows = table.newest(self.most_rows)
         # Bars that are not read yet would cost a command the start of a database.
@@ -141,7 +141,7 @@ class BoardPrinter:
     def _show_timeline(self, shown: StateTimeline) -> None:
         spans = shown.timeline.spans
         if not spans:
-            say(shown.nothing)
+            show_prose(shown.nothing, style=None)
             return
         show_prose(self._text(shown.timeline, "timeline"))
         begin, end = self._text(spans[0].begin, "instant"), self._text(spans[-1].end, "instant")

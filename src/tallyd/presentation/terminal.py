@@ -109,11 +109,10 @@ def _room() -> int:
     return _console(sys.stdout).width if sys.stdout.isatty() and not _is_wide.get() else sys.maxsize
 
 
-def show_prose(text: str) -> None:
+def show_prose(text: str, *, style: str | None = "quiet") -> None:
     """Print a sentence, on a terminal broken between words; a text without spaces anywhere."""
-    room = _room()
-    for line in _wrapped(visible(text), room):
-        say(line, style="quiet")
+    for line in _wrapped(visible(text), _room()):
+        say(line, style=style)
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:

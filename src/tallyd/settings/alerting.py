@@ -143,8 +143,9 @@ def check_texts(texts: Mapping[str, TextSettings], kinds: Iterable[AlertKind]) -
     for what, own in texts.items():
         if what not in by_what:
             known = tuple(sorted(by_what))
-            hint = did_you_mean(what, known) or "; known: " + ", ".join(known)
-            problems.append((("texts", what), f"there is no such problem here{hint}"))
+            hint = did_you_mean(what, known) or f"; known here: {', '.join(known)}"
+            where = "; texts for a poller's problems belong in that poller, texts for tallyd's own at the top"
+            problems.append((("texts", what), f"there is no such problem here{hint}{where}"))
             continue
         kind = by_what[what]
         for key, text, more in (("text", own.text, OF_TEXT), ("over", own.over, OF_OVER)):
