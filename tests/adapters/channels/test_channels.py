@@ -6,6 +6,7 @@ import email
 import email.message
 import email.policy
 import html
+import re
 import ssl
 import sys
 from collections.abc import Iterator
@@ -250,3 +251,31 @@ def test_a_long_text_with_a_link_has_it_once_at_its_very_end(channels: Channels,
     assert not any(LINK in text for text in before)
     assert max(map(len, (*before, last))) <= 5000
     assert "\n".join(map(shown_by_rocketchat, (*before, last[: -len(LINK) - 1]))) == LONG
+
+
+@pytest.mark.parametrize("link", ["", LINK + "x" * 300], ids=["alone", "with a long link"])
+def test_a_text_that_doubles_when_it_is_escaped_still_fits_into_rocketchats_limit(
+    channels: Channels, web: WebService, link: str
+) -> None:
+    path = f"/hooks/stars/{len(link)}"
+    channels.deliver(f"http://{web.host}{path}", replace(MESSAGE, text="a" + "*" * 4799, link=link))
+    texts = [each.json["text"] for each in web.at(path)]
+    assert max(map(len, texts)) <= 5000
+    assert "".join(texts).replace("\\", "") == "a" + "*" * 4799 + (f"\n{link}" if link else "")
+    assert len(texts) == (3 if link else 2), "only tallyd cuts: Apprise does not know what is an escape"
+
+
+@pytest.mark.parametrize("text", ["<&" * 2048, "\N{GRINNING FACE}" * 2048], ids=["escaped", "emoji"])
+def test_characters_that_take_more_room_at_telegram_arrive_whole_and_within_its_limit(
+    telegram: tuple[WebService, Path, RawServer], monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    api, ca_file, proxy = telegram
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    channels = Channels(timeout_s=30, proxy=proxy.url, redact=str)
+    api.posted.clear()
+    channels.deliver(TELEGRAM, replace(MESSAGE, text=text, link=LINK))
+    posted = [each.json["text"] for each in api.posted]
+    assert not any(re.search("&(?!(lt|amp);)", each) for each in posted), "no entity is cut"
+    shown = [html.unescape(each) for each in posted]
+    assert "".join(shown) == f"{text}\n{LINK}"
+    assert max(len(each.encode("utf-16-le")) // 2 for each in shown) <= 4096

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,7 +20,10 @@ from adapters.records.sites import Site, passages
 from adapters.records.test_passage_readable import of_day
 from support.needs import needs
 from tallyd.adapters.records.database import Database
+from tallyd.adapters.records.poller_records import PollerRecords
+from tallyd.adapters.records.tables import REVISION
 from tallyd.config.folders import database_url
+from tallyd.contract.lags import HourCount
 from tallyd.core.errors import RecordsError
 
 
@@ -169,3 +173,21 @@ def test_a_passage_takes_at_most_32_bytes_in_sqlite(own: Site) -> None:
     own.query("PRAGMA wal_checkpoint(TRUNCATE)")
     size = Path(own.url.removeprefix("sqlite:///")).stat().st_size - before
     assert size / 50_000 < 32
+
+
+USES: dict[str, Callable[[PollerRecords], object]] = {
+    "a read": lambda records: records.counts(*DAY),
+    "a file": lambda records: records.ingest([visitor_file("a", IN)], now=NOW, keep_rows=True),
+    "a check": lambda records: records.note_checks([], {("2026-11-20 12:00:00", "PROD"): HourCount(1, None)}),
+    "a deletion": lambda records: records.prune(NOW, most=10),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
+def test_whatever_is_done_first_finds_the_tables_made(
+    tmp_path: Path, use: Callable[[PollerRecords], object]
+) -> None:
+    with closing(Database(f"sqlite:///{tmp_path / 'new.db'}", prepares=True)) as database:
+        found = use(database.records("park"))
+        assert getattr(found, "trouble", None) is None
+        assert database.revision() == REVISION

@@ -238,7 +238,7 @@ def test_a_suspend_in_the_middle_of_a_check_is_no_fault_of_the_server(
 
 
 def test_our_clock_is_suspect_only_where_no_server_agrees_with_it(tmp_path: Path) -> None:
-    dates = {"/A": NOW - timedelta(hours=1), "/B": NOW - timedelta(minutes=2)}
+    dates = {"/A": NOW + timedelta(hours=1), "/B": NOW - timedelta(minutes=2)}
 
     def page(connection: Connection, path: str) -> None:
         connection.send(version(NOW, Date=http_date(dates[path])))
