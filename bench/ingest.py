@@ -73,7 +73,7 @@ for file in sorted(Path(sys.argv[2]).glob("*/*.json")):
 
 @dataclass(frozen=True)
 class FileSet:
-    """So many files of so many records."""
+    """A number of files with a number of records each."""
 
     name: str
     files: int

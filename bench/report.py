@@ -86,7 +86,7 @@ def _filled(path: Path, passages: int) -> PollerRecords:
 
 
 def _ingest(records: PollerRecords, begin: datetime, passages: int, *, over: timedelta) -> None:
-    """Store so many passages, spread evenly, a file of each source after the other."""
+    """Store a number of passages, spread evenly, a file of each source after the other."""
     step = over / passages
     for first in range(0, passages, PER_FILE):
         some = min(PER_FILE, passages - first)

@@ -6,8 +6,8 @@ A server process answers on loopback, at once and after 50 ms. It is asked by
 
 - tallyd: whole rounds of the servers poller as `tallyd once` runs them, 16 workers;
 - bare: 16 threads with a `requests.Session` each, which do the same GETs and look at nothing;
-- blackbox: Debian's prometheus-blackbox-exporter, told of each URL by 16 connections of http.client. Its CPU
-  is its own, without the one who tells it.
+- blackbox: Debian's prometheus-blackbox-exporter, asked for each URL over 16 connections of
+  http.client. Its CPU time does not include the client's.
 
 They take turns in one run: times are noisy, the ratios hold. With `--large`, a daemon with 10,000 targets at
 as many addresses, each of which answers after 50 ms, is watched for three rounds of 60 s as well.

@@ -73,7 +73,7 @@ def main() -> int:
     """Measure and print; exit status 1 when a limit is not kept."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--seconds", type=float, default=30.0, help="how long each time is")
-    parser.add_argument("--rounds", type=int, default=2, help="so many times of each")
+    parser.add_argument("--rounds", type=int, default=2, help="how often to measure each")
     parser.add_argument("--load", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.load is not None:

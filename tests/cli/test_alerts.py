@@ -62,7 +62,7 @@ def test_it_says_who_was_told_and_who_not_yet(config: Path, said: Said) -> None:
     assert "phone not yet" in line
     assert alerts(config, most=100, as_json=True) == 0
     shown = {each["key"]: each for each in json.loads(said()[0])["alerts"]}
-    assert list(shown["tallyd/out"]["told"]) == ["ops"]
+    assert list(shown["tallyd/out"]["notified"]) == ["ops"]
     assert shown["tallyd/out"]["not_told"] == ["phone"]
     assert shown["tallyd/damaged"]["not_told"] == ["ops", "phone"]
 

@@ -73,7 +73,7 @@ def test_a_refused_key_is_told_once_and_its_end_once_whatever_is_killed_in_betwe
         time.sleep(1.5)
     shown = json.loads(_command(config, "alerts", "--json").stdout)
     assert [alert["key"] for alert in shown["alerts"]] == ["divera/count/failed"]
-    assert list(shown["alerts"][0]["told"]) == ["chat"]
+    assert list(shown["alerts"][0]["notified"]) == ["chat"]
     service.replies[SOURCE] = Reply(200, USERS)
     config = write_config(tmp_path, _content(service, every_seconds(3, count=10, first_in_s=4)))
     with running(config) as daemon:

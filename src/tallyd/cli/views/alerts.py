@@ -173,7 +173,7 @@ def _alert_json(alert: Alert, picture: _Picture) -> dict[str, Json]:
     mute = mute_of(alert.key, picture.mutes, now=picture.now)
     return {
         **problem_json(alert, picture.wording(alert)),
-        "told": {name: local_text(each.at, alert_policy.zone) for name, each in heard.items()},
+        "notified": {name: local_text(each.at, alert_policy.zone) for name, each in heard.items()},
         "not_told": [name for name in alert_policy.channels if name not in heard],
         "muted_until": local_text(mute.until, alert_policy.zone) if mute else None,
     }

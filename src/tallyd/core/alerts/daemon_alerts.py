@@ -129,7 +129,7 @@ def state_unusable(reason: str, *, since: datetime) -> Problem:
 
 
 def state_damaged(file: str, *, since: datetime) -> Problem:
-    """Return the problem of a database that was set aside; `file` is where it is now."""
+    """Return the problem of a damaged database that was moved away; `file` is where it is now."""
     return DAMAGED.problem(OWN, since=since, file=file)
 
 

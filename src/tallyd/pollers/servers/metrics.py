@@ -25,7 +25,7 @@ def metrics_of(
     of_target = ("poller", "target")
     lag = Metric(
         name="tallyd_target_lag_seconds",
-        help="How old a target's data is now, by our clock and the last time that it told.",
+        help="How old a target's data is now, by our clock and the last time that it sent.",
         labels=of_target,
     )
     limit = Metric(

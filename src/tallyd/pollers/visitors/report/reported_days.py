@@ -25,7 +25,7 @@ LAST_WITHIN: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Told:
+class Reported:
     """What was last reported about a day: a mark of its counts, and whether the day was over then."""
 
     mark: str
@@ -37,12 +37,12 @@ class Ledger:
     """The days that were reported and may be reported again. `since` is the first of all; None: none yet."""
 
     since: date | None = None
-    days: Mapping[date, Told] = field(default_factory=dict)
+    days: Mapping[date, Reported] = field(default_factory=dict)
 
     def noted(self, day: date, counts: Mapping[str, Count], *, is_final: bool) -> Ledger:
         """Return the ledger after the report of a day."""
         since = day if self.since is None else min(self.since, day)
-        return Ledger(since=since, days={**self.days, day: Told(mark_of(counts), is_final)})
+        return Ledger(since=since, days={**self.days, day: Reported(mark_of(counts), is_final)})
 
     def kept(self, days: Iterable[date]) -> Ledger:
         """Return the ledger with only these days."""
@@ -50,10 +50,10 @@ class Ledger:
 
     def wants(self, day: date, counts: Mapping[str, Count]) -> bool:
         """Whether to report one of `past_days`, which now has these counts."""
-        told = self.days.get(day)
-        if told is None:
+        known = self.days.get(day)
+        if known is None:
             return bool(counts)
-        return not told.is_final or told.mark != mark_of(counts)
+        return not known.is_final or known.mark != mark_of(counts)
 
     def past_days(self, at: datetime, zone: tzinfo, *, correct_within: timedelta) -> tuple[date, ...]:
         """Return the days over at an instant that may still have to be reported, oldest first."""
@@ -67,8 +67,8 @@ class Ledger:
         for back in range((today - first).days, 0, -1):
             day = today - timedelta(days=back)
             begin, end = day_span(day, zone)
-            told = self.days.get(day)
-            is_open = told is not None and not told.is_final and at - end <= LAST_WITHIN
+            known = self.days.get(day)
+            is_open = known is not None and not known.is_final and at - end <= LAST_WITHIN
             if begin < end and (is_open or at - end <= correct_within):
                 yield day
 
