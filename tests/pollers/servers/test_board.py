@@ -519,6 +519,7 @@ def test_metrics_are_how_old_each_target_is_now() -> None:
         "tallyd_target_fresh": ("poller", "target"),
         "tallyd_targets": ("poller", "state"),
         "tallyd_targets_unnamed": ("poller",),
+        "tallyd_last_check_timestamp_seconds": ("poller",),
     }
     assert metrics["tallyd_target_lag_seconds"].samples == [(("apps", "C"), 1000.0), (("apps", "A"), 30.0)]
     limits = metrics["tallyd_target_limit_seconds"].samples
@@ -538,6 +539,15 @@ def test_metrics_are_how_old_each_target_is_now() -> None:
         ("apps", "future"): 0,
     }
     assert metrics["tallyd_targets_unnamed"].samples == [(("apps",), 0)]
+    assert metrics["tallyd_last_check_timestamp_seconds"].samples == []
+
+
+def test_a_metric_is_when_any_target_was_last_checked() -> None:
+    at = {"A": NOW - timedelta(minutes=5), "B": NOW - timedelta(seconds=5)}
+    memory = TargetMemory(known={name: known("fresh") for name in at}, checked_at=at)
+    past = FakePast(poller="apps", now=NOW, in_memory={"check": {"memory": memory}})
+    (last,) = (each for each in poller("A", "B").metrics(past) if "last_check" in each.name)
+    assert last.samples == [(("apps",), at["B"].timestamp())]
 
 
 def test_only_the_first_thousand_targets_have_metrics_of_their_own() -> None:

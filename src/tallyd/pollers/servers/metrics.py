@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from tallyd.core.panels import Metric
+from tallyd.core.stored import LastReading
 from tallyd.pollers.servers.checks_table import lag_s_of
 from tallyd.pollers.servers.freshness import STATES, Known
 
@@ -19,9 +20,17 @@ A mistake in a config must not give Prometheus ten thousand names.
 
 
 def metrics_of(
-    poller: str, limits_s: Mapping[str, float], known: Mapping[str, Known], now: datetime
+    poller: str,
+    limits_s: Mapping[str, float],
+    known: Mapping[str, Known],
+    now: datetime,
+    *,
+    last: LastReading | None,
 ) -> tuple[Metric, ...]:
-    """Return the metrics of targets, by their limits; one that was not checked yet does not count."""
+    """Return the metrics of targets, by their limits; one that was not checked yet does not count.
+
+    `last` is the last check of any target.
+    """
     of_target = ("poller", "target")
     lag = Metric(
         name="tallyd_target_lag_seconds",
@@ -42,6 +51,12 @@ def metrics_of(
         help=f"How many targets have no series of their own: only the first {MOST_NAMED} of the config have.",
         labels=("poller",),
     )
+    checked = Metric(
+        name="tallyd_last_check_timestamp_seconds",
+        help="When a target was last checked.",
+        labels=("poller",),
+        samples=[((poller,), last.at.timestamp())] if last else [],
+    )
     found = [(name, known[name]) for name in limits_s if name in known]
     counts = Counter(one.state for _, one in found)
     states.samples.extend(((poller, state), counts[state]) for state in STATES)
@@ -52,4 +67,4 @@ def metrics_of(
         lag_s = lag_s_of(one, now)
         if lag_s is not None:
             lag.samples.append(((poller, name), lag_s))
-    return (lag, limit, fresh, states, unnamed)
+    return (lag, limit, fresh, states, unnamed, checked)

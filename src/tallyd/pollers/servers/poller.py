@@ -265,7 +265,8 @@ class ServersPoller(ServersSettings):
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Return how old the data of each target is, and may be. Raises `StateError`."""
         limits_s = {target.name: target.limits.stale_after_s for target in self.checked}
-        return metrics_of(past.poller, limits_s, dict(self._memory(past).known), past.now)
+        known = dict(self._memory(past).known)
+        return metrics_of(past.poller, limits_s, known, past.now, last=self.last(past))
 
     @classmethod
     def options(cls) -> tuple[str, ...]:
