@@ -28,7 +28,7 @@ def test_a_wait_for_the_next_try_is_progress_all_the_time(tmp_path: Path, asked_
         clock.pass_s(10)
         raise SourceError("it is down", transient=True, retry_after_s=asked_s)
 
-    with clock, World(tmp_path, clock, FakePoller(daily("08:00"), lambda *_: None)) as world:
+    with clock, World(tmp_path, clock, FakePoller(daily("08:00"))) as world:
         progress = Progress(clock.monotonic, clock.now())
         tools = toolbox(
             world.task,
