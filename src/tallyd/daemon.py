@@ -25,8 +25,8 @@ from tallyd.alerting.notifier import Notifier
 from tallyd.config.jobs import tasks_of
 from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfig
-from tallyd.core.alerts import daemon_alerts
-from tallyd.core.alerts.rules import unwatched
+from tallyd.core.alerts.daemon_alerts import CLOCK, PART_CRASHED, WEB
+from tallyd.core.alerts.rules import OWN, unwatched
 from tallyd.core.reading import Problem, Slot
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.texts import clock as clock_text
@@ -188,7 +188,9 @@ class Daemon:
         except Exception as error:
             if part not in self._crashes:  # a part runs every half minute; one line in the log is enough
                 log.exception("part of the daemon crashed", extra={"part": part})
-                self._crashes[part] = daemon_alerts.part_crashed(part, type(error).__name__, now=self._now())
+                kind = type(error).__name__  # its text may hold anything
+                problem = PART_CRASHED.problem(OWN, part, since=self._now(), part=part, reason=kind)
+                self._crashes[part] = problem
         else:
             self._crashes.pop(part, None)
 
@@ -293,8 +295,8 @@ class Daemon:
             return is_unwatched(key) and not self._deps.outbox_worker.watches(key)
 
         def may_resolve(key: str) -> bool:
-            no_source = key == daemon_alerts.CLOCK.key and not jobs  # no source to compare the clock with
-            no_page = key == daemon_alerts.WEB.key and self._deps.active_config.config.settings.web is None
+            no_source = key == CLOCK.key and not jobs  # no source to compare the clock with
+            no_page = key == WEB.key and self._deps.active_config.config.settings.web is None
             return is_gone(key) or no_source or no_page or self._deps.notifier.is_gone(key)
 
         self._safely("unwatched", lambda: self._store.watch_only(is_gone, may_resolve))

@@ -16,7 +16,7 @@ from tallyd.cli.actions.mutes import mute, unmute
 from tallyd.cli.views.alerts import alerts
 from tallyd.config.active_file import write_active
 from tallyd.config.model import load
-from tallyd.core.alerts.daemon_alerts import out_unwritable, state_damaged
+from tallyd.core.alerts.daemon_alerts import DAMAGED, OUT
 from tallyd.core.alerts.notices import Notified
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.errors import ConfigError
@@ -36,7 +36,10 @@ def config(tmp_path: Path) -> Path:
     }
     path.write_text(json.dumps(content))
     (tmp_path / "state").mkdir()
-    problems = (out_unwritable("cannot write out/: no space left", now=NOW), state_damaged("x", since=NOW))
+    problems = (
+        OUT.problem("tallyd", since=NOW, reason="cannot write out/: no space left"),
+        DAMAGED.problem("tallyd", since=NOW, file="x"),
+    )
     write_active(load(path, environ={}), restart="")
     with closing(State(tmp_path / "state" / "state.db")) as state:
         state.alerts.evaluate(Observations(named=problems, may_resolve=lambda _key: False, now=NOW))

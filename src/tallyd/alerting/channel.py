@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tallyd.adapters.background import BackgroundTask
-from tallyd.core.alerts.daemon_alerts import undelivered
+from tallyd.core.alerts.daemon_alerts import UNDELIVERED
+from tallyd.core.alerts.rules import OWN
 from tallyd.core.reading import Problem
 
 FIRST_PAUSE_S = 30.0
@@ -55,4 +56,4 @@ class Channel:
         since, last = self.failing_since, self.failed_at
         if since is None or last is None or (last - since).total_seconds() < NOTIFY_AFTER_S:
             return None
-        return undelivered(name, self.reason, since=since)
+        return UNDELIVERED.problem(OWN, name, since=since, channel=name, reason=self.reason)

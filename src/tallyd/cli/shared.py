@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import typer
@@ -98,3 +98,10 @@ def tasks_named(config: Config, poller: str, job: str | None = None) -> tuple[Ta
         complain(f'tallyd: poller "{poller}" has no job "{job}"; it has: {names}')
         raise typer.Exit(EXIT_USAGE)
     return chosen
+
+
+def say_days(first: date, last: date) -> None:
+    """Say on stderr which days these are, because nobody named the first."""
+    days = (last - first).days + 1
+    if days > 1:
+        complain(f"{days} days, {first} to {last}; others with --from and --to", style="quiet")

@@ -17,7 +17,8 @@ from tallyd.adapters.state import State
 from tallyd.config.file_watch import ConfigWatch
 from tallyd.config.jobs import Task
 from tallyd.config.model import Config, load
-from tallyd.core.alerts.daemon_alerts import config_rejected
+from tallyd.core.alerts.daemon_alerts import CONFIG
+from tallyd.core.alerts.rules import OWN
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.timetable import At, Every
@@ -152,7 +153,7 @@ class ActiveConfig:
         """Return the problem `tallyd/config` if a config has been rejected for NOTIFY_AFTER_S."""
         if self.rejected is None or (self._now() - self.rejected.since).total_seconds() < NOTIFY_AFTER_S:
             return None
-        return config_rejected(self.rejected.lines[0], since=self.rejected.since)
+        return CONFIG.problem(OWN, since=self.rejected.since, reason=self.rejected.lines[0])
 
     def note(self, state: State, tasks: Iterable[Task]) -> None:
         """Store the note for `status` if it changed. Raises `StateError`."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Final, Protocol, Self, cast, get_args
 from zoneinfo import ZoneInfo
 
@@ -49,12 +50,12 @@ class Asked:
     def read(
         cls,
         *,
-        first: str,
-        last: str,
-        by: str,
-        options: Mapping[str, str],
         today: date,
+        first: str = "",
+        last: str = "",
         back: str = "",
+        by: str = "",
+        options: Mapping[str, str] = MappingProxyType({}),
         default_days: Callable[[By | None], int],
         most_rows: int | None = None,
     ) -> Self:

@@ -13,11 +13,11 @@ from datetime import datetime
 from types import MappingProxyType
 
 from tallyd.adapters.state import State, StateError
-from tallyd.core.alerts import daemon_alerts
+from tallyd.core.alerts.daemon_alerts import STATE
 from tallyd.core.alerts.incidents import Delivered
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.notices import AlertPolicy, Notified
-from tallyd.core.alerts.rules import Alert, Evaluation, Observations, evaluate, lasted_s
+from tallyd.core.alerts.rules import OWN, Alert, Evaluation, Observations, evaluate, lasted_s
 from tallyd.core.alerts.values import At, Span
 from tallyd.core.alerts.wording import said, said_of_end
 from tallyd.core.reading import Problem
@@ -187,7 +187,7 @@ class AlertStore:
             return
         if (now - since).total_seconds() < NOTIFY_AFTER_S:
             return
-        problem = self.worded(daemon_alerts.state_unusable(reason, since=since))
+        problem = self.worded(STATE.problem(OWN, since=since, reason=reason))
         observations = Observations(named=(problem,), may_resolve=lambda _key: False, now=now)
         with self._lock:
             # Continue from the last version: a channel may still need to get that notification.

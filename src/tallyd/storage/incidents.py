@@ -1,19 +1,23 @@
-"""Past incidents for people: the panel of a poller's board, and why there is none."""
+"""Past incidents for people: those that are asked for, and the panel of a poller's board."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.state import State
 from tallyd.config.model import Config
-from tallyd.contract.board import Asked, Past
+from tallyd.contract.board import Asked, AskedError, Past
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incident_view import IncidentViews, last_incidents
+from tallyd.core.alerts.rules import OWN
 from tallyd.core.panels import Table
+from tallyd.core.schedule.days import day_of
+from tallyd.settings.types import did_you_mean
 
-DEFAULT_DAYS: Final = 30
+_DEFAULT_DAYS: Final = 30
 MOST_LAST: Final = 5
 LAST_DAYS: Final = 400
 """How far back the last incidents are looked for."""
@@ -32,10 +36,48 @@ def last_incidents_of(poller: Poller, past: Past, asked: Asked, config: Config) 
     return last_incidents(views, nothing=f"No incident{about} is known up to {asked.last}.")
 
 
-def why_nothing(state: State, asked: Asked, zone: ZoneInfo, *, now: datetime, poller: str) -> str:
-    """Return why there is no incident on these days. Raises `StateError`."""
-    days = f"from {asked.first} to {asked.last}" if asked.first < asked.last else f"on {asked.first}"
-    since, until = asked.span(zone)
-    if not state.uptime.between(since, min(until, now), now=now):
-        return f"Nothing is known of incidents {days}: tallyd did not run then, or they were deleted."
-    return f"No incident{f' of {poller}' if poller else ''} {days}."
+@dataclass(frozen=True, kw_only=True)
+class AskedIncidents:
+    """The days and the poller that a person asks for; empty: all of them, and tallyd itself.
+
+    `pollers` can be asked for: those of the config, those with incidents from before, and tallyd itself.
+    """
+
+    days: Asked
+    poller: str
+    zone: ZoneInfo
+    pollers: tuple[str, ...]
+
+    @classmethod
+    def read(
+        cls,
+        state: State,
+        config: Config | None,
+        *,
+        first: str,
+        last: str,
+        poller: str,
+        zone: ZoneInfo,
+        now: datetime,
+    ) -> Self:
+        """Return what a person wrote. `zone` is that of the config. Raises `AskedError` and `StateError`."""
+        configured = config.settings.pollers if config else {}
+        known = tuple(dict.fromkeys((*configured, *state.incidents.pollers(), OWN)))
+        if poller and poller not in known:
+            hint = did_you_mean(poller, known) or f"; there are: {', '.join(known)}"
+            raise AskedError(f'there is no poller "{poller}", and no incident of one{hint}')
+        if config and poller in configured:
+            zone = config.effective(poller).zone
+        days = Asked.read(
+            first=first, last=last, today=day_of(now, zone), default_days=lambda _by: _DEFAULT_DAYS
+        )
+        return cls(days=days, poller=poller, zone=zone, pollers=known)
+
+    def why_nothing(self, state: State, *, now: datetime) -> str:
+        """Return why there is no incident on these days. Raises `StateError`."""
+        first, last = self.days.first, self.days.last
+        days = f"from {first} to {last}" if first < last else f"on {first}"
+        since, until = self.days.span(self.zone)
+        if not state.uptime.between(since, min(until, now), now=now):
+            return f"Nothing is known of incidents {days}: tallyd did not run then, or they were deleted."
+        return f"No incident{f' of {self.poller}' if self.poller else ''} {days}."

@@ -16,7 +16,8 @@ from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import JobRef, NewReading, State, StateDamagedError
 from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config
-from tallyd.core.alerts.daemon_alerts import state_damaged
+from tallyd.core.alerts.daemon_alerts import DAMAGED
+from tallyd.core.alerts.rules import OWN
 from tallyd.core.out_document import SCHEMA
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.timetable import At, Every, marks_of
@@ -95,7 +96,7 @@ def damage_problems(state_dir: Path) -> tuple[Problem, ...]:
     if not found:
         return ()
     since = datetime.strptime(found[-1].removeprefix(_DAMAGED), _TIME).replace(tzinfo=UTC)
-    return (state_damaged(str(state_dir / found[-1]), since=since),)
+    return (DAMAGED.problem(OWN, since=since, file=str(state_dir / found[-1])),)
 
 
 def _from_file(writers: Mapping[str, Task], poller: str, name: str, text: str) -> NewReading | None:

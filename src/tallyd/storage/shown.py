@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from tallyd.adapters.state import StateError
@@ -62,37 +63,25 @@ class Shown:
 
         Raises `AskedError`, `RecordsError`, `BugError`.
         """
-        try:
+        with self._guarded(past.poller):
             board, states = _with_table(poller.past_board(past, asked)), poller.states(past, asked)
             last = last_incidents_of(poller, past, asked, config)
             return replace(board, details=(*([states] if states else ()), *board.details, last))
-        except (StateError, RecordsError, AskedError):
-            raise
-        except Exception as error:
-            raise BugError(self._bug(past.poller, error)) from error
 
     def shares(self, poller: Poller, past: Past, subject: str) -> Table:
         """Return for what share of the time a subject, or the poller, was well.
 
         Raises `RecordsError`, `BugError`.
         """
-        try:
+        with self._guarded(past.poller):
             return poller.shares(past, subject)
-        except (StateError, RecordsError):
-            raise
-        except Exception as error:
-            raise BugError(self._bug(past.poller, error)) from error
 
     def metrics(self, poller: Poller, past: Past) -> Iterator[Metric]:
         """Yield its metrics, with numbers that can be written. Raises `RecordsError`, `BugError`."""
-        try:
+        with self._guarded(past.poller):
             for metric in poller.metrics(past):
                 metric.samples[:] = [(labels, float(number)) for labels, number in metric.samples]
                 yield metric
-        except (StateError, RecordsError):
-            raise
-        except Exception as error:
-            raise BugError(self._bug(past.poller, error)) from error
 
     def view(self, config: Config, key: str) -> Mapping[str, str] | None:
         """Return the query of the view that shows a problem; empty: that of its poller; None: none does."""
@@ -105,6 +94,16 @@ class Shown:
         except Exception as error:
             self._bug(name, error)
             return {}
+
+    @contextmanager
+    def _guarded(self, poller: str) -> Iterator[None]:
+        """Raise `BugError` for what a kind may not raise."""
+        try:
+            yield
+        except (StateError, RecordsError, AskedError):
+            raise
+        except Exception as error:
+            raise BugError(self._bug(poller, error)) from error
 
     def _bug(self, poller: str, error: Exception) -> str:
         """Log a bug, if it is a new one; return it for people."""

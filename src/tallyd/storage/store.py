@@ -16,8 +16,8 @@ from functools import partial
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import Recorded, State, StateError
 from tallyd.config.jobs import Task
-from tallyd.core.alerts.daemon_alerts import CLOCK, OUT, clock_suspect, out_unwritable
-from tallyd.core.alerts.rules import Observations
+from tallyd.core.alerts.daemon_alerts import CLOCK, OUT, clock_suspect
+from tallyd.core.alerts.rules import OWN, Observations
 from tallyd.core.outbox import Outcomes, reported
 from tallyd.core.reading import Facts, Problem, Reading, Slot
 from tallyd.core.schedule.timetable import Missed
@@ -281,7 +281,8 @@ class Store:
     def report_unwritten(self, failures: Iterable[str]) -> None:
         """Raise `tallyd/out` for each reason why an out file could not be written."""
         for failure in dict.fromkeys(failures):
-            self.evaluate((out_unwritable(failure, now=self._now()),), may_resolve=lambda _key: False)
+            named = (OUT.problem(OWN, since=self._now(), reason=failure),)
+            self.evaluate(named, may_resolve=lambda _key: False)
 
     # -- problems ----------------------------------------------------------------------------------------
 

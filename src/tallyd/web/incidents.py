@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2s
 from itertools import groupby
+from typing import Self
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from tallyd.contract.board import Asked, AskedError
+from tallyd.contract.board import AskedError
 from tallyd.core.alerts.incident_view import IncidentView, IncidentViews
-from tallyd.core.alerts.rules import OWN
 from tallyd.core.naming import instant_text
 from tallyd.core.reading import Severity
 from tallyd.core.schedule.days import day_of
 from tallyd.core.texts import clock, span
-from tallyd.storage.incidents import DEFAULT_DAYS, why_nothing
+from tallyd.storage.incidents import AskedIncidents
 from tallyd.web.context import Context
 
 LINES_A_PAGE = 50
@@ -42,40 +42,27 @@ class IncidentLine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AskedIncidents:
-    """The days, the poller (empty: all of them, and tallyd itself), and the page, counted from 1.
+class AskedPage(AskedIncidents):
+    """What is asked for, and the page of it, counted from 1."""
 
-    `pollers` can be asked for: those of the config, those with incidents from before, and tallyd itself.
-    """
-
-    days: Asked
-    poller: str
     page: int
-    zone: ZoneInfo
-    pollers: tuple[str, ...]
 
     @classmethod
-    def read(cls, query: Mapping[str, str], context: Context) -> AskedIncidents:
+    def of(cls, query: Mapping[str, str], context: Context) -> Self:
         """Return what a person asks for. Raises `AskedError` and `StateError`."""
-        config, now = context.config(), context.now()
-        poller, page = query.get("poller", ""), query.get("page", "1")
-        is_configured = poller in config.settings.pollers
-        known = tuple(dict.fromkeys((*config.settings.pollers, *context.state.incidents.pollers(), OWN)))
-        if poller and poller not in known:
-            there_are = ", ".join(known)
-            raise AskedError(f'there is no poller "{poller}", and no incident of one; there are: {there_are}')
+        config, page = context.config(), query.get("page", "1")
         if not (page.isascii() and page.isdecimal() and 1 <= int(page[:9]) <= MOST_PAGES):
             raise AskedError(f"page must be a number from 1 to {MOST_PAGES}")
-        zone = config.effective(poller).zone if is_configured else config.zone
-        days = Asked.read(
+        asked = AskedIncidents.read(
+            context.state,
+            config,
             first=query.get("from", ""),
             last=query.get("to", ""),
-            by="",
-            options={},
-            today=day_of(now, zone),
-            default_days=lambda _by: DEFAULT_DAYS,
+            poller=query.get("poller", ""),
+            zone=config.zone,
+            now=context.now(),
         )
-        return cls(days=days, poller=poller, page=int(page), zone=zone, pollers=known)
+        return cls(**vars(asked), page=int(page))
 
     def link(self, **changes: str) -> str:
         """Return the query of this view with some of it changed; empty: left out."""
@@ -92,7 +79,7 @@ class FoundIncidents:
     nothing: str
 
 
-def find(context: Context, asked: AskedIncidents) -> FoundIncidents:
+def find(context: Context, asked: AskedPage) -> FoundIncidents:
     """Return the page that was asked for. Raises `StateError`."""
     since, until = asked.days.span(asked.zone)
     config, now, state = context.config(), context.now(), context.state
@@ -104,7 +91,7 @@ def find(context: Context, asked: AskedIncidents) -> FoundIncidents:
         skip=(asked.page - 1) * LINES_A_PAGE,
     )
     views = IncidentViews(config.alert_policy_of, config.kind_of, now).of(incidents[:LINES_A_PAGE])
-    nothing = "" if views else why_nothing(state, asked.days, asked.zone, now=now, poller=asked.poller)
+    nothing = "" if views else asked.why_nothing(state, now=now)
     return FoundIncidents(
         days=tuple(_days(views, context, asked.zone)),
         has_more=len(incidents) > LINES_A_PAGE,

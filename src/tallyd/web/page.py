@@ -33,7 +33,7 @@ from tallyd.storage.shown import BugError
 from tallyd.web.cards import Cards, Head
 from tallyd.web.context import Context
 from tallyd.web.http.cache import Cache
-from tallyd.web.incidents import AskedIncidents, find
+from tallyd.web.incidents import AskedPage, find
 from tallyd.web.static import asset_url
 
 FRESH_S: Final = 1.0
@@ -169,7 +169,7 @@ class Page:
         """What was wrong on some days, by day, the newest first."""
         _refuse_others(request, ("from", "to", "poller", "page"))
         now = self._context.now()
-        asked = AskedIncidents.read(request.query_params, self._context)
+        asked = AskedPage.of(request.query_params, self._context)
         today = day_of(now, asked.zone)
 
         def values(_cards: Cards) -> Mapping[str, Any]:

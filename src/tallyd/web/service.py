@@ -11,7 +11,8 @@ from starlette.types import ASGIApp
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State
 from tallyd.config.model import Config
-from tallyd.core.alerts.daemon_alerts import page_unserved
+from tallyd.core.alerts.daemon_alerts import WEB
+from tallyd.core.alerts.rules import OWN
 from tallyd.core.reading import Problem
 from tallyd.runs.stats import RunStats
 from tallyd.settings.web import WebSettings
@@ -61,7 +62,7 @@ class Served:
             self._trouble_since = None
             return ()
         self._trouble_since = self._trouble_since or self._now()
-        return (page_unserved(trouble, since=self._trouble_since),)
+        return (WEB.problem(OWN, since=self._trouble_since, reason=trouble),)
 
     def stop(self) -> None:
         """Tell the server to end. Returns at once."""

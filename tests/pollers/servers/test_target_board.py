@@ -183,9 +183,6 @@ def test_a_target_whose_changes_are_not_recorded_says_so() -> None:
 def test_a_range_has_its_timeline_its_lag_and_its_checks(back: Range, spans: int, first: datetime) -> None:
     past = past_of(every_minute(NOW - 40 * DAY, NOW, "fresh"))
     asked = Asked.read(
-        first="",
-        last="",
-        by="",
         back=back,
         options={"target": "PROD"},
         today=date(2026, 11, 20),

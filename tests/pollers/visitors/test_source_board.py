@@ -89,9 +89,7 @@ def test_its_states_over_time_are_those_of_its_own_incidents(source: str, troubl
 
 
 def test_a_week_has_one_beginning_for_its_numbers_and_its_states() -> None:
-    asked = Asked.read(
-        first="", last="", by="", back="7d", options={}, today=NOW.date(), default_days=lambda _by: 1
-    )
+    asked = Asked.read(back="7d", today=NOW.date(), default_days=lambda _by: 1)
     states = poller().states(past(), asked)
     assert isinstance(states, StateTimeline)
     assert states.title == "State of park"

@@ -34,8 +34,9 @@ from tallyd.cli.shared import load_config, utc_now
 from tallyd.config.active_file import active_file, write_active
 from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfig
-from tallyd.core.alerts.daemon_alerts import log_unwritable
+from tallyd.core.alerts.daemon_alerts import LOG
 from tallyd.core.alerts.message import Message
+from tallyd.core.alerts.rules import OWN
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.reading import Problem
 from tallyd.daemon import Daemon, Dependencies
@@ -286,7 +287,7 @@ class Process:
     # -- problems of the process itself ------------------------------------------------------------------
 
     def _log_failed(self, text: str) -> None:
-        self._log_trouble = log_unwritable(text, now=self._clock.now())
+        self._log_trouble = LOG.problem(OWN, since=self._clock.now(), reason=text)
 
     def _log_recovered(self) -> None:
         self._log_trouble = None

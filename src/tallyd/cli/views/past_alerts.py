@@ -12,21 +12,18 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from tallyd.adapters.state import State, StateError
-from tallyd.cli.shared import Place, utc_now
+from tallyd.adapters.state import StateError
+from tallyd.cli.shared import Place, say_days, utc_now
 from tallyd.cli.views.alerts import no_state, open_state, place_of, zone_of
-from tallyd.contract.board import Asked, AskedError
+from tallyd.contract.board import AskedError
 from tallyd.core.alerts.incident_view import IncidentView, IncidentViews, incident_json, incident_table
 from tallyd.core.alerts.notices import AlertPolicy
-from tallyd.core.alerts.rules import OWN
 from tallyd.core.errors import EXIT_OK, EXIT_USAGE
 from tallyd.core.panels import Board
-from tallyd.core.schedule.days import day_of
 from tallyd.presentation.boards import BoardPrinter, table_csv
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain, show_json
-from tallyd.settings.types import did_you_mean
-from tallyd.storage.incidents import DEFAULT_DAYS, why_nothing
+from tallyd.storage.incidents import AskedIncidents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,49 +44,26 @@ def past_alerts(path: Path, wanted: Wanted) -> int:
     place, now = place_of(path), utc_now()
     try:
         with closing(open_state(place)) as state:
-            zone = _zone(place, state, wanted.poller)
-            _check_poller(place, state, wanted.poller)
-            asked = _asked(wanted, now, zone)
-            since, until = asked.span(zone)
-            found = state.incidents.between(since, until, poller=wanted.poller)
-            nothing = why_nothing(state, asked, zone, now=now, poller=wanted.poller)
-    except (StateError, FileNotFoundError) as error:
-        return no_state(error)
-    views = _views(place, zone, now).of(found)
-    if not wanted.start:
-        days = (asked.last - asked.first).days + 1
-        complain(f"{days} days, {asked.first} to {asked.last}; others with --from and --to", style="quiet")
-    _show(wanted, views, zone, now, nothing)
-    return EXIT_OK
-
-
-def _asked(wanted: Wanted, now: datetime, zone: ZoneInfo) -> Asked:
-    try:
-        return Asked.read(
-            first=wanted.start,
-            last=wanted.end,
-            by="",
-            options={},
-            today=day_of(now, zone),
-            default_days=lambda _by: DEFAULT_DAYS,
-        )
+            asked = AskedIncidents.read(
+                state,
+                place.config,
+                first=wanted.start,
+                last=wanted.end,
+                poller=wanted.poller,
+                zone=zone_of(place, state),
+                now=now,
+            )
+            found = state.incidents.between(*asked.days.span(asked.zone), poller=wanted.poller)
+            nothing = asked.why_nothing(state, now=now)
     except AskedError as error:
         _usage(str(error))
-
-
-def _check_poller(place: Place, state: State, poller: str) -> None:
-    """End the command if nothing is known of a poller with this name."""
-    configured = tuple(place.config.settings.pollers) if place.config else ()
-    known = tuple(dict.fromkeys((*configured, *state.incidents.pollers(), OWN)))
-    if poller and poller not in known:
-        hint = did_you_mean(poller, known) or f"; there are: {', '.join(known)}"
-        _usage(f'there is no poller "{poller}", and no incident of one{hint}')
-
-
-def _zone(place: Place, state: State, poller: str) -> ZoneInfo:
-    if place.config is not None and poller in place.config.settings.pollers:
-        return place.config.effective(poller).zone
-    return zone_of(place, state)
+    except (StateError, FileNotFoundError) as error:
+        return no_state(error)
+    views = _views(place, asked.zone, now).of(found)
+    if not wanted.start:
+        say_days(asked.days.first, asked.days.last)
+    _show(wanted, views, asked.zone, now, nothing)
+    return EXIT_OK
 
 
 def _views(place: Place, zone: ZoneInfo, now: datetime) -> IncidentViews:

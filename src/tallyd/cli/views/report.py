@@ -17,7 +17,7 @@ import typer
 
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State, StateError
-from tallyd.cli.shared import load_config, utc_now
+from tallyd.cli.shared import load_config, say_days, utc_now
 from tallyd.config.model import BY_KIND, Config
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
@@ -173,8 +173,8 @@ def _pollers(config: Config, wanted: Wanted, state: State, now: datetime) -> dic
 def _show(
     config: Config, wanted: Wanted, chapters: Sequence[Chapter], troubles: Sequence[str], now: datetime
 ) -> None:
-    if not wanted.start and not wanted.back:
-        _say_days(chapters)
+    if chapters and not wanted.start and not wanted.back:
+        say_days(min(each.first for each in chapters), max(each.last for each in chapters))
     if wanted.shape == "json":
         show_json([_json(chapter, wanted) for chapter in chapters])
     elif wanted.shape == "html":
@@ -183,14 +183,6 @@ def _show(
         _show_csv(chapters, wanted)
     else:
         _show_tables(chapters)
-
-
-def _say_days(chapters: Sequence[Chapter]) -> None:
-    """Say which days these are, because nobody named the first."""
-    days = max(((chapter.last - chapter.first).days + 1 for chapter in chapters), default=1)
-    if days > 1:
-        first, last = min(each.first for each in chapters), max(each.last for each in chapters)
-        complain(f"{days} days, {first} to {last}; others with --from and --to", style="quiet")
 
 
 def _show_tables(chapters: Sequence[Chapter]) -> None:

@@ -102,11 +102,6 @@ OWN_KINDS = (CLOCK, CONFIG, STATE, DAMAGED, OUT, LOG, WEB, PART_CRASHED, UNDELIV
 """The kinds for the daemon itself."""
 
 
-def part_crashed(part: str, kind: str, *, now: datetime) -> Problem:
-    """Return the problem of a bug outside of any run; `kind` is the exception's type."""
-    return PART_CRASHED.problem(OWN, part, since=now, part=part, reason=kind)
-
-
 def clock_suspect(skew_s: float, *, now: datetime) -> Problem | None:
     """Return the problem of a clock that a source contradicts; None while they agree to a minute.
 
@@ -116,38 +111,3 @@ def clock_suspect(skew_s: float, *, now: datetime) -> Problem | None:
         return None
     skew = Span(abs(skew_s))
     return CLOCK.problem(OWN, since=now, **{"ahead" if skew_s > 0 else "behind": skew})
-
-
-def config_rejected(reason: str, *, since: datetime) -> Problem:
-    """Return the problem of a rejected config on disk. `reason` is its first mistake."""
-    return CONFIG.problem(OWN, since=since, reason=reason)
-
-
-def state_unusable(reason: str, *, since: datetime) -> Problem:
-    """Return the problem of a state.db that cannot be used. `reason` begins with its path."""
-    return STATE.problem(OWN, since=since, reason=reason)
-
-
-def state_damaged(file: str, *, since: datetime) -> Problem:
-    """Return the problem of a damaged database that was moved away; `file` is where it is now."""
-    return DAMAGED.problem(OWN, since=since, file=file)
-
-
-def out_unwritable(reason: str, *, now: datetime) -> Problem:
-    """Return the problem of an out file that cannot be written. `reason` names it."""
-    return OUT.problem(OWN, since=now, reason=reason)
-
-
-def log_unwritable(reason: str, *, now: datetime) -> Problem:
-    """Return the problem of a log that cannot be written or rotated. `reason` is a whole sentence."""
-    return LOG.problem(OWN, since=now, reason=reason)
-
-
-def undelivered(channel: str, reason: str, *, since: datetime) -> Problem:
-    """Return the problem of a channel that accepts no message."""
-    return UNDELIVERED.problem(OWN, channel, since=since, channel=channel, reason=reason)
-
-
-def page_unserved(reason: str, *, since: datetime) -> Problem:
-    """Return the problem of a page that cannot be served. `reason` says where and why."""
-    return WEB.problem(OWN, since=since, reason=reason)

@@ -15,6 +15,7 @@ from starlette.routing import Route
 import tallyd
 from tallyd.adapters.state import StateError
 from tallyd.config.jobs import Task, tasks_of
+from tallyd.contract.board import AskedError
 from tallyd.core.alerts.incident_view import IncidentViews, incident_json
 from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.alerts.rules import Alert
@@ -40,10 +41,6 @@ _PARAMETERS: Final = frozenset({"poller", "from", "to", "limit"})
 Content = Callable[[Context, Mapping[str, str]], Json]
 
 
-class AskedWrongError(Exception):
-    """A request that makes no sense; the text says why and what would."""
-
-
 def routes(context: Context) -> list[Route]:
     """Return the routes below `/api/v1`. Each answers 400 and 503 with `{"error": ...}`."""
     contents: dict[str, Content] = {
@@ -59,7 +56,7 @@ def _answering(context: Context, content: Content) -> Callable[[Request], Respon
     def answer(request: Request) -> Response:
         try:
             return _json(content(context, request.query_params))
-        except AskedWrongError as error:
+        except AskedError as error:
             return _json({"error": str(error)}, status=400)
         except StateError:
             # Not its own words: they name paths of this machine.
@@ -241,7 +238,7 @@ def _zone(context: Context, poller: str | None) -> tzinfo:
 def _refuse_others(asked: Mapping[str, str], known: frozenset[str]) -> None:
     if not asked.keys() <= known:
         names = ", ".join(sorted(known)) or "none"
-        raise AskedWrongError(f"unknown parameter; there are: {names}")
+        raise AskedError(f"unknown parameter; there are: {names}")
 
 
 def _limit(asked: Mapping[str, str]) -> int:
@@ -255,7 +252,7 @@ def _skip(asked: Mapping[str, str]) -> int:
 def _number(asked: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
     written = asked.get(name, str(default))
     if not re.fullmatch(r"\d{1,7}", written, re.ASCII) or not least <= int(written) <= most:
-        raise AskedWrongError(f"{name} must be a whole number from {least} to {most}")
+        raise AskedError(f"{name} must be a whole number from {least} to {most}")
     return int(written)
 
 
@@ -275,7 +272,7 @@ def _instant(asked: Mapping[str, str], name: str, zone: tzinfo, *, is_end: bool)
                 return found
     except (ValueError, OverflowError):
         pass
-    raise AskedWrongError(
+    raise AskedError(
         f"{name} must be a day such as 2026-11-20, or an instant such as 2026-11-20T08:00:00+01:00 "
         "(in a URL, + is written %2B)"
     )
