@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -15,7 +15,6 @@ from tallyd.config.model import BY_KIND, Config
 from tallyd.contract.board import PastRecords
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incidents import Incident
-from tallyd.core.alerts.rules import Alert
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import Facts
 from tallyd.core.stored import LastReading, OutboxRow, StoredReading
@@ -75,10 +74,13 @@ def past_of(
     reader: RecordsReader,
     *,
     now: datetime,
-    alerts: Mapping[str, Alert],
+    open_keys: Iterable[str],
     kept_of: Callable[[str, str], Mapping[str, object]] = lambda _poller, _job: {},
 ) -> StoredPast:
-    """Return what is stored of a poller, be it configured or one that once was."""
+    """Return what is stored of a poller, be it configured or one that once was.
+
+    `open_keys` are the keys of all open alerts.
+    """
     own = problem_key(name, "")
     is_configured = name in config.settings.pollers
     coming = (task.next_at(now) for task in poller_tasks(config, name))
@@ -88,7 +90,7 @@ def past_of(
         now=now,
         next_at=min((at for at in coming if at is not None), default=None),
         # Prefixes, not `key_segments`: each card compares all alerts, and there may be ten thousand.
-        open_alerts=frozenset(key for key, alert in alerts.items() if alert.is_open and key.startswith(own)),
+        open_alerts=frozenset(key for key in open_keys if key.startswith(own)),
         state=state,
         reader=reader,
         kept_of=kept_of,

@@ -66,6 +66,6 @@ class Context:
             self.state,
             self.records,
             now=self.now(),
-            alerts=self.alerts(),
+            open_keys=(key for key, alert in self.alerts().items() if alert.is_open),
             kept_of=self.kept,
         )

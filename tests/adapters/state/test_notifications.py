@@ -120,6 +120,9 @@ def test_only_open_alerts_are_listed_as_open_errors_first_then_the_oldest(state:
     for alert in (*reversed(listed), OVER, WAITING):
         state.alerts.put(alert)
     assert list(state.alerts.open()) == listed
+    assert list(state.alerts.standing()) == [*listed, WAITING]
+    assert list(state.alerts.standing(most=2)) == listed[:2]
+    assert state.alerts.standing_keys() == (frozenset("abc"), frozenset({WAITING.key}))
 
 
 def test_an_evaluation_is_stored_through_restarts(state: State) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -42,6 +42,24 @@ class Alerts:
         found = [alert for alert in self.all().values() if alert.is_open]
         return tuple(sorted(found, key=lambda alert: (alert.severity, alert.since, alert.key)))
 
+    def standing(self, *, most: int | None = None) -> tuple[Alert, ...]:
+        """Return the alerts that are not resolved: open ones, then those that wait, each errors first.
+
+        `most`: only the first ones. The others are not even read: there may be ten thousand.
+        """
+        order = "raised_at IS NULL, severity, since, key"
+        with self._file.reading() as db:
+            some = f"WHERE over_at IS NULL ORDER BY {order} LIMIT ?"
+            rows = db.execute(f"SELECT {_COLUMNS} FROM alert {some}", (-1 if most is None else most,))  # noqa: S608 # constants
+            return tuple(_alerts(rows))
+
+    def standing_keys(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the keys of the open alerts, and of those that wait."""
+        with self._file.reading() as db:
+            rows = db.execute("SELECT key, raised_at IS NULL FROM alert WHERE over_at IS NULL").fetchall()
+        open_ones, waiting = (frozenset(key for key, waits in rows if waits == each) for each in (0, 1))
+        return open_ones, waiting
+
     def evaluate(self, observations: Observations) -> Evaluation:
         """Store the changes by observations. Writes nothing if nothing changes."""
         evaluation = evaluate(self.all(), observations)
@@ -78,8 +96,12 @@ class Alerts:
 def _known_alerts(db: sqlite3.Connection) -> dict[str, Alert]:
     """Return the alerts by key."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM alert")  # noqa: S608 # a constant
+    return {alert.key: alert for alert in _alerts(rows)}
+
+
+def _alerts(rows: Iterable[tuple[Any, ...]]) -> Iterator[Alert]:
     try:
-        return {row[0]: _alert(row) for row in rows}
+        yield from map(_alert, rows)
     except (ValueError, TypeError) as error:
         raise StateDamagedError(f"state.db is damaged: an alert makes no sense ({error})") from error
 

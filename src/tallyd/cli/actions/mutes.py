@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from tallyd.adapters.locks import holder
 from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import Place, utc_now
-from tallyd.cli.views.alerts import known_alerts, no_state, open_state, place_of, zone_of
+from tallyd.cli.views.alerts import no_state, open_state, place_of, zone_of
 from tallyd.config.alert_keys import possible_keys
 from tallyd.core.alerts.mutes import may_meet, near_keys
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
@@ -49,9 +49,7 @@ def mute(path: Path, pattern: str, *, lasts: str, why: str, even_if_unknown: boo
                 return EXIT_USAGE
             state.notifications.mute(pattern, since=now, until=until, why=why, by=_who())
             (muted,) = (mute for mute in state.notifications.mutes() if mute.pattern == pattern)
-            covered = [
-                alert.key for alert in known_alerts(state) if alert.is_open and muted.covers(alert.key)
-            ]
+            covered = sorted(filter(muted.covers, state.alerts.standing_keys()[0]))
             zone = zone_of(place, state)
     except (StateError, FileNotFoundError) as error:
         return no_state(error)

@@ -27,12 +27,6 @@ from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain, say, show_json, show_table
 
 
-def known_alerts(state: State) -> tuple[Alert, ...]:
-    """Return the open alerts, errors first, then those that wait to be raised. Raises `StateError`."""
-    found = [alert for alert in state.alerts.all().values() if alert.over_at is None]
-    return tuple(sorted(found, key=lambda alert: (alert.is_waiting, alert.severity, alert.since, alert.key)))
-
-
 def open_state(place: Place) -> State:
     """Open the state. Raises `FileNotFoundError` if there is none yet, and `StateError`."""
     database = place.folder / "state.db"
@@ -51,11 +45,12 @@ def zone_of(place: Place, state: State) -> ZoneInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class _Picture:
-    """The current alerts, and what is known about each."""
+    """The first alerts, how many there are, and what is known about each."""
 
     config: Config | None
     zone: tzinfo
     found: tuple[Alert, ...]
+    standing: int
     notified: Mapping[tuple[str, str], Notified]
     mutes: tuple[Mute, ...]
     now: datetime
@@ -99,7 +94,8 @@ def alerts(path: Path, *, most: int, as_json: bool) -> int:
             picture = _Picture(
                 config=place.config,
                 zone=zone_of(place, state),
-                found=known_alerts(state),
+                found=state.alerts.standing(most=None if as_json else most),
+                standing=sum(map(len, state.alerts.standing_keys())),
                 notified=state.notifications.notified(),
                 mutes=tuple(mute for mute in state.notifications.mutes() if mute.is_in_force(now)),
                 now=now,
@@ -111,7 +107,7 @@ def alerts(path: Path, *, most: int, as_json: bool) -> int:
         mutes: list[Json] = [mute_json(mute, picture.zone) for mute in picture.mutes]
         show_json({"alerts": open_ones, "mutes": mutes})
         return EXIT_OK
-    _show(picture, most)
+    _show(picture)
     return EXIT_OK
 
 
@@ -124,9 +120,8 @@ def no_state(error: StateError | FileNotFoundError) -> int:
     return EXIT_PROBLEM
 
 
-def _show(picture: _Picture, most: int) -> None:
-    shown = picture.found[:most]
-    open_ones = [alert for alert in shown if alert.is_open]
+def _show(picture: _Picture) -> None:
+    open_ones = [alert for alert in picture.found if alert.is_open]
     if not open_ones:
         say("No open alert.", style="fine")
     for alert in open_ones:
@@ -137,11 +132,11 @@ def _show(picture: _Picture, most: int) -> None:
         say()
         rows = [(alert.key, alert.severity, _notified_text(alert, picture)) for alert in open_ones]
         show_table(("key", "severity", "notified"), rows, prose=frozenset({2}), see="--wide, or --json")
-    for alert in shown:
+    for alert in picture.found:
         if alert.is_waiting:
             text = said(alert, picture.wording(alert))
             say(f"not yet an alert: {text} [{alert.key}]", style="quiet")
-    say_left_out(len(picture.found), shown=len(shown))
+    say_left_out(picture.standing, shown=len(picture.found))
     for mute in picture.mutes:
         say(mute_text(mute, picture.zone, picture.now), style="quiet")
 

@@ -95,9 +95,9 @@ def _read(
     chapters: list[Chapter] = []
     troubles: list[str] = []
     unknown: list[str] = []
-    alerts = state.alerts.all()
+    open_keys, _ = state.alerts.standing_keys()
     for name, source in _pollers(config, wanted, state, now).items():
-        past = past_of(name, config, state, reader, now=now, alerts=alerts)
+        past = past_of(name, config, state, reader, now=now, open_keys=open_keys)
         is_former = name not in config.settings.pollers
         try:
             chapter = _chapter(config, source, past, wanted, has_now=wanted.shape == "json" and not is_former)

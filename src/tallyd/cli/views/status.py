@@ -34,7 +34,8 @@ def status(path: Path, *, as_json: bool) -> int:
     place = find_state(path)
     database = place.folder / "state.db"
     try:
-        found = read_status(place) if database.exists() else None
+        most = None if as_json else MOST_ALERTS
+        found = read_status(place, most_alerts=most) if database.exists() else None
         missing = "" if found else _never_ran(path.absolute(), database)
     except StateError as error:
         complain(f"tallyd: {error}")
@@ -86,15 +87,14 @@ def _show(found: Status) -> None:
             text = f"{one.job.poller} {one.job.job}: no reading known for {found.clock(one.unknown)}"
             say(text, style="warning")
     _show_boards(found)
-    shown = found.alerts[:MOST_ALERTS]
-    for alert in shown:
+    for alert in found.alerts:
         is_notified, style = alert.is_open, alert.severity if alert.is_open else "quiet"
         kind = alert.severity if is_notified else "not yet an alert"
         mute = mute_of(alert.key, found.mutes, now=found.now)
         muted = f" (muted until {found.clock(mute.until)})" if mute else ""
         text = said(alert, found.wording(alert))
         say(f"{kind} since {found.clock(alert.since)}: {text} [{alert.key}]{muted}", style=style)
-    say_left_out(len(found.alerts), shown=len(shown))
+    say_left_out(found.standing, shown=len(found.alerts))
     for mute in found.mutes:
         say(mute_text(mute, found.note.zone, found.now), style="quiet")
     if not any(alert.is_open for alert in found.alerts):

@@ -16,7 +16,6 @@ from tallyd.adapters.locks import holder
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State
 from tallyd.cli.shared import Place, utc_now
-from tallyd.cli.views.alerts import known_alerts
 from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfigNote, JobNote, read_note
 from tallyd.core.alerts.mutes import Mute, mute_of
@@ -63,7 +62,8 @@ class Now:
 class Status:
     """Everything that `status` says. `pid` is the daemon's, None when none runs.
 
-    `trouble` says why the config on disk is not what was active last; None when it is.
+    `trouble` says why the config on disk is not what was active last; None when it is. `alerts` are the first
+    ones of all that are not resolved, whose number is `standing`.
     """
 
     now: datetime
@@ -72,6 +72,7 @@ class Status:
     trouble: str | None
     jobs: tuple[JobStatus, ...]
     alerts: tuple[Alert, ...]
+    standing: int
     mutes: tuple[Mute, ...]
     unwritten: int
     reports: tuple[OutboxRow, ...]
@@ -106,8 +107,8 @@ class Status:
         return Wording(now=self.now, zone=self.note.zone, tallyd=called_here(), advises_mute=not is_muted)
 
 
-def read_status(place: Place) -> Status | None:
-    """Return how things are; None: no daemon has run yet. Raises `StateError`."""
+def read_status(place: Place, *, most_alerts: int | None) -> Status | None:
+    """Return how things are, with the first alerts; None: no daemon has run yet. Raises `StateError`."""
     state = State(place.folder / "state.db")
     try:
         note = read_note(state)
@@ -120,7 +121,8 @@ def read_status(place: Place) -> Status | None:
             note=note,
             trouble=place.trouble,
             jobs=tuple(_job(state, job, since=note.since, now=now) for job in note.jobs),
-            alerts=known_alerts(state),
+            alerts=state.alerts.standing(most=most_alerts),
+            standing=sum(map(len, state.alerts.standing_keys())),
             mutes=tuple(mute for mute in state.notifications.mutes() if mute.is_in_force(now)),
             reports=_reports(state),
             boards=_boards(place.config, state, now) if place.config else (),
@@ -131,11 +133,11 @@ def read_status(place: Place) -> Status | None:
 
 
 def _boards(config: Config, state: State, now: datetime) -> tuple[Now, ...]:
-    alerts = state.alerts.all()
+    open_keys, _ = state.alerts.standing_keys()
     found, shown = [], Shown()
     with closing(RecordsReader(config.database_url)) as reader:
         for name, poller in config.settings.pollers.items():
-            past = past_of(name, config, state, reader, now=now, alerts=alerts)
+            past = past_of(name, config, state, reader, now=now, open_keys=open_keys)
             found.append(Now(poller=name, zone=past.zone, board=shown.now(poller, past)))
     return tuple(found)
 
