@@ -24,6 +24,8 @@ def visible(text: str) -> str:
     >>> visible("a\nb\x1b[31m")
     'a\\nb\\x1b[31m'
     """
+    if text.isascii() and text.isprintable():  # as most texts are; a page has thousands
+        return text
     return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 

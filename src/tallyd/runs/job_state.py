@@ -17,7 +17,7 @@ from tallyd.runs.toolbox import Progress, job_fields
 
 log = logging.getLogger("tallyd")
 
-WAKE_PAUSE_S = 0.1
+WAKE_PAUSE_S = 0.03
 
 
 @dataclass

@@ -36,7 +36,8 @@ from tallyd.web.http.cache import Cache
 from tallyd.web.incidents import AskedPage, find
 from tallyd.web.static import asset_url
 
-FRESH_S: Final = 1.0
+FRESH_S: Final = 2.0
+"""Browsers ask every four seconds: however many look at a view, they cost as much as one or two."""
 TIMES: Final = 20.0
 """The days of ten thousand targets take a second to read: a board is shown again for 20 times as long."""
 MOST_BOARDS: Final = 8
@@ -58,7 +59,7 @@ _Range: TypeAlias = "tuple[str, str]"
 
 
 class Page:
-    """Answers what a browser asks. Each answer is made at most once a second, whoever asks."""
+    """Answers what a browser asks. Each answer is made at most once in two seconds, whoever asks."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

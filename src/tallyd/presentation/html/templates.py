@@ -17,6 +17,8 @@ from tallyd.presentation.invocation import filled
 
 HERE: Final = Path(__file__).parent
 ASSETS: Final = HERE / "static"
+_PLAIN: Final = frozenset({str, int, float, type(None)})
+"""Cells of these types are shown by their text alone: most cells are, and it is the quickest."""
 _TESTS: Final = {
     "stat": Stat,
     "chart": Chart,
@@ -44,6 +46,7 @@ def environment(*folders: Path, tallyd: str | None = None) -> Environment:
         finalize=lambda value: visible(filled(value, tallyd)) if type(value) is str else value,
     )
     made.tests.update({name: _is(kind) for name, kind in _TESTS.items()})
+    made.tests["plain"] = lambda value: type(value) in _PLAIN
     made.tests["unknown"] = lambda value: value is Gap.UNKNOWN
     made.globals["most_points"] = MOST_POINTS
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":")}

@@ -9,12 +9,14 @@ from typing import Final, TypeAlias
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
+
 from tallyd.contract.board import AskedError
 from tallyd.core.naming import local_text
 from tallyd.core.panels import Cell, Chart, Column, Heatmap, Spread, Table, Unit
 from tallyd.core.reading import Json
 from tallyd.core.states import WORST_FIRST, State, Timeline
-from tallyd.core.texts import span
+from tallyd.core.texts import span, visible
 from tallyd.presentation.cells import amounts_text, spread_texts, text_of
 from tallyd.presentation.html.bars import Bars, bars_of
 from tallyd.presentation.html.charts import chart_json
@@ -22,6 +24,8 @@ from tallyd.presentation.html.charts import chart_json
 ROWS_A_PAGE: Final = 50
 STEPS: Final = 5
 """Colors of a heatmap."""
+_BEGIN: Final = Markup('<td data-label="{label}">')
+_BEGIN_OF_KIND: Final = Markup('<td data-label="{label}" class="{kind}">')
 _Row: TypeAlias = "tuple[Cell, ...]"
 
 
@@ -106,6 +110,11 @@ class View:
         vital = tuple(each for number, each in enumerate(table.shown) if not number or each[1].is_vital)
         return vital if is_card and len(vital) > 1 else table.shown
 
+    def begins(self, columns: tuple[tuple[int, Column], ...]) -> Mapping[int, Markup]:
+        """Return the tag that begins each cell of a column, by its place in a row."""
+        (first, _), *others = columns
+        return {first: Markup('<th scope="row">'), **{place: _begin(column) for place, column in others}}
+
     def rows(self, table: Table, name: str) -> Rows:
         """Return the rows that are shown. `name` is that of the table on its page. Raises `AskedError`.
 
@@ -148,6 +157,13 @@ class View:
     def link_to(self, option: str, value: str) -> str:
         """Return the address of the poller's page with a value of an option chosen."""
         return _link(self.path or "", {**self.query, option: value})
+
+
+def _begin(column: Column) -> Markup:
+    kinds = {"num": column.is_numeric, "note": column.is_note, "over-time": column.unit == "timeline"}
+    kind = next((name for name, is_it in kinds.items() if is_it), "")
+    begin = _BEGIN_OF_KIND if kind else _BEGIN
+    return begin.format(label=visible(column.heading[:1].upper() + column.heading[1:]), kind=kind)
 
 
 def _link(path: str, query: Mapping[str, str]) -> str:
