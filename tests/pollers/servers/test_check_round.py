@@ -8,22 +8,23 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import trustme
 
-from support.apps import NOW, Page, Rounds, app, http_date, version
+from support.apps import BERLIN, NOW, Page, Rounds, app, http_date, version
 from support.rawserver import Connection, answer, serving
 from support.wording import over_of, text_of
 from tallyd.contract.lags import HourCount
 from tallyd.core.errors import Stopped
 from tallyd.core.reading import Facts, Reading
 from tallyd.pollers.servers import check_round as rounding
-from tallyd.pollers.servers.freshness import STATES
+from tallyd.pollers.servers.freshness import STATES, State
+from tallyd.pollers.servers.target_memory import memory_of
 
 
 @contextlib.contextmanager
@@ -245,6 +246,39 @@ def test_our_clock_is_suspect_only_where_no_server_agrees_with_it(tmp_path: Path
 
     with apps(page, tmp_path, "A", "B") as rounds:
         assert rounds.round().skew_s == pytest.approx(120, abs=1)
+
+
+def over_the_change(tmp_path: Path, computed: Callable[[datetime], datetime], **keys: str) -> list[State]:
+    """Return the states of a target in the hours when clocks go back, every five minutes from 02:05 on.
+
+    `computed` says when its data was computed; the server sends that as local time without an offset.
+    """
+
+    def page(connection: Connection, _path: str) -> None:
+        written = computed(rounds.now).astimezone(BERLIN).replace(tzinfo=None).isoformat()
+        connection.send(answer(json.dumps({"computed_time": written}).encode(), Date=http_date(rounds.now)))
+
+    with apps(page, tmp_path, "PROD", defaults=keys) as rounds:
+        rounds.now = datetime(2026, 10, 25, 0, 0, tzinfo=UTC)
+        found = []
+        for _ in range(30):
+            rounds.round(after_s=300)
+            found.append(memory_of(rounds.kept, dict).known["PROD"].state)
+        return found
+
+
+@pytest.mark.parametrize("minute", [0, 30])
+def test_data_of_each_hour_is_not_stale_in_the_hour_that_comes_twice(tmp_path: Path, minute: int) -> None:
+    def hourly(now: datetime) -> datetime:
+        return now.replace(minute=minute) - timedelta(hours=now.minute < minute)
+
+    assert set(over_the_change(tmp_path, hourly, stale_after="61m", late_after="61m")) == {"fresh"}
+
+
+def test_data_that_is_stale_before_clocks_go_back_stays_so(tmp_path: Path) -> None:
+    stopped = datetime(2026, 10, 25, 0, 5, tzinfo=UTC)
+    found = over_the_change(tmp_path, lambda _now: stopped, stale_after="15m", late_after="15m")
+    assert found == ["fresh"] * 4 + ["stale"] * 26
 
 
 def test_headers_are_sent_and_shown_nowhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

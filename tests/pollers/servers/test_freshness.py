@@ -204,8 +204,8 @@ FIRST, SECOND = "2026-10-25T00:30:00", "2026-10-25T01:30:00"
         pytest.param("2026-10-25T01:31", None, SECOND, id="both are past: the later"),
         pytest.param("2026-10-27T00:00", None, SECOND, id="both are long past: the later"),
         pytest.param("2026-10-24T12:00", None, FIRST, id="both are to come: the earlier"),
-        pytest.param("2026-10-25T01:31", FIRST, FIRST, id="it stands still since the first"),
-        pytest.param("2026-10-25T01:31", SECOND, SECOND, id="it stands still since the second"),
+        pytest.param("2026-10-25T01:31", FIRST, FIRST, id="it has been stale since the first"),
+        pytest.param("2026-10-25T01:31", SECOND, SECOND, id="it has been stale since the second"),
         pytest.param("2026-10-25T01:31", "2026-10-25T00:29:00", SECOND, id="it is another one than before"),
     ],
 )
@@ -213,7 +213,7 @@ def test_a_local_time_that_comes_twice_is_read_so_that_it_is_not_ahead(
     now: str, known: str | None, at: str
 ) -> None:
     before = utc(known) if known else None
-    assert read_time("2026-10-25T02:30:00", "iso", zone=BERLIN, now=utc(now), known=before) == utc(at)
+    assert read_time("2026-10-25T02:30:00", "iso", zone=BERLIN, now=utc(now), stale_at=before) == utc(at)
 
 
 @pytest.mark.parametrize(
@@ -237,11 +237,11 @@ def test_over_a_change_of_clocks_a_server_that_goes_on_is_as_old_as_ever(day: st
         assert lag_of(read_time(written, "iso", zone=BERLIN, now=now), now=now, skew_s=None) == lag_min * 60
 
 
-def test_over_a_change_of_clocks_data_that_stands_still_only_gets_older() -> None:
+def test_over_a_change_of_clocks_stale_data_only_gets_older() -> None:
     stopped, known, ages = "2026-10-25T02:30:00", None, []
     for minute in range(180):
         now = utc(FIRST) + timedelta(minutes=minute)
-        known = read_time(stopped, "iso", zone=BERLIN, now=now, known=known)
+        known = read_time(stopped, "iso", zone=BERLIN, now=now, stale_at=known)
         ages.append(lag_of(known, now=now, skew_s=None))
     assert ages == [60.0 * minute for minute in range(180)]
 

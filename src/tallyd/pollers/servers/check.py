@@ -38,9 +38,9 @@ def begin(target: Target, http: Http) -> Future[Reply]:
 
 
 def result_of(
-    target: Target, asked: Future[Reply], *, now: datetime, zone: tzinfo, known: datetime | None
+    target: Target, asked: Future[Reply], *, now: datetime, zone: tzinfo, stale_at: datetime | None
 ) -> CheckResult:
-    """Return the result of a check that has ended; `known` is the last time that the target reported.
+    """Return the result of a check that has ended; see `read_time` for `stale_at`.
 
     `zone` is for times without one, if the target has no zone. Raises `Stopped`. Everything that the target
     does is a state.
@@ -51,10 +51,10 @@ def result_of(
         # With a 2xx status, the body is unusable.
         is_answered = failure.status is not None and 200 <= failure.status < 300
         return CheckResult(at=now, state="invalid" if is_answered else "unreachable", reason=failure.text)
-    return evaluated(target, reply, zone=zone, known=known)
+    return evaluated(target, reply, zone=zone, stale_at=stale_at)
 
 
-def evaluated(target: Target, reply: Reply, *, zone: tzinfo, known: datetime | None) -> CheckResult:
+def evaluated(target: Target, reply: Reply, *, zone: tzinfo, stale_at: datetime | None) -> CheckResult:
     """Return the result of a reply, as of the moment when its headers had arrived."""
     now = reply.answered_at
     skew_s = skew_of(reply)
@@ -62,7 +62,9 @@ def evaluated(target: Target, reply: Reply, *, zone: tzinfo, known: datetime | N
     try:
         value = field_of(reply.body, target.path)
         by_server = now - timedelta(seconds=taken_off(skew_s))
-        computed_at = read_time(value, target.form, zone=target.zone or zone, now=by_server, known=known)
+        computed_at = read_time(
+            value, target.form, zone=target.zone or zone, now=by_server, stale_at=stale_at
+        )
         is_guessed = target.zone is None and not has_offset(value, target.form)
     except Unreadable as error:
         reason = f"{reply.host} answered HTTP {reply.status} {error}"

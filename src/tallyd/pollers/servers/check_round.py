@@ -155,8 +155,8 @@ def _checked(
     pace = _pace(settings, len(targets), is_by_hand=tools.is_by_hand)
     for target, asked in checked(targets, partial(begin, http=tools.http), pace, look=look):
         before = memory.known.get(target.name)
-        known = before.computed_at if before else None
-        found[target.name] = result_of(target, asked, now=tools.now(), zone=tools.zone, known=known)
+        stale_at = before.computed_at if before and before.is_stale else None
+        found[target.name] = result_of(target, asked, now=tools.now(), zone=tools.zone, stale_at=stale_at)
         tools.alive()
     return found
 

@@ -32,13 +32,14 @@ class UnreadableTimeError(ValueError):
 
 
 def read_time(
-    value: object, form: str, *, zone: tzinfo, now: datetime, known: datetime | None = None
+    value: object, form: str, *, zone: tzinfo, now: datetime, stale_at: datetime | None = None
 ) -> datetime:
     """Return the instant (UTC) of a JSON value, in the format `iso`, `epoch`, `epoch_ms` or of strptime.
 
     A time without an offset belongs to `zone`. If clocks went back or forward over it, it can be two
-    instants. The result is then the one that was read before (`known`), because a time that did not change
-    is the same instant. Else it is the later one, unless that lies in the future as seen from `now`.
+    instants. The result is the later one, unless that lies in the future as seen from `now`: data of each
+    hour has the same time twice. But a time at which data is known to be stale (`stale_at`) stays what it
+    is, so that no alert ends because of a clock change.
     Numbers may be text, and a time of digits may be a number. Raises `UnreadableTimeError`.
     """
     try:
@@ -48,7 +49,7 @@ def read_time(
             written = _iso(value) if form == "iso" else _by_format(value, form)
             if written.year < EARLIEST.year - 1:
                 raise _never(form)  # in many zones the first of January of the year 1 has no UTC
-            at = _local(written, zone, now, known) if written.tzinfo is None else written.astimezone(UTC)
+            at = _local(written, zone, now, stale_at) if written.tzinfo is None else written.astimezone(UTC)
     except OverflowError:
         raise UnreadableTimeError(f"is of no year that there is{_unit_hint(form)}") from None
     if at >= LATEST:
@@ -138,10 +139,10 @@ def _unit_hint(form: str) -> str:
     return f"; its `format` may be {other}" if other else ""
 
 
-def _local(written: datetime, zone: tzinfo, now: datetime, known: datetime | None) -> datetime:
+def _local(written: datetime, zone: tzinfo, now: datetime, stale_at: datetime | None) -> datetime:
     """Return the instant of a local time."""
     either = {written.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
-    if known in either:
-        return known
+    if stale_at in either:
+        return stale_at
     latest = now + timedelta(seconds=FUTURE_AFTER_S)
     return max((at for at in either if at <= latest), default=min(either))

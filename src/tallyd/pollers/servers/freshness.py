@@ -118,6 +118,11 @@ class Known:
     changed_at: datetime | None = None
     troubles: tuple[Trouble, ...] = ()
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether its data was stale when its time was last read."""
+        return any(trouble.state == "stale" for trouble in self.troubles)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
