@@ -25,8 +25,8 @@ from tallyd.adapters.state import (
 )
 from tallyd.adapters.state.history import ReadingHistory
 from tallyd.core.alerts.rules import Observations, closed_by_reading
-from tallyd.core.out_document import Heading
-from tallyd.core.reading import Problem, Reading, Slot
+from tallyd.core.out_document import Heading, stored_text
+from tallyd.core.reading import Json, Problem, Reading, Slot
 from tallyd.core.schedule.timetable import Missed
 from tallyd.core.stored import LastReading
 
@@ -366,6 +366,36 @@ def test_what_fits_is_counted_from_the_oldest_on(state: State) -> None:
     assert state.readings.fitting(**everything, most_chars=0) == 0
     some = state.readings.fitting(**everything, most_chars=2 * max(lengths) + max(lengths) // 2)
     assert 1 <= some <= 2
+
+
+def test_a_long_content_is_stored_small_and_comes_back_whole(state: State) -> None:
+    facts: dict[str, Json] = {
+        "targets": {f"größe {number}": {"state": "fresh", "checks": number} for number in range(1000)}
+    }
+    heading = Heading(poller="apps", kind="servers", origin="live", due_at=None, taken_at=AT, zone=UTC)
+    ref = JobRef(poller="apps", kind="servers", job="check")
+    recorded = state.readings.record(
+        ref,
+        Slot(None, AT),
+        [(Reading(taken_at=AT, facts=facts), heading)],
+        observations=None,
+        is_taken=lambda _name: False,
+    )
+    (out,) = (each for each in recorded.outs if each is not None)
+    found = state.out_files.to_write(out)
+    assert found is not None
+    assert found[1]["targets"] == facts["targets"]
+    (row,) = state.readings.history()
+    assert dict(row.body or {}) == found[1]
+    length = len(stored_text(found[1]))
+    everything = {"poller": None, "since": None, "until": None}
+    assert [state.readings.fitting(**everything, most_chars=length - less) for less in (0, 1)] == [1, 0]
+    with closing(sqlite3.connect(state.path)) as db:
+        assert db.execute("SELECT length(body) FROM reading").fetchone()[0] < length / 5
+        db.execute("UPDATE reading SET body=x'ff'")
+        db.commit()
+    with pytest.raises(ValueError, match="not a compressed text"):
+        state.out_files.check()
 
 
 def test_alerts_are_read_again_only_after_a_change_by_whomever_and_a_rollback_leaves_nothing(

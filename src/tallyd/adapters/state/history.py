@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from typing import Any, cast
 
+from tallyd.adapters.state.bodies import unpacked
 from tallyd.adapters.state.connection import StateFile
 from tallyd.core.naming import instant_text, read_instant
 from tallyd.core.reading import Facts
@@ -80,11 +81,11 @@ class ReadingHistory:
         count, so_far = 0, 0
         with self._file.reading() as db:
             found = db.execute(
-                f"SELECT coalesce(length(body), 0) FROM reading{where} ORDER BY {_TIME}, id",  # noqa: S608 # constants
+                f"SELECT coalesce(body, '') FROM reading{where} ORDER BY {_TIME}, id",  # noqa: S608 # constants
                 values,
             )
-            for (length,) in found:  # one at a time, so that the rest is never read
-                so_far += length
+            for (body,) in found:  # one at a time, so that the rest is never read
+                so_far += len(unpacked(body))
                 if so_far > most_chars:
                     break
                 count += 1
@@ -152,7 +153,7 @@ def _stored(row: tuple[Any, ...]) -> StoredReading:
         reason=reason,
         due_at=read_instant(due_at) if due_at else None,
         taken_at=read_instant(taken_at),
-        body=cast("Facts", json.loads(body)) if body else None,
+        body=cast("Facts", json.loads(unpacked(body))) if body else None,
         out_name=out_name,
         part=part,
     )

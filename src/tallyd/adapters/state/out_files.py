@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import count
 from typing import cast
 
+from tallyd.adapters.state.bodies import packed, unpacked
 from tallyd.adapters.state.connection import StateDamagedError, StateFile
 from tallyd.adapters.state.types import OutFile
 from tallyd.core.naming import numbered
@@ -36,7 +37,9 @@ class OutFileRows:
             row = db.execute(
                 "SELECT out_name, body FROM reading WHERE id=? AND NOT written", (out.id,)
             ).fetchone()
-        return (replace(out, name=row[0]), cast("dict[str, Json]", json.loads(row[1]))) if row else None
+        if row is None:
+            return None
+        return replace(out, name=row[0]), cast("dict[str, Json]", json.loads(unpacked(row[1])))
 
     def is_last(self, out: OutFile) -> bool:
         """Whether this is the poller's newest reading, ignoring those with a part."""
@@ -59,8 +62,8 @@ class OutFileRows:
         with self._file.transaction() as db:
             row = db.execute("SELECT body FROM reading WHERE id=? AND NOT written", (out.id,)).fetchone()
             if row is not None:
-                content = stored_text({**json.loads(row[0]), "report": report})
-                db.execute("UPDATE reading SET body=? WHERE id=?", (content, out.id))
+                content = stored_text({**json.loads(unpacked(row[0])), "report": report})
+                db.execute("UPDATE reading SET body=? WHERE id=?", (packed(content), out.id))
 
     def rename(self, out: OutFile, *, is_taken: Callable[[str], bool]) -> OutFile:
         """Reserve another name for an out file, because another file already has its name."""
@@ -89,8 +92,8 @@ class OutFileRows:
     def check(self) -> None:
         """Raise ValueError if the content of an unwritten file is not JSON."""
         with self._file.reading() as db:
-            for (text,) in db.execute("SELECT body FROM reading WHERE NOT written"):
-                json.loads(text)
+            for (body,) in db.execute("SELECT body FROM reading WHERE NOT written"):
+                json.loads(unpacked(body))
 
 
 def free_name(db: sqlite3.Connection, poller: str, stem: str, is_taken: Callable[[str], bool]) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import cast
 
 from tallyd.adapters.state.alerts import Alerts
+from tallyd.adapters.state.bodies import packed
 from tallyd.adapters.state.connection import StateDamagedError, StateFile
 from tallyd.adapters.state.history import ReadingHistory
 from tallyd.adapters.state.out_files import free_name
@@ -193,7 +194,7 @@ def _insert(db: sqlite3.Connection, new: NewReading, *, is_written: bool) -> int
             _row_key(new.slot, new.part),
             instant_text(new.due_at) if new.due_at else None,
             instant_text(new.taken_at),
-            new.text,
+            packed(new.text),
             new.name,
             new.part,
             is_written,
