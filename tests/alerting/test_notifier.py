@@ -33,7 +33,7 @@ def test_an_outage_is_notified_once_when_a_slot_is_lost_and_once_when_it_ends(
     poller = FakePoller(daily("08:00", "12:00", "16:00"), source, retry=ONE_TRY)
     with clock, World(tmp_path, clock, poller, top=top()) as world:
         for _ in range(240):
-            world.run(minutes=1, least_s=5)
+            world.run(minutes=1, least_s=20)
             if killed:
                 world.restart()
         (begins,) = world.chats.texts()
@@ -43,13 +43,13 @@ def test_an_outage_is_notified_once_when_a_slot_is_lost_and_once_when_it_ends(
         )
         source.error = None
         for _ in range(10):
-            world.run(minutes=1, least_s=5)
+            world.run(minutes=1, least_s=20)
             if killed:
                 world.restart()
         assert world.chats.texts()[1:] == [
             "[box] one: working again since 12:00, after 4 h; 1 reading missing (08:00)."
         ]
-        world.run(hours=6, least_s=30)
+        world.run(hours=6, least_s=300)
         assert len(world.chats.texts()) == 2
         assert world.state.alerts.all() == {}
         assert world.state.notifications.notified() == {}
@@ -78,7 +78,7 @@ def test_with_a_long_catch_up_it_is_notified_after_a_quarter_of_an_hour(
         world.run(minutes=6)
         (text,) = world.chats.texts()
         assert "no reading for Fri 08:00: example.org timed out. Retrying until 12:00." in text
-        world.run(hours=5, least_s=30)
+        world.run(hours=5, least_s=300)
         assert len(world.chats.texts()) == 1, "that it is given up in the end is in the status"
 
 
@@ -89,7 +89,7 @@ def test_a_rejected_key_is_notified_at_once_with_a_daily_reminder(tmp_path: Path
         (text,) = world.chats.texts()
         assert "access key refused (HTTP 403). No retry before 20:00." in text
         for _ in range(49):
-            world.run(hours=1, least_s=60)
+            world.run(hours=1, least_s=300)
             world.restart()
         assert len(poller.runs) == 5, "no hammering"
         assert len(world.chats.texts()) == 3
@@ -201,7 +201,7 @@ def test_an_outage_while_the_disk_is_full_is_notified_and_each_slot_is_tried_and
         world.run(minutes=10, least_s=1)
         with disk_refuses():
             source.error = DOWN
-            world.run(hours=3, least_s=5)
+            world.run(hours=3, least_s=30)
             assert [text for text in world.chats.texts() if "no reading for Fri 09:00" in text]
         source.error = None
         world.run(minutes=5, least_s=1)
@@ -247,11 +247,11 @@ def test_a_timeout_that_turns_out_to_be_a_wrong_key_is_notified_again(
     source = Source(DOWN)
     poller = FakePoller(daily("08:00", "09:00", "10:00", "11:00"), source, retry=ONE_TRY)
     with clock, World(tmp_path, clock, poller, top=top()) as world:
-        world.run(minutes=30, least_s=5)
+        world.run(minutes=30, least_s=30)
         source.error = REFUSED
-        world.run(minutes=60, least_s=5)
+        world.run(minutes=60, least_s=30)
         source.error = DOWN
-        world.run(minutes=60, least_s=5)
+        world.run(minutes=60, least_s=30)
         source.error = REFUSED
         world.run(minutes=60, least_s=5)
         assert len(world.chats.texts()) == 2
@@ -525,7 +525,7 @@ def test_a_message_links_to_the_view_of_its_poller(
     poller = FakePoller(daily("08:00"), Source(DOWN), retry=ONE_TRY)
     whole = {**top(), **({} if web is None else {"web": web})}
     with clock, World(tmp_path, clock, poller, top=whole) as world:
-        world.run(hours=1, least_s=5)
+        world.run(hours=1, least_s=30)
         (message,) = world.chats.messages["json://ops.example/x"]
     assert message.link == link
     assert "https" not in message.text

@@ -152,7 +152,7 @@ def test_while_out_cannot_be_written_readings_are_kept_written_later_and_notifie
     out = tmp_path / "out"
     out.write_text("somebody put a file here")
     with FakeClock(at("2026-11-20 07:59:30")) as clock, World(tmp_path, clock, FakePoller(NOON)) as world:
-        world.run(hours=4.1, least_s=5)
+        world.run(hours=4.1, least_s=30)
         assert len(world.taken()) == 2
         assert "cannot write" in text_of(world.problems()["tallyd/out"], now=world.clock.now())
         world.restart()
@@ -214,15 +214,15 @@ def test_old_files_are_deleted_only_once_the_clocks_have_agreed_for_an_hour(tmp_
         FakeClock(at("2026-11-01 07:00")) as clock,
         World(tmp_path, clock, kept(5, FakePoller(EIGHT))) as world,
     ):
-        world.run(hours=24 * 4, least_s=600)
+        world.run(hours=24 * 4, least_s=900)
         assert len(world.out_files()) == 4
         clock.set(clock.now() + timedelta(days=3000))
         world.run(minutes=59)
         assert len(world.out_files()) == 4, "the clock has just jumped; perhaps it is wrong"
         clock.set(clock.now() - timedelta(days=3000))
-        world.run(hours=3, least_s=10)
+        world.run(hours=3, least_s=60)
         assert len(world.out_files()) == 5
-        world.run(hours=24 * 6, least_s=600)
+        world.run(hours=24 * 6, least_s=900)
         names = world.out_files()
         assert names[0] == "2026-11/2026-11-06T080000+0100.json"
         assert len([row for row in world.history() if row.outcome == "taken"]) == len(names)
@@ -231,7 +231,7 @@ def test_old_files_are_deleted_only_once_the_clocks_have_agreed_for_an_hour(tmp_
 def test_what_retention_deleted_is_not_found_missed_after_a_boot_in_the_past(tmp_path: Path) -> None:
     poller = kept(5, FakePoller(EIGHT))
     with FakeClock(at("2026-11-01 07:59")) as clock, World(tmp_path, clock, poller) as world:
-        world.run(hours=24 * 12, least_s=600)
+        world.run(hours=24 * 12, least_s=900)
         right = clock.now()
         world.kill()
         clock.set(at("2020-01-01 06:00"))
@@ -263,9 +263,9 @@ def test_without_anything_to_do_only_that_the_daemon_is_on_is_written_to_state_d
         world.state.uptime.note({clock.now(): clock.now()})  # its page is in the log from here on
 
         before = log.stat().st_size
-        world.run(hours=3, least_s=5)
+        world.run(hours=3, least_s=30)
         assert log.stat().st_size == before + beats * BEAT_BYTES
-        world.run(hours=1, least_s=5)
+        world.run(hours=1, least_s=30)
         assert log.stat().st_size > before + (beats + 60) * BEAT_BYTES, "12:00 was counted: a write is seen"
 
 

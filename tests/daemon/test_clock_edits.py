@@ -40,9 +40,9 @@ def test_a_time_counts_from_the_moment_it_is_added_until_it_is_removed(
         FakeClock(at("2026-11-20 07:00")) as clock,
         World(tmp_path, clock, FakePoller(daily("08:00"))) as world,
     ):
-        world.run(seconds=(at(f"2026-11-20 {edited_at}") - clock.now()).total_seconds(), least_s=5)
+        world.run(seconds=(at(f"2026-11-20 {edited_at}") - clock.now()).total_seconds(), least_s=30)
         world.edit(FakePoller(daily(*times)))
-        world.run(seconds=(at("2026-11-20 09:30") - clock.now()).total_seconds(), least_s=5)
+        world.run(seconds=(at("2026-11-20 09:30") - clock.now()).total_seconds(), least_s=30)
         assert [one.removeprefix("2026-11-20 ") for one in world.outcomes()] == expected
 
 
@@ -53,9 +53,9 @@ def test_a_time_that_was_removed_for_a_while_is_not_found_missed_when_it_comes_b
     ):
         world.run(minutes=5)
         world.edit(FakePoller(daily("20:00")))
-        world.run(hours=48, least_s=300)
+        world.run(hours=48, least_s=900)
         world.edit(FakePoller(daily("08:00", "20:00")))
-        world.run(hours=25, least_s=300)
+        world.run(hours=25, least_s=900)
         assert world.outcomes() == [
             "2026-11-20 08:00 taken",
             "2026-11-20 20:00 taken",
@@ -102,7 +102,7 @@ def test_with_another_zone_the_next_reading_is_at_its_local_time(
     with FakeClock(at("2026-11-19 07:59")) as clock, World(tmp_path, clock, poller) as world:
         world.run(minutes=10)
         world.edit(zone=zone)
-        world.run(hours=24, least_s=120)
+        world.run(hours=24, least_s=600)
         instants = [slot.due_at.isoformat() for slot in poller.runs]
         assert instants[:2] == ["2026-11-19T07:00:00+00:00", expected]
         assert {row.outcome for row in world.history()} == {"taken"}
@@ -128,10 +128,10 @@ def test_other_days_count_from_the_moment_they_are_active(tmp_path: Path) -> Non
     ):
         world.run(minutes=1)
         world.edit(FakePoller(At(times, friday)))
-        world.run(hours=30, least_s=60)
+        world.run(hours=30, least_s=600)
         assert world.outcomes() == []
         world.edit(FakePoller(At(times, friday | saturday)))
-        world.run(hours=24 * 6, least_s=600)
+        world.run(hours=24 * 6, least_s=900)
         assert world.outcomes() == ["2026-11-27 08:00 taken"]
 
 

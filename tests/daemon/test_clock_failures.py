@@ -107,7 +107,7 @@ def test_a_source_that_stays_down_is_asked_until_the_catch_up_ends_and_the_next_
             world.problems()[FAILED], now=world.clock.now()
         )
         source.meets = [None]
-        world.run(hours=4, least_s=30)
+        world.run(hours=4, least_s=300)
         assert world.outcomes() == ["2026-11-20 08:00 missed", "2026-11-20 12:00 taken"]
         assert world.problems() == {}
         assert len(world.out_files()) == 1, "a missed slot has no file"
@@ -119,7 +119,7 @@ def test_a_rejected_slot_is_missed_at_once_and_not_retried_before_the_next_one(t
         world.run(seconds=4)
         assert world.outcomes() == ["2026-11-20 08:00 missed"]
         assert "No retry before 12:00" in text_of(world.problems()[FAILED], now=world.clock.now())
-        world.run(hours=3.9, least_s=30)
+        world.run(hours=3.9, least_s=300)
         assert len(source.asked) == 1
         world.run(minutes=10)
         assert world.outcomes()[1:] == ["2026-11-20 12:00 taken"]
@@ -196,7 +196,7 @@ def test_a_slot_whose_catch_up_ends_before_the_asked_time_is_missed_at_once_and_
             f"one: no reading for Fri 08:00: example.org answered HTTP 429.{said} "
             "Recorded as missing, not zero."
         )
-        world.run(hours=24.1, least_s=30)
+        world.run(hours=24.1, least_s=600)
         assert [asked[:5] for asked in source.asked] == ["13:00", "17:00", "13:00"], "once for each slot"
         assert [outcome.split()[-1] for outcome in world.outcomes()] == ["missed", "missed", "taken"]
 

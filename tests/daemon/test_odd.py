@@ -25,9 +25,9 @@ def test_a_poller_that_was_taken_out_and_put_back_has_missed_nothing(tmp_path: P
     with FakeClock(at("2026-11-20 07:59")) as clock, World(tmp_path, clock, both) as world:
         world.run(minutes=5)
         world.edit({"two": both["two"]})
-        world.run(hours=72, least_s=300)
+        world.run(hours=72, least_s=900)
         world.edit(both)
-        world.run(hours=25, least_s=300)
+        world.run(hours=25, least_s=900)
         assert world.outcomes("one") == ["2026-11-20 08:00 taken", "2026-11-24 08:00 taken"]
         assert world.problems() == {}
 

@@ -62,7 +62,7 @@ def old(tmp_path: Path) -> Iterator[Old]:
     with FakeClock(at("2026-11-01 07:00")) as clock:
         found = Old(tmp_path, clock, "08:00")
         with found.world:
-            found.world.run(hours=24 * 10, least_s=1800)
+            found.world.run(hours=24 * 10, least_s=3600)
             files, rows = found.left()
             assert (files[0], len(files), rows) == ("2026-11/2026-11-06T080000+0100.json", 5, 5)
             found.asked.clear()
@@ -72,12 +72,12 @@ def old(tmp_path: Path) -> Iterator[Old]:
 def test_a_clock_that_runs_decades_ahead_for_hours_deletes_nothing(old: Old) -> None:
     before, right = old.left(), old.clock.now()
     old.jump(YEARS)
-    old.world.run(hours=3, least_s=10)
+    old.world.run(hours=3, least_s=300)
     files, rows = old.left()
     assert (files[:-1], rows - 1) == before, "08:00 came up to now, twenty years on"
     assert all(asked - right < DAY for asked in old.asked), "nothing else is handed a time to come"
     old.jump(-YEARS)
-    old.world.run(hours=3, least_s=10)
+    old.world.run(hours=3, least_s=300)
     files, _ = old.left()
     assert files[: len(before[0])] == before[0]
 
@@ -85,15 +85,15 @@ def test_a_clock_that_runs_decades_ahead_for_hours_deletes_nothing(old: Old) -> 
 def test_while_a_source_contradicts_the_clock_nothing_is_deleted_and_then_it_is(old: Old) -> None:
     before, _ = old.left()
     old.source.true_by = -YEARS
-    old.world.run(hours=24 * 3, least_s=1800)
+    old.world.run(hours=24 * 3, least_s=3600)
     assert CLOCK in old.world.problems()
     files, _ = old.left()
     assert files[:5] == before, "and nothing of the days before"
     asked = len(old.asked)
-    old.world.run(hours=20, least_s=1800)
+    old.world.run(hours=20, least_s=3600)
     assert len(old.asked) == asked
     old.source.true_by = timedelta(0)
-    old.world.run(hours=24 * 2, least_s=1800)
+    old.world.run(hours=24 * 2, least_s=3600)
     assert CLOCK not in old.world.problems()
     assert old.left()[0][0] > before[-1], "old things are deleted again"
 
@@ -104,7 +104,7 @@ def test_a_start_with_a_clock_that_is_decades_ahead_deletes_nothing(old: Old) ->
     old.jump(YEARS)
     for _ in range(2):
         old.world.start()
-        old.world.run(hours=3, least_s=10)
+        old.world.run(hours=3, least_s=300)
         files, _ = old.left()
         assert set(before) <= set(files)
         assert all(asked - right < DAY for asked in old.asked)
@@ -115,9 +115,9 @@ def test_a_start_with_a_clock_that_is_decades_ahead_deletes_nothing(old: Old) ->
 def test_a_machine_that_was_off_for_a_month_is_believed_after_a_week(old: Old) -> None:
     before, _ = old.left()
     old.world.restart(off_s=30 * 86400)
-    old.world.run(hours=3, least_s=10)
+    old.world.run(hours=3, least_s=300)
     assert set(before[1:]) <= set(old.left()[0])
-    old.world.run(hours=24 * 8, least_s=1800)
+    old.world.run(hours=24 * 8, least_s=3600)
     assert old.left()[0][0] == "2026-12/2026-12-14T080000+0100.json"
 
 
@@ -125,13 +125,13 @@ def test_after_a_month_off_a_machine_that_is_off_each_night_is_believed_after_a_
     before, _ = old.left()
     old.world.restart(off_s=30 * 86400)
     for _day in range(6):
-        old.world.run(hours=14, least_s=1800)
+        old.world.run(hours=14, least_s=3600)
         assert set(before[1:]) <= set(old.left()[0])
         old.world.restart(off_s=10 * 3600)
     for _day in range(6):
-        old.world.run(hours=14, least_s=1800)
+        old.world.run(hours=14, least_s=3600)
         old.world.restart(off_s=10 * 3600)
-    old.world.run(hours=2, least_s=1800)
+    old.world.run(hours=2, least_s=3600)
     assert old.left()[0][0] > "2026-12/2026-12-17"
 
 
@@ -141,31 +141,31 @@ def test_a_wrong_time_that_comes_again_now_and_then_is_never_believed(old: Old) 
         old.world.kill()
         old.jump(YEARS)
         old.world.start()
-        old.world.run(hours=3, least_s=10)
+        old.world.run(hours=3, least_s=300)
         assert set(before) <= set(old.left()[0])
         old.world.kill()
         old.jump(-YEARS)
         old.world.start()
-        old.world.run(hours=24 * 4, least_s=1800)
+        old.world.run(hours=24 * 4, least_s=3600)
 
 
 def test_a_machine_that_was_off_for_days_is_believed_at_once(old: Old) -> None:
     before, _ = old.left()
     old.world.restart(off_s=3 * 86400)
-    old.world.run(hours=3, least_s=10)
+    old.world.run(hours=3, least_s=300)
     assert len(set(before) & set(old.left()[0])) == 2
 
 
 def test_after_a_jump_ages_are_measured_by_the_clock_that_did_not(old: Old) -> None:
     old.jump(30 * DAY)
-    old.world.run(hours=24 * 2, least_s=1800)
+    old.world.run(hours=24 * 2, least_s=3600)
     files, _ = old.left()
     assert files[0] == "2026-11/2026-11-08T080000+0100.json"
 
 
 def test_a_time_that_has_stood_for_a_week_is_believed(old: Old) -> None:
     old.jump(30 * DAY)
-    old.world.run(hours=24 * 8, least_s=1800)
+    old.world.run(hours=24 * 8, least_s=3600)
     files, _ = old.left()
     assert files[0] == "2026-12/2026-12-14T080000+0100.json"
 
@@ -173,16 +173,16 @@ def test_a_time_that_has_stood_for_a_week_is_believed(old: Old) -> None:
 def test_a_clock_that_is_set_back_deletes_nothing_early(old: Old) -> None:
     before, _ = old.left()
     old.jump(-30 * DAY)
-    old.world.run(hours=24 * 9, least_s=1800)
+    old.world.run(hours=24 * 9, least_s=3600)
     files, _ = old.left()
     assert set(before) <= set(files)
 
 
 def test_a_machine_that_sleeps_each_night_keeps_nothing_longer(old: Old) -> None:
     for _night in range(14):
-        old.world.run(hours=14, least_s=1800)
+        old.world.run(hours=14, least_s=3600)
         old.clock.suspend(hours=10)
-    old.world.run(hours=2, least_s=1800)
+    old.world.run(hours=2, least_s=3600)
     files, _ = old.left()
     days = {datetime.fromisoformat(name[8:18]) for name in files}
     assert max(days) - min(days) <= 6 * DAY
@@ -210,5 +210,5 @@ def test_past_incidents_and_uptime_are_deleted_after_keep_days_by_the_trusted_cl
         clock.set(clock.now() - 3000 * DAY)
         world.run(hours=2, least_s=300)
         assert kept() == (["door", "gate"], True)
-        world.run(hours=24 * 5, least_s=1800)
+        world.run(hours=24 * 5, least_s=3600)
         assert kept() == (["door"], False)
