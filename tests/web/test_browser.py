@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect
 
 from adapters.records.samples import visitor_file
-from support.browser import CHROMIUM, Watched, violations
+from support.browser import Chromium, Watched, chromium, leave, violations
 from support.needs import needs
 from support.past import BERLIN, Past
 from support.rows import Passage
@@ -54,18 +54,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+def browser() -> Iterator[Chromium]:
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    yield context.new_page()
-    context.close()
+def page(browser: Chromium) -> Iterator[Page]:
+    found = browser.page()
+    yield found
+    leave(found)
 
 
 @pytest.fixture
@@ -176,10 +174,9 @@ def refreshed(page: Page) -> None:
 
 
 def test_a_chart_fits_its_room_and_says_values_at_the_pointer_in_the_pollers_zone(
-    browser: Browser, site: Site
+    browser: Chromium, site: Site
 ) -> None:
-    context = browser.new_context(viewport={"width": 1280, "height": 1200}, timezone_id="Asia/Kolkata")
-    page = context.new_page()
+    page = browser.page(width=1280, height=1200, timezone_id="Asia/Kolkata")
     watched = Watched(page, site.url)
     page.goto(site.url + "/poller/divera?to=" + f"{datetime.now(BERLIN).date() - timedelta(days=1)}")
     plot = page.locator("#past-readings-chart")
@@ -199,11 +196,11 @@ def test_a_chart_fits_its_room_and_says_values_at_the_pointer_in_the_pollers_zon
     page.wait_for_function("document.querySelector('.plot canvas').clientWidth < 360")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert watched.complaints == []
-    context.close()
+    leave(page)
 
 
-def test_what_nobody_knows_is_a_gap_and_means_have_whiskers(browser: Browser, site: Site) -> None:
-    page = browser.new_page()
+def test_what_nobody_knows_is_a_gap_and_means_have_whiskers(browser: Chromium, site: Site) -> None:
+    page = browser.page()
     with_charts(page, {"past-time_of_day-chart": MEANS, "past-readings-chart": GAPS})
     page.goto(site.url + "/poller/divera")
     means, gaps = page.locator("#past-time_of_day-chart canvas"), page.locator("#past-readings-chart canvas")
@@ -213,7 +210,7 @@ def test_what_nobody_knows_is_a_gap_and_means_have_whiskers(browser: Browser, si
     assert min(shares[0], shares[2]) > 0
     # One mean of 10 in the middle, from 5 to 15: a thin line far above and below its dot.
     assert means.evaluate(_COLORED, [0.5, 0.04]) > 50
-    page.close()
+    leave(page)
 
 
 def with_charts(page: Page, charts: dict[str, dict[str, Any]]) -> None:
@@ -232,11 +229,11 @@ def with_charts(page: Page, charts: dict[str, dict[str, Any]]) -> None:
 
 
 def test_a_refresh_redraws_a_chart_only_where_its_values_changed_and_keeps_what_was_hidden(
-    tmp_path: Path, browser: Browser
+    tmp_path: Path, browser: Chromium
 ) -> None:
     web = Web(tmp_path)
     with web.context() as context, serving_app(application(context, WebSettings())) as url:
-        page = browser.new_page()
+        page = browser.page()
         watched = Watched(page, url)
         page.goto(url + "/poller/divera")
         plot = page.locator("#past-readings-chart")
@@ -256,16 +253,16 @@ def test_a_refresh_redraws_a_chart_only_where_its_values_changed_and_keeps_what_
         expect(plot.locator(".u-series.u-off")).to_have_count(1)
         expect(page.locator("#past-readings-chart-behind")).not_to_have_attribute("open", "")
         assert watched.complaints == []
-        page.close()
+        leave(page)
 
 
 @pytest.mark.parametrize("path", ["/poller/divera", "/poller/park", "/poller/apps?target=TEST"])
 def test_where_nothing_is_known_there_is_a_sentence_and_no_axis(
-    tmp_path: Path, browser: Browser, path: str
+    tmp_path: Path, browser: Chromium, path: str
 ) -> None:
     web = Web(tmp_path, has_past=False)
     with web.context() as context, serving_app(application(context, WebSettings())) as url:
-        page = browser.new_page(viewport={"width": 360, "height": 740})
+        page = browser.page(width=360, height=740)
         watched = Watched(page, url)
         page.goto(url + path)
         expect(page.locator("#part-past")).to_contain_text(re.compile(r"(No|Not) .*\."))
@@ -276,21 +273,21 @@ def test_where_nothing_is_known_there_is_a_sentence_and_no_axis(
             web.monotonic_s += 60
             expect(page.locator("#past-readings-chart canvas")).to_be_visible(timeout=SOON_MS)
         assert watched.complaints == []
-        page.close()
+        leave(page)
 
 
-def test_a_bar_that_is_alone_is_drawn(browser: Browser, site: Site) -> None:
-    page = browser.new_page()
+def test_a_bar_that_is_alone_is_drawn(browser: Chromium, site: Site) -> None:
+    page = browser.page()
     with_charts(page, {"past-readings-chart": LONE})
     page.goto(site.url + "/poller/divera")
     plot = page.locator("#past-readings-chart canvas")
     expect(plot).to_be_visible(timeout=SOON_MS)
     assert plot.evaluate(_COLORED, [0.5, 0.02]) > 500
-    page.close()
+    leave(page)
 
 
-def test_on_the_wall_pollers_take_turns_and_a_click_shows_the_next(browser: Browser, site: Site) -> None:
-    page = browser.new_page(viewport={"width": 1920, "height": 1080})
+def test_on_the_wall_pollers_take_turns_and_a_click_shows_the_next(browser: Chromium, site: Site) -> None:
+    page = browser.page(width=1920, height=1080, locale="de-DE")  # no other page gets this clock
     watched = Watched(page, site.url)
     page.clock.install(time=0)
     page.goto(site.url + "/wall")
@@ -312,12 +309,12 @@ def test_on_the_wall_pollers_take_turns_and_a_click_shows_the_next(browser: Brow
     page.clock.fast_forward(5_000)
     expect(page.get_by_role("alert")).to_contain_text("No answer from tallyd", timeout=SOON_MS)
     assert page.title().startswith("No answer · ")
-    page.close()
+    leave(page)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 900)])
 def test_on_the_wall_large_numbers_have_room_and_no_column_is_cut(
-    tmp_path: Path, browser: Browser, width: int, height: int
+    tmp_path: Path, browser: Chromium, width: int, height: int
 ) -> None:
     web = Web(tmp_path)
     at = "2026-11-20 07:00:00"
@@ -329,7 +326,7 @@ def test_on_the_wall_large_numbers_have_room_and_no_column_is_cut(
     alert = replace(FAILED, key="park/12/rejected")
     web.alerts = {alert.key: alert}
     with web.context() as context, serving_app(application(context, WebSettings())) as url:
-        page = browser.new_page(viewport={"width": width, "height": height})
+        page = browser.page(width=width, height=height)
         page.goto(url + "/wall?poller=park")
         expect(page.get_by_text("45678").first).to_be_visible()
         assert page.locator(".turn .stats dd").evaluate_all(_TOO_WIDE) == []
@@ -338,24 +335,24 @@ def test_on_the_wall_large_numbers_have_room_and_no_column_is_cut(
         assert alerts
         assert numbers
         assert alerts["y"] < numbers["y"]
-        page.close()
+        leave(page)
 
 
-def test_title_and_icon_of_the_tab_follow_the_state(tmp_path: Path, browser: Browser) -> None:
+def test_title_and_icon_of_the_tab_follow_the_state(tmp_path: Path, browser: Chromium) -> None:
     web = Web(tmp_path)
     with web.context() as context, serving_app(application(context, WebSettings())) as url:
-        page = browser.new_page()
+        page = browser.page()
         page.goto(url + "/poller/divera")
         expect(page).to_have_title("? · divera · tallyd")
         web.alerts = {FAILED.key: FAILED}
         web.monotonic_s += 60
         expect(page).to_have_title("! 1 · divera · tallyd", timeout=SOON_MS)
         expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("icon-error"))
-        page.close()
+        leave(page)
 
 
-def test_paper_has_no_navigation_and_all_that_was_folded(browser: Browser, site: Site) -> None:
-    page = browser.new_page(color_scheme="dark")
+def test_paper_has_no_navigation_and_all_that_was_folded(browser: Chromium, site: Site) -> None:
+    page = browser.page(scheme="dark")
     page.goto(site.url + "/poller/divera")
     table = page.locator("details.behind table").first
     expect(page.locator(".plot canvas").first).to_be_visible(timeout=SOON_MS)
@@ -364,7 +361,7 @@ def test_paper_has_no_navigation_and_all_that_was_folded(browser: Browser, site:
     expect(table).to_be_visible()
     expect(page.get_by_role("navigation").first).to_be_hidden()
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
-    page.close()
+    leave(page)
 
 
 def test_it_says_since_when_nothing_answers_and_that_it_is_well_again(page: Page, site: Site) -> None:
@@ -397,14 +394,14 @@ def test_the_keyboard_reaches_everything_and_a_refresh_takes_nothing_away(page: 
 
 
 def test_the_tab_key_reaches_everything_and_what_has_the_focus_is_seen(
-    tmp_path: Path, browser: Browser
+    tmp_path: Path, browser: Chromium
 ) -> None:
     web = Web(tmp_path)
     web.fill_records()
     web.alerts = {FAILED.key: FAILED}
     with web.context() as context, serving_app(application(context, WebSettings())) as url:
         for path in ("/", "/poller/divera", "/wall"):
-            page = browser.new_page()
+            page = browser.page()
             page.goto(url + path)
             expect(page.locator("details.behind[open]")).to_have_count(0)
             for _ in range(2 * page.evaluate(_CAN_BE_USED)):  # a date is several fields
@@ -413,7 +410,7 @@ def test_the_tab_key_reaches_everything_and_what_has_the_focus_is_seen(
                 if page.evaluate(_CAN_BE_USED) == 0:
                     break
             assert page.evaluate(_CAN_BE_USED) == 0
-            page.close()
+            leave(page)
 
 
 @pytest.mark.usefixtures("watched")
@@ -434,9 +431,8 @@ def test_a_refresh_leaves_the_focus_in_a_table_and_what_was_chosen_but_not_sent(
     "path",
     ["/", "/poller/divera", "/poller/visitors", "/poller/servers?target=STAGE", "/poller/divera?by=day"],
 )
-def test_without_scripts_every_number_can_be_read(browser: Browser, site: Site, path: str) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
+def test_without_scripts_every_number_can_be_read(browser: Chromium, site: Site, path: str) -> None:
+    page = browser.page(java_script_enabled=False)
     page.goto(site.url + path)
     expect(page.locator(".stats dd").first).to_be_visible()
     for table in page.get_by_role("table").all():
@@ -446,31 +442,29 @@ def test_without_scripts_every_number_can_be_read(browser: Browser, site: Site, 
         expect(place).to_be_hidden()
         chart = json.loads(place.get_attribute("data-chart") or "")
         assert len(chart["times"] or chart["names"]) <= 200, "so the table behind it is the chart"
-    context.close()
+    leave(page)
 
 
-def test_without_scripts_days_can_be_chosen(browser: Browser, site: Site) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
+def test_without_scripts_days_can_be_chosen(browser: Chromium, site: Site) -> None:
+    page = browser.page(java_script_enabled=False)
     page.goto(site.url + "/poller/visitors")
     page.get_by_label("Source", exact=True).select_option(label="Gate 12 (12)")
     page.get_by_role("button", name="Show").click()
     expect(page.locator("#part-past")).to_contain_text("Gate 12 (12): ")
-    context.close()
+    leave(page)
 
 
 PHONE, SCREEN, TWICE_AS_LARGE = 360, 1280, 640
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     "path", ["/", "/wall", "/incidents", *POLLERS, "/poller/nobody", "/poller/divera?from=nonsense"]
 )
 def test_it_is_sound_for_screen_readers_and_readable_at_every_width(
-    browser: Browser, site: Site, path: str, scheme: Literal["light", "dark"]
+    browser: Chromium, site: Site, path: str
 ) -> None:
-    context = browser.new_context(viewport={"width": PHONE, "height": 740}, color_scheme=scheme)
-    page = context.new_page()
+    page = browser.page(width=PHONE, height=740)
     page.goto(site.url + path)
     assert page.evaluate("document.documentElement.lang") == "en"
     for landmark in ("banner", "main", *(("navigation", "contentinfo") if path != "/wall" else ())):
@@ -483,16 +477,17 @@ def test_it_is_sound_for_screen_readers_and_readable_at_every_width(
     for width in (PHONE, TWICE_AS_LARGE, SCREEN):
         page.set_viewport_size({"width": width, "height": 740})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        if width != TWICE_AS_LARGE:
-            assert violations(page) == []
-    context.close()
+        for scheme in SCHEMES if width != TWICE_AS_LARGE else ():
+            page.emulate_media(color_scheme=scheme)
+            assert violations(page) == [], (width, scheme)
+    leave(page)
 
 
 @pytest.mark.parametrize("path", ["/", "/wall", *POLLERS])
 def test_on_a_phone_numbers_come_soon_and_no_column_of_a_table_is_cut(
-    browser: Browser, site: Site, path: str
+    browser: Chromium, site: Site, path: str
 ) -> None:
-    page = browser.new_page(viewport={"width": PHONE, "height": 740})
+    page = browser.page(width=PHONE, height=740)
     page.goto(site.url + path)
     first = page.locator(".stats dd:visible, .scroll td:visible").first.bounding_box()
     assert first is not None
@@ -503,20 +498,20 @@ def test_on_a_phone_numbers_come_soon_and_no_column_of_a_table_is_cut(
         "all => all.every(each => each.scrollWidth <= each.clientWidth)"
     )
     assert page.locator(".scroll td").evaluate_all("all => all.every(each => each.dataset.label)")
-    page.close()
+    leave(page)
 
 
 @pytest.mark.parametrize("width", [240, PHONE, 490])
-def test_on_a_phone_no_share_is_broken_across_lines(tmp_path: Path, browser: Browser, width: int) -> None:
+def test_on_a_phone_no_share_is_broken_across_lines(tmp_path: Path, browser: Chromium, width: int) -> None:
     web = Web(tmp_path)
     with web.context() as context, serving_app(application(context, WebSettings())) as url:
-        page = browser.new_page(viewport={"width": width, "height": 740})
+        page = browser.page(width=width, height=740)
         page.goto(url + "/poller/park?source=12")
         shares = page.locator("#now-shares td.num").filter(has_text="100.00%")
         expect(shares).to_have_count(4)
         assert shares.evaluate_all(_LINES) == [1, 1, 1, 1]
         assert page.locator(".scroll").evaluate_all(_TOO_WIDE) == []
-        page.close()
+        leave(page)
 
 
 @pytest.mark.parametrize(
@@ -529,10 +524,9 @@ def test_on_a_phone_no_share_is_broken_across_lines(tmp_path: Path, browser: Bro
     ],
 )
 def test_a_very_long_name_pushes_nothing_out_of_sight(
-    browser: Browser, site: Site, path: str, long: str
+    browser: Chromium, site: Site, path: str, long: str
 ) -> None:
-    context = browser.new_context(viewport={"width": 360, "height": 740}, java_script_enabled=False)
-    page = context.new_page()
+    page = browser.page(width=360, height=740, java_script_enabled=False)
     page.goto(site.url + path)
     place = page.locator(long).first
     place.evaluate("(each) => { each.textContent = 'x'.repeat(150); }")
@@ -541,7 +535,7 @@ def test_a_very_long_name_pushes_nothing_out_of_sight(
         neighbour = place.locator("xpath=following-sibling::td[1]").bounding_box()
         assert neighbour is not None
         assert neighbour["x"] + neighbour["width"] <= 360
-    context.close()
+    leave(page)
 
 
 _COLUMN = {"name": "a", "shape": "line", "low": [], "high": []}

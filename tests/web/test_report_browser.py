@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from support import warm
-from support.browser import CHROMIUM, Watched
+from support.browser import Chromium, Watched, chromium, leave
 from support.needs import needs
 from support.past import BERLIN
 from support.webworld import still_world
@@ -31,11 +32,9 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+def browser() -> Iterator[Chromium]:
+    with chromium() as found:
         yield found
-        found.close()
 
 
 def made(config: Path, folder: Path, *options: str) -> Path:
@@ -47,11 +46,10 @@ def made(config: Path, folder: Path, *options: str) -> Path:
     return path
 
 
-def opened(browser: Browser, path: Path, *, width: int = 1280, scheme: str = "light") -> tuple[Page, Watched]:
-    context = browser.new_context(
-        viewport={"width": width, "height": 800}, color_scheme="dark" if scheme == "dark" else "light"
-    )
-    page = context.new_page()
+def opened(
+    browser: Chromium, path: Path, *, width: int = 1280, scheme: Literal["light", "dark"] = "light"
+) -> tuple[Page, Watched]:
+    page = browser.page(width=width, height=800, scheme=scheme)
     watched = Watched(page, f"file://{path.parent}")
     page.goto(f"file://{path}")
     return page, watched
@@ -62,7 +60,7 @@ def opened(browser: Browser, path: Path, *, width: int = 1280, scheme: str = "li
 )
 @pytest.mark.parametrize("poller", ["divera", "visitors", "servers"])
 def test_charts_and_their_tables_are_seen_and_nothing_is_asked_for(
-    browser: Browser, config: Path, tmp_path: Path, poller: str, options: tuple[str, ...]
+    browser: Chromium, config: Path, tmp_path: Path, poller: str, options: tuple[str, ...]
 ) -> None:
     since = datetime.now(BERLIN).date() - timedelta(days=2)  # at night nobody has come yet today
     path = made(config, tmp_path, "--poller", poller, "--from", f"{since}", *options)
@@ -86,28 +84,27 @@ def test_charts_and_their_tables_are_seen_and_nothing_is_asked_for(
         expect(table).to_be_visible()
         assert table.get_by_role("row").count() > 1
     assert (watched.requests, watched.complaints) == ([f"file://{path}"], [])
-    page.context.close()
+    leave(page)
 
 
-def test_without_scripts_the_tables_stand_open(browser: Browser, config: Path, tmp_path: Path) -> None:
-    page = browser.new_context(java_script_enabled=False).new_page()
+def test_without_scripts_the_tables_stand_open(browser: Chromium, config: Path, tmp_path: Path) -> None:
+    page = browser.page(java_script_enabled=False)
     page.goto(f"file://{made(config, tmp_path)}")
     assert page.get_by_role("table").count() >= 3
     for table in page.get_by_role("table").all():
         expect(table).to_be_visible()
     expect(page.locator(".plot").first).to_be_hidden()
-    page.context.close()
+    leave(page)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("by", ["", "day"])
 def test_it_is_sound_for_screen_readers_and_readable_on_a_phone(
-    browser: Browser, config: Path, tmp_path: Path, scheme: str, by: str
+    browser: Chromium, config: Path, tmp_path: Path, by: str
 ) -> None:
-    page, watched = opened(
-        browser, made(config, tmp_path, *(["--by", by] if by else [])), width=360, scheme=scheme
-    )
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page, watched = opened(browser, made(config, tmp_path, *(["--by", by] if by else [])), width=360)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.evaluate("document.documentElement.lang") == "en"
     for landmark in ("banner", "navigation", "main", "contentinfo"):
         assert page.get_by_role(landmark).count() == 1, landmark
@@ -118,10 +115,10 @@ def test_it_is_sound_for_screen_readers_and_readable_on_a_phone(
     page.get_by_role("link", name="servers").click()
     expect(page.get_by_role("heading", level=2, name="servers")).to_be_in_viewport()
     assert watched.complaints == []
-    page.context.close()
+    leave(page)
 
 
-def test_names_from_outside_run_nothing(browser: Browser, config: Path, tmp_path: Path) -> None:
+def test_names_from_outside_run_nothing(browser: Chromium, config: Path, tmp_path: Path) -> None:
     content = json.loads(config.read_text())
     content["name"] = SCRIPT
     content["pollers"]["divera"]["status_names"] = {"50101": SCRIPT + '"\' onload=alert(1) x="'}
@@ -132,10 +129,10 @@ def test_names_from_outside_run_nothing(browser: Browser, config: Path, tmp_path
     assert page.evaluate("document.scripts.length") == 2
     expect(page.locator(".u-legend").first).to_contain_text(SCRIPT)
     assert watched.complaints == []
-    page.context.close()
+    leave(page)
 
 
-def test_even_a_script_that_got_in_would_not_run(browser: Browser, config: Path, tmp_path: Path) -> None:
+def test_even_a_script_that_got_in_would_not_run(browser: Chromium, config: Path, tmp_path: Path) -> None:
     path = made(config, tmp_path, "--poller", "divera")
     path.write_text(path.read_text().replace("</main>", f"{SCRIPT}<img src='http://127.0.0.1:1/'></main>"))
     page, watched = opened(browser, path)
@@ -144,11 +141,11 @@ def test_even_a_script_that_got_in_would_not_run(browser: Browser, config: Path,
         each for each in watched.complaints if "violates the following Content Security Policy" in each
     ]
     assert len(blocked) == 2
-    page.context.close()
+    leave(page)
 
 
 def test_on_paper_it_is_dark_on_white_and_the_tables_are_whole(
-    browser: Browser, config: Path, tmp_path: Path
+    browser: Chromium, config: Path, tmp_path: Path
 ) -> None:
     page, watched = opened(browser, made(config, tmp_path), scheme="dark")
     page.evaluate(_PRINTED)
@@ -162,7 +159,7 @@ def test_on_paper_it_is_dark_on_white_and_the_tables_are_whole(
     expect(page.get_by_role("navigation")).to_be_hidden()
     expect(page.get_by_text("As a table").first).to_be_hidden()
     assert watched.complaints == []
-    page.context.close()
+    leave(page)
 
 
 _PRINTED = """() => addEventListener("beforeprint", () => {
