@@ -1,6 +1,6 @@
 """How fast visitors' files are taken, beside what one would write by hand, and what that costs in memory.
 
-    python bench/ingest.py [--rounds 3] [--scale 1.0] [--only small large huge postgresql]
+    python bench/ingest.py [--rounds 3] [--scale 1.0] [--only small large huge postgresql mariadb]
 
 Two sets of files: many small ones (10,000 of 8 records), and a few large ones (20 of 50,000). Each is taken
 by three programs, one after the other, and so in each round:
@@ -13,7 +13,8 @@ tallyd       `tallyd once`, from the start of the process to its end: checks, le
 Each program has its byte code, as an installation leaves it: it runs once before the first round.
 
 Prints records and files a second, the largest resident memory, and ratios of the medians. `huge` is one file
-ten times as large as a large one; `postgresql` takes the large set into a PostgreSQL that is started for it.
+ten times as large as a large one. `postgresql` and `mariadb` take the large set into a server that is started
+for it, beside a program by hand that inserts in batches, a transaction a file.
 orjson and sqlite-utils go into an environment of their own, in a temporary folder or in `--tools`.
 """
 
@@ -29,14 +30,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from figures import reached
+from served import is_installed, server
 
+PARTS = ("small", "large", "huge", "postgresql", "mariadb")
 TOOLS = ("orjson", "sqlite-utils")
 TARGETS = {
     ("large", "limit"): 1.0,
@@ -45,7 +47,8 @@ TARGETS = {
     ("small", "sqlite-utils"): 2.5,
 }
 MOST_MIB = 90.0
-POSTGRESQL_PER_S = 300_000
+SERVED_TARGETS = {"postgresql": 4.0, "mariadb": 1.5}
+POSTGRESQL_K = 300
 
 LIMIT = """
 import orjson, sqlite3, sys
@@ -69,6 +72,37 @@ db.enable_wal()
 for file in sorted(Path(sys.argv[2]).glob("*/*.json")):
     db["passage"].insert_all(json.loads(file.read_bytes()))
 """
+BATCHES = {
+    "postgresql": """
+import msgspec, psycopg, sys
+from pathlib import Path
+url = sys.argv[1].replace("+psycopg", "")
+with psycopg.connect(url) as db:
+    db.execute("CREATE TABLE passage (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source text,"
+               " person bigint, way int, seen_at timestamp, frame bigint)")
+    for file in sorted(Path(sys.argv[2]).glob("*/*.json")):
+        rows = [("12", r["ID"], r["inOut"], r["outputTime"], r["frameNumber"])
+                for r in msgspec.json.decode(file.read_bytes())]
+        db.cursor().executemany(
+            "INSERT INTO passage (source, person, way, seen_at, frame)"
+            " VALUES (%s, %s, %s, to_timestamp(%s, 'YYYYMMDDHH24MISS'), %s)", rows)
+        db.commit()
+""",
+    "mariadb": """
+import msgspec, pymysql, sys
+from pathlib import Path
+db = pymysql.connect(unix_socket=sys.argv[1].rpartition("=")[2], user="root", database="bench")
+cursor = db.cursor()
+cursor.execute("CREATE TABLE passage (id BIGINT AUTO_INCREMENT PRIMARY KEY, source VARCHAR(200),"
+               " person BIGINT, way INT, seen_at DATETIME, frame BIGINT)")
+for file in sorted(Path(sys.argv[2]).glob("*/*.json")):
+    rows = [("12", r["ID"], r["inOut"], r["outputTime"], r["frameNumber"])
+            for r in msgspec.json.decode(file.read_bytes())]
+    cursor.executemany("INSERT INTO passage (source, person, way, seen_at, frame)"
+                       " VALUES (%s, %s, %s, %s, %s)", rows)
+    db.commit()
+""",
+}
 
 
 @dataclass(frozen=True)
@@ -97,10 +131,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scale", type=float, default=1.0, help="so much of the numbers of files")
-    parser.add_argument("--only", nargs="+", choices=("small", "large", "huge", "postgresql"))
+    parser.add_argument("--only", nargs="+", choices=PARTS)
     parser.add_argument("--tools", type=Path, help="environment of the tools beside it; kept")
     asked = parser.parse_args()
-    wanted = asked.only or ["small", "large", "huge", "postgresql"]
+    wanted = asked.only or PARTS
     small, large = (
         FileSet("small", int(10_000 * asked.scale), 8),
         FileSet("large", int(20 * asked.scale) or 1, 50_000),
@@ -114,8 +148,9 @@ def main() -> int:
                 is_reached &= _compare(work, files, tools, asked.rounds)
         if "huge" in wanted:
             is_reached &= _huge(work, FileSet("huge", 1, 500_000))
-        if "postgresql" in wanted:
-            is_reached &= _postgresql(work, large, asked.rounds)
+        for kind in BATCHES:
+            if kind in wanted:
+                is_reached &= _served(work, kind, large, asked.rounds)
     return 0 if is_reached else 1
 
 
@@ -163,62 +198,32 @@ def _huge(work: Path, files: FileSet) -> bool:
     return reached("a file ten times as large: peak memory", cost.rss_mib, "MiB", at_most=MOST_MIB)
 
 
-def _postgresql(work: Path, files: FileSet, rounds: int) -> bool:
-    print(f"\npostgresql: {files.files} files x {files.records} records")
-    programs = _postgresql_programs()
-    if programs is None:
-        print("  not measured: PostgreSQL is not installed")
+def _served(work: Path, kind: str, files: FileSet, rounds: int) -> bool:
+    print(f"\n{kind}: {files.files} files x {files.records} records")
+    if not is_installed(kind):
+        print(f"  not measured: {kind} is not installed")
         return True
     made = make(work / "served", files)
-    costs = []
+    costs: dict[str, list[Cost]] = {"batches": [], "tallyd": []}
     _warm_up(work)
     for _ in range(rounds):
-        # A new server each time: no vacuum of an earlier round runs meanwhile.
-        with postgresql(programs) as url, tempfile.TemporaryDirectory(dir=work) as folder:
-            costs.append(take(Path(folder), made, url=url))
-    per_s = files.all_records / _median_s(costs)
-    print(f"  tallyd       {_told(files, costs)}")
-    return reached("PostgreSQL, large files", per_s / 1000, "k records/s", at_least=POSTGRESQL_PER_S / 1000)
-
-
-def _postgresql_programs() -> Path | None:
-    """Return the folder of initdb and postgres. Debian keeps them off the PATH, in one folder a version."""
-    initdb = shutil.which("initdb")
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return debian[-1].parent if debian else Path(initdb).resolve().parent if initdb else None
-
-
-@contextmanager
-def postgresql(programs: Path) -> Iterator[str]:
-    """Run an empty PostgreSQL with its own settings, on a socket in a temporary folder. Yields its URL."""
-    # PostgreSQL refuses to run as root.
-    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
-    prefix = as_user if os.geteuid() == 0 else []
-    with tempfile.TemporaryDirectory(prefix="tallyd-bench-") as name:
-        folder = Path(name)
-        data = folder / "data"
-        if prefix:
-            shutil.chown(folder, "postgres")
-        made = [
-            *prefix,
-            str(programs / "initdb"),
-            "-D",
-            str(data),
-            "-U",
-            "bench",
-            "-E",
-            "UTF8",
-            "-A",
-            "trust",
-        ]
-        subprocess.run(made, cwd=folder, check=True, capture_output=True)
-        run = [*prefix, str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
-        options = f"-c listen_addresses= -k {folder}"
-        subprocess.run([*run, "-o", options, "start"], cwd=folder, check=True, capture_output=True)
-        try:
-            yield f"postgresql+psycopg://bench@/postgres?host={folder}"
-        finally:
-            subprocess.run([*run, "-m", "immediate", "stop"], cwd=folder, check=True, capture_output=True)
+        for name, found in costs.items():
+            # A new server each time: no vacuum of an earlier round runs meanwhile.
+            with server(kind) as url, tempfile.TemporaryDirectory(dir=work) as folder:
+                if name == "tallyd":
+                    found.append(take(Path(folder), made, url=url))
+                else:
+                    found.append(_run([sys.executable, "-c", BATCHES[kind], url, str(made)]))
+    shutil.rmtree(made)
+    for name, found in costs.items():
+        print(f"  {name:12} {_told(files, found)}")
+    ours, rss_mib = _median_s(costs["tallyd"]), max(cost.rss_mib for cost in costs["tallyd"])
+    ratio = _median_s(costs["batches"]) / ours
+    is_fast = reached(f"{kind}: tallyd to INSERT in batches", ratio, "x", at_least=SERVED_TARGETS[kind])
+    if kind == "postgresql":  # one of the two is enough
+        rate = files.all_records / ours / 1000
+        is_fast |= reached(f"{kind}, large files", rate, "k records/s", at_least=POSTGRESQL_K)
+    return is_fast & reached(f"{kind}: peak memory", rss_mib, "MiB", at_most=MOST_MIB)
 
 
 def _told(files: FileSet, costs: Sequence[Cost]) -> str:

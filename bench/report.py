@@ -123,7 +123,7 @@ def _content(rows: Sequence[Row]) -> Content:
         )
         minute = f"{at[:16]}:00"
         minutes[minute] = minutes[minute] + one if minute in minutes else one
-    return Content(records=len(rows), minutes=minutes)
+    return Content(records=len(rows), minutes=minutes, span=(rows[0][2], rows[-1][2]))
 
 
 if __name__ == "__main__":

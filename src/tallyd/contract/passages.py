@@ -96,23 +96,15 @@ class Count:
 class Content:
     """The content of a file: the number of records, and their counts by minute.
 
-    A minute is named by its first second (`2026-11-20 08:15:00`). `skipped` records were left out because the
-    config says so.
+    A minute is named by its first second (`2026-11-20 08:15:00`). `span` has the times of the oldest and the
+    newest record, in whole seconds since 1970; None for a file without records, or one whose rows are not
+    stored. `skipped` records were left out because the config says so.
     """
 
     records: int
     minutes: Mapping[str, Count]
+    span: tuple[int, int] | None = None
     skipped: int = 0
-
-    @property
-    def first_at(self) -> str | None:
-        """The time of the oldest record; None if there is none."""
-        return min((count.first_at for count in self.minutes.values()), default=None)
-
-    @property
-    def last_at(self) -> str | None:
-        """The time of the newest record; None if there is none."""
-        return max((count.last_at for count in self.minutes.values()), default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

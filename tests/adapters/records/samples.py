@@ -41,7 +41,9 @@ def visitor_file(
     batch: int = 1000,
 ) -> ToIngest:
     """Return a file with these rows, or those that `read` gives. A name stands for a content."""
-    content = Content(records=len(rows), minutes=minute_counts(rows))
+    seen_at = sorted(rows_of(rows).seen_at)
+    span = (seen_at[0], seen_at[-1]) if rows else None
+    content = Content(records=len(rows), minutes=minute_counts(rows), span=span)
     return ToIngest(
         source=source,
         sha256=sha256(name),

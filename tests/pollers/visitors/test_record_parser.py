@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.rows import Passage, readable
+from tallyd.contract.passages import read_seen, seconds_of
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.minute_counts import MOST_MINUTES
 from tallyd.pollers.visitors.ingest.record_parser import MOST_NAMED, BadRecordsError, Reading
@@ -43,7 +44,8 @@ def test_a_record_becomes_a_row_in_utc() -> None:
         (7, "other", "2026-11-20 11:59:07", None),
     ]
     assert reading.content.records == 3
-    assert reading.content.last_at == "2026-11-20 11:59:07"
+    at = seconds_of(read_seen("2026-11-20 11:59:07"))
+    assert reading.content.span == (at, at)
     (minute,) = reading.content.minutes
     assert minute == "2026-11-20 11:59:00"
 
@@ -51,7 +53,7 @@ def test_a_record_becomes_a_row_in_utc() -> None:
 def test_an_empty_list_holds_nothing() -> None:
     rows, reading = read([])
     assert rows == []
-    assert (reading.content.records, reading.content.minutes, reading.content.last_at) == (0, {}, None)
+    assert (reading.content.records, reading.content.minutes, reading.content.span) == (0, {}, None)
 
 
 @pytest.mark.parametrize(

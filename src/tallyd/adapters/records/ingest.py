@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete
 
 from tallyd.adapters.records.bulk_insert import add_many, add_minutes, mark_of
 from tallyd.adapters.records.tables import INGESTED_FILE
-from tallyd.contract.passages import Count, Fingerprint, Outcome, ToIngest, read_seen, seconds_of, seen_text
+from tallyd.contract.passages import Count, Fingerprint, Outcome, ToIngest, instant_of, seconds_of, seen_text
 
 _AT_ONCE: Final = 500
 _LONGEST_NAME: Final = 255
@@ -107,14 +107,14 @@ def _ledger_rows(
     There nobody else writes now. So the passages will follow each other in the order of the files.
     """
     is_sqlite = _is_sqlite(connection)
-    stored: Callable[[str], object] = (lambda text: seconds_of(read_seen(text))) if is_sqlite else str
-    at, rows = stored(seen_text(now)), list[tuple[object, ...]]()
+    stored: Callable[[int], object] = int if is_sqlite else (lambda seconds: seen_text(instant_of(seconds)))
+    at, rows = stored(seconds_of(now)), list[tuple[object, ...]]()
     number = 0
     if is_sqlite:
         number = connection.exec_driver_sql("SELECT coalesce(max(id), 0) + 1 FROM passage").scalar_one()
     for file in files:
         content = file.content
-        first_at, last_at = (content.first_at, content.last_at) if content and keep_rows else (None, None)
+        span = content.span if content and keep_rows else None
         rows.append(
             (
                 poller,
@@ -126,8 +126,7 @@ def _ledger_rows(
                 "done" if content else "rejected",
                 None if content else _shown(file.reason or ""),
                 at,
-                first_at and stored(first_at),
-                last_at and stored(last_at),
+                *(map(stored, span) if span else (None, None)),
                 *((number,) if is_sqlite else ()),
             )
         )

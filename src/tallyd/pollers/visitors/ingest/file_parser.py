@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tallyd.contract.inbox import OpenFile, Waiting
-from tallyd.contract.passages import Content, Rows, ToIngest, read_seen
+from tallyd.contract.passages import Content, Rows, ToIngest, seconds_of
 from tallyd.core.reading import Json
 from tallyd.core.texts import span
 from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RejectedError
@@ -121,7 +121,7 @@ def parse(waiting: Waiting, opened: OpenFile, reader: Reader, now: datetime) -> 
         return _with_records(parsed, error) if isinstance(error, BadRecordsError) else parsed
     content = reading.content
     parsed = Parsed(waiting=waiting, opened=opened, sha256=opened.sha256, now=now, content=content, rows=rows)
-    if not _is_too_old(content, reader.oldest_days, now):
+    if content.span is None or content.span[1] >= seconds_of(now) - reader.oldest_days * 86400:
         return parsed
     text = (
         f"{TOO_OLD} {span(reader.oldest_days * 86400)}, so tallyd cannot tell whether it was counted before"
@@ -165,7 +165,3 @@ def _rows(reading: Reading, chunks: Iterable[bytes], *, most: int) -> list[Rows]
 
 def _with_records(parsed: Parsed, error: BadRecordsError) -> Parsed:
     return replace(parsed, ahead=error.ahead, broken=error.broken)
-
-
-def _is_too_old(content: Content, days: int, now: datetime) -> bool:
-    return content.last_at is not None and now - read_seen(content.last_at) > timedelta(days=days)

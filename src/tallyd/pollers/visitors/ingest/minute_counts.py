@@ -34,6 +34,8 @@ class Minutes:
     now: datetime
     counts: dict[str, Count] = field(default_factory=dict)
     """The counts by minute."""
+    span: tuple[int, int] | None = None
+    """The times of the oldest and the newest passage that was counted."""
     _newest_ahead: int | None = None
 
     def __post_init__(self) -> None:
@@ -61,12 +63,14 @@ class Minutes:
     def instants(self, times: Sequence[str]) -> list[int]:
         """Return many times as instants. Raises `BadTimeError`."""
         known = {time: self.instant(time) for time in dict.fromkeys(times)}
-        return [known[time] for time in times]
+        return list(map(known.__getitem__, times))
 
     def add(self, seen_at: Sequence[int], ways: Sequence[int]) -> None:
         """Count passages. Raises `RejectedError` if there are more than `MOST_MINUTES`."""
         if sorted(seen_at) != seen_at:  # rare: a host writes what it sees
             seen_at, ways = zip(*sorted(zip(seen_at, ways, strict=True)), strict=True)
+        first_at, last_at = self.span or (seen_at[0], seen_at[-1])
+        self.span = (min(first_at, seen_at[0]), max(last_at, seen_at[-1]))
         begin = 0
         while begin < len(seen_at):
             first = seen_at[begin]

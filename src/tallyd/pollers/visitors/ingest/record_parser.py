@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,6 +40,13 @@ class BadRecordsError(RejectedError):
         self.ahead = ahead
 
 
+class _Ways(dict[Any, int]):
+    """The directions by the values that mean them."""
+
+    def __missing__(self, value: object) -> int:
+        return OTHER
+
+
 class _BadRecordError(Exception):
     """One bad record; the text is the rule that it broke."""
 
@@ -63,7 +70,7 @@ class Reading:
     def __post_init__(self) -> None:
         shape = self.shape
         self._minutes = Minutes(shape.time_format, shape.zone, self.now)
-        self._ways: Mapping[Any, int] = {shape.way_in: IN, shape.way_out: OUT}
+        self._ways = _Ways({shape.way_in: IN, shape.way_out: OUT})
 
     def rows(self, chunks: Iterable[bytes]) -> Iterator[Rows]:
         """Yield the rows in batches. Raises `RejectedError`, and what `chunks` raises."""
@@ -88,7 +95,8 @@ class Reading:
     def content(self) -> Content:
         """Return the content of the file, without its rows."""
         skipped = sum(self._bad_counts.values())
-        return Content(records=self._records, minutes=self._minutes.counts, skipped=skipped)
+        minutes = self._minutes
+        return Content(records=self._records, minutes=minutes.counts, span=minutes.span, skipped=skipped)
 
     @property
     def broken(self) -> tuple[Broken, ...]:
@@ -107,8 +115,7 @@ class Reading:
             seen_at = self._minutes.instants(times)
         except BadTimeError:
             return None
-        known = {**dict.fromkeys(written, OTHER), **self._ways}
-        return Rows(people, [known[way] for way in written], seen_at, frames)
+        return Rows(people, list(map(self._ways.__getitem__, written)), seen_at, frames)
 
     def _one_by_one(self, records: list[Any]) -> Rows:
         """Return the rows of the valid records; note the numbers of the others."""
@@ -138,7 +145,7 @@ class Reading:
         time = record.get(shape.time)
         if type(time) is not str:
             raise _fault(record, shape.time, "a time in quotes")
-        return (person, self._ways.get(way, OTHER), self._minutes.instant(time), frame)
+        return (person, self._ways[way], self._minutes.instant(time), frame)
 
     def _note_bad(self, rule: str) -> None:
         self._bad_counts[rule] += 1
