@@ -149,6 +149,16 @@ def test_a_wrong_time_that_comes_again_now_and_then_is_never_believed(old: Old) 
         old.world.run(hours=24 * 4, least_s=3600)
 
 
+def test_two_starts_with_a_wrong_time_that_lie_more_than_a_week_apart_are_not_a_week(old: Old) -> None:
+    before, _ = old.left()
+    for by in (YEARS, 10 * DAY):
+        old.world.kill()
+        old.jump(by)
+        old.world.start()
+        old.world.run(hours=3, least_s=1800)
+        assert set(before) <= set(old.left()[0])
+
+
 def test_a_machine_that_was_off_for_days_is_believed_at_once(old: Old) -> None:
     before, _ = old.left()
     old.world.restart(off_s=3 * 86400)

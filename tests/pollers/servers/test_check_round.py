@@ -778,6 +778,17 @@ def test_a_database_that_takes_nothing_is_told_of_once_it_lasts(
     assert events == ["checks cannot be stored, they wait in memory", "checks are stored again"]
 
 
+def test_a_database_that_takes_nothing_is_a_problem_again_soon_after_a_clock_is_set_back(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "records.db").mkdir()
+    with apps(Clockwork(PROD=0), tmp_path, "PROD", stores=True) as rounds:
+        rounds.round(after_s=30)
+        rounds.now -= timedelta(hours=1)
+        found = [keys_of(rounds.round(after_s=30)) for _ in range(4)]
+        assert "apps/database/unstored" in found[-1]
+
+
 # -- by hand -------------------------------------------------------------------------------------------------
 
 

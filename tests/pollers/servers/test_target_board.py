@@ -159,6 +159,17 @@ def test_the_last_changes_are_found_however_long_ago_they_were() -> None:
     ]
 
 
+def test_changes_in_two_hours_with_the_same_states_are_all_found() -> None:
+    hour, half = NOW.replace(minute=0) - 5 * HOUR, 30 * MINUTE
+    checks = [
+        *every_minute(hour, hour + half, "fresh"),
+        *every_minute(hour + half, hour + HOUR + half, "stale"),
+        *every_minute(hour + HOUR + half, NOW, "fresh"),
+    ]
+    rows = table_of(poller().subject_board(past_of(checks), "PROD"), "changes").rows
+    assert [row[0] for row in rows] == [hour + HOUR + half, hour + half, hour]
+
+
 def test_of_many_changes_ten_are_shown() -> None:
     checks = [(NOW - number * MINUTE, "fresh" if number % 2 else "late") for number in range(90, 0, -1)]
     rows = table_of(poller().subject_board(past_of(checks), "PROD"), "changes").rows
