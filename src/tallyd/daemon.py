@@ -281,8 +281,11 @@ class Daemon:
         return Entry(name, until_next_s, lambda: self._look(job_state))
 
     def _begin_without_slot(self, job_state: JobState) -> None:
-        """Begin a run without a slot, unless the job is running."""
-        if not job_state.is_running:
+        """Begin a run without a slot. If the job is running, the run is skipped."""
+        if job_state.is_running:
+            job_state.skip_run()
+            self._runner.stats.note_skipped(job_state.task.name)
+        else:
             self._begin(job_state, Slot(None, self._now()), None)
 
     def _resolve_unwatched(self) -> None:

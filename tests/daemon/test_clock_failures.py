@@ -391,7 +391,10 @@ def test_a_job_that_shows_that_it_is_alive_is_not_overdue(tmp_path: Path) -> Non
         assert world.outcomes() == ["2026-11-20 08:00 taken"]
 
 
-def test_a_plain_interval_that_hangs_begins_no_second_run_beside_it(tmp_path: Path) -> None:
+def test_a_plain_interval_that_hangs_begins_no_second_run_beside_it_and_says_what_it_skips(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     threads = Threads()
     hanging = Hanging(threads)
     poller = FakePoller(Every(60.0), hanging, catch_up_s=None, limit_s=600.0)
@@ -399,9 +402,14 @@ def test_a_plain_interval_that_hangs_begins_no_second_run_beside_it(tmp_path: Pa
         FakeClock(at("2026-11-20 08:00")) as clock,
         World(tmp_path, clock, poller, executor=threads) as world,
     ):
+        runner = world.runner
+        world.start_with(runner=lambda _config: runner)
         world.run(minutes=30)
         assert len(poller.runs) == 1
         assert OVERDUE in world.problems()
+        assert runner.stats.runs()["one", "count"].ended == {"skipped": 29}
+        said = [each.getMessage() for each in caplog.records if "skipped" in each.getMessage()]
+        assert said == ["job is still running, a run is skipped"]
         hanging.gate.set()
         world.daemon.wait(10)
         world.run(minutes=5)

@@ -35,6 +35,7 @@ class JobState:
     is_woken: bool = False
     begun_s: float = -math.inf
     skipped: set[str] = field(default_factory=set)
+    has_skipped_run: bool = False
 
     def with_reasons(self, missed: tuple[Missed, ...]) -> tuple[Missed, ...]:
         """Return missed slots with reason BUSY for those that waited while the job was still running."""
@@ -57,7 +58,7 @@ class JobState:
             self.skipped = set()
         elif self.slot is not None:
             self.skipped.add(self.slot)
-        self.is_woken, self.begun_s = False, monotonic_s
+        self.is_woken, self.has_skipped_run, self.begun_s = False, False, monotonic_s
         self.progress, self.slot = progress, slot
 
     def keep_waiting(self, plan: Plan) -> None:
@@ -72,6 +73,12 @@ class JobState:
         self.has_waiting_slot = True
         fields = {"slot": plan.run.key, "skipped": len(self.skipped)}
         log.warning("job is still running, the slot waits", extra={**job_fields(self.task), **fields})
+
+    def skip_run(self) -> None:
+        """Log, once per run, that the next run of an interval was due before this one was over."""
+        if not self.has_skipped_run:
+            self.has_skipped_run = True
+            log.info("job is still running, a run is skipped", extra=job_fields(self.task))
 
     def pause_s(self, monotonic_s: float) -> float:
         """Return how long a woken job must still wait. Events come in bursts, and each run is a commit."""

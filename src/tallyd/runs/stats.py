@@ -6,14 +6,14 @@ import threading
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
-Ended: TypeAlias = Literal["taken", "failed", "crashed", "stopped", "locked"]
+Ended: TypeAlias = Literal["taken", "failed", "crashed", "stopped", "locked", "skipped"]
 """How a run ended. `locked`: another process (`tallyd once`) was running the job. `stopped`: the shutdown
-ended it.
+ended it. `skipped`: it did not begin, because the run before it was not over.
 """
-ENDS: Final[tuple[Ended, ...]] = ("taken", "failed", "crashed", "stopped", "locked")
+ENDS: Final[tuple[Ended, ...]] = ("taken", "failed", "crashed", "stopped", "locked", "skipped")
 TOOK_S: Final = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0)
 LATE_S: Final = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0)
 
@@ -68,6 +68,12 @@ class RunStats:
                 took_s=before.took_s.with_one(took_s),
                 late_s=before.late_s if late_s is None else before.late_s.with_one(late_s),
             )
+
+    def note_skipped(self, name: tuple[str, str]) -> None:
+        """Count a run that did not begin, because the run before it was not over."""
+        with self._lock:
+            before = self._runs.get(name, JobRuns())
+            self._runs[name] = replace(before, ended=Counter(before.ended) + Counter({"skipped": 1}))
 
     def runs(self) -> dict[tuple[str, str], JobRuns]:
         """Return the runs by (poller, job)."""
