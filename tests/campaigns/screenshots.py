@@ -67,7 +67,7 @@ def main(target: Path) -> int:
         target.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as work,
-        small_world(Path(work) / "site", is_past_of_demo=True) as site,
+        small_world(Path(work) / "site") as site,
     ):
         complaints = take_overview(site, target) if is_picture else take(site, target, Path(work))
     for complaint in complaints:

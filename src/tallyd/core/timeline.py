@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
-from tallyd.core.panels import Cell, Column, Table
+from tallyd.core.panels import Cell, Column, Gap, Table
 from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.states import WORST_FIRST, Level, State, StateSpan, Timeline
 
@@ -30,6 +31,7 @@ RANGES: Final[Mapping[Range, int]] = {"24h": 2, "7d": 7, "30d": 30, "90d": 90, "
 
 24 hours are of two days: after midnight, today alone would have next to nothing.
 """
+_LAST_DAY: Final = Column(key="last_day", heading="last 24 h", unit="timeline", is_vital=True)
 _HOUR: Final = timedelta(hours=1)
 _MOST_HOURS: Final = 7 * 25
 _MOST_DAYS: Final = 400
@@ -157,4 +159,25 @@ def shares_table(
         rows=tuple(
             (range_name(back), *cells_since(borders_of(back, now=now, zone=zone)[0])) for back in SHARES
         ),
+    )
+
+
+# -- the last day of each row -------------------------------------------------------------------------------
+
+
+def with_last_day(table: Table, bars: Callable[[Collection[str]], Mapping[str, Timeline]]) -> Table:
+    """Return a table with the last 24 hours of each row.
+
+    `bars` reads those of some rows, by their first cell.
+    """
+
+    def fill(rows: tuple[tuple[Cell, ...], ...]) -> tuple[tuple[Cell, ...], ...]:
+        found = bars([str(row[0]) for row in rows])
+        return tuple((*row[:-1], found.get(str(row[0]), Gap.UNKNOWN)) for row in rows)
+
+    return replace(
+        table,
+        columns=(*table.columns, _LAST_DAY),
+        rows=tuple((*row, Gap.UNKNOWN) for row in table.rows),
+        fill=fill,
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final
 
 from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Stat, Table
 from tallyd.core.periods import By, period_columns
 from tallyd.core.reading import Facts
 from tallyd.core.states import Timeline
 from tallyd.core.texts import span
+from tallyd.core.timeline import with_last_day
 from tallyd.pollers.servers.checks_table import (
     NUMBERS,
     SHOWN,
@@ -28,7 +29,6 @@ from tallyd.pollers.servers.target_settings import Target
 MOST_BARS: Final = 50
 MOST_CHOICES: Final = 200
 _NAMES: Final = {"unchecked": "Not checked yet"}
-Rows: TypeAlias = "tuple[tuple[Cell, ...], ...]"
 _TARGET: Final = Column(key="target", heading="target", option="target", is_subject=True, is_vital=True)
 
 
@@ -48,10 +48,6 @@ def now_board(
     of some targets.
     """
 
-    def fill(rows: Rows) -> Rows:
-        found = bars([str(row[0]) for row in rows])
-        return tuple((*row[:-1], found.get(str(row[0]), Gap.UNKNOWN)) for row in rows)
-
     def place(target: Target) -> tuple[int, float, str]:
         one = known.get(target.name)
         if one is None:
@@ -70,23 +66,21 @@ def now_board(
             Column(key="lag_s", heading="lag now", unit="seconds", is_vital=True),
             Column(key="limit_s", heading="limit", unit="seconds"),
             Column(key="computed_time", heading="last computed", unit="instant"),
-            Column(key="last_day", heading="last 24 h", unit="timeline", is_vital=True),
         ),
         rows=tuple(_row(target, known.get(target.name), now) for target in sorted(targets, key=place)),
         nothing="No target is configured.",
-        fill=fill,
     )
-    return Board(panels=(*_stats(counts), table))
+    return Board(panels=(*_stats(counts), with_last_day(table, bars)))
 
 
 def _row(target: Target, known: Known | None, now: datetime) -> tuple[Cell, ...]:
     limit_s = target.limits.stale_after_s
     if known is None:
-        return (target.name, UNCHECKED, None, Gap.UNKNOWN, limit_s, None, Gap.UNKNOWN)
+        return (target.name, UNCHECKED, None, Gap.UNKNOWN, limit_s, None)
     lag_s = lag_s_of(known, now)
     lag: Cell = Gap.UNKNOWN if lag_s is None else lag_s
     state = SHOWN[known.state]
-    return (target.name, state, known.since, lag, limit_s, known.computed_at, Gap.UNKNOWN)
+    return (target.name, state, known.since, lag, limit_s, known.computed_at)
 
 
 def _stats(counts: Mapping[str, int]) -> tuple[Stat, ...]:

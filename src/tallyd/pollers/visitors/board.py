@@ -5,7 +5,7 @@ Where there is no record, no number is zero: nobody knows whether nobody came, o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Final
@@ -16,8 +16,9 @@ from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Cell, Chart, Choice, Column, Gap, Shape, Stat, Table, unreadable
 from tallyd.core.periods import BEGIN, By, axis_of, labels_of, period_columns
 from tallyd.core.schedule.days import day_of
-from tallyd.core.states import State
+from tallyd.core.states import State, Timeline
 from tallyd.core.texts import clock, visible
+from tallyd.core.timeline import with_last_day
 from tallyd.core.uptime import TimeSpan
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX, INBOX_GONE, NO_FILES
 from tallyd.pollers.visitors.beside import Beside, Known
@@ -64,12 +65,14 @@ class VisitorsBoards:
         files: Mapping[str, int],
         *,
         open_alerts: Collection[str],
+        bars: Callable[[Collection[str]], Mapping[str, Timeline]],
         reports: Table | None,
         trouble: str = "",
     ) -> Board:
         """Return the board of today. `counts` are by source, `files` by what became of them.
 
-        Both are empty if the database cannot be read; `trouble` then says why.
+        Both are empty if the database cannot be read; `trouble` then says why. `bars` reads the last day of
+        some sources.
         """
         n_in, n_out, n_inside = _ways(counts.values())
         groups = self.settings.groups
@@ -79,7 +82,7 @@ class VisitorsBoards:
                 Stat(key="inside", name="Inside now", value=n_inside, note=INSIDE),
                 Stat(key="in", name="In today", value=n_in),
                 Stat(key="out", name="Out today", value=n_out),
-                self._sources_table(counts, open_alerts),
+                with_last_day(self._sources_table(counts, open_alerts), bars),
                 *([self._groups_table(counts)] if groups else ()),
             ),
             notes=() if counts or trouble else (self._missing(),),

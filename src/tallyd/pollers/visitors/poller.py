@@ -38,7 +38,7 @@ from tallyd.pollers.visitors.report.daily_report import report
 from tallyd.pollers.visitors.report.post import deliver
 from tallyd.pollers.visitors.report.report_table import MOST_REPORTS, reports_table
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
-from tallyd.pollers.visitors.source_board import source_board, with_last_day
+from tallyd.pollers.visitors.source_board import last_day, source_board
 from tallyd.pollers.visitors.visits import Minute
 
 _SWEEP_LIMIT_S = 300.0
@@ -180,10 +180,14 @@ class VisitorsPoller(VisitorsSettings):
             counts, files = _today(past)
         except RecordsError as error:
             trouble = error.text
-        board = self._boards(past).today(
-            counts, files, open_alerts=past.open_alerts, reports=self._reports(past), trouble=trouble
+        return self._boards(past).today(
+            counts,
+            files,
+            open_alerts=past.open_alerts,
+            bars=partial(last_day, past, self.shared_subjects()),
+            reports=self._reports(past),
+            trouble=trouble,
         )
-        return with_last_day(board, past, self.shared_subjects())
 
     @classmethod
     def subject_option(cls) -> str:

@@ -3,50 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Mapping
 
 from tallyd.contract.board import Past
 from tallyd.core.alerts.incident_states import incident_timeline
 from tallyd.core.alerts.incidents import Incident
-from tallyd.core.panels import Board, Cell, Column, Gap, Stat, Table, tables_of
+from tallyd.core.panels import Board, Gap, Stat, Table, tables_of
+from tallyd.core.states import Timeline
 from tallyd.core.timeline import borders_of
 
-_LAST_DAY = Column(key="last_day", heading="last 24 h", unit="timeline", is_vital=True)
 
+def last_day(past: Past, shared: Collection[str], sources: Collection[str]) -> Mapping[str, Timeline]:
+    """Return the last day of some sources, by the incidents that concern each.
 
-def with_last_day(board: Board, past: Past, shared: Collection[str]) -> Board:
-    """Return the board of today with the last day of each source, by the incidents that concern it.
-
-    Incidents about `shared` subjects concern every source.
+    Incidents about `shared` subjects concern every source. Raises `StateError`.
     """
-
-    def fill(rows: tuple[tuple[Cell, ...], ...]) -> tuple[tuple[Cell, ...], ...]:
-        borders = borders_of("24h", now=past.now, zone=past.zone)
-        span = borders[0], borders[-1]
-        uptime = past.uptime(*span)
-        own: dict[str, list[Incident]] = defaultdict(list)
-        for incident in past.incidents(*span):
-            own[incident.subject].append(incident)
-        of_all = [incident for subject in shared for incident in own[subject]]
-        return tuple(
-            (*row[:-1], incident_timeline([*own[str(row[0])], *of_all], uptime, borders)) for row in rows
-        )
-
-    return replace(
-        board,
-        panels=tuple(
-            replace(
-                panel,
-                columns=(*panel.columns, _LAST_DAY),
-                rows=tuple((*row, Gap.UNKNOWN) for row in panel.rows),
-                fill=fill,
-            )
-            if isinstance(panel, Table) and panel.key == "sources"
-            else panel
-            for panel in board.panels
-        ),
-    )
+    borders = borders_of("24h", now=past.now, zone=past.zone)
+    span = borders[0], borders[-1]
+    uptime = past.uptime(*span)
+    own: dict[str, list[Incident]] = defaultdict(list)
+    for incident in past.incidents(*span):
+        own[incident.subject].append(incident)
+    of_all = [incident for subject in shared for incident in own[subject]]
+    return {source: incident_timeline([*own[source], *of_all], uptime, borders) for source in sources}
 
 
 def source_board(today: Board, source: str, shares: Table) -> Board:
