@@ -145,7 +145,7 @@ def test_an_alert_that_makes_no_sense_is_a_damaged_state_db_and_no_traceback(
     config: Path, said: Said
 ) -> None:
     with closing(sqlite3.connect(config.parent / "state" / "state.db")) as database:  # to damage it
-        database.execute("UPDATE alert SET since='2026'")
+        database.execute("UPDATE alert SET body=json_set(body, '$.since', 'yesterday')")
         database.commit()
     assert alerts(config, most=100, as_json=False) == 1
     assert "is damaged" in said()[1]

@@ -141,7 +141,9 @@ def _all_notified(database: Path) -> bool:
     """Whether every alert that is or was open is known to the chat as it is now; one that is over is gone."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
         untold = db.execute(
-            "SELECT count(*) FROM alert LEFT JOIN notified USING (key, version)"
-            " WHERE raised_at IS NOT NULL AND (notified.key IS NULL OR over_at IS NOT NULL)"
+            "SELECT count(*) FROM alert LEFT JOIN notified"
+            " ON notified.key=alert.key AND version=body ->> 'version'"
+            " WHERE body ->> 'raised_at' IS NOT NULL"
+            " AND (notified.key IS NULL OR body ->> 'over_at' IS NOT NULL)"
         )
         return bool(untold.fetchone() == (0,))

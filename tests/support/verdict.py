@@ -104,11 +104,13 @@ def incident_violations(db: sqlite3.Connection) -> list[Violation]:
     No problem of a site comes a second time, so a second incident of a key is one too many.
     """
     checks: dict[Kind, str] = {
-        "lost": "SELECT alert.key FROM alert LEFT JOIN incident USING (key, raised_at)"
-        " WHERE raised_at IS NOT NULL AND incident.key IS NULL",
+        "lost": "SELECT alert.key FROM alert LEFT JOIN incident ON incident.key=alert.key"
+        " AND julianday(incident.raised_at)=julianday(body ->> 'raised_at')"
+        " WHERE body ->> 'raised_at' IS NOT NULL AND incident.key IS NULL",
         "twice": "SELECT key FROM incident GROUP BY key HAVING count(*) > 1",
-        "wrong": "SELECT incident.key FROM incident LEFT JOIN alert USING (key, raised_at)"
-        " WHERE (ended_at IS NULL) <> (alert.key IS NOT NULL AND over_at IS NULL)",
+        "wrong": "SELECT incident.key FROM incident LEFT JOIN alert ON incident.key=alert.key"
+        " AND julianday(incident.raised_at)=julianday(body ->> 'raised_at')"
+        " WHERE (ended_at IS NULL) <> (alert.key IS NOT NULL AND body ->> 'over_at' IS NULL)",
     }
     return [
         Violation(kind, f"the incident of {key}")

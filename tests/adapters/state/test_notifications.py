@@ -287,9 +287,9 @@ def test_nothing_is_written_if_nothing_changes(idle: Callable[[State], object], 
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE alert SET since='yesterday'",
-        "UPDATE alert SET raised_at='yesterday'",
-        "UPDATE alert SET over_at='yesterday'",
+        "UPDATE alert SET body=json_set(body, '$.since', 'yesterday')",
+        "UPDATE alert SET body=json_set(body, '$.raised_at', 'yesterday')",
+        "UPDATE alert SET body=json_set(body, '$.over_at', 'yesterday')",
         "UPDATE notified SET at='yesterday'",
         "UPDATE mute SET until='yesterday'",
     ],

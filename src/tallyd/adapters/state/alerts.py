@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pydantic import TypeAdapter
 
@@ -14,16 +12,8 @@ from tallyd.adapters.state.connection import StateDamagedError, StateFile, Uncha
 from tallyd.adapters.state.notifications import known_mutes
 from tallyd.core.alerts.rules import Alert, Evaluation, Observations, evaluate
 from tallyd.core.alerts.templates import read_template
-from tallyd.core.alerts.values import Fields
-from tallyd.core.naming import instant_text, read_instant
-from tallyd.core.reading import Severity
 
-_COLUMNS = (
-    'key, severity, text, "over", since, version, bad, bad_since, good, good_since, raised_at, over_at,'
-    " is_unwatched, degree, is_at_worst, severity_since, fields"
-)
-_HOLDERS = ", ".join("?" * len(_COLUMNS.split(",")))
-_FIELDS: TypeAdapter[Fields] = TypeAdapter(Fields)
+_ALERT: TypeAdapter[Alert] = TypeAdapter(Alert)
 
 
 class Alerts:
@@ -50,8 +40,7 @@ class Alerts:
         order = "raised_at IS NULL, severity, since, key"
         with self._file.reading() as db:
             some = f"WHERE over_at IS NULL ORDER BY {order} LIMIT ?"
-            rows = db.execute(f"SELECT {_COLUMNS} FROM alert {some}", (-1 if most is None else most,))  # noqa: S608 # constants
-            return tuple(_alerts(rows))
+            return _alerts(db.execute(f"SELECT body FROM alert {some}", (-1 if most is None else most,)))  # noqa: S608 # constants
 
     def standing_keys(self) -> tuple[frozenset[str], frozenset[str]]:
         """Return the keys of the open alerts, and of those that wait."""
@@ -95,78 +84,26 @@ class Alerts:
 
 def _known_alerts(db: sqlite3.Connection) -> dict[str, Alert]:
     """Return the alerts by key."""
-    rows = db.execute(f"SELECT {_COLUMNS} FROM alert")  # noqa: S608 # a constant
-    return {alert.key: alert for alert in _alerts(rows)}
+    return {alert.key: alert for alert in _alerts(db.execute("SELECT body FROM alert"))}
 
 
-def _alerts(rows: Iterable[tuple[Any, ...]]) -> Iterator[Alert]:
+def _alerts(rows: Iterable[tuple[str]]) -> tuple[Alert, ...]:
     try:
-        yield from map(_alert, rows)
-    except (ValueError, TypeError) as error:
+        found = tuple(_ALERT.validate_json(body) for (body,) in rows)
+        for alert in found:
+            for template in (alert.text, alert.over):
+                read_template(template)
+    except ValueError as error:
         raise StateDamagedError(f"state.db is damaged: an alert makes no sense ({error})") from error
+    return found
 
 
 def _store(db: sqlite3.Connection, alerts: Sequence[Alert]) -> None:
     """Store alerts, and their incidents."""
     db.executemany(
-        f"INSERT OR REPLACE INTO alert ({_COLUMNS}) VALUES ({_HOLDERS})",  # noqa: S608 # a constant
-        [
-            (
-                alert.key,
-                alert.severity,
-                alert.text,
-                alert.over,
-                instant_text(alert.since),
-                alert.version,
-                alert.bad,
-                _text(alert.bad_since),
-                alert.good,
-                _text(alert.good_since),
-                _text(alert.raised_at),
-                _text(alert.over_at),
-                alert.is_unwatched,
-                alert.degree,
-                alert.is_at_worst,
-                _text(alert.severity_since),
-                _FIELDS.dump_json(alert.fields).decode(),
-            )
-            for alert in alerts
-        ],
+        "INSERT OR REPLACE INTO alert (key, body) VALUES (?, ?)",
+        [(alert.key, _ALERT.dump_json(alert).decode()) for alert in alerts],
     )
     raised = [alert for alert in alerts if not alert.is_waiting]
     if raised:
         incidents.store(db, raised, known_mutes(db))
-
-
-def _alert(row: tuple[Any, ...]) -> Alert:
-    key, severity, text, over, since, version, bad, bad_since, good, good_since, *ending = row
-    raised, ended, unwatched, degree, is_at_worst, severity_since, fields = ending
-    for template in (text, over):
-        read_template(template)
-    return Alert(
-        key=key,
-        severity=cast("Severity", severity),
-        text=text,
-        over=over,
-        since=read_instant(since),
-        version=version,
-        bad=bad,
-        bad_since=_instant(bad_since),
-        good=good,
-        good_since=_instant(good_since),
-        raised_at=_instant(raised),
-        over_at=_instant(ended),
-        is_unwatched=bool(unwatched),
-        degree=degree,
-        is_at_worst=bool(is_at_worst),
-        severity_since=_instant(severity_since),
-        fields=_FIELDS.validate_json(fields),
-    )
-
-
-def _text(at: datetime | None) -> str | None:
-    return instant_text(at) if at else None
-
-
-def _instant(text: str | None) -> datetime | None:
-    return read_instant(text) if text else None

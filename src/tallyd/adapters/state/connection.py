@@ -39,11 +39,11 @@ CREATE INDEX reading_of_poller ON reading (poller, coalesce(due_at, taken_at));
 CREATE INDEX reading_of_all ON reading (coalesce(due_at, taken_at));
 CREATE TABLE memory (poller TEXT NOT NULL, job TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (poller, job));
 CREATE TABLE alert (
-  key TEXT PRIMARY KEY, severity TEXT NOT NULL, text TEXT NOT NULL, since TEXT NOT NULL,
-  "over" TEXT NOT NULL DEFAULT '', version INTEGER NOT NULL DEFAULT 1,
-  bad INTEGER NOT NULL DEFAULT 0, bad_since TEXT, good INTEGER NOT NULL DEFAULT 0, good_since TEXT,
-  raised_at TEXT, over_at TEXT, is_unwatched INTEGER NOT NULL DEFAULT 0, degree INTEGER NOT NULL DEFAULT 0,
-  is_at_worst INTEGER NOT NULL DEFAULT 1, severity_since TEXT, fields TEXT NOT NULL DEFAULT '{}'
+  key TEXT PRIMARY KEY, body TEXT NOT NULL,
+  severity TEXT AS (json_extract(body, '$.severity')) STORED,
+  since REAL AS (julianday(json_extract(body, '$.since'))) STORED,
+  raised_at TEXT AS (json_extract(body, '$.raised_at')) STORED,
+  over_at TEXT AS (json_extract(body, '$.over_at')) STORED
 );
 CREATE TABLE incident (
   key TEXT NOT NULL, raised_at TEXT NOT NULL, since TEXT NOT NULL, ended_at TEXT,
