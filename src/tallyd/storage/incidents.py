@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Self
@@ -11,7 +12,8 @@ from tallyd.adapters.state import State
 from tallyd.config.model import Config
 from tallyd.contract.board import Asked, AskedError, Past
 from tallyd.contract.poller import Poller
-from tallyd.core.alerts.incident_view import IncidentViews, last_incidents
+from tallyd.core.alerts.incident_view import IncidentView, last_incidents
+from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.rules import OWN
 from tallyd.core.panels import Table
 from tallyd.core.schedule.days import day_of
@@ -23,6 +25,14 @@ LAST_DAYS: Final = 400
 """How far back the last incidents are looked for."""
 
 
+def views_of(incidents: Iterable[Incident], config: Config, *, now: datetime) -> tuple[IncidentView, ...]:
+    """Return incidents in the words of a config, for a reader at `now`."""
+    return tuple(
+        IncidentView(each, config.alert_policy_of(each.key), config.kind_of(each.key), now)
+        for each in incidents
+    )
+
+
 def last_incidents_of(poller: Poller, past: Past, asked: Asked, config: Config) -> Table:
     """Return the last incidents up to the last of the days that were asked for.
 
@@ -31,7 +41,7 @@ def last_incidents_of(poller: Poller, past: Past, asked: Asked, config: Config) 
     until, subject = asked.span(past.zone)[1], asked.value(poller.subject_option())
     since = until - timedelta(days=LAST_DAYS)
     found = poller.incidents_about(subject, past, since, until, most=MOST_LAST)
-    views = IncidentViews(config.alert_policy_of, config.kind_of, past.now).of(found)
+    views = views_of(found, config, now=past.now)
     about = f" about {subject}" if subject else ""
     return last_incidents(views, nothing=f"No incident{about} is known up to {asked.last}.")
 

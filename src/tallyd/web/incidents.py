@@ -12,12 +12,12 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from tallyd.contract.board import AskedError
-from tallyd.core.alerts.incident_view import IncidentView, IncidentViews
+from tallyd.core.alerts.incident_view import IncidentView
 from tallyd.core.naming import instant_text
 from tallyd.core.reading import Severity
 from tallyd.core.schedule.days import day_of
 from tallyd.core.texts import clock, span
-from tallyd.storage.incidents import AskedIncidents
+from tallyd.storage.incidents import AskedIncidents, views_of
 from tallyd.web.context import Context
 
 LINES_A_PAGE = 50
@@ -82,7 +82,7 @@ class FoundIncidents:
 def find(context: Context, asked: AskedPage) -> FoundIncidents:
     """Return the page that was asked for. Raises `StateError`."""
     since, until = asked.days.span(asked.zone)
-    config, now, state = context.config(), context.now(), context.state
+    now, state = context.now(), context.state
     incidents = state.incidents.between(
         since,
         until,
@@ -90,7 +90,7 @@ def find(context: Context, asked: AskedPage) -> FoundIncidents:
         most=LINES_A_PAGE + 1,
         skip=(asked.page - 1) * LINES_A_PAGE,
     )
-    views = IncidentViews(config.alert_policy_of, config.kind_of, now).of(incidents[:LINES_A_PAGE])
+    views = views_of(incidents[:LINES_A_PAGE], context.config(), now=now)
     nothing = "" if views else asked.why_nothing(state, now=now)
     return FoundIncidents(
         days=tuple(_days(views, context, asked.zone)),

@@ -12,7 +12,6 @@ from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.daemon_alerts import OUT
 from tallyd.core.alerts.incident_view import (
     IncidentView,
-    IncidentViews,
     incident_json,
     incident_table,
     last_incidents,
@@ -52,8 +51,7 @@ INCIDENT = Incident(
 
 def view_of(incident: Incident, kind: AlertKind | None = STALE) -> IncidentView:
     policy = AlertPolicy(zone=ZoneInfo("Europe/Berlin"))
-    (view,) = IncidentViews(lambda _key: policy, lambda _key: kind, NOW).of([incident])
-    return view
+    return IncidentView(incident, policy, kind, NOW)
 
 
 def test_ages_in_its_text_end_with_the_incident_and_nobody_is_advised_to_mute_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,14 +17,15 @@ from tallyd.adapters.state import StateError
 from tallyd.cli.shared import Place, say_days, utc_now
 from tallyd.cli.views.alerts import no_state, open_state, place_of, zone_of
 from tallyd.contract.board import AskedError
-from tallyd.core.alerts.incident_view import IncidentView, IncidentViews, incident_json, incident_table
+from tallyd.core.alerts.incident_view import IncidentView, incident_json, incident_table
+from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.errors import EXIT_OK, EXIT_USAGE
 from tallyd.core.panels import Board
 from tallyd.presentation.boards import BoardPrinter, table_csv
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain, show_json
-from tallyd.storage.incidents import AskedIncidents
+from tallyd.storage.incidents import AskedIncidents, views_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,19 +61,21 @@ def past_alerts(path: Path, wanted: Wanted) -> int:
         _usage(str(error))
     except (StateError, FileNotFoundError) as error:
         return no_state(error)
-    views = _views(place, asked.zone, now).of(found)
+    views = _views(found, place, asked.zone, now)
     if not wanted.start:
         say_days(asked.days.first, asked.days.last)
     _show(wanted, views, asked.zone, now, nothing)
     return EXIT_OK
 
 
-def _views(place: Place, zone: ZoneInfo, now: datetime) -> IncidentViews:
-    """Return what says incidents in words; without a config, with the texts that are stored."""
+def _views(
+    found: Iterable[Incident], place: Place, zone: ZoneInfo, now: datetime
+) -> tuple[IncidentView, ...]:
+    """Return incidents in words; without a config, with the texts that are stored."""
     if place.config is not None:
-        return IncidentViews(place.config.alert_policy_of, place.config.kind_of, now)
+        return views_of(found, place.config, now=now)
     policy = AlertPolicy(zone=zone, tallyd=called_here())
-    return IncidentViews(lambda _key: policy, lambda _key: None, now)
+    return tuple(IncidentView(each, policy, None, now) for each in found)
 
 
 def _show(

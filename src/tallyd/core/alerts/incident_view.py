@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -79,22 +79,6 @@ class IncidentView:
         """Who muted it; empty if nobody did."""
         by = self.incident.muted_by
         return "" if by is None else by or "not known"
-
-
-@dataclass(frozen=True)
-class IncidentViews:
-    """Makes views at one instant. `policy_of` and `kind_of` are those of a config, by key."""
-
-    policy_of: Callable[[str], AlertPolicy]
-    kind_of: Callable[[str], AlertKind | None]
-    now: datetime
-
-    def of(self, incidents: Iterable[Incident]) -> tuple[IncidentView, ...]:
-        """Return a view of each incident."""
-        return tuple(
-            IncidentView(each, self.policy_of(each.key), self.kind_of(each.key), self.now)
-            for each in incidents
-        )
 
 
 def incident_table(views: Sequence[IncidentView], *, nothing: str) -> Table:

@@ -16,7 +16,7 @@ import tallyd
 from tallyd.adapters.state import StateError
 from tallyd.config.jobs import Task, tasks_of
 from tallyd.contract.board import AskedError
-from tallyd.core.alerts.incident_view import IncidentViews, incident_json
+from tallyd.core.alerts.incident_view import incident_json
 from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.naming import local_text
@@ -25,6 +25,7 @@ from tallyd.core.reading import Json
 from tallyd.core.schedule.days import day_span
 from tallyd.core.stored import StoredReading
 from tallyd.presentation.cells import timeline_json
+from tallyd.storage.incidents import views_of
 from tallyd.web.context import Context
 from tallyd.web.machine.health import is_healthy
 
@@ -162,7 +163,7 @@ def incidents(context: Context, asked: Mapping[str, str]) -> Json:
     `skip` leaves out the first ones. `next_skip` is what to ask for then; null where there are no others.
     """
     _refuse_others(asked, _PARAMETERS | {"skip"})
-    config, poller = context.config(), asked.get("poller", "")
+    poller = asked.get("poller", "")
     zone, limit, skip = _zone(context, poller), _limit(asked), _skip(asked)
     found = context.state.incidents.between(
         _instant(asked, "from", zone, is_end=False) or _EARLIEST,
@@ -171,7 +172,7 @@ def incidents(context: Context, asked: Mapping[str, str]) -> Json:
         most=limit + 1,
         skip=skip,
     )
-    views = IncidentViews(config.alert_policy_of, config.kind_of, context.now()).of(found[:limit])
+    views = views_of(found[:limit], context.config(), now=context.now())
     return {
         "incidents": [incident_json(view) for view in views],
         "next_skip": skip + limit if len(found) > limit else None,
