@@ -121,7 +121,7 @@ def test_days_and_groups_are_chosen_and_chart_table_and_csv_follow(page: Page, s
         page.get_by_role("link", name="CSV", exact=True).click()
     lines = Path(download.value.path()).read_text().splitlines()
     assert lines[0].startswith("date,hour,weekday,in,out")
-    assert lines[1].startswith(f"{now.date() - timedelta(days=1)},06:00,")  # the first hour with records
+    assert lines[1].startswith(f"{now.date() - timedelta(days=1)},09:00,")  # the first hour with records
 
 
 @pytest.mark.usefixtures("watched")
@@ -429,7 +429,13 @@ def test_a_refresh_leaves_the_focus_in_a_table_and_what_was_chosen_but_not_sent(
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/poller/divera", "/poller/visitors", "/poller/servers?target=STAGE", "/poller/divera?by=day"],
+    [
+        "/",
+        "/poller/divera?range=7d",
+        "/poller/visitors",
+        "/poller/servers?target=STAGE",
+        "/poller/divera?by=day",
+    ],
 )
 def test_without_scripts_every_number_can_be_read(browser: Chromium, site: Site, path: str) -> None:
     page = browser.page(java_script_enabled=False)
