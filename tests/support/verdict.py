@@ -9,6 +9,7 @@ import json
 import shutil
 import sqlite3
 import tempfile
+import zlib
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
@@ -89,13 +90,18 @@ def stored(database: Path) -> StoredReading:
             incidents = incident_violations(db)
     return StoredReading(
         rows=tuple(
-            Row(_instant(due), outcome, reason, name, body, bool(written))
+            Row(_instant(due), outcome, reason, name, _text(body), bool(written))
             for due, outcome, reason, name, body, written in rows
         ),
         begun={datetime.fromisoformat(due): (state, starts) for due, state, starts in begun},
         mark=_instant(mark),
         incidents=tuple(incidents),
     )
+
+
+def _text(body: str | bytes | None) -> str | None:
+    """Return the content of a file; a long one is compressed."""
+    return zlib.decompress(body).decode() if isinstance(body, bytes) else body
 
 
 def incident_violations(db: sqlite3.Connection) -> list[Violation]:

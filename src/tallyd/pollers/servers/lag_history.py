@@ -77,13 +77,13 @@ def read_hours(records: PastRecords, asked: Asked, zone: ZoneInfo) -> Iterator[H
         yield from _sums(records, *asked.span(zone))
         return
     if asked.most_rows is not None:
-        asked.check_rows(len(records.server_sums(*asked.span(zone))) * _periods(asked, asked.by))
+        asked.check_rows(len(records.server_sums(*asked.span(zone))) * periods(asked, asked.by))
     for number in range((asked.last - asked.first).days + 1):
         span = day_span(asked.first + number * _DAY, zone)
         yield from records.server_hours(*span) if asked.by == "hour" else _sums(records, *span)
 
 
-def _periods(asked: Asked, by: By) -> int:
+def periods(asked: Asked, by: By) -> int:
     """Return how many hours, days, ... the days asked for have at most."""
     days = (asked.first + number * _DAY for number in range((asked.last - asked.first).days + 1))
     labels = {tuple(labels_of(datetime.combine(day, time()), by=by).values()) for day in days}
