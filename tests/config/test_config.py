@@ -101,6 +101,23 @@ def test_a_poller_overrides_the_top_field_by_field(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("top", "own", "kept"),
+    [
+        pytest.param({}, {}, {"people": None, "apps": 90}, id="by-kind"),
+        pytest.param({"out": {"keep_days": 7}}, {}, {"people": 7, "apps": 7}, id="at-the-top"),
+        pytest.param({"out": {"keep_days": None}}, {}, {"people": None, "apps": None}, id="never"),
+        pytest.param({}, {"out": {"keep_days": None}}, {"people": None, "apps": None}, id="never-here"),
+    ],
+)
+def test_out_files_of_servers_are_kept_ninety_days_unless_the_config_says_how_long(
+    tmp_path: Path, top: dict[str, Any], own: dict[str, Any], kept: dict[str, int | None]
+) -> None:
+    apps = {"kind": "servers", "targets": {"A": {"url": "http://127.0.0.1:9/"}}, **own}
+    config = _load(tmp_path, {**top, "pollers": {"people": _poller(), "apps": apps}})
+    assert {name: config.effective(name).keep_days for name in kept} == kept
+
+
 def test_a_secret_file_is_read_beside_the_config_and_loses_one_newline(tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "key").write_text(KEY + "\n")

@@ -192,11 +192,13 @@ class Config:
         poller = self.settings.pollers[name]
         retry = _merged(self.settings.retry, poller.retry)
         out = _merged(self.settings.out, poller.out)
+        said = self.settings.out.model_fields_set | (poller.out.model_fields_set if poller.out else set())
+        keep_days = out.keep_days if "keep_days" in said else poller.default_keep_days()
         # Texts are not merged: those at the top are for tallyd's own problems.
         alerts = _merged(self.settings.alerts.model_copy(update={"texts": {}}), poller.alerts)
         zone = poller.timezone or self.zone
         alert_policy = replace(_alert_policy(alerts, zone, self.tallyd), reminders=poller.reminders())
-        return Effective(zone=zone, policy=_policy(retry), keep_days=out.keep_days, alert_policy=alert_policy)
+        return Effective(zone=zone, policy=_policy(retry), keep_days=keep_days, alert_policy=alert_policy)
 
     @property
     def own_alert_policy(self) -> AlertPolicy:

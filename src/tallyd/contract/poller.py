@@ -83,6 +83,11 @@ class Poller(PollerSettings):
         """Return the reminder interval in seconds of each subject that has its own; None: no reminder."""
         return {}
 
+    @classmethod
+    def default_keep_days(cls) -> int | None:
+        """Return how many days its out files are kept if the config does not say; None: for ever."""
+        return None
+
     def notes(self, beside: Mapping[str, Poller]) -> tuple[str, ...]:
         """Return the notes for `check`, each with its place below the poller (`report.success: ...`).
 

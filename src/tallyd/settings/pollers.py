@@ -34,7 +34,9 @@ class OutOverride(Strict):
     """Keys of `out` that a poller may override."""
 
     keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(
-        None, description="Delete out files and readings after this many days; null: never."
+        None,
+        description="Delete out files and readings after this many days; null: never. Default: never; "
+        "those of servers after 90 days.",
     )
 
 

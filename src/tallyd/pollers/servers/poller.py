@@ -96,6 +96,11 @@ class ServersPoller(ServersSettings):
         )
         return (check,)
 
+    @classmethod
+    def default_keep_days(cls) -> int | None:
+        """Return 90: a hundred targets write a gigabyte a year, and the database has every hour for ever."""
+        return 90
+
     @property
     def needs_records(self) -> bool:
         """Yes: changes and hours are stored in the database."""
