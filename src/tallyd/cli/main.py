@@ -10,10 +10,8 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 import tallyd
-from tallyd.adapters.child_process import forbid_core_dumps
 from tallyd.core.errors import EXIT_CONFIG, EXIT_PROBLEM, ConfigError, SourceError, Stopped
 from tallyd.core.texts import visible
-from tallyd.presentation.invocation import filled, program_here
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -64,14 +62,17 @@ def config_first(arguments: Sequence[str]) -> list[str]:
 
 def _call() -> int:
     sys.argv[1:] = config_first(sys.argv[1:])
-    forbid_core_dumps()  # the watchdog's signal would leave one
     if sys.stdout is None and "run" not in sys.argv:  # the daemon needs none
         raise OSError(errno.EBADF, "stdout is closed")
     if sys.argv[1:] in (["--version"], ["-V"]):
         # Before any import: scripts ask for the version on machines where imports are slow.
         print(f"tallyd {tallyd.__version__}", flush=True)  # noqa: T201 # the answer
         return 0
-    from tallyd.cli.app import app  # noqa: PLC0415 # see main()
+    from tallyd.adapters.child_process import forbid_core_dumps  # noqa: PLC0415 # see above
+
+    forbid_core_dumps()  # the watchdog's signal would leave one
+    from tallyd.cli.app import app  # noqa: PLC0415 # see above
+    from tallyd.presentation.invocation import program_here  # noqa: PLC0415 # see above
 
     try:
         app(prog_name=program_here())
@@ -96,6 +97,8 @@ def _drop_output() -> None:
 
 
 def _say(text: str, status: int) -> int:
+    from tallyd.presentation.invocation import filled  # noqa: PLC0415 # see _call()
+
     if sys.stderr is not None:  # otherwise print() would use stdout
         for line in filled(text).split("\n"):
             print(visible(line), file=sys.stderr)  # noqa: T201 # a command speaks on stderr
