@@ -138,6 +138,21 @@ def test_a_proxy_sees_of_tls_only_the_host(
     assert b"tallyd" not in proxy.heads[0]
 
 
+def test_a_proxy_may_be_reached_over_tls_and_carry_tls(
+    authority: trustme.CA, certified: ssl.SSLContext, tmp_path: Path
+) -> None:
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(own)
+    with serving(tunnel, tls=own) as proxy, serving(always(answer(b"x" * 100_000)), tls=certified) as server:
+        client = HttpClient(user_agent="tallyd", timeout_s=10, ca_file=ca_file, proxy=proxy.url)
+        for _ in range(2):
+            assert len(client.get(f"https://host.example:{server.port}/").body) == 100_000
+        client.close()
+    assert len(proxy.heads) == 1
+
+
 def test_the_deadline_holds_through_a_proxy(
     by_proxy: tuple[HttpClient, RawServer], certified: ssl.SSLContext
 ) -> None:

@@ -68,6 +68,20 @@ def test_a_trusted_server_is_answered_over_one_connection(client: HttpClient, se
     assert server.connections == 1
 
 
+def test_a_large_body_arrives_whole(client: HttpClient, secured: Secured) -> None:
+    body, arrived = bytes(range(256)) * 4000, bytearray()
+
+    def upstream(connection: Connection) -> None:
+        connection.request()
+        while len(arrived) < len(body):
+            arrived.extend(connection.sock.recv(65536))
+        connection.send(answer(b"OK"))
+
+    with secured(upstream) as server:
+        assert client.post(server.url, body).body == b"OK"
+    assert arrived == body
+
+
 def test_the_system_s_certificates_are_trusted_by_default(
     ca_file: Path, secured: Secured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

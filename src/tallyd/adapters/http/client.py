@@ -85,7 +85,7 @@ class HttpClient:
         self._ca_file = ca_file
         self._trusts = {ca_file: TrustStore(ca_file or system_store())}
         self._pool = Pool()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may abort where it is held
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._is_ended = False

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from tallyd.adapters.http.errors import BROKEN_OFF, BadAnswer, NoAnswer
 
@@ -14,18 +15,6 @@ T = TypeVar("T")
 
 PIECE_BYTES = 65536
 _MOST_LINE_BYTES = 65536
-
-
-class Channel(Protocol):
-    """Sends and receives bytes."""
-
-    async def send(self, data: bytes) -> None:
-        """Send everything. Raises `OSError`."""
-        ...
-
-    async def receive(self) -> bytes:
-        """Return what has arrived, at least one byte; b"" at the end. Raises `OSError`."""
-        ...
 
 
 class Plain:
@@ -61,7 +50,9 @@ class Tls:
 
     async def send(self, data: bytes) -> None:
         """Send everything. Raises `OSError`."""
-        await self._until_done(self._tls.write, data)
+        left = memoryview(data)
+        while left:  # OpenSSL takes one record, 16 KiB, at a time
+            left = left[await self._until_done(self._tls.write, left) :]
 
     async def receive(self) -> bytes:
         """Return what has arrived; b"" at the end, also without TLS's own word for it. Raises `OSError`."""
@@ -73,20 +64,27 @@ class Tls:
     async def _until_done(self, act: Callable[..., T], *args: Any) -> T:
         while True:
             try:
-                return act(*args)
+                done = act(*args)
             except ssl.SSLWantReadError:
                 await self._flush()
                 if piece := await self._below.receive():
                     self._arrived.write(piece)
                 else:
                     self._arrived.write_eof()
-            finally:
-                # An alert that refuses a certificate also waits here.
+            except ssl.SSLError:
+                with contextlib.suppress(OSError):
+                    await self._flush()  # the alert that says why, such as a certificate that is not trusted
+                raise
+            else:
                 await self._flush()
+                return done
 
     async def _flush(self) -> None:
         if self._to_send.pending:
             await self._below.send(self._to_send.read())
+
+
+Channel: TypeAlias = "Plain | Tls"
 
 
 class Connection:

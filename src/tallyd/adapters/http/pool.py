@@ -23,10 +23,11 @@ class Pool:
 
     def take(self, key: Key) -> Connection | None:
         """Return an idle connection, or None."""
-        kept = self._idle.get(key, [])
-        while kept:
-            self._count -= 1
+        while kept := self._idle.get(key):
             connection = kept.pop()
+            self._count -= 1
+            if not kept:
+                del self._idle[key]
             if connection.is_usable:
                 return connection
             connection.close()
@@ -34,23 +35,20 @@ class Pool:
 
     def put(self, key: Key, connection: Connection) -> None:
         """Keep a connection, or close it if there are enough."""
-        kept = self._idle.pop(key, [])
-        self._idle[key] = kept
-        if len(kept) >= IDLE_PER_HOST:
-            connection.close()
-            return
+        kept = self._idle[key] = self._idle.pop(key, [])
         kept.append(connection)
         self._count += 1
-        while self._count > self._most:
+        if len(kept) > IDLE_PER_HOST:
+            kept.pop(0).close()
+            self._count -= 1
+        elif self._count > self._most:
             self._close_oldest()
 
     def _close_oldest(self) -> None:
         key = next(iter(self._idle))
-        kept = self._idle[key]
-        if kept:
-            kept.pop(0).close()
-            self._count -= 1
-        if not kept:
+        self._idle[key].pop(0).close()
+        self._count -= 1
+        if not self._idle[key]:
             del self._idle[key]
 
     def close(self) -> None:

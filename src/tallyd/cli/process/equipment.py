@@ -67,7 +67,7 @@ def make_folders(config: Config) -> None:
 
 def http_client(config: Config, redact: Callable[[str], str]) -> HttpClient:
     """Return an HTTP client with the settings of the config."""
-    # Imported here: requests takes a tenth of a second, and `check` asks nobody.
+    # Imported here: TLS and asyncio take time to load, and `check` asks nobody.
     from tallyd.adapters.http.client import HttpClient  # noqa: PLC0415 # see above
 
     proxy = config.settings.http.proxy
