@@ -39,8 +39,6 @@ class Switch:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-        ca_file: Path | None = None,
-        max_bytes: int | None = None,
     ) -> Reply:
         self.asked.append(f"{self.clock.now():%H:%M:%S} {url.removeprefix(PING) or 'well'}")
         if self.is_down:

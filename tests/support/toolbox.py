@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -75,8 +74,6 @@ class FakeHttp:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-        ca_file: Path | None = None,
-        max_bytes: int | None = None,
     ) -> Reply:
         return self._given(
             Call(url=url, params=dict(params or {}), headers=dict(headers or {}), timeout_s=timeout_s)

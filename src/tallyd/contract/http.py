@@ -41,14 +41,10 @@ class Http(Protocol):
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-        ca_file: Path | None = None,
-        max_bytes: int | None = None,
     ) -> Reply:
         """Return the reply if its status is 2xx, except 206 (a partial reply). Else raise `SourceError`.
 
-        Certificates are checked against `ca_file` alone, by default against those that this machine trusts.
-        At most `max_bytes` of a body are read. If a body is larger, or cannot be unpacked, the error has the
-        status of the reply.
+        If the body is too large, or cannot be unpacked, the error has the status of the reply.
         """
         ...
 
@@ -61,7 +57,11 @@ class Http(Protocol):
         ca_file: Path | None = None,
         max_bytes: int | None = None,
     ) -> Future[Reply]:
-        """Begin what `get` does, and return at once; the future has its result. Raises `Stopped`."""
+        """Begin what `get` does, and return at once; the future has its result. Raises `Stopped`.
+
+        Certificates are checked against `ca_file` alone, by default against those that this machine trusts.
+        At most `max_bytes` of a body are read.
+        """
         ...
 
     def post(

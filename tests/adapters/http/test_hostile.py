@@ -230,11 +230,11 @@ def test_an_answer_of_exactly_the_limit_is_accepted(client: HttpClient) -> None:
 
 def test_a_call_may_set_a_lower_limit_and_learns_that_there_was_an_answer(client: HttpClient) -> None:
     with serving(once(answer(bytes(2048)))) as server, pytest.raises(SourceError) as caught:
-        client.get(server.url, max_bytes=1024)
+        client.begin_get(server.url, max_bytes=1024).result()
     assert caught.value.status == 200
     assert caught.value.text.startswith(f"{server.host} sent more than ")
     with serving(once(answer(bytes(MIB + 1)))) as server, pytest.raises(SourceError, match="1 MiB"):
-        client.get(server.url, max_bytes=64 * MIB)
+        client.begin_get(server.url, max_bytes=64 * MIB).result()
 
 
 @pytest.mark.parametrize(

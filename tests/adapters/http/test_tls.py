@@ -165,7 +165,7 @@ def test_no_certificate_is_trusted_beside_those_of_the_file(
     with secured(always(answer(b"x"))) as server:
         assert client.get(server.url).body == b"x"
         with pytest.raises(SourceError, match="not trusted"):
-            client.get(server.url, ca_file=others)
+            client.begin_get(server.url, ca_file=others).result()
     assert TrustStore(others).context().cert_store_stats()["x509_ca"] == 1
 
 
@@ -209,7 +209,7 @@ def test_the_advice_names_the_file_that_the_target_names_and_else_the_machine_s(
     plain = HttpClient(user_agent="tallyd", timeout_s=10)
     with secured(always(answer(b"x"))) as server:
         with pytest.raises(SourceError, match=f"put its issuer into {others}$"):
-            client.get(server.url, ca_file=others)
+            client.begin_get(server.url, ca_file=others).result()
         assert refused(plain, server.url).text.endswith(
             "add its issuer to this machine's trusted certificates"
         )

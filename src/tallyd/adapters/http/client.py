@@ -97,18 +97,14 @@ class HttpClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-        ca_file: Path | None = None,
-        max_bytes: int | None = None,
     ) -> Reply:
         """Return the answer if its status is 2xx except 206, also with an empty body.
 
         Raises `SourceError` for anything else. It has no cause or context, which could show the URL. Raises
         `Stopped` after `abort`, also during a transfer. Follows at most MOST_REDIRECTS redirects, within one
-        host. With `ca_file`, only its certificates are trusted. `max_bytes` may lower the client's own limit.
+        host.
         """
-        return self.begin_get(
-            url, params=params, headers=headers, timeout_s=timeout_s, ca_file=ca_file, max_bytes=max_bytes
-        ).result()
+        return self.begin_get(url, params=params, headers=headers, timeout_s=timeout_s).result()
 
     def begin_get(
         self,
@@ -120,7 +116,10 @@ class HttpClient:
         ca_file: Path | None = None,
         max_bytes: int | None = None,
     ) -> Future[Reply]:
-        """Begin what `get` does; the future has its result. Raises `Stopped` after `abort`."""
+        """Begin what `get` does; the future has its result. Raises `Stopped` after `abort`.
+
+        With `ca_file`, only its certificates are trusted. `max_bytes` may lower the client's own limit.
+        """
 
         async def run() -> Reply:
             request = prepared("GET", url, params=params or {}, headers=self._headers(headers))

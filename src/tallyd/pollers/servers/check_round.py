@@ -26,8 +26,10 @@ log = logging.getLogger("tallyd")
 
 OTHER_DATA = "target has other data"
 
-SPREAD: Final = 0.7
-"""The largest share of `every` over which checks are spread. The rest is for the last checks to end."""
+SPREAD: Final = 0.5
+"""The largest share of `every` over which checks are spread. A fifth is for the last ones to time out, and
+the rest for storing and reporting thousands of results on a busy machine: a round that is late skips the
+next one."""
 ENDED_BY: Final = 0.95
 """The share of `every` after which all checks have ended. Otherwise a round with many that hang takes
 hours."""
