@@ -95,7 +95,7 @@ def _drop(folder: Path, number: int, dropped: dict[bytes, float]) -> None:
 
 
 def _watch(database: Path, expected: int, *, within_s: float = WITHIN_S) -> dict[bytes, float]:
-    """Look into the ledger until it has so many files; return when each was seen there first."""
+    """Look into the ledger until it has `expected` files; return when each was seen there first."""
     seen: dict[bytes, float] = {}
     newest = 0
     until_s = time.monotonic() + within_s

@@ -61,7 +61,7 @@ def shown_at(
     prose: frozenset[int] = frozenset(),
     vital: frozenset[int] = frozenset(),
 ) -> list[str]:
-    """Return the lines that a terminal with so many columns shows."""
+    """Return the lines that a terminal of this width shows."""
     with pytest.MonkeyPatch.context() as patch:
         screen = Screen()
         patch.setattr(sys, "stdout", screen)

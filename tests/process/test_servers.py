@@ -23,7 +23,7 @@ HOOK = "/hooks/5f1c0ffee5f1c0ffe/aTokenOfThisTest0987654321"
 
 
 class Apps:
-    """Servers whose data was computed so many minutes ago; None: they do not answer."""
+    """Servers whose data was computed that many minutes ago; None: they do not answer."""
 
     def __init__(self, **minutes: float | None) -> None:
         self.minutes = minutes
@@ -67,7 +67,7 @@ def texts(chat: WebService) -> list[str]:
 
 
 def rounds_to_come(apps: Apps, count: int) -> None:
-    """Wait for so many rounds."""
+    """Wait for this number of rounds."""
     before = apps.asked
     wait_until(lambda: apps.asked >= before + count * len(apps.minutes), what="further rounds")
 

@@ -35,7 +35,7 @@ def test_many_wakes_at_once_are_one_run(tmp_path: Path) -> None:
         assert len(poller.runs) == begun + 1
 
 
-def test_wakes_without_end_begin_no_more_than_ten_runs_a_second(tmp_path: Path) -> None:
+def test_wakes_without_end_begin_no_more_than_33_runs_a_second(tmp_path: Path) -> None:
     poller = FakePoller(Every(60))
     with FakeClock(at(NOON)) as clock, World(tmp_path, clock, poller) as world:
         world.run(seconds=5)
@@ -43,7 +43,7 @@ def test_wakes_without_end_begin_no_more_than_ten_runs_a_second(tmp_path: Path) 
         for _ in range(200):
             world.wakeups.wake("one", "count")
             world.run(seconds=0.01, least_s=0.01)
-        assert 15 <= len(poller.runs) - begun <= 21
+        assert 45 <= len(poller.runs) - begun <= 67
 
 
 def test_a_job_that_is_woken_while_it_runs_runs_once_more(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ class FakeChats:
 
 
 class OfferedConfig(ActiveConfig):
-    """The config in force; a newer one comes from the test instead of the disk."""
+    """The active config; a newer one comes from the test instead of the disk."""
 
     offered: Config | None = None
 

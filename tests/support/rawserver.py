@@ -237,7 +237,7 @@ def _reset_mid_body(connection: Connection) -> None:
 
 
 def gzip_bomb(size_bytes: int) -> bytes:
-    """Return a gzip of so many zeros, a thousandth as large."""
+    """Return a gzip of this number of zeros, a thousandth as large."""
     return gzip.compress(bytes(size_bytes))
 
 
