@@ -101,6 +101,9 @@ class FakePoller:
     kind: ClassVar[str] = "fake"
     needs_records: ClassVar[bool] = False
 
+    def default_keep_days(self) -> int | None:
+        return None
+
     def reminders(self) -> Mapping[str, float | None]:
         return {}
 
