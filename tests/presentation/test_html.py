@@ -421,7 +421,7 @@ def test_a_card_has_only_the_vital_columns() -> None:
     )
     values = Table(key="t", title="Values", columns=columns, rows=(("1", "2", "3"),))
     board = Board(panels=(values,))
-    card = View(zone=BERLIN, now=NOW, most_rows=8, path="./poller/apps")
+    card = View(zone=BERLIN, now=NOW, most_rows=8, is_card=True)
     assert [shown(board, each).text for each in (card, view())] == ["Values A C 1 3", "Values A B C 1 2 3"]
 
 

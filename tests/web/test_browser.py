@@ -20,9 +20,10 @@ from support.browser import Chromium, Watched, chromium, leave, violations
 from support.needs import needs
 from support.past import BERLIN, Past
 from support.rows import Passage
-from support.webfolder import NOW, Web, serving_app
+from support.webfolder import CONFIG, NOW, Web, serving_app
 from support.webworld import Site, small_world
 from tallyd.adapters.records.database import Database
+from tallyd.config.model import load
 from tallyd.core.alerts.rules import Alert
 from tallyd.demo.world import cameras, servers
 from tallyd.demo.world.crowd import LABELS, QUIET_HOST
@@ -305,11 +306,55 @@ def test_on_the_wall_pollers_take_turns_and_a_click_shows_the_next(browser: Chro
     assert watched.complaints == []
     page.goto(site.url + "/wall?poller=servers")
     expect(heading).to_have_text("servers")
+    expect(page.get_by_role("button")).to_have_count(0)
     page.route("**/*live=1*", lambda route: route.abort())
     page.clock.fast_forward(5_000)
     expect(page.get_by_role("alert")).to_contain_text("No answer from tallyd", timeout=SOON_MS)
     assert page.title().startswith("No answer · ")
     leave(page)
+
+
+def test_a_wall_can_be_paused_with_the_keyboard_alone(browser: Browser, site: Site) -> None:
+    page = browser.new_page(viewport={"width": 1920, "height": 1080})
+    page.clock.install(time=0)
+    page.goto(site.url + "/wall")
+    heading = page.get_by_role("heading", level=2)
+    pause = page.get_by_role("button", name="Pause")
+    while not pause.evaluate("each => each === document.activeElement"):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(pause).to_have_attribute("aria-pressed", "true")
+    page.clock.fast_forward(60_000)
+    expect(heading).to_have_text("divera")
+    page.keyboard.press("Space")
+    page.clock.fast_forward(12_000)
+    expect(heading).to_have_text("visitors")
+    page.close()
+
+
+def test_on_the_wall_a_board_has_the_largest_text_that_fits(tmp_path: Path, browser: Browser) -> None:
+    sizes = []
+    for targets in (2, 8):
+        folder = tmp_path / str(targets)
+        folder.mkdir()
+        web = Web(folder)
+        content = json.loads(json.dumps(CONFIG))
+        names = [f"SRV-{number}" for number in range(targets)]
+        content["pollers"]["apps"]["targets"] = {name: {"url": "http://127.0.0.1:9/"} for name in names}
+        (folder / "config.json").write_text(json.dumps(content))
+        web.config = load(folder / "config.json", environ={})
+        with web.context() as context, serving_app(application(context, WebSettings())) as url:
+            page = browser.new_page(viewport={"width": 1920, "height": 1080})
+            page.goto(url + "/wall?poller=apps")
+            expect(page.get_by_role("row")).to_have_count(targets + 1)
+            height, width, size = page.evaluate(
+                "[document.documentElement.scrollHeight, document.documentElement.scrollWidth, "
+                "parseFloat(getComputedStyle(document.documentElement).fontSize)]"
+            )
+            assert (height, width) == (1080, 1920)
+            sizes.append(size)
+            page.close()
+    assert sizes[0] > sizes[1] > 20
 
 
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 900)])

@@ -185,6 +185,51 @@ def test_a_hostile_text_shows_as_the_text_it_is(web: Web) -> None:
     assert not [each for tag, each in tags_of(html) if tag == "img" or "onerror" in each]
 
 
+def test_incidents_as_csv_are_those_of_the_view_and_of_the_command(web: Web) -> None:
+    store(web, *many(60), target(NOW - 2 * DAY, HOUR))
+    answer = get(web, "/incidents.csv?from=2026-11-01&to=2026-11-20&poller=apps")
+    lines = answer.text.split("\r\n")
+    assert lines[0] == "severity,began,lasted (s),poller,subject,problem,ended,muted by,key,text,notified"
+    assert len(lines) == 1 + 61 + 1, "all of them, and not a page"
+    assert lines[-2].startswith(
+        "error,2026-11-18 14:00:00,3600.0,apps,TEST,unreachable,2026-11-18 15:00:00,,apps/TEST/unreachable,"
+    )
+    named = 'attachment; filename="incidents-apps-2026-11-01-2026-11-20.csv"'
+    assert answer.headers["content-disposition"] == named
+    assert get(web, "/incidents.csv?excel=1").content.startswith("\ufeffseverity;began".encode())
+    links = [each.get("href") for tag, each in tags_of(get(web, "/incidents?poller=apps").text) if tag == "a"]
+    assert "incidents.csv?from=2026-10-22&to=2026-11-20&poller=apps&excel=1" in links
+
+
+def test_more_incidents_than_a_daemon_has_memory_for_are_refused(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(web, *many(3))
+    monkeypatch.setattr("tallyd.web.page.MOST_ROWS", 2)
+    answer = get(web, "/incidents.csv")
+    assert answer.status_code == 400
+    assert "more than 2 incidents; choose fewer days" in answer.text
+
+
+# -- the last ones on the overview --------------------------------------------------------------------------
+
+
+def test_the_overview_ends_with_the_last_five_incidents_of_all_pollers(web: Web) -> None:
+    assert "No incident is known of the last 30 days." in text_of(get(web, "/").text)
+    store(
+        web,
+        *many(8),
+        alert("divera/count/failed", NOW - 10 * MINUTE, None, "divera: no reading"),
+        target(NOW - 2 * DAY, HOUR),
+    )
+    html = get(web, "/").text
+    shown = text_of(html).partition("Last incidents")[2]
+    assert shown.startswith(" error: divera no reading 13:50 , still open (10 min)")
+    assert shown.count(" apps ") == 4
+    assert "apps T000 stale 13:00 to 13:01 (1 min)" in shown
+    assert "./incidents" in [each.get("href") for tag, each in tags_of(html) if tag == "a"]
+
+
 # -- the panel of the last ones -----------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ number means the same everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
@@ -16,6 +16,7 @@ from tallyd.core.states import State, Timeline
 
 Unit: TypeAlias = Literal["text", "number", "seconds", "share", "instant", "timeline"]
 """What a cell is: text, a plain number, a duration, a share from 0 to 1, an aware instant, a `Timeline`."""
+_NUMERIC: Final[Collection[Unit]] = ("number", "seconds", "share")
 Shape: TypeAlias = Literal["bars", "dots", "line"]
 """Bars, a line with a dot at each number, or a line alone."""
 
@@ -64,7 +65,7 @@ class Column:
     @property
     def is_numeric(self) -> bool:
         """Whether its cells are aligned as numbers."""
-        return self.unit in ("number", "seconds", "share")
+        return self.unit in _NUMERIC
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,6 +220,11 @@ class Stat:
     value: Cell
     unit: Unit = "number"
     note: str = ""
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether it is a number, and no text, instant or state."""
+        return self.unit in _NUMERIC and not isinstance(self.value, State)
 
 
 Panel: TypeAlias = Stat | Table | Chart | Heatmap | StateTimeline

@@ -206,9 +206,9 @@ _PARTS: Final = ("", " least", " most")
 """What follows the heading of a column of means."""
 
 
-def table_csv(table: Table, zone: ZoneInfo) -> str:
+def table_csv(table: Table, zone: ZoneInfo, *, excel: bool = False) -> str:
     """Return a table as CSV."""
-    return _csv([("", table, zone)], excel=False, name_pollers=False)
+    return _csv([("", table, zone)], excel=excel, name_pollers=False)
 
 
 def _csv(tables: Sequence[tuple[str, Table, ZoneInfo]], *, excel: bool, name_pollers: bool) -> str:

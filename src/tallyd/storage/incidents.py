@@ -19,7 +19,7 @@ from tallyd.core.panels import Table
 from tallyd.core.schedule.days import day_of
 from tallyd.settings.types import did_you_mean
 
-_DEFAULT_DAYS: Final = 30
+DEFAULT_DAYS: Final = 30
 MOST_LAST: Final = 5
 LAST_DAYS: Final = 400
 """How far back the last incidents are looked for."""
@@ -79,7 +79,7 @@ class AskedIncidents:
         if config and poller in configured:
             zone = config.effective(poller).zone
         days = Asked.read(
-            first=first, last=last, today=day_of(now, zone), default_days=lambda _by: _DEFAULT_DAYS
+            first=first, last=last, today=day_of(now, zone), default_days=lambda _by: DEFAULT_DAYS
         )
         return cls(days=days, poller=poller, zone=zone, pollers=known)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from tallyd.core.alerts.rules import OWN, Alert
 from tallyd.core.naming import key_segments
-from tallyd.core.panels import Board
+from tallyd.core.panels import Board, Stat
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.states import Level, State
 from tallyd.core.stored import LastReading
@@ -94,20 +94,22 @@ class Cards:
             job.when.interval_s for job in poller.jobs() if isinstance(job.when, Every) and not job.when.grid
         ]
         board = self._context.shown.now(poller, past, subject)
+        named = {stat.key: stat for stat in board.stats if stat.key in ("name", "state")} if subject else {}
         subjects = frozenset({subject, *poller.shared_subjects()}) if subject else frozenset()
         return Card(
             poller=name,
             subject=subject,
-            name=_name_of_subject(board) if subject else "",
+            name=str(named["name"].value) if "name" in named else "",
             view=view,
-            state=_state_of_subject(board) if subject else self.state(name),
+            state=_state_of_subject(board, named.get("state")) if subject else self.state(name),
             last=self._lasts[name],
             last_label=poller.last_label(),
             next_at=past.next_at,
             every=f"every {span(min(plain_s))}" if plain_s else "",
             alerts=self._lines(_about(self._open(name), subjects)),
             waiting=self._lines(_about([each for each in self._of(name) if each.is_waiting], subjects)),
-            board=board,
+            # They stand in the heading.
+            board=replace(board, panels=tuple(each for each in board.panels if each not in named.values())),
         )
 
     def head(self) -> Head:
@@ -151,16 +153,11 @@ class Cards:
         return tuple(alert_lines(alerts, self._context, self._mutes, now=self._now))
 
 
-def _state_of_subject(board: Board) -> State:
-    """Return the state that the board of a subject has. The config no longer has a subject without one."""
-    found = next((stat.value for stat in board.stats if stat.key == "state"), None)
-    if isinstance(found, State):
-        return found
+def _state_of_subject(board: Board, stat: Stat | None) -> State:
+    """Return the state of a subject. Without one, the config no longer has the subject."""
+    if stat is not None and isinstance(stat.value, State):
+        return stat.value
     return State("unknown", "not known" if board.troubles else "no longer watched")
-
-
-def _name_of_subject(board: Board) -> str:
-    return next((str(stat.value) for stat in board.stats if stat.key == "name"), "")
 
 
 def _about(alerts: Sequence[Alert], subjects: Collection[str]) -> Sequence[Alert]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from hashlib import blake2s
 from itertools import groupby
 from typing import Self
@@ -12,12 +12,13 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from tallyd.contract.board import AskedError
-from tallyd.core.alerts.incident_view import IncidentView
+from tallyd.core.alerts.incident_view import IncidentView, incident_table
 from tallyd.core.naming import instant_text
+from tallyd.core.panels import Table
 from tallyd.core.reading import Severity
 from tallyd.core.schedule.days import day_of
 from tallyd.core.texts import clock, span
-from tallyd.storage.incidents import AskedIncidents, views_of
+from tallyd.storage.incidents import DEFAULT_DAYS, MOST_LAST, AskedIncidents, views_of
 from tallyd.web.context import Context
 
 LINES_A_PAGE = 50
@@ -99,6 +100,26 @@ def find(context: Context, asked: AskedPage) -> FoundIncidents:
     )
 
 
+def last_lines(context: Context) -> tuple[IncidentLine, ...]:
+    """Return the last incidents of all pollers and of tallyd itself. Raises `StateError`."""
+    now, zone = context.now(), context.config().zone
+    found = context.state.incidents.between(now - timedelta(days=DEFAULT_DAYS), now, most=MOST_LAST)
+    views = views_of(found, context.config(), now=now)
+    return tuple(_line(view, context, zone, now=now) for view in views)
+
+
+def all_incidents(context: Context, asked: AskedIncidents, *, most: int) -> Table:
+    """Return all incidents that were asked for. Raises `StateError`; `AskedError` if they are over `most`."""
+    since, until = asked.days.span(asked.zone)
+    found = context.state.incidents.between(since, until, poller=asked.poller, most=most + 1)
+    if len(found) > most:
+        raise AskedError(
+            f"these are more than {most} incidents; choose fewer days, "
+            "or use tallyd alerts --past --format csv, which has all"
+        )
+    return incident_table(views_of(found, context.config(), now=context.now()), nothing="")
+
+
 def _days(
     views: Iterable[IncidentView], context: Context, zone: ZoneInfo
 ) -> Iterable[tuple[date, tuple[IncidentLine, ...]]]:
@@ -106,14 +127,17 @@ def _days(
         yield day, tuple(_line(view, context, zone) for view in of_day)
 
 
-def _line(view: IncidentView, context: Context, zone: ZoneInfo) -> IncidentLine:
+def _line(
+    view: IncidentView, context: Context, zone: ZoneInfo, *, now: datetime | None = None
+) -> IncidentLine:
+    """Return a line to be read at `now`; None: below the day on which it began."""
     incident = view.incident
     name = f"{incident.key} {instant_text(incident.raised_at)}"
     return IncidentLine(
         id="incident-" + blake2s(name.encode(), digest_size=6).hexdigest(),
         view=view,
         severity=incident.severity if incident.ended_at else incident.severity_now,
-        begin=clock(incident.since, zone, now=incident.since),
+        begin=clock(incident.since, zone, now=now or incident.since),
         end=clock(incident.ended_at, zone, now=incident.since) if incident.ended_at else "",
         lasted=span(round(view.lasted_s, 1)).replace(" ", "\u00a0"),
         poller=incident.poller if incident.poller in context.config().settings.pollers else "",

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
-from datetime import date, timedelta
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeAlias, get_args
 from urllib.parse import urlencode
@@ -22,18 +21,18 @@ from starlette.routing import Route
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Choice, main_tables, unreadable
+from tallyd.core.panels import Board, unreadable
 from tallyd.core.periods import By
 from tallyd.core.schedule.days import day_of
-from tallyd.core.timeline import RANGES, range_name
-from tallyd.presentation.boards import Chapter, chapters_csv
+from tallyd.presentation.boards import Chapter, chapters_csv, table_csv
 from tallyd.presentation.html.templates import environment
 from tallyd.presentation.html.view import View
 from tallyd.storage.shown import BugError
-from tallyd.web.cards import Cards, Head
+from tallyd.web.cards import Card, Cards, Head
 from tallyd.web.context import Context
+from tallyd.web.form import MOST_ROWS, choices, ranges
 from tallyd.web.http.cache import Cache
-from tallyd.web.incidents import AskedPage, find
+from tallyd.web.incidents import AskedPage, all_incidents, find, last_lines
 from tallyd.web.static import asset_url
 
 FRESH_S: Final = 2.0
@@ -42,20 +41,14 @@ TIMES: Final = 20.0
 """The days of ten thousand targets take a second to read: a board is shown again for 20 times as long."""
 MOST_BOARDS: Final = 8
 MOST_DAYS: Final = 3660
-MOST_ROWS: Final = 25_000
-"""Of the days of one poller: ten years with six readings a day. More would cost the daemon its memory."""
 ROWS_OF_CARD: Final = 8
 MOST_OWN: Final = 30
 """Days of tallyd itself."""
-MOST_LISTED: Final = 200
-"""A choice of more values is a field to type into."""
 _DAYS: Final = frozenset({"from", "to", "by", "range"})
 _TABLES: Final = frozenset({"sort", "down", "page"})
-_RANGES: Final = {"Today": 1, "7 days": 7, "30 days": 30, "12 months": 365}
 _INCIDENT_RANGES: Final = {"7 days": 7, "30 days": 30, "90 days": 90, "12 months": 365}
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
 _Values: TypeAlias = "Callable[[Cards], Mapping[str, Any]]"
-_Range: TypeAlias = "tuple[str, str]"
 
 
 class Page:
@@ -77,51 +70,59 @@ class Page:
             Route("/poller/{name}", self.poller),
             Route("/poller/{name}/report.csv", self.csv),
             Route("/incidents", self.incidents),
+            Route("/incidents.csv", self.incidents_csv),
         ]
 
     # -- what is asked for -------------------------------------------------------------------------------
 
     def overview(self, request: Request) -> Response:
-        """All pollers, a card each."""
+        """All pollers, a card each, with the last incidents and how tallyd itself was."""
         _refuse_others(request, ())
-        return self._all(request, "overview", ("head", "nav", "cards"), self._pollers)
+        root = root_of(request.url.path)
+
+        def values(cards: Cards) -> Mapping[str, Any]:
+            view = View(zone=self._context.config().zone, now=self._context.now(), most_rows=MOST_OWN)
+            return {
+                "here": "/",
+                "cards": self._cards(cards, self._pollers, f"{root}poller/"),
+                "incidents": last_lines(self._context),
+                "own": self._context.own_states(),
+                "view": view,
+            }
+
+        return self._answer(request, "overview", ("head", "nav", "cards"), values)
 
     def wall(self, request: Request) -> Response:
-        """All pollers in turn, or only one, for a screen that people see from afar."""
+        """All pollers in turn, or only one, without links, for a screen that people see from afar."""
         _refuse_others(request, ("poller",))
         chosen = request.query_params.get("poller")
         if chosen and chosen not in self._pollers:
             raise AskedError(
                 f'there is no poller "{chosen}"; there are: {", ".join(self._pollers) or "none"}'
             )
-        return self._all(request, "wall", ("head", "wall"), [chosen] if chosen else self._pollers)
-
-    def _all(
-        self, request: Request, template: str, parts: Collection[str], names: Collection[str]
-    ) -> Response:
-        """Return a view with a card of each of these pollers."""
-        root = root_of(request.url.path)
+        names = [chosen] if chosen else self._pollers
 
         def values(cards: Cards) -> Mapping[str, Any]:
-            views = {
-                name: View(
-                    zone=self._context.config().effective(name).zone,
-                    now=self._context.now(),
-                    most_rows=ROWS_OF_CARD,
-                    path=f"{root}poller/{name}",
-                )
-                for name in names
-            }
-            return {
-                "cards": [cards.card(name, view) for name, view in views.items()],
-                "own": self._context.own_states(),
-                "own_view": View(
-                    zone=self._context.config().zone, now=self._context.now(), most_rows=MOST_OWN
-                ),
-                "here": "/",
-            }
+            return {"here": "/", "cards": self._cards(cards, names, None)}
 
-        return self._answer(request, template, parts, values)
+        return self._answer(request, "wall", ("head", "wall"), values)
+
+    def _cards(self, cards: Cards, names: Collection[str], path: str | None) -> list[Card]:
+        """Return the cards of these pollers. `path` is what their pages are below; None: no links."""
+        config, now = self._context.config(), self._context.now()
+        return [
+            cards.card(
+                name,
+                View(
+                    zone=config.effective(name).zone,
+                    now=now,
+                    most_rows=ROWS_OF_CARD,
+                    is_card=True,
+                    path=None if path is None else path + name,
+                ),
+            )
+            for name in names
+        ]
 
     def poller(self, request: Request) -> Response:
         """One poller: how it is now, and the days that were asked for."""
@@ -142,8 +143,8 @@ class Page:
                 "past": board,
                 "today": today,
                 "ways": get_args(By),
-                "ranges": [*_ranges(view, asked, board, today, is_subject=bool(subject))],
-                "choices": _choices(self._pollers[name].options(), board, asked),
+                "ranges": [*ranges(view, asked, board, today, is_subject=bool(subject))],
+                "choices": choices(self._pollers[name].options(), board, asked),
                 "file": f"{root_of(request.url.path)}poller/{name}/report.csv?{_query(asked)}",
             }
 
@@ -160,11 +161,8 @@ class Page:
             last=asked.last,
             board=self._board(name, asked),
         )
-        text = chapters_csv([chapter], excel=request.query_params.get("excel") == "1", name_pollers=False)
-        words = (name, asked.first, asked.last, asked.by or "", *asked.options.values())
-        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", "-".join(map(str, filter(None, words)))).strip("-")
-        headers = {"content-disposition": f'attachment; filename="{stem}.csv"'}
-        return Response(text.encode(), media_type="text/csv; charset=utf-8", headers=headers)
+        text = chapters_csv([chapter], excel=_is_for_excel(request), name_pollers=False)
+        return _csv(text, name, asked.first, asked.last, asked.by, *asked.options.values())
 
     def incidents(self, request: Request) -> Response:
         """What was wrong on some days, by day, the newest first."""
@@ -186,6 +184,15 @@ class Page:
             }
 
         return self._answer(request, "incidents", ("head", "nav", "incidents"), values)
+
+    def incidents_csv(self, request: Request) -> Response:
+        """All incidents of some days, for a spreadsheet (`excel=1`) or a program."""
+        _refuse_others(request, ("from", "to", "poller", "excel"))
+        asked = AskedPage.of(request.query_params, self._context)
+        text = table_csv(
+            all_incidents(self._context, asked, most=MOST_ROWS), asked.zone, excel=_is_for_excel(request)
+        )
+        return _csv(text, "incidents", asked.poller, asked.days.first, asked.days.last)
 
     @property
     def _pollers(self) -> Mapping[str, Poller]:
@@ -290,57 +297,18 @@ def _refuse_others(request: Request, known: Collection[str]) -> None:
         raise AskedError(f'there is no option "{min(others)}"; there are: {names}')
 
 
+def _is_for_excel(request: Request) -> bool:
+    return request.query_params.get("excel") == "1"
+
+
+def _csv(text: str, *words: object) -> Response:
+    """Return a CSV as a file with a name of these words, which may come from a query."""
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", "-".join(map(str, filter(None, words)))).strip("-")
+    headers = {"content-disposition": f'attachment; filename="{stem}.csv"'}
+    return Response(text.encode(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
 def _query(asked: Asked) -> str:
     days = {"range": asked.range} if asked.range else {"from": f"{asked.first}", "to": f"{asked.last}"}
     found = {**days, "by": asked.by or "", **asked.options}
     return urlencode({name: value for name, value in found.items() if value})
-
-
-def _ranges(view: View, asked: Asked, board: Board, today: date, *, is_subject: bool) -> Iterator[_Range]:
-    """Yield the names and addresses of days that people often want; of a subject, of ranges until now.
-
-    With too many rows by hour or by day, they lead to the kind's own way.
-    """
-    rows_a_day = _subjects(board) * {"hour": 25, "day": 1}.get(asked.by or "", 0)
-
-    def of(first: date, last: date) -> str:
-        is_too_long = rows_a_day * ((last - first).days + 1) > MOST_ROWS
-        by = {"by": ""} if is_too_long else {}
-        return view.link(**{"from": f"{first}", "to": f"{last}", "range": "", "page": "", **by})
-
-    days = asked.last - asked.first + timedelta(days=1)
-    if asked.first - days > date(1970, 1, 1):
-        yield "Earlier", of(asked.first - days, asked.last - days)
-    if asked.last < today:
-        yield "Later", of(asked.first + days, asked.last + days)
-    if is_subject:
-        for back in RANGES:
-            yield range_name(back), view.link(**{"range": back, "from": "", "to": "", "by": "", "page": ""})
-        return
-    for name, length in _RANGES.items():
-        yield name, of(today - timedelta(days=length - 1), today)
-
-
-def _subjects(board: Board) -> int:
-    """Return how many subjects have rows of their own in the days that are shown; without any, one."""
-    return max(
-        (
-            len({row[place] for row in table.rows})
-            for table in main_tables(board.panels)
-            for place, column in enumerate(table.columns)
-            if column.is_subject
-        ),
-        default=1,
-    )
-
-
-def _choices(options: Collection[str], board: Board, asked: Asked) -> list[Choice]:
-    """Return the choices of a board; without values, one that is a field to type into."""
-    offered = {choice.option: choice for choice in board.choices}
-    found = []
-    for option in options:
-        choice = offered.get(option) or Choice(option=option, label=option.capitalize(), values=())
-        if option in offered or option in asked.options:
-            is_long = len(choice.values) > MOST_LISTED
-            found.append(replace(choice, values=()) if is_long else choice)
-    return found

@@ -44,13 +44,15 @@ class Rows:
 class View:
     """Shows boards in a zone. `now` None: in a file that is read later, so that instants have their date.
 
-    A table has `most_rows`; None: it has pages, and its rows can be sorted, as `query` says. `path` is the
-    address of the poller's page; None: nothing links to it. `options` are what was chosen of the board.
+    A table has `most_rows`; None: it has pages, and its rows can be sorted, as `query` says. On a card, it
+    has only its vital columns. `path` is the address of the poller's page; None: nothing links to it.
+    `options` are what was chosen of the board.
     """
 
     zone: ZoneInfo
     now: datetime | None = None
     most_rows: int | None = None
+    is_card: bool = False
     path: str | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
@@ -106,9 +108,8 @@ class View:
 
     def columns(self, table: Table) -> tuple[tuple[int, Column], ...]:
         """Return the columns that are shown, each with its place; on a card, the first and the vital ones."""
-        is_card = self.most_rows is not None and self.path is not None
         vital = tuple(each for number, each in enumerate(table.shown) if not number or each[1].is_vital)
-        return vital if is_card and len(vital) > 1 else table.shown
+        return vital if self.is_card and len(vital) > 1 else table.shown
 
     def begins(self, columns: tuple[tuple[int, Column], ...]) -> Mapping[int, Markup]:
         """Return the tag that begins each cell of a column, by its place in a row."""
@@ -139,6 +140,10 @@ class View:
             sort=sort if sort in places else "",
             is_down=is_down,
         )
+
+    def is_asked(self, name: str) -> bool:
+        """Whether somebody sorted a table, or looks at a page of it."""
+        return any(self.query.get(what, "").startswith(f"{name}.") for what in ("sort", "page"))
 
     def _asked(self, what: str, name: str) -> str:
         """Return what is asked for of one table."""

@@ -107,20 +107,31 @@
     plan();
   }
 
-  // On the wall, pollers are shown one after the other. The right arrow key or a click shows the next one.
-  let skipped = 0;
-  function turn() {
+  // On the wall, pollers are shown one after the other, each in the largest text with which it fits the screen.
+  // The right arrow key or a click shows the next one; a button keeps the one that is shown.
+  const SIZES_VMIN = [6, 5, 4.5, 4, 3.5, 3, 2.5, 2];
+  let shown = 0;
+  function show() {
     const all = [...document.querySelectorAll(".turn")];
-    const at = (Math.floor(Date.now() / TURN_MS) + skipped) % all.length;
-    all.forEach((each, number) => { each.hidden = number !== at; });
+    all.forEach((each, number) => { each.hidden = number !== shown % all.length; });
+    const root = document.documentElement;
+    const narrow = [root, ...document.querySelectorAll(".turn:not([hidden]) :is(dd, .scroll)")];
+    SIZES_VMIN.find((size) => {
+      root.style.fontSize = `max(16px, ${size}vmin)`;
+      return root.scrollHeight <= innerHeight && narrow.every((each) => each.scrollWidth <= each.clientWidth);
+    });
   }
   if (document.querySelector(".turn")) {
-    const next = () => { skipped += 1; turn(); };
-    turn();
-    setInterval(turn, 1000);
-    document.addEventListener("replaced", turn);
+    const pause = document.getElementById("pause");
+    const next = () => { shown += 1; show(); };
+    show();
+    setInterval(() => { if (pause?.ariaPressed !== "true") next(); }, TURN_MS);
+    addEventListener("resize", show);
+    document.addEventListener("replaced", show);
     document.addEventListener("keydown", (event) => { if (event.key === "ArrowRight") next(); });
     document.getElementById("main").addEventListener("click", next);
+    pause?.addEventListener("click", () => pause.setAttribute("aria-pressed", pause.ariaPressed !== "true"));
+    pause?.removeAttribute("hidden");
   }
 
   function plan() {
