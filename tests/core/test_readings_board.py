@@ -135,6 +135,9 @@ class TestOneByOne:
         )
         assert not found.has_numbers
         assert board([]).said == "no readings"
+        found = board([missed("2026-10-24T08:00")], next_at=at("2026-10-25T02:30")).panels[0]
+        assert isinstance(found, Chart)
+        assert found.nothing.endswith("Next reading: 2026-10-25 02:30 UTC+02:00.")
 
     def test_of_several_days_there_are_means_by_time_of_day(self) -> None:
         days = [*DAY, taken("2026-11-21T08:30", {"50101": 4}), taken("2026-11-21T08:45", origin="once")]

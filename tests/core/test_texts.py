@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tallyd.core.texts import (
     clock,
     comes_twice,
+    dated,
     listed,
     number_text,
     offset_text,
@@ -156,6 +157,7 @@ def test_a_time_that_comes_twice_is_told_apart_by_its_offset(time: str, is_twice
     assert (comes_twice(at), offset_text(at)) == (is_twice, offset)
     assert clock(at, BERLIN, now=at) == f"{at:%H:%M}{f' {offset}' if is_twice else ''}"
     assert clock(at, BERLIN, now=at + timedelta(days=20)).endswith(f" {offset}") == is_twice
+    assert dated(at, BERLIN) == f"{at:%Y-%m-%d %H:%M}{f' {offset}' if is_twice else ''}"
 
 
 def test_a_time_that_does_not_exist_does_not_come_twice() -> None:

@@ -38,7 +38,7 @@ from tallyd.core.panels import (
 from tallyd.core.states import State, StateSpan, Timeline
 from tallyd.presentation.boards import Chapter
 from tallyd.presentation.html import report
-from tallyd.presentation.html.charts import MOST_POINTS, chart_json
+from tallyd.presentation.html.charts import MOST_BARS, MOST_POINTS, chart_json
 from tallyd.presentation.html.report import report_html
 from tallyd.presentation.html.templates import ASSETS, environment
 from tallyd.presentation.html.view import ROWS_A_PAGE, View
@@ -77,16 +77,39 @@ class TestCharts:
         found = drawn([("Mon", 2), ("Fri", 1)])
         assert (found["times"], found["names"], found["columns"][0]["values"]) == ([], ["Mon", "Fri"], [2, 1])
 
-    def test_of_very_many_rows_the_newest_are_drawn_and_of_names_the_first(self) -> None:
-        many = MOST_POINTS + 2
-        found = drawn([(at(number), number) for number in range(many)])
-        assert (found["columns"][0]["values"][0], len(found["times"])) == (2, MOST_POINTS)
+    def test_of_very_many_bars_the_newest_are_drawn_and_of_names_the_first(self) -> None:
+        many = MOST_BARS + 2
+        rows = table([(at(number), number) for number in range(many)])
+        found: Any = chart_json(Chart(table=rows, x="name", series={"value": "bars"}), BERLIN)
+        assert (found["columns"][0]["values"][0], len(found["times"])) == (2, MOST_BARS)
         found = drawn([(str(number), number) for number in range(many)])
-        assert (found["names"][-1], len(found["names"])) == (str(MOST_POINTS - 1), MOST_POINTS)
+        assert (found["names"][-1], len(found["names"])) == (str(MOST_BARS - 1), MOST_BARS)
         chart = Chart(
             table=table([(str(number), 1) for number in range(many)]), x="name", series={"value": "dots"}
         )
-        assert f"The chart shows {MOST_POINTS} of {many} rows." in shown(Board(panels=(chart,)), view()).text
+        assert f"The chart shows {MOST_BARS} of {many} rows." in shown(Board(panels=(chart,)), view()).text
+
+    def test_of_very_many_points_the_least_and_the_most_of_each_stretch_stay_and_so_do_gaps(self) -> None:
+        numbers: list[Cell] = [50 + number % 7 for number in range(3 * MOST_POINTS)]
+        numbers[100], numbers[700], numbers[900] = 1, 99, Gap.UNKNOWN
+        numbers[400:500] = [None] * 100
+        rows = [(at(number), number_) for number, number_ in enumerate(numbers)]
+        found = drawn(rows)
+        values = dict(zip(found["times"], found["columns"][0]["values"], strict=True))
+        assert MOST_POINTS / 2 < len(values) < MOST_POINTS + 60
+        assert {int(at(100).timestamp()): 1, int(at(700).timestamp()): 99}.items() <= values.items()
+        assert values[int(at(900).timestamp())] is None
+        assert None in [values.get(int(at(number).timestamp()), 0) for number in range(440, 460)]
+        assert [*values] == sorted(values)
+        chart = Chart(table=table(rows), x="name", series={"value": "line"})
+        said = f"shows {len(values)} of {len(rows)} rows: the least and the most of each stretch of time."
+        assert said in shown(Board(panels=(chart,)), view()).text
+
+    def test_a_mean_stays_for_its_least_or_its_most(self) -> None:
+        rows: list[tuple[Cell, ...]] = [(at(number), Spread(5, 4, 6, 2)) for number in range(2 * MOST_POINTS)]
+        rows[300] = (at(300), Spread(5, 1, 9, 2))
+        (column,) = drawn(rows)["columns"]
+        assert (min(column["low"]), max(column["high"])) == (1, 9)
 
     def test_a_column_is_taken_from_the_table_once_and_not_for_each_point(
         self, monkeypatch: pytest.MonkeyPatch

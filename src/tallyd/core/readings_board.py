@@ -9,6 +9,7 @@ from tallyd.core.history import Entry, Group, Status, statuses, why_no_number
 from tallyd.core.panels import Board, Choice, Gap, Metric, Stat
 from tallyd.core.periods import By
 from tallyd.core.readings_tables import Readings, hidden_of, key_of
+from tallyd.core.texts import dated
 
 _HIDDEN_FROM_MEANS = "Hidden counts are left out of the means, so the means are too high."
 
@@ -79,7 +80,7 @@ def _said(entries: Sequence[Entry], by: By | None) -> str:
 def _nothing(entries: Sequence[Entry], zone: tzinfo, next_at: datetime | None) -> str:
     """Return why there is no number, and when the next one comes."""
     why = f"No number in these days: {why_no_number(entries)}."
-    return f"{why} Next reading: {next_at.astimezone(zone):%Y-%m-%d %H:%M}." if next_at else why
+    return f"{why} Next reading: {dated(next_at, zone)}." if next_at else why
 
 
 def _notes_on_hidden(entries: Iterable[Entry], columns: Sequence[Status]) -> Iterator[str]:

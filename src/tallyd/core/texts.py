@@ -86,12 +86,21 @@ def clock(at: datetime, zone: tzinfo, *, now: datetime, has_day: bool = False) -
     also has its weekday.
     """
     local, today = at.astimezone(zone), now.astimezone(zone).date()
-    time = (f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}") + offset_if_twice(local)
     if local.date() == today and not has_day:
-        return time
+        return _time(local)
     if abs((local.date() - today).days) < 7:
-        return f"{local:%a} {time}"
-    return f"{local:%Y-%m-%d} {time}"
+        return f"{local:%a} {_time(local)}"
+    return dated(at, zone)
+
+
+def dated(at: datetime, zone: tzinfo) -> str:
+    """Return an instant with its date, for who reads it later: `2026-11-20 08:00`. Otherwise as `clock`."""
+    local = at.astimezone(zone)
+    return f"{local:%Y-%m-%d} {_time(local)}"
+
+
+def _time(local: datetime) -> str:
+    return (f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}") + offset_if_twice(local)
 
 
 def listed(items: Sequence[str], *, most: int = 5, more: int = 0) -> str:

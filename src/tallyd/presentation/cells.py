@@ -13,8 +13,8 @@ from tallyd.core.states import NO_DATA, Level, State, StateSpan, Timeline
 from tallyd.core.texts import (
     clock,
     comes_twice,
+    dated,
     number_text,
-    offset_if_twice,
     rounded_share,
     share_text,
     span,
@@ -38,7 +38,8 @@ def text_of(cell: Cell, unit: Unit, *, zone: tzinfo, now: datetime | None) -> st
     if isinstance(cell, Gap | State):
         return visible(cell.value if isinstance(cell, Gap) else cell.word)
     if isinstance(cell, datetime):
-        return _instant(cell.replace(microsecond=0), zone, now)
+        at = cell.replace(microsecond=0)
+        return dated(at, zone) if now is None else clock(at, zone, now=now)
     if isinstance(cell, Spread):
         mean, low, high = spread_texts(cell, unit)
         return f"{mean} ({low} to {high})"
@@ -67,13 +68,6 @@ def spread_texts(cell: Spread, unit: Unit) -> tuple[str, str, str]:
     is_tenths = unit == "number" and cell.mean == round(cell.mean, 1)
     mean = f"{cell.mean:.1f}" if is_tenths else _number(cell.mean, unit)
     return mean, _number(cell.low, unit), _number(cell.high, unit)
-
-
-def _instant(at: datetime, zone: tzinfo, now: datetime | None) -> str:
-    if now is None:
-        local = at.astimezone(zone)
-        return f"{local:%Y-%m-%d %H:%M:%S}".removesuffix(":00") + offset_if_twice(local)
-    return clock(at, zone, now=now)
 
 
 def _number(value: float, unit: Unit) -> str:

@@ -15,6 +15,7 @@ from tallyd.config.model import Config
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, ConfigError, DeliveryError, RecordsError, SourceError
 from tallyd.core.privacy.redaction import Redactor
 from tallyd.core.schedule.timetable import next_slots
+from tallyd.core.texts import offset_if_twice
 from tallyd.presentation.terminal import complain, say, show_table
 
 RUNS_SHOWN = 3
@@ -42,7 +43,8 @@ def _show_runs(config: Config) -> None:
     for task in tasks_of(config):
         for at in next_slots(task.job.when, task.zone, after=now, count=RUNS_SHOWN):
             local = at.astimezone(task.zone)
-            rows.append((task.poller, task.job.name, f"{local:%a %Y-%m-%d %H:%M:%S}", f"{task.zone}"))
+            time = f"{local:%a %Y-%m-%d %H:%M:%S}{offset_if_twice(local)}"
+            rows.append((task.poller, task.job.name, time, f"{task.zone}"))
     if rows:
         say("Next runs:")
         show_table(("poller", "job", "at", "zone"), rows)

@@ -25,7 +25,7 @@ from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, RecordsError
 from tallyd.core.panels import Board, Panel, filled
 from tallyd.core.reading import Json
 from tallyd.core.schedule.days import day_of
-from tallyd.core.texts import listed
+from tallyd.core.texts import dated, listed
 from tallyd.presentation.boards import BoardPrinter, Chapter, board_json, chapters_csv, period_text
 from tallyd.presentation.terminal import complain, say, show_json
 from tallyd.settings.types import did_you_mean
@@ -228,7 +228,7 @@ def _show_html(config: Config, chapters: Sequence[Chapter], troubles: Sequence[s
             'with what the page needs (pip install "tallyd[web]"), or use another --format'
         )
         raise typer.Exit(EXIT_PROBLEM) from None
-    made = f"{now.astimezone(config.zone):%Y-%m-%d %H:%M} ({config.zone})"
+    made = f"{dated(now.replace(second=0, microsecond=0), config.zone)} ({config.zone})"
     _write(report_html(config.settings.name, made, chapters, troubles))
 
 

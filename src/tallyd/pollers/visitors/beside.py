@@ -14,6 +14,7 @@ from tallyd.core.alerts.incidents import Incident
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Stat, Table
 from tallyd.core.periods import axis_of, period_cells, period_columns, weekday
+from tallyd.core.texts import offset_if_twice
 from tallyd.core.timeline import states_of
 from tallyd.core.uptime import TimeSpan
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX_GONE, NO_FILES
@@ -103,7 +104,7 @@ class Beside:
             by_now: Cell = sum(count.n_in for minute, count in self.week_before if minute < seen_text(then))
             if not all(known.is_known(hour) for hour in before if hour.begin < then):
                 by_now = Gap.UNKNOWN
-            name = f"In on {earlier} until {local:%H:%M}"
+            name = f"In on {earlier} until {local:%H:%M}{offset_if_twice(local)}"
             stats.insert(1, Stat(key="in_week_before_by_now", name=name, value=by_now))
         return tuple(stats)
 

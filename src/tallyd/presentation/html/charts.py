@@ -11,15 +11,17 @@ from tallyd.core.reading import Json
 from tallyd.core.texts import rounded_share, visible
 from tallyd.presentation.cells import text_of
 
-MOST_POINTS: Final = 2000
-"""Of more rows, a chart shows the newest; of names, the first. More could not be told apart."""
+MOST_BARS: Final = 2000
+"""Of more rows, a chart with bars shows the newest; of names, the first."""
+MOST_POINTS: Final = 400
+"""Of more rows, lines have only the least and the most number of each stretch of time: nobody sees more."""
 _DURATIONS: Final = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 _PERCENT: Final = 0.01
 _Numbers: TypeAlias = "list[float | None]"
 
 
 def chart_json(chart: Chart, zone: tzinfo) -> dict[str, Json]:
-    """Return what is drawn of at most `MOST_POINTS` rows, from left to right. None is a gap.
+    """Return what is drawn of a table, from left to right. None is a gap.
 
     Times are seconds since 1970, to be shown in `zone`. Durations are in the largest unit that fits, shares
     in percent; `unit` says so. `low` and `high` are empty without a `Spread`.
@@ -27,12 +29,15 @@ def chart_json(chart: Chart, zone: tzinfo) -> dict[str, Json]:
     places = chart.table.cells(chart.x)
     times = [each for each in places if isinstance(each, datetime)]
     is_time = len(times) == len(places)
-    by_time = sorted(range(len(places)), key=times.__getitem__) if is_time else []
-    order = by_time[-MOST_POINTS:] or range(len(places))[:MOST_POINTS]
     columns = {column.key: column for column in chart.table.columns}
     cells = {key: chart.table.cells(key) for key in chart.series}
+    order: Sequence[int] = range(len(places))[:MOST_BARS]
+    if is_time:
+        order = sorted(range(len(places)), key=times.__getitem__)
+        has_bars = "bars" in chart.series.values()
+        order = order[-MOST_BARS:] if has_bars else _thinned(order, [*cells.values()])
     found = {key: [cells[key][number] for number in order] for key in chart.series}
-    numbers = [number for cells in found.values() for cell in cells for number in _parts(cell)]
+    numbers = [number for cells in found.values() for cell in cells for number in _parts(cell) or ()]
     limits = [chart.limit.value] if chart.limit else []
     kind = columns[next(iter(chart.series))].unit
     size, unit = _unit(kind, [*numbers, *limits])
@@ -44,9 +49,9 @@ def chart_json(chart: Chart, zone: tzinfo) -> dict[str, Json]:
             {
                 "name": visible(columns[key].legend or columns[key].heading),
                 "shape": shape,
-                "values": [*_scaled([_parts(cell)[0] for cell in found[key]], size)],
-                "low": [*_scaled(_ends(found[key], 1), size)],
-                "high": [*_scaled(_ends(found[key], 2), size)],
+                "values": [*_scaled(_part(found[key], 0), size)],
+                "low": [*_scaled(_part(found[key], 1), size)],
+                "high": [*_scaled(_part(found[key], 2), size)],
             }
             for key, shape in chart.series.items()
         ],
@@ -58,28 +63,54 @@ def chart_json(chart: Chart, zone: tzinfo) -> dict[str, Json]:
         else None,
         "unit": unit,
         "top": None if chart.top is None else chart.top / size,
-        "is_whole": size == 1 and all(number is None or isinstance(number, int) for number in numbers),
+        "is_whole": size == 1 and all(isinstance(number, int) for number in numbers),
     }
 
 
-def _parts(cell: Cell) -> tuple[float | None, float | None, float | None]:
-    """Return the number of a cell; of a spread also the least and the most."""
+def _thinned(order: Sequence[int], columns: Sequence[Sequence[Cell]]) -> Sequence[int]:
+    """Return at most `MOST_POINTS` of these rows, and gaps.
+
+    Of each stretch of rows, it keeps the least and the most number of each column, and the first gap.
+    """
+    if len(order) <= MOST_POINTS:
+        return order
+    size = -(-len(order) * 2 * len(columns) // MOST_POINTS)
+    kept: set[int] = set()
+    for first in range(0, len(order), size):
+        stretch = range(first, min(first + size, len(order)))
+        for column in columns:
+            parts = {place: _parts(column[order[place]]) for place in stretch}
+            known = {place: numbers for place, numbers in parts.items() if numbers is not None}
+            if known:
+                kept |= {
+                    min(known, key=lambda place: known[place][1]),
+                    max(known, key=lambda place: known[place][2]),
+                }
+            kept |= {*[place for place in stretch if place not in known][:1]}
+    return [order[place] for place in sorted(kept)]
+
+
+def _parts(cell: Cell) -> tuple[float, float, float] | None:
+    """Return the number, the least and the most of a cell; None: no number is known."""
     if isinstance(cell, Spread):
         return cell.mean, cell.low, cell.high
-    return cell if isinstance(cell, int | float) else None, None, None
+    return (cell, cell, cell) if isinstance(cell, int | float) else None
 
 
-def _ends(cells: Sequence[Cell], part: int) -> _Numbers:
-    return [_parts(cell)[part] for cell in cells] if any(isinstance(cell, Spread) for cell in cells) else []
+def _part(cells: Sequence[Cell], part: int) -> _Numbers:
+    """Return one part of each cell. Without a `Spread`, there is no least and no most."""
+    if part and not any(isinstance(cell, Spread) for cell in cells):
+        return []
+    return [numbers and numbers[part] for numbers in map(_parts, cells)]
 
 
-def _unit(unit: Unit, numbers: Sequence[float | None]) -> tuple[float, str]:
+def _unit(unit: Unit, numbers: Sequence[float]) -> tuple[float, str]:
     """Return the size of one unit of the axis, in the unit of the cells, and its name."""
     if unit == "share":
         return _PERCENT, "%"
     if unit != "seconds":
         return 1, ""
-    longest_s = max((number for number in numbers if number is not None), default=0.0)
+    longest_s = max(numbers, default=0.0)
     return next((each for each in _DURATIONS if longest_s >= 2 * each[0]), _DURATIONS[-1])
 
 

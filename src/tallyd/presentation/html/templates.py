@@ -12,7 +12,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tallyd.core.panels import Chart, Gap, Heatmap, Spread, Stat, StateTimeline
 from tallyd.core.states import State, Timeline
 from tallyd.core.texts import visible
-from tallyd.presentation.html.charts import MOST_POINTS
 from tallyd.presentation.invocation import filled
 
 HERE: Final = Path(__file__).parent
@@ -48,7 +47,6 @@ def environment(*folders: Path, tallyd: str | None = None) -> Environment:
     made.tests.update({name: _is(kind) for name, kind in _TESTS.items()})
     made.tests["plain"] = lambda value: type(value) in _PLAIN
     made.tests["unknown"] = lambda value: value is Gap.UNKNOWN
-    made.globals["most_points"] = MOST_POINTS
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return made
 

@@ -109,17 +109,17 @@
 
   // On the wall, pollers are shown one after the other, each in the largest text with which it fits the screen.
   // The right arrow key or a click shows the next one; a button keeps the one that is shown.
-  const SIZES_VMIN = [6, 5, 4.5, 4, 3.5, 3, 2.5, 2];
+  const [LARGEST_VMIN, SMALLEST_VMIN, STEP_VMIN] = [6, 2, 0.25];
   let shown = 0;
   function show() {
     const all = [...document.querySelectorAll(".turn")];
     all.forEach((each, number) => { each.hidden = number !== shown % all.length; });
     const root = document.documentElement;
     const narrow = [root, ...document.querySelectorAll(".turn:not([hidden]) :is(dd, .scroll)")];
-    SIZES_VMIN.find((size) => {
+    for (let size = LARGEST_VMIN; size >= SMALLEST_VMIN; size -= STEP_VMIN) {
       root.style.fontSize = `max(16px, ${size}vmin)`;
-      return root.scrollHeight <= innerHeight && narrow.every((each) => each.scrollWidth <= each.clientWidth);
-    });
+      if (root.scrollHeight <= innerHeight && narrow.every((each) => each.scrollWidth <= each.clientWidth)) break;
+    }
   }
   if (document.querySelector(".turn")) {
     const pause = document.getElementById("pause");

@@ -41,6 +41,15 @@
     values.flatMap((value, at) =>
       value !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null ? [at] : []);
 
+  // Returns a local time; with its offset, if it comes twice because clocks go back over it.
+  function timeText(seconds, zone) {
+    const text = (at) => SAID(uPlot.tzDate(new Date(at * 1000), zone));
+    if (text(seconds - 3600) !== text(seconds) && text(seconds + 3600) !== text(seconds)) return text(seconds);
+    const offset = new Intl.DateTimeFormat("en", { timeZone: zone, timeZoneName: "longOffset" })
+      .formatToParts(seconds * 1000).find((each) => each.type === "timeZoneName").value;
+    return `${text(seconds)} ${offset.replace("GMT", "UTC")}`;
+  }
+
   function spoken(column, at) {
     const value = column.values[at] ?? null;
     if (value === null) return "";
@@ -126,13 +135,12 @@
       values: (_plot, places) => places.map((place) => chart.names[place] ?? ""),
       grid: { show: false },
     };
-    const local = (seconds) => uPlot.tzDate(new Date(seconds * 1000), chart.zone);
     const placeText = (_plot, value, _series, index) =>
-      isTime ? (value === null ? "" : SAID(local(value))) : chart.names[index] ?? "";
+      isTime ? (value === null ? "" : timeText(value, chart.zone)) : chart.names[index] ?? "";
     return {
       width,
       height: HEIGHT_REM * rem(),
-      tzDate: local,
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), chart.zone),
       cursor: { y: false, drag: { x: isTime, y: false } },
       legend: { live: true },
       scales: {
