@@ -85,10 +85,10 @@ class TestTable:
         rows = [re.split(r"  +", line) for line in output.out.splitlines()[2:4]]
         assert rows == [
             [
-                *("2026-11-19", "Thu", "2", "0", "14.0 (10 to 18)", "10.5 (9 to 12)"),
-                *("0.5 (0 to 1)", "2.0 (0 to 4)", "1.0 (0 to 2)"),
+                *("2026-11-19", "Thu", "2", "0", "14.0 (10\u201318)", "10.5 (9\u201312)"),
+                *("0.5 (0\u20131)", "2.0 (0\u20134)", "1.0 (0\u20132)"),
             ],
-            ["2026-11-20", "Fri", "1", "1", "8.0 (8 to 8)", "0.0 (0 to 0)"],
+            ["2026-11-20", "Fri", "1", "1", "8.0 (8\u20138)", "0.0 (0\u20130)"],
         ]
         assert output.out.splitlines()[-1] == (
             "Hidden counts are left out of the means, so the means are too high."

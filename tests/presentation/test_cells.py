@@ -102,7 +102,7 @@ FINE, LATE, STALE = State("fine", "fresh"), State("warning", "late"), State("err
         pytest.param(
             Spread(14.0, 10, 18, 2),
             "number",
-            "14.0 (10 to 18)",
+            "14.0 (10\u201318)",
             {"mean": 14.0, "min": 10, "max": 18, "known": 2},
             14.0,
             id="mean",
@@ -110,7 +110,7 @@ FINE, LATE, STALE = State("fine", "fresh"), State("warning", "late"), State("err
         pytest.param(
             Spread(0.0315, 0.031, 0.032, 2),
             "number",
-            "0.0315 (0.031 to 0.032)",
+            "0.0315 (0.031\u20130.032)",
             {"mean": 0.0315, "min": 0.031, "max": 0.032, "known": 2},
             0.0315,
             id="mean-with-its-digits",
@@ -118,7 +118,7 @@ FINE, LATE, STALE = State("fine", "fresh"), State("warning", "late"), State("err
         pytest.param(
             Spread(90.0, 60, 120, 2),
             "seconds",
-            "1 min 30 s (1 min to 2 min)",
+            "1 min 30 s (1 min\u20132 min)",
             {"mean": 90.0, "min": 60, "max": 120, "known": 2},
             90.0,
             id="mean-of-durations",

@@ -311,7 +311,7 @@ CELLS: list[tuple[Cell, Unit, str]] = [
     (State("error", "stale"), "text", "stale"),
     (NOW - timedelta(minutes=5), "instant", "13:55 (5 min ago)"),
     (NOW + timedelta(hours=2), "instant", "16:00 (in 2 h)"),
-    (Spread(12.5, 10, 14, 3), "number", "12.5 (10 to 14)"),
+    (Spread(12.5, 10, 14, 3), "number", "12.5 (10\u201314)"),
 ]
 
 

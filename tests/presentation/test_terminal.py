@@ -60,6 +60,7 @@ def shown_at(
     *,
     prose: frozenset[int] = frozenset(),
     vital: frozenset[int] = frozenset(),
+    broken: frozenset[int] = frozenset(),
 ) -> list[str]:
     """Return the lines that a terminal of this width shows."""
     with pytest.MonkeyPatch.context() as patch:
@@ -67,7 +68,7 @@ def shown_at(
         patch.setattr(sys, "stdout", screen)
         patch.setenv("COLUMNS", str(columns))
         patch.setenv("TERM", "dumb")
-        show_table(headings, rows, prose=prose, vital=vital)
+        show_table(headings, rows, prose=prose, vital=vital, broken=broken)
         return [line.rstrip() for line in screen.getvalue().splitlines()]
 
 
@@ -102,6 +103,18 @@ def test_the_first_column_always_stays_and_the_vital_ones_before_the_others() ->
     _, shown, *said = shown_at(70, headings, [row], vital=frozenset({3}))
     assert shown == f"{'n' * 20}  {'a' * 20}  {'c' * 20}"
     assert said == ["Left out, for lack of room: b. To see all: --wide"]
+
+
+def test_a_week_of_means_has_room_because_each_stands_on_two_lines() -> None:
+    headings = ("time", *("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"))
+    row = ("08:00", *(f"1{number}.8 (16-21)" for number in range(7)))
+    means = frozenset(range(1, 8))
+    assert shown_at(80, headings, [row], broken=means) == [
+        "time   Mon      Tue      Wed      Thu      Fri      Sat      Sun",
+        "08:00  10.8     11.8     12.8     13.8     14.8     15.8     16.8",
+        "       (16-21)  (16-21)  (16-21)  (16-21)  (16-21)  (16-21)  (16-21)",
+    ]
+    assert shown_at(130, headings, [row], broken=means)[1].split() == " ".join(row).split()
 
 
 def test_prose_stands_below_its_row_where_there_is_no_room_beside_it() -> None:

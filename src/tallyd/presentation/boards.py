@@ -133,6 +133,11 @@ class BoardPrinter:
             right=frozenset(place for place, column in enumerate(columns) if column.is_numeric),
             prose=frozenset(place for place, column in enumerate(columns) if column.is_note),
             vital=frozenset(place for place, column in enumerate(columns) if column.is_vital),
+            broken=frozenset(
+                number
+                for number, (place, _) in enumerate(shown)
+                if any(isinstance(row[place], Spread) for row in rows)
+            ),
             see=self.see_columns,
         )
         if len(rows) < len(table.rows):

@@ -41,8 +41,7 @@ def text_of(cell: Cell, unit: Unit, *, zone: tzinfo, now: datetime | None) -> st
         at = cell.replace(microsecond=0)
         return dated(at, zone) if now is None else clock(at, zone, now=now)
     if isinstance(cell, Spread):
-        mean, low, high = spread_texts(cell, unit)
-        return f"{mean} ({low} to {high})"
+        return "{} ({})".format(*spread_texts(cell, unit))
     if isinstance(cell, Timeline):
         return "".join(map(_bar, cell.spans))
     return _number(cell, unit)
@@ -63,11 +62,11 @@ def amounts_text(timeline: Timeline) -> str:
     )
 
 
-def spread_texts(cell: Spread, unit: Unit) -> tuple[str, str, str]:
-    """Return mean, least and most as people read them: `11.5`, `9`, `14`."""
+def spread_texts(cell: Spread, unit: Unit) -> tuple[str, str]:
+    """Return the mean, and the least and the most with a dash between them, as people read them."""
     is_tenths = unit == "number" and cell.mean == round(cell.mean, 1)
     mean = f"{cell.mean:.1f}" if is_tenths else _number(cell.mean, unit)
-    return mean, _number(cell.low, unit), _number(cell.high, unit)
+    return mean, f"{_number(cell.low, unit)}\u2013{_number(cell.high, unit)}"
 
 
 def _number(value: float, unit: Unit) -> str:

@@ -76,13 +76,15 @@ def show_table(
     right: frozenset[int] = frozenset(),
     prose: frozenset[int] = frozenset(),
     vital: frozenset[int] = frozenset(),
+    broken: frozenset[int] = frozenset(),
     see: str = "--wide",
 ) -> None:
     """Print a table. None is an empty cell. All others are numbers of columns; `right` are aligned there.
 
     On a terminal that is narrower, `prose` stands below its row. Of the other columns, what finds no room
-    beside the first and the `vital` ones is left out from the right on; `see` says how to see it. No value is
-    torn, and headings are wrapped between words. In a pipe, and with `wide_tables`, all is on one line.
+    beside the first and the `vital` ones is left out from the right on; `see` says how to see it. Headings
+    and `broken` values are wrapped between words, no other value is. In a pipe, and with `wide_tables`, all
+    is on one line.
     """
     cells = [
         ["" if cell is None else visible(filled(str(cell))) for cell in row] for row in (headings, *rows)
@@ -90,7 +92,7 @@ def show_table(
     room = _room()
     natural = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     is_whole = _together(natural) <= room
-    widths = dict(enumerate(natural)) if is_whole else _widths(cells, room, prose, vital)
+    widths = dict(enumerate(natural)) if is_whole else _widths(cells, room, prose, vital, broken)
     lines = [list(_lines(row, widths, right)) for row in cells]
     if not is_whole:
         for shown, row in zip(lines[1:], cells[1:], strict=True):
@@ -157,16 +159,23 @@ def progress_shown(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _widths(
-    rows: Sequence[Sequence[str]], room: int, prose: frozenset[int], vital: frozenset[int]
+    rows: Sequence[Sequence[str]],
+    room: int,
+    prose: frozenset[int],
+    vital: frozenset[int],
+    broken: frozenset[int],
 ) -> dict[int, int]:
     """Return the columns that find room, each with its width in cells; the first one always does."""
     columns = list(zip(*rows, strict=True))
-    least = [max(map(cell_len, [*heading.split(), *values])) for heading, *values in columns]
+    least = [
+        max(map(cell_len, [*heading.split(), *(" ".join(values).split() if number in broken else values)]))
+        for number, (heading, *values) in enumerate(columns)
+    ]
     widths = {0: min(least[0], room)}
     for number in sorted(range(1, len(columns)), key=lambda number: (number not in vital, number)):
         if number not in prose and _together([*widths.values(), least[number]]) <= room:
             widths[number] = least[number]
-    for number in sorted(widths):
+    for number in sorted(widths.keys() - broken):
         spare = room - _together(widths.values())
         widths[number] += min(spare, max(map(cell_len, columns[number])) - widths[number])
     return dict(sorted(widths.items()))

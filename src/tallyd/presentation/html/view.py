@@ -101,8 +101,7 @@ class View:
 
     def parts(self, cell: Spread) -> tuple[str, str]:
         """Return the mean, and the least and the most, for a narrow cell."""
-        mean, low, high = spread_texts(cell, "number")
-        return mean, f"{low}\u2013{high}"
+        return spread_texts(cell, "number")
 
     # -- tables ------------------------------------------------------------------------------------------
 
