@@ -16,7 +16,7 @@ from tallyd.core.states import State, Timeline
 
 Unit: TypeAlias = Literal["text", "number", "seconds", "share", "instant", "timeline"]
 """What a cell is: text, a plain number, a duration, a share from 0 to 1, an aware instant, a `Timeline`."""
-_NUMERIC: Final[Collection[Unit]] = ("number", "seconds", "share")
+_NUMERIC: Collection[Unit] = ("number", "seconds", "share")
 Shape: TypeAlias = Literal["bars", "dots", "line"]
 """Bars, a line with a dot at each number, or a line alone."""
 
