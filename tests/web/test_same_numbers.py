@@ -54,7 +54,7 @@ ASKED = [
 
 
 class Shown(HTMLParser):
-    """What a part of a page shows: tables by key, with their headings and rows, and the stats.
+    """What a part of a page shows: tables by key, with their headings and rows, and the stats and facts.
 
     A cell is its text; an instant is as programs read it.
     """
@@ -63,11 +63,12 @@ class Shown(HTMLParser):
         super().__init__()
         self.tables: dict[str, list[list[str]]] = {}
         self.stats: list[str] = []
+        self.facts: list[str] = []
+        self._list = self.stats
         self._part = part
         self._rows: list[list[str]] = []
         self._into: list[str] | None = None
         self._instant = ""
-        self._is_stats = False
         self.feed(html.partition(f'id="part-{part}">')[2].partition("</section>")[0])
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -79,9 +80,9 @@ class Shown(HTMLParser):
         elif tag in ("td", "th"):
             self._begin(self._rows[-1])
         elif tag == "dl":
-            self._is_stats = given.get("class") == "stats"
-        elif tag == "dd" and self._is_stats:
-            self._begin(self.stats)
+            self._list = self.stats if given.get("class") == "stats" else self.facts
+        elif tag == "dd":
+            self._begin(self._list)
         elif tag == "time" and self._into is not None:
             self._instant = str(given["datetime"])
 
@@ -184,7 +185,7 @@ def text_of(key: str, value: object) -> str:
         return ""
     if isinstance(value, dict):
         mean, low, high = (text_of(key, value[part]) for part in ("mean", "min", "max"))
-        return f"{mean} ({low} to {high})"
+        return f"{mean} ({low}\u2013{high})"
     if isinstance(value, int | float):
         if key.endswith("_share"):
             return f"{value:.2%}"
@@ -195,9 +196,9 @@ def text_of(key: str, value: object) -> str:
 def plain(text: str) -> str:
     """Return a cell as page and report have it alike: without the words for a gap, and `14` for `14.0`.
 
-    A heatmap writes least and most more shortly.
+    A heatmap writes least and most without brackets.
     """
-    text = re.sub(r"(\S+) (\d+)\u2013(\d+)", r"\1 (\2 to \3)", text)
+    text = re.sub(r"(\S+) (\d+)\u2013(\d+)", "\\1 (\\2\u2013\\3)", text)
     return "" if text in ("hidden", "\u2013") else re.sub(r"\b(\d+)\.0\b", r"\1", text)
 
 
@@ -214,8 +215,13 @@ def test_every_number_of_the_page_is_in_the_report_and_the_other_way_round(
     for part in ("now", "past"):
         shown, board = Shown(page, part), found[part]
         tables = {key: table for key, table in board["tables"].items() if table["rows"]}
-        stats = [text_of(key, value) for key, value in board["stats"].items()]
-        assert [plain(each) for each in shown.stats if each != "\u2013"] == [*map(plain, stats)]
+        stats = {key: plain(text_of(key, value)) for key, value in board["stats"].items()}
+        heading = [stats.pop(key) for key in ("name", "state") if key in stats]
+        assert all(each in unescape(page) for each in heading)
+        numbers = [plain(each) for each in shown.stats if each != "\u2013"]
+        assert sorted(stats.values()) == sorted(
+            [*numbers, *({*map(plain, shown.facts)} & set(stats.values()))]
+        )
         assert shown.tables.keys() == tables.keys()
         for key, table in tables.items():
             headings, *rows = shown.tables[key]
