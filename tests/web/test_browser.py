@@ -314,8 +314,8 @@ def test_on_the_wall_pollers_take_turns_and_a_click_shows_the_next(browser: Chro
     leave(page)
 
 
-def test_a_wall_can_be_paused_with_the_keyboard_alone(browser: Browser, site: Site) -> None:
-    page = browser.new_page(viewport={"width": 1920, "height": 1080})
+def test_a_wall_can_be_paused_with_the_keyboard_alone(browser: Chromium, site: Site) -> None:
+    page = browser.page(width=1920, height=1080, locale="fr-FR")  # no other page gets this clock
     page.clock.install(time=0)
     page.goto(site.url + "/wall")
     heading = page.get_by_role("heading", level=2)
@@ -329,10 +329,10 @@ def test_a_wall_can_be_paused_with_the_keyboard_alone(browser: Browser, site: Si
     page.keyboard.press("Space")
     page.clock.fast_forward(12_000)
     expect(heading).to_have_text("visitors")
-    page.close()
+    leave(page)
 
 
-def test_on_the_wall_a_board_has_the_largest_text_that_fits(tmp_path: Path, browser: Browser) -> None:
+def test_on_the_wall_a_board_has_the_largest_text_that_fits(tmp_path: Path, browser: Chromium) -> None:
     sizes = []
     for targets in (2, 8):
         folder = tmp_path / str(targets)
@@ -344,7 +344,7 @@ def test_on_the_wall_a_board_has_the_largest_text_that_fits(tmp_path: Path, brow
         (folder / "config.json").write_text(json.dumps(content))
         web.config = load(folder / "config.json", environ={})
         with web.context() as context, serving_app(application(context, WebSettings())) as url:
-            page = browser.new_page(viewport={"width": 1920, "height": 1080})
+            page = browser.page(width=1920, height=1080)
             page.goto(url + "/wall?poller=apps")
             expect(page.get_by_role("row")).to_have_count(targets + 1)
             height, width, size = page.evaluate(
@@ -353,7 +353,7 @@ def test_on_the_wall_a_board_has_the_largest_text_that_fits(tmp_path: Path, brow
             )
             assert (height, width) == (1080, 1920)
             sizes.append(size)
-            page.close()
+            leave(page)
     assert sizes[0] > sizes[1] > 20
 
 
