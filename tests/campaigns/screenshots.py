@@ -85,8 +85,8 @@ def take_overview(site: Site, picture: Path) -> list[str]:
         watched = Watched(page, site.url)
         page.goto(site.url)
         page.get_by_text("Inside now").wait_for(timeout=60_000)
-        page.get_by_text("delivers").nth(3).wait_for(timeout=60_000)
-        page.get_by_text("fresh").nth(2).wait_for(timeout=60_000)
+        page.get_by_text("delivers", exact=True).nth(3).wait_for(timeout=60_000)
+        page.get_by_text("fresh", exact=True).nth(2).wait_for(timeout=60_000)
         # The path of a temporary folder tells a reader of README.md nothing.
         page.evaluate(
             "folder => document.querySelectorAll('.problem p').forEach("
