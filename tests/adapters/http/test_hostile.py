@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import time
 import tracemalloc
@@ -146,6 +147,19 @@ def test_a_connection_on_which_a_request_timed_out_is_not_used_again(client: Htt
             client.get(server.url)
         assert client.get(server.url, timeout_s=20).body == b"3"
     assert server.connections == 2
+
+
+def test_a_request_that_fails_leaves_no_cycles_behind(client: HttpClient) -> None:
+    """Thousands of servers that hang would otherwise hold memory until the garbage collector comes."""
+    with serving(SLOW["no answer at all"]) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(20):
+                assert isinstance(client.begin_get(server.url, timeout_s=0.01).exception(), SourceError)
+            assert gc.collect() < 20 * 5
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize("script", BROKEN.values(), ids=BROKEN.keys())

@@ -247,7 +247,12 @@ class HttpClient:
                 retry_after_s=outcome.retry_after_s,
                 status=outcome.status,
             )
-        raise outcome  # outside of any except block, which would add a context
+        try:
+            raise outcome  # outside of any except block, which would add a context
+        finally:
+            # Its traceback holds this frame, and the limit the task that ends with it: all of them would wait
+            # for the garbage collector.
+            del outcome, limit
 
     async def _followed(self, task: _Task, request: Request) -> Reply:
         """Return the answer at the end of all redirects. Raises `SourceError` and `TROUBLE`."""
