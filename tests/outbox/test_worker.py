@@ -124,7 +124,7 @@ def test_an_upstream_that_is_down_for_a_day_gets_the_newest_report_of_each_day_w
 ) -> None:
     upstream.is_down = True
     with clock, World(tmp_path, clock, SendingPoller(upstream=upstream), top=top()) as world:
-        world.run(hours=24, least_s=1)
+        world.run(hours=24, least_s=30)
         assert upstream.posts == []
         assert list(world.problems()) == [KEY]
         upstream.is_down = False
@@ -228,7 +228,7 @@ def test_an_outage_past_midnight_goes_on_being_one(
 ) -> None:
     upstream.is_down = True
     with clock, World(tmp_path, clock, SendingPoller(upstream=upstream), top=top()) as world:
-        world.run(hours=11, least_s=20)
+        world.run(hours=11, least_s=60)
         assert len(world.chats.texts()) == 1
         assert list(world.problems()) == [KEY]
 
@@ -314,7 +314,7 @@ def test_a_rejected_report_of_a_past_day_blocks_nothing(
     poller = SendingPoller(upstream=upstream, ssids=("A", "B"))
     upstream.refusals["A"] = NEVER
     with clock, World(tmp_path, clock, poller, top=top()) as world:
-        world.run(hours=10, minutes=10, least_s=20)
+        world.run(hours=10, minutes=10, least_s=60)
         assert upstream.taken["B", "2026-11-20"] == 119
         assert upstream.taken["B", "2026-11-21"] == 3
 
@@ -550,7 +550,7 @@ def test_the_last_report_of_a_day_is_committed_with_the_first_of_the_next(
     tmp_path: Path, clock: FakeClock, upstream: Upstream
 ) -> None:
     with clock, World(tmp_path, clock, SendingPoller(upstream=upstream)) as world:
-        world.run(hours=10, minutes=2, least_s=20)
+        world.run(hours=10, minutes=2, least_s=60)
         assert upstream.posts[-2:] == [(SSID, "2026-11-21", 1), (SSID, "2026-11-20", 119)]
         assert upstream.taken == {(SSID, "2026-11-20"): 119, (SSID, "2026-11-21"): 1}
         past, today = [row for row in world.history() if row.due_at == at("2026-11-21 00:00")]
