@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -31,10 +32,12 @@ _TESTS: Final = {
 }
 
 
+@cache
 def environment(*folders: Path, tallyd: str | None = None) -> Environment:
     """Return the templates of `folders` and of boards. All texts are escaped, and no character acts in them.
 
-    `tallyd` is the command as people call it; None: as it is called in this process.
+    `tallyd` is the command as people call it; None: as it is called in this process. The same arguments
+    return the same object: compiling all templates takes 0.1 s.
     """
     made = Environment(
         loader=FileSystemLoader([*folders, HERE / "templates"]),
