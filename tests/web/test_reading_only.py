@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,9 +33,8 @@ def test_a_read_under_way_holds_up_no_write(tmp_path: Path) -> None:
     with closing(State(path)) as writing, closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN")
         other.execute("SELECT count(*) FROM reading").fetchone()
-        began_s = time.monotonic()
-        writing.set_note("a", "b")
-        assert time.monotonic() - began_s < 0.5
+        writing.set_note("a", "b")  # held up, it would give up with an error
+        assert writing.note("a") == "b"
 
 
 def test_none_is_made_where_none_is(tmp_path: Path) -> None:

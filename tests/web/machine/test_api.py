@@ -36,7 +36,7 @@ def url(web: Web) -> Iterator[str]:
 
 def asked(url: str, **parameters: str) -> Any:
     answer = requests.get(
-        url, params={name.rstrip("_"): value for name, value in parameters.items()}, timeout=5
+        url, params={name.rstrip("_"): value for name, value in parameters.items()}, timeout=20
     )
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -191,7 +191,7 @@ def test_large_readings_come_a_few_at_a_time_and_none_is_left_out(
     ],
 )
 def test_what_makes_no_sense_is_refused_and_says_why(url: str, path: str, says: str) -> None:
-    answer = requests.get(f"{url}/{path}", timeout=5)
+    answer = requests.get(f"{url}/{path}", timeout=20)
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(says)
 
@@ -201,14 +201,14 @@ def test_a_state_db_that_cannot_be_read_is_told_without_a_path(web: Web) -> None
         closed = State(context.state.path, reads_only=True)
         closed.close()
         with serving(routes(replace(context, state=closed))) as url:
-            answer = requests.get(f"{url}/api/v1/status", timeout=5)
+            answer = requests.get(f"{url}/api/v1/status", timeout=20)
     assert answer.status_code == 503
     assert str(web.folder) not in answer.text
 
 
 def test_no_secret_is_in_any_answer(url: str) -> None:
     for name in ("status", "alerts", "readings"):
-        assert "canary" not in requests.get(f"{url}/{name}", timeout=5).text
+        assert "canary" not in requests.get(f"{url}/{name}", timeout=20).text
 
 
 def test_the_docs_name_every_key_of_every_answer(web: Web, url: str) -> None:

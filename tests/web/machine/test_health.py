@@ -21,7 +21,7 @@ STALE = Alert(
 
 def test_a_tallyd_that_can_do_its_work_answers_with_one_word(tmp_path: Path) -> None:
     with Web(tmp_path).context() as context, serving(routes(context)) as url:
-        answer = requests.get(f"{url}/healthz", timeout=5)
+        answer = requests.get(f"{url}/healthz", timeout=20)
     assert (answer.status_code, answer.text) == (200, "ok\n")
 
 
@@ -39,7 +39,7 @@ def test_a_tallyd_that_can_do_its_work_answers_with_one_word(tmp_path: Path) -> 
 def test_only_what_keeps_tallyd_from_its_work_makes_it_unwell(tmp_path: Path, key: str, status: int) -> None:
     web = Web(tmp_path, alerts={key: replace(STALE, key=key)})
     with web.context() as context, serving(routes(context)) as url:
-        answer = requests.get(f"{url}/healthz", timeout=5)
+        answer = requests.get(f"{url}/healthz", timeout=20)
     assert (answer.status_code, answer.text) == (status, "ok\n" if status == 200 else "unwell\n")
 
 
