@@ -149,14 +149,22 @@ def test_a_connection_on_which_a_request_timed_out_is_not_used_again(client: Htt
     assert server.connections == 2
 
 
-def test_a_request_that_fails_leaves_no_cycles_behind(client: HttpClient) -> None:
-    """Thousands of servers that hang would otherwise hold memory until the garbage collector comes."""
-    with serving(SLOW["no answer at all"]) as server:
+@pytest.mark.parametrize("failing", ["no answer", "a reset", "nobody listens"])
+def test_a_request_that_fails_leaves_no_cycles_behind(client: HttpClient, failing: str) -> None:
+    """Thousands of servers that fail would otherwise hold memory until the garbage collector comes."""
+    with serving(once(b"")) as gone:
+        pass
+    with serving(SLOW["no answer at all"]) as slow, serving(BROKEN["reset without a byte"]) as resetting:
+        url, timeout_s = {
+            "no answer": (slow.url, 0.01),
+            "a reset": (resetting.url, 10),
+            "nobody listens": (gone.url, 10),
+        }[failing]
         gc.collect()
         gc.disable()
         try:
             for _ in range(20):
-                assert isinstance(client.begin_get(server.url, timeout_s=0.01).exception(), SourceError)
+                assert isinstance(client.begin_get(url, timeout_s=timeout_s).exception(), SourceError)
             assert gc.collect() < 20 * 5
         finally:
             gc.enable()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import ssl
@@ -23,8 +24,9 @@ from tallyd.contract.lags import HourCount
 from tallyd.core.errors import Stopped
 from tallyd.core.reading import Facts, Reading
 from tallyd.pollers.servers import check_round as rounding
+from tallyd.pollers.servers.check_round import check_all
 from tallyd.pollers.servers.freshness import STATES, State
-from tallyd.pollers.servers.target_memory import memory_of
+from tallyd.pollers.servers.target_memory import TargetMemory, memory_of
 
 
 @contextlib.contextmanager
@@ -66,6 +68,21 @@ class Clockwork:
 
 
 # -- answers -------------------------------------------------------------------------------------------------
+
+
+def test_checks_that_fail_leave_no_cycles_behind(tmp_path: Path) -> None:
+    """Thousands of them would otherwise hold memory until the garbage collector comes."""
+    names = [f"server{number}" for number in range(20)]
+    with apps(Clockwork(**dict.fromkeys(names)), tmp_path, *names) as rounds:
+        rounds.round(is_by_hand=True)
+        gc.collect()
+        gc.disable()
+        try:
+            check_all(rounds.poller(), rounds.tools(is_by_hand=True), TargetMemory())
+            left = gc.collect()
+        finally:
+            gc.enable()
+    assert left < len(names) * 5
 
 
 def page_of_all_kinds(connection: Connection, path: str) -> None:

@@ -30,7 +30,11 @@ class Plain:
 
     async def receive(self) -> bytes:
         """Return what has arrived; b"" at the end. Raises `OSError`."""
-        return await self._loop.sock_recv(self._sock, PIECE_BYTES)
+        try:
+            return await self._loop.sock_recv(self._sock, PIECE_BYTES)
+        except OSError as error:
+            # A frame of asyncio holds the future that holds the error: a cycle for the garbage collector.
+            raise error.with_traceback(None) from None
 
 
 class Tls:
@@ -163,25 +167,23 @@ async def connected(name: str, port: int, *, left_s: Callable[[], float]) -> Con
     Each address gets an equal share of the time left, so that an address that never answers (often IPv6
     without a route) leaves enough time for the next one. Raises `OSError`, `UnicodeError`.
     """
-    failure: OSError = OSError()
     addresses = await _addresses(name, port)
     for tried, (family, kind, protocol, _name, address) in enumerate(addresses):
+        others = len(addresses) - tried - 1
         sock = socket.socket(family, kind, protocol)
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            others = len(addresses) - tried - 1
             async with asyncio.timeout(left_s() / (others + 1) if others else None):
                 await asyncio.get_running_loop().sock_connect(sock, address)
-        except OSError as error:  # includes TimeoutError
+        except BaseException as error:
             sock.close()
-            failure = error
-        except BaseException:
-            sock.close()
-            raise
+            # Not kept for later: a frame that holds its own failure waits for the garbage collector.
+            if not others or not isinstance(error, OSError):  # which includes TimeoutError
+                raise
         else:
             return Connection(sock)
-    raise failure
+    raise AssertionError("a lookup without addresses is an error")
 
 
 async def _addresses(name: str, port: int) -> list[Any]:

@@ -45,13 +45,12 @@ def result_of(
     `zone` is for times without one, if the target has no zone. Raises `Stopped`. Everything that the target
     does is a state.
     """
-    try:
-        reply = asked.result()
-    except SourceError as failure:
+    failure = asked.exception()  # not raised: this frame, which has the future, would be in its traceback
+    if isinstance(failure, SourceError):
         # With a 2xx status, the body is unusable.
         is_answered = failure.status is not None and 200 <= failure.status < 300
         return CheckResult(at=now, state="invalid" if is_answered else "unreachable", reason=failure.text)
-    return evaluated(target, reply, zone=zone, stale_at=stale_at)
+    return evaluated(target, asked.result(), zone=zone, stale_at=stale_at)
 
 
 def evaluated(target: Target, reply: Reply, *, zone: tzinfo, stale_at: datetime | None) -> CheckResult:
