@@ -218,6 +218,13 @@ def _endless_body(connection: Connection) -> None:
         connection.send(b"x" * 65536)
 
 
+def _endless_trailers(connection: Connection) -> None:
+    connection.request()
+    connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: ")
+    while True:
+        connection.send(b"x" * 65536)
+
+
 def _endless_redirect_body(connection: Connection) -> None:
     connection.request()
     connection.send(b"HTTP/1.0 302 Found\r\nLocation: http://elsewhere.example/\r\n\r\n")
@@ -252,7 +259,6 @@ SLOW: dict[str, Script] = {
     "body byte by byte": _dripping_body,
     "body byte by byte, ended by closing": _dripping_body_without_length,
     "chunks byte by byte": _dripping_chunks,
-    "100 Continue for ever": _continue_for_ever,
     "gzip that unpacks to nothing for ever": _gzip_of_nothing,
 }
 """What is never over: a client that waits for the next byte only waits for ever."""
@@ -274,12 +280,20 @@ BROKEN: dict[str, Script] = {
     "two Content-Lengths": once(
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nshorts",
     ),
+    "Content-Length that is no number": once(answer(b"hello", Content_Length="many")),
+    "Content-Length and chunks": once(
+        answer(b"5\r\nhello\r\n0\r\n\r\n", Content_Length="5", Transfer_Encoding="chunked")
+    ),
+    "a coding whose end is not told": once(answer(b"hello", Transfer_Encoding="identity")),
     "chunks that break off": once(answer(b"5\r\nhello\r\n", Transfer_Encoding="chunked")),
     "chunk cut in the middle": once(answer(b"50\r\nhello", Transfer_Encoding="chunked")),
+    "chunks without an end": once(answer(b"5\r\nhello\r\n0\r\n", Transfer_Encoding="chunked")),
+    "endless headers behind the chunks": _endless_trailers,
     "chunk with no size": once(answer(b"zz\r\nhello\r\n0\r\n\r\n", Transfer_Encoding="chunked")),
     "gzip that is none": once(answer(b"hello", Content_Encoding="gzip")),
     "gzip that breaks off": once(answer(gzip.compress(b"hello" * 100)[:-10], Content_Encoding="gzip")),
     "gzip bomb": once(answer(gzip_bomb(4 * 1024 * 1024), Content_Encoding="gzip")),
+    "100 Continue for ever": _continue_for_ever,
     "endless body": _endless_body,
     "reset without a byte": _reset_at_once,
     "reset in the body": _reset_mid_body,

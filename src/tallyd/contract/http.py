@@ -16,10 +16,11 @@ T = TypeVar("T")
 class Reply:
     """A whole HTTP reply, read completely and within its limits.
 
-    `body` is unpacked (gzip and the like) but not parsed. `answered_at`: when its headers had arrived, by our
-    clock. `skew_s`: by how many seconds our clock is ahead of the server's, at least: its `Date` header was
-    set some time between the request and `answered_at`. None without a readable one. `elapsed_s`: from the
-    call to the last byte. `host`: `name` or `name:port`, for messages.
+    `headers`: by name in lower case. `body` is unpacked (gzip and the like) but not parsed. `answered_at`:
+    when its headers had arrived, by our clock. `skew_s`: by how many seconds our clock is ahead of the
+    server's, at least: its `Date` header was set some time between the request and `answered_at`. None
+    without a readable one. `elapsed_s`: from the call to the last byte. `host`: `name` or `name:port`, for
+    messages.
     """
 
     status: int

@@ -27,7 +27,7 @@ async def read_body(answer: Answer, *, most_bytes: int) -> bytes:
 
     Holds at most `most_bytes` and one piece, even for a gzip bomb.
     """
-    encoding = answer.headers.get("Content-Encoding", "").strip().lower()
+    encoding = answer.headers.get("content-encoding", "").lower()
     if encoding not in _PLAIN + _GZIP:
         raise Unusable(" sent a body with an encoding that tallyd did not ask for", transient=False)
     whole, packed = io.BytesIO(), _Gzip() if encoding in _GZIP else None

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from tallyd.adapters.http.answer import Answer, read_answer
+from tallyd.adapters.http.answer import Answer
 from tallyd.adapters.http.body import Unusable, read_body
 from tallyd.adapters.http.ca_store import TrustStore, system_store
 from tallyd.adapters.http.connection import Connection, connected
@@ -291,7 +291,7 @@ class HttpClient:
             body=body,
             host=host,
             answered_at=answered_at,
-            skew_s=skew_s(asked_at, answered_at, parse_date(answer.headers.get("Date"))),
+            skew_s=skew_s(asked_at, answered_at, parse_date(answer.headers.get("date"))),
             elapsed_s=task.elapsed_s(),
         )
 
@@ -358,7 +358,9 @@ class HttpClient:
 
 async def _exchanged(connection: Connection, head: bytes, body: bytes | None = None) -> Answer:
     await connection.send(head + (body or b""))
-    return await read_answer(connection)
+    answer = Answer(connection)
+    await answer.read_head()
+    return answer
 
 
 async def _open_way(connection: Connection, proxy: Proxy, there: Address) -> None:

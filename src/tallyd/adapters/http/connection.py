@@ -1,4 +1,4 @@
-"""One connection: a socket, perhaps with TLS over it, and what arrived and is not read yet."""
+"""One connection: a socket, perhaps with TLS over it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import ssl
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
-from tallyd.adapters.http.errors import BROKEN_OFF, BadAnswer, NoAnswer
+from httptools import HttpResponseParser
 
 T = TypeVar("T")
 
 PIECE_BYTES = 65536
-_MOST_LINE_BYTES = 65536
 
 
 class Plain:
@@ -92,16 +91,17 @@ Channel: TypeAlias = "Plain | Tls"
 
 
 class Connection:
-    """A connection to one host; the reader of answers.
+    """A connection to one host.
 
-    `has_answered`: a byte arrived since the last request.
+    `has_answered`: a byte arrived since the last request. `parser`: of the answer that is arriving; None: no
+    answer is, or it is whole.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._channel: Channel = Plain(sock)
-        self._arrived = bytearray()
         self.has_answered = False
+        self.parser: HttpResponseParser | None = None
 
     async def secure(self, context: ssl.SSLContext, name: str) -> None:
         """Put TLS over what there is. Raises `OSError`."""
@@ -114,36 +114,15 @@ class Connection:
         self.has_answered = False
         await self._channel.send(data)
 
-    async def line(self) -> bytes:
-        """Return the next line without its end. Raises `OSError`, `BadAnswer`."""
-        while (end := self._arrived.find(b"\n")) < 0:
-            if len(self._arrived) > _MOST_LINE_BYTES:
-                break
-            if not await self._more():
-                raise BadAnswer(BROKEN_OFF) if self.has_answered else NoAnswer
-        if not 0 <= end <= _MOST_LINE_BYTES:
-            raise BadAnswer(" sent a header that is too long")
-        found = bytes(self._arrived[:end])
-        del self._arrived[: end + 1]
-        return found.removesuffix(b"\r")
-
-    async def piece(self, most_bytes: int = PIECE_BYTES) -> bytes:
-        """Return at least one and at most so many bytes; b"" at the end. Raises `OSError`."""
-        if not self._arrived:
-            await self._more()
-        found = bytes(self._arrived[:most_bytes])
-        del self._arrived[:most_bytes]
-        return found
-
-    async def _more(self) -> bool:
+    async def receive(self) -> bytes:
+        """Return what has arrived; b"" at the end. Raises `OSError`."""
         if self.has_answered:
             # Bytes that are already here are received without a wait. A server that never stops sending must
             # let the others, and the deadline, have their turn.
             await asyncio.sleep(0)
         found = await self._channel.receive()
-        self._arrived += found
         self.has_answered = self.has_answered or bool(found)
-        return bool(found)
+        return found
 
     @property
     def is_usable(self) -> bool:
@@ -151,13 +130,14 @@ class Connection:
         try:
             self._sock.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
-            return not self._arrived
+            return True
         except OSError:
             pass
         return False
 
     def close(self) -> None:
         """Close the socket. A further call does nothing."""
+        self.parser = None  # it knows the answer, which knows this: a cycle for the garbage collector
         self._sock.close()
 
 

@@ -52,11 +52,11 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
     The header is a number of seconds or a date. The wait until a date counts from the answer's own `Date`,
     since both come from the same clock; without one it counts from `now`. The result is between 0 and a year.
     """
-    written = headers.get("Retry-After", "").strip()
+    written = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(written):
         asked_s = float(written)
     elif until := parse_date(written):
-        asked_s = (until - (parse_date(headers.get("Date")) or now)).total_seconds()
+        asked_s = (until - (parse_date(headers.get("date")) or now)).total_seconds()
     else:
         return None
     return min(max(asked_s, 0.0), _MOST_ASKED_S)
@@ -85,7 +85,7 @@ def skew_s(asked_at: datetime, answered_at: datetime, date: datetime | None) -> 
 
 def redirect_of(status: int, headers: Mapping[str, str]) -> str | None:
     """Return the target of a redirect as written; None if the answer is none."""
-    return headers.get("Location") if status in _REDIRECTS else None
+    return headers.get("location") if status in _REDIRECTS else None
 
 
 def moved(status: int, *, host: str) -> SourceError:
@@ -121,7 +121,7 @@ def followed(url: str, location: str, *, host: str) -> str:
 
 
 def _as_utf8(header: str) -> str:
-    """Decode a header as UTF-8 if possible. http.client decodes every header as Latin-1."""
+    """Decode a header as UTF-8 if possible. `Answer` decodes every header as Latin-1."""
     try:
         return header.encode("latin-1").decode("utf-8")
     except UnicodeError:

@@ -86,7 +86,7 @@ def skew_of(reply: Reply) -> float | None:
     """Return how far our clock is ahead of the server's, without the age that a cache reports."""
     if reply.skew_s is None:
         return None
-    age = reply.headers.get("Age", "").strip()
+    age = reply.headers.get("age", "").strip()
     skew_s = reply.skew_s - (int(age) if _AGE.fullmatch(age) else 0)
     return skew_s if abs(skew_s) <= _MOST_SKEW_S else None
 
