@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from io import StringIO
 
 from tallyd.core.alerts.values import Wording
 from tallyd.core.alerts.wording import said
@@ -95,7 +96,10 @@ def file_text(content: Mapping[str, Json]) -> str:
 
     The same content always gives the same bytes, so that a file can be written a second time.
     """
-    return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    text = StringIO()  # not `dumps`: it holds all the pieces at once, five for each key
+    json.dump(content, text, ensure_ascii=False, indent=1, allow_nan=False)
+    text.write("\n")
+    return text.getvalue()
 
 
 def is_clock_suspect(skew_s: float | None) -> bool:

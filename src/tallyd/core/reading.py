@@ -18,7 +18,7 @@ LATE_AFTER_S = 60.0
 """A reading that was taken more than this after its slot is a late one: its origin is `late`. Seconds."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """Something that a person should know: a condition that is true now, not an event.
 

@@ -23,7 +23,7 @@ from tallyd.core.schedule.hours import Hours, any_hold
 News = Literal["begins", "reminder", "over", "unwatched"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Notified:
     """What a channel last received about a key: the version, when, and whether it said that it is open."""
 

@@ -29,7 +29,7 @@ class Rules:
     resolve_after: int = 1
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert(Problem):
     """The stored alert of one key: the problem as it was last named, and what is known of it.
 

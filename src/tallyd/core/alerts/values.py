@@ -15,7 +15,7 @@ from tallyd.core.texts import clock, listed, span, visible
 MOST_LISTED = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class At:
     """An instant. `has_day`: show its weekday even if it is today."""
 
@@ -23,14 +23,14 @@ class At:
     has_day: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Age:
     """How long ago `since` is at the time of reading."""
 
     since: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Span:
     """A fixed duration."""
 
