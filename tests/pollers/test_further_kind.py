@@ -134,7 +134,7 @@ def test_the_page_the_metrics_and_the_api_show_it(site: Site, daemon: Daemon) ->
     for path in ("/", "/poller/room"):
         page = site.ask(path)
         assert "All well" in page
-        assert "<dt>temperature</dt><dd>21.5</dd>" in page, path
+        assert "<dt>temperature</dt> <dd>21.5</dd>" in page, path
         assert "Total" not in page
     (found,) = re.findall("id=\"past-readings-chart\".*data-chart='([^']*)'", site.ask("/poller/room"))
     chart = json.loads(found)

@@ -203,7 +203,7 @@ def test_what_costs_much_is_not_read_anew_at_every_look(large: Web) -> None:
             again = ("?live=1", "?sort=past-targets.target", "?page=past-targets.2")
             # Only the last day of the rows that are shown is read anew.
             assert [looks(query) for query in again] == [1, 1, 1]
-            assert looks("?by=day") > 0
+            assert looks(f"?by=day&from={NOW:%Y-%m-%d}") > 0  # seven days would be too many rows
             now_s += 1000
             assert looks("?live=1") == first
 
