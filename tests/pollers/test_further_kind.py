@@ -140,7 +140,7 @@ def test_the_page_the_metrics_and_the_api_show_it(site: Site, daemon: Daemon) ->
     chart = json.loads(found)
     assert [column["name"] for column in chart["columns"]] == ["temperature"]
     assert (chart["columns"][0]["values"][0], chart["is_whole"]) == (21.5, False)
-    assert re.search(r'class="num">21.5 \(21.5 to 21.5\)</td>', site.ask("/poller/room?by=day"))
+    assert re.search(r'class="num">21.5 \(21.5\W21.5\)</td>', site.ask("/poller/room?by=day"))
     csv = site.ask("/poller/room/report.csv").splitlines()
     assert csv[0] == "date,time,weekday,temperature,note"
     metrics = site.ask("/metrics")
