@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserCallbackError, HttpParserError, HttpResponseParser
 
 from tallyd.adapters.http.connection import Connection
 from tallyd.adapters.http.errors import BROKEN_OFF, BadAnswer, NoAnswer
@@ -60,6 +60,8 @@ class Answer:
             parser.feed_data(received)
         except HttpParserError as error:
             if self._connection.parser is not None:
+                if isinstance(error, HttpParserCallbackError):
+                    raise  # a bug in one of the `on_` methods
                 raise BadAnswer(
                     f" sent an answer that can't be read ({error})"  # its words quote nothing of the answer
                     if parser.get_status_code()
