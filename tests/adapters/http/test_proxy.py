@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gc
 import socket
 import ssl
 import threading
@@ -81,6 +82,16 @@ def test_a_proxy_that_is_away_is_named_as_such() -> None:
     client.close()
     assert failure.text == "the proxy on the way to host.example: connection refused"
     assert failure.transient
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning")
+def test_a_proxy_that_does_not_speak_tls_is_named_as_such_and_left() -> None:
+    with serving(lambda connection: connection.send(b"220 mail.example\r\n")) as proxy:
+        client = HttpClient(user_agent="tallyd", timeout_s=10, proxy=proxy.url.replace("http:", "https:"))
+        failure = refused(client, "http://host.example/")
+        gc.collect()  # a socket that is not closed warns when it goes
+        client.close()
+    assert failure.text.startswith("the proxy on the way to host.example does not speak TLS")
 
 
 def tunnel(connection: Connection) -> None:

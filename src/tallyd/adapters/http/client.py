@@ -348,9 +348,10 @@ class HttpClient:
 
     async def _to_proxy(self, task: _Task, address: Address) -> Connection:
         try:
+            context = self._trusts[self._ca_file].context() if address.scheme == "https" else None
             connection = await connected(address.name, address.port, left_s=task.left_s)
-            if address.scheme == "https":
-                await connection.secure(self._trusts[self._ca_file].context(), address.name)
+            if context is not None:
+                await connection.secure(context, address.name)
         except TROUBLE as error:
             raise ProxyAway(error) from None
         return connection

@@ -104,9 +104,13 @@ class Connection:
         self.parser: HttpResponseParser | None = None
 
     async def secure(self, context: ssl.SSLContext, name: str) -> None:
-        """Put TLS over what there is. Raises `OSError`."""
+        """Put TLS over what there is. Raises `OSError`; the connection is then closed."""
         tls = Tls(self._channel, context, name)
-        await tls.handshake()
+        try:
+            await tls.handshake()
+        except BaseException:
+            self.close()
+            raise
         self._channel = tls
 
     async def send(self, data: bytes) -> None:
