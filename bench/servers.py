@@ -291,7 +291,7 @@ def _tallyd() -> Callable[[list[str]], None]:
         alive=lambda: None,
         http=client,
         retry=lambda attempt: attempt(),
-        memory={},
+        memory=dict,
         is_by_hand=True,
     )
 

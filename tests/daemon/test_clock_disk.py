@@ -273,7 +273,7 @@ def test_a_job_remembers_while_the_disk_is_full_what_it_asked_to(tmp_path: Path)
     seen: list[object] = []
 
     def count_up(_slot: Slot, tools: Toolbox) -> Reading:
-        seen.append(tools.memory.get("runs", 0))
+        seen.append(tools.memory().get("runs", 0))
         return Reading(taken_at=tools.now(), facts=None, memory={"runs": len(seen)})
 
     with (

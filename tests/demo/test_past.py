@@ -244,7 +244,7 @@ def test_the_next_report_is_of_today_alone(past: Written) -> None:
         alive=lambda: None,
         http=DiveraOfThen(past.month, lambda: at),
         retry=lambda attempt: attempt(),
-        memory=past.state.readings.memory(*task.name),
+        memory=lambda: past.state.readings.memory(*task.name),
         records=past.database.records(task.poller),
     )
     readings = task.job.run(Slot(at.isoformat(), at), tools)

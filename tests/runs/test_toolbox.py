@@ -36,7 +36,7 @@ def test_a_wait_for_the_next_try_is_progress_all_the_time(tmp_path: Path, asked_
             stop=Watched(clock),
             progress=progress,
             now=clock.now,
-            memory={},
+            memory=dict,
         )
         with pytest.raises(SourceError):
             tools.retry(fail)

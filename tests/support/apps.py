@@ -82,7 +82,7 @@ class Rounds:
             alive=lambda: None,
             http=self.client,
             retry=lambda attempt: attempt(),
-            memory=self.memory,
+            memory=lambda: self.memory,
             records=self.records() if self.has_records else None,
             keep_days=self.keep_days,
             is_by_hand=is_by_hand,

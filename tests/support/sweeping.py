@@ -88,7 +88,7 @@ class Park:
             alive=lambda: None,
             http=FakeHttp(),
             retry=once,
-            memory=self.memory,
+            memory=lambda: self.memory,
             records=self.records,
             inbox=self.inbox or self.site.folder,
             keep_days=self.keep_days,

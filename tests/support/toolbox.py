@@ -126,7 +126,7 @@ def toolbox(
         alive=lambda: None,
         http=http,
         retry=retry,
-        memory=memory or {},
+        memory=lambda: memory or {},
     )
 
 

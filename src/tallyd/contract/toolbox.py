@@ -18,7 +18,7 @@ class Toolbox:
 
     `poller` is the poller's name in the config (the first segment of its problem keys), `zone` its time
     zone. `now()` is aware, UTC. `stop()` is true after the shutdown began. `alive()` tells the daemon that
-    a long run still makes progress. `memory` is what the last reading of the job wanted to keep. `records`
+    a long run still makes progress. `memory()` is what the last reading of the job wanted to keep. `records`
     and `inbox` are None for a poller that needs none. Passages are kept for `keep_days` (0: never stored).
     `wake` makes the job run once more, at once. `show_progress(done, total)` is for a person who waits, in
     bytes or rows. `is_by_hand`: a person waits for this run (`once`); it is not part of the timetable. `kept`
@@ -32,7 +32,7 @@ class Toolbox:
     alive: Callable[[], None]
     http: Http
     retry: Retry
-    memory: Facts
+    memory: Callable[[], Facts]
     records: Records | None = None
     inbox: Inbox | None = None
     keep_days: int = 90

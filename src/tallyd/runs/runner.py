@@ -80,7 +80,7 @@ class Runner:
     def http_tools(self, task: Task) -> Toolbox:
         """Return a toolbox for use outside of a run: HTTP only."""
         return toolbox(
-            task, http=self.http, stop=self.stop, progress=self.progress(), now=self.now, memory={}
+            task, http=self.http, stop=self.stop, progress=self.progress(), now=self.now, memory=dict
         )
 
     def _tools(self, task: Task, progress: Progress, by_hand: ByHand | None) -> Toolbox:
@@ -90,7 +90,7 @@ class Runner:
             stop=self.stop,
             progress=progress,
             now=self.now,
-            memory=self._memory(task),
+            memory=partial(self._memory, task),
             resources=self.resources,
         )
         tools = replace(tools, kept=self.kept.setdefault(task.name, {}))
@@ -112,8 +112,7 @@ class Runner:
         """
         self.store.claim(task, slot, watermark)
         tools = self._tools(task, progress, by_hand)
-        readings = task.job.run(slot, tools)
-        committed = self.store.commit(task, slot, readings, in_timetable=by_hand is None)
+        committed = self.store.commit(task, slot, task.job.run(slot, tools), in_timetable=by_hand is None)
         outcomes = self.deliver(task, outbox_of(committed), tools)
         return self.store.write(task, committed, outcomes)
 

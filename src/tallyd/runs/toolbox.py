@@ -63,7 +63,7 @@ def toolbox(
     stop: threading.Event,
     progress: Progress,
     now: Callable[[], datetime],
-    memory: Facts,
+    memory: Callable[[], Facts],
     resources: Resources | None = None,
 ) -> Toolbox:
     """Return what a job may use during one run. Without `resources`: HTTP only.

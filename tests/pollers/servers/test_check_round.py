@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +23,7 @@ from support.rawserver import Connection, answer, serving
 from support.wording import over_of, text_of
 from tallyd.contract.lags import HourCount
 from tallyd.core.errors import Stopped
-from tallyd.core.reading import Facts, Reading
+from tallyd.core.reading import Facts, Reading, Slot
 from tallyd.pollers.servers import check_round as rounding
 from tallyd.pollers.servers.check_round import check_all
 from tallyd.pollers.servers.freshness import STATES, State
@@ -83,6 +84,21 @@ def test_checks_that_fail_leave_no_cycles_behind(tmp_path: Path) -> None:
         finally:
             gc.enable()
     assert left < len(names) * 5
+
+
+def test_only_the_first_round_of_a_process_reads_what_is_stored(tmp_path: Path) -> None:
+    """It may be ten megabytes."""
+    reads: list[datetime] = []
+
+    def memory() -> Facts:
+        reads.append(rounds.now)
+        return {}
+
+    with apps(Clockwork(PROD=1), tmp_path, "PROD") as rounds:
+        (job,) = rounds.poller().jobs()
+        for _ in range(3):
+            job.run(Slot(None, rounds.now), replace(rounds.tools(), memory=memory))
+    assert len(reads) == 1
 
 
 def page_of_all_kinds(connection: Connection, path: str) -> None:

@@ -172,7 +172,7 @@ def probe_toolbox(config: Config, task: Task, resources: Resources) -> Iterator[
             stop=threading.Event(),
             progress=Progress(time.monotonic, utc_now()),
             now=utc_now,
-            memory={},
+            memory=dict,
             resources=resources,
         )
         yield replace(tools, is_by_hand=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from sys import intern
 
 from tallyd.core.alerts.templates import read_template
 from tallyd.core.alerts.values import Fields, Value, Wording
@@ -57,8 +58,8 @@ class AlertKind:
         """Return a problem of this kind. `segments` are the parts of its key before `what`."""
         return Problem(
             key=problem_key(*segments, self.what),
-            text=REMINDING + self.text,
-            over=self.over + ENDING,
+            text=intern(REMINDING + self.text),  # one text, however many problems share it
+            over=intern(self.over + ENDING),
             since=since,
             severity=self.severity,
             at_once=self.at_once,

@@ -214,7 +214,7 @@ class _Past:
             alive=lambda: None,
             http=DiveraOfThen(self._month, lambda: self._at),
             retry=lambda attempt: attempt(),
-            memory=self._state.readings.memory(*task.name),
+            memory=partial(self._state.readings.memory, *task.name),
             # A report only asks for counts.
             records=cast("Records", self) if task.job.name == "report" else None,
         )

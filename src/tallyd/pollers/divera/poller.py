@@ -117,7 +117,7 @@ class DiveraPoller(DiveraSettings):
 
     def _remembered_names(self, tools: Toolbox) -> Mapping[str, str]:
         """Return the names that Divera sent last time."""
-        names = tools.memory.get("names") if self.fetch_status_names else None
+        names = tools.memory().get("names") if self.fetch_status_names else None
         found = names.items() if isinstance(names, dict) else ()
         return {status: name for status, name in found if isinstance(name, str)}
 

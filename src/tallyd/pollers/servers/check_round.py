@@ -52,7 +52,7 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
     those belong to the daemon's own rounds.
     """
     del slot
-    tools.kept[KEPT] = memory = memory_of(tools.kept, lambda: tools.memory)
+    tools.kept[KEPT] = memory = memory_of(tools.kept, tools.memory)
     have_left = memory.keep_only(settings.targets)
     results = check_all(settings, tools, memory)
     return (reading_of(settings, results, memory, tools, have_left=have_left),)

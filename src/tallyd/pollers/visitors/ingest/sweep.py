@@ -34,7 +34,8 @@ def sweep(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Readi
         raise TypeError("the sweep of a visitors poller needs an inbox and the database of records")
     looked_at = tools.now()
     look = inbox.look()
-    known = read_memory(tools.memory, looked_at)
+    stored = tools.memory()
+    known = read_memory(stored, looked_at)
     taking = Taking(settings, tools, inbox, records, shape_of(settings, tools.zone))
     tally = taking.tally
     if known.database is None or _answers(records, tally):
@@ -63,7 +64,7 @@ def sweep(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Readi
             taken_at=run.now,
             facts=None,
             problems=evaluated.problems,
-            memory=to_remember(known, evaluated.memory, tools.memory, run.now),
+            memory=to_remember(known, evaluated.memory, stored, run.now),
             evaluates=evaluated.evaluates,
             summary={**tally.summary(), "trouble": _trouble(look, tally)},
         ),

@@ -30,7 +30,7 @@ def report(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Read
     `correct_within`. Raises `SourceError` while the database is unreadable.
     """
     made = _Made(settings, tools, slot.due_at if slot.key is not None else tools.now())
-    ledger = ledger_of(tools.memory)
+    ledger = ledger_of(tools.memory())
     within = timedelta(seconds=made.report.correct_within)
     past, today = ledger.past_days(made.at, tools.zone, correct_within=within), made.today
     readings = []
