@@ -2,8 +2,9 @@
 
     python -S -m support.kill_at [--at N] [--opened ENDING] [--disk ROOT] REPORT COMMAND...
 
-Counted are the calls of the threads that another thread than the first has begun: in tallyd these are the
-runs' threads, so that the count begins and ends with the work. With `--opened` the calls of every thread are
+Counted are the calls of the threads that a thread of the first has begun: in tallyd these are the runs'
+threads, so that the count begins and ends with the work. What they begin in turn, the thread of the network,
+is not counted: how often it looks at a socket depends on chance. With `--opened` the calls of every thread are
 counted, from the first opening of a file whose path ends so. Calls that touch nothing but the process's own
 memory and threads (`futex`, `mmap`, ...) are not counted: they can't change what is found after a kill, and
 their number depends on chance. `--disk` lays out, beside REPORT, what a power cut in place of the kill would
@@ -129,7 +130,7 @@ class Trace:
             self._go_on(message.value)
 
     def _go_on(self, tid: int, deliver: int = 0) -> None:
-        is_watched = self.opened is not None or self.begun_by[tid] not in (0, self.pid)
+        is_watched = self.opened is not None or self.begun_by.get(self.begun_by[tid]) == self.pid
         ptrace(SYSCALL if is_watched else CONT, tid, 0, deliver)
 
     def _at_call(self, tid: int) -> None:

@@ -176,7 +176,7 @@ def kill_as_planned(
 ) -> Kill:
     """Kill a run in a new site before its `number`-th call, which is the one that `calls` has there.
 
-    Where it is another, the network took one look more or less at an answer: it is done again.
+    Where it is another, the machine was busy and a wait took one look more: it is done again.
     """
     for _ in range(TRIES):
         kill = kill_and_start_again(make(), number, command)

@@ -15,17 +15,16 @@ def steps(calls: Sequence[Call]) -> dict[Step, range]:
     """Return for each step the numbers of the calls before which a kill leaves the run in it.
 
     A commit is in the page cache, and so survives a kill, just before the fdatasync that makes it survive a
-    power cut. The calls between request and answer are left out: the server may have counted or not.
+    power cut. Another thread asks the server: this one wakes it (`sendto`), and then waits for the answer.
     """
     commits = [n for n, (name, about) in _numbered(calls) if name == "fdatasync" and about.endswith("-wal")]
     claim, commit, mark = commits
     asked = next(n for n, (name, _about) in _numbered(calls) if name == "sendto")
-    answered = next(n for n, (name, _about) in _numbered(calls) if name == "recvfrom")
     renamed = next(n for n, (name, about) in _numbered(calls) if name.startswith("rename"))
     return {
         Step.BEFORE: range(1, claim),
         Step.CLAIMED: range(claim, asked + 1),
-        Step.FETCHED: range(answered + 1, commit),
+        Step.FETCHED: range(asked + 1, commit),
         Step.COMMITTED: range(commit, renamed + 1),
         Step.FILE: range(renamed + 1, mark),
         Step.MARKED: range(mark, len(calls) + 2),
