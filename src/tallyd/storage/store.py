@@ -103,7 +103,11 @@ class Store:
                 self._evaluate_clock(task.poller, each)
         outs = recorded.outs if recorded and recorded.outs else (None,) * len(readings)
         return tuple(
-            StoreResult(reading=replace(reading, memory=None), out=out, is_stored=recorded is not None)
+            StoreResult(
+                reading=replace(reading, memory=None, problems=() if in_timetable else reading.problems),
+                out=out,
+                is_stored=recorded is not None,
+            )
             for reading, out in zip(readings, outs, strict=True)
         )
 

@@ -18,9 +18,10 @@ from tallyd.core.reading import LATE_AFTER_S, OutboxMessage, Problem, Reading, S
 class StoreResult:
     """Result of storing one reading.
 
-    `reading` includes what is known about its report by now, but no memory. `out` is its reserved out file
-    (None: nothing to write, or not stored yet). `is_stored`: committed; otherwise held in memory.
-    `not_written` is the reason why its file is not written yet, if so.
+    `reading` includes what is known about its report by now, but no memory, and problems only outside the
+    timetable: else they are alerts. `out` is its reserved out file (None: nothing to write, or not stored
+    yet). `is_stored`: committed; otherwise held in memory. `not_written` is the reason why its file is not
+    written yet, if so.
     """
 
     reading: Reading

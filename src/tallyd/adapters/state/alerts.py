@@ -102,7 +102,7 @@ def _store(db: sqlite3.Connection, alerts: Sequence[Alert]) -> None:
     """Store alerts, and their incidents."""
     db.executemany(
         "INSERT OR REPLACE INTO alert (key, body) VALUES (?, ?)",
-        [(alert.key, _ALERT.dump_json(alert, exclude_none=True).decode()) for alert in alerts],
+        ((alert.key, _ALERT.dump_json(alert, exclude_none=True).decode()) for alert in alerts),
     )
     raised = [alert for alert in alerts if not alert.is_waiting]
     if raised:

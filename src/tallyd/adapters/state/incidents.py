@@ -113,7 +113,7 @@ def store(db: sqlite3.Connection, alerts: Iterable[Alert], mutes: Sequence[Mute]
     The texts stay those at its worst. What is known about mutes stays too. `severities` gets each severity
     with the time since when it was so; of the first one, that is when the alert was raised.
     """
-    rows = [
+    rows = (
         {
             "key": alert.key,
             "raised_at": instant_text(alert.raised_at),
@@ -130,7 +130,7 @@ def store(db: sqlite3.Connection, alerts: Iterable[Alert], mutes: Sequence[Mute]
         }
         for alert in alerts
         if alert.raised_at is not None
-    ]
+    )
     db.executemany(
         f"INSERT INTO incident ({_COLUMNS}) VALUES (:key, :raised_at, :since, :ended_at, :is_unwatched,"  # noqa: S608 # a constant
         " :severity, :severities, :text, :over, :fields, :muted_by) ON CONFLICT DO UPDATE SET"
