@@ -4,11 +4,11 @@
 
 Counted are the calls of the threads that a thread of the first has begun: in tallyd these are the runs'
 threads, so that the count begins and ends with the work. What they begin in turn, the thread of the network,
-is not counted: how often it looks at a socket depends on chance. With `--opened` the calls of every thread are
-counted, from the first opening of a file whose path ends so. Calls that touch nothing but the process's own
-memory and threads (`futex`, `mmap`, ...) are not counted: they can't change what is found after a kill, and
-their number depends on chance. `--disk` lays out, beside REPORT, what a power cut in place of the kill would
-have left of the tree below ROOT (see durable.py).
+is not counted: how often it looks at a socket depends on chance. With `--opened` the calls of every thread
+are counted, from the first opening of a file whose path ends so. Calls that touch nothing but the process's
+own memory and threads (`futex`, `mmap`, ...) are not counted: they can't change what is found after a kill,
+and their number depends on chance. `--disk` lays out, beside REPORT, what a power cut in place of the kill
+would have left of the tree below ROOT (see durable.py).
 
 Without `--at`, or where there are fewer calls, the command ends by itself, or is killed when this program is
 sent SIGTERM. REPORT is then a JSON object: `killed_before`, the number of the call (from 1) or null, and
