@@ -165,17 +165,23 @@ def slots(when: At | Every, zone: tzinfo, *, after: datetime, until: datetime) -
     yield from starmap(named, found)
 
 
-@lru_cache(maxsize=8)
 def _instants(when: At, day: date, zone: tzinfo) -> tuple[tuple[datetime, date, time], ...]:
-    """Return the slots of a local date, oldest first: instant, date, time of day.
+    """Return the slots of a local date, oldest first: instant, date, time of day."""
+    if len(when.times) > _MOST_KEPT:
+        return _instants_anew(when, day, zone)
+    return _kept_instants(when, day, zone)
 
-    They are kept, because each look and each view needs those of the same few days. Few days are kept,
-    because there may be a slot every second.
-    """
+
+def _instants_anew(when: At, day: date, zone: tzinfo) -> tuple[tuple[datetime, date, time], ...]:
     found = ((_instant(day, at, zone), day, at) for at in when.times)
     own = (each for each in found if not _is_double(when, zone, datetime.combine(day, each[2]), each[0]))
     # By instant: across a gap, 02:45 (at 03:45) is after 03:15.
     return tuple(sorted(own, key=_AT))
+
+
+_kept_instants = lru_cache(maxsize=64)(_instants_anew)
+"""Each look and each view needs the slots of the same three days of each job."""
+_MOST_KEPT = 2000  # times of day: with one every second, the dates of a month would need a gigabyte
 
 
 def _is_double(when: At, zone: tzinfo, nominal: datetime, instant: datetime) -> bool:
