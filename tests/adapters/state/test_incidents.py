@@ -25,6 +25,7 @@ from tallyd.core.reading import Problem, Severity
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+MINUTE = HOUR / 60
 ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 KEY = "apps/main/stale"
 
@@ -107,6 +108,44 @@ def test_each_minute_of_an_incident_counts_as_what_it_was_then(state: State, see
     for number, span in enumerate(shown.spans):
         hour = Counter(levels[number * 60 : number * 60 + 60])
         assert {state.level: held_s / 60 for state, held_s in span.seconds.items()} == hour
+
+
+def test_after_the_clock_was_set_back_the_last_severity_is_the_one_that_came_last(state: State) -> None:
+    look(state, 0, stale(since=AT))
+    look(state, -0.75, stale(severity="error", since=AT))
+    (is_open,) = known(state)
+    assert (is_open.severity_now, [severity for _, severity in is_open.severities]) == (
+        "error",
+        ["warning", "error"],
+    )
+    look(state, -0.5)
+    (incident,) = known(state)
+    borders = [AT - HOUR, AT + HOUR]
+    shown = incident_timeline((incident,), [(AT - HOUR, AT + HOUR)], borders)
+    assert {state.level: held_s / 60 for state, held_s in shown.amounts} == {"fine": 105, "error": 15}
+
+
+@pytest.mark.parametrize(
+    ("changed_at", "ended_at", "minutes"),
+    [
+        pytest.param(30, 60, [(0, 30), (30, 60)], id="a-clock-that-goes-on"),
+        pytest.param(-20, -10, [(-20, -20), (-20, -10)], id="set-back-before-the-change"),
+        pytest.param(30, 20, [(0, 20), (20, 20)], id="set-back-after-the-change"),
+        pytest.param(30, -10, [(-10, -10), (-10, -10)], id="ends-before-it-began"),
+        pytest.param(30, None, [(0, 30), (30, 90)], id="open"),
+    ],
+)
+def test_no_part_of_an_incident_is_after_its_end(
+    state: State, changed_at: int, ended_at: int | None, minutes: list[tuple[int, int]]
+) -> None:
+    look(state, 0, stale(since=AT))
+    look(state, changed_at / 60, stale(severity="error", since=AT))
+    if ended_at is not None:
+        look(state, ended_at / 60)
+    (incident,) = known(state)
+    parts = [*incident.parts(until=AT + 1.5 * HOUR)]
+    assert [((begin - AT) // MINUTE, (end - AT) // MINUTE) for begin, end, _ in parts] == minutes
+    assert [severity for *_, severity in parts] == ["warning", "error"]
 
 
 def test_a_key_that_is_raised_again_is_another_incident(state: State) -> None:

@@ -111,7 +111,8 @@ def store(db: sqlite3.Connection, alerts: Iterable[Alert], mutes: Sequence[Mute]
     """Store the incidents of raised alerts, within a transaction. `mutes` are all known mutes.
 
     The texts stay those at its worst. What is known about mutes stays too. `severities` gets each severity
-    with the time since when it was so; of the first one, that is when the alert was raised.
+    with the time since when it was so; of the first one, that is when the alert was raised. They stay in the
+    order in which they came: the clock may be set back.
     """
     rows = (
         {
@@ -179,7 +180,7 @@ def _incident(row: tuple[Any, ...], notices: tuple[IncidentNotice, ...]) -> Inci
         key=key,
         severity=cast("Severity", severity),
         severities=tuple(
-            (read_instant(at), each) for at, each in sorted(_SEVERITIES.validate_json(severities).items())
+            (read_instant(at), each) for at, each in _SEVERITIES.validate_json(severities).items()
         ),
         text=text,
         over=over,

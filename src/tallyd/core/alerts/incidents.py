@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TypeAlias
 
 from tallyd.core.alerts.notices import News
@@ -35,7 +35,7 @@ class Incident(Problem):
     """An alert that was raised. `severity`, `text`, `over` and `fields` are those at its worst.
 
     `since` is when the problem began, `raised_at` when it became an alert, `ended_at` when it was resolved
-    (None: it is open). `severities` are all that it had, each since when, oldest first; the first one also
+    (None: it is open). `severities` are all that it had, each since when, in their order; the first one also
     counts before that. `is_unwatched`: it ended because the config does not ask for it any more. `muted_by`
     is who muted it last, empty if nobody knows who; None: nobody did. `notices` are sorted by time.
     """
@@ -67,9 +67,13 @@ class Incident(Problem):
         return self.severities[-1][1]
 
     def parts(self, *, until: datetime) -> Iterator[tuple[datetime, datetime, Severity]]:
-        """Yield since when, until when, and how severe it was, oldest first; what is open lasts `until`."""
+        """Yield since when, until when, and how severe it was, oldest first; what is open lasts `until`.
+
+        None ends before it begins: if the clock was set back, a part begins at its end at the latest.
+        """
         begins = (self.since, *(at for at, _ in self.severities[1:]), min(self.ended_at or until, until))
-        for (begin, end), (_, severity) in zip(pairwise(begins), self.severities, strict=True):
+        capped = [*accumulate(reversed(begins), min)][::-1]
+        for (begin, end), (_, severity) in zip(pairwise(capped), self.severities, strict=True):
             yield begin, end, severity
 
     def lasted_s(self, *, now: datetime) -> float:
