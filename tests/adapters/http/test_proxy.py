@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import gc
 import socket
 import ssl
@@ -63,7 +64,18 @@ def test_a_proxy_gets_the_password_as_it_is_however_it_was_escaped() -> None:
             True,
             id="host away",
         ),
-        pytest.param(b"", "host.example closed the connection without an answer", True, id="closed"),
+        pytest.param(
+            b"",
+            "the proxy on the way to host.example closed the connection without an answer",
+            True,
+            id="closed",
+        ),
+        pytest.param(
+            b"SSH-2.0-OpenSSH_9.6\r\n",
+            "the proxy on the way to host.example answered with something that is not HTTP",
+            True,
+            id="no HTTP",
+        ),
     ],
 )
 def test_a_proxy_that_does_not_open_the_way_is_named_as_such(raw: bytes, text: str, transient: bool) -> None:
@@ -94,11 +106,11 @@ def test_a_proxy_that_does_not_speak_tls_is_named_as_such_and_left() -> None:
     assert failure.text.startswith("the proxy on the way to host.example does not speak TLS")
 
 
-def tunnel(connection: Connection) -> None:
+def tunnel(connection: Connection, opened: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> None:
     """Be an HTTP proxy: open the way that CONNECT asks for, whatever its name, on loopback."""
     port = int(connection.request().split()[1].rpartition(b":")[2])
     with socket.create_connection(("127.0.0.1", port)) as far:
-        connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        connection.send(opened)
         back = threading.Thread(target=_copy, args=(far, connection.sock), daemon=True)
         back.start()
         _copy(connection.sock, far)
@@ -162,6 +174,29 @@ def test_a_proxy_may_be_reached_over_tls_and_carry_tls(
             assert len(client.get(f"https://host.example:{server.port}/").body) == 100_000
         client.close()
     assert len(proxy.heads) == 1
+
+
+@pytest.mark.parametrize("by_tls", [False, True], ids=["plain proxy", "TLS proxy"])
+@pytest.mark.parametrize("headers", [b"", b"Content-Length: 0\r\n"], ids=["no length", "a length"])
+def test_a_proxy_that_sends_more_than_its_answer_to_connect_is_refused(
+    authority: trustme.CA, certified: ssl.SSLContext, tmp_path: Path, by_tls: bool, headers: bytes
+) -> None:
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(own)
+    forging = functools.partial(tunnel, opened=b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n" + answer(b"forged"))
+    with (
+        serving(forging, tls=own if by_tls else None) as proxy,
+        serving(always(answer(b"x")), tls=certified) as server,
+    ):
+        client = HttpClient(user_agent="tallyd", timeout_s=10, ca_file=ca_file, proxy=proxy.url)
+        failure = refused(client, f"https://host.example:{server.port}/")
+        client.close()
+    assert failure.text == (
+        f"the proxy on the way to host.example:{server.port} sent more than its answer to CONNECT"
+    )
+    assert server.heads == []
 
 
 def test_the_deadline_holds_through_a_proxy(

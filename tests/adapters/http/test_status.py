@@ -10,6 +10,7 @@ import pytest
 
 from support.rawserver import Connection, always, answer, serving
 from tallyd.adapters.http.client import HttpClient
+from tallyd.adapters.http.responses import followed
 from tallyd.core.errors import SourceError
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -173,6 +174,11 @@ def test_a_redirect_to_another_port_is_not_followed_and_gets_no_key(client: Http
     )
     assert not failure.transient
     assert other.connections == 0
+
+
+def test_a_redirect_to_the_usual_port_of_https_is_followed() -> None:
+    target = followed("http://a.example:8080/x", "https://a.example/y", host="a.example:8080")
+    assert target == "https://a.example/y"
 
 
 @pytest.mark.parametrize(

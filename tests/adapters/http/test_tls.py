@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 import threading
 import time
@@ -47,13 +48,31 @@ def presenting(certificate: trustme.LeafCert) -> ssl.SSLContext:
 
 
 @pytest.fixture
-def secured(authority: trustme.CA) -> Callable[[Script], contextlib.AbstractContextManager[RawServer]]:
+def context(authority: trustme.CA) -> ssl.SSLContext:
+    return presenting(authority.issue_cert("127.0.0.1"))
+
+
+@pytest.fixture
+def secured(context: ssl.SSLContext) -> Callable[[Script], contextlib.AbstractContextManager[RawServer]]:
     """Return `serving` with a certificate that the client trusts."""
-    context = presenting(authority.issue_cert("127.0.0.1"))
     return lambda script: serving(script, tls=context)
 
 
 Secured = Callable[[Script], contextlib.AbstractContextManager[RawServer]]
+
+
+def both_on_one_port(context: ssl.SSLContext, script: Script) -> contextlib.AbstractContextManager[RawServer]:
+    """Serve `script` over TLS, and redirect to there what comes without."""
+
+    def either(connection: Connection) -> None:
+        if connection.sock.recv(1, socket.MSG_PEEK) == b"\x16":  # a handshake of TLS
+            connection.sock = context.wrap_socket(connection.sock, server_side=True)
+            script(connection)
+        else:
+            there = f"https://{connection.server.host}/new"
+            always(answer(status="301 M", Location=there))(connection)
+
+    return serving(either)
 
 
 def refused(client: HttpClient, url: str) -> SourceError:
@@ -227,14 +246,25 @@ def test_without_trusted_certificates_the_message_says_what_to_install(
     plain.close()
 
 
-def test_a_redirect_from_http_to_https_on_one_host_is_followed(client: HttpClient, secured: Secured) -> None:
-    with (
-        secured(always(answer(b"there"))) as server,
-        serving(always(answer(status="301 M", Location=f"{server.url}/new"))) as plain,
-    ):
-        reply = client.get(plain.url, headers={"X-Key": "s3cret"})
+def test_a_redirect_from_http_to_https_on_one_host_is_followed(
+    client: HttpClient, context: ssl.SSLContext
+) -> None:
+    with both_on_one_port(context, always(answer(b"there"))) as server:
+        reply = client.get(server.url, headers={"X-Key": "s3cret"})
     assert reply.body == b"there"
-    assert b"X-Key: s3cret" in server.heads[0]
+    assert b"X-Key: s3cret" in server.heads[1]
+
+
+def test_a_redirect_from_http_to_https_on_another_port_is_not_followed(
+    client: HttpClient, secured: Secured
+) -> None:
+    with (
+        secured(always(answer(b"there"))) as other,
+        serving(always(answer(status="301 M", Location=f"{other.url}/new"))) as server,
+    ):
+        failure = refused(client, server.url)
+    assert failure.text.startswith(f"{server.host} redirects to {other.host}, which is not followed")
+    assert other.connections == 0
 
 
 def test_a_redirect_from_https_to_http_is_not_followed(client: HttpClient, secured: Secured) -> None:
@@ -260,6 +290,28 @@ def test_an_idle_connection_that_was_closed_is_replaced(client: HttpClient, secu
 
 
 @pytest.mark.parametrize(
+    ("stray", "connections"),
+    [(b"\r\n", 3), (answer(b"stray", status="500 Stray"), 3), (b"", 1)],
+    ids=["a line end", "an answer", "nothing"],
+)
+def test_bytes_behind_an_answer_are_never_a_part_of_the_next(
+    client: HttpClient, secured: Secured, stray: bytes, connections: int
+) -> None:
+    def astray(connection: Connection) -> None:
+        while connection.request():
+            # One segment, so that the client receives the record behind the answer together with it.
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            connection.send(answer(b"x"))
+            if stray:
+                connection.send(stray)
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
+    with secured(astray) as server:
+        assert [client.get(server.url).body for _ in range(3)] == [b"x"] * 3
+    assert server.connections == connections
+
+
+@pytest.mark.parametrize(
     "name", ["no answer at all", "headers byte by byte", "body byte by byte, ended by closing"]
 )
 def test_the_deadline_holds_over_tls(client: HttpClient, secured: Secured, name: str) -> None:
@@ -271,23 +323,20 @@ def test_the_deadline_holds_over_tls(client: HttpClient, secured: Secured, name:
 
 
 def test_the_deadline_also_holds_if_a_redirect_uses_an_idle_connection(
-    client: HttpClient, secured: Secured
+    client: HttpClient, context: ssl.SSLContext
 ) -> None:
     def drip_second(connection: Connection) -> None:
         connection.request()
         connection.send(answer(b"first"))
         SLOW["headers byte by byte"](connection)
 
-    with (
-        secured(drip_second) as server,
-        serving(always(answer(status="302 F", Location=f"{server.url}/slow"))) as plain,
-    ):
-        assert client.get(server.url).body == b"first"
+    with both_on_one_port(context, drip_second) as server:
+        assert client.get(server.url.replace("http:", "https:")).body == b"first"
         began = time.monotonic()
         with pytest.raises(SourceError, match="timed out"):
-            client.get(plain.url, timeout_s=0.3)
+            client.get(server.url, timeout_s=0.3)
         assert time.monotonic() - began < 20
-    assert server.connections == 1
+    assert server.connections == 2
 
 
 def test_abort_ends_a_transfer_over_tls_at_once(client: HttpClient, secured: Secured) -> None:

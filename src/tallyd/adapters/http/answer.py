@@ -20,13 +20,15 @@ class Answer:
 
     `status` is 0 until the head has arrived. `headers`: by name in lower case; those that stand more than
     once are joined by commas. `is_reusable`: nothing of the answer is left on the connection, nothing else
-    came, and the server keeps it open. The parser calls the `on_` methods.
+    came, and the server keeps it open. `has_more`: something arrived behind the head. The parser calls the
+    `on_` methods.
     """
 
     def __init__(self, connection: Connection) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.is_reusable = False
+        self.has_more = False
         self._connection = connection
         self._lines: list[tuple[bytes, bytes]] = []
         self._body = bytearray()
@@ -84,7 +86,7 @@ class Answer:
     def on_message_begin(self) -> None:
         """Begin an answer, or stop: nobody has asked for another one."""
         if self.status:
-            self.is_reusable = False
+            self.is_reusable, self.has_more = False, True
             raise BadAnswer
         self._lines.clear()
 
@@ -108,6 +110,7 @@ class Answer:
     def on_body(self, piece: bytes) -> None:
         """Note a piece of the body."""
         self._body += piece
+        self.has_more = True
 
     def on_message_complete(self) -> None:
         """Let the parser go, unless it only read what announces the answer."""

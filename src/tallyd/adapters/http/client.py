@@ -18,7 +18,7 @@ from tallyd.adapters.http.answer import Answer
 from tallyd.adapters.http.body import Unusable, read_body
 from tallyd.adapters.http.ca_store import TrustStore, system_store
 from tallyd.adapters.http.connection import Connection, connected
-from tallyd.adapters.http.errors import HANGUPS, TROUBLE, ProxyAway, explain, timed_out
+from tallyd.adapters.http.errors import HANGUPS, TROUBLE, BadAnswer, ProxyAway, explain, timed_out
 from tallyd.adapters.http.pool import Pool
 from tallyd.adapters.http.request import Address, Proxy, Request, prepared
 from tallyd.adapters.http.responses import followed, is_whole, moved, parse_date, redirect_of, refusal, skew_s
@@ -365,7 +365,13 @@ async def _exchanged(connection: Connection, head: bytes, body: bytes | None = N
 
 
 async def _open_way(connection: Connection, proxy: Proxy, there: Address) -> None:
-    answer = await _exchanged(connection, proxy.opening(there))
+    try:
+        answer = await _exchanged(connection, proxy.opening(there))
+        if answer.has_more and 200 <= answer.status < 300:
+            # Nobody speaks first in TLS. What the proxy says here could pass for a part of the answer.
+            raise BadAnswer(" sent more than its answer to CONNECT")
+    except TROUBLE as error:
+        raise ProxyAway(error) from None
     if not 200 <= answer.status < 300:
         raise SourceError(
             f"the proxy on the way to {there.host} refused (HTTP {answer.status})",

@@ -23,6 +23,9 @@ class Plain:
         self._sock = sock
         self._loop = asyncio.get_running_loop()
 
+    has_unread = False
+    """Whether bytes were received that nobody has read yet."""
+
     async def send(self, data: bytes) -> None:
         """Send everything. Raises `OSError`."""
         await self._loop.sock_sendall(self._sock, data)
@@ -46,6 +49,11 @@ class Tls:
         self._below = below
         self._arrived, self._to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._arrived, self._to_send, server_hostname=name)
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether bytes were received that nobody has read yet."""
+        return bool(self._arrived.pending or self._tls.pending() or self._below.has_unread)
 
     async def handshake(self) -> None:
         """Agree on keys, and check the certificate. Raises `OSError`, that is `ssl.SSLError` too."""
@@ -131,6 +139,8 @@ class Connection:
     @property
     def is_usable(self) -> bool:
         """Whether an idle connection is as it was left: not closed, and nothing arrived unasked."""
+        if self._channel.has_unread:
+            return False
         try:
             self._sock.recv(1, socket.MSG_PEEK)
         except BlockingIOError:

@@ -31,7 +31,7 @@ class NoAnswer(BadAnswer):
 
 
 class ProxyAway(Exception):  # noqa: N818 # see above
-    """The proxy can't be reached, for the reason in `cause`."""
+    """The proxy can't be reached, or does not answer CONNECT as it should, for the reason in `cause`."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__()

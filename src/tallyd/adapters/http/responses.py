@@ -101,7 +101,8 @@ def followed(url: str, location: str, *, host: str) -> str:
     """Return the absolute URL of a redirect that may be followed. Otherwise raise `SourceError`.
 
     Scheme, host and port must stay the same, because key and headers go along. From http to https on the same
-    host is allowed too. The error names only the host of the target.
+    host is allowed too, to the same port or to 443: on another port may be somebody else's server. The error
+    names only the host of the target.
     """
     try:
         target = urljoin(url, _as_utf8(location))
@@ -109,7 +110,7 @@ def followed(url: str, location: str, *, host: str) -> str:
         named = shortened(host_of(target), 80)
     except ValueError:
         raise SourceError(f"{host} redirects to an address that can't be read", transient=False) from None
-    upgraded = before[:2] == ("http", after[1]) and after[0] == "https"
+    upgraded = before[0] == "http" and after in {("https", before[1], port) for port in (443, before[2])}
     if "@" not in urlsplit(target).netloc and (before == after or upgraded):
         return target
     if before[:2] == ("https", after[1]) and after[0] == "http":
