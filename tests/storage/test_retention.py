@@ -198,6 +198,35 @@ def test_a_machine_that_sleeps_each_night_keeps_nothing_longer(old: Old) -> None
     assert max(days) - min(days) <= 6 * DAY
 
 
+class ServersSource(FakePoller):
+    """Its readings are those of a servers poller."""
+
+    kind = "servers"
+
+
+@pytest.mark.parametrize(
+    ("top", "left"),
+    [
+        pytest.param({}, {"one": 10, "apps": 0}, id="by-kind"),
+        pytest.param({"out": {"keep_days": 200}}, {"one": 10, "apps": 10}, id="at-the-top"),
+        pytest.param({"out": {"keep_days": 5}}, {"one": 0, "apps": 0}, id="soon"),
+        pytest.param({"out": {"keep_days": None}}, {"one": 10, "apps": 10}, id="never"),
+    ],
+)
+def test_a_poller_that_left_the_config_keeps_its_files_as_long_as_one_of_its_kind(
+    tmp_path: Path, top: dict[str, object], left: dict[str, int]
+) -> None:
+    mornings = daily("08:00")
+    pollers = {"one": FakePoller(mornings), "apps": ServersSource(mornings)}
+    for poller in pollers.values():
+        poller.out = OutOverride(keep_days=50)
+    with FakeClock(at("2026-11-01 07:00")) as clock, World(tmp_path, clock, pollers, top=top) as world:
+        world.run(hours=24 * 10, least_s=3600)
+        world.edit({})
+        world.run(hours=24 * 91, least_s=6 * 3600)
+        assert {name: len(world.out_files(name)) for name in pollers} == left
+
+
 def test_past_incidents_and_uptime_are_deleted_after_keep_days_by_the_trusted_clock(tmp_path: Path) -> None:
     source = outages.Source(below=["gate"])
     hourly = FakePoller(Every(3600.0), source, catch_up_s=None)

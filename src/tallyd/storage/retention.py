@@ -16,6 +16,7 @@ from tallyd.config.jobs import Task
 from tallyd.config.model import Config
 from tallyd.core.alerts.daemon_alerts import CLOCK
 from tallyd.core.naming import instant_text, read_instant
+from tallyd.storage.past import poller_of
 from tallyd.storage.store import Store
 
 log = logging.getLogger("tallyd")
@@ -94,7 +95,7 @@ class Retention:
         return max(0.0, self._done_s + PRUNE_EVERY_S - self._clock.monotonic())
 
     def prune(self, config: Config, tasks: Iterable[Task]) -> None:
-        """Prune every poller. For pollers that left the config, the top-level `keep_days` counts."""
+        """Prune every poller. For one that left the config, the top of the file counts, or else its kind."""
         self._done_s = self._clock.monotonic()
         now = self._trusted_now()
         if self._is_doubted:
@@ -123,9 +124,9 @@ class Retention:
 
     def _prune(self, config: Config, tasks: Iterable[Task], now: datetime) -> None:
         self._note(now)
-        left = (config.settings.out.keep_days, config.zone)
-        keep = dict.fromkeys(self._store.state.readings.pollers(), left)
-        keep |= {task.poller: (task.keep_days, task.zone) for task in tasks}
+        keep = {task.poller: (task.keep_days, task.zone) for task in tasks}
+        left = {*self._store.state.readings.pollers()} - keep.keys()
+        keep |= {poller: (self._left_keep_days(poller, config, now), config.zone) for poller in left}
         for poller, (days, zone) in keep.items():
             if days:
                 before = now - timedelta(days=days)
@@ -137,6 +138,14 @@ class Retention:
             self._safely("pruning", partial(state.incidents.prune, before))
         for prune in self._also:
             self._safely("pruning", partial(prune, now))
+
+    def _left_keep_days(self, poller: str, config: Config, now: datetime) -> int | None:
+        """Return the `keep_days` of a poller that left the config."""
+        out = config.settings.out
+        if "keep_days" in out.model_fields_set:
+            return out.keep_days
+        former = poller_of(poller, config, self._store.state, now=now)
+        return former.default_keep_days() if former else None
 
 
 def _is_week(begin: datetime, end: datetime) -> bool:
