@@ -288,11 +288,45 @@ def test_of_two_files_of_a_config_the_one_with_the_secret_is_noted(tmp_path: Pat
     assert note.startswith(f"{tmp_path / 'more.json'} contains a secret and is readable by everybody")
 
 
-def test_a_header_is_a_secret_by_its_name_or_as_a_reference(tmp_path: Path) -> None:
-    headers = {"X-Env": "prod", "X-Api-Version": "2", "Cookie": "id=canary", "X-Room": "env:ROOM"}
+def test_every_header_is_a_secret_but_harmless_ones_and_no_short_word_is_redacted(tmp_path: Path) -> None:
+    headers = {
+        "X-Env": "prod",
+        "X-Api-Version": "2",
+        "X-Mode": "tests",
+        "X-Tenant": "7",
+        "X-Key": "Zq7-x",
+        "X-Ticket": "canary",
+        "X-Stage": "env:STAGE",
+        "X-Pin": "env:PIN",
+    }
     target = {"url": "https://host.example", "headers": headers}
+    report = {"url": "https://host.example", "ssid": "1", "headers": {"X-AuthToken": "hunter2", **headers}}
+    content = {
+        "pollers": {
+            "apps": {"kind": "servers", "targets": {"PROD": target}},
+            "gates": {"kind": "visitors", "inbox": "inbox", "sources": {"1": {}}, "report": report},
+        }
+    }
+    config = _load(tmp_path, content, STAGE="stage-17", PIN="4711")
+    assert set(config.secrets) == {"Zq7-x", "canary", "stage-17", "4711", "hunter2"}
+
+
+@pytest.mark.parametrize(
+    ("header", "fault"),
+    [
+        pytest.param({"X-Tenant": "TODO"}, '"TODO" is a placeholder', id="a placeholder"),
+        pytest.param({"X-Tenant": ""}, "is empty", id="empty"),
+        pytest.param({"X-Tenant": " 7"}, "spaces around it", id="spaces"),
+        pytest.param({"X-Tenant": "Env:T"}, 'did you mean "env:NAME"', id="nearly a reference"),
+        pytest.param({"Authorization": "abc"}, "is too short for a secret", id="too short a key"),
+    ],
+)
+def test_a_short_header_is_checked_like_any_other(header: dict[str, str], fault: str, tmp_path: Path) -> None:
+    target = {"url": "https://host.example", "headers": header}
     content = {"pollers": {"apps": {"kind": "servers", "targets": {"PROD": target}}}}
-    assert set(_load(tmp_path, content, ROOM="room-17").secrets) == {"id=canary", "room-17"}
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, content)
+    assert fault in caught.value.problems[0].text
 
 
 def test_a_credential_comes_from_the_folder_that_systemd_names(tmp_path: Path) -> None:

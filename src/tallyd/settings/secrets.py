@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from tallyd.core.texts import UNPRINTABLE
-from tallyd.settings.types import is_secret_header, wrong
+from tallyd.settings.types import wrong
 
 _PLACEHOLDER = re.compile(
     # Only texts that nobody would choose as a secret: the message shows them.
@@ -66,7 +66,7 @@ class Secret:
 
     @property
     def is_secret(self) -> bool:
-        """Whether it must stay one; see `Plain`."""
+        """Whether it must stay one; see `settings.headers.Plain`."""
         return True
 
     @property
@@ -122,37 +122,6 @@ class Secret:
             # It would occur by chance in every log line, so it could not be kept out of the log.
             raise wrong(f"is too short for a secret; use at least {_SHORTEST_SECRET} characters")
         return cls(value)
-
-
-class Plain(Secret):
-    """A value that stands where secrets stand, but is none: it may be short, and logs may show it."""
-
-    __slots__ = ()
-
-    @property
-    def is_secret(self) -> bool:
-        """No."""
-        return False
-
-
-def _with_plain(written: object) -> object:
-    """Mark the values of headers that are no secrets: their names say so, and they are no references."""
-    if not isinstance(written, dict):
-        return written
-    return {
-        name: Plain(value)
-        if isinstance(value, str)
-        and not is_secret_header(name)
-        and not NEAR_REFERENCE.match(value)
-        and value == value.strip() != ""
-        and not UNPRINTABLE.search(value)
-        else value
-        for name, value in written.items()
-    }
-
-
-Headers = Annotated[dict[str, Secret], BeforeValidator(_with_plain)]
-"""Headers of a request by name. A secret is what is given as a reference, or has the name of one."""
 
 
 def is_placeholder(text: str) -> bool:

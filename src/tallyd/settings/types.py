@@ -39,7 +39,6 @@ _SECRET_WORD = re.compile(
     r"(?i)(?:access|api)?"
     r"(?:key|token|jwt|secret|password|passwd|pass|pwd|auth|authorization|signature|sig|sas)"
 )
-_SECRET_HEADERS = frozenset({"cookie", "x-session-id"})
 _LONGEST_NAME_BYTES = 200  # a file system allows 255, and tallyd adds to some names
 _LONGEST_PATH_BYTES = 2000  # the system allows 4095, and tallyd adds folders and files below
 _NAME_AND_COLON = re.compile(r"[^:/?#]+://[^/?#@]*:")  # a host and its port, or a user and a password
@@ -241,11 +240,6 @@ def is_secret_name(name: str) -> bool:
     The last word decides: `client_secret`, `X-Amz-Signature`.
     """
     return bool(_SECRET_WORD.fullmatch(re.split("[-_]", name)[-1]))
-
-
-def is_secret_header(name: str) -> bool:
-    """Whether a header of that name usually carries a secret (`Authorization`, `Cookie`, `X-Api-Key`)."""
-    return is_secret_name(name) or name.lower() in _SECRET_HEADERS
 
 
 def _shown(show: Callable[[Any], object]) -> PlainSerializer:

@@ -168,7 +168,7 @@ def test_other_parameters_are_accepted(name: str) -> None:
         pytest.param({"headers": {"X-A": "env:NOT_THERE"}}, "NOT_THERE is not set", id="no such variable"),
         pytest.param(
             {"url": "http://app.example/", "headers": {"X-Key": "Zq7-x"}},
-            "PROD.url: begins with http://, which would send its headers unencrypted",
+            "PROD.url: begins with http://, which would send the header X-Key unencrypted",
             id="a key over http",
         ),
         pytest.param({"ca_file": "gone.pem"}, "gone.pem is missing", id="no such CA file"),

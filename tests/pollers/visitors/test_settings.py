@@ -103,7 +103,7 @@ def test_what_a_park_writes_is_taken() -> None:
         ),
         pytest.param(
             {"report": {**REPORT, "url": "http://upstream.example/", "headers": {"X-Key": "s3cret"}}},
-            "would be sent unencrypted",
+            "may be a secret, and would be sent unencrypted",
             id="a key over http",
         ),
         pytest.param({"report": {"headers": {"X Key": "s3cret"}}}, "is not a header name", id="a space"),

@@ -16,7 +16,8 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from tallyd.core.texts import shortened
 from tallyd.pollers.servers.freshness import Limits
-from tallyd.settings.secrets import Headers, Secret, named_files
+from tallyd.settings.headers import Headers, unencrypted_header
+from tallyd.settings.secrets import Secret, named_files
 from tallyd.settings.types import (
     Duration,
     FolderPath,
@@ -25,7 +26,6 @@ from tallyd.settings.types import (
     Strict,
     Zone,
     did_you_mean,
-    is_loopback,
     within,
     wrong,
 )
@@ -142,8 +142,8 @@ class TargetKeys(Strict):
     )
     headers: Annotated[Headers, AfterValidator(_headers)] = Field(
         {},
-        description="More headers, added to those of `defaults`. A reference is a secret, and so is the "
-        "value of a header such as Authorization, Cookie or X-Api-Key.",
+        description="More headers, added to those of `defaults`. Each value is a secret, unless it is "
+        "written directly and the name is harmless (Accept, User-Agent, X-Api-Version, X-Env, ...).",
     )
     timeout: Duration | None = Field(
         None,
@@ -234,9 +234,11 @@ def fault_of(target: Target, *, every_s: float) -> tuple[str, str] | None:
             f"is longer than a fifth of `every` ({every_s / 5:g}s): a check that hangs could run into the "
             "next round"
         )
-    is_secret = any(value.is_secret for value in target.headers.values())
-    if is_secret and target.url.startswith("http://") and not is_loopback(target.url):
-        return "url", "begins with http://, which would send its headers unencrypted; use https://"
+    if name := unencrypted_header(target.url, target.headers):
+        return "url", (
+            f"begins with http://, which would send the header {name} unencrypted, and that may be a secret; "
+            "use https://"
+        )
     if target.ca_file is not None and target.url.startswith("http://"):
         return "ca_file", "has no effect: the url begins with http://, which uses no certificate"
     return None

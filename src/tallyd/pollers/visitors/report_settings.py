@@ -18,14 +18,14 @@ from pydantic import (
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.visitors.ingest.shape import DIGITS
 from tallyd.pollers.visitors.report.upstream import TAGS, Tag
-from tallyd.settings.secrets import Headers, Secret
+from tallyd.settings.headers import Headers, unencrypted_header
+from tallyd.settings.secrets import Secret
 from tallyd.settings.types import (
     Duration,
     KeylessUrl,
     Seconds,
     Strict,
     as_tuple,
-    is_loopback,
     within,
     wrong,
     wrong_each,
@@ -36,6 +36,7 @@ MOST_CORRECTED_S: Final = 31 * 86400.0
 """A limit, because each report counts every such day again."""
 _LONGEST_TEXT = 100
 _TWICE = "is already used for another one; each needs its own name"
+_UNENCRYPTED = "may be a secret, and would be sent unencrypted: url begins with http://; use https://"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _HEADER_VALUE = re.compile(r"[ -~]+", re.ASCII)
 _OWN_HEADERS = frozenset(
@@ -153,8 +154,8 @@ class ReportSettings(Strict):
     )
     headers: Headers = Field(
         {},
-        description="More headers. A reference is a secret, and so is the value of a header such as "
-        "Authorization, Cookie or X-Api-Key.",
+        description="More headers. Each value is a secret, unless it is written directly and the name is "
+        "harmless (Accept, User-Agent, X-Api-Version, X-Env, ...).",
     )
     send: bool = Field(True, description="Post the reports; false: only write them to out/.")
     ssid: Ssid | None = Field(
@@ -185,15 +186,14 @@ class ReportSettings(Strict):
     @classmethod
     def _can_be_sent(cls, headers: dict[str, Secret], info: ValidationInfo) -> dict[str, Secret]:
         url = info.data.get("url")
-        is_secret = any(value.is_secret for value in headers.values())
-        if is_secret and url is not None and url.startswith("http://") and not is_loopback(url):
-            raise wrong("would be sent unencrypted: url begins with http://; use https://")
         names = [name.lower() for name in headers]
         problems = [
             ((name,), fault)
             for name, secret in headers.items()
             if (fault := _header_fault(name, secret, is_twice=names.count(name.lower()) > 1))
         ]
+        if url is not None and (name := unencrypted_header(url, headers)):
+            problems.append(((name,), _UNENCRYPTED))
         if problems:
             raise wrong_each(problems)
         return headers
