@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from support.fakeworld import BEAT_BYTES, FakePoller, World, daily, disk_refuses
 from support.wording import text_of
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
-from tallyd.core.reading import Reading, Slot
+from tallyd.core.reading import Facts, Reading, Slot
 from tallyd.core.schedule.timetable import Every
 from tallyd.settings.pollers import OutOverride, RetrySettings
 
@@ -146,6 +146,38 @@ def test_a_time_that_is_added_while_state_db_fails_counts_and_delays_no_other(
         world.restart()
         world.run(minutes=1)
         assert [one.removeprefix("2026-11-20 ") for one in world.outcomes()] == expected
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["at-once", "after-a-kill"])
+def test_latest_json_has_everything_also_when_the_file_has_only_what_changed(
+    tmp_path: Path, *, is_killed: bool
+) -> None:
+    def only_one_changed(slot: Slot, tools: Toolbox) -> Reading:
+        changed: Facts = {"counts": {"fresh": 2}, "targets": {"B": "fresh"}}
+        return Reading(taken_at=tools.now(), facts=changed, latest={"targets": {"A": "fresh", "B": "fresh"}})
+
+    out = tmp_path / "out"
+    poller = FakePoller(EIGHT, only_one_changed)
+    with FakeClock(at("2026-11-20 07:59:30")) as clock, World(tmp_path, clock, poller) as world:
+        if is_killed:
+            out.write_text("somebody put a file here")
+        world.run(minutes=2)
+        if is_killed:
+            world.restart()
+            out.unlink()
+            world.run(minutes=1)
+        (name,) = world.out_files()
+        written, latest = (json.loads((out / "one" / each).read_text()) for each in (name, "latest.json"))
+        (row,) = world.history()
+    assert row.body == written
+    assert written["targets"] == {"B": "fresh"}
+    assert latest == {
+        **written,
+        "targets": {"A": "fresh", "B": "fresh"},
+        "next_due_at": "2026-11-21T08:00:00+01:00",
+    }
+    with closing(sqlite3.connect(tmp_path / "state" / "state.db")) as db:
+        assert db.execute("SELECT latest FROM reading").fetchall() == [(None,)]
 
 
 def test_while_out_cannot_be_written_readings_are_kept_written_later_and_notified(tmp_path: Path) -> None:

@@ -75,16 +75,17 @@ class Reading:
     """What one run of a job found.
 
     `facts` are the kind's own keys of the out file (only JSON values); None: there is nothing to write.
-    `part` distinguishes several readings of one slot; the slot's own reading has None. `outbox` is committed
-    with the reading, then sent. `memory` replaces what the job remembers; None leaves it unchanged.
-    `evaluates` are the last key segments (`<what>`) of the alerts that this reading can resolve; None: all of
-    its job. `skew_s` is how
-    far our clock is ahead of the source's, in seconds; None if the source did not say. `summary` is for a
-    person who ran the job by hand, beside the facts; it is never stored.
+    `latest` are those that differ in `latest.json`, if the out file has only what changed. `part`
+    distinguishes several readings of one slot; the slot's own reading has None. `outbox` is committed with
+    the reading, then sent. `memory` replaces what the job remembers; None leaves it unchanged. `evaluates`
+    are the last key segments (`<what>`) of the alerts that this reading can resolve; None: all of its job.
+    `skew_s` is how far our clock is ahead of the source's, in seconds; None if the source did not say.
+    `summary` is for a person who ran the job by hand, beside the facts; it is never stored.
     """
 
     taken_at: datetime
     facts: Facts | None
+    latest: Facts | None = field(default=None, repr=False)
     part: str | None = None
     problems: tuple[Problem, ...] = ()
     outbox: tuple[OutboxMessage, ...] = ()

@@ -56,13 +56,14 @@ class OutWriter:
             found = self._state.out_files.to_write(out)
             if found is None:
                 return
-            out, content = found
+            out, content, latest = found
             is_taken = partial(self._out.exists, out.poller)
             while self._out.write(out.poller, out.name, file_text(content)) == "taken":
                 out = self._state.out_files.rename(out, is_taken=is_taken)
             # A file that is written late must not replace a newer latest.json.
             if self._state.out_files.is_last(out):
                 next_at = task.next_at(self._now()) if task else None
+                content |= latest
                 content["next_due_at"] = local_text(next_at, task.zone) if task and next_at else None
                 self._out.write_latest(out.poller, file_text(content))
             self._state.out_files.mark_written(out)

@@ -264,7 +264,7 @@ def test_what_became_of_a_report_is_noted_only_while_its_out_file_is_not_written
     assert isinstance(out, OutFile)
     (before,) = [each.body for each in state.readings.history()]
     state.out_files.note_report(out, {"state": "sent"})
-    assert state.out_files.to_write(out) == (out, {**(before or {}), "report": {"state": "sent"}})
+    assert state.out_files.to_write(out) == (out, {**(before or {}), "report": {"state": "sent"}}, {})
     state.out_files.mark_written(out)
     state.out_files.note_report(out, {"state": "other"})
     assert [each.body for each in state.readings.history()] == [

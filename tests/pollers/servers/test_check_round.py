@@ -407,14 +407,20 @@ def test_a_file_is_written_when_a_state_changes_and_when_its_time_has_come(tmp_p
 def test_a_file_between_two_whole_ones_has_only_the_targets_that_changed(tmp_path: Path) -> None:
     pages = Clockwork(A=0, B=0, C=0)
     with apps(pages, tmp_path, "A", "B", "C") as rounds:
-        facts = [cast("Any", rounds.round().facts)]
+        readings = [rounds.round()]
         pages.minutes["B"] = None
-        facts.append(cast("Any", rounds.round(after_s=60).facts))
-        facts.append(cast("Any", rounds.round(after_s=900).facts))
+        readings.append(rounds.round(after_s=60))
+        readings.append(rounds.round(after_s=900))
+    facts = [cast("Any", each.facts) for each in readings]
     assert [each["has_all_targets"] for each in facts] == [True, False, True]
     assert [list(each["targets"]) for each in facts] == [["A", "B", "C"], ["B"], ["A", "B", "C"]]
     assert (facts[1]["counts"]["fresh"], facts[1]["counts"]["unreachable"]) == (2, 1)
     assert [facts[2]["targets"][name]["checks"] for name in "ABC"] == [2, 1, 2]
+    assert [each.latest is not None for each in readings] == [False, True, False]
+    latest = cast("Any", readings[1].latest)
+    assert states(latest) == {"A": "fresh", "B": "unreachable", "C": "fresh"}
+    assert latest["targets"]["B"] == facts[1]["targets"]["B"]
+    assert (latest["has_all_targets"], latest["counts"]) == (True, facts[1]["counts"])
 
 
 def test_a_change_between_fresh_and_late_writes_no_file_but_one_to_stale_does(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ CREATE TABLE reading (
   id INTEGER PRIMARY KEY, poller TEXT NOT NULL, kind TEXT NOT NULL, job TEXT NOT NULL, slot TEXT,
   outcome TEXT NOT NULL CHECK (outcome IN ('taken', 'missed')), reason TEXT,
   due_at TEXT, taken_at TEXT NOT NULL, body TEXT, out_name TEXT, written INTEGER NOT NULL,
-  part TEXT,
+  part TEXT, latest TEXT,
   UNIQUE (poller, job, slot), UNIQUE (poller, out_name)
 );
 CREATE INDEX reading_by_time ON reading (poller, taken_at);

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count
 from typing import cast
 
 from tallyd.adapters.state.bodies import packed, unpacked
@@ -31,15 +31,20 @@ class OutFileRows:
             ).fetchall()
         return tuple(OutFile(id=id_, poller=poller, job=job, name=name) for id_, poller, job, name in rows)
 
-    def to_write(self, out: OutFile) -> tuple[OutFile, dict[str, Json]] | None:
-        """Return an out file with its current name, and its content; None if it is already written."""
+    def to_write(self, out: OutFile) -> tuple[OutFile, dict[str, Json], dict[str, Json]] | None:
+        """Return an out file with its current name, its content, and the keys that differ in `latest.json`.
+
+        None if it is already written.
+        """
         with self._file.reading() as db:
             row = db.execute(
-                "SELECT out_name, body FROM reading WHERE id=? AND NOT written", (out.id,)
+                "SELECT out_name, body, coalesce(latest, '{}') FROM reading WHERE id=? AND NOT written",
+                (out.id,),
             ).fetchone()
         if row is None:
             return None
-        return replace(out, name=row[0]), cast("dict[str, Json]", json.loads(unpacked(row[1])))
+        content, latest = (cast("dict[str, Json]", json.loads(unpacked(each))) for each in row[1:])
+        return replace(out, name=row[0]), content, latest
 
     def is_last(self, out: OutFile) -> bool:
         """Whether this is the poller's newest reading, ignoring those with a part."""
@@ -55,7 +60,7 @@ class OutFileRows:
     def mark_written(self, out: OutFile) -> None:
         """Commit that the out file is on disk."""
         with self._file.transaction() as db:
-            db.execute("UPDATE reading SET written=1 WHERE id=?", (out.id,))
+            db.execute("UPDATE reading SET written=1, latest=NULL WHERE id=?", (out.id,))
 
     def note_report(self, out: OutFile, report: Json) -> None:
         """Commit the state of a reading's report. If its out file is already written, nothing changes."""
@@ -92,8 +97,9 @@ class OutFileRows:
     def check(self) -> None:
         """Raise ValueError if the content of an unwritten file is not JSON."""
         with self._file.reading() as db:
-            for (body,) in db.execute("SELECT body FROM reading WHERE NOT written"):
-                json.loads(unpacked(body))
+            found = db.execute("SELECT body, coalesce(latest, '{}') FROM reading WHERE NOT written")
+            for each in chain.from_iterable(found):
+                json.loads(unpacked(each))
 
 
 def free_name(db: sqlite3.Connection, poller: str, stem: str, is_taken: Callable[[str], bool]) -> str:

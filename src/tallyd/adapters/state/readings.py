@@ -158,6 +158,7 @@ def _store(
         taken_at=heading.taken_at,
         name=free_name(db, ref.poller, stem, is_taken),
         text=stored_text(document(heading, reading.facts, standing)),
+        latest=stored_text(reading.latest) if reading.latest else None,
     )
     id_ = _insert(db, new, is_written=False)
     return None if id_ is None else OutFile(id=id_, poller=ref.poller, job=ref.job, name=new.name)
@@ -183,10 +184,11 @@ def _insert(db: sqlite3.Connection, new: NewReading, *, is_written: bool) -> int
     """
     row = db.execute(
         "INSERT INTO reading"
-        " (poller, kind, job, slot, outcome, due_at, taken_at, body, out_name, part, written)"
-        " VALUES (?, ?, ?, ?, 'taken', ?, ?, ?, ?, ?, ?) ON CONFLICT (poller, job, slot) DO UPDATE SET"
+        " (poller, kind, job, slot, outcome, due_at, taken_at, body, latest, out_name, part, written)"
+        " VALUES (?, ?, ?, ?, 'taken', ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (poller, job, slot) DO UPDATE SET"
         " outcome='taken', reason=NULL, taken_at=excluded.taken_at, body=excluded.body,"
-        " out_name=excluded.out_name, written=excluded.written WHERE outcome='missed' RETURNING id",
+        " latest=excluded.latest, out_name=excluded.out_name, written=excluded.written"
+        " WHERE outcome='missed' RETURNING id",
         (
             new.ref.poller,
             new.ref.kind,
@@ -195,6 +197,7 @@ def _insert(db: sqlite3.Connection, new: NewReading, *, is_written: bool) -> int
             instant_text(new.due_at) if new.due_at else None,
             instant_text(new.taken_at),
             packed(new.text),
+            packed(new.latest) if new.latest else None,
             new.name,
             new.part,
             is_written,

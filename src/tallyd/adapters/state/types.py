@@ -22,7 +22,8 @@ class NewReading:
     """A reading to store, from a run or from its out file.
 
     `slot` and `due_at` are None outside the timetable. `slot` does not contain the `part`. `name` is the name
-    of the out file, relative to the poller's folder; `text` is its content as JSON.
+    of the out file, relative to the poller's folder; `text` is its content as JSON, `latest` the keys that
+    differ in `latest.json`.
     """
 
     ref: JobRef
@@ -32,6 +33,7 @@ class NewReading:
     taken_at: datetime
     name: str
     text: str
+    latest: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,11 +86,14 @@ def reading_of(
     written = named if is_full else [(name, step) for name, step in named if step.is_worth_a_file]
     is_written = is_full or bool(written)
     facts = facts_of(named, written, memory.tallies, tools.zone) if is_written else None
+    is_partial = is_written and len(written) < len(named)
+    latest = facts_of(named, named, memory.tallies, tools.zone) if is_partial else None
     if is_written:
         memory.begin_anew(taken_at, [name for name, _ in written])
     return Reading(
         taken_at=taken_at,
         facts=facts,
+        latest=latest,
         problems=(*stored, *_problems(known, tools)),
         memory=memory.to_store() if is_written else None,
         skew_s=_skew(step.result for _, step in steps),
