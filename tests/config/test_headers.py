@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from pydantic import TypeAdapter
 
-from tallyd.settings.headers import Headers, is_harmless_header, unencrypted_header
+from tallyd.settings.headers import (
+    HARMLESS_NAMES,
+    HARMLESS_WORDS,
+    Headers,
+    is_harmless_header,
+    unencrypted_header,
+)
 from tallyd.settings.secrets import Secret
 
 SECRET = """
@@ -60,3 +69,10 @@ def test_no_value_shows_itself() -> None:
     written = {"X-Tenant": "7", "X-Env": "prod", "Cookie": "id=canary"}
     headers = TypeAdapter[dict[str, Secret]](Headers).validate_python(written)
     assert str(headers) == "{'X-Tenant': Secret(***), 'X-Env': Secret(***), 'Cookie': Secret(***)}"
+
+
+def test_the_docs_have_the_whole_list() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "servers.md").read_text("utf-8")
+    section = text.partition("**Which headers are secrets.**")[2].partition("Under any other name")[0]
+    named = {name.lower() for name in re.findall("`([A-Z][A-Za-z-]+)`", section)}
+    assert named == HARMLESS_NAMES | HARMLESS_WORDS

@@ -12,7 +12,10 @@ from tallyd.core.texts import UNPRINTABLE
 from tallyd.settings.secrets import NEAR_REFERENCE, Secret, is_placeholder
 from tallyd.settings.types import is_loopback, is_secret_name
 
-_HARMLESS = frozenset(
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""The name of a header: a token of RFC 9110, section 5.6.2."""
+
+HARMLESS_NAMES = frozenset(
     {
         "accept",
         "accept-charset",
@@ -35,7 +38,7 @@ _HARMLESS = frozenset(
         "x-requested-with",
     }
 )
-_HARMLESS_WORDS = frozenset(
+HARMLESS_WORDS = frozenset(
     {
         "env",
         "environment",
@@ -71,7 +74,7 @@ def is_harmless_header(name: str) -> bool:
     are listed, and any other name is one of a secret.
     """
     lower = name.lower()
-    return lower in _HARMLESS or re.split("[-_.]", lower)[-1] in _HARMLESS_WORDS
+    return lower in HARMLESS_NAMES or re.split("[-_.]", lower)[-1] in HARMLESS_WORDS
 
 
 def unencrypted_header(url: str, headers: Mapping[str, Secret]) -> str | None:

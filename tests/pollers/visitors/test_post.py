@@ -75,6 +75,13 @@ def test_an_answer_is_shortened_and_shows_no_secret() -> None:
     assert len(outcome.answer) < 230
 
 
+def test_an_answer_shows_only_headers_that_are_no_secrets() -> None:
+    headers = {"X-AuthToken": "canary-a", "X-Session": "canary-b", "X-Pin": "4711", "X-Env": "prod"}
+    said = json.dumps({"Desc": "got " + " ".join(headers.values())}).encode()
+    outcome = sent(FakeHttp(answer(said)), headers=headers, success=YES)
+    assert outcome == Refused('HTTP 200, Desc "got *** *** *** prod"', for_good=False)
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
 def test_a_refusal_that_will_not_pass_is_for_good(status: int) -> None:
     assert sent(FakeHttp(refusal(status))) == Refused(f"HTTP {status}", for_good=True)

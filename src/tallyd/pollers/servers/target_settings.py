@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from tallyd.core.texts import shortened
 from tallyd.pollers.servers.freshness import Limits
-from tallyd.settings.headers import Headers, unencrypted_header
+from tallyd.settings.headers import HEADER_NAME, Headers, unencrypted_header
 from tallyd.settings.secrets import Secret, named_files
 from tallyd.settings.types import (
     Duration,
@@ -32,7 +32,6 @@ from tallyd.settings.types import (
 
 _FORMS = ("iso", "epoch", "epoch_ms")
 _TRIED = datetime(2026, 11, 20, 12, 59, tzinfo=UTC)
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[!-~\x80-\xff](?:[ -~\x80-\xff]*[!-~\x80-\xff])?")
 _OURS = frozenset({"accept-encoding", "connection", "content-length", "host", "transfer-encoding"})
 _LONGEST_FIELD = 200
@@ -71,7 +70,7 @@ def _format(written: str) -> str:
 
 def _headers(headers: dict[str, Secret]) -> dict[str, Secret]:
     for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name):
+        if not HEADER_NAME.fullmatch(name):
             raise wrong(f'"{shortened(name, 40)}" is not a header name')
         if name.lower() in _OURS:
             raise wrong(f'"{name}" is set by tallyd itself; remove it')

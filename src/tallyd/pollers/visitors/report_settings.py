@@ -18,7 +18,7 @@ from pydantic import (
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.visitors.ingest.shape import DIGITS
 from tallyd.pollers.visitors.report.upstream import TAGS, Tag
-from tallyd.settings.headers import Headers, unencrypted_header
+from tallyd.settings.headers import HEADER_NAME, Headers, unencrypted_header
 from tallyd.settings.secrets import Secret
 from tallyd.settings.types import (
     Duration,
@@ -37,7 +37,6 @@ MOST_CORRECTED_S: Final = 31 * 86400.0
 _LONGEST_TEXT = 100
 _TWICE = "is already used for another one; each needs its own name"
 _UNENCRYPTED = "may be a secret, and would be sent unencrypted: url begins with http://; use https://"
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _HEADER_VALUE = re.compile(r"[ -~]+", re.ASCII)
 _OWN_HEADERS = frozenset(
     {"connection", "content-encoding", "content-length", "content-type", "host", "transfer-encoding"}
@@ -87,7 +86,7 @@ def check_form(written: str, tried: datetime) -> None:
 
 
 def _header_fault(name: str, secret: Secret, *, is_twice: bool) -> str | None:
-    if not _HEADER_NAME.fullmatch(name):
+    if not HEADER_NAME.fullmatch(name):
         return "is not a header name"
     if name.lower() in _OWN_HEADERS:
         return "is set by tallyd itself; remove it"
