@@ -149,7 +149,7 @@ def test_a_connection_on_which_a_request_timed_out_is_not_used_again(client: Htt
     assert server.connections == 2
 
 
-@pytest.mark.parametrize("failing", ["no answer", "a reset", "nobody listens"])
+@pytest.mark.parametrize("failing", ["no answer", "a reset", "nobody listens", "no address"])
 def test_a_request_that_fails_leaves_no_cycles_behind(client: HttpClient, failing: str) -> None:
     """Thousands of servers that fail would otherwise hold memory until the garbage collector comes."""
     with serving(once(b"")) as gone:
@@ -159,6 +159,7 @@ def test_a_request_that_fails_leaves_no_cycles_behind(client: HttpClient, failin
             "no answer": (slow.url, 0.01),
             "a reset": (resetting.url, 10),
             "nobody listens": (gone.url, 10),
+            "no address": ("http://nowhere.invalid/", 10),
         }[failing]
         gc.collect()
         gc.disable()

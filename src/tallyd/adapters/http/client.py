@@ -8,7 +8,7 @@ import logging
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from tallyd.adapters.http.body import Unusable, read_body
 from tallyd.adapters.http.ca_store import TrustStore, system_store
 from tallyd.adapters.http.connection import Connection, connected
 from tallyd.adapters.http.errors import HANGUPS, TROUBLE, BadAnswer, ProxyAway, explain, timed_out
+from tallyd.adapters.http.lookup import MOST_CHECKS
 from tallyd.adapters.http.pool import Pool
 from tallyd.adapters.http.request import Address, Proxy, Request, prepared
 from tallyd.adapters.http.responses import followed, is_whole, moved, parse_date, redirect_of, refusal, skew_s
@@ -28,14 +29,16 @@ from tallyd.settings.types import is_loopback
 
 MOST_REDIRECTS: Final = 5
 MOST_BYTES: Final = 8 * 1024 * 1024
-LOOKUPS: Final = 32
-"""Names that are looked up at the same time. The system's resolver blocks a thread for each."""
 
 
 @dataclass(frozen=True)
 class _Task:
-    """A request with its redirects: its limits, and the certificates that it trusts."""
+    """A request with its redirects: its limits, and the certificates that it trusts.
 
+    `lookups` limits the name lookups at the same time.
+    """
+
+    lookups: asyncio.Semaphore
     limit_s: float
     began_s: float
     most_bytes: int
@@ -56,8 +59,9 @@ class HttpClient:
     a server that does not answer costs a socket, not a thread.
 
     `timeout_s` is for a whole request: name lookup, connecting, TLS, headers, the whole body and all
-    redirects together. A lookup itself can't be interrupted: it keeps its thread for as long as the system's
-    resolver takes (usually up to 10 to 30 s, see resolv.conf).
+    redirects together. A lookup itself can't be interrupted: it keeps a thread for as long as the system's
+    resolver takes (usually up to 10 to 30 s, see resolv.conf). Only the lookups of `begin_get`, which checks
+    thousands of servers, have a limit. So `get` and `post` never wait for the lookup of another request.
 
     `proxy` (`http://` or `https://`) is used for every host except this machine itself. No proxy comes from
     the environment, and no password from `.netrc`. Certificates are verified against `ca_file` (a file or a
@@ -85,6 +89,7 @@ class HttpClient:
         self._ca_file = ca_file
         self._trusts = {ca_file: TrustStore(ca_file or system_store())}
         self._pool = Pool()
+        self._check_lookups = asyncio.Semaphore(MOST_CHECKS)
         self._lock = threading.RLock()  # a signal may abort where it is held
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -104,13 +109,16 @@ class HttpClient:
         `Stopped` after `abort`, also during a transfer. Follows at most MOST_REDIRECTS redirects, within one
         host.
         """
-        return self.begin_get(url, params=params, headers=headers, timeout_s=timeout_s).result()
+
+        async def run() -> Reply:
+            return await self._got(url, params, headers, self._task(timeout_s))
+
+        return self._begin(run()).result()
 
     def begin_get(
         self,
         url: str,
         *,
-        params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
         ca_file: Path | None = None,
@@ -122,11 +130,16 @@ class HttpClient:
         """
 
         async def run() -> Reply:
-            request = prepared("GET", url, params=params or {}, headers=self._headers(headers))
-            task = self._task(timeout_s, ca_file, max_bytes)
-            return await self._outcome(task, request, self._followed(task, request))
+            task = self._task(timeout_s, ca_file, max_bytes, self._check_lookups)
+            return await self._got(url, None, headers, task)
 
         return self._begin(run())
+
+    async def _got(
+        self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None, task: _Task
+    ) -> Reply:
+        request = prepared("GET", url, params=params or {}, headers=self._headers(headers))
+        return await self._outcome(task, request, self._followed(task, request))
 
     def post(
         self,
@@ -158,12 +171,17 @@ class HttpClient:
         yield "Accept-Encoding", "gzip"  # `read_body` unpacks nothing else
 
     def _task(
-        self, timeout_s: float | None, ca_file: Path | None = None, max_bytes: int | None = None
+        self,
+        timeout_s: float | None,
+        ca_file: Path | None = None,
+        max_bytes: int | None = None,
+        lookups: asyncio.Semaphore | None = None,
     ) -> _Task:
         trusted = self._ca_file if ca_file is None else ca_file
         if trusted not in self._trusts:
             self._trusts[trusted] = TrustStore(trusted or system_store())
         return _Task(
+            lookups=lookups or asyncio.Semaphore(),
             limit_s=self._timeout_s if timeout_s is None else timeout_s,
             began_s=asyncio.get_running_loop().time(),
             most_bytes=min(max_bytes or self._max_bytes, self._max_bytes),
@@ -189,12 +207,9 @@ class HttpClient:
             return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        lookups = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="http-lookup")
-        loop.set_default_executor(lookups)
         try:
             loop.run_forever()
         finally:
-            lookups.shutdown(wait=False, cancel_futures=True)
             loop.close()
 
     def abort(self) -> None:
@@ -333,7 +348,7 @@ class HttpClient:
     ) -> Connection:
         """Return a new connection over which a request can be sent. Raises `SourceError` and `TROUBLE`."""
         if proxy is None:
-            connection = await connected(there.name, there.port, left_s=task.left_s)
+            connection = await connected(there.name, there.port, left_s=task.left_s, lookups=task.lookups)
         else:
             connection = await self._to_proxy(task, proxy.address)
         try:
@@ -349,7 +364,7 @@ class HttpClient:
     async def _to_proxy(self, task: _Task, address: Address) -> Connection:
         try:
             context = self._trusts[self._ca_file].context() if address.scheme == "https" else None
-            connection = await connected(address.name, address.port, left_s=task.left_s)
+            connection = await connected(address.name, address.port, left_s=task.left_s, lookups=task.lookups)
             if context is not None:
                 await connection.secure(context, address.name)
         except TROUBLE as error:

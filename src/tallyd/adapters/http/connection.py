@@ -11,6 +11,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from httptools import HttpResponseParser
 
+from tallyd.adapters.http.lookup import addresses_of
+
 T = TypeVar("T")
 
 PIECE_BYTES = 65536
@@ -155,13 +157,16 @@ class Connection:
         self._sock.close()
 
 
-async def connected(name: str, port: int, *, left_s: Callable[[], float]) -> Connection:
+async def connected(
+    name: str, port: int, *, left_s: Callable[[], float], lookups: asyncio.Semaphore
+) -> Connection:
     """Return a connection to the first address of a host that accepts one. Raises the last failure.
 
     Each address gets an equal share of the time left, so that an address that never answers (often IPv6
-    without a route) leaves enough time for the next one. Raises `OSError`, `UnicodeError`.
+    without a route) leaves enough time for the next one. `lookups` limits those at the same time. Raises
+    `OSError`, `UnicodeError`.
     """
-    addresses = await _addresses(name, port)
+    addresses = await addresses_of(name, port, lookups)
     for tried, (family, kind, protocol, _name, address) in enumerate(addresses):
         others = len(addresses) - tried - 1
         sock = socket.socket(family, kind, protocol)
@@ -178,10 +183,3 @@ async def connected(name: str, port: int, *, left_s: Callable[[], float]) -> Con
         else:
             return Connection(sock)
     raise AssertionError("a lookup without addresses is an error")
-
-
-async def _addresses(name: str, port: int) -> list[Any]:
-    try:  # a number needs no lookup, which would wait for a thread
-        return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror:
-        return await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
