@@ -216,7 +216,7 @@ run_tests() {
     check 'types' mypy
     check 'imports' lint-imports --no-logo
     check 'packages' python -m pip --disable-pip-version-check check
-    check 'tests' pytest -n 4 --dist worksteal "$@"
+    check 'tests' pytest -n 6 --dist worksteal "$@"
     [ -z "$failed" ] || die "failed: ${failed#, }"
     say 'Every check passed.'
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.daemon import wait_until
 from support.executors import Threads
 from support.fakeclock import FakeClock, at
 from support.fakeworld import World, disk_refuses
@@ -95,10 +96,13 @@ def test_a_slow_delivery_is_noted_at_the_incident_that_it_was_about(tmp_path: Pa
         world.run(minutes=1)
         assert moved.wait(20), "the second incident's message is under way"
         opened[1].set()
-        world.run(minutes=1)
-        first, second = (life(each) for each in known(world))
-        assert first.startswith("08:00-08:02: ops begins 08:0")
-        assert second.startswith("08:04-now: ops begins 08:0")
+
+        def is_noted() -> bool:
+            world.run(minutes=1)
+            return life(known(world)[1]).startswith("08:04-now: ops begins 08:")
+
+        wait_until(is_noted, what="the note of the second message")
+        assert life(known(world)[0]).startswith("08:00-08:02: ops begins 08:0")
 
 
 def test_what_happened_while_state_db_was_away_is_stored_later_with_its_own_times(

@@ -188,6 +188,7 @@ def test_a_place_that_is_taken_keeps_the_page_where_it_is_until_it_is_free(tmp_p
             taken.close()
             daemon.process.send_signal(signal.SIGHUP)
             wait_until(lambda: answer(new) == 200 and answer(old) is None, what="the move")
+            daemon.process.send_signal(signal.SIGHUP)
             wait_until(lambda: "tallyd/web" not in said(path, "alerts"), within_s=45, what="its end")
             assert daemon.end() == 0
 
