@@ -59,7 +59,7 @@ cp -- "$cache"/wheels/*.whl "$tree/wheels"
 
 # The source as it lies here, committed or not.
 mkdir "$tree/src"
-tar -C "$here" --exclude=./.git --exclude='./.venv*' --exclude='./.*_cache' --exclude=__pycache__ --exclude=./demo-data \
+tar -C "$here" --exclude=./.git --exclude='./.venv*' --exclude='./.*_cache' --exclude=./.hypothesis --exclude=__pycache__ --exclude=./demo-data \
     -cf - . | tar -C "$tree/src" --no-same-owner -xf -
 
 in_container() {
