@@ -228,6 +228,19 @@ def test_the_secret_parts_of_a_url_go_and_ordinary_words_stay(secret: str, text:
     assert redactor.redact(f"<{secret}>") == "<***>"
 
 
+@pytest.mark.parametrize(
+    ("secret", "text", "cleaned"),
+    [
+        ("Bearer Zq7xK2mWp9", "token Zq7xK2mWp9 expired", "token *** expired"),
+        ("Basic Zq7xK2mWp9==", "Basic Zq7xK2mWp9==", "***"),
+        ("green stations", "all stations, and green stations", "all stations, and ***"),
+    ],
+    ids=["a token alone", "all of it", "a phrase of ordinary words"],
+)
+def test_the_token_behind_a_scheme_goes_alone_too(secret: str, text: str, cleaned: str) -> None:
+    assert Redactor([secret]).redact(text) == cleaned
+
+
 @pytest.mark.timeout(30)
 def test_ten_thousand_secrets_slow_no_line_down() -> None:
     secrets = [f"Bearer {hashlib.sha256(str(number).encode()).hexdigest()[:32]}" for number in range(10_000)]

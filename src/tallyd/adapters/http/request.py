@@ -12,8 +12,8 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from tallyd.core.addresses import host_of
 from tallyd.core.errors import SourceError
+from tallyd.settings.headers import HEADER_NAME
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
 _NAME = re.compile(r"[^\x00-\x20\x7f*./?#@\\][^\x00-\x20\x7f*/?#@\\]*")
 """Of a host. A wildcard or a dot in front is the mistake of a person."""
@@ -128,7 +128,7 @@ def prepared(
     last = {}
     for name, value in headers:
         last[name.lower()] = name, value
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+        if not HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
             raise SourceError("a header holds characters that can't be sent", transient=False)
     with contextlib.suppress(ValueError):
         address = address_of(url, params)

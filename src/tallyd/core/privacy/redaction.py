@@ -28,6 +28,8 @@ _BASE64 = "[A-Za-z0-9+/_-]"
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 _HOST = re.compile(r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+|localhost)(?::\d{1,5})?")
 _SECRET_NAME = re.compile(r"(?i)key|token|secret|passw|pwd|auth|sig|code|hash")
+_CREDENTIALS = re.compile(r"[A-Za-z][A-Za-z0-9-]* +(\S+)")
+"""A scheme and a token, as in `Bearer TOKEN` (RFC 9110, section 11.4)."""
 _TOKEN_LENGTH = 8
 _AT_A_TIME = 20
 """This many secrets share a regular expression; one for thousands would take minutes and much memory."""
@@ -38,8 +40,8 @@ class Redactor:
 
     The forms: plain, percent-encoded (once or more, fully or partly), with the backslashes of JSON and `repr`
     (of text and of bytes, nested to any depth), with HTML entities, as base64 of either alphabet at any
-    offset in the encoded data, and as hexadecimal digits. If a secret is a URL, its secret parts are also
-    secrets: see `_parts`.
+    offset in the encoded data, and as hexadecimal digits. The secret parts of a URL and of
+    `Bearer TOKEN` are also secrets: see `_parts`.
     """
 
     __slots__ = ("_anchors", "_forms", "_known")
@@ -70,7 +72,7 @@ class Redactor:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """Yield `secret` and, if it is a URL, its secret parts.
+    """Yield `secret` and its secret parts: the token of `Bearer TOKEN`, or those of a URL.
 
     These are the password; the user name if it looks like a token; the path (libraries log it without the
     host) and each segment that looks like a token; each `name=value` of the query, and the value alone if its
@@ -79,6 +81,8 @@ def _parts(secret: str) -> Iterator[str]:
     are not secret: a log with `***` in place of `tallyd` or `json` helps nobody.
     """
     yield secret
+    if (credentials := _CREDENTIALS.fullmatch(secret)) and _is_token(credentials[1]):
+        yield credentials[1]
     try:
         url = urlsplit(secret)
     except ValueError:
