@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from support.executors import Threads
 from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, World, daily, disk_refuses, one_person
 from tallyd.alerting.heartbeat import address
-from tallyd.contract.http import Reply
+from tallyd.contract.http import Reply, Request
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Reading, Slot
@@ -32,34 +31,24 @@ class Switch:
     asked: list[str] = field(default_factory=list)
     is_down: bool = False
 
-    def get(
-        self,
-        url: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout_s: float | None = None,
-    ) -> Reply:
-        self.asked.append(f"{self.clock.now():%H:%M:%S} {url.removeprefix(PING) or 'well'}")
+    def request(self, request: Request) -> Future[Reply]:
+        self.asked.append(f"{self.clock.now():%H:%M:%S} {request.url.removeprefix(PING) or 'well'}")
         if self.is_down:
             raise SourceError("hc.example: connection refused", transient=True)
         now = self.clock.now()
-        return Reply(
-            status=200, headers={}, body=b"OK", host="hc.example", answered_at=now, skew_s=0.0, elapsed_s=0.1
+        outcome: Future[Reply] = Future()
+        outcome.set_result(
+            Reply(
+                status=200,
+                headers={},
+                body=b"OK",
+                host="hc.example",
+                answered_at=now,
+                skew_s=0.0,
+                elapsed_s=0.1,
+            )
         )
-
-    def begin_get(self, url: str, **_options: object) -> Future[Reply]:
-        raise AssertionError("a heartbeat is one request")
-
-    def post(
-        self,
-        url: str,
-        body: bytes,
-        *,
-        headers: Mapping[str, str] | None = None,
-        timeout_s: float | None = None,
-    ) -> Reply:
-        raise AssertionError("a heartbeat is asked for, nothing is sent to it")
+        return outcome
 
     @property
     def states(self) -> set[str]:

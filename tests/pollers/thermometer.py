@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tallyd.contract.http import Request
 from tallyd.contract.job import Job
 from tallyd.contract.poller import Found, Poller
 from tallyd.contract.toolbox import Toolbox
@@ -65,7 +66,7 @@ class Thermometer(Poller):
         return (Reading(taken_at=tools.now(), facts={"temperature": degrees}, problems=problems),)
 
     def _ask(self, tools: Toolbox) -> float:
-        reply = tools.http.get(self.url)
+        reply = tools.http.request(Request(url=self.url)).result()
         try:
             answer = parse(reply.body)
         except Unreadable as error:

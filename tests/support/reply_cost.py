@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from support.asking import get
 from tallyd.adapters.http.client import HttpClient
 from tallyd.core.errors import SourceError
 from tallyd.core.json_reply import Unreadable
@@ -68,7 +69,7 @@ def main(url: str, reader: str) -> None:
 def _asked(url: str, read: Callable[[bytes], object]) -> str | None:
     client = HttpClient(user_agent="tallyd/1", timeout_s=60.0)
     try:
-        found = read(client.get(url).body)
+        found = read(get(client, url).body)
     except (SourceError, Unreadable) as refused:
         return str(refused)
     else:

@@ -8,14 +8,13 @@ assert http.calls[0].params == {...}
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from tallyd.contract.http import Reply, Retry
+from tallyd.contract.http import Reply, Request, Retry
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Facts, Slot
@@ -49,58 +48,23 @@ def timeout(*, host: str = HOST) -> SourceError:
     return SourceError(f"{host} timed out", transient=True)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """One request that a poller sent; `body` is None for a GET."""
-
-    url: str
-    params: Mapping[str, str]
-    headers: Mapping[str, str]
-    timeout_s: float | None
-    body: bytes | None = None
-
-
 class FakeHttp:
-    """Gives the canned answers one after the other; raises those that are errors. Remembers every call."""
+    """Gives the canned answers one after the other, also errors. Remembers every request."""
 
     def __init__(self, *answers: Reply | Exception) -> None:
         self.answers = answers
-        self.calls: list[Call] = []
+        self.calls: list[Request] = []
 
-    def get(
-        self,
-        url: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout_s: float | None = None,
-    ) -> Reply:
-        return self._given(
-            Call(url=url, params=dict(params or {}), headers=dict(headers or {}), timeout_s=timeout_s)
-        )
-
-    def begin_get(self, url: str, **_options: object) -> Future[Reply]:
-        raise AssertionError("only servers are asked many at a time")
-
-    def post(
-        self,
-        url: str,
-        body: bytes,
-        *,
-        headers: Mapping[str, str] | None = None,
-        timeout_s: float | None = None,
-    ) -> Reply:
-        return self._given(
-            Call(url=url, params={}, headers=dict(headers or {}), timeout_s=timeout_s, body=body)
-        )
-
-    def _given(self, call: Call) -> Reply:
-        self.calls.append(call)
+    def request(self, request: Request) -> Future[Reply]:
+        self.calls.append(request)
         assert len(self.calls) <= len(self.answers), f"request {len(self.calls)} has no canned answer"
         given = self.answers[len(self.calls) - 1]
+        outcome: Future[Reply] = Future()
         if isinstance(given, Exception):
-            raise given
-        return given
+            outcome.set_exception(given)
+        else:
+            outcome.set_result(given)
+        return outcome
 
 
 def once(attempt: Callable[[], T]) -> T:

@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 from urllib.parse import urlsplit
 
 from tallyd.adapters.background import BackgroundTask
-from tallyd.contract.http import Http
+from tallyd.contract.http import Http, Request
 from tallyd.core.alerts.daemon_alerts import LOG, OUT, STATE
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.run_alerts import CRASHED, OVERDUE
@@ -60,7 +60,7 @@ class Heartbeat(BackgroundTask):
         retry = Retrying(policy=POLICY, wait=self._wait, monotonic=self._monotonic)
         failure = None
         try:
-            retry(lambda: http.get(url))
+            retry(lambda: http.request(Request(url=url)).result())
         except SourceError as error:
             failure = error.text
         except Stopped:

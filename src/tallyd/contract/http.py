@@ -4,12 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to ask of a host.
+
+    `timeout_s` is for all of it, `max_bytes` for the unpacked body; None: the limits of the client.
+    Certificates are checked against `ca_file` alone, by default against those that this machine trusts.
+    `client_cert` is a file with our own certificate and its key, for servers that ask for one.
+    `is_sent_once`: no redirect, no second try after a hang-up. `is_one_of_many`: its name lookup may wait for
+    those of other such requests.
+    """
+
+    url: str
+    method: Literal["GET", "HEAD", "POST"] = "GET"
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    timeout_s: float | None = None
+    max_bytes: int | None = None
+    ca_file: Path | None = None
+    client_cert: Path | None = None
+    is_sent_once: bool = False
+    is_one_of_many: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,47 +57,15 @@ class Reply:
 
 
 class Http(Protocol):
-    """GET and POST with a total deadline; raises `SourceError` without URL or secret, `Stopped`."""
+    """HTTP with a total deadline. No error contains the URL or a secret."""
 
-    def get(
-        self,
-        url: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout_s: float | None = None,
-    ) -> Reply:
-        """Return the reply if its status is 2xx, except 206 (a partial reply). Else raise `SourceError`.
+    def request(self, request: Request) -> Future[Reply]:
+        """Begin a request, and return at once. Raises `Stopped`.
 
-        If the body is too large, or cannot be unpacked, the error has the status of the reply.
+        The future has the reply if its status is 2xx, except 206 (a partial reply). Else it has a
+        `SourceError`, or `Stopped`. If the body is too large, or cannot be unpacked, the error has the status
+        of the reply.
         """
-        ...
-
-    def begin_get(
-        self,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        timeout_s: float | None = None,
-        ca_file: Path | None = None,
-        max_bytes: int | None = None,
-    ) -> Future[Reply]:
-        """Begin what `get` does, and return at once; the future has its result. Raises `Stopped`.
-
-        Certificates are checked against `ca_file` alone, by default against those that this machine trusts.
-        At most `max_bytes` of a body are read.
-        """
-        ...
-
-    def post(
-        self,
-        url: str,
-        body: bytes,
-        *,
-        headers: Mapping[str, str] | None = None,
-        timeout_s: float | None = None,
-    ) -> Reply:
-        """Send a body; otherwise like `get`. It is sent once: no redirect, no second try."""
         ...
 
 

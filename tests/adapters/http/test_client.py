@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from support.asking import get
 from support.rawserver import Connection, always, answer, once, serving
 from tallyd.adapters.http.client import HttpClient
 from tallyd.contract.http import Http
@@ -25,13 +26,13 @@ def client() -> Iterator[HttpClient]:
 
 def refused(client: HttpClient, url: str) -> SourceError:
     with pytest.raises(SourceError) as caught:
-        client.get(url)
+        get(client, url)
     return caught.value
 
 
 def test_the_answer_comes_back_whole(client: HttpClient) -> None:
     with serving(always(answer(b'{"count": 3}', Content_Type="application/json", X_Unit="7"))) as server:
-        reply = client.get(f"{server.url}/api/users")
+        reply = get(client, f"{server.url}/api/users")
     assert reply.status == 200
     assert reply.body == b'{"count": 3}'
     assert reply.headers["content-type"] == "application/json"
@@ -41,8 +42,11 @@ def test_the_answer_comes_back_whole(client: HttpClient) -> None:
 
 def test_parameters_headers_and_user_agent_are_sent_as_given(client: HttpClient) -> None:
     with serving(always(answer())) as server:
-        client.get(
-            f"{server.url}/a?b=1", params={"key": "ä &/"}, headers={"X-Key": "s3cret", "accept": "text/html"}
+        get(
+            client,
+            f"{server.url}/a?b=1",
+            params={"key": "ä &/"},
+            headers={"X-Key": "s3cret", "accept": "text/html"},
         )
     lines = server.heads[0].decode().split("\r\n")
     assert lines[0] == "GET /a?b=1&key=%C3%A4+%26%2F HTTP/1.1"
@@ -82,7 +86,7 @@ def test_parameters_headers_and_user_agent_are_sent_as_given(client: HttpClient)
 )
 def test_every_2xx_is_an_answer(client: HttpClient, raw: bytes, body: bytes) -> None:
     with serving(once(raw)) as server:
-        assert client.get(server.url).body == body
+        assert get(client, server.url).body == body
 
 
 @pytest.mark.parametrize(
@@ -108,7 +112,7 @@ def test_what_cannot_be_sent_is_a_failure_that_shows_nothing_of_it(
     client: HttpClient, url: str, headers: dict[str, str]
 ) -> None:
     with pytest.raises(SourceError) as caught:
-        client.get(url, headers=headers)
+        get(client, url, headers=headers)
     assert not caught.value.transient
     assert "s3cret" not in caught.value.text
     assert caught.value.__context__ is None
@@ -116,12 +120,12 @@ def test_what_cannot_be_sent_is_a_failure_that_shows_nothing_of_it(
 
 def test_parameters_that_cannot_be_sent_are_a_failure_too(client: HttpClient) -> None:
     with pytest.raises(SourceError, match="the address can't be read"):
-        client.get("http://host.example/", params={"key": "s3cret\ud800"})
+        get(client, "http://host.example/", params={"key": "s3cret\ud800"})
 
 
 def test_no_packing_is_asked_for_that_could_not_be_unpacked(client: HttpClient) -> None:
     with serving(always(answer())) as server:
-        client.get(server.url, headers={"accept-encoding": "br, zstd"})
+        get(client, server.url, headers={"accept-encoding": "br, zstd"})
     lines = server.heads[0].decode().lower().split("\r\n")
     assert [line for line in lines if line.startswith("accept-encoding")] == ["accept-encoding: gzip"]
 
@@ -129,7 +133,7 @@ def test_no_packing_is_asked_for_that_could_not_be_unpacked(client: HttpClient) 
 def test_connections_are_kept_and_used_again(client: HttpClient) -> None:
     with serving(always(answer(b"x"))) as server:
         for _ in range(5):
-            client.get(server.url)
+            get(client, server.url)
     assert server.connections == 1
 
 
@@ -141,7 +145,7 @@ def test_a_server_that_closed_an_idle_connection_is_asked_again_over_a_new_one(c
             connection.sock.recv(1)
 
     with serving(one_answer_each) as server:
-        assert [client.get(server.url).body for _ in range(3)] == [b"x"] * 3
+        assert [get(client, server.url).body for _ in range(3)] == [b"x"] * 3
     assert server.connections == 3
 
 
@@ -156,8 +160,8 @@ def test_the_second_try_is_not_made_over_another_idle_connection(client: HttpCli
             connection.sock.recv(1)
 
     with serving(one_answer_each) as server, ThreadPoolExecutor(2) as threads:
-        assert [reply.body for reply in threads.map(client.get, [server.url] * 2)] == [b"x"] * 2
-        assert client.get(server.url).body == b"x"
+        assert [reply.body for reply in threads.map(get, [client] * 2, [server.url] * 2)] == [b"x"] * 2
+        assert get(client, server.url).body == b"x"
     assert server.connections == 3
 
 
@@ -169,7 +173,7 @@ def test_a_server_that_resets_an_idle_connection_is_asked_again_over_a_new_one(c
             connection.reset()
 
     with serving(one_answer_each) as server:
-        assert [client.get(server.url).body for _ in range(3)] == [b"x"] * 3
+        assert [get(client, server.url).body for _ in range(3)] == [b"x"] * 3
 
 
 def test_a_server_that_closes_each_new_connection_is_asked_once(client: HttpClient) -> None:
@@ -181,7 +185,7 @@ def test_a_server_that_closes_each_new_connection_is_asked_once(client: HttpClie
 
 def test_what_follows_a_too_short_body_is_not_taken_for_the_next_answer(client: HttpClient) -> None:
     with serving(always(answer(b"ab" + answer(b"smuggled"), Content_Length="2"))) as server:
-        assert [client.get(server.url).body for _ in range(3)] == [b"ab"] * 3
+        assert [get(client, server.url).body for _ in range(3)] == [b"ab"] * 3
 
 
 def test_many_threads_each_get_their_own_answer(client: HttpClient) -> None:
@@ -192,15 +196,15 @@ def test_many_threads_each_get_their_own_answer(client: HttpClient) -> None:
     paths = [f"/{n}" for n in range(300)]
     with serving(echo) as one, serving(echo) as two, ThreadPoolExecutor(16) as threads:
         urls = [f"{server.url}{path}" for path in paths for server in (one, two)]
-        bodies = list(threads.map(lambda url: client.get(url).body.decode(), urls))
+        bodies = list(threads.map(lambda url: get(client, url).body.decode(), urls))
     assert bodies == [path for path in paths for _ in range(2)]
     assert one.connections <= 16
 
 
 def test_cookies_are_not_sent_back(client: HttpClient) -> None:
     with serving(always(answer(b"x", Set_Cookie="id=1; Path=/"))) as server:
-        client.get(server.url)
-        client.get(server.url)
+        get(client, server.url)
+        get(client, server.url)
     assert b"Cookie" not in server.heads[1]
 
 
@@ -214,7 +218,7 @@ def test_no_proxy_and_no_password_come_from_the_environment(
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     with serving(always(answer(b"direct"))) as server:
-        assert client.get(server.url).body == b"direct"
+        assert get(client, server.url).body == b"direct"
     assert b"Authorization" not in server.heads[0]
 
 
@@ -231,7 +235,7 @@ def test_every_text_goes_through_redact() -> None:
 def test_a_thread_that_ends_leaves_the_connection_to_the_others(client: HttpClient) -> None:
     with serving(always(answer(b"x"))) as server:
         for _ in range(5):
-            thread = threading.Thread(target=client.get, args=(server.url,))
+            thread = threading.Thread(target=get, args=(client, server.url))
             thread.start()
             thread.join()
     assert server.connections == 1

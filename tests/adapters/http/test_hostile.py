@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from support.asking import begin_check, get
 from support.rawserver import (
     BROKEN,
     SLOW,
@@ -40,7 +41,7 @@ def client() -> Iterator[HttpClient]:
 
 def refused(client: HttpClient, url: str) -> SourceError:
     with pytest.raises(SourceError) as caught:
-        client.get(url, timeout_s=10)
+        get(client, url, timeout_s=10)
     return caught.value
 
 
@@ -49,7 +50,7 @@ def test_the_deadline_is_that_of_the_whole_request(client: HttpClient, script: S
     with serving(script) as server:
         began = time.monotonic()
         with pytest.raises(SourceError) as caught:
-            client.get(server.url)
+            get(client, server.url)
         took_s = time.monotonic() - began
     assert caught.value.text == f"{server.host} timed out after 0.3 s"
     assert caught.value.transient
@@ -65,7 +66,7 @@ def test_connecting_and_the_tls_handshake_are_under_the_deadline(client: HttpCli
         for slow in (url.replace("http:", f"{scheme}:"), f"https://{server.host}"):
             began = time.monotonic()
             with pytest.raises(SourceError, match=r"timed out after 0\.3 s$"):
-                client.get(slow)
+                get(client, slow)
             assert LIMIT_S <= time.monotonic() - began < LIMIT_S + 2
 
 
@@ -79,7 +80,7 @@ def test_an_address_that_swallows_packets_leaves_time_for_the_next_one(
         found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)) for port in ports]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: found)
         client = HttpClient(user_agent="tallyd", timeout_s=LIMIT_S * 4)
-        reply = client.get("http://three.example/")
+        reply = get(client, "http://three.example/")
         client.close()
     assert LIMIT_S * 4 / 3 < reply.elapsed_s < LIMIT_S * 4
 
@@ -93,7 +94,7 @@ def test_the_deadline_is_that_of_all_redirects_together(client: HttpClient) -> N
     with serving(slowly_on) as server:
         began = time.monotonic()
         with pytest.raises(SourceError, match="timed out"):
-            client.get(server.url)
+            get(client, server.url)
         assert time.monotonic() - began < LIMIT_S + 2
 
 
@@ -102,7 +103,7 @@ def test_the_deadline_of_one_call_may_differ(client: HttpClient) -> None:
         serving(SLOW["no answer at all"]) as server,
         pytest.raises(SourceError, match=r"timed out after 0\.1 s"),
     ):
-        client.get(server.url, timeout_s=0.1)
+        get(client, server.url, timeout_s=0.1)
 
 
 def test_a_later_request_with_an_earlier_deadline_is_ended_first(client: HttpClient) -> None:
@@ -110,7 +111,7 @@ def test_a_later_request_with_an_earlier_deadline_is_ended_first(client: HttpCli
 
     def ask(url: str, limit_s: float) -> None:
         with pytest.raises(SourceError):
-            client.get(url, timeout_s=limit_s)
+            get(client, url, timeout_s=limit_s)
         ended.append(f"{limit_s:g}")
 
     with serving(SLOW["body byte by byte"]) as server, ThreadPoolExecutor(3) as threads:
@@ -126,10 +127,10 @@ def test_the_deadline_holds_on_a_connection_that_is_used_again(client: HttpClien
         SLOW["headers byte by byte"](connection)
 
     with serving(drip_second) as server:
-        assert client.get(server.url, timeout_s=20).body == b"first"
+        assert get(client, server.url, timeout_s=20).body == b"first"
         began = time.monotonic()
         with pytest.raises(SourceError, match="timed out"):
-            client.get(server.url)
+            get(client, server.url)
         assert time.monotonic() - began < LIMIT_S + 2
     assert server.connections == 1
 
@@ -142,10 +143,10 @@ def test_a_connection_on_which_a_request_timed_out_is_not_used_again(client: Htt
             connection.send(answer(str(len(connection.server.heads)).encode()))
 
     with serving(slow_first) as server:
-        assert client.get(server.url, timeout_s=20).body == b"1"
+        assert get(client, server.url, timeout_s=20).body == b"1"
         with pytest.raises(SourceError, match="timed out"):
-            client.get(server.url)
-        assert client.get(server.url, timeout_s=20).body == b"3"
+            get(client, server.url)
+        assert get(client, server.url, timeout_s=20).body == b"3"
     assert server.connections == 2
 
 
@@ -165,7 +166,7 @@ def test_a_request_that_fails_leaves_no_cycles_behind(client: HttpClient, failin
         gc.disable()
         try:
             for _ in range(20):
-                assert isinstance(client.begin_get(url, timeout_s=timeout_s).exception(), SourceError)
+                assert isinstance(begin_check(client, url, timeout_s=timeout_s).exception(), SourceError)
             assert gc.collect() < 20 * 5
         finally:
             gc.enable()
@@ -248,18 +249,18 @@ def test_a_body_costs_no_more_memory_than_its_limit(client: HttpClient, packed: 
 
 def test_an_answer_of_exactly_the_limit_is_accepted(client: HttpClient) -> None:
     with serving(once(answer(bytes(MIB)))) as server:
-        assert len(client.get(server.url, timeout_s=10).body) == MIB
+        assert len(get(client, server.url, timeout_s=10).body) == MIB
     with serving(once(answer(bytes(MIB + 1)))) as server:
         assert refused(client, server.url).text == f"{server.host} sent more than 1 MiB"
 
 
 def test_a_call_may_set_a_lower_limit_and_learns_that_there_was_an_answer(client: HttpClient) -> None:
     with serving(once(answer(bytes(2048)))) as server, pytest.raises(SourceError) as caught:
-        client.begin_get(server.url, max_bytes=1024).result()
+        begin_check(client, server.url, max_bytes=1024).result()
     assert caught.value.status == 200
     assert caught.value.text.startswith(f"{server.host} sent more than ")
     with serving(once(answer(bytes(MIB + 1)))) as server, pytest.raises(SourceError, match="1 MiB"):
-        client.begin_get(server.url, max_bytes=64 * MIB).result()
+        begin_check(client, server.url, max_bytes=64 * MIB).result()
 
 
 @pytest.mark.parametrize(

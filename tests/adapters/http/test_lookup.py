@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from support.asking import begin_check, get, post
 from support.rawserver import RawServer, always, answer, serving
 from tallyd.adapters.http.client import HttpClient
 from tallyd.adapters.http.lookup import MOST_CHECKS
@@ -65,25 +66,25 @@ def test_lookups_that_hang_hold_up_checks_only_and_give_their_places_back(
     client: HttpClient, resolver: Resolver, server: RawServer
 ) -> None:
     url = f"http://quick.example:{server.port}/"
-    checks = [client.begin_get("http://slow.example/", timeout_s=0.05) for _ in range(MOST_CHECKS + 3)]
+    checks = [begin_check(client, "http://slow.example/", timeout_s=0.05) for _ in range(MOST_CHECKS + 3)]
     for check in checks:
         assert isinstance(check.exception(timeout=20), SourceError)
     while len(lookups()) < MOST_CHECKS:
-        checks.append(client.begin_get("http://slow.example/", timeout_s=0.05))
+        checks.append(begin_check(client, "http://slow.example/", timeout_s=0.05))
         assert isinstance(checks[-1].exception(timeout=20), SourceError)
     with pytest.raises(SourceError, match=r"timed out after 0\.1 s"):
-        client.begin_get(url, timeout_s=0.1).result()
+        begin_check(client, url, timeout_s=0.1).result()
     assert len(lookups()) == MOST_CHECKS
-    assert client.get(url).body == b"x"
-    assert client.post(url, b"report").body == b"x"
-    assert client.begin_get(server.url).result().body == b"x", "a number needs no lookup"
+    assert get(client, url).body == b"x"
+    assert post(client, url, b"report").body == b"x"
+    assert begin_check(client, server.url).result().body == b"x", "a number needs no lookup"
     resolver.goes_on.set()
     other = url.replace("quick", "other")  # no idle connection leads there
-    assert client.begin_get(other).result().body == b"x"
+    assert begin_check(client, other).result().body == b"x"
 
 
 def test_a_lookup_that_ends_after_the_client_harms_nobody(client: HttpClient, resolver: Resolver) -> None:
-    check = client.begin_get("http://slow.example/")
+    check = begin_check(client, "http://slow.example/")
     while not lookups():
         time.sleep(0.01)
     client.close()
@@ -98,7 +99,7 @@ def test_a_lookup_that_ends_after_the_client_harms_nobody(client: HttpClient, re
 def test_a_lookup_without_a_thread_is_a_failure_of_its_request(
     client: HttpClient, server: RawServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert client.get(server.url).body == b"x"  # the client's own thread runs
+    assert get(client, server.url).body == b"x"  # the client's own thread runs
 
     def no_more(_thread: threading.Thread) -> NoReturn:
         raise RuntimeError("can't start new thread")
@@ -106,11 +107,11 @@ def test_a_lookup_without_a_thread_is_a_failure_of_its_request(
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
         for _ in range(MOST_CHECKS + 1):
-            failure = client.begin_get("http://host.example/").exception(timeout=20)
+            failure = begin_check(client, "http://host.example/").exception(timeout=20)
             assert isinstance(failure, SourceError)
             assert failure.text == "host.example: resource temporarily unavailable"
             assert failure.transient
-    assert client.begin_get(f"http://localhost:{server.port}/").result().body == b"x"
+    assert begin_check(client, f"http://localhost:{server.port}/").result().body == b"x"
 
 
 @pytest.mark.timeout(60)
@@ -118,6 +119,7 @@ def test_a_process_ends_although_a_lookup_hangs() -> None:
     script = """
 import socket, threading
 from tallyd.adapters.http.client import HttpClient
+from tallyd.contract.http import Request
 
 real = socket.getaddrinfo
 
@@ -127,7 +129,7 @@ def hanging(*args, **options):
 socket.getaddrinfo = hanging
 client = HttpClient(user_agent="tallyd", timeout_s=0.1)
 try:
-    client.get("http://slow.example/")
+    client.request(Request(url="http://slow.example/")).result()
 except Exception as error:
     print(error)
 client.close()

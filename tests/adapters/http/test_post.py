@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from support.asking import get, post
 from support.rawserver import BROKEN, SLOW, UNWANTED, Connection, Script, always, answer, serving, unreachable
 from tallyd.adapters.http.client import HttpClient
 from tallyd.contract.http import Http
@@ -49,7 +50,7 @@ def sending(data: bytes) -> Script:
 
 def refused(client: HttpClient, url: str, *, timeout_s: float | None = None) -> SourceError:
     with pytest.raises(SourceError) as caught:
-        client.post(url, BODY, timeout_s=timeout_s)
+        post(client, url, BODY, timeout_s=timeout_s)
     assert caught.value.__context__ is None
     return caught.value
 
@@ -57,7 +58,7 @@ def refused(client: HttpClient, url: str, *, timeout_s: float | None = None) -> 
 def test_the_body_is_sent_as_it_is_and_the_answer_comes_back(client: HttpClient) -> None:
     upstream = Upstream(sending(answer(b'{"Desc": "OK"}')))
     with serving(upstream) as server:
-        reply = client.post(f"{server.url}/report?x=1", BODY, headers={"Content-Type": "application/json"})
+        reply = post(client, f"{server.url}/report?x=1", BODY, headers={"Content-Type": "application/json"})
     assert upstream.bodies == [BODY]
     assert (reply.status, reply.body, reply.host) == (200, b'{"Desc": "OK"}', server.host)
     lines = server.heads[0].decode().split("\r\n")
@@ -69,7 +70,7 @@ def test_the_body_is_sent_as_it_is_and_the_answer_comes_back(client: HttpClient)
 def test_an_empty_body_is_sent_with_its_length(client: HttpClient) -> None:
     upstream = Upstream(sending(answer()))
     with serving(upstream) as server:
-        client.post(server.url, b"")
+        post(client, server.url, b"")
     assert upstream.bodies == [b""]
 
 
@@ -77,7 +78,7 @@ def test_each_post_has_its_own_connection_which_is_closed(client: HttpClient) ->
     upstream = Upstream(sending(answer()))
     with serving(upstream) as server:
         for _ in range(3):
-            client.post(server.url, BODY, headers={"Connection": "keep-alive"})
+            post(client, server.url, BODY, headers={"Connection": "keep-alive"})
     assert server.connections == 3
     assert all(b"Connection: close" in head for head in server.heads)
 
@@ -146,8 +147,8 @@ def test_a_post_never_uses_a_connection_that_a_get_has_left(client: HttpClient) 
             connection.reset()
 
     with serving(one_answer) as server:
-        client.get(server.url)
-        assert client.post(server.url, BODY).body == b"x"
+        get(client, server.url)
+        assert post(client, server.url, BODY).body == b"x"
     assert server.connections == 2
 
 
@@ -169,7 +170,7 @@ def test_what_is_never_over_is_over_in_time(client: HttpClient, name: str) -> No
 def test_a_server_that_never_reads_is_over_in_time(client: HttpClient) -> None:
     with serving(Connection.hang) as server:
         with pytest.raises(SourceError) as caught:
-            client.post(server.url, b"x" * 30_000_000, timeout_s=0.3)
+            post(client, server.url, b"x" * 30_000_000, timeout_s=0.3)
         assert caught.value.text == f"{server.host} timed out after 0.3 s"
 
 
@@ -183,9 +184,9 @@ def test_a_shutdown_ends_it_at_once(client: HttpClient) -> None:
         client.abort()
 
     with serving(Upstream(abort)) as server, pytest.raises(Stopped):
-        client.post(server.url, BODY)
+        post(client, server.url, BODY)
     with pytest.raises(Stopped):
-        client.post(server.url, BODY)
+        post(client, server.url, BODY)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ def test_what_cannot_be_sent_is_a_failure_that_shows_nothing_of_it(
     client: HttpClient, url: str, headers: dict[str, str]
 ) -> None:
     with pytest.raises(SourceError) as caught:
-        client.post(url, BODY, headers=headers)
+        post(client, url, BODY, headers=headers)
     assert not caught.value.transient
     assert "s3cret" not in caught.value.text
     assert caught.value.__context__ is None
@@ -218,7 +219,7 @@ def test_many_threads_each_post_their_own(client: HttpClient) -> None:
     upstream = Upstream(sending(answer()))
     with serving(upstream) as server:
         bodies = [str(number).encode() for number in range(40)]
-        threads = [threading.Thread(target=client.post, args=(server.url, body)) for body in bodies]
+        threads = [threading.Thread(target=post, args=(client, server.url, body)) for body in bodies]
         for thread in threads:
             thread.start()
         for thread in threads:

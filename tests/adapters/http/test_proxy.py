@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from support.asking import get
 from support.rawserver import SLOW, Connection, RawServer, always, answer, once, serving
 from tallyd.adapters.http.client import HttpClient
 from tallyd.core.errors import SourceError
@@ -24,7 +25,7 @@ from tallyd.core.errors import SourceError
 
 def refused(client: HttpClient, url: str) -> SourceError:
     with pytest.raises(SourceError) as caught:
-        client.get(url)
+        get(client, url)
     return caught.value
 
 
@@ -34,8 +35,8 @@ def test_the_configured_proxy_is_asked_for_other_hosts_and_not_for_this_machine(
         server = stack.enter_context(serving(always(answer(b"direct"))))
         client = HttpClient(user_agent="tallyd", timeout_s=10, proxy=proxy.url)
         stack.callback(client.close)
-        assert client.get("http://host.example/a", params={"b": "c"}).body == b"by proxy"
-        assert client.get(server.url).body == b"direct"
+        assert get(client, "http://host.example/a", params={"b": "c"}).body == b"by proxy"
+        assert get(client, server.url).body == b"direct"
     assert proxy.heads[0].startswith(b"GET http://host.example/a?b=c HTTP/1.1\r\n")
     assert len(proxy.heads) == 1
 
@@ -44,7 +45,7 @@ def test_a_proxy_gets_the_password_as_it_is_however_it_was_escaped() -> None:
     with serving(always(answer(b"by proxy"))) as proxy:
         url = f"http://us%40er:p%40ss%2Fw%3A%23@{proxy.host}"
         with contextlib.closing(HttpClient(user_agent="tallyd", timeout_s=10, proxy=url)) as client:
-            client.get("http://host.example/a")
+            get(client, "http://host.example/a")
     login = base64.b64encode(b"us@er:p@ss/w:#")
     assert b"\r\nProxy-Authorization: Basic " + login + b"\r\n" in proxy.heads[0]
 
@@ -152,7 +153,7 @@ def test_a_proxy_sees_of_tls_only_the_host(
     client, proxy = by_proxy
     with serving(always(answer(b"x")), tls=certified) as server:
         for _ in range(2):
-            reply = client.get(f"https://host.example:{server.port}/path", params={"k": "s3cret"})
+            reply = get(client, f"https://host.example:{server.port}/path", params={"k": "s3cret"})
             assert reply.body == b"x"
             assert reply.host == f"host.example:{server.port}"
     assert len(proxy.heads) == 1
@@ -171,7 +172,7 @@ def test_a_proxy_may_be_reached_over_tls_and_carry_tls(
     with serving(tunnel, tls=own) as proxy, serving(always(answer(b"x" * 100_000)), tls=certified) as server:
         client = HttpClient(user_agent="tallyd", timeout_s=10, ca_file=ca_file, proxy=proxy.url)
         for _ in range(2):
-            assert len(client.get(f"https://host.example:{server.port}/").body) == 100_000
+            assert len(get(client, f"https://host.example:{server.port}/").body) == 100_000
         client.close()
     assert len(proxy.heads) == 1
 
@@ -206,7 +207,7 @@ def test_the_deadline_holds_through_a_proxy(
     with serving(SLOW["body byte by byte"], tls=certified) as server:
         began = time.monotonic()
         with pytest.raises(SourceError, match=r"^host\.example:\d+ timed out after 0\.3 s$"):
-            client.get(f"https://host.example:{server.port}/", timeout_s=0.3)
+            get(client, f"https://host.example:{server.port}/", timeout_s=0.3)
         assert time.monotonic() - began < 2
 
 

@@ -16,6 +16,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 import trustme
 
+from support.asking import get
 from support.rawserver import BROKEN, SLOW, UNWANTED, Connection, Script, always, answer, once, serving
 from tallyd.adapters.http.client import HttpClient
 from tallyd.core.errors import SourceError, Stopped
@@ -88,7 +89,8 @@ def client() -> Iterator[HttpClient]:
 def shown(client: HttpClient, url: str, **headers: str) -> str:
     """Ask with the key in path, query and header; return all that the failure could ever show."""
     with pytest.raises((SourceError, Stopped)) as caught:
-        client.get(
+        get(
+            client,
             f"{url}/{CANARY}/path",
             params={"accesskey": CANARY, CANARY: "x"},
             headers={"X-Key": CANARY, "Authorization": f"Basic {base64.b64encode(CANARY.encode()).decode()}"}
@@ -185,5 +187,5 @@ def test_a_shutdown_does_not_show_the_key(client: HttpClient, logged: Callable[[
 
 def test_success_logs_nothing_of_the_request(client: HttpClient, logged: Callable[[], str]) -> None:
     with serving(always(answer(b"x"))) as server:
-        client.get(f"{server.url}/{CANARY}", params={"key": CANARY}, headers={"X-Key": CANARY})
+        get(client, f"{server.url}/{CANARY}", params={"key": CANARY}, headers={"X-Key": CANARY})
     assert logged() == ""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from support.asking import get
 from support.rawserver import BROKEN, SLOW, UNWANTED, Script, always, answer, serving, unreachable
 from tallyd.adapters.http.client import HttpClient
 from tallyd.core.errors import SourceError, Stopped
@@ -30,12 +31,12 @@ def test_abort_ends_a_transfer_at_once(script: Script) -> None:
         timer = threading.Timer(0.1, abort)
         timer.start()
         with pytest.raises(Stopped) as caught:
-            client.get(server.url)
+            get(client, server.url)
         assert time.monotonic() - aborted_at[0] < 20, "long before the timeout"
         assert caught.value.__context__ is None
         timer.join()
         with pytest.raises(Stopped):
-            client.get(server.url)
+            get(client, server.url)
     client.close()
 
 
@@ -46,7 +47,7 @@ def test_abort_ends_connecting_at_once() -> None:
         timer.start()
         began = time.monotonic()
         with pytest.raises(Stopped):
-            client.get(url)
+            get(client, url)
         assert time.monotonic() - began < 20, "long before the timeout"
     timer.join()
     client.close()
@@ -55,7 +56,7 @@ def test_abort_ends_connecting_at_once() -> None:
 def test_abort_ends_the_transfers_of_all_threads() -> None:
     client = HttpClient(user_agent="tallyd", timeout_s=60)
     with serving(SLOW["body byte by byte"]) as server, ThreadPoolExecutor(8) as threads:
-        transfers = [threads.submit(client.get, server.url) for _ in range(8)]
+        transfers = [threads.submit(get, client, server.url) for _ in range(8)]
         while len(server.heads) < 8:
             time.sleep(0.01)
         client.abort()
@@ -67,12 +68,12 @@ def test_a_closed_client_begins_nothing_more_and_may_be_closed_again() -> None:
     before = set(threading.enumerate())
     client = HttpClient(user_agent="tallyd", timeout_s=1)
     with serving(always(answer())) as server:
-        client.get(server.url)
+        get(client, server.url)
         assert any(thread.name == "http" for thread in set(threading.enumerate()) - before)
         client.close()
         client.close()
         with pytest.raises(Stopped):
-            client.get(server.url)
+            get(client, server.url)
     assert not any(thread.name == "http" for thread in set(threading.enumerate()) - before)
 
 
@@ -87,6 +88,6 @@ def test_nothing_stays_open_whatever_happens() -> None:
         with serving(script) as server:
             for _ in range(2):
                 with suppress(SourceError):
-                    client.get(server.url)
+                    get(client, server.url)
     client.close()
     assert open_files() == before

@@ -8,6 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from support.asking import get
 from support.rawserver import Connection, always, answer, serving
 from tallyd.adapters.http.client import HttpClient
 from tallyd.adapters.http.responses import followed
@@ -25,7 +26,7 @@ def client() -> Iterator[HttpClient]:
 
 def refused(client: HttpClient, url: str) -> SourceError:
     with pytest.raises(SourceError) as caught:
-        client.get(url)
+        get(client, url)
     return caught.value
 
 
@@ -43,12 +44,12 @@ def refused(client: HttpClient, url: str) -> SourceError:
 )
 def test_the_skew_is_our_clock_minus_theirs(client: HttpClient, date: str, skew_s: float | None) -> None:
     with serving(always(answer(Date=date))) as server:
-        assert client.get(server.url).skew_s == skew_s
+        assert get(client, server.url).skew_s == skew_s
 
 
 def test_without_a_date_there_is_no_skew(client: HttpClient) -> None:
     with serving(always(answer())) as server:
-        assert client.get(server.url).skew_s is None
+        assert get(client, server.url).skew_s is None
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_a_redirect_within_one_host_is_followed(
     client: HttpClient, status: str, location: str, asked: bytes
 ) -> None:
     with serving(redirecting(location, status=status)) as server:
-        reply = client.get(server.url, headers={"X-Key": "s3cret"})
+        reply = get(client, server.url, headers={"X-Key": "s3cret"})
     assert reply.body == b"there"
     assert server.heads[-1].startswith(asked)
     assert b"X-Key: s3cret" in server.heads[-1]
@@ -162,7 +163,7 @@ def test_a_redirect_to_the_full_address_of_the_same_host_is_followed(client: Htt
             connection.send(answer(b"there") if there else answer(status="302 F", Location=location))
 
     with serving(script) as server:
-        assert client.get(server.url).body == b"there"
+        assert get(client, server.url).body == b"there"
 
 
 def test_a_redirect_to_another_port_is_not_followed_and_gets_no_key(client: HttpClient) -> None:
@@ -242,6 +243,6 @@ def test_only_what_the_round_trip_does_not_explain_is_skew(date_s: int, skew_s: 
     client = HttpClient(user_agent="tallyd", timeout_s=10, now=lambda: next(times))
     date = format_datetime(NOW + timedelta(seconds=date_s), usegmt=True)
     with serving(always(answer(Date=date))) as server:
-        reply = client.get(server.url)
+        reply = get(client, server.url)
     client.close()
     assert (reply.skew_s, reply.answered_at) == (skew_s, answered_at)

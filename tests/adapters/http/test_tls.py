@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from support.asking import begin_check, get, post
 from support.rawserver import SLOW, Connection, RawServer, Script, always, answer, once, serving
 from tallyd.adapters.http.ca_store import TrustStore
 from tallyd.adapters.http.client import HttpClient
@@ -77,13 +78,13 @@ def both_on_one_port(context: ssl.SSLContext, script: Script) -> contextlib.Abst
 
 def refused(client: HttpClient, url: str) -> SourceError:
     with pytest.raises(SourceError) as caught:
-        client.get(url)
+        get(client, url)
     return caught.value
 
 
 def test_a_trusted_server_is_answered_over_one_connection(client: HttpClient, secured: Secured) -> None:
     with secured(always(answer(b"x" * 100_000))) as server:
-        assert [len(client.get(server.url).body) for _ in range(3)] == [100_000] * 3
+        assert [len(get(client, server.url).body) for _ in range(3)] == [100_000] * 3
     assert server.connections == 1
 
 
@@ -97,7 +98,7 @@ def test_a_large_body_arrives_whole(client: HttpClient, secured: Secured) -> Non
         connection.send(answer(b"OK"))
 
     with secured(upstream) as server:
-        assert client.post(server.url, body).body == b"OK"
+        assert post(client, server.url, body).body == b"OK"
     assert arrived == body
 
 
@@ -107,7 +108,7 @@ def test_the_system_s_certificates_are_trusted_by_default(
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))  # where OpenSSL looks for the system's
     client = HttpClient(user_agent="tallyd", timeout_s=10)
     with secured(always(answer(b"x"))) as server:
-        assert client.get(server.url).body == b"x"
+        assert get(client, server.url).body == b"x"
     client.close()
 
 
@@ -182,9 +183,9 @@ def test_no_certificate_is_trusted_beside_those_of_the_file(
     trustme.CA().cert_pem.write_to_path(str(others))
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))  # where OpenSSL looks for the system's
     with secured(always(answer(b"x"))) as server:
-        assert client.get(server.url).body == b"x"
+        assert get(client, server.url).body == b"x"
         with pytest.raises(SourceError, match="not trusted"):
-            client.begin_get(server.url, ca_file=others).result()
+            begin_check(client, server.url, ca_file=others).result()
     assert TrustStore(others).context().cert_store_stats()["x509_ca"] == 1
 
 
@@ -196,9 +197,9 @@ def test_certificates_that_were_replaced_are_read_again(tmp_path: Path) -> None:
         assert "not trusted" in refused(client, server.url).text
         new.cert_pem.write_to_path(str(tmp_path / "new.pem"))
         (tmp_path / "new.pem").replace(ca_file)
-        assert client.get(server.url).body == b"x"
+        assert get(client, server.url).body == b"x"
         ca_file.unlink()  # as for a moment during an update
-        assert client.get(server.url).body == b"x"
+        assert get(client, server.url).body == b"x"
     client.close()
 
 
@@ -211,7 +212,7 @@ def test_unreadable_certificates_affect_only_tls(tmp_path: Path, content: str | 
         ca_file.write_text(content)
     client = HttpClient(user_agent="tallyd", timeout_s=10, ca_file=ca_file)
     with serving(always(answer(b"x"))) as server:
-        assert client.get(server.url).body == b"x"
+        assert get(client, server.url).body == b"x"
         failure = refused(client, server.url.replace("http", "https"))
     client.close()
     assert failure.text.endswith(
@@ -228,7 +229,7 @@ def test_the_advice_names_the_file_that_the_target_names_and_else_the_machine_s(
     plain = HttpClient(user_agent="tallyd", timeout_s=10)
     with secured(always(answer(b"x"))) as server:
         with pytest.raises(SourceError, match=f"put its issuer into {others}$"):
-            client.begin_get(server.url, ca_file=others).result()
+            begin_check(client, server.url, ca_file=others).result()
         assert refused(plain, server.url).text.endswith(
             "add its issuer to this machine's trusted certificates"
         )
@@ -250,7 +251,7 @@ def test_a_redirect_from_http_to_https_on_one_host_is_followed(
     client: HttpClient, context: ssl.SSLContext
 ) -> None:
     with both_on_one_port(context, always(answer(b"there"))) as server:
-        reply = client.get(server.url, headers={"X-Key": "s3cret"})
+        reply = get(client, server.url, headers={"X-Key": "s3cret"})
     assert reply.body == b"there"
     assert b"X-Key: s3cret" in server.heads[1]
 
@@ -285,7 +286,7 @@ def test_an_idle_connection_that_was_closed_is_replaced(client: HttpClient, secu
             connection.sock.recv(1)
 
     with secured(one_answer_each) as server:
-        assert [client.get(server.url).body for _ in range(3)] == [b"x"] * 3
+        assert [get(client, server.url).body for _ in range(3)] == [b"x"] * 3
     assert server.connections == 3
 
 
@@ -307,7 +308,7 @@ def test_bytes_behind_an_answer_are_never_a_part_of_the_next(
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
     with secured(astray) as server:
-        assert [client.get(server.url).body for _ in range(3)] == [b"x"] * 3
+        assert [get(client, server.url).body for _ in range(3)] == [b"x"] * 3
     assert server.connections == connections
 
 
@@ -318,7 +319,7 @@ def test_the_deadline_holds_over_tls(client: HttpClient, secured: Secured, name:
     with secured(SLOW[name]) as server:
         began = time.monotonic()
         with pytest.raises(SourceError, match=r"timed out after 0\.3 s"):
-            client.get(server.url, timeout_s=0.3)
+            get(client, server.url, timeout_s=0.3)
         assert 0.3 <= time.monotonic() - began < 20
 
 
@@ -331,10 +332,10 @@ def test_the_deadline_also_holds_if_a_redirect_uses_an_idle_connection(
         SLOW["headers byte by byte"](connection)
 
     with both_on_one_port(context, drip_second) as server:
-        assert client.get(server.url.replace("http:", "https:")).body == b"first"
+        assert get(client, server.url.replace("http:", "https:")).body == b"first"
         began = time.monotonic()
         with pytest.raises(SourceError, match="timed out"):
-            client.get(server.url, timeout_s=0.3)
+            get(client, server.url, timeout_s=0.3)
         assert time.monotonic() - began < 20
     assert server.connections == 2
 
@@ -345,7 +346,7 @@ def test_abort_ends_a_transfer_over_tls_at_once(client: HttpClient, secured: Sec
         timer.start()
         began = time.monotonic()
         with pytest.raises(Stopped):
-            client.get(server.url)
+            get(client, server.url)
         assert time.monotonic() - began < 20
     timer.join()
 

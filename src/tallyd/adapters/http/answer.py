@@ -19,17 +19,18 @@ class Answer:
     """The next answer over a connection, without those that only announce it (1xx).
 
     `status` is 0 until the head has arrived. `headers`: by name in lower case; those that stand more than
-    once are joined by commas. `is_reusable`: nothing of the answer is left on the connection, nothing else
-    came, and the server keeps it open. `has_more`: something arrived behind the head. The parser calls the
-    `on_` methods.
+    once are joined by commas. `has_body` is false for the answer to HEAD, whose headers are those of GET.
+    `is_reusable`: nothing of the answer is left on the connection, nothing else came, and the server keeps it
+    open. `has_more`: something arrived behind the head. The parser calls the `on_` methods.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, has_body: bool = True) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.is_reusable = False
         self.has_more = False
         self._connection = connection
+        self._has_body = has_body
         self._lines: list[tuple[bytes, bytes]] = []
         self._body = bytearray()
         self._besides_bytes = 0
@@ -106,10 +107,16 @@ class Answer:
             name, value = (part.decode("latin-1").strip() for part in line)
             before = self.headers.get(name.lower())
             self.headers[name.lower()] = value if before is None else f"{before}, {value}"
+        if parser and not self._has_body:
+            self.is_reusable = parser.should_keep_alive()
+            self._connection.parser = None
 
     def on_body(self, piece: bytes) -> None:
         """Note a piece of the body."""
-        self._body += piece
+        if self._has_body:
+            self._body += piece
+        else:
+            self.is_reusable = False
         self.has_more = True
 
     def on_message_complete(self) -> None:

@@ -10,7 +10,7 @@ import certifi
 
 
 class StoreUnreadable(Exception):  # noqa: N818 # named after the finding
-    """The file with the trusted certificates is missing, unreadable or empty."""
+    """A file with certificates is missing, unreadable or has none. The text says which and what to do."""
 
 
 def system_store() -> Path:
@@ -26,35 +26,52 @@ def system_store() -> Path:
     return Path(certifi.where())
 
 
-class TrustStore:
-    """The TLS settings of all connections, from one CA file or folder.
+def load_client_cert(context: ssl.SSLContext, path: Path) -> None:
+    """Read our own certificate and its key. Raises `OSError`, also for a key with a password."""
+    context.load_cert_chain(path, password="")  # without one, OpenSSL asks the terminal
 
-    Every use checks whether the file has changed: a service runs for years, and system updates replace the
-    certificates.
+
+class TrustStore:
+    """The TLS settings of connections: whom to trust, and our own certificate if there is one.
+
+    `path` is a CA file or folder; None: those of this machine. Every use checks whether a file has changed: a
+    service runs for years, and system updates and authorities replace certificates.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path | None = None, *, client_cert: Path | None = None) -> None:
+        self._is_of_machine = path is None
+        self._path = path or system_store()
+        self._client_cert = client_cert
         self._lock = threading.Lock()
-        self._loaded: tuple[tuple[int, int, int], ssl.SSLContext] | None = None
+        self._loaded: tuple[list[tuple[int, int, int]], ssl.SSLContext] | None = None
 
     def context(self) -> ssl.SSLContext:
-        """Return the same context until the file changes. Raises `StoreUnreadable`.
+        """Return the same context until a file changes. Raises `StoreUnreadable`.
 
-        If the file can't be read (perhaps it is being replaced), the last context stays active.
+        If a file can't be read (perhaps it is being replaced), the last context stays active.
         """
         with self._lock:
             try:
-                found = self._path.stat()
-                version = (found.st_mtime_ns, found.st_ino, found.st_size)
+                found = [path.stat() for path in (self._path, self._client_cert) if path]
+                version = [(each.st_mtime_ns, each.st_ino, each.st_size) for each in found]
                 if self._loaded is None or self._loaded[0] != version:
                     self._loaded = version, self._load()
             except OSError as error:  # includes ssl.SSLError
                 if self._loaded is None:
-                    raise StoreUnreadable from error
+                    raise StoreUnreadable(self._how_to_mend()) from error
             return self._loaded[1]
 
     def _load(self) -> ssl.SSLContext:
         if self._path.is_dir():
-            return ssl.create_default_context(capath=self._path)
-        return ssl.create_default_context(cafile=self._path)
+            context = ssl.create_default_context(capath=self._path)
+        else:
+            context = ssl.create_default_context(cafile=self._path)
+        if self._client_cert is not None:
+            load_client_cert(context, self._client_cert)
+        return context
+
+    def _how_to_mend(self) -> str:
+        own = f", or {self._client_cert} (our certificate and its key)" if self._client_cert else ""
+        if self._is_of_machine:
+            return f"this machine's trusted certificates{own} can't be read; install ca-certificates"
+        return f"{self._path}{own} can't be read; put the certificate of the authority into it (PEM)"

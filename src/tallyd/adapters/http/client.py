@@ -1,4 +1,4 @@
-"""The HTTP client: GET and POST with a strict time limit. No text that it raises contains a URL."""
+"""The HTTP client: requests with a strict time limit. No text that it raises contains a URL."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import contextlib
 import logging
 import ssl
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tallyd.adapters.http.answer import Answer
 from tallyd.adapters.http.body import Unusable, read_body
-from tallyd.adapters.http.ca_store import TrustStore, system_store
+from tallyd.adapters.http.ca_store import TrustStore
 from tallyd.adapters.http.connection import Connection, connected
 from tallyd.adapters.http.errors import HANGUPS, TROUBLE, BadAnswer, ProxyAway, explain, timed_out
 from tallyd.adapters.http.lookup import MOST_CHECKS
 from tallyd.adapters.http.pool import Pool
-from tallyd.adapters.http.request import Address, Proxy, Request, prepared
+from tallyd.adapters.http.request import Address, PreparedRequest, Proxy, prepared
 from tallyd.adapters.http.responses import followed, is_whole, moved, parse_date, redirect_of, refusal, skew_s
-from tallyd.contract.http import Reply
+from tallyd.contract.http import Reply, Request
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.settings.types import is_loopback
 
@@ -42,7 +42,6 @@ class _Task:
     limit_s: float
     began_s: float
     most_bytes: int
-    ca_file: Path | None
     trust: TrustStore
 
     def elapsed_s(self) -> float:
@@ -53,15 +52,15 @@ class _Task:
 
 
 class HttpClient:
-    """GET and POST; implements `contract.Http`. Thread-safe.
+    """Sends requests; implements `contract.Http`. Thread-safe.
 
     All requests are tasks of one event loop on a thread of its own, which starts with the first request. So
     a server that does not answer costs a socket, not a thread.
 
     `timeout_s` is for a whole request: name lookup, connecting, TLS, headers, the whole body and all
     redirects together. A lookup itself can't be interrupted: it keeps a thread for as long as the system's
-    resolver takes (usually up to 10 to 30 s, see resolv.conf). Only the lookups of `begin_get`, which checks
-    thousands of servers, have a limit. So `get` and `post` never wait for the lookup of another request.
+    resolver takes (usually up to 10 to 30 s, see resolv.conf). Only the lookups of requests that are one of
+    many have a limit. So no other request waits for the lookup of another one.
 
     `proxy` (`http://` or `https://`) is used for every host except this machine itself. No proxy comes from
     the environment, and no password from `.netrc`. Certificates are verified against `ca_file` (a file or a
@@ -87,114 +86,29 @@ class HttpClient:
         self._max_bytes = max_bytes
         self._now = now
         self._ca_file = ca_file
-        self._trusts = {ca_file: TrustStore(ca_file or system_store())}
+        self._trusts: dict[tuple[Path | None, Path | None], TrustStore] = {
+            (ca_file, None): TrustStore(ca_file)
+        }
         self._pool = Pool()
-        self._check_lookups = asyncio.Semaphore(MOST_CHECKS)
+        self._shared_lookups = asyncio.Semaphore(MOST_CHECKS)
         self._lock = threading.RLock()  # a signal may abort where it is held
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._is_ended = False
 
-    def get(
-        self,
-        url: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout_s: float | None = None,
-    ) -> Reply:
-        """Return the answer if its status is 2xx except 206, also with an empty body.
+    def request(self, request: Request) -> Future[Reply]:
+        """Begin a request. Raises `Stopped` after `abort`.
 
-        Raises `SourceError` for anything else. It has no cause or context, which could show the URL. Raises
-        `Stopped` after `abort`, also during a transfer. Follows at most MOST_REDIRECTS redirects, within one
-        host.
+        The future has the answer if its status is 2xx except 206, also with an empty body. Else it has a
+        `SourceError`, without a cause or context that could show the URL, or `Stopped`. It follows at most
+        MOST_REDIRECTS redirects, within one host.
+
+        A request that is sent once never goes over an idle connection, which the server may close at the same
+        moment: then nobody knows whether it was read. It is not redirected either: its body would go to an
+        address that nobody configured.
         """
-
-        async def run() -> Reply:
-            return await self._got(url, params, headers, self._task(timeout_s))
-
-        return self._begin(run()).result()
-
-    def begin_get(
-        self,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        timeout_s: float | None = None,
-        ca_file: Path | None = None,
-        max_bytes: int | None = None,
-    ) -> Future[Reply]:
-        """Begin what `get` does; the future has its result. Raises `Stopped` after `abort`.
-
-        With `ca_file`, only its certificates are trusted. `max_bytes` may lower the client's own limit.
-        """
-
-        async def run() -> Reply:
-            task = self._task(timeout_s, ca_file, max_bytes, self._check_lookups)
-            return await self._got(url, None, headers, task)
-
-        return self._begin(run())
-
-    async def _got(
-        self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None, task: _Task
-    ) -> Reply:
-        request = prepared("GET", url, params=params or {}, headers=self._headers(headers))
-        return await self._outcome(task, request, self._followed(task, request))
-
-    def post(
-        self,
-        url: str,
-        body: bytes,
-        *,
-        headers: Mapping[str, str] | None = None,
-        timeout_s: float | None = None,
-    ) -> Reply:
-        """Send `body` at most once, and return the answer as `get` does.
-
-        No redirect is followed: the body would go to an address that nobody configured. After a hang-up
-        nothing is sent again, since the other side may have read it; the caller decides. The connection is
-        closed each time: otherwise the server may close it while it is idle, and the next body would be lost.
-        """
-
-        async def run() -> Reply:
-            sent = self._headers(headers, keeps=False)
-            request = prepared("POST", url, params={}, headers=sent, body=body)
-            task = self._task(timeout_s)
-            return await self._outcome(task, request, self._sent_once(task, request))
-
-        return self._begin(run()).result()
-
-    def _headers(self, more: Mapping[str, str] | None, *, keeps: bool = True) -> Iterable[tuple[str, str]]:
-        """Return all headers in turn; the last with a name counts."""
-        yield from {"User-Agent": self._user_agent, "Accept": "*/*", **(more or {})}.items()
-        yield "Connection", "keep-alive" if keeps else "close"
-        yield "Accept-Encoding", "gzip"  # `read_body` unpacks nothing else
-
-    def _task(
-        self,
-        timeout_s: float | None,
-        ca_file: Path | None = None,
-        max_bytes: int | None = None,
-        lookups: asyncio.Semaphore | None = None,
-    ) -> _Task:
-        trusted = self._ca_file if ca_file is None else ca_file
-        if trusted not in self._trusts:
-            self._trusts[trusted] = TrustStore(trusted or system_store())
-        return _Task(
-            lookups=lookups or asyncio.Semaphore(),
-            limit_s=self._timeout_s if timeout_s is None else timeout_s,
-            began_s=asyncio.get_running_loop().time(),
-            most_bytes=min(max_bytes or self._max_bytes, self._max_bytes),
-            ca_file=trusted,
-            trust=self._trusts[trusted],
-        )
-
-    # -- the event loop ------------------------------------------------------------------------------------
-
-    def _begin(self, work: Coroutine[Any, Any, Reply]) -> Future[Reply]:
         with self._lock:
             if self._is_ended:
-                work.close()
                 raise Stopped
             if self._loop is None:
                 # At DEBUG, asyncio says which selector it uses.
@@ -204,7 +118,9 @@ class HttpClient:
                     target=self._run, args=(self._loop,), name="http", daemon=True
                 )
                 self._thread.start()
-            return asyncio.run_coroutine_threadsafe(work, self._loop)
+            return asyncio.run_coroutine_threadsafe(self._outcome(request), self._loop)
+
+    # -- the event loop ------------------------------------------------------------------------------------
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
@@ -236,13 +152,15 @@ class HttpClient:
 
     # -- one request ---------------------------------------------------------------------------------------
 
-    async def _outcome(self, task: _Task, request: Request, reply: Coroutine[Any, Any, Reply]) -> Reply:
+    async def _outcome(self, request: Request) -> Reply:
         """Return the reply within the limit. Raises `SourceError`, `Stopped`, without cause or context."""
-        host = request.address.host
+        sent = prepared(request, self._headers(request))
+        task = self._task(request)
+        host = sent.address.host
         outcome: SourceError | Stopped
         try:
             async with asyncio.timeout(task.limit_s) as limit:
-                return await reply
+                return await self._answered(task, sent)
         except SourceError as failure:
             outcome = failure
         except asyncio.CancelledError:
@@ -252,7 +170,7 @@ class HttpClient:
             outcome = (
                 timed_out(host, task.limit_s)
                 if late
-                else explain(error, host=host, limit_s=task.limit_s, trusted=task.ca_file)
+                else explain(error, host=host, limit_s=task.limit_s, trusted=request.ca_file or self._ca_file)
             )
         if isinstance(outcome, SourceError):
             # A new exception: the old one may have a context.
@@ -269,26 +187,37 @@ class HttpClient:
             # for the garbage collector.
             del outcome, limit
 
-    async def _followed(self, task: _Task, request: Request) -> Reply:
+    def _headers(self, request: Request) -> Iterable[tuple[str, str]]:
+        """Return all headers in turn; the last with a name counts."""
+        yield from {"User-Agent": self._user_agent, "Accept": "*/*", **request.headers}.items()
+        yield "Connection", "close" if request.is_sent_once else "keep-alive"
+        yield "Accept-Encoding", "gzip"  # `read_body` unpacks nothing else
+
+    def _task(self, request: Request) -> _Task:
+        files = request.ca_file or self._ca_file, request.client_cert
+        if files not in self._trusts:
+            self._trusts[files] = TrustStore(files[0], client_cert=files[1])
+        return _Task(
+            lookups=self._shared_lookups if request.is_one_of_many else asyncio.Semaphore(),
+            limit_s=self._timeout_s if request.timeout_s is None else request.timeout_s,
+            began_s=asyncio.get_running_loop().time(),
+            most_bytes=min(request.max_bytes or self._max_bytes, self._max_bytes),
+            trust=self._trusts[files],
+        )
+
+    async def _answered(self, task: _Task, sent: PreparedRequest) -> Reply:
         """Return the answer at the end of all redirects. Raises `SourceError` and `TROUBLE`."""
-        host = request.address.host
+        host = sent.address.host
         for _ in range(MOST_REDIRECTS + 1):
             asked_at = self._now()
-            async with self._asked(task, request) as answer:
+            async with self._asked(task, sent) as answer:
                 location = redirect_of(answer.status, answer.headers)
                 if location is None:
                     return await self._reply(task, answer, host, asked_at)
-            request = request.moved_to(followed(request.url, location, host=host))
-        raise SourceError(f"{host} redirects more than {MOST_REDIRECTS} times", transient=False)
-
-    async def _sent_once(self, task: _Task, request: Request) -> Reply:
-        """Return the answer, without redirects and retries. Raises like `_followed`."""
-        host = request.address.host
-        asked_at = self._now()
-        async with self._asked(task, request) as answer:
-            if redirect_of(answer.status, answer.headers) is not None:
+            if sent.is_sent_once:
                 raise moved(answer.status, host=host)
-            return await self._reply(task, answer, host, asked_at)
+            sent = sent.moved_to(followed(sent.url, location, host=host), answer.status)
+        raise SourceError(f"{host} redirects more than {MOST_REDIRECTS} times", transient=False)
 
     async def _reply(self, task: _Task, answer: Answer, host: str, asked_at: datetime) -> Reply:
         answered_at = self._now()
@@ -311,34 +240,34 @@ class HttpClient:
         )
 
     @contextlib.asynccontextmanager
-    async def _asked(self, task: _Task, request: Request) -> AsyncIterator[Answer]:
+    async def _asked(self, task: _Task, sent: PreparedRequest) -> AsyncIterator[Answer]:
         """Send a request; yield the answer, its body unread. Keeps the connection if nothing is left on it.
 
-        A server may close an idle connection at the moment when we use it again. That is no failure, so a
-        GET is sent once more over a new connection. A POST never uses an idle one.
+        A server may close an idle connection at the moment when we use it again. That is no failure, so the
+        request is sent once more over a new connection.
         """
-        there = request.address
-        proxy = None if is_loopback(request.url) else self._proxy
+        there = sent.address
+        proxy = None if is_loopback(sent.url) else self._proxy
         context = task.trust.context() if there.scheme == "https" else None
         key = there.scheme, there.name, there.port, context, proxy is None
-        head = request.head(proxy if context is None else None)
-        connection = self._pool.take(key) if request.body is None else None
+        written = sent.written(proxy if context is None else None)
+        connection = None if sent.is_sent_once else self._pool.take(key)
         answer = None
         try:
             if connection is not None:
                 try:
-                    answer = await _exchanged(connection, head)
+                    answer = await _exchanged(connection, written, has_body=sent.has_reply_body)
                 except HANGUPS:
                     if connection.has_answered:
                         raise
                     connection.close()
             if answer is None:
                 connection = await self._connected(task, there, proxy, context)
-                answer = await _exchanged(connection, head, request.body)
+                answer = await _exchanged(connection, written, has_body=sent.has_reply_body)
             yield answer
         finally:
             if connection is not None:
-                if answer is not None and answer.is_reusable and request.body is None:
+                if answer is not None and answer.is_reusable and not sent.is_sent_once:
                     self._pool.put(key, connection)
                 else:
                     connection.close()
@@ -363,7 +292,7 @@ class HttpClient:
 
     async def _to_proxy(self, task: _Task, address: Address) -> Connection:
         try:
-            context = self._trusts[self._ca_file].context() if address.scheme == "https" else None
+            context = self._trusts[self._ca_file, None].context() if address.scheme == "https" else None
             connection = await connected(address.name, address.port, left_s=task.left_s, lookups=task.lookups)
             if context is not None:
                 await connection.secure(context, address.name)
@@ -372,9 +301,9 @@ class HttpClient:
         return connection
 
 
-async def _exchanged(connection: Connection, head: bytes, body: bytes | None = None) -> Answer:
-    await connection.send(head + (body or b""))
-    answer = Answer(connection)
+async def _exchanged(connection: Connection, written: bytes, *, has_body: bool = True) -> Answer:
+    await connection.send(written)
+    answer = Answer(connection, has_body=has_body)
     await answer.read_head()
     return answer
 

@@ -67,7 +67,7 @@ def explain(error: Exception, *, host: str, limit_s: float, trusted: Path | None
     elif isinstance(error, UnicodeError):
         text, transient = ": this is not a valid host name", False
     elif isinstance(error, StoreUnreadable):
-        text, transient = f": {_unreadable(trusted)}", False
+        text, transient = f": {error}", False
     elif isinstance(error, OSError) and error.errno:
         text = f": {os.strerror(error.errno).lower()}"
     else:
@@ -106,9 +106,3 @@ def _not_trusted(error: ssl.SSLCertVerificationError, host: str, trusted: Path |
     # A machine without a clock battery boots in the past. That passes once it has synchronized its clock.
     passing = code == _NOT_YET_VALID
     return SourceError(f"{host}: certificate not trusted ({what}); {advice}", transient=passing)
-
-
-def _unreadable(trusted: Path | None) -> str:
-    if trusted is None:
-        return "this machine's trusted certificates can't be read; install ca-certificates"
-    return f"{trusted} can't be read; put the certificate of the authority into it (PEM)"

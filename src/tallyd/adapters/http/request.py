@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
+from tallyd.contract.http import Request
 from tallyd.core.addresses import host_of
 from tallyd.core.errors import SourceError
 from tallyd.settings.headers import HEADER_NAME
@@ -66,21 +67,34 @@ def basic(user: str, password: str) -> str:
 
 
 @dataclass(frozen=True)
-class Request:
+class PreparedRequest:
     """What is sent: `headers` are complete but for `Host`, `Content-Length` and those of a proxy."""
 
     method: str
     url: str
     address: Address
     headers: Mapping[str, str]
-    body: bytes | None = None
+    body: bytes | None
+    is_sent_once: bool
 
-    def moved_to(self, url: str) -> Request:
-        """Return the same request to another address on the same host. Raises `ValueError`."""
-        return replace(self, url=url, address=address_of(url))
+    @property
+    def has_reply_body(self) -> bool:
+        """Whether the reply may have a body."""
+        return self.method != "HEAD"
 
-    def head(self, proxy: Proxy | None = None) -> bytes:
-        """Return request line and headers. `proxy` is the one that passes a request without TLS on."""
+    def moved_to(self, url: str, status: int) -> PreparedRequest:
+        """Return the request after a redirect to another address on the same host. Raises `ValueError`.
+
+        As in browsers, only 307 and 308 send a POST again; after the others, a GET asks for the result.
+        """
+        moved = replace(self, url=url, address=address_of(url))
+        if self.method != "POST" or status in (307, 308):
+            return moved
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "content-type"}
+        return replace(moved, method="GET", headers=headers, body=None)
+
+    def written(self, proxy: Proxy | None = None) -> bytes:
+        """Return the request as bytes. `proxy` is the one that passes a request without TLS on."""
         there = self.address
         target, more = there.target, ""
         if proxy is not None:
@@ -90,7 +104,7 @@ class Request:
             more += f"Content-Length: {len(self.body)}\r\n"
         lines = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
         text = f"{self.method} {target} HTTP/1.1\r\nHost: {there.authority}\r\n{lines}{more}\r\n"
-        return text.encode("latin-1")
+        return text.encode("latin-1") + (self.body or b"")
 
 
 @dataclass(frozen=True)
@@ -116,25 +130,23 @@ class Proxy:
         return f"CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n{self.login_line}\r\n".encode("latin-1")
 
 
-def prepared(
-    method: str,
-    url: str,
-    *,
-    params: Mapping[str, str],
-    headers: Iterable[tuple[str, str]],
-    body: bytes | None = None,
-) -> Request:
-    """Return the request. The last of headers with one name counts. Raises `SourceError` without the URL."""
+def prepared(request: Request, headers: Iterable[tuple[str, str]]) -> PreparedRequest:
+    """Return the request to send. The last of headers with one name counts.
+
+    Raises `SourceError` without the URL.
+    """
     last = {}
     for name, value in headers:
         last[name.lower()] = name, value
         if not HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
             raise SourceError("a header holds characters that can't be sent", transient=False)
     with contextlib.suppress(ValueError):
-        address = address_of(url, params)
+        address = address_of(request.url, request.params)
         if address.login is not None:
             last["authorization"] = "Authorization", address.login
-        return Request(method, url, address, dict(last.values()), body)
+        return PreparedRequest(
+            request.method, request.url, address, dict(last.values()), request.body, request.is_sent_once
+        )
     raise SourceError(
         "the address can't be read; it must begin with https:// and name a host", transient=False
     )

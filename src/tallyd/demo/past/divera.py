@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime
 
-from tallyd.contract.http import Reply
+from tallyd.contract.http import Reply, Request
 from tallyd.demo.past.month import Month
 from tallyd.demo.past.strength import statuses_at
 from tallyd.demo.world.http_server import HOST
@@ -20,22 +20,16 @@ class DiveraOfThen:
         self._month = month
         self._now = now
 
-    def get(self, url: str, **_options: object) -> Reply:
+    def request(self, request: Request) -> Future[Reply]:
         """Return everybody's status at this time of the past."""
-        del url
+        del request
         now = self._now()
         is_alarm = any(alarm.holds(now) for alarm in self._month.alarms)
         statuses = statuses_at(now.astimezone(self._month.zone), is_alarm=is_alarm)
         people = [{"status_id": status.id if status else None} for status in statuses.values()]
         body = json.dumps({"success": True, "data": people}).encode()
-        return Reply(
-            status=200, headers={}, body=body, host=HOST, answered_at=now, skew_s=0.0, elapsed_s=0.01
+        replied: Future[Reply] = Future()
+        replied.set_result(
+            Reply(status=200, headers={}, body=body, host=HOST, answered_at=now, skew_s=0.0, elapsed_s=0.01)
         )
-
-    def begin_get(self, url: str, **_options: object) -> Future[Reply]:
-        """Raise `AssertionError`: Divera is asked once at a time."""
-        raise AssertionError(url)
-
-    def post(self, url: str, body: bytes, **_options: object) -> Reply:
-        """Raise `AssertionError`: Divera is only read."""
-        raise AssertionError(url, body)
+        return replied

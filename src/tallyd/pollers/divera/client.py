@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
+from tallyd.contract.http import Request
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.json_reply import Unreadable
@@ -77,7 +78,7 @@ def _outcome(
     tools: Toolbox, url: str, params: Mapping[str, str], read: Callable[[bytes], T]
 ) -> Answer[T] | SourceError:
     try:
-        reply = tools.http.get(url, params=params)
+        reply = tools.http.request(Request(url=url, params=params)).result()
     except SourceError as failure:
         return _named(failure)
     try:

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from tallyd.contract.http import Http, Reply
+from tallyd.contract.http import Http, Reply, Request
 from tallyd.core.errors import SourceError
 from tallyd.core.json_reply import Unreadable, parse
 from tallyd.core.texts import shortened, span, visible
@@ -28,12 +28,15 @@ _MOST_VALUES: Final = 30_000
 def begin(target: Target, http: Http) -> Future[Reply]:
     """Ask a target. Its secrets are read now, and not kept. Raises `Stopped`."""
     headers = {**_HEADERS, **{name: value.reveal() for name, value in target.headers.items()}}
-    return http.begin_get(
-        target.url,
-        headers=headers,
-        timeout_s=target.timeout_s,
-        ca_file=target.ca_file,
-        max_bytes=_MOST_BYTES,
+    return http.request(
+        Request(
+            url=target.url,
+            headers=headers,
+            timeout_s=target.timeout_s,
+            ca_file=target.ca_file,
+            max_bytes=_MOST_BYTES,
+            is_one_of_many=True,
+        )
     )
 
 

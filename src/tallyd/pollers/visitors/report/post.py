@@ -6,7 +6,7 @@ import json
 from typing import Final
 
 from tallyd.contract.delivery import Accepted, Refused
-from tallyd.contract.http import Reply
+from tallyd.contract.http import Reply, Request
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.privacy.redaction import Redactor
@@ -32,8 +32,11 @@ def deliver(
     headers = {name: secret.reveal() for name, secret in report.headers.items()}
     headers["Content-Type"] = "application/json; charset=utf-8"
     body = json.dumps(message.body, ensure_ascii=False, separators=(",", ":")).encode()
+    request = Request(
+        url=report.url, method="POST", headers=headers, body=body, timeout_s=timeout_s, is_sent_once=True
+    )
     try:
-        reply = tools.http.post(report.url, body, headers=headers, timeout_s=timeout_s)
+        reply = tools.http.request(request).result()
     except SourceError as failure:
         if _is_for_good(failure):
             return Refused(f"HTTP {failure.status}", for_good=True)
