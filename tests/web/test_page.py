@@ -33,6 +33,7 @@ from tallyd.pollers.visitors.board import INSIDE
 from tallyd.settings.web import WebSettings
 from tallyd.storage.shown import Shown
 from tallyd.web.app import application
+from tallyd.web.page import HISTORY_S
 
 HOSTILE = """<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }}' &amp;"""
 UNKNOWN = "\u2013"
@@ -583,6 +584,25 @@ def test_an_answer_is_packed_for_who_takes_it_and_made_once_for_many(web: Web) -
     assert packed.headers["content-encoding"] == "gzip"
     assert plain.text == packed.text == again.text
     assert "TEST: unreachable" in later.text
+
+
+def test_numbers_of_now_are_made_anew_where_the_history_is_shown_again_for_a_while(web: Web) -> None:
+    web.fill_records()
+    with page(web) as url:
+        address = url + "/poller/park"
+        first = text_of(requests.get(address, timeout=20).text)
+        again = visitor_file("b.json", (9, "in", "2026-11-20 08:00:00", None), source="12")
+        with closing(Database(web.config.database_url)) as database:
+            database.records("park").ingest([again], now=NOW, keep_rows=True)
+        web.monotonic_s += HISTORY_S - 1
+        soon = text_of(requests.get(address, timeout=20).text)
+        web.monotonic_s += 2
+        parts = requests.get(address + "?live=1", timeout=20).json()["parts"]
+    assert "In today 3" in first
+    assert "all together: 3 in, 1 out" in first
+    assert "In today 4" in soon
+    assert "all together: 3 in, 1 out" in soon
+    assert "all together: 4 in, 1 out" in text_of(parts["past"])
 
 
 def test_what_is_stored_first_while_the_page_is_open_is_shown(web: Web) -> None:

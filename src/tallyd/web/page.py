@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, get_args
 from urllib.parse import urlencode
 
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -37,6 +38,8 @@ from tallyd.web.static import asset_url
 
 FRESH_S: Final = 2.0
 """Browsers ask every four seconds: however many look at a view, they cost as much as one or two."""
+HISTORY_S: Final = 15.0
+"""A history is shown again for this long: it is of hours and days, and costs more than the rest of a view."""
 TIMES: Final = 20.0
 """The days of ten thousand targets take a second to read: a board is shown again for 20 times as long."""
 MOST_BOARDS: Final = 8
@@ -58,7 +61,8 @@ class Page:
         self._context = context
         self._bodies: Cache[bytes] = Cache(context.monotonic, for_s=FRESH_S)
         self._heads: Cache[Head] = Cache(context.monotonic, for_s=FRESH_S)
-        self._boards: Cache[Board] = Cache(context.monotonic, times=TIMES, most=MOST_BOARDS)
+        self._boards: Cache[Board] = Cache(context.monotonic, for_s=HISTORY_S, times=TIMES, most=MOST_BOARDS)
+        self._histories: Cache[Mapping[str, Markup]] = Cache(context.monotonic, for_s=HISTORY_S)
         self._templates = environment(Path(__file__).parent / "templates", tallyd=context.config().tallyd)
         self._templates.globals["asset"] = asset_url
 
@@ -129,23 +133,38 @@ class Page:
         name, asked = self._asked(request, _TABLES)
         query = {key: value for key, value in request.query_params.items() if key in _DAYS | _TABLES}
 
-        def values(cards: Cards) -> Mapping[str, Any]:
-            past, board = self._context.past(name), self._board_or_why(name, asked)
-            view = View(zone=past.zone, now=past.now, path="", query=query, options=asked.options)
-            today = day_of(past.now, past.zone)
-            subject = asked.value(self._pollers[name].subject_option())
-            return {
+        subject = asked.value(self._pollers[name].subject_option())
+
+        def view() -> View:
+            past = self._context.past(name)
+            return View(zone=past.zone, now=past.now, path="", query=query, options=asked.options)
+
+        def history() -> Mapping[str, Markup]:
+            board, shown, root = self._board_or_why(name, asked), view(), root_of(request.url.path)
+            today = day_of(self._context.now(), shown.zone)
+            values = {
                 "here": name,
-                "subject": subject,
-                "card": cards.card(name, view, subject),
-                "view": view,
+                "root": root,
+                "view": shown,
                 "asked": asked,
                 "past": board,
                 "today": today,
                 "ways": get_args(By),
-                "ranges": [*ranges(view, asked, board, today, is_subject=bool(subject))],
+                "ranges": [*ranges(shown, asked, board, today, is_subject=bool(subject))],
                 "choices": choices(self._pollers[name].options(), board, asked),
-                "file": f"{root_of(request.url.path)}poller/{name}/report.csv?{_query(asked)}",
+                "file": f"{root}poller/{name}/report.csv?{_query(asked)}",
+            }
+            rendered = {part: self._render(f"_{part}", values) for part in ("form", "past")}
+            # Our own templates, which escape all texts.
+            return {part: Markup(html) for part, html in rendered.items()}  # noqa: S704 # see above
+
+        def values(cards: Cards) -> Mapping[str, Any]:
+            key = (self._context.config().digest, name, _query(asked), urlencode(query))
+            return {
+                "here": name,
+                "subject": subject,
+                "card": cards.card(name, view(), subject),
+                "history": self._histories.get(key, history),
             }
 
         return self._answer(request, "poller", ("head", "nav", "title", "now", "form", "past"), values)
@@ -251,7 +270,8 @@ class Page:
             shown = {**_framed(request, cards.head(), own["here"], own.get("subject", "")), **own}
             if not is_live:
                 return self._render(template, shown).encode()
-            html = {part: self._render(f"_{part}", shown) for part in parts}
+            known = own.get("history", {})
+            html = {part: known.get(part) or self._render(f"_{part}", shown) for part in parts}
             return json.dumps({"parts": html}, separators=(",", ":")).encode()
 
         body = self._bodies.get(f"{request.url.path}?{request.url.query}", make)

@@ -14,9 +14,9 @@ from starlette.types import Receive, Scope, Send
 from support.daemon import wait_until
 from tallyd.settings.secrets import Secret
 from tallyd.settings.web import WebSettings
-from tallyd.web import connection
-from tallyd.web.connection import MOST_CONNECTIONS
+from tallyd.web.http import connection
 from tallyd.web.http.auth import Names
+from tallyd.web.http.connection import MOST_CONNECTIONS
 from tallyd.web.http.gate import Gate
 from tallyd.web.http.server import LONGEST_HEAD_BYTES, WebServer, listen
 

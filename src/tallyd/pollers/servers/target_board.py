@@ -87,7 +87,8 @@ def shares_of(hours: Sequence[Hour], *, now: datetime, zone: tzinfo) -> Table:
     """Return for what share of the time a target was within its limit, by range, from its hours."""
 
     def since(begin: datetime) -> tuple[Cell, ...]:
-        counts = (count for _, hour, count in hours if hour >= seen_text(begin))
+        first = seen_text(begin)
+        counts = (count for _, hour, count in hours if hour >= first)
         whole = reduce(add, counts, HourCount(0, None))
         return numbers_of(Checks("", (), whole, (now - begin).total_seconds()))
 

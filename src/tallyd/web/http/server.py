@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tallyd.adapters.state import StateError
 from tallyd.core.texts import visible
 from tallyd.settings.web import WebSettings
-from tallyd.web.connection import Guarded
+from tallyd.web.http.connection import Guarded
 
 log = logging.getLogger("tallyd")
 
