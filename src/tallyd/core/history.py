@@ -27,7 +27,8 @@ class Entry:
     """A reading or a missed slot.
 
     `at` is the instant of the slot; outside the timetable, the time of the reading. `unlisted` is the value
-    of a status that is not in `counts`. `reason` says why a slot was missed. All text is visible.
+    of a status that is not in `counts`. `qualifications` are by status and qualification, None for a hidden
+    status; None: they were not counted. `reason` says why a slot was missed. All text is visible.
     """
 
     at: datetime
@@ -36,6 +37,7 @@ class Entry:
     total: Value = Gap.UNKNOWN
     counts: Mapping[str, Value] = field(default_factory=dict)
     unlisted: Value = Gap.UNKNOWN
+    qualifications: Mapping[str, Mapping[str, Value] | None] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     hide_below: int | None = None
     is_clock_suspect: bool = False
@@ -55,9 +57,18 @@ class Entry:
         """How long after its time it was taken, in seconds; 0 if it was not late."""
         return (self.taken_at - self.at).total_seconds() if self.taken_at else 0.0
 
-    def count(self, status: str) -> Value:
-        """Return the count of a status, listed or not."""
-        return self.counts.get(status, self.unlisted)
+    def count(self, status: str, qualification: str | None = None) -> Value:
+        """Return the count of a status, listed or not, or of its people with a qualification."""
+        people = self.counts.get(status, self.unlisted)
+        if qualification is None or people == 0:
+            return people
+        if self.qualifications is None:
+            return Gap.UNKNOWN
+        listed = self.qualifications.get(status, {})
+        if listed is None:
+            return Gap.HIDDEN
+        # A qualification that nobody there has is not listed.
+        return listed.get(qualification, people if isinstance(people, Gap) else 0)
 
 
 @dataclass(frozen=True)
@@ -80,15 +91,19 @@ class Status:
 
 @dataclass(frozen=True)
 class Group:
-    """Statuses that are counted together; `limit` is how many people there should be at least."""
+    """Statuses that are counted together; `limit` is how many people there should be at least.
+
+    `qualification`: only people who have it.
+    """
 
     statuses: tuple[str, ...]
     name: str
     limit: Limit | None = None
+    qualification: str | None = None
 
     def count(self, entry: Entry) -> Value:
         """Return how many people there are; where one of the counts is missing, why."""
-        counts = [entry.count(each) for each in self.statuses]
+        counts = [entry.count(each, self.qualification) for each in self.statuses]
         return next((each for each in counts if isinstance(each, Gap)), None) or sum(
             each for each in counts if not isinstance(each, Gap)
         )

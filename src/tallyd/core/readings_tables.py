@@ -70,8 +70,14 @@ class Readings:
 
     @property
     def _sums(self) -> tuple[Group, ...]:
-        """The group, if it is a number of its own: one of a single status is that of the status."""
-        return (self.group,) if self.group and len(self.group.statuses) > 1 else ()
+        """The group, if it is a number of its own: all people of a single status are that of the status."""
+        return (self.group,) if self.group and not self._status_of_group else ()
+
+    @property
+    def _status_of_group(self) -> Status | None:
+        if self.group is None or self.group.qualification:
+            return None
+        return next((each for each in self.statuses if (each.id,) == self.group.statuses), None)
 
     def _values(self, entry: Entry) -> list[Value]:
         """Return the numbers of a reading, in the order of their columns."""
@@ -189,7 +195,7 @@ class Readings:
         group = self.group
         if group is None or not chart.has_numbers:
             return (chart,)
-        status = next((each for each in self.statuses if (each.id,) == group.statuses), None)
+        status = self._status_of_group
         course = replace(
             chart,
             series={key_of(status) if status else "group": "dots"},

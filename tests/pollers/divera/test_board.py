@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tallyd.core.history import Entry, Group, Status, Value
 from tallyd.core.panels import Gap, Limit
 from tallyd.core.reading import Facts
 from tallyd.pollers.divera.board import chosen_group, entry_of, people_metrics
-from tallyd.pollers.divera.counting import Minimum
+from tallyd.pollers.divera.requirement import Requirement
 
 AT = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
@@ -41,6 +42,25 @@ def test_a_status_has_a_number_only_where_one_is_known(body: Facts, count: Value
     assert entry_of(AT, taken_at=AT, body=body).count("50101") == count
 
 
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        pytest.param({"counts": {"1": 5}, "qualifications": {"1": {"2": 3}}}, 3, id="known"),
+        pytest.param({"counts": {"1": 5}, "qualifications": {}}, 0, id="nobody-has-one"),
+        pytest.param({"counts": {"1": 5}, "qualifications": {"1": {"7": 3}}}, 0, id="nobody-has-this-one"),
+        pytest.param({"counts": {"1": 0}}, 0, id="nobody-there"),
+        pytest.param({"counts": {"1": 5}}, Gap.UNKNOWN, id="not-counted-then"),
+        pytest.param({"counts": {"7": 5}, "qualifications": {}}, Gap.UNKNOWN, id="status-not-shown"),
+        pytest.param({"counts": {"1": 5}, "qualifications": {"1": {"2": None}}}, Gap.HIDDEN, id="hidden"),
+        pytest.param({"counts": {"1": None}, "qualifications": {"1": None}}, Gap.HIDDEN, id="status-hidden"),
+        pytest.param({"counts": {"1": 5}, "qualifications": ["damaged"]}, Gap.UNKNOWN, id="damaged"),
+    ],
+)
+def test_people_with_a_qualification_have_a_number_only_where_one_is_known(body: Facts, count: Value) -> None:
+    found = entry_of(AT, taken_at=AT, body={"source": "monitor", **body})
+    assert found.count("1", "2") == count
+
+
 def test_a_total_that_is_hidden_is_not_unknown() -> None:
     assert entry(total=None, hide_below=3).total is Gap.HIDDEN
 
@@ -63,13 +83,29 @@ def test_before_the_first_reading_no_metric_has_a_sample() -> None:
 
 
 STATUSES = (Status("50101", "Ready"), Status("50102", "Soon"), Status("none"))
-BOTH = Minimum(("50101", "50102"), 6)
+
+
+def minimum(*statuses: str, count: int = 6, **keys: Any) -> Requirement:
+    return Requirement.model_validate({"statuses": statuses, "count": count, **keys})
+
+
+BOTH = minimum("50101", "50102")
+ENGINE = minimum("50101", "50102", name="Engine", qualification="2")
 
 
 @pytest.mark.parametrize(
     ("written", "minimums", "group"),
     [
-        pytest.param("", [BOTH], Group(BOTH.statuses, "Ready + Soon", Limit("minimum", 6)), id="minimum"),
+        pytest.param(
+            "", [BOTH], Group(("50101", "50102"), "Ready + Soon", Limit("minimum", 6)), id="minimum"
+        ),
+        pytest.param(
+            "Engine",
+            [BOTH, ENGINE],
+            Group(("50101", "50102"), "Engine", Limit("minimum", 6), "2"),
+            id="requirement-by-its-name",
+        ),
+        pytest.param("50101+50102", [ENGINE], Group(("50101", "50102"), "Ready + Soon"), id="all-people"),
         pytest.param("", [], Group(("50101",), "Ready"), id="first-status"),
         pytest.param("none", [BOTH], Group(("none",), "no status"), id="one-status"),
         pytest.param(
@@ -80,14 +116,14 @@ BOTH = Minimum(("50101", "50102"), 6)
         ),
         pytest.param("50101 none", [BOTH], Group(("50101", "none"), "Ready + no status"), id="url-with-plus"),
         pytest.param("50101+50101", [], Group(("50101",), "Ready"), id="twice"),
-        pytest.param("", [Minimum(("9",), 2)], Group(("9",), "9", Limit("minimum", 2)), id="never-seen"),
+        pytest.param("", [minimum("9", count=2)], Group(("9",), "9", Limit("minimum", 2)), id="never-seen"),
         pytest.param(
-            "9", [Minimum(("9",), 2)], Group(("9",), "9", Limit("minimum", 2)), id="never-seen-asked"
+            "9", [minimum("9", count=2)], Group(("9",), "9", Limit("minimum", 2)), id="never-seen-asked"
         ),
     ],
 )
 def test_a_group_is_what_was_asked_for_else_that_of_the_first_minimum(
-    written: str, minimums: list[Minimum], group: Group
+    written: str, minimums: list[Requirement], group: Group
 ) -> None:
     assert chosen_group(written, STATUSES, minimums)[0] == group
 
@@ -100,7 +136,7 @@ def test_a_status_that_is_not_there_is_named_with_those_that_are() -> None:
 
 
 def test_minimums_and_single_statuses_are_offered_and_the_first_is_the_default() -> None:
-    _, (choice,) = chosen_group("", STATUSES, [BOTH, Minimum(("none",), 1)])
+    _, (choice,) = chosen_group("", STATUSES, [BOTH, minimum("none", count=1)])
     assert choice.values == (
         ("", "Ready + Soon"),
         ("none", "no status"),

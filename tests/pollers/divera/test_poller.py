@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
 
 from support.divera import KEY, divera, entry, facts, pull, read, users
 from support.toolbox import NOW, FakeHttp, answer, json_answer, refusal, slot, timeout, toolbox
-from support.wording import text_of
+from support.wording import over_of, text_of
 from tallyd.contract.http import Reply
 from tallyd.contract.poller import Found
 from tallyd.core.errors import SourceError
-from tallyd.core.reading import Reading
+from tallyd.core.reading import Reading, Slot
 from tallyd.core.schedule.timetable import At
 from tallyd.pollers.divera.poller import DiveraPoller
 from tallyd.retry import Policy, Retrying
@@ -235,6 +235,34 @@ class TestMinimums:
         (problem,) = read(poller, users(50101, 50101, 7)).problems
         assert (problem.key, text_of(problem), problem.severity) == (key, text, "warning")
         assert problem.since == NOW
+
+    def test_a_requirement_counts_qualified_people_and_is_known_by_its_name(self) -> None:
+        engine = {"name": "Engine", "statuses": ["50101", "7"], "count": 6, "qualification": "2"}
+        poller = divera(source="monitor", at_least=[engine])
+        reading = read(poller, pull({"50101": entry(9, q2=4, q3=9), "7": entry(1)}))
+        (problem,) = reading.problems
+        assert problem.key == "divera/Engine/below"
+        assert text_of(problem) == ("divera: Engine: 4 people with qualification 2 on 50101 and 7, minimum 6")
+        assert facts(reading)["qualifications"] == {"50101": {"2": 4, "3": 9}}
+
+    @pytest.mark.parametrize(
+        ("due_at", "texts"),
+        [
+            # NOW is 08:00 in Berlin, on a Friday; the reading is late.
+            pytest.param(NOW - timedelta(hours=3), [], id="before-its-hours"),
+            pytest.param(NOW - timedelta(minutes=5), ["divera: 1 person on 7, minimum 2"], id="within"),
+        ],
+    )
+    def test_it_is_judged_only_if_its_hours_hold_at_the_slot(
+        self, due_at: datetime, texts: list[str]
+    ) -> None:
+        hours = {"days": ["mon-fri"], "from": "07:00", "to": "18:00"}
+        poller = divera(at_least=[{"statuses": ["7"], "count": 2, "when": [hours]}])
+        (job,) = poller.jobs()
+        (reading,) = job.run(Slot("x", due_at), toolbox(FakeHttp(json_answer(users(7)))))
+        assert [text_of(each) for each in reading.problems] == texts
+        for problem in reading.problems:
+            assert over_of(problem) == "divera: 7: enough people again, or outside its hours"
 
     def test_the_pollers_name_stands_in_key_and_text(self) -> None:
         poller = divera(at_least=[{"statuses": ["7"], "count": 2}])

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from support.divera import KEY, divera
-from tallyd.pollers.divera.counting import Minimum
 from tallyd.pollers.divera.poller import DiveraPoller
 from tallyd.settings.secrets import UNREADABLE_CREDENTIAL, Secret
 
@@ -51,14 +50,25 @@ def test_a_whole_config_is_taken_from_a_file_as_from_a_dict(as_json: bool) -> No
         "status_names": {"50101": " Einsatzbereit ", "none": "Ohne"},
         "fetch_status_names": True,
         "qualifications": True,
-        "at_least": [{"statuses": ["50101", "none"], "count": 6}],
+        "at_least": [
+            {"statuses": ["50101", "none"], "count": 6},
+            {
+                "name": "Engine",
+                "statuses": ["50101"],
+                "count": 3,
+                "qualification": "2",
+                "when": [{"days": ["mon-fri"], "from": "06:00", "to": "18:00"}],
+            },
+        ],
         "hide_below": 3,
     }
     take = DiveraPoller.model_validate_json if as_json else DiveraPoller.model_validate
     poller = take(json.dumps(keys) if as_json else keys)  # type: ignore[arg-type] # the two take different things
     assert poller.at == (time(8, 0, 30), time(20))
     assert poller.status_names == {"50101": "Einsatzbereit", "none": "Ohne"}
-    assert [each.minimum for each in poller.at_least] == [Minimum(("50101", "none"), 6)]
+    assert [each.id for each in poller.at_least] == ["50101+none", "Engine"]
+    assert (poller.at_least[0].name, poller.at_least[0].when) == (None, ())
+    assert poller.at_least[1].when[0].end == time(18)
     assert poller.address == "https://divera.example/api/v2/pull/all?x=1"
 
 
@@ -173,8 +183,32 @@ def test_a_key_in_the_url_is_rejected_and_not_shown(url: str, text: str) -> None
         pytest.param(
             {"at_least": [{"statuses": ["7", "8"], "count": 2}, {"statuses": ["8", "7"], "count": 3}]},
             "at_least",
-            "the same statuses in two entries",
+            'the same statuses in two entries; give each a "name"',
             id="minimum-twice",
+        ),
+        pytest.param(
+            {"at_least": [{"name": "A", "statuses": [each], "count": 2} for each in ("7", "8")]},
+            "at_least",
+            "is the name of two entries; change one",
+            id="requirement-of-the-same-name",
+        ),
+        pytest.param(
+            {"at_least": [{"name": "a/b", "statuses": ["7"], "count": 2}]},
+            "at_least.0.name",
+            "without `/`",
+            id="requirement-with-a-slash",
+        ),
+        pytest.param(
+            {"at_least": [{"statuses": ["7"], "count": 2, "qualification": "2"}]},
+            "at_least",
+            'needs "source": "monitor"; the list of users has no qualifications',
+            id="qualification-of-users",
+        ),
+        pytest.param(
+            {"source": "monitor", "at_least": [{"statuses": ["7"], "count": 2, "qualification": "AGT"}]},
+            "at_least.0.qualification",
+            "pattern",
+            id="qualification-by-name",
         ),
         pytest.param({"hide_below": 2}, "hide_below", "with 2 a null could only mean 1", id="hide-below-2"),
         pytest.param({"hide_below": -1}, "hide_below", "must be 3 or more", id="hide-below-nothing"),
@@ -208,6 +242,12 @@ def test_all_mistakes_of_a_poller_are_told_at_once() -> None:
         hide_below=3,
     )
     assert [place for place, _ in found] == ["url", "accesskey", "at", "qualifications", "hide_below"]
+
+
+def test_a_requirement_with_a_qualification_makes_the_poller_count_them() -> None:
+    engine = {"statuses": ["7"], "count": 2, "qualification": "2"}
+    assert divera(source="monitor", at_least=[engine]).counts_qualifications
+    assert not divera(source="monitor", at_least=[{**engine, "qualification": None}]).counts_qualifications
 
 
 def test_a_wrong_source_is_the_only_mistake_told_of_it() -> None:
@@ -288,5 +328,5 @@ def test_of_a_pair_in_which_somebody_hides_one_is_noted_exactly_where_they_diffe
 
 def test_every_key_is_described() -> None:
     schema = DiveraPoller.model_json_schema()
-    described = [*schema["properties"].values(), *schema["$defs"]["AtLeast"]["properties"].values()]
+    described = [*schema["properties"].values(), *schema["$defs"]["Requirement"]["properties"].values()]
     assert all(each.get("description", "").endswith(".") for each in described)

@@ -12,7 +12,7 @@ from tallyd.core.history import Entry, Group, Status, Value, origin_of
 from tallyd.core.panels import Choice, Gap, Limit, Metric
 from tallyd.core.reading import Facts
 from tallyd.core.texts import visible
-from tallyd.pollers.divera.counting import Minimum
+from tallyd.pollers.divera.requirement import Requirement
 
 GROUP: Final = "group"
 _BETWEEN: Final = re.compile(r"[+ ]")
@@ -36,6 +36,7 @@ def entry_of(at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
         total=_value(body.get("total")),
         counts=counts,
         unlisted=_unlisted(body, counts),
+        qualifications=_qualifications(body),
         names=names,
         hide_below=hide_below if isinstance(hide_below, int) else None,
         is_clock_suspect=body.get("clock_suspect") is True,
@@ -46,6 +47,15 @@ def _unlisted(body: Facts, counts: Mapping[str, Value]) -> Value:
     if "counts" not in body or body.get("source") == "monitor":
         return Gap.UNKNOWN
     return Gap.HIDDEN if body.get("hide_below") is not None and not counts else 0
+
+
+def _qualifications(body: Facts) -> Mapping[str, Mapping[str, Value] | None] | None:
+    if not isinstance(body.get("qualifications"), dict):
+        return None
+    return {
+        visible(status): None if row is None else {key: _value(value) for key, value in _object(row).items()}
+        for status, row in _object(body["qualifications"]).items()
+    }
 
 
 def _value(value: object) -> Value:
@@ -59,32 +69,55 @@ def _object(value: object) -> Mapping[str, object]:
 
 
 def chosen_group(
-    written: str, statuses: Sequence[Status], minimums: Sequence[Minimum]
+    written: str, statuses: Sequence[Status], requirements: Sequence[Requirement]
 ) -> tuple[Group | None, tuple[Choice, ...]]:
-    """Return the group that is asked for, such as `50101+50102`, and what there is to choose from.
+    """Return the group that is asked for, and what there is to choose from.
 
-    Without one, it is that of the first minimum strength, else the first status; None if there is no status.
-    Raises `AskedError` for a status that is not in `statuses`.
+    It is a requirement by its name, or statuses such as `50101+50102`. Without one, it is the first
+    requirement, else the first status; None if there is no status. Raises `AskedError` for a status that is
+    not in `statuses`.
     """
     names = {each.id: each.label for each in statuses}
-    watched = [each.statuses for each in minimums]
-    offered = [*watched, *((each,) for each in names if (each,) not in watched)]
+    offered = {each.id: group_of(each, names) for each in requirements}
+    offered |= {each: Group((each,), names[each]) for each in names if each not in offered}
     if not offered:
         return None, ()
-    chosen = tuple(dict.fromkeys(filter(None, _BETWEEN.split(written)))) or offered[0]
-    unknown = next((each for each in chosen if each not in names and chosen not in watched), None)
-    if unknown:
-        known = ", ".join(names)
-        raise AskedError(f'there is no status "{visible(unknown)}" in these days; there is: {known}')
-    values = [("" if not place else "+".join(each), _name(each, names)) for place, each in enumerate(offered)]
-    count = next((each.count for each in minimums if {*each.statuses} == {*chosen}), None)
-    limit = None if count is None else Limit("minimum", count)
+    values = [("" if not place else each, offered[each].name) for place, each in enumerate(offered)]
     choice = Choice(option=GROUP, label="Group", values=tuple(values))
-    return Group(chosen, _name(chosen, names), limit), (choice,) if len(values) > 1 else ()
+    chosen = offered.get(written.strip()) or _sum_of(written, names, requirements)
+    return chosen or next(iter(offered.values())), (choice,) if len(values) > 1 else ()
 
 
-def _name(statuses: Iterable[str], names: Mapping[str, str]) -> str:
-    return " + ".join(names.get(each, each) for each in statuses)
+def group_of(requirement: Requirement, names: Mapping[str, str]) -> Group:
+    """Return the people whom a requirement counts. `names` are those of statuses, by id."""
+    return Group(
+        requirement.statuses,
+        requirement.name or _name(requirement.statuses, names, requirement.qualification),
+        Limit("minimum", requirement.count),
+        requirement.qualification,
+    )
+
+
+def _sum_of(written: str, names: Mapping[str, str], requirements: Sequence[Requirement]) -> Group | None:
+    """Return these statuses together, with the limit of the requirement that adds up just these."""
+    chosen = tuple(dict.fromkeys(filter(None, _BETWEEN.split(written))))
+    known = {*names, *(status for each in requirements for status in each.statuses)}
+    unknown = next((each for each in chosen if each not in known), None)
+    if unknown:
+        named = "".join(f'"{each.name}", ' for each in requirements if each.name)
+        raise AskedError(
+            f'there is no status "{visible(unknown)}" in these days; there is: {named}{", ".join(names)}'
+        )
+    if not chosen:
+        return None
+    same = (each for each in requirements if not each.qualification and {*each.statuses} == {*chosen})
+    limit = next((Limit("minimum", each.count) for each in same), None)
+    return Group(chosen, _name(chosen, names), limit)
+
+
+def _name(statuses: Iterable[str], names: Mapping[str, str], qualification: str | None = None) -> str:
+    added = " + ".join(names.get(each, each) for each in statuses)
+    return f"{added} with qualification {qualification}" if qualification else added
 
 
 def people_metrics(poller: str, entry: Entry | None) -> Iterable[Metric]:

@@ -1,4 +1,4 @@
-"""Counting people by status: sums, minimum strengths, and counts that are too small to show.
+"""Counting people by status, and counts that are too small to show.
 
 `hide_small` and `hide_qualifications` make a reading safe to publish when a count of one or two would show
 who it is. Their promise: for every hidden number from 1 to k-1, at least two values remain possible, even for
@@ -15,45 +15,22 @@ They promise nothing against somebody who knows more than sums, such as who chan
 readings. They promise nothing against somebody who assumes that few people changed: if readings are close in
 time, that person can guess most small counts and knows some for sure. They promise nothing against somebody
 who has the same counts from a second poller, or from before they were hidden. Readers can see which counts
-are hidden, so they know that these are small or stand in for a small one. And `shortages` uses the true
-numbers: one bit for each minimum. Beside visible counts, that bit can leave only one value for a hidden
-count. A config with both wants that bit.
+are hidden, so they know that these are small or stand in for a small one. And a warning of `at_least` uses
+the true numbers, those of qualifications too: one bit for each requirement. Beside visible counts, that bit
+can leave only one value for a hidden count. A config with both wants that bit.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from tallyd.core.history import in_order
-
-
-@dataclass(frozen=True)
-class Minimum:
-    """At least `count` people should be on `statuses` together."""
-
-    statuses: tuple[str, ...]
-    count: int
-
-
-@dataclass(frozen=True)
-class Shortage:
-    """Only `found` people where `minimum` wants more."""
-
-    minimum: Minimum
-    found: int
 
 
 def count_statuses(ids: Iterable[str]) -> dict[str, int]:
     """Return how often each status id occurs, in the order of `in_order`. Rows are never merged."""
     return in_order(Counter(ids))
-
-
-def shortages(counts: Mapping[str, int], at_least: Iterable[Minimum]) -> tuple[Shortage, ...]:
-    """Return the minimums that are not reached, in the given order. A missing status counts as 0."""
-    sums = ((minimum, sum(counts.get(status, 0) for status in minimum.statuses)) for minimum in at_least)
-    return tuple(Shortage(minimum, found) for minimum, found in sums if found < minimum.count)
 
 
 def hide_small(counts: Mapping[str, int], k: int) -> dict[str, int | None]:

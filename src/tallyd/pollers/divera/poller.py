@@ -1,8 +1,8 @@
 """The Divera poller: one reading at each time of day.
 
-It asks Divera (`client.py`), counts people by status (`parse.py`), hides small counts, and finds statuses
-below their minimum strength (`counting.py`). A reading has only numbers and names of statuses: `parse.py`
-drops everything about a person.
+It asks Divera (`client.py`), counts people by status (`parse.py`), hides small counts (`counting.py`), and
+finds requirements that are not met (`requirement.py`). A reading has only numbers and names of statuses:
+`parse.py` drops everything about a person.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
 from tallyd.core.schedule.timetable import At
 from tallyd.pollers.divera.board import GROUP, chosen_group, entry_of, people_metrics
 from tallyd.pollers.divera.client import Answer, ask, is_users_url, pull_params, pull_url_of
-from tallyd.pollers.divera.counting import Shortage, hide_qualifications, hide_small, shortages
+from tallyd.pollers.divera.counting import hide_qualifications, hide_small
 from tallyd.pollers.divera.parse import Tally, read_monitor, read_names, read_users
 from tallyd.pollers.divera.personal_data import texts_of_pull, texts_of_users
 from tallyd.pollers.divera.questions import QUESTIONS, TIMES
+from tallyd.pollers.divera.requirement import Requirement
 from tallyd.pollers.divera.settings import DiveraSettings
 
 _LIMIT_S = 600.0
@@ -36,16 +37,16 @@ _LIMIT_S = 600.0
 
 
 BELOW = AlertKind(
-    key="<poller>/<statuses>/below",
+    key="<poller>/<requirement>/below",
     severity="warning",
-    text="{poller}: [{people:# person|# people} on {statuses}, minimum {at_least}]"
-    "[fewer than {too_few} people on {statuses}]"
+    text="{poller}: [{name}: ][{people:# person|# people}][fewer than {too_few} people]"
+    "[ with qualification {qualification}] on {statuses}[, minimum {at_least}]"
     "[; the monitor in Divera does not show {unshown}, so nobody is counted there]",
-    over="{poller}: enough people on {statuses} again",
-    ends="a reading with enough people",
+    over="{poller}: {requirement}: enough people again[{hours:, or outside its hours}]",
+    ends="a reading with enough people, or one outside its hours (`when`)",
     short="below the minimum",
     many="minimum strengths not reached",
-    subject="statuses",
+    subject="requirement",
 )
 
 
@@ -58,8 +59,8 @@ class DiveraPoller(DiveraSettings):
         return (BELOW,)
 
     def watched(self) -> Mapping[str, frozenset[str]]:
-        """Return the statuses whose minimum strength is watched."""
-        return {BELOW.what: frozenset("+".join(each.statuses) for each in self.at_least)}
+        """Return the requirements that are watched."""
+        return {BELOW.what: frozenset(each.id for each in self.at_least)}
 
     def jobs(self) -> tuple[Job, ...]:
         """Return the one job, `count`."""
@@ -79,13 +80,21 @@ class DiveraPoller(DiveraSettings):
         fetched = self._fetched_names(tools, tally)
         names = {**(fetched or self._remembered_names(tools)), **self.status_names}
         taken_at = tools.now()
-        short = shortages(tally.counts, (each.minimum for each in self.at_least))
+        local = (taken_at if slot.key is None else slot.due_at).astimezone(tools.zone)
+        short = [
+            (each, found)
+            for each in self.at_least
+            if each.applies(local) and (found := each.found(tally.counts, tally.qualifications)) < each.count
+        ]
         since = slot.stands_for(taken_at)
         return (
             Reading(
                 taken_at=taken_at,
                 facts=self._facts(tally, names),
-                problems=tuple(self._problem(each, tally, names, tools.poller, since) for each in short),
+                problems=tuple(
+                    self._problem(each, found, tally, names, poller=tools.poller, since=since)
+                    for each, found in short
+                ),
                 memory={"names": dict(fetched)} if fetched else None,
                 skew_s=answer.skew_s,
             ),
@@ -95,7 +104,7 @@ class DiveraPoller(DiveraSettings):
         if self.source == "users":
             return ask(tools, self.address, self.accesskey, {}, read=read_users)
         params = pull_params(tools.now(), cluster=self.fetch_status_names)
-        read = partial(read_monitor, qualifications=self.qualifications)
+        read = partial(read_monitor, qualifications=self.counts_qualifications)
         return ask(tools, self.address, self.accesskey, params, read=read)
 
     def _ask_names(self, tools: Toolbox) -> Mapping[str, str]:
@@ -137,7 +146,7 @@ class DiveraPoller(DiveraSettings):
         }
         if self.hide_below is not None:
             facts["hide_below"] = self.hide_below
-        if self.qualifications:
+        if self.counts_qualifications:
             facts["qualifications"] = self._shown_qualifications(tally, shown)
         return facts
 
@@ -150,23 +159,36 @@ class DiveraPoller(DiveraSettings):
         return {status: None if row is None else dict(row) for status, row in safe.items()}
 
     def _problem(
-        self, shortage: Shortage, tally: Tally, names: Mapping[str, str], poller: str, since: datetime
+        self,
+        requirement: Requirement,
+        found: int,
+        tally: Tally,
+        names: Mapping[str, str],
+        *,
+        poller: str,
+        since: datetime,
     ) -> Problem:
-        statuses = shortage.minimum.statuses
-        not_on_monitor = [status for status in statuses if status not in tally.counts]
+        labels = [_label(each, names) for each in requirement.statuses]
+        statuses = several(labels, most=len(labels))
+        not_on_monitor = [status for status in requirement.statuses if status not in tally.counts]
         # If counts are hidden, the alert names only the minimum.
-        count = shortage.minimum.count
-        found: dict[str, Value] = (
-            {"people": shortage.found, "at_least": count} if self.hide_below is None else {"too_few": count}
+        numbers: dict[str, Value] = (
+            {"people": found, "at_least": requirement.count}
+            if self.hide_below is None
+            else {"too_few": requirement.count}
         )
         return BELOW.problem(
             poller,
-            "+".join(statuses),
+            requirement.id,
             since=since,
             poller=poller,
-            statuses=several([_label(each, names) for each in statuses], most=len(statuses)),
+            name=requirement.name,
+            requirement=requirement.name or statuses,
+            statuses=statuses,
+            qualification=requirement.qualification,
+            hours=len(requirement.when) or None,
             unshown=several(not_on_monitor) if self.source == "monitor" else None,
-            **found,
+            **numbers,
         )
 
     # -- what people are shown --------------------------------------------------------------------------
@@ -191,7 +213,7 @@ class DiveraPoller(DiveraSettings):
         group, choices = chosen_group(
             asked.options.get(GROUP, ""),
             statuses(entries, self.status_names),
-            [each.minimum for each in self.at_least],
+            self.at_least,
         )
         return self.readings_board(entries, past, asked, group=group, choices=choices)
 

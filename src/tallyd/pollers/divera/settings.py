@@ -8,7 +8,7 @@ from datetime import time
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from tallyd.contract.poller import Poller
 from tallyd.core.addresses import host_of
@@ -16,60 +16,23 @@ from tallyd.core.history import NO_STATUS
 from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.core.texts import visible
 from tallyd.pollers.divera.client import PULL_URL, USERS_URL, is_pull_url, is_users_url
-from tallyd.pollers.divera.counting import Minimum
+from tallyd.pollers.divera.requirement import STATUS_ID, Requirement
 from tallyd.settings.secrets import Secret
 from tallyd.settings.types import (
     Days,
     Duration,
-    PositiveInt,
     Seconds,
-    Strict,
     TimeOfDay,
     Url,
     as_tuple,
     is_loopback,
     is_secret_name,
     wrong,
+    wrong_each,
 )
 
-_STATUS_ID = re.compile(rf"[1-9][0-9]{{0,18}}|{NO_STATUS}")
 _KEY = re.compile(r"[!#-&(-~]+")  # ASCII without spaces and quotes
 _SMALLEST_HIDE_BELOW = 3
-
-
-def _status_id(written: str) -> str:
-    if not _STATUS_ID.fullmatch(written):
-        raise wrong(f'must be a status id such as "50101", or "{NO_STATUS}" for people without a status')
-    return written
-
-
-StatusId = Annotated[
-    str,
-    AfterValidator(_status_id),
-    WithJsonSchema({"type": "string", "pattern": f"^({_STATUS_ID.pattern})$", "examples": ["50101"]}),
-]
-
-
-class AtLeast(Strict):
-    """A minimum strength. tallyd warns below it."""
-
-    statuses: Annotated[tuple[StatusId, ...], BeforeValidator(as_tuple)] = Field(
-        description="Status ids to add up. `none` stands for people without a status."
-    )
-    count: PositiveInt = Field(description="Minimum number of people on these statuses together.")
-
-    @field_validator("statuses")
-    @classmethod
-    def _are_statuses(cls, statuses: tuple[str, ...]) -> tuple[str, ...]:
-        if not statuses:
-            raise wrong("must name at least one status")
-        if len(set(statuses)) < len(statuses):
-            raise wrong("names a status twice; keep one")
-        return statuses
-
-    @property
-    def minimum(self) -> Minimum:
-        return Minimum(self.statuses, self.count)
 
 
 class DiveraSettings(Poller):
@@ -113,8 +76,9 @@ class DiveraSettings(Poller):
     qualifications: bool = Field(
         False, description="Also count qualifications within each status. Only with `source` `monitor`."
     )
-    at_least: Annotated[tuple[AtLeast, ...], BeforeValidator(as_tuple)] = Field(
-        (), description="Minimum strengths. tallyd warns below each of them."
+    at_least: Annotated[tuple[Requirement, ...], BeforeValidator(as_tuple)] = Field(
+        (),
+        description="Minimum strengths. tallyd warns below each of them and reports how often each was met.",
     )
     hide_below: int | None = Field(
         None,
@@ -165,7 +129,7 @@ class DiveraSettings(Poller):
     @classmethod
     def _are_names(cls, names: dict[str, str]) -> dict[str, str]:
         for key, name in names.items():
-            if not _STATUS_ID.fullmatch(key):
+            if not STATUS_ID.fullmatch(key):
                 raise wrong(f'"{visible(key)}" is not a status id such as "50101", nor "{NO_STATUS}"')
             if not name.strip():
                 raise wrong(f'the name of "{key}" is empty')
@@ -190,9 +154,23 @@ class DiveraSettings(Poller):
 
     @field_validator("at_least")
     @classmethod
-    def _are_different(cls, at_least: tuple[AtLeast, ...]) -> tuple[AtLeast, ...]:
-        if len({frozenset(each.statuses) for each in at_least}) < len(at_least):
-            raise wrong("names the same statuses in two entries; keep the one with the higher count")
+    def _are_different(
+        cls, at_least: tuple[Requirement, ...], info: ValidationInfo
+    ) -> tuple[Requirement, ...]:
+        problems = []
+        known: set[str] = set()
+        for place, each in enumerate(at_least):
+            if each.qualification and info.data.get("source") == "users":
+                text = 'needs "source": "monitor"; the list of users has no qualifications'
+                problems.append(((str(place), "qualification"), text))
+            same = each.name or "+".join(sorted(each.statuses))
+            if same in known:
+                text = "is the name of two entries" if each.name else "names the same statuses in two entries"
+                cure = "change one" if each.name else 'give each a "name", or keep the higher count'
+                problems.append(((str(place), "name" if each.name else "statuses"), f"{text}; {cure}"))
+            known.add(same)
+        if problems:
+            raise wrong_each(problems)
         return at_least
 
     @field_validator("hide_below")
@@ -204,7 +182,7 @@ class DiveraSettings(Poller):
             raise wrong(
                 "must be 3 or more: with 1 there is nothing to hide, and with 2 a null could only mean 1"
             )
-        at_least: tuple[AtLeast, ...] = info.data.get("at_least", ())
+        at_least: tuple[Requirement, ...] = info.data.get("at_least", ())
         if any(each.count < hide_below for each in at_least):
             raise wrong(
                 "is higher than a count in at_least, so a warning would reveal what is hidden; "
@@ -239,6 +217,11 @@ class DiveraSettings(Poller):
         if self.source == other.source:
             return f"and hides less (hide_below {self.hide_below}); set it to {other.hide_below} there too"
         return f'with "source": "{self.source}"; together they reveal what each hides, so keep only one'
+
+    @property
+    def counts_qualifications(self) -> bool:
+        """Whether readings have counts of qualifications: they are asked for, or a requirement needs them."""
+        return self.qualifications or any(each.qualification for each in self.at_least)
 
     @property
     def address(self) -> str:

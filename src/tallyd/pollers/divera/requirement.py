@@ -1,0 +1,82 @@
+"""Requirements: how many people a unit needs, on which statuses, with which qualification, at which hours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
+
+from tallyd.core.history import NO_STATUS
+from tallyd.core.schedule.hours import any_hold
+from tallyd.core.texts import UNPRINTABLE
+from tallyd.settings.alerting import HoursSettings
+from tallyd.settings.types import PositiveInt, Strict, as_tuple, wrong
+
+STATUS_ID = re.compile(rf"[1-9][0-9]{{0,18}}|{NO_STATUS}")
+_LONGEST_NAME = 80
+
+
+def _status_id(written: str) -> str:
+    if not STATUS_ID.fullmatch(written):
+        raise wrong(f'must be a status id such as "50101", or "{NO_STATUS}" for people without a status')
+    return written
+
+
+def _name(written: str) -> str:
+    if not written.strip() or "/" in written or UNPRINTABLE.search(written):
+        raise wrong("must be a name without `/` and control characters")
+    return written.strip()
+
+
+StatusId = Annotated[
+    str,
+    AfterValidator(_status_id),
+    WithJsonSchema({"type": "string", "pattern": f"^({STATUS_ID.pattern})$", "examples": ["50101"]}),
+]
+
+
+class Requirement(Strict):
+    """A minimum strength. tallyd warns below it, and reports how often it was met."""
+
+    name: Annotated[str, Field(max_length=_LONGEST_NAME), AfterValidator(_name)] | None = Field(
+        None, description="Name for messages and reports. Default: the statuses."
+    )
+    statuses: Annotated[tuple[StatusId, ...], BeforeValidator(as_tuple)] = Field(
+        description="Status ids to add up. `none` stands for people without a status."
+    )
+    count: PositiveInt = Field(description="Minimum number of people on these statuses together.")
+    qualification: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,18}$")] | None = Field(
+        None,
+        description="Count only people with this qualification, by its id. Only with `source` `monitor`. "
+        "tallyd then also counts qualifications.",
+    )
+    when: Annotated[tuple[HoursSettings, ...], BeforeValidator(as_tuple)] = Field(
+        (), description="Hours in which it applies, by the time of the slot. Empty: always."
+    )
+
+    @field_validator("statuses")
+    @classmethod
+    def _are_statuses(cls, statuses: tuple[str, ...]) -> tuple[str, ...]:
+        if not statuses:
+            raise wrong("must name at least one status")
+        if len(set(statuses)) < len(statuses):
+            raise wrong("names a status twice; keep one")
+        return statuses
+
+    @property
+    def id(self) -> str:
+        """What names it in keys of alerts and in reports."""
+        return self.name or "+".join(self.statuses)
+
+    def applies(self, local: datetime) -> bool:
+        """Whether a slot at this local time is judged."""
+        return not self.when or any_hold((each.hours for each in self.when), local)
+
+    def found(self, counts: Mapping[str, int], qualifications: Mapping[str, Mapping[str, int]]) -> int:
+        """Return how many people there are. A missing status or qualification counts as 0."""
+        if self.qualification is None:
+            return sum(counts.get(status, 0) for status in self.statuses)
+        return sum(qualifications.get(status, {}).get(self.qualification, 0) for status in self.statuses)
