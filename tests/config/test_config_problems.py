@@ -20,9 +20,13 @@ WRONG = [None, True, 0, -1, 10**30, 1.5, "", "x", "X" * 5000, "1s", [], [1], {},
 LIBRARY = re.compile(r"Input|should|valid |greater than|less than|is not as it must be|\{\w+")
 
 # Of each kind of node in pydantic's schema: the errors that it can raise in strict mode from JSON, and those
-# of its limits. What a validator of ours stands before (durations, times, days) never gets there.
+# of its limits. What a validator of ours stands before (durations, times, days, calendars) never gets there.
 ERRORS: dict[str, set[str]] = {
     "bool": {"bool_type"},
+    "dataclass": set(),
+    "dataclass-args": set(),
+    "dataclass-field": set(),
+    "date": set(),
     "dict": {"dict_type"},
     "float": set(),
     "frozenset": set(),

@@ -35,6 +35,7 @@ from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.naming import key_segments
 from tallyd.retry import Policy
 from tallyd.settings.alerting import AlertSettings, ChannelName, ChannelUrl, check_texts
+from tallyd.settings.calendars import CALENDAR_NAME, CalendarSettings, calendars_in
 from tallyd.settings.pollers import RetrySettings
 from tallyd.settings.top import (
     DatabaseSettings,
@@ -58,6 +59,7 @@ else:
 BY_KIND: dict[str, type[Poller]] = {get_args(each.model_fields["kind"].annotation)[0]: each for each in KINDS}
 """The kinds, by the value of `kind`."""
 
+CalendarName = Annotated[str, StringConstraints(pattern=CALENDAR_NAME, max_length=60)]
 PollerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
 
 
@@ -96,6 +98,10 @@ class Settings(Strict):
     )
     alerts: AlertSettings = Field(
         AlertSettings(), description="How alerts are sent. `texts` are for tallyd's own problems."
+    )
+    calendars: dict[CalendarName, CalendarSettings] = Field(
+        {},
+        description="Calendars by name: which days are open. `calendar` in hours names one.",
     )
     heartbeat: HeartbeatSettings | None = Field(
         None, description="A dead man's switch: it notices when tallyd stops."
@@ -296,7 +302,7 @@ def config_of(
     twice = tuple(
         ConfigProblem(place_of(where), "occurs twice in one object; keep one") for where in document.twice
     )
-    context = {"secrets": reader, "channels": _channel_names(document.json)}
+    context = {"secrets": reader, **_named(document.json)}
     try:
         settings = Settings.model_validate_json(document.json, context=context)
     except ValidationError as error:
@@ -353,12 +359,16 @@ def _poller_notes(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def _channel_names(text: str) -> tuple[str, ...] | None:
-    """Return the names of the channels; None if the text cannot be read that far."""
+def _named(text: str) -> dict[str, object]:
+    """Return what keys refer to by name: the channels and the calendars; empty if the text is no config."""
     try:
-        channels = json.loads(text)["channels"]
+        top = json.loads(text)
     except (ValueError, RecursionError):
-        return None
-    except (KeyError, TypeError):
-        return ()
-    return tuple(channels) if isinstance(channels, dict) else None
+        return {}
+    if not isinstance(top, dict):
+        return {}
+    channels = top.get("channels", {})
+    return {
+        "channels": tuple(channels) if isinstance(channels, dict) else None,
+        "calendars": calendars_in(top.get("calendars")),
+    }

@@ -15,6 +15,7 @@ from tallyd.core.alerts.templates import TemplateError, read_template
 from tallyd.core.alerts.wording import OF_OVER, OF_TEXT
 from tallyd.core.schedule.hours import Hours
 from tallyd.core.schedule.timetable import EVERY_DAY
+from tallyd.settings.calendars import CalendarByName
 from tallyd.settings.secrets import Secret, is_placeholder
 from tallyd.settings.types import (
     Days,
@@ -76,10 +77,15 @@ class HoursSettings(Strict):
         alias="to",
         description="End of the hours. Before `from`: on the next day. Equal to `from`: a whole day.",
     )
+    calendar: CalendarByName | None = Field(
+        None,
+        description="Name of a calendar in `calendars`. The hours then start only on days of `days` that are "
+        "open in it.",
+    )
 
     @property
     def hours(self) -> Hours:
-        return Hours(self.days, self.start, self.end)
+        return Hours(self.days, self.start, self.end, self.calendar)
 
 
 Text = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEXT)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallyd.core.schedule.calendar import Calendar, DateRange
 from tallyd.core.schedule.hours import Hours, any_hold
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -27,6 +29,9 @@ def local(text: str) -> datetime:
 
 
 FROM_FRIDAY_AT_9 = hours("09:00", "09:00", frozenset({4}))
+
+SUNDAY = DateRange(date(2026, 11, 22), date(2026, 11, 22))
+ON_WORKDAYS = Hours(EVERY_DAY, time(22), time(6, 30), Calendar("works", WEEKDAYS, open=(SUNDAY,)))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +59,11 @@ FROM_FRIDAY_AT_9 = hours("09:00", "09:00", frozenset({4}))
         pytest.param(FROM_FRIDAY_AT_9, "2026-11-21 09:00", False, id="whole day, end"),
         pytest.param(hours("18:00", "00:00"), "2026-11-20 23:59", True, id="until midnight"),
         pytest.param(hours("18:00", "00:00", frozenset({4})), "2026-11-21 00:00", False, id="at midnight"),
+        pytest.param(ON_WORKDAYS, "2026-11-20 23:00", True, id="on an open day"),
+        pytest.param(ON_WORKDAYS, "2026-11-21 05:00", True, id="into a day off"),
+        pytest.param(ON_WORKDAYS, "2026-11-22 05:00", False, id="from a day off"),
+        pytest.param(ON_WORKDAYS, "2026-11-22 23:00", True, id="open on a Sunday"),
+        pytest.param(replace(ON_WORKDAYS, days=WEEKDAYS), "2026-11-22 23:00", False, id="both must hold"),
         pytest.param(hours("08:00", "18:00", frozenset()), "2026-11-20 12:00", False, id="on no day"),
     ],
 )

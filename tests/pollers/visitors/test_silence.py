@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallyd.core.schedule.calendar import Calendar, DateRange
 from tallyd.core.schedule.hours import Hours, any_hold
 from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.pollers.visitors.alerts.silence import Silence, active_since, silent
@@ -60,6 +62,7 @@ def local(text: str) -> datetime:
 DAY = Hours(EVERY_DAY, time(9), time(18))
 NIGHT = Hours(EVERY_DAY, time(20), time(4))
 WEEKDAYS = Hours(frozenset(range(5)), time(9), time(18))
+WORKS = Calendar("works", frozenset(range(5)), closed=(DateRange(date(2026, 11, 23), date(2026, 11, 24)),))
 ALWAYS = Hours(EVERY_DAY, time(0), time(0))
 
 
@@ -73,6 +76,10 @@ ALWAYS = Hours(EVERY_DAY, time(0), time(0))
         pytest.param([NIGHT], "2026-11-20 03:59", "2026-11-19 20:00", id="over midnight"),
         pytest.param([NIGHT], "2026-11-20 04:00", None, id="over in the morning"),
         pytest.param([WEEKDAYS], "2026-11-21 12:00", None, id="a Saturday"),
+        pytest.param(
+            [replace(NIGHT, calendar=WORKS)], "2026-11-21 03:00", "2026-11-20 20:00", id="into a day off"
+        ),
+        pytest.param([replace(DAY, calendar=WORKS)], "2026-11-23 12:00", None, id="a day off"),
         pytest.param([DAY, NIGHT], "2026-11-20 19:00", None, id="between two"),
         pytest.param(
             [Hours(EVERY_DAY, time(9), time(12)), Hours(EVERY_DAY, time(12), time(18))],
@@ -102,6 +109,7 @@ def test_hours_that_never_end_have_begun_long_ago(hours: list[Hours]) -> None:
             st.frozensets(st.integers(0, 6), min_size=1),
             st.times(timezones=st.none()).map(lambda at: at.replace(second=0, microsecond=0)),
             st.times(timezones=st.none()).map(lambda at: at.replace(second=0, microsecond=0)),
+            st.sampled_from([None, WORKS]),
         ),
         min_size=1,
         max_size=3,

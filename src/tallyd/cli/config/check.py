@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
 
 from tallyd.adapters.locks import holder
@@ -12,13 +14,16 @@ from tallyd.cli.shared import load_config, utc_now
 from tallyd.config.active_file import read_active
 from tallyd.config.jobs import tasks_of
 from tallyd.config.model import Config
+from tallyd.config.problems import place_of
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, ConfigError, DeliveryError, RecordsError, SourceError
 from tallyd.core.privacy.redaction import Redactor
-from tallyd.core.schedule.timetable import next_slots
+from tallyd.core.schedule.calendar import Calendar
+from tallyd.core.schedule.timetable import WEEKDAYS, next_slots
 from tallyd.core.texts import offset_if_twice
 from tallyd.presentation.terminal import complain, say, show_table
 
 RUNS_SHOWN = 3
+DAYS_SHOWN = 5
 
 
 def check(path: Path, *, online: bool) -> int:
@@ -30,16 +35,20 @@ def check(path: Path, *, online: bool) -> int:
     say(f"{config.path} is fine.", style="fine")
     source = "timezone in the config" if config.settings.timezone else "of this machine"
     say(f"Time zone: {config.zone} ({source})")
-    _show_runs(config)
-    for note in (*config.notes, *folder_notes(config), *_running_notes(config)):
+    now = utc_now()
+    _show_runs(config, now)
+    calendars = [each.named(name) for name, each in config.settings.calendars.items()]
+    _show_days_off(calendars, today=now.astimezone(config.zone).date())
+    notes = (*config.notes, *_holiday_notes(calendars, now), *folder_notes(config), *_running_notes(config))
+    for note in notes:
         say(f"Note: {note}", style="warning")
     if not online:
         return EXIT_OK
     return max(_ask_sources(config), _try_channels(config))
 
 
-def _show_runs(config: Config) -> None:
-    now, rows = utc_now(), []
+def _show_runs(config: Config, now: datetime) -> None:
+    rows = []
     for task in tasks_of(config):
         for at in next_slots(task.job.when, task.zone, after=now, count=RUNS_SHOWN):
             local = at.astimezone(task.zone)
@@ -50,6 +59,30 @@ def _show_runs(config: Config) -> None:
         show_table(("poller", "job", "at", "zone"), rows)
     if not config.settings.pollers:
         say('No poller is configured yet. Add one under "pollers"; for an example, run: {tallyd} init')
+
+
+def _show_days_off(calendars: list[Calendar], *, today: date) -> None:
+    rows = []
+    for calendar in calendars:
+        off = ", ".join(name for number, name in enumerate(WEEKDAYS) if number not in calendar.days)
+        if off:
+            rows.append((calendar.name, f"every {off}", "off"))
+        for day, why in islice(calendar.exceptions(today), DAYS_SHOWN):
+            rows.append((calendar.name, f"{day:%a %Y-%m-%d}", why if why == "open" else f"off: {why}"))
+    if rows:
+        say("Next days off:")
+        show_table(("calendar", "day", ""), rows)
+
+
+def _holiday_notes(calendars: list[Calendar], now: datetime) -> list[str]:
+    """Return the calendars whose holidays are not known until the end of the next year."""
+    last_years = {each: each.holidays.last_year() for each in calendars if each.holidays}
+    return [
+        f"{place_of(('calendars', calendar.name))}.holidays: the installed library covers no year after "
+        f"{year}; add later holidays to `closed`, or upgrade"
+        for calendar, year in last_years.items()
+        if year <= now.year
+    ]
 
 
 def _running_notes(config: Config) -> list[str]:

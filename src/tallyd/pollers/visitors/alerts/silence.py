@@ -70,7 +70,7 @@ def _spans(hours: Iterable[Hours], now: datetime, zone: tzinfo) -> Iterable[tupl
     for each in hours:
         for back in range(-1, _DAYS_BACK + 1):
             day = today - timedelta(days=back)
-            if day.weekday() in each.days:
+            if each.begin_on(day):
                 over_night = each.end <= each.start
                 start = datetime.combine(day, each.start, zone).astimezone(UTC)
                 end_day = day + timedelta(days=1) if over_night else day

@@ -1,0 +1,87 @@
+"""Calendars: which days are open, and why the others are off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+
+from tallyd.core.schedule.timetable import EVERY_DAY
+
+_DAYS_AHEAD = 2 * 366
+
+
+@dataclass(frozen=True)
+class Holidays:
+    """The public holidays of a country, or of one of its subdivisions, by their codes in ISO 3166.
+
+    The library `holidays` knows them. Years that it does not cover have none.
+    """
+
+    country: str
+    subdivision: str | None = None
+
+    def on(self, day: date) -> str | None:
+        """Return the English name of the holiday; None: the day is none."""
+        return _of_year(self.country, self.subdivision, day.year).get(day)
+
+    def last_year(self) -> int:
+        """Return the last year that the library covers."""
+        from holidays import country_holidays  # noqa: PLC0415 # takes 0.2 s, and few configs need it
+
+        return country_holidays(self.country).end_year
+
+
+@lru_cache(maxsize=256)
+def _of_year(country: str, subdivision: str | None, year: int) -> Mapping[date, str]:
+    from holidays import country_holidays  # noqa: PLC0415 # takes 0.2 s, and few configs need it
+
+    # Without a language, the library would use that of the environment.
+    return dict(country_holidays(country, subdivision, years=year, expand=False, language="en_US"))
+
+
+@dataclass(frozen=True)
+class DateRange:
+    """Days from `first` to `last`, both included."""
+
+    first: date
+    last: date
+
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Days that are open: those of `days` (0 is Monday) that are no holidays.
+
+    `closed` and `open` are exceptions to both. A day in both is open.
+    """
+
+    name: str
+    days: frozenset[int] = EVERY_DAY
+    holidays: Holidays | None = None
+    closed: tuple[DateRange, ...] = ()
+    open: tuple[DateRange, ...] = ()
+
+    def is_open(self, day: date) -> bool:
+        """Whether a local day is open."""
+        return self.why_off(day) is None
+
+    def why_off(self, day: date) -> str | None:
+        """Return why a day is off: `closed`, the name of its holiday, or its weekday; None: it is open."""
+        if any(day in days for days in self.open):
+            return None
+        if any(day in days for days in self.closed):
+            return "closed"
+        holiday = self.holidays.on(day) if self.holidays else None
+        return holiday or (None if day.weekday() in self.days else f"{day:%A}")
+
+    def exceptions(self, first: date) -> Iterator[tuple[date, str]]:
+        """Yield each exception to `days` in the next two years, and why it is off, or `open`."""
+        for ahead in range(_DAYS_AHEAD):
+            day = first + timedelta(days=ahead)
+            why = self.why_off(day)
+            if (why is None) != (day.weekday() in self.days):
+                yield day, why or "open"

@@ -1,0 +1,43 @@
+"""`tallyd check`: what it says of a config that is fine."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import time_machine
+
+from tallyd.cli.config.check import check
+
+PAGE = Path(__file__).parents[2] / "docs" / "calendars.md"
+
+
+@time_machine.travel("2026-12-10T12:00:00+01:00", tick=False)
+def test_days_off_are_shown_as_the_page_about_calendars_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, shown = re.findall(r"^```\w*\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)[:2]
+    (tmp_path / "config.json").write_text(config)
+    assert check(tmp_path / "config.json", online=False) == 0
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert shown.splitlines() == lines[lines.index("Next days off:") :][: len(shown.splitlines())]
+
+
+@pytest.mark.parametrize(("now", "is_noted"), [("2025-12-31", False), ("2026-01-01", True)])
+def test_holidays_that_the_library_knows_only_for_this_year_are_noted(
+    now: str, is_noted: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = {
+        "calendars": {"park": {"holidays": {"country": "LK"}}, "works": {"holidays": {"country": "DE"}}}
+    }
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    with time_machine.travel(f"{now}T12:00:00Z", tick=False):
+        assert check(tmp_path / "config.json", online=False) == 0
+    notes = [line for line in capsys.readouterr().out.splitlines() if "covers no year" in line]
+    expected = (
+        "Note: calendars.park.holidays: the installed library covers no year after 2026; "
+        "add later holidays to `closed`, or upgrade"
+    )
+    assert notes == [expected] * is_noted
