@@ -126,7 +126,7 @@ def _config(folder: Path, address: str, port: int | None) -> dict[str, object]:
     return {
         "timezone": str(ZONE),
         "channels": {chat.CHANNEL: chat.webhook(address)},
-        "alerts": chat.alerts(),
+        "alerts": {"channels": [chat.CHANNEL]},
         **({"web": {"listen": f"127.0.0.1:{port}"}} if port else {}),
         "pollers": {
             "people": {**divera.poller(address), "accesskey": divera.KEY, "at": times},

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from contextlib import closing
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import pytest
 from starlette.routing import BaseRoute, Mount
@@ -23,6 +27,15 @@ class _Stage:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)
+
+
+def ask(url: str, content: object = None) -> tuple[int, Any]:
+    """Ask an address of the world, with POST if there is content to send; the status and the JSON."""
+    place, body = urlsplit(url), None if content is None else json.dumps(content).encode()
+    with closing(http.client.HTTPConnection(place.netloc, timeout=10)) as connection:
+        connection.request("GET" if body is None else "POST", place.path, body)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
 
 
 @pytest.fixture(scope="module")

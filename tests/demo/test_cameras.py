@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -16,8 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.daemon import wait_until
-from tallyd.demo.client import Client
+from demo.conftest import Serve, ask
 from tallyd.demo.world.cameras import (
     BROKEN_HOST,
     CONTROL,
@@ -28,12 +25,10 @@ from tallyd.demo.world.cameras import (
     Drop,
     content,
     drops,
-    main,
     name,
     played,
 )
 from tallyd.demo.world.crowd import CYCLE_S, HOSTS, QUIET_FROM_S, QUIET_HOST, QUIET_UNTIL_S, passages
-from tallyd.demo.world.http_server import serving
 from tallyd.pollers.visitors.ingest.json_stream import CutShortError, Elements
 
 BEGAN_AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -152,7 +147,7 @@ def test_what_can_be_played(mode: str, hosts: set[str]) -> None:
 class World:
     """The cameras at a standstill: `elapsed_s` moves only when a test says so."""
 
-    def __init__(self, inbox: Path | None) -> None:
+    def __init__(self, inbox: Path) -> None:
         self.elapsed_s = 0.0
         self.cameras = Cameras(
             inbox, CLOCK.zone, elapsed=lambda: self.elapsed_s, now=lambda: BEGAN_AT, pieces_apart_s=0.0
@@ -188,32 +183,28 @@ def test_the_file_that_was_left_over_is_as_old_as_its_name_says(tmp_path: Path) 
     assert file.stat().st_mtime == (BEGAN_AT - timedelta(seconds=120)).timestamp()
 
 
-def test_what_cannot_be_written_is_lost_and_said(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_lost_and_counted(tmp_path: Path, serve: Serve) -> None:
     world = World(tmp_path / "inbox")
     world.drop_until(10.0)
     (tmp_path / "inbox").mkdir()
     world.drop_until(20.0)
 
-    with serving(world.cameras.routes()) as base_url:
-        found = Client(base_url).get(CONTROL)
-    assert found is not None
+    _status, found = ask(serve(world.cameras.routes()) + CONTROL)
     assert found["lost"] == len(coming("cycle", 11, -500))
-    assert found["why_lost"] == "no such file or directory"
     assert sum(found["dropped"].values()) == len(files_in(tmp_path)) == len(coming("cycle", 21, 11))
 
 
-def test_a_mode_is_played_from_now_on(tmp_path: Path) -> None:
+def test_a_mode_is_played_from_now_on(tmp_path: Path, serve: Serve) -> None:
     world = World(tmp_path)
     world.drop_until(8.0)
     before = files_in(tmp_path)
-    with serving(world.cameras.routes()) as base_url:
-        client = Client(base_url)
-        assert client.post(CONTROL, {"mode": "none"}) == {"mode": "none", "modes": list(MODES)}
-        world.drop_until(20.0)
-        assert files_in(tmp_path) == before
-        assert client.post(CONTROL, {"mode": "asleep"}) is None
-        assert (client.get(CONTROL) or {})["mode"] == "none"
-        client.post(CONTROL, {"mode": "fine"})
+    control = serve(world.cameras.routes()) + CONTROL
+    assert ask(control, {"mode": "none"}) == (200, {"mode": "none", "modes": list(MODES)})
+    world.drop_until(20.0)
+    assert files_in(tmp_path) == before
+    assert ask(control, {"mode": "asleep"})[0] == 400
+    assert ask(control)[1]["mode"] == "none"
+    ask(control, {"mode": "fine"})
     world.drop_until(24.0)
     assert len(files_in(tmp_path)) == len(before) + EVERY_S
 
@@ -227,37 +218,4 @@ def test_while_it_runs_files_come_by_themselves(tmp_path: Path) -> None:
         assert f"below {tmp_path}/" in "\n".join(cameras.about("http://127.0.0.1:1"))
     found = files_in(tmp_path)
     assert found
-    assert not cameras.complain_of_lost()
-
-
-def test_without_a_folder_none_is_written_and_it_is_told_how_to_get_some() -> None:
-    cameras = Cameras(None)
-    with cameras.running():
-        cameras.drop_due()
-        about = "\n".join(cameras.about("http://127.0.0.1:1"))
-    assert f"{sys.executable} -m tallyd.demo.world.cameras FOLDER" in about
-    assert CONTROL not in about
-    assert cameras.routes() == []
-
-
-# -- alone ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("arguments", "status", "said"),
-    [([], 2, "name exactly one folder"), (["/nowhere/at/all"], 1, "/nowhere/at/all is not a folder")],
-    ids=["no folder", "none that is there"],
-)
-def test_alone_they_want_a_folder(
-    arguments: list[str], status: int, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(arguments) == status
-    assert said in capsys.readouterr().err
-
-
-def test_alone_they_drop_files_until_they_are_told_to_end(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tallyd.demo.world.cameras", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        wait_until(lambda: files_in(tmp_path))
-        process.terminate()
-        assert process.wait(10) == 0
+    assert cameras.seen()["lost"] == 0

@@ -22,7 +22,8 @@ class World:
     """The chat with a clock that moves on by a second with each message."""
 
     def __init__(self) -> None:
-        self.chat = Chat(now=self._now)
+        self.told: list[str] = []
+        self.chat = Chat(tell=self.told.append, now=self._now)
         self.base_url = ""
         self._seconds = 0
 
@@ -51,19 +52,15 @@ def world(serve: Serve) -> World:
     return made
 
 
-def test_what_is_sent_is_kept_with_its_number_and_time(world: World) -> None:
+def test_what_is_sent_is_kept_with_its_time_and_passed_on(world: World) -> None:
     assert world.send({"text": "Größe\nzwei", "alias": "x"}) == (200, {"success": True})
-    world.send({"text": "second"})
+    world.send({"text": r"second\*"})
 
     assert world.heard() == [
-        {
-            "number": 1,
-            "at": "2026-11-20T08:00:01.000+00:00",
-            "text": "Größe\nzwei",
-            "shown": "Größe\nzwei",
-        },
-        {"number": 2, "at": "2026-11-20T08:00:02.000+00:00", "text": "second", "shown": "second"},
+        {"at": "2026-11-20T08:00:01.000+00:00", "text": "Größe\nzwei"},
+        {"at": "2026-11-20T08:00:02.000+00:00", "text": "second*"},
     ]
+    assert world.told == ["Größe\nzwei", "second*"]
 
 
 def test_a_form_with_a_payload_is_read_too(world: World) -> None:
@@ -108,12 +105,12 @@ def test_what_holds_no_text_is_rejected(world: World, body: bytes) -> None:
     assert world.heard() == []
 
 
-def test_only_the_newest_are_kept_and_their_numbers_go_on(world: World) -> None:
+def test_only_the_newest_are_kept(world: World) -> None:
     for number in range(MOST_KEPT + 3):
         world.send({"text": f"message {number}"})
 
-    numbers = [heard["number"] for heard in world.heard()]
-    assert numbers == list(range(4, MOST_KEPT + 4))
+    kept = [heard["text"] for heard in world.heard()]
+    assert kept == [f"message {number}" for number in range(3, MOST_KEPT + 3)]
 
 
 def test_down_gives_no_answer_and_keeps_nothing_until_it_is_over(world: World) -> None:

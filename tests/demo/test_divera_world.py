@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from demo.conftest import Serve
-from tallyd.demo.world.divera import CONTROL, KEY, MODES, PULL, USERS, Divera
+from tallyd.demo.world.divera import CONTROL, KEY, MODES, OUTAGE_FROM_S, OUTAGE_UNTIL_S, PULL, USERS, Divera
 from tallyd.demo.world.http_server import serving
 from tallyd.demo.world.people import MEMBERS, OUT, READY, STATUSES, counts_at
 from tallyd.pollers.divera.parse import read_monitor, read_names, read_users
@@ -130,7 +130,6 @@ SHAPES: dict[str, tuple[Callable[[World], object], object]] = {
     ),
     "a status is hidden": (lambda world: pulled(world)["cluster"]["status"]["50105"]["hidden"], True),
     "the consumers are everybody": (lambda world: len(pulled(world)["cluster"]["consumer"]), 25),
-    "an empty block is a list": (lambda world: pulled(world)["statusplan"], []),
 }
 
 
@@ -141,19 +140,9 @@ def test_answers_have_the_shape_of_the_real_ones(world: World, shape: str) -> No
     assert found(world) == expected
 
 
-def test_timestamps_suppress_every_block_but_the_monitor(world: World) -> None:
-    everything = {"user", "alarm", "news", "events", "status", "statusplan", "cluster", "localmonitor"}
-
-    assert set(pulled(world)) == {"ts", "monitor", *everything}
+def test_a_timestamp_suppresses_the_names_and_not_the_monitor(world: World) -> None:
+    assert set(pulled(world)) == {"ts", "monitor", "cluster"}
     assert set(world.json(PULL, {"accesskey": KEY, **QUIET})["data"]) == {"ts", "monitor"}
-
-
-def test_a_timestamp_from_before_the_last_change_suppresses_nothing(world: World) -> None:
-    changed_at = pulled(world)["monitor"]["ts"]
-
-    for asked, is_sent in ((changed_at - 1, True), (changed_at, False), ("", True), ("now", True)):
-        data = world.json(PULL, {"accesskey": KEY, **QUIET, "ts_monitor": str(asked)})["data"]
-        assert ("monitor" in data) is is_sent
 
 
 def test_the_poller_reads_the_same_counts_and_names_from_both(world: World) -> None:
@@ -226,6 +215,19 @@ def test_down_closes_the_connection_without_a_word(world: World) -> None:
 
     with pytest.raises(http.client.RemoteDisconnected):
         world.ask(USERS)
+
+
+def test_an_outage_comes_once_and_ends(world: World) -> None:
+    world.play("outage")
+    statuses = {}
+    for second in (0, OUTAGE_FROM_S - 1, OUTAGE_UNTIL_S, 3600 + OUTAGE_FROM_S):
+        world.elapsed_s = second
+        statuses[second] = world.ask(USERS).status
+    assert set(statuses.values()) == {200}
+    for second in (OUTAGE_FROM_S, OUTAGE_UNTIL_S - 1):
+        world.elapsed_s = second
+        with pytest.raises(http.client.RemoteDisconnected):
+            world.ask(USERS)
 
 
 def test_slow_answers_in_the_end(world: World) -> None:

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from demo.conftest import ask
 from support.daemon import wait_until
-from tallyd.demo.client import Client
 from tallyd.demo.folder import DemoFolder
 from tallyd.demo.timetable import Pace, Times
 from tallyd.demo.world import chat, divera
@@ -32,10 +32,9 @@ class Scene:
         base_url = world.stdout.readline().strip()
         now = datetime.now(UTC)
         self.folder = DemoFolder(root)
-        self.client = Client(base_url)
+        self.base_url = base_url
         self.daemon: subprocess.Popen[bytes] | None = None
         with self.folder.taken():
-            self.folder.make_inbox()
             times = Times(PACE, now=now).extend(now, ZoneInfo("UTC"))
             self.folder.write_config(base_url, times=times, zone="UTC")
 
@@ -52,12 +51,12 @@ class Scene:
             self.daemon.wait()
 
     def play(self, mode: str) -> None:
-        assert self.client.post(divera.CONTROL, {"mode": mode}) is not None
+        assert ask(self.base_url + divera.CONTROL, {"mode": mode})[0] == 200
 
-    def told(self, pattern: re.Pattern[str]) -> int:
+    def notified(self, pattern: re.Pattern[str]) -> int:
         """Return how many messages of the chat say so."""
-        found = self.client.get(chat.CONTROL) or {"messages": []}
-        return sum(bool(pattern.search(message["shown"])) for message in found["messages"])
+        messages = ask(self.base_url + chat.CONTROL)[1]["messages"]
+        return sum(bool(pattern.search(message["text"])) for message in messages)
 
     def readings(self) -> int:
         return len(list(self.folder.out.glob("divera/*/*.json")))
@@ -96,7 +95,7 @@ def test_the_chat_gets_an_outage_and_its_end_once_each_though_the_daemon_is_kill
     scene.begin()
     scene.wait_for_readings(1)
     scene.play("down")
-    wait_until(lambda: scene.told(BEGINS))
+    wait_until(lambda: scene.notified(BEGINS))
     # Killed between the delivery and its note, it tells twice rather than never; here it has noted it.
     wait_until(lambda: re.search(r"notice sent.*no reading for", scene.log()))
     scene.kill()
@@ -104,10 +103,10 @@ def test_the_chat_gets_an_outage_and_its_end_once_each_though_the_daemon_is_kill
     failed = scene.log().count("run failed")
     wait_until(lambda: scene.log().count("run failed") >= failed + 2)
     scene.play("ok")
-    wait_until(lambda: scene.told(ENDS))
+    wait_until(lambda: scene.notified(ENDS))
     wait_until(lambda: re.search(r"notice sent.*working again", scene.log()))
     scene.kill()
     scene.begin()
     scene.wait_for_readings(2)
 
-    assert (scene.told(BEGINS), scene.told(ENDS)) == (1, 1)
+    assert (scene.notified(BEGINS), scene.notified(ENDS)) == (1, 1)

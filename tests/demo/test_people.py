@@ -19,7 +19,6 @@ from tallyd.demo.world.people import (
     OUT,
     READY,
     counts_at,
-    last_change_s,
     status_of,
 )
 
@@ -75,14 +74,3 @@ def test_an_alarm_takes_most_of_the_ready_ones_out_for_a_while(alarm: int) -> No
     assert counts_at(begins - 0.5)[OUT] == 0
     assert counts_at(begins + ALARM_LASTS_S / 2)[OUT] > counts_at(begins + ALARM_LASTS_S / 2)[READY]
     assert counts_at(begins + ALARM_LASTS_S)[OUT] == 0
-
-
-def test_the_last_change_is_the_second_since_which_nobody_moved() -> None:
-    for now in (0.0, 5.5, 61.0, 200.0):
-        last = last_change_s(now)
-        since = [[status_of(member, at) for member in MEMBERS] for at in range(last, int(now) + 1)]
-        before = [status_of(member, last - 1) for member in MEMBERS]
-
-        assert last <= now
-        assert all(statuses == since[0] for statuses in since)
-        assert last == 0 or before != since[0]

@@ -16,24 +16,21 @@ from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.history import NO_STATUS
 from tallyd.core.texts import span
 from tallyd.demo.child import Child
-from tallyd.demo.client import Client
 from tallyd.demo.folder import REPORT_EVERY, DemoError, DemoFolder
-from tallyd.demo.outage import Outage
-from tallyd.demo.received import Received
 from tallyd.demo.signals import asked_to_end
 from tallyd.demo.timetable import Pace, Times, zone_of_demo
 from tallyd.demo.world import cameras, chat, divera, servers, upstream
+from tallyd.demo.world.main import CHAT
 from tallyd.presentation.invocation import program_here
 from tallyd.presentation.terminal import complain, say
 
 DAEMON_ENDS_WITHIN_S = 10.0
 PAGE_PORT = 8710
-SHOWN_WITHIN_S = 50.0
-"""After this time, a server was stale and is fresh again, and a camera was silent and delivers again."""
 _LOOK_EVERY_S = 0.2
 _STATUS_WITHIN_S = 10.0
 _ROUTINE = re.compile(r": files ingested | notice sent ")
 """In lines of the daemon that are not shown: `status` shows the files, and the chat shows its messages."""
+_MORE_OF_CHAT = " " * len(CHAT)
 _WRITTEN = re.compile(r": reading taken .*\bfile=(\S+\.json)")
 """In a line of the daemon that names an out file, relative to the out folder."""
 
@@ -68,12 +65,10 @@ def in_a_line(content: dict[str, Any]) -> str:
 class Show:
     """Prints what a running daemon does. Its constructor writes the config of the daemon.
 
-    `zone` is that of the cameras' times. `lasts_s` is how long the demo will last from now on, if known.
+    `zone` is that of the cameras' times.
     """
 
-    def __init__(
-        self, folder: DemoFolder, base_url: str, pace: Pace, *, zone: str, lasts_s: float | None
-    ) -> None:
+    def __init__(self, folder: DemoFolder, base_url: str, pace: Pace, *, zone: str) -> None:
         now = datetime.now(UTC)
         self._zone = zone
         self._page = f"127.0.0.1:{_free_port(PAGE_PORT)}"
@@ -81,14 +76,8 @@ class Show:
         self._base_url = base_url
         self._times = Times(pace, now=now)
         self._readings = 0
-        client = Client(base_url)
-        self._received = Received(client)
-        self._outage = Outage(client, pace, lasts_s=lasts_s)
+        self._messages = 0
         self._began_s = time.monotonic()
-        if lasts_s is not None and lasts_s < SHOWN_WITHIN_S:
-            # Too short: it would show the message about a problem, but not the one about its end.
-            client.post(cameras.CONTROL, {"mode": "fine"})
-            client.post(servers.CONTROL, {"mode": "fresh"})
         self._write_config(now)
 
     def introduce(self) -> None:
@@ -99,6 +88,7 @@ class Show:
             f"files from cameras, reports visitors every {REPORT_EVERY}, and checks the age of servers' data."
         )
         say(f"All data is invented and stays in {self._folder.root}/, with that of four weeks before.")
+        say("Problems come and end by themselves: a silent camera, stale data, and Divera down for a while.")
         say(f"  the page:      http://{self._page}/   (metrics: /metrics)")
         say(f"  the daemon:    {program_here()} --config {self._folder.config} run")
         say(f"  the people:    {at}{divera.USERS}?accesskey={divera.KEY}")
@@ -122,7 +112,6 @@ class Show:
             left_s = _LOOK_EVERY_S if until_s is None else min(_LOOK_EVERY_S, until_s - time.monotonic())
             if asked_to_end(within_s=left_s):
                 return
-            self._play_outage()
             self._look(world, daemon)
             if daemon.has_ended():
                 raise DemoError(
@@ -135,13 +124,13 @@ class Show:
                 self._write_config(now)
                 say(f"{self._folder.config}: added more times of day; the daemon reloads it automatically")
 
-    def finish(self, daemon: Child) -> None:
+    def finish(self, world: Child, daemon: Child) -> None:
         """Show `status`, then end the daemon. Raises `DemoError` if it did not end cleanly."""
-        self._look(daemon)
+        self._look(world, daemon)
         if self._readings:
             self._show_status()
         took_s = daemon.end(within_s=DAEMON_ENDS_WITHIN_S)
-        self._look(daemon)
+        self._look(world, daemon)
         # -SIGTERM: on a slow machine it was still importing, and had not started.
         if daemon.status not in (EXIT_OK, -signal.SIGTERM):
             ended = f"exit status {daemon.status}, {span(took_s)}"
@@ -155,8 +144,7 @@ class Show:
             lasted = span(time.monotonic() - self._began_s)
             complain(f"tallyd: the daemon wrote no reading in {lasted}; the first one was due at {due}")
             return EXIT_PROBLEM
-        heard = self._received.messages
-        say(f"\nThe chat got {heard} message{'' if heard == 1 else 's'}.")
+        say(f"\nThe chat got {self._messages} message{'' if self._messages == 1 else 's'}.")
         say("\nTo see more:")
         for command in ("status", "alerts", "files", "report", "check"):
             say(f"  {program_here()} --config {self._folder.config} {command}")
@@ -169,20 +157,16 @@ class Show:
             self._base_url, times=times, zone=str(zone), cameras_zone=self._zone, page=self._page
         )
 
-    def _play_outage(self) -> None:
-        said = self._outage.play(time.monotonic() - self._began_s)
-        if said:
-            say(f"~ {said}", style="warning")
-
     def _look(self, *children: Child) -> None:
         for child in children:
             for line in child.new_lines():
-                if found := _WRITTEN.search(line):
+                if line.startswith((CHAT, _MORE_OF_CHAT)):
+                    self._messages += line.startswith(CHAT)
+                    say(line)
+                elif found := _WRITTEN.search(line):
                     self._show(found[1])
                 elif not _ROUTINE.search(line):
                     say(f"{child.name}: {line}", style="quiet")
-        for line in self._received.new_lines():
-            say(line)
 
     def _show(self, file: str) -> None:
         """Print the counts of an out file."""

@@ -19,17 +19,12 @@ class Pace:
     `first_after_s`: from the start of the daemon to the first reading. If it takes longer to start, its first
     readings are a little late.
     `extend_below_s`: when fewer seconds than this are covered, more times are written.
-    `outage_after_s`: from the start of the demo until Divera goes down, for `outage_lasts_s`. At the normal
-    pace this is between two alarms that call people out, and covers two slots. A failed slot ends when the
-    next one comes.
     """
 
     every_s: int = 10
     first_after_s: float = 2.0
     ahead_s: float = 3600.0
     extend_below_s: float = 1200.0
-    outage_after_s: float = 48.0
-    outage_lasts_s: float = 24.0
 
 
 def zone_of_demo(now: datetime) -> ZoneInfo:

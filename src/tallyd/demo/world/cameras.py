@@ -2,16 +2,13 @@
 
 Pure functions decide which files there are, and their content (`drops`, `played`, `content`). The part writes
 them in place and in two pieces, as real hosts do. Files are not served, so the only address of the cameras is
-the one to simulate a failure. To run only the cameras, for any folder:
-
-    python -m tallyd.demo.world.cameras FOLDER
+the one to simulate a failure.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,15 +17,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from starlette.routing import BaseRoute
-
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
 from tallyd.core.reading import Json
-from tallyd.demo.signals import asked_to_end, hold_signals
-from tallyd.demo.timetable import zone_of_demo
 from tallyd.demo.world.crowd import CYCLE_S, HOSTS, LABELS, QUIET_HOST, Passage, is_quiet, passages
 from tallyd.demo.world.http_server import Part
-from tallyd.presentation.terminal import complain, say
 
 CONTROL = "/world/cameras"
 MODES = ("cycle", "fine", "quiet", "none", "broken")
@@ -139,7 +130,7 @@ def _record(passage: Passage, drop: Drop, clock: Clock) -> dict[str, Json]:
 
 
 class Cameras(Part):
-    """The hosts. Without an inbox they write nothing; `zone` is that of the times in their files.
+    """The hosts. `zone` is that of the times in their files.
 
     `elapsed` gives the seconds since the world began, `now` an aware time.
     """
@@ -148,7 +139,7 @@ class Cameras(Part):
 
     def __init__(
         self,
-        inbox: Path | None,
+        inbox: Path,
         zone: tzinfo = UTC,
         *,
         elapsed: Callable[[], float] | None = None,
@@ -163,24 +154,13 @@ class Cameras(Part):
         self._next_s = _LEFT_OVER_S
         self._dropped = dict.fromkeys(HOSTS, 0)
         self._lost = 0
-        self._why_lost: str | None = None
-
-    def routes(self) -> list[BaseRoute]:
-        """Return the address that shows the files and simulates a failure; none without an inbox."""
-        return [] if self._inbox is None else super().routes()
 
     def seen(self) -> Mapping[str, Json]:
         """Return how many files each host wrote, and how many could not be written."""
-        return {"dropped": {**self._dropped}, "lost": self._lost, "why_lost": self._why_lost}
+        return {"dropped": {**self._dropped}, "lost": self._lost}
 
     def about(self, base_url: str) -> tuple[str, ...]:
         """Return where the cameras write their files, and how to simulate a failure."""
-        if self._inbox is None:
-            return (
-                f"Cameras ({', '.join(HOSTS)}) that write files about people who walk in and out. They",
-                "have no folder here. To let them write into a folder of yours, run in another terminal:",
-                f"  {sys.executable} -m tallyd.demo.world.cameras FOLDER",
-            )
         return (
             f"Cameras ({', '.join(HOSTS)}), each writing a file every {EVERY_S} s below {self._inbox}/",
             f"Show what they wrote, and simulate a failure ({', '.join(MODES)}):",
@@ -191,9 +171,6 @@ class Cameras(Part):
     @contextmanager
     def running(self) -> Iterator[None]:
         """Write files until the block ends."""
-        if self._inbox is None:
-            yield
-            return
         thread = threading.Thread(target=self._go_on, daemon=True)
         thread.start()
         try:
@@ -210,12 +187,6 @@ class Cameras(Part):
         for drop in due:
             self._drop(drop)
 
-    def complain_of_lost(self) -> bool:
-        """Print on stderr what could not be written, if anything."""
-        if self._lost:
-            complain(f"cannot write into {self._inbox}/: {self._why_lost} ({self._lost} files lost)")
-        return self._lost > 0
-
     def _go_on(self) -> None:
         while not self._is_ending.is_set():
             self.drop_due()
@@ -223,8 +194,6 @@ class Cameras(Part):
 
     def _drop(self, drop: Drop) -> None:
         """Write one file. If that fails, the file is lost, as with a real host, and counted."""
-        if self._inbox is None:
-            return
         folder = self._inbox / drop.host
         path = folder / name(drop, self.clock)
         text = content(drop, self.clock)
@@ -234,9 +203,8 @@ class Cameras(Part):
             if drop.second < 0:
                 at = (self.clock.began_at + timedelta(seconds=drop.second)).timestamp()
                 os.utime(path, (at, at))
-        except OSError as error:
+        except OSError:
             self._lost += 1
-            self._why_lost = (error.strerror or type(error).__name__).lower()
         else:
             self._dropped[drop.host] += 1
 
@@ -247,24 +215,3 @@ class Cameras(Part):
             file.flush()
             self._is_ending.wait(self._pieces_apart_s)
             file.write(text[half:])
-
-
-def main(arguments: list[str]) -> int:
-    """Write files into a folder until Ctrl-C or SIGTERM. Returns the exit status."""
-    if len(arguments) != 1:
-        complain("python -m tallyd.demo.world.cameras: name exactly one folder to write files into")
-        return EXIT_USAGE
-    folder, zone = Path(arguments[0]), zone_of_demo(datetime.now(UTC))
-    if not folder.is_dir():
-        complain(f"{folder} is not a folder; create it first, or name the inbox of a visitors poller")
-        return EXIT_PROBLEM
-    hold_signals()
-    say(f"Cameras {', '.join(HOSTS)} write files into {folder}/ until Ctrl-C; times are in {zone}.")
-    cameras = Cameras(folder, zone)
-    with cameras.running():
-        asked_to_end(within_s=None)
-    return EXIT_PROBLEM if cameras.complain_of_lost() else EXIT_OK
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

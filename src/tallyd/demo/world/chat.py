@@ -10,7 +10,6 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
@@ -39,52 +38,34 @@ def webhook(base_url: str) -> str:
     return f"{base_url}{HOOK}"
 
 
-def alerts() -> dict[str, Json]:
-    """Return the `alerts` of a config that notifies this chat."""
-    return {"channels": [CHANNEL], "raise_after": 1, "resolve_after": 1, "remind_every": "1d"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Heard:
-    """A received message: its number since the world began (from 1), when it came, and its text as sent."""
-
-    number: int
-    at: datetime
-    text: str
-
-    def json(self) -> dict[str, Json]:
-        """Return the message for a list; `shown` is the text as a person sees it."""
-        return {
-            "number": self.number,
-            "at": self.at.isoformat(timespec="milliseconds"),
-            "text": self.text,
-            "shown": as_shown(self.text),
-        }
-
-
 def as_shown(text: str) -> str:
     """Return a text as Rocket.Chat shows it. Markup is not converted."""
     return _ESCAPED.sub(r"\1", text).replace(_UNSEEN, "")
 
 
 class Chat(Part):
-    """One webhook. `now` gives an aware time."""
+    """One webhook. `tell` gets each message as a person sees it; `now` gives an aware time."""
 
     control, modes = CONTROL, MODES
 
-    def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        *,
+        tell: Callable[[str], None] = lambda _text: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         super().__init__()
+        self._tell = tell
         self._now = now
-        self._number = 0
-        self._heard: deque[Heard] = deque(maxlen=MOST_KEPT)
+        self._messages: deque[Json] = deque(maxlen=MOST_KEPT)
 
     def routes(self) -> list[BaseRoute]:
         """Return the webhook, and the address that lists messages and simulates an outage."""
         return [Route(f"{HOOKS}{{rest:path}}", self._hook, methods=["POST"]), *super().routes()]
 
     def seen(self) -> Mapping[str, Json]:
-        """Return the last messages."""
-        return {"messages": [heard.json() for heard in self._heard]}
+        """Return the last messages as a person sees them, and when each one came."""
+        return {"messages": list(self._messages)}
 
     def about(self, base_url: str) -> tuple[str, ...]:
         """Return how to use the chat."""
@@ -104,8 +85,9 @@ class Chat(Part):
             return _refused("Invalid integration id or token provided.", 404)
         if text is None:
             return _refused("send JSON with a text", 400)
-        self._number += 1
-        self._heard.append(Heard(number=self._number, at=self._now(), text=text))
+        shown = as_shown(text)
+        self._messages.append({"at": self._now().isoformat(timespec="milliseconds"), "text": shown})
+        self._tell(shown)
         return JSONResponse({"success": True})
 
 

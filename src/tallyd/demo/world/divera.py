@@ -24,14 +24,15 @@ from tallyd.demo.world.people import (
     Member,
     Status,
     counts_at,
-    last_change_s,
     status_of,
 )
 
 KEY = "small-world-4711"
 """The access key. It has no use anywhere else, so it may be shown."""
-MODES = ("ok", "down", "slow", "forbidden", "html")
-"""The modes: fine; no answer; an answer after a minute; every key refused; a web page."""
+MODES = ("ok", "outage", "down", "slow", "forbidden", "html")
+"""The modes: fine; down once, for a while; no answer; an answer after a minute; every key refused; a page."""
+OUTAGE_FROM_S, OUTAGE_UNTIL_S = 48, 72
+"""When `outage` gives no answer, from the start of the world on: between two alarms that call people out."""
 USERS, PULL, CONTROL = "/api/users", "/api/v2/pull/all", "/world/divera"
 SLOW_S = 60.0
 _WANTED_READY = 8
@@ -88,7 +89,8 @@ class Divera(Part):
 
         async def played(request: Request) -> Response:
             await linger(request, self._slow_s, lambda: self.mode == "slow")
-            if self.mode == "down":
+            is_out = self.mode == "outage" and OUTAGE_FROM_S <= self._elapsed() < OUTAGE_UNTIL_S
+            if self.mode == "down" or is_out:
                 return NoAnswer()
             if self.mode == "html":
                 return HTMLResponse(
@@ -109,27 +111,10 @@ class Divera(Part):
         return [_row(member, status_of(member, elapsed_s)) for member in MEMBERS]
 
     def _pull(self, query: Mapping[str, str]) -> Json:
-        """Return every block that changed after its `ts_` parameter, and every block without one."""
-        elapsed_s = self._elapsed()
-        began_at = int(self._now() - elapsed_s)
-        changed_at = {"monitor": began_at + last_change_s(elapsed_s)}
-        blocks = {
-            **_empty_blocks(),
-            "cluster": _cluster(),
-            "monitor": _monitor(elapsed_s, changed_at["monitor"]),
-        }
-        wanted: dict[str, Json] = {
-            name: block
-            for name, block in blocks.items()
-            if _seen_at(query, name) < changed_at.get(name, began_at)
-        }
-        return {"ts": int(self._now()), **wanted}
-
-
-def _seen_at(query: Mapping[str, str], block: str) -> int:
-    # The parameter of the block `events` is called `ts_event`.
-    text = query.get(f"ts_{block.removesuffix('s') if block == 'events' else block}", "")
-    return int(text) if text.isascii() and text.isdigit() else -1
+        """Return the monitors, and the cluster unless `ts_cluster` asks only for what changed in it since."""
+        elapsed_s, now = self._elapsed(), int(self._now())
+        monitors: dict[str, Json] = {"ts": now, "monitor": _monitor(elapsed_s, now)}
+        return monitors if "ts_cluster" in query else {**monitors, "cluster": _cluster()}
 
 
 def _row(member: Member, status: Status | None) -> dict[str, Json]:
@@ -147,19 +132,6 @@ def _row(member: Member, status: Status | None) -> dict[str, Json]:
     elif member.number % 3:  # seen in the wild: null, 0, and no key at all
         row["status_id"] = None if member.number % 3 == 1 else 0
     return row
-
-
-def _empty_blocks() -> dict[str, Json]:
-    """Return the blocks that tallyd never asks for."""
-    return {
-        "user": {"firstname": "System", "lastname": "tallyd"},
-        "alarm": {"items": [], "sorting": []},
-        "news": {"items": [], "sorting": []},
-        "events": {"items": [], "sorting": []},
-        "status": {"status_id": READY.id, "note": ""},
-        "statusplan": [],
-        "localmonitor": [],
-    }
 
 
 def _cluster() -> dict[str, Json]:

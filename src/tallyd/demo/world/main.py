@@ -5,16 +5,15 @@ A new part is a module beside `divera.py` and an entry in `parts_of`. One server
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from tallyd.core.reading import Json
 from tallyd.demo.signals import asked_to_end, hold_signals
 from tallyd.demo.world import cameras, chat, divera, servers, upstream
 from tallyd.demo.world.cameras import Cameras
@@ -26,57 +25,47 @@ from tallyd.demo.world.upstream import Upstream
 
 NAME = "small-world"
 """The name, in messages, of the tallyd that watches it."""
+CHAT = "chat: "
+"""How the lines of a message begin. Its further lines are indented as much."""
 
 
-Tell = Callable[[str, tuple[Part, ...]], None]
+def parts_of(inbox: Path, zone: tzinfo, tell: Callable[[str], None]) -> tuple[Part, ...]:
+    """Return all parts. The cameras write their files into `inbox`; `tell` gets the messages of the chat."""
 
+    def heard(text: str) -> None:
+        tell(CHAT + text.replace("\n", "\n" + " " * len(CHAT)))
 
-def parts_of(inbox: Path | None, zone: tzinfo) -> tuple[Part, ...]:
-    """Return all parts. The cameras write their files into `inbox`; None: they write none."""
-    return (Divera(), Servers(), Upstream(), Cameras(inbox, zone), Chat())
+    return (Divera(), Servers(), Upstream(), Cameras(inbox, zone), Chat(tell=heard))
 
 
 def serve(
-    *, port: int, lasts_s: float | None, tell: Tell, inbox: Path | None = None, zone: tzinfo = UTC
+    parts: Sequence[Part], *, port: int, lasts_s: float | None, tell_url: Callable[[str], None]
 ) -> None:
-    """Serve the world in the foreground until Ctrl-C, SIGTERM, or `lasts_s` is over. Raises OSError.
+    """Serve the parts in the foreground until Ctrl-C, SIGTERM, or `lasts_s` is over. Raises OSError.
 
-    It calls `tell` with the base URL and the parts when the server answers.
+    It calls `tell_url` with the base URL when the server answers.
     """
     hold_signals()
-    parts = parts_of(inbox, zone)
     with ExitStack() as running:
         for part in parts:
             running.enter_context(part.running())
-        base_url = running.enter_context(
-            serving([route for part in parts for route in part.routes()], port=port)
-        )
-        tell(base_url, parts)
+        routes = [route for part in parts for route in part.routes()]
+        tell_url(running.enter_context(serving(routes, port=port)))
         asked_to_end(within_s=lasts_s)
 
 
-def example_config(base_url: str) -> str:
-    """Return a complete config, as JSON, that counts everything in this world and notifies its chat."""
-    divera_poller: dict[str, Json] = {
-        **divera.poller(base_url),
-        "accesskey": divera.KEY,
-        "at": ["08:00", "12:00", "20:00"],
-    }
-    visitors_poller: dict[str, Json] = {
-        **cameras.poller("inbox"),
-        "report": upstream.report(base_url, every="1m"),
-    }
-    content: dict[str, Json] = {
+def config_for(base_url: str, *, inbox: str, at: Sequence[str], report_every: str) -> dict[str, Any]:
+    """Return a config that counts everything in this world and notifies its chat."""
+    return {
         "name": NAME,
         "channels": {chat.CHANNEL: chat.webhook(base_url)},
-        "alerts": chat.alerts(),
+        "alerts": {"channels": [chat.CHANNEL]},
         "pollers": {
-            "divera": divera_poller,
-            "visitors": visitors_poller,
+            "divera": {**divera.poller(base_url), "accesskey": divera.KEY, "at": list(at)},
+            "visitors": {**cameras.poller(inbox), "report": upstream.report(base_url, every=report_every)},
             "servers": servers.poller(base_url),
         },
     }
-    return json.dumps(content, indent=1)
 
 
 def why_not_served(port: int, error: OSError) -> str:
@@ -88,13 +77,18 @@ def why_not_served(port: int, error: OSError) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Serve on a port, and write files into an inbox with times of a zone: the three arguments.
+    """Serve on a port, and write files into an inbox with times of a zone: the first three arguments.
 
-    The first line on stdout is the base URL, or why there is none.
+    Each further argument is the first mode of a part, such as `/world/divera=outage`. The first line on
+    stdout is the base URL, or why there is none; the others are the messages of the chat.
     """
     port, inbox, zone = int(arguments[0]), Path(arguments[1]), ZoneInfo(arguments[2])
+    modes = dict(argument.split("=") for argument in arguments[3:])
+    parts = parts_of(inbox, zone, _say)
+    for part in parts:
+        part.play(modes.get(part.control, part.mode))
     try:
-        serve(port=port, lasts_s=None, tell=lambda base_url, _parts: _say(base_url), inbox=inbox, zone=zone)
+        serve(parts, port=port, lasts_s=None, tell_url=_say)
     except OSError as error:
         _say(why_not_served(port, error))
         return 1

@@ -114,15 +114,6 @@ def counts_at(elapsed_s: float) -> Counter[Status | None]:
     return Counter(status_of(member, elapsed_s) for member in MEMBERS)
 
 
-def last_change_s(elapsed_s: float) -> int:
-    """Return the last full second (since the world began) at which anybody's status changed; 0 at first."""
-    now = [status_of(member, elapsed_s) for member in MEMBERS]
-    for second in range(int(elapsed_s), 0, -1):
-        if [status_of(member, second - 1) for member in MEMBERS] != now:
-            return second
-    return 0
-
-
 def _drawn(chance: float) -> Status:
     return READY if chance < 0.55 else LIMITED if chance < 0.75 else AWAY
 
