@@ -99,7 +99,7 @@ def _ingest(records: PollerRecords, begin: datetime, passages: int, *, over: tim
                 size=100 * len(rows),
                 content=_content(rows),
                 reason=None,
-                rows=lambda rows=rows: [Rows.of(rows)],  # type: ignore[misc] # mypy loses the default's type
+                rows=[Rows.of(rows)],
             )
             (outcome,) = records.ingest([file], now=TODAY, keep_rows=True)
             assert outcome == "done"

@@ -68,21 +68,6 @@ class Look:
     is_blind: bool = False
 
 
-class OpenFile(Protocol):
-    """A file of the inbox, opened once. `sha256` is right after all chunks were read."""
-
-    @property
-    def sha256(self) -> str: ...
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the content from the start. You may call it again. Raises `InboxError`."""
-        ...
-
-    def is_unchanged(self) -> bool:
-        """Whether it is still the same file, with the same size and time of change."""
-        ...
-
-
 class Inbox(Protocol):
     """The folder of one poller into which other programs drop files."""
 
@@ -90,8 +75,16 @@ class Inbox(Protocol):
         """Look into the folder and its sub-folders once. It raises nothing: the `Look` has every problem."""
         ...
 
-    def open(self, waiting: Waiting) -> AbstractContextManager[OpenFile]:
-        """Open a file. Raises `InboxError` if it is not a regular file, or cannot be read now."""
+    def chunks(self, waiting: Waiting) -> Iterator[bytes]:
+        """Yield the content of a file in pieces of at most 256 KiB.
+
+        Raises `InboxError` if it is not a regular file, cannot be read now, or is not the file that the look
+        found, at its end at the latest.
+        """
+        ...
+
+    def is_unchanged(self, waiting: Waiting) -> bool:
+        """Whether the name still has the same file, with the same size and time of change."""
         ...
 
     def held(self) -> AbstractContextManager[None]:

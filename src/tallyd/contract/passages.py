@@ -7,7 +7,7 @@ text sorts in the order of the instants.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeAlias
@@ -111,8 +111,8 @@ class Content:
 class ToIngest:
     """A file to store, or (`content` None) to note as rejected for a `reason`.
 
-    `name` is for people, `size` is in bytes. `rows` is called inside the transaction, at most once, and
-    returns the rows in batches. If it raises, the transaction ends.
+    `name` is for people, `size` is in bytes. `rows` has the rows in batches. They are read inside the
+    transaction, at most once. If that raises, the transaction ends.
     """
 
     source: str
@@ -121,7 +121,7 @@ class ToIngest:
     size: int
     content: Content | None
     reason: str | None = None
-    rows: Callable[[], Iterable[Rows]] = tuple
+    rows: Iterable[Rows] = ()
 
     @property
     def fingerprint(self) -> Fingerprint:

@@ -80,8 +80,7 @@ class Site:
         return one
 
     def read(self, waiting: Waiting) -> bytes:
-        with self.folder.open(waiting) as opened:
-            return b"".join(opened.chunks())
+        return b"".join(self.folder.chunks(waiting))
 
     def quarantined(self, *below: str) -> dict[str, bytes]:
         """Return the files below `.tallyd/<below>`, by path."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.inbox.dropping import Site, descriptors, names
-from tallyd.adapters.inbox.folders import MOST_HELD, InboxFolders
+from tallyd.adapters.inbox.folders import MOST_HELD
 from tallyd.contract.inbox import Waiting
 from tallyd.core.errors import InboxError
 
@@ -131,7 +130,7 @@ def test_of_many_folders_few_are_open_at_a_time(site: Site) -> None:
         for one in waiting.values():
             site.folder.done(one)
             most = max(most, len(descriptors()))
-    assert most - before <= 2 * MOST_HELD
+    assert most - before <= 2 * MOST_HELD + 1, "those of the inbox, ours, and the inbox itself"
     assert len(descriptors()) == before
     assert len(site.quarantined("done")) == len(paths)
 
@@ -177,29 +176,3 @@ def test_no_descriptor_stays_open_whatever_goes_wrong(
             with suppress(InboxError):
                 site.folder.done(one)
     assert descriptors() == before
-
-
-def test_each_thread_holds_its_own_folders(site: Site) -> None:
-    """The retention runs beside a sweep. If they shared folders, one could close a folder of the other."""
-    folders = InboxFolders(site.path, is_mount=False)
-    theirs: list[int] = []
-    is_open: list[bool] = []
-
-    def beside() -> None:
-        with folders.inbox() as inbox, folders.own(inbox, "done", make=True) as done:
-            theirs.extend((inbox, done))
-            begun.set()
-            ended.wait(10)
-            is_open.append(Path(f"/proc/self/fd/{done}").resolve() == site.path / ".tallyd" / "done")
-
-    begun, ended = threading.Event(), threading.Event()
-    other = threading.Thread(target=beside)
-    with folders.held():
-        with folders.inbox() as inbox, folders.own(inbox, "done", make=True) as done:
-            own = {inbox, done}
-        other.start()
-        begun.wait(10)
-    ended.set()
-    other.join(10)
-    assert is_open == [True]
-    assert own.isdisjoint(theirs)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from support.rows import Passage, rows_of
-from tallyd.contract.passages import Content, Count, ToIngest
+from tallyd.contract.passages import Content, Count, Rows, ToIngest
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 DAY = (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
@@ -50,8 +51,18 @@ def visitor_file(
         name=f"{name}.json",
         size=100 * len(rows),
         content=content,
-        rows=lambda: map(rows_of, read() if read else _pieces(rows, batch)),
+        rows=_Batches(read or (lambda: _pieces(rows, batch))),
     )
+
+
+@dataclass
+class _Batches:
+    """The rows of a file, which two kinds of records may read."""
+
+    read: Callable[[], Iterable[Sequence[Passage]]]
+
+    def __iter__(self) -> Iterator[Rows]:
+        return map(rows_of, self.read())
 
 
 def _pieces(rows: Sequence[Passage], most: int) -> Iterator[Sequence[Passage]]:

@@ -37,7 +37,7 @@ class Model:
         if file.content is None:
             self.rejected[file.fingerprint] = at
             return "rejected"
-        rows = [row for batch in file.rows() for row in readable(batch)]
+        rows = [row for batch in file.rows for row in readable(batch)]
         if rows:
             self.done[file.fingerprint] = at
         for minute, count in minute_counts(rows).items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from adapters.records.sites import Site
 from support.sweeping import Park, passages, record, settings_of
 from support.wording import text_of
-from tallyd.contract.inbox import Inbox, Look, OpenFile, Waiting
+from tallyd.contract.inbox import Inbox, Look, Waiting
 from tallyd.core.reading import Json
 from tallyd.pollers.visitors.ingest.file_parser import MOST_WEIGHT
 
@@ -35,8 +35,11 @@ class DyingInbox:
     def look(self) -> Look:
         return self._inbox.look()
 
-    def open(self, waiting: Waiting) -> AbstractContextManager[OpenFile]:
-        return self._inbox.open(waiting)
+    def chunks(self, waiting: Waiting) -> Iterator[bytes]:
+        return self._inbox.chunks(waiting)
+
+    def is_unchanged(self, waiting: Waiting) -> bool:
+        return self._inbox.is_unchanged(waiting)
 
     def held(self) -> AbstractContextManager[None]:
         return self._inbox.held()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from adapters.records.sites import Site
 from support.sweeping import Park, keys, passages, problem
 from support.wording import text_of
-from tallyd.contract.inbox import OpenFile, Waiting
+from tallyd.contract.inbox import Waiting
 from tallyd.contract.passages import Fingerprint, LedgerRow, Outcome, ToIngest
 from tallyd.contract.records import Records
 from tallyd.core.errors import InboxError, RecordsError
@@ -163,26 +162,6 @@ def test_what_there_is_room_for_is_taken_before_it_waits(park: Park, shaky: Shak
     assert park.n_in() == 1
 
 
-class OpenedOnce:
-    """An open file that changes, or can't be read, at the point that a test wants."""
-
-    def __init__(self, real: OpenFile, before_chunks: Callable[[int], None]) -> None:
-        self._real, self._before, self._passes = real, before_chunks, 0
-
-    @property
-    def sha256(self) -> str:
-        return self._real.sha256
-
-    def chunks(self) -> Any:
-        self._passes += 1
-        self._before(self._passes)
-        return self._real.chunks()
-
-    def is_unchanged(self) -> bool:
-        self._before(0)
-        return self._real.is_unchanged()
-
-
 @dataclass
 class Meddled:
     """An inbox in which something happens to a file of one name."""
@@ -191,15 +170,19 @@ class Meddled:
     name: str
     before_chunks: Callable[[int], None] = lambda _number: None
     move_fails: bool = False
+    passes: int = 0
 
-    @contextmanager
-    def _open(self, waiting: Waiting) -> Any:
-        with self.real.open(waiting) as opened:
-            yield OpenedOnce(opened, self.before_chunks) if waiting.name == self.name else opened
-
-    def open(self, waiting: Waiting) -> AbstractContextManager[OpenFile]:
-        found: AbstractContextManager[OpenFile] = self._open(waiting)
+    def chunks(self, waiting: Waiting) -> Iterator[bytes]:
+        if waiting.name == self.name:
+            self.passes += 1
+            self.before_chunks(self.passes)
+        found: Iterator[bytes] = self.real.chunks(waiting)
         return found
+
+    def is_unchanged(self, waiting: Waiting) -> bool:
+        if waiting.name == self.name:
+            self.before_chunks(0)
+        return bool(self.real.is_unchanged(waiting))
 
     def done(self, waiting: Waiting, *, delete: bool = False) -> None:
         if self.move_fails and waiting.name == self.name:
@@ -260,7 +243,10 @@ def test_a_file_that_cannot_be_read_or_moved_holds_up_no_other(
     assert park.n_in() == 3
 
 
-def test_a_large_file_that_changes_between_its_two_readings_is_not_stored(park: Park, shaky: Shaky) -> None:
+@pytest.mark.parametrize("keeps_time", [False, True], ids=["later", "with the same size and time"])
+def test_a_large_file_that_changes_between_its_two_readings_is_not_stored(
+    park: Park, shaky: Shaky, keeps_time: bool
+) -> None:
     park.site.folder = park.site.again(max_bytes=1 << 30)
     big = b"[" + b" " * (17 << 20) + passages("125901")[1:]
     park.drop("12/a.json", passages("125900"), age_s=90)
@@ -270,6 +256,8 @@ def test_a_large_file_that_changes_between_its_two_readings_is_not_stored(park: 
     def change(number: int) -> None:
         if number == 2:
             path.write_bytes(big.replace(b"125901", b"125909"))
+            if keeps_time:
+                park.site.age(path, 80)
 
     meddle(park, before_chunks=change)
     assert park.files(park.run()) == {"done": 2, "waiting": 1}

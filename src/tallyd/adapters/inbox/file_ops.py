@@ -1,15 +1,15 @@
-"""Opens single files of the inbox, and moves exactly the opened file away."""
+"""Reads single files of the inbox, and moves exactly the file that was read away."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from tallyd.adapters.inbox.errors import why
-from tallyd.adapters.inbox.folders import AwayError, InboxFolders
-from tallyd.adapters.inbox.open_file import OpenedFile, open_regular
+from tallyd.adapters.inbox.folders import AwayError, OpenInbox
+from tallyd.adapters.inbox.open_file import CHUNK_BYTES, open_regular
 from tallyd.adapters.inbox.quarantine import Quarantine
 from tallyd.adapters.inbox.rename import ChangedError, identity
 from tallyd.adapters.inbox.tracking import Troubles
@@ -19,44 +19,60 @@ from tallyd.core.reading import Json
 
 
 class Files:
-    """The operations of `contract.Inbox` on one file. Files that can't be used are noted in `troubles`."""
+    """The operations of `contract.Inbox` on one file. Files that can't be used are noted in `troubles`.
+
+    `opened` opens the inbox. It stays open for one operation, or until the end of `held`.
+    """
 
     def __init__(
         self,
-        inbox_folders: InboxFolders,
+        opened: Callable[[], OpenInbox],
         quarantine: Quarantine,
         troubles: Troubles,
         *,
         max_bytes: int,
         now: Callable[[], datetime],
     ) -> None:
-        self._inbox_folders = inbox_folders
+        self._opened = opened
         self._quarantine = quarantine
         self._troubles = troubles
         self._max_bytes = max_bytes
         self._now = now
+        self._inbox: OpenInbox | None = None
+        self._is_held = False
 
-    def open(self, waiting: Waiting) -> OpenedFile:
-        """See `Folder.open`."""
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """See `Folder.held`."""
+        self._is_held = True
         try:
-            with (
-                _Used(waiting, self._note),
-                self._inbox_folders.inbox() as inbox,
-                self._inbox_folders.folder_of(inbox, waiting.key) as (folder, name),
-            ):
-                descriptor, found = open_regular(folder, name)
-        except FileNotFoundError as error:
-            raise InboxError(f"{waiting.name} is gone") from error
-        if found != waiting.identity:
+            yield
+        finally:
+            self._is_held = False
+            self._release()
+
+    def chunks(self, waiting: Waiting) -> Iterator[bytes]:
+        """See `Folder.chunks`."""
+        if waiting.size > self._max_bytes:
+            raise self._failed(waiting, waiting.identity, f"is larger than {self._max_bytes} bytes")
+        descriptor, found = self._open(waiting)
+        try:
+            if found != waiting.identity:
+                raise _changed(waiting)
+            left = waiting.size
+            while left and (chunk := os.read(descriptor, min(CHUNK_BYTES, left))):
+                left -= len(chunk)
+                yield chunk
+            if left or identity(os.fstat(descriptor)) != waiting.identity:
+                raise _changed(waiting)
+        except OSError as error:
+            raise self._failed(waiting, waiting.identity, why(error)) from error
+        finally:
             os.close(descriptor)
-            raise InboxError(_changed(waiting))
-        return OpenedFile(
-            descriptor,
-            waiting,
-            max_bytes=self._max_bytes,
-            identity_of=self._identity_of,
-            failed=self._failed,
-        )
+
+    def is_unchanged(self, waiting: Waiting) -> bool:
+        """See `Folder.is_unchanged`."""
+        return self._identity_of(waiting) == waiting.identity
 
     def done(self, waiting: Waiting, *, delete: bool) -> None:
         """See `Folder.done`."""
@@ -70,71 +86,74 @@ class Files:
         """See `Folder.rejected`."""
         self._put(waiting, lambda inbox: self._quarantine.rejected(inbox, waiting, reason))
 
-    def _put(self, waiting: Waiting, put: Callable[[int], None]) -> None:
-        """Move or delete a file.
-
-        If it is gone, that is fine; but first check whether a held folder is gone.
-        """
+    def _open(self, waiting: Waiting) -> tuple[int, Identity]:
         try:
-            with _Used(waiting, self._note), self._inbox_folders.inbox() as inbox:
-                put(inbox)
+            return open_regular(*self._use().folder_of(waiting.key))
+        except FileNotFoundError as error:
+            raise InboxError(f"{waiting.name} is gone") from error
+        except (OSError, InboxError) as error:
+            raise self._unusable(waiting, error) from error
+        finally:
+            self._end_use()
+
+    def _put(self, waiting: Waiting, put: Callable[[OpenInbox], None]) -> None:
+        """Move or delete a file. If it is gone, that is fine; but first look whether a held folder is gone."""
+        try:
+            try:
+                put(self._use())
+            except FileNotFoundError:
+                self._release()
+                put(self._use())
         except FileNotFoundError:
-            if self._inbox_folders.release():
-                with (
-                    suppress(FileNotFoundError),
-                    _Used(waiting, self._note),
-                    self._inbox_folders.inbox() as inbox,
-                ):
-                    put(inbox)
+            pass
+        except ChangedError as error:
+            raise _changed(waiting) from error
+        except (OSError, InboxError) as error:
+            raise self._unusable(waiting, error) from error
+        finally:
+            self._end_use()
         self._troubles.forget(waiting.key)
 
-    def _note(self, waiting: Waiting, reason: str) -> None:
-        self._inbox_folders.release()  # the held folders may be the cause
+    def _use(self) -> OpenInbox:
+        self._inbox = self._inbox or self._opened()
+        return self._inbox
+
+    def _end_use(self) -> None:
+        if not self._is_held:
+            self._release()
+
+    def _release(self) -> None:
+        if self._inbox is not None:
+            self._inbox.close()
+            self._inbox = None
+
+    def _unusable(self, waiting: Waiting, error: OSError | InboxError) -> InboxError:
+        """Return the exception to raise; note an error that may last."""
+        self._release()  # the held folders may be the cause
+        if isinstance(error, AwayError):
+            return error
         found = self._identity_of(waiting)
+        if isinstance(error, OSError):
+            return self._failed(waiting, found, why(error))
+        if found is not None:
+            self._troubles.note(waiting.key, found, error.text)
+        return error
+
+    def _failed(self, waiting: Waiting, found: Identity | None, reason: str) -> InboxError:
         if found is not None:
             self._troubles.note(waiting.key, found, reason)
+        return InboxError(f"{waiting.name}: {reason}")
 
     def _identity_of(self, waiting: Waiting) -> Identity | None:
         """Return the identity of the file that has the name now; None if there is none, or if unknown."""
         try:
-            with (
-                self._inbox_folders.inbox() as inbox,
-                self._inbox_folders.folder_of(inbox, waiting.key) as (folder, name),
-            ):
-                return identity(os.stat(name, dir_fd=folder, follow_symlinks=False))
+            folder, name = self._use().folder_of(waiting.key)
+            return identity(os.stat(name, dir_fd=folder, follow_symlinks=False))
         except (OSError, InboxError):
             return None
-
-    def _failed(self, waiting: Waiting, reason: str) -> InboxError:
-        self._troubles.note(waiting.key, waiting.identity, reason)
-        return InboxError(f"{waiting.name}: {reason}")
+        finally:
+            self._end_use()
 
 
-class _Used:
-    """Converts errors of a file into `InboxError`, and notes those that may last.
-
-    FileNotFoundError is not converted: the caller decides whether that is an error.
-    """
-
-    __slots__ = ("_note", "_waiting")
-
-    def __init__(self, waiting: Waiting, note: Callable[[Waiting, str], None]) -> None:
-        self._waiting, self._note = waiting, note
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if error is None or isinstance(error, FileNotFoundError | AwayError):
-            return
-        if isinstance(error, ChangedError):
-            raise InboxError(_changed(self._waiting)) from error
-        if isinstance(error, InboxError):
-            self._note(self._waiting, error.text)
-        elif isinstance(error, OSError):
-            self._note(self._waiting, why(error))
-            raise InboxError(f"{self._waiting.name}: {why(error)}") from error
-
-
-def _changed(waiting: Waiting) -> str:
-    return f"{waiting.name} changed after it was seen; tallyd checks it again later"
+def _changed(waiting: Waiting) -> InboxError:
+    return InboxError(f"{waiting.name} changed after it was seen; tallyd checks it again later")

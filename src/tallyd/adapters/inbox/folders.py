@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -35,135 +35,83 @@ class AwayError(InboxError):
         self.state = state
 
 
-class _ThreadFolders(threading.local):
-    """The folders that one thread holds open.
+class OpenInbox:
+    """An inbox and its folders. Each is opened once and stays open until `close`, few at a time.
 
-    A sweep and the retention run in parallel on different threads.
+    So what `folder_of` returns is valid until its next call, and the same holds for `own`. `is_mount`: a file
+    system must be mounted on the inbox. An inbox is never created. Raises `AwayError`, `InboxError`.
     """
 
-    held: dict[tuple[str, ...], int] | None = None
-
-
-class InboxFolders:
-    """Opens the inbox at a path and its folders. `is_mount`: a file system must be mounted on it."""
-
     def __init__(self, path: Path, *, is_mount: bool) -> None:
-        self.path = path
         self.shown = visible(str(path))
-        self._is_mount = is_mount
-        self._own_thread = _ThreadFolders()
-
-    def inbox(self) -> AbstractContextManager[int]:
-        """Open the inbox; never create it. Raises `AwayError`, `InboxError`."""
-        return self._kept((), self._inbox)
-
-    def folder_of(self, inbox: int, path: str) -> AbstractContextManager[tuple[int, str]]:
-        """Open the folder of a file in the inbox. Yields it with the file's name. Raises OSError."""
-        *folders, name = path.split("/")
-        held = self._own_thread.held
-        if held is None:
-            return _folder_of(inbox, folders, name)
-        if not folders:
-            return nullcontext((inbox, name))
-        if (key := (*folders,)) not in held:
-            _make_room(held)
-            with _folder_of(inbox, folders, name) as (descriptor, _):
-                held[key] = os.dup(descriptor)
-        return nullcontext((held[key], name))
-
-    def own(self, inbox: int, *names: str, make: bool) -> AbstractContextManager[int]:
-        """Open `.tallyd` or a folder below it. With `make`, create missing ones with mode 0700.
-
-        Raises `InboxError` if one of them is a link, not a folder, or not ours. Raises FileNotFoundError if
-        one is missing without `make`, OSError.
-        """
-        # The key begins with "", because no folder in the inbox can have that name.
-        return self._kept(("", *names), lambda: self._own(inbox, names, make=make))
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold opened folders open until the end of the block, or until `release`. Only for this thread.
-
-        It saves two of three system calls for a small file.
-        """
-        self._own_thread.held = {}
+        self._folders: dict[str, int] = {}
+        self._own: dict[str, int] = {}
         try:
-            yield
-        finally:
-            self.release()
-            self._own_thread.held = None
-
-    def release(self) -> bool:
-        """Close the held folders, so that they are opened anew. Return whether there were any."""
-        was_held = self._own_thread.held or {}
-        if was_held:
-            self._own_thread.held = {}
-        for descriptor in was_held.values():
-            os.close(descriptor)
-        return bool(was_held)
-
-    def _kept(
-        self, key: tuple[str, ...], opened: Callable[[], AbstractContextManager[int]]
-    ) -> AbstractContextManager[int]:
-        """Return the held folder of a key. Outside of `held`, open it."""
-        held = self._own_thread.held
-        if held is None:
-            return opened()
-        if key not in held:
-            with opened() as descriptor:
-                held[key] = os.dup(descriptor)
-        return nullcontext(held[key])
-
-    @contextmanager
-    def _inbox(self) -> Iterator[int]:
-        try:
-            descriptor = os.open(self.path, _FOLDER)
+            self.descriptor = os.open(path, _FOLDER)
         except OSError as error:
             if error.errno in _GONE:
                 raise AwayError(f"{self.shown} is not there: {why(error)}", "gone") from error
             raise InboxError(f"{self.shown}: {why(error)}") from error
-        try:
-            if self._is_mount and not _is_mounted(descriptor):
-                raise AwayError(f"nothing is mounted on {self.shown}", "unmounted")
-            yield descriptor
-        finally:
-            os.close(descriptor)
+        if is_mount and not _is_mounted(self.descriptor):
+            os.close(self.descriptor)
+            raise AwayError(f"nothing is mounted on {self.shown}", "unmounted")
 
-    @contextmanager
-    def _own(self, inbox: int, names: Sequence[str], *, make: bool) -> Iterator[int]:
-        descriptor, shown = inbox, self.shown
-        try:
-            for name in (OWN, *names):
-                shown = f"{shown}/{visible(name)}"
-                parent, descriptor = descriptor, _enter(descriptor, name, shown, make=make)
-                if parent != inbox:
+    def __enter__(self) -> OpenInbox:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        _close_all(self._folders)
+        _close_all(self._own)
+        os.close(self.descriptor)
+
+    def folder_of(self, path: str) -> tuple[int, str]:
+        """Return the open folder of a file in the inbox, and the file's name. Raises OSError."""
+        folder, _, name = path.rpartition("/")
+        if not folder:
+            return self.descriptor, name
+        descriptor = self._folders.get(folder)
+        if descriptor is None:
+            descriptor = self._enter(folder.split("/"), lambda parent, each, _shown: enter(parent, each))
+            _keep(self._folders, folder, descriptor)
+        return descriptor, name
+
+    def own(self, *names: str, make: bool) -> int:
+        """Return `.tallyd` or a folder below it. With `make`, create missing ones with mode 0700.
+
+        Raises `InboxError` if one of them is a link, not a folder, or not ours. Raises FileNotFoundError if
+        one is missing without `make`, OSError.
+        """
+        path = "/".join(names)
+        descriptor = self._own.get(path)
+        if descriptor is None:
+            descriptor = self._enter((OWN, *names), partial(_enter_own, make=make))
+            _keep(self._own, path, descriptor)
+        return descriptor
+
+    def _enter(self, names: Iterable[str], step: Callable[[int, str, str], int]) -> int:
+        descriptor, shown = self.descriptor, self.shown
+        for name in names:
+            parent, shown = descriptor, f"{shown}/{visible(name)}"
+            try:
+                descriptor = step(parent, name, shown)
+            finally:
+                if parent != self.descriptor:
                     os.close(parent)
-            yield descriptor
-        finally:
-            if descriptor != inbox:
-                os.close(descriptor)
+        return descriptor
 
 
-def _make_room(held: dict[tuple[str, ...], int]) -> None:
-    # Called when only the inbox itself is in use.
-    if len(held) < MOST_HELD:
-        return
-    for key in [key for key in held if key]:
-        os.close(held.pop(key))
+def _keep(held: dict[str, int], path: str, descriptor: int) -> None:
+    if len(held) >= MOST_HELD:
+        _close_all(held)
+    held[path] = descriptor
 
 
-@contextmanager
-def _folder_of(inbox: int, folders: Sequence[str], name: str) -> Iterator[tuple[int, str]]:
-    descriptor = inbox
-    try:
-        for folder in folders:
-            parent, descriptor = descriptor, enter(descriptor, folder)
-            if parent != inbox:
-                os.close(parent)
-        yield descriptor, name
-    finally:
-        if descriptor != inbox:
-            os.close(descriptor)
+def _close_all(held: dict[str, int]) -> None:
+    while held:
+        os.close(held.popitem()[1])
 
 
 def names_in(folder: int) -> list[str]:
@@ -177,7 +125,7 @@ def enter(parent: int, name: str) -> int:
     return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
 
 
-def _enter(parent: int, name: str, shown: str, *, make: bool) -> int:
+def _enter_own(parent: int, name: str, shown: str, *, make: bool) -> int:
     if make:
         try:
             return _ours(enter(parent, name), shown)

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from tallyd.adapters.inbox.errors import why
 from tallyd.adapters.inbox.file_ops import Files
 from tallyd.adapters.inbox.filenames import MOST_BYTES, Pattern
-from tallyd.adapters.inbox.folders import OWN, AwayError, InboxFolders
+from tallyd.adapters.inbox.folders import OWN, AwayError, OpenInbox
 from tallyd.adapters.inbox.lock import InboxHeldError, InboxLock
 from tallyd.adapters.inbox.quarantine import Quarantine
 from tallyd.adapters.inbox.rejected import Rejected, RejectedFiles
@@ -20,7 +21,7 @@ from tallyd.adapters.inbox.retention import InboxRetention
 from tallyd.adapters.inbox.scan import Scan
 from tallyd.adapters.inbox.tracking import Arrivals, Settling, Troubles
 from tallyd.adapters.inbox.watcher import Watcher
-from tallyd.contract.inbox import Look, OpenFile, Waiting
+from tallyd.contract.inbox import Look, Waiting
 from tallyd.core.errors import InboxError
 from tallyd.core.reading import Json
 
@@ -54,14 +55,14 @@ class Folder:
         self._path, self._own_source, self._most = path, own_source, most
         self._monotonic = monotonic
         self._pattern = Pattern(pattern)
-        self._inbox_folders = InboxFolders(path, is_mount=is_mount)
+        self._open = partial(OpenInbox, path, is_mount=is_mount)
         self._settling = Settling(settle_s, now=now, monotonic=monotonic)
         self._troubles = Troubles(monotonic=monotonic)
         self._arrivals = Arrivals(now=now)
-        quarantine = Quarantine(self._inbox_folders, self._pattern)
-        self._files = Files(self._inbox_folders, quarantine, self._troubles, max_bytes=max_bytes, now=now)
-        self._rejected_files = RejectedFiles(self._inbox_folders, self._pattern, own_source)
-        self._retention = InboxRetention(self._inbox_folders, self._rejected_files)
+        quarantine = Quarantine(self._pattern)
+        self._files = Files(self._open, quarantine, self._troubles, max_bytes=max_bytes, now=now)
+        self._rejected_files = RejectedFiles(self._pattern, own_source)
+        self._retention = InboxRetention(self._rejected_files)
         self._lock: InboxLock | None = None
         self._watcher: Watcher | None = None
 
@@ -71,7 +72,7 @@ class Folder:
         While another process holds the lock, the look offers no files.
         """
         try:
-            with self._inbox_folders.inbox() as inbox:
+            with self._open() as inbox:
                 return self._look(inbox)
         except AwayError as error:
             if self._watcher:
@@ -84,13 +85,17 @@ class Folder:
                 state="here", arrivals=self._arrivals.known(), untakable={".": error.text}, is_blind=True
             )
 
-    def open(self, waiting: Waiting) -> AbstractContextManager[OpenFile]:
-        """See `contract.Inbox`. Raises also if the file has changed since the look."""
-        return self._files.open(waiting)
+    def chunks(self, waiting: Waiting) -> Iterator[bytes]:
+        """See `contract.Inbox`. A file that can't be read is noted: it is not tried again at each look."""
+        return self._files.chunks(waiting)
+
+    def is_unchanged(self, waiting: Waiting) -> bool:
+        """See `contract.Inbox`. Also false if another file, or none, has its name now."""
+        return self._files.is_unchanged(waiting)
 
     def held(self) -> AbstractContextManager[None]:
-        """See `contract.Inbox`. At most `MOST_HELD` folders at a time."""
-        return self._inbox_folders.held()
+        """See `contract.Inbox`. At most `MOST_HELD` folders of the inbox, and as many of ours, at a time."""
+        return self._files.held()
 
     def done(self, waiting: Waiting, *, delete: bool = False) -> None:
         """See `contract.Inbox`. If it is another file, or has changed since the look, it stays in the inbox.
@@ -111,8 +116,8 @@ class Folder:
 
         If the inbox is missing, the first look that finds it takes the lock.
         """
-        self._lock = self._lock or InboxLock(self._inbox_folders)
-        with suppress(AwayError), self._inbox_folders.inbox() as inbox:
+        self._lock = self._lock or InboxLock()
+        with suppress(AwayError), self._open() as inbox:
             self._lock.take(inbox)
 
     def watch(self, on_change: Callable[[], None]) -> None:
@@ -125,8 +130,8 @@ class Folder:
         if self._watcher:
             self._watcher.close()
         self._watcher = Watcher(self._path, self._pattern, on_change, monotonic=self._monotonic)
-        with suppress(InboxError), self._inbox_folders.inbox() as inbox:
-            self._watcher.tend(inbox)
+        with suppress(InboxError), self._open() as inbox:
+            self._watcher.tend(inbox.descriptor)
 
     def close(self) -> None:
         """End the watch and release the lock. A further call does nothing."""
@@ -150,12 +155,12 @@ class Folder:
         may run meanwhile. `show_progress(done, total)` is called after each file. Raises `InboxError`: before
         any move if a name is unknown, otherwise some files may have been moved.
         """
-        with self._kept(), self._inbox_folders.inbox() as inbox:
+        with self._opened() as inbox:
             return self._rejected_files.replay(inbox, names, source, show_progress)
 
     def rejected_files(self, *, most: int = 1000) -> tuple[Rejected, ...]:
         """Return the newest rejected files with their reasons, newest first. Raises `InboxError`."""
-        with self._kept(), self._inbox_folders.inbox() as inbox:
+        with self._opened() as inbox:
             return self._rejected_files.newest(inbox, most=most)
 
     def prune(self, *, done_before: date, rejected_before: datetime, most: int) -> int:
@@ -163,18 +168,18 @@ class Folder:
 
         Files that can't be deleted are skipped. Fewer than `most` means that nothing more can be done now.
         """
-        with self._kept(), self._inbox_folders.inbox() as inbox:
+        with self._opened() as inbox:
             return self._retention.prune(
                 inbox, done_before=done_before, rejected_before=rejected_before, most=most
             )
 
-    def _look(self, inbox: int) -> Look:
+    def _look(self, inbox: OpenInbox) -> Look:
         untakable = {}
         try:
             if self._lock:
                 self._lock.take(inbox)
-            with suppress(FileNotFoundError), self._inbox_folders.own(inbox, make=False):
-                pass
+            with suppress(FileNotFoundError):
+                inbox.own(make=False)
         except InboxHeldError as error:
             untakable[f"{OWN}/lock"] = error.text
             return Look(state="here", arrivals=self._arrivals.known(), untakable=untakable, is_blind=True)
@@ -183,9 +188,9 @@ class Folder:
             untakable[OWN] = error.text if isinstance(error, InboxError) else why(error)
         self._settling.begin(self._watcher.finished() if self._watcher else {})
         scan = Scan(self._pattern, self._own_source, self._settling, self._troubles, most=self._most)
-        scan.through(inbox)
+        scan.through(inbox.descriptor)
         if self._watcher:
-            self._watcher.tend(inbox, scan.folders)
+            self._watcher.tend(inbox.descriptor, scan.folders)
         waiting = scan.waiting()
         return Look(
             state="here",
@@ -198,9 +203,10 @@ class Folder:
         )
 
     @contextmanager
-    def _kept(self) -> Iterator[None]:
-        """Convert errors below `.tallyd` into `InboxError`."""
-        try:
-            yield
-        except OSError as error:
-            raise InboxError(f"{self._inbox_folders.shown}/{OWN}: {why(error)}") from error
+    def _opened(self) -> Iterator[OpenInbox]:
+        """Open the inbox, and convert errors below `.tallyd` into `InboxError`."""
+        with self._open() as inbox:
+            try:
+                yield inbox
+            except OSError as error:
+                raise InboxError(f"{inbox.shown}/{OWN}: {why(error)}") from error

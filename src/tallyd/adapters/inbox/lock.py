@@ -11,7 +11,7 @@ import stat
 from contextlib import suppress
 
 from tallyd.adapters.inbox.errors import why
-from tallyd.adapters.inbox.folders import OWN, InboxFolders
+from tallyd.adapters.inbox.folders import OWN, OpenInbox
 from tallyd.core.errors import InboxError
 
 _NAME = "lock"
@@ -31,23 +31,21 @@ class InboxHeldError(InboxError):
 class InboxLock:
     """The lock of one inbox. While it is held, the inbox's file system can't be unmounted."""
 
-    def __init__(self, inbox_folders: InboxFolders) -> None:
-        self._inbox_folders = inbox_folders
+    def __init__(self) -> None:
         self._descriptor: int | None = None
 
-    def take(self, inbox: int) -> None:
+    def take(self, inbox: OpenInbox) -> None:
         """Take the lock of an open inbox, unless we hold it. Raises `InboxHeldError`, `InboxError`."""
         if self._is_held(inbox):
             return
         self.release()  # the old lock may be in a folder that was deleted or unmounted
         try:
-            with self._inbox_folders.own(inbox, make=True) as own:
-                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-                descriptor = os.open(_NAME, flags, 0o600, dir_fd=own)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            descriptor = os.open(_NAME, flags, 0o600, dir_fd=inbox.own(make=True))
         except OSError as error:
-            raise InboxError(f"{self._inbox_folders.shown}: no lock in {OWN}: {why(error)}") from error
+            raise InboxError(f"{inbox.shown}: no lock in {OWN}: {why(error)}") from error
         try:
-            self._lock(descriptor)
+            self._lock(descriptor, inbox.shown)
         except BaseException:
             os.close(descriptor)
             raise
@@ -59,25 +57,25 @@ class InboxLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _lock(self, descriptor: int) -> None:
+    def _lock(self, descriptor: int, shown: str) -> None:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InboxError(f"{self._inbox_folders.shown}/{OWN}/{_NAME} is not a file. Remove it.")
+            raise InboxError(f"{shown}/{OWN}/{_NAME} is not a file. Remove it.")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             text = os.pread(descriptor, 20, 0).strip()
-            raise InboxHeldError(self._inbox_folders.shown, int(text) if text.isdigit() else None) from error
+            raise InboxHeldError(shown, int(text) if text.isdigit() else None) from error
         except OSError as error:
-            raise InboxError(f"{self._inbox_folders.shown}: no lock in {OWN}: {why(error)}") from error
+            raise InboxError(f"{shown}: no lock in {OWN}: {why(error)}") from error
         with suppress(OSError):  # a full disk: the lock works, but it does not show our pid
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
-    def _is_held(self, inbox: int) -> bool:
+    def _is_held(self, inbox: OpenInbox) -> bool:
         if self._descriptor is None:
             return False
         try:
-            there = os.stat(f"{OWN}/{_NAME}", dir_fd=inbox, follow_symlinks=False)
+            there = os.stat(f"{OWN}/{_NAME}", dir_fd=inbox.descriptor, follow_symlinks=False)
         except OSError:
             return False
         held = os.fstat(self._descriptor)

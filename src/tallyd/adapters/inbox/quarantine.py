@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import date
 
 from tallyd.adapters.inbox.filenames import REASON, Pattern, flat_name, free_names
-from tallyd.adapters.inbox.folders import InboxFolders
+from tallyd.adapters.inbox.folders import OpenInbox
 from tallyd.adapters.inbox.rename import Wanted, identity, take
 from tallyd.contract.inbox import Waiting
 from tallyd.core.reading import Json
@@ -25,47 +25,41 @@ class Quarantine:
     failure may bring a file back into the inbox. The ledger then knows that it is done.
     """
 
-    def __init__(self, inbox_folders: InboxFolders, pattern: Pattern) -> None:
-        self._inbox_folders = inbox_folders
+    def __init__(self, pattern: Pattern) -> None:
         self._pattern = pattern
 
-    def done(self, inbox: int, waiting: Waiting, *, day: date) -> None:
+    def done(self, inbox: OpenInbox, waiting: Waiting, *, day: date) -> None:
         """Move a file to `done/<day>/<source>/`."""
-        with (
-            self._inbox_folders.folder_of(inbox, waiting.key) as (folder, name),
-            self._inbox_folders.own(inbox, DONE, day.isoformat(), waiting.source, make=True) as target,
-        ):
-            self._take(waiting, name, folder, target)
+        self._take(inbox, waiting, DONE, day.isoformat(), waiting.source)
 
-    def delete(self, inbox: int, waiting: Waiting) -> None:
+    def delete(self, inbox: OpenInbox, waiting: Waiting) -> None:
         """Delete a file, but not another file that has just replaced it."""
-        with (
-            self._inbox_folders.folder_of(inbox, waiting.key) as (folder, name),
-            self._inbox_folders.own(inbox, GOING, make=True) as target,
-        ):
-            # Unlinking by name could hit another file. So move it first, and check its identity.
-            os.unlink(self._take(waiting, name, folder, target), dir_fd=target)
+        # Unlinking by name could hit another file. So move it first, and check its identity.
+        new = self._take(inbox, waiting, GOING)
+        os.unlink(new, dir_fd=inbox.own(GOING, make=True))
 
-    def rejected(self, inbox: int, waiting: Waiting, reason: Mapping[str, Json]) -> None:
+    def rejected(self, inbox: OpenInbox, waiting: Waiting, reason: Mapping[str, Json]) -> None:
         """Write the reason, then move the file to `rejected/<source>/`."""
-        with (
-            self._inbox_folders.folder_of(inbox, waiting.key) as (folder, name),
-            self._inbox_folders.own(inbox, REJECTED, waiting.source, make=True) as target,
-        ):
-            for new in free_names(self._flat(waiting)):
-                if _exists(new, target):
-                    continue
-                with suppress(FileExistsError), _reason_beside(new, reason, target):
-                    take(name, new, folder=folder, new_folder=target, wanted=_is(waiting))
-                    return
-            raise _all_taken()
-
-    def _take(self, waiting: Waiting, name: str, folder: int, target: int) -> str:
-        """Move a file under a name that is free; return that name."""
+        folder, name = inbox.folder_of(waiting.key)
+        target = inbox.own(REJECTED, waiting.source, make=True)
         for new in free_names(self._flat(waiting)):
-            with suppress(FileExistsError):
+            if _exists(new, target):
+                continue
+            with suppress(FileExistsError), _reason_beside(new, reason, target):
                 take(name, new, folder=folder, new_folder=target, wanted=_is(waiting))
-                return new
+                return
+        raise _all_taken()
+
+    def _take(self, inbox: OpenInbox, waiting: Waiting, *own: str) -> str:
+        """Move a file into a folder of ours under a name that is free; return that name."""
+        folder, name = inbox.folder_of(waiting.key)
+        target = inbox.own(*own, make=True)
+        for new in free_names(self._flat(waiting)):
+            try:
+                take(name, new, folder=folder, new_folder=target, wanted=_is(waiting))
+            except FileExistsError:
+                continue
+            return new
         raise _all_taken()
 
     def _flat(self, waiting: Waiting) -> str:

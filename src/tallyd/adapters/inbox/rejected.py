@@ -14,7 +14,7 @@ from typing import Literal
 
 from tallyd.adapters.inbox.errors import why
 from tallyd.adapters.inbox.filenames import REASON, Pattern, source_of
-from tallyd.adapters.inbox.folders import InboxFolders, enter, names_in
+from tallyd.adapters.inbox.folders import OpenInbox, enter, names_in
 from tallyd.adapters.inbox.open_file import open_regular
 from tallyd.adapters.inbox.quarantine import REJECTED
 from tallyd.adapters.inbox.rename import put_back
@@ -56,12 +56,11 @@ class RejectedEntry:
 class RejectedFiles:
     """The folder `rejected/` of an open inbox. Raises `InboxError`, OSError."""
 
-    def __init__(self, inbox_folders: InboxFolders, pattern: Pattern, own_source: str) -> None:
-        self._inbox_folders = inbox_folders
+    def __init__(self, pattern: Pattern, own_source: str) -> None:
         self._pattern = pattern
         self._own_source = own_source
 
-    def newest(self, inbox: int, *, most: int) -> tuple[Rejected, ...]:
+    def newest(self, inbox: OpenInbox, *, most: int) -> tuple[Rejected, ...]:
         """Return the newest files with their reasons, newest first."""
         files = (one for one in self.entries(inbox) if one.size is not None)
         newest = heapq.nlargest(most, files, key=lambda one: (one.since_ns, one.path))
@@ -78,7 +77,7 @@ class RejectedFiles:
 
     def replay(
         self,
-        inbox: int,
+        inbox: OpenInbox,
         names: Collection[str] | Literal["all"],
         source: str | None,
         show_progress: Callable[[int, int], None],
@@ -93,7 +92,7 @@ class RejectedFiles:
         if not files:
             return ()
         folders = self._folders(inbox)
-        self._check_targets(files, folders)
+        self._check_targets(inbox, files, folders)
         moved = []
         for number, one in enumerate(files, start=1):
             if self._replay(inbox, one, folders):
@@ -101,62 +100,62 @@ class RejectedFiles:
             show_progress(number, len(files))
         return tuple(moved)
 
-    def entries(self, inbox: int) -> Iterator[RejectedEntry]:
+    def entries(self, inbox: OpenInbox) -> Iterator[RejectedEntry]:
         """Yield all entries, sorted by source and name. None if the folder does not exist."""
-        with suppress(FileNotFoundError), self._inbox_folders.own(inbox, REJECTED, make=False) as rejected:
-            for source in sorted(names_in(rejected)):
+        with suppress(FileNotFoundError):
+            for source in sorted(names_in(inbox.own(REJECTED, make=False))):
                 with suppress(NotADirectoryError, FileNotFoundError):
-                    folder = enter(rejected, source)
+                    folder = enter(inbox.own(REJECTED, make=False), source)
                     try:
                         yield from _entries(folder, source)
                     finally:
                         os.close(folder)
 
-    def _check_targets(self, files: Collection[RejectedEntry], folders: Mapping[str, str]) -> None:
+    def _check_targets(
+        self, inbox: OpenInbox, files: Collection[RejectedEntry], folders: Mapping[str, str]
+    ) -> None:
         for one in files:
             if one.source not in folders:
                 raise InboxError(
                     f"the folder of source {one.source} is gone, and tallyd can't know its exact name from "
-                    f"the source; create it again in {self._inbox_folders.shown}, then replay"
+                    f"the source; create it again in {inbox.shown}, then replay"
                 )
             if not self._pattern.wants(one.name):
                 raise InboxError(
                     f"{one.path} does not match `pattern`; move it from .tallyd/{REJECTED} by hand"
                 )
 
-    def _folders(self, inbox: int) -> Mapping[str, str]:
+    def _folders(self, inbox: OpenInbox) -> Mapping[str, str]:
         """Return the folder of each source ("" for the inbox itself), also of those to create."""
-        with self._inbox_folders.own(inbox, REJECTED, make=False) as rejected:
-            plain = {one: one for one in names_in(rejected) if source_of(one) == one}
-        with os.scandir(inbox) as entries:
+        rejected = names_in(inbox.own(REJECTED, make=False))
+        plain = {one: one for one in rejected if source_of(one) == one}
+        with os.scandir(inbox.descriptor) as entries:
             there = {source_of(one.name): one.name for one in entries if one.is_dir(follow_symlinks=False)}
         return plain | there | {self._own_source: ""}
 
-    def _replay(self, inbox: int, one: RejectedEntry, folders: Mapping[str, str]) -> bool:
+    def _replay(self, inbox: OpenInbox, one: RejectedEntry, folders: Mapping[str, str]) -> bool:
         name = folders[one.source]
-        with self._inbox_folders.own(inbox, REJECTED, one.source, make=False) as rejected:
-            if name:
-                with suppress(FileExistsError):
-                    os.mkdir(name, dir_fd=inbox)
-            target = enter(inbox, name or ".")
-            try:
-                put_back(one.name, one.name, folder=rejected, new_folder=target)
-            except FileNotFoundError:
-                return False  # another replay was faster
-            except OSError as error:
-                raise InboxError(f"{one.path} can't be moved back: {why(error)}") from error
-            finally:
-                os.close(target)
-            with suppress(OSError):  # the retention deletes it later
-                os.unlink(one.name + REASON, dir_fd=rejected)
+        rejected = inbox.own(REJECTED, one.source, make=False)
+        if name:
+            with suppress(FileExistsError):
+                os.mkdir(name, dir_fd=inbox.descriptor)
+        target = enter(inbox.descriptor, name or ".")
+        try:
+            put_back(one.name, one.name, folder=rejected, new_folder=target)
+        except FileNotFoundError:
+            return False  # another replay was faster
+        except OSError as error:
+            raise InboxError(f"{one.path} can't be moved back: {why(error)}") from error
+        finally:
+            os.close(target)
+        with suppress(OSError):  # the retention deletes it later
+            os.unlink(one.name + REASON, dir_fd=rejected)
         return True
 
-    def _reason(self, inbox: int, one: RejectedEntry) -> Mapping[str, Json] | None:
+    def _reason(self, inbox: OpenInbox, one: RejectedEntry) -> Mapping[str, Json] | None:
         try:
-            with (
-                self._inbox_folders.own(inbox, REJECTED, one.source, make=False) as folder,
-                open(open_regular(folder, one.name + REASON)[0], "rb") as file,  # noqa: PTH123 # a descriptor
-            ):
+            folder = inbox.own(REJECTED, one.source, make=False)
+            with open(open_regular(folder, one.name + REASON)[0], "rb") as file:  # noqa: PTH123 # a descriptor
                 found = json.loads(file.read(_MOST_REASON_BYTES))
         except (OSError, ValueError, RecursionError):
             return None

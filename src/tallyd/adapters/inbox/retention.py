@@ -9,7 +9,7 @@ from datetime import date, datetime
 from itertools import islice
 
 from tallyd.adapters.inbox.filenames import REASON
-from tallyd.adapters.inbox.folders import InboxFolders, enter, names_in
+from tallyd.adapters.inbox.folders import OpenInbox, enter, names_in
 from tallyd.adapters.inbox.quarantine import DONE, GOING, REJECTED
 from tallyd.adapters.inbox.rejected import RejectedFiles
 
@@ -17,11 +17,10 @@ from tallyd.adapters.inbox.rejected import RejectedFiles
 class InboxRetention:
     """Deletes old files of an open inbox. Raises `InboxError`, OSError."""
 
-    def __init__(self, inbox_folders: InboxFolders, rejected_files: RejectedFiles) -> None:
-        self._inbox_folders = inbox_folders
+    def __init__(self, rejected_files: RejectedFiles) -> None:
         self._rejected_files = rejected_files
 
-    def prune(self, inbox: int, *, done_before: date, rejected_before: datetime, most: int) -> int:
+    def prune(self, inbox: OpenInbox, *, done_before: date, rejected_before: datetime, most: int) -> int:
         """Delete at most `most` files; return how many.
 
         Files that can't be deleted now are tried again later.
@@ -31,9 +30,10 @@ class InboxRetention:
         deleted += self._rejected(inbox, before_ns, most - deleted)
         return deleted + self._going(inbox, before_ns, most - deleted)
 
-    def _done(self, inbox: int, before: date, most: int) -> int:
+    def _done(self, inbox: OpenInbox, before: date, most: int) -> int:
         deleted = 0
-        with suppress(FileNotFoundError), self._inbox_folders.own(inbox, DONE, make=False) as done:
+        with suppress(FileNotFoundError):
+            done = inbox.own(DONE, make=False)
             for day in sorted(name for name in names_in(done) if _is_before(name, before)):
                 with suppress(NotADirectoryError, FileNotFoundError):
                     deleted += _empty(done, day, most - deleted)
@@ -41,21 +41,21 @@ class InboxRetention:
                     break
         return deleted
 
-    def _rejected(self, inbox: int, before_ns: int, most: int) -> int:
+    def _rejected(self, inbox: OpenInbox, before_ns: int, most: int) -> int:
         deleted = 0
         old = (one for one in self._rejected_files.entries(inbox) if one.since_ns < before_ns)
         for one in islice(old, most):
-            with self._inbox_folders.own(inbox, REJECTED, one.source, make=False) as folder:
-                deleted += _unlink(one.name, folder)
-                # The reason last: one without its file is found again, but a file without its reason looks
-                # newer.
-                _unlink(one.name + REASON, folder)
+            folder = inbox.own(REJECTED, one.source, make=False)
+            deleted += _unlink(one.name, folder)
+            # The reason last: one without its file is found again, but a file without its reason looks newer.
+            _unlink(one.name + REASON, folder)
         return deleted
 
-    def _going(self, inbox: int, before_ns: int, most: int) -> int:
+    def _going(self, inbox: OpenInbox, before_ns: int, most: int) -> int:
         """Delete files that a killed process was about to delete."""
         deleted = 0
-        with suppress(FileNotFoundError), self._inbox_folders.own(inbox, GOING, make=False) as going:
+        with suppress(FileNotFoundError):
+            going = inbox.own(GOING, make=False)
             for name in names_in(going)[:most]:
                 found = os.stat(name, dir_fd=going, follow_symlinks=False)
                 if found.st_ctime_ns < before_ns:

@@ -71,7 +71,7 @@ def add_minutes(connection: Connection, poller: str, minutes: Minutes) -> None:
 
 
 def add_rows(connection: Connection, files: Sequence[tuple[int, ToIngest]]) -> None:
-    """Store the rows of files, each with its ledger id. Exceptions of `rows()` are passed on unchanged."""
+    """Store the rows of files, each with its ledger id. Exceptions of `rows` are passed on unchanged."""
     _INSERTS[connection.dialect.name](connection.connection.cursor(), files)
 
 
@@ -110,7 +110,7 @@ def _values(
     values: list[object] = []
     for file_id, file in files:
         numbers = count()
-        for batch in file.rows():
+        for batch in file.rows:
             many = len(batch)
             number = [islice(numbers, many)] if is_numbered else []
             columns = (repeat(file_id, many), *columns_of(batch), *number)

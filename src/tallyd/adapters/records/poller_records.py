@@ -128,7 +128,7 @@ class PollerRecords:
         with self._access.writing_raw() as connection:
             ledger = in_ledger(connection, self.poller, {file.fingerprint for file in files})
             made = plan(files, ledger)
-            # First what may conflict with other processes: `rows()` can be called only once.
+            # First what may conflict with other processes: `rows` can be read only once.
             try:
                 stored = write_ledger(connection, self.poller, made, now=now, keep_rows=keep_rows)
                 write_counts(connection, self.poller, stored)
@@ -184,7 +184,7 @@ class PollerRecords:
 
 
 class _OvertakenError(Exception):
-    """Another process was faster. Nothing was stored, and `rows()` was not called."""
+    """Another process was faster. Nothing was stored, and `rows` was not read."""
 
     def __init__(self, cause: DBAPIError) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from tallyd.adapters.records.reader import NoRecords
 from tallyd.cli.process.resources import Outside
 from tallyd.config.jobs import Task
-from tallyd.contract.inbox import Inbox, Look, OpenFile, Waiting
+from tallyd.contract.inbox import Inbox, Look, Waiting
 from tallyd.contract.lags import Hours, LagRow, StoreOutcome
 from tallyd.contract.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, seen_text
 from tallyd.contract.records import Records
@@ -36,8 +36,11 @@ class DryInbox:
             found, waiting=tuple(one for one in found.waiting if one.key not in self._seen), more=0
         )
 
-    def open(self, waiting: Waiting) -> AbstractContextManager[OpenFile]:
-        return self._inbox.open(waiting)
+    def chunks(self, waiting: Waiting) -> Iterator[bytes]:
+        return self._inbox.chunks(waiting)
+
+    def is_unchanged(self, waiting: Waiting) -> bool:
+        return self._inbox.is_unchanged(waiting)
 
     def held(self) -> AbstractContextManager[None]:
         return self._inbox.held()

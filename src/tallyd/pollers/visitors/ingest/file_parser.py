@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from tallyd.contract.inbox import OpenFile, Waiting
-from tallyd.contract.passages import Content, Rows, ToIngest, seconds_of
+from tallyd.contract.inbox import Waiting
+from tallyd.contract.passages import Rows, ToIngest, seconds_of
+from tallyd.core.errors import InboxError
 from tallyd.core.reading import Json
 from tallyd.core.texts import span
 from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RejectedError
 from tallyd.pollers.visitors.ingest.record_parser import BadRecordsError, Broken, Reading
 from tallyd.pollers.visitors.ingest.shape import Shape
 
+SMALL_BYTES = 256 * 1024
+"""A file up to this size is read and decoded in one piece."""
 LARGE_BYTES = 16 * 1024 * 1024
 """A larger file is read twice: once to check it, and once to store it."""
 MOST_WEIGHT = 100_000
@@ -22,55 +25,50 @@ MOST_WEIGHT = 100_000
 TOO_LARGE = "is larger than max_bytes"
 TOO_OLD = "its newest record is older than"
 
-Through = Callable[[Iterable[bytes]], Iterator[bytes]]
-"""Passes on chunks, and so notices each of them."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
     """How to read files.
 
-    `oldest_days`: a file whose newest record is older is rejected. `leaves` says whether a file that is cut
-    short stays for its writer to finish.
+    `chunks` yields the content of a file. `oldest_days`: a file whose newest record is older is rejected.
+    `leaves` says whether a file that is cut short stays for its writer to finish.
     """
 
     shape: Shape
     skips_bad: bool
     max_bytes: int
     oldest_days: int
-    through: Through
+    chunks: Callable[[Waiting], Iterator[bytes]]
     leaves: Callable[[Waiting, datetime], bool]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Parsed:
-    """A file that was read: its `content`, or the `refusal`. `rows` None: it must be read again.
+    """A file that was read, or rejected unread, in the form to store.
 
-    `opened` is None for a file that was rejected unread. `broken` are the rules that its records broke,
-    `ahead` is how far its times are ahead of now, if that is the only fault.
+    `is_reread`: its rows are not in memory, and are read again to be stored. `broken` are the rules that its
+    records broke, `ahead` is how far its times are ahead of now, if that is the only fault.
     """
 
     waiting: Waiting
-    opened: OpenFile | None
-    sha256: str
+    file: ToIngest
     now: datetime
-    content: Content | None = None
-    rows: Sequence[Rows] | None = ()
-    refusal: str | None = None
+    is_reread: bool = False
     ahead: timedelta | None = None
     broken: tuple[Broken, ...] = ()
 
     @property
     def weight(self) -> int:
         """Its size in memory, in rows."""
-        if self.content is None:
+        content = self.file.content
+        if content is None:
             return 0
-        return 3 * len(self.content.minutes) + sum(map(len, self.rows or ()))
+        return 3 * len(content.minutes) + (0 if self.is_reread else content.records)
 
     @property
     def is_empty(self) -> bool:
         """Whether it has no records and is only a sign of life."""
-        return self.content is not None and self.content.records == 0
+        return self.file.content is not None and self.file.content.records == 0
 
     def reason(self) -> dict[str, Json]:
         """Return the content of the reason file: which records, which rule, never a value."""
@@ -78,12 +76,12 @@ class Parsed:
             {"rule": one.rule, "records": list(one.records), "count": one.count} for one in self.broken
         ]
         return {
-            "reason": self.refusal,
+            "reason": self.file.reason,
             "records": records,
             "name": self.waiting.name,
             "source": self.waiting.source,
             "size": self.waiting.size,
-            "sha256": self.sha256,
+            "sha256": self.file.sha256,
             "refused_at": self.now.isoformat(timespec="seconds"),
         }
 
@@ -97,57 +95,83 @@ def rejected_unread(waiting: Waiting, reader: Reader, now: datetime) -> Parsed |
     if waiting.size <= reader.max_bytes:
         return None
     which = f"{waiting.name} {waiting.size} {waiting.modified_at.isoformat()}"
-    return Parsed(
-        waiting=waiting,
-        opened=None,
-        sha256=hashlib.sha256(which.encode("utf-8", "surrogateescape")).hexdigest(),
-        now=now,
-        refusal=f"{TOO_LARGE} ({reader.max_bytes}): {waiting.size} bytes",
-    )
+    sha256 = hashlib.sha256(which.encode("utf-8", "surrogateescape")).hexdigest()
+    return _rejected(waiting, sha256, now, f"{TOO_LARGE} ({reader.max_bytes}): {waiting.size} bytes")
 
 
-def parse(waiting: Waiting, opened: OpenFile, reader: Reader, now: datetime) -> Parsed | None:
-    """Read an open file to its end; None: its writer has not finished it. Raises `InboxError`."""
+def parse(waiting: Waiting, reader: Reader, now: datetime) -> Parsed | None:
+    """Read a file to its end; None: its writer has not finished it. Raises `InboxError`."""
     reading = Reading(shape=reader.shape, now=now, skips_bad=reader.skips_bad)
-    chunks = reader.through(opened.chunks())
+    digest = hashlib.sha256()
+    chunks = _hashed(reader.chunks(waiting), digest)
+    rows: list[Rows] | None
     try:
-        rows = _rows(reading, chunks, most=MOST_WEIGHT if waiting.size <= LARGE_BYTES else 0)
+        if waiting.size <= SMALL_BYTES:
+            rows = reading.whole(b"".join(chunks))
+        else:
+            rows = _rows(reading, chunks, most=MOST_WEIGHT if waiting.size <= LARGE_BYTES else 0)
     except RejectedError as error:
         if isinstance(error, CutShortError) and reader.leaves(waiting, now):
             return None
         for _ in chunks:
             pass  # the hash is that of the whole file
-        parsed = Parsed(waiting=waiting, opened=opened, sha256=opened.sha256, now=now, refusal=str(error))
-        return _with_records(parsed, error) if isinstance(error, BadRecordsError) else parsed
-    content = reading.content
-    parsed = Parsed(waiting=waiting, opened=opened, sha256=opened.sha256, now=now, content=content, rows=rows)
-    if content.span is None or content.span[1] >= seconds_of(now) - reader.oldest_days * 86400:
+        parsed = _rejected(waiting, digest.hexdigest(), now, str(error))
+        if isinstance(error, BadRecordsError):
+            return replace(parsed, ahead=error.ahead, broken=error.broken)
         return parsed
-    text = (
-        f"{TOO_OLD} {span(reader.oldest_days * 86400)}, so tallyd cannot tell whether it was counted before"
+    content, sha256 = reading.content, digest.hexdigest()
+    if content.span is not None and content.span[1] < seconds_of(now) - reader.oldest_days * 86400:
+        age = span(reader.oldest_days * 86400)
+        reason = f"{TOO_OLD} {age}, so tallyd cannot tell whether it was counted before"
+        return _rejected(waiting, sha256, now, reason)
+    return Parsed(
+        waiting=waiting,
+        file=ToIngest(
+            source=waiting.source,
+            sha256=sha256,
+            name=waiting.name,
+            size=waiting.size,
+            content=content,
+            rows=_read_again(waiting, sha256, reader, now) if rows is None else rows,
+        ),
+        now=now,
+        is_reread=rows is None,
     )
-    return replace(parsed, content=None, rows=(), refusal=text)
 
 
-def to_ingest(parsed: Parsed, reader: Reader) -> ToIngest:
-    """Return a file in the form to store. If its rows are not in memory, it is read again."""
+def refused(parsed: Parsed, reason: str) -> Parsed:
+    """Return a file that was fine when it was read first, but not when it was read again."""
+    return _rejected(parsed.waiting, parsed.file.sha256, parsed.now, reason)
 
-    def rows() -> Iterable[Rows]:
-        if parsed.rows is not None or parsed.opened is None:
-            return parsed.rows or ()
-        # With the same `now`, so that the result about times ahead is the same.
-        reading = Reading(shape=reader.shape, now=parsed.now, skips_bad=reader.skips_bad)
-        return reading.rows(reader.through(parsed.opened.chunks()))
 
-    return ToIngest(
-        source=parsed.waiting.source,
-        sha256=parsed.sha256,
-        name=parsed.waiting.name,
-        size=parsed.waiting.size,
-        content=parsed.content,
-        reason=parsed.refusal,
-        rows=rows,
+def _rejected(waiting: Waiting, sha256: str, now: datetime, reason: str) -> Parsed:
+    file = ToIngest(
+        source=waiting.source,
+        sha256=sha256,
+        name=waiting.name,
+        size=waiting.size,
+        content=None,
+        reason=reason,
     )
+    return Parsed(waiting=waiting, file=file, now=now)
+
+
+def _read_again(waiting: Waiting, sha256: str, reader: Reader, now: datetime) -> Iterator[Rows]:
+    """Yield the rows of a file that was read before. Raises `InboxError` if its content is another now.
+
+    It takes the same `now`, so that the result about times ahead is the same.
+    """
+    digest = hashlib.sha256()
+    reading = Reading(shape=reader.shape, now=now, skips_bad=reader.skips_bad)
+    yield from reading.rows(_hashed(reader.chunks(waiting), digest))
+    if digest.hexdigest() != sha256:
+        raise InboxError(f"{waiting.name} changed while it was read")
+
+
+def _hashed(chunks: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
 
 
 def _rows(reading: Reading, chunks: Iterable[bytes], *, most: int) -> list[Rows] | None:
@@ -161,7 +185,3 @@ def _rows(reading: Reading, chunks: Iterable[bytes], *, most: int) -> list[Rows]
         elif kept is not None:
             kept.append(batch)
     return kept
-
-
-def _with_records(parsed: Parsed, error: BadRecordsError) -> Parsed:
-    return replace(parsed, ahead=error.ahead, broken=error.broken)

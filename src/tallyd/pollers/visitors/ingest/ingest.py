@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tallyd.contract.inbox import Inbox, Waiting
@@ -22,8 +22,8 @@ from tallyd.pollers.visitors.ingest.file_parser import (
     Parsed,
     Reader,
     parse,
+    refused,
     rejected_unread,
-    to_ingest,
 )
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.partial_files import Unfinished
@@ -78,7 +78,7 @@ class Taking:
             skips_bad=settings.on_bad_record == "skip-record",
             max_bytes=settings.max_bytes,
             oldest_days=tools.keep_days or 90,
-            through=self._watched,
+            chunks=self._chunks,
             leaves=self._unfinished.leave,
         )
         self._whose = {"poller": tools.poller, "job": "sweep"}
@@ -121,18 +121,14 @@ class Taking:
             self._group.add(rejected)
             return
         try:
-            with self._inbox.open(waiting) as opened:
-                self._take(parse(waiting, opened, self._reader, now))
+            parsed = parse(waiting, self._reader, now)
         except InboxError as error:
             self._failed(waiting, error)
-
-    def _take(self, parsed: Parsed | None) -> None:
-        """Add a file that was read to the group. A file that must be read again is stored alone, now."""
+            return
         if parsed is None:
             self.tally.unsettled += 1
-        elif parsed.rows is None:
+        elif parsed.is_reread:
             self._store()
-            self._group.add(parsed)
             self._store_alone(parsed)
         else:
             self._group.add(parsed)
@@ -148,6 +144,7 @@ class Taking:
 
     def _store_alone(self, parsed: Parsed) -> None:
         """Store a file that is read again meanwhile. A failure then concerns only this file."""
+        self._group.add(parsed)
         try:
             self._store()
         except InboxError as error:
@@ -156,9 +153,9 @@ class Taking:
         except RejectedError as error:
             # It was fine a moment ago.
             self._group = _Group()
-            if parsed.opened is not None and parsed.opened.is_unchanged():
+            if self._inbox.is_unchanged(parsed.waiting):
                 # The allowed depth of nesting depends on the reader. It would be read again for ever.
-                self._group.add(replace(parsed, content=None, rows=(), refusal=str(error)))
+                self._group.add(refused(parsed, str(error)))
                 self._store()
             else:
                 self._failed(parsed.waiting, InboxError(f"{parsed.waiting.name} {error}"))
@@ -168,11 +165,11 @@ class Taking:
 
         Raises `RecordsError`; then all its files stay in the inbox.
         """
-        files = [one for one in self._group.files if one.opened is None or one.opened.is_unchanged()]
+        files = [one for one in self._group.files if self._inbox.is_unchanged(one.waiting)]
         to_store = [one for one in files if not one.is_empty]
         now = self._tools.now()
         outcomes = self._records.ingest(
-            [to_ingest(one, self._reader) for one in to_store],
+            [one.file for one in to_store],
             now=now,
             keep_rows=self._tools.keep_days > 0,
         )
@@ -188,20 +185,20 @@ class Taking:
         """Count a file that is stored, was stored before, or is rejected; log what matters."""
         waiting, tally = parsed.waiting, self.tally
         if outcome == "rejected":
-            reason = parsed.refusal or ""
+            reason = parsed.file.reason or ""
             tally.bad(waiting.source, waiting.name, reason, parsed.ahead, now)
             log.warning("file rejected", extra={**self._named(waiting), "reason": reason})
             return
         if outcome == "repeat":
             tally.repeat += 1
-            log.info("file already ingested", extra={**self._named(waiting), "sha256": parsed.sha256})
-        elif parsed.content is not None:
+            log.info("file already ingested", extra={**self._named(waiting), "sha256": parsed.file.sha256})
+        elif (content := parsed.file.content) is not None:
             tally.empty += parsed.is_empty
             tally.done += not parsed.is_empty
-            tally.records += parsed.content.records
-            tally.skipped += parsed.content.skipped
-            if parsed.content.skipped:
-                extra = {**self._named(waiting), "records": parsed.content.skipped}
+            tally.records += content.records
+            tally.skipped += content.skipped
+            if content.skipped:
+                extra = {**self._named(waiting), "records": content.skipped}
                 log.warning("records skipped", extra=extra)
         if not parsed.is_empty:
             tally.good(waiting.source)
@@ -225,9 +222,9 @@ class Taking:
     def _bytes_of(self, waiting: Waiting) -> int:
         return waiting.size if waiting.size <= self._settings.max_bytes else 0
 
-    def _watched(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Pass on chunks, and show progress. Raises `Stopped` if tallyd stops."""
-        for chunk in chunks:
+    def _chunks(self, waiting: Waiting) -> Iterator[bytes]:
+        """Yield the content of a file, and show progress. Raises `Stopped` if tallyd stops."""
+        for chunk in self._inbox.chunks(waiting):
             if self._tools.stop():
                 raise Stopped
             self._tools.alive()

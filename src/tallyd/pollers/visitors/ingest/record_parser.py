@@ -72,6 +72,11 @@ class Reading:
         self._minutes = Minutes(shape.time_format, shape.zone, self.now)
         self._ways = _Ways({shape.way_in: IN, shape.way_out: OUT})
 
+    def whole(self, data: bytes) -> list[Rows]:
+        """Return the rows of a file that is in memory. Raises `RejectedError`."""
+        rows = self._together(data)
+        return [self._counted(rows)] if rows else list(self.rows((data,)))
+
     def rows(self, chunks: Iterable[bytes]) -> Iterator[Rows]:
         """Yield the rows in batches. Raises `RejectedError`, and what `chunks` raises."""
         elements = Elements()
@@ -83,9 +88,7 @@ class Reading:
             else:
                 rows = self._one_by_one(elements.read(piece, is_last=is_last))
             if rows:
-                self._minutes.add(rows.seen_at, rows.ways)
-                self._records += len(rows)
-                yield rows
+                yield self._counted(rows)
         # If all records are bad, none is skipped: that is not a sign of life, but a host with a fault.
         if self._bad and not (self.skips_bad and self._records):
             ahead = self._minutes.ahead if set(self._bad) == {FROM_AHEAD} else None
@@ -104,6 +107,11 @@ class Reading:
         return tuple(
             Broken(rule, tuple(numbers), self._bad_counts[rule]) for rule, numbers in self._bad.items()
         )
+
+    def _counted(self, rows: Rows) -> Rows:
+        self._minutes.add(rows.seen_at, rows.ways)
+        self._records += len(rows)
+        return rows
 
     def _together(self, data: bytes) -> Rows | None:
         """Return the rows of a list of records if all of them are valid and in the usual form; else None."""
