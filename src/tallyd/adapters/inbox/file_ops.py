@@ -97,7 +97,7 @@ class Files:
             self._end_use()
 
     def _put(self, waiting: Waiting, put: Callable[[OpenInbox], None]) -> None:
-        """Move or delete a file. If it is gone, that is fine; but first look whether a held folder is gone."""
+        """Move or delete a file. If it is gone, that is fine; but a held folder may be gone instead."""
         try:
             try:
                 put(self._use())
