@@ -48,7 +48,16 @@ LIMITS = {
     "pattern": "string_pattern_mismatch",
 }
 NO_LIMITS = {"gt", "lt", "multiple_of", "allow_inf_nan"}
-WITHOUT_ERRORS = {"default", "nullable", "union", "no-info", "with-info", "definitions", "definition-ref"}
+WITHOUT_ERRORS = {
+    "any",
+    "default",
+    "nullable",
+    "union",
+    "no-info",
+    "with-info",
+    "definitions",
+    "definition-ref",
+}
 
 
 def nodes(schema: object) -> Iterator[dict[str, Any]]:

@@ -18,10 +18,10 @@ from pathlib import Path
 from support.asking import get
 from tallyd.adapters.http.client import HttpClient
 from tallyd.core.errors import SourceError
-from tallyd.core.json_reply import Unreadable
+from tallyd.core.json_reply import Unreadable, parse
 from tallyd.pollers.divera.parse import read_monitor, read_names, read_users
 from tallyd.pollers.divera.personal_data import texts_of_pull
-from tallyd.pollers.servers.check import field_of
+from tallyd.pollers.servers.sources.extraction import MOST_VALUES, JsonField
 from tallyd.pollers.visitors.report.upstream import answer_field
 
 READERS: dict[str, Callable[[bytes], object]] = {
@@ -29,7 +29,7 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "monitor": partial(read_monitor, qualifications=True),
     "names": read_names,
     "people": texts_of_pull,
-    "server": partial(field_of, path=("computed_time",)),
+    "server": lambda body: JsonField("computed_time").of(parse(body, most_values=MOST_VALUES)),
     "upstream": partial(answer_field, field="Desc"),
 }
 TICK_S = 0.01

@@ -239,3 +239,22 @@ def test_a_thread_that_ends_leaves_the_connection_to_the_others(client: HttpClie
             thread.start()
             thread.join()
     assert server.connections == 1
+
+
+@pytest.mark.parametrize("headers", [{}, {"Transfer-Encoding": "chunked"}], ids=["length", "chunks"])
+def test_the_answer_to_head_ends_with_its_headers(client: HttpClient, headers: dict[str, str]) -> None:
+    whole = answer(b"x" * 50, Last_Modified="Fri, 20 Nov 2026 14:00:00 GMT", **headers)
+    with serving(always(whole.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")) as server:
+        for _ in range(2):
+            reply = get(client, server.url, method="HEAD")
+            assert (reply.status, reply.body) == (200, b"")
+            assert reply.headers["last-modified"] == "Fri, 20 Nov 2026 14:00:00 GMT"
+    assert [head.split()[0] for head in server.heads] == [b"HEAD"] * 2
+    assert server.connections == 1
+
+
+def test_a_body_after_the_answer_to_head_is_not_the_next_answer(client: HttpClient) -> None:
+    with serving(always(answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))) as server:
+        assert get(client, server.url, method="HEAD").body == b""
+        assert get(client, server.url).body.startswith(b"HTTP/1.1 200 OK")
+    assert server.connections == 2

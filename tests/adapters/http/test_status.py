@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -12,6 +13,7 @@ from support.asking import get
 from support.rawserver import Connection, always, answer, serving
 from tallyd.adapters.http.client import HttpClient
 from tallyd.adapters.http.responses import followed
+from tallyd.contract.http import Request
 from tallyd.core.errors import SourceError
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -246,3 +248,33 @@ def test_only_what_the_round_trip_does_not_explain_is_skew(date_s: int, skew_s: 
         reply = get(client, server.url)
     client.close()
     assert (reply.skew_s, reply.answered_at) == (skew_s, answered_at)
+
+
+@pytest.mark.parametrize(
+    ("status", "method"),
+    [("301 M", b"GET"), ("302 F", b"GET"), ("303 S", b"GET"), ("307 T", b"POST"), ("308 P", b"POST")],
+)
+def test_a_redirected_question_is_asked_as_a_browser_would(
+    client: HttpClient, status: str, method: bytes
+) -> None:
+    bodies = []
+
+    def script(connection: Connection) -> None:
+        while head := connection.request():
+            if b"Content-Length: 4\r\n" in head:
+                bodies.append(connection.sock.recv(4))
+            there = b" /new " in head.split(b"\r\n", 1)[0]
+            connection.send(answer(b"there") if there else answer(status=status, Location="/new"))
+
+    request = Request(
+        url="", method="POST", body=b"ask?", headers={"Content-Type": "text/x-question", "X-Key": "s3cret"}
+    )
+    with serving(script) as server:
+        reply = client.request(replace(request, url=server.url)).result()
+    first, second = server.heads
+    is_sent_again = method == b"POST"
+    assert (reply.body, bodies) == (b"there", [b"ask?"] * (1 + is_sent_again))
+    assert first.startswith(b"POST / ")
+    assert second.startswith(method + b" /new ")
+    assert b"X-Key: s3cret\r\n" in second
+    assert (b"text/x-question" in second, b"Content-Length" in second) == (is_sent_again, is_sent_again)

@@ -362,3 +362,29 @@ def test_a_server_that_closes_in_the_handshake_is_a_failure_that_may_pass(client
     with serving(once(b"")) as gone:
         pass
     assert refused(client, f"https://{gone.host}/").text == f"{gone.host}: connection refused"
+
+
+def test_a_server_that_asks_for_our_certificate_gets_it(tmp_path: Path) -> None:
+    ours, theirs = trustme.CA(), trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    theirs.issue_cert("127.0.0.1").configure_cert(context)
+    ours.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    own, authority = tmp_path / "own.pem", tmp_path / "ca.pem"
+    ours.issue_cert("tallyd.example").private_key_and_cert_chain_pem.write_to_path(str(own))
+    theirs.cert_pem.write_to_path(str(authority))
+    client = HttpClient(user_agent="tallyd", timeout_s=10, ca_file=authority)
+    try:
+        with serving(always(answer(b"x")), tls=context) as server:
+            assert get(client, server.url, client_cert=own).body == b"x"
+            with pytest.raises(SourceError, match=r"certificate required|handshake|connection"):
+                get(client, server.url)
+            gone = tmp_path / "gone.pem"
+            with pytest.raises(SourceError) as caught:
+                get(client, server.url, client_cert=gone)
+        assert str(caught.value) == (
+            f"{server.host}: {authority}, or {gone} (our certificate and its key) can't be read; put the "
+            "certificate of the authority into it (PEM)"
+        )
+    finally:
+        client.close()

@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from tallyd.config.problems import problems_of
 from tallyd.config.secrets import SecretFiles
 from tallyd.pollers.servers.poller import ServersPoller
+from tallyd.pollers.servers.sources.extraction import JsonField
+from tallyd.pollers.servers.sources.http import HttpSource
 from tallyd.pollers.servers.target_settings import Target
 
 URL = "https://app.example/version"
@@ -37,11 +39,23 @@ def one_target(target: dict[str, Any] | None = None, /, **keys: Any) -> Target:
     return found
 
 
+def request_of(target: Target) -> HttpSource:
+    assert isinstance(target.source, HttpSource)
+    return target.source
+
+
+def source(**keys: Any) -> HttpSource:
+    """Return the source of an address alone, but for these keys."""
+    plain: dict[str, Any] = {"url": URL, "method": "GET", "headers": {}, "body": None}
+    plain |= {"ca_file": None, "client_cert": None, "extraction": JsonField("computed_time")}
+    return HttpSource(**plain | keys)
+
+
 def test_an_address_is_enough() -> None:
     found = read(targets={"PROD": {"url": URL}})
     (target,) = found.checked
     assert (found.every, found.workers, found.write_every) == (60, 16, 900)
-    assert (target.name, target.url, target.path, target.form) == ("PROD", URL, ("computed_time",), "iso")
+    assert (target.name, target.source, target.form) == ("PROD", source(), "iso")
     assert (target.limits.late_after_s, target.limits.stale_after_s) == (450, 900)
     assert (target.is_recorded, target.is_notified, target.is_logged) == (True, True, True)
     assert (target.timeout_s, target.has_reminder, target.zone) == (10, False, None)
@@ -61,26 +75,50 @@ def test_a_target_goes_before_the_defaults_key_by_key() -> None:
     own = {"format": "iso", "record": True, "remind_every": None, "headers": {"authorization": "Bearer two"}}
     found = read(defaults=defaults, targets={"A": {"url": URL}, "B": {"url": URL, **own}})
     a, b = found.checked
-    assert (a.path, a.form, str(a.zone), a.is_recorded, a.timeout_s) == (
-        ("a", "b"),
+    assert (a.source.named, a.form, str(a.zone), a.is_recorded, a.timeout_s) == (
+        "a.b",
         "epoch",
         "Europe/Berlin",
         False,
         3,
     )
     assert (a.limits.late_after_s, a.remind_every_s, a.has_reminder) == (300, 300, True)
-    assert (b.path, b.form, b.is_recorded, b.remind_every_s, b.has_reminder) == (
-        ("a", "b"),
+    assert (b.source.named, b.form, b.is_recorded, b.remind_every_s, b.has_reminder) == (
+        "a.b",
         "iso",
         True,
         None,
         True,
     )
-    assert {name: value.reveal() for name, value in a.headers.items()} == defaults["headers"]
-    assert {name: value.reveal() for name, value in b.headers.items()} == {
+    assert {name: value.reveal() for name, value in request_of(a).headers.items()} == defaults["headers"]
+    assert {name: value.reveal() for name, value in request_of(b).headers.items()} == {
         "X-A": "abcd",
         "authorization": "Bearer two",
     }
+
+
+def test_the_time_is_in_one_place_and_that_of_the_target_goes_before_the_defaults() -> None:
+    (said,) = faults(targets={"PROD": {"url": URL, "header": "Age", "text": "(.)"}})
+    assert said == "targets.PROD: has `header` and `text`; keep one: the time is in one place"
+    defaults = {"header": "Last-Modified"}
+    assert one_target(defaults=defaults).source.named == "header Last-Modified"
+    assert one_target({"field": "a.b"}, defaults=defaults).source.named == "a.b"
+    assert one_target({"text": "(.)", "header": None}, defaults=defaults).source.named == "the text found"
+
+
+def test_who_asks_goes_before_the_defaults() -> None:
+    def sent(own: dict[str, Any], defaults: dict[str, Any]) -> dict[str, str]:
+        headers = request_of(one_target(own, defaults=defaults)).headers
+        return {name.lower(): value.reveal() for name, value in headers.items()}
+
+    basic = {"auth": {"user": "me", "password": "open sesame"}}
+    assert sent({}, basic) == {"authorization": "Basic bWU6b3BlbiBzZXNhbWU="}
+    assert sent({"auth": {"bearer": "abcd"}}, basic) == {"authorization": "Bearer abcd"}
+    assert sent({"headers": {"Authorization": "Bearer abcd"}}, basic) == {"authorization": "Bearer abcd"}
+    typed = {"method": "POST", "body": {"a": 1}, "headers": {"content-type": "text/x"}}
+    assert sent(typed, {}) == {"content-type": "text/x"}
+    assert sent({"method": "POST", "body": [1]}, {}) == {"content-type": "application/json"}
+    assert sent({"method": "POST", "body": "a=1"}, {}) == {}
 
 
 def test_late_after_follows_the_targets_own_stale_after() -> None:
@@ -108,7 +146,7 @@ def test_a_parameter_whose_last_word_means_a_secret_is_rejected(name: str) -> No
 @pytest.mark.parametrize("name", ["unit", "key_id", "author", "monkey", "token-type", "zip_code"])
 def test_other_parameters_are_accepted(name: str) -> None:
     url = f"{URL}?{name}=Zq7"
-    assert one_target({"url": url}).url == url
+    assert request_of(one_target({"url": url})).url == url
 
 
 @pytest.mark.parametrize(
@@ -172,6 +210,39 @@ def test_other_parameters_are_accepted(name: str) -> None:
             id="a key over http",
         ),
         pytest.param({"ca_file": "gone.pem"}, "gone.pem is missing", id="no such CA file"),
+        pytest.param(
+            {"client_cert": "gone.pem"},
+            "gone.pem is missing. Put a certificate and its private key there (PEM).",
+            id="no such certificate",
+        ),
+        pytest.param({"field": "jobs[0"}, "PROD.field: is not JMESPath", id="half of JMESPath"),
+        pytest.param({"header": "a b"}, 'PROD.header: "a b" is not a header name', id="no header"),
+        pytest.param({"text": "(a"}, "PROD.text: is not a regular expression", id="half an expression"),
+        pytest.param({"text": "a(b)(c)"}, "PROD.text: must have exactly one group", id="two groups"),
+        pytest.param({"method": "PUT"}, "PROD.method: must be one of", id="a method that changes"),
+        pytest.param({"body": "x"}, 'PROD.body: is only sent with "method": "POST"', id="a body to GET"),
+        pytest.param({"method": "HEAD"}, "the time must be in a `header`", id="no body to read"),
+        pytest.param(
+            {"auth": {"user": "me"}}, "PROD.auth: must have `user` and `password`, or", id="no password"
+        ),
+        pytest.param(
+            {"auth": {"user": "me", "password": "Zq7-x", "bearer": "Zq8-x"}},
+            "PROD.auth: must have `user` and `password`, or `bearer` alone",
+            id="both",
+        ),
+        pytest.param(
+            {"auth": {"user": "m:e", "password": "Zq7-x"}}, "a `user` with a colon", id="a user's colon"
+        ),
+        pytest.param(
+            {"auth": {"bearer": "Zq7-x"}, "headers": {"authorization": "Zq8-x"}},
+            "PROD.auth: sets the header Authorization, which is also in `headers`",
+            id="who asks, twice",
+        ),
+        pytest.param(
+            {"url": "http://app.example/", "auth": {"bearer": "Zq7-x"}},
+            "would send the header Authorization unencrypted",
+            id="a token over http",
+        ),
         pytest.param({"ca_file": "."}, "cannot be read", id="a folder as CA file"),
         pytest.param(
             {"stale_afer": "1m"}, 'PROD.stale_afer: unknown key; did you mean "stale_after"?', id="key"
@@ -237,16 +308,19 @@ def test_no_message_shows_a_secret() -> None:
     ],
 )
 def test_http_is_fine_where_no_secret_leaves_this_machine(target: dict[str, Any]) -> None:
-    assert one_target(target).url.startswith("http://")
+    assert request_of(one_target(target)).url.startswith("http://")
 
 
 def test_a_ca_file_is_found_beside_the_config(tmp_path: Path) -> None:
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     (target,) = read(folder=tmp_path, targets={"A": {"url": URL, "ca_file": "ca.pem"}}).checked
-    assert target.ca_file == tmp_path / "ca.pem"
+    assert request_of(target).ca_file == tmp_path / "ca.pem"
     (tmp_path / "no.pem").write_text("hello")
     (said,) = faults(folder=tmp_path, targets={"A": {"url": URL, "ca_file": "no.pem"}})
-    assert said == f"targets.A.ca_file: {tmp_path}/no.pem contains no certificate (PEM)"
+    assert said == (
+        f"targets.A.ca_file: {tmp_path}/no.pem must contain the certificate of the authority (PEM), without "
+        "a password"
+    )
     (said,) = faults(folder=tmp_path, targets={"A": {"url": "http://x/", "ca_file": "ca.pem"}})
     assert "ca_file: has no effect" in said
 

@@ -18,7 +18,7 @@ _MUTE: Final = "[ Mute: {mute}]"
 STALE = AlertKind(
     key="<poller>/<target>/stale",
     severity="warning",
-    text="{target}: data {age} old (limit {limit}), last computed {computed}; server answers ({answered})"
+    text="{target}: data {age} old (limit {limit}), last computed {computed}[; server answers ({answered})]"
     "[; its time has no zone and was read as {zone}]." + _MUTE,
     over="{target}: no longer stale",
     ends="a check that finds newer data",
@@ -101,7 +101,7 @@ def _problem(target: Target, trouble: Trouble, poller: str, last: datetime | Non
         ahead=Span(-lag_s) if lag_s < 0 else None,
         limit=Span(target.limits.stale_after_s),
         computed=At(computed_at) if computed_at else None,
-        answered=seen.answered,
+        answered=seen.answered or None,
         reason=seen.reason,
         fast=Span(-skew_s) if skew_s < 0 else None,
         slow=Span(skew_s) if skew_s > 0 else None,

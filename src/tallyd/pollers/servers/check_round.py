@@ -158,7 +158,7 @@ def _checked(
         tools.show_progress(len(found), len(targets))
 
     pace = _pace(settings, len(targets), is_by_hand=tools.is_by_hand)
-    for target, asked in checked(targets, partial(begin, http=tools.http), pace, look=look):
+    for target, asked in checked(targets, partial(begin, tools=tools), pace, look=look):
         before = memory.known.get(target.name)
         stale_at = before.computed_at if before and before.is_stale else None
         found[target.name] = result_of(target, asked, now=tools.now(), zone=tools.zone, stale_at=stale_at)

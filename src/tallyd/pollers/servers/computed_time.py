@@ -16,14 +16,17 @@ LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 _NUMBER: Final = re.compile(r"\d{1,20}(?:\.\d{1,20})?", re.ASCII)
 _ISO: Final = re.compile(r"(?:\d{8}|\d{4}-\d\d-\d\d|\d{4}-?W\d\d-?\d)[T _]\d\d.*", re.ASCII)
-_UTC: Final = re.compile(r" ?(?:UTC|GMT)$", re.ASCII)
+_UTC: Final = re.compile(r" ?(?:UTC|GMT|Z)$", re.ASCII)
+_OFFSET: Final = re.compile(r" ([+-]\d\d:?\d\d)$", re.ASCII)
+"""Behind a space, as git and Ruby write it: `2026-11-20 14:03:12 +0100`."""
 _ZONE_NAME: Final = re.compile(r"(Z|[+-]\d\d(?::?\d\d)?)\[[A-Z0-9_+/-]+\]$", re.ASCII)
 """What Java writes behind an offset, which already says it: `2026-11-20T14:03:12+01:00[Europe/Berlin]`."""
 _END_OF_DAY: Final = re.compile(r"([^T _]+[T _])24((?::?00){1,2}(?:[.,]0+)?(?:Z|[+-][\d:]+)?)", re.ASCII)
 _HTTP_DATE: Final = re.compile(
-    r"(?:MON|TUE|WED|THU|FRI|SAT|SUN), \d\d? [A-Z]{3} \d{4} \d\d:\d\d:\d\d (?:GMT|UTC|[+-]\d{4})", re.ASCII
+    r"(?:(?:MON|TUE|WED|THU|FRI|SAT|SUN), )?\d\d? [A-Z]{3} \d{4} \d\d:\d\d:\d\d (?:GMT|UTC|[+-]\d{4})",
+    re.ASCII,
 )
-"""Of RFC 9110, such as `Fri, 20 Nov 2026 14:03:12 GMT`; the month has its English name."""
+"""Of RFC 9110 or of mail, such as `Fri, 20 Nov 2026 14:03:12 GMT`; the month has its English name."""
 _UNITS: Final = {"epoch": 1.0, "epoch_ms": 1000.0}
 
 
@@ -93,7 +96,7 @@ def _iso(value: object) -> datetime:
             return parsedate_to_datetime(text.replace("-0000", "+0000"))  # both are UTC
         # Python's own parser also accepts a date alone, and any character between date and time.
         if _ISO.fullmatch(text):
-            return _from_iso(_ZONE_NAME.sub(r"\1", _UTC.sub("Z", text)))
+            return _from_iso(_OFFSET.sub(r"\1", _ZONE_NAME.sub(r"\1", _UTC.sub("Z", text))))
     except ValueError:
         pass
     raise UnreadableTimeError("is no time of ISO 8601, such as 2026-11-20T14:03:12+01:00; see `format`")

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from functools import reduce
 from operator import add
-from urllib.parse import urlsplit
 
 from tallyd.contract.lags import HourCount
 from tallyd.contract.passages import read_seen, seen_text
@@ -98,8 +97,6 @@ def shares_of(hours: Sequence[Hour], *, now: datetime, zone: tzinfo) -> Table:
 def _facts(target: Target, known: Known | None, now: datetime, every_s: float) -> tuple[Stat, ...]:
     lag_s = lag_s_of(known, now) if known else None
     computed_at = known.computed_at if known else None
-    # The name of a parameter does not always tell that its value is a secret: no query is shown.
-    url = urlsplit(target.url)._replace(query="").geturl()
     return (
         Stat(key="state", name="State", value=SHOWN[known.state] if known else UNCHECKED),
         Stat(key="lag_s", name="Lag now", value=Gap.UNKNOWN if lag_s is None else lag_s, unit="seconds"),
@@ -107,7 +104,7 @@ def _facts(target: Target, known: Known | None, now: datetime, every_s: float) -
         Stat(key="every_s", name="Checked every", value=every_s, unit="seconds"),
         Stat(key="since", name="State since", value=known.since if known else Gap.UNKNOWN, unit="instant"),
         Stat(key="computed_time", name="Last computed", value=computed_at or Gap.UNKNOWN, unit="instant"),
-        Stat(key="url", name="URL", value=url, unit="text"),
+        Stat(key="url", name="URL", value=target.source.address, unit="text"),
     )
 
 

@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 import re
-import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Field, model_validator
 
-from tallyd.core.texts import shortened
+from tallyd.core.texts import listed
 from tallyd.pollers.servers.freshness import Limits
-from tallyd.settings.headers import HEADER_NAME, Headers, unencrypted_header
-from tallyd.settings.secrets import Secret, named_files
-from tallyd.settings.types import (
-    Duration,
-    FolderPath,
-    KeylessUrl,
-    Seconds,
-    Strict,
-    Zone,
-    did_you_mean,
-    within,
-    wrong,
+from tallyd.pollers.servers.request_settings import RequestKeys, fault_of_request, header_name, http_source
+from tallyd.pollers.servers.sources.extraction import (
+    Extraction,
+    JsonField,
+    ReplyHeader,
+    TextMatch,
+    is_query,
 )
+from tallyd.pollers.servers.sources.http import HttpSource
+from tallyd.pollers.servers.sources.source import Source
+from tallyd.settings.types import Duration, KeylessUrl, Seconds, Zone, did_you_mean, within, wrong
 
 _FORMS = ("iso", "epoch", "epoch_ms")
 _TRIED = datetime(2026, 11, 20, 12, 59, tzinfo=UTC)
-_HEADER_VALUE = re.compile(r"[!-~\x80-\xff](?:[ -~\x80-\xff]*[!-~\x80-\xff])?")
-_OURS = frozenset({"accept-encoding", "connection", "content-length", "host", "transfer-encoding"})
 _LONGEST_FIELD = 200
 
 
 def _field(written: str) -> str:
+    if is_query(written):
+        import jmespath  # noqa: PLC0415 # few configs need it
+
+        try:
+            jmespath.compile(written)
+        except ValueError:
+            raise wrong("is not JMESPath, such as jobs[0].finished_at; see jmespath.org") from None
+        return written
     names = written.split(".")
     if names[0] == "$":
         raise wrong('begins with "$"; write only the names of the fields, such as "data.time"')
@@ -68,52 +68,32 @@ def _format(written: str) -> str:
     return written
 
 
-def _headers(headers: dict[str, Secret]) -> dict[str, Secret]:
-    for name, value in headers.items():
-        if not HEADER_NAME.fullmatch(name):
-            raise wrong(f'"{shortened(name, 40)}" is not a header name')
-        if name.lower() in _OURS:
-            raise wrong(f'"{name}" is set by tallyd itself; remove it')
-        value.check(_header_value)
-    if len({name.lower() for name in headers}) < len(headers):
-        raise wrong("names a header twice; upper and lower case make no difference")
-    return headers
-
-
-def _header_value(value: str) -> None:
-    if not _HEADER_VALUE.fullmatch(value):
-        raise wrong("has a value that cannot be sent in a header; use only Latin characters")
-
-
-def _ca_file(written: str, info: ValidationInfo) -> str:
-    """Return the absolute path of a file that holds certificates."""
-    reader = named_files(info)
-    path = reader.path_of(written) if reader else Path(written).absolute()
+def _pattern(written: str) -> str:
     try:
-        found = path.stat()
-        _load(path, found.st_mtime_ns)
-    except FileNotFoundError:
-        raise wrong(f"{path} is missing. Put the certificate of the authority there (PEM).") from None
-    except ssl.SSLError:
-        raise wrong(f"{path} contains no certificate (PEM)") from None
-    except OSError as error:
-        raise wrong(f"{path} cannot be read: {(error.strerror or '').lower()}") from None
-    return str(path)
+        groups = re.compile(written).groups
+    except (re.error, RecursionError, OverflowError):
+        raise wrong("is not a regular expression") from None
+    if groups != 1:
+        raise wrong("must have exactly one group in parentheses, around the time")
+    return written
 
 
-@lru_cache(maxsize=64)
-def _load(path: Path, _mtime_ns: int) -> None:
-    """Read a file of certificates once for all targets that name it. Raises `OSError`."""
-    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
-
-
-class TargetKeys(Strict):
+class TargetKeys(RequestKeys):
     """Settings of one target, or in `defaults` of all targets."""
 
     field: Annotated[str, Field(min_length=1, max_length=_LONGEST_FIELD), AfterValidator(_field)] = Field(
         "computed_time",
-        description="Field of the reply with the time when its data was computed. `data.time` is a field "
-        "inside another; a number is an index in a list, from 0.",
+        description="Field of the JSON reply with the time when its data was computed. `data.time` is a "
+        "field inside another; a number is an index in a list, from 0. With brackets or other signs it is "
+        "JMESPath: `max(jobs[].finished_at)`.",
+    )
+    header: Annotated[str, AfterValidator(header_name)] | None = Field(
+        None, description="Header of the reply with that time, instead of `field`, such as Last-Modified."
+    )
+    text: Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_pattern)] | None = Field(
+        None,
+        description="Regular expression whose one group finds that time in the reply's text, instead of "
+        "`field`: `updated: (.+)`.",
     )
     format: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_format)] = Field(
         "iso",
@@ -139,20 +119,26 @@ class TargetKeys(Strict):
     log_changes: bool = Field(
         True, description="Log each new time at level DEBUG; false: log only changes of its state."
     )
-    headers: Annotated[Headers, AfterValidator(_headers)] = Field(
-        {},
-        description="More headers, added to those of `defaults`. Each value is a secret, unless it is "
-        "written directly and the name is harmless (Accept, User-Agent, X-Api-Version, X-Env, ...).",
-    )
     timeout: Duration | None = Field(
         None,
         description="Time limit of one check, from the connection to the last byte. At most a fifth of "
         "`every`, so that no check runs into the next round. Default: a fifth of `every`, but at most 10s.",
     )
-    ca_file: Annotated[FolderPath, AfterValidator(_ca_file)] | None = Field(
-        None,
-        description="File (PEM) with the certificate authorities to trust, relative to the config file. "
-        "Default: those that this machine trusts.",
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> Self:
+        written = _places(self)
+        if len(written) > 1:
+            raise wrong(f"has {listed([f'`{key}`' for key in written])}; keep one: the time is in one place")
+        return self
+
+
+def _places(keys: TargetKeys) -> tuple[str, ...]:
+    """Return the keys that say where in the reply the time is, of those that are written."""
+    return tuple(
+        key
+        for key in ("field", "header", "text")
+        if key in keys.model_fields_set and getattr(keys, key) is not None
     )
 
 
@@ -164,15 +150,13 @@ class TargetSettings(TargetKeys):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A target to check. `path` leads to the field. `zone` None: that of the poller.
+    """A target to check. `zone` None: that of the poller.
 
     `remind_every_s` counts only with `has_reminder`. `timeout_s` is the limit of one check.
     """
 
     name: str
-    url: str
-    field: str
-    path: tuple[str, ...]
+    source: Source[Any]
     form: str
     zone: ZoneInfo | None
     limits: Limits
@@ -181,9 +165,7 @@ class Target:
     is_recorded: bool
     is_notified: bool
     is_logged: bool
-    headers: Mapping[str, Secret]
     timeout_s: float
-    ca_file: Path | None
 
 
 def merged(name: str, own: TargetSettings, defaults: TargetKeys, *, every_s: float) -> Target:
@@ -195,13 +177,9 @@ def merged(name: str, own: TargetSettings, defaults: TargetKeys, *, every_s: flo
     stale_after_s = keys_of("stale_after").stale_after
     late_after_s = keys_of("late_after").late_after
     reminding = keys_of("remind_every")
-    field = keys_of("field").field
-    ca_file = keys_of("ca_file").ca_file
     return Target(
         name=name,
-        url=own.url,
-        field=field,
-        path=tuple(field.split(".")),
+        source=http_source(own, defaults, own.url, _extraction(own if _places(own) else defaults)),
         form=keys_of("format").format,
         zone=keys_of("timezone").timezone,
         limits=Limits(late_after_s or stale_after_s / 2, stale_after_s),
@@ -210,17 +188,14 @@ def merged(name: str, own: TargetSettings, defaults: TargetKeys, *, every_s: flo
         is_recorded=keys_of("record").record,
         is_notified=keys_of("notify").notify,
         is_logged=keys_of("log_changes").log_changes,
-        headers=_added(defaults.headers, own.headers),
         timeout_s=keys_of("timeout").timeout or min(10.0, every_s / 5),
-        ca_file=Path(ca_file) if ca_file else None,
     )
 
 
-def _added(defaults: Mapping[str, Secret], own: Mapping[str, Secret]) -> Mapping[str, Secret]:
-    if not own:
-        return defaults
-    named = {name.lower() for name in own}
-    return {**{name: value for name, value in defaults.items() if name.lower() not in named}, **own}
+def _extraction(keys: TargetKeys) -> Extraction:
+    if keys.header is not None:
+        return ReplyHeader(keys.header)
+    return JsonField(keys.field) if keys.text is None else TextMatch(re.compile(keys.text, re.MULTILINE))
 
 
 def fault_of(target: Target, *, every_s: float) -> tuple[str, str] | None:
@@ -233,11 +208,4 @@ def fault_of(target: Target, *, every_s: float) -> tuple[str, str] | None:
             f"is longer than a fifth of `every` ({every_s / 5:g}s): a check that hangs could run into the "
             "next round"
         )
-    if name := unencrypted_header(target.url, target.headers):
-        return "url", (
-            f"begins with http://, which would send the header {name} unencrypted, and that may be a secret; "
-            "use https://"
-        )
-    if target.ca_file is not None and target.url.startswith("http://"):
-        return "ca_file", "has no effect: the url begins with http://, which uses no certificate"
-    return None
+    return fault_of_request(target.source) if isinstance(target.source, HttpSource) else None

@@ -1,0 +1,126 @@
+"""Where the time is in an HTTP reply: in a field of its JSON, in a header, or in its text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Protocol
+
+from tallyd.contract.http import Reply
+from tallyd.core.json_reply import Unreadable, parse
+from tallyd.core.texts import shortened, visible
+
+if TYPE_CHECKING:
+    from jmespath.parser import ParsedResult
+
+MOST_VALUES: Final = 30_000
+"""Most values of JSON in one reply: many may arrive at the same time."""
+_QUERY: Final = re.compile(r"[][(){}|*?&@'\"`]")
+"""A `field` with one of these characters is JMESPath."""
+_FAILURES: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What a JMESPath expression may raise for values that it was not made for."""
+
+
+class Extraction(Protocol):
+    """Finds the time in a reply."""
+
+    @property
+    def named(self) -> str:
+        """What holds the time, for messages."""
+        ...
+
+    def value(self, reply: Reply) -> object:
+        """Return the time as it is written. Raises `Unreadable`."""
+        ...
+
+
+@dataclass(frozen=True)
+class JsonField:
+    """A field of the JSON: the names on the way to it, with dots between them, or JMESPath."""
+
+    written: str
+
+    @property
+    def named(self) -> str:
+        """The field, as the config writes it."""
+        return shortened(self.written, 80)
+
+    def value(self, reply: Reply) -> object:
+        """Return the value of the field. Raises `Unreadable`."""
+        return self.of(parse(reply.body, most_values=MOST_VALUES))
+
+    def of(self, content: object) -> object:
+        """Return the value of the field in parsed JSON. Raises `Unreadable`."""
+        return self._found(content) if self._query is not None else self._named_one(content)
+
+    @cached_property
+    def _query(self) -> ParsedResult | None:
+        if not is_query(self.written):
+            return None
+        import jmespath  # noqa: PLC0415 # few configs need it
+
+        return jmespath.compile(self.written)
+
+    def _found(self, content: object) -> object:
+        try:
+            found = self._query.search(content) if self._query else None
+        except _FAILURES:  # their texts hold values of the reply
+            found = None
+        if found is None:
+            raise Unreadable(f"without a value for {visible(self.named)}")
+        return found
+
+    def _named_one(self, content: object) -> object:
+        names = self.written.split(".")
+        for number, name in enumerate(names):
+            if isinstance(content, dict) and name in content:
+                content = content[name]
+            elif isinstance(content, list) and name.isdecimal() and int(name) < len(content):
+                content = content[int(name)]
+            else:
+                raise Unreadable(f"without {visible('.'.join(names[: number + 1]))}")
+        return content
+
+
+def is_query(field: str) -> bool:
+    """Whether a `field` is JMESPath."""
+    return bool(_QUERY.search(field))
+
+
+@dataclass(frozen=True)
+class ReplyHeader:
+    """A header of the reply."""
+
+    name: str
+
+    @property
+    def named(self) -> str:
+        """The header, for messages."""
+        return f"header {self.name}"
+
+    def value(self, reply: Reply) -> object:
+        """Return the value of the header. Raises `Unreadable`."""
+        found = reply.headers.get(self.name.lower())
+        if found is None:
+            raise Unreadable(f"without {self.named}")
+        return found
+
+
+@dataclass(frozen=True)
+class TextMatch:
+    """What the one group of a regular expression matches in the body, as UTF-8."""
+
+    pattern: re.Pattern[str]
+
+    @property
+    def named(self) -> str:
+        """What was found, for messages."""
+        return "the text found"
+
+    def value(self, reply: Reply) -> object:
+        """Return what the group matches at its first place. Raises `Unreadable`."""
+        found = self.pattern.search(reply.body.decode(errors="replace"))
+        if found is None or found[1] is None:
+            raise Unreadable("without a match of `text`")
+        return found[1]

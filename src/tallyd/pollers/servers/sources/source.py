@@ -1,0 +1,61 @@
+"""A source: asked once in a round, it says when the data of a target was last computed."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.texts import span
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a source said about itself, beside the time.
+
+    `at`: when it answered, by our clock. `whence` begins a reason: `app.example answered HTTP 200`. `said` is
+    `200, 41 ms`. `skew_s`: how far our clock is ahead of its clock, None if it does not tell.
+    """
+
+    at: datetime
+    whence: str
+    said: str
+    skew_s: float | None = None
+
+
+class Source(Protocol[R]):
+    """One way to learn when data was computed. A value: it is made from the config, and keeps nothing."""
+
+    @property
+    def address(self) -> str:
+        """What is asked, as people may see it: without a secret."""
+        ...
+
+    @property
+    def named(self) -> str:
+        """What holds the time, as the config calls it: `data.time`, `header Last-Modified`."""
+        ...
+
+    def begin(self, tools: Toolbox, timeout_s: float) -> Future[R]:
+        """Ask. The future has the reply, a `SourceError` or `Stopped`. Raises `Stopped`.
+
+        A `SourceError` with a 2xx status means a reply that cannot be used.
+        """
+        ...
+
+    def answer(self, reply: R) -> Answer:
+        """Return what a reply says beside the time."""
+        ...
+
+    def value(self, reply: R) -> object:
+        """Return the time as the reply writes it. Raises `Unreadable`."""
+        ...
+
+
+def took(seconds: float) -> str:
+    """Return how long an answer took: `41 ms`, `1.2 s`."""
+    return f"{round(seconds * 1000)} ms" if seconds < 1 else span(seconds)

@@ -1,0 +1,224 @@
+"""What every source of a time must do: each state, reasons without secrets, and ten thousand targets."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import pytest
+
+from support.apps import NOW, Rounds, app, http_date
+from support.rawserver import Connection, answer, serving
+from tallyd.pollers.servers.freshness import STATES
+
+CANARY = "canary-8f3a-secret"
+
+
+class Subject(Protocol):
+    """Something with data whose time tallyd learns from one kind of source."""
+
+    def computed(self, at: datetime | None) -> None:
+        """Have data of then; None: data without a time."""
+
+    def leave(self) -> None:
+        """Be there no longer."""
+
+    def rounds(self) -> Rounds:
+        """Return the rounds of a poller with it as the target `PROD`."""
+
+
+class Server:
+    """A server whose reply is written by one of the functions below."""
+
+    def __init__(self, folder: Path, write: Callable[[datetime | None], bytes], keys: dict[str, Any]) -> None:
+        self._write = write
+        self._stack = contextlib.ExitStack()
+        self._reply: bytes | None = None
+        server = self._stack.enter_context(serving(app(self._page)))
+        secrets = {"headers": {"X-Key": CANARY}, "auth": {"user": "tallyd", "password": CANARY}}
+        self._rounds = Rounds(server, folder, targets={"PROD": keys | secrets}, keys={"every": "20s"})
+
+    def _page(self, connection: Connection, _path: str) -> None:
+        assert f"X-Key: {CANARY}".encode() in connection.server.heads[-1]
+        if self._reply is None:
+            connection.reset()
+        else:
+            connection.send(self._reply)
+
+    def computed(self, at: datetime | None) -> None:
+        self._reply = self._write(at)
+
+    def leave(self) -> None:
+        self._reply = None
+
+    def rounds(self) -> Rounds:
+        return self._rounds
+
+    def close(self) -> None:
+        self._rounds.close()
+        self._stack.close()
+
+
+def field(at: datetime | None) -> bytes:
+    return answer(json.dumps({"computed_time": at.isoformat() if at else None, "key": CANARY}).encode())
+
+
+def query(at: datetime | None) -> bytes:
+    jobs = [{"name": "a", "at": at.timestamp() if at else CANARY}, {"name": "b", "at": 1.5e9}]
+    return answer(json.dumps({"jobs": jobs}).encode())
+
+
+def header(at: datetime | None) -> bytes:
+    return answer(Last_Modified=http_date(at) if at else CANARY)
+
+
+def text(at: datetime | None) -> bytes:
+    return answer(f"# {CANARY}\nupdated: {f'{at:%Y-%m-%d %H:%M:%S +0000}' if at else CANARY}\n".encode())
+
+
+SERVERS: dict[str, tuple[Callable[[datetime | None], bytes], dict[str, Any], str]] = {
+    "field": (field, {}, "but computed_time is null"),
+    "jmespath": (query, {"field": "max(jobs[].at)", "format": "epoch"}, "without a value for max(jobs[].at)"),
+    "header": (header, {"header": "last-modified"}, "but header last-modified is no time of ISO 8601"),
+    "text": (text, {"text": r"^updated: (.*)$"}, "but the text found is no time of ISO 8601"),
+}
+
+
+@pytest.fixture(params=SERVERS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return cast("str", request.param)
+
+
+@pytest.fixture
+def subject(kind: str, tmp_path: Path) -> Iterator[Subject]:
+    write, keys, _ = SERVERS[kind]
+    made = Server(tmp_path, write, keys)
+    yield made
+    made.close()
+
+
+def found(subject: Subject) -> dict[str, Any]:
+    reading = subject.rounds().round()
+    assert CANARY not in repr(reading)
+    result: dict[str, Any] = cast("Any", reading.facts)["targets"]["PROD"]
+    return result
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_each_state_is_found(subject: Subject, kind: str, state: str) -> None:
+    ages_s = {"fresh": 60, "late": 600, "stale": 1000, "future": -300}
+    if state in ages_s:
+        subject.computed(NOW - timedelta(seconds=ages_s[state]))
+    elif state == "invalid":
+        subject.computed(None)
+    result = found(subject)
+    assert result["state"] == state
+    assert result["lag_s"] == (pytest.approx(ages_s[state], abs=1.5) if state in ages_s else None)
+    if state == "invalid":
+        assert SERVERS[kind][2] in result["reason"]
+    assert ("reason" in result) is (state not in ages_s)
+
+
+def test_one_that_comes_and_goes_is_followed(subject: Subject) -> None:
+    states = []
+    for at in (NOW, None, NOW):
+        if at is None:
+            subject.leave()
+        else:
+            subject.computed(at)
+        states.append(found(subject)["state"])
+    assert states == ["fresh", "unreachable", "fresh"]
+
+
+def test_what_a_person_sees_of_it_has_no_secret(subject: Subject) -> None:
+    (target,) = subject.rounds().poller().checked
+    assert target.source.address
+    assert CANARY not in target.source.address + target.source.named + repr(target)
+
+
+@pytest.mark.parametrize(
+    ("keys", "body", "reason"),
+    [
+        pytest.param({"field": "jobs[?ok].at | [0]"}, b'{"jobs": []}', "without a value for", id="no job"),
+        pytest.param({"field": "max(a)"}, b'{"a": "x"}', "without a value for max(a)", id="no list"),
+        pytest.param({"field": "abs(a[0])"}, b'{"a": [[]]}', "without a value for", id="no number"),
+        pytest.param({"field": "a[0].b"}, b'{"a": [{"b": {}}]}', "is an object, no time", id="an object"),
+        pytest.param({"field": "a[0]"}, b"<html>", "without JSON (a web page)", id="a page"),
+        pytest.param({"header": "X-Built"}, b"{}", "answered HTTP 200 without header X-Built", id="none"),
+        pytest.param(
+            {"text": "at (.*)"}, b"now", "answered HTTP 200 without a match of `text`", id="no text"
+        ),
+        pytest.param({"text": "now( at.*)?"}, b"now", "without a match of `text`", id="a part is missing"),
+        pytest.param({"text": "at (.*)"}, b"at \xff\xfe", "but the text found is no time", id="no UTF-8"),
+    ],
+)
+def test_a_reply_without_the_time_says_what_is_missing(
+    tmp_path: Path, keys: dict[str, Any], body: bytes, reason: str
+) -> None:
+    with serving(app(lambda connection, _path: connection.send(answer(body)))) as server:
+        rounds = Rounds(server, tmp_path, targets={"PROD": keys}, keys={"every": "20s"})
+        target = cast("Any", rounds.round().facts)["targets"]["PROD"]
+        rounds.close()
+    assert target["state"] == "invalid"
+    assert reason in target["reason"]
+
+
+def test_a_question_is_posted_with_who_asks(tmp_path: Path) -> None:
+    """Many APIs tell how old data is only to a query with a body."""
+    asked: list[bytes] = []
+
+    def page(connection: Connection, _path: str) -> None:
+        length = re.search(rb"Content-Length: (\d+)", connection.server.heads[-1])
+        assert length
+        asked.append(connection.sock.recv(int(length[1])))
+        connection.send(field(NOW))
+
+    own = {
+        "method": "POST",
+        "body": {"query": "{ größe }"},
+        "auth": {"bearer": CANARY},
+    }
+    with serving(app(page)) as server:
+        rounds = Rounds(server, tmp_path, targets={"PROD": own}, keys={"every": "20s"})
+        for _ in range(2):
+            assert cast("Any", rounds.round(after_s=900).facts)["counts"]["invalid"] == 0
+        rounds.close()
+    assert asked == ['{"query": "{ größe }"}'.encode()] * 2
+    assert f"Authorization: Bearer {CANARY}\r\n".encode() in server.heads[0]
+    assert b"Content-Type: application/json\r\n" in server.heads[0]
+    assert server.connections == 1
+
+
+def test_a_large_file_on_a_server_is_asked_for_its_headers_alone(tmp_path: Path) -> None:
+    head = header(NOW).replace(b"Content-Length: 0", b"Content-Length: 5000000000")
+    own = {"method": "HEAD", "header": "Last-Modified"}
+    with serving(app(lambda connection, _path: connection.send(head))) as server:
+        rounds = Rounds(server, tmp_path, targets={"PROD": own}, keys={"every": "20s"})
+        assert cast("Any", rounds.round().facts)["counts"]["fresh"] == 1
+        rounds.close()
+
+
+def test_ten_thousand_values_are_found_in_no_time() -> None:
+    """A round of every target of a large site must leave time for the others."""
+    from support.toolbox import answer as reply_of
+    from tallyd.pollers.servers.sources.extraction import JsonField, ReplyHeader, TextMatch
+
+    reply = reply_of(b'{"jobs": [{"at": "2026-11-20T14:00:00Z"}]}')
+    reply = type(reply)(**{**vars(reply), "headers": {"last-modified": "x"}})
+    ways = (
+        JsonField("jobs.0.at"),
+        JsonField("max(jobs[].at)"),
+        ReplyHeader("Last-Modified"),
+        TextMatch(re.compile('"at": "(.*?)"')),
+    )
+    began = time.process_time()
+    for way in ways:
+        for _ in range(10_000):
+            way.value(reply)
+    assert time.process_time() - began < 5
