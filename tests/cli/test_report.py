@@ -184,6 +184,32 @@ class TestCsv:
         ]
 
 
+def test_fulfilment_is_a_csv_of_each_requirement_by_month(
+    past: Past, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = json.loads((past.folder / "config.json").read_text())
+    config["pollers"]["divera"]["at_least"] = [{"name": "Engine", "statuses": ["50101"], "count": 6}]
+    (past.folder / "config.json").write_text(json.dumps(config))
+    for at, people in (("2026-10-31T08:00", 6), ("2026-11-01T08:00", 5), ("2026-11-02T08:00", 6)):
+        past.taken(at, {"50101": people})
+    past.missed("2026-11-03T08:00")
+    asked: dict[str, Any] = {"start": "2026-10-01", "end": "2026-11-03", "options": {"fulfilment": "yes"}}
+    assert run(past.folder, shape="csv", by="month", **asked) == 0
+    assert rows_of(capsys.readouterr().out) == [
+        [
+            *("month", "requirement", "share met", "share met least", "share met most"),
+            *("slots", "met", "below", "unknown"),
+        ],
+        ["2026-10", "Engine", "1.0", "1.0", "1.0", "1", "1", "0", "0"],
+        ["2026-11", "Engine", "", "0.3333", "0.6667", "3", "1", "1", "1"],
+    ]
+    assert run(past.folder, **asked) == 0
+    said = capsys.readouterr().out
+    assert "Engine: between 50.00% and 75.00%, 1 of 4 slots unknown" in said
+    assert "Sun 08:00 to 24:00: 0.00%" in said
+    assert "State of" not in said
+
+
 class TestOneTable:
     """`--table`: any table by its key, also one that only a page shows."""
 

@@ -280,7 +280,6 @@ class TestGroup:
         found, _ = group_board((*self.DAYS, once), self.BOTH)
         heatmap = found.panels[-1]
         assert isinstance(heatmap, Heatmap)
-        assert heatmap.limit == Limit("minimum", 4)
         assert heatmap.table.rows == (
             (
                 *("08:00", Spread(5.0, 5, 5, 1), Spread(6.0, 6, 6, 1), Spread(7.0, 7, 7, 1)),

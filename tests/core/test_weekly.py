@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tallyd.core.history import Value
 from tallyd.core.panels import Cell, Gap, Spread, Table
-from tallyd.core.weekly import MOST_TIMES, names_of_times, weekly_table
+from tallyd.core.weekly import MOST_TIMES, names_of_times, spread_or_why, weekly_table
 
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
 HIDDEN, UNKNOWN = Gap.HIDDEN, Gap.UNKNOWN
@@ -24,7 +24,7 @@ def at(day: int, clock: str = "08:00") -> datetime:
 
 
 def weekly(*values: tuple[datetime, Value]) -> Table:
-    return weekly_table(values, title="People")
+    return weekly_table(values, spread_or_why, title="People")
 
 
 def test_rows_are_times_of_day_and_columns_are_weekdays_from_monday_on() -> None:

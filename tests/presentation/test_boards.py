@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Spread, Stat, StateTimeline, Table
+from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Interval, Spread, Stat, StateTimeline, Table
 from tallyd.core.states import State, StateSpan, Timeline
 from tallyd.presentation.boards import BoardPrinter, Chapter, board_json, chapters_csv, period_text
 
@@ -179,6 +179,13 @@ class TestAsCsv:
         table = replace(TABLE, columns=columns, rows=((Spread(10.5, 9, 12, 2),), (None,), (Gap.HIDDEN,)))
         assert self.lines(chapter("park", table), excel=True) == [
             *("\ufeffin;in least;in most", "10,5;9;12", ";;", ";;"),
+        ]
+
+    def test_an_interval_has_its_bounds_and_a_number_only_if_it_is_exact(self) -> None:
+        columns = (Column(key="share", heading="share", unit="share"),)
+        table = replace(TABLE, columns=columns, rows=((Interval(0.5, 0.75),), (Interval(1.0, 1.0),)))
+        assert self.lines(chapter("unit", table)) == [
+            *("share,share least,share most", ",0.5,0.75", "1.0,1.0,1.0"),
         ]
 
     def test_several_pollers_share_one_line_of_headings(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.panels import Cell, Gap, Spread, Unit
+from tallyd.core.panels import Cell, Gap, Interval, Spread, Unit
 from tallyd.core.states import State, StateSpan, Timeline
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.presentation.cells import NOT_KNOWN, amounts_text, csv_of, json_of, text_of
@@ -123,6 +123,15 @@ FINE, LATE, STALE = State("fine", "fresh"), State("warning", "late"), State("err
             90.0,
             id="mean-of-durations",
         ),
+        pytest.param(
+            Interval(5 / 7, 7 / 8),
+            "share",
+            "71.43% to 87.50%",
+            {"min": 0.7143, "max": 0.875},
+            None,
+            id="share-between-bounds",
+        ),
+        pytest.param(Interval(0.5, 0.5), "share", "50.00%", {"min": 0.5, "max": 0.5}, 0.5, id="exact-share"),
     ],
 )
 def test_each_form_of_a_cell(

@@ -28,6 +28,7 @@ from tallyd.core.panels import (
     Column,
     Gap,
     Heatmap,
+    Interval,
     Limit,
     Spread,
     Stat,
@@ -571,12 +572,12 @@ def test_what_is_vendored_is_the_release_that_is_said_with_its_license(
 # -- heatmaps -----------------------------------------------------------------------------------------------
 
 
-def heatmap(*rows: tuple[Cell, ...], limit: Limit | None = None) -> Heatmap:
+def heatmap(*rows: tuple[Cell, ...]) -> Heatmap:
     """A heatmap of spreads, of which only the mean is given; other cells stay as they are."""
     spreads = (
         tuple(Spread(each, 1, 9, 2) if isinstance(each, float) else each for each in row) for row in rows
     )
-    return Heatmap(table=table([*spreads]), limit=limit)
+    return Heatmap(table=table([*spreads]))
 
 
 def steps(*means: float) -> list[int]:
@@ -606,20 +607,36 @@ def test_a_larger_mean_never_has_a_weaker_color(means: list[float]) -> None:
     assert {*found} <= {*view().steps}
 
 
-def test_a_heatmap_has_its_numbers_in_its_cells_and_marks_those_below_the_limit() -> None:
+def test_a_heatmap_has_its_numbers_in_its_cells() -> None:
     rows: list[tuple[Cell, ...]] = [
         ("08:00", Spread(5.5, 2, 9, 4)),
         ("12:00", Spread(6.0, 6, 6, 1)),
         ("16:00", Gap.HIDDEN),
         ("20:00", None),
     ]
-    page = shown(Board(panels=(Heatmap(table=table(rows), limit=Limit("minimum", 6)),)), view())
+    page = shown(Board(panels=(Heatmap(table=table(rows)),)), view())
     assert page.text == (
         "Values Values Name Value 08:00 5.5 2\u20139 12:00 6.0 6\u20136 16:00 hidden 20:00 "
-        "Mean, and below it the least and the most. Low high at least once below the minimum, 6"
+        "Mean, and below it the least and the most. Low high"
     )
-    assert [each.get("class") for each in page.all("td")] == ["heat-1 below", "heat-5", "quiet", "quiet"]
+    assert [each.get("class") for each in page.all("td")] == ["heat-1", "heat-5", "quiet", "quiet"]
     assert not [attributes for _, attributes in page.tags if "style" in attributes]
+
+
+def test_a_heatmap_of_shares_is_colored_from_0_to_100_percent_by_what_is_certain() -> None:
+    rows: list[tuple[Cell, ...]] = [
+        ("08:00", Interval(5 / 7, 5 / 7)),
+        ("12:00", Interval(0.31, 0.885)),
+        ("16:00", Interval(1.0, 1.0)),
+        ("20:00", Interval(0.998, 0.998)),
+        ("21:00", Gap.UNKNOWN),
+    ]
+    page = shown(Board(panels=(Heatmap(table=table(rows), note="Share met."),)), view())
+    assert page.text == (
+        "Values Values Name Value 08:00 71% 12:00 31\u201389% 16:00 100% 20:00 99% 21:00 not known "
+        "Share met. Low high"
+    )
+    assert [each.get("class") for each in page.all("td")] == ["heat-4", "heat-2", "heat-5", "heat-5", "quiet"]
 
 
 def test_two_charts_of_one_table_have_it_once_behind_the_second() -> None:

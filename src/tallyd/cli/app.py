@@ -231,10 +231,14 @@ def report(
         typer.Option(
             "--group",
             metavar="G",
-            help="Visitors: only this group of sources. Divera: statuses to add up, such as 50101+50102.",
+            help="Visitors: only this group of sources. Divera: a requirement by its name, or statuses to "
+            "add up, such as 50101+50102.",
         ),
     ] = "",
     target: Annotated[str, typer.Option("--target", metavar="T", help="Servers: only this target.")] = "",
+    fulfilment: Annotated[
+        bool, typer.Option("--fulfilment", help="Divera: how often requirements were met.")
+    ] = False,
     shape: Annotated[
         Format, typer.Option("--format", help="Output format; html: one page with charts.")
     ] = Format.TABLE,
@@ -250,7 +254,8 @@ def report(
     from tallyd.cli.views.report import Wanted
     from tallyd.cli.views.report import report as command
 
-    options = {"source": source, "group": group, "target": target}
+    yes = "yes" if fulfilment else ""
+    options = {"source": source, "group": group, "target": target, "fulfilment": yes}
     wanted = Wanted(
         start=start,
         end=end,

@@ -38,7 +38,15 @@ class Spread:
     known: int
 
 
-Cell: TypeAlias = str | int | float | datetime | State | Spread | Timeline | Gap | None
+@dataclass(frozen=True)
+class Interval:
+    """A number of which only the bounds are known, both included. If they are equal, it is exact."""
+
+    low: float
+    high: float
+
+
+Cell: TypeAlias = str | int | float | datetime | State | Spread | Interval | Timeline | Gap | None
 """None: an empty cell."""
 
 
@@ -163,18 +171,23 @@ class Chart:
 
 @dataclass(frozen=True, kw_only=True)
 class Heatmap:
-    """A table of spreads: the larger the mean, the stronger the color of its cell.
+    """A table of spreads, or of shares as intervals: the larger its number, the stronger a cell's color.
 
-    The first column names the rows; all others are on one scale. A least number below `limit` is marked.
+    The first column names the rows. All others are on one scale: of spreads, from the least mean to the most;
+    of shares, from 0 to 1. `note` says what a cell has.
     """
 
     table: Table
-    limit: Limit | None = None
+    note: str = "Mean, and below it the least and the most."
 
     @property
-    def means(self) -> tuple[float, ...]:
-        """The means, row by row."""
-        return tuple(cell.mean for row in self.table.rows for cell in row if isinstance(cell, Spread))
+    def scale(self) -> tuple[float, float] | None:
+        """The numbers with the weakest and the strongest color; None: there is no number."""
+        cells = [cell for row in self.table.rows for cell in row]
+        if any(isinstance(cell, Interval) for cell in cells):
+            return 0.0, 1.0
+        means = [cell.mean for cell in cells if isinstance(cell, Spread)]
+        return (min(means), max(means)) if means else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -214,7 +214,7 @@ class Readings:
         if self.group is None or self._days <= len(WEEKDAYS):
             return ()
         found = weekly_heatmap(self._in_timetable, self.group, self.zone)
-        return (found,) if found.means else ()
+        return (found,) if found.scale else ()
 
     def missed(self) -> tuple[Table, ...]:
         """Return the slots without a reading, and why: where readings are put together, no row says so."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, tzinfo
-from typing import Final
+from typing import Final, TypeVar
 
 from tallyd.core.history import Entry, Group, Value, spread
-from tallyd.core.panels import Cell, Column, Gap, Heatmap, Table
+from tallyd.core.panels import Cell, Column, Gap, Heatmap, Table, Unit
 from tallyd.core.periods import weekday
 from tallyd.core.schedule.timetable import WEEKDAYS
+
+T = TypeVar("T")
 
 MOST_TIMES: Final = 24
 """Of more times of day, a reader loses sight."""
@@ -26,38 +28,42 @@ def weekly_heatmap(entries: Iterable[Entry], group: Group, zone: tzinfo) -> Heat
     """Return how many people of a group there were, by weekday and time of day."""
     values = ((entry.at.astimezone(zone), group.count(entry)) for entry in entries)
     title = f"{group.name} by weekday and time of day: mean, least and most"
-    return Heatmap(table=weekly_table(values, title=title), limit=group.limit)
+    return Heatmap(table=weekly_table(values, spread_or_why, title=title))
 
 
-def weekly_table(values: Iterable[tuple[datetime, Value]], *, title: str) -> Table:
-    """Return mean, least and most by weekday and time of day, from the values at local times.
+def weekly_table(
+    values: Iterable[tuple[datetime, T]],
+    cell: Callable[[Sequence[T]], Cell],
+    *,
+    title: str,
+    key: str = "weekly",
+    unit: Unit = "number",
+) -> Table:
+    """Return the values at local times by weekday and time of day; `cell` is made of those of one cell.
 
-    A cell without a known number says why; it is empty if there was nothing at that time. A weekday without
-    anything has no column.
+    A cell is empty if there was nothing at that time. A weekday without anything has no column.
     """
     known = tuple(values)
     name = names_of_times(local for local, _ in known)
-    cells: dict[tuple[str, str], list[Value]] = {}
+    cells: dict[tuple[str, str], list[T]] = {}
     for local, value in known:
         cells.setdefault((name(local), weekday(local)), []).append(value)
     days = [each.capitalize() for each in WEEKDAYS]
     shown = [day for day in days if any(day == each for _, each in cells)]
     return Table(
-        key="weekly",
+        key=key,
         title=title,
         columns=(
             TIME,
-            *(Column(key=day.lower(), heading=day, unit="number", is_vital=True) for day in shown),
+            *(Column(key=day.lower(), heading=day, unit=unit, is_vital=True) for day in shown),
         ),
         rows=tuple(
-            (time, *(_cell(cells.get((time, day), ())) for day in shown))
+            (time, *(cell(cells[time, day]) if (time, day) in cells else None for day in shown))
             for time in sorted({time for time, _ in cells})
         ),
     )
 
 
-def _cell(values: Iterable[Value]) -> Cell:
-    found = tuple(values)
-    if not found:
-        return None
-    return spread(found) or (Gap.HIDDEN if Gap.HIDDEN in found else Gap.UNKNOWN)
+def spread_or_why(values: Sequence[Value]) -> Cell:
+    """Return mean, least and most of the known numbers; without any, why."""
+    return spread(values) or (Gap.HIDDEN if Gap.HIDDEN in values else Gap.UNKNOWN)

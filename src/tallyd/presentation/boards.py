@@ -12,6 +12,7 @@ from tallyd.core.panels import (
     Board,
     Cell,
     Column,
+    Interval,
     Panel,
     Spread,
     Stat,
@@ -136,7 +137,7 @@ class BoardPrinter:
             broken=frozenset(
                 number
                 for number, (place, _) in enumerate(shown)
-                if any(isinstance(row[place], Spread) for row in rows)
+                if any(isinstance(row[place], Spread | Interval) for row in rows)
             ),
             see=self.see_columns,
         )
@@ -197,8 +198,8 @@ def _object(cells: Sequence[tuple[str, Json | object]]) -> dict[str, Json]:
 def chapters_csv(chapters: Sequence[Chapter], *, excel: bool, name_pollers: bool) -> str:
     """Return the table of each chapter as one CSV with one line of headings.
 
-    A column that a table does not have is empty there. A mean is followed by the least and the most.
-    `name_pollers`: the first column is the poller. The tables must be of one key.
+    A column that a table does not have is empty there. A mean, or a number that is an interval, is followed
+    by the least and the most. `name_pollers`: the first column is the poller. The tables must be of one key.
     """
     return _csv(
         [(chapter.poller, chapter.table, chapter.zone) for chapter in chapters],
@@ -208,7 +209,7 @@ def chapters_csv(chapters: Sequence[Chapter], *, excel: bool, name_pollers: bool
 
 
 _PARTS: Final = ("", " least", " most")
-"""What follows the heading of a column of means."""
+"""What follows the heading of a column of means or intervals."""
 
 
 def table_csv(table: Table, zone: ZoneInfo, *, excel: bool = False) -> str:
@@ -249,7 +250,7 @@ def _csv(tables: Sequence[tuple[str, Table, ZoneInfo]], *, excel: bool, name_pol
 
 def _has_spreads(key: str, tables: Sequence[tuple[str, Table, ZoneInfo]]) -> bool:
     return any(
-        isinstance(cell, Spread)
+        isinstance(cell, Spread | Interval)
         for _, table, _ in tables
         if key in {column.key for column in table.columns}
         for cell in table.cells(key)
@@ -257,4 +258,4 @@ def _has_spreads(key: str, tables: Sequence[tuple[str, Table, ZoneInfo]]) -> boo
 
 
 def _split(cell: Cell) -> tuple[Cell, Cell, Cell]:
-    return (cell.mean, cell.low, cell.high) if isinstance(cell, Spread) else (cell, None, None)
+    return (cell, cell.low, cell.high) if isinstance(cell, Spread | Interval) else (cell, None, None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Final
 
 from tallyd.core.naming import local_text
-from tallyd.core.panels import Cell, Gap, Spread, Unit
+from tallyd.core.panels import Cell, Gap, Interval, Spread, Unit
 from tallyd.core.reading import Json
 from tallyd.core.states import NO_DATA, Level, State, StateSpan, Timeline
 from tallyd.core.texts import (
@@ -40,8 +41,8 @@ def text_of(cell: Cell, unit: Unit, *, zone: tzinfo, now: datetime | None) -> st
     if isinstance(cell, datetime):
         at = cell.replace(microsecond=0)
         return dated(at, zone) if now is None else clock(at, zone, now=now)
-    if isinstance(cell, Spread):
-        return "{} ({})".format(*spread_texts(cell, unit))
+    if isinstance(cell, Spread | Interval):
+        return _text_of_range(cell, unit)
     if isinstance(cell, Timeline):
         return "".join(map(_bar, cell.spans))
     return _number(cell, unit)
@@ -62,11 +63,30 @@ def amounts_text(timeline: Timeline) -> str:
     )
 
 
+def _text_of_range(cell: Spread | Interval, unit: Unit) -> str:
+    if isinstance(cell, Spread):
+        return "{} ({})".format(*spread_texts(cell, unit))
+    low, high = _number(cell.low, unit), _number(cell.high, unit)
+    return low if cell.low == cell.high else f"{low} to {high}"
+
+
 def spread_texts(cell: Spread, unit: Unit) -> tuple[str, str]:
     """Return the mean, and the least and the most with a dash between them, as people read them."""
     is_tenths = unit == "number" and cell.mean == round(cell.mean, 1)
     mean = f"{cell.mean:.1f}" if is_tenths else _number(cell.mean, unit)
     return mean, f"{_number(cell.low, unit)}\u2013{_number(cell.high, unit)}"
+
+
+def percent_text(share: Interval) -> str:
+    """Return a share in whole percent: `83%`, `71\u201388%`. Bounds are never narrower than they are known.
+
+    Only nothing is `0%`, and only all of it is `100%`.
+    """
+    low, high = math.floor(share.low * 100), math.ceil(share.high * 100)
+    if share.low == share.high:
+        exact = min(max(round(share.low * 100), 1), 99) if 0 < share.low < 1 else low
+        return f"{exact}%"
+    return f"{low}\u2013{high}%"
 
 
 def _number(value: float, unit: Unit) -> str:
@@ -86,11 +106,17 @@ def json_of(cell: Cell, unit: Unit, zone: tzinfo) -> Json | object:
         return cell.word
     if isinstance(cell, datetime):
         return local_text(cell, zone)
-    if isinstance(cell, Spread):
-        return {"mean": cell.mean, "min": cell.low, "max": cell.high, "known": cell.known}
+    if isinstance(cell, Spread | Interval):
+        return _json_of_range(cell, unit)
     if isinstance(cell, Timeline):
         return timeline_json(cell, zone)
     return _rounded(cell, unit) if isinstance(cell, float) else cell
+
+
+def _json_of_range(cell: Spread | Interval, unit: Unit) -> Json:
+    if isinstance(cell, Spread):
+        return {"mean": cell.mean, "min": cell.low, "max": cell.high, "known": cell.known}
+    return {"min": _rounded(cell.low, unit), "max": _rounded(cell.high, unit)}
 
 
 def timeline_json(timeline: Timeline, zone: tzinfo) -> Json:
@@ -107,7 +133,8 @@ def timeline_json(timeline: Timeline, zone: tzinfo) -> Json:
 
 
 def csv_of(cell: Cell, unit: Unit, zone: tzinfo) -> CsvCell:
-    """Return a cell for a spreadsheet. A gap and a timeline are empty; of means it is the mean.
+    """Return a cell for a spreadsheet. A gap and a timeline are empty; of means it is the mean, of an
+    interval the number if it is exact.
 
     An instant is local. Only one that comes twice has its offset: most spreadsheets take that for text.
     """
@@ -121,6 +148,8 @@ def csv_of(cell: Cell, unit: Unit, zone: tzinfo) -> CsvCell:
         return text if comes_twice(local) else text[: len("2026-11-20 08:00:00")]
     if isinstance(cell, Spread):
         return cell.mean
+    if isinstance(cell, Interval):
+        return _rounded(cell.low, unit) if cell.low == cell.high else None
     return _rounded(cell, unit) if isinstance(cell, float) else cell
 
 

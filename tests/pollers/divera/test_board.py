@@ -72,14 +72,35 @@ def test_foreign_text_is_made_visible() -> None:
 
 def test_metrics_have_every_known_count_and_the_names_of_statuses() -> None:
     reading = entry(total=None, counts={"50101": 8, "7": None}, names={"50101": "Bereit"}, hide_below=3)
-    people, everybody, named = people_metrics("unit", reading)
+    people, everybody, named, *_ = people_metrics("unit", reading, (), UTC)
     assert (people.name, people.samples) == ("tallyd_people", [(("unit", "50101"), 8)])
     assert (everybody.name, everybody.samples) == ("tallyd_people_all", [])
     assert (named.name, named.samples) == ("tallyd_status_info", [(("unit", "50101", "Bereit"), 1)])
 
 
 def test_before_the_first_reading_no_metric_has_a_sample() -> None:
-    assert [metric.samples for metric in people_metrics("unit", None)] == [[], [], []]
+    assert [metric.samples for metric in people_metrics("unit", None, [BOTH], UTC)] == [[], [], [], [], []]
+
+
+def test_a_requirement_has_metrics_where_it_applied_and_its_number_is_known() -> None:
+    reading = entry(counts={"50101": 8, "50102": None, "7": 2}, hide_below=3)  # at 08:00
+    at_night = {"from": "22:00", "to": "06:00"}
+    *_, found, met = people_metrics(
+        "unit",
+        reading,
+        [
+            minimum("50101", count=9),
+            minimum("50101", "50102", name="Engine"),
+            minimum("50102", count=9),
+            minimum("7", name="Night", when=[at_night]),
+        ],
+        UTC,
+    )
+    assert (found.name, found.samples) == ("tallyd_requirement_people", [(("unit", "50101"), 8)])
+    assert (met.name, met.samples) == (
+        "tallyd_requirement_met",
+        [(("unit", "50101"), 0), (("unit", "Engine"), 1)],
+    )
 
 
 STATUSES = (Status("50101", "Ready"), Status("50102", "Soon"), Status("none"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
 
 from tallyd.contract.board import AskedError
@@ -12,9 +12,11 @@ from tallyd.core.history import Entry, Group, Status, Value, origin_of
 from tallyd.core.panels import Choice, Gap, Limit, Metric
 from tallyd.core.reading import Facts
 from tallyd.core.texts import visible
+from tallyd.pollers.divera.fulfilment import verdict
 from tallyd.pollers.divera.requirement import Requirement
 
 GROUP: Final = "group"
+"""The option for statuses that are counted together, or a requirement."""
 _BETWEEN: Final = re.compile(r"[+ ]")
 """Between the statuses of a group. In the query of a URL, `+` means a space."""
 
@@ -92,10 +94,15 @@ def group_of(requirement: Requirement, names: Mapping[str, str]) -> Group:
     """Return the people whom a requirement counts. `names` are those of statuses, by id."""
     return Group(
         requirement.statuses,
-        requirement.name or _name(requirement.statuses, names, requirement.qualification),
+        name_of(requirement, names),
         Limit("minimum", requirement.count),
         requirement.qualification,
     )
+
+
+def name_of(requirement: Requirement, names: Mapping[str, str]) -> str:
+    """Return the name of a requirement for people. `names` are those of statuses, by id."""
+    return requirement.name or _name(requirement.statuses, names, requirement.qualification)
 
 
 def _sum_of(written: str, names: Mapping[str, str], requirements: Sequence[Requirement]) -> Group | None:
@@ -120,14 +127,30 @@ def _name(statuses: Iterable[str], names: Mapping[str, str], qualification: str 
     return f"{added} with qualification {qualification}" if qualification else added
 
 
-def people_metrics(poller: str, entry: Entry | None) -> Iterable[Metric]:
-    """Return the people of the last reading; None: there is none."""
+def people_metrics(
+    poller: str, entry: Entry | None, requirements: Iterable[Requirement], zone: tzinfo
+) -> Iterable[Metric]:
+    """Return the people of the last reading of the timetable, and requirements; `entry` None: there is none.
+
+    A requirement has a sample only if it applied at that slot and its number or its verdict is known.
+    """
     people = Metric(
         name="tallyd_people", help="People by status at the last reading.", labels=("poller", "status")
     )
     everybody = Metric(name="tallyd_people_all", help="All people of the last reading.", labels=("poller",))
     named = Metric(
         name="tallyd_status_info", help="1, with the name of a status.", labels=("poller", "status", "name")
+    )
+    labels = ("poller", "requirement")
+    found = Metric(
+        name="tallyd_requirement_people",
+        help="People whom a requirement counts, at the last reading.",
+        labels=labels,
+    )
+    met = Metric(
+        name="tallyd_requirement_met",
+        help="1 if a requirement was met at the last reading, else 0.",
+        labels=labels,
     )
     if entry is not None:
         if not isinstance(entry.total, Gap):
@@ -136,4 +159,11 @@ def people_metrics(poller: str, entry: Entry | None) -> Iterable[Metric]:
             ((poller, status), count) for status, count in entry.counts.items() if not isinstance(count, Gap)
         )
         named.samples.extend(((poller, status, name), 1) for status, name in entry.names.items())
-    return (people, everybody, named)
+        for each in requirements:
+            if not each.applies(entry.at.astimezone(zone)):
+                continue
+            if not isinstance(count := group_of(each, {}).count(entry), Gap):
+                found.samples.append(((poller, each.id), count))
+            if (judgement := verdict(each, entry)) != "unknown":
+                met.samples.append(((poller, each.id), judgement == "met"))
+    return (people, everybody, named, found, met)

@@ -19,13 +19,20 @@ from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.values import Value, several
 from tallyd.core.errors import SourceError
 from tallyd.core.history import Entry, statuses
-from tallyd.core.panels import Board, Metric
+from tallyd.core.panels import Board, Metric, StateTimeline
 from tallyd.core.questions import Question, words
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
 from tallyd.core.schedule.timetable import At
-from tallyd.pollers.divera.board import GROUP, chosen_group, entry_of, people_metrics
+from tallyd.pollers.divera.board import GROUP, chosen_group, entry_of, name_of, people_metrics
 from tallyd.pollers.divera.client import Answer, ask, is_users_url, pull_params, pull_url_of
 from tallyd.pollers.divera.counting import hide_qualifications, hide_small
+from tallyd.pollers.divera.fulfilment import judged
+from tallyd.pollers.divera.fulfilment_board import (
+    FULFILMENT,
+    RequirementSlots,
+    fulfilment_board,
+    with_fulfilment,
+)
 from tallyd.pollers.divera.parse import Tally, read_monitor, read_names, read_users
 from tallyd.pollers.divera.personal_data import texts_of_pull, texts_of_users
 from tallyd.pollers.divera.questions import QUESTIONS, TIMES
@@ -204,22 +211,33 @@ class DiveraPoller(DiveraSettings):
 
     @classmethod
     def options(cls) -> tuple[str, ...]:
-        """Return the option of the past board: statuses that are counted together."""
-        return (GROUP,)
+        """Return the options of the past board: what to count together, fulfilment instead of numbers."""
+        return (GROUP, FULFILMENT)
 
     def past_board(self, past: Past, asked: Asked) -> Board:
-        """Return the days that were asked for, with a group of statuses by weekday and time of day."""
+        """Return the days that were asked for: a group of statuses, and how often requirements were met."""
         entries = self.entries(past, asked)
-        group, choices = chosen_group(
-            asked.options.get(GROUP, ""),
-            statuses(entries, self.status_names),
-            self.at_least,
-        )
-        return self.readings_board(entries, past, asked, group=group, choices=choices)
+        columns = statuses(entries, self.status_names)
+        names = {each.id: each.label for each in columns}
+        timetable = [entry.at.astimezone(past.zone) for entry in entries if entry.origin != "once"]
+        judged_ones = [
+            RequirementSlots(id=each.id, name=name_of(each, names), slots=judged(each, entries, past.zone))
+            for each in self.at_least
+        ]
+        if asked.value(FULFILMENT):
+            return fulfilment_board(judged_ones, timetable, asked)
+        group, choices = chosen_group(asked.value(GROUP), columns, self.at_least)
+        board = self.readings_board(entries, past, asked, group=group, choices=choices)
+        return with_fulfilment(board, judged_ones, timetable, asked.value(GROUP))
+
+    def states(self, past: Past, asked: Asked) -> StateTimeline | None:
+        """Return how it was over time; None with fulfilment, which says more, and should fit on one page."""
+        return None if asked.value(FULFILMENT) else super().states(past, asked)
 
     def metrics(self, past: Past) -> Iterable[Metric]:
-        """Return the people of the last reading of the timetable."""
-        return people_metrics(past.poller, self.last_entry(past, in_timetable=True))
+        """Return the people of the last reading of the timetable, and whether requirements were met."""
+        entry = self.last_entry(past, in_timetable=True)
+        return people_metrics(past.poller, entry, self.at_least, past.zone)
 
     # -- for a person who writes a config ---------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tallyd.core.panels import Chart, Gap, Heatmap, Spread, Stat, StateTimeline
+from tallyd.core.panels import Chart, Gap, Heatmap, Interval, Spread, Stat, StateTimeline
 from tallyd.core.states import State, Timeline
 from tallyd.core.texts import visible
 from tallyd.presentation.invocation import filled
@@ -24,6 +24,7 @@ _TESTS: Final = {
     "chart": Chart,
     "heatmap": Heatmap,
     "spread": Spread,
+    "interval": Interval,
     "state": State,
     "gap": Gap,
     "instant": datetime,

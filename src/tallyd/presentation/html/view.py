@@ -13,11 +13,11 @@ from markupsafe import Markup
 
 from tallyd.contract.board import AskedError
 from tallyd.core.naming import local_text
-from tallyd.core.panels import Cell, Chart, Column, Heatmap, Spread, Table, Unit
+from tallyd.core.panels import Cell, Chart, Column, Heatmap, Interval, Spread, Table, Unit
 from tallyd.core.reading import Json
 from tallyd.core.states import WORST_FIRST, State, Timeline
 from tallyd.core.texts import span, visible
-from tallyd.presentation.cells import amounts_text, spread_texts, text_of
+from tallyd.presentation.cells import amounts_text, percent_text, spread_texts, text_of
 from tallyd.presentation.html.bars import Bars, bars_of
 from tallyd.presentation.html.charts import chart_json
 
@@ -93,15 +93,16 @@ class View:
         """The colors of a heatmap, each a number: the largest is for the largest means."""
         return range(1, STEPS + 1)
 
-    def step(self, cell: Spread, heatmap: Heatmap) -> int:
-        """Return the color of a cell: equal steps from the least mean to the most."""
-        low, high = min(heatmap.means), max(heatmap.means)
-        share = (cell.mean - low) / (high - low) if high > low else 0.5
+    def step(self, cell: Spread | Interval, heatmap: Heatmap) -> int:
+        """Return the color of a cell: equal steps on the scale. Of an interval, the lower bound counts."""
+        low, high = heatmap.scale or (0.0, 0.0)
+        number = cell.mean if isinstance(cell, Spread) else cell.low
+        share = (number - low) / (high - low) if high > low else 0.5
         return min(STEPS, 1 + int(share * STEPS))
 
-    def parts(self, cell: Spread) -> tuple[str, str]:
-        """Return the mean, and the least and the most, for a narrow cell."""
-        return spread_texts(cell, "number")
+    def parts(self, cell: Spread | Interval) -> tuple[str, str]:
+        """Return the mean, and the least and the most, for a narrow cell; of a share, only its bounds."""
+        return spread_texts(cell, "number") if isinstance(cell, Spread) else (percent_text(cell), "")
 
     # -- tables ------------------------------------------------------------------------------------------
 
@@ -186,8 +187,8 @@ def _rank(cell: Cell) -> tuple[int, float, str] | None:
     match cell:
         case State():
             return 0, WORST_FIRST.index(cell.level), cell.word
-        case Spread():
-            return 1, cell.mean, ""
+        case Spread(mean=number) | Interval(low=number):
+            return 1, number, ""
         case datetime():
             return 1, cell.timestamp(), ""
         case int() | float():

@@ -1,0 +1,179 @@
+"""What people are shown of fulfilment: a row for each requirement, and its shares by weekday and time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from tallyd.contract.board import Asked, AskedError
+from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Heatmap, Interval, Table
+from tallyd.core.periods import LABELS, By, labels_of, order_of, period_cells, period_columns
+from tallyd.core.texts import share_text, visible
+from tallyd.core.weekly import weekly_table
+from tallyd.pollers.divera.board import GROUP
+from tallyd.pollers.divera.fulfilment import Fulfilment, Judged, Verdict, WeakHours, weakest
+
+FULFILMENT: Final = "fulfilment"
+"""The option that shows fulfilment instead of the numbers."""
+_YES: Final = "yes"
+_WAYS: Final = Choice(option=FULFILMENT, label="Show", values=(("", "Numbers"), (_YES, "Fulfilment")))
+_REQUIREMENT: Final = Column(key="requirement", heading="requirement", is_vital=True)
+_COUNTS: Final = (
+    Column(key="share", heading="share met", unit="share", is_vital=True),
+    *(Column(key=key, heading=key, unit="number") for key in ("slots", "met", "below", "unknown")),
+)
+_NOTHING: Final = "No slot of these days lies in the hours of a requirement."
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequirementSlots:
+    """The judged slots of one requirement, oldest first. `name` is for people."""
+
+    id: str
+    name: str
+    slots: Sequence[Judged]
+
+    @property
+    def fulfilment(self) -> Fulfilment:
+        """How often it was met."""
+        return _fulfilment(self.slots)
+
+
+def with_fulfilment(
+    board: Board, found: Sequence[RequirementSlots], timetable: Sequence[datetime], group: str
+) -> Board:
+    """Return the board of readings with how often requirements were met.
+
+    The requirement with the id `group`, else the first one, is also shown by weekday and time of day.
+    `timetable` are the local times of all slots.
+    """
+    if not found:
+        return board
+    shown = next((each for each in found if each.id == group), found[0])
+    judged = [each for each in found if each.slots]
+    return replace(
+        board,
+        panels=(*board.panels, _summary(judged, timetable)) if judged else board.panels,
+        details=(*_weekly([shown]), *board.details),
+        choices=(*board.choices, _WAYS),
+    )
+
+
+def fulfilment_board(found: Sequence[RequirementSlots], timetable: Sequence[datetime], asked: Asked) -> Board:
+    """Return how often requirements were met: all of them, or that of the option `group`.
+
+    `timetable` are the local times of all slots. Raises `AskedError`.
+    """
+    group = asked.value(GROUP)
+    chosen = [each for each in found if group in ("", each.id)]
+    if asked.value(FULFILMENT) != _YES:
+        raise AskedError(f"{FULFILMENT} must be {_YES}, or left out")
+    if not found:
+        raise AskedError("no requirement can be judged, because the config has none (at_least)")
+    if not chosen:
+        known = ", ".join(each.id for each in found)
+        raise AskedError(f'there is no requirement "{visible(group)}"; there is: {known}')
+    summary = _summary(chosen, timetable)
+    names = Choice(
+        option=GROUP,
+        label="Requirement",
+        values=(("", "All"), *((each.id, each.name) for each in found)),
+    )
+    return Board(
+        said="; ".join(f"{each.name}: {_said(each.fulfilment)}" for each in chosen),
+        panels=(*((_by(asked.by, chosen),) if asked.by else ()), summary, *_weekly(chosen)),
+        notes=("Each slot is judged by the requirements that the config has now.",),
+        choices=(names, _WAYS),
+    )
+
+
+def _summary(found: Iterable[RequirementSlots], timetable: Sequence[datetime]) -> Table:
+    """Return a row for each requirement, with its weakest hours."""
+    return Table(
+        key="requirements",
+        title="How often requirements were met",
+        columns=(_REQUIREMENT, *_COUNTS, Column(key="weakest", heading="weakest hours", is_note=True)),
+        rows=tuple(
+            (each.name, *_cells(each.fulfilment), _hours(weakest(each.slots, timetable))) for each in found
+        ),
+    )
+
+
+def _by(by: By, found: Iterable[RequirementSlots]) -> Table:
+    """Return a row for each period and requirement, in order of time, then as in the config."""
+    periods: dict[tuple[str, ...], dict[str, list[Judged]]] = {}
+    for each in found:
+        for slot in each.slots:
+            labels = tuple(labels_of(slot.local, by=by).values())
+            periods.setdefault(labels, {}).setdefault(each.name, []).append(slot)
+    ordered = sorted(
+        periods,
+        key=lambda labels: (
+            order_of(dict(zip(LABELS[by], labels, strict=True))),
+            min(slots[0].local for slots in periods[labels].values()),
+        ),
+    )
+    return Table(
+        key="fulfilment",
+        title=f"How often requirements were met, by {by}",
+        columns=(*period_columns(by), _REQUIREMENT, *_COUNTS),
+        rows=tuple(
+            (*period_cells(slots[0].local, by=by), name, *_cells(_fulfilment(slots)))
+            for labels in ordered
+            for name, slots in periods[labels].items()
+        ),
+        nothing=_NOTHING,
+        is_newest_last=True,
+    )
+
+
+def _weekly(found: Iterable[RequirementSlots]) -> tuple[Heatmap, ...]:
+    """Return the shares of each requirement by weekday and time of day."""
+    return tuple(
+        Heatmap(
+            table=weekly_table(
+                ((slot.local, slot.verdict) for slot in each.slots),
+                _share,
+                title=f"{each.name}: share met by weekday and time of day",
+                key=f"weekly_share_{number}",
+                unit="share",
+            ),
+            note="Share of the slots at which the requirement was met. Two numbers: between these, because "
+            "some slots are not known.",
+        )
+        for number, each in enumerate(found, start=1)
+        if each.slots
+    )
+
+
+def _fulfilment(slots: Iterable[Judged]) -> Fulfilment:
+    return Fulfilment.of(slot.verdict for slot in slots)
+
+
+def _share(verdicts: Sequence[Verdict]) -> Cell:
+    return Fulfilment.of(verdicts).share
+
+
+def _cells(found: Fulfilment) -> tuple[Cell, ...]:
+    return (found.share if found.slots else None, found.slots, found.met, found.below, found.unknown)
+
+
+def _said(found: Fulfilment) -> str:
+    """Return `83.33% of 12 slots`, or `between 71.15% and 88.46%, 9 of 52 slots unknown`."""
+    if isinstance(found.share, Gap):
+        return f"not known, all {found.slots} slots unknown" if found.slots else "no slot in its hours"
+    if not found.unknown:
+        return f"{_between(found.share)} of {found.slots} slots"
+    return f"{_between(found.share)}, {found.unknown} of {found.slots} slots unknown"
+
+
+def _between(share: Interval) -> str:
+    low, high = share_text(share.low), share_text(share.high)
+    return low if share.low == share.high else f"between {low} and {high}"
+
+
+def _hours(weak: Iterable[WeakHours]) -> str:
+    """Return `Tue 09:00 to 12:00: 41.00%, Sat 20:00 to 24:00: between 50.00% and 60.00%`."""
+    return ", ".join(f"{each.weekday} {each.begin} to {each.end}: {_between(each.share)}" for each in weak)
