@@ -82,14 +82,13 @@ class Running:
         self._reader.join(timeout=5)
         return status
 
-    def children(self) -> dict[str, int]:
-        """Return the pids of the world and the daemon."""
-        found = {}
+    def children(self) -> list[int]:
+        """Return the pids of its processes: of the daemon, once that has begun."""
+        found = []
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 if f"\nPPid:\t{self.process.pid}\n" in (entry / "status").read_text():
-                    command = (entry / "cmdline").read_text()
-                    found["world" if "tallyd.demo.world.main" in command else "daemon"] = int(entry.name)
+                    found.append(int(entry.name))
         return found
 
 
@@ -195,18 +194,18 @@ def test_ctrl_c_ends_it_with_a_summary_and_leaves_no_process(
     assert status == 0, demo.said
     assert re.search(r"^divera +count +\d\d:\d\d", demo.said, re.MULTILINE)
     assert "Traceback" not in demo.said
-    assert children.keys() == {"world", "daemon"}
-    assert not any(is_alive(pid) for pid in children.values())
+    assert len(children) == 1
+    assert not any(map(is_alive, children))
 
 
 def test_killed_it_leaves_no_process(start: Callable[..., Running]) -> None:
     demo = start(*DEMO)
     demo.wait_for("an outage:")
-    wait_until(lambda: len(demo.children()) == 2)
+    wait_until(lambda: len(demo.children()) == 1)
     children = demo.children()
     demo.process.kill()
 
-    wait_until(lambda: not any(is_alive(pid) for pid in children.values()), within_s=5)
+    wait_until(lambda: not any(map(is_alive, children)), within_s=5)
 
 
 def test_ended_before_the_first_reading_it_says_so(start: Callable[..., Running]) -> None:
@@ -218,19 +217,15 @@ def test_ended_before_the_first_reading_it_says_so(start: Callable[..., Running]
     )
 
 
-@pytest.mark.parametrize(("victim", "name"), [("daemon", "daemon"), ("world", "small world")])
-def test_when_the_daemon_or_the_world_dies_it_ends_with_a_reason(
-    start: Callable[..., Running], victim: str, name: str
-) -> None:
+def test_when_the_daemon_dies_it_ends_with_a_reason(start: Callable[..., Running]) -> None:
     demo = start(*DEMO)
-    wait_until(lambda: len(demo.children()) == 2)
-    children = demo.children()
+    wait_until(lambda: len(demo.children()) == 1)
+    (daemon,) = demo.children()
     demo.wait_for("an outage:")
-    os.kill(children[victim], signal.SIGKILL)
+    os.kill(daemon, signal.SIGKILL)
 
     assert demo.ended(within_s=15) == 1
-    assert f"tallyd: the {name} stopped unexpectedly (exit status -9)" in demo.said
-    assert not any(is_alive(pid) for pid in children.values())
+    assert "tallyd: the daemon stopped unexpectedly (exit status -9)" in demo.said
 
 
 def test_what_the_daemon_said_is_shown_when_it_dies(start: Callable[..., Running], tmp_path: Path) -> None:

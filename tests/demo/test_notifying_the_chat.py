@@ -1,8 +1,7 @@
-"""The world and the daemon as processes, the daemon killed in the middle of an outage."""
+"""The world, and the daemon as a process that is killed in the middle of an outage."""
 
 from __future__ import annotations
 
-import contextlib
 import re
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from support.daemon import wait_until
 from tallyd.demo.folder import DemoFolder
 from tallyd.demo.timetable import Pace, Times
 from tallyd.demo.world import chat, divera
+from tallyd.demo.world.main import parts_of, running
 
 BEGINS = re.compile(r"divera: no reading for .* closed the connection")
 ENDS = re.compile(r"divera: working again since ")
@@ -27,9 +27,7 @@ PACE = Pace(every_s=4, ahead_s=110.0)
 class Scene:
     """A small world and the daemon that watches it; `daemon` may be killed and begun again."""
 
-    def __init__(self, root: Path, world: subprocess.Popen[str]) -> None:
-        assert world.stdout is not None
-        base_url = world.stdout.readline().strip()
+    def __init__(self, root: Path, base_url: str) -> None:
         now = datetime.now(UTC)
         self.folder = DemoFolder(root)
         self.base_url = base_url
@@ -72,20 +70,12 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
     inbox = tmp_path / "demo-data" / "inbox"
-    with subprocess.Popen(
-        [sys.executable, "-m", "tallyd.demo.world.main", "0", str(inbox), "UTC"],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as world:
-        made = None
+    with running(parts_of(inbox, ZoneInfo("UTC"), lambda _message: None)) as base_url:
+        made = Scene(tmp_path / "demo-data", base_url)
         try:
-            made = Scene(tmp_path / "demo-data", world)
             yield made
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                world.kill()
-            if made:
-                made.kill()
+            made.kill()
 
 
 @pytest.mark.slow

@@ -8,8 +8,6 @@ with small_world(folder) as site:
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +22,8 @@ from support.processes import free_port
 from tallyd.demo.folder import DemoFolder
 from tallyd.demo.past.writer import write_past
 from tallyd.demo.world import cameras, chat, divera, servers, upstream
+from tallyd.demo.world.main import parts_of
+from tallyd.demo.world.main import running as serving_parts
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,9 @@ class Site:
 
 @contextmanager
 def world(inbox: Path) -> Iterator[str]:
-    """The small world in a process of its own; its address."""
-    command = [sys.executable, "-m", "tallyd.demo.world.main", "0", str(inbox), "Europe/Berlin"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        process.terminate()
-        process.wait(10)
-        process.stdout.close()
+    """The small world; its address."""
+    with serving_parts(parts_of(inbox, BERLIN, lambda _message: None)) as base_url:
+        yield base_url
 
 
 @contextmanager

@@ -20,12 +20,11 @@ _SERVICE_ONLY = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STRE
 class Child:
     """One process. Its stdout and stderr are one stream; the last lines are kept."""
 
-    def __init__(self, name: str, *program: str) -> None:
-        self.name = name
+    def __init__(self, *program: str) -> None:
         self.tail: deque[str] = deque(maxlen=_TAIL)
         self.status: int | None = None
         """Exit status; None while it runs. Negative: the signal that ended it."""
-        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._process = subprocess.Popen(  # noqa: S603 # our own interpreter and modules
             [sys.executable, "-P", "-m", "tallyd.demo.die_with_parent", str(os.getpid()), *program],
             stdin=subprocess.DEVNULL,
@@ -34,24 +33,15 @@ class Child:
             encoding="utf-8",
             errors="replace",
             env={name: value for name, value in os.environ.items() if name not in _SERVICE_ONLY},
-            process_group=0,  # Ctrl-C reaches only the demo, which ends the daemon before the world
+            process_group=0,  # Ctrl-C reaches only the demo, which ends the daemon before its world
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def line(self, *, within_s: float) -> str | None:
-        """Return the next line; None if none comes in time, or the output has ended."""
-        try:
-            return self._lines.get(timeout=within_s)
-        except queue.Empty:
-            return None
-
     def new_lines(self) -> Iterator[str]:
         """Yield the lines that came since the last look."""
         while not self._lines.empty():
-            line = self._lines.get()
-            if line is not None:
-                yield line
+            yield self._lines.get()
 
     def has_ended(self) -> bool:
         """Whether the process has ended."""
@@ -77,13 +67,12 @@ class Child:
             for line in stream:
                 self.tail.append(line.rstrip("\n"))
                 self._lines.put(line.rstrip("\n"))
-        self._lines.put(None)
 
 
 @contextmanager
-def started(name: str, *program: str, end_within_s: float) -> Iterator[Child]:
+def started(*program: str, end_within_s: float) -> Iterator[Child]:
     """Start a process that ends with the block, on time or killed."""
-    child = Child(name, *program)
+    child = Child(*program)
     try:
         yield child
     finally:

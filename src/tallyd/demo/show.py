@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from queue import SimpleQueue
 from typing import Any
 
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
@@ -20,17 +21,15 @@ from tallyd.demo.folder import REPORT_EVERY, DemoError, DemoFolder
 from tallyd.demo.signals import asked_to_end
 from tallyd.demo.timetable import Pace, Times, zone_of_demo
 from tallyd.demo.world import cameras, chat, divera, servers, upstream
-from tallyd.demo.world.main import CHAT
 from tallyd.presentation.invocation import program_here
 from tallyd.presentation.terminal import complain, say
 
-DAEMON_ENDS_WITHIN_S = 10.0
+ENDS_WITHIN_S = 10.0
 PAGE_PORT = 8710
 _LOOK_EVERY_S = 0.2
 _STATUS_WITHIN_S = 10.0
 _ROUTINE = re.compile(r": files ingested | notice sent ")
 """In lines of the daemon that are not shown: `status` shows the files, and the chat shows its messages."""
-_MORE_OF_CHAT = " " * len(CHAT)
 _WRITTEN = re.compile(r": reading taken .*\bfile=(\S+\.json)")
 """In a line of the daemon that names an out file, relative to the out folder."""
 
@@ -62,13 +61,20 @@ def in_a_line(content: dict[str, Any]) -> str:
     return ("" if total is None else f"{total} people: ") + ", ".join(counts)
 
 
+def shown(message: str) -> str:
+    """Return a message of the chat as lines for people."""
+    return f"chat: {message}".replace("\n", "\n      ")
+
+
 class Show:
     """Prints what a running daemon does. Its constructor writes the config of the daemon.
 
-    `zone` is that of the cameras' times.
+    `zone` is that of the cameras' times, `messages` are those that the chat gets.
     """
 
-    def __init__(self, folder: DemoFolder, base_url: str, pace: Pace, *, zone: str) -> None:
+    def __init__(
+        self, folder: DemoFolder, base_url: str, pace: Pace, *, zone: str, messages: SimpleQueue[str]
+    ) -> None:
         now = datetime.now(UTC)
         self._zone = zone
         self._page = f"127.0.0.1:{_free_port(PAGE_PORT)}"
@@ -76,7 +82,8 @@ class Show:
         self._base_url = base_url
         self._times = Times(pace, now=now)
         self._readings = 0
-        self._messages = 0
+        self._messages = messages
+        self._heard = 0
         self._began_s = time.monotonic()
         self._write_config(now)
 
@@ -106,31 +113,29 @@ class Show:
             say(f"""                 curl -d '{{"mode": "{mode}"}}' {at}{control}   (end it: "{over}")""")
         say()
 
-    def watch(self, world: Child, daemon: Child, until_s: float | None) -> None:
+    def watch(self, daemon: Child, until_s: float | None) -> None:
         """Print what happens until a signal to end, or until the time is over. Raises `DemoError`."""
         while until_s is None or time.monotonic() < until_s:
             left_s = _LOOK_EVERY_S if until_s is None else min(_LOOK_EVERY_S, until_s - time.monotonic())
             if asked_to_end(within_s=left_s):
                 return
-            self._look(world, daemon)
+            self._look(daemon)
             if daemon.has_ended():
                 raise DemoError(
                     f"the daemon stopped unexpectedly (exit status {daemon.status}). Output:{_said(daemon)}"
                 )
-            if world.has_ended():
-                raise DemoError(f"the small world stopped unexpectedly (exit status {world.status})")
             now = datetime.now(UTC)
             if self._times.are_running_out(now):
                 self._write_config(now)
                 say(f"{self._folder.config}: added more times of day; the daemon reloads it automatically")
 
-    def finish(self, world: Child, daemon: Child) -> None:
+    def finish(self, daemon: Child) -> None:
         """Show `status`, then end the daemon. Raises `DemoError` if it did not end cleanly."""
-        self._look(world, daemon)
+        self._look(daemon)
         if self._readings:
             self._show_status()
-        took_s = daemon.end(within_s=DAEMON_ENDS_WITHIN_S)
-        self._look(world, daemon)
+        took_s = daemon.end(within_s=ENDS_WITHIN_S)
+        self._look(daemon)
         # -SIGTERM: on a slow machine it was still importing, and had not started.
         if daemon.status not in (EXIT_OK, -signal.SIGTERM):
             ended = f"exit status {daemon.status}, {span(took_s)}"
@@ -144,7 +149,7 @@ class Show:
             lasted = span(time.monotonic() - self._began_s)
             complain(f"tallyd: the daemon wrote no reading in {lasted}; the first one was due at {due}")
             return EXIT_PROBLEM
-        say(f"\nThe chat got {self._messages} message{'' if self._messages == 1 else 's'}.")
+        say(f"\nThe chat got {self._heard} message{'' if self._heard == 1 else 's'}.")
         say("\nTo see more:")
         for command in ("status", "alerts", "files", "report", "check"):
             say(f"  {program_here()} --config {self._folder.config} {command}")
@@ -157,16 +162,15 @@ class Show:
             self._base_url, times=times, zone=str(zone), cameras_zone=self._zone, page=self._page
         )
 
-    def _look(self, *children: Child) -> None:
-        for child in children:
-            for line in child.new_lines():
-                if line.startswith((CHAT, _MORE_OF_CHAT)):
-                    self._messages += line.startswith(CHAT)
-                    say(line)
-                elif found := _WRITTEN.search(line):
-                    self._show(found[1])
-                elif not _ROUTINE.search(line):
-                    say(f"{child.name}: {line}", style="quiet")
+    def _look(self, daemon: Child) -> None:
+        for line in daemon.new_lines():
+            if found := _WRITTEN.search(line):
+                self._show(found[1])
+            elif not _ROUTINE.search(line):
+                say(f"daemon: {line}", style="quiet")
+        while not self._messages.empty():
+            self._heard += 1
+            say(shown(self._messages.get()))
 
     def _show(self, file: str) -> None:
         """Print the counts of an out file."""

@@ -9,7 +9,6 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from heapq import merge
-from itertools import takewhile
 from operator import itemgetter
 from typing import Final, TypeAlias, cast
 from zoneinfo import ZoneInfo
@@ -56,12 +55,12 @@ _RECORD_BYTES: Final = 110
 Event: TypeAlias = "tuple[datetime, Callable[[], None]]"
 
 
-def write_past(config: Config, *, now: datetime, goes_on: Callable[[], bool] = lambda: True) -> None:
+def write_past(config: Config, *, now: datetime) -> None:
     """Write four weeks of counts and alerts into the folders of a config.
 
     The times of `config` are those of the past. All its alerts have ended by `now`, and its channels have
-    received all notices, so that a daemon that starts here has nothing to send. It ends early when `goes_on`
-    is false. Raises `StateError`, `RecordsError`.
+    received all notices, so that a daemon that starts here has nothing to send. Raises `StateError`,
+    `RecordsError`.
     """
     logging.getLogger("tallyd").addHandler(logging.NullHandler())  # the past is no news on this terminal
     config.state_dir.mkdir(mode=0o750, exist_ok=True)
@@ -71,7 +70,7 @@ def write_past(config: Config, *, now: datetime, goes_on: Callable[[], bool] = l
         past = _Past(config, state, Month(now, config.zone))
         with ThreadPoolExecutor(1) as beside:
             stored = beside.submit(past.store_records, database)
-            past.play(goes_on)
+            past.play()
             stored.result()
     finally:
         database.close()
@@ -95,13 +94,13 @@ class _Past:
         self._visits = dict(self._days())
         self._whole_days: dict[date, Mapping[str, Count]] = {}
 
-    def play(self, goes_on: Callable[[], bool]) -> None:
+    def play(self) -> None:
         """Write what happened, in its order; then the out files."""
         events = merge(
             self._counts(), self._start(), self._reports(), self._checks(), self._silence(), key=itemgetter(0)
         )
         with self._state.together():  # thousands of commits, and each waits for the disk
-            for self._at, happens in takewhile(lambda _event: goes_on(), events):
+            for self._at, happens in events:
                 happens()
                 self._notify()
             if self._store.state_trouble is not None:

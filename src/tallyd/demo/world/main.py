@@ -1,4 +1,4 @@
-"""The small world: what tallyd watches in the demo, over real HTTP on loopback, in its own process.
+"""The small world: what tallyd watches in the demo, over real HTTP on loopback.
 
 A new part is a module beside `divera.py` and an entry in `parts_of`. One server has the routes of all parts.
 """
@@ -6,15 +6,12 @@ A new part is a module beside `divera.py` and an entry in `parts_of`. One server
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from tallyd.demo.signals import asked_to_end, hold_signals
 from tallyd.demo.world import cameras, chat, divera, servers, upstream
 from tallyd.demo.world.cameras import Cameras
 from tallyd.demo.world.chat import Chat
@@ -25,33 +22,20 @@ from tallyd.demo.world.upstream import Upstream
 
 NAME = "small-world"
 """The name, in messages, of the tallyd that watches it."""
-CHAT = "chat: "
-"""How the lines of a message begin. Its further lines are indented as much."""
 
 
 def parts_of(inbox: Path, zone: tzinfo, tell: Callable[[str], None]) -> tuple[Part, ...]:
     """Return all parts. The cameras write their files into `inbox`; `tell` gets the messages of the chat."""
-
-    def heard(text: str) -> None:
-        tell(CHAT + text.replace("\n", "\n" + " " * len(CHAT)))
-
-    return (Divera(), Servers(), Upstream(), Cameras(inbox, zone), Chat(tell=heard))
+    return (Divera(), Servers(), Upstream(), Cameras(inbox, zone), Chat(tell=tell))
 
 
-def serve(
-    parts: Sequence[Part], *, port: int, lasts_s: float | None, tell_url: Callable[[str], None]
-) -> None:
-    """Serve the parts in the foreground until Ctrl-C, SIGTERM, or `lasts_s` is over. Raises OSError.
-
-    It calls `tell_url` with the base URL when the server answers.
-    """
-    hold_signals()
-    with ExitStack() as running:
+@contextmanager
+def running(parts: Sequence[Part], *, port: int = 0) -> Iterator[str]:
+    """Serve the parts until the block ends; yields the base URL. Raises `OSError`."""
+    with ExitStack() as stack:
         for part in parts:
-            running.enter_context(part.running())
-        routes = [route for part in parts for route in part.routes()]
-        tell_url(running.enter_context(serving(routes, port=port)))
-        asked_to_end(within_s=lasts_s)
+            stack.enter_context(part.running())
+        yield stack.enter_context(serving([route for part in parts for route in part.routes()], port=port))
 
 
 def config_for(base_url: str, *, inbox: str, at: Sequence[str], report_every: str) -> dict[str, Any]:
@@ -69,35 +53,8 @@ def config_for(base_url: str, *, inbox: str, at: Sequence[str], report_every: st
 
 
 def why_not_served(port: int, error: OSError) -> str:
-    """Return why `serve` raised an error."""
+    """Return why `running` raised an error."""
     reason = (os.strerror(error.errno) if error.errno else type(error).__name__).lower()
     return (
         f"cannot serve the small world on port {port} of 127.0.0.1: {reason}; use --port 0 for any free port"
     )
-
-
-def main(arguments: list[str]) -> int:
-    """Serve on a port, and write files into an inbox with times of a zone: the first three arguments.
-
-    Each further argument is the first mode of a part, such as `/world/divera=outage`. The first line on
-    stdout is the base URL, or why there is none; the others are the messages of the chat.
-    """
-    port, inbox, zone = int(arguments[0]), Path(arguments[1]), ZoneInfo(arguments[2])
-    modes = dict(argument.split("=") for argument in arguments[3:])
-    parts = parts_of(inbox, zone, _say)
-    for part in parts:
-        part.play(modes.get(part.control, part.mode))
-    try:
-        serve(parts, port=port, lasts_s=None, tell_url=_say)
-    except OSError as error:
-        _say(why_not_served(port, error))
-        return 1
-    return 0
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 # read by the process that started this one
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
