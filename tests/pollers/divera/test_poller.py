@@ -161,11 +161,16 @@ class TestNames:
 
 class TestFailures:
     @pytest.mark.parametrize("status", [401, 403])
-    def test_a_refused_key_says_which_kind_of_key_is_needed_and_is_not_tried_again(self, status: int) -> None:
+    @pytest.mark.parametrize(
+        ("source", "whose"), [("users", "a system user"), ("monitor", "a monitor user or a person")]
+    )
+    def test_a_refused_key_says_which_kind_of_key_is_needed_and_is_not_tried_again(
+        self, status: int, source: str, whose: str
+    ) -> None:
         with pytest.raises(SourceError) as failure:
-            read(divera(), refusal(status))
+            read(divera(source=source), refusal(status))
         assert failure.value.text == (
-            f"access key refused (HTTP {status}); it must belong to a system user of the unit"
+            f"access key refused (HTTP {status}); it must belong to {whose} of the unit"
         )
         assert not failure.value.transient
 

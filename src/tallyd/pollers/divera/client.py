@@ -80,7 +80,7 @@ def _outcome(
     try:
         reply = tools.http.request(Request(url=url, params=params)).result()
     except SourceError as failure:
-        return _named(failure)
+        return _named(failure, url)
     try:
         return Answer(read(reply.body), reply.skew_s)
     except Unreadable as unreadable:
@@ -89,9 +89,14 @@ def _outcome(
         return SourceError(text, transient=True)
 
 
-def _named(failure: SourceError) -> SourceError:
-    """Return a clearer error for a refused key; every other failure is unchanged."""
+def _named(failure: SourceError, url: str) -> SourceError:
+    """Return a clearer error for a refused key, which says who has the right one; others are unchanged.
+
+    /api/users takes only the key of a system user. pull/all takes the key of any user, but not everyone may
+    see a monitor.
+    """
     if failure.status not in _REFUSED:
         return failure
-    text = f"access key refused (HTTP {failure.status}); it must belong to a system user of the unit"
+    whose = "a monitor user or a person" if is_pull_url(url) else "a system user"
+    text = f"access key refused (HTTP {failure.status}); it must belong to {whose} of the unit"
     return SourceError(text, transient=False, status=failure.status)

@@ -66,8 +66,8 @@ def read_monitor(body: bytes, *, qualifications: bool = False) -> Tally:
     monitor = as_object(as_object(data.get("monitor")).get(_MONITOR_1))
     if not monitor:
         raise Unreadable(
-            "without counts: Divera has no monitor, or this key may not see it; "
-            'set one up there, or use "source": "users"'
+            "without counts: Divera has no monitor, or this key may not see it, as is usual for a system "
+            'user; set one up there and use the key of its user or of a person, or use "source": "users"'
         )
     _check_number(monitor, _MOST_STATUSES, "statuses")
     counts: dict[str, int] = {}

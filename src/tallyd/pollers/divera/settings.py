@@ -53,7 +53,10 @@ class DiveraSettings(Poller):
         description="Address of the API, without the key. Default: https://app.divera247.com/api/users, or "
         'with `"source": "monitor"` https://app.divera247.com/api/v2/pull/all.',
     )
-    accesskey: Secret = Field(description="Access key of a system user of the unit. A secret.")
+    accesskey: Secret = Field(
+        description="Access key: with `source` `users`, of a system user of the unit; with `monitor`, of a "
+        "monitor user or a person. A secret."
+    )
     at: Annotated[tuple[TimeOfDay, ...], BeforeValidator(as_tuple)] = Field(
         description="Local times of day at which to count."
     )
