@@ -25,6 +25,37 @@ def test_days_off_are_shown_as_the_page_about_calendars_says(
     assert shown.splitlines() == lines[lines.index("Next days off:") :][: len(shown.splitlines())]
 
 
+@time_machine.travel("2026-12-11T12:00:00+01:00", tick=False)
+def test_the_next_due_times_are_shown_the_soonest_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(_due_config()))
+    assert check(tmp_path / "config.json", online=False) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    begin = lines.index(["Next", "due", "times", "(the", "first", "10", "of", "12):"])
+    assert lines[begin + 2] == ["apps", "soon", "Sat", "2026-12-12", "06:00:00", "Europe/Berlin"]
+    assert lines[begin + 3] == ["apps", "00", "Mon", "2026-12-14", "06:00:00", "Europe/Berlin"]
+    assert lines[begin + 12][:2] != ["apps", "09"]
+
+
+def _due_config() -> dict[str, object]:
+    url = "http://127.0.0.1:9/version"
+    targets = {f"{number:02}": {"url": url} for number in range(11)}
+    targets["soon"] = {"url": url, "due": [{"by": "06:00"}]}  # type: ignore[dict-item] # JSON
+    targets["not due"] = {"url": url, "due": []}  # type: ignore[dict-item] # JSON
+    return {
+        "timezone": "Europe/Berlin",
+        "calendars": {"works": {"days": ["mon-fri"]}},
+        "pollers": {
+            "apps": {
+                "kind": "servers",
+                "defaults": {"due": [{"by": "06:00", "calendar": "works"}]},
+                "targets": targets,
+            }
+        },
+    }
+
+
 @pytest.mark.parametrize(("now", "is_noted"), [("2025-12-31", False), ("2026-01-01", True)])
 def test_holidays_that_the_library_knows_only_for_this_year_are_noted(
     now: str, is_noted: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]

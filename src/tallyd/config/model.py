@@ -203,7 +203,11 @@ class Config:
         # Texts are not merged: those at the top are for tallyd's own problems.
         alerts = _merged(self.settings.alerts.model_copy(update={"texts": {}}), poller.alerts)
         zone = poller.timezone or self.zone
-        alert_policy = replace(_alert_policy(alerts, zone, self.tallyd), reminders=poller.reminders())
+        alert_policy = replace(
+            _alert_policy(alerts, zone, self.tallyd),
+            reminders=poller.reminders(),
+            active=poller.active_hours(),
+        )
         return Effective(zone=zone, policy=_policy(retry), keep_days=keep_days, alert_policy=alert_policy)
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Protocol, Self, cast, get_args, runtime_checkable
 
 from pydantic import Field
@@ -27,6 +27,7 @@ from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json
 from tallyd.core.readings_board import newest_board, number_metric, readings_board
+from tallyd.core.schedule.hours import Hours
 from tallyd.core.states import Timeline
 from tallyd.core.stored import LastReading, StoredReading
 from tallyd.core.timeline import SHARES, borders_of
@@ -83,6 +84,10 @@ class Poller(PollerSettings):
         """Return the reminder interval in seconds of each subject that has its own; None: no reminder."""
         return {}
 
+    def active_hours(self) -> Mapping[str, tuple[Hours, ...]]:
+        """Return the hours in which reminders are sent, of each subject that has its own."""
+        return {}
+
     @classmethod
     def default_keep_days(cls) -> int | None:
         """Return how many days its out files are kept if the config does not say; None: for ever."""
@@ -94,6 +99,11 @@ class Poller(PollerSettings):
         `beside` holds the other pollers of the config, by name.
         """
         del beside
+        return ()
+
+    def due_times(self, now: datetime, zone: tzinfo) -> tuple[tuple[str, datetime], ...]:
+        """Return when something must be there next, by subject, for `check`."""
+        del now, zone
         return ()
 
     def view(self, subject: str, what: str) -> Mapping[str, str]:

@@ -263,6 +263,25 @@ def test_a_channel_that_was_down_hears_how_things_stand(
     assert played(Player(), readings, {"down": down}, restarts=restarts) == notified
 
 
+@pytest.mark.parametrize(
+    ("hour", "news"),
+    [
+        pytest.param(9, "reminder", id="inside"),
+        pytest.param(18, None, id="outside"),
+        pytest.param(32, "reminder", id="inside again"),
+    ],
+)
+def test_a_reminder_waits_for_the_active_hours_of_its_subject(hour: int, news: str | None) -> None:
+    day = Hours(frozenset(range(7)), time(8), time(18))
+    alert_policy = AlertPolicy(remind_every_s=1.0, active={"50101": (day,)})
+    begun = START.replace(hour=8)
+    now, notified = START.replace(hour=0) + timedelta(hours=hour), Notified(1, begun)
+    for key, expected in ((KEY, news), (OTHER, "reminder")):
+        alert = Alert(key=key, text="bad", since=begun, raised_at=begun, version=1)
+        found = notice_for(alert, notified, alert_policy, is_muted=False, now=now)
+        assert (found and found.news) == expected
+
+
 @RESTARTS
 @pytest.mark.parametrize(
     ("readings", "quiet", "notified"),

@@ -73,6 +73,20 @@ def test_each_target_has_its_state_its_lag_and_its_limit() -> None:
     assert [stat.name for stat in board.stats] == ["Late", "Not checked yet"]
 
 
+def test_a_target_that_is_due_has_its_next_due_time_instead_of_a_limit() -> None:
+    targets = {
+        "JOB": {"url": "http://127.0.0.1:9/", "due": [{"by": "06:00"}]},
+        "PROD": {"url": "http://127.0.0.1:9/"},
+    }
+    content = {"kind": "servers", "targets": targets}
+    past = past_of({"JOB": known("fresh")})
+    table = table_of(ServersPoller.model_validate_json(json.dumps(content)).now_board(past))
+    keys = [column.key for column in table.columns]
+    shown = [(row[0], row[keys.index("limit_s")], row[keys.index("next_due")]) for row in table.rows]
+    due_at = datetime(2026, 11, 21, 6, tzinfo=past.zone)
+    assert shown == [("PROD", 900.0, None), ("JOB", None, due_at)]
+
+
 def test_the_last_day_is_read_only_of_the_rows_that_are_shown() -> None:
     hours = [(name, "2026-11-20 08:00:00", minutely(60, 50, 10, 9.0)) for name in ("A", "B", "C")]
     asked: list[Collection[str] | None] = []
@@ -516,6 +530,7 @@ def test_metrics_are_how_old_each_target_is_now() -> None:
     assert {name: each.labels for name, each in metrics.items()} == {
         "tallyd_target_lag_seconds": ("poller", "target"),
         "tallyd_target_limit_seconds": ("poller", "target"),
+        "tallyd_target_due_timestamp_seconds": ("poller", "target"),
         "tallyd_target_fresh": ("poller", "target"),
         "tallyd_targets": ("poller", "state"),
         "tallyd_targets_unnamed": ("poller",),
@@ -538,8 +553,21 @@ def test_metrics_are_how_old_each_target_is_now() -> None:
         ("apps", "invalid"): 0,
         ("apps", "future"): 0,
     }
+    assert metrics["tallyd_target_due_timestamp_seconds"].samples == []
     assert metrics["tallyd_targets_unnamed"].samples == [(("apps",), 0)]
     assert metrics["tallyd_last_check_timestamp_seconds"].samples == []
+
+
+def test_metrics_of_a_target_that_is_due_are_its_next_due_time_and_how_old_its_data_may_be_now() -> None:
+    settings = poller("A", defaults={"due": [{"by": "06:00"}]})
+    metrics = {each.name: each for each in settings.metrics(past_of({"A": known("fresh")}))}
+    day = timedelta(days=1)
+    due_at = datetime(2026, 11, 20, 6, tzinfo=FakePast(poller="apps", now=NOW).zone)
+    assert metrics["tallyd_target_due_timestamp_seconds"].samples == [
+        (("apps", "A"), (due_at + day).timestamp())
+    ]
+    ((_, limit_s),) = metrics["tallyd_target_limit_seconds"].samples
+    assert limit_s == pytest.approx((NOW - (due_at - day)).total_seconds(), abs=0.001)
 
 
 def test_a_metric_is_when_any_target_was_last_checked() -> None:

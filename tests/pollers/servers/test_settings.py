@@ -394,3 +394,26 @@ def test_ten_thousand_targets_are_read_in_no_time(tmp_path: Path) -> None:
     found = read(folder=tmp_path, targets_file="more.json")
     assert len(found.checked) == 10_000
     assert time.process_time() - began < 2
+
+
+def test_a_target_may_be_due_instead_of_having_a_limit_and_the_other_way_round() -> None:
+    due = [{"days": ["mon-fri"], "by": "06:00"}, {"by": "18:30:30"}]
+    own = {"A": {"url": URL}, "B": {"url": URL, "due": [], "stale_after": "5m"}}
+    a, b = read(defaults={"due": due, "stale_after": "1h"}, targets=own).checked
+    assert [(each.days, f"{each.by}") for each in a.due] == [
+        (frozenset(range(5)), "06:00:00"),
+        (frozenset(range(7)), "18:30:30"),
+    ]
+    assert (b.due, b.limits.stale_after_s) == ((), 300)
+
+
+@pytest.mark.parametrize("key", ["stale_after", "late_after"])
+@pytest.mark.parametrize("place", ["target", "defaults"])
+def test_a_limit_of_a_target_that_is_due_has_no_effect(key: str, place: str) -> None:
+    due = {"due": [{"by": "06:00"}]}
+    target = {"url": URL, key: "5m", **(due if place == "target" else {})}
+    (fault,) = faults(defaults=due if place == "defaults" else {}, targets={"PROD": target})
+    assert fault == (
+        f"targets.PROD.{key}: has no effect, because `due` says when data is stale; remove it, "
+        'or add "due": []'
+    )

@@ -77,6 +77,14 @@ def test_the_facts_of_a_target_stand_first() -> None:
     }
 
 
+def test_the_facts_of_a_target_that_is_due_have_its_next_due_time_instead_of_a_limit() -> None:
+    past = past_of(())
+    board = poller(due=[{"by": "06:00"}]).subject_board(past, "PROD")
+    values = {stat.key: stat.value for stat in board.stats}
+    assert "limit_s" not in values
+    assert values["next_due"] == datetime(2026, 11, 21, 6, tzinfo=past.zone)
+
+
 def test_the_query_of_a_url_is_not_shown() -> None:
     board = poller(url="https://app.example:8443/version?code=Zq7-secret").subject_board(past_of(()), "PROD")
     assert "https://app.example:8443/version" in [stat.value for stat in board.stats]

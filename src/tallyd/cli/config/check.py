@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from itertools import islice
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from tallyd.presentation.terminal import complain, say, show_table
 
 RUNS_SHOWN = 3
 DAYS_SHOWN = 5
+DUE_SHOWN = 10
 
 
 def check(path: Path, *, online: bool) -> int:
@@ -37,6 +38,7 @@ def check(path: Path, *, online: bool) -> int:
     say(f"Time zone: {config.zone} ({source})")
     now = utc_now()
     _show_runs(config, now)
+    _show_due_times(config, now)
     calendars = [each.named(name) for name, each in config.settings.calendars.items()]
     _show_days_off(calendars, today=now.astimezone(config.zone).date())
     notes = (*config.notes, *_holiday_notes(calendars, now), *folder_notes(config), *_running_notes(config))
@@ -48,17 +50,34 @@ def check(path: Path, *, online: bool) -> int:
 
 
 def _show_runs(config: Config, now: datetime) -> None:
-    rows = []
-    for task in tasks_of(config):
-        for at in next_slots(task.job.when, task.zone, after=now, count=RUNS_SHOWN):
-            local = at.astimezone(task.zone)
-            time = f"{local:%a %Y-%m-%d %H:%M:%S}{offset_if_twice(local)}"
-            rows.append((task.poller, task.job.name, time, f"{task.zone}"))
+    rows = [
+        (task.poller, task.job.name, *_shown(at, task.zone))
+        for task in tasks_of(config)
+        for at in next_slots(task.job.when, task.zone, after=now, count=RUNS_SHOWN)
+    ]
     if rows:
         say("Next runs:")
         show_table(("poller", "job", "at", "zone"), rows)
     if not config.settings.pollers:
         say('No poller is configured yet. Add one under "pollers"; for an example, run: {tallyd} init')
+
+
+def _show_due_times(config: Config, now: datetime) -> None:
+    found = []
+    for name, poller in config.settings.pollers.items():
+        zone = config.effective(name).zone
+        found += [(at, name, subject, zone) for subject, at in poller.due_times(now, zone)]
+    if found:
+        found.sort(key=lambda each: each[0])
+        more = f" (the first {DUE_SHOWN} of {len(found)})" if len(found) > DUE_SHOWN else ""
+        say(f"Next due times{more}:")
+        rows = [(name, subject, *_shown(at, zone)) for at, name, subject, zone in found[:DUE_SHOWN]]
+        show_table(("poller", "of", "at", "zone"), rows)
+
+
+def _shown(at: datetime, zone: tzinfo) -> tuple[str, str]:
+    local = at.astimezone(zone)
+    return f"{local:%a %Y-%m-%d %H:%M:%S}{offset_if_twice(local)}", f"{zone}"
 
 
 def _show_days_off(calendars: list[Calendar], *, today: date) -> None:

@@ -44,14 +44,16 @@ class OwnText:
 class AlertPolicy:
     """How the notices about problems of one poller, or of tallyd itself, are sent.
 
-    `remind_every_s` None: no reminder. `reminders` holds different intervals, by the subject of a key.
-    `texts` are those of the config, by `what`. `tallyd` is the command as a person calls it.
+    `remind_every_s` None: no reminder. `reminders` holds different intervals, by the subject of a key, and
+    `active` the only hours in which reminders are sent. `texts` are those of the config, by `what`.
+    `tallyd` is the command as a person calls it.
     """
 
     channels: tuple[str, ...] = ()
     rules: Rules = field(default_factory=Rules)
     remind_every_s: float | None = None
     reminders: Mapping[str, float | None] = field(default_factory=dict)
+    active: Mapping[str, tuple[Hours, ...]] = field(default_factory=dict)
     quiet: tuple[Hours, ...] = ()
     zone: tzinfo = UTC
     texts: Mapping[str, OwnText] = field(default_factory=dict)
@@ -140,7 +142,9 @@ def _is_reminder_due(
     alert: Alert, notified: Notified | None, alert_policy: AlertPolicy, now: datetime
 ) -> bool:
     every_s = alert_policy.remind_every_s_of(alert.key)
-    if notified is None or every_s is None:
+    active = alert_policy.active.get(key_segments(alert.key)[1])
+    is_inactive = active is not None and not any_hold(active, now.astimezone(alert_policy.zone))
+    if notified is None or every_s is None or is_inactive:
         return False
     # A time far ahead is also due: the clock was wrong then, perhaps by years. A little ahead does not count.
     return abs((now - notified.at).total_seconds()) >= every_s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from tallyd.core.schedule.calendar import Calendar
 
@@ -35,7 +35,23 @@ class Hours:
             return True
         return clock < self.end and self.begin_on(today - timedelta(days=1))
 
+    def span(self, day: date, zone: tzinfo) -> tuple[datetime, datetime] | None:
+        """Return start and end (UTC) of the hours that begin on a local day; None: none do."""
+        if not self.begin_on(day):
+            return None
+        last = day if self.start < self.end else day + timedelta(days=1)
+        start, end = datetime.combine(day, self.start, zone), datetime.combine(last, self.end, zone)
+        return start.astimezone(UTC), end.astimezone(UTC)
+
 
 def any_hold(hours: Iterable[Hours], local: datetime) -> bool:
     """Whether a local time is inside any of the hours; without hours: no."""
     return any(each.hold(local) for each in hours)
+
+
+def any_held(hours: Iterable[Hours], since: datetime, until: datetime, zone: tzinfo) -> bool:
+    """Whether any of the hours held at any time from `since` to `until`; without hours: no."""
+    days = (until.astimezone(zone).date() - since.astimezone(zone).date()).days + 2
+    first = since.astimezone(zone).date() - timedelta(days=1)  # its hours may go on after midnight
+    spans = (each.span(first + timedelta(days=number), zone) for number in range(days) for each in hours)
+    return any(span is not None and span[0] <= until and since < span[1] for span in spans)

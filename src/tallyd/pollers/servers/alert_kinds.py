@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from tallyd.contract.lags import StoreOutcome
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.values import Age, At, Span
 from tallyd.core.reading import Problem
+from tallyd.core.schedule.due_times import near
 from tallyd.pollers.servers.freshness import State, Trouble, taken_off
 from tallyd.pollers.servers.target_settings import Target
 
@@ -18,7 +18,8 @@ _MUTE: Final = "[ Mute: {mute}]"
 STALE = AlertKind(
     key="<poller>/<target>/stale",
     severity="warning",
-    text="{target}: data {age} old (limit {limit}), last computed {computed}[; server answers ({answered})]"
+    text="{target}: data {age} old[ (limit {limit})][, new data was due {due}], last computed {computed}"
+    "[; server answers ({answered})]"
     "[; its time has no zone and was read as {zone}]." + _MUTE,
     over="{target}: no longer stale",
     ends="a check that finds newer data",
@@ -81,14 +82,8 @@ UNSTORED_AFTER_S: Final = 60.0
 """How long checks wait in memory before it is a problem: a database may restart."""
 
 
-def problems_of(
-    target: Target, troubles: Iterable[Trouble], poller: str, last: datetime | None
-) -> tuple[Problem, ...]:
-    """Return the problems of one target; `last` is the last time that it reported."""
-    return tuple(_problem(target, trouble, poller, last) for trouble in troubles)
-
-
-def _problem(target: Target, trouble: Trouble, poller: str, last: datetime | None) -> Problem:
+def problem_of(target: Target, trouble: Trouble, poller: str, last: datetime | None, zone: tzinfo) -> Problem:
+    """Return the problem of a target; `last` is the last time that it reported."""
     seen = trouble.seen
     computed_at = seen.computed_at or last
     lag_s, skew_s = seen.lag_s or 0.0, taken_off(seen.skew_s)
@@ -99,7 +94,8 @@ def _problem(target: Target, trouble: Trouble, poller: str, last: datetime | Non
         target=target.name,
         age=Age(seen.at - timedelta(seconds=lag_s)),
         ahead=Span(-lag_s) if lag_s < 0 else None,
-        limit=Span(target.limits.stale_after_s),
+        limit=None if target.due else Span(target.limits.stale_after_s),
+        due=At(due_at) if (due_at := near(target.due, seen.at, zone).last) else None,
         computed=At(computed_at) if computed_at else None,
         answered=seen.answered or None,
         reason=seen.reason,

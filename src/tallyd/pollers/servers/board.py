@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
 
 from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Stat, Table
@@ -29,6 +29,7 @@ from tallyd.pollers.servers.target_settings import Target
 MOST_BARS: Final = 50
 MOST_CHOICES: Final = 200
 _NAMES: Final = {"unchecked": "Not checked yet"}
+_DUE: Final = Column(key="next_due", heading="next due", unit="instant")
 _TARGET: Final = Column(key="target", heading="target", option="target", is_subject=True, is_vital=True)
 
 
@@ -39,6 +40,7 @@ def now_board(
     targets: Sequence[Target],
     known: Mapping[str, Known],
     now: datetime,
+    zone: tzinfo,
     *,
     bars: Callable[[Collection[str]], Mapping[str, Timeline]],
 ) -> Board:
@@ -55,6 +57,7 @@ def now_board(
         lag_s = None if one.state == "fresh" else lag_s_of(one, now)
         return BY_SERIOUSNESS.index(one.state), -(lag_s or 0.0), target.name
 
+    is_any_due = any(target.due for target in targets)
     counts = Counter(known[target.name].state if target.name in known else "unchecked" for target in targets)
     table = Table(
         key="targets",
@@ -66,15 +69,19 @@ def now_board(
             Column(key="lag_s", heading="lag now", unit="seconds", is_vital=True),
             Column(key="limit_s", heading="limit", unit="seconds"),
             Column(key="computed_time", heading="last computed", unit="instant"),
+            *((_DUE,) if is_any_due else ()),
         ),
-        rows=tuple(_row(target, known.get(target.name), now) for target in sorted(targets, key=place)),
+        rows=tuple(
+            _row(target, known.get(target.name), now) + ((target.next_due(now, zone),) if is_any_due else ())
+            for target in sorted(targets, key=place)
+        ),
         nothing="No target is configured.",
     )
     return Board(panels=(*_stats(counts), with_last_day(table, bars)))
 
 
 def _row(target: Target, known: Known | None, now: datetime) -> tuple[Cell, ...]:
-    limit_s = target.limits.stale_after_s
+    limit_s = None if target.due else target.limits.stale_after_s
     if known is None:
         return (target.name, UNCHECKED, None, Gap.UNKNOWN, limit_s, None)
     lag_s = lag_s_of(known, now)

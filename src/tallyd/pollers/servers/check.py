@@ -58,7 +58,7 @@ def evaluated(
         computed_at,
         now=answer.at,
         skew_s=answer.skew_s,
-        limits=target.limits,
+        limits=target.limits_at(answer.at, zone),
         answered=answer.said,
         guessed_zone=str(zone) if is_guessed else "",
     )

@@ -13,7 +13,8 @@ from tallyd.contract.lags import HourCount, Hours, StoreOutcome, held, hour_of
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import Stopped
 from tallyd.core.reading import Problem, Reading, Slot
-from tallyd.pollers.servers.alert_kinds import problems_of, unstored
+from tallyd.core.schedule.hours import any_held
+from tallyd.pollers.servers.alert_kinds import problem_of, unstored
 from tallyd.pollers.servers.check import begin, result_of
 from tallyd.pollers.servers.freshness import TROUBLES, CheckResult, Step, follow, passed, unseen
 from tallyd.pollers.servers.out_facts import facts_of, lag_row, log_fields, summary_of
@@ -207,11 +208,14 @@ def _skew(results: Iterable[CheckResult]) -> float | None:
 
 
 def _problems(steps: Steps, tools: Toolbox) -> tuple[Problem, ...]:
+    """Return the problems of targets. One that begins outside of the active hours waits for them."""
+    now, zone = tools.now(), tools.zone
     return tuple(
-        problem
+        problem_of(target, trouble, tools.poller, step.known.computed_at, zone)
         for target, step in steps
-        if target.is_notified and step.known.troubles
-        for problem in problems_of(target, step.known.troubles, tools.poller, step.known.computed_at)
+        if target.is_notified
+        for trouble in step.known.troubles
+        if not target.active or any_held(target.active, trouble.since, now, zone)
     )
 
 

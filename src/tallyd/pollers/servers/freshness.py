@@ -6,10 +6,12 @@ decides what the time means. It does not know how the server was asked.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
+from tallyd.core.schedule.due_times import Near
 from tallyd.pollers.servers.computed_time import FUTURE_AFTER_S
 
 State: TypeAlias = Literal["fresh", "late", "stale", "unreachable", "invalid", "future"]
@@ -31,6 +33,19 @@ class Limits:
 
     late_after_s: float
     stale_after_s: float
+
+
+def limits_if_due(due: Near, *, now: datetime) -> Limits:
+    """Return how old data may be now if new data is due at some times.
+
+    It must be newer than the due time before the last one: between these two it was to be computed. Its age
+    between due times makes no difference, so it is never late. With fewer than two due times, nothing is due.
+    """
+    if due.before is None:
+        return Limits(math.inf, math.inf)
+    # Data of exactly that time belongs to it, so it is too old. At a limit it would not be.
+    newest_s = (now - due.before - datetime.resolution).total_seconds()
+    return Limits(newest_s, newest_s)
 
 
 def taken_off(skew_s: float | None) -> float:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
 from typing import Final
 
 from tallyd.core.panels import Metric
 from tallyd.core.stored import LastReading
 from tallyd.pollers.servers.checks_table import lag_s_of
 from tallyd.pollers.servers.freshness import STATES, Known
+from tallyd.pollers.servers.target_settings import Target
 
 MOST_NAMED: Final = 1000
 """How many targets have metrics of their own, the first in the order of the config; sums are of all.
@@ -21,13 +22,14 @@ A mistake in a config must not give Prometheus ten thousand names.
 
 def metrics_of(
     poller: str,
-    limits_s: Mapping[str, float],
+    targets: Sequence[Target],
     known: Mapping[str, Known],
     now: datetime,
+    zone: tzinfo,
     *,
     last: LastReading | None,
 ) -> tuple[Metric, ...]:
-    """Return the metrics of targets, by their limits; one that was not checked yet does not count.
+    """Return the metrics of targets; one that was not checked yet does not count.
 
     `last` is the last check of any target.
     """
@@ -39,7 +41,12 @@ def metrics_of(
     )
     limit = Metric(
         name="tallyd_target_limit_seconds",
-        help="How old a target's data may be before it is stale.",
+        help="How old a target's data may be before it is stale; with `due`, how old it may be now.",
+        labels=of_target,
+    )
+    due = Metric(
+        name="tallyd_target_due_timestamp_seconds",
+        help="When new data of a target is due next.",
         labels=of_target,
     )
     fresh = Metric(
@@ -57,14 +64,16 @@ def metrics_of(
         labels=("poller",),
         samples=[((poller,), last.at.timestamp())] if last else [],
     )
-    found = [(name, known[name]) for name in limits_s if name in known]
+    found = [(target, known[target.name]) for target in targets if target.name in known]
     counts = Counter(one.state for _, one in found)
     states.samples.extend(((poller, state), counts[state]) for state in STATES)
     unnamed.samples.append(((poller,), max(0, len(found) - MOST_NAMED)))
-    for name, one in found[:MOST_NAMED]:
-        limit.samples.append(((poller, name), limits_s[name]))
-        fresh.samples.append(((poller, name), int(one.state == "fresh")))
-        lag_s = lag_s_of(one, now)
-        if lag_s is not None:
-            lag.samples.append(((poller, name), lag_s))
-    return (lag, limit, fresh, states, unnamed, checked)
+    for target, one in found[:MOST_NAMED]:
+        labels = (poller, target.name)
+        limit.samples.append((labels, target.limits_at(now, zone).stale_after_s))
+        fresh.samples.append((labels, int(one.state == "fresh")))
+        if (due_at := target.next_due(now, zone)) is not None:
+            due.samples.append((labels, due_at.timestamp()))
+        if (lag_s := lag_s_of(one, now)) is not None:
+            lag.samples.append((labels, lag_s))
+    return (lag, limit, due, fresh, states, unnamed, checked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import Final
 
@@ -20,6 +20,7 @@ from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json
 from tallyd.core.schedule.days import day_of
+from tallyd.core.schedule.hours import Hours
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.states import Timeline
 from tallyd.core.stored import LastReading
@@ -79,6 +80,15 @@ class ServersPoller(ServersSettings):
     def reminders(self) -> Mapping[str, float | None]:
         """Return the reminder interval of each target that has its own, in seconds; None: no reminder."""
         return {target.name: target.remind_every_s for target in self.checked if target.has_reminder}
+
+    def active_hours(self) -> Mapping[str, tuple[Hours, ...]]:
+        """Return the active hours of each target that has some."""
+        return {target.name: target.active for target in self.checked if target.active}
+
+    def due_times(self, now: datetime, zone: tzinfo) -> tuple[tuple[str, datetime], ...]:
+        """Return when new data of each target with `due` must be there next."""
+        found = ((target.name, target.next_due(now, zone)) for target in self.checked)
+        return tuple((name, at) for name, at in found if at is not None)
 
     def view(self, subject: str, what: str) -> Mapping[str, str]:
         """Return the target that a problem is of: its view shows the plot of its lag."""
@@ -144,6 +154,7 @@ class ServersPoller(ServersSettings):
             self.checked,
             dict(memory.known),
             written_at or past.now,
+            past.zone,
             bars=partial(self._last_day, past),
         )
         if written_at is None or not memory.known:
@@ -195,6 +206,7 @@ class ServersPoller(ServersSettings):
             next((each for each in self.checked if each.name == subject), None),
             known,
             past.now if memory.checked_at else memory.written_at or past.now,
+            past.zone,
             every_s=self.every,
             shares=shares,
             changes=changes,
@@ -247,7 +259,7 @@ class ServersPoller(ServersSettings):
         if not hours and target not in self.targets:
             raise AskedError(self._no_target(past, asked, target))
         by = asked.by or ("hour" if span[1] - span[0] <= timedelta(hours=25) else "day")
-        limits_s = {each.name: each.limits.stale_after_s for each in self.checked}
+        limits_s = {each.name: each.limits.stale_after_s for each in self.checked if not each.due}
         steps = None
         if asked.by is None:
             steps = read_steps(
@@ -272,9 +284,8 @@ class ServersPoller(ServersSettings):
 
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Return how old the data of each target is, and may be. Raises `StateError`."""
-        limits_s = {target.name: target.limits.stale_after_s for target in self.checked}
         known = dict(self._memory(past).known)
-        return metrics_of(past.poller, limits_s, known, past.now, last=self.last(past))
+        return metrics_of(past.poller, self.checked, known, past.now, past.zone, last=self.last(past))
 
     @classmethod
     def options(cls) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ class ServersSettings(Poller):
         every_s, defaults = info.data.get("every"), info.data.get("defaults")
         if every_s is not None and defaults is not None:
             for name, own in targets.items():
-                fault = fault_of(merged(name, own, defaults, every_s=every_s), every_s=every_s)
+                fault = fault_of(merged(name, own, defaults, every_s=every_s), own, every_s=every_s)
                 if fault:
                     problems.append(((name, fault[0]), fault[1]))  # type: ignore[arg-type] # of any length
         if problems:

@@ -47,6 +47,7 @@ def one_board(
     target: Target | None,
     known: Known | None,
     now: datetime,
+    zone: tzinfo,
     *,
     every_s: float,
     shares: Sequence[Table],
@@ -60,7 +61,7 @@ def one_board(
     """
     return Board(
         panels=(
-            *(_facts(target, known, now, every_s) if target else ()),
+            *(_facts(target, known, now, zone, every_s) if target else ()),
             *shares,
         ),
         details=(
@@ -94,13 +95,19 @@ def shares_of(hours: Sequence[Hour], *, now: datetime, zone: tzinfo) -> Table:
     return shares_table(NUMBERS, since, now=now, zone=zone)
 
 
-def _facts(target: Target, known: Known | None, now: datetime, every_s: float) -> tuple[Stat, ...]:
+def _facts(
+    target: Target, known: Known | None, now: datetime, zone: tzinfo, every_s: float
+) -> tuple[Stat, ...]:
     lag_s = lag_s_of(known, now) if known else None
     computed_at = known.computed_at if known else None
+    limit = Stat(key="limit_s", name="Limit", value=target.limits.stale_after_s, unit="seconds")
+    if target.due:
+        due_at = target.next_due(now, zone)
+        limit = Stat(key="next_due", name="Next due", value=due_at or Gap.UNKNOWN, unit="instant")
     return (
         Stat(key="state", name="State", value=SHOWN[known.state] if known else UNCHECKED),
         Stat(key="lag_s", name="Lag now", value=Gap.UNKNOWN if lag_s is None else lag_s, unit="seconds"),
-        Stat(key="limit_s", name="Limit", value=target.limits.stale_after_s, unit="seconds"),
+        limit,
         Stat(key="every_s", name="Checked every", value=every_s, unit="seconds"),
         Stat(key="since", name="State since", value=known.since if known else Gap.UNKNOWN, unit="instant"),
         Stat(key="computed_time", name="Last computed", value=computed_at or Gap.UNKNOWN, unit="instant"),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from tallyd.core.schedule.due_times import DueTime, near
+from tallyd.core.schedule.hours import Hours
+from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.core.texts import listed
-from tallyd.pollers.servers.freshness import Limits
+from tallyd.pollers.servers.freshness import Limits, limits_if_due
 from tallyd.pollers.servers.request_settings import RequestKeys, fault_of_request, header_name, http_source
 from tallyd.pollers.servers.sources.extraction import (
     Extraction,
@@ -22,7 +25,21 @@ from tallyd.pollers.servers.sources.extraction import (
 )
 from tallyd.pollers.servers.sources.http import HttpSource
 from tallyd.pollers.servers.sources.source import Source
-from tallyd.settings.types import Duration, KeylessUrl, Seconds, Zone, did_you_mean, within, wrong
+from tallyd.settings.alerting import HoursSettings
+from tallyd.settings.calendars import CalendarByName
+from tallyd.settings.types import (
+    Days,
+    Duration,
+    KeylessUrl,
+    Seconds,
+    Strict,
+    TimeOfDay,
+    Zone,
+    as_tuple,
+    did_you_mean,
+    within,
+    wrong,
+)
 
 _FORMS = ("iso", "epoch", "epoch_ms")
 _TRIED = datetime(2026, 11, 20, 12, 59, tzinfo=UTC)
@@ -78,6 +95,18 @@ def _pattern(written: str) -> str:
     return written
 
 
+class DueSettings(Strict):
+    """A time of day by which new data is due, in the time zone of the poller."""
+
+    days: Days = Field(EVERY_DAY, description="Days on which new data is due. Default: every day.")
+    by: TimeOfDay = Field(description="Time of day by which it is due.")
+    calendar: CalendarByName | None = Field(
+        None,
+        description="Name of a calendar in `calendars`. New data is then due only on days of `days` that are "
+        "open in it.",
+    )
+
+
 class TargetKeys(RequestKeys):
     """Settings of one target, or in `defaults` of all targets."""
 
@@ -107,10 +136,20 @@ class TargetKeys(RequestKeys):
     late_after: Duration | None = Field(
         None, description="Older data is late and is logged. Default: half of `stale_after`."
     )
+    due: Annotated[tuple[DueSettings, ...], BeforeValidator(as_tuple)] = Field(
+        (),
+        description="When new data is due. Data is stale if it is not newer than the due time before the "
+        "last one. Its age makes no difference: `stale_after` and `late_after` do not count.",
+    )
     remind_every: Annotated[Duration, AfterValidator(within(60.0))] | None = Field(
         None,
         description="While a target is not fresh, send a reminder and log a line at this interval; null: "
         "never. Default: send reminders as in `alerts.remind_every`, and log no further line.",
+    )
+    active: Annotated[tuple[HoursSettings, ...], BeforeValidator(as_tuple)] = Field(
+        (),
+        description="Hours in which a problem raises an alert. Outside of them the target is checked and "
+        "shown. A problem that begins then waits for the hours, and no reminder is sent. Default: always.",
     )
     record: bool = Field(True, description="Store its changes in the database (table `server_lag`).")
     notify: bool = Field(
@@ -160,12 +199,22 @@ class Target:
     form: str
     zone: ZoneInfo | None
     limits: Limits
+    due: tuple[DueTime, ...]
+    active: tuple[Hours, ...]
     remind_every_s: float | None
     has_reminder: bool
     is_recorded: bool
     is_notified: bool
     is_logged: bool
     timeout_s: float
+
+    def limits_at(self, now: datetime, zone: tzinfo) -> Limits:
+        """Return how old its data may be at an instant; `zone` is that of the poller."""
+        return limits_if_due(near(self.due, now, zone), now=now) if self.due else self.limits
+
+    def next_due(self, now: datetime, zone: tzinfo) -> datetime | None:
+        """Return when new data is due next; None: at no time."""
+        return near(self.due, now, zone).next if self.due else None
 
 
 def merged(name: str, own: TargetSettings, defaults: TargetKeys, *, every_s: float) -> Target:
@@ -183,6 +232,8 @@ def merged(name: str, own: TargetSettings, defaults: TargetKeys, *, every_s: flo
         form=keys_of("format").format,
         zone=keys_of("timezone").timezone,
         limits=Limits(late_after_s or stale_after_s / 2, stale_after_s),
+        due=tuple(DueTime(each.days, each.by, each.calendar) for each in keys_of("due").due),
+        active=tuple(each.hours for each in keys_of("active").active),
         remind_every_s=reminding.remind_every,
         has_reminder="remind_every" in reminding.model_fields_set,
         is_recorded=keys_of("record").record,
@@ -198,9 +249,12 @@ def _extraction(keys: TargetKeys) -> Extraction:
     return JsonField(keys.field) if keys.text is None else TextMatch(re.compile(keys.text, re.MULTILINE))
 
 
-def fault_of(target: Target, *, every_s: float) -> tuple[str, str] | None:
+def fault_of(target: Target, own: TargetSettings, *, every_s: float) -> tuple[str, str] | None:
     """Return the first wrong key of a merged target, and what is wrong with it; None: nothing."""
     limits = target.limits
+    for key in ("stale_after", "late_after"):
+        if target.due and key in own.model_fields_set:
+            return key, 'has no effect, because `due` says when data is stale; remove it, or add "due": []'
     if limits.late_after_s > limits.stale_after_s:
         return "late_after", "is longer than `stale_after`; data is late before it is stale"
     if target.timeout_s > every_s / 5:

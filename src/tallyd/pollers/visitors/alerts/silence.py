@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from tallyd.core.schedule.hours import Hours
 
@@ -69,9 +69,5 @@ def _spans(hours: Iterable[Hours], now: datetime, zone: tzinfo) -> Iterable[tupl
     today = now.astimezone(zone).date()
     for each in hours:
         for back in range(-1, _DAYS_BACK + 1):
-            day = today - timedelta(days=back)
-            if each.begin_on(day):
-                over_night = each.end <= each.start
-                start = datetime.combine(day, each.start, zone).astimezone(UTC)
-                end_day = day + timedelta(days=1) if over_night else day
-                yield start, datetime.combine(end_day, each.end, zone).astimezone(UTC)
+            if (span := each.span(today - timedelta(days=back), zone)) is not None:
+                yield span
