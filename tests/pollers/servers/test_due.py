@@ -159,7 +159,7 @@ def test_a_message_says_when_new_data_was_due() -> None:
     at, ran = datetime(2026, 12, 9, 7, 40, tzinfo=BERLIN), datetime(2026, 12, 8, 2, 10, tzinfo=BERLIN)
     (problem,) = Operator(poller(due=DUE)).hears(at, ran)
     text = text_of(problem, now=at, zone=BERLIN)
-    assert "BATCH: data 29 h 30 min old, new data was due 06:00, last computed Tue 02:10; server" in text
+    assert "BATCH: data 1 d 5 h old, new data was due 06:00, last computed Tue 02:10; server" in text
 
 
 def test_a_clock_that_is_wrong_there_is_taken_off() -> None:
