@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -18,7 +17,6 @@ import pytest
 
 from demo.conftest import Serve
 from tallyd.demo.world.divera import CONTROL, KEY, MODES, OUTAGE_FROM_S, OUTAGE_UNTIL_S, PULL, USERS, Divera
-from tallyd.demo.world.http_server import serving
 from tallyd.demo.world.people import MEMBERS, OUT, READY, STATUSES, counts_at
 from tallyd.pollers.divera.parse import read_monitor, read_names, read_users
 from tallyd.pollers.divera.personal_data import texts_of_pull, texts_of_users
@@ -40,9 +38,7 @@ class World:
 
     def __init__(self) -> None:
         self.elapsed_s = 25.0
-        self.divera = Divera(
-            elapsed=lambda: self.elapsed_s, now=lambda: BEGAN_AT + self.elapsed_s, slow_s=0.3
-        )
+        self.divera = Divera(elapsed=lambda: self.elapsed_s, now=lambda: BEGAN_AT + self.elapsed_s)
         self.base_url = ""
 
     def ask(
@@ -228,53 +224,6 @@ def test_an_outage_comes_once_and_ends(world: World) -> None:
         world.elapsed_s = second
         with pytest.raises(http.client.RemoteDisconnected):
             world.ask(USERS)
-
-
-def test_slow_answers_in_the_end(world: World) -> None:
-    world.play("slow")
-    began_s = time.monotonic()
-
-    assert world.ask(USERS).status == 200
-    assert time.monotonic() - began_s >= 0.3
-
-
-def test_slow_lets_go_once_another_mode_is_played(world: World, serve: Serve) -> None:
-    statuses = []
-    world.divera = Divera(slow_s=60)
-    serve(world.divera.routes())
-    world.play("slow")
-    asking = threading.Thread(target=lambda: statuses.append(world.ask(USERS).status))
-    asking.start()
-    world.play("ok")
-    asking.join(timeout=5)
-
-    assert statuses == [200]
-
-
-def test_an_answer_that_takes_its_time_does_not_hold_up_the_end(world: World) -> None:
-    slow = Divera(slow_s=60)
-    slow.mode = "slow"
-    with ExitStack() as client:
-        with serving(slow.routes()) as world.base_url:
-            client.enter_context(world.connection()).request("GET", f"{USERS}?accesskey={KEY}")
-            assert world.json(CONTROL)["mode"] == "slow"
-            began_s = time.monotonic()
-        assert time.monotonic() - began_s < 10
-
-
-def test_forbidden_refuses_the_right_key_too(world: World) -> None:
-    world.play("forbidden")
-
-    assert world.ask(USERS).status == 403
-
-
-def test_html_is_a_page_with_status_200(world: World) -> None:
-    world.play("html")
-    answer = world.ask(PULL)
-
-    assert answer.status == 200
-    assert answer.headers["Content-Type"].startswith("text/html")
-    assert answer.body.startswith(b"<!DOCTYPE html>")
 
 
 def test_after_every_mode_ok_brings_it_back(world: World) -> None:

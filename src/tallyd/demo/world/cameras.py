@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -22,13 +22,11 @@ from tallyd.demo.world.crowd import CYCLE_S, HOSTS, LABELS, QUIET_HOST, Passage,
 from tallyd.demo.world.http_server import Part
 
 CONTROL = "/world/cameras"
-MODES = ("cycle", "fine", "quiet", "none", "broken")
-"""The modes: one host is silent and a file is broken from time to time; all is fine; that host is silent; all
-hosts are silent; all files of one host are broken."""
+MODES = ("cycle", "fine", "quiet")
+"""The modes: one host is silent and a file is broken from time to time; all is fine; that host is silent."""
 EVERY_S = 4
 """How often each host writes a file, a second after the previous host in `HOSTS`."""
 ZONE_FIVE = ("23", "24", "32")
-BROKEN_HOST = "32"
 _WRONG_AT_S, _CUT_AT_S = 21, 45
 """When in each cycle an additional broken file comes: with a wrong type, and cut short."""
 _LEFT_OVER_S = -120
@@ -78,14 +76,12 @@ def drops(first_s: int, end_s: int) -> Iterator[Drop]:
 
 def played(drop: Drop, mode: str) -> Drop | None:
     """Return a file as it is written in a mode; None: it is not written."""
-    if mode == "none" or (mode == "quiet" and drop.host == QUIET_HOST):
+    if mode == "quiet" and drop.host == QUIET_HOST:
         return None
     if mode == "fine" and drop.fault is not None:
         return None
     if mode == "cycle" and drop.fault is None and is_quiet(drop.host, drop.second - EVERY_S):
         return None
-    if mode == "broken" and drop.host == BROKEN_HOST:
-        return replace(drop, fault="wrong type")
     return drop
 
 

@@ -11,11 +11,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tallyd.core.reading import Json
-from tallyd.demo.world.http_server import NoAnswer, Part, linger
+from tallyd.demo.world.http_server import NoAnswer, Part
 from tallyd.demo.world.people import (
     MEMBERS,
     QUALIFICATIONS,
@@ -29,12 +29,11 @@ from tallyd.demo.world.people import (
 
 KEY = "small-world-4711"
 """The access key. It has no use anywhere else, so it may be shown."""
-MODES = ("ok", "outage", "down", "slow", "forbidden", "html")
-"""The modes: fine; down once, for a while; no answer; an answer after a minute; every key refused; a page."""
+MODES = ("ok", "outage", "down")
+"""The modes: fine; down once, for a while; no answer."""
 OUTAGE_FROM_S, OUTAGE_UNTIL_S = 48, 72
 """When `outage` gives no answer, from the start of the world on: between two alarms that call people out."""
 USERS, PULL, CONTROL = "/api/users", "/api/v2/pull/all", "/world/divera"
-SLOW_S = 60.0
 _WANTED_READY = 8
 
 
@@ -58,11 +57,9 @@ class Divera(Part):
         *,
         elapsed: Callable[[], float] | None = None,
         now: Callable[[], float] = time.time,
-        slow_s: float = SLOW_S,
     ) -> None:
         super().__init__(elapsed)
         self._now = now
-        self._slow_s = slow_s
 
     def routes(self) -> list[BaseRoute]:
         """Return the two addresses for tallyd, and the one to simulate an outage."""
@@ -88,16 +85,11 @@ class Divera(Part):
         """Return a handler that answers with the data, if the mode and the key allow it."""
 
         async def played(request: Request) -> Response:
-            await linger(request, self._slow_s, lambda: self.mode == "slow")
             is_out = self.mode == "outage" and OUTAGE_FROM_S <= self._elapsed() < OUTAGE_UNTIL_S
             if self.mode == "down" or is_out:
                 return NoAnswer()
-            if self.mode == "html":
-                return HTMLResponse(
-                    "<!DOCTYPE html><title>Wartung</title><h1>Wir sind gleich wieder da.</h1>\n"
-                )
             # If a parameter occurs twice, the last one counts, as in PHP.
-            if self.mode == "forbidden" or request.query_params.get("accesskey") != KEY:
+            if request.query_params.get("accesskey") != KEY:
                 refusal = {"success": False, "name": "Forbidden", "message": "Login Required", "status": 403}
                 return JSONResponse(refusal, 403)
             return JSONResponse({"success": True, "data": data(request.query_params)})

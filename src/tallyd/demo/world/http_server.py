@@ -26,7 +26,6 @@ from tallyd.core.reading import Json
 
 HOST = "127.0.0.1"
 _IDLE_S = 60
-_LOOK_EVERY_S = 0.1
 
 
 class Part:
@@ -68,31 +67,14 @@ class Part:
     async def _control(self, request: Request) -> Response:
         if request.method != "POST":
             return JSONResponse({"mode": self.mode, "modes": self.modes, **self.seen()})
-        mode = _mode_of(await request.body())
+        try:
+            mode = json.loads(await request.body())["mode"]
+        except (ValueError, LookupError, TypeError, RecursionError):
+            mode = None
         if mode not in self.modes:
             return JSONResponse({"error": 'send {"mode": MODE}', "modes": self.modes}, 400)
         self.play(mode)
         return JSONResponse({"mode": mode, "modes": self.modes})
-
-
-def _mode_of(body: bytes) -> str:
-    """Return the mode that `{"mode": "down"}` asks for; empty if it asks for none."""
-    try:
-        asked = json.loads(body)
-    except (ValueError, RecursionError):
-        return ""
-    mode = asked.get("mode") if isinstance(asked, dict) else None
-    return mode if isinstance(mode, str) else ""
-
-
-async def linger(request: Request, seconds: float, while_so: Callable[[], bool] = lambda: True) -> None:
-    """Wait before an answer, only while `while_so` is true and the client is connected.
-
-    Read the body before: the check for the end of the connection would lose it.
-    """
-    until_s = time.monotonic() + seconds
-    while while_so() and time.monotonic() < until_s and not await request.is_disconnected():
-        await asyncio.sleep(_LOOK_EVERY_S)
 
 
 class NoAnswer(Response):

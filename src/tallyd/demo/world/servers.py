@@ -14,7 +14,7 @@ from tallyd.core.reading import Json
 from tallyd.demo.world.http_server import NoAnswer, Part
 
 APPS, CONTROL = "/apps/", "/world/servers"
-MODES = ("cycle", "fresh", "stale", "invalid", "down")
+MODES = ("cycle", "fresh", "stale", "down")
 """The modes of the server `changing`: stale from time to time, or always in one state."""
 STEP_S = 4.0
 """How often fresh data is computed."""
@@ -102,8 +102,6 @@ class Servers(Part):
     async def _changing(self, _request: Request) -> Response:
         if self.mode == "down":
             return NoAnswer()
-        if self.mode == "invalid":
-            return JSONResponse({"state": "starting"})
         if self.mode == "fresh":
             return _computed(self._fresh_at())
         stands_still = self.mode == "stale"

@@ -17,17 +17,16 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from tallyd.core.reading import Json
-from tallyd.demo.world.http_server import NoAnswer, Part, linger
+from tallyd.demo.world.http_server import NoAnswer, Part
 from tallyd.pollers.visitors.report.upstream import TAGS
 
 SSID = "SS-007"
 """The name for the reports of the demo's visitors. The upstream also accepts any other name."""
 OK = "OK"
-MODES = ("ok", "refusing", "forbidden", "slow", "down")
-"""The modes: fine; a rejection with HTTP 200; one with HTTP 403; an answer after a minute; no answer."""
+MODES = ("ok", "refusing", "down")
+"""The modes: fine; a rejection with HTTP 200; no answer."""
 REPORT, CONTROL = "/visitors/report", "/world/upstream"
 MOST_KEPT = 100
-SLOW_S = 60.0
 _BOM = b"\xef\xbb\xbf"
 
 Digits = Annotated[str, Field(pattern=r"^[0-9]{1,12}$")]
@@ -65,12 +64,9 @@ class Upstream(Part):
 
     control, modes = CONTROL, MODES
 
-    def __init__(
-        self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC), slow_s: float = SLOW_S
-    ) -> None:
+    def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__()
         self._now = now
-        self._slow_s = slow_s
         self._received: deque[Json] = deque(maxlen=MOST_KEPT)
         self._refused = 0
         self._last_refusal: str | None = None
@@ -99,19 +95,16 @@ class Upstream(Part):
 
     async def _report(self, request: Request) -> Response:
         body = await request.body()
-        await linger(request, self._slow_s, lambda: self.mode == "slow")
         if self.mode == "down":
             return NoAnswer()
-        if self.mode == "forbidden":
-            return self._refuse("this address is not unlocked", 403)
         if self.mode == "refusing":
-            return self._refuse("not accepted, try again later", 200)
+            return self._refuse("not accepted, try again later")
         try:
             values = _REPORT.validate_json(body)
         except ValidationError as error:
-            return self._refuse(str(error), 200)
+            return self._refuse(str(error))
         if {value.TagType: value.TagID for value in values} != TAGS:
-            return self._refuse("each TagType must occur once, with its TagID", 200)
+            return self._refuse("each TagType must occur once, with its TagID")
         self._received.append(
             {
                 "at": self._now().isoformat(timespec="milliseconds"),
@@ -119,14 +112,14 @@ class Upstream(Part):
                 **{value.TagType: int(value.TagValue) for value in values},
             }
         )
-        return _answer(OK, 200)
+        return _answer(OK)
 
-    def _refuse(self, why: str, status: int) -> Response:
+    def _refuse(self, why: str) -> Response:
         self._refused += 1
         self._last_refusal = why
-        return _answer(why, status)
+        return _answer(why)
 
 
-def _answer(desc: str, status: int) -> Response:
+def _answer(desc: str) -> Response:
     body = _BOM + json.dumps({"Desc": desc}, ensure_ascii=False).encode()
-    return Response(body, status, media_type="application/json")
+    return Response(body, media_type="application/json")
