@@ -48,9 +48,11 @@ def users(*status_ids: object) -> dict[str, Any]:
     return {"success": True, "data": rows}
 
 
-def pull(monitor: object = None, *, statuses: object = None) -> dict[str, Any]:
+def pull(monitor: object = None, *, statuses: object = None, vehicles: object = None) -> dict[str, Any]:
     """Return an answer of /api/v2/pull/all with that anonymous monitor, and persons everywhere else."""
     cluster: dict[str, Any] = {"name": "Musterwehr", "consumer": {"7001": person(1)}}
+    if vehicles is not None:
+        cluster["vehicle"] = vehicles
     if statuses is not None:
         cluster["status"] = statuses
     blocks: dict[str, Any] = {"ts": 1790000000, "cluster": cluster}
@@ -64,6 +66,11 @@ def entry(count: object, /, **qualifications: object) -> dict[str, Any]:
     """Return a monitor's entry: `entry(12, q2=5)`. Where there is no qualification, PHP sends `[]`."""
     having = {key.removeprefix("q"): value for key, value in qualifications.items()}
     return {"all": count, "qualification": having or []}
+
+
+def vehicle(status: object, /) -> dict[str, Any]:
+    """Return a vehicle with that radio status. Its name and its crew must never leave the parser."""
+    return {"id": 1, "name": LAST, "shortname": "LF", "fmsstatus_id": status, "fmsstatus_note": NOTE}
 
 
 def read(poller: DiveraPoller, /, *answers: Reply | Exception | dict[str, Any], **tools: Any) -> Reading:

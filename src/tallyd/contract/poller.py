@@ -139,7 +139,7 @@ class Poller(PollerSettings):
     def now_board(self, past: Past) -> Board:
         """Return how things are now. Raises `StateError`; says itself if the database cannot be read."""
         entry = self.last_entry(past)
-        return newest_board(entry, self.column_names()) if entry else Board()
+        return self.newest_board(entry) if entry else Board()
 
     def past_board(self, past: Past, asked: Asked) -> Board:
         """Return the days that were asked for. Raises `AskedError`, `StateError`, `RecordsError`."""
@@ -251,7 +251,11 @@ class Poller(PollerSettings):
     def reading_board(self, content: Facts) -> Board:
         """Return one reading as `tallyd once` shows it, by the content of its out file."""
         at = datetime.fromisoformat(str(content["taken_at"]))
-        return newest_board(self.entry(at, taken_at=at, body=content), self.column_names())
+        return self.newest_board(self.entry(at, taken_at=at, body=content))
+
+    def newest_board(self, entry: Entry) -> Board:
+        """Return the numbers of one reading."""
+        return newest_board(entry, self.column_names())
 
     def summary_board(self, summary: Facts) -> Board:
         """Return the summary of a run as `tallyd once` shows it (`Reading.summary`)."""

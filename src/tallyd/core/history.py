@@ -28,7 +28,8 @@ class Entry:
 
     `at` is the instant of the slot; outside the timetable, the time of the reading. `unlisted` is the value
     of a status that is not in `counts`. `qualifications` are by status and qualification, None for a hidden
-    status; None: they were not counted. `reason` says why a slot was missed. All text is visible.
+    status; None: they were not counted. `vehicles` are by radio status; None: they were not counted. `reason`
+    says why a slot was missed. All text is visible.
     """
 
     at: datetime
@@ -38,6 +39,7 @@ class Entry:
     counts: Mapping[str, Value] = field(default_factory=dict)
     unlisted: Value = Gap.UNKNOWN
     qualifications: Mapping[str, Mapping[str, Value] | None] | None = None
+    vehicles: Mapping[str, Value] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     hide_below: int | None = None
     is_clock_suspect: bool = False

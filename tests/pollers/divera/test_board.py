@@ -71,15 +71,25 @@ def test_foreign_text_is_made_visible() -> None:
 
 
 def test_metrics_have_every_known_count_and_the_names_of_statuses() -> None:
-    reading = entry(total=None, counts={"50101": 8, "7": None}, names={"50101": "Bereit"}, hide_below=3)
-    people, everybody, named, *_ = people_metrics("unit", reading, (), UTC)
+    reading = entry(
+        total=None, counts={"50101": 8, "7": None}, names={"50101": "Bereit"}, hide_below=3, vehicles={"2": 3}
+    )
+    people, everybody, named, vehicles, *_ = people_metrics("unit", reading, (), UTC)
     assert (people.name, people.samples) == ("tallyd_people", [(("unit", "50101"), 8)])
     assert (everybody.name, everybody.samples) == ("tallyd_people_all", [])
     assert (named.name, named.samples) == ("tallyd_status_info", [(("unit", "50101", "Bereit"), 1)])
+    assert (vehicles.name, vehicles.samples) == ("tallyd_vehicles", [(("unit", "2"), 3)])
 
 
 def test_before_the_first_reading_no_metric_has_a_sample() -> None:
-    assert [metric.samples for metric in people_metrics("unit", None, [BOTH], UTC)] == [[], [], [], [], []]
+    assert [metric.samples for metric in people_metrics("unit", None, [BOTH], UTC)] == [
+        [],
+        [],
+        [],
+        [],
+        [],
+        [],
+    ]
 
 
 def test_a_requirement_has_metrics_where_it_applied_and_its_number_is_known() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.divera import CANARIES, divera, entry, facts, person, pull, read, users
+from support.divera import CANARIES, LAST, divera, entry, facts, person, pull, read, users, vehicle
 from support.toolbox import answer, json_answer
 from tallyd.core.errors import SourceError
 from tallyd.pollers.divera.poller import DiveraPoller
@@ -275,6 +275,47 @@ def test_a_status_that_is_no_id_refuses_the_answer_and_names_the_row_alone(statu
 def test_a_row_that_is_no_person_refuses_the_answer(row: object) -> None:
     with pytest.raises(SourceError, match=r"row 2 is (a text|a list|a single value)$"):
         read(divera(), {"success": True, "data": [person(), row]})
+
+
+@pytest.mark.parametrize(
+    ("vehicles", "counts"),
+    [
+        pytest.param(
+            {"501": vehicle(2), "502": vehicle("2"), "503": vehicle(6), "504": vehicle(0)},
+            {"0": 1, "2": 2, "6": 1},
+            id="by-radio-status",
+        ),
+        pytest.param({"501": vehicle(None), "502": [], "503": vehicle("")}, {"none": 3}, id="without-one"),
+        pytest.param([], {}, id="empty-in-php"),
+        pytest.param(None, None, id="not-shown-to-this-key"),
+    ],
+)
+def test_vehicles_are_counted_by_radio_status_without_their_names(vehicles: object, counts: object) -> None:
+    poller = divera(source="monitor", vehicles=True)
+    found = facts(read(poller, pull(MONITOR, vehicles=vehicles)))
+    assert found["vehicles"] == counts
+    assert not [each for each in CANARIES if each in json.dumps(found)]
+
+
+def test_vehicles_that_nobody_asked_for_are_not_read() -> None:
+    assert "vehicles" not in facts(read(divera(source="monitor"), pull(MONITOR, vehicles={"501": "odd"})))
+
+
+@pytest.mark.parametrize(
+    ("vehicles", "text"),
+    [
+        pytest.param("501", "with vehicles that are a text", id="no-object"),
+        pytest.param({"501": vehicle(2), "502": vehicle(True)}, "entry 2 has no valid radio", id="true"),
+        pytest.param({"501": vehicle(10)}, "entry 1 has no valid radio status", id="no-status-of-one-digit"),
+        pytest.param({"501": vehicle(LAST)}, "entry 1 has no valid radio status", id="text"),
+        pytest.param({str(key): {} for key in range(10_001)}, "10,001 vehicles, more than", id="too-many"),
+    ],
+)
+def test_vehicles_that_cannot_be_counted_are_rejected_with_the_reading(vehicles: object, text: str) -> None:
+    with pytest.raises(SourceError) as failure:
+        read(divera(source="monitor", vehicles=True), pull(MONITOR, vehicles=vehicles))
+    assert text in failure.value.text
+    assert LAST not in failure.value.text
 
 
 NO_MONITOR: dict[str, dict[str, Any]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.divera import KEY, divera, entry, facts, pull, read, users
+from support.divera import KEY, divera, entry, facts, pull, read, users, vehicle
 from support.toolbox import NOW, FakeHttp, answer, json_answer, refusal, slot, timeout, toolbox
 from support.wording import over_of, text_of
 from tallyd.contract.http import Reply
@@ -59,8 +59,11 @@ class TestRequests:
         (call,) = requests_of(divera(source="monitor"), json_answer(pull({"7": entry(1)}))).calls
         assert (call.url, call.params) == (PULL_URL, {"accesskey": KEY, **QUIET, "ts_cluster": TS})
 
-    def test_the_unit_itself_is_asked_for_only_to_learn_the_names_of_statuses(self) -> None:
-        poller = divera(source="monitor", fetch_status_names=True)
+    @pytest.mark.parametrize("keys", [{"fetch_status_names": True}, {"vehicles": True}])
+    def test_the_unit_itself_is_asked_for_only_for_names_of_statuses_or_vehicles(
+        self, keys: dict[str, Any]
+    ) -> None:
+        poller = divera(source="monitor", **keys)
         (call,) = requests_of(poller, json_answer(pull({"7": entry(1)}, statuses=STATUSES))).calls
         assert call.params == {"accesskey": KEY, **QUIET}
 
@@ -361,6 +364,16 @@ class TestProbe:
     def test_the_monitor_is_asked_once(self) -> None:
         content = pull({"7": entry(4)}, statuses={"7": {"name": "Urlaub"}})
         assert self.found(divera(source="monitor"), json_answer(content)) == (Found("7", "Urlaub", 4),)
+
+    def test_vehicles_are_found_and_are_no_names_of_statuses(self) -> None:
+        content = pull({"7": entry(4)}, vehicles={"501": vehicle(2), "502": vehicle(7)})
+        found = self.found(divera(source="monitor", vehicles=True), json_answer(content))
+        assert found == (
+            Found("7", None, 4),
+            Found("vehicles 2", "ready, at the station", 1),
+            Found("vehicles 7", None, 1),
+        )
+        assert DiveraPoller.learned(found) == {"status_names": {}}
 
     def test_hidden_counts_are_not_found_but_their_ids_are(self) -> None:
         found = self.found(divera(hide_below=3), json_answer(users(1, 2, 2, 2)), timeout())

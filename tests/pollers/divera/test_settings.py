@@ -154,6 +154,9 @@ def test_a_key_in_the_url_is_rejected_and_not_shown(url: str, text: str) -> None
             {"qualifications": True}, "qualifications", 'needs "source": "monitor"', id="no-source-of-them"
         ),
         pytest.param(
+            {"vehicles": True}, "vehicles", "the list of users has no vehicles", id="no-source-of-vehicles"
+        ),
+        pytest.param(
             {"at_least": [{"statuses": [], "count": 1}]},
             "at_least.0.statuses",
             "at least one status",

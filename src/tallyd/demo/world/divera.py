@@ -35,6 +35,12 @@ OUTAGE_FROM_S, OUTAGE_UNTIL_S = 48, 72
 """When `outage` gives no answer, from the start of the world on: between two alarms that call people out."""
 USERS, PULL, CONTROL = "/api/users", "/api/v2/pull/all", "/world/divera"
 _WANTED_READY = 8
+VEHICLES: Mapping[int, Mapping[str, Json]] = {
+    501: {"name": "Florian Kleinwelt 1/44-1", "shortname": "LF 20", "fmsstatus_id": 2, "lat": None},
+    502: {"name": "Florian Kleinwelt 1/33-1", "shortname": "DLK", "fmsstatus_id": 2, "lat": None},
+    503: {"name": "Florian Kleinwelt 1/19-1", "shortname": "MTW", "fmsstatus_id": 6, "lat": None},
+    504: {"name": "Anhänger", "shortname": "AH", "fmsstatus_id": None, "lat": None},
+}
 
 
 def poller(base_url: str) -> dict[str, Json]:
@@ -153,7 +159,7 @@ def _cluster() -> dict[str, Json]:
         "status": statuses,
         "qualification": {str(key): {"id": key, "name": name} for key, name in QUALIFICATIONS.items()},
         "consumer": consumers,
-        "vehicle": [],
+        "vehicle": {str(key): {"id": key, **vehicle} for key, vehicle in VEHICLES.items()},
     }
 
 

@@ -39,6 +39,7 @@ def entry_of(at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
         counts=counts,
         unlisted=_unlisted(body, counts),
         qualifications=_qualifications(body),
+        vehicles=_vehicles(body),
         names=names,
         hide_below=hide_below if isinstance(hide_below, int) else None,
         is_clock_suspect=body.get("clock_suspect") is True,
@@ -58,6 +59,13 @@ def _qualifications(body: Facts) -> Mapping[str, Mapping[str, Value] | None] | N
         visible(status): None if row is None else {key: _value(value) for key, value in _object(row).items()}
         for status, row in _object(body["qualifications"]).items()
     }
+
+
+def _vehicles(body: Facts) -> Mapping[str, Value] | None:
+    found = body.get("vehicles")
+    if not isinstance(found, dict):
+        return None
+    return {visible(status): _value(count) for status, count in found.items()}
 
 
 def _value(value: object) -> Value:
@@ -141,6 +149,11 @@ def people_metrics(
     named = Metric(
         name="tallyd_status_info", help="1, with the name of a status.", labels=("poller", "status", "name")
     )
+    vehicles = Metric(
+        name="tallyd_vehicles",
+        help="Vehicles by radio status at the last reading.",
+        labels=("poller", "status"),
+    )
     labels = ("poller", "requirement")
     found = Metric(
         name="tallyd_requirement_people",
@@ -159,6 +172,11 @@ def people_metrics(
             ((poller, status), count) for status, count in entry.counts.items() if not isinstance(count, Gap)
         )
         named.samples.extend(((poller, status, name), 1) for status, name in entry.names.items())
+        vehicles.samples.extend(
+            ((poller, status), count)
+            for status, count in (entry.vehicles or {}).items()
+            if not isinstance(count, Gap)
+        )
         for each in requirements:
             if not each.applies(entry.at.astimezone(zone)):
                 continue
@@ -166,4 +184,4 @@ def people_metrics(
                 found.samples.append(((poller, each.id), count))
             if (judgement := verdict(each, entry)) != "unknown":
                 met.samples.append(((poller, each.id), judgement == "met"))
-    return (people, everybody, named, found, met)
+    return (people, everybody, named, vehicles, found, met)

@@ -24,6 +24,8 @@ _LONGEST_NAME = 80
 _MOST_STATUSES = 1_000
 _MOST_QUALIFICATIONS = 10_000
 """Of all statuses together. A unit has some dozens of both, and a reading is kept for ever."""
+_MOST_VEHICLES = 10_000
+_RADIO_STATUS = re.compile(r"[0-9]", re.ASCII)
 _MONITOR_1 = "1"
 """The anonymous monitor. The others list people, with notes."""
 
@@ -33,12 +35,14 @@ class Tally:
     """The number of people by status id (`none` for people without one), and nothing about any person.
 
     `qualifications` are by status id and qualification id. One person may have several, so they are never
-    added up. `names` are those of statuses by id, as far as the reply has them.
+    added up. `names` are those of statuses by id, as far as the reply has them. `vehicles` are counted by
+    radio status (`none` without one); None: they were not asked for, or this key may not see them.
     """
 
     counts: Mapping[str, int]
     qualifications: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    vehicles: Mapping[str, int] | None = None
 
 
 def read_users(body: bytes) -> Tally:
@@ -57,10 +61,10 @@ def read_users(body: bytes) -> Tally:
     return Tally(counts=counts)
 
 
-def read_monitor(body: bytes, *, qualifications: bool = False) -> Tally:
+def read_monitor(body: bytes, *, qualifications: bool = False, vehicles: bool = False) -> Tally:
     """Read the anonymous counts of /api/v2/pull/all. Without a monitor there is no count; it is not zero.
 
-    Qualifications are read and checked only if they are asked for. Raises `Unreadable`.
+    Qualifications and vehicles are read and checked only if they are asked for. Raises `Unreadable`.
     """
     data = as_object(read_answer(body).get("data"))
     monitor = as_object(as_object(data.get("monitor")).get(_MONITOR_1))
@@ -86,6 +90,7 @@ def read_monitor(body: bytes, *, qualifications: bool = False) -> Tally:
         counts=in_order(counts),
         qualifications={status: having[status] for status in in_order(counts) if status in having},
         names=_names(data),
+        vehicles=_vehicles(data) if vehicles else None,
     )
 
 
@@ -165,6 +170,35 @@ def _names(data: Mapping[str, Any]) -> Mapping[str, str]:
         if _ID.fullmatch(key) and isinstance(name, str) and name.strip():
             names[key] = shortened(name.strip(), _LONGEST_NAME)
     return names
+
+
+def _vehicles(data: Mapping[str, Any]) -> Mapping[str, int] | None:
+    """Count `cluster.vehicle` by `fmsstatus_id`; None if the reply has no such block.
+
+    It is an object keyed by vehicle id, whose entries have `name`, `shortname`, a position and
+    `fmsstatus_id`: the radio status, a number from 0 to 9, or null. No public specification has it;
+    moehrem/DiveraControl and fwmarcel/home-assistant-divera read it so. Nothing else of a vehicle is read.
+    """
+    vehicles = as_object(data.get("cluster")).get("vehicle")
+    if vehicles is None:
+        return None
+    if not isinstance(vehicles, dict) and vehicles != []:
+        raise Unreadable(f"with vehicles that are {_kind(vehicles)}")
+    _check_number(vehicles, _MOST_VEHICLES, "vehicles")
+    return count_statuses(
+        _radio_status(entry, number) for number, entry in enumerate(as_object(vehicles).values(), start=1)
+    )
+
+
+def _radio_status(entry: object, number: int) -> str:
+    """Return `0` to `9`, or `none`."""
+    value = as_object(entry).get("fmsstatus_id")
+    text = str(value) if type(value) is int else value
+    if text in (None, ""):
+        return NO_STATUS
+    if not isinstance(text, str) or not _RADIO_STATUS.fullmatch(text):
+        raise Unreadable(f"with vehicles of which entry {number} has no valid radio status")
+    return text
 
 
 def _check_number(found: Sized, most: int, what: str) -> None:

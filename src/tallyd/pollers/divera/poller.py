@@ -36,8 +36,9 @@ from tallyd.pollers.divera.fulfilment_board import (
 from tallyd.pollers.divera.parse import Tally, read_monitor, read_names, read_users
 from tallyd.pollers.divera.personal_data import texts_of_pull, texts_of_users
 from tallyd.pollers.divera.questions import QUESTIONS, TIMES
-from tallyd.pollers.divera.requirement import Requirement
+from tallyd.pollers.divera.requirement import STATUS_ID, Requirement
 from tallyd.pollers.divera.settings import DiveraSettings
+from tallyd.pollers.divera.vehicles import found_vehicles, with_vehicles, with_vehicles_now
 
 _LIMIT_S = 600.0
 """A run without progress for this long is overdue. Each try and each wait is shorter, and shows progress."""
@@ -110,8 +111,8 @@ class DiveraPoller(DiveraSettings):
     def _ask(self, tools: Toolbox) -> Answer[Tally]:
         if self.source == "users":
             return ask(tools, self.address, self.accesskey, {}, read=read_users)
-        params = pull_params(tools.now(), cluster=self.fetch_status_names)
-        read = partial(read_monitor, qualifications=self.counts_qualifications)
+        params = pull_params(tools.now(), cluster=self.fetch_status_names or self.vehicles)
+        read = partial(read_monitor, qualifications=self.counts_qualifications, vehicles=self.vehicles)
         return ask(tools, self.address, self.accesskey, params, read=read)
 
     def _ask_names(self, tools: Toolbox) -> Mapping[str, str]:
@@ -155,6 +156,8 @@ class DiveraPoller(DiveraSettings):
             facts["hide_below"] = self.hide_below
         if self.counts_qualifications:
             facts["qualifications"] = self._shown_qualifications(tally, shown)
+        if self.vehicles:
+            facts["vehicles"] = None if tally.vehicles is None else dict(tally.vehicles)
         return facts
 
     def _shown_qualifications(self, tally: Tally, shown: Mapping[str, int | None]) -> Json:
@@ -228,7 +231,12 @@ class DiveraPoller(DiveraSettings):
             return fulfilment_board(judged_ones, timetable, asked)
         group, choices = chosen_group(asked.value(GROUP), columns, self.at_least)
         board = self.readings_board(entries, past, asked, group=group, choices=choices)
-        return with_fulfilment(board, judged_ones, timetable, asked.value(GROUP))
+        board = with_fulfilment(board, judged_ones, timetable, asked.value(GROUP))
+        return with_vehicles(board, entries, by=asked.by, zone=past.zone)
+
+    def newest_board(self, entry: Entry) -> Board:
+        """Return the people and vehicles of one reading."""
+        return with_vehicles_now(super().newest_board(entry), entry)
 
     def states(self, past: Past, asked: Asked) -> StateTimeline | None:
         """Return how it was over time; None with fulfilment, which says more, and should fit on one page."""
@@ -242,7 +250,7 @@ class DiveraPoller(DiveraSettings):
     # -- for a person who writes a config ---------------------------------------------------------------
 
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:
-        """Ask once and return every status with its name and count; a hidden count is None.
+        """Ask once and return every status with its name and count, also of vehicles; a hidden count is None.
 
         With `users` it also asks for the names of the statuses, so a person can put them into the config.
         Raises `SourceError`.
@@ -253,7 +261,8 @@ class DiveraPoller(DiveraSettings):
             fetched = self._ask_names(tools) if self.fetch_status_names else self._names_or_empty(tools)
         names = {**fetched, **self.status_names}
         shown = self._shown(tally)
-        return tuple(Found(status, names.get(status), shown.get(status)) for status in tally.counts)
+        people = (Found(status, names.get(status), shown.get(status)) for status in tally.counts)
+        return (*people, *found_vehicles(tally.vehicles or {}))
 
     @classmethod
     def found_headings(cls) -> tuple[str, ...]:
@@ -277,7 +286,8 @@ class DiveraPoller(DiveraSettings):
     @classmethod
     def learned(cls, found: Sequence[Found]) -> Mapping[str, Json]:
         """Return the names of the statuses that were found."""
-        return {"status_names": {each.id: each.name for each in found if each.name}}
+        named = [each for each in found if each.name and STATUS_ID.fullmatch(each.id)]
+        return {"status_names": {each.id: each.name for each in named}}
 
     def personal_texts(self, tools: Toolbox) -> Iterable[tuple[str, str]]:
         """Return (field, value) of all personal texts that Divera sends, or could send, to this poller.

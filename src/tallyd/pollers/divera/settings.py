@@ -79,6 +79,11 @@ class DiveraSettings(Poller):
     qualifications: bool = Field(
         False, description="Also count qualifications within each status. Only with `source` `monitor`."
     )
+    vehicles: bool = Field(
+        False,
+        description="Also count vehicles by radio status (FMS). Only with `source` `monitor`. The reply then "
+        "also holds the names of all people; tallyd drops them while it reads.",
+    )
     at_least: Annotated[tuple[Requirement, ...], BeforeValidator(as_tuple)] = Field(
         (),
         description="Minimum strengths. tallyd warns below each of them and reports how often each was met.",
@@ -148,12 +153,12 @@ class DiveraSettings(Poller):
             )
         return fetch
 
-    @field_validator("qualifications")
+    @field_validator("qualifications", "vehicles")
     @classmethod
-    def _are_in_source(cls, qualifications: bool, info: ValidationInfo) -> bool:
-        if qualifications and info.data.get("source") == "users":
-            raise wrong('needs "source": "monitor"; the list of users has no qualifications')
-        return qualifications
+    def _are_in_source(cls, is_wanted: bool, info: ValidationInfo) -> bool:
+        if is_wanted and info.data.get("source") == "users":
+            raise wrong(f'needs "source": "monitor"; the list of users has no {info.field_name}')
+        return is_wanted
 
     @field_validator("at_least")
     @classmethod
