@@ -531,6 +531,10 @@ def test_it_is_sound_for_screen_readers_and_readable_at_every_width(
         for scheme in SCHEMES if width != TWICE_AS_LARGE else ():
             page.emulate_media(color_scheme=scheme)
             assert violations(page) == [], (width, scheme)
+    page.set_viewport_size({"width": PHONE, "height": 740})
+    page.evaluate("document.documentElement.style.fontSize = '32px'")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE, "with text twice as large"
+    page.evaluate("document.documentElement.style.fontSize = ''")
     leave(page)
 
 

@@ -94,6 +94,11 @@ class Asked:
         """Return the value of an option; empty: all, or there is no such option."""
         return self.options.get(option, "")
 
+    @property
+    def whole_days(self) -> str:
+        """What precedes numbers of whole days where the last 24 hours were asked for."""
+        return "whole days, " if self.range == "24h" else ""
+
     def borders(self, *, now: datetime, zone: ZoneInfo) -> tuple[datetime, ...]:
         """Return where the spans of a timeline begin, oldest first, and where the last one ends; (): none."""
         if self.range == "24h":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Protocol, Self, cast, get_args, runtime_checkable
 
@@ -165,7 +165,7 @@ class Poller(PollerSettings):
     ) -> Board:
         """Return the board of readings; `group` and `choices` as in `core.readings_board`."""
         _, until = asked.span(past.zone)
-        return readings_board(
+        board = readings_board(
             entries,
             self.column_names(),
             by=asked.by,
@@ -174,6 +174,7 @@ class Poller(PollerSettings):
             group=group,
             choices=choices,
         )
+        return replace(board, said=asked.whole_days + board.said)
 
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Return its metrics. Raises `StateError` and `RecordsError`, after those that need neither."""
@@ -195,6 +196,10 @@ class Poller(PollerSettings):
     def subject_option(cls) -> str:
         """Return the option whose values have a view of their own; empty: none has."""
         return ""
+
+    def subject_label(self, subject: str) -> str:
+        """Return what people call a value of `subject_option`: `Gate 12 (12)`."""
+        return subject
 
     def subject_board(self, past: Past, subject: str) -> Board:
         """Return how one value of `subject_option` is now. Raises `StateError`.
@@ -243,7 +248,8 @@ class Poller(PollerSettings):
             timeline = incident_timeline(incidents, past.uptime(*span), borders)
         return StateTimeline(
             key="states",
-            title=f"State of {subject or past.poller}{', last 24 hours' if asked.range == '24h' else ''}",
+            title=f"State of {self.subject_label(subject) if subject else past.poller}"
+            f"{', last 24 hours' if asked.range == '24h' else ''}",
             timeline=timeline,
             nothing="These days have not come yet.",
         )

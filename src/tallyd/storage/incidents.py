@@ -12,10 +12,9 @@ from tallyd.adapters.state import State
 from tallyd.config.model import Config
 from tallyd.contract.board import Asked, AskedError, Past
 from tallyd.contract.poller import Poller
-from tallyd.core.alerts.incident_view import IncidentView, last_incidents
+from tallyd.core.alerts.incident_view import IncidentView
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.rules import OWN
-from tallyd.core.panels import Table
 from tallyd.core.schedule.days import day_of
 from tallyd.settings.types import did_you_mean
 
@@ -33,7 +32,7 @@ def views_of(incidents: Iterable[Incident], config: Config, *, now: datetime) ->
     )
 
 
-def last_incidents_of(poller: Poller, past: Past, asked: Asked, config: Config) -> Table:
+def last_incidents_of(poller: Poller, past: Past, asked: Asked, config: Config) -> tuple[IncidentView, ...]:
     """Return the last incidents up to the last of the days that were asked for.
 
     If a subject was chosen, only those that concern it. Raises `StateError`.
@@ -41,9 +40,7 @@ def last_incidents_of(poller: Poller, past: Past, asked: Asked, config: Config) 
     until, subject = asked.span(past.zone)[1], asked.value(poller.subject_option())
     since = until - timedelta(days=LAST_DAYS)
     found = poller.incidents_about(subject, past, since, until, most=MOST_LAST)
-    views = views_of(found, config, now=past.now)
-    about = f" about {subject}" if subject else ""
-    return last_incidents(views, nothing=f"No incident{about} is known up to {asked.last}.")
+    return views_of(found, config, now=past.now)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,10 @@ from tallyd.adapters.state import StateError
 from tallyd.config.model import Config
 from tallyd.contract.board import Asked, AskedError, Past
 from tallyd.contract.poller import Poller
+from tallyd.core.alerts.incident_view import IncidentView
 from tallyd.core.errors import RecordsError
 from tallyd.core.naming import key_segments
-from tallyd.core.panels import Board, Metric, Table, main_tables, unreadable
+from tallyd.core.panels import Board, Metric, StateTimeline, Table, main_tables, unreadable
 from tallyd.core.stored import LastReading
 from tallyd.storage.incidents import last_incidents_of
 
@@ -58,15 +59,30 @@ class Shown:
         except Exception as error:
             return Board(troubles=(f"This can't be shown: {self._bug(past.poller, error)}",))
 
-    def past(self, poller: Poller, past: Past, asked: Asked, config: Config) -> Board:
-        """Return the days that were asked for, with how it was then and the last incidents up to then.
+    def past(self, poller: Poller, past: Past, asked: Asked) -> Board:
+        """Return the days that were asked for, with how it was then; of days until now, with its shares.
 
         Raises `AskedError`, `RecordsError`, `BugError`.
         """
         with self._guarded(past.poller):
             board, states = _with_table(poller.past_board(past, asked)), poller.states(past, asked)
-            last = last_incidents_of(poller, past, asked, config)
-            return replace(board, details=(*([states] if states else ()), *board.details, last))
+            is_until_now = past.now < asked.span(past.zone)[1]
+            # The board of a subject has its shares.
+            has_shares = is_until_now and not asked.value(poller.subject_option())
+            shares = (poller.shares(past, ""),) if has_shares else ()
+            return replace(board, details=(*([states] if states else ()), *shares, *board.details))
+
+    def last_incidents(
+        self, poller: Poller, past: Past, asked: Asked, config: Config
+    ) -> tuple[IncidentView, ...]:
+        """Return the last incidents up to the days that were asked for. Raises `BugError`."""
+        with self._guarded(past.poller):
+            return last_incidents_of(poller, past, asked, config)
+
+    def states(self, poller: Poller, past: Past, asked: Asked) -> StateTimeline | None:
+        """Return how it was over time. Raises `RecordsError`, `BugError`."""
+        with self._guarded(past.poller):
+            return poller.states(past, asked)
 
     def shares(self, poller: Poller, past: Past, subject: str) -> Table:
         """Return for what share of the time a subject, or the poller, was well.

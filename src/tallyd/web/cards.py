@@ -32,14 +32,14 @@ _WORDS: Final[Mapping[Level, str]] = {
 class Card:
     """A poller, or one subject of it, such as a target; empty: the poller.
 
-    `name` is that of the subject in the config; empty: it has only its id.
+    `title` is what people call it.
 
     `waiting` problems are no alerts yet. `every` says when its jobs run that have no slots.
     """
 
     poller: str
     subject: str
-    name: str
+    title: str
     view: View
     state: State
     last: LastReading | None
@@ -99,7 +99,7 @@ class Cards:
         return Card(
             poller=name,
             subject=subject,
-            name=str(named["name"].value) if "name" in named else "",
+            title=poller.subject_label(subject) if subject else name,
             view=view,
             state=_state_of_subject(board, named.get("state")) if subject else self.state(name),
             last=self._lasts[name],

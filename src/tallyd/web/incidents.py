@@ -101,10 +101,17 @@ def find(context: Context, asked: AskedPage) -> FoundIncidents:
 
 
 def last_lines(context: Context) -> tuple[IncidentLine, ...]:
-    """Return the last incidents of all pollers and of tallyd itself. Raises `StateError`."""
+    """Return the last incidents of all pollers and of tallyd itself that have ended. Raises `StateError`."""
     now, zone = context.now(), context.config().zone
-    found = context.state.incidents.between(now - timedelta(days=DEFAULT_DAYS), now, most=MOST_LAST)
-    views = views_of(found, context.config(), now=now)
+    found = context.state.incidents.between(
+        now - timedelta(days=DEFAULT_DAYS), now, most=MOST_LAST, has_ended=True
+    )
+    return lines_of(views_of(found, context.config(), now=now), context, zone)
+
+
+def lines_of(views: Iterable[IncidentView], context: Context, zone: ZoneInfo) -> tuple[IncidentLine, ...]:
+    """Return incidents as lines to be read now. Raises `StateError`."""
+    now = context.now()
     return tuple(_line(view, context, zone, now=now) for view in views)
 
 

@@ -10,10 +10,9 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, TypeAlias, get_args
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
-from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,28 +20,20 @@ from starlette.routing import Route
 
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
-from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, unreadable
-from tallyd.core.periods import By
 from tallyd.core.schedule.days import day_of
 from tallyd.presentation.boards import Chapter, chapters_csv, table_csv
 from tallyd.presentation.html.templates import environment
 from tallyd.presentation.html.view import View
-from tallyd.storage.shown import BugError
 from tallyd.web.cards import Card, Cards, Head
 from tallyd.web.context import Context
-from tallyd.web.form import MOST_ROWS, choices, ranges
+from tallyd.web.form import MOST_ROWS
+from tallyd.web.history import History
 from tallyd.web.http.cache import Cache
 from tallyd.web.incidents import AskedPage, all_incidents, find, last_lines
 from tallyd.web.static import asset_url
 
 FRESH_S: Final = 2.0
 """Browsers ask every four seconds: however many look at a view, they cost as much as one or two."""
-HISTORY_S: Final = 15.0
-"""A history is shown again for this long: it is of hours and days, and costs more than the rest of a view."""
-TIMES: Final = 20.0
-"""The days of ten thousand targets take a second to read: a board is shown again for 20 times as long."""
-MOST_BOARDS: Final = 8
 MOST_DAYS: Final = 3660
 ROWS_OF_CARD: Final = 8
 MOST_OWN: Final = 30
@@ -61,8 +52,7 @@ class Page:
         self._context = context
         self._bodies: Cache[bytes] = Cache(context.monotonic, for_s=FRESH_S)
         self._heads: Cache[Head] = Cache(context.monotonic, for_s=FRESH_S)
-        self._boards: Cache[Board] = Cache(context.monotonic, for_s=HISTORY_S, times=TIMES, most=MOST_BOARDS)
-        self._histories: Cache[Mapping[str, Markup]] = Cache(context.monotonic, for_s=HISTORY_S)
+        self._history = History(context, self._render)
         self._templates = environment(Path(__file__).parent / "templates", tallyd=context.config().tallyd)
         self._templates.globals["asset"] = asset_url
 
@@ -89,6 +79,7 @@ class Page:
             return {
                 "here": "/",
                 "cards": self._cards(cards, self._pollers, f"{root}poller/"),
+                "days": {name: self._history.last_day(name) for name in self._pollers},
                 "incidents": last_lines(self._context),
                 "own": self._context.own_states(),
                 "view": view,
@@ -135,36 +126,14 @@ class Page:
 
         subject = asked.value(self._pollers[name].subject_option())
 
-        def view() -> View:
-            past = self._context.past(name)
-            return View(zone=past.zone, now=past.now, path="", query=query, options=asked.options)
-
-        def history() -> Mapping[str, Markup]:
-            board, shown, root = self._board_or_why(name, asked), view(), root_of(request.url.path)
-            today = day_of(self._context.now(), shown.zone)
-            values = {
-                "here": name,
-                "root": root,
-                "view": shown,
-                "asked": asked,
-                "past": board,
-                "today": today,
-                "ways": get_args(By),
-                "ranges": [*ranges(shown, asked, board, today, is_subject=bool(subject))],
-                "choices": choices(self._pollers[name].options(), board, asked),
-                "file": f"{root}poller/{name}/report.csv?{_query(asked)}",
-            }
-            rendered = {part: self._render(f"_{part}", values) for part in ("form", "past")}
-            # Our own templates, which escape all texts.
-            return {part: Markup(html) for part, html in rendered.items()}  # noqa: S704 # see above
-
         def values(cards: Cards) -> Mapping[str, Any]:
-            key = (self._context.config().digest, name, _query(asked), urlencode(query))
+            past = self._context.past(name)
+            view = View(zone=past.zone, now=past.now, path="", query=query, options=asked.options)
             return {
                 "here": name,
                 "subject": subject,
-                "card": cards.card(name, view(), subject),
-                "history": self._histories.get(key, history),
+                "card": cards.card(name, view, subject),
+                "history": self._history.parts(name, asked, view, root_of(request.url.path)),
             }
 
         return self._answer(request, "poller", ("head", "nav", "title", "now", "form", "past"), values)
@@ -178,7 +147,7 @@ class Page:
             zone=self._context.config().effective(name).zone,
             first=asked.first,
             last=asked.last,
-            board=self._board(name, asked),
+            board=self._history.board(name, asked),
         )
         text = chapters_csv([chapter], excel=_is_for_excel(request), name_pollers=False)
         return _csv(text, name, asked.first, asked.last, asked.by, *asked.options.values())
@@ -238,24 +207,6 @@ class Page:
         if (asked.last - asked.first).days >= MOST_DAYS:
             raise AskedError(f"the page shows at most {MOST_DAYS} days; tallyd report shows more")
         return name, asked
-
-    def _board(self, name: str, asked: Asked) -> Board:
-        """Return the days that were asked for. Raises as `Shown.past`."""
-        key = (self._context.config().digest, name, _query(asked))
-
-        def make() -> Board:
-            shown, config = self._context.shown, self._context.config()
-            return shown.past(self._pollers[name], self._context.past(name), asked, config)
-
-        return self._boards.get(key, make)
-
-    def _board_or_why(self, name: str, asked: Asked) -> Board:
-        try:
-            return self._board(name, asked)
-        except RecordsError as error:
-            return Board(troubles=(unreadable(error.text),))
-        except BugError as error:
-            return Board(troubles=(f"This can't be shown: {error.text}",))
 
     # -- how it is answered ------------------------------------------------------------------------------
 
@@ -326,9 +277,3 @@ def _csv(text: str, *words: object) -> Response:
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", "-".join(map(str, filter(None, words)))).strip("-")
     headers = {"content-disposition": f'attachment; filename="{stem}.csv"'}
     return Response(text.encode(), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _query(asked: Asked) -> str:
-    days = {"range": asked.range} if asked.range else {"from": f"{asked.first}", "to": f"{asked.last}"}
-    found = {**days, "by": asked.by or "", **asked.options}
-    return urlencode({name: value for name, value in found.items() if value})

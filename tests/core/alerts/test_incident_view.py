@@ -139,9 +139,10 @@ def test_the_table_and_json_hold_the_same() -> None:
 
 
 def test_the_panel_of_the_last_ones_has_less_and_one_that_is_open_says_so() -> None:
-    table = last_incidents([view_of(replace(INCIDENT, ended_at=None))], nothing="None.")
+    table = last_incidents([view_of(replace(INCIDENT, ended_at=None))], until=BEGAN.date(), subject="")
     assert [column.key for column in table.columns] == [
         "severity", "began", "lasted_s", "subject", "problem", "ended", "text",
     ]  # fmt: skip
     assert table.cells("ended") == ("open",)
-    assert last_incidents([], nothing="None.").nothing == "None."
+    nothing = last_incidents([], until=BEGAN.date(), subject="PROD").nothing
+    assert nothing == "No incident about PROD is known up to 2026-11-20."

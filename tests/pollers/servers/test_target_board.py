@@ -16,7 +16,7 @@ from tallyd.contract.board import Asked
 from tallyd.contract.lags import HourCount, LagRow, held, hour_of
 from tallyd.contract.passages import seen_text
 from tallyd.core.alerts.incidents import Incident
-from tallyd.core.panels import Board, Gap, StateTimeline, Table, tables_of
+from tallyd.core.panels import Board, Chart, Gap, Limit, StateTimeline, Table, tables_of
 from tallyd.core.states import State
 from tallyd.core.timeline import Range, borders_of
 from tallyd.pollers.servers.freshness import Known
@@ -215,6 +215,27 @@ def test_a_range_has_its_timeline_its_lag_and_its_checks(back: Range, spans: int
     assert sum(map(int, map(str, table_of(board, "checks").cells("checks")))) == min(
         40 * 24 * 60, (NOW - first) // MINUTE
     )
+
+
+@pytest.mark.parametrize(
+    ("largest_s", "top", "title"),
+    [
+        (9000.0, None, ""),
+        (9001.0, 3600.0, "How old the data of PROD was, up to 1 h; the largest lag was 2 h 30 min"),
+    ],
+    ids=["a limit that can be seen", "a peak far above the limit"],
+)
+def test_the_limit_can_be_seen_in_the_chart_of_a_lag(largest_s: float, top: float | None, title: str) -> None:
+    hours = [
+        ("PROD", seen_text(NOW - number * HOUR), HourCount(60, lag_s))
+        for number, lag_s in ((3, 5.0), (2, largest_s))
+    ]
+    past = FakePast(poller="apps", now=NOW, held=FakeRecords(hours=hours))
+    asked = Asked(first=NOW.date() - 6 * DAY, last=NOW.date(), options={"target": "PROD"})
+    chart = poller(stale_after="15m").past_board(past, asked).panels[1]
+    assert isinstance(chart, Chart)
+    assert chart.limit == Limit("stale above", 900.0)
+    assert (chart.top, chart.title) == (top, title)
 
 
 @pytest.mark.parametrize("subject", ["check", "database"])

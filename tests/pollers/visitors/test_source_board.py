@@ -85,7 +85,7 @@ def test_its_states_over_time_are_those_of_its_own_incidents(source: str, troubl
     states = poller().states(found, asked)
     assert isinstance(states, StateTimeline)
     assert dict(states.timeline.amounts)[SILENT] == trouble_s
-    assert states.title == f"State of {source or 'park'}, last 24 hours"
+    assert states.title == f"State of {poller().subject_label(source) if source else 'park'}, last 24 hours"
 
 
 def test_a_week_has_one_beginning_for_its_numbers_and_its_states() -> None:

@@ -46,13 +46,15 @@ class Incidents:
         subject: str = "",
         most: int | None = None,
         skip: int = 0,
+        has_ended: bool = False,
     ) -> tuple[Incident, ...]:
         """Return the incidents that overlap with since <= time < until, the one that began last first.
 
         `poller` is the first segment of the key, `subject` the second, which needs a poller; empty: any.
-        `most` are returned, after the first `skip`.
+        `most` are returned, after the first `skip`. `has_ended`: none that is still open.
         """
         where, values = _where(since, until, poller, subject, newest=most is not None)
+        where += " AND ended_at IS NOT NULL" if has_ended else ""
         some = f"WHERE {where} ORDER BY since DESC, raised_at DESC, key LIMIT ? OFFSET ?"
         values += [-1 if most is None else most, skip]
         with self._file.reading() as db:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
@@ -21,6 +21,7 @@ from tallyd.cli.shared import load_config, say_days, utc_now
 from tallyd.config.model import BY_KIND, Config
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
+from tallyd.core.alerts.incident_view import last_incidents
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, RecordsError
 from tallyd.core.panels import Board, Panel, filled
 from tallyd.core.reading import Json
@@ -126,6 +127,10 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
         default_days=source.default_days,
     )
     subject = asked.value(source.subject_option())
+    board = shown.past(source, past, asked)
+    incidents = last_incidents(
+        shown.last_incidents(source, past, asked, config), until=asked.last, subject=subject
+    )
     chapter = Chapter(
         poller=past.poller,
         subject=subject,
@@ -133,7 +138,7 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
         zone=past.zone,
         first=asked.first,
         last=asked.last,
-        board=shown.past(source, past, asked, config),
+        board=replace(board, details=(*board.details, incidents)),
         now=filled(shown.now(source, past, subject)) if has_now or subject else None,
         key=wanted.table,
     )

@@ -8,7 +8,7 @@ from typing import Final
 
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.panels import Cell, Column, Gap, Table
-from tallyd.core.states import NO_DATA_SHARE, Level, State, Timeline
+from tallyd.core.states import NO_DATA, NO_DATA_SHARE, Level, State, Timeline
 from tallyd.core.timeline import cut, shares_table, states_of
 from tallyd.core.uptime import TimeSpan
 
@@ -34,6 +34,13 @@ def incident_timeline(
     return cut(states_of(uptime, troubles, STATES), borders)
 
 
+def well_share(timeline: Timeline) -> float | Gap:
+    """Return for what share of the time that is known there was no incident."""
+    held = dict(timeline.amounts)
+    known_s = sum(held.get(state, 0.0) for state in STATES.values())
+    return held.get(STATES["fine"], 0.0) / known_s if known_s else Gap.UNKNOWN
+
+
 def incident_shares(
     incidents: Sequence[Incident], uptime: Sequence[TimeSpan], *, now: datetime, zone: tzinfo
 ) -> Table:
@@ -41,9 +48,7 @@ def incident_shares(
 
     def since(begin: datetime) -> tuple[Cell, Cell]:
         timeline = incident_timeline(incidents, uptime, (begin, now))
-        held = dict(timeline.amounts)
-        known_s = sum(held.get(state, 0.0) for state in STATES.values())
-        share = held.get(STATES["fine"], 0.0) / known_s if known_s else Gap.UNKNOWN
-        return share, max(0.0, 1 - known_s / timeline.length_s)
+        no_data_s = dict(timeline.amounts).get(NO_DATA, 0.0)
+        return well_share(timeline), no_data_s / timeline.length_s
 
     return shares_table(_SHARES, since, now=now, zone=zone)

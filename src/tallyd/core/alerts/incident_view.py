@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from tallyd.core.alerts.alert_kind import AlertKind, name_of
@@ -120,8 +120,14 @@ def incident_table(views: Sequence[IncidentView], *, nothing: str) -> Table:
     )
 
 
-def last_incidents(views: Sequence[IncidentView], *, nothing: str) -> Table:
-    """Return the panel of the last incidents of one poller, or of one subject."""
+def no_incident(until: date, subject: str) -> str:
+    """Return why there are no last incidents of a poller, or of one subject."""
+    return f"No incident{f' about {subject}' if subject else ''} is known up to {until}."
+
+
+def last_incidents(views: Sequence[IncidentView], *, until: date, subject: str) -> Table:
+    """Return the panel of the last incidents of one poller, or of one subject, up to a day."""
+    nothing = no_incident(until, subject)
     whole = incident_table(views, nothing=nothing)
     kept = [place for place, column in enumerate(whole.columns) if column.key in _PANEL]
     return Table(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from functools import reduce
 from operator import add
+from typing import Final
 
 from tallyd.contract.lags import HourCount
 from tallyd.contract.passages import read_seen, seen_text
@@ -24,6 +26,7 @@ from tallyd.core.panels import (
 )
 from tallyd.core.periods import By, axis_of, period_columns
 from tallyd.core.states import Timeline
+from tallyd.core.texts import span
 from tallyd.core.timeline import gathered, shares_table
 from tallyd.pollers.servers.checks_table import (
     NUMBERS,
@@ -39,6 +42,10 @@ from tallyd.pollers.servers.checks_table import (
 from tallyd.pollers.servers.freshness import Known
 from tallyd.pollers.servers.lag_history import Change, Checks, Hour, Steps
 from tallyd.pollers.servers.target_settings import Target
+
+MOST_LIMITS: Final = 10
+"""A chart with a lag above this many limits shows it up to `SHOWN_LIMITS`."""
+SHOWN_LIMITS: Final = 4
 
 # -- now -----------------------------------------------------------------------------------------
 
@@ -157,7 +164,6 @@ def target_board(
     states = StateTimeline(key="states", title=f"State of {target}", timeline=timeline)
     if steps is None:
         return Board(panels=(states, bars_of(table, x=axis_of(by))), said=said, choices=choices)
-    limit = None if stale_after_s is None else Limit("stale above", stale_after_s)
     why = (
         nothing if not checks else f"None of its {total_of(checks).checks} checks found the time of its data."
     )
@@ -172,9 +178,23 @@ def target_board(
         nothing=why,
         is_newest_last=True,
     )
-    chart = Chart(table=lag, x="at", series={"lag_s_max": "line"}, limit=limit, nothing=why)
+    chart = _lag_chart(lag, stale_after_s)
     panels = (states, chart) if checks else (chart,)
     return Board(panels=panels, said=said, details=(table,) if checks else (), choices=choices)
+
+
+def _lag_chart(lag: Table, stale_after_s: float | None) -> Chart:
+    """Return a lag over time with its limit. Where a peak would press the limit to the ground, it is cut."""
+    chart = Chart(table=lag, x="at", series={"lag_s_max": "line"}, nothing=lag.nothing)
+    if stale_after_s is None:
+        return chart
+    chart = replace(chart, limit=Limit("stale above", stale_after_s))
+    largest_s = max((cell for cell in lag.cells("lag_s_max") if isinstance(cell, int | float)), default=0.0)
+    if largest_s <= MOST_LIMITS * stale_after_s:
+        return chart
+    top_s = SHOWN_LIMITS * stale_after_s
+    title = f"{lag.title}, up to {span(top_s)}; the largest lag was {span(largest_s)}"
+    return replace(chart, top=top_s, title=title)
 
 
 def timeline_of(hours: Iterable[Hour], borders: Sequence[datetime], *, every_s: float) -> Timeline:

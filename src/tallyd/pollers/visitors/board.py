@@ -110,7 +110,7 @@ class VisitorsBoards:
             last = self.arrivals.get(source)
             state = _SILENT if source in silent else _DELIVERS if last else _NO_FILE
             own = [counts[source]] if source in counts else []
-            rows.append((source, self._label(source), state, last, *_ways(own)))
+            rows.append((source, self.settings.label_of(source), state, last, *_ways(own)))
         columns = (
             SOURCE_COLUMN,
             NAME_COLUMN,
@@ -139,10 +139,6 @@ class VisitorsBoards:
         configured = self.settings.sources
         return (*configured, *sorted({*self.arrivals, *also} - configured.keys()))
 
-    def _label(self, source: str) -> str | None:
-        configured = self.settings.sources.get(source)
-        return configured.label if configured else None
-
     # -- the days that are asked for ------------------------------------------------------------------------
 
     def past(
@@ -168,7 +164,8 @@ class VisitorsBoards:
         known = Known(self.now, counted)
         board = Board(
             panels=(_visits_chart(visits, by, known, nothing=self._nothing(asked)),),
-            said=f"{self._what(asked)}: {_said(days, is_one_day=asked.first == asked.last)}",
+            said=asked.whole_days
+            + f"{self._what(asked)}: {_said(days, is_one_day=asked.first == asked.last)}",
             notes=(*self._days_without_records(len(days), asked), *_notes(visits, by, known)),
             choices=self._choices(sources),
         )
@@ -198,12 +195,8 @@ class VisitorsBoards:
     def _what(self, asked: Asked) -> str:
         """Return what is counted, as people call it: `Gate 12 (12)`."""
         if source := asked.options.get(SOURCE):
-            return self._long_label(source)
+            return self.settings.subject_label(source)
         return asked.options.get(GROUP) or "all together"
-
-    def _long_label(self, source: str) -> str:
-        label = self._label(source)
-        return f"{label} ({source})" if label else visible(source)
 
     def _nothing(self, asked: Asked) -> str:
         if asked.first != asked.last:
@@ -222,7 +215,7 @@ class VisitorsBoards:
 
     def _choices(self, sources: Iterable[str]) -> tuple[Choice, ...]:
         groups = [(name, name) for name in self.settings.groups]
-        labels = [(source, self._long_label(source)) for source in sources]
+        labels = [(source, self.settings.subject_label(source)) for source in sources]
         found = ((GROUP, "Group", groups), (SOURCE, "Source", labels))
         return tuple(
             Choice(option=option, label=label, values=(("", "All together"), *values))

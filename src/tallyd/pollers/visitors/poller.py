@@ -145,7 +145,7 @@ class VisitorsPoller(VisitorsSettings):
             raise SourceError(error.text, transient=True) from None
         sources = dict.fromkeys([*self.sources, *sorted(counts.keys() | look.arrivals.keys())])
         return tuple(
-            Found(name, self._label(name), counts[name].n_in if name in counts else 0) for name in sources
+            Found(name, self.label_of(name), counts[name].n_in if name in counts else 0) for name in sources
         )
 
     # -- what people are shown ------------------------------------------------------------------------------
@@ -285,9 +285,6 @@ class VisitorsPoller(VisitorsSettings):
     def learned(cls, found: Sequence[Found]) -> Mapping[str, Json]:
         """Return the sources that were found: from now on each of them must deliver."""
         return {"sources": {each.id: {"label": each.name} if each.name else {} for each in found}}
-
-    def _label(self, source: str) -> str | None:
-        return self.sources[source].label if source in self.sources else None
 
     def _ssids(self) -> frozenset[str]:
         ssid = self.report.ssid if self.report else None

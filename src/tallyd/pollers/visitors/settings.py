@@ -187,6 +187,15 @@ class VisitorsSettings(Poller):
             raise wrong_each(problems)
         return report
 
+    def label_of(self, source: str) -> str | None:
+        """Return the name of a source for people; None: it has none."""
+        return self.sources[source].label if source in self.sources else None
+
+    def subject_label(self, subject: str) -> str:
+        """Return a source with its name for people, if it has one: `Gate 12 (12)`."""
+        label = self.label_of(subject)
+        return f"{label} ({subject})" if label else subject
+
     def notes(self, beside: Mapping[str, Poller]) -> tuple[str, ...]:
         """Return notes for `check` about a config that has no mistake."""
         del beside

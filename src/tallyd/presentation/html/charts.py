@@ -40,7 +40,7 @@ def chart_json(chart: Chart, zone: tzinfo) -> dict[str, Json]:
     numbers = [number for cells in found.values() for cell in cells for number in _parts(cell) or ()]
     limits = [chart.limit.value] if chart.limit else []
     kind = columns[next(iter(chart.series))].unit
-    size, unit = _unit(kind, [*numbers, *limits])
+    size, unit = _unit(kind, [*numbers, *limits] if chart.top is None else [chart.top])
     return {
         "times": [int(times[number].timestamp()) for number in order] if is_time else [],
         "zone": str(zone),

@@ -109,7 +109,7 @@
 
   // On the wall, pollers are shown one after the other, each in the largest text with which it fits the screen.
   // The right arrow key or a click shows the next one; a button keeps the one that is shown.
-  const [LARGEST_VMIN, SMALLEST_VMIN, STEP_VMIN] = [6, 2, 0.25];
+  const [LARGEST_VMIN, SMALLEST_VMIN, STEP_VMIN] = [8, 2, 0.25];
   let shown = 0;
   function show() {
     const all = [...document.querySelectorAll(".turn")];

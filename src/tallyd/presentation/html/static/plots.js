@@ -141,7 +141,8 @@
       width,
       height: HEIGHT_REM * rem(),
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), chart.zone),
-      cursor: { y: false, drag: { x: isTime, y: false } },
+      cursor: { y: false, drag: { x: isTime, y: false }, focus: { prox: 30 } },
+      focus: { alpha: 0.3 },
       legend: { live: true },
       scales: {
         x: isTime ? { time: true, range: timeRange } : { time: false, range: [-0.5, chart.names.length - 0.5] },
