@@ -133,7 +133,8 @@ def test_the_config_is_one_that_the_daemon_takes(root: Path) -> None:
     assert config.settings.pollers.keys() == {"divera", "visitors", "servers"}
     assert config.inboxes == {"visitors": folder.inbox.absolute()}
     assert config.out_dir == folder.out.absolute()
-    assert len(folder.config.read_text().splitlines()) < len(times)
+    lines_of_times = [line for line in folder.config.read_text().splitlines() if times[0][:3] in line]
+    assert 0 < len(lines_of_times) < len(times) / 6
 
 
 def test_the_config_is_its_owners_alone(root: Path) -> None:

@@ -212,6 +212,7 @@ def test_each_alert_began_was_notified_and_ended(past: Written) -> None:
         f"visitors/{QUIET_HOST}/no-files",
         "servers/STAGE/stale",
         "servers/BATCH/unreachable",
+        "servers/NIGHTLY/stale",
     }
     for each in incidents:
         assert each.ended_at is not None

@@ -5,18 +5,22 @@ from __future__ import annotations
 import http.client
 import json
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from demo.conftest import Serve
+from tallyd.core.schedule.due_times import DueTime, near
 from tallyd.demo.world.servers import (
     APPS,
     CONTROL,
     CYCLE_S,
+    DUE_BY,
     MODES,
     STALE_AFTER_S,
     STANDS_STILL_FROM_S,
@@ -25,6 +29,7 @@ from tallyd.demo.world.servers import (
     Servers,
     computed_s,
     poller,
+    ran_at,
 )
 from tallyd.pollers.servers.computed_time import read_time
 from tallyd.pollers.servers.freshness import Limits, State, lag_of, state_of
@@ -37,6 +42,17 @@ KEYS: dict[str, dict[str, str]] = {
     "nested": {"field": "data.finished", "format": "epoch_ms"},
 }
 """The keys that the target of each server needs in a config."""
+
+
+@given(
+    st.datetimes(datetime(2020, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.sampled_from(
+        ["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Auckland", "Etc/GMT+12"]
+    ),
+)
+def test_the_job_of_nightly_is_in_time_in_any_zone(now: datetime, zone: str) -> None:
+    due = DueTime(frozenset(range(5)), time.fromisoformat(DUE_BY))
+    assert near((due,), now, ZoneInfo(zone)).before < ran_at(now) <= now  # type: ignore[operator] # not None
 
 
 class World:

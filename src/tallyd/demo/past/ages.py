@@ -9,17 +9,20 @@ from typing import Final
 
 from tallyd.contract.lags import HourCount, Hours, hour_of
 from tallyd.contract.poller import Poller
-from tallyd.demo.past.month import Month
+from tallyd.core.schedule.due_times import near
+from tallyd.demo.past.month import Month, Span
 from tallyd.demo.world.crowd import SEED
 from tallyd.demo.world.http_server import HOST
-from tallyd.demo.world.servers import STEP_S
+from tallyd.demo.world.servers import STEP_S, ran_at
 from tallyd.pollers.servers.freshness import CheckResult, check_result_of
 from tallyd.pollers.servers.settings import ServersSettings
+from tallyd.pollers.servers.target_settings import Target
 
 WRITE_EVERY_S: Final = 6 * 3600
 _HOUR: Final = timedelta(hours=1)
 _SERVED_AFTER_S = 0.4
-_STAGE, _BATCH = "STAGE", "BATCH"
+_STAGE, _BATCH, _NIGHTLY = "STAGE", "BATCH", "NIGHTLY"
+_NIGHTLY_RAN_AFTER = timedelta(hours=3, minutes=20)
 
 
 class Ages:
@@ -30,13 +33,20 @@ class Ages:
             raise TypeError("the demo's poller of this name watches servers")
         self.settings = settings
         self._month = month
+        nightly = next(target for target in settings.checked if target.name == _NIGHTLY)
+        due = near(nightly.due, month.at(3, "12:00"), month.zone)
+        if due.last is None or due.before is None:
+            raise ValueError("the demo's calendar has open days")
+        # The job did not run between these two due times. Somebody started it in the morning.
+        self.nightly_is_stale = Span(due.last, due.last + _NIGHTLY_RAN_AFTER)
+        self._nightly_stands_still = Span(due.before, self.nightly_is_stale.end)
 
     def instants(self) -> list[datetime]:
         """Return when an out file was written: regularly, and at each change of a state."""
         month, every = self._month, timedelta(seconds=WRITE_EVERY_S)
         off = month.tallyd_is_off
         found = {month.begin, off.end}
-        for span in (month.stage_is_stale, month.batch_is_unreachable):
+        for span in (month.stage_is_stale, month.batch_is_unreachable, self.nightly_is_stale):
             found |= {span.begin, span.end}
         first = month.begin.timestamp() // WRITE_EVERY_S + 1
         at = month.begin + timedelta(seconds=first * WRITE_EVERY_S - month.begin.timestamp())
@@ -47,7 +57,7 @@ class Ages:
 
     def results(self, at: datetime) -> Mapping[str, CheckResult]:
         """Return what a round of checks found, by target."""
-        return {target.name: self._result(target.name, at) for target in self.settings.checked}
+        return {target.name: self._result(target, at) for target in self.settings.checked}
 
     def hours(self) -> Hours:
         """Return the checks of every hour by (hour, target)."""
@@ -61,19 +71,25 @@ class Ages:
             at += _HOUR
         return found
 
-    def _result(self, name: str, at: datetime) -> CheckResult:
+    def _result(self, target: Target, at: datetime) -> CheckResult:
         month = self._month
-        if name == _BATCH and month.batch_is_unreachable.holds(at):
+        if target.name == _BATCH and month.batch_is_unreachable.holds(at):
             return CheckResult(at=at, state="unreachable", reason=f"{HOST}: connection refused")
-        still = month.stage_stands_still
-        served_s = (still.begin if name == _STAGE and still.holds(at) else at).timestamp() - _SERVED_AFTER_S
         return check_result_of(
-            datetime.fromtimestamp(served_s // STEP_S * STEP_S, at.tzinfo),
+            self._computed_at(target.name, at),
             now=at,
             skew_s=0.0,
-            limits=next(each.limits for each in self.settings.checked if each.name == name),
+            limits=target.limits_at(at, month.zone),
             answered="200, 12 ms",
         )
+
+    def _computed_at(self, name: str, at: datetime) -> datetime:
+        if name == _NIGHTLY:
+            still = self._nightly_stands_still
+            return ran_at(still.begin if still.holds(at) else at)
+        still = self._month.stage_stands_still
+        served_s = (still.begin if name == _STAGE and still.holds(at) else at).timestamp() - _SERVED_AFTER_S
+        return datetime.fromtimestamp(served_s // STEP_S * STEP_S, at.tzinfo)
 
     def _hour(self, name: str, begin: datetime, end: datetime) -> HourCount:
         """Return the checks from `begin` to `end`, which lie in one hour."""
@@ -90,4 +106,8 @@ class Ages:
             return HourCount(
                 checks, lag_s if lost_s < on_s else None, fresh_s=on_s - lost_s, unreachable_s=lost_s
             )
+        if name == _NIGHTLY:
+            stale_s = self.nightly_is_stale.shared_s(begin, end)
+            lag_s = (end - self._computed_at(name, end)).total_seconds()
+            return HourCount(checks, lag_s, fresh_s=on_s - stale_s, stale_s=stale_s)
         return HourCount(checks, lag_s, fresh_s=on_s)

@@ -44,6 +44,7 @@ def config_for(base_url: str, *, inbox: str, at: Sequence[str], report_every: st
         "name": NAME,
         "channels": {chat.CHANNEL: chat.webhook(base_url)},
         "alerts": {"channels": [chat.CHANNEL]},
+        "calendars": servers.calendars(),
         "pollers": {
             "divera": {**divera.poller(base_url), "accesskey": divera.KEY, "at": list(at)},
             "visitors": {**cameras.poller(inbox), "report": upstream.report(base_url, every=report_every)},

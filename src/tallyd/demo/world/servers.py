@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
+import time as clock
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -22,6 +22,9 @@ CYCLE_S = 120.0
 STANDS_STILL_FROM_S, STANDS_STILL_UNTIL_S = 16.0, 40.0
 """When in each cycle `changing` computes nothing, counted from the start of the world."""
 STALE_AFTER_S = 12
+CALENDAR, DUE_BY = "works", "06:00"
+"""The calendar and the time of day of the server `nightly`."""
+_NIGHT = timedelta(hours=2, minutes=10)
 
 
 def computed_s(elapsed_s: float) -> float:
@@ -32,10 +35,25 @@ def computed_s(elapsed_s: float) -> float:
     return elapsed_s // STEP_S * STEP_S
 
 
-def poller(base_url: str) -> dict[str, Json]:
-    """Return a poller for a config that watches three of them, with short limits.
+def ran_at(now: datetime) -> datetime:
+    """Return when the job of `nightly` last ran: at 02:10 UTC from Monday to Friday.
 
-    PROD is fresh, STAGE is stale from time to time, BATCH has another time format.
+    Then it ran once between any two due times of these days, in whatever zone they are.
+    """
+    day = datetime.combine((now - _NIGHT).date(), time(), UTC)
+    return day - timedelta(days=max(0, day.weekday() - 4)) + _NIGHT
+
+
+def calendars() -> dict[str, Json]:
+    """Return the calendars that the poller names."""
+    return {CALENDAR: {"days": ["mon-fri"], "holidays": {"country": "DE"}}}
+
+
+def poller(base_url: str) -> dict[str, Json]:
+    """Return a poller for a config that watches all of them, with short limits.
+
+    PROD is fresh, STAGE is stale from time to time, BATCH has another time format. NIGHTLY is due in the
+    morning of each working day.
     """
     return {
         "kind": "servers",
@@ -50,6 +68,7 @@ def _targets(base_url: str) -> dict[str, Json]:
         "PROD": {"url": f"{base_url}{APPS}fresh"},
         "STAGE": {"url": f"{base_url}{APPS}changing"},
         "BATCH": {"url": f"{base_url}{APPS}nested", "field": "data.finished", "format": "epoch_ms"},
+        "NIGHTLY": {"url": f"{base_url}{APPS}nightly", "due": [{"by": DUE_BY, "calendar": CALENDAR}]},
     }
 
 
@@ -59,7 +78,7 @@ class Servers(Part):
     control, modes = CONTROL, MODES
 
     def __init__(
-        self, *, elapsed: Callable[[], float] | None = None, now: Callable[[], float] = time.time
+        self, *, elapsed: Callable[[], float] | None = None, now: Callable[[], float] = clock.time
     ) -> None:
         super().__init__(elapsed)
         self._now = now
@@ -72,6 +91,7 @@ class Servers(Part):
             Route(f"{APPS}fresh", self._fresh),
             Route(f"{APPS}changing", self._changing),
             Route(f"{APPS}nested", self._nested),
+            Route(f"{APPS}nightly", self._nightly),
             *super().routes(),
         ]
 
@@ -83,6 +103,7 @@ class Servers(Part):
             f"  {base_url}{APPS}fresh     computes its data every {STEP_S:g} s",
             f"  {base_url}{APPS}changing  computes nothing for {still_s:g} s in every {CYCLE_S:g} s",
             f"  {base_url}{APPS}nested    its time is in a nested field, in milliseconds since 1970",
+            f"  {base_url}{APPS}nightly   computes its data in each night to a working day",
             f"Change the server `changing` ({', '.join(MODES)}):",
             f"""  curl -d '{{"mode": "stale"}}' {base_url}{CONTROL}""",
         )
@@ -98,6 +119,9 @@ class Servers(Part):
 
     async def _nested(self, _request: Request) -> Response:
         return JSONResponse({"data": {"finished": int(self._fresh_at()) * 1000}})
+
+    async def _nightly(self, _request: Request) -> Response:
+        return _computed(ran_at(datetime.fromtimestamp(self._now(), UTC)).timestamp())
 
     async def _changing(self, _request: Request) -> Response:
         if self.mode == "down":
