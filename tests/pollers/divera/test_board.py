@@ -12,7 +12,8 @@ from tallyd.contract.board import AskedError
 from tallyd.core.history import Entry, Group, Status, Value
 from tallyd.core.panels import Gap, Limit
 from tallyd.core.reading import Facts
-from tallyd.pollers.divera.board import chosen_group, entry_of, people_metrics
+from tallyd.pollers.divera.board import chosen_group, entry_of
+from tallyd.pollers.divera.metrics import people_metrics, requirement_metrics
 from tallyd.pollers.divera.requirement import Requirement
 
 AT = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -74,7 +75,7 @@ def test_metrics_have_every_known_count_and_the_names_of_statuses() -> None:
     reading = entry(
         total=None, counts={"50101": 8, "7": None}, names={"50101": "Bereit"}, hide_below=3, vehicles={"2": 3}
     )
-    people, everybody, named, vehicles, *_ = people_metrics("unit", reading, (), UTC)
+    people, everybody, named, vehicles = people_metrics("unit", reading)
     assert (people.name, people.samples) == ("tallyd_people", [(("unit", "50101"), 8)])
     assert (everybody.name, everybody.samples) == ("tallyd_people_all", [])
     assert (named.name, named.samples) == ("tallyd_status_info", [(("unit", "50101", "Bereit"), 1)])
@@ -82,20 +83,14 @@ def test_metrics_have_every_known_count_and_the_names_of_statuses() -> None:
 
 
 def test_before_the_first_reading_no_metric_has_a_sample() -> None:
-    assert [metric.samples for metric in people_metrics("unit", None, [BOTH], UTC)] == [
-        [],
-        [],
-        [],
-        [],
-        [],
-        [],
-    ]
+    metrics = (*people_metrics("unit", None), *requirement_metrics("unit", None, [BOTH], UTC))
+    assert [metric.samples for metric in metrics] == [[], [], [], [], [], []]
 
 
 def test_a_requirement_has_metrics_where_it_applied_and_its_number_is_known() -> None:
     reading = entry(counts={"50101": 8, "50102": None, "7": 2}, hide_below=3)  # at 08:00
     at_night = {"from": "22:00", "to": "06:00"}
-    *_, found, met = people_metrics(
+    found, met = requirement_metrics(
         "unit",
         reading,
         [

@@ -16,9 +16,15 @@ from tallyd.contract.board import Asked, AskedError
 from tallyd.core.history import Entry, missed_slot
 from tallyd.core.panels import Board, Gap, Heatmap, Interval, Table
 from tallyd.core.periods import By
+from tallyd.core.states import State
 from tallyd.pollers.divera.board import entry_of
 from tallyd.pollers.divera.fulfilment import Fulfilment, Verdict, WeakHours, judged, verdict, weakest
-from tallyd.pollers.divera.fulfilment_board import RequirementSlots, fulfilment_board, with_fulfilment
+from tallyd.pollers.divera.fulfilment_board import (
+    RequirementSlots,
+    fulfilment_board,
+    with_fulfilment,
+    with_requirements,
+)
 from tallyd.pollers.divera.requirement import Requirement
 
 WORK = [{"days": ["mon-fri"], "from": "06:00", "to": "18:00"}]
@@ -293,6 +299,25 @@ def test_what_cannot_be_shown_is_said(options: dict[str, str], text: str) -> Non
     day = date(2026, 11, 20)
     with pytest.raises(AskedError, match=text):
         fulfilment_board([], [], Asked(first=day, last=day, options=options))
+
+
+def test_the_newest_reading_has_a_row_for_each_requirement() -> None:
+    entry = slot("2026-11-20T20:00", {"1": 4, "2": None}, qualifications={"1": {"9": 3}})
+    needed = [
+        requirement("1", count=4),
+        requirement("1", name="Engine", qualification="9"),
+        requirement("1", "2", count=9),
+        requirement("1", name="By day", when=WORK),
+    ]
+    (table,) = with_requirements(Board(), entry, needed, {"1": "Ready"}, BERLIN).panels
+    assert isinstance(table, Table)
+    assert table.rows == (
+        ("Ready", 4, 4, State("fine", "met")),
+        ("Engine", 3, 6, State("warning", "below")),
+        ("Ready + 2", Gap.HIDDEN, 9, State("unknown", "not known")),
+        ("By day", 4, 6, State("fine", "outside its hours")),
+    )
+    assert with_requirements(Board(), entry, [], {}, BERLIN) == Board()
 
 
 def test_beside_the_numbers_there_is_a_row_for_each_judged_requirement() -> None:

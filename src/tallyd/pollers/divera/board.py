@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Final
 
 from tallyd.contract.board import AskedError
 from tallyd.core.history import Entry, Group, Status, Value, origin_of
-from tallyd.core.panels import Choice, Gap, Limit, Metric
+from tallyd.core.panels import Choice, Gap, Limit
 from tallyd.core.reading import Facts
 from tallyd.core.texts import visible
-from tallyd.pollers.divera.fulfilment import verdict
 from tallyd.pollers.divera.requirement import Requirement
 
 GROUP: Final = "group"
@@ -133,55 +132,3 @@ def _sum_of(written: str, names: Mapping[str, str], requirements: Sequence[Requi
 def _name(statuses: Iterable[str], names: Mapping[str, str], qualification: str | None = None) -> str:
     added = " + ".join(names.get(each, each) for each in statuses)
     return f"{added} with qualification {qualification}" if qualification else added
-
-
-def people_metrics(
-    poller: str, entry: Entry | None, requirements: Iterable[Requirement], zone: tzinfo
-) -> Iterable[Metric]:
-    """Return the people of the last reading of the timetable, and requirements; `entry` None: there is none.
-
-    A requirement has a sample only if it applied at that slot and its number or its verdict is known.
-    """
-    people = Metric(
-        name="tallyd_people", help="People by status at the last reading.", labels=("poller", "status")
-    )
-    everybody = Metric(name="tallyd_people_all", help="All people of the last reading.", labels=("poller",))
-    named = Metric(
-        name="tallyd_status_info", help="1, with the name of a status.", labels=("poller", "status", "name")
-    )
-    vehicles = Metric(
-        name="tallyd_vehicles",
-        help="Vehicles by radio status at the last reading.",
-        labels=("poller", "status"),
-    )
-    labels = ("poller", "requirement")
-    found = Metric(
-        name="tallyd_requirement_people",
-        help="People whom a requirement counts, at the last reading.",
-        labels=labels,
-    )
-    met = Metric(
-        name="tallyd_requirement_met",
-        help="1 if a requirement was met at the last reading, else 0.",
-        labels=labels,
-    )
-    if entry is not None:
-        if not isinstance(entry.total, Gap):
-            everybody.samples.append(((poller,), entry.total))
-        people.samples.extend(
-            ((poller, status), count) for status, count in entry.counts.items() if not isinstance(count, Gap)
-        )
-        named.samples.extend(((poller, status, name), 1) for status, name in entry.names.items())
-        vehicles.samples.extend(
-            ((poller, status), count)
-            for status, count in (entry.vehicles or {}).items()
-            if not isinstance(count, Gap)
-        )
-        for each in requirements:
-            if not each.applies(entry.at.astimezone(zone)):
-                continue
-            if not isinstance(count := group_of(each, {}).count(entry), Gap):
-                found.samples.append(((poller, each.id), count))
-            if (judgement := verdict(each, entry)) != "unknown":
-                met.samples.append(((poller, each.id), judgement == "met"))
-    return (people, everybody, named, vehicles, found, met)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
 
 from tallyd.contract.board import Asked, AskedError
+from tallyd.core.history import Entry
 from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Heatmap, Interval, Table
 from tallyd.core.periods import LABELS, By, labels_of, order_of, period_cells, period_columns
+from tallyd.core.states import State
 from tallyd.core.texts import share_text, visible
 from tallyd.core.weekly import weekly_table
-from tallyd.pollers.divera.board import GROUP
-from tallyd.pollers.divera.fulfilment import Fulfilment, Judged, Verdict, WeakHours, weakest
+from tallyd.pollers.divera.board import GROUP, group_of
+from tallyd.pollers.divera.fulfilment import Fulfilment, Judged, Verdict, WeakHours, verdict, weakest
+from tallyd.pollers.divera.requirement import Requirement
 
 FULFILMENT: Final = "fulfilment"
 """The option that shows fulfilment instead of the numbers."""
@@ -24,6 +27,11 @@ _COUNTS: Final = (
     Column(key="share", heading="share met", unit="share", is_vital=True),
     *(Column(key=key, heading=key, unit="number") for key in ("slots", "met", "below", "unknown")),
 )
+_STATES: Final[Mapping[Verdict, State]] = {
+    "met": State("fine", "met"),
+    "below": State("warning", "below"),
+    "unknown": State("unknown", "not known"),
+}
 _NOTHING: Final = "No slot of these days lies in the hours of a requirement."
 
 
@@ -39,6 +47,36 @@ class RequirementSlots:
     def fulfilment(self) -> Fulfilment:
         """How often it was met."""
         return _fulfilment(self.slots)
+
+
+def with_requirements(
+    board: Board, entry: Entry, requirements: Sequence[Requirement], names: Mapping[str, str], zone: tzinfo
+) -> Board:
+    """Return the board of a reading with a row for each requirement. `names` are those of statuses, by id."""
+    if not requirements:
+        return board
+    groups = [group_of(each, names) for each in requirements]
+    table = Table(
+        key="requirements",
+        title="Requirements",
+        columns=(
+            _REQUIREMENT,
+            Column(key="people", heading="people", unit="number", is_vital=True),
+            Column(key="minimum", heading="minimum", unit="number", is_vital=True),
+            Column(key="state", heading="state", is_vital=True),
+        ),
+        rows=tuple(
+            (group.name, group.count(entry), each.count, _state(each, entry, zone))
+            for each, group in zip(requirements, groups, strict=True)
+        ),
+    )
+    return replace(board, panels=(*board.panels, table))
+
+
+def _state(requirement: Requirement, entry: Entry, zone: tzinfo) -> State:
+    if not requirement.applies(entry.at.astimezone(zone)):
+        return State("fine", "outside its hours")
+    return _STATES[verdict(requirement, entry)]
 
 
 def with_fulfilment(

@@ -1,8 +1,8 @@
 """The Divera poller: one reading at each time of day.
 
 It asks Divera (`client.py`), counts people by status (`parse.py`), hides small counts (`counting.py`), and
-finds requirements that are not met (`requirement.py`). A reading has only numbers and names of statuses:
-`parse.py` drops everything about a person.
+finds requirements that are not met (`requirement.py`, `shortage.py`). A reading has only numbers and names of
+statuses: `parse.py` drops everything about a person.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from tallyd.contract.job import Job
 from tallyd.contract.poller import Found
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
-from tallyd.core.alerts.values import Value, several
 from tallyd.core.errors import SourceError
 from tallyd.core.history import Entry, statuses
 from tallyd.core.panels import Board, Metric, StateTimeline
 from tallyd.core.questions import Question, words
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
 from tallyd.core.schedule.timetable import At
-from tallyd.pollers.divera.board import GROUP, chosen_group, entry_of, name_of, people_metrics
+from tallyd.pollers.divera.board import GROUP, chosen_group, entry_of, name_of
 from tallyd.pollers.divera.client import Answer, ask, is_users_url, pull_params, pull_url_of
 from tallyd.pollers.divera.counting import hide_qualifications, hide_small
 from tallyd.pollers.divera.fulfilment import judged
@@ -32,30 +31,19 @@ from tallyd.pollers.divera.fulfilment_board import (
     RequirementSlots,
     fulfilment_board,
     with_fulfilment,
+    with_requirements,
 )
+from tallyd.pollers.divera.metrics import people_metrics, requirement_metrics
 from tallyd.pollers.divera.parse import Tally, read_monitor, read_names, read_users
 from tallyd.pollers.divera.personal_data import texts_of_pull, texts_of_users
 from tallyd.pollers.divera.questions import QUESTIONS, TIMES
-from tallyd.pollers.divera.requirement import STATUS_ID, Requirement
+from tallyd.pollers.divera.requirement import STATUS_ID
 from tallyd.pollers.divera.settings import DiveraSettings
+from tallyd.pollers.divera.shortage import BELOW, Shortage
 from tallyd.pollers.divera.vehicles import found_vehicles, with_vehicles, with_vehicles_now
 
 _LIMIT_S = 600.0
 """A run without progress for this long is overdue. Each try and each wait is shorter, and shows progress."""
-
-
-BELOW = AlertKind(
-    key="<poller>/<requirement>/below",
-    severity="warning",
-    text="{poller}: [{name}: ][{people:# person|# people}][fewer than {too_few} people]"
-    "[ with qualification {qualification}] on {statuses}[, minimum {at_least}]"
-    "[; the monitor in Divera does not show {unshown}, so nobody is counted there]",
-    over="{poller}: {requirement}: enough people again[{hours:, or outside its hours}]",
-    ends="a reading with enough people, or one outside its hours (`when`)",
-    short="below the minimum",
-    many="minimum strengths not reached",
-    subject="requirement",
-)
 
 
 class DiveraPoller(DiveraSettings):
@@ -88,24 +76,31 @@ class DiveraPoller(DiveraSettings):
         fetched = self._fetched_names(tools, tally)
         names = {**(fetched or self._remembered_names(tools)), **self.status_names}
         taken_at = tools.now()
-        local = (taken_at if slot.key is None else slot.due_at).astimezone(tools.zone)
-        short = [
-            (each, found)
-            for each in self.at_least
-            if each.applies(local) and (found := each.found(tally.counts, tally.qualifications)) < each.count
-        ]
-        since = slot.stands_for(taken_at)
         return (
             Reading(
                 taken_at=taken_at,
                 facts=self._facts(tally, names),
-                problems=tuple(
-                    self._problem(each, found, tally, names, poller=tools.poller, since=since)
-                    for each, found in short
-                ),
+                problems=self._problems(slot, tally, names, tools, taken_at),
                 memory={"names": dict(fetched)} if fetched else None,
                 skew_s=answer.skew_s,
             ),
+        )
+
+    def _problems(
+        self, slot: Slot, tally: Tally, names: Mapping[str, str], tools: Toolbox, taken_at: datetime
+    ) -> tuple[Problem, ...]:
+        """Return a problem for each requirement that applies to the slot and is not met."""
+        local = (taken_at if slot.key is None else slot.due_at).astimezone(tools.zone)
+        return tuple(
+            Shortage(each, found).problem(
+                tools.poller,
+                names,
+                since=slot.stands_for(taken_at),
+                shown=tally.counts if self.source == "monitor" else each.statuses,
+                is_hidden=self.hide_below is not None,
+            )
+            for each in self.at_least
+            if each.applies(local) and (found := each.found(tally.counts, tally.qualifications)) < each.count
         )
 
     def _ask(self, tools: Toolbox) -> Answer[Tally]:
@@ -168,39 +163,6 @@ class DiveraPoller(DiveraSettings):
         safe = hide_qualifications(listed_ones, shown=shown, k=self.hide_below)
         return {status: None if row is None else dict(row) for status, row in safe.items()}
 
-    def _problem(
-        self,
-        requirement: Requirement,
-        found: int,
-        tally: Tally,
-        names: Mapping[str, str],
-        *,
-        poller: str,
-        since: datetime,
-    ) -> Problem:
-        labels = [_label(each, names) for each in requirement.statuses]
-        statuses = several(labels, most=len(labels))
-        not_on_monitor = [status for status in requirement.statuses if status not in tally.counts]
-        # If counts are hidden, the alert names only the minimum.
-        numbers: dict[str, Value] = (
-            {"people": found, "at_least": requirement.count}
-            if self.hide_below is None
-            else {"too_few": requirement.count}
-        )
-        return BELOW.problem(
-            poller,
-            requirement.id,
-            since=since,
-            poller=poller,
-            name=requirement.name,
-            requirement=requirement.name or statuses,
-            statuses=statuses,
-            qualification=requirement.qualification,
-            hours=len(requirement.when) or None,
-            unshown=several(not_on_monitor) if self.source == "monitor" else None,
-            **numbers,
-        )
-
     # -- what people are shown --------------------------------------------------------------------------
 
     @classmethod
@@ -211,6 +173,14 @@ class DiveraPoller(DiveraSettings):
     def column_names(self) -> Mapping[str, str]:
         """Return the names of the statuses."""
         return self.status_names
+
+    def now_board(self, past: Past) -> Board:
+        """Return the newest reading, with its requirements."""
+        entry = self.last_entry(past)
+        if entry is None:
+            return Board()
+        names = {each.id: each.label for each in statuses([entry], self.status_names)}
+        return with_requirements(self.newest_board(entry), entry, self.at_least, names, past.zone)
 
     @classmethod
     def options(cls) -> tuple[str, ...]:
@@ -245,7 +215,10 @@ class DiveraPoller(DiveraSettings):
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Return the people of the last reading of the timetable, and whether requirements were met."""
         entry = self.last_entry(past, in_timetable=True)
-        return people_metrics(past.poller, entry, self.at_least, past.zone)
+        return (
+            *people_metrics(past.poller, entry),
+            *requirement_metrics(past.poller, entry, self.at_least, past.zone),
+        )
 
     # -- for a person who writes a config ---------------------------------------------------------------
 
@@ -301,8 +274,3 @@ class DiveraPoller(DiveraSettings):
         if self.fetch_status_names:
             found += ask(tools, pull_url_of(self.address), key, pull, read=texts_of_pull).value
         return tuple(dict.fromkeys(found))
-
-
-def _label(status: str, names: Mapping[str, str]) -> str:
-    """Return `Einsatzbereit (50101)`, or the id alone where no name is known."""
-    return f"{names[status]} ({status})" if status in names else status
