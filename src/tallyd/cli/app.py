@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
 import tallyd
+from tallyd.core.periods import By
 
 
 class _Commands(TyperGroup):
@@ -43,58 +43,11 @@ app = typer.Typer(
 )
 
 
-class By(StrEnum):
-    """How `report` groups counts."""
-
-    HOUR = "hour"
-    DAY = "day"
-    WEEKDAY = "weekday"
-    WEEK = "week"
-    MONTH = "month"
-    YEAR = "year"
-
-
-class Format(StrEnum):
-    """The output format of `report`."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-    HTML = "html"
-
-
-class PlainFormat(StrEnum):
-    """The output format of `alerts --past`."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-
-
-class SchemaFormat(StrEnum):
-    """The output format of `schema`."""
-
-    JSON = "json"
-    MARKDOWN = "markdown"
-    ALERTS = "alerts"
-
-
-_LOGGING = frozenset(
-    {
-        "check",
-        "once",
-        "status",
-        "report",
-        "files",
-        "replay",
-        "privacy-check",
-        "notify",
-        "alerts",
-        "mute",
-        "unmute",
-    }
-)
-"""The commands that load a config and have no log of their own."""
+Format = Literal["table", "csv", "json", "html"]
+PlainFormat = Literal["table", "csv", "json"]
+SchemaFormat = Literal["json", "markdown", "alerts"]
+_WITHOUT_LOG = frozenset({"run", "schema", "init", "demo"})
+"""The commands that load no config, or have a log of their own."""
 
 
 def _wide(context: typer.Context, asked: bool) -> None:  # typer's
@@ -146,7 +99,7 @@ def _common(
     ] = False,
 ) -> None:
     context.obj = config or Path(os.environ.get("TALLYD_CONFIG") or "config.json")
-    if context.invoked_subcommand in _LOGGING:
+    if context.invoked_subcommand not in _WITHOUT_LOG:
         from tallyd.cli.shared import log_to_stderr
 
         log_to_stderr()
@@ -241,7 +194,7 @@ def report(
     ] = False,
     shape: Annotated[
         Format, typer.Option("--format", help="Output format; html: one page with charts.")
-    ] = Format.TABLE,
+    ] = "table",
     table: Annotated[
         str, typer.Option("--table", metavar="K", help="Only this table, by its key in the JSON.")
     ] = "",
@@ -261,8 +214,8 @@ def report(
         end=end,
         back=back,
         poller=poller,
-        by=by.value if by else "",
-        shape=shape.value,
+        by=by or "",
+        shape=shape,
         excel=excel,
         table=table,
         options={name: value for name, value in options.items() if value},
@@ -343,10 +296,10 @@ def alerts(
         if others:
             context.fail(f"{', '.join(others)}: only with --past")
         raise typer.Exit(command(context.obj, most=most, as_json=as_json))
-    chosen = shape or (PlainFormat.JSON if as_json else PlainFormat.TABLE)
-    if as_json and chosen is not PlainFormat.JSON:
-        context.fail(f"--json is JSON; leave out --json or --format {chosen.value}")
-    wanted = Wanted(start=start, end=end, poller=poller, shape=chosen.value)
+    chosen = shape or ("json" if as_json else "table")
+    if as_json and chosen != "json":
+        context.fail(f"--json is JSON; leave out --json or --format {chosen}")
+    wanted = Wanted(start=start, end=end, poller=poller, shape=chosen)
     raise typer.Exit(past_alerts(context.obj, wanted))
 
 
@@ -409,12 +362,12 @@ def privacy_check(context: typer.Context, poller: PollerName) -> None:
 def schema(
     shape: Annotated[
         SchemaFormat, typer.Option("--format", help="JSON Schema, documentation, or all alerts.")
-    ] = SchemaFormat.JSON,
+    ] = "json",
 ) -> None:
     """Print the schema of the config, its documentation, or a table of all alerts."""
     from tallyd.cli.config.schema import schema as command
 
-    raise typer.Exit(command(shape.value))
+    raise typer.Exit(command(shape))
 
 
 def _known_kind(kind: str | None) -> str | None:

@@ -13,7 +13,6 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -27,8 +26,7 @@ from tallyd.adapters.state import StateError
 from tallyd.adapters.systemd import ServiceManager
 from tallyd.alerting.heartbeat import Heartbeat
 from tallyd.alerting.notifier import Notifier
-from tallyd.cli.process.equipment import channels, http_client, look_closely, make_folders, runner
-from tallyd.cli.process.optional_web import WebSide
+from tallyd.cli.process.equipment import channels, http_client, look_closely, make_folders
 from tallyd.cli.process.resources import Outside
 from tallyd.cli.shared import load_config, utc_now
 from tallyd.config.active_file import active_file, write_active
@@ -49,6 +47,7 @@ from tallyd.scheduling.wakeups import Wakeups
 from tallyd.storage.record_retention import RecordRetention
 from tallyd.storage.recovery import damage_problems, open_state
 from tallyd.storage.store import Store
+from tallyd.web.service import Served
 
 log = logging.getLogger("tallyd")
 
@@ -109,7 +108,7 @@ class Process:
         self._stats = RunStats()
         self._service_manager = ServiceManager.from_environment()
         self._restart = _how_to_restart(self._service_manager)
-        self._web = WebSide(kept=self._kept, runs=self._stats, now=utc_now, restart=self._restart)
+        self._web: Served | None = None
         self._clock = Clock()
         self._log_trouble: Problem | None = None
         self._failed = False
@@ -191,15 +190,19 @@ class Process:
             self._http_settings = config.settings.http
             self._clients.append(http_client(config, self._logs.redact))
             self._channels.append(channels(config, self._logs.redact))
-        plain = runner(
-            config,
-            store,
-            self._clients[-1],
-            self._stop,
-            resources=self._outside,
+        return Runner(
+            store=store,
+            http=self._clients[-1],
+            stop=self._stop,
+            locks=config.state_dir / "locks",
+            now=utc_now,
+            monotonic=self._clock.monotonic,
             deliver=relay.deliver_now,
+            resources=self._outside,
+            wake=self._wakeups.wake,
+            kept=self._kept,
+            stats=self._stats,
         )
-        return replace(plain, wake=self._wakeups.wake, kept=self._kept, stats=self._stats)
 
     def _deliver(self, url: str, message: Message) -> None:
         self._channels[-1].deliver(url, message)
@@ -215,7 +218,8 @@ class Process:
             level=config.settings.log.level, secrets=config.secrets, file=_log_file(config)
         )
         self._outside.apply_config(config)
-        self._web.apply_config(config)
+        if self._web is not None:
+            self._web.apply_config(config)
 
     # -- the schedule's thread ---------------------------------------------------------------------------
 
@@ -224,7 +228,10 @@ class Process:
             daemon.start()
             log.info("tallyd started", extra={"config": str(self._config.path), "pid": os.getpid()})
             self._service_manager.ready(daemon.status())
-            self._web.begin(self._config, store)
+            # Earlier, /healthz would report that tallyd is not healthy.
+            self._web = Served(
+                self._config, store, kept=self._kept, runs=self._stats, now=utc_now, restart=self._restart
+            )
             self._tick(daemon, store)
         except BaseException:
             # A bug outside of any run. systemd starts a new process, which is safe at any point.
@@ -265,7 +272,8 @@ class Process:
         self._wake.set()
         for client in self._clients:
             client.abort()
-        self._web.stop()
+        if self._web is not None:
+            self._web.stop()
 
     def _end_runs(self, daemon: Daemon, executor: ThreadPoolExecutor, *, is_cut_off: bool) -> None:
         executor.shutdown(wait=False, cancel_futures=True)
@@ -273,7 +281,8 @@ class Process:
         for outbox_worker in self._channels:
             # Only now: a message that is cut off may have arrived, and would then be sent twice.
             outbox_worker.abort()
-        self._web.close()
+        if self._web is not None:
+            self._web.close()
         if not is_cut_off and (is_done or daemon.wait(DELIVERIES_END_S)):
             daemon.finish()
             log.info("tallyd stopped")
@@ -295,7 +304,8 @@ class Process:
     def _troubles(self, state_dir: Path) -> tuple[Problem, ...]:
         self._logs.try_again()
         own = (self._log_trouble,) if self._log_trouble else ()
-        return (*own, *self._web.problems(), *damage_problems(state_dir))
+        web = self._web.problems() if self._web is not None else ()
+        return (*own, *web, *damage_problems(state_dir))
 
 
 def _log_file(config: Config) -> LogFile:

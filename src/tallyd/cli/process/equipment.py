@@ -18,7 +18,6 @@ from tallyd.adapters.channels.sender import Channels
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
 from tallyd.cli.actions.dry_run import DryOutside
-from tallyd.cli.process.optional_web import page_problems
 from tallyd.cli.process.resources import Outside, database_problems, make_inboxes
 from tallyd.cli.shared import utc_now
 from tallyd.config.jobs import Task
@@ -29,9 +28,10 @@ from tallyd.core.errors import EXIT_PROBLEM, ConfigProblem, DeliveryError
 from tallyd.core.privacy.redaction import Redactor
 from tallyd.outbox.relay import Relay
 from tallyd.presentation.terminal import complain
-from tallyd.runs.runner import Deliver, Runner
+from tallyd.runs.runner import Runner
 from tallyd.runs.toolbox import Progress, Resources, toolbox
 from tallyd.storage.store import Store
+from tallyd.web.service import page_problems
 
 if TYPE_CHECKING:
     from tallyd.adapters.http.client import HttpClient
@@ -112,28 +112,6 @@ def _channel_problems(config: Config, known: Config | None) -> tuple[ConfigProbl
     )
 
 
-def runner(
-    config: Config,
-    store: Store,
-    http: HttpClient,
-    stop: threading.Event,
-    *,
-    resources: Resources,
-    deliver: Deliver,
-) -> Runner:
-    """Return the runner of jobs for a config."""
-    return Runner(
-        store=store,
-        http=http,
-        stop=stop,
-        resources=resources,
-        locks=config.state_dir / "locks",
-        now=utc_now,
-        monotonic=time.monotonic,
-        deliver=deliver,
-    )
-
-
 @contextmanager
 def command_runner(config: Config) -> Iterator[Runner]:
     """The runner of a command (`once`): it has its own connection to state.db, and only Ctrl-C ends it."""
@@ -143,8 +121,18 @@ def command_runner(config: Config) -> Iterator[Runner]:
     outside = Outside(config, now=utc_now)
     try:
         store = Store(state, OutFiles(config.out_dir), now=utc_now)
-        relay = Relay(store, locks=config.state_dir / "locks", now=utc_now, monotonic=time.monotonic)
-        yield runner(config, store, http, threading.Event(), resources=outside, deliver=relay.deliver_now)
+        locks = config.state_dir / "locks"
+        relay = Relay(store, locks=locks, now=utc_now, monotonic=time.monotonic)
+        yield Runner(
+            store=store,
+            http=http,
+            stop=threading.Event(),
+            locks=locks,
+            now=utc_now,
+            monotonic=time.monotonic,
+            deliver=relay.deliver_now,
+            resources=outside,
+        )
     finally:
         outside.close()
         http.close()
