@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State
 from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config
+from tallyd.contract.passages import read_seen
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.reading import Slot
 from tallyd.core.schedule.days import day_span
@@ -194,6 +196,15 @@ def test_servers_were_checked_except_while_tallyd_was_off(past: Written) -> None
     assert batch.known_s == (NOW - month.begin - (off.end - off.begin)).total_seconds()
     assert (night["STAGE"].lag_s_max or 0) > 3 * 3600
     assert sum(each.checks for each in records.server_sums(month.begin, NOW).values()) > 1_000_000
+
+
+def test_a_target_has_the_changes_of_its_state(past: Written) -> None:
+    records, span = past.database.records("servers"), past.month.stage_is_stale
+    rows = records.server_lags(("STAGE",), past.month.begin, NOW, most=10_000)
+    states = [rows[0].state, *(row.state for before, row in pairwise(rows) if row.state != before.state)]
+    assert [state for state in states if state != "late"] == ["fresh", "stale", "fresh"]
+    stale = [read_seen(row.checked_at) for row in rows if row.state == "stale"]
+    assert span.begin <= stale[0] < span.begin + timedelta(seconds=2)
 
 
 def test_a_daemon_that_starts_here_has_nothing_to_say_about_the_past(past: Written) -> None:

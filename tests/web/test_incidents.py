@@ -161,6 +161,14 @@ def test_where_there_is_none_a_sentence_says_why(web: Web, query: str, says: str
     assert says in text_of(get(web, f"/incidents{query}").text)
 
 
+def test_days_from_before_tallyd_was_first_on_are_not_called_quiet(tmp_path: Path) -> None:
+    web = Web(tmp_path, has_past=False)
+    with closing(State(tmp_path / "state" / "state.db")) as state:
+        state.uptime.note({NOW - 2 * DAY: NOW})
+    text = text_of(get(web, "/incidents").text)
+    assert "No incident from 2026-10-22 to 2026-11-20. Nothing is known of before Wed 14:00." in text
+
+
 @pytest.mark.parametrize(
     ("query", "says"),
     [

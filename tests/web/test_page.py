@@ -437,7 +437,7 @@ def test_of_a_source_without_records_no_zero_is_shown_but_why(web: Web) -> None:
     assert f"23 no file yet Now {numbers} Last file {UNKNOWN}" in text
     whole = text_of(get(web, "/poller/park").text)
     assert f"23 no file yet {UNKNOWN} {UNKNOWN} {UNKNOWN}" in whole
-    assert '12 Gate "12" no file yet 3 1 2' in whole
+    assert '12 Gate "12" last file not known 3 1 2' in whole
 
 
 class TestNothingIsKnown:

@@ -16,10 +16,13 @@ from tallyd.core.alerts.incident_view import IncidentView
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.rules import OWN
 from tallyd.core.schedule.days import day_of
+from tallyd.core.texts import clock
 from tallyd.settings.types import did_you_mean
 
 DEFAULT_DAYS: Final = 30
 MOST_LAST: Final = 5
+_KNOWN_FROM: Final = timedelta(days=1)
+"""Of days without an incident, it is said when tallyd was first on, if that is later than this."""
 LAST_DAYS: Final = 400
 """How far back the last incidents are looked for."""
 
@@ -85,6 +88,10 @@ class AskedIncidents:
         first, last = self.days.first, self.days.last
         days = f"from {first} to {last}" if first < last else f"on {first}"
         since, until = self.days.span(self.zone)
-        if not state.uptime.between(since, min(until, now), now=now):
+        known = state.uptime.between(since, min(until, now), now=now)
+        if not known:
             return f"Nothing is known of incidents {days}: tallyd did not run then, or they were deleted."
-        return f"No incident{f' of {self.poller}' if self.poller else ''} {days}."
+        nothing = f"No incident{f' of {self.poller}' if self.poller else ''} {days}."
+        if known[0][0] - since < _KNOWN_FROM:
+            return nothing
+        return f"{nothing} Nothing is known of before {clock(known[0][0], self.zone, now=now)}."

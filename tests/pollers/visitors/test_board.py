@@ -34,6 +34,7 @@ UNKNOWN = Gap.UNKNOWN
 ALWAYS_ON = ((instant("2015-01-01T00:00"), NOW),)
 DELIVERS, SILENT = State("fine", "delivers"), State("error", "silent")
 NO_FILE = State("unknown", "no file yet")
+NOT_KNOWN = State("unknown", "last file not known")
 WAITS, ACCEPTED = State("warning", "waits"), State("fine", "accepted")
 
 
@@ -101,8 +102,8 @@ class TestToday:
         assert stats(board) == {"inside": 3, "in": 6, "out": 3, "files_done": 4, "files_rejected": 1}
         assert sources_of(board) == (
             ("12", "Gate 12", DELIVERS, instant("2026-11-20T10:29:53"), 3, 2, 1),
-            ("23", None, NO_FILE, None, 1, 1, 0),
-            ("back door", None, NO_FILE, None, 2, 0, 2),
+            ("23", None, NOT_KNOWN, None, 1, 1, 0),
+            ("back door", None, NOT_KNOWN, None, 2, 0, 2),
         )
         assert table(board, "groups").rows == (("zone five", 1, 1, 0),)
         assert (board.notes, board.troubles) == ((), ())

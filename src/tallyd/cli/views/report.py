@@ -65,7 +65,10 @@ def report(path: Path, wanted: Wanted) -> int:
     config, now = load_config(path, lenient=True), utc_now()
     database = config.state_dir / "state.db"
     if not database.exists():
-        complain(f"tallyd has not run with {config.path} yet (no readings in {database})")
+        complain(
+            f"{database} is missing: tallyd has not run with {config.path} yet, or the file was deleted. "
+            "Start tallyd: then the report has what the database of records holds"
+        )
         return EXIT_PROBLEM
     try:
         with closing(State(database)) as state, closing(RecordsReader(config.database_url)) as reader:

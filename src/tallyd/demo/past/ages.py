@@ -7,19 +7,22 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from tallyd.contract.lags import HourCount, Hours, hour_of
+from tallyd.contract.lags import HourCount, Hours, LagRow, hour_of
 from tallyd.contract.poller import Poller
 from tallyd.core.schedule.due_times import near
 from tallyd.demo.past.month import Month, Span
 from tallyd.demo.world.crowd import SEED
 from tallyd.demo.world.http_server import HOST
 from tallyd.demo.world.servers import STEP_S, ran_at
-from tallyd.pollers.servers.freshness import CheckResult, check_result_of
+from tallyd.pollers.servers.freshness import CheckResult, Known, check_result_of, follow
+from tallyd.pollers.servers.out_facts import lag_row
 from tallyd.pollers.servers.settings import ServersSettings
 from tallyd.pollers.servers.target_settings import Target
 
 WRITE_EVERY_S: Final = 6 * 3600
 _HOUR: Final = timedelta(hours=1)
+_QUARTER: Final = timedelta(minutes=15)
+_DAY: Final = timedelta(days=1)
 _SERVED_AFTER_S = 0.4
 _STAGE, _BATCH, _NIGHTLY = "STAGE", "BATCH", "NIGHTLY"
 _NIGHTLY_RAN_AFTER = timedelta(hours=3, minutes=20)
@@ -70,6 +73,30 @@ class Ages:
                     found[hour_of(at), target.name] = count
             at += _HOUR
         return found
+
+    def changes(self) -> tuple[LagRow, ...]:
+        """Return the checks at which a state changed, and those of each quarter of an hour on these days.
+
+        A day with a change has the lags of its checks, too: charts of a day show them.
+        """
+        month = self._month
+        spans = (month.tallyd_is_off, month.stage_is_stale, month.batch_is_unreachable)
+        quarters = {
+            span.begin.replace(minute=0, second=0, microsecond=0) + number * _QUARTER
+            for span in spans
+            for number in range(-_DAY // _QUARTER, (span.end - span.begin + _DAY) // _QUARTER)
+        }
+        known: dict[str, Known] = {}
+        rows = []
+        for at in sorted({*self.instants(), *quarters}):
+            if month.tallyd_is_off.holds(at) or not month.begin <= at < month.now:
+                continue
+            for name, result in self.results(at).items():
+                step = follow(known.get(name), result)
+                known[name] = step.known
+                if step.is_change or (step.is_new and at in quarters):
+                    rows.append(lag_row(name, step))
+        return tuple(rows)
 
     def _result(self, target: Target, at: datetime) -> CheckResult:
         month = self._month

@@ -117,7 +117,7 @@ class _Past:
             came_at = min(day_span(day, self._zone)[1] - timedelta(seconds=1), self._month.now)
             files = [_file(host, day, cut(minutes[host], before=came_at)) for host in HOSTS]
             records.ingest([file for file in files if file], now=came_at, keep_rows=False)
-        database.records(self._tasks["check"].poller).note_checks((), self._ages.hours())
+        database.records(self._tasks["check"].poller).note_checks(self._ages.changes(), self._ages.hours())
 
     # -- what happened -----------------------------------------------------------------------------------
 

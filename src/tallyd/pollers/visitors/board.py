@@ -42,6 +42,8 @@ NAME_COLUMN = Column(key="name", heading="name", is_vital=True)
 _SILENT = State("error", "silent")
 _DELIVERS = State("fine", "delivers")
 _NO_FILE = State("unknown", "no file yet")
+_NOT_KNOWN = State("unknown", "last file not known")
+"""There are counts of today, but state.db no longer knows when the last file came."""
 _NOBODY_KNOWS = "Nobody knows whether nobody came, or nobody counted."
 INSIDE = "in minus out since midnight; cameras miss people"
 _WHEN = "Numbers appear with the first file that has records of today."
@@ -108,8 +110,9 @@ class VisitorsBoards:
         rows = []
         for source in self._sources(counts):
             last = self.arrivals.get(source)
-            state = _SILENT if source in silent else _DELIVERS if last else _NO_FILE
             own = [counts[source]] if source in counts else []
+            unseen = _NOT_KNOWN if own else _NO_FILE
+            state = _SILENT if source in silent else _DELIVERS if last else unseen
             rows.append((source, self.settings.label_of(source), state, last, *_ways(own)))
         columns = (
             SOURCE_COLUMN,
