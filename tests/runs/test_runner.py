@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, World, daily
 from support.upstream import SendingPoller, Upstream, top
 from tallyd.adapters.outfiles import OutFiles
+from tallyd.adapters.reads.reads import TimedReads
 from tallyd.adapters.state import State
 from tallyd.config.jobs import Task
 from tallyd.contract.inbox import Inbox
 from tallyd.contract.job import Job
+from tallyd.contract.reads import Reads
 from tallyd.contract.records import Records
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import RecordsError, SourceError
@@ -96,6 +99,7 @@ class FakeResources:
     """A `Resources` that remembers who asked."""
 
     keep_days: int = 7
+    reads: Reads = field(default_factory=lambda: TimedReads(now=lambda: datetime.now(UTC)))
     asked: list[str] = field(default_factory=list)
 
     def records(self, task: Task) -> Records | None:

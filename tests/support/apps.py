@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from support.rawserver import Connection, RawServer, Script, answer
 from tallyd.adapters.http.client import HttpClient
+from tallyd.adapters.reads.reads import TimedReads
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.contract.toolbox import Toolbox
@@ -65,9 +66,13 @@ class Rounds:
     has_records: bool = True
     client: HttpClient | None = None
     database: Database | None = None
+    files: TimedReads | None = None
 
     def poller(self) -> ServersPoller:
-        named = {name: {"url": f"{self.server.url}/{name}", **own} for name, own in self.targets.items()}
+        named = {
+            name: own if {"file", "sql"} & own.keys() else {"url": f"{self.server.url}/{name}", **own}
+            for name, own in self.targets.items()
+        }
         text = json.dumps({"kind": "servers", **self.keys, "targets": named})
         return ServersPoller.model_validate_json(text)
 
@@ -87,7 +92,13 @@ class Rounds:
             keep_days=self.keep_days,
             is_by_hand=is_by_hand,
             kept={} if is_by_hand else self.kept,
+            reads=self.reads(),
         )
+
+    def reads(self) -> TimedReads:
+        if self.files is None:
+            self.files = TimedReads(now=lambda: self.now)
+        return self.files
 
     def records(self) -> PollerRecords:
         if self.database is None:
@@ -107,6 +118,6 @@ class Rounds:
         self.kept = {}
 
     def close(self) -> None:
-        for each in (self.client, self.database):
+        for each in (self.client, self.database, self.files):
             if each is not None:
                 each.close()

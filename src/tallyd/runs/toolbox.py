@@ -12,6 +12,7 @@ from typing import Protocol
 from tallyd.config.jobs import Task
 from tallyd.contract.http import Http
 from tallyd.contract.inbox import Inbox
+from tallyd.contract.reads import Reads
 from tallyd.contract.records import Records
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
@@ -24,11 +25,16 @@ ALIVE_EVERY_S = 60.0
 
 
 class Resources(Protocol):
-    """What a job may use besides HTTP: the database and the inbox of its poller."""
+    """What a job may use besides HTTP: the database and inbox of its poller, and what belongs to others."""
 
     @property
     def keep_days(self) -> int:
         """How long passages are kept, in days. 0: they are never stored."""
+        ...
+
+    @property
+    def reads(self) -> Reads:
+        """Files and databases of others."""
         ...
 
     def records(self, task: Task) -> Records | None:
@@ -100,6 +106,7 @@ def toolbox(
         tools,
         records=resources.records(task),
         inbox=resources.inbox(task),
+        reads=resources.reads,
         keep_days=resources.keep_days,
     )
 

@@ -59,7 +59,7 @@ class StateSettings(Strict):
 class DatabaseSettings(Strict):
     """The database of records of visitors and servers pollers."""
 
-    url: Annotated[Secret, AfterValidator(lambda url: url.check(_check_database))] = Field(
+    url: Annotated[Secret, AfterValidator(lambda url: url.check(check_database))] = Field(
         Secret("sqlite:///state/records.db"),
         description="URL for SQLAlchemy: `sqlite:///PATH` (relative to `data_dir`), "
         "`postgresql+psycopg://USER:PASSWORD@HOST/NAME` or `mysql+pymysql://USER:PASSWORD@HOST/NAME`. "
@@ -108,7 +108,8 @@ def holds_password(url: str) -> bool:
     return bool(parts.password) or any(map(is_secret_name, names))
 
 
-def _check_database(url: str) -> None:
+def check_database(url: str) -> None:
+    """Raise `wrong()` for what is no URL of a database that tallyd can use."""
     if not url.startswith(_DATABASES):
         raise wrong(
             "must be sqlite:///PATH, postgresql+psycopg://USER:PASSWORD@HOST/NAME or "

@@ -97,6 +97,36 @@ def test_a_target_goes_before_the_defaults_key_by_key() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("target", "fault"),
+    [
+        pytest.param({"file": "a/*.csv"}, "PROD.file: must be an absolute path", id="a relative path"),
+        pytest.param({"file": "/a\n"}, "PROD.file: contains a control", id="a line break"),
+        pytest.param(
+            {"file": "/a/*", "header": "Age"}, "PROD.header: has no effect with `file`", id="header"
+        ),
+        pytest.param({"file": "/a/*", "format": "epoch"}, "PROD.format: has no effect", id="a format"),
+        pytest.param({"sql": {"query": "SELECT 1"}}, "PROD.sql.url: is missing", id="no database"),
+        pytest.param({"sql": {"url": "sqlite:////a"}}, "PROD.sql.query: is missing", id="no query"),
+        pytest.param(
+            {"sql": {"url": "sqlite:///a", "query": "x"}}, "by its absolute path", id="a relative database"
+        ),
+        pytest.param(
+            {"sql": {"url": "oracle://Zq7-x@h", "query": "x"}}, "sql.url: must be sqlite", id="another kind"
+        ),
+        pytest.param(
+            {"sql": {"url": "sqlite:////a", "query": "x"}, "timeout": "1h"},
+            "PROD.timeout: is longer than a fifth of `every`",
+            id="a long timeout",
+        ),
+    ],
+)
+def test_what_is_wrong_with_files_and_databases_is_said(target: dict[str, Any], fault: str) -> None:
+    (said,) = faults(targets={"PROD": target})
+    assert fault in said
+    assert "Zq7" not in said
+
+
 def test_the_time_is_in_one_place_and_that_of_the_target_goes_before_the_defaults() -> None:
     (said,) = faults(targets={"PROD": {"url": URL, "header": "Age", "text": "(.)"}})
     assert said == "targets.PROD: has `header` and `text`; keep one: the time is in one place"
@@ -219,6 +249,7 @@ def test_other_parameters_are_accepted(name: str) -> None:
         pytest.param({"header": "a b"}, 'PROD.header: "a b" is not a header name', id="no header"),
         pytest.param({"text": "(a"}, "PROD.text: is not a regular expression", id="half an expression"),
         pytest.param({"text": "a(b)(c)"}, "PROD.text: must have exactly one group", id="two groups"),
+        pytest.param({"file": "/a/*"}, "PROD: has `url` and `file`; write one of", id="two sources"),
         pytest.param({"method": "PUT"}, "PROD.method: must be one of", id="a method that changes"),
         pytest.param({"body": "x"}, 'PROD.body: is only sent with "method": "POST"', id="a body to GET"),
         pytest.param({"method": "HEAD"}, "the time must be in a `header`", id="no body to read"),
@@ -253,7 +284,7 @@ def test_what_is_wrong_with_a_target_is_said_at_its_place(
     tmp_path: Path, target: dict[str, Any], fault: str
 ) -> None:
     (said,) = faults(folder=tmp_path, targets={"PROD": {"url": URL, **target}})
-    assert said.startswith("targets.PROD.")
+    assert said.startswith("targets.PROD")
     assert fault in said
 
 
@@ -261,7 +292,11 @@ def test_what_is_wrong_with_a_target_is_said_at_its_place(
     ("keys", "fault"),
     [
         pytest.param({"targets": {}}, "targets: is empty", id="none"),
-        pytest.param({"targets": {"A": {}}}, "targets.A.url: is missing", id="no address"),
+        pytest.param(
+            {"targets": {"A": {}}},
+            "targets.A: has no `url`; write one of `url`, `file`, `sql`",
+            id="no address",
+        ),
         pytest.param({"targets": {"A": URL}}, "targets.A: must be an object", id="an address alone"),
         pytest.param({"targets": []}, "targets: must be an object", id="a list"),
         pytest.param({"targets": {"a/b": {"url": URL}}}, 'targets."a/b": must not contain', id="a slash"),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import ssl
-import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from tallyd.adapters.event_loop import EventLoop
 from tallyd.adapters.http.answer import Answer
 from tallyd.adapters.http.body import Unusable, read_body
 from tallyd.adapters.http.ca_store import TrustStore
@@ -91,10 +90,7 @@ class HttpClient:
         }
         self._pool = Pool()
         self._shared_lookups = asyncio.Semaphore(MOST_CHECKS)
-        self._lock = threading.RLock()  # a signal may abort where it is held
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._is_ended = False
+        self._loop = EventLoop("http", at_end=self._pool.close)
 
     def request(self, request: Request) -> Future[Reply]:
         """Begin a request. Raises `Stopped` after `abort`.
@@ -107,44 +103,11 @@ class HttpClient:
         moment: then nobody knows whether it was read. It is not redirected either: its body would go to an
         address that nobody configured.
         """
-        with self._lock:
-            if self._is_ended:
-                raise Stopped
-            if self._loop is None:
-                # At DEBUG, asyncio says which selector it uses.
-                logging.getLogger("asyncio").setLevel(logging.WARNING)
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=self._run, args=(self._loop,), name="http", daemon=True
-                )
-                self._thread.start()
-            return asyncio.run_coroutine_threadsafe(self._outcome(request), self._loop)
-
-    # -- the event loop ------------------------------------------------------------------------------------
-
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        try:
-            loop.run_forever()
-        finally:
-            loop.close()
+        return self._loop.begin(self._outcome(request))
 
     def abort(self) -> None:
         """End all transfers at once. They and all later calls raise `Stopped`. Another call does nothing."""
-        with self._lock:
-            is_first, self._is_ended = not self._is_ended, True
-            loop, thread = self._loop, self._thread
-        if is_first and loop is not None and thread is not None:
-            asyncio.run_coroutine_threadsafe(self._end(loop), loop)
-            thread.join(timeout=1)
-
-    async def _end(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Cancel all other tasks. Each of them has begun: this one was the last to come in."""
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._pool.close()
-        loop.call_soon(loop.stop)
+        self._loop.end()
 
     def close(self) -> None:
         """Do what `abort` does: it also closes the idle connections."""

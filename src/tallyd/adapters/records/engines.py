@@ -6,7 +6,7 @@ import logging
 import os
 import sqlite3
 import stat
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -30,11 +30,12 @@ _FORMS: Final = "sqlite:////PATH, postgresql+psycopg://... or mysql+pymysql://..
 _WRITES: Final = "tallyd_writes"
 
 
-def engine_of(url: str, *, patience_s: float) -> tuple[Engine, str]:
+def engine_of(url: str, *, patience_s: float, reads_only: bool = False) -> tuple[Engine, str]:
     """Return an engine, and the name of its database for messages. Does not connect.
 
-    It waits `patience_s` for each answer, and less for a lock. Raises `RecordsError` for a URL that can't be
-    used.
+    It waits `patience_s` for each answer, and less for a lock. With `reads_only` the database is not ours:
+    nothing in it changes, its transactions are read-only, and the server ends a statement after that time.
+    Raises `RecordsError` for a URL that can't be used.
     """
     try:
         parsed = make_url(url)
@@ -46,7 +47,7 @@ def engine_of(url: str, *, patience_s: float) -> tuple[Engine, str]:
     make = _KINDS.get(parsed.drivername)
     if make is None:
         raise RecordsError(f"the kind of database in the URL is unknown; write it as {_FORMS}")
-    return make(parsed, patience_s)
+    return make(parsed, patience_s, reads_only)
 
 
 def for_writing(connection: Connection) -> Connection:
@@ -57,7 +58,7 @@ def for_writing(connection: Connection) -> Connection:
 # ---- SQLite ------------------------------------------------------------------------------------------------
 
 
-def _sqlite(url: URL, patience_s: float) -> tuple[Engine, str]:
+def _sqlite(url: URL, patience_s: float, reads_only: bool) -> tuple[Engine, str]:
     path = Path(url.database or "")
     if not path.is_absolute() or url.query or url.host:
         raise RecordsError("the database's URL must contain an absolute path: sqlite:////PATH")
@@ -65,7 +66,7 @@ def _sqlite(url: URL, patience_s: float) -> tuple[Engine, str]:
     def connect() -> sqlite3.Connection:
         # `rw`: a missing file is an error. A new one would be empty, and counts would begin at zero.
         return sqlite3.connect(
-            f"file:{quote(os.fsencode(path))}?mode=rw",
+            f"file:{quote(os.fsencode(path))}?mode={'ro' if reads_only else 'rw'}",
             uri=True,
             timeout=patience_s * _LOCK_SHARE,
             isolation_level=None,
@@ -75,9 +76,12 @@ def _sqlite(url: URL, patience_s: float) -> tuple[Engine, str]:
     engine = create_engine(
         "sqlite+pysqlite://", creator=connect, poolclass=QueuePool, hide_parameters=True, pool_timeout=20
     )
-    _keep_to_file(engine, path)
+    _keep_to_file(engine, path, () if reads_only else _PRAGMAS)
     event.listen(engine, "begin", _begin)
     return engine, f"SQLite ({path})"
+
+
+_PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "journal_size_limit=67108864")
 
 
 def _begin(connection: Connection) -> None:
@@ -85,7 +89,7 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _keep_to_file(engine: Engine, path: Path) -> None:
+def _keep_to_file(engine: Engine, path: Path, pragmas: Iterable[str]) -> None:
     def identity() -> tuple[int, int] | None:
         try:
             found = path.stat()
@@ -95,9 +99,8 @@ def _keep_to_file(engine: Engine, path: Path) -> None:
 
     def prepare(connection: sqlite3.Connection, record: Any) -> None:
         record.info["identity"] = identity()
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA journal_size_limit=67108864")
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
 
     def check(_connection: object, record: Any, _proxy: object) -> None:
         # SQLite would continue to write into a file that was deleted or replaced, where nobody sees it.
@@ -132,11 +135,10 @@ def folder_of(url: str) -> str | None:
 
 # ---- PostgreSQL --------------------------------------------------------------------------------------------
 
-_SESSION: Final = "SET statement_timeout=0; SET TimeZone='UTC'; SET DateStyle='ISO'"
-"""No time limit for a statement: one COPY may read a large file. Each answer has its own limit."""
+_SESSION: Final = "SET TimeZone='UTC'; SET DateStyle='ISO'"
 
 
-def _postgresql(url: URL, patience_s: float) -> tuple[Engine, str]:
+def _postgresql(url: URL, patience_s: float, reads_only: bool) -> tuple[Engine, str]:
     try:
         from psycopg import pq  # noqa: PLC0415 # an extra
     except ImportError:
@@ -158,11 +160,11 @@ def _postgresql(url: URL, patience_s: float) -> tuple[Engine, str]:
             "prepare_threshold": None,  # a pooler may use another session for each transaction
         },
     )
-    _bound(engine, place, patience_s)
+    _bound(engine, place, patience_s, reads_only)
     return engine, place
 
 
-def _bound(engine: Engine, place: str, patience_s: float) -> None:
+def _bound(engine: Engine, place: str, patience_s: float, reads_only: bool) -> None:
     from tallyd.adapters.records.bounded import BoundedConnection  # noqa: PLC0415 # needs psycopg
 
     def connect(_dialect: object, _record: object, args: list[Any], options: dict[str, Any]) -> object:
@@ -171,9 +173,16 @@ def _bound(engine: Engine, place: str, patience_s: float) -> None:
         return connection
 
     def prepare(connection: Any, _record: object) -> None:
-        if connection.info.parameter_status("server_encoding") != "UTF8":
+        if not reads_only and connection.info.parameter_status("server_encoding") != "UTF8":
             raise RecordsError(f"{place}: its encoding is not UTF8; create the database with ENCODING 'UTF8'")
-        connection.execute(f"{_SESSION}; SET lock_timeout={int(patience_s * _LOCK_SHARE * 1000)}")
+        # Ours has no limit for a statement: one COPY may read a large file. Each answer has its own limit.
+        limit_ms = int(patience_s * 1000) if reads_only else 0
+        lock_ms = int(patience_s * _LOCK_SHARE * 1000)
+        read_only = "on" if reads_only else "off"
+        connection.execute(
+            f"{_SESSION}; SET statement_timeout={limit_ms}; SET lock_timeout={lock_ms};"
+            f" SET default_transaction_read_only={read_only}"
+        )
         connection.commit()
 
     event.listen(engine, "do_connect", connect)
@@ -197,7 +206,7 @@ _MYSQL_OPTIONS: Final = frozenset(
 )
 
 
-def _mysql(url: URL, patience_s: float) -> tuple[Engine, str]:
+def _mysql(url: URL, patience_s: float, reads_only: bool) -> tuple[Engine, str]:
     try:
         import pymysql  # type: ignore[import-untyped] # noqa: F401, PLC0415 # an extra; it brings no types
     except ImportError:
@@ -220,10 +229,19 @@ def _mysql(url: URL, patience_s: float) -> tuple[Engine, str]:
             # Strict: a value that does not fit is an error; it is never cut.
             "sql_mode": "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION",
             "init_command": f"SET innodb_lock_wait_timeout={lock_s}, lock_wait_timeout={lock_s},"
-            " time_zone='+00:00'",
+            f" time_zone='+00:00'{_mysql_limits(patience_s) if reads_only else ''}",
         },
     )
     return engine, _place("MariaDB or MySQL", url)
+
+
+def _mysql_limits(patience_s: float) -> str:
+    """Return what makes a session read-only, with a limit for a statement: each server skips the other's."""
+    return (
+        f" /*M!100108 , max_statement_time={patience_s:g} */"
+        f" /*!50708 , max_execution_time={int(patience_s * 1000)} */"
+        " /*M!100000 , tx_read_only=1 */ /*!50720 , transaction_read_only=1 */"
+    )
 
 
 def _options_known(url: URL, known: Collection[str]) -> None:
@@ -243,7 +261,7 @@ def _place(kind: str, url: URL) -> str:
     return f"{kind} at {host}:{url.port}" if url.port else f"{kind} at {host}"
 
 
-_KINDS: Final[dict[str, Callable[[URL, float], tuple[Engine, str]]]] = {
+_KINDS: Final[dict[str, Callable[[URL, float, bool], tuple[Engine, str]]]] = {
     "sqlite": _sqlite,
     "sqlite+pysqlite": _sqlite,
     "postgresql+psycopg": _postgresql,

@@ -16,31 +16,33 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from tallyd.core.errors import RecordsError
 
-_LOST: Final = "the connection was lost, or could not be made"
-_NO_TABLES: Final = "its tables are not as tallyd made them; restart tallyd, which updates them"
-_HELD: Final = "another process has locked it; try again"
+LOST: Final = "the connection was lost, or could not be made"
+NO_TABLES: Final = "its tables are not as tallyd made them; restart tallyd, which updates them"
+CANT_OPEN: Final = "the file is missing or can't be opened; restore it, or restart for a new one"
+HELD: Final = "another process has locked it; try again"
 _FULL: Final = "its disk is full"
 _READ_ONLY: Final = "it is read-only"
-_CROWDED: Final = "it accepts no more connections"
+CROWDED: Final = "it accepts no more connections"
 _LOGIN: Final = "it rejects this user or password"
 _NO_DATABASE: Final = "there is no database with this name"
 _RIGHTS: Final = "this user does not have the necessary rights"
-_SLOW: Final = "it did not answer in time"
+SLOW: Final = "it did not answer in time"
 _REFUSED: Final = "nothing accepts connections there"
 _NO_HOST: Final = "the host's name can't be resolved"
-_ENDING: Final = "it is starting or stopping, or an administrator ended the connection"
+ENDING: Final = "it is starting or stopping, or an administrator ended the connection"
 
 _SQLITE: Final = MappingProxyType(
     {
         "SQLITE_FULL": "the disk is full",
-        "SQLITE_BUSY": _HELD,
-        "SQLITE_LOCKED": _HELD,
+        "SQLITE_BUSY": HELD,
+        "SQLITE_LOCKED": HELD,
         "SQLITE_READONLY": _READ_ONLY,
-        "SQLITE_CANTOPEN": "the file is missing or can't be opened; restore it, or restart for a new one",
+        "SQLITE_CANTOPEN": CANT_OPEN,
+        "SQLITE_INTERRUPT": SLOW,
         "SQLITE_CORRUPT": "the file is damaged",
         "SQLITE_NOTADB": "the file is not a SQLite database",
         "SQLITE_IOERR": "the disk can't be read or written",
-        "SQLITE_ERROR": _NO_TABLES,
+        "SQLITE_ERROR": NO_TABLES,
     }
 )
 _POSTGRESQL: Final = MappingProxyType(
@@ -49,49 +51,53 @@ _POSTGRESQL: Final = MappingProxyType(
         "28000": _LOGIN,
         "28P01": _LOGIN,
         "3D000": _NO_DATABASE,
-        "40P01": _HELD,
+        "40P01": HELD,
         "42501": _RIGHTS,
-        "42703": _NO_TABLES,
-        "42P01": _NO_TABLES,
+        "42703": NO_TABLES,
+        "42P01": NO_TABLES,
         "53100": _FULL,
-        "53300": _CROWDED,
-        "55P03": _HELD,
-        "57P01": _ENDING,
-        "57P02": _ENDING,
-        "57P03": _ENDING,
+        "53300": CROWDED,
+        "55P03": HELD,
+        "57014": SLOW,
+        "57P01": ENDING,
+        "57P02": ENDING,
+        "57P03": ENDING,
     }
 )
 _MYSQL: Final = MappingProxyType(
     {
         1021: _FULL,
-        1040: _CROWDED,
+        1040: CROWDED,
         1044: _RIGHTS,
         1045: _LOGIN,
         1049: _NO_DATABASE,
-        1053: _ENDING,
-        1054: _NO_TABLES,
+        1053: ENDING,
+        1054: NO_TABLES,
         1114: _FULL,
         1142: _RIGHTS,
-        1146: _NO_TABLES,
-        1205: _HELD,
-        1213: _HELD,
+        1146: NO_TABLES,
+        1205: HELD,
+        1213: HELD,
         1290: _READ_ONLY,
         1698: _LOGIN,
-        1927: _ENDING,
-        2006: _LOST,
-        2013: _LOST,
+        1792: _READ_ONLY,
+        1927: ENDING,
+        1969: SLOW,
+        2006: LOST,
+        2013: LOST,
+        3024: SLOW,
     }
 )
 _CONNECTING: Final = (
     # libpq and PyMySQL distinguish these only by the text.
     ("password|authentication|no pg_hba.conf", _LOGIN),
-    ("timed out|timeout", _SLOW),
+    ("timed out|timeout", SLOW),
     ("refused|No such file", _REFUSED),
     ("does not exist", _NO_DATABASE),
     ("resolve|translate host|Name or service|getaddrinfo", _NO_HOST),
-    ("too many", _CROWDED),
-    ("starting up|shutting down|terminating", _ENDING),
-    ("clos|reset|lost|EOF", _LOST),
+    ("too many", CROWDED),
+    ("starting up|shutting down|terminating", ENDING),
+    ("clos|reset|lost|EOF", LOST),
 )
 
 
@@ -100,7 +106,7 @@ def explained(place: str, error: BaseException) -> RecordsError:
 
     It contains no value and no URL.
     """
-    return RecordsError(f"{place}: {_reason(error)}")
+    return RecordsError(f"{place}: {reason_of(error)}")
 
 
 def is_conflict(error: BaseException) -> bool:
@@ -111,7 +117,8 @@ def is_conflict(error: BaseException) -> bool:
     return type(found).__module__.startswith("pymysql") and _number(found) in {1062, 1213}
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """Return what went wrong, in our own words."""
     if isinstance(error, PoolTimeoutError):
         return "all of tallyd's own connections to it are in use"
     if isinstance(error, NoSuchModuleError):
@@ -146,7 +153,7 @@ def _mysql_reason(error: BaseException) -> str:
     if number in {2002, 2003, 0}:
         return _connecting_reason(error)
     if number == 2013 and "timed out" in str(error):
-        return _SLOW
+        return SLOW
     return _MYSQL.get(number) or f"error {number} ({_mysql_name(number)})"
 
 
@@ -159,7 +166,7 @@ def _mysql_name(number: int) -> str:
 
 def _connecting_reason(error: BaseException) -> str:
     text = str(error)
-    return next((reason for sign, reason in _CONNECTING if re.search(sign, text)), _LOST)
+    return next((reason for sign, reason in _CONNECTING if re.search(sign, text)), LOST)
 
 
 def _driver_error(error: BaseException) -> BaseException:

@@ -13,6 +13,7 @@ from tallyd.config.jobs import Task
 from tallyd.contract.inbox import Inbox, Look, Waiting
 from tallyd.contract.lags import Hours, LagRow, StoreOutcome
 from tallyd.contract.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, seen_text
+from tallyd.contract.reads import Reads
 from tallyd.contract.records import Records
 from tallyd.core.reading import Json
 
@@ -128,6 +129,10 @@ class DryOutside:
     @property
     def keep_days(self) -> int:
         return self._outside.keep_days
+
+    @property
+    def reads(self) -> Reads:
+        return self._outside.reads
 
     def records(self, task: Task) -> Records | None:
         found = self._outside.records(task)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tallyd.adapters.locks import holder
+from tallyd.adapters.reads.reads import TimedReads
 from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config
 from tallyd.contract.inbox import Inbox
@@ -57,6 +58,7 @@ class Outside:
         self._database: Database | None = None
         self._bound: dict[str, Records] = {}
         self._folders: dict[str, tuple[InboxNeeded, Folder]] = {}
+        self.reads = TimedReads(now=now)
 
     @property
     def keep_days(self) -> int:
@@ -116,6 +118,7 @@ class Outside:
 
     def close(self) -> None:
         """End watches, give back locks, close connections; a further call does nothing."""
+        self.reads.close()
         with self._lock:
             for _, folder in self._folders.values():
                 folder.close()

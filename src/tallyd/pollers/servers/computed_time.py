@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -37,7 +37,9 @@ class UnreadableTimeError(ValueError):
 def read_time(
     value: object, form: str, *, zone: tzinfo, now: datetime, stale_at: datetime | None = None
 ) -> datetime:
-    """Return the instant (UTC) of a JSON value, in the format `iso`, `epoch`, `epoch_ms` or of strptime.
+    """Return the instant (UTC) of a value, in the format `iso`, `epoch`, `epoch_ms` or of strptime.
+
+    A value that is a time already, from a database, has no format.
 
     A time without an offset belongs to `zone`. If clocks went back or forward over it, it can be two
     instants. The result is the later one, unless that lies in the future as seen from `now`: data of each
@@ -46,7 +48,9 @@ def read_time(
     Numbers may be text, and a time of digits may be a number. Raises `UnreadableTimeError`.
     """
     try:
-        if form in _UNITS:
+        if isinstance(value, datetime):
+            at = _local(value, zone, now, stale_at) if value.tzinfo is None else value.astimezone(UTC)
+        elif form in _UNITS:
             at = _from_epoch(_number(value) / _UNITS[form])
         else:
             written = _iso(value) if form == "iso" else _by_format(value, form)
@@ -64,6 +68,8 @@ def read_time(
 
 def has_offset(value: object, form: str) -> bool:
     """Whether a readable value names its instant without a zone."""
+    if isinstance(value, datetime):
+        return value.tzinfo is not None
     if form in _UNITS:
         return True
     return (_iso(value) if form == "iso" else _by_format(value, form)).tzinfo is not None
@@ -130,6 +136,8 @@ def _kind(value: object) -> str:
         return "a negative number" if value < 0 else "a number that is too long or broken"
     if isinstance(value, str):
         return "a text"
+    if isinstance(value, date):
+        return "a date without a time of day"
     return "a list" if isinstance(value, list) else "an object"
 
 

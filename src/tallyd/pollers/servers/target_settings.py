@@ -23,10 +23,14 @@ from tallyd.pollers.servers.sources.extraction import (
     TextMatch,
     is_query,
 )
+from tallyd.pollers.servers.sources.file import FileSource
 from tallyd.pollers.servers.sources.http import HttpSource
 from tallyd.pollers.servers.sources.source import Source
+from tallyd.pollers.servers.sources.sql import SqlSource
 from tallyd.settings.alerting import HoursSettings
 from tallyd.settings.calendars import CalendarByName
+from tallyd.settings.secrets import Secret
+from tallyd.settings.top import check_database
 from tallyd.settings.types import (
     Days,
     Duration,
@@ -36,13 +40,18 @@ from tallyd.settings.types import (
     TimeOfDay,
     Zone,
     as_tuple,
+    check_folder,
     did_you_mean,
     within,
     wrong,
+    wrong_each,
 )
 
 _FORMS = ("iso", "epoch", "epoch_ms")
 _TRIED = datetime(2026, 11, 20, 12, 59, tzinfo=UTC)
+_KINDS = ("url", "file", "sql")
+_OF_REPLIES = frozenset({"field", "header", "text", *RequestKeys.model_fields})
+_USELESS = {"file": _OF_REPLIES | {"format", "timezone"}, "sql": _OF_REPLIES}
 _LONGEST_FIELD = 200
 
 
@@ -83,6 +92,19 @@ def _format(written: str) -> str:
     if found is None or found.replace(tzinfo=None) != _TRIED.replace(tzinfo=None):
         raise wrong("is not a format with a full date and time, such as %Y%m%d%H%M%S")
     return written
+
+
+def _file(written: str) -> str:
+    check_folder(written)
+    if not written.startswith("/"):
+        raise wrong("must be an absolute path, such as /srv/export/*.csv")
+    return written
+
+
+def _check_sql_url(url: str) -> None:
+    check_database(url)
+    if url.startswith("sqlite") and not url.startswith("sqlite:////"):
+        raise wrong("must name a file by its absolute path: sqlite:////PATH")
 
 
 def _pattern(written: str) -> str:
@@ -181,10 +203,46 @@ def _places(keys: TargetKeys) -> tuple[str, ...]:
     )
 
 
-class TargetSettings(TargetKeys):
-    """One server whose age of data is checked. For keys that it leaves out, `defaults` counts."""
+class SqlSettings(Strict):
+    """A query that returns one value: when the data of a database is from."""
 
-    url: KeylessUrl = Field(description="Address that replies with JSON.")
+    url: Annotated[Secret, AfterValidator(lambda url: url.check(_check_sql_url))] = Field(
+        description="URL for SQLAlchemy, as that of the top-level `database`; `sqlite:////PATH` with an "
+        "absolute path. A secret, because it may hold a password."
+    )
+    query: str = Field(
+        min_length=1,
+        max_length=10_000,
+        description="Query that returns one row with one column. It runs in a read-only transaction.",
+    )
+
+
+class TargetSettings(TargetKeys):
+    """One target whose age of data is checked. For keys that it leaves out, `defaults` counts.
+
+    It has one of `url`, `file` and `sql`.
+    """
+
+    url: KeylessUrl | None = Field(None, description="Address of a server to ask.")
+    file: Annotated[str, AfterValidator(_file)] | None = Field(
+        None,
+        description="Absolute path of files, with `*`, `?`, `[...]`, or `**` for any folders: the newest one "
+        "tells how old the data is.",
+    )
+    sql: SqlSettings | None = Field(None, description="Database to ask.")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        written = [key for key in _KINDS if getattr(self, key) is not None]
+        if len(written) != 1:
+            there_are = f"has {listed([f'`{key}`' for key in written])}" if written else "has no `url`"
+            raise wrong(f"{there_are}; write one of {', '.join(f'`{key}`' for key in _KINDS)}")
+        useless = self.model_fields_set & _USELESS.get(written[0], frozenset())
+        if useless:
+            raise wrong_each(
+                [((key,), f"has no effect with `{written[0]}`; remove it") for key in sorted(useless)]
+            )
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +286,7 @@ def merged(name: str, own: TargetSettings, defaults: TargetKeys, *, every_s: flo
     reminding = keys_of("remind_every")
     return Target(
         name=name,
-        source=http_source(own, defaults, own.url, _extraction(own if _places(own) else defaults)),
+        source=_source(own, defaults),
         form=keys_of("format").format,
         zone=keys_of("timezone").timezone,
         limits=Limits(late_after_s or stale_after_s / 2, stale_after_s),
@@ -241,6 +299,14 @@ def merged(name: str, own: TargetSettings, defaults: TargetKeys, *, every_s: flo
         is_logged=keys_of("log_changes").log_changes,
         timeout_s=keys_of("timeout").timeout or min(10.0, every_s / 5),
     )
+
+
+def _source(own: TargetSettings, defaults: TargetKeys) -> Source[Any]:
+    if own.file is not None:
+        return FileSource(own.file)
+    if own.sql is not None:
+        return SqlSource(own.sql.url, own.sql.query)
+    return http_source(own, defaults, own.url or "", _extraction(own if _places(own) else defaults))
 
 
 def _extraction(keys: TargetKeys) -> Extraction:

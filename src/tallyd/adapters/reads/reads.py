@@ -1,0 +1,102 @@
+"""Reads files and databases on threads, and waits for them with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from tallyd.adapters.event_loop import EventLoop, in_thread
+from tallyd.adapters.reads.files import fixed_folder, newest_of
+from tallyd.contract.reads import NewestFile, QueryResult
+from tallyd.core.errors import SourceError, Stopped
+from tallyd.core.texts import span
+
+if TYPE_CHECKING:
+    from tallyd.adapters.reads.queries import Databases
+
+T = TypeVar("T")
+
+MOST: Final = 64
+"""Reads at the same time. One that hangs (a file system that is gone) keeps a thread until it ends."""
+
+
+class TimedReads:
+    """Reads the newest file of a pattern, and one value of a database; implements `contract.Reads`.
+
+    Thread-safe. A read that is late ends for the caller with a `SourceError`; nothing can end its thread.
+    """
+
+    def __init__(self, *, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._loop = EventLoop("reads")
+        self._places = asyncio.Semaphore(MOST)
+        self._databases: Databases | None = None
+
+    def newest_file(self, pattern: str, *, timeout_s: float) -> Future[NewestFile]:
+        """Begin to look for the newest file. Raises `Stopped` after `close`."""
+
+        def read() -> NewestFile:
+            began_s = time.monotonic()
+            modified_at = newest_of(pattern)
+            return NewestFile(
+                read_at=self._now(), elapsed_s=time.monotonic() - began_s, modified_at=modified_at
+            )
+
+        return self._begin(read, place=fixed_folder(pattern), timeout_s=timeout_s)
+
+    def query(self, url: str, query: str, *, timeout_s: float) -> Future[QueryResult]:
+        """Begin a query. Raises `Stopped` after `close`."""
+        # Imported here: SQLAlchemy takes time to load.
+        from tallyd.adapters.reads.queries import Databases, QueryFailed, rows_of  # noqa: PLC0415 # see above
+
+        databases = self._databases = self._databases or Databases()
+
+        def read() -> QueryResult:
+            began_s = time.monotonic()
+            engine, place = databases.connected_to(url, timeout_s=timeout_s)
+            failure = ""
+            try:
+                rows = rows_of(engine, place, query, timeout_s=timeout_s)
+            except QueryFailed as error:
+                rows, failure = (), str(error)
+            return QueryResult(
+                place=place,
+                read_at=self._now(),
+                elapsed_s=time.monotonic() - began_s,
+                rows=rows,
+                failure=failure,
+            )
+
+        return self._begin(read, place="the database", timeout_s=timeout_s)
+
+    def close(self) -> None:
+        """End all reads at once. They and all later calls raise `Stopped`."""
+        self._loop.end()
+        if self._databases is not None:
+            self._databases.close()
+
+    def _begin(self, read: Callable[[], T], *, place: str, timeout_s: float) -> Future[T]:
+        return self._loop.begin(self._outcome(read, place, timeout_s))
+
+    async def _outcome(self, read: Callable[[], T], place: str, timeout_s: float) -> T:
+        outcome: SourceError | Stopped
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await in_thread(read, self._places, name="read")
+        except SourceError as failure:
+            # A new exception: the old one may have a context.
+            outcome = SourceError(failure.text, transient=failure.transient)
+        except TimeoutError:
+            outcome = SourceError(f"{place} timed out after {span(timeout_s)}", transient=True)
+        except BlockingIOError:
+            outcome = SourceError(f"{place}: this machine allows no more threads", transient=True)
+        except asyncio.CancelledError:
+            outcome = Stopped()
+        try:
+            raise outcome  # outside of any except block, which would add a context
+        finally:
+            del outcome  # its traceback holds this frame: a cycle for the garbage collector

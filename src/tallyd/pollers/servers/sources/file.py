@@ -1,0 +1,42 @@
+"""Files: their data is as old as the newest one that matches a pattern."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from tallyd.contract.reads import NewestFile
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.json_reply import Unreadable
+from tallyd.pollers.servers.sources.source import Answer, took
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """An absolute path with `*`, `?`, `[...]` or `**`; implements `Source`."""
+
+    pattern: str
+
+    @property
+    def address(self) -> str:
+        """The pattern."""
+        return self.pattern
+
+    @property
+    def named(self) -> str:
+        """What holds the time."""
+        return "its time"
+
+    def begin(self, tools: Toolbox, timeout_s: float) -> Future[NewestFile]:
+        """Look for the newest file. Raises `Stopped`."""
+        return tools.needed_reads.newest_file(self.pattern, timeout_s=timeout_s)
+
+    def answer(self, reply: NewestFile) -> Answer:
+        """Return when the file was looked for. Nobody can ask a file system for its clock."""
+        return Answer(at=reply.read_at, whence=self.pattern, said=f"a file, {took(reply.elapsed_s)}")
+
+    def value(self, reply: NewestFile) -> object:
+        """Return when the newest file was last changed. Raises `Unreadable`."""
+        if reply.modified_at is None:
+            raise Unreadable("matches no file")
+        return reply.modified_at

@@ -1,0 +1,57 @@
+"""A database: its data is as old as the one value that a query returns."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tallyd.contract.reads import QueryResult
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.addresses import host_of
+from tallyd.core.json_reply import Unreadable
+from tallyd.pollers.servers.sources.source import Answer, took
+from tallyd.settings.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSource:
+    """A database and a query that returns one value; implements `Source`."""
+
+    url: Secret
+    query: str
+
+    @property
+    def address(self) -> str:
+        """The kind of database and its host, or its file: the rest of the URL may be a secret."""
+        scheme, _, rest = self.url.reveal().partition("://")
+        if scheme.startswith("sqlite"):
+            return f"sqlite://{rest}"
+        return f"{scheme.partition('+')[0]}://{host_of(self.url.reveal())}"
+
+    @property
+    def named(self) -> str:
+        """What holds the time."""
+        return "the value"
+
+    def begin(self, tools: Toolbox, timeout_s: float) -> Future[QueryResult]:
+        """Send the query. Raises `Stopped`."""
+        return tools.needed_reads.query(self.url.reveal(), self.query, timeout_s=timeout_s)
+
+    def answer(self, reply: QueryResult) -> Answer:
+        """Return which database answered, and when."""
+        return Answer(
+            at=reply.read_at, whence=f"{reply.place} answered", said=f"a row, {took(reply.elapsed_s)}"
+        )
+
+    def value(self, reply: QueryResult) -> object:
+        """Return the one value. Raises `Unreadable`."""
+        if reply.failure:
+            raise Unreadable(f"without a result: {reply.failure}")
+        if len(reply.rows) != 1:
+            raise Unreadable("with more than one row" if reply.rows else "without a row")
+        (row,) = reply.rows
+        if len(row) != 1:
+            raise Unreadable(f"with {len(row)} columns; one is needed")
+        value = row[0]
+        return float(value) if isinstance(value, Decimal) else value
