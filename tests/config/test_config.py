@@ -371,6 +371,7 @@ EXAMPLE_ENVIRON = {
     "TELEGRAM_URL": "tgram://123456789:an-invented_bot_5f1c0ffee/4711/",
     "UPSTREAM_KEY": "canary-upstream-5f1c0ffee",
     "SERVERS_TOKEN": "canary-servers-5f1c0ffee",
+    "SHOP_DATABASE_URL": "postgresql+psycopg://tallyd:canary-db-5f1c0ffee@db.example/shop",
     "SHOP_PASSWORD": "canary-shop-5f1c0ffee",
     "SERVERS_TENANT": "canary-tenant-71",
     "HEARTBEAT_URL": "https://hc.example/5f1c0ffe-e5f1-c0ff",

@@ -110,7 +110,7 @@ def test_what_is_shown_of_a_config_is_one(page: str, content: dict[str, Any], tm
         secret = "https://chat.example/hooks/ID/TOKEN-1234" if "url" in name else "canary-key-8f3a"
         (tmp_path / "secrets" / name).write_text(secret)
     try:
-        load(tmp_path / "config.json", environ={})
+        load(tmp_path / "config.json", environ={"SHOP_DATABASE_URL": "postgresql+psycopg://me@db.example/x"})
     except ConfigError as error:
         pytest.fail("\n".join(error.lines()))
 

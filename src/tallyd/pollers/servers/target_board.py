@@ -118,7 +118,7 @@ def _facts(
         Stat(key="every_s", name="Checked every", value=every_s, unit="seconds"),
         Stat(key="since", name="State since", value=known.since if known else Gap.UNKNOWN, unit="instant"),
         Stat(key="computed_time", name="Last computed", value=computed_at or Gap.UNKNOWN, unit="instant"),
-        Stat(key="url", name="URL", value=target.source.address, unit="text"),
+        Stat(key="url", name="Source", value=target.source.address, unit="text"),
     )
 
 
