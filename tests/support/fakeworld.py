@@ -43,6 +43,7 @@ from tallyd.core.alerts.rules import Alert
 from tallyd.core.errors import DeliveryError
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.reading import Reading, Slot
+from tallyd.core.schedule.hours import Hours
 from tallyd.core.schedule.timetable import At, Every
 from tallyd.core.stored import StoredReading
 from tallyd.daemon import Daemon, Dependencies
@@ -105,6 +106,9 @@ class FakePoller:
         return None
 
     def reminders(self) -> Mapping[str, float | None]:
+        return {}
+
+    def active_hours(self) -> Mapping[str, tuple[Hours, ...]]:
         return {}
 
     def inbox_needed(self, poller: str) -> InboxNeeded | None:

@@ -13,7 +13,6 @@ class NewestFile:
     """The newest of the files that match a pattern. `modified_at` None: none matches."""
 
     read_at: datetime
-    elapsed_s: float
     modified_at: datetime | None
 
 

@@ -40,11 +40,8 @@ class TimedReads:
         """Begin to look for the newest file. Raises `Stopped` after `close`."""
 
         def read() -> NewestFile:
-            began_s = time.monotonic()
             modified_at = newest_of(pattern)
-            return NewestFile(
-                read_at=self._now(), elapsed_s=time.monotonic() - began_s, modified_at=modified_at
-            )
+            return NewestFile(read_at=self._now(), modified_at=modified_at)
 
         return self._begin(read, place=fixed_folder(pattern), timeout_s=timeout_s)
 

@@ -122,7 +122,7 @@ class ServersPoller(ServersSettings):
         return tuple(
             Found(
                 target.name,
-                result.reason or f"{result.state}, {_age(result)} ({result.answered})",
+                result.reason or _found(result),
                 None,
                 is_fine=result.lag_s is not None,
             )
@@ -329,6 +329,11 @@ class ServersPoller(ServersSettings):
     def questions(cls) -> tuple[Question, ...]:
         """Return what a person is asked."""
         return QUESTIONS
+
+
+def _found(result: CheckResult) -> str:
+    answered = f" ({result.answered})" if result.answered else ""
+    return f"{result.state}, {_age(result)}{answered}"
 
 
 def _age(result: CheckResult) -> str:

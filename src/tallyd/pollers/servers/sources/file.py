@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tallyd.contract.reads import NewestFile
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.json_reply import Unreadable
-from tallyd.pollers.servers.sources.source import Answer, took
+from tallyd.pollers.servers.sources.source import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class FileSource:
 
     def answer(self, reply: NewestFile) -> Answer:
         """Return when the file was looked for. Nobody can ask a file system for its clock."""
-        return Answer(at=reply.read_at, whence=self.pattern, said=f"a file, {took(reply.elapsed_s)}")
+        return Answer(at=reply.read_at, whence=self.pattern, said="")
 
     def value(self, reply: NewestFile) -> object:
         """Return when the newest file was last changed. Raises `Unreadable`."""

@@ -18,7 +18,8 @@ class Answer:
     """What a source said about itself, beside the time.
 
     `at`: when it answered, by our clock. `whence` begins a reason: `app.example answered HTTP 200`. `said` is
-    `200, 41 ms`. `skew_s`: how far our clock is ahead of its clock, None if it does not tell.
+    `200, 41 ms`, empty if there is nothing to say. `skew_s`: how far our clock is ahead of its clock, None if
+    it does not tell.
     """
 
     at: datetime

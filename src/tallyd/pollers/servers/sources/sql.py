@@ -40,9 +40,7 @@ class SqlSource:
 
     def answer(self, reply: QueryResult) -> Answer:
         """Return which database answered, and when."""
-        return Answer(
-            at=reply.read_at, whence=f"{reply.place} answered", said=f"a row, {took(reply.elapsed_s)}"
-        )
+        return Answer(at=reply.read_at, whence=f"{reply.place} answered", said=took(reply.elapsed_s))
 
     def value(self, reply: QueryResult) -> object:
         """Return the one value. Raises `Unreadable`."""
