@@ -1,7 +1,7 @@
 """The Divera poller: one reading at each time of day.
 
 It asks Divera (`client.py`), counts people by status (`parse.py`), hides small counts (`counting.py`), and
-finds requirements that are not met (`requirement.py`, `shortage.py`). A reading has only numbers and names of
+finds requirements that are not met (`requirement.py`). A reading has only numbers and names of
 statuses: `parse.py` drops everything about a person.
 """
 
@@ -37,9 +37,8 @@ from tallyd.pollers.divera.metrics import people_metrics, requirement_metrics
 from tallyd.pollers.divera.parse import Tally, read_monitor, read_names, read_users
 from tallyd.pollers.divera.personal_data import texts_of_pull, texts_of_users
 from tallyd.pollers.divera.questions import QUESTIONS, TIMES
-from tallyd.pollers.divera.requirement import STATUS_ID
+from tallyd.pollers.divera.requirement import BELOW, STATUS_ID
 from tallyd.pollers.divera.settings import DiveraSettings
-from tallyd.pollers.divera.shortage import BELOW, Shortage
 from tallyd.pollers.divera.vehicles import found_vehicles, with_vehicles, with_vehicles_now
 
 _LIMIT_S = 600.0
@@ -92,8 +91,9 @@ class DiveraPoller(DiveraSettings):
         """Return a problem for each requirement that applies to the slot and is not met."""
         local = (taken_at if slot.key is None else slot.due_at).astimezone(tools.zone)
         return tuple(
-            Shortage(each, found).problem(
+            each.problem(
                 tools.poller,
+                found,
                 names,
                 since=slot.stands_for(taken_at),
                 shown=tally.counts if self.source == "monitor" else each.statuses,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
 
+from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.alerts.values import Value, several
 from tallyd.core.history import NO_STATUS
+from tallyd.core.reading import Problem
 from tallyd.core.schedule.hours import any_hold
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.settings.alerting import HoursSettings
@@ -30,6 +33,19 @@ def _name(written: str) -> str:
         raise wrong("must be a name without `/` and control characters")
     return written.strip()
 
+
+BELOW = AlertKind(
+    key="<poller>/<requirement>/below",
+    severity="warning",
+    text="{poller}: [{name}: ][{people:# person|# people}][fewer than {too_few} people]"
+    "[ with qualification {qualification}] on {statuses}[, minimum {at_least}]"
+    "[; the monitor in Divera does not show {unshown}, so nobody is counted there]",
+    over="{poller}: {requirement}: enough people again[{hours:, or outside its hours}]",
+    ends="a reading with enough people, or one outside its hours (`when`)",
+    short="below the minimum",
+    many="minimum strengths not reached",
+    subject="requirement",
+)
 
 StatusId = Annotated[
     str,
@@ -80,3 +96,36 @@ class Requirement(Strict):
         if self.qualification is None:
             return sum(counts.get(status, 0) for status in self.statuses)
         return sum(qualifications.get(status, {}).get(self.qualification, 0) for status in self.statuses)
+
+    def problem(
+        self,
+        poller: str,
+        found: int,
+        names: Mapping[str, str],
+        *,
+        since: datetime,
+        shown: Container[str],
+        is_hidden: bool,
+    ) -> Problem:
+        """Return the problem that it is not met. `names` are those of statuses, `shown` those in the source.
+
+        `is_hidden`: small counts are hidden, so it names only the minimum.
+        """
+        labels = [f"{names[each]} ({each})" if each in names else each for each in self.statuses]
+        statuses = several(labels, most=len(labels))
+        numbers: dict[str, Value] = (
+            {"too_few": self.count} if is_hidden else {"people": found, "at_least": self.count}
+        )
+        return BELOW.problem(
+            poller,
+            self.id,
+            since=since,
+            poller=poller,
+            name=self.name,
+            requirement=self.name or statuses,
+            statuses=statuses,
+            qualification=self.qualification,
+            hours=len(self.when) or None,
+            unshown=several(each for each in self.statuses if each not in shown),
+            **numbers,
+        )
