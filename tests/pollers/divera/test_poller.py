@@ -375,6 +375,10 @@ class TestProbe:
         )
         assert DiveraPoller.learned(found) == {"status_names": {}}
 
+    def test_vehicles_that_this_key_may_not_see_are_said_to_be_missing(self) -> None:
+        (_, missing) = self.found(divera(source="monitor", vehicles=True), json_answer(pull({"7": entry(4)})))
+        assert missing == Found("vehicles", "this key may not see them", None, is_fine=False)
+
     def test_hidden_counts_are_not_found_but_their_ids_are(self) -> None:
         found = self.found(divera(hide_below=3), json_answer(users(1, 2, 2, 2)), timeout())
         assert found == (Found("1", None, None), Found("2", None, None))

@@ -210,7 +210,7 @@ def test_a_key_in_the_url_is_rejected_and_not_shown(url: str, text: str) -> None
         pytest.param(
             {"source": "monitor", "at_least": [{"statuses": ["7"], "count": 2, "qualification": "AGT"}]},
             "at_least.0.qualification",
-            "pattern",
+            "must be the id of a qualification in Divera",
             id="qualification-by-name",
         ),
         pytest.param({"hide_below": 2}, "hide_below", "with 2 a null could only mean 1", id="hide-below-2"),

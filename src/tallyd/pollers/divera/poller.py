@@ -235,7 +235,7 @@ class DiveraPoller(DiveraSettings):
         names = {**fetched, **self.status_names}
         shown = self._shown(tally)
         people = (Found(status, names.get(status), shown.get(status)) for status in tally.counts)
-        return (*people, *found_vehicles(tally.vehicles or {}))
+        return (*people, *(found_vehicles(tally.vehicles) if self.vehicles else ()))
 
     @classmethod
     def found_headings(cls) -> tuple[str, ...]:

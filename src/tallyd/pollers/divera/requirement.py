@@ -19,12 +19,19 @@ from tallyd.settings.alerting import HoursSettings
 from tallyd.settings.types import PositiveInt, Strict, as_tuple, wrong
 
 STATUS_ID = re.compile(rf"[1-9][0-9]{{0,18}}|{NO_STATUS}")
+_QUALIFICATION_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _LONGEST_NAME = 80
 
 
 def _status_id(written: str) -> str:
     if not STATUS_ID.fullmatch(written):
         raise wrong(f'must be a status id such as "50101", or "{NO_STATUS}" for people without a status')
+    return written
+
+
+def _qualification(written: str) -> str:
+    if not _QUALIFICATION_ID.fullmatch(written):
+        raise wrong('must be the id of a qualification in Divera, such as "2"')
     return written
 
 
@@ -64,7 +71,7 @@ class Requirement(Strict):
         description="Status ids to add up. `none` stands for people without a status."
     )
     count: PositiveInt = Field(description="Minimum number of people on these statuses together.")
-    qualification: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,18}$")] | None = Field(
+    qualification: Annotated[str, AfterValidator(_qualification)] | None = Field(
         None,
         description="Count only people with this qualification, by its id. Only with `source` `monitor`. "
         "tallyd then also counts qualifications.",

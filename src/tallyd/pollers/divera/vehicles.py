@@ -27,8 +27,10 @@ _KEY: Final = "vehicles"
 _TITLE: Final = "Vehicles by radio status (FMS)"
 
 
-def found_vehicles(vehicles: Mapping[str, int]) -> tuple[Found, ...]:
-    """Return a line for each radio status, for `check --online`."""
+def found_vehicles(vehicles: Mapping[str, int] | None) -> tuple[Found, ...]:
+    """Return a line for each radio status, for `check --online`. None: Divera does not show vehicles."""
+    if vehicles is None:
+        return (Found("vehicles", "this key may not see them", None, is_fine=False),)
     return tuple(
         Found(f"vehicles {status}", _MEANINGS.get(status), count) for status, count in vehicles.items()
     )
