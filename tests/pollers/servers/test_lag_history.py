@@ -213,7 +213,7 @@ def test_the_days_asked_for_are_read_without_a_check_lost_or_doubled(
     begin = date(2026, 10, 18) + timedelta(days=first)
     asked = Asked(first=begin, last=begin + timedelta(days=days), by=by)
     span = asked.span(zone)
-    read = read_hours(FakeRecords(hours=hours), asked, zone)
+    read = read_hours(FakeRecords(hours=hours), asked, zone, targets=())
     found = checks_of(read, span, zone=zone, by=by, now=EVER[1])
     since, until = map(seen_text, span)
     in_days = [hour for hour in hours if since <= hour[1] < until]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from itertools import pairwise
@@ -67,20 +67,26 @@ class Checks:
         return max(0.0, 1 - self.count.known_s / self.passed_s) if self.passed_s > 0 else None
 
 
-def read_hours(records: PastRecords, asked: Asked, zone: ZoneInfo) -> Iterator[Hour]:
+def read_hours(
+    records: PastRecords, asked: Asked, zone: ZoneInfo, *, targets: Collection[str]
+) -> Iterator[Hour]:
     """Yield the checks of all targets in the days asked for, in spans no longer than the periods asked for.
 
-    One day at a time: ten thousand targets have a quarter of a million hours a day. Raises `RecordsError`,
-    and `AskedError` for more rows than are wanted.
+    One day at a time: ten thousand targets have a quarter of a million hours a day. `targets` are those of
+    the config; others are found while reading. Raises `RecordsError`, and `AskedError` as soon as all of them
+    have more rows than are wanted.
     """
     if asked.by is None:
         yield from _sums(records, *asked.span(zone))
         return
-    if asked.most_rows is not None:
-        asked.check_rows(len(records.server_sums(*asked.span(zone))) * periods(asked, asked.by))
+    known, rows_each = set(targets), periods(asked, asked.by)
+    asked.check_rows(len(known) * rows_each)
     for number in range((asked.last - asked.first).days + 1):
         span = day_span(asked.first + number * _DAY, zone)
-        yield from records.server_hours(*span) if asked.by == "hour" else _sums(records, *span)
+        hours = records.server_hours(*span) if asked.by == "hour" else [*_sums(records, *span)]
+        known.update(target for target, _, _ in hours)
+        asked.check_rows(len(known) * rows_each)
+        yield from hours
 
 
 def periods(asked: Asked, by: By) -> int:

@@ -43,7 +43,6 @@ from tallyd.pollers.servers.lag_history import (
     Hour,
     checks_of,
     passed_s,
-    periods,
     read_changes,
     read_hours,
     read_steps,
@@ -243,9 +242,7 @@ class ServersPoller(ServersSettings):
         tomorrow = day_of(past.now, past.zone) + timedelta(days=1)
         known = replace(asked, last=max(asked.first, min(asked.last, tomorrow)))
         days = known.span(past.zone)
-        if known.by is not None:  # so many targets, so many rows: said before ten thousand are read
-            known.check_rows(len(self.targets) * periods(known, known.by))
-        hours = read_hours(past.records, known, past.zone)
+        hours = read_hours(past.records, known, past.zone, targets=self.targets)
         checks = checks_of(hours, days, zone=past.zone, by=asked.by, now=past.now)
         names = tuple(dict.fromkeys((*self.targets, *(each.target for each in checks))))
         passed = passed_s(*days, past.now)
