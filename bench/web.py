@@ -125,6 +125,7 @@ def _config(folder: Path, address: str, port: int | None) -> dict[str, object]:
     times = [f"{begin + timedelta(seconds=number):%H:%M:%S}" for number in range(5, 1800)]
     return {
         "timezone": str(ZONE),
+        "calendars": servers.calendars(),
         "channels": {chat.CHANNEL: chat.webhook(address)},
         "alerts": {"channels": [chat.CHANNEL]},
         **({"web": {"listen": f"127.0.0.1:{port}"}} if port else {}),

@@ -75,6 +75,7 @@ def _config(base_url: str, port: int, web: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": "small-world",
         "timezone": "Europe/Berlin",
+        "calendars": servers.calendars(),
         "web": {"listen": f"127.0.0.1:{port}", **web},
         "channels": {"chat": chat.webhook(base_url)},
         "alerts": {"channels": ["chat"]},
