@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 
 from tallyd.core.schedule.hours import Hours
@@ -11,38 +10,16 @@ from tallyd.core.schedule.hours import Hours
 _DAYS_BACK = 8
 
 
-@dataclass(frozen=True)
-class Silence:
-    """A source that delivers nothing.
-
-    `since` is when its silence began to count, `last_at` when its last file arrived; None: unknown.
-    """
-
-    source: str
-    since: datetime
-    last_at: datetime | None
-
-
-def silent(
-    sources: Iterable[str],
-    arrivals: Mapping[str, datetime],
-    *,
-    now: datetime,
-    watched_since: datetime,
-    after_s: float,
-) -> tuple[Silence, ...]:
-    """Return the sources that have been silent for `after_s` or longer, in the order given.
+def silent_since(
+    last_at: datetime | None, *, now: datetime, watched_since: datetime, after_s: float
+) -> datetime | None:
+    """Return since when a source has been silent; None: for less than `after_s`.
 
     The clock starts at the last arrival, but not before `watched_since`: the latest of the first start, the
     inbox being back, and the start of the active hours. An arrival ahead of now counts as one at this moment.
     """
-    found = []
-    for source in sources:
-        last_at = arrivals.get(source)
-        since = max(watched_since, min(last_at, now)) if last_at else watched_since
-        if (now - since).total_seconds() >= after_s:
-            found.append(Silence(source, since, last_at))
-    return tuple(found)
+    since = max(watched_since, min(last_at, now)) if last_at else watched_since
+    return since if (now - since).total_seconds() >= after_s else None
 
 
 def active_since(hours: Iterable[Hours], now: datetime, zone: tzinfo) -> datetime | None:

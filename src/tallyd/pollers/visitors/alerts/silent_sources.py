@@ -10,7 +10,7 @@ from tallyd.core.alerts.values import Age, At, Value
 from tallyd.core.reading import Problem
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX, NO_FILES
 from tallyd.pollers.visitors.alerts.memory import SAVED_EVERY, Quiet, Remembered
-from tallyd.pollers.visitors.alerts.silence import silent
+from tallyd.pollers.visitors.alerts.silence import silent_since
 from tallyd.pollers.visitors.settings import VisitorsSettings
 
 
@@ -80,9 +80,9 @@ def quiet_now(
         if before is not None and (last_at is None or (before.last_at and last_at <= before.last_at)):
             found[subject] = before
             continue
-        arrivals = {} if at_latest is None else {subject: at_latest}
-        for each in silent([subject], arrivals, now=now, watched_since=begin, after_s=after_s):
-            found[subject] = Quiet(each.since, last_at)
+        since = silent_since(at_latest, now=now, watched_since=begin, after_s=after_s)
+        if since is not None:
+            found[subject] = Quiet(since, last_at)
     return found
 
 
