@@ -56,7 +56,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> Said:
     return read
 
 
-def test_it_says_who_was_told_and_who_not_yet(config: Path, said: Said) -> None:
+def test_it_says_who_was_notified_and_who_not_yet(config: Path, said: Said) -> None:
     assert alerts(config, most=100, as_json=False) == 0
     out, _ = said()
     assert "error since" in out

@@ -20,7 +20,7 @@ def draft(tmp_path: Path) -> Draft:
     return Draft(tmp_path / "config.json", starter("divera", tmp_path / "config.json"))
 
 
-def test_a_fault_is_told_from_where_it_was_asked_and_others_wait(draft: Draft) -> None:
+def test_a_fault_is_named_from_where_it_was_asked_and_others_wait(draft: Draft) -> None:
     draft.put((*WHERE, "at"), ["08:00", "8"])
     fault = draft.fault((*WHERE, "at"))
     assert fault is not None

@@ -102,7 +102,7 @@ def test_a_rejected_file_is_shown_moved_back_and_ingested_after_a_fix(gates: Gat
         pytest.param(["replay", "--all", "--poller", "x"], 2, "these do: visitors", id="unknown poller"),
     ],
 )
-def test_what_makes_no_sense_is_told_and_changes_nothing(
+def test_what_makes_no_sense_is_rejected_and_changes_nothing(
     gates: Gates, arguments: list[str], status: int, said: str
 ) -> None:
     gates.tallyd("once", "visitors", "--job", "sweep")
@@ -119,7 +119,7 @@ def test_files_before_the_first_one_says_so(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 
-def test_without_a_poller_that_takes_files_that_is_told(tmp_path: Path) -> None:
+def test_without_a_poller_that_takes_files_that_is_said(tmp_path: Path) -> None:
     gates = Gates(tmp_path)
     gates.config.write_text('{"pollers": {}}')
     done = gates.tallyd("files")

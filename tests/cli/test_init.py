@@ -91,7 +91,7 @@ def test_the_command_prints_for_the_config_that_it_is_given() -> None:
     assert json.loads(done.stdout)["data_dir"] == "/var/lib/tallyd"
 
 
-def test_a_kind_that_there_is_not_is_told_with_those_that_there_are() -> None:
+def test_a_kind_that_there_is_not_is_rejected_with_those_that_there_are() -> None:
     done = warm.run("-m", "tallyd", "init", "--kind", "weather")
     assert done.returncode == 2
     for kind in BY_KIND:

@@ -53,7 +53,7 @@ def in_shell(shell: str, *arguments: str, **environ: str) -> subprocess.Complete
         pytest.param('"$@" >/dev/full', "tallyd: no space left on device\n", id="full"),
     ],
 )
-def test_output_that_cannot_be_written_is_told_in_one_line(
+def test_output_that_cannot_be_written_is_reported_in_one_line(
     arguments: list[str], shell: str, said: str, tmp_path: Path
 ) -> None:
     write_config(tmp_path)
@@ -71,7 +71,7 @@ def test_what_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
     assert r"W\xe4che" in done.stderr
 
 
-def test_a_bug_is_told_without_the_secrets_of_the_config(tmp_path: Path) -> None:
+def test_a_bug_is_reported_without_the_secrets_of_the_config(tmp_path: Path) -> None:
     write_config(tmp_path, pollers={"divera": {"kind": "divera", "accesskey": KEY, "at": ["08:00"]}})
     program = (
         "import sys; import tallyd.cli.config.check as check; from tallyd.cli.main import main\n"
@@ -138,7 +138,7 @@ def test_the_version_is_answered_without_any_import_that_takes_long(option: str)
         pytest.param(("mute", "x"), "Missing option '--for'", id="missing"),
     ],
 )
-def test_a_wrong_option_is_told_in_plain_words(arguments: tuple[str, ...], said: str) -> None:
+def test_a_wrong_option_is_explained_in_plain_words(arguments: tuple[str, ...], said: str) -> None:
     done = tallyd(*arguments)
     assert done.returncode == 2
     assert said in done.stderr
@@ -184,7 +184,7 @@ def test_once_on_a_terminal_shows_a_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["check", "status", "report"])
-def test_a_name_that_is_too_long_is_told_in_one_line(command: str, tmp_path: Path) -> None:
+def test_a_name_that_is_too_long_is_reported_in_one_line(command: str, tmp_path: Path) -> None:
     done = tallyd("--config", f"{tmp_path}/{'x' * 300}", command)
     assert done.returncode == 78
     assert "File name too long" in done.stderr
@@ -192,7 +192,7 @@ def test_a_name_that_is_too_long_is_told_in_one_line(command: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("command", "status"), [("check", 78), ("status", 1), ("report", 1)])
-def test_a_folder_that_may_not_be_entered_is_told(command: str, status: int, tmp_path: Path) -> None:
+def test_a_folder_that_may_not_be_entered_is_reported(command: str, status: int, tmp_path: Path) -> None:
     write_config(tmp_path, data_dir="locked/data")
     locked = tmp_path / "locked"
     if os.geteuid() == 0:

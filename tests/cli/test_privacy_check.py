@@ -154,7 +154,7 @@ class TestFound:
             pytest.param("state/locks/x.lock", FIRST, "data.firstname in {}, line 1", id="lock"),
         ],
     )
-    def test_it_is_told_by_field_and_place(
+    def test_it_is_named_by_field_and_place(
         self, folder: Path, capsys: pytest.CaptureFixture[str], place: str, text: str, told: str
     ) -> None:
         write(folder / place, text)

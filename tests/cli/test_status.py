@@ -80,7 +80,7 @@ def test_a_job_without_slots_has_its_interval_in_the_place_of_a_next_run(
     assert re.search(r"^apps +check +none yet +every 1 h$", said(past, "2026-11-19T08:05:00", capsys), re.M)
 
 
-def test_as_json_a_reading_taken_by_hand_is_told_as_such(
+def test_as_json_a_reading_taken_by_hand_is_marked_as_such(
     past: Past, capsys: pytest.CaptureFixture[str]
 ) -> None:
     past.taken("2026-11-19T09:30:00", {"50101": 21}, origin="once")
@@ -91,7 +91,7 @@ def test_as_json_a_reading_taken_by_hand_is_told_as_such(
     assert job["last_file"] == "divera/2026-11/2026-11-19T093000+0100.json"
 
 
-def test_before_the_first_start_readings_by_hand_are_told(
+def test_before_the_first_start_readings_by_hand_are_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, past = write_config(tmp_path), Past(tmp_path)
@@ -102,7 +102,7 @@ def test_before_the_first_start_readings_by_hand_are_told(
     assert "readings taken by hand: divera 2026-11-19 09:30" in error
 
 
-def test_a_slot_of_which_nothing_became_is_told(past: Past, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_slot_of_which_nothing_became_is_named(past: Past, capsys: pytest.CaptureFixture[str]) -> None:
     assert "divera count: no reading known for 08:00\n" in said(past, "2026-11-19T08:05:00", capsys)
 
 

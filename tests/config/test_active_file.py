@@ -202,7 +202,7 @@ def test_a_config_that_names_another_state_is_rejected_and_hides_nothing(tmp_pat
     assert (tmp_path / "other" / "state" / "state.db").exists()
 
 
-def test_where_no_daemon_has_run_a_broken_config_is_all_that_can_be_told(tmp_path: Path) -> None:
+def test_where_no_daemon_has_run_a_broken_config_is_all_that_can_be_shown(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text("{")
     for command in ("status", "alerts"):

@@ -192,7 +192,7 @@ def test_a_closed_secret_is_opened_to_whoever_runs_tallyd(
         SecretFiles(Path(folder), {}).read("file:key")
 
 
-def test_a_user_without_a_name_is_told_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_name_is_shown_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody() -> str:
         raise KeyError("getpwuid(): uid not found: 4711")
 

@@ -78,7 +78,7 @@ def test_nesting_is_refused_past_its_limit_and_not_before(opening: str, closing:
         pytest.param(b'["' + b'"' * 99, "without valid JSON", id="quotes"),
     ],
 )
-def test_what_is_no_json_is_told_without_what_it_is(body: bytes, text: str) -> None:
+def test_what_is_no_json_is_named_without_what_it_is(body: bytes, text: str) -> None:
     with pytest.raises(Unreadable) as refused:
         parse(body, most_values=10_000)
     assert str(refused.value) == text

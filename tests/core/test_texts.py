@@ -152,7 +152,9 @@ def test_an_instant_is_shown_as_short_as_it_is_clear(at: str, shown: str) -> Non
         ("2026-03-29T01:30+01:00", False, "UTC+01:00"),
     ],
 )
-def test_a_time_that_comes_twice_is_told_apart_by_its_offset(time: str, is_twice: bool, offset: str) -> None:
+def test_a_time_that_comes_twice_is_distinguished_by_its_offset(
+    time: str, is_twice: bool, offset: str
+) -> None:
     at = datetime.fromisoformat(time).astimezone(BERLIN)
     assert (comes_twice(at), offset_text(at)) == (is_twice, offset)
     assert clock(at, BERLIN, now=at) == f"{at:%H:%M}{f' {offset}' if is_twice else ''}"

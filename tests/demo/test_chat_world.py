@@ -129,7 +129,7 @@ def test_an_unknown_mode_is_rejected_and_changes_nothing(world: World) -> None:
     assert world.ask("GET", CONTROL)[1]["mode"] == "ok"
 
 
-def test_it_is_told_how_to_ask_it() -> None:
+def test_it_says_how_to_ask_it() -> None:
     about = "\n".join(Chat().about("http://127.0.0.1:1"))
 
     assert f"http://127.0.0.1:1{HOOK}" in about

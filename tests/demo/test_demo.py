@@ -121,7 +121,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
 
 @pytest.mark.slow
-def test_it_runs_for_as_long_as_it_was_told_and_sums_up(
+def test_it_runs_for_as_long_as_it_was_asked_and_sums_up(
     start: Callable[..., Running], tmp_path: Path
 ) -> None:
     demo = start(*DEMO, "--for", "20s")
@@ -317,7 +317,7 @@ def test_the_world_alone_says_what_can_be_asked_of_it(start: Callable[..., Runni
     assert "Traceback" not in world.said
 
 
-def test_the_world_alone_ends_by_itself_when_told_for_how_long(start: Callable[..., Running]) -> None:
+def test_the_world_alone_ends_by_itself_when_asked_for_a_time(start: Callable[..., Running]) -> None:
     assert start(*DEMO, "--serve-only", "--for", "0.5s").ended(within_s=10) == 0
 
 

@@ -165,7 +165,7 @@ def test_only_the_newest_are_kept(world: World) -> None:
     assert [each["CountAccuIn"] for each in world.listed()["reports"]] == list(range(3, MOST_KEPT + 3))
 
 
-def test_it_is_told_how_to_ask_it() -> None:
+def test_it_says_how_to_ask_it() -> None:
     about = "\n".join(Upstream().about("http://127.0.0.1:1"))
 
     assert f"http://127.0.0.1:1{REPORT}" in about

@@ -212,7 +212,7 @@ class TestAsCsv:
         ]
 
 
-def test_the_days_of_chapters_are_told_with_their_zones() -> None:
+def test_the_days_of_chapters_are_shown_with_their_zones() -> None:
     park, other = chapter("park", TABLE), chapter("other", TABLE, ZoneInfo("UTC"))
     assert period_text([park]) == "2026-11-19 to 2026-11-20 (Europe/Berlin)"
     assert period_text([replace(park, last=park.first)]) == "2026-11-19 (Europe/Berlin)"

@@ -390,7 +390,7 @@ def test_without_a_number_there_is_no_chart_but_the_reason() -> None:
     assert page.text == "Values Name Value a hidden All counts are hidden."
 
 
-def test_notes_and_troubles_are_told_and_details_only_where_there_is_room() -> None:
+def test_notes_and_troubles_are_shown_and_details_only_where_there_is_room() -> None:
     board = Board(
         panels=(Stat(key="a", name="A", value=1),),
         details=(Stat(key="b", name="B", value=2),),
@@ -509,7 +509,7 @@ def test_the_title_of_a_report_names_tallyd_the_poller_the_days_and_the_zone() -
     assert [each["href"] for each in both.all("a")][1:] == ["#poller-1", "#poller-2"]
 
 
-def test_what_is_missing_in_a_report_is_told_in_it() -> None:
+def test_what_is_missing_in_a_report_is_named_in_it() -> None:
     assert (
         "Something is missing: state.db: disk I/O error"
         in Parsed(file_of(troubles=["state.db: disk I/O error"])).text

@@ -149,7 +149,7 @@ def test_an_edited_time_is_taken_by_itself(source: Source, tmp_path: Path) -> No
         assert daemon.end() == 0
 
 
-def test_sighup_takes_the_config_at_once_and_systemd_is_told(source: Source, tmp_path: Path) -> None:
+def test_sighup_takes_the_config_at_once_and_systemd_is_notified(source: Source, tmp_path: Path) -> None:
     with running(write_config(tmp_path, _content(source, ["00:00"]))) as daemon:
         write_config(tmp_path, _content(source, ["00:00"], log={"level": "DEBUG"}))
         daemon.process.send_signal(signal.SIGHUP)
@@ -190,7 +190,7 @@ def test_a_change_that_needs_a_restart_is_refused_and_says_so(source: Source, tm
     ("in_a_terminal", "words"),
     [(True, "stop tallyd with Ctrl-C and start it again"), (False, "stop tallyd and start it again")],
 )
-def test_without_systemd_a_restart_is_told_in_other_words(
+def test_without_systemd_a_restart_is_explained_in_other_words(
     source: Source, tmp_path: Path, *, in_a_terminal: bool, words: str
 ) -> None:
     config = write_config(tmp_path, _content(source, ["00:00"]))

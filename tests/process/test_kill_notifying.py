@@ -42,7 +42,7 @@ def make(servers: tuple[DiveraServer, WebService], tmp_path: Path) -> Make:
 
 
 @pytest.mark.parametrize("kind", [begin, end], ids=["it begins", "it is over"])
-def test_killed_at_any_step_it_is_told_and_once_noted_never_again(
+def test_killed_at_any_step_it_is_notified_and_once_noted_never_again(
     kind: Callable[..., Notifying], make: Make
 ) -> None:
     may_trace()

@@ -57,7 +57,7 @@ def _command(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_a_refused_key_is_told_once_and_its_end_once_whatever_is_killed_in_between(
+def test_a_refused_key_is_notified_once_and_its_end_once_whatever_is_killed_in_between(
     tmp_path: Path, service: WebService
 ) -> None:
     service.replies[SOURCE] = Reply(403, b"{}")
@@ -86,7 +86,7 @@ def test_a_refused_key_is_told_once_and_its_end_once_whatever_is_killed_in_betwe
     assert TOKEN not in written
 
 
-def test_what_a_login_page_answered_with_http_200_is_told_again(tmp_path: Path, service: WebService) -> None:
+def test_what_a_login_page_answered_with_http_200_is_sent_again(tmp_path: Path, service: WebService) -> None:
     service.replies |= {SOURCE: Reply(403, b"{}"), HOOK: Reply(200, b"<!doctype html><title>Log in</title>")}
     config = write_config(tmp_path, _content(service, every_seconds(3, count=20, first_in_s=4)))
     with running(config) as daemon:

@@ -543,7 +543,7 @@ def test_the_user_of_the_service_needs_nobody(tallyd: Tallyd) -> None:
         ),
     ],
 )
-def test_others_are_told_to_use_sudo(
+def test_others_are_advised_to_use_sudo(
     who: dict[str, str], command: str, complaint: str, tallyd: Tallyd
 ) -> None:
     done = tallyd(command, user="alice", **who)

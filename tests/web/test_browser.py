@@ -93,7 +93,7 @@ def test_a_target_goes_stale_and_recovers_on_a_page_that_nobody_reloads(page: Pa
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("watched")
-def test_a_silent_camera_is_told_with_its_label_and_so_is_its_return(page: Page, site: Site) -> None:
+def test_a_silent_camera_is_notified_with_its_label_and_so_is_its_return(page: Page, site: Site) -> None:
     page.goto(site.url + "/poller/visitors")
     row = page.locator("#now-sources").get_by_role("row").filter(has_text=LABELS[QUIET_HOST])
     expect(row).to_contain_text("delivers", timeout=SOON_MS)

@@ -301,7 +301,7 @@ def test_a_muted_problem_is_marked_and_says_until_when_and_why(web: Web) -> None
     assert ("b", {}) not in tags_of(html)
 
 
-def test_what_waits_to_become_an_alert_is_told_apart(web: Web) -> None:
+def test_what_waits_to_become_an_alert_is_distinguished(web: Web) -> None:
     web.alerts = alert("divera/count/failed", "no answer", raised_at=None)
     text = text_of(get(web, "/").text)
     assert "Not yet an alert: 1" in text
@@ -319,7 +319,7 @@ def test_of_very_many_problems_some_are_shown_and_the_others_counted(web: Web) -
     assert "and 7 more: " in text
 
 
-def test_a_schedule_that_stands_still_is_told(web: Web) -> None:
+def test_a_schedule_that_stands_still_is_noticed(web: Web) -> None:
     web.monotonic_s += 600
     assert "its schedule has stood still for 10 min. Restart it: start it again" in text_of(
         get(web, "/").text
@@ -462,7 +462,7 @@ class TestNothingIsKnown:
         assert says in text_of(html)
         assert charts_of(html) == []
 
-    def test_missed_slots_are_told_apart_from_none_and_so_are_hidden_counts(self, web: Web) -> None:
+    def test_missed_slots_are_distinguished_from_none_and_so_are_hidden_counts(self, web: Web) -> None:
         past = Past(web.folder)
         past.missed("2026-11-19T20:00")
         assert "the only slot was missed" in text_of(get(web, "/poller/divera").text)
@@ -666,7 +666,7 @@ def test_a_database_that_was_never_used_holds_nothing_and_that_is_no_trouble(web
     assert "No records of today yet" in text_of(get(web, "/poller/park").text)
 
 
-def test_a_database_that_cannot_be_read_is_told_and_the_rest_is_shown(web: Web) -> None:
+def test_a_database_that_cannot_be_read_is_named_and_the_rest_is_shown(web: Web) -> None:
     web.fill_records()
     (web.folder / "state" / "records.db").write_bytes(b"no database" * 1000)
     text = text_of(get(web, "/").text)

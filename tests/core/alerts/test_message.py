@@ -269,7 +269,7 @@ def target_of(number: int, news: News) -> Notice:
         ("over", [f"- Ziel {number} antwortet seit 12:00" for number in range(5)]),
     ],
 )
-def test_what_the_config_has_words_for_is_told_in_them_however_many_there_are(
+def test_what_the_config_has_words_for_is_notified_in_them_however_many_there_are(
     news: News, lines: list[str]
 ) -> None:
     found = message(*(target_of(number, news) for number in range(5)), surroundings=around(texts=OWN))
@@ -400,7 +400,7 @@ MUTE = Mute(pattern="divera/*", since=NOW, until=NOW + timedelta(hours=2), why="
         ),
     ],
 )
-def test_a_mute_is_told_with_who_until_when_and_why(told: MuteNotice, text: str) -> None:
+def test_a_mute_is_shown_with_who_until_when_and_why(told: MuteNotice, text: str) -> None:
     found = message_of((), (told,), around())
     assert found is not None
     assert (found.text, found.tone) == (f"[box] {text}", "info")

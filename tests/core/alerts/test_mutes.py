@@ -77,7 +77,7 @@ def test_of_several_mutes_the_one_that_lasts_longest_counts() -> None:
 
 
 @given(st.lists(NASTY, min_size=1, max_size=3))
-def test_what_was_told_of_a_mute_is_never_taken_for_what_was_told_of_a_problem(segments: list[str]) -> None:
+def test_a_notification_of_a_mute_is_never_taken_for_one_of_a_problem(segments: list[str]) -> None:
     assert mute("x").key.startswith(MUTE_KEY)
     assert not problem_key("divera", *segments).startswith(MUTE_KEY)
 

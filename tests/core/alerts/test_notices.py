@@ -220,7 +220,7 @@ RESTARTS = pytest.mark.parametrize("restarts", [False, True], ids=["one life", "
         pytest.param(1, 1, "GU", "..", id="no longer configured, never bad"),
     ],
 )
-def test_it_is_told_when_it_begins_and_when_it_is_over(
+def test_it_is_notified_when_it_begins_and_when_it_is_over(
     raise_after: int, resolve_after: int, readings: str, notified: str, restarts: bool
 ) -> None:
     player = Player(Rules(raise_after, resolve_after))
@@ -380,7 +380,7 @@ def test_a_clock_that_is_set_back_repeats_nothing(seconds: int) -> None:
     assert player.step({KEY: "B"}, lasts=timedelta(seconds=seconds)) == []
 
 
-def test_a_channel_that_knows_of_another_version_than_there_is_is_told() -> None:
+def test_a_channel_that_knows_of_another_version_than_there_is_is_notified() -> None:
     player = Player(notified={("ops", KEY): Notified(9, START)})
     assert played(player, "BBG") == "r.R"
 
@@ -445,7 +445,7 @@ AGAIN = replace(MUTE, version=3)
         pytest.param(AGAIN, OPS_KNOWS, 1, "muted", id="begins anew, the end was not told"),
     ],
 )
-def test_a_mute_is_told_when_it_begins_and_when_it_is_ended(
+def test_a_mute_is_notified_when_it_begins_and_when_it_is_ended(
     mute: Mute, notified: Notified | None, hours: int, news: str | None
 ) -> None:
     found = mute_notice_for(mute, notified, now=START + hours * STEP)

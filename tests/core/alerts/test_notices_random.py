@@ -66,7 +66,7 @@ def play_to_the_end(player: Player, history: list[Hour]) -> None:
 
 
 @given(player=players, history=st.lists(hours, max_size=30))
-def test_no_channel_is_told_the_same_twice_and_reminders_keep_their_distance(
+def test_no_channel_is_notified_of_the_same_twice_and_reminders_keep_their_distance(
     player: Player, history: list[Hour]
 ) -> None:
     play_to_the_end(player, history)

@@ -264,7 +264,7 @@ def test_a_secret_is_found_wherever_it_stands_in_a_long_text() -> None:
         assert redactor.redact("." * at + "tOkEn-5678pw%1" + "." * 99) == "." * at + MASK * 2 + "." * 99
 
 
-def test_secrets_that_begin_and_end_alike_are_told_apart() -> None:
+def test_secrets_that_begin_and_end_alike_are_distinguished() -> None:
     redactor = Redactor([f"Bearer-of-site-{number}-production-key" for number in range(30)])
     text = "x Bearer-of-site-7-production-key y Bearer-of-site-99-production-key"
     assert redactor.redact(text) == f"x {MASK} y Bearer-of-site-99-production-key"

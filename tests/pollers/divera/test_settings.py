@@ -225,7 +225,7 @@ def test_a_key_in_the_url_is_rejected_and_not_shown(url: str, text: str) -> None
         pytest.param({"acceskey": "x"}, "acceskey", "not permitted", id="unknown-key"),
     ],
 )
-def test_each_mistake_is_told_at_its_place(keys: dict[str, Any], place: str, text: str) -> None:
+def test_each_mistake_is_named_at_its_place(keys: dict[str, Any], place: str, text: str) -> None:
     ((found, told),) = problems(**keys)
     assert found == place
     assert text in told
@@ -235,7 +235,7 @@ def test_a_minimum_as_high_as_what_is_hidden_tells_nothing_more() -> None:
     assert divera(hide_below=4, at_least=[{"statuses": ["7"], "count": 4}]).hide_below == 4
 
 
-def test_all_mistakes_of_a_poller_are_told_at_once() -> None:
+def test_all_mistakes_of_a_poller_are_named_at_once() -> None:
     found = problems(
         url=f"https://d.example/?accesskey={KEY}",
         accesskey="",
@@ -253,7 +253,7 @@ def test_a_requirement_with_a_qualification_makes_the_poller_count_them() -> Non
     assert not divera(source="monitor", at_least=[{**engine, "qualification": None}]).counts_qualifications
 
 
-def test_a_wrong_source_is_the_only_mistake_told_of_it() -> None:
+def test_a_wrong_source_is_the_only_mistake_named() -> None:
     assert [place for place, _ in problems(source="people", qualifications=True)] == ["source"]
 
 

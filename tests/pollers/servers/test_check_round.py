@@ -581,7 +581,7 @@ def test_each_trouble_has_its_text(tmp_path: Path) -> None:
     assert "; its time has no zone and was read as Europe/Berlin. Mute: " in texts["apps/UTC/stale"]
 
 
-def test_a_stale_target_is_told_of_in_the_manner_of_the_rest(tmp_path: Path) -> None:
+def test_a_stale_target_is_notified_in_the_manner_of_the_rest(tmp_path: Path) -> None:
     with apps(Clockwork(PROD=17), tmp_path, "PROD") as rounds:
         (problem,) = rounds.round().problems
     assert text_of(problem).startswith(
@@ -591,7 +591,7 @@ def test_a_stale_target_is_told_of_in_the_manner_of_the_rest(tmp_path: Path) -> 
     assert (problem.severity, over_of(problem)) == ("warning", "PROD: no longer stale")
 
 
-def test_a_time_ahead_is_told_with_what_was_taken_off(tmp_path: Path) -> None:
+def test_a_time_ahead_is_shown_with_what_was_taken_off(tmp_path: Path) -> None:
     def page(connection: Connection, _path: str) -> None:
         connection.send(version(NOW + timedelta(minutes=5), Date=http_date(NOW + timedelta(minutes=2))))
 
@@ -636,7 +636,7 @@ def test_a_trouble_of_other_data_tells_its_age(tmp_path: Path) -> None:
             )
 
 
-def test_a_target_that_is_not_to_be_told_of_is_not(tmp_path: Path) -> None:
+def test_a_target_without_notify_raises_no_alert(tmp_path: Path) -> None:
     with apps(Clockwork(PROD=None), tmp_path, "PROD") as rounds:
         rounds.targets = {"PROD": {"notify": False}}
         reading = rounds.round()
@@ -654,7 +654,7 @@ def test_a_stale_target_that_falls_silent_is_still_stale(tmp_path: Path) -> None
     assert told == [["apps/PROD/stale"], ["apps/PROD/stale", "apps/PROD/unreachable"], []]
 
 
-def test_how_often_a_target_is_told_again_is_its_own(tmp_path: Path) -> None:
+def test_how_often_a_target_is_notified_again_is_its_own(tmp_path: Path) -> None:
     with apps(Clockwork(), tmp_path) as rounds:
         rounds.targets = {"A": {"remind_every": "5m"}, "B": {}, "C": {"remind_every": None}}
         assert rounds.poller().reminders() == {"A": 300.0, "C": None}
@@ -800,7 +800,7 @@ def test_rows_may_be_left_out_but_hours_are_not(tmp_path: Path, own: dict[str, A
         assert len(rounds.records().server_hours(*EVER)) == 1
 
 
-def test_a_database_that_takes_nothing_is_told_of_once_it_lasts(
+def test_a_database_that_takes_nothing_is_notified_once_it_lasts(
     tmp_path: Path, lines: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "records.db").mkdir()

@@ -91,7 +91,7 @@ def rounds(zone: ZoneInfo) -> Iterator[datetime]:
 
 
 @pytest.mark.parametrize("name", ZONES)
-def test_each_missed_due_time_of_a_year_is_told_within_a_round_and_none_on_a_day_off(name: str) -> None:
+def test_each_missed_due_time_of_a_year_is_notified_within_a_round_and_none_on_a_day_off(name: str) -> None:
     zone, chance = ZoneInfo(name), Random(name)
     due = due_times(zone)
     # The job runs in the hours before each due time, or, one time of five, not at all.
@@ -114,7 +114,7 @@ def test_each_missed_due_time_of_a_year_is_told_within_a_round_and_none_on_a_day
 
 
 @pytest.mark.parametrize("name", ZONES[:2])
-def test_over_a_year_a_problem_is_told_in_the_active_hours_or_not_at_all(name: str) -> None:
+def test_over_a_year_a_problem_is_notified_in_the_active_hours_or_not_at_all(name: str) -> None:
     zone, chance = ZoneInfo(name), Random(name)
     hours = {"days": ["mon-sat"], "from": "20:00", "to": "04:00", "calendar": "works"}
     operator, was_told, was_away = Operator(poller(active=[hours]), zone), False, False

@@ -79,7 +79,7 @@ def test_since_is_when_the_state_began_and_begins_anew_with_another() -> None:
     assert [step.was for step in steps] == [None, "fresh", "fresh", "late", "stale"]
 
 
-def test_what_was_told_last_is_known_while_nothing_is_told() -> None:
+def test_what_was_notified_last_is_known_while_nothing_is_notified() -> None:
     steps = steps_of(seen(0, computed=0), broken(1, "unreachable"), broken(2, "invalid"), seen(3, computed=0))
     assert [step.known.computed_at for step in steps] == [at(0)] * 4
     assert [step.unchanged_s for step in steps] == [0, None, None, 180]

@@ -253,7 +253,7 @@ def test_a_clock_that_is_set_back_delays_an_alarm_by_no_more_than_its_time() -> 
         ("unmounted", "nothing has been mounted on the inbox inbox since 13:00, so nothing is counted."),
     ],
 )
-def test_an_inbox_that_is_gone_is_told_after_a_moment_and_no_silence_with_it(
+def test_an_inbox_that_is_gone_is_a_problem_after_a_moment_and_no_silence_with_it(
     state: Literal["gone", "unmounted"], text: str
 ) -> None:
     watch = Watch()
@@ -303,7 +303,7 @@ def test_an_inbox_that_cannot_be_looked_into_is_unreadable_and_not_silent() -> N
     assert "is the inbox of another tallyd (process 7); stop that one. tallyd retries" in watch.text(found)
 
 
-def test_files_that_cannot_be_read_are_told_after_a_moment_with_the_first_of_them() -> None:
+def test_files_that_cannot_be_read_are_a_problem_after_a_moment_with_the_first_of_them() -> None:
     watch = Watch(settings_of())
     trouble = {"12/b.json": "input/output error", "12/a.json": "permission denied; let the user read it"}
     assert watch.look(NOON, untakable=trouble) == ()
@@ -361,7 +361,7 @@ def rows(count: int, stored_at: datetime, reason: str = MISSING) -> tuple[Ledger
     )
 
 
-def test_a_host_whose_clock_is_ahead_is_told_what_to_do() -> None:
+def test_the_problem_of_a_host_whose_clock_is_ahead_says_what_to_do() -> None:
     watch = Watch(settings_of(sources={"24": {"label": "Hall 24"}}))
     for number in range(31):
         now = at("08:02:10") + seconds(10 * number)
@@ -374,7 +374,7 @@ def test_a_host_whose_clock_is_ahead_is_told_what_to_do() -> None:
     assert over_of(found[0]) == "Hall 24: good files arrive again"
 
 
-def test_another_reason_is_told_as_it_is_and_where_to_read_more() -> None:
+def test_another_reason_is_named_as_it_is_and_where_to_read_more() -> None:
     watch = Watch(settings_of())
     (found,) = watch.look(NOON, tally=rejected(NOON, "a"))
     assert watch.text(found) == (
@@ -450,7 +450,7 @@ def test_the_ledger_has_the_last_word_of_how_many_are_rejected() -> None:
     assert watch.look(NOON + seconds(60), ledger=()) == (), "replayed, and good"
 
 
-def test_what_a_process_refused_before_it_died_is_told_by_the_next() -> None:
+def test_what_a_process_refused_before_it_died_is_found_by_the_next() -> None:
     watch = Watch(settings_of())
     watch.look(NOON)
     watch.restart()

@@ -196,7 +196,7 @@ def test_a_file_in_which_nothing_is_right_is_rejected_though_bad_records_are_lef
         read([record(ID=True), record(ID="7")], skips_bad=True)
 
 
-def test_how_far_times_are_ahead_is_told_where_that_is_all_that_is_wrong() -> None:
+def test_how_far_times_are_ahead_is_named_where_that_is_all_that_is_wrong() -> None:
     ahead = record(time="20261120132731")
     with pytest.raises(BadRecordsError) as caught:
         read([record(), ahead, record(time="20261120131000")])

@@ -173,7 +173,7 @@ def test_unknown_fields_and_a_byte_order_mark_are_fine(park: Park) -> None:
     assert park.files(park.run()) == {"done": 1}
 
 
-def test_what_is_too_old_to_be_told_from_a_repeat_is_rejected_unless_it_is_known(park: Park) -> None:
+def test_what_is_too_old_to_tell_from_a_repeat_is_rejected_unless_it_is_known(park: Park) -> None:
     park.drop("12/a.json", passages("125907"))
     park.run()
     park.clocks.forward(90 * 86400 - 53)

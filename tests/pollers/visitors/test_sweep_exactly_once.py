@@ -83,7 +83,7 @@ def test_a_process_that_dies_between_the_commit_and_the_move_counts_once(park: P
     assert [row.state for row in park.records.ledger(rejected=True, most=9)] == ["rejected"]
 
 
-def test_a_refusal_whose_process_died_is_told_by_the_next(park: Park) -> None:
+def test_a_refusal_whose_process_died_is_found_by_the_next(park: Park) -> None:
     park.drop("12/a.json", b"[7]")
     park.inbox = DyingInbox(park.site.folder, 0, after=True)
     with pytest.raises(KilledError):

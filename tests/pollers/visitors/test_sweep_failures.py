@@ -74,7 +74,7 @@ def park(tmp_path: Path, shaky: Shaky) -> Park:
     return Park(tmp_path, as_port)
 
 
-def test_while_the_database_is_away_files_wait_and_it_is_told_after_a_minute(
+def test_while_the_database_is_away_files_wait_and_it_is_a_problem_after_a_minute(
     park: Park, shaky: Shaky, caplog: pytest.LogCaptureFixture
 ) -> None:
     shaky.is_away = True

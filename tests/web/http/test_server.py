@@ -194,7 +194,7 @@ def test_no_body_waits_until_the_client_acknowledges_the_head() -> None:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_a_port_that_is_taken_is_told_and_tried_again() -> None:
+def test_a_port_that_is_taken_is_named_and_tried_again() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         with running(port=port) as server:
@@ -208,7 +208,7 @@ def test_a_port_that_is_taken_is_told_and_tried_again() -> None:
             assert said(server, GET).startswith(b"HTTP/1.1 200")
 
 
-def test_an_address_of_another_machine_is_told() -> None:
+def test_an_address_of_another_machine_is_named() -> None:
     server = WebServer(lambda _web: app)
     server.want(WebSettings(listen="192.0.2.7:8710", password=Secret("canary-web-5f1c")))
     wait_until(lambda: server.trouble is not None, what="the trouble")

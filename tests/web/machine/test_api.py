@@ -118,7 +118,7 @@ def test_alerts_come_in_pages_what_waits_after_all_that_is_open(web: Web, url: s
     assert pages == [[["A", "B"], ["C"]], [[], ["D"]]]
 
 
-def test_readings_are_told_oldest_first_a_gap_is_one_and_a_hidden_count_stays_hidden(url: str) -> None:
+def test_readings_are_shown_oldest_first_a_gap_is_one_and_a_hidden_count_stays_hidden(url: str) -> None:
     found = asked(f"{url}/readings", poller="divera")
     assert [each["outcome"] for each in found["readings"]] == ["taken", "missed", "taken"]
     assert found["readings"][1]["content"] is None
@@ -143,7 +143,7 @@ def test_readings_of_a_period(url: str, parameters: dict[str, str], days: list[s
     assert [each["at"][8:10] for each in found["readings"]] == days
 
 
-def test_pages_follow_each_other_and_nothing_is_lost_or_told_twice(web: Web, url: str) -> None:
+def test_pages_follow_each_other_and_nothing_is_lost_or_shown_twice(web: Web, url: str) -> None:
     Past(web.folder, poller="other").taken("2026-11-19T20:00", {"1": 1})  # of the instant of another one
     told: list[tuple[str, str]] = []
     begin: str | None = "2026-11-01"
@@ -196,7 +196,7 @@ def test_what_makes_no_sense_is_refused_and_says_why(url: str, path: str, says: 
     assert answer.json()["error"].startswith(says)
 
 
-def test_a_state_db_that_cannot_be_read_is_told_without_a_path(web: Web) -> None:
+def test_a_state_db_that_cannot_be_read_is_shown_without_a_path(web: Web) -> None:
     with web.context() as context:
         closed = State(context.state.path, reads_only=True)
         closed.close()

@@ -54,7 +54,7 @@ def test_people_are_counted_by_status_and_a_hidden_count_is_absent(web: Web) -> 
     ]
 
 
-def test_visitors_of_today_are_told_by_source_and_together(web: Web) -> None:
+def test_visitors_of_today_are_shown_by_source_and_together(web: Web) -> None:
     found = samples(web)
     assert found["tallyd_visitors_today", ("in", "park", "12")] == 3
     assert found["tallyd_visitors_today", ("out", "park", "12")] == 1
