@@ -14,6 +14,7 @@ import pytest
 from demo.conftest import Serve
 from tallyd.contract.passages import Count
 from tallyd.demo.world.upstream import CONTROL, MODES, MOST_KEPT, OK, REPORT, SSID, Upstream
+from tallyd.pollers.visitors.inside import DayCount
 from tallyd.pollers.visitors.report.upstream import TAGS, Form, body, is_success
 
 BEGAN_AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -23,7 +24,7 @@ def report_of(*, ssid: str = SSID, came: int = 9, left: int = 2) -> list[Any]:
     """Return what the visitors poller sends."""
     form = Form(zone=UTC, window="records", every_s=300.0, time_format="%Y%m%d%H%M%S", tags=TAGS)
     count = Count(came, left, 0, "2026-11-20 06:10:00", "2026-11-20 07:59:01")
-    return body(ssid, count, form, day=date(2026, 11, 20), due_at=BEGAN_AT)
+    return body(ssid, DayCount(count, came - left), form, day=date(2026, 11, 20), due_at=BEGAN_AT)
 
 
 class World:

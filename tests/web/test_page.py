@@ -29,11 +29,12 @@ from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import Json
-from tallyd.pollers.visitors.board import INSIDE
 from tallyd.settings.web import WebSettings
 from tallyd.storage.shown import Shown
 from tallyd.web.app import application
 from tallyd.web.history import HISTORY_S
+
+INSIDE = "in minus out since midnight; cameras miss people"
 
 HOSTILE = """<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }}' &amp;"""
 UNKNOWN = "\u2013"

@@ -387,6 +387,52 @@ class TestBeside:
         assert (len(board.panels), board.details) == (1, ())
 
 
+class TestReset:
+    """With `reset_at` in the night, guests stay inside past midnight."""
+
+    ROWS = (
+        minute("2026-11-18T23:00", 100),
+        minute("2026-11-19T05:00", 40, 0, source="23"),
+        minute("2026-11-19T22:00", 9),
+        minute("2026-11-20T01:10", 0, 4),
+        minute("2026-11-20T05:00", 3),
+    )
+
+    def test_today_they_are_inside_although_nobody_came_since_midnight(self) -> None:
+        night = replace(past(*self.ROWS[:3]), now=instant("2026-11-20T00:30"))
+        board = poller(reset_at="04:00").now_board(night)
+        assert [stats(board)[key] for key in ("inside", "in", "out")] == [49, UNKNOWN, UNKNOWN]
+        assert board.stats[0].note == "in minus out since 04:00; cameras miss people"
+        assert board.notes[0].startswith("No record of today: no file has come yet.")
+        assert [row[-3:] for row in sources_of(board)] == [(UNKNOWN, UNKNOWN, 9), (UNKNOWN, UNKNOWN, 40)]
+
+    def test_hours_go_on_from_the_evening_before_and_nobody_is_inside_after_the_reset(self) -> None:
+        found = numbers(poller(reset_at="04:00").past_board(past(*self.ROWS), asked()))
+        assert [(row["hour"], row["in"], row["inside"], row["most_inside"]) for row in found] == [
+            ("01:00", 0, 45, 49),
+            ("02:00", 0, 45, 45),
+            ("03:00", 0, 45, 45),
+            ("04:00", 0, 0, 0),
+            ("05:00", 3, 3, 3),
+        ]
+
+    def test_a_source_has_only_its_own_evening(self) -> None:
+        board = poller(reset_at="04:00").past_board(past(*self.ROWS), asked(options={"source": "12"}))
+        assert [row["inside"] for row in numbers(board)] == [5, 5, 5, 0, 3]
+
+    def test_days_end_with_those_who_stay(self) -> None:
+        board = poller(reset_at="04:00").past_board(
+            past(*self.ROWS), asked("2026-11-19", "2026-11-20", by="day")
+        )
+        assert [row["inside"] for row in numbers(board)] == [49, 3]
+
+    def test_metrics_have_them_too(self) -> None:
+        night = replace(past(*self.ROWS[:3]), now=instant("2026-11-20T00:30"))
+        samples = {each.name: each.samples for each in poller(reset_at="04:00").metrics(night)}
+        assert samples["tallyd_visitors_inside"] == [(("park", "12"), 9), (("park", "23"), 40)]
+        assert samples["tallyd_visitors_inside_all"] == [(("park",), 49)]
+
+
 class TestPastDays:
     def test_hours_in_between_are_zero_where_tallyd_was_on_and_else_not_known(self) -> None:
         rows = [minute("2026-11-20T06:00", 1), minute("2026-11-20T09:00", 1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from typing import Any
 
 import pytest
@@ -39,6 +40,7 @@ def test_the_facts_are_the_days_counts_of_all_of_each_source_and_of_each_group()
             "to": "2026-11-20T10:05:00+01:00",
             "first": "2026-11-20T08:15:07+01:00",
             "last": "2026-11-20T10:00:59+01:00",
+            "inside_from": "2026-11-20T00:00:00+01:00",
         },
         "counts": {"in": 3, "out": 5, "inside": 0, "other": 1, "balance": -2},
         "by_source": {
@@ -63,6 +65,51 @@ def test_the_inside_of_a_group_is_that_of_its_sums() -> None:
     assert facts["by_source"]["12"]["inside"] == 0
     assert facts["by_source"]["23"]["inside"] == 7
     assert facts["by_group"]["both"]["inside"] == facts["counts"]["inside"] == 2
+
+
+class TestReset:
+    """A bar that closes at 03:00 counts from 04:00 on who is inside."""
+
+    def bar(self, **report_keys: Any) -> Park:
+        park = Park(settings(**report_keys).model_copy(update={"reset_at": time(4)}))
+        park.passes("12", "2026-11-20T22:15", times=9)
+        park.passes("12", "2026-11-20T23:30", "out", times=2)
+        return park
+
+    def counts(self, reading: Reading) -> dict[str, int]:
+        counts: dict[str, int] = facts_of(reading)["counts"]
+        return counts
+
+    def test_at_midnight_guests_stay_inside_while_the_sums_of_the_day_begin_anew(self) -> None:
+        park = self.bar()
+        park.report("2026-11-20T23:55")
+        last, first = park.report("2026-11-21T00:05")
+        assert self.counts(last) == {"in": 9, "out": 2, "inside": 7, "other": 0, "balance": 7}
+        assert self.counts(first) == {"in": 0, "out": 0, "inside": 7, "other": 0, "balance": 7}
+        assert facts_of(first)["window"]["inside_from"] == "2026-11-20T04:00:00+01:00"
+        assert [each.body[0]["TagValue"] for each in first.outbox] == ["7"]  # type: ignore[index,call-overload] # a list of three objects
+
+    def test_at_the_reset_nobody_is_inside_although_two_were_not_seen_as_they_left(self) -> None:
+        park = self.bar()
+        park.passes("12", "2026-11-21T02:50", "out", times=5)
+        assert [self.counts(park.report(f"2026-11-21T{at}")[-1])["inside"] for at in ("03:55", "04:00")] == [
+            2,
+            0,
+        ]
+        park.passes("12", "2026-11-21T20:00")
+        assert self.counts(park.report("2026-11-21T20:05")[-1]) == {
+            "in": 1,
+            "out": 5,
+            "inside": 1,
+            "other": 0,
+            "balance": 1,
+        }
+
+    def test_before_the_reset_a_camera_with_a_fast_clock_counts_for_the_time_after_it(self) -> None:
+        park = self.bar()
+        park.passes("12", "2026-11-21T04:01", times=3)
+        assert self.counts(park.report("2026-11-21T03:58")[-1])["inside"] == 7
+        assert self.counts(park.report("2026-11-21T04:00")[-1])["inside"] == 3
 
 
 def test_each_name_of_the_upstream_has_a_report_of_its_own() -> None:

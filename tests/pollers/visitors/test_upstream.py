@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tallyd.contract.passages import Count
+from tallyd.pollers.visitors.inside import DayCount
 from tallyd.pollers.visitors.report.upstream import TAGS, Form, answer_field, body, is_success
-from tallyd.pollers.visitors.visits import NOBODY
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAY = date(2026, 11, 20)
 DUE = datetime(2026, 11, 20, 13, 5, tzinfo=UTC)
-SOME = Count(12, 5, 1, "2026-11-20 07:00:01", "2026-11-20 13:04:59")
+SOME = DayCount(Count(12, 5, 1, "2026-11-20 07:00:01", "2026-11-20 13:04:59"), balance=7)
+NOBODY = DayCount()
 FORM = Form(zone=BERLIN, window="records", every_s=300, time_format="%Y%m%d%H%M%S", tags=TAGS)
 
 
@@ -52,7 +53,7 @@ def test_a_report_is_three_tags_of_text_from_the_first_record_to_the_last() -> N
     ],
 )
 def test_a_report_has_the_window_that_is_wanted(  # a table's columns
-    form: Form, count: Count, day: date, start: str, end: str
+    form: Form, count: DayCount, day: date, start: str, end: str
 ) -> None:
     (first, *_) = body("x", count, form, day=day, due_at=DUE)
     assert isinstance(first, dict)

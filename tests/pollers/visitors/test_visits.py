@@ -14,17 +14,13 @@ from hypothesis import strategies as st
 from tallyd.contract.passages import Count, seen_text
 from tallyd.core.periods import By, labels_of
 from tallyd.core.schedule.days import day_span
-from tallyd.pollers.visitors.report.daily_report import visits_json
 from tallyd.pollers.visitors.visits import (
-    NOBODY,
     Day,
     Minute,
     Visits,
     days_of,
-    inside,
     put_together,
     side_by_side,
-    together,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -50,27 +46,6 @@ def label(hour: Visits) -> str:
 def shown(hour: Visits) -> tuple[str, int, int, int | None, int]:
     """Return the label, in, out, inside, most inside."""
     return label(hour), hour.n_in, hour.n_out, hour.inside, hour.most_inside
-
-
-def _seen_within(start: datetime) -> st.SearchStrategy[str]:
-    return st.integers(0, 10**7).map(lambda seconds: seen_text(start + timedelta(seconds=seconds)))
-
-
-EARLY, LATE = _seen_within(datetime(2026, 1, 1, tzinfo=UTC)), _seen_within(datetime(2026, 7, 1, tzinfo=UTC))
-COUNTS = st.builds(Count, *[st.integers(0, 1000)] * 3, EARLY, LATE)
-
-
-@given(counts=st.lists(COUNTS, max_size=6))
-def test_sums_do_not_depend_on_the_order(counts: list[Count]) -> None:
-    total = together(counts)
-    assert total == together(reversed([NOBODY, *counts]))
-    assert total.n_in == sum(count.n_in for count in counts)
-    assert total.first_at == min((count.first_at for count in counts), default="")
-
-
-def test_if_more_leave_than_came_nobody_is_inside_and_the_balance_is_negative() -> None:
-    assert inside(Count(3, 5, 0, "", "")) == 0
-    assert visits_json(Count(3, 5, 2, "", "")) == {"in": 3, "out": 5, "inside": 0, "other": 2, "balance": -2}
 
 
 class TestHours:

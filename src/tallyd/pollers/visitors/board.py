@@ -11,7 +11,6 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from tallyd.contract.board import Asked, AskedError
-from tallyd.contract.passages import Count
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Cell, Chart, Choice, Column, Gap, Shape, Stat, Table, unreadable
 from tallyd.core.periods import BEGIN, By, axis_of, labels_of, period_columns
@@ -22,8 +21,9 @@ from tallyd.core.timeline import with_last_day
 from tallyd.core.uptime import TimeSpan
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX, INBOX_GONE, NO_FILES
 from tallyd.pollers.visitors.beside import Beside, Known
+from tallyd.pollers.visitors.inside import MIDNIGHT, DayCount, Level, Resets, together
 from tallyd.pollers.visitors.settings import VisitorsSettings
-from tallyd.pollers.visitors.visits import Day, Minute, Visits, days_of, inside, put_together, together
+from tallyd.pollers.visitors.visits import Day, Minute, Visits, days_of, put_together
 from tallyd.settings.types import did_you_mean
 
 WITHIN_DAY: Final = ("hour", "day")
@@ -45,7 +45,6 @@ _NO_FILE = State("unknown", "no file yet")
 _NOT_KNOWN = State("unknown", "last file not known")
 """There are counts of today, but state.db no longer knows when the last file came."""
 _NOBODY_KNOWS = "Nobody knows whether nobody came, or nobody counted."
-INSIDE = "in minus out since midnight; cameras miss people"
 _WHEN = "Numbers appear with the first file that has records of today."
 
 
@@ -63,7 +62,7 @@ class VisitorsBoards:
 
     def today(
         self,
-        counts: Mapping[str, Count],
+        counts: Mapping[str, DayCount],
         files: Mapping[str, int],
         *,
         open_alerts: Collection[str],
@@ -81,13 +80,13 @@ class VisitorsBoards:
         done, rejected = (files.get(state, Gap.UNKNOWN) for state in ("done", "rejected"))
         return Board(
             panels=(
-                Stat(key="inside", name="Inside now", value=n_inside, note=INSIDE),
+                Stat(key="inside", name="Inside now", value=n_inside, note=self._inside()),
                 Stat(key="in", name="In today", value=n_in),
                 Stat(key="out", name="Out today", value=n_out),
                 with_last_day(self._sources_table(counts, open_alerts), bars),
                 *([self._groups_table(counts)] if groups else ()),
             ),
-            notes=() if counts or trouble else (self._missing(),),
+            notes=() if any(each.has_records for each in counts.values()) or trouble else (self._missing(),),
             troubles=(unreadable(trouble),) if trouble else (),
             details=(
                 Stat(key="files_done", name="Files ingested today", value=done),
@@ -105,7 +104,14 @@ class VisitorsBoards:
     def _clock(self, at: datetime) -> str:
         return clock(at.replace(microsecond=0), self.zone, now=self.now)
 
-    def _sources_table(self, counts: Mapping[str, Count], open_alerts: Collection[str]) -> Table:
+    def _inside(self) -> str:
+        """Return what `inside` means."""
+        reset = self.settings.reset_at
+        return (
+            f"in minus out since {'midnight' if reset == MIDNIGHT else f'{reset:%H:%M}'}; cameras miss people"
+        )
+
+    def _sources_table(self, counts: Mapping[str, DayCount], open_alerts: Collection[str]) -> Table:
         silent = self._silent(open_alerts)
         rows = []
         for source in self._sources(counts):
@@ -130,7 +136,7 @@ class VisitorsBoards:
         is_of_all = INBOX in found - self.settings.sources.keys()
         return {*self.settings.sources, *self.arrivals} if is_of_all else found
 
-    def _groups_table(self, counts: Mapping[str, Count]) -> Table:
+    def _groups_table(self, counts: Mapping[str, DayCount]) -> Table:
         rows = tuple(
             (name, *_ways(counts[member] for member in members if member in counts))
             for name, members in self.settings.groups.items()
@@ -151,16 +157,20 @@ class VisitorsBoards:
         asked: Asked,
         *,
         counted: Sequence[TimeSpan],
+        before: Sequence[Minute],
         beside: Beside | None = None,
     ) -> Board:
         """Return the board of some days, with the sources that were `seen` in them.
 
-        `parts` are the minutes of the `chosen` sources, whole days at a time, oldest first. `counted` is when
-        files were counted; `beside` is what one day is compared with. Raises `AskedError` if there is no such
-        source.
+        `parts` are the minutes of the `chosen` sources, whole days at a time, oldest first; those `before`
+        them are since the last reset. `counted` is when files were counted; `beside` is what one day is
+        compared with. Raises `AskedError` if there is no such source.
         """
         by = asked.by or "hour"
-        days = [day for minutes in parts for day in days_of(minutes, zone=self.zone)]
+        level = Level(Resets(self.zone, self.settings.reset_at))
+        for minute, count in before:
+            level.add(minute, count.n_in, count.n_out)
+        days = [day for minutes in parts for day in days_of(minutes, zone=self.zone, level=level)]
         sources = self._checked_sources(seen, asked)
         visits = put_together(days, by=by)
         asked.check_rows(len(visits))
@@ -169,7 +179,10 @@ class VisitorsBoards:
             panels=(_visits_chart(visits, by, known, nothing=self._nothing(asked)),),
             said=asked.whole_days
             + f"{self._what(asked)}: {_said(days, is_one_day=asked.first == asked.last)}",
-            notes=(*self._days_without_records(len(days), asked), *_notes(visits, by, known)),
+            notes=(
+                *self._days_without_records(len(days), asked),
+                *_notes(visits, by, known, inside=self._inside()),
+            ),
             choices=self._choices(sources),
         )
         return beside.added(board, days[0] if days else (), known) if beside else board
@@ -227,11 +240,12 @@ class VisitorsBoards:
         )
 
 
-def _ways(counts: Iterable[Count]) -> tuple[Cell, Cell, Cell]:
-    """Return how many came, left and are inside; of no count, that is not known."""
+def _ways(counts: Iterable[DayCount]) -> tuple[Cell, Cell, Cell]:
+    """Return how many came, left and are inside; without a record, that is not known."""
     known = tuple(counts)
     total = together(known)
-    return (total.n_in, total.n_out, inside(total)) if known else (Gap.UNKNOWN,) * 3
+    came = (total.count.n_in, total.count.n_out) if total.has_records else (Gap.UNKNOWN, Gap.UNKNOWN)
+    return (*came, total.inside if known else Gap.UNKNOWN)
 
 
 def _hint(word: str, known: Sequence[str]) -> str:
@@ -250,14 +264,14 @@ def _said(days: Sequence[Day], *, is_one_day: bool) -> str:
     return f"{sums} on {'1 day' if len(days) == 1 else f'{len(days)} days'} with records"
 
 
-def _notes(found: Sequence[Visits], by: By, known: Known) -> Iterator[str]:
+def _notes(found: Sequence[Visits], by: By, known: Known, *, inside: str) -> Iterator[str]:
     """Yield what a reader must know of the numbers."""
     off = sum(not known.is_known(each) for each in found)
     if off:
         hours = "1 hour without records is" if off == 1 else f"{off} hours without records are"
         yield f"{hours} not known: tallyd was off, or no file came."
     if found and by in WITHIN_DAY:
-        yield f"Inside: {INSIDE}."
+        yield f"Inside: {inside}."
 
 
 def _visits_chart(found: Sequence[Visits], by: By, known: Known, *, nothing: str) -> Chart:

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from tallyd.contract.passages import Count
 from tallyd.core.panels import Metric
+from tallyd.pollers.visitors.inside import DayCount, together
 from tallyd.pollers.visitors.settings import VisitorsSettings
-from tallyd.pollers.visitors.visits import NOBODY, inside, together
 
 MOST_NAMED: Final = 1000
 """The most sources of a poller that have metrics of their own: the first in the order of the config.
@@ -31,7 +30,7 @@ def age_metric(poller: str, arrivals: Mapping[str, datetime], now: datetime) -> 
 
 
 def today_metrics(
-    settings: VisitorsSettings, poller: str, counts: Mapping[str, Count], files: Mapping[str, int]
+    settings: VisitorsSettings, poller: str, counts: Mapping[str, DayCount], files: Mapping[str, int]
 ) -> Iterable[Metric]:
     """Return today's counts. A configured source without a record counts as 0."""
     went = Metric(
@@ -41,7 +40,7 @@ def today_metrics(
     )
     within = Metric(
         name="tallyd_visitors_inside",
-        help="In less out since local midnight, never below zero.",
+        help="In less out since `reset_at`, never below zero.",
         labels=("poller", "source"),
     )
     info = Metric(
@@ -49,17 +48,18 @@ def today_metrics(
     )
     names = [*settings.sources, *sorted(counts.keys() - settings.sources.keys())]
     for source in names[:MOST_NAMED]:
-        count = counts.get(source, NOBODY)
+        counted = counts.get(source, DayCount())
+        count = counted.count
         for direction, number in (("in", count.n_in), ("out", count.n_out), ("other", count.n_other)):
             went.samples.append(((poller, source, direction), number))
-        within.samples.append(((poller, source), inside(count)))
+        within.samples.append(((poller, source), counted.inside))
         if source in settings.sources and (label := settings.sources[source].label):
             info.samples.append(((poller, source, label), 1))
     within_all = Metric(
         name="tallyd_visitors_inside_all",
         help="The same of all sources together.",
         labels=("poller",),
-        samples=[((poller,), inside(together(counts.values())))],
+        samples=[((poller,), together(counts.values()).inside)],
     )
     taken = Metric(
         name="tallyd_files_today",

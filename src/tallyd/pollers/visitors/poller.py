@@ -12,7 +12,6 @@ from typing import Final
 from tallyd.contract.board import Asked, Past
 from tallyd.contract.delivery import Accepted, Refused
 from tallyd.contract.job import Job
-from tallyd.contract.passages import Count
 from tallyd.contract.poller import Found
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
@@ -31,6 +30,7 @@ from tallyd.pollers.visitors.alerts.alert_kinds import DATABASE, EVALUATES, INBO
 from tallyd.pollers.visitors.alerts.memory import read_memory
 from tallyd.pollers.visitors.beside import WEEK, Beside, counted_spans
 from tallyd.pollers.visitors.board import GROUP, SOURCE, VisitorsBoards
+from tallyd.pollers.visitors.inside import DayCount, Resets, read_day
 from tallyd.pollers.visitors.metrics import age_metric, today_metrics
 from tallyd.pollers.visitors.once_board import reading_board, summary_board
 from tallyd.pollers.visitors.questions import QUESTIONS
@@ -173,11 +173,11 @@ class VisitorsPoller(VisitorsSettings):
 
     def now_board(self, past: Past) -> Board:
         """Return today's counts, its sources, and the last reports."""
-        counts: Mapping[str, Count] = {}
+        counts: Mapping[str, DayCount] = {}
         files: Mapping[str, int] = {}
         trouble = ""
         try:
-            counts, files = _today(past)
+            counts, files = self._today(past)
         except RecordsError as error:
             trouble = error.text
         return self._boards(past).today(
@@ -210,13 +210,15 @@ class VisitorsPoller(VisitorsSettings):
         days = (records.minutes(*day.span(past.zone), sources=sources) for day in _days(asked, past))
         since, until = asked.span(past.zone)
         seen = records.counts(since, until).keys()
+        reset = Resets(past.zone, self.reset_at).until(since)
+        before = records.minutes(reset, since, sources=sources) if reset < since else ()
         span = since - WEEK, until
         # Of several sources, one that is silent does not matter: the others are counted.
         own = tuple(self.sources if sources is None else sources)
         incidents = self.incidents_about(own[0] if len(own) == 1 else INBOX, past, *span)
         counted = counted_spans(past.uptime(*span), incidents, now=past.now)
         if asked.first != asked.last or asked.by not in (None, "hour"):
-            return boards.past(days, seen, asked, counted=counted)
+            return boards.past(days, seen, asked, counted=counted, before=before)
         beside = Beside(
             day=asked.first,
             now=past.now,
@@ -224,12 +226,12 @@ class VisitorsPoller(VisitorsSettings):
             week_before=records.minutes(*day_span(asked.first - WEEK, past.zone), sources=sources),
             month=_month(asked.first, past, sources) if len(seen) <= MOST_OF_MONTH else (),
         )
-        return boards.past(days, seen, asked, counted=counted, beside=beside)
+        return boards.past(days, seen, asked, counted=counted, before=before, beside=beside)
 
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Yield the age of each source's newest file, then today's counts."""
         yield age_metric(past.poller, _arrivals(past), past.now)
-        yield from today_metrics(self, past.poller, *_today(past))
+        yield from today_metrics(self, past.poller, *self._today(past))
 
     def reading_board(self, content: Facts) -> Board:
         """Return a report."""
@@ -243,6 +245,12 @@ class VisitorsPoller(VisitorsSettings):
         return VisitorsBoards(
             settings=self, poller=past.poller, now=past.now, zone=past.zone, arrivals=_arrivals(past)
         )
+
+    def _today(self, past: Past) -> tuple[Mapping[str, DayCount], Mapping[str, int]]:
+        """Return today's counts by source, and its files. Raises `RecordsError`."""
+        today, records = day_of(past.now, past.zone), past.records
+        counts = read_day(records, today, at=past.now, resets=Resets(past.zone, self.reset_at))
+        return counts, records.files_since(day_span(today, past.zone)[0])
 
     def _reports(self, past: Past) -> Table | None:
         """Return the last reports; None if there are none and none will come."""
@@ -295,13 +303,6 @@ def _arrivals(past: Past) -> Mapping[str, datetime]:
     """Return when the newest file of each source came, from memory or as last stored."""
     kept = past.kept("sweep").get("arrivals")
     return kept if isinstance(kept, Mapping) else read_memory(past.memory("sweep"), past.now).arrivals
-
-
-def _today(past: Past) -> tuple[Mapping[str, Count], Mapping[str, int]]:
-    """Return today's counts by source, and its files. Raises `RecordsError`."""
-    since, until = day_span(day_of(past.now, past.zone), past.zone)
-    records = past.records
-    return records.counts(since, until), records.files_since(since)
 
 
 def _month(day: date, past: Past, sources: Collection[str] | None) -> Sequence[Minute]:

@@ -170,7 +170,9 @@ class ReportSettings(Strict):
     )
     time_format: str = Field(DIGITS, description="Format of StartTime and EndTime, as for strftime.")
     when_empty: Literal["skip", "zeros"] = Field(
-        "skip", description="While a day has no records: send no report, or one with zeros from midnight on."
+        "skip",
+        description="While a day has no records and nobody is inside: send no report, or one with zeros from "
+        "midnight on.",
     )
     correct_within: Annotated[Duration, AfterValidator(within(1.0, MOST_CORRECTED_S))] = Field(
         Seconds(86400),

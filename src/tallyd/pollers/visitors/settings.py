@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, time
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from tallyd.contract.poller import Poller
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.visitors.ingest.shape import DIGITS
+from tallyd.pollers.visitors.inside import MIDNIGHT
 from tallyd.pollers.visitors.report_settings import ReportSettings, Text, check_form
 from tallyd.settings.alerting import HoursSettings
 from tallyd.settings.types import (
@@ -19,6 +20,7 @@ from tallyd.settings.types import (
     PositiveInt,
     Seconds,
     Strict,
+    TimeOfDay,
     as_tuple,
     within,
     wrong,
@@ -43,6 +45,12 @@ def _direction(written: object) -> int | str:
     if type(written) is int or isinstance(written, str):
         return written
     raise wrong("must be a whole number, or text in quotes")
+
+
+def _whole_minute(at: time) -> time:
+    if at.second:
+        raise wrong("must be a whole minute, written HH:MM, since people are counted by the minute")
+    return at
 
 
 SourceName = Annotated[str, AfterValidator(_source_name)]
@@ -140,6 +148,11 @@ class VisitorsSettings(Poller):
     )
     groups: dict[SourceName, Names] = Field(
         {}, description="Sources to count together, under a name for the group."
+    )
+    reset_at: Annotated[TimeOfDay, AfterValidator(_whole_minute)] = Field(
+        MIDNIGHT,
+        description="Time of day at which nobody is inside. `inside` and `balance` are counted from then on; "
+        "`in` and `out` are always counted from midnight on.",
     )
     no_files: NoFilesSettings | None = Field(
         None, description="When missing files are an alert; null: never."

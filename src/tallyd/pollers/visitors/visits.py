@@ -1,7 +1,7 @@
 """How many people came, left and were inside: sums of counts, by hour, day, weekday, week, month and year.
 
-Who is inside is counted from each local midnight on, and is never below zero. A day without a record is
-missing: nobody knows whether nobody came, or nobody counted.
+A day without a record is missing: nobody knows whether nobody came, or nobody counted. `inside.py` has the
+rule of who is inside.
 """
 
 from __future__ import annotations
@@ -16,29 +16,16 @@ from typing import Final, TypeAlias, TypeVar
 from tallyd.contract.passages import Count, read_seen, seen_text
 from tallyd.core.periods import By, labels_of
 from tallyd.core.schedule.days import day_of, day_span
+from tallyd.pollers.visitors.inside import Level, Resets
 
 Minute: TypeAlias = "tuple[str, Count]"
 """The first second of a minute (UTC), and the count of all sources together."""
 _Row: TypeAlias = "tuple[str, int, int, int]"
 """A minute, and how many came, left and went another way."""
 T = TypeVar("T")
-NOBODY = Count(0, 0, 0, "", "")
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
-
-
-def together(counts: Iterable[Count]) -> Count:
-    """Return the sum; `NOBODY` of none."""
-    found = [count for count in counts if count != NOBODY]
-    total = NOBODY if not found else found[0]
-    for count in found[1:]:
-        total += count
-    return total
-
-
-def inside(count: Count) -> int:
-    """Return how many are inside: never below zero, however many people were counted as they left."""
-    return max(0, count.n_in - count.n_out)
+_MINUTE: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,14 +52,18 @@ Day: TypeAlias = "tuple[Visits, ...]"
 """The hours of a local day. An hour that comes twice is two hours, and one that is left out is none."""
 
 
-def days_of(minutes: Sequence[Minute], *, zone: tzinfo) -> Iterator[Day]:
-    """Yield the days that have records, in order. The minutes are in order."""
+def days_of(minutes: Sequence[Minute], *, zone: tzinfo, level: Level | None = None) -> Iterator[Day]:
+    """Yield the days that have records, in order. The minutes are in order.
+
+    `level` says who is inside before the first minute; None: people are counted from each midnight on.
+    """
+    inside = level or Level(Resets(zone))
     rows = [(minute, count.n_in, count.n_out, count.n_other) for minute, count in minutes]
     at = 0
     while at < len(rows):
         day = day_of(read_seen(rows[at][0]), zone)
         end = _place(rows, day_span(day, zone)[1])
-        yield _hours(rows[at:end], day, zone)
+        yield _hours(rows[at:end], day, zone, inside)
         at = end
 
 
@@ -134,18 +125,19 @@ def _place(rows: Sequence[_Row], at: datetime) -> int:
     return bisect_left(rows, seen_text(at), key=lambda row: row[0])
 
 
-def _hours(rows: Sequence[_Row], day: date, zone: tzinfo) -> Day:
+def _hours(rows: Sequence[_Row], day: date, zone: tzinfo, level: Level) -> Day:
     """Return the hours of a day; `rows` are its minutes."""
     found: list[Visits] = []
-    at = balance = inside = 0
+    at = 0
     begins = _hour_begins(day, zone)
     for begin, end in zip(begins, [*begins[1:], day_span(day, zone)[1]], strict=True):
         after = _place(rows, end)
-        most = inside
-        for _, n_in, n_out, _ in rows[at:after]:
-            balance += n_in - n_out
-            inside = max(0, balance)
-            most = max(most, inside)
+        level.go_to(seen_text(begin))
+        most = level.inside
+        for minute, n_in, n_out, _ in rows[at:after]:
+            level.add(minute, n_in, n_out)
+            most = max(most, level.inside)
+        level.go_to(seen_text(end - _MINUTE))  # a reset at the end belongs to the next hour
         found.append(
             Visits(
                 begin=begin.astimezone(zone),
@@ -153,7 +145,7 @@ def _hours(rows: Sequence[_Row], day: date, zone: tzinfo) -> Day:
                 n_in=sum(row[1] for row in rows[at:after]),
                 n_out=sum(row[2] for row in rows[at:after]),
                 n_other=sum(row[3] for row in rows[at:after]),
-                inside=inside,
+                inside=level.inside,
                 most_inside=most,
                 has_records=after > at,
             )

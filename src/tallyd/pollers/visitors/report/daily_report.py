@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from tallyd.contract.passages import Count, read_seen
+from tallyd.contract.passages import read_seen
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.naming import local_text
 from tallyd.core.outbox import report_json, unsent_json
 from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
 from tallyd.core.schedule.days import day_of, day_span
+from tallyd.pollers.visitors.inside import DayCount, Resets, read_day, together
 from tallyd.pollers.visitors.report.reported_days import ledger_of
 from tallyd.pollers.visitors.report.upstream import Form, body
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
-from tallyd.pollers.visitors.visits import NOBODY, inside, together
 
 
 def report(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
@@ -63,17 +63,21 @@ class _Made:
     def today(self) -> date:
         return day_of(self.at, self.tools.zone)
 
-    def counts(self, day: date) -> Mapping[str, Count]:
+    @property
+    def resets(self) -> Resets:
+        return Resets(self.tools.zone, self.settings.reset_at)
+
+    def counts(self, day: date) -> Mapping[str, DayCount]:
         """Return the day's counts by source, up to its end, so that a fast clock loses nobody."""
         if self.tools.records is None:
             raise AssertionError("a visitors poller is handed the records that it needs")
         self.tools.alive()
         try:
-            return self.tools.records.counts(*day_span(day, self.tools.zone))
+            return read_day(self.tools.records, day, at=self.at, resets=self.resets)
         except RecordsError as error:
             raise SourceError(error.text, transient=True) from None
 
-    def reading(self, day: date, counts: Mapping[str, Count], *, memory: Facts | None = None) -> Reading:
+    def reading(self, day: date, counts: Mapping[str, DayCount], *, memory: Facts | None = None) -> Reading:
         is_final = day != self.today
         messages = tuple(self._messages(day, counts))
         facts: dict[str, Json] = {"day": day.isoformat()}
@@ -90,8 +94,11 @@ class _Made:
             memory=memory,
         )
 
-    def _messages(self, day: date, counts: Mapping[str, Count]) -> Iterator[OutboxMessage]:
-        """Yield the messages for the upstream, posted or not; none for an empty day with `skip`."""
+    def _messages(self, day: date, counts: Mapping[str, DayCount]) -> Iterator[OutboxMessage]:
+        """Yield the messages for the upstream, posted or not.
+
+        With `skip` there is none without a record of that day while nobody is inside.
+        """
         report = self.report
         form = Form(
             zone=self.tools.zone,
@@ -102,7 +109,7 @@ class _Made:
         )
         for ssid, members in _sources_by_ssid(self.settings):
             count = together(counts.values() if members is None else _of(counts, members))
-            if count.first_at or report.when_empty == "zeros":
+            if count.has_records or count.inside or report.when_empty == "zeros":
                 yield OutboxMessage(ssid=ssid, day=day, body=body(ssid, count, form, day=day, due_at=self.at))
 
     def _report_json(self, messages: tuple[OutboxMessage, ...]) -> Json:
@@ -110,14 +117,15 @@ class _Made:
             return unsent_json("off", messages)
         return report_json(messages) if messages else unsent_json("skipped")
 
-    def _window(self, day: date, count: Count) -> Json:
-        zone = self.tools.zone
+    def _window(self, day: date, counted: DayCount) -> Json:
+        zone, count = self.tools.zone, counted.count
         begin, end = day_span(day, zone)
         return {
             "from": local_text(begin, zone),
             "to": local_text(min(self.at, end), zone),
             "first": local_text(read_seen(count.first_at), zone) if count.first_at else None,
             "last": local_text(read_seen(count.last_at), zone) if count.last_at else None,
+            "inside_from": local_text(self.resets.span(day, self.at)[0], zone),
         }
 
 
@@ -131,17 +139,17 @@ def _sources_by_ssid(settings: VisitorsSettings) -> Iterator[tuple[str, tuple[st
             yield each, settings.groups.get(name, (name,))
 
 
-def _of(counts: Mapping[str, Count], sources: tuple[str, ...]) -> Iterator[Count]:
-    return (counts.get(source, NOBODY) for source in sources)
+def _of(counts: Mapping[str, DayCount], sources: tuple[str, ...]) -> Iterator[DayCount]:
+    return (counts[source] for source in sources if source in counts)
 
 
-def _counts_json(settings: VisitorsSettings, counts: Mapping[str, Count]) -> dict[str, Json]:
+def _counts_json(settings: VisitorsSettings, counts: Mapping[str, DayCount]) -> dict[str, Json]:
     """Return the counts of all sources together, each source (configured ones first), and each group."""
     sources = [*settings.sources, *sorted(counts.keys() - settings.sources.keys())]
     labels = {name: source.label for name, source in settings.sources.items() if source.label is not None}
     return {
         "counts": visits_json(together(counts.values())),
-        "by_source": {source: visits_json(counts.get(source, NOBODY)) for source in sources},
+        "by_source": {source: visits_json(counts.get(source, DayCount())) for source in sources},
         "by_group": {
             group: visits_json(together(_of(counts, members))) for group, members in settings.groups.items()
         },
@@ -149,12 +157,13 @@ def _counts_json(settings: VisitorsSettings, counts: Mapping[str, Count]) -> dic
     }
 
 
-def visits_json(count: Count) -> dict[str, Json]:
+def visits_json(counted: DayCount) -> dict[str, Json]:
     """Return the counts as out files have them; `balance` is `inside` where it may be negative."""
+    count = counted.count
     return {
         "in": count.n_in,
         "out": count.n_out,
-        "inside": inside(count),
+        "inside": counted.inside,
         "other": count.n_other,
-        "balance": count.n_in - count.n_out,
+        "balance": counted.balance,
     }

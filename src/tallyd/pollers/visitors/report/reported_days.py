@@ -16,9 +16,9 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from tallyd.contract.passages import Count
 from tallyd.core.reading import Facts
 from tallyd.core.schedule.days import day_of, day_span
+from tallyd.pollers.visitors.inside import DayCount
 
 LAST_WITHIN: Final = timedelta(days=7)
 """How long after its end a day still gets its final report, if nothing ran at midnight."""
@@ -39,7 +39,7 @@ class Ledger:
     since: date | None = None
     days: Mapping[date, Reported] = field(default_factory=dict)
 
-    def noted(self, day: date, counts: Mapping[str, Count], *, is_final: bool) -> Ledger:
+    def noted(self, day: date, counts: Mapping[str, DayCount], *, is_final: bool) -> Ledger:
         """Return the ledger after the report of a day."""
         since = day if self.since is None else min(self.since, day)
         return Ledger(since=since, days={**self.days, day: Reported(mark_of(counts), is_final)})
@@ -48,7 +48,7 @@ class Ledger:
         """Return the ledger with only these days."""
         return Ledger(since=self.since, days={day: self.days[day] for day in days if day in self.days})
 
-    def wants(self, day: date, counts: Mapping[str, Count]) -> bool:
+    def wants(self, day: date, counts: Mapping[str, DayCount]) -> bool:
         """Whether to report one of `past_days`, which now has these counts."""
         known = self.days.get(day)
         if known is None:
@@ -89,7 +89,10 @@ def ledger_of(memory: Facts) -> Ledger:
         return Ledger()
 
 
-def mark_of(counts: Mapping[str, Count]) -> str:
+def mark_of(counts: Mapping[str, DayCount]) -> str:
     """Return a short text that differs if any count of any source differs."""
-    rows = sorted([source, each.n_in, each.n_out, each.n_other] for source, each in counts.items())
+    rows = sorted(
+        [source, each.count.n_in, each.count.n_out, each.count.n_other, each.balance]
+        for source, each in counts.items()
+    )
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]

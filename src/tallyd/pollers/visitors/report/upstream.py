@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Literal, TypeAlias
 
-from tallyd.contract.passages import Count, read_seen
+from tallyd.contract.passages import read_seen
 from tallyd.core.json_reply import Unreadable, parse
 from tallyd.core.reading import Json
 from tallyd.core.schedule.days import day_span
-from tallyd.pollers.visitors.visits import inside
+from tallyd.pollers.visitors.inside import DayCount
 
 Tag: TypeAlias = Literal["Count", "CountAccuIn", "CountAccuOut"]
 TAGS: dict[Tag, str] = {"Count": "901", "CountAccuIn": "902", "CountAccuOut": "903"}
@@ -34,11 +34,12 @@ class Form:
     tags: Mapping[Tag, str]
 
 
-def body(ssid: str, count: Count, form: Form, *, day: date, due_at: datetime) -> list[Json]:
+def body(ssid: str, counted: DayCount, form: Form, *, day: date, due_at: datetime) -> list[Json]:
     """Return the report of one day for one name: three objects, every value text.
 
     A day without a record begins at its midnight and ends at the slot, or at its end once it is past.
     """
+    count = counted.count
     midnight, next_midnight = day_span(day, form.zone)
     slot = min(due_at, next_midnight)
     if form.window == "interval":
@@ -47,7 +48,7 @@ def body(ssid: str, count: Count, form: Form, *, day: date, due_at: datetime) ->
         start, end = read_seen(count.first_at), read_seen(count.last_at)
     else:
         start, end = midnight, slot
-    values: dict[Tag, int] = {"Count": inside(count), "CountAccuIn": count.n_in, "CountAccuOut": count.n_out}
+    values: dict[Tag, int] = {"Count": counted.inside, "CountAccuIn": count.n_in, "CountAccuOut": count.n_out}
     return [
         {
             "SSID": ssid,
