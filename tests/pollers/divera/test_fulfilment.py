@@ -284,6 +284,18 @@ def test_a_share_in_words(entries: Sequence[Entry], said: str) -> None:
     assert board(judged(requirement("1"), entries, BERLIN)).said == said
 
 
+def test_an_hour_that_comes_twice_is_two_rows_in_order_of_time() -> None:
+    begin = datetime(2026, 10, 25, 0, tzinfo=UTC)  # 02:00 in Berlin, an hour before clocks go back
+    entries = [
+        entry_of(at, taken_at=at, body={"source": "monitor", "counts": {"1": people}})
+        for at, people in ((begin + timedelta(minutes=30), 9), (begin + timedelta(minutes=60), 1))
+    ]
+    table = board(judged(requirement("1"), entries, BERLIN), by="hour").panels[0]
+    assert isinstance(table, Table)
+    assert table.cells("hour") == ("02:00 UTC+02:00", "02:00 UTC+01:00")
+    assert table.cells("met") == (1, 0)
+
+
 def test_one_requirement_alone_can_be_asked_for() -> None:
     slots = judged(requirement("1"), TUESDAYS, BERLIN)
     assert board(slots, group="7").said == "Ready: no slot in its hours"

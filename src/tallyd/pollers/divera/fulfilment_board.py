@@ -150,7 +150,8 @@ def _by(by: By, found: Iterable[RequirementSlots]) -> Table:
         periods,
         key=lambda labels: (
             order_of(dict(zip(LABELS[by], labels, strict=True))),
-            min(slots[0].local for slots in periods[labels].values()),
+            # As instants: of an hour that comes twice, the second one is later.
+            min(slots[0].local.timestamp() for slots in periods[labels].values()),
         ),
     )
     return Table(
