@@ -36,7 +36,12 @@ CONFIG: dict[str, Any] = {
     "name": "florian-pi",
     "timezone": "Europe/Berlin",
     "pollers": {
-        "divera": {"kind": "divera", "accesskey": "canary-key-8f3a", "at": ["08:00", "20:00"]},
+        "divera": {
+            "kind": "divera",
+            "accesskey": "canary-key-8f3a",
+            "at": ["08:00", "20:00"],
+            "at_least": [{"name": "Ready & able", "statuses": ["50101"], "count": 6}],
+        },
         "park": {
             "kind": "visitors",
             "inbox": "inbox",
