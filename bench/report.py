@@ -22,18 +22,7 @@ from pathlib import Path
 from figures import reached
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.poller_records import PollerRecords
-from tallyd.contract.passages import (
-    IN,
-    OTHER,
-    OUT,
-    Content,
-    Count,
-    Row,
-    Rows,
-    ToIngest,
-    instant_of,
-    seen_text,
-)
+from tallyd.contract.passages import Content, Row, Rows, ToIngest, minute_counts
 
 FEW = 10_000
 PER_FILE = 50_000
@@ -111,19 +100,8 @@ def _rows(begin: datetime, step: timedelta, numbers: Sequence[int]) -> Iterator[
 
 
 def _content(rows: Sequence[Row]) -> Content:
-    minutes: dict[str, Count] = {}
-    for _, way, seen_at, _ in rows:
-        at = seen_text(instant_of(seen_at))
-        one = Count(
-            n_in=int(way == IN),
-            n_out=int(way == OUT),
-            n_other=int(way == OTHER),
-            first_at=at,
-            last_at=at,
-        )
-        minute = f"{at[:16]}:00"
-        minutes[minute] = minutes[minute] + one if minute in minutes else one
-    return Content(records=len(rows), minutes=minutes, span=(rows[0][2], rows[-1][2]))
+    _, ways, seen_at, _ = zip(*rows, strict=True)
+    return Content(records=len(rows), minutes=minute_counts(seen_at, ways), span=(seen_at[0], seen_at[-1]))
 
 
 if __name__ == "__main__":

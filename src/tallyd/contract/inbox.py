@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from tallyd.core.reading import Json
 
@@ -24,8 +24,7 @@ def instant(changed_ns: int) -> datetime:
         return _LATEST if changed_ns > 0 else _EARLIEST
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """A file in the inbox that is ready to ingest.
 
     `name` is its path below the inbox, in a form that can be shown and stored: bytes that are not UTF-8, and

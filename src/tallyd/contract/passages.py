@@ -1,16 +1,17 @@
 """People who walked in and out, as they cross between the inbox, the parser and the database.
 
-Instants of passages are whole seconds since 1970: a file may hold millions, and they are only compared and
-stored. Minutes and the counts of a minute have text, `YYYY-MM-DD HH:MM:SS` in UTC, as in the database. This
-text sorts in the order of the instants.
+Instants of passages and their minutes are whole seconds since 1970: a file may hold millions, and they are
+only compared and stored. What is read from the database has text, `YYYY-MM-DD HH:MM:SS` in UTC, as it is
+there. This text sorts in the order of the instants.
 """
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 IN: Final = 0
 OUT: Final = 1
@@ -19,6 +20,8 @@ Row: TypeAlias = "tuple[int, int, int, int | None]"
 """person_id, direction (`IN`, `OUT`, `OTHER`), seen_at, frame."""
 Fingerprint: TypeAlias = "tuple[str, str]"
 """The source and the SHA-256 (hex) of a file's content: two files with both equal are the same file."""
+MinuteCount: TypeAlias = "tuple[int, int, int, int, int]"
+"""How many people walked in, out and another way in a minute, and the first and last time."""
 Outcome: TypeAlias = Literal["done", "repeat", "rejected"]
 """Result of ingesting a file: its rows were stored; they were stored before; nothing was stored."""
 
@@ -92,23 +95,55 @@ class Count:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Content:
+def minute_counts(seen_at: Sequence[int], ways: Sequence[int]) -> dict[int, MinuteCount]:
+    """Return the counts of passages by the first second of their minute."""
+    if sorted(seen_at) != seen_at:  # rare: a host writes what it sees
+        seen_at, ways = zip(*sorted(zip(seen_at, ways, strict=True)), strict=True)
+    counts: dict[int, MinuteCount] = {}
+    begin = 0
+    while begin < len(seen_at):
+        first = seen_at[begin]
+        minute = first - first % 60
+        end = bisect(seen_at, minute + 59, begin)
+        some = ways[begin:end]
+        n_in, n_out = some.count(IN), some.count(OUT)
+        counts[minute] = (n_in, n_out, end - begin - n_in - n_out, first, seen_at[end - 1])
+        begin = end
+    return counts
+
+
+def added(one: MinuteCount, other: MinuteCount) -> MinuteCount:
+    """Return the sum of two counts of the same minute."""
+    return (
+        one[0] + other[0],
+        one[1] + other[1],
+        one[2] + other[2],
+        min(one[3], other[3]),
+        max(one[4], other[4]),
+    )
+
+
+def count_of(count: MinuteCount) -> Count:
+    """Return a count in the form in which the database has it."""
+    n_in, n_out, n_other, first, last = count
+    return Count(n_in, n_out, n_other, seen_text(instant_of(first)), seen_text(instant_of(last)))
+
+
+class Content(NamedTuple):
     """The content of a file: the number of records, and their counts by minute.
 
-    A minute is named by its first second (`2026-11-20 08:15:00`). `span` has the times of the oldest and the
-    newest record, in whole seconds since 1970; None for a file without records, or one whose rows are not
-    stored. `skipped` records were left out because the config says so.
+    A minute is named by its first second. `span` has the times of the oldest and the newest record; None for
+    a file without records, or one whose rows are not stored. `skipped` records were left out because the
+    config says so.
     """
 
     records: int
-    minutes: Mapping[str, Count]
+    minutes: Mapping[int, MinuteCount]
     span: tuple[int, int] | None = None
     skipped: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class ToIngest:
+class ToIngest(NamedTuple):
     """A file to store, or (`content` None) to note as rejected for a `reason`.
 
     `name` is for people, `size` is in bytes. `rows` has the rows in batches. They are read inside the

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from support.rows import Passage, rows_of
-from tallyd.contract.passages import Content, Count, Rows, ToIngest
+from tallyd.contract.passages import Content, Count, Rows, ToIngest, read_seen, seconds_of
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 DAY = (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
@@ -30,6 +30,10 @@ def minute_counts(rows: Sequence[Passage]) -> dict[str, Count]:
     return counts
 
 
+def _seconds(text: str) -> int:
+    return seconds_of(read_seen(text))
+
+
 def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -44,7 +48,17 @@ def visitor_file(
     """Return a file with these rows, or those that `read` gives. A name stands for a content."""
     seen_at = sorted(rows_of(rows).seen_at)
     span = (seen_at[0], seen_at[-1]) if rows else None
-    content = Content(records=len(rows), minutes=minute_counts(rows), span=span)
+    minutes = {
+        _seconds(minute): (
+            each.n_in,
+            each.n_out,
+            each.n_other,
+            _seconds(each.first_at),
+            _seconds(each.last_at),
+        )
+        for minute, each in minute_counts(rows).items()
+    }
+    content = Content(records=len(rows), minutes=minutes, span=span)
     return ToIngest(
         source=source,
         sha256=sha256(name),

@@ -31,7 +31,7 @@ def record(**changed: Any) -> dict[str, Any]:
 
 def read(records: list[Any], shape: Shape = SHAPE, **options: Any) -> tuple[list[Passage], Reading]:
     """Return the rows of a file with these records, and the pass over it."""
-    reading = Reading(shape=shape, now=NOW, **options)
+    reading = Reading(RecordDecoder(shape), NOW, **options)
     rows = [row for batch in reading.rows([json.dumps(records).encode()]) for row in readable(batch)]
     return rows, reading
 
@@ -158,7 +158,7 @@ def test_names_and_directions_are_the_config_s() -> None:
 
 
 def test_rows_come_in_batches_and_are_counted_over_all_of_them() -> None:
-    reading = Reading(shape=SHAPE, now=NOW)
+    reading = Reading(RecordDecoder(SHAPE), NOW)
     content = json.dumps([record(ID=number) for number in range(5000)]).encode()
     chunks = [content[at : at + 100_000] for at in range(0, len(content), 100_000)]
     batches = list(reading.rows(chunks))

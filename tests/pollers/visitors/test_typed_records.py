@@ -48,7 +48,7 @@ class Both:
         found = []
         for way in (columns, lambda *_: None):
             self._patch.setattr(record_parser, "columns", self._counted(way))
-            found.append(_outcome(Reading(shape=shape, now=NOW, **options), data, size))
+            found.append(_outcome(Reading(RecordDecoder(shape), NOW, **options), data, size))
         assert found[0] == found[1], data
         return found[0]
 

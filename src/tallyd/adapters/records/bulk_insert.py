@@ -5,17 +5,16 @@ Rows go directly to the driver. SQLAlchemy's own insert needs a dict for each ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from itertools import chain, count, islice, repeat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, cast
 
 from sqlalchemy import Connection
 
-from tallyd.contract.passages import Count, Rows, ToIngest, instant_of, seen_text
+from tallyd.contract.passages import MinuteCount, ToIngest, instant_of, seen_text
 
-Minutes: TypeAlias = "Mapping[tuple[str, str], Count]"
+Minutes: TypeAlias = "Mapping[tuple[int, str], MinuteCount]"
 """Counts by (minute, source)."""
 
 _COLUMNS: Final = "file_id, person_id, direction, seen_at, frame"
@@ -63,8 +62,8 @@ def add_many(connection: Connection, table: str, columns: str, rows: Sequence[tu
 def add_minutes(connection: Connection, poller: str, minutes: Minutes) -> None:
     """Add to the stored counts, in the order of the key, so that two transactions can't deadlock."""
     values = [
-        (poller, minute, source, each.n_in, each.n_out, each.n_other, each.first_at, each.last_at)
-        for (minute, source), each in sorted(minutes.items(), key=lambda item: item[0])
+        (poller, _text(minute), source, n_in, n_out, n_other, _text(first), _text(last))
+        for (minute, source), (n_in, n_out, n_other, first, last) in sorted(minutes.items())
     ]
     if values:
         connection.exec_driver_sql(_ADDED[connection.dialect.name], values)
@@ -79,59 +78,72 @@ def _into_sqlite(cursor: Any, files: Sequence[tuple[int, ToIngest]]) -> None:
     """Many rows per statement, which takes half as long as `executemany`."""
     insert = f"INSERT INTO passage ({_COLUMNS}) VALUES "  # noqa: S608 # constants
     many = insert + ",".join(["(?,?,?,?,?)"] * _SQLITE_ROWS)
-    for values in _values(files, _numbers, at_once=5 * _SQLITE_ROWS):
-        is_full = len(values) == 5 * _SQLITE_ROWS
-        cursor.execute(many if is_full else insert + ",".join(["(?,?,?,?,?)"] * (len(values) // 5)), values)
+    for *columns, _ in _blocks(files, at_once=100 * _SQLITE_ROWS):
+        values = list(chain.from_iterable(zip(*columns, strict=True)))
+        for begin in range(0, len(values), 5 * _SQLITE_ROWS):
+            some = values[begin : begin + 5 * _SQLITE_ROWS]
+            is_full = len(some) == 5 * _SQLITE_ROWS
+            cursor.execute(many if is_full else insert + ",".join(["(?,?,?,?,?)"] * (len(some) // 5)), some)
 
 
 def _into_postgresql(cursor: Any, files: Sequence[tuple[int, ToIngest]]) -> None:
     """COPY as text that is built here: the driver's own `write_row` takes four times as long."""
     with cursor.copy(f"COPY passage ({_COLUMNS}) FROM STDIN") as copy:
-        for values in _values(files, partial(_texts, null=r"\N"), at_once=5 * _COPY_ROWS):
-            copy.write("%d\t%d\t%d\t%s\t%s\n" * (len(values) // 5) % tuple(values))
+        for ids, people, ways, seen_at, frames, _ in _blocks(files, at_once=_COPY_ROWS):
+            columns = zip(ids, people, ways, _texts(seen_at), _frames(frames, r"\N"), strict=True)
+            copy.write("%d\t%d\t%d\t%s\t%s\n" * len(ids) % tuple(chain.from_iterable(columns)))
 
 
 def _into_mysql(cursor: Any, files: Sequence[tuple[int, ToIngest]]) -> None:
     """Many rows per statement. PyMySQL's own `executemany` does the same, but takes three times as long."""
     insert = f"INSERT INTO passage ({_COLUMNS}, number) VALUES "  # noqa: S608 # constants
-    for values in _values(files, partial(_texts, null="NULL"), at_once=6 * _MYSQL_ROWS, is_numbered=True):
-        rows = ",".join(["(%d,%d,%d,'%s',%s,%d)"] * (len(values) // 6))
-        cursor.execute(insert + rows % tuple(values))
+    for ids, people, ways, seen_at, frames, numbers in _blocks(files, at_once=_MYSQL_ROWS):
+        columns = zip(ids, people, ways, _texts(seen_at), _frames(frames, "NULL"), numbers, strict=True)
+        rows = ",".join(["(%d,%d,%d,'%s',%s,%d)"] * len(ids))
+        cursor.execute(insert + rows % tuple(chain.from_iterable(columns)))
 
 
-def _values(
-    files: Sequence[tuple[int, ToIngest]],
-    columns_of: Callable[[Rows], Iterable[Iterable[object]]],
-    *,
-    at_once: int,
-    is_numbered: bool = False,
-) -> Iterator[list[object]]:
-    """Yield the values of the rows, one after the other, `at_once` at a time, and at the end the rest."""
-    values: list[object] = []
+def _blocks(files: Sequence[tuple[int, ToIngest]], *, at_once: int) -> Iterator[list[list[Any]]]:
+    """Yield the rows of files as columns, `at_once` rows at a time, and at the end the rest.
+
+    The columns are the id of the file, those of `Rows`, and the number of the row in its file.
+    """
+    columns: list[list[Any]] = [[] for _ in range(6)]
     for file_id, file in files:
-        numbers = count()
-        for batch in file.rows:
-            many = len(batch)
-            number = [islice(numbers, many)] if is_numbered else []
-            columns = (repeat(file_id, many), *columns_of(batch), *number)
-            values += chain.from_iterable(zip(*columns, strict=True))
-            whole = len(values) // at_once * at_once
-            for begin in range(0, whole, at_once):
-                yield values[begin : begin + at_once]
-            del values[:whole]
-    if values:
-        yield values
+        number = 0
+        for rows in file.rows:
+            many = len(rows)
+            new = (
+                repeat(file_id, many),
+                rows.people,
+                rows.ways,
+                rows.seen_at,
+                rows.frames,
+                range(number, number + many),
+            )
+            number += many
+            for column, values in zip(columns, new, strict=True):
+                column += values
+            while len(columns[0]) >= at_once:
+                yield [column[:at_once] for column in columns]
+                for column in columns:
+                    del column[:at_once]
+    if columns[0]:
+        yield columns
 
 
-def _numbers(batch: Rows) -> tuple[Iterable[object], ...]:
-    return batch.people, batch.ways, batch.seen_at, batch.frames
+def _texts(seen_at: Sequence[int]) -> Iterator[str]:
+    """Return instants as text. Few of them differ."""
+    known = {seconds: _text(seconds) for seconds in set(seen_at)}
+    return map(known.__getitem__, seen_at)
 
 
-def _texts(batch: Rows, *, null: str) -> tuple[Iterable[object], ...]:
-    """Return the columns with instants as text. Few of them differ."""
-    known = {seconds: seen_text(instant_of(seconds)) for seconds in set(batch.seen_at)}
-    frames = [null if frame is None else int(frame) for frame in batch.frames]
-    return batch.people, batch.ways, map(known.__getitem__, batch.seen_at), frames
+def _text(seconds: int) -> str:
+    return seen_text(instant_of(seconds))
+
+
+def _frames(frames: Sequence[int | None], null: str) -> list[int | str]:
+    return [null if frame is None else int(frame) for frame in frames]
 
 
 _Insert: TypeAlias = Callable[[Any, "Sequence[tuple[int, ToIngest]]"], None]

@@ -12,7 +12,16 @@ from sqlalchemy import Connection, delete
 
 from tallyd.adapters.records.bulk_insert import add_many, add_minutes, mark_of
 from tallyd.adapters.records.tables import INGESTED_FILE
-from tallyd.contract.passages import Count, Fingerprint, Outcome, ToIngest, instant_of, seconds_of, seen_text
+from tallyd.contract.passages import (
+    Fingerprint,
+    MinuteCount,
+    Outcome,
+    ToIngest,
+    added,
+    instant_of,
+    seconds_of,
+    seen_text,
+)
 
 _AT_ONCE: Final = 500
 _LONGEST_NAME: Final = 255
@@ -33,20 +42,21 @@ def plan(files: Sequence[ToIngest], ledger: Mapping[Fingerprint, tuple[int, str]
     made = Plan()
     done = {fingerprint for fingerprint, (_, state) in ledger.items() if state == "done"}
     for file in files:
-        if file.fingerprint in done:
+        fingerprint = file.fingerprint
+        if fingerprint in done:
             made.outcomes.append("repeat")
             continue
-        if file.fingerprint in ledger:
-            made.replaced.add(ledger[file.fingerprint][0])
-        made.entries.pop(file.fingerprint, None)
+        if fingerprint in ledger:
+            made.replaced.add(ledger[fingerprint][0])
+        made.entries.pop(fingerprint, None)
         if file.content is None:
             made.outcomes.append("rejected")
-            made.entries[file.fingerprint] = file
+            made.entries[fingerprint] = file
             continue
         made.outcomes.append("done")
         if file.content.records:
-            made.entries[file.fingerprint] = file
-            done.add(file.fingerprint)
+            made.entries[fingerprint] = file
+            done.add(fingerprint)
     return made
 
 
@@ -91,11 +101,11 @@ def write_ledger(
 
 def write_counts(connection: Connection, poller: str, files: Sequence[tuple[int, ToIngest]]) -> None:
     """Add the minute counts of the files."""
-    summed: dict[tuple[str, str], Count] = {}
+    summed: dict[tuple[int, str], MinuteCount] = {}
     for _, file in files:
         for minute, count in (file.content.minutes if file.content else {}).items():
             key = (minute, file.source)
-            summed[key] = summed[key] + count if key in summed else count
+            summed[key] = added(summed[key], count) if key in summed else count
     add_minutes(connection, poller, summed)
 
 

@@ -12,7 +12,17 @@ from tallyd.cli.process.resources import Outside
 from tallyd.config.jobs import Task
 from tallyd.contract.inbox import Inbox, Look, Waiting
 from tallyd.contract.lags import Hours, LagRow, StoreOutcome
-from tallyd.contract.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, seen_text
+from tallyd.contract.passages import (
+    Count,
+    Fingerprint,
+    LedgerRow,
+    MinuteCount,
+    Outcome,
+    ToIngest,
+    added,
+    count_of,
+    seconds_of,
+)
 from tallyd.contract.reads import Reads
 from tallyd.contract.records import Records
 from tallyd.core.reading import Json
@@ -61,7 +71,7 @@ class DryRecords:
     def __init__(self, records: Records | NoRecords) -> None:
         self._records = records
         self._done: set[Fingerprint] = set()
-        self._minutes: dict[tuple[str, str], Count] = {}
+        self._minutes: dict[tuple[str, int], MinuteCount] = {}
 
     def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
         return self._records.known(files) | (self._done & set(files))
@@ -85,7 +95,7 @@ class DryRecords:
 
     def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
         found = dict(self._records.counts(since, until))
-        for source, _, count in self._added(since, until):
+        for source, count in self._added(since, until):
             found[source] = found[source] + count if source in found else count
         return found
 
@@ -103,16 +113,16 @@ class DryRecords:
         del before, most
         return 0
 
-    def _count(self, source: str, minutes: Mapping[str, Count]) -> None:
+    def _count(self, source: str, minutes: Mapping[int, MinuteCount]) -> None:
         for minute, count in minutes.items():
             known = self._minutes.get((source, minute))
-            self._minutes[source, minute] = known + count if known else count
+            self._minutes[source, minute] = added(known, count) if known else count
 
-    def _added(self, since: datetime, until: datetime) -> list[tuple[str, str, Count]]:
+    def _added(self, since: datetime, until: datetime) -> list[tuple[str, Count]]:
         whole = timedelta(microseconds=999_999)
-        first, end = seen_text(since + whole), seen_text(until + whole)
+        first, end = seconds_of(since + whole), seconds_of(until + whole)
         return [
-            (source, minute, count)
+            (source, count_of(count))
             for (source, minute), count in self._minutes.items()
             if first <= minute < end
         ]

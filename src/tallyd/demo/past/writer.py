@@ -18,7 +18,7 @@ from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State, StateError
 from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config
-from tallyd.contract.passages import Content, Count, ToIngest
+from tallyd.contract.passages import Content, Count, ToIngest, read_seen, seconds_of
 from tallyd.contract.records import Records
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.incidents import IncidentId
@@ -265,7 +265,13 @@ def _file(host: str, day: date, minutes: Mapping[str, Count]) -> ToIngest | None
     if not minutes:
         return None
     records = sum(each.n_in + each.n_out + each.n_other for each in minutes.values())
-    content = Content(records=records, minutes=minutes)
+    content = Content(
+        records=records,
+        minutes={
+            (at := seconds_of(read_seen(minute))): (each.n_in, each.n_out, each.n_other, at, at)
+            for minute, each in minutes.items()
+        },
+    )
     digest = sha256(f"{host} {day} {records}".encode()).hexdigest()
     return ToIngest(
         source=host,

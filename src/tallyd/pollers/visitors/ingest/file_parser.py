@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from tallyd.contract.inbox import Waiting
 from tallyd.contract.passages import Rows, ToIngest, seconds_of
@@ -14,7 +15,7 @@ from tallyd.core.reading import Json
 from tallyd.core.texts import span
 from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RejectedError
 from tallyd.pollers.visitors.ingest.record_parser import BadRecordsError, Broken, Reading
-from tallyd.pollers.visitors.ingest.shape import Shape
+from tallyd.pollers.visitors.ingest.typed_records import RecordDecoder
 
 SMALL_BYTES = 256 * 1024
 """A file up to this size is read and decoded in one piece."""
@@ -34,7 +35,7 @@ class Reader:
     `leaves` says whether a file that is cut short stays for its writer to finish.
     """
 
-    shape: Shape
+    decoder: RecordDecoder
     skips_bad: bool
     max_bytes: int
     oldest_days: int
@@ -42,8 +43,7 @@ class Reader:
     leaves: Callable[[Waiting, datetime], bool]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """A file that was read, or rejected unread, in the form to store.
 
     `is_reread`: its rows are not in memory, and are read again to be stored. `broken` are the rules that its
@@ -101,7 +101,7 @@ def rejected_unread(waiting: Waiting, reader: Reader, now: datetime) -> Parsed |
 
 def parse(waiting: Waiting, reader: Reader, now: datetime) -> Parsed | None:
     """Read a file to its end; None: its writer has not finished it. Raises `InboxError`."""
-    reading = Reading(shape=reader.shape, now=now, skips_bad=reader.skips_bad)
+    reading = Reading(reader.decoder, now, skips_bad=reader.skips_bad)
     digest = hashlib.sha256()
     chunks = _hashed(reader.chunks(waiting), digest)
     rows: list[Rows] | None
@@ -117,7 +117,7 @@ def parse(waiting: Waiting, reader: Reader, now: datetime) -> Parsed | None:
             pass  # the hash is that of the whole file
         parsed = _rejected(waiting, digest.hexdigest(), now, str(error))
         if isinstance(error, BadRecordsError):
-            return replace(parsed, ahead=error.ahead, broken=error.broken)
+            return parsed._replace(ahead=error.ahead, broken=error.broken)
         return parsed
     content, sha256 = reading.content, digest.hexdigest()
     if content.span is not None and content.span[1] < seconds_of(now) - reader.oldest_days * 86400:
@@ -162,7 +162,7 @@ def _read_again(waiting: Waiting, sha256: str, reader: Reader, now: datetime) ->
     It takes the same `now`, so that the result about times ahead is the same.
     """
     digest = hashlib.sha256()
-    reading = Reading(shape=reader.shape, now=now, skips_bad=reader.skips_bad)
+    reading = Reading(reader.decoder, now, skips_bad=reader.skips_bad)
     yield from reading.rows(_hashed(reader.chunks(waiting), digest))
     if digest.hexdigest() != sha256:
         raise InboxError(f"{waiting.name} changed while it was read")

@@ -29,6 +29,7 @@ from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.partial_files import Unfinished
 from tallyd.pollers.visitors.ingest.shape import Shape
 from tallyd.pollers.visitors.ingest.sweep_counts import Tally
+from tallyd.pollers.visitors.ingest.typed_records import RecordDecoder
 from tallyd.pollers.visitors.settings import VisitorsSettings
 
 log = logging.getLogger("tallyd")
@@ -74,7 +75,7 @@ class Taking:
         self._inbox, self._records = inbox, records
         self._unfinished = _unfinished(tools)
         self._reader = Reader(
-            shape=shape,
+            decoder=RecordDecoder(shape),
             skips_bad=settings.on_bad_record == "skip-record",
             max_bytes=settings.max_bytes,
             oldest_days=tools.keep_days or 90,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 
-from tallyd.contract.passages import IN, OUT, Count, instant_of, seconds_of, seen_text
+from tallyd.contract.passages import MinuteCount, added, instant_of, minute_counts, seconds_of
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
-from tallyd.pollers.visitors.ingest.shape import DIGITS
+from tallyd.pollers.visitors.ingest.shape import DIGITS, Shape
 
-AHEAD = timedelta(minutes=5)
+AHEAD_S = 300
 """How far a record may be ahead of now, because the clocks of hosts differ a little."""
 MOST_MINUTES = 50_000
 """Most different minutes in one file, about a month. Their counts stay in memory until they are stored."""
@@ -25,36 +23,40 @@ class BadTimeError(Exception):
     """One invalid time; the text is the rule that it broke."""
 
 
-@dataclass
 class Minutes:
-    """The minutes of one file. Times have the format `time_format`; times without a zone are in `zone`."""
+    """The minutes of one file. Times have the format of `shape`; times without a zone are in its zone.
 
-    time_format: str
-    zone: tzinfo
-    now: datetime
-    counts: dict[str, Count] = field(default_factory=dict)
-    """The counts by minute."""
-    span: tuple[int, int] | None = None
-    """The times of the oldest and the newest passage that was counted."""
-    _newest_ahead: int | None = None
+    `counts` are the counts by minute.
+    """
 
-    def __post_init__(self) -> None:
-        self._limit = seconds_of(self.now + AHEAD)
+    def __init__(self, shape: Shape, now: datetime) -> None:
+        self.counts: dict[int, MinuteCount] = {}
+        self._shape = shape
+        self._now = now
+        self._limit = seconds_of(now) + AHEAD_S
+        self._newest_ahead: int | None = None
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """Return the times of the oldest and the newest passage that was counted."""
+        if not self.counts:
+            return None
+        return self.counts[min(self.counts)][3], self.counts[max(self.counts)][4]
 
     @property
     def ahead(self) -> timedelta | None:
         """Return how far the newest time that was rejected for being ahead is ahead of now."""
-        return None if self._newest_ahead is None else instant_of(self._newest_ahead) - self.now
+        return None if self._newest_ahead is None else instant_of(self._newest_ahead) - self._now
 
     def instant(self, time: str) -> int:
         """Return a time as an instant. Raises `BadTimeError`."""
-        if self.time_format == DIGITS:
+        if self._shape.time_format == DIGITS:
             second = _SECONDS.get(time[12:])
             if second is None:
                 raise BadTimeError(_OTHER_FORM)
-            seen_at = _minute(time[:12], self.zone) + second
+            seen_at = _minute(time[:12], self._shape.zone) + second
         else:
-            seen_at = _instant(time, self.time_format, self.zone)
+            seen_at = _instant(time, self._shape.time_format, self._shape.zone)
         if seen_at > self._limit:
             self._newest_ahead = max(self._newest_ahead or seen_at, seen_at)
             raise BadTimeError(FROM_AHEAD)
@@ -67,30 +69,14 @@ class Minutes:
 
     def add(self, seen_at: Sequence[int], ways: Sequence[int]) -> None:
         """Count passages. Raises `RejectedError` if there are more than `MOST_MINUTES`."""
-        if sorted(seen_at) != seen_at:  # rare: a host writes what it sees
-            seen_at, ways = zip(*sorted(zip(seen_at, ways, strict=True)), strict=True)
-        first_at, last_at = self.span or (seen_at[0], seen_at[-1])
-        self.span = (min(first_at, seen_at[0]), max(last_at, seen_at[-1]))
-        begin = 0
-        while begin < len(seen_at):
-            first = seen_at[begin]
-            begins = first - first % 60
-            minute, end = _shown(begins), bisect(seen_at, begins + 59, begin)
-            some = ways[begin:end]
-            n_in, n_out = some.count(IN), some.count(OUT)
-            first_at, last_at = (f"{minute[:17]}{at % 60:02}" for at in (first, seen_at[end - 1]))
-            count = Count(n_in, n_out, end - begin - n_in - n_out, first_at, last_at)
-            self.counts[minute] = self.counts[minute] + count if minute in self.counts else count
-            begin = end
+        found = minute_counts(seen_at, ways)
+        for minute in self.counts.keys() & found.keys():
+            found[minute] = added(found[minute], self.counts[minute])
+        self.counts.update(found)
         if len(self.counts) > MOST_MINUTES:
             raise RejectedError(
                 f"contains passages of over {MOST_MINUTES} different minutes; split it into days or weeks"
             )
-
-
-@lru_cache(maxsize=4096)
-def _shown(minute: int) -> str:
-    return seen_text(instant_of(minute))
 
 
 @lru_cache(maxsize=4096)

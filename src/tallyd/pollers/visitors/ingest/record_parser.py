@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from tallyd.contract.passages import IN, OTHER, OUT, Content, Row, Rows
+from tallyd.contract.passages import Content, Row, Rows
 from tallyd.core.texts import listed
 from tallyd.pollers.visitors.ingest.json_stream import Elements, RejectedError, pieces
 from tallyd.pollers.visitors.ingest.minute_counts import FROM_AHEAD, BadTimeError, Minutes
-from tallyd.pollers.visitors.ingest.shape import LARGEST_ID, Shape
-from tallyd.pollers.visitors.ingest.typed_records import columns
+from tallyd.pollers.visitors.ingest.shape import LARGEST_ID
+from tallyd.pollers.visitors.ingest.typed_records import RecordDecoder
 
 MOST_NAMED = 10
 """Most bad records that a reason names; a file may have only bad records."""
@@ -40,18 +39,10 @@ class BadRecordsError(RejectedError):
         self.ahead = ahead
 
 
-class _Ways(dict[Any, int]):
-    """The directions by the values that mean them."""
-
-    def __missing__(self, value: object) -> int:
-        return OTHER
-
-
 class _BadRecordError(Exception):
     """One bad record; the text is the rule that it broke."""
 
 
-@dataclass
 class Reading:
     """One pass over a file's records. `rows` yields them in batches; after its end, `content` is complete.
 
@@ -59,18 +50,14 @@ class Reading:
     the first few of them ends the pass.
     """
 
-    shape: Shape
-    now: datetime
-    skips_bad: bool = False
-    _bad: dict[str, list[int]] = field(default_factory=dict)
-    _bad_counts: Counter[str] = field(default_factory=Counter)
-    _read: int = 0
-    _records: int = 0
-
-    def __post_init__(self) -> None:
-        shape = self.shape
-        self._minutes = Minutes(shape.time_format, shape.zone, self.now)
-        self._ways = _Ways({shape.way_in: IN, shape.way_out: OUT})
+    def __init__(self, decoder: RecordDecoder, now: datetime, *, skips_bad: bool = False) -> None:
+        self._decoder = decoder
+        self._skips_bad = skips_bad
+        self._minutes = Minutes(decoder.shape, now)
+        self._bad: dict[str, list[int]] = {}
+        self._bad_counts: dict[str, int] = {}
+        self._read = 0
+        self._records = 0
 
     def whole(self, data: bytes) -> list[Rows]:
         """Return the rows of a file that is in memory. Raises `RejectedError`."""
@@ -90,7 +77,7 @@ class Reading:
             if rows:
                 yield self._counted(rows)
         # If all records are bad, none is skipped: that is not a sign of life, but a host with a fault.
-        if self._bad and not (self.skips_bad and self._records):
+        if self._bad and not (self._skips_bad and self._records):
             ahead = self._minutes.ahead if set(self._bad) == {FROM_AHEAD} else None
             raise BadRecordsError(self.broken, ahead)
 
@@ -115,7 +102,7 @@ class Reading:
 
     def _together(self, data: bytes) -> Rows | None:
         """Return the rows of a list of records if all of them are valid and in the usual form; else None."""
-        found = columns(data, self.shape)
+        found = self._decoder.columns(data)
         if found is None:
             return None
         people, written, times, frames = found
@@ -123,7 +110,7 @@ class Reading:
             seen_at = self._minutes.instants(times)
         except BadTimeError:
             return None
-        return Rows(people, list(map(self._ways.__getitem__, written)), seen_at, frames)
+        return Rows(people, list(map(self._decoder.ways.__getitem__, written)), seen_at, frames)
 
     def _one_by_one(self, records: list[Any]) -> Rows:
         """Return the rows of the valid records; note the numbers of the others."""
@@ -138,7 +125,7 @@ class Reading:
 
     def _row(self, record: Any) -> Row:
         """Return the row of one record. Raises `_BadRecordError`, `BadTimeError`."""
-        shape = self.shape
+        shape = self._decoder.shape
         if type(record) is not dict:
             raise _BadRecordError("is not an object")
         person, way = record.get(shape.person), record.get(shape.direction)
@@ -153,10 +140,10 @@ class Reading:
         time = record.get(shape.time)
         if type(time) is not str:
             raise _fault(record, shape.time, "a time in quotes")
-        return (person, self._ways[way], self._minutes.instant(time), frame)
+        return (person, self._decoder.ways[way], self._minutes.instant(time), frame)
 
     def _note_bad(self, rule: str) -> None:
-        self._bad_counts[rule] += 1
+        self._bad_counts[rule] = self._bad_counts.get(rule, 0) + 1
         named = self._bad.setdefault(rule, [])
         if len(named) < MOST_NAMED:
             named.append(self._read)

@@ -4,7 +4,7 @@ msgspec is many times as fast as the strict reader, but accepts what that one re
 twice, NUL in a text, anything in fields that it skips. So its result counts only if the bytes prove that the
 strict reader would say the same:
 
-- Nothing is skipped: the fields are those of the first record, and each record has each of them.
+- Nothing is skipped: the fields are those of one record, and each record has each of them.
 - There are as many colons as fields. So no record has another pair, and none is nested. A key that occurs
   twice is one more pair.
 - No escape is that of NUL or of half a character. Both are valid JSON, but no database accepts them.
@@ -18,6 +18,7 @@ from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
+from tallyd.contract.passages import IN, OTHER, OUT
 from tallyd.pollers.visitors.ingest.shape import LARGEST_ID, Shape
 
 Columns: TypeAlias = "tuple[list[int], list[int | str], list[str], list[int | None]]"
@@ -33,24 +34,60 @@ _OTHER = _PLAIN | list[_PLAIN]
 _first_record = msgspec.json.Decoder(dict[str, Any])
 
 
-def columns(data: bytes, shape: Shape) -> Columns | None:
-    """Return the records of a JSON list; None if one is bad, if there is none, or if that is not certain."""
-    if b"\\" in data and _ODD_ESCAPE.search(data):
-        return None
-    try:
-        first = _first_record.decode(data[data.index(b"{") : data.index(b"}") + 1])
-        records = _decoder(shape, tuple(first)).decode(data)
-    except (ValueError, RecursionError):
-        return None
-    if data.count(b":") != len(first) * len(records):
-        return None
-    frames = [record.frame for record in records] if shape.frame in first else [None] * len(records)
-    return (
-        [record.person for record in records],
-        [record.direction for record in records],
-        [record.time for record in records],
-        frames,
-    )
+class _Ways(dict[Any, int]):
+    def __missing__(self, value: object) -> int:
+        return OTHER
+
+
+class RecordDecoder:
+    """Decodes lists of records of one shape. It remembers the fields of the last list: files share them.
+
+    `ways` has the directions by the values that mean them.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.ways = _Ways({shape.way_in: IN, shape.way_out: OUT})
+        self._names: tuple[str, ...] = ()
+        self._decoder: msgspec.json.Decoder[list[Any]] | None = None
+
+    def columns(self, data: bytes) -> Columns | None:
+        """Return the records of a JSON list; None if one is bad, or if that is not certain."""
+        if b"\\" in data and _ODD_ESCAPE.search(data):
+            return None
+        found = self._decoded(data)
+        if found is None and self._learn(data):
+            found = self._decoded(data)
+        return found
+
+    def _decoded(self, data: bytes) -> Columns | None:
+        if self._decoder is None:
+            return None
+        try:
+            records = self._decoder.decode(data)
+        except (ValueError, RecursionError):
+            return None
+        if data.count(b":") != len(self._names) * len(records):
+            return None
+        has_frame = self.shape.frame in self._names
+        return (
+            [record.person for record in records],
+            [record.direction for record in records],
+            [record.time for record in records],
+            [record.frame for record in records] if has_frame else [None] * len(records),
+        )
+
+    def _learn(self, data: bytes) -> bool:
+        """Take the fields of the first record; return whether they are others than before."""
+        try:
+            names = tuple(_first_record.decode(data[data.index(b"{") : data.index(b"}") + 1]))
+            if names == self._names:
+                return False
+            self._decoder = _decoder(self.shape, names)
+        except (ValueError, RecursionError):
+            return False
+        self._names = names
+        return True
 
 
 @lru_cache(maxsize=64)
