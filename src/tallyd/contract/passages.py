@@ -42,7 +42,8 @@ _1970: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 def seconds_of(at: datetime) -> int:
     """Return an aware instant in whole seconds since 1970, cut to the second."""
-    return (at - _1970) // timedelta(seconds=1)
+    since = at - _1970
+    return since.days * 86400 + since.seconds
 
 
 def instant_of(seconds: int) -> datetime:

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.rows import Passage, readable
-from tallyd.contract.passages import read_seen, seconds_of
+from tallyd.contract.passages import IN, instant_of, read_seen, seconds_of
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.minute_counts import MOST_MINUTES
 from tallyd.pollers.visitors.ingest.record_parser import MOST_NAMED, BadRecordsError, Reading
 from tallyd.pollers.visitors.ingest.shape import Shape
+from tallyd.pollers.visitors.ingest.typed_records import RecordDecoder
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -47,7 +48,7 @@ def test_a_record_becomes_a_row_in_utc() -> None:
     at = seconds_of(read_seen("2026-11-20 11:59:07"))
     assert reading.content.span == (at, at)
     (minute,) = reading.content.minutes
-    assert minute == "2026-11-20 11:59:00"
+    assert minute == seconds_of(read_seen("2026-11-20 11:59:00"))
 
 
 def test_an_empty_list_holds_nothing() -> None:
@@ -103,7 +104,7 @@ def test_a_record_that_breaks_a_rule_is_named_with_the_rule_and_no_value(
     rows, reading = read([record(), record(**changed), record()], skips_bad=True)
     assert len(rows) == 2
     assert reading.content.skipped == 1
-    assert sum(count.n_in for count in reading.content.minutes.values()) == 2
+    assert sum(count[IN] for count in reading.content.minutes.values()) == 2
 
 
 @pytest.mark.parametrize("name", ["ID", "inOut", "time"])
@@ -176,19 +177,18 @@ def test_minutes_are_counted_as_a_plain_count_does(seconds: list[tuple[int, int]
     passages = [(start + timedelta(seconds=second), way) for second, way in seconds]
     records = [record(time=f"{at.astimezone(local_zone):%Y%m%d%H%M%S}", inOut=way) for at, way in passages]
     _, reading = read(records, Shape(zone=local_zone))
-    expected = Counter((f"{at:%Y-%m-%d %H:%M}:00", min(way, 2)) for at, way in passages)
+    expected = Counter((at.replace(second=0), min(way, 2)) for at, way in passages)
+    minutes = {instant_of(minute): count for minute, count in reading.content.minutes.items()}
     found = {
         (minute, way): number
-        for minute, count in reading.content.minutes.items()
-        for way, number in enumerate((count.n_in, count.n_out, count.n_other))
+        for minute, count in minutes.items()
+        for way, number in enumerate(count[:3])
         if number
     }
     assert found == dict(expected)
-    for minute, count in reading.content.minutes.items():
-        inside = sorted(
-            f"{at:%Y-%m-%d %H:%M:%S}" for at, _ in passages if f"{at:%Y-%m-%d %H:%M}:00" == minute
-        )
-        assert (count.first_at, count.last_at) == (inside[0], inside[-1])
+    for minute, (*_, first, last) in minutes.items():
+        inside = sorted(at for at, _ in passages if at.replace(second=0) == minute)
+        assert (instant_of(first), instant_of(last)) == (inside[0], inside[-1])
 
 
 def test_a_file_in_which_nothing_is_right_is_rejected_though_bad_records_are_left_out() -> None:

@@ -18,12 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallyd.contract.passages import Row
-from tallyd.pollers.visitors.ingest import record_parser
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.record_parser import BadRecordsError, Reading
 from tallyd.pollers.visitors.ingest.shape import Shape
-from tallyd.pollers.visitors.ingest.typed_records import columns
+from tallyd.pollers.visitors.ingest.typed_records import RecordDecoder
 
+COLUMNS = RecordDecoder.columns
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SHAPE = Shape(zone=ZoneInfo("Europe/Berlin"))
 WORDS = Shape(zone=UTC, way_in="in", way_out="out", frame=None)
@@ -41,20 +41,23 @@ class Both:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._patch = monkeypatch
+        self._decoders: dict[Shape, RecordDecoder] = {}
         self.together = 0
 
     def __call__(self, data: bytes, shape: Shape = SHAPE, size: int = 1 << 18, **options: Any) -> object:
         """Return what both found; fails where they differ."""
         found = []
-        for way in (columns, lambda *_: None):
-            self._patch.setattr(record_parser, "columns", self._counted(way))
-            found.append(_outcome(Reading(RecordDecoder(shape), NOW, **options), data, size))
+        # It remembers the fields of the file before.
+        decoder = self._decoders.setdefault(shape, RecordDecoder(shape))
+        for way in (self._counted(COLUMNS), lambda *_: None):
+            self._patch.setattr(RecordDecoder, "columns", way)
+            found.append(_outcome(Reading(decoder, NOW, **options), data, size))
         assert found[0] == found[1], data
         return found[0]
 
-    def _counted(self, way: Callable[[bytes, Shape], Any]) -> Callable[[bytes, Shape], Any]:
-        def counted(data: bytes, shape: Shape) -> Any:
-            read = way(data, shape)
+    def _counted(self, way: Callable[[RecordDecoder, bytes], Any]) -> Callable[[RecordDecoder, bytes], Any]:
+        def counted(decoder: RecordDecoder, data: bytes) -> Any:
+            read = way(decoder, data)
             self.together += read is not None
             return read
 

@@ -123,7 +123,7 @@ def _blocks(files: Sequence[tuple[int, ToIngest]], *, at_once: int) -> Iterator[
             )
             number += many
             for column, values in zip(columns, new, strict=True):
-                column += values
+                column.extend(values)
             while len(columns[0]) >= at_once:
                 yield [column[:at_once] for column in columns]
                 for column in columns:

@@ -105,12 +105,12 @@ class Reading:
         found = self._decoder.columns(data)
         if found is None:
             return None
-        people, written, times, frames = found
+        people, ways, times, frames = found
         try:
             seen_at = self._minutes.instants(times)
         except BadTimeError:
             return None
-        return Rows(people, list(map(self._decoder.ways.__getitem__, written)), seen_at, frames)
+        return Rows(people, ways, seen_at, frames)
 
     def _one_by_one(self, records: list[Any]) -> Rows:
         """Return the rows of the valid records; note the numbers of the others."""
@@ -140,7 +140,7 @@ class Reading:
         time = record.get(shape.time)
         if type(time) is not str:
             raise _fault(record, shape.time, "a time in quotes")
-        return (person, self._decoder.ways[way], self._minutes.instant(time), frame)
+        return (person, self._decoder.way(way), self._minutes.instant(time), frame)
 
     def _note_bad(self, rule: str) -> None:
         self._bad_counts[rule] = self._bad_counts.get(rule, 0) + 1

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import repeat
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -21,7 +22,7 @@ import msgspec
 from tallyd.contract.passages import IN, OTHER, OUT
 from tallyd.pollers.visitors.ingest.shape import LARGEST_ID, Shape
 
-Columns: TypeAlias = "tuple[list[int], list[int | str], list[str], list[int | None]]"
+Columns: TypeAlias = "tuple[list[int], list[int], list[str], list[int | None]]"
 """Person, direction, time and frame of some records."""
 
 _MOST_FIELDS = 64
@@ -34,22 +35,18 @@ _OTHER = _PLAIN | list[_PLAIN]
 _first_record = msgspec.json.Decoder(dict[str, Any])
 
 
-class _Ways(dict[Any, int]):
-    def __missing__(self, value: object) -> int:
-        return OTHER
-
-
 class RecordDecoder:
-    """Decodes lists of records of one shape. It remembers the fields of the last list: files share them.
-
-    `ways` has the directions by the values that mean them.
-    """
+    """Decodes lists of records of one shape. It remembers the fields of the last list: files share them."""
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self.ways = _Ways({shape.way_in: IN, shape.way_out: OUT})
+        self._ways: dict[Any, int] = {shape.way_in: IN, shape.way_out: OUT}
         self._names: tuple[str, ...] = ()
         self._decoder: msgspec.json.Decoder[list[Any]] | None = None
+
+    def way(self, value: int | str) -> int:
+        """Return the direction that a value means."""
+        return self._ways.get(value, OTHER)
 
     def columns(self, data: bytes) -> Columns | None:
         """Return the records of a JSON list; None if one is bad, or if that is not certain."""
@@ -72,7 +69,7 @@ class RecordDecoder:
         has_frame = self.shape.frame in self._names
         return (
             [record.person for record in records],
-            [record.direction for record in records],
+            list(map(self._ways.get, [record.direction for record in records], repeat(OTHER))),
             [record.time for record in records],
             [record.frame for record in records] if has_frame else [None] * len(records),
         )
