@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tallyd.adapters.inbox.errors import why
 from tallyd.adapters.inbox.file_ops import Files
@@ -20,10 +20,12 @@ from tallyd.adapters.inbox.rejected import Rejected, RejectedFiles
 from tallyd.adapters.inbox.retention import InboxRetention
 from tallyd.adapters.inbox.scan import Scan
 from tallyd.adapters.inbox.tracking import Arrivals, Settling, Troubles
-from tallyd.adapters.inbox.watcher import Watcher
 from tallyd.contract.inbox import Look, Waiting
 from tallyd.core.errors import InboxError
 from tallyd.core.reading import Json
+
+if TYPE_CHECKING:
+    from tallyd.adapters.inbox.watcher import Watcher
 
 # A look at 100,000 files takes 0.4 s with this limit; without it, 0.8 s and 30 MiB. An existing inbox may
 # contain millions.
@@ -127,6 +129,8 @@ class Folder:
         wake-up: if there are no events, looks still find all files. Each look checks that the current folder
         is watched. `on_change` must not call this object.
         """
+        from tallyd.adapters.inbox.watcher import Watcher  # noqa: PLC0415 # only the daemon watches
+
         if self._watcher:
             self._watcher.close()
         self._watcher = Watcher(self._path, self._pattern, on_change, monotonic=self._monotonic)

@@ -62,7 +62,7 @@ def add_many(connection: Connection, table: str, columns: str, rows: Sequence[tu
 def add_minutes(connection: Connection, poller: str, minutes: Minutes) -> None:
     """Add to the stored counts, in the order of the key, so that two transactions can't deadlock."""
     values = [
-        (poller, _text(minute), source, n_in, n_out, n_other, _text(first), _text(last))
+        (poller, second_text(minute), source, n_in, n_out, n_other, second_text(first), second_text(last))
         for (minute, source), (n_in, n_out, n_other, first, last) in sorted(minutes.items())
     ]
     if values:
@@ -134,11 +134,12 @@ def _blocks(files: Sequence[tuple[int, ToIngest]], *, at_once: int) -> Iterator[
 
 def _texts(seen_at: Sequence[int]) -> Iterator[str]:
     """Return instants as text. Few of them differ."""
-    known = {seconds: _text(seconds) for seconds in set(seen_at)}
+    known = {seconds: second_text(seconds) for seconds in set(seen_at)}
     return map(known.__getitem__, seen_at)
 
 
-def _text(seconds: int) -> str:
+def second_text(seconds: int) -> str:
+    """Return whole seconds since 1970 as text, as most databases store instants."""
     return seen_text(instant_of(seconds))
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Final
 
 from sqlalchemy import Connection, delete
 
-from tallyd.adapters.records.bulk_insert import add_many, add_minutes, mark_of
+from tallyd.adapters.records.bulk_insert import add_many, add_minutes, mark_of, second_text
 from tallyd.adapters.records.tables import INGESTED_FILE
 from tallyd.contract.passages import (
     Fingerprint,
@@ -18,14 +18,17 @@ from tallyd.contract.passages import (
     Outcome,
     ToIngest,
     added,
-    instant_of,
     seconds_of,
-    seen_text,
 )
 
 _AT_ONCE: Final = 500
 _LONGEST_NAME: Final = 255
 _LEDGER: Final = "poller, source, sha256, name, size, records, state, reason, ingested_at, first_at, last_at"
+
+_NEXT: Final = (
+    "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'ingested_file'), 0) + 1,"
+    " (SELECT coalesce(max(id), 0) + 1 FROM passage)"
+)
 
 
 @dataclass
@@ -88,15 +91,24 @@ def write_ledger(
         connection.execute(delete(INGESTED_FILE).where(INGESTED_FILE.c.id.in_(some)))
     # Always in the same order, so that two transactions can't deadlock.
     fingerprints = sorted(made.entries)
-    if fingerprints:
-        files = [made.entries[fingerprint] for fingerprint in fingerprints]
-        rows = _ledger_rows(connection, poller, files, now=now, keep_rows=keep_rows)
-        add_many(
-            connection, "ingested_file", _LEDGER + (", first_passage" if _is_sqlite(connection) else ""), rows
-        )
-    stored = [fingerprint for fingerprint in fingerprints if made.entries[fingerprint].content]
-    ids = in_ledger(connection, poller, stored)
-    return [(ids[fingerprint][0], made.entries[fingerprint]) for fingerprint in stored]
+    if not fingerprints:
+        return []
+    files = [made.entries[fingerprint] for fingerprint in fingerprints]
+    ids: Iterable[int]
+    if connection.dialect.name == "sqlite":
+        # Nobody else writes now. So files and passages get the next numbers, in the order of the files.
+        first, passage = connection.exec_driver_sql(_NEXT).one()
+        ids = range(first, first + len(files))
+        passages = accumulate((_records(file) or 0 for file in files), initial=passage)
+        rows = _ledger_rows(poller, files, int, now=now, keep_rows=keep_rows)
+        numbered = [(*row, *numbers) for row, *numbers in zip(rows, ids, passages, strict=False)]
+        add_many(connection, "ingested_file", f"{_LEDGER}, id, first_passage", numbered)
+    else:
+        rows = _ledger_rows(poller, files, second_text, now=now, keep_rows=keep_rows)
+        add_many(connection, "ingested_file", _LEDGER, list(rows))
+        ledger = in_ledger(connection, poller, fingerprints)
+        ids = [ledger[fingerprint][0] for fingerprint in fingerprints]
+    return [(id_, file) for id_, file in zip(ids, files, strict=True) if file.content]
 
 
 def write_counts(connection: Connection, poller: str, files: Sequence[tuple[int, ToIngest]]) -> None:
@@ -110,42 +122,34 @@ def write_counts(connection: Connection, poller: str, files: Sequence[tuple[int,
 
 
 def _ledger_rows(
-    connection: Connection, poller: str, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool
-) -> list[tuple[object, ...]]:
-    """Return the values of `_LEDGER`; on SQLite, with the number of each file's first passage.
-
-    There nobody else writes now. So the passages will follow each other in the order of the files.
-    """
-    is_sqlite = _is_sqlite(connection)
-    stored: Callable[[int], object] = int if is_sqlite else (lambda seconds: seen_text(instant_of(seconds)))
-    at, rows = stored(seconds_of(now)), list[tuple[object, ...]]()
-    number = 0
-    if is_sqlite:
-        number = connection.exec_driver_sql("SELECT coalesce(max(id), 0) + 1 FROM passage").scalar_one()
+    poller: str,
+    files: Iterable[ToIngest],
+    stored: Callable[[int], object],
+    *,
+    now: datetime,
+    keep_rows: bool,
+) -> Iterator[tuple[object, ...]]:
+    """Yield the values of `_LEDGER`. `stored` makes the database's form of an instant."""
+    at = stored(seconds_of(now))
     for file in files:
         content = file.content
         span = content.span if content and keep_rows else None
-        rows.append(
-            (
-                poller,
-                file.source,
-                bytes.fromhex(file.sha256),
-                _shown(file.name)[:_LONGEST_NAME],
-                file.size,
-                content.records if content else None,
-                "done" if content else "rejected",
-                None if content else _shown(file.reason or ""),
-                at,
-                *(map(stored, span) if span else (None, None)),
-                *((number,) if is_sqlite else ()),
-            )
+        yield (
+            poller,
+            file.source,
+            bytes.fromhex(file.sha256),
+            _shown(file.name)[:_LONGEST_NAME],
+            file.size,
+            _records(file),
+            "done" if content else "rejected",
+            None if content else _shown(file.reason or ""),
+            at,
+            *(map(stored, span) if span else (None, None)),
         )
-        number += content.records if content else 0
-    return rows
 
 
-def _is_sqlite(connection: Connection) -> bool:
-    return connection.dialect.name == "sqlite"
+def _records(file: ToIngest) -> int | None:
+    return file.content.records if file.content else None
 
 
 def _shown(text: str) -> str:

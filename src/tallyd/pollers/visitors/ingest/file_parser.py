@@ -86,21 +86,10 @@ class Parsed(NamedTuple):
         }
 
 
-def rejected_unread(waiting: Waiting, reader: Reader, now: datetime) -> Parsed | None:
-    """Reject a file that is too large; None: it is not.
-
-    It is not read for its hash. In the ledger the hash of its name, size and time of change identifies it
-    instead. That is enough to find it again. No list of passages has such a text as its content.
-    """
-    if waiting.size <= reader.max_bytes:
-        return None
-    which = f"{waiting.name} {waiting.size} {waiting.modified_at.isoformat()}"
-    sha256 = hashlib.sha256(which.encode("utf-8", "surrogateescape")).hexdigest()
-    return _rejected(waiting, sha256, now, f"{TOO_LARGE} ({reader.max_bytes}): {waiting.size} bytes")
-
-
 def parse(waiting: Waiting, reader: Reader, now: datetime) -> Parsed | None:
     """Read a file to its end; None: its writer has not finished it. Raises `InboxError`."""
+    if waiting.size > reader.max_bytes:
+        return _too_large(waiting, reader.max_bytes, now)
     reading = Reading(reader.decoder, now, skips_bad=reader.skips_bad)
     digest = hashlib.sha256()
     chunks = _hashed(reader.chunks(waiting), digest)
@@ -137,6 +126,17 @@ def parse(waiting: Waiting, reader: Reader, now: datetime) -> Parsed | None:
         now=now,
         is_reread=rows is None,
     )
+
+
+def _too_large(waiting: Waiting, max_bytes: int, now: datetime) -> Parsed:
+    """Reject a file unread.
+
+    In the ledger the hash of its name, size and time of change identifies it. That is enough to find it
+    again. No list of passages has such a text as its content.
+    """
+    which = f"{waiting.name} {waiting.size} {waiting.modified_at.isoformat()}"
+    sha256 = hashlib.sha256(which.encode("utf-8", "surrogateescape")).hexdigest()
+    return _rejected(waiting, sha256, now, f"{TOO_LARGE} ({max_bytes}): {waiting.size} bytes")
 
 
 def refused(parsed: Parsed, reason: str) -> Parsed:

@@ -23,7 +23,6 @@ from tallyd.pollers.visitors.ingest.file_parser import (
     Reader,
     parse,
     refused,
-    rejected_unread,
 )
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.partial_files import Unfinished
@@ -117,10 +116,6 @@ class Taking:
             self.tally.unsettled += 1
             return
         self._check_room(waiting)
-        rejected = rejected_unread(waiting, self._reader, now)
-        if rejected is not None:
-            self._group.add(rejected)
-            return
         try:
             parsed = parse(waiting, self._reader, now)
         except InboxError as error:
