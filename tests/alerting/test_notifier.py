@@ -413,6 +413,29 @@ def test_a_mute_is_notified_holds_everything_back_and_ends_with_the_current_stat
         assert world.state.notifications.mutes() == ()
 
 
+def test_an_acknowledgement_is_notified_and_ends_the_reminders(tmp_path: Path, clock: FakeClock) -> None:
+    source = Source(below=["gate"])
+    with clock, World(tmp_path, clock, minutely(source), top=top("ops", "phone", remind_every="5m")) as world:
+        world.run(minutes=7)
+        (known,) = world.state.alerts.acknowledge("one/*", by="anna", why="on my way", now=clock.now())
+        assert known.acknowledged is not None
+        world.run(minutes=20)
+        assert world.chats.texts()[2:] == [
+            "[box] acknowledged by anna 08:06:58 (on my way): one: too few on gate"
+        ]
+        source.below = []
+        world.run(minutes=2)
+        for url in (OPS, PHONE):
+            assert world.chats.texts(url)[3].startswith("[box] one: enough on gate since 08:2")
+        assert world.state.alerts.all() == {}
+        source.below = ["gate"]
+        world.run(minutes=8)
+        assert world.chats.texts()[4:] == [
+            "[box] one: too few on gate",
+            "[box] still, after 5 min 28 s: one: too few on gate",
+        ]
+
+
 def test_the_early_end_of_a_mute_is_notified(tmp_path: Path, clock: FakeClock) -> None:
     source = Source(below=["gate"])
     with clock, World(tmp_path, clock, minutely(source), top=top("ops", "phone")) as world:

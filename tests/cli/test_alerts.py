@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tallyd.adapters.state import State
-from tallyd.cli.actions.mutes import mute, unmute
+from tallyd.cli.actions.mutes import ack, mute, unmute
 from tallyd.cli.views.alerts import alerts
 from tallyd.config.active_file import write_active
 from tallyd.config.model import load
@@ -97,6 +97,41 @@ def test_a_mute_is_shown_with_its_alerts_and_ends_when_it_is_taken_back(config: 
     assert "muted" not in said()[0]
     assert unmute(config, "tallyd/*") == 1
     assert "is not muted; nothing is muted" in said()[1]
+
+
+def test_an_open_alert_is_acknowledged_once_and_shows_who_works_on_it(config: Path, said: Said) -> None:
+    assert ack(config, "tallyd/out", why="disk is ordered") == 0
+    out, _ = said()
+    assert "Acknowledged until it is resolved: tallyd/out. The channels will be notified when tallyd" in out
+    assert ack(config, "tallyd/*", why="") == 0
+    out, _ = said()
+    assert "Acknowledged until it is resolved: tallyd/damaged." in out
+    assert "Already acknowledged by " in out
+    assert "(disk is ordered): tallyd/out" in out
+    alerts(config, most=100, as_json=False)
+    (line,) = (line for line in said()[0].splitlines() if line.startswith("tallyd/out "))
+    assert "acknowledged by " in line
+    alerts(config, most=100, as_json=True)
+    shown = {each["key"]: each["acknowledged"] for each in json.loads(said()[0])["alerts"]}
+    assert [shown["tallyd/out"]["why"], shown["tallyd/damaged"]["why"]] == ["disk is ordered", ""]
+    assert shown["tallyd/out"]["by"] == shown["tallyd/damaged"]["by"] != ""
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "expected"),
+    [
+        (("tallyd/uot", ""), 1, 'no open alert is tallyd/uot; did you mean "tallyd/out"?'),
+        (("divera/*", ""), 1, "no open alert is divera/*; open are: tallyd/damaged and tallyd/out"),
+        (("a\nb", ""), 2, "KEY must be the key of an alert"),
+        (("tallyd/out", "two\nlines"), 2, "--why must be one line"),
+    ],
+)
+def test_what_cannot_be_acknowledged_says_why(
+    config: Path, said: Said, asked: tuple[str, str], status: int, expected: str
+) -> None:
+    pattern, why = asked
+    assert ack(config, pattern, why=why) == status
+    assert expected in said()[1]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from support.webfolder import CONFIG, NOW, Web
 from tallyd.adapters.state import State
 from tallyd.core.alerts.notices import Notified
-from tallyd.core.alerts.rules import Alert
+from tallyd.core.alerts.rules import Alert, acknowledge
 from tallyd.pollers.servers.alert_kinds import TARGET_KINDS
 from web.test_page import HOSTILE, get, tags_of, text_of
 
@@ -85,11 +85,13 @@ def test_what_is_folded_below_a_line_says_who_was_notified_and_who_muted(web: We
         state.alerts.put(target(began, None))
         delivered = {(("apps/TEST/unreachable", began), "ops", "begins"): began + MINUTE}
         state.notifications.mark({("ops", "x"): Notified(1, NOW)}, delivered)  # type: ignore[arg-type] # text
-        state.alerts.put(replace(target(began, HOUR), is_unwatched=True))
+        worked_on = acknowledge(target(began, None), by="anna", why="cable", now=began + MINUTE)
+        state.alerts.put(replace(worked_on, over_at=began + HOUR, is_unwatched=True))
     html = get(web, "/incidents").text
-    assert "Notified: ops (began 14:01) · Muted by ada · Ended because the config no longer asks for it" in (
-        text_of(html)
-    )
+    assert (
+        "Notified: ops (began 14:01) · Muted by ada · Acknowledged by anna 14:01 (cable)"
+        " · Ended because the config no longer asks for it"
+    ) in text_of(html)
     assert "./poller/apps?target=TEST" in [each.get("href") for tag, each in tags_of(html) if tag == "a"]
 
 
@@ -197,10 +199,13 @@ def test_incidents_as_csv_are_those_of_the_view_and_of_the_command(web: Web) -> 
     store(web, *many(60), target(NOW - 2 * DAY, HOUR))
     answer = get(web, "/incidents.csv?from=2026-11-01&to=2026-11-20&poller=apps")
     lines = answer.text.split("\r\n")
-    assert lines[0] == "severity,began,lasted (s),poller,subject,problem,ended,muted by,key,text,notified"
+    assert (
+        lines[0]
+        == "severity,began,lasted (s),poller,subject,problem,ended,muted by,acknowledged,key,text,notified"
+    )
     assert len(lines) == 1 + 61 + 1, "all of them, and not a page"
     assert lines[-2].startswith(
-        "error,2026-11-18 14:00:00,3600.0,apps,TEST,unreachable,2026-11-18 15:00:00,,apps/TEST/unreachable,"
+        "error,2026-11-18 14:00:00,3600.0,apps,TEST,unreachable,2026-11-18 15:00:00,,,apps/TEST/unreachable,"
     )
     named = 'attachment; filename="incidents-apps-2026-11-01-2026-11-20.csv"'
     assert answer.headers["content-disposition"] == named
@@ -290,6 +295,7 @@ def test_the_api_has_pages_of_incidents_by_time_and_poller(web: Web) -> None:
         "lasted_s": 3600.0,
         "unwatched": False,
         "muted_by": None,
+        "acknowledged": None,
         "notices": [],
     }
     assert [each["subject"] for each in api(web, "?to=2026-11-19")["incidents"]] == ["TEST"]

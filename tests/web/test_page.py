@@ -26,7 +26,7 @@ from tallyd.config.model import load
 from tallyd.contract.lags import HourCount
 from tallyd.core.alerts.links import link_to
 from tallyd.core.alerts.mutes import Mute
-from tallyd.core.alerts.rules import Alert
+from tallyd.core.alerts.rules import Alert, acknowledge
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import Json
 from tallyd.settings.web import WebSettings
@@ -257,6 +257,7 @@ def test_an_alert_is_one_line_and_all_else_is_folded_below_it(web: Web) -> None:
     assert '<time class="quiet" datetime="2026-11-20T13:50:00+01:00">' in line
     assert text_of(rest).strip() == (
         "TEST: unreachable: refused. Since 13:50 (10 min ago) Its history · apps/TEST/unreachable "
+        "To acknowledge it: tallyd ack apps/TEST/unreachable "
         "To mute it: tallyd mute apps/TEST/unreachable --for 2h"
     )
     assert 'href="./poller/apps?target=TEST"' in rest
@@ -300,6 +301,20 @@ def test_a_muted_problem_is_marked_and_says_until_when_and_why(web: Web) -> None
     assert "Muted: works on <b>it</b>" in text_of(html)
     assert "To mute it" not in text_of(html)
     assert ("b", {}) not in tags_of(html)
+
+
+def test_an_acknowledged_problem_comes_after_the_others_with_who_works_on_it(web: Web) -> None:
+    web.alerts = alert("apps/TEST/unreachable", "TEST: unreachable")
+    (known,) = web.alerts.values()
+    assert "To acknowledge it: tallyd ack apps/TEST/unreachable" in text_of(get(web, "/").text)
+    web.alerts = {
+        "apps/TEST/unreachable": acknowledge(known, by="anna", why="<b>cable</b>", now=NOW),
+        **alert("apps/PROD/unreachable", "PROD: unreachable"),
+    }
+    text = text_of(get(web, "/").text)
+    assert text.index("PROD unreachable 10 min ago") < text.index("TEST unreachable acknowledged 10 min ago")
+    assert "Acknowledged by anna 14:00 (<b>cable</b>)" in text
+    assert "ack apps/TEST/unreachable" not in text
 
 
 def test_what_waits_to_become_an_alert_is_distinguished(web: Web) -> None:

@@ -339,6 +339,22 @@ def unmute(
 
 
 @app.command()
+def ack(
+    context: typer.Context,
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="Key of an open alert, or a pattern such as 'apps/*/stale'.")
+    ],
+    why: Annotated[
+        str, typer.Option("--why", metavar="TEXT", help="What you do about it, which the channels also get.")
+    ] = "",
+) -> None:
+    """Acknowledge an open alert: no more reminders, and no further channel, until it is resolved."""
+    from tallyd.cli.actions.mutes import ack as command
+
+    raise typer.Exit(command(context.obj, key, why=why))
+
+
+@app.command()
 def notify(
     context: typer.Context,
     channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="Name of a channel in the config.")],

@@ -29,7 +29,7 @@ MOST_NAME_CHARS: Final = 30
 class ProblemView:
     """A problem with its whole text. `query` leads to what it is about.
 
-    `mute_command` is empty if it is muted.
+    `mute_command` is empty if it is muted, `ack_command` also if it is acknowledged.
     """
 
     text: str
@@ -37,13 +37,15 @@ class ProblemView:
     since: datetime
     query: str
     mute_command: str
+    ack_command: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlertLine:
     """One problem, or all of one kind: `subject` is its name, or a list of names; `since` is the oldest's.
 
-    `mute`: nobody is notified of them for now. `problems` are at most `MOST_FOLDED`, `more` are the others.
+    `mute`: nobody is notified of them for now. `acknowledged` says who works on them;
+    empty: nobody. `problems` are at most `MOST_FOLDED`, `more` are the others.
     """
 
     id: str
@@ -52,6 +54,7 @@ class AlertLine:
     what: str
     since: datetime
     mute: Mute | None
+    acknowledged: str
     problems: tuple[ProblemView, ...]
     more: int
 
@@ -64,15 +67,23 @@ class AlertLine:
 def alert_lines(
     alerts: Iterable[Alert], context: Context, mutes: Sequence[Mute], *, now: datetime
 ) -> Iterator[AlertLine]:
-    """Yield the lines of one poller's alerts, in the order of the first of each, muted ones last."""
+    """Yield the lines of one poller's alerts, in the order of the first of each; those that somebody
+    acknowledged come after the others, muted ones last.
+    """
     config = context.config()
-    found: dict[tuple[bool, str, str, str], tuple[Mute | None, list[Alert]]] = {}
+    found: dict[tuple[bool, str, str, str, str], tuple[Mute | None, list[Alert]]] = {}
     for alert in alerts:
         mute = mute_of(alert.key, mutes, now=now)
         what = alert.key.rpartition("/")[2]
-        place = (mute is not None, alert.severity, what, mute.pattern if mute else "")
+        place = (
+            mute is not None,
+            _worked_on(alert, config, now),
+            alert.severity,
+            what,
+            mute.pattern if mute else "",
+        )
         found.setdefault(place, (mute, []))[1].append(alert)
-    for (is_muted, severity, *_), (mute, alike) in sorted(found.items(), key=lambda each: each[0][0]):
+    for (_, acknowledged, severity, *_), (mute, alike) in sorted(found.items(), key=_quiet_last):
         kind = config.kind_of(alike[0].key)
         yield AlertLine(
             id="alert-" + blake2s(alike[0].key.encode(), digest_size=6).hexdigest(),
@@ -81,9 +92,23 @@ def alert_lines(
             what=_what(alike, kind),
             since=min(alert.since for alert in alike),
             mute=mute,
-            problems=tuple(_problem(alert, context, now, is_muted=is_muted) for alert in alike[:MOST_FOLDED]),
+            acknowledged=acknowledged,
+            problems=tuple(
+                _problem(alert, context, now, is_muted=mute is not None) for alert in alike[:MOST_FOLDED]
+            ),
             more=max(0, len(alike) - MOST_FOLDED),
         )
+
+
+def _quiet_last(found: tuple[tuple[bool, str, str, str, str], object]) -> tuple[bool, bool]:
+    (is_muted, acknowledged, *_), _ = found
+    return is_muted, bool(acknowledged)
+
+
+def _worked_on(alert: Alert, config: Config, now: datetime) -> str:
+    """Return who works on an alert; empty: nobody."""
+    found = alert.acknowledged
+    return found.text(config.alert_policy_of(alert.key).zone, now=now) if found else ""
 
 
 def _what(alike: Sequence[Alert], kind: AlertKind | None) -> str:
@@ -107,10 +132,14 @@ def _names(alike: Sequence[Alert], kind: AlertKind | None, config: Config, now: 
 def _problem(alert: Alert, context: Context, now: datetime, *, is_muted: bool) -> ProblemView:
     # The command to mute stands below the text, so the text does not say it too.
     wording = context.config().alert_policy_of(alert.key).wording(now, is_muted=True)
+    key = shlex.quote(alert.key)
     return ProblemView(
         text=said(alert, wording),
         key=alert.key,
         since=alert.since,
         query=context.query_of(alert.key),
-        mute_command="" if is_muted else f"{wording.tallyd} mute {shlex.quote(alert.key)} --for 2h",
+        mute_command="" if is_muted else f"{wording.tallyd} mute {key} --for 2h",
+        ack_command=""
+        if is_muted or alert.acknowledged or alert.is_waiting
+        else f"{wording.tallyd} ack {key}",
     )

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tallyd.core.alerts.acknowledgement import Acknowledgement
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.daemon_alerts import OUT
 from tallyd.core.alerts.incident_view import (
@@ -113,12 +114,16 @@ def test_an_incident_that_is_open_has_lasted_until_now_and_one_that_ended_before
 
 
 def test_the_table_and_json_hold_the_same() -> None:
-    view = view_of(replace(INCIDENT, muted_by="ada", notices=(notice("ops", "begins", 0),)))
+    worked_on = Acknowledgement(at=BEGAN + HOUR, by="anna", why="cable", version=2)
+    view = view_of(
+        replace(INCIDENT, muted_by="ada", acknowledged=worked_on, notices=(notice("ops", "begins", 0),))
+    )
     table, content = incident_table([view], nothing=""), incident_json(view)
     cells = {column.key: cell for column, cell in zip(table.columns, table.rows[0], strict=True)}
     assert cells.pop("severity") == State("warning", "warning")
     assert cells.pop("notified") == "ops (began 08:00)"
     assert cells.pop("began") == BEGAN
+    assert cells.pop("acknowledged") == "by anna 09:00 (cable)"
     assert cells.pop("ended") == INCIDENT.ended_at
     assert cells == {key: content[key] for key in cells}
     assert content == {
@@ -134,6 +139,7 @@ def test_the_table_and_json_hold_the_same() -> None:
         "lasted_s": 7200.0,
         "unwatched": False,
         "muted_by": "ada",
+        "acknowledged": {"at": "2026-11-20T09:00:00+01:00", "by": "anna", "why": "cable"},
         "notices": [{"channel": "ops", "news": "begins", "at": "2026-11-20T08:00:00+01:00"}],
     }
 

@@ -1,8 +1,8 @@
 """Sequences of readings, and what a channel is told: each reading is one step of an hour, and one look.
 
 Readings: G good, B bad (an error), W bad (a warning), A bad and to be told at once, f a try that failed and
-is done again, U no longer configured, - none. Told: r begins, m reminder, R over, L over before it could be
-told, u no longer watched, . nothing.
+is done again, U no longer configured, - none, K none, but somebody acknowledges what is open. Notices: r
+begins, k acknowledged, m reminder, R over, L over before it could be sent, u no longer watched, . nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tallyd.core.alerts.notices import (
     mute_notice_for,
     notice_for,
 )
-from tallyd.core.alerts.rules import Alert, Observations, Rules, evaluate
+from tallyd.core.alerts.rules import Alert, Observations, Rules, acknowledge, evaluate
 from tallyd.core.alerts.values import At, Span
 from tallyd.core.alerts.wording import said, said_of_end
 from tallyd.core.reading import Problem
@@ -53,7 +53,7 @@ class Heard:
 
     @property
     def letter(self) -> str:
-        letters = {"begins": "r", "reminder": "m", "over": "R", "unwatched": "u"}
+        letters = {"begins": "r", "acknowledged": "k", "reminder": "m", "over": "R", "unwatched": "u"}
         return "L" if self.notice.is_late else letters[self.notice.news]
 
 
@@ -75,6 +75,8 @@ class Player:
     muted_since: datetime | None = None
     excused: set[tuple[str, int]] = field(default_factory=set)
     """Key and life of what was forgotten while muted, or because nobody watches it."""
+    suppressed: set[tuple[str, str, int, int]] = field(default_factory=set)
+    """Channel, key, life and version of what began and ended while muted, and is kept for another channel."""
 
     def step(
         self,
@@ -103,6 +105,11 @@ class Player:
 
     def _read(self, key: str, letter: str) -> None:
         if letter == "-":
+            return
+        if letter == "K":
+            known = self.alerts.get(key)
+            if known is not None and known.is_open:
+                self.alerts[key] = acknowledge(known, by="anna", why="", now=self.now)
             return
         problem = Problem(
             key=key,
@@ -142,6 +149,7 @@ class Player:
             for channel in self.channels:
                 if is_to_be_suppressed(alert, self.notified.get((channel, key)), mute):
                     self.notified[channel, key] = Notified(alert.version, self.now, is_open=False)
+                    self.suppressed.add((channel, key, self.lives.get(key, 0), alert.version))
 
     def _forget(self, mutes: tuple[Mute, ...]) -> None:
         for key, alert in list(self.alerts.items()):
@@ -161,7 +169,7 @@ class Player:
         """Go on with what state.db gives back."""
         with TemporaryDirectory() as folder:
             path = Path(folder) / "state.db"
-            with closing(State(path)) as state:
+            with closing(State(path)) as state, state.together():  # one commit: each waits for the disk
                 for alert in self.alerts.values():
                     state.alerts.put(alert)
                 state.notifications.mark(self.notified)
@@ -239,6 +247,28 @@ def test_it_is_notified_when_it_begins_and_when_it_is_over(
 )
 def test_it_is_reminded_of(readings: str, notified: str, restarts: bool) -> None:
     assert played(Player(remind_every_s=3 * 3600), readings, restarts=restarts) == notified
+
+
+@RESTARTS
+@pytest.mark.parametrize(
+    ("readings", "down", "notified"),
+    [
+        pytest.param("BBKBBBBBG", "", "r.k.....R", id="no reminder any more, and the end"),
+        pytest.param("BKGBBB", "", "rkRr.m", id="the next one is not acknowledged"),
+        pytest.param("BGK-", "", "rR..", id="what is resolved cannot be"),
+        pytest.param("K-B", "", "..r", id="nor what is not open"),
+        pytest.param("WKBBBG", "", "rkr..R", id="worse than before"),
+        pytest.param("BK--G", "dd ", "..r.R", id="a channel that was down when it began"),
+        pytest.param("BK--G", " dd ", "r..kR", id="a channel that was down when it was acknowledged"),
+        pytest.param("WBK-G", " dd ", "r..rR", id="a channel that did not hear that it got worse"),
+        pytest.param("BKG-", " dd ", "r..R", id="resolved before it could be sent"),
+    ],
+)
+def test_an_acknowledged_alert_sends_no_reminder_and_its_end(
+    readings: str, down: str, notified: str, restarts: bool
+) -> None:
+    player = Player(remind_every_s=2 * 3600)
+    assert played(player, readings, {"down": down}, restarts=restarts) == notified
 
 
 @RESTARTS

@@ -1,4 +1,4 @@
-"""Random histories of readings, outages of channels, quiet hours, mutes and restarts: what is always so."""
+"""Random histories of readings, acknowledgements, outages of channels, quiet hours, mutes and restarts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Hour:
     lasts: timedelta
 
 
-letters = st.sampled_from("GGGBBBWWAfU-")
+letters = st.sampled_from("GGGBBBWWAfU-KK")
 hours = st.builds(
     Hour,
     readings=st.fixed_dictionaries({KEY: letters, OTHER: letters}),
@@ -77,6 +77,7 @@ def test_no_channel_is_notified_of_the_same_twice_and_reminders_keep_their_dista
         versions = notified.setdefault(name, set())
         if heard.notice.news == "reminder":
             assert player.remind_every_s is not None
+            assert heard.notice.alert.acknowledged is None
             assert heard.notice.alert.version in versions
             assert heard.at - last[name] >= REMIND
         else:
@@ -95,7 +96,7 @@ def test_no_channel_hears_the_end_of_what_was_never_raised_and_nobody_else_hears
     for heard in player.heard:
         key = heard.notice.alert.key
         assert (key, heard.life) in raised
-        if heard.notice.news in ("begins", "reminder"):
+        if heard.notice.alert.is_open:
             begun.add((heard.channel, key, heard.life))
         if heard.notice.news == "unwatched":
             assert (heard.channel, key, heard.life) in begun
@@ -123,13 +124,14 @@ def test_a_channel_that_comes_back_knows_what_is_open_and_in_the_end_how_everyth
             if alert.is_open:
                 last = known[-1].notice
                 assert last.alert.version == alert.version
-                assert last.news in ("begins", "reminder")
+                assert last.news in ("begins", "acknowledged", "reminder")
     play_to_the_end(player, [])
     for key, life, version in player.raised:
         for channel in CHANNELS:
             versions = [
                 each.notice.alert.version for each in heard_by(player, channel, key) if each.life == life
             ]
+            versions += [each[3] for each in player.suppressed if each[:3] == (channel, key, life)]
             assert max(versions, default=0) >= version or (key, life) in player.excused
     for channel in CHANNELS:
         for key in (KEY, OTHER):

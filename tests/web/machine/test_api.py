@@ -16,7 +16,7 @@ from support.past import Past
 from support.webfolder import NOW, Web, serving
 from tallyd.adapters.state import State
 from tallyd.core.alerts.mutes import Mute
-from tallyd.core.alerts.rules import Alert
+from tallyd.core.alerts.rules import Alert, acknowledge
 from tallyd.web.machine import api
 from tallyd.web.machine.api import routes
 
@@ -87,7 +87,9 @@ def test_alerts_tell_what_is_open_what_waits_and_until_when_it_is_muted(web: Web
     web.alerts = {
         each.key: each
         for each in (
-            replace(ALERT, key="apps/B/late", severity="warning"),
+            acknowledge(
+                replace(ALERT, key="apps/B/late", severity="warning"), by="anna", why="works on it", now=NOW
+            ),
             ALERT,
             replace(ALERT, key="apps/C/stale", raised_at=None),
             replace(ALERT, key="apps/D/stale", over_at=NOW),
@@ -101,7 +103,10 @@ def test_alerts_tell_what_is_open_what_waits_and_until_when_it_is_muted(web: Web
         "text": "A: old",
         "since": "2026-11-20T14:00:00+01:00",
         "muted_until": "2026-11-20T15:00:00+01:00",
+        "acknowledged": None,
     }
+    by_key = {each["key"]: each["acknowledged"] for each in found["open"]}
+    assert by_key["apps/B/late"] == {"at": "2026-11-20T14:00:00+01:00", "by": "anna", "why": "works on it"}
     assert [each["key"] for each in found["open"]] == ["apps/A/stale", "apps/B/late"]
     assert [each["key"] for each in found["waiting"]] == ["apps/C/stale"]
 

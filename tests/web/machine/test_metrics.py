@@ -18,7 +18,7 @@ from support.prometheus import scraping
 from support.webfolder import CONFIG, NOW, Web, serving
 from tallyd.config.model import load
 from tallyd.core.alerts.mutes import Mute
-from tallyd.core.alerts.rules import Alert
+from tallyd.core.alerts.rules import Alert, acknowledge
 from tallyd.core.readings_board import number_metric
 from tallyd.pollers.servers.freshness import Known
 from tallyd.pollers.servers.target_memory import TargetMemory
@@ -104,11 +104,13 @@ def test_alerts_are_counted_by_kind_and_muted_ones_apart(web: Web) -> None:
             replace(alert, key="apps/B/stale"),
             replace(alert, key="apps/C/stale", raised_at=None),
             replace(alert, key="apps/D/stale", over_at=NOW),
+            acknowledge(replace(alert, key="apps/E/stale"), by="anna", why="", now=NOW),
         )
     }
     web.mutes = (Mute(pattern="apps/A/*", since=NOW, until=NOW + timedelta(hours=1), why="", by=""),)
     found = {names: value for (name, names), value in samples(web).items() if name == "tallyd_alerts"}
     assert found == {
+        ("stale", "apps", "error", "acknowledged"): 1,
         ("stale", "apps", "error", "muted"): 1,
         ("stale", "apps", "error", "open"): 1,
         ("stale", "apps", "error", "waiting"): 1,

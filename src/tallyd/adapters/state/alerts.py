@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 
 from pydantic import TypeAdapter
 
 from tallyd.adapters.state import incidents
 from tallyd.adapters.state.connection import StateDamagedError, StateFile, Unchanged
 from tallyd.adapters.state.notifications import known_mutes
-from tallyd.core.alerts.rules import Alert, Evaluation, Observations, evaluate
+from tallyd.core.alerts.mutes import matches
+from tallyd.core.alerts.rules import Alert, Evaluation, Observations, acknowledge, evaluate
 from tallyd.core.alerts.templates import read_template
 
 _ALERT: TypeAdapter[Alert] = TypeAdapter(Alert)
@@ -70,6 +72,17 @@ class Alerts:
         """Store an alert that was evaluated elsewhere."""
         with self._file.transaction() as db:
             _store(db, [alert])
+
+    def acknowledge(self, pattern: str, *, by: str, why: str, now: datetime) -> tuple[Alert, ...]:
+        """Acknowledge the open alerts that match a pattern. Return all of them, as they are now.
+
+        One that was acknowledged before stays as it is.
+        """
+        with self._file.transaction() as db:
+            found = [each for each in self.open() if matches(pattern, each.key)]
+            new = [acknowledge(each, by=by, why=why, now=now) for each in found if each.acknowledged is None]
+            _store(db, new)
+        return (*new, *(each for each in found if each.acknowledged is not None))
 
     def forget(self, is_settled: Callable[[Alert], bool]) -> None:
         """Delete resolved alerts that are settled, and their notifications."""

@@ -48,7 +48,7 @@ CREATE TABLE alert (
 CREATE TABLE incident (
   key TEXT NOT NULL, raised_at TEXT NOT NULL, since TEXT NOT NULL, ended_at TEXT,
   is_unwatched INTEGER NOT NULL, severity TEXT NOT NULL, severities TEXT NOT NULL, text TEXT NOT NULL,
-  "over" TEXT NOT NULL, fields TEXT NOT NULL, muted_by TEXT,
+  "over" TEXT NOT NULL, fields TEXT NOT NULL, muted_by TEXT, acknowledged TEXT,
   PRIMARY KEY (key, raised_at)
 );
 CREATE INDEX incident_by_end ON incident (coalesce(ended_at, '9'));

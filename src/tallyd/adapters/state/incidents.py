@@ -14,6 +14,7 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from tallyd.adapters.state.connection import StateFile
+from tallyd.core.alerts.acknowledgement import Acknowledgement
 from tallyd.core.alerts.incidents import Delivered, Incident, IncidentNotice
 from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.rules import Alert
@@ -22,12 +23,14 @@ from tallyd.core.naming import instant_text, problem_key, read_instant
 from tallyd.core.reading import Severity
 
 _COLUMNS = (
-    'key, raised_at, since, ended_at, is_unwatched, severity, severities, text, "over", fields, muted_by'
+    'key, raised_at, since, ended_at, is_unwatched, severity, severities, text, "over", fields, muted_by,'
+    " acknowledged"
 )
 _NOTICE = "key, raised_at, channel, news, at"
 _END = "coalesce(ended_at, '9')"
 """The same expression as in the index; an open incident ends after every instant."""
 _FIELDS: TypeAdapter[Fields] = TypeAdapter(Fields)
+_ACKNOWLEDGED: TypeAdapter[Acknowledgement] = TypeAdapter(Acknowledgement)
 _SEVERITIES: TypeAdapter[dict[str, Severity]] = TypeAdapter(dict[str, Severity])
 
 
@@ -129,6 +132,9 @@ def store(db: sqlite3.Connection, alerts: Iterable[Alert], mutes: Sequence[Mute]
             "over": alert.over,
             "fields": _FIELDS.dump_json(alert.fields).decode(),
             "muted_by": mute.by if (mute := mute_of(alert.key, mutes, now=alert.raised_at)) else None,
+            "acknowledged": _ACKNOWLEDGED.dump_json(alert.acknowledged).decode()
+            if alert.acknowledged
+            else None,
             "is_at_worst": alert.is_at_worst,
         }
         for alert in alerts
@@ -136,9 +142,9 @@ def store(db: sqlite3.Connection, alerts: Iterable[Alert], mutes: Sequence[Mute]
     )
     db.executemany(
         f"INSERT INTO incident ({_COLUMNS}) VALUES (:key, :raised_at, :since, :ended_at, :is_unwatched,"  # noqa: S608 # a constant
-        " :severity, :severities, :text, :over, :fields, :muted_by) ON CONFLICT DO UPDATE SET"
+        " :severity, :severities, :text, :over, :fields, :muted_by, :acknowledged) ON CONFLICT DO UPDATE SET"
         " since=excluded.since, severities=json_patch(severities, excluded.severities),"
-        " ended_at=excluded.ended_at, is_unwatched=excluded.is_unwatched,"
+        " ended_at=excluded.ended_at, is_unwatched=excluded.is_unwatched, acknowledged=excluded.acknowledged,"
         " severity=iif(:is_at_worst, excluded.severity, severity),"
         " text=iif(:is_at_worst, excluded.text, text),"
         ' "over"=iif(:is_at_worst, excluded."over", "over"),'
@@ -177,7 +183,20 @@ def _incidents(rows: Iterable[tuple[Any, ...]], notices: Iterable[tuple[Any, ...
 
 
 def _incident(row: tuple[Any, ...], notices: tuple[IncidentNotice, ...]) -> Incident:
-    key, raised_at, since, ended_at, is_unwatched, severity, severities, text, over, fields, muted_by = row
+    (
+        key,
+        raised_at,
+        since,
+        ended_at,
+        is_unwatched,
+        severity,
+        severities,
+        text,
+        over,
+        fields,
+        muted_by,
+        acknowledged,
+    ) = row
     return Incident(
         key=key,
         severity=cast("Severity", severity),
@@ -192,5 +211,6 @@ def _incident(row: tuple[Any, ...], notices: tuple[IncidentNotice, ...]) -> Inci
         ended_at=read_instant(ended_at) if ended_at else None,
         is_unwatched=bool(is_unwatched),
         muted_by=muted_by,
+        acknowledged=_ACKNOWLEDGED.validate_json(acknowledged) if acknowledged else None,
         notices=notices,
     )

@@ -1,4 +1,4 @@
-"""`tallyd mute` and `unmute`: stop the messages about known problems for a while."""
+"""`tallyd mute`, `unmute` and `ack`: messages about known problems stop for a while, or until the end."""
 
 from __future__ import annotations
 
@@ -78,6 +78,35 @@ def unmute(path: Path, pattern: str) -> int:
     return EXIT_PROBLEM
 
 
+def ack(path: Path, pattern: str, *, why: str) -> int:
+    """Acknowledge the open alerts that match; return the exit status, 1 if there is none."""
+    wrong = _why_not(pattern, why)
+    if wrong:
+        complain(f"tallyd: {wrong}")
+        return EXIT_USAGE
+    place, now = place_of(path), utc_now()
+    try:
+        with closing(open_state(place)) as state:
+            found = state.alerts.acknowledge(pattern, by=_who(), why=why, now=now)
+            open_keys = sorted(state.alerts.standing_keys()[0])
+            zone = zone_of(place, state)
+    except (StateError, FileNotFoundError) as error:
+        return no_state(error)
+    if not found:
+        known = f"; open are: {listed(open_keys)}" if open_keys else "; no alert is open"
+        hint = did_you_mean(pattern, near_keys(pattern, open_keys)) or known
+        complain(f"tallyd: no open alert is {shortened(pattern, 100)}{hint}")
+        return EXIT_PROBLEM
+    done = [each for each in found if each.acknowledged and each.acknowledged.at == now]
+    if done:
+        keys = listed([each.key for each in done])
+        say(f"Acknowledged until it is resolved: {keys}.{_who_is_notified(place)}")
+    for each in found:
+        if each.acknowledged and each not in done:
+            say(f"Already acknowledged {each.acknowledged.text(zone, now=now)}: {each.key}", style="quiet")
+    return EXIT_OK
+
+
 def _why_not(pattern: str, why: str) -> str | None:
     """Return what is wrong with a pattern or a reason; None: nothing."""
     if not pattern.strip() or UNPRINTABLE.search(pattern) or len(pattern) > MOST_PATTERN_CHARS:
@@ -112,7 +141,7 @@ def _who_is_notified(place: Place) -> str:
 
 
 def _who() -> str:
-    """Return who mutes: the user behind sudo, else the user of this process."""
+    """Return who does it: the user behind sudo, else the user of this process."""
     behind = os.environ.get("SUDO_USER")
     if behind:
         return shortened(behind, 60)

@@ -13,6 +13,7 @@ from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import Place, find_state, utc_now
 from tallyd.config.model import Config
 from tallyd.config.reload import read_note
+from tallyd.core.alerts.acknowledgement import acknowledgement_json
 from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.notices import AlertPolicy, Notified
 from tallyd.core.alerts.rules import Alert
@@ -156,7 +157,9 @@ def _notified_text(alert: Alert, picture: _Picture) -> str:
         picture.alert_policy_of(alert.key),
     )
     heard = picture.up_to_date(alert)
-    parts = [f"muted until {clock(mute.until, alert_policy.zone, now=picture.now)}"] if mute else []
+    ack = alert.acknowledged
+    parts = [f"acknowledged {ack.text(alert_policy.zone, now=picture.now)}"] if ack else []
+    parts += [f"muted until {clock(mute.until, alert_policy.zone, now=picture.now)}"] if mute else []
     parts += [f"{name} {clock(each.at, alert_policy.zone, now=picture.now)}" for name, each in heard.items()]
     if not mute:
         parts += [f"{name} not yet" for name in alert_policy.channels if name not in heard]
@@ -171,6 +174,7 @@ def _alert_json(alert: Alert, picture: _Picture) -> dict[str, Json]:
         "notified": {name: local_text(each.at, alert_policy.zone) for name, each in heard.items()},
         "not_told": [name for name in alert_policy.channels if name not in heard],
         "muted_until": local_text(mute.until, alert_policy.zone) if mute else None,
+        "acknowledged": acknowledgement_json(alert.acknowledged, alert_policy.zone),
     }
 
 

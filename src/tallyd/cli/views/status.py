@@ -10,6 +10,7 @@ from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import find_state, utc_now
 from tallyd.cli.views.alerts import mute_json, mute_text, say_left_out
 from tallyd.cli.views.status_read import JobStatus, Status, read_status
+from tallyd.core.alerts.acknowledgement import acknowledgement_json
 from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.wording import said
@@ -92,8 +93,10 @@ def _show(found: Status) -> None:
         kind = alert.severity if is_notified else "not yet an alert"
         mute = mute_of(alert.key, found.mutes, now=found.now)
         muted = f" (muted until {found.clock(mute.until)})" if mute else ""
+        ack = alert.acknowledged
+        worked_on = f" [acknowledged {ack.text(found.note.zone, now=found.now)}]" if ack else ""
         text = said(alert, found.wording(alert))
-        say(f"{kind} since {found.clock(alert.since)}: {text} [{alert.key}]{muted}", style=style)
+        say(f"{kind} since {found.clock(alert.since)}: {text} [{alert.key}]{muted}{worked_on}", style=style)
     say_left_out(found.standing, shown=len(found.alerts))
     for mute in found.mutes:
         say(mute_text(mute, found.note.zone, found.now), style="quiet")
@@ -171,7 +174,10 @@ def _report_json(row: OutboxRow, zone: ZoneInfo) -> Json:
 
 
 def _problem_json(found: Status, alert: Alert) -> Json:
-    return problem_json(alert, found.wording(alert))
+    return {
+        **problem_json(alert, found.wording(alert)),
+        "acknowledged": acknowledgement_json(alert.acknowledged, found.note.zone),
+    }
 
 
 def _job_json(one: JobStatus) -> dict[str, Json]:

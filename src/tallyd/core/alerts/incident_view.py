@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+from tallyd.core.alerts.acknowledgement import acknowledgement_json
 from tallyd.core.alerts.alert_kind import AlertKind, name_of
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.notices import AlertPolicy, News
@@ -20,6 +21,7 @@ from tallyd.core.texts import clock, listed
 
 _NEWS: Final[dict[News, str]] = {
     "begins": "began",
+    "acknowledged": "acknowledged",
     "reminder": "reminded",
     "over": "ended",
     "unwatched": "no longer watched",
@@ -80,6 +82,12 @@ class IncidentView:
         by = self.incident.muted_by
         return "" if by is None else by or "not known"
 
+    @property
+    def acknowledged(self) -> str:
+        """Who acknowledged it, when and why: `by anna 08:10 (disk is ordered)`; empty if nobody did."""
+        found = self.incident.acknowledged
+        return found.text(self.policy.zone, now=self.incident.since) if found else ""
+
 
 def incident_table(views: Sequence[IncidentView], *, nothing: str) -> Table:
     """Return the table of incidents of any poller."""
@@ -92,6 +100,7 @@ def incident_table(views: Sequence[IncidentView], *, nothing: str) -> Table:
         Column(key="problem", heading="problem", is_vital=True),
         Column(key="ended", heading="ended", unit="instant"),
         Column(key="muted_by", heading="muted by"),
+        Column(key="acknowledged", heading="acknowledged"),
         Column(key="key", heading="key"),
         Column(key="text", heading="text", is_note=True),
         Column(key="notified", heading="notified", is_note=True),
@@ -110,6 +119,7 @@ def incident_table(views: Sequence[IncidentView], *, nothing: str) -> Table:
                 view.problem,
                 view.incident.ended_at or "open",
                 view.muted_by,
+                view.acknowledged,
                 view.incident.key,
                 view.text,
                 view.notified,
@@ -153,6 +163,7 @@ def incident_json(view: IncidentView) -> dict[str, Json]:
         "lasted_s": round(view.lasted_s, 1),
         "unwatched": incident.is_unwatched,
         "muted_by": incident.muted_by,
+        "acknowledged": acknowledgement_json(incident.acknowledged, zone),
         "notices": [
             {"channel": each.channel, "news": each.news, "at": local_text(each.at, zone)}
             for each in incident.notices

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import accumulate, pairwise
 from typing import TypeAlias
 
+from tallyd.core.alerts.acknowledgement import Acknowledgement
 from tallyd.core.alerts.notices import News
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem, Severity
@@ -37,7 +38,8 @@ class Incident(Problem):
     `since` is when the problem began, `raised_at` when it became an alert, `ended_at` when it was resolved
     (None: it is open). `severities` are all that it had, each since when, in their order; the first one also
     counts before that. `is_unwatched`: it ended because the config does not ask for it any more. `muted_by`
-    is who muted it last, empty if nobody knows who; None: nobody did. `notices` are sorted by time.
+    is who muted it last, empty if nobody knows who; None: nobody did. `acknowledged` says who worked on it.
+    `notices` are sorted by time.
     """
 
     raised_at: datetime
@@ -45,6 +47,7 @@ class Incident(Problem):
     ended_at: datetime | None = None
     is_unwatched: bool = False
     muted_by: str | None = None
+    acknowledged: Acknowledgement | None = None
     notices: tuple[IncidentNotice, ...] = ()
 
     @property

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Literal
+from typing import Final, Literal
 
 from tallyd.core.alerts.alert_kind import AlertKind, name_of
-from tallyd.core.alerts.notices import AlertPolicy, MuteNotice, Notice
+from tallyd.core.alerts.notices import AlertPolicy, MuteNotice, News, Notice
 from tallyd.core.alerts.rules import OWN, RUN_WHATS, Alert, lasted_s
 from tallyd.core.alerts.values import At, Span, Wording, several
 from tallyd.core.alerts.wording import said, said_of_end
@@ -179,7 +179,8 @@ def _line(notice: Notice, around: Surroundings) -> _Line:
     alert = notice.alert
     wording = _wording(alert, around)
     texts = {
-        "begins": lambda: said(alert, wording),
+        "begins": lambda: said(alert, wording) + _who_works_on_it(alert, wording),
+        "acknowledged": lambda: _acknowledged_text(alert, around),
         "reminder": lambda: said(alert, wording, lasted=_lasted(alert, around)),
         "over": lambda: _over_text(notice, around),
         "unwatched": lambda: _unwatched_text(alert, around),
@@ -209,6 +210,19 @@ def _over_text(notice: Notice, around: Surroundings) -> str:
     )
 
 
+def _who_works_on_it(alert: Alert, wording: Wording) -> str:
+    if alert.acknowledged is None:
+        return ""
+    return f" [acknowledged {alert.acknowledged.text(wording.zone, now=wording.now)}]"
+
+
+def _acknowledged_text(alert: Alert, around: Surroundings) -> str:
+    """Return `acknowledged by anna 08:10 (disk is ordered): PROD: data 17 min old`."""
+    wording = around.alert_policy_of(alert.key).wording(around.now, is_muted=True)
+    who = alert.acknowledged.text(wording.zone, now=around.now) if alert.acknowledged else ""
+    return f"acknowledged {who}: {said(alert, wording)}"
+
+
 def _unwatched_text(alert: Alert, around: Surroundings) -> str:
     """Return a text with the key: its own text would say that it is open, and how to mute it."""
     since = _wording(alert, around).shown(At(alert.since))
@@ -230,7 +244,13 @@ def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
     text = f"{len(alike)}{of} {kind.many if kind else 'problems'}: {names}"
     if subject and poller != OWN:
         text = f"{poller}: {text}"
-    before = {"begins": "", "reminder": "still: ", "over": "resolved: ", "unwatched": "no longer watched: "}
+    before = {
+        "begins": "",
+        "acknowledged": "acknowledged: ",
+        "reminder": "still: ",
+        "over": "resolved: ",
+        "unwatched": "no longer watched: ",
+    }
     return _Line(
         _rank(worst), _tone(worst), alike[0].alert.since, before[worst.news] + text, count=len(alike)
     )
@@ -247,14 +267,20 @@ def _mute_line(notice: MuteNotice, around: Surroundings) -> _Line:
     return _Line(6, "info", mute.since, f"muted until {until}{who}: {mute.pattern}{why}")
 
 
+_FOR_INFORMATION: Final[Mapping[News, tuple[int, Tone]]] = {
+    "over": (4, "over"),
+    "unwatched": (5, "info"),
+    "acknowledged": (6, "info"),
+}
+"""The place in the message and the tone of news that ask for nothing."""
+
+
 def _rank(notice: Notice) -> int:
     """Return the place in the message, most serious first."""
-    if notice.news in ("over", "unwatched"):
-        return 4 if notice.news == "over" else 5
+    if notice.news in _FOR_INFORMATION:
+        return _FOR_INFORMATION[notice.news][0]
     return (0 if notice.alert.severity == "error" else 2) + (notice.news == "reminder")
 
 
 def _tone(notice: Notice) -> Tone:
-    if notice.news in ("over", "unwatched"):
-        return "over" if notice.news == "over" else "info"
-    return notice.alert.severity
+    return _FOR_INFORMATION[notice.news][1] if notice.news in _FOR_INFORMATION else notice.alert.severity

@@ -32,12 +32,17 @@ class Mute:
 
     def covers(self, key: str) -> bool:
         """Whether a key matches the pattern; upper and lower case differ."""
-        return fnmatchcase(key, self.pattern.replace("[", "[[]"))  # a bracket is a bracket
+        return matches(self.pattern, key)
 
     @property
     def key(self) -> str:
         """Its name in the notes of what a channel has received."""
         return MUTE_KEY + self.pattern
+
+
+def matches(pattern: str, key: str) -> bool:
+    """Whether a key matches a pattern of a person; upper and lower case differ."""
+    return fnmatchcase(key, pattern.replace("[", "[[]"))  # a bracket is a bracket
 
 
 def may_meet(pattern: str, keys: str) -> bool:

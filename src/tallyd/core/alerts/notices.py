@@ -20,7 +20,7 @@ from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.hours import Hours, any_hold
 
-News = Literal["begins", "reminder", "over", "unwatched"]
+News = Literal["begins", "acknowledged", "reminder", "over", "unwatched"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def notice_for(
     is_known = notified is not None and notified.version == alert.version
     if alert.is_open:
         if not is_known:
-            return Notice(alert, "begins")
+            return Notice(alert, "acknowledged" if _lacks_only_that(alert, notified) else "begins")
         return Notice(alert, "reminder") if _is_reminder_due(alert, notified, alert_policy, now) else None
     knows_it_open = notified is not None and notified.is_open
     if is_known or (not knows_it_open and alert.is_unwatched):
@@ -138,13 +138,25 @@ def _is_held_back(alert: Alert, alert_policy: AlertPolicy, now: datetime) -> boo
     return alert.severity == "warning" and any_hold(alert_policy.quiet, now.astimezone(alert_policy.zone))
 
 
+def _lacks_only_that(alert: Alert, notified: Notified | None) -> bool:
+    """Whether a channel knows all of an alert but that somebody acknowledged it."""
+    if alert.acknowledged is None or notified is None:
+        return False
+    return alert.acknowledged.version == alert.version == notified.version + 1
+
+
+def _is_active(alert: Alert, alert_policy: AlertPolicy, now: datetime) -> bool:
+    active = alert_policy.active.get(key_segments(alert.key)[1])
+    return active is None or any_hold(active, now.astimezone(alert_policy.zone))
+
+
 def _is_reminder_due(
     alert: Alert, notified: Notified | None, alert_policy: AlertPolicy, now: datetime
 ) -> bool:
     every_s = alert_policy.remind_every_s_of(alert.key)
-    active = alert_policy.active.get(key_segments(alert.key)[1])
-    is_inactive = active is not None and not any_hold(active, now.astimezone(alert_policy.zone))
-    if notified is None or every_s is None or is_inactive:
+    if notified is None or every_s is None or alert.acknowledged is not None:
+        return False
+    if not _is_active(alert, alert_policy, now):
         return False
     # A time far ahead is also due: the clock was wrong then, perhaps by years. A little ahead does not count.
     return abs((now - notified.at).total_seconds()) >= every_s

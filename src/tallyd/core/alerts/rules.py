@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
+from tallyd.core.alerts.acknowledgement import Acknowledgement
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem
 
@@ -38,7 +39,7 @@ class Alert(Problem):
     not ask for it any more. `severity_since` is when its severity last changed (None: never). `bad` and
     `good` count readings in a row, `bad_since` and `good_since` say since when. `degree` is how bad it was at
     worst; when it grows, channels are notified again. `is_at_worst`: the text is that of a reading with this
-    degree.
+    degree. `acknowledged` says who works on it; the next time that the key is raised, nobody does.
     """
 
     severity_since: datetime | None = None
@@ -52,6 +53,7 @@ class Alert(Problem):
     raised_at: datetime | None = None
     over_at: datetime | None = None
     is_unwatched: bool = False
+    acknowledged: Acknowledgement | None = None
 
     @property
     def is_open(self) -> bool:
@@ -194,6 +196,13 @@ def _better(alert: Alert, observations: Observations) -> Alert | None:
         is_unwatched=observations.is_unwatched,
         version=alert.version + 1,
     )
+
+
+def acknowledge(alert: Alert, *, by: str, why: str, now: datetime) -> Alert:
+    """Return an open alert, acknowledged until it is resolved."""
+    version = alert.version + 1
+    found = Acknowledgement(at=now, by=by, why=why, version=version)
+    return replace(alert, acknowledged=found, version=version)
 
 
 def closed_by_reading(poller: str, job: str, evaluates: frozenset[str]) -> Callable[[str], bool]:

@@ -16,6 +16,7 @@ import tallyd
 from tallyd.adapters.state import StateError
 from tallyd.config.jobs import Task, tasks_of
 from tallyd.contract.board import AskedError
+from tallyd.core.alerts.acknowledgement import acknowledgement_json
 from tallyd.core.alerts.incident_view import incident_json
 from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.alerts.rules import Alert
@@ -151,6 +152,7 @@ def _alert(context: Context, alert: Alert) -> Json:
     return {
         **problem_json(alert, wording),
         "muted_until": local_text(mute.until, wording.zone) if mute else None,
+        "acknowledged": acknowledgement_json(alert.acknowledged, wording.zone),
     }
 
 

@@ -27,6 +27,7 @@ import tallyd
 from tallyd.adapters.state import StateError
 from tallyd.config.jobs import tasks_of
 from tallyd.core.alerts.mutes import mute_of
+from tallyd.core.alerts.rules import Alert
 from tallyd.core.errors import RecordsError
 from tallyd.core.naming import key_segments
 from tallyd.runs.stats import ENDS, Histogram
@@ -154,12 +155,20 @@ def _alerts(context: Context) -> Iterator[Metric]:
         if not (alert.is_open or alert.is_waiting):
             continue
         is_muted = mute_of(alert.key, mutes, now=now) is not None
-        state = "waiting" if alert.is_waiting else "muted" if is_muted else "open"
+        state = _state(alert, is_muted=is_muted)
         segments = key_segments(alert.key)
         found[segments[0], segments[-1], alert.severity, state] += 1
     for names, count in sorted(found.items()):
         family.add_metric(names, count)
     yield family
+
+
+def _state(alert: Alert, *, is_muted: bool) -> str:
+    if alert.is_waiting:
+        return "waiting"
+    if is_muted:
+        return "muted"
+    return "acknowledged" if alert.acknowledged else "open"
 
 
 def _reports(context: Context) -> Iterator[Metric]:
