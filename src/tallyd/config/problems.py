@@ -62,7 +62,7 @@ SAME_MEANING: tuple[frozenset[str], ...] = tuple(
         "keep_days retention days max_age",
         "attempts retries tries",
         "stale_after max_age threshold limit",
-        "at_least minimum min",
+        "at_least minimum min requirements",
         "count number minimum min",
         "statuses status ids",
         "kind type",
