@@ -12,7 +12,8 @@ import pytest
 from support import warm
 from tallyd.cli.config.init import init
 from tallyd.config.folders import INSTALLED
-from tallyd.config.model import BY_KIND, load
+from tallyd.config.kinds import BY_KIND
+from tallyd.config.model import load
 
 _SETUP = Path(__file__).parents[2] / "setup.sh"
 

@@ -18,8 +18,9 @@ from pydantic_core import PydanticCustomError
 
 from tallyd.cli.config.schema import alert_table, json_schema, markdown
 from tallyd.config.kinds import KINDS
-from tallyd.config.model import Config, Settings, load
+from tallyd.config.model import Config, load
 from tallyd.config.secrets import SecretFiles
+from tallyd.config.settings import Settings
 from tallyd.core.errors import ConfigError
 from tallyd.pollers.divera.poller import DiveraPoller
 from tallyd.settings.secrets import Secret

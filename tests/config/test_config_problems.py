@@ -11,8 +11,9 @@ from typing import Any, get_args
 import pytest
 from pydantic_core.core_schema import ErrorType
 
-from tallyd.config.model import Settings, load
+from tallyd.config.model import load
 from tallyd.config.problems import SAME_MEANING, TEXTS, key_meant
+from tallyd.config.settings import Settings
 from tallyd.core.errors import ConfigError
 
 EXAMPLE = json.loads((Path(__file__).parents[2] / "config.example.json").read_text("utf-8"))

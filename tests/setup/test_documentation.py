@@ -16,7 +16,8 @@ from typer.main import get_command
 
 from support.divera_server import divera_server
 from tallyd.cli.app import app
-from tallyd.config.model import Settings, load
+from tallyd.config.model import load
+from tallyd.config.settings import Settings
 from tallyd.core.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""The config file as types. Loads strictly, finds every problem at once, resolves secrets.
+"""A config: loads strictly, finds every problem at once, resolves secrets, merges each poller over the top.
 
 A file is accepted as a whole or not at all. `load` never prints and never logs. It raises one `ConfigError`
 with the place of each problem, and without any value that may be secret.
@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
-from operator import or_
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar, get_args
+from typing import TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator
+from pydantic import ValidationError
 
 from tallyd.adapters.host_zone import read_host_zone
 from tallyd.config.document import Document, read_document
 from tallyd.config.folders import database_url, digest_of_url, inbox_problems
-from tallyd.config.kinds import KINDS
 from tallyd.config.problems import place_of, problems_of
 from tallyd.config.secrets import SecretFiles
-from tallyd.contract.poller import Poller
+from tallyd.config.settings import Settings
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.daemon_alerts import OWN_KINDS
 from tallyd.core.alerts.notices import AlertPolicy, OwnText
@@ -34,97 +31,15 @@ from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.naming import key_segments
 from tallyd.retry import Policy
-from tallyd.settings.alerting import AlertSettings, ChannelName, ChannelUrl, check_texts
-from tallyd.settings.calendars import CALENDAR_NAME, CalendarSettings, calendars_in
+from tallyd.settings.alerting import AlertSettings
+from tallyd.settings.calendars import calendars_in
 from tallyd.settings.pollers import RetrySettings
 from tallyd.settings.top import (
-    DatabaseSettings,
-    HeartbeatSettings,
-    HttpSettings,
-    LogSettings,
-    OutSettings,
-    StateSettings,
     holds_password,
 )
-from tallyd.settings.types import FolderPath, Strict, Zone, wrong
-from tallyd.settings.web import WebSettings
+from tallyd.settings.types import Strict
 
 S = TypeVar("S", bound=Strict)
-
-if TYPE_CHECKING:
-    AnyPoller: TypeAlias = Poller
-else:
-    AnyPoller = Annotated[reduce(or_, KINDS), Field(discriminator="kind")]
-"""A poller of any kind, distinguished by `kind`."""
-BY_KIND: dict[str, type[Poller]] = {get_args(each.model_fields["kind"].annotation)[0]: each for each in KINDS}
-"""The kinds, by the value of `kind`."""
-
-CalendarName = Annotated[str, StringConstraints(pattern=CALENDAR_NAME, max_length=60)]
-PollerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
-
-
-class Settings(Strict):
-    """The whole config file."""
-
-    schema_: str | None = Field(
-        None, alias="$schema", description="JSON Schema of this file, for editors. tallyd does not read it."
-    )
-    name: str = Field(
-        default_factory=socket.gethostname,
-        min_length=1,
-        max_length=100,
-        description="Name of this tallyd in every notice. Default: the host name.",
-    )
-    timezone: Zone | None = Field(
-        None, description="Time zone of all times of day, such as `Europe/Berlin`. Default: that of the host."
-    )
-    data_dir: FolderPath = Field(
-        ".",
-        description="Base folder for relative paths. It is relative to the folder of this file.",
-    )
-    out: OutSettings = Field(OutSettings(), description="Where tallyd writes the counts.")
-    log: LogSettings = Field(LogSettings(), description="The rotating JSON log.")
-    state: StateSettings = Field(StateSettings(), description="The state of the daemon.")
-    database: DatabaseSettings = Field(
-        DatabaseSettings(), description="The database of records of visitors and servers pollers."
-    )
-    http: HttpSettings = Field(HttpSettings(), description="How tallyd sends HTTP requests.")
-    retry: RetrySettings = Field(RetrySettings(), description="How to retry a failed request.")
-    channels: dict[ChannelName, ChannelUrl] = Field(
-        {},
-        description="Recipients of notices, by name: URLs of Apprise (https://appriseit.com), or a webhook "
-        "of Rocket.Chat. Secrets. In a password or token write `@` as `%40`, `/` as `%2F`, `:` as "
-        "`%3A`, `#` as `%23`, `?` as `%3F`.",
-    )
-    alerts: AlertSettings = Field(
-        AlertSettings(), description="How alerts are sent. `texts` are for tallyd's own problems."
-    )
-    calendars: dict[CalendarName, CalendarSettings] = Field(
-        {},
-        description="Calendars by name: which days are open. `calendar` in hours names one.",
-    )
-    heartbeat: HeartbeatSettings | None = Field(
-        None, description="A dead man's switch: it notices when tallyd stops."
-    )
-    web: WebSettings | None = Field(
-        None, description="The status page with metrics and an API; null: no page."
-    )
-    pollers: dict[PollerName, AnyPoller] = Field(
-        {}, description="The pollers by name. There may be several of one kind."
-    )
-
-    @field_validator("alerts")
-    @classmethod
-    def _has_known_texts(cls, alerts: AlertSettings) -> AlertSettings:
-        check_texts(alerts.texts, OWN_KINDS)
-        return alerts
-
-    @field_validator("pollers")
-    @classmethod
-    def _no_reserved_name(cls, pollers: dict[str, Poller]) -> dict[str, Poller]:
-        if "tallyd" in pollers:
-            raise wrong('the name "tallyd" is reserved for the daemon; choose another')
-        return pollers
 
 
 @dataclass(frozen=True, kw_only=True)

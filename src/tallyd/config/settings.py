@@ -1,0 +1,100 @@
+"""The keys of the config file, as types."""
+
+from __future__ import annotations
+
+import socket
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+from pydantic import Field, StringConstraints, field_validator
+
+from tallyd.config.kinds import KINDS
+from tallyd.contract.poller import Poller
+from tallyd.core.alerts.daemon_alerts import OWN_KINDS
+from tallyd.settings.alerting import AlertSettings, ChannelName, ChannelUrl, check_texts
+from tallyd.settings.calendars import CALENDAR_NAME, CalendarSettings
+from tallyd.settings.pollers import RetrySettings
+from tallyd.settings.top import (
+    DatabaseSettings,
+    HeartbeatSettings,
+    HttpSettings,
+    LogSettings,
+    OutSettings,
+    StateSettings,
+)
+from tallyd.settings.types import FolderPath, Strict, Zone, wrong
+from tallyd.settings.web import WebSettings
+
+if TYPE_CHECKING:
+    AnyPoller: TypeAlias = Poller
+else:
+    AnyPoller = Annotated[reduce(or_, KINDS), Field(discriminator="kind")]
+"""A poller of any kind, distinguished by `kind`."""
+
+CalendarName = Annotated[str, StringConstraints(pattern=CALENDAR_NAME, max_length=60)]
+PollerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
+
+
+class Settings(Strict):
+    """The whole config file."""
+
+    schema_: str | None = Field(
+        None, alias="$schema", description="JSON Schema of this file, for editors. tallyd does not read it."
+    )
+    name: str = Field(
+        default_factory=socket.gethostname,
+        min_length=1,
+        max_length=100,
+        description="Name of this tallyd in every notice. Default: the host name.",
+    )
+    timezone: Zone | None = Field(
+        None, description="Time zone of all times of day, such as `Europe/Berlin`. Default: that of the host."
+    )
+    data_dir: FolderPath = Field(
+        ".",
+        description="Base folder for relative paths. It is relative to the folder of this file.",
+    )
+    out: OutSettings = Field(OutSettings(), description="Where tallyd writes the counts.")
+    log: LogSettings = Field(LogSettings(), description="The rotating JSON log.")
+    state: StateSettings = Field(StateSettings(), description="The state of the daemon.")
+    database: DatabaseSettings = Field(
+        DatabaseSettings(), description="The database of records of visitors and servers pollers."
+    )
+    http: HttpSettings = Field(HttpSettings(), description="How tallyd sends HTTP requests.")
+    retry: RetrySettings = Field(RetrySettings(), description="How to retry a failed request.")
+    channels: dict[ChannelName, ChannelUrl] = Field(
+        {},
+        description="Recipients of notices, by name: URLs of Apprise (https://appriseit.com), or a webhook "
+        "of Rocket.Chat. Secrets. In a password or token write `@` as `%40`, `/` as `%2F`, `:` as "
+        "`%3A`, `#` as `%23`, `?` as `%3F`.",
+    )
+    alerts: AlertSettings = Field(
+        AlertSettings(), description="How alerts are sent. `texts` are for tallyd's own problems."
+    )
+    calendars: dict[CalendarName, CalendarSettings] = Field(
+        {},
+        description="Calendars by name: which days are open. `calendar` in hours names one.",
+    )
+    heartbeat: HeartbeatSettings | None = Field(
+        None, description="A dead man's switch: it notices when tallyd stops."
+    )
+    web: WebSettings | None = Field(
+        None, description="The status page with metrics and an API; null: no page."
+    )
+    pollers: dict[PollerName, AnyPoller] = Field(
+        {}, description="The pollers by name. There may be several of one kind."
+    )
+
+    @field_validator("alerts")
+    @classmethod
+    def _has_known_texts(cls, alerts: AlertSettings) -> AlertSettings:
+        check_texts(alerts.texts, OWN_KINDS)
+        return alerts
+
+    @field_validator("pollers")
+    @classmethod
+    def _no_reserved_name(cls, pollers: dict[str, Poller]) -> dict[str, Poller]:
+        if "tallyd" in pollers:
+            raise wrong('the name "tallyd" is reserved for the daemon; choose another')
+        return pollers
