@@ -12,8 +12,8 @@ import pytest
 from support import warm
 from tallyd.cli.config.init import init
 from tallyd.config.folders import INSTALLED
-from tallyd.config.kinds import BY_KIND
 from tallyd.config.model import load
+from tallyd.config.settings import BY_KIND
 
 _SETUP = Path(__file__).parents[2] / "setup.sh"
 

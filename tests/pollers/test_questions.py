@@ -8,7 +8,7 @@ import pytest
 
 from tallyd.cli.config.draft import Draft
 from tallyd.cli.config.init import starter
-from tallyd.config.kinds import BY_KIND
+from tallyd.config.settings import BY_KIND
 from tallyd.core.questions import words
 from tallyd.core.reading import Json
 from tallyd.pollers.divera.questions import QUESTIONS as DIVERA

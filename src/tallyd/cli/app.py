@@ -387,7 +387,7 @@ def schema(
 
 
 def _known_kind(kind: str | None) -> str | None:
-    from tallyd.config.kinds import BY_KIND
+    from tallyd.config.settings import BY_KIND
 
     if kind is not None and kind not in BY_KIND:
         raise typer.BadParameter(f"{kind!r} is not one of {', '.join(map(repr, BY_KIND))}.")

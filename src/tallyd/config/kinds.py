@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self, get_args
+from typing import Self
 
 from tallyd.contract.job import Job
 from tallyd.contract.poller import Found, Poller
@@ -16,8 +16,6 @@ KINDS: list[type[Poller]] = [
     VisitorsPoller,
     ServersPoller,
 ]
-BY_KIND: dict[str, type[Poller]] = {get_args(each.model_fields["kind"].annotation)[0]: each for each in KINDS}
-"""The kinds, by the value of `kind`."""
 
 
 class FormerKind(Poller):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias, get_args
 
 from pydantic import Field, StringConstraints, field_validator
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 else:
     AnyPoller = Annotated[reduce(or_, KINDS), Field(discriminator="kind")]
 """A poller of any kind, distinguished by `kind`."""
+BY_KIND: dict[str, type[Poller]] = {get_args(each.model_fields["kind"].annotation)[0]: each for each in KINDS}
+"""The kinds, by the value of `kind`."""
 
 CalendarName = Annotated[str, StringConstraints(pattern=CALENDAR_NAME, max_length=60)]
 PollerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State
 from tallyd.config.jobs import poller_tasks
-from tallyd.config.kinds import BY_KIND, FormerKind
+from tallyd.config.kinds import FormerKind
 from tallyd.config.model import Config
+from tallyd.config.settings import BY_KIND
 from tallyd.contract.board import PastRecords
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incidents import Incident

@@ -20,7 +20,7 @@ from tallyd.cli.config.found import ask_source, show_found, sources_of
 from tallyd.cli.config.init import starter
 from tallyd.cli.process.equipment import channels
 from tallyd.cli.shared import hide_secrets, log_to_stderr
-from tallyd.config.kinds import BY_KIND
+from tallyd.config.settings import BY_KIND
 from tallyd.contract.poller import Poller
 from tallyd.core.errors import EXIT_OK, EXIT_USAGE, DeliveryError, RecordsError, SourceError
 from tallyd.core.privacy.redaction import Redactor

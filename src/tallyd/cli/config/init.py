@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tallyd.adapters.host_zone import read_host_zone
 from tallyd.config.folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
-from tallyd.config.kinds import BY_KIND
+from tallyd.config.settings import BY_KIND
 from tallyd.core.errors import EXIT_OK
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import show_json

@@ -9,8 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from tallyd.config.kinds import BY_KIND
-from tallyd.config.settings import Settings
+from tallyd.config.settings import BY_KIND, Settings
 from tallyd.core.alerts.daemon_alerts import OWN_KINDS
 from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.core.errors import EXIT_OK

@@ -18,8 +18,8 @@ import typer
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import load_config, say_days, utc_now
-from tallyd.config.kinds import BY_KIND
 from tallyd.config.model import Config
+from tallyd.config.settings import BY_KIND
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incident_view import last_incidents
