@@ -81,7 +81,7 @@ def take_overview(site: Site, picture: Path) -> list[str]:
     site.set_mode(cameras.CONTROL, "fine")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1360, "height": 860}, color_scheme="light")
+        page = browser.new_page(viewport={"width": 1360, "height": 1110}, color_scheme="light")
         watched = Watched(page, site.url)
         page.goto(site.url)
         page.get_by_text("Inside now").wait_for(timeout=60_000)

@@ -239,7 +239,7 @@ class TestOneTable:
         assert run(weeks, **{**self.WEEK, "table": "week"}) == 2
         said = capsys.readouterr().err
         assert (
-            'no table "week" then; its tables are: readings, weekly, states, shares, time_of_day, incidents'
+            'no table "week" then; its tables are: readings, weekly, states, time_of_day, shares, incidents'
             in said
         )
 

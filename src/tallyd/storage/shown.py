@@ -70,7 +70,7 @@ class Shown:
             # The board of a subject has its shares.
             has_shares = is_until_now and not asked.value(poller.subject_option())
             shares = (poller.shares(past, ""),) if has_shares else ()
-            return replace(board, details=(*([states] if states else ()), *shares, *board.details))
+            return replace(board, details=(*([states] if states else ()), *board.details, *shares))
 
     def last_incidents(
         self, poller: Poller, past: Past, asked: Asked, config: Config

@@ -530,7 +530,7 @@ class TestPastDays:
         ("by", "x", "series"),
         [
             pytest.param("hour", "begin", {"in": "bars", "out": "bars", "inside": "dots"}, id="hour"),
-            pytest.param("day", "begin", {"in": "bars", "out": "bars", "inside": "dots"}, id="day"),
+            pytest.param("day", "begin", {"in": "bars", "out": "bars"}, id="day"),
             pytest.param("week", "week", {"in": "bars", "out": "bars"}, id="week"),
         ],
     )

@@ -275,11 +275,11 @@ def _notes(found: Sequence[Visits], by: By, known: Known, *, inside: str) -> Ite
 
 
 def _visits_chart(found: Sequence[Visits], by: By, known: Known, *, nothing: str) -> Chart:
-    """Return a row for each period: bars of who came and left, and dots of who was inside at its end."""
+    """Return a row for each period: bars of who came and left, and for hours, who was inside at their end."""
     is_within_day = by in WITHIN_DAY
     numbers = [each for each in _NUMBERS if each.key != ("days" if is_within_day else "inside")]
     series: dict[str, Shape] = {"in": "bars", "out": "bars"}
-    if is_within_day:
+    if by == "hour":  # at the end of a day, next to nobody is inside
         series["inside"] = "dots"
     table = Table(
         key="visits",
