@@ -125,7 +125,7 @@ class Daemon:
                 job_state.has_waiting_slot = False
                 self._look(job_state)
         self._begin_woken()
-        if self._store.alerts.is_news.is_set() or self._store.was_changed_elsewhere():
+        if self._store.alerts.is_news.is_set() or self._store.state.was_changed_elsewhere():
             self._notify()
 
     def idle_s(self) -> float:

@@ -221,21 +221,6 @@ class Store:
         elif self.check_state():
             self.write_unwritten(tasks, running=running)
 
-    def answers(self) -> bool:
-        """Whether state.db can be read. For the watchdog: a restart does not help against a full disk."""
-        try:
-            self.state.ping()
-        except StateError:
-            return False
-        return True
-
-    def was_changed_elsewhere(self) -> bool:
-        """Whether another process (`tallyd mute`) has changed state.db since the last call."""
-        try:
-            return self.state.was_changed_elsewhere()
-        except StateError:
-            return False  # the next look reports the failure
-
     def check_state(self) -> bool:
         """Whether state.db can be read and written. Logs and raises the alert when this changes."""
         try:

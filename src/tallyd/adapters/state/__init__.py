@@ -95,8 +95,19 @@ class State:
         return self._file.is_in_place()
 
     def was_changed_elsewhere(self) -> bool:
-        """Whether another process (`tallyd mute`) has committed since the last call."""
-        return self._file.was_changed_elsewhere()
+        """Whether another process (`tallyd mute`) has committed since the last call; no if unreadable."""
+        try:
+            return self._file.was_changed_elsewhere()
+        except StateError:
+            return False  # the next look reports the failure
+
+    def answers(self) -> bool:
+        """Whether it can be read. For the watchdog: a restart does not help against a full disk."""
+        try:
+            self.ping()
+        except StateError:
+            return False
+        return True
 
     def ping(self) -> None:
         """Raise `StateError` unless the database answers."""

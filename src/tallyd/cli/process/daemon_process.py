@@ -252,7 +252,7 @@ class Process:
                 self._service_manager.ready(daemon.status())
             if feed_every_s is not None and self._clock.monotonic() - fed_s >= feed_every_s:
                 fed_s = self._clock.monotonic()
-                if store.answers():
+                if store.state.answers():
                     self._service_manager.watchdog()
             if not store.state.is_in_place():
                 raise StateGoneError(store.state.path)
