@@ -1,4 +1,4 @@
-"""`tallyd run`: the daemon as a process: lock, signals, threads, systemd. Its main flow is in daemon.py.
+"""The daemon as a process: signals, threads, systemd. Its main flow is in daemon.py.
 
 All threads block signals, and only the main thread waits for them: a handler that takes a lock can deadlock
 with the thread that it interrupts. The schedule has its own thread; runs use the threads of the executor.
@@ -19,16 +19,15 @@ from pathlib import Path
 from tallyd.adapters.channels.sender import Channels
 from tallyd.adapters.clock import Clock
 from tallyd.adapters.http.client import HttpClient
-from tallyd.adapters.locks import FileLock, LockedError
 from tallyd.adapters.logs import LogFile, Logs
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import StateError
 from tallyd.adapters.systemd import ServiceManager
 from tallyd.alerting.heartbeat import Heartbeat
 from tallyd.alerting.notifier import Notifier
-from tallyd.cli.process.equipment import channels, http_client, look_closely, make_folders
+from tallyd.cli.process.equipment import channels, http_client, look_closely
 from tallyd.cli.process.resources import Outside
-from tallyd.cli.shared import load_config, utc_now
+from tallyd.cli.shared import utc_now
 from tallyd.config.active_file import active_file, write_active
 from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfig
@@ -40,7 +39,6 @@ from tallyd.core.reading import Problem
 from tallyd.daemon import Daemon, Dependencies
 from tallyd.outbox.relay import Relay
 from tallyd.outbox.worker import OutboxWorker
-from tallyd.presentation.terminal import complain
 from tallyd.runs.runner import Runner
 from tallyd.runs.stats import RunStats
 from tallyd.scheduling.wakeups import Wakeups
@@ -58,30 +56,6 @@ DELIVERIES_END_S = 0.5
 """How long deliveries may continue after they were asked to end."""
 WORKERS = 256
 """Most runs at the same time. Threads are created when needed, so a source that hangs delays no other."""
-
-
-def run(path: Path) -> int:
-    """Run the daemon until SIGTERM or SIGINT; return the exit status. Raises `ConfigError`."""
-    config = load_config(path, closely=look_closely)
-    make_folders(config)
-    # Before any thread exists: every thread inherits the mask.
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    lock = FileLock(config.state_dir / "lock")
-    try:
-        lock.take()
-    except LockedError as error:
-        who = f"process {error.pid}" if error.pid else "another process"
-        complain(f"tallyd: {who} already uses {config.state_dir}; a second daemon would count twice")
-        return EXIT_PROBLEM
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        complain(
-            f"tallyd: cannot write {config.state_dir}: {reason}. "
-            "Check the disk (SD card) and the owner of the folder; nothing started."
-        )
-        return EXIT_PROBLEM
-    with lock:
-        return Process(config).run()
 
 
 class StateGoneError(Exception):

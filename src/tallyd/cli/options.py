@@ -1,0 +1,29 @@
+"""The options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+Format = Literal["table", "csv", "json", "html"]
+PlainFormat = Literal["table", "csv", "json"]
+SchemaFormat = Literal["json", "markdown", "alerts"]
+
+
+def _wide(context: typer.Context, asked: bool) -> None:  # typer's
+    if asked:
+        from tallyd.presentation.terminal import wide_tables
+
+        context.with_resource(wide_tables())
+
+
+Wide = Annotated[
+    bool,
+    typer.Option("--wide", callback=_wide, expose_value=False, help="Print tables wider than the terminal."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsJsonInPipe = Annotated[
+    bool, typer.Option("--json", help="Print JSON (always in a pipe) instead of a table.")
+]
+PollerName = Annotated[str, typer.Argument(metavar="POLLER", help="Name of a poller in the config.")]
