@@ -102,4 +102,4 @@ for _command in (
     run_commands.init,
     run_commands.demo,
 ):
-    app.command()(_command)
+    app.command(_command.__name__.replace("_", "-"))(_command)
