@@ -436,6 +436,33 @@ def test_an_acknowledgement_is_notified_and_ends_the_reminders(tmp_path: Path, c
         ]
 
 
+def test_what_stays_open_goes_to_a_further_channel_with_how_to_acknowledge_it(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    source = Source(below=["gate"])
+    steps = [{"after": "30m", "channels": ["phone"]}]
+    with clock, World(tmp_path, clock, minutely(source), top=top("ops", escalate=steps)) as world:
+        world.run(minutes=29)
+        assert world.chats.texts(PHONE) == []
+        world.run(minutes=3)
+        assert world.chats.texts(PHONE) == [
+            "[box] still, after 30 min 28 s: one: too few on gate Acknowledge: tallyd ack one/gate/below"
+        ]
+        source.below = [f"door {number}" for number in range(9)]
+        world.run(minutes=32)
+        (over, many) = world.chats.texts(PHONE)[1:]
+        assert over.startswith("[box] one: enough on gate since 08:3")
+        assert many.startswith("[box] still: one: 9 subjects below: door 0, ")
+        assert many.endswith(" and 4 more. Acknowledge: tallyd ack 'one/*/below'")
+        world.state.alerts.acknowledge("one/*/below", by="anna", why="", now=clock.now())
+        source.below = []
+        world.run(minutes=2)
+        assert [text.partition(": door")[0] for text in world.chats.texts(PHONE)[3:]] == [
+            "[box] acknowledged: one: 9 subjects below",
+            "[box] resolved: one: 9 subjects below",
+        ]
+
+
 def test_the_early_end_of_a_mute_is_notified(tmp_path: Path, clock: FakeClock) -> None:
     source = Source(below=["gate"])
     with clock, World(tmp_path, clock, minutely(source), top=top("ops", "phone")) as world:

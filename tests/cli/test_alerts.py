@@ -117,6 +117,25 @@ def test_an_open_alert_is_acknowledged_once_and_shows_who_works_on_it(config: Pa
     assert shown["tallyd/out"]["by"] == shown["tallyd/damaged"]["by"] != ""
 
 
+def test_it_says_when_a_further_channel_will_be_notified(config: Path, said: Said) -> None:
+    content = json.loads(config.read_text())
+    steps = [{"after": "1d", "channels": ["phone"]}]
+    config.write_text(json.dumps(content | {"alerts": {"channels": ["ops"], "escalate": steps}}))
+
+    def shown() -> dict[str, object]:
+        alerts(config, most=100, as_json=True)
+        found = {each["key"]: each for each in json.loads(said()[0])["alerts"]}
+        at: dict[str, object] = found["tallyd/out"]["escalates_at"]
+        return at
+
+    assert shown() == {"phone": (NOW + timedelta(days=1)).isoformat(timespec="milliseconds")}
+    alerts(config, most=100, as_json=False)
+    assert "phone not before " in said()[0]
+    assert ack(config, "tallyd/out", why="") == 0
+    said()
+    assert shown() == {}
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "expected"),
     [

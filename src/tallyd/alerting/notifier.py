@@ -28,6 +28,7 @@ from tallyd.core.alerts.notices import (
     MuteNotice,
     Notice,
     Notified,
+    is_recipient,
     is_settled,
     is_suppressed,
     is_to_be_suppressed,
@@ -139,10 +140,10 @@ class Notifier:
         notices = [
             notice
             for alert in snapshot.alerts.values()
-            if name in self._recipients(alert, snapshot)
-            and (
+            if (
                 notice := notice_for(
                     alert,
+                    name,
                     snapshot.notified.get((name, alert.key)),
                     self._alert_policy(alert.key),
                     is_muted=alert.key in snapshot.muted,
@@ -166,11 +167,13 @@ class Notifier:
         channel.deliveries.begin(partial(self._notify, name, channel, message, notices, mutes))
 
     def _recipients(self, alert: Alert, snapshot: _Snapshot) -> set[str]:
-        """Return an alert's channels: those in the config, and those that were notified that it is open."""
-        wanted = {*self._alert_policy(alert.key).channels}
-        if alert.over_at is not None:
-            wanted |= {name for name in self._channels if (name, alert.key) in snapshot.notified}
-        return wanted & self._channels.keys()
+        """Return the channels that are notified of an alert now."""
+        policy = self._alert_policy(alert.key)
+        return {
+            name
+            for name in self._channels
+            if is_recipient(alert, name, snapshot.notified.get((name, alert.key)), policy, now=snapshot.now)
+        }
 
     def _recipients_of_mute(self, mute: Mute) -> set[str]:
         """Return the channels of the pollers that a mute may match; if it matches none, tallyd's own."""

@@ -25,7 +25,7 @@ from tallyd.config.secrets import SecretFiles
 from tallyd.config.settings import Settings
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.daemon_alerts import OWN_KINDS
-from tallyd.core.alerts.notices import AlertPolicy, OwnText
+from tallyd.core.alerts.notices import AlertPolicy, Escalation, OwnText
 from tallyd.core.alerts.rules import Rules
 from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.core.errors import ConfigError, ConfigProblem
@@ -185,6 +185,7 @@ def _alert_policy(alerts: AlertSettings, zone: ZoneInfo, tallyd: str) -> AlertPo
         channels=tuple(dict.fromkeys(alerts.channels)),
         rules=Rules(alerts.raise_after, alerts.resolve_after),
         remind_every_s=alerts.remind_every,
+        escalate=tuple(Escalation(each.after, each.channels) for each in alerts.escalate),
         quiet=tuple(each.hours for each in alerts.quiet_hours),
         zone=zone,
         tallyd=tallyd,

@@ -68,6 +68,12 @@ ChannelName = Annotated[str, Field(pattern=NAME, max_length=60), AfterValidator(
 ChannelUrl = Annotated[Secret, AfterValidator(lambda secret: secret.check(_check_channel))]
 
 
+def _has_channel(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise wrong("must name at least one channel")
+    return names
+
+
 class HoursSettings(Strict):
     """Hours of the day, by the wall clock."""
 
@@ -107,6 +113,17 @@ def _as_texts(written: object) -> object:
 _OR_PLAIN = BeforeValidator(_as_texts, json_schema_input_type=Text | TextSettings)
 
 
+class EscalationSettings(Strict):
+    """Further channels for an alert that stays open."""
+
+    after: Annotated[Duration, AfterValidator(within(60.0))] = Field(
+        description="How long the alert is open, and nobody has acknowledged it."
+    )
+    channels: Annotated[tuple[ChannelName, ...], BeforeValidator(as_tuple), AfterValidator(_has_channel)] = (
+        Field(description="Channels that are then notified too, also of its end.")
+    )
+
+
 class AlertSettings(Strict):
     """How alerts are sent."""
 
@@ -123,6 +140,11 @@ class AlertSettings(Strict):
     )
     remind_every: Annotated[Duration, AfterValidator(within(60.0))] | None = Field(
         Seconds(86400), description="How often to send a reminder while the alert is open; null: never."
+    )
+    escalate: Annotated[tuple[EscalationSettings, ...], BeforeValidator(as_tuple)] = Field(
+        (),
+        description="Further channels to notify of an alert that is still open and that nobody has "
+        "acknowledged (`tallyd ack`).",
     )
     quiet_hours: Annotated[tuple[HoursSettings, ...], BeforeValidator(as_tuple)] = Field(
         (), description="Hours in which warnings wait; errors do not. Afterwards one message gives the state."

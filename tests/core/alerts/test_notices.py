@@ -2,7 +2,8 @@
 
 Readings: G good, B bad (an error), W bad (a warning), A bad and to be told at once, f a try that failed and
 is done again, U no longer configured, - none, K none, but somebody acknowledges what is open. Notices: r
-begins, k acknowledged, m reminder, R over, L over before it could be sent, u no longer watched, . nothing.
+begins, e escalated, k acknowledged, m reminder, R over, L over before it could be sent, u no longer watched,
+. nothing.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from tallyd.adapters.state import State
 from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.notices import (
     AlertPolicy,
+    Escalation,
     Notice,
     Notified,
     OwnText,
+    is_recipient,
     is_settled,
     is_suppressed,
     is_to_be_suppressed,
@@ -53,7 +56,14 @@ class Heard:
 
     @property
     def letter(self) -> str:
-        letters = {"begins": "r", "acknowledged": "k", "reminder": "m", "over": "R", "unwatched": "u"}
+        letters = {
+            "begins": "r",
+            "escalated": "e",
+            "acknowledged": "k",
+            "reminder": "m",
+            "over": "R",
+            "unwatched": "u",
+        }
         return "L" if self.notice.is_late else letters[self.notice.news]
 
 
@@ -64,6 +74,7 @@ class Player:
     rules: Rules = field(default_factory=Rules)
     remind_every_s: float | None = None
     channels: tuple[str, ...] = ("ops",)
+    escalate: tuple[Escalation, ...] = ()
     now: datetime = START - STEP
     alerts: dict[str, Alert] = field(default_factory=dict)
     notified: dict[tuple[str, str], Notified] = field(default_factory=dict)
@@ -91,17 +102,33 @@ class Player:
         self.now += lasts
         for key, letter in readings.items():
             self._read(key, letter)
-        alert_policy = AlertPolicy(remind_every_s=self.remind_every_s, quiet=(ALWAYS,) if quiet else ())
+        alert_policy = AlertPolicy(
+            channels=self.channels,
+            escalate=self.escalate,
+            remind_every_s=self.remind_every_s,
+            quiet=(ALWAYS,) if quiet else (),
+        )
         self.muted_since = (self.muted_since or self.now) if muted else None
         since = self.muted_since or self.now
         mute = Mute(pattern="divera/*", since=since, until=self.now + STEP, why="", by="")
         mutes = (mute,) if muted else ()
         before = len(self.heard)
-        for channel in set(self.channels) - set(down):
+        for channel in set(self.every_channel) - set(down):
             self._notify(channel, alert_policy, mutes)
-        self._suppress(mutes)
-        self._forget(mutes)
+        self._suppress(alert_policy, mutes)
+        self._forget(alert_policy, mutes)
         return self.heard[before:]
+
+    @property
+    def every_channel(self) -> tuple[str, ...]:
+        return (*self.channels, *(channel for step in self.escalate for channel in step.channels))
+
+    def _recipients(self, alert: Alert, alert_policy: AlertPolicy) -> list[str]:
+        return [
+            each
+            for each in self.every_channel
+            if is_recipient(alert, each, self.notified.get((each, alert.key)), alert_policy, now=self.now)
+        ]
 
     def _read(self, key: str, letter: str) -> None:
         if letter == "-":
@@ -138,23 +165,23 @@ class Player:
         for key, alert in self.alerts.items():
             is_muted = mute_of(key, mutes, now=self.now) is not None
             notified = self.notified.get((channel, key))
-            notice = notice_for(alert, notified, alert_policy, is_muted=is_muted, now=self.now)
+            notice = notice_for(alert, channel, notified, alert_policy, is_muted=is_muted, now=self.now)
             if notice is not None:
                 self.heard.append(Heard(channel, notice, self.now, self.lives.get(key, 0)))
                 self.notified[channel, key] = Notified(alert.version, self.now, alert.is_open)
 
-    def _suppress(self, mutes: tuple[Mute, ...]) -> None:
+    def _suppress(self, alert_policy: AlertPolicy, mutes: tuple[Mute, ...]) -> None:
         for key, alert in self.alerts.items():
             mute = mute_of(key, mutes, now=self.now)
-            for channel in self.channels:
+            for channel in self._recipients(alert, alert_policy):
                 if is_to_be_suppressed(alert, self.notified.get((channel, key)), mute):
                     self.notified[channel, key] = Notified(alert.version, self.now, is_open=False)
                     self.suppressed.add((channel, key, self.lives.get(key, 0), alert.version))
 
-    def _forget(self, mutes: tuple[Mute, ...]) -> None:
+    def _forget(self, alert_policy: AlertPolicy, mutes: tuple[Mute, ...]) -> None:
         for key, alert in list(self.alerts.items()):
             suppressed = is_suppressed(alert, mute_of(key, mutes, now=self.now))
-            heard = [self.notified.get((channel, key)) for channel in self.channels]
+            heard = [self.notified.get((channel, key)) for channel in self._recipients(alert, alert_policy)]
             if alert.over_at is None or alert.bad:
                 continue
             if all(is_settled(alert, notified, is_suppressed=suppressed) for notified in heard):
@@ -178,19 +205,24 @@ class Player:
 
 
 def played(
-    player: Player, readings: str, spells: Mapping[str, str] | None = None, *, restarts: bool = False
+    player: Player,
+    readings: str,
+    spells: Mapping[str, str] | None = None,
+    *,
+    restarts: bool = False,
+    channel: str = "ops",
 ) -> str:
-    """Return what the first channel is told; in the spells (down, quiet, muted) a space is: not now."""
+    """Return what a channel is notified of; in the spells (down, quiet, muted) a space is: not now."""
     letters = ""
     for number, reading in enumerate(readings):
         on = {name for name, spell in (spells or {}).items() if spell[number : number + 1].strip()}
         heard = player.step(
             {KEY: reading},
-            down=player.channels[:1] if "down" in on else (),
+            down=(channel,) if "down" in on else (),
             quiet="quiet" in on,
             muted="muted" in on,
         )
-        letters += "".join(each.letter for each in heard if each.channel == player.channels[0]) or "."
+        letters += "".join(each.letter for each in heard if each.channel == channel) or "."
         if restarts:
             player.restart()
     return letters
@@ -303,13 +335,53 @@ def test_a_channel_that_was_down_hears_how_things_stand(
 )
 def test_a_reminder_waits_for_the_active_hours_of_its_subject(hour: int, news: str | None) -> None:
     day = Hours(frozenset(range(7)), time(8), time(18))
-    alert_policy = AlertPolicy(remind_every_s=1.0, active={"50101": (day,)})
+    alert_policy = AlertPolicy(channels=("ops",), remind_every_s=1.0, active={"50101": (day,)})
     begun = START.replace(hour=8)
     now, notified = START.replace(hour=0) + timedelta(hours=hour), Notified(1, begun)
     for key, expected in ((KEY, news), (OTHER, "reminder")):
         alert = Alert(key=key, text="bad", since=begun, raised_at=begun, version=1)
-        found = notice_for(alert, notified, alert_policy, is_muted=False, now=now)
+        found = notice_for(alert, "ops", notified, alert_policy, is_muted=False, now=now)
         assert (found and found.news) == expected
+
+
+CHIEF = (Escalation(2 * 3600, ("chief",)), Escalation(4 * 3600, ("chief", "mayor")))
+
+
+@RESTARTS
+@pytest.mark.parametrize(
+    ("readings", "spells", "notified"),
+    [
+        pytest.param("BBBBBG", {}, "..e..R", id="of what stays open, and of its end"),
+        pytest.param("BBG---", {}, "......", id="of nothing that ends before"),
+        pytest.param("BKBBBG", {}, "......", id="of nothing that somebody works on"),
+        pytest.param("BBBKBG", {}, "..ek.R", id="who works on it"),
+        pytest.param("WWWBBG", {}, "..er.R", id="that it got worse"),
+        pytest.param("BBBGBG", {}, "..eR..", id="of the next one as late as of the first"),
+        pytest.param("B-----", {}, "..e...", id="without a reading"),
+        pytest.param("WWWWWG", {"quiet": "qqqq"}, "....eR", id="not in quiet hours"),
+        pytest.param("BBBBBG", {"muted": "mmmm"}, "....eR", id="not while it is muted"),
+        pytest.param("BBBBGB", {"down": "  d "}, "...eR.", id="when it is reachable"),
+        pytest.param("BBBGBG", {"down": "   d "}, "..e.rR", id="it knows that it is open: at once"),
+        pytest.param("BBBU--", {}, "..eu..", id="no longer watched"),
+    ],
+)
+def test_a_further_channel_is_notified(
+    readings: str, spells: dict[str, str], notified: str, restarts: bool
+) -> None:
+    player = Player(channels=("ops",), escalate=CHIEF)
+    assert played(player, readings, spells, restarts=restarts, channel="chief") == notified
+
+
+def test_of_several_steps_the_first_one_of_a_channel_counts() -> None:
+    policy = AlertPolicy(channels=("ops",), escalate=(*reversed(CHIEF), Escalation(60, ("ops",))))
+    assert policy.further_channels == {"chief": 7200, "mayor": 14400}
+
+
+@pytest.mark.parametrize("hours", [-9000, 9000], ids=["raised at a time that lies far ahead", "years ago"])
+def test_an_escalation_does_not_wait_for_a_clock_that_was_wrong(hours: int) -> None:
+    player = Player(escalate=CHIEF)
+    player.step({KEY: "B"})
+    assert "chief" in {each.channel for each in player.step({KEY: "B"}, lasts=timedelta(hours=hours))}
 
 
 @RESTARTS

@@ -9,9 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.alerts.test_notices import KEY, OTHER, Heard, Player
+from tallyd.core.alerts.notices import Escalation
 from tallyd.core.alerts.rules import Alert, Rules
 
 CHANNELS = ("ops", "phone")
+CHIEF = "chief"
+"""Notified of what stays open and nobody works on."""
+ESCALATE = timedelta(hours=3)
 REMIND = timedelta(hours=2)
 
 
@@ -31,7 +35,7 @@ letters = st.sampled_from("GGGBBBWWAfU-KK")
 hours = st.builds(
     Hour,
     readings=st.fixed_dictionaries({KEY: letters, OTHER: letters}),
-    down=st.frozensets(st.sampled_from(CHANNELS)),
+    down=st.frozensets(st.sampled_from((*CHANNELS, CHIEF))),
     quiet=st.booleans(),
     muted=st.booleans(),
     restart=st.integers(0, 7).map(lambda number: number == 0),
@@ -42,6 +46,7 @@ players = st.builds(
         Rules(raise_after, resolve_after),
         remind_every_s=REMIND.total_seconds() if reminds else None,
         channels=CHANNELS,
+        escalate=(Escalation(ESCALATE.total_seconds(), (CHIEF,)),),
     ),
     st.integers(1, 3),
     st.integers(1, 3),
@@ -133,10 +138,44 @@ def test_a_channel_that_comes_back_knows_what_is_open_and_in_the_end_how_everyth
             ]
             versions += [each[3] for each in player.suppressed if each[:3] == (channel, key, life)]
             assert max(versions, default=0) >= version or (key, life) in player.excused
-    for channel in CHANNELS:
+    for channel in (*CHANNELS, CHIEF):
         for key in (KEY, OTHER):
             known = heard_by(player, channel, key)
             assert not known or is_end(known[-1]), "no channel is left with what is over"
+
+
+@given(player=players, history=st.lists(hours, max_size=30))
+def test_the_further_channel_knows_what_stays_open_and_nobody_works_on_and_no_other_begin(
+    player: Player, history: list[Hour]
+) -> None:
+    for hour in history:
+        heard = player.step(
+            hour.readings, down=hour.down, quiet=hour.quiet, muted=hour.muted, lasts=hour.lasts
+        )
+        if hour.restart:
+            player.restart()
+        for each in heard:
+            alert = each.notice.alert
+            if each.notice.news == "escalated":
+                assert each.channel == CHIEF
+                assert is_long_open(alert, each.at)
+        if CHIEF in hour.down or hour.muted:
+            continue
+        for alert in player.alerts.values():
+            is_held_back = hour.quiet and alert.severity == "warning"
+            if alert.is_open and not is_held_back and is_long_open(alert, player.now):
+                assert player.notified[CHIEF, alert.key].version == alert.version
+    play_to_the_end(player, [])
+    begun: set[tuple[str, int]] = set()
+    for each in player.heard:
+        if each.channel == CHIEF:
+            name = each.notice.alert.key, each.life
+            assert name in begun or each.notice.news == "escalated"
+            begun.add(name)
+
+
+def is_long_open(alert: Alert, now: datetime) -> bool:
+    return alert.raised_at is not None and now - alert.raised_at >= ESCALATE and alert.acknowledged is None
 
 
 @given(player=players, history=st.lists(hours, max_size=30))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -70,9 +70,9 @@ class _Picture:
 
     def up_to_date(self, alert: Alert) -> dict[str, Notified]:
         """Return the channels that have received the current version of the alert."""
-        pairs = (
-            (name, self.notified.get((name, alert.key))) for name in self.alert_policy_of(alert.key).channels
-        )
+        policy = self.alert_policy_of(alert.key)
+        names = (*policy.channels, *policy.further_channels)
+        pairs = ((name, self.notified.get((name, alert.key))) for name in names)
         return {name: each for name, each in pairs if each is not None and each.version == alert.version}
 
 
@@ -151,6 +151,17 @@ def say_left_out(count: int, *, shown: int) -> None:
         )
 
 
+def _escalates_at(alert: Alert, picture: _Picture) -> dict[str, datetime]:
+    """Return when further channels will be notified if the alert stays open and nobody acknowledges it."""
+    heard = picture.up_to_date(alert)
+    further = picture.alert_policy_of(alert.key).further_channels
+    return {
+        name: alert.raised_at + timedelta(seconds=after_s)
+        for name, after_s in further.items()
+        if alert.raised_at and not alert.acknowledged and name not in heard
+    }
+
+
 def _notified_text(alert: Alert, picture: _Picture) -> str:
     mute, alert_policy = (
         mute_of(alert.key, picture.mutes, now=picture.now),
@@ -163,6 +174,10 @@ def _notified_text(alert: Alert, picture: _Picture) -> str:
     parts += [f"{name} {clock(each.at, alert_policy.zone, now=picture.now)}" for name, each in heard.items()]
     if not mute:
         parts += [f"{name} not yet" for name in alert_policy.channels if name not in heard]
+        parts += [
+            f"{name} not before {clock(at, alert_policy.zone, now=picture.now)}"
+            for name, at in _escalates_at(alert, picture).items()
+        ]
     return ", ".join(parts) or "no channel"
 
 
@@ -173,6 +188,9 @@ def _alert_json(alert: Alert, picture: _Picture) -> dict[str, Json]:
         **problem_json(alert, picture.wording(alert)),
         "notified": {name: local_text(each.at, alert_policy.zone) for name, each in heard.items()},
         "not_told": [name for name in alert_policy.channels if name not in heard],
+        "escalates_at": {
+            name: local_text(at, alert_policy.zone) for name, at in _escalates_at(alert, picture).items()
+        },
         "muted_until": local_text(mute.until, alert_policy.zone) if mute else None,
         "acknowledged": acknowledgement_json(alert.acknowledged, alert_policy.zone),
     }

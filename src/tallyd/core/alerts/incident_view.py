@@ -21,6 +21,7 @@ from tallyd.core.texts import clock, listed
 
 _NEWS: Final[dict[News, str]] = {
     "begins": "began",
+    "escalated": "escalated",
     "acknowledged": "acknowledged",
     "reminder": "reminded",
     "over": "ended",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -179,7 +180,10 @@ def _line(notice: Notice, around: Surroundings) -> _Line:
     alert = notice.alert
     wording = _wording(alert, around)
     texts = {
-        "begins": lambda: said(alert, wording) + _who_works_on_it(alert, wording),
+        "begins": lambda: said(alert, wording) + _how_to_acknowledge(alert, around),
+        "escalated": lambda: (
+            said(alert, wording, lasted=_lasted(alert, around)) + _how_to_acknowledge(alert, around)
+        ),
         "acknowledged": lambda: _acknowledged_text(alert, around),
         "reminder": lambda: said(alert, wording, lasted=_lasted(alert, around)),
         "over": lambda: _over_text(notice, around),
@@ -210,10 +214,12 @@ def _over_text(notice: Notice, around: Surroundings) -> str:
     )
 
 
-def _who_works_on_it(alert: Alert, wording: Wording) -> str:
-    if alert.acknowledged is None:
-        return ""
-    return f" [acknowledged {alert.acknowledged.text(wording.zone, now=wording.now)}]"
+def _how_to_acknowledge(alert: Alert, around: Surroundings, pattern: str = "") -> str:
+    """Return who works on an alert; of one that is escalated else, how to say so. `pattern`: of several."""
+    policy = around.alert_policy_of(alert.key)
+    if alert.acknowledged is not None:
+        return f" [acknowledged {alert.acknowledged.text(policy.zone, now=around.now)}]"
+    return f" Acknowledge: {policy.tallyd} ack {shlex.quote(pattern or alert.key)}" if policy.escalate else ""
 
 
 def _acknowledged_text(alert: Alert, around: Surroundings) -> str:
@@ -246,11 +252,14 @@ def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
         text = f"{poller}: {text}"
     before = {
         "begins": "",
+        "escalated": "still: ",
         "acknowledged": "acknowledged: ",
         "reminder": "still: ",
         "over": "resolved: ",
         "unwatched": "no longer watched: ",
     }
+    if worst.news == "escalated":
+        text += "." + _how_to_acknowledge(worst.alert, around, f"{poller}/*/{what}")
     return _Line(
         _rank(worst), _tone(worst), alike[0].alert.since, before[worst.news] + text, count=len(alike)
     )

@@ -20,7 +20,7 @@ from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.hours import Hours, any_hold
 
-News = Literal["begins", "acknowledged", "reminder", "over", "unwatched"]
+News = Literal["begins", "escalated", "acknowledged", "reminder", "over", "unwatched"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,14 @@ class OwnText:
     over: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Channels that are notified, too, of an alert that is open for `after_s` and not acknowledged."""
+
+    after_s: float
+    channels: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class AlertPolicy:
     """How the notices about problems of one poller, or of tallyd itself, are sent.
@@ -51,6 +59,7 @@ class AlertPolicy:
 
     channels: tuple[str, ...] = ()
     rules: Rules = field(default_factory=Rules)
+    escalate: tuple[Escalation, ...] = ()
     remind_every_s: float | None = None
     reminders: Mapping[str, float | None] = field(default_factory=dict)
     active: Mapping[str, tuple[Hours, ...]] = field(default_factory=dict)
@@ -58,6 +67,13 @@ class AlertPolicy:
     zone: tzinfo = UTC
     texts: Mapping[str, OwnText] = field(default_factory=dict)
     tallyd: str = "tallyd"
+
+    @property
+    def further_channels(self) -> Mapping[str, float]:
+        """The channels that are only notified if an alert stays open, each after how many seconds."""
+        steps = sorted(self.escalate, key=lambda step: step.after_s, reverse=True)
+        found = {channel: step.after_s for step in steps for channel in step.channels}
+        return {channel: after_s for channel, after_s in found.items() if channel not in self.channels}
 
     def own_text(self, key: str) -> OwnText:
         """Return the templates of the config for a problem."""
@@ -91,16 +107,49 @@ class Notice:
     is_late: bool = False
 
 
+def is_recipient(
+    alert: Alert, channel: str, notified: Notified | None, alert_policy: AlertPolicy, *, now: datetime
+) -> bool:
+    """Whether a channel is notified of an alert as it is now.
+
+    A channel that is notified only of what stays open hears everything from then on. Every channel that knows
+    an alert hears its end.
+    """
+    if channel in alert_policy.channels:
+        return True
+    if alert.over_at is not None:
+        return notified is not None
+    after_s = alert_policy.further_channels.get(channel) if alert_policy.escalate else None
+    if after_s is None or alert.raised_at is None:
+        return False
+    if notified is not None and notified.is_open:
+        return True
+    if alert.acknowledged is not None or not _is_active(alert, alert_policy, now):
+        return False
+    # A time far ahead also counts: the clock was wrong then. Too early is better than never.
+    return abs((now - alert.raised_at).total_seconds()) >= after_s
+
+
 def notice_for(
-    alert: Alert, notified: Notified | None, alert_policy: AlertPolicy, *, is_muted: bool, now: datetime
+    alert: Alert,
+    channel: str,
+    notified: Notified | None,
+    alert_policy: AlertPolicy,
+    *,
+    is_muted: bool,
+    now: datetime,
 ) -> Notice | None:
     """Return the notice about one alert for one channel; None: none, or not now."""
     if is_muted or alert.is_waiting or _is_held_back(alert, alert_policy, now):
         return None
+    if not is_recipient(alert, channel, notified, alert_policy, now=now):
+        return None
     is_known = notified is not None and notified.version == alert.version
     if alert.is_open:
         if not is_known:
-            return Notice(alert, "acknowledged" if _lacks_only_that(alert, notified) else "begins")
+            is_first = channel in alert_policy.channels or (notified is not None and notified.is_open)
+            first: News = "begins" if is_first else "escalated"
+            return Notice(alert, "acknowledged" if _lacks_only_that(alert, notified) else first)
         return Notice(alert, "reminder") if _is_reminder_due(alert, notified, alert_policy, now) else None
     knows_it_open = notified is not None and notified.is_open
     if is_known or (not knows_it_open and alert.is_unwatched):

@@ -197,7 +197,7 @@ class _Past:
             policy = self._config.alert_policy_of(alert.key)
             for channel in policy.channels:
                 name = (channel, alert.key)
-                notice = notice_for(alert, known.get(name), policy, is_muted=False, now=at)
+                notice = notice_for(alert, channel, known.get(name), policy, is_muted=False, now=at)
                 if notice is not None and alert.raised_at is not None:
                     received[name] = Notified(alert.version, at, alert.is_open)
                     delivered[(alert.key, alert.raised_at), channel, notice.news] = at
