@@ -67,8 +67,8 @@ class Shown:
         with self._guarded(past.poller):
             board, states = _with_table(poller.past_board(past, asked)), poller.states(past, asked)
             is_until_now = past.now < asked.span(past.zone)[1]
-            # The board of a subject has its shares.
-            has_shares = is_until_now and not asked.value(poller.subject_option())
+            # The board of a subject has its shares. A board that says itself how it was needs none.
+            has_shares = states is not None and is_until_now and not asked.value(poller.subject_option())
             shares = (poller.shares(past, ""),) if has_shares else ()
             return replace(board, details=(*([states] if states else ()), *board.details, *shares))
 
