@@ -27,6 +27,7 @@ from tallyd.pollers.divera.fulfilment_board import (
 )
 from tallyd.pollers.divera.requirement import Requirement
 
+MONDAY = datetime(2026, 11, 2, 12, tzinfo=BERLIN)
 WORK = [{"days": ["mon-fri"], "from": "06:00", "to": "18:00"}]
 
 
@@ -334,7 +335,8 @@ def test_the_newest_reading_has_a_row_for_each_requirement() -> None:
 
 def test_beside_the_numbers_there_is_a_row_for_each_judged_requirement() -> None:
     slots = judged(requirement("1"), TUESDAYS, BERLIN)
-    timetable = [each.local for each in slots]
+    some_days = [each.local for each in slots]
+    timetable = [*some_days, *(MONDAY + timedelta(days=day) for day in range(8))]
     found = [
         RequirementSlots(id="7", name="Ready", slots=()),
         RequirementSlots(id="Engine", name="Engine", slots=slots),
@@ -345,4 +347,5 @@ def test_beside_the_numbers_there_is_a_row_for_each_judged_requirement() -> None
     assert isinstance(heatmap, Heatmap)
     assert [row[0] for row in summary.rows] == ["Engine"]
     assert heatmap.table.title == "Engine: share met by weekday and time of day"
+    assert with_fulfilment(Board(), found, some_days, "").details == (), "no weekday comes twice"
     assert with_fulfilment(Board(), [], timetable, "") == Board()

@@ -11,6 +11,7 @@ from tallyd.contract.board import Asked, AskedError
 from tallyd.core.history import Entry
 from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Heatmap, Interval, Table
 from tallyd.core.periods import LABELS, By, labels_of, order_of, period_cells, period_columns
+from tallyd.core.schedule.timetable import WEEKDAYS
 from tallyd.core.states import State
 from tallyd.core.texts import share_text, visible
 from tallyd.core.weekly import weekly_table
@@ -84,17 +85,18 @@ def with_fulfilment(
 ) -> Board:
     """Return the board of readings with how often requirements were met.
 
-    The requirement with the id `group`, else the first one, is also shown by weekday and time of day.
-    `timetable` are the local times of all slots.
+    The requirement with the id `group`, else the first one, is also shown by weekday and time of day, if a
+    weekday comes twice. `timetable` are the local times of all slots.
     """
     if not found:
         return board
     shown = next((each for each in found if each.id == group), found[0])
     judged = [each for each in found if each.slots]
+    is_weekly = len({local.date() for local in timetable}) > len(WEEKDAYS)
     return replace(
         board,
         panels=(*board.panels, _summary(judged, timetable)) if judged else board.panels,
-        details=(*_weekly([shown]), *board.details),
+        details=(*(_weekly([shown]) if is_weekly else ()), *board.details),
         choices=(*board.choices, _WAYS),
     )
 
