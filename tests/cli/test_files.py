@@ -32,7 +32,7 @@ def test_once_takes_what_waits_and_reports_it(gates: Gates) -> None:
     assert sweep["job"] == "sweep"
     assert {name: count for name, count in sweep["files"].items() if count} == {"done": 2, "rejected": 1}
     assert sweep["records"] == 4
-    assert report["counts"] == {"in": 3, "out": 1, "inside": 2, "other": 0, "balance": 2}
+    assert report["counts"] == {"in": 3, "out": 1, "inside": 2, "other": 0, "balance": 2, "corrected": 0}
     assert report["report"]["state"] == "off"
     assert gates.waiting() == []
     assert [each["counts"]["in"] for each in gates.out()] == [3]

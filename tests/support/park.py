@@ -8,13 +8,14 @@ today, = park.report("2026-11-20T08:20")
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from support.toolbox import BERLIN, FakeHttp, toolbox
+from tallyd.contract.corrections import Correction
 from tallyd.contract.passages import Count, seen_text
 from tallyd.contract.records import Records
 from tallyd.core.errors import RecordsError
@@ -41,6 +42,7 @@ class FakeRecords:
     """Counts as the database would give them; `fault` is raised while it is set."""
 
     minutes_of: dict[tuple[str, str], Count] = field(default_factory=dict)
+    corrected: list[Correction] = field(default_factory=list)
     fault: RecordsError | None = None
     reads: int = 0
 
@@ -60,6 +62,9 @@ class FakeRecords:
                 found[source] = found[source] + count if source in found else count
         return found
 
+    def corrections(self, since: datetime, until: datetime) -> Sequence[Correction]:
+        return [each for each in self.corrected if since <= each.at < until]
+
 
 @dataclass
 class Park:
@@ -78,6 +83,13 @@ class Park:
     def passes(self, source: str, at: str, direction: str = "in", *, times: int = 1) -> None:
         for _ in range(times):
             self.records.add(source, self.instant(at), direction)
+
+    def corrects(self, source: str, at: str, inside: int) -> None:
+        """Say how many were inside; later ones come later."""
+        when = self.instant(at)
+        self.records.corrected.append(
+            Correction(source=source, at=when, inside=inside, why="counted", by="anna", noted_at=when)
+        )
 
     def report(self, due: str, *, now: str | None = None, in_timetable: bool = True) -> tuple[Reading, ...]:
         """Return the readings of the slot at `due`, run at `now`; outside the timetable nothing is kept."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.state import JobRef, State
+from tallyd.contract.corrections import Correction
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import Count, seen_text
 from tallyd.core.alerts.incidents import Incident
@@ -124,6 +125,7 @@ class FakeRecords:
     files: Mapping[str, int] = field(default_factory=lambda: {"done": 0, "rejected": 0})
     hours: Sequence[tuple[str, str, HourCount]] = ()
     lags: Sequence[LagRow] = ()
+    corrected: Sequence[Correction] = ()
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
@@ -142,6 +144,10 @@ class FakeRecords:
             if _within(minute, since, until) and (sources is None or source in sources):
                 found[minute] = found[minute] + count if minute in found else count
         return sorted(found.items())
+
+    def corrections(self, since: datetime, until: datetime) -> Sequence[Correction]:
+        found = [each for each in self.corrected if since <= each.at < until]
+        return sorted(found, key=lambda each: each.at)
 
     def files_since(self, since: datetime) -> Mapping[str, int]:
         del since

@@ -92,6 +92,7 @@ for _command in (
     view_commands.report,
     view_commands.files,
     view_commands.replay,
+    view_commands.correct,
     view_commands.alerts,
     view_commands.mute,
     view_commands.unmute,

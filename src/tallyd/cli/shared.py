@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -16,17 +17,29 @@ from tallyd.config.active_file import read_active
 from tallyd.config.jobs import Task, poller_tasks
 from tallyd.config.model import Config, LookClosely, load
 from tallyd.core.errors import EXIT_USAGE, ConfigError
-from tallyd.core.texts import listed
+from tallyd.core.texts import listed, shortened
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain
 from tallyd.settings.types import did_you_mean
 
+MOST_WHY_CHARS = 200
 _logs: ContextVar[Logs | None] = ContextVar("logs", default=None)
 
 
 def utc_now() -> datetime:
     """Return the time, aware, UTC."""
     return datetime.now(UTC)
+
+
+def who() -> str:
+    """Return who gives a command: the user behind sudo, else the user of this process."""
+    behind = os.environ.get("SUDO_USER")
+    if behind:
+        return shortened(behind, 60)
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def log_to_stderr() -> None:

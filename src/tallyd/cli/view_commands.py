@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tallyd.cli.options import AsJson, Format, PlainFormat, Wide
+from tallyd.cli.options import AsJson, Format, PlainFormat, PollerName, Wide
 from tallyd.core.periods import By
 
 
@@ -117,6 +117,25 @@ def replay(
     from tallyd.cli.views.files import replay as command
 
     raise typer.Exit(command(context.obj, names or (), every=every, source=source, poller=poller))
+
+
+def correct(
+    context: typer.Context,
+    poller: PollerName,
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Source that was counted by hand.")],
+    inside: Annotated[
+        int, typer.Option("--inside", metavar="N", min=0, max=10**9, help="How many are inside.")
+    ],
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Reason, shown beside the correction.")],
+    at: Annotated[
+        str,
+        typer.Option("--at", metavar="T", help="When that was, HH:MM or YYYY-MM-DDTHH:MM. Default: now."),
+    ] = "",
+) -> None:
+    """Correct how many visitors are inside, after a count by hand. The counts themselves stay as they are."""
+    from tallyd.cli.actions.correct import correct as command
+
+    raise typer.Exit(command(context.obj, poller, source, inside=inside, at=at, why=why))
 
 
 def alerts(

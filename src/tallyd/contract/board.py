@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, Protocol, Self, cast, get_args
 from zoneinfo import ZoneInfo
 
+from tallyd.contract.corrections import CountedRecords
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import Count
 from tallyd.core.alerts.incidents import Incident
@@ -130,15 +131,11 @@ def _day(written: str) -> date:
     return found
 
 
-class PastRecords(Protocol):
+class PastRecords(CountedRecords, Protocol):
     """One poller's records in the database, for reading. Every method raises `RecordsError`.
 
     A database that was never used holds nothing.
     """
-
-    def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
-        """Return the counts of the minutes with since <= minute < until, by source."""
-        ...
 
     def minutes(
         self, since: datetime, until: datetime, *, sources: Collection[str] | None = None

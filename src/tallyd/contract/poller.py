@@ -12,10 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Protocol, Self, cast, get_args, runtime_checkable
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from tallyd.contract.board import Asked, Past
+from tallyd.contract.board import Asked, AskedError, Past
+from tallyd.contract.corrections import CorrectableRecords, Correction
 from tallyd.contract.job import Job
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.incident_states import incident_shares, incident_timeline
@@ -100,6 +102,16 @@ class Poller(PollerSettings):
         """
         del beside
         return ()
+
+    def correct(
+        self, poller: str, correction: Correction, records: CorrectableRecords, zone: ZoneInfo
+    ) -> str:
+        """Store how many were inside, and return in a sentence what that changes.
+
+        Raises `AskedError` if this kind counts nobody who is inside, or has no such source; `RecordsError`.
+        """
+        del correction, records, zone
+        raise AskedError(f"{poller} counts nobody who is inside")
 
     def due_times(self, now: datetime, zone: tzinfo) -> tuple[tuple[str, datetime], ...]:
         """Return when something must be there next, by subject, for `check`."""

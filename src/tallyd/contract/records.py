@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from tallyd.contract.corrections import CountedRecords
 from tallyd.contract.lags import Hours, LagRow, StoreOutcome
-from tallyd.contract.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest
+from tallyd.contract.passages import Fingerprint, LedgerRow, Outcome, ToIngest
 
 
-class Records(Protocol):
+class Records(CountedRecords, Protocol):
     """One poller's records in the database. Every method raises `RecordsError` if it is unusable now."""
 
     def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
@@ -23,10 +24,6 @@ class Records(Protocol):
         A file that is already done adds nothing (`repeat`). Of two files with the same content, the second
         adds nothing. A row that was rejected before is replaced. A done file without records leaves no row.
         """
-        ...
-
-    def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
-        """Return the counts of the minutes with since <= minute < until, by source."""
         ...
 
     def ledger(self, *, rejected: bool, most: int) -> tuple[LedgerRow, ...]:

@@ -42,6 +42,12 @@ CREATE TABLE passage_minute (
   PRIMARY KEY (poller, minute, source)
 ) WITHOUT ROWID""",
     """
+CREATE TABLE inside_correction (
+  poller TEXT NOT NULL, minute TEXT NOT NULL, source TEXT NOT NULL,
+  inside INTEGER NOT NULL, why TEXT NOT NULL, noted_by TEXT NOT NULL, noted_at TEXT NOT NULL,
+  PRIMARY KEY (poller, minute, source)
+) WITHOUT ROWID""",
+    """
 CREATE TABLE server_lag (
   poller TEXT NOT NULL, checked_at TEXT NOT NULL, server TEXT NOT NULL,
   computed_time TEXT, lag_s REAL, state TEXT NOT NULL, advanced_s REAL,

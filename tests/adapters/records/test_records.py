@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from adapters.records.samples import DAY, IN, NOW, OTHER, OUT, many, rejected_fi
 from adapters.records.sites import Site, passages
 from support.rows import Passage
 from tallyd.adapters.records.poller_records import PollerRecords
+from tallyd.contract.corrections import Correction
 from tallyd.contract.passages import Content, Count, ToIngest
 from tallyd.contract.records import Records
 
@@ -70,6 +72,25 @@ def test_a_file_is_stored_with_its_rows_its_counts_and_its_ledger_row(
     (row,) = records.ledger(rejected=False, most=10)
     assert (row.source, row.sha256, row.name, row.size) == ("12", sha256("a"), "a.json", 300)
     assert (row.records, row.state, row.reason, row.ingested_at) == (3, "done", None, NOW)
+
+
+def test_a_correction_is_kept_beside_the_counts_and_the_last_one_of_a_minute_holds(
+    site: Site, records: PollerRecords
+) -> None:
+    ingest(records, visitor_file("a", IN))
+    at = NOW.replace(hour=10)
+    first = Correction(source="Gate", at=at, inside=7, why="ein Zähler 🚪", by="anna", noted_at=NOW)
+    other = replace(first, source="gate", inside=2)
+    again = replace(first, inside=8, noted_at=NOW + timedelta(minutes=1))
+    for each in (first, other, again):
+        records.correct(each)
+    assert records.corrections(*DAY) == [again, other]
+    assert records.corrections(at, at + timedelta(minutes=1)) == [again, other]
+    assert records.corrections(DAY[0], at) == []
+    assert set(records.counts(*DAY)) == {"12"}
+    assert PollerRecords(site.database.access, "another").corrections(*DAY) == []
+    records.prune(DAY[1], most=100)
+    assert records.corrections(*DAY) == [again, other]
 
 
 def test_a_file_is_counted_once_however_often_it_comes(site: Site, records: PollerRecords) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from support.past import BERLIN, FakePast, FakeRecords, instant
 from tallyd.contract.board import Asked, AskedError
+from tallyd.contract.corrections import Correction
 from tallyd.contract.passages import Count, seen_text
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.errors import RecordsError
@@ -433,6 +434,71 @@ class TestReset:
         assert samples["tallyd_visitors_inside_all"] == [(("park",), 49)]
 
 
+class TestCorrections:
+    """What a person counted stands beside what the cameras counted."""
+
+    def past(self, *corrected: tuple[str, str, int]) -> FakePast:
+        said = [
+            Correction(
+                source=source,
+                at=instant(at),
+                inside=inside,
+                why="counted at the gates",
+                by="anna",
+                noted_at=instant(at),
+            )
+            for source, at, inside in corrected
+        ]
+        found = past(*ROWS)
+        return replace(found, held=replace(found.held, corrected=said))
+
+    def test_today_shows_who_is_inside_and_by_how_much_the_counts_were_off(self) -> None:
+        board = poller().now_board(self.past(("12", "2026-11-20T09:30", 7)))
+        assert (stats(board)["inside"], stats(board)["in"]) == (9, 6)
+        assert board.stats[0].note == "in minus out since midnight, corrected by +6; cameras miss people"
+        assert [row[-4:] for row in sources_of(board)] == [(3, 2, 7, 6), (1, 1, 0, 0), (2, 0, 2, 0)]
+        assert table(board, "groups").rows == (("zone five", 1, 1, 0, 0),)
+
+    def test_a_source_that_was_only_counted_by_hand_has_no_counts(self) -> None:
+        board = poller().now_board(self.past(("24", "2026-11-20T09:30", 7)))
+        assert sources_of(board)[2][-4:] == (UNKNOWN, UNKNOWN, 7, 7)
+
+    def test_the_past_has_each_correction_and_the_sum_of_each_period(self) -> None:
+        told = self.past(
+            ("12", "2026-11-19T12:30", 40), ("12", "2026-11-20T09:30", 7), ("23", "2026-11-20T09:31", 0)
+        )
+        found = numbers(poller().past_board(told, asked()))
+        assert [(row["hour"], row["inside"], row["most_inside"], row["corrected"]) for row in found] == [
+            ("08:00", 3, 4, 0),
+            ("09:00", 7, 7, 6),
+            ("10:00", 9, 9, 0),
+        ]
+        days = poller().past_board(told, asked("2026-11-19", "2026-11-20", by="month"))
+        assert [row["corrected"] for row in numbers(days)] == [-4]
+        assert table(days, "corrections").rows[:2] == (
+            (instant("2026-11-19T12:30"), "12", 50, 40, -10, "anna", "counted at the gates"),
+            (instant("2026-11-20T09:30"), "12", 1, 7, 6, "anna", "counted at the gates"),
+        )
+        of_one = poller().past_board(told, asked(options={"source": "23"}))
+        assert [row[1] for row in table(of_one, "corrections").rows] == ["23"]
+        assert [row["inside"] for row in numbers(of_one)] == [0]
+
+    def test_an_hour_with_a_correction_is_shown_although_nobody_counted_in_it(self) -> None:
+        told = replace(self.past(("12", "2026-11-20T06:30", 7)), was_on=())
+        first = numbers(poller().past_board(told, asked()))[0]
+        assert [first[key] for key in ("hour", "in", "corrected")] == ["06:00", UNKNOWN, 7]
+
+    def test_without_a_correction_there_is_no_column_for_it(self) -> None:
+        assert "corrected" not in numbers(poller().past_board(past(*ROWS), asked()))[0]
+
+    def test_metrics_say_how_many_people_the_counts_were_off(self) -> None:
+        told = self.past(("12", "2026-11-20T09:30", 7))
+        samples = {each.name: each.samples for each in poller().metrics(told)}
+        assert samples["tallyd_visitors_corrected"][:1] == [(("park", "12"), 6)]
+        assert samples["tallyd_visitors_inside"][:1] == [(("park", "12"), 7)]
+        assert samples["tallyd_visitors_inside_all"] == [(("park",), 9)]
+
+
 class TestPastDays:
     def test_hours_in_between_are_zero_where_tallyd_was_on_and_else_not_known(self) -> None:
         rows = [minute("2026-11-20T06:00", 1), minute("2026-11-20T09:00", 1)]
@@ -751,9 +817,9 @@ class TestMetrics:
 class TestOnce:
     CONTENT: Mapping[str, Json] = {
         "day": "2026-11-20",
-        "counts": {"in": 6, "out": 3, "inside": 3, "other": 1, "balance": 3},
-        "by_source": {"12": {"in": 3, "out": 2, "inside": 1, "other": 1, "balance": 1}},
-        "by_group": {"zone five": {"in": 1, "out": 1, "inside": 0, "other": 0, "balance": 0}},
+        "counts": {"in": 6, "out": 3, "inside": 3, "other": 1, "balance": 3, "corrected": 0},
+        "by_source": {"12": {"in": 3, "out": 2, "inside": 1, "other": 1, "balance": 1, "corrected": 0}},
+        "by_group": {"zone five": {"in": 1, "out": 1, "inside": 0, "other": 0, "balance": 0, "corrected": 0}},
         "names": {"12": "Gate 12"},
         "report": {"state": "queued", "answer": "HTTP 500", "payload": None},
     }

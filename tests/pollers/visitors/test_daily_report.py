@@ -11,7 +11,7 @@ from support.park import Park, facts_of, settings
 from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.reading import Reading
 
-NOBODY = {"in": 0, "out": 0, "inside": 0, "other": 0, "balance": 0}
+NOBODY = {"in": 0, "out": 0, "inside": 0, "other": 0, "balance": 0, "corrected": 0}
 
 
 def busy(**report_keys: Any) -> Park:
@@ -42,13 +42,13 @@ def test_the_facts_are_the_days_counts_of_all_of_each_source_and_of_each_group()
             "last": "2026-11-20T10:00:59+01:00",
             "inside_from": "2026-11-20T00:00:00+01:00",
         },
-        "counts": {"in": 3, "out": 5, "inside": 0, "other": 1, "balance": -2},
+        "counts": {"in": 3, "out": 5, "inside": 0, "other": 1, "balance": -2, "corrected": 0},
         "by_source": {
             "23": NOBODY,
-            "12": {"in": 3, "out": 1, "inside": 2, "other": 1, "balance": 2},
-            "back door": {"in": 0, "out": 4, "inside": 0, "other": 0, "balance": -4},
+            "12": {"in": 3, "out": 1, "inside": 2, "other": 1, "balance": 2, "corrected": 0},
+            "back door": {"in": 0, "out": 4, "inside": 0, "other": 0, "balance": -4, "corrected": 0},
         },
-        "by_group": {"both": {"in": 3, "out": 1, "inside": 2, "other": 1, "balance": 2}},
+        "by_group": {"both": {"in": 3, "out": 1, "inside": 2, "other": 1, "balance": 2, "corrected": 0}},
         "names": {"12": "Gate 12"},
     }
     assert reading.part is None
@@ -84,8 +84,15 @@ class TestReset:
         park = self.bar()
         park.report("2026-11-20T23:55")
         last, first = park.report("2026-11-21T00:05")
-        assert self.counts(last) == {"in": 9, "out": 2, "inside": 7, "other": 0, "balance": 7}
-        assert self.counts(first) == {"in": 0, "out": 0, "inside": 7, "other": 0, "balance": 7}
+        assert self.counts(last) == {"in": 9, "out": 2, "inside": 7, "other": 0, "balance": 7, "corrected": 0}
+        assert self.counts(first) == {
+            "in": 0,
+            "out": 0,
+            "inside": 7,
+            "other": 0,
+            "balance": 7,
+            "corrected": 0,
+        }
         assert facts_of(first)["window"]["inside_from"] == "2026-11-20T04:00:00+01:00"
         assert [each.body[0]["TagValue"] for each in first.outbox] == ["7"]  # type: ignore[index,call-overload] # a list of three objects
 
@@ -103,6 +110,7 @@ class TestReset:
             "inside": 1,
             "other": 0,
             "balance": 1,
+            "corrected": 0,
         }
 
     def test_before_the_reset_a_camera_with_a_fast_clock_counts_for_the_time_after_it(self) -> None:
@@ -110,6 +118,27 @@ class TestReset:
         park.passes("12", "2026-11-21T04:01", times=3)
         assert self.counts(park.report("2026-11-21T03:58")[-1])["inside"] == 7
         assert self.counts(park.report("2026-11-21T04:00")[-1])["inside"] == 3
+
+
+def test_a_correction_is_what_the_upstream_gets_and_the_counts_stay() -> None:
+    park = busy()
+    park.corrects("12", "2026-11-20T10:00", 7)
+    reading = only(park.report("2026-11-20T10:05"))
+    facts = facts_of(reading)
+    assert facts["counts"] == {"in": 3, "out": 5, "inside": 3, "other": 1, "balance": -2, "corrected": 5}
+    assert facts["by_source"]["12"]["inside"] == facts["by_group"]["both"]["inside"] == 7
+    assert [each["TagValue"] for each in facts["report"]["payload"]] == ["3", "3", "5"]
+
+
+def test_a_past_day_that_is_corrected_is_reported_again() -> None:
+    park = busy()
+    park.report("2026-11-20T23:55")
+    assert park.days("2026-11-21T00:05")[0] == ("2026-11-20", True, 3)
+    assert len(park.days("2026-11-21T00:10")) == 1
+    park.corrects("12", "2026-11-20T18:00", 7)
+    final, _ = park.report("2026-11-21T00:15")
+    assert facts_of(final)["counts"]["inside"] == 3
+    assert len(park.days("2026-11-21T00:20")) == 1
 
 
 def test_each_name_of_the_upstream_has_a_report_of_its_own() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from operator import itemgetter
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.past import FakeRecords
-from tallyd.contract.passages import Count, read_seen, seen_text
+from tallyd.contract.corrections import Correction
+from tallyd.contract.passages import Count, seen_text
 from tallyd.core.schedule.days import day_of, day_span
-from tallyd.pollers.visitors.inside import MIDNIGHT, NOBODY, DayCount, Level, Resets, read_day, together
+from tallyd.pollers.visitors.inside import MIDNIGHT, DayCount, Level, Resets, adjustments, read_day, together
 from tallyd.pollers.visitors.report.daily_report import visits_json
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -44,7 +44,7 @@ def test_sums_do_not_depend_on_the_order(counts: list[Count]) -> None:
 
 def test_if_more_leave_than_came_nobody_is_inside_and_the_balance_is_negative() -> None:
     shown = visits_json(DayCount(Count(3, 5, 2, "", ""), balance=-2))
-    assert shown == {"in": 3, "out": 5, "inside": 0, "other": 2, "balance": -2}
+    assert shown == {"in": 3, "out": 5, "inside": 0, "other": 2, "balance": -2, "corrected": 0}
 
 
 @pytest.mark.parametrize(
@@ -110,19 +110,66 @@ PASSED = st.dictionaries(
 )
 
 
-@given(passed=PASSED, zone=ZONES, at=TIMES)
+CORRECTED = st.dictionaries(st.integers(0, 60 * 24 * 9), st.integers(0, 99), max_size=6)
+
+
+@given(passed=PASSED, corrected=CORRECTED, zone=ZONES, at=TIMES)
 def test_minute_by_minute_it_is_what_is_read_at_once(
-    passed: Mapping[int, tuple[int, int]], zone: ZoneInfo, at: time
+    passed: Mapping[int, tuple[int, int]], corrected: Mapping[int, int], zone: ZoneInfo, at: time
 ) -> None:
+    resets = Resets(zone, at)
+    instants = [START + timedelta(minutes=number) for number in sorted({*passed, *corrected})]
     rows = [
-        ("12", seen := seen_text(START + timedelta(minutes=number)), Count(*ways, 0, seen, seen))
+        (source, seen_text(seen), Count(*ways, 0, seen_text(seen), seen_text(seen)))
         for number, ways in passed.items()
+        for source, seen in [("12" if number % 3 else "23", START + timedelta(minutes=number))]
     ]
-    level, resets = Level(Resets(zone, at)), Resets(zone, at)
-    for place, (_, minute, count) in enumerate(ordered := sorted(rows, key=itemgetter(1))):
-        level.add(minute, count.n_in, count.n_out)
-        now = read_seen(minute)
-        so_far = FakeRecords(rows=ordered[: place + 1])
+    said = [correction(START + timedelta(minutes=number), inside) for number, inside in corrected.items()]
+    whole = FakeRecords(rows=rows, corrected=said)
+    end = START + timedelta(days=10)
+    level = Level(resets, [*adjustments(whole, START, end, resets=resets)])
+    for now in instants:
+        minute = seen_text(now)
+        level.go_to(minute)
+        for _, _, count in (row for row in rows if row[1] == minute):
+            level.add(minute, count.n_in, count.n_out)
+        so_far = FakeRecords(
+            rows=[row for row in rows if row[1] <= minute],
+            corrected=[each for each in said if each.at <= now],
+        )
         found = together(read_day(so_far, day_of(now, zone), at=now, resets=resets).values())
         assert level.inside == found.inside
-        assert found.count != NOBODY
+
+
+def correction(at: datetime, inside: int, source: str = "12") -> Correction:
+    return Correction(source=source, at=at, inside=inside, why="counted", by="anna", noted_at=at)
+
+
+@given(before=st.integers(0, 50), left=st.integers(0, 60), said=st.integers(0, 50), after=st.integers(0, 9))
+def test_after_a_correction_that_many_are_inside_whatever_was_counted_until_then(
+    before: int, left: int, said: int, after: int
+) -> None:
+    def row(at: int, n_in: int, n_out: int) -> tuple[str, str, Count]:
+        seen = seen_text(START + timedelta(minutes=at))
+        return "12", seen, Count(n_in, n_out, 0, seen, seen)
+
+    rows = [row(0, before, left), row(9, 0, 0), row(10, after, 0)]
+    told = correction(START + timedelta(minutes=10), said)
+    first = correction(START + timedelta(minutes=5), 3)
+    for corrected in ([told], [first, told]):
+        records = FakeRecords(rows=rows, corrected=corrected)
+        (day,) = read_day(
+            records, START.date(), at=START + timedelta(minutes=11), resets=Resets(UTC)
+        ).values()
+        assert day.inside == said + after
+        assert day.corrected == said - (before - left)
+        assert (day.count.n_in, day.count.n_out) == (before + after, left)
+        assert day.balance == before - left + after
+
+
+def test_a_correction_ends_with_the_reset() -> None:
+    records = FakeRecords(corrected=[correction(datetime(2026, 11, 20, 22, tzinfo=UTC), 40)])
+    resets = Resets(UTC, time(4))
+    night, morning = datetime(2026, 11, 21, 3, tzinfo=UTC), datetime(2026, 11, 21, 4, tzinfo=UTC)
+    assert read_day(records, night.date(), at=night, resets=resets)["12"].inside == 40
+    assert read_day(records, night.date(), at=morning, resets=resets) == {}

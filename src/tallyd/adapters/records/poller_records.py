@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, delete, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from tallyd.adapters.records.bulk_insert import add_rows
@@ -15,8 +15,9 @@ from tallyd.adapters.records.errors import explained, is_conflict
 from tallyd.adapters.records.ingest import in_ledger, plan, write_counts, write_ledger
 from tallyd.adapters.records.retention import forget_files, forget_passages
 from tallyd.adapters.records.server_checks import CheckStore, forget_lags, read_hours, read_lags, sum_hours
-from tallyd.adapters.records.tables import INGESTED_FILE, PASSAGE_MINUTE
+from tallyd.adapters.records.tables import INGESTED_FILE, INSIDE_CORRECTION, PASSAGE_MINUTE
 from tallyd.adapters.records.transactions import Access
+from tallyd.contract.corrections import Correction
 from tallyd.contract.lags import HourCount, Hours, LagRow, StoreOutcome
 from tallyd.contract.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, read_seen, seen_text
 
@@ -56,6 +57,58 @@ class PollerRecords:
         with self._access.reading() as connection:
             found = connection.execute(self._sums(PASSAGE_MINUTE.c.source, since, until))
             return {row[0]: _count(row[1:]) for row in found}
+
+    def corrections(self, since: datetime, until: datetime) -> Sequence[Correction]:
+        columns = INSIDE_CORRECTION.c
+        query = (
+            select(
+                columns.source,
+                columns.minute,
+                columns.inside,
+                columns.why,
+                columns.noted_by,
+                columns.noted_at,
+            )
+            .where(
+                columns.poller == self.poller,
+                columns.minute >= _bound(since),
+                columns.minute < _bound(until),
+            )
+            .order_by(columns.minute, columns.source)
+        )
+        with self._access.reading() as connection:
+            return [
+                Correction(
+                    source=source,
+                    at=read_seen(minute),
+                    inside=inside,
+                    why=why,
+                    by=by,
+                    noted_at=read_seen(noted_at),
+                )
+                for source, minute, inside, why, by, noted_at in connection.execute(query)
+            ]
+
+    def correct(self, correction: Correction) -> None:
+        """Store a correction. It replaces one of the same source and minute."""
+        columns = INSIDE_CORRECTION.c
+        key = {
+            "poller": self.poller,
+            "minute": seen_text(correction.at),
+            "source": correction.source,
+        }
+        with self._access.writing() as connection:
+            is_it = (columns[name] == value for name, value in key.items())
+            connection.execute(delete(INSIDE_CORRECTION).where(*is_it))
+            connection.execute(
+                insert(INSIDE_CORRECTION).values(
+                    **key,
+                    inside=correction.inside,
+                    why=correction.why,
+                    noted_by=correction.by,
+                    noted_at=seen_text(correction.noted_at),
+                )
+            )
 
     def minutes(
         self, since: datetime, until: datetime, *, sources: Collection[str] | None = None

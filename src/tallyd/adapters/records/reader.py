@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from tallyd.contract.board import PastRecords
+from tallyd.contract.corrections import Correction
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import Count, Fingerprint, LedgerRow
 
@@ -36,6 +37,10 @@ class NoRecords:
     def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
         del since, until
         return {}
+
+    def corrections(self, since: datetime, until: datetime) -> Sequence[Correction]:
+        del since, until
+        return ()
 
     def minutes(
         self, since: datetime, until: datetime, *, sources: Collection[str] | None = None

@@ -101,6 +101,18 @@ PASSAGE_MINUTE = Table(
     Column("last_at", Instant),
 )
 
+INSIDE_CORRECTION = Table(
+    "inside_correction",
+    _metadata,
+    Column("poller", String, primary_key=True),
+    Column("minute", Instant, primary_key=True),
+    Column("source", String, primary_key=True),
+    Column("inside", BigInteger),
+    Column("why", String),
+    Column("noted_by", String),
+    Column("noted_at", Instant),
+)
+
 SERVER_LAG = Table(
     "server_lag",
     _metadata,

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from tallyd.adapters.records.reader import NoRecords
 from tallyd.cli.process.resources import Outside
 from tallyd.config.jobs import Task
+from tallyd.contract.corrections import Correction
 from tallyd.contract.inbox import Inbox, Look, Waiting
 from tallyd.contract.lags import Hours, LagRow, StoreOutcome
 from tallyd.contract.passages import (
@@ -98,6 +99,9 @@ class DryRecords:
         for source, count in self._added(since, until):
             found[source] = found[source] + count if source in found else count
         return found
+
+    def corrections(self, since: datetime, until: datetime) -> Sequence[Correction]:
+        return self._records.corrections(since, until)
 
     def ledger(self, *, rejected: bool, most: int) -> tuple[LedgerRow, ...]:
         return self._records.ledger(rejected=rejected, most=most)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from tallyd.adapters.locks import holder
 from tallyd.adapters.state import State, StateError
-from tallyd.cli.shared import Place, utc_now
+from tallyd.cli.shared import MOST_WHY_CHARS, Place, utc_now, who
 from tallyd.cli.views.alerts import no_state, open_state, place_of, zone_of
 from tallyd.config.alert_keys import possible_keys
 from tallyd.core.alerts.mutes import may_meet, near_keys
@@ -21,7 +19,6 @@ from tallyd.core.texts import UNPRINTABLE, clock, listed, shortened
 from tallyd.presentation.terminal import complain, say
 from tallyd.settings.types import did_you_mean, parse_duration
 
-MOST_WHY_CHARS = 200
 MOST_PATTERN_CHARS = 500
 
 
@@ -47,7 +44,7 @@ def mute(path: Path, pattern: str, *, lasts: str, why: str, even_if_unknown: boo
             if unknown:
                 complain(f"tallyd: {unknown}")
                 return EXIT_USAGE
-            state.notifications.mute(pattern, since=now, until=until, why=why, by=_who())
+            state.notifications.mute(pattern, since=now, until=until, why=why, by=who())
             (muted,) = (mute for mute in state.notifications.mutes() if mute.pattern == pattern)
             covered = sorted(filter(muted.covers, state.alerts.standing_keys()[0]))
             zone = zone_of(place, state)
@@ -66,7 +63,7 @@ def unmute(path: Path, pattern: str) -> int:
     place, now = place_of(path), utc_now()
     try:
         with closing(open_state(place)) as state:
-            was_muted = state.notifications.unmute(pattern, now=now, by=_who())
+            was_muted = state.notifications.unmute(pattern, now=now, by=who())
             others = [mute.pattern for mute in state.notifications.mutes() if mute.is_in_force(now)]
     except (StateError, FileNotFoundError) as error:
         return no_state(error)
@@ -87,7 +84,7 @@ def ack(path: Path, pattern: str, *, why: str) -> int:
     place, now = place_of(path), utc_now()
     try:
         with closing(open_state(place)) as state:
-            found = state.alerts.acknowledge(pattern, by=_who(), why=why, now=now)
+            found = state.alerts.acknowledge(pattern, by=who(), why=why, now=now)
             open_keys = sorted(state.alerts.standing_keys()[0])
             zone = zone_of(place, state)
     except (StateError, FileNotFoundError) as error:
@@ -138,14 +135,3 @@ def _who_is_notified(place: Place) -> str:
     if holder(place.folder / "lock") is None:
         return " The channels will be notified when tallyd runs."
     return " The channels will be notified."
-
-
-def _who() -> str:
-    """Return who does it: the user behind sudo, else the user of this process."""
-    behind = os.environ.get("SUDO_USER")
-    if behind:
-        return shortened(behind, 60)
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())

@@ -11,10 +11,10 @@ query finds the files of a day. No index has the times of passages: it would dou
 The rows of a file are found by `first_passage` on SQLite, by the key on MariaDB, by an index on PostgreSQL,
 which keeps equal values of one only once.
 
-In the keys of `passage_minute`, `server_lag` and `server_hour` the time comes before the source or the
-server. So a span of time, which is what tallyd reads, deletes and adds to, is one range of the key, however
-many years there are. `server_lag_by_server` serves the view of a single server. A server is checked at most
-once a second, so its row needs no number.
+In the keys of `passage_minute`, `inside_correction`, `server_lag` and `server_hour` the time comes before the
+source or the server. So a span of time, which is what tallyd reads, deletes and adds to, is one range of the
+key, however many years there are. `server_lag_by_server` serves the view of a single server. A server is
+checked at most once a second, so its row needs no number.
 """
 
 from __future__ import annotations
@@ -62,6 +62,12 @@ CREATE TABLE passage_minute (
   PRIMARY KEY (poller, minute, source)
 )""",
     """
+CREATE TABLE inside_correction (
+  poller text COLLATE "C" NOT NULL, minute timestamp(0) NOT NULL, source text COLLATE "C" NOT NULL,
+  inside bigint NOT NULL, why text NOT NULL, noted_by text NOT NULL, noted_at timestamp(0) NOT NULL,
+  PRIMARY KEY (poller, minute, source)
+)""",
+    """
 CREATE TABLE server_lag (
   poller text COLLATE "C" NOT NULL, checked_at timestamp(0) NOT NULL, server text COLLATE "C" NOT NULL,
   computed_time timestamp(3), lag_s double precision, state text COLLATE "C" NOT NULL,
@@ -103,6 +109,12 @@ CREATE TABLE IF NOT EXISTS passage_minute (
   poller VARCHAR(200) NOT NULL, minute DATETIME NOT NULL, source VARCHAR(200) NOT NULL,
   n_in BIGINT NOT NULL, n_out BIGINT NOT NULL, n_other BIGINT NOT NULL,
   first_at DATETIME NOT NULL, last_at DATETIME NOT NULL,
+  PRIMARY KEY (poller, minute, source)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
+    """
+CREATE TABLE IF NOT EXISTS inside_correction (
+  poller VARCHAR(200) NOT NULL, minute DATETIME NOT NULL, source VARCHAR(200) NOT NULL,
+  inside BIGINT NOT NULL, why TEXT NOT NULL, noted_by TEXT NOT NULL, noted_at DATETIME NOT NULL,
   PRIMARY KEY (poller, minute, source)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
     """

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from tallyd.contract.board import Asked, AskedError
 from tallyd.core.naming import key_segments
@@ -21,7 +22,8 @@ from tallyd.core.timeline import with_last_day
 from tallyd.core.uptime import TimeSpan
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX, INBOX_GONE, NO_FILES
 from tallyd.pollers.visitors.beside import Beside, Known
-from tallyd.pollers.visitors.inside import MIDNIGHT, DayCount, Level, Resets, together
+from tallyd.pollers.visitors.corrections import CORRECTED, corrections_table
+from tallyd.pollers.visitors.inside import MIDNIGHT, Adjustment, DayCount, Level, Resets, together
 from tallyd.pollers.visitors.settings import VisitorsSettings
 from tallyd.pollers.visitors.visits import Day, Minute, Visits, days_of, put_together
 from tallyd.settings.types import did_you_mean
@@ -35,6 +37,7 @@ _NUMBERS = (
     *WAYS,
     Column(key="most_inside", heading="most inside", unit="number"),
     OTHER,
+    CORRECTED,
 )
 SOURCE_COLUMN = Column(key=SOURCE, heading=SOURCE, option=SOURCE, is_subject=True, is_vital=True)
 GROUP_COLUMN = Column(key=GROUP, heading=GROUP, option=GROUP, is_vital=True)
@@ -55,7 +58,7 @@ class VisitorsBoards:
     settings: VisitorsSettings
     poller: str
     now: datetime
-    zone: tzinfo
+    zone: ZoneInfo
     arrivals: Mapping[str, datetime]
 
     # -- today ----------------------------------------------------------------------------------------------
@@ -75,18 +78,19 @@ class VisitorsBoards:
         Both are empty if the database cannot be read; `trouble` then says why. `bars` reads the last day of
         some sources.
         """
+        total = together(counts.values())
         n_in, n_out, n_inside = _ways(counts.values())
         groups = self.settings.groups
         done, rejected = (files.get(state, Gap.UNKNOWN) for state in ("done", "rejected"))
         return Board(
             panels=(
-                Stat(key="inside", name="Inside now", value=n_inside, note=self._inside()),
+                Stat(key="inside", name="Inside now", value=n_inside, note=self._inside(total.corrected)),
                 Stat(key="in", name="In today", value=n_in),
                 Stat(key="out", name="Out today", value=n_out),
                 with_last_day(self._sources_table(counts, open_alerts), bars),
                 *([self._groups_table(counts)] if groups else ()),
             ),
-            notes=() if any(each.has_records for each in counts.values()) or trouble else (self._missing(),),
+            notes=() if total.has_records or trouble else (self._missing(),),
             troubles=(unreadable(trouble),) if trouble else (),
             details=(
                 Stat(key="files_done", name="Files ingested today", value=done),
@@ -104,28 +108,30 @@ class VisitorsBoards:
     def _clock(self, at: datetime) -> str:
         return clock(at.replace(microsecond=0), self.zone, now=self.now)
 
-    def _inside(self) -> str:
+    def _inside(self, corrected: int = 0) -> str:
         """Return what `inside` means."""
         reset = self.settings.reset_at
-        return (
-            f"in minus out since {'midnight' if reset == MIDNIGHT else f'{reset:%H:%M}'}; cameras miss people"
-        )
+        since = "midnight" if reset == MIDNIGHT else f"{reset:%H:%M}"
+        by = f", corrected by {corrected:+}" if corrected else ""
+        return f"in minus out since {since}{by}; cameras miss people"
 
     def _sources_table(self, counts: Mapping[str, DayCount], open_alerts: Collection[str]) -> Table:
-        silent = self._silent(open_alerts)
+        silent, ways = self._silent(open_alerts), _columns(counts)
         rows = []
         for source in self._sources(counts):
             last = self.arrivals.get(source)
             own = [counts[source]] if source in counts else []
             unseen = _NOT_KNOWN if own else _NO_FILE
             state = _SILENT if source in silent else _DELIVERS if last else unseen
-            rows.append((source, self.settings.label_of(source), state, last, *_ways(own)))
+            rows.append(
+                (source, self.settings.label_of(source), state, last, *_ways(own), *_corrected(own, ways))
+            )
         columns = (
             SOURCE_COLUMN,
             NAME_COLUMN,
             Column(key="state", heading="state", is_vital=True),
             Column(key="last_file", heading="last file", unit="instant"),
-            *WAYS,
+            *ways,
         )
         return Table(key="sources", title="Sources today", columns=columns, rows=tuple(rows))
 
@@ -137,11 +143,13 @@ class VisitorsBoards:
         return {*self.settings.sources, *self.arrivals} if is_of_all else found
 
     def _groups_table(self, counts: Mapping[str, DayCount]) -> Table:
-        rows = tuple(
-            (name, *_ways(counts[member] for member in members if member in counts))
+        ways = _columns(counts)
+        groups = {
+            name: [counts[member] for member in members if member in counts]
             for name, members in self.settings.groups.items()
-        )
-        return Table(key="groups", title="Groups today", columns=(GROUP_COLUMN, *WAYS), rows=rows)
+        }
+        rows = tuple((name, *_ways(own), *_corrected(own, ways)) for name, own in groups.items())
+        return Table(key="groups", title="Groups today", columns=(GROUP_COLUMN, *ways), rows=rows)
 
     def _sources(self, also: Iterable[str]) -> tuple[str, ...]:
         """Return the sources in the order of the config, then those that deliver, and `also` others."""
@@ -158,16 +166,17 @@ class VisitorsBoards:
         *,
         counted: Sequence[TimeSpan],
         before: Sequence[Minute],
+        adjusted: Sequence[Adjustment],
         beside: Beside | None = None,
     ) -> Board:
         """Return the board of some days, with the sources that were `seen` in them.
 
         `parts` are the minutes of the `chosen` sources, whole days at a time, oldest first; those `before`
-        them are since the last reset. `counted` is when files were counted; `beside` is what one day is
-        compared with. Raises `AskedError` if there is no such source.
+        them and the corrections (`adjusted`) are since the last reset. `counted` is when files were counted;
+        `beside` is what one day is compared with. Raises `AskedError` if there is no such source.
         """
         by = asked.by or "hour"
-        level = Level(Resets(self.zone, self.settings.reset_at))
+        level = Level(Resets(self.zone, self.settings.reset_at), adjusted)
         for minute, count in before:
             level.add(minute, count.n_in, count.n_out)
         days = [day for minutes in parts for day in days_of(minutes, zone=self.zone, level=level)]
@@ -184,6 +193,9 @@ class VisitorsBoards:
                 *_notes(visits, by, known, inside=self._inside()),
             ),
             choices=self._choices(sources),
+            details=corrections_table(
+                each for each in adjusted if each.correction.at >= asked.span(self.zone)[0]
+            ),
         )
         return beside.added(board, days[0] if days else (), known) if beside else board
 
@@ -248,6 +260,15 @@ def _ways(counts: Iterable[DayCount]) -> tuple[Cell, Cell, Cell]:
     return (*came, total.inside if known else Gap.UNKNOWN)
 
 
+def _columns(counts: Mapping[str, DayCount]) -> tuple[Column, ...]:
+    """Return the columns of counts; without corrections, there is no column for them."""
+    return (*WAYS, *([CORRECTED] if any(each.corrected for each in counts.values()) else ()))
+
+
+def _corrected(counts: Iterable[DayCount], columns: Sequence[Column]) -> tuple[int, ...]:
+    return (sum(each.corrected for each in counts),) if CORRECTED in columns else ()
+
+
 def _hint(word: str, known: Sequence[str]) -> str:
     has = f"; there is: {', '.join(map(visible, known))}" if known else "; there is none"
     return did_you_mean(word, tuple(known)) or has
@@ -277,7 +298,10 @@ def _notes(found: Sequence[Visits], by: By, known: Known, *, inside: str) -> Ite
 def _visits_chart(found: Sequence[Visits], by: By, known: Known, *, nothing: str) -> Chart:
     """Return a row for each period: bars of who came and left, and for hours, who was inside at their end."""
     is_within_day = by in WITHIN_DAY
-    numbers = [each for each in _NUMBERS if each.key != ("days" if is_within_day else "inside")]
+    without = {"days" if is_within_day else "inside"}
+    if not any(each.corrected for each in found):
+        without.add(CORRECTED.key)
+    numbers = [each for each in _NUMBERS if each.key not in without]
     series: dict[str, Shape] = {"in": "bars", "out": "bars"}
     if by == "hour":  # at the end of a day, next to nobody is inside
         series["inside"] = "dots"
@@ -300,9 +324,10 @@ def _row(visits: Visits, by: By, numbers: Iterable[Column], known: Known) -> tup
         "inside": visits.inside,
         "most_inside": visits.most_inside,
         "other": visits.n_other,
+        CORRECTED.key: visits.corrected,
     }
     is_known = known.is_known(visits)
-    numbered = (cells[each.key] if is_known else Gap.UNKNOWN for each in numbers)
+    numbered = (cells[each.key] if is_known or each == CORRECTED else Gap.UNKNOWN for each in numbers)
     # In UTC: of an hour that comes twice, the two local times would be equal.
     begin = (visits.begin.astimezone(UTC),) if axis_of(by) == BEGIN else ()
     return (*begin, *labels_of(visits.begin, by=by).values(), *numbered)

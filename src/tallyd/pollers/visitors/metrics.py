@@ -40,7 +40,12 @@ def today_metrics(
     )
     within = Metric(
         name="tallyd_visitors_inside",
-        help="In less out since `reset_at`, never below zero.",
+        help="In less out since `reset_at`, corrected, never below zero.",
+        labels=("poller", "source"),
+    )
+    corrected = Metric(
+        name="tallyd_visitors_corrected",
+        help="Sum of the corrections of a source since `reset_at`: how many people its counts were off.",
         labels=("poller", "source"),
     )
     info = Metric(
@@ -53,6 +58,7 @@ def today_metrics(
         for direction, number in (("in", count.n_in), ("out", count.n_out), ("other", count.n_other)):
             went.samples.append(((poller, source, direction), number))
         within.samples.append(((poller, source), counted.inside))
+        corrected.samples.append(((poller, source), counted.corrected))
         if source in settings.sources and (label := settings.sources[source].label):
             info.samples.append(((poller, source, label), 1))
     within_all = Metric(
@@ -73,4 +79,4 @@ def today_metrics(
         labels=("poller",),
         samples=[((poller,), max(0, len(names) - MOST_NAMED))],
     )
-    return (went, within, within_all, info, taken, unnamed)
+    return (went, within, within_all, corrected, info, taken, unnamed)

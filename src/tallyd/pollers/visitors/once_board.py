@@ -31,6 +31,7 @@ def reading_board(content: Mapping[str, Any]) -> Board:
         Table(key="sources", title="Sources", columns=columns, rows=sources),
         Table(key="groups", title="Groups", columns=(GROUP_COLUMN, *WAYS, OTHER), rows=groups),
     )
+    corrected = content["counts"]["corrected"]
     answer = f": {report['answer']}" if report["answer"] else ""
     return Board(
         panels=(
@@ -38,7 +39,10 @@ def reading_board(content: Mapping[str, Any]) -> Board:
             *(table for table in tables if table.rows),
         ),
         said=f"{content['day']}{', final' if content.get('final') else ''}",
-        notes=(f"report: {report['state']}{answer}",),
+        notes=(
+            *([f"inside is corrected by {corrected:+}"] if corrected else ()),
+            f"report: {report['state']}{answer}",
+        ),
     )
 
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from tallyd.contract.board import Asked, Past
+from tallyd.contract.corrections import CorrectableRecords, Correction
 from tallyd.contract.delivery import Accepted, Refused
 from tallyd.contract.job import Job
 from tallyd.contract.poller import Found
@@ -30,7 +32,8 @@ from tallyd.pollers.visitors.alerts.alert_kinds import DATABASE, EVALUATES, INBO
 from tallyd.pollers.visitors.alerts.memory import read_memory
 from tallyd.pollers.visitors.beside import WEEK, Beside, counted_spans
 from tallyd.pollers.visitors.board import GROUP, SOURCE, VisitorsBoards
-from tallyd.pollers.visitors.inside import DayCount, Resets, read_day
+from tallyd.pollers.visitors.corrections import correct
+from tallyd.pollers.visitors.inside import DayCount, Resets, adjustments, read_day
 from tallyd.pollers.visitors.metrics import age_metric, today_metrics
 from tallyd.pollers.visitors.once_board import reading_board, summary_board
 from tallyd.pollers.visitors.questions import QUESTIONS
@@ -125,6 +128,12 @@ class VisitorsPoller(VisitorsSettings):
         """Post a report once. Raises `SourceError` where there was no answer, `Stopped`."""
         return deliver(self, message, tools, timeout_s=timeout_s)
 
+    def correct(
+        self, poller: str, correction: Correction, records: CorrectableRecords, zone: ZoneInfo
+    ) -> str:
+        """Store how many were inside at a source, and return what that changes."""
+        return correct(self, poller, correction, records, zone)
+
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:
         """Look into the inbox and the database, changing nothing: today's passages in, by source.
 
@@ -210,15 +219,22 @@ class VisitorsPoller(VisitorsSettings):
         days = (records.minutes(*day.span(past.zone), sources=sources) for day in _days(asked, past))
         since, until = asked.span(past.zone)
         seen = records.counts(since, until).keys()
-        reset = Resets(past.zone, self.reset_at).until(since)
+        resets = Resets(past.zone, self.reset_at)
+        reset = resets.until(since)
         before = records.minutes(reset, since, sources=sources) if reset < since else ()
+        adjusted = [
+            each
+            for each in adjustments(records, since, until, resets=resets)
+            if sources is None or each.correction.source in sources
+        ]
         span = since - WEEK, until
         # Of several sources, one that is silent does not matter: the others are counted.
         own = tuple(self.sources if sources is None else sources)
         incidents = self.incidents_about(own[0] if len(own) == 1 else INBOX, past, *span)
         counted = counted_spans(past.uptime(*span), incidents, now=past.now)
+        board = partial(boards.past, days, seen, asked, counted=counted, before=before, adjusted=adjusted)
         if asked.first != asked.last or asked.by not in (None, "hour"):
-            return boards.past(days, seen, asked, counted=counted, before=before)
+            return board()
         beside = Beside(
             day=asked.first,
             now=past.now,
@@ -226,7 +242,7 @@ class VisitorsPoller(VisitorsSettings):
             week_before=records.minutes(*day_span(asked.first - WEEK, past.zone), sources=sources),
             month=_month(asked.first, past, sources) if len(seen) <= MOST_OF_MONTH else (),
         )
-        return boards.past(days, seen, asked, counted=counted, before=before, beside=beside)
+        return board(beside=beside)
 
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Yield the age of each source's newest file, then today's counts."""

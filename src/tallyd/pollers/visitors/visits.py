@@ -34,7 +34,8 @@ class Visits:
 
     `begin` is its first instant in local time; of several days, that of the first one with records. `days` is
     the number of days with records. `inside` is how many people were inside at its end, or are now;
-    None for several days. `most_inside` is how many there were at most. `has_records` is false for an hour
+    None for several days. `most_inside` is how many there were at most.
+    `corrected` is the sum of the corrections in that time. `has_records` is false for an hour
     in which nobody was counted.
     """
 
@@ -45,6 +46,7 @@ class Visits:
     n_other: int
     inside: int | None
     most_inside: int
+    corrected: int
     has_records: bool = True
 
 
@@ -70,7 +72,7 @@ def days_of(minutes: Sequence[Minute], *, zone: tzinfo, level: Level | None = No
 def put_together(days: Iterable[Day], *, by: By) -> tuple[Visits, ...]:
     """Put days together, in order of time; weekdays from Monday on.
 
-    Of the hours of a day, it returns those from the first to the last one with records.
+    Of the hours of a day, it returns those from the first to the last one with records or corrections.
     """
     if by == "hour":
         return tuple(hour for day in days for hour in _busy(day))
@@ -98,7 +100,7 @@ def _clock(label: str) -> str:
 
 
 def _busy(day: Day) -> Sequence[Visits]:
-    return _between(day, lambda hour: hour.has_records)
+    return _between(day, lambda hour: hour.has_records or hour.corrected != 0)
 
 
 def _between(items: Sequence[T], is_wanted: Callable[[T], bool]) -> Sequence[T]:
@@ -117,6 +119,7 @@ def _sum(days: Sequence[Day]) -> Visits:
         n_other=sum(hour.n_other for hour in hours),
         inside=hours[-1].inside if len(days) == 1 else None,
         most_inside=max(hour.most_inside for hour in hours),
+        corrected=sum(hour.corrected for hour in hours),
     )
 
 
@@ -132,11 +135,9 @@ def _hours(rows: Sequence[_Row], day: date, zone: tzinfo, level: Level) -> Day:
     begins = _hour_begins(day, zone)
     for begin, end in zip(begins, [*begins[1:], day_span(day, zone)[1]], strict=True):
         after = _place(rows, end)
-        level.go_to(seen_text(begin))
-        most = level.inside
+        level.begin(seen_text(begin))
         for minute, n_in, n_out, _ in rows[at:after]:
             level.add(minute, n_in, n_out)
-            most = max(most, level.inside)
         level.go_to(seen_text(end - _MINUTE))  # a reset at the end belongs to the next hour
         found.append(
             Visits(
@@ -146,7 +147,8 @@ def _hours(rows: Sequence[_Row], day: date, zone: tzinfo, level: Level) -> Day:
                 n_out=sum(row[2] for row in rows[at:after]),
                 n_other=sum(row[3] for row in rows[at:after]),
                 inside=level.inside,
-                most_inside=most,
+                most_inside=level.most,
+                corrected=level.corrected(begin, end),
                 has_records=after > at,
             )
         )

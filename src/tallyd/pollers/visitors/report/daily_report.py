@@ -158,7 +158,10 @@ def _counts_json(settings: VisitorsSettings, counts: Mapping[str, DayCount]) -> 
 
 
 def visits_json(counted: DayCount) -> dict[str, Json]:
-    """Return the counts as out files have them; `balance` is `inside` where it may be negative."""
+    """Return the counts as out files have them.
+
+    `balance` is `inside` without the corrections, and may be negative.
+    """
     count = counted.count
     return {
         "in": count.n_in,
@@ -166,4 +169,5 @@ def visits_json(counted: DayCount) -> dict[str, Json]:
         "inside": counted.inside,
         "other": count.n_other,
         "balance": counted.balance,
+        "corrected": counted.corrected,
     }

@@ -92,7 +92,7 @@ def ledger_of(memory: Facts) -> Ledger:
 def mark_of(counts: Mapping[str, DayCount]) -> str:
     """Return a short text that differs if any count of any source differs."""
     rows = sorted(
-        [source, each.count.n_in, each.count.n_out, each.count.n_other, each.balance]
+        [source, each.count.n_in, each.count.n_out, each.count.n_other, each.balance, each.corrected]
         for source, each in counts.items()
     )
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]

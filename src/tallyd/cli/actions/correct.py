@@ -1,0 +1,58 @@
+"""`tallyd correct`: a person says how many visitors are inside."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from tallyd.adapters.records.database import Database
+from tallyd.cli.shared import MOST_WHY_CHARS, load_config, tasks_named, utc_now, who
+from tallyd.contract.board import AskedError
+from tallyd.contract.corrections import Correction
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, RecordsError
+from tallyd.core.texts import UNPRINTABLE
+from tallyd.presentation.terminal import complain, say
+
+
+def correct(path: Path, poller: str, source: str, *, inside: int, at: str, why: str) -> int:
+    """Store how many were inside; return the exit status. Raises `ConfigError`."""
+    config, now = load_config(path, lenient=True), utc_now()
+    kind = tasks_named(config, poller)[0].source
+    zone = config.effective(poller).zone
+    try:
+        minute = _minute(at, now, zone)
+    except AskedError as error:
+        complain(f"tallyd: --at {error}")
+        return EXIT_USAGE
+    if not why.strip() or UNPRINTABLE.search(why) or len(why) > MOST_WHY_CHARS:
+        complain(f"tallyd: --why must be one line of 1 to {MOST_WHY_CHARS} characters")
+        return EXIT_USAGE
+    correction = Correction(source=source, at=minute, inside=inside, why=why, by=who(), noted_at=now)
+    try:
+        with closing(Database(config.database_url, prepares=True)) as database:
+            changed = kind.correct(poller, correction, database.records(poller), zone)
+    except AskedError as error:
+        complain(f"tallyd: {error}")
+        return EXIT_USAGE
+    except RecordsError as error:
+        complain(f"{poller}: {error.text}")
+        return EXIT_PROBLEM
+    say(changed)
+    return EXIT_OK
+
+
+def _minute(written: str, now: datetime, zone: ZoneInfo) -> datetime:
+    """Return the minute that a person wrote; nothing: now. Raises `AskedError`."""
+    try:
+        if len(written) == len("HH:MM"):
+            local = datetime.combine(now.astimezone(zone).date(), time.fromisoformat(written))
+        else:
+            local = datetime.fromisoformat(written) if written else now
+    except ValueError:
+        raise AskedError("must be a time of today, HH:MM, or YYYY-MM-DDTHH:MM") from None
+    found = (local if local.tzinfo else local.replace(tzinfo=zone)).astimezone(UTC)
+    if found > now:
+        raise AskedError(f"{written} is in the future; for an earlier day, write YYYY-MM-DDTHH:MM")
+    return found.replace(second=0, microsecond=0)
