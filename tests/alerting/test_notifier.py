@@ -270,8 +270,25 @@ def test_a_subject_that_is_no_longer_watched_is_not_reported_as_resolved(
         world.edit(replace(poller, watches={"below": frozenset({"door"})}))
         world.run(minutes=2)
         assert world.chats.texts()[1:] == [
-            "[box] no longer watched: one/gate/below, open since 08:00; it was removed from the config"
+            "[box] no longer watched: one/gate/below, open since 08:00; it was removed"
         ]
+
+
+def test_a_subject_that_a_reading_has_forgotten_is_not_reported_as_resolved(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    source = Source(below=["gate", "gateway", "door"])
+    with clock, World(tmp_path, clock, minutely(source), top=top()) as world:
+        world.run(minutes=2)
+        source.below, source.forgotten = ["door"], frozenset({"one/gate"})
+        world.run(minutes=2)
+        (text,) = world.chats.texts()[1:]
+        assert "no longer watched: one/gate/below, open since 08:00; it was removed" in text
+        assert "one: enough on gateway since 08:02" in text
+        source.forgotten = frozenset()
+        source.below = ["gate", "door"]
+        world.run(minutes=2)
+        assert len(world.chats.texts()) == 3, "it may come back"
 
 
 @pytest.mark.parametrize(
@@ -306,7 +323,7 @@ def test_a_run_that_ends_after_its_subject_was_removed_says_nothing_of_it(
         assert world.daemon.wait(10)
         world.run(minutes=5)
         told = [text for text in world.chats.texts() if "gate" in text]
-        over = "[box] no longer watched: one/gate/below, open since 08:00; it was removed from the config"
+        over = "[box] no longer watched: one/gate/below, open since 08:00; it was removed"
         assert told == (["[box] one: too few on gate", over] if is_open else [])
 
 
@@ -340,7 +357,7 @@ def test_an_alert_that_leaves_the_config_is_notified_as_no_longer_watched(
         world.edit({"two": pollers["two"]})
         world.run(minutes=2)
         assert world.chats.texts()[1:] == [
-            "[box] no longer watched: one/gate/below, open since 08:00; it was removed from the config"
+            "[box] no longer watched: one/gate/below, open since 08:00; it was removed"
         ]
         world.chats.down = set()
         world.run(minutes=20)

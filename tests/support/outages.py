@@ -20,10 +20,11 @@ REFUSED = SourceError("access key refused (HTTP 403)", transient=False)
 
 @dataclass
 class Source:
-    """The result of all runs from now on: an error, or a reading with these problems."""
+    """The result of all runs from now on: an error, or a reading with these problems that forgets these."""
 
     error: Exception | None = None
     below: list[str] = field(default_factory=list)
+    forgotten: frozenset[str] = frozenset()
 
     def __call__(self, slot: Slot, tools: Toolbox) -> Reading:
         if self.error is not None:
@@ -32,7 +33,12 @@ class Source:
             BELOW.problem(tools.poller, subject, since=tools.now(), poller=tools.poller, subject=subject)
             for subject in self.below
         ]
-        return Reading(taken_at=tools.now(), facts={"total": 1, "counts": {}}, problems=tuple(found))
+        return Reading(
+            taken_at=tools.now(),
+            facts={"total": 1, "counts": {}},
+            problems=tuple(found),
+            forgotten=self.forgotten,
+        )
 
 
 def top(*channels: str, **alerts: object) -> dict[str, object]:

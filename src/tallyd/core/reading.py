@@ -80,6 +80,7 @@ class Reading:
     the reading, then sent. `memory` replaces what the job remembers; None leaves it unchanged. `evaluates`
     are the last key segments (`<what>`) of the alerts that this reading can resolve; None: all of its job.
     `skew_s` is how far our clock is ahead of the source's, in seconds; None if the source did not say.
+    `forgotten` are beginnings of keys, without the last segment: those alerts end as no longer watched.
     `summary` is for a person who ran the job by hand, beside the facts; it is never stored.
     """
 
@@ -92,4 +93,5 @@ class Reading:
     memory: Facts | None = field(default=None, repr=False)
     evaluates: frozenset[str] | None = None
     skew_s: float | None = None
+    forgotten: frozenset[str] = frozenset()
     summary: Facts | None = field(default=None, repr=False)

@@ -106,7 +106,7 @@ class Shown:
         if poller is None:
             return None
         try:
-            return poller.view(between[0], what) if len(between) == 1 else {}
+            return poller.view("/".join(between), what) if between else {}
         except Exception as error:
             self._bug(name, error)
             return {}

@@ -74,6 +74,9 @@ class Store:
     ) -> tuple[StoreResult, ...]:
         observations = None
         if in_timetable:
+            forgotten = tuple(f"{start}/" for each in readings for start in each.forgotten)
+            if forgotten:
+                self.evaluate((), may_resolve=lambda key: key.startswith(forgotten), is_unwatched=True)
             observations = self._watched(observations_of(task, slot, readings, now=self._now()))
         if observations is not None and slot.key is None and all(is_idle(each) for each in readings):
             # Some jobs run every two seconds: an idle run must not write to disk.

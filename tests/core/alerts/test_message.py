@@ -176,7 +176,7 @@ def test_one_thing_is_one_line_with_the_name_in_front() -> None:
         pytest.param(
             notice(news="unwatched", text="bad"),
             0,
-            "no longer watched: divera/count/failed, open since 08:00; it was removed from the config",
+            "no longer watched: divera/count/failed, open since 08:00; it was removed",
             "info",
             id="unwatched",
         ),
@@ -208,7 +208,7 @@ def test_most_serious_first_and_the_oldest_of_equals() -> None:
         "- fewer",
         "- still, after 4 h: few",
         "- good since 12:00, after 4 h.",
-        "- no longer watched: a/5/x, open since 08:00; it was removed from the config",
+        "- no longer watched: a/5/x, open since 08:00; it was removed",
     ]
 
 

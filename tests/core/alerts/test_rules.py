@@ -235,6 +235,8 @@ def test_a_look_that_finds_things_as_they_were_changes_nothing() -> None:
         ("a/count/crashed", True),
         ("a/50101/below", True),
         ("a/50101 %2F 50102/below", True),
+        ("a/jobs/import/below", True),
+        ("b/jobs/import/below", False),
         ("a/other/failed", False),
         ("a/count/overdue", False),
         ("b/count/failed", False),

@@ -106,6 +106,18 @@ def test_a_target_goes_before_the_defaults_key_by_key() -> None:
             {"file": "/a/*", "header": "Age"}, "PROD.header: has no effect with `file`", id="header"
         ),
         pytest.param({"file": "/a/*", "format": "epoch"}, "PROD.format: has no effect", id="a format"),
+        pytest.param(
+            {"file": "/a/*", "each": {"items": "a", "time": "b"}}, "PROD.each: has no effect", id="files"
+        ),
+        pytest.param(
+            {"url": URL, "header": "Age", "each": {"items": "a", "time": "b"}},
+            "PROD.header: has no effect with `each`",
+            id="a header of items",
+        ),
+        pytest.param({"url": URL, "each": {"items": "a"}}, "PROD.each.time: is missing", id="items, no time"),
+        pytest.param(
+            {"url": URL, "each": {"items": "a[", "time": "b"}}, "each.items: is not JMESPath", id="no path"
+        ),
         pytest.param({"sql": {"query": "SELECT 1"}}, "PROD.sql.url: is missing", id="no database"),
         pytest.param({"sql": {"url": "sqlite:////a"}}, "PROD.sql.query: is missing", id="no query"),
         pytest.param(

@@ -19,7 +19,10 @@ import pytest
 
 from support.apps import NOW, Rounds, app, http_date
 from support.rawserver import Connection, RawServer, answer, serving
+from support.wording import text_of
+from tallyd.core.alerts.rules import unwatched
 from tallyd.pollers.servers.freshness import STATES
+from tallyd.pollers.servers.target_memory import memory_of
 
 CANARY = "canary-8f3a-secret"
 
@@ -313,3 +316,196 @@ def test_ten_thousand_values_are_found_in_no_time() -> None:
         for _ in range(10_000):
             way.value(reply)
     assert time.process_time() - began < 5
+
+
+# -- one answer, many targets --------------------------------------------------------------------------------
+
+EACH = {"items": "jobs", "name": "name", "time": "at", "forget_after": "2h"}
+
+
+class Jobs:
+    """A server that tells when each of its jobs last ended, so many minutes before now; None: not yet."""
+
+    def __init__(self, folder: Path, each: dict[str, Any] | None = None, **keys: Any) -> None:
+        self.minutes: dict[str, float | None] = {}
+        self.content: object = None
+        self.is_away = False
+        self._stack = contextlib.ExitStack()
+        server = self._stack.enter_context(serving(app(self._page)))
+        targets = {"jobs": {"each": each or EACH, **keys}}
+        self.rounds = Rounds(server, folder, targets=targets, keys={"every": "60s"}, has_records=True)
+
+    def _page(self, connection: Connection, _path: str) -> None:
+        now = self.rounds.now
+        jobs = [
+            {"name": name, "at": None if minutes is None else (now - timedelta(minutes=minutes)).isoformat()}
+            for name, minutes in self.minutes.items()
+        ]
+        if self.is_away:
+            connection.reset()
+        else:
+            connection.send(answer(json.dumps(self.content or {"jobs": jobs}).encode()))
+
+    def states(self, *, after_s: float = 0.0) -> dict[str, str]:
+        self.reading = self.rounds.round(after_s=after_s)
+        memory = memory_of(self.rounds.kept, dict)
+        return {name: known.state for name, known in memory.known.items()}
+
+    def keys(self) -> list[str]:
+        return [problem.key for problem in self.reading.problems]
+
+    def close(self) -> None:
+        self.rounds.close()
+        self._stack.close()
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    made = Jobs(tmp_path)
+    yield made
+    made.close()
+
+
+def test_each_item_has_its_own_state_and_alert(jobs: Jobs) -> None:
+    jobs.minutes = {"import": 1, "export/daily": 20, "mail": None}
+    assert jobs.states() == {
+        "jobs": "fresh",
+        "jobs/import": "fresh",
+        "jobs/export/daily": "stale",
+        "jobs/mail": "invalid",
+    }
+    assert jobs.keys() == ["apps/jobs/export%2Fdaily/stale", "apps/jobs/mail/invalid"]
+    assert "but at is null" in text_of(jobs.reading.problems[1])
+    (job,) = jobs.rounds.poller().jobs()
+    is_unwatched = unwatched([("apps", job.name, job.evaluates)], {"apps": jobs.rounds.poller().watched()})
+    assert not any(map(is_unwatched, jobs.keys())), "it is in the config, without its name"
+    jobs.minutes = {"import": 1, "export/daily": 1, "mail": 1}
+    assert set(jobs.states(after_s=60).values()) == {"fresh"}
+    assert jobs.keys() == []
+    hours = jobs.rounds.records().server_hours(NOW, NOW + timedelta(hours=1))
+    assert {server for server, _, _ in hours} == {
+        "jobs",
+        "jobs/import",
+        "jobs/export/daily",
+        "jobs/mail",
+    }
+
+
+def test_if_all_are_stale_each_says_so_itself(jobs: Jobs) -> None:
+    jobs.minutes = {"import": 20, "mail": 30}
+    assert set(jobs.states().values()) == {"stale"}
+    assert jobs.keys() == ["apps/jobs/import/stale", "apps/jobs/mail/stale"]
+
+
+def test_if_the_server_is_away_that_is_one_alert_and_nothing_is_known_of_its_items(jobs: Jobs) -> None:
+    jobs.minutes = {"import": 20, "mail": 1}
+    jobs.states()
+    jobs.is_away = True
+    assert jobs.states(after_s=3600 * 24) == {
+        "jobs": "unreachable",
+        "jobs/import": "stale",
+        "jobs/mail": "fresh",
+    }
+    assert jobs.keys() == ["apps/jobs/unreachable", "apps/jobs/import/stale"]
+
+
+def test_one_that_vanishes_raises_one_alert_and_is_forgotten_a_day_later(jobs: Jobs) -> None:
+    jobs.minutes = {"import": 1, "mail": 20}
+    jobs.states()
+    jobs.minutes = {"import": 1}
+    vanished_at = jobs.rounds.now + timedelta(seconds=60)
+    assert jobs.states(after_s=60)["jobs/mail"] == "stale", "nobody knows"
+    jobs.states(after_s=7100)
+    assert jobs.keys() == ["apps/jobs/mail/stale"]
+    jobs.rounds.restart()
+    jobs.states(after_s=100)
+    assert jobs.keys() == ["apps/jobs/mail/vanished", "apps/jobs/mail/stale"]
+    assert jobs.reading.problems[0].since == vanished_at
+    assert text_of(jobs.reading.problems[0]).startswith("jobs/mail: no longer in the answer since ")
+    assert "jobs/mail" in jobs.states(after_s=86_000)
+    assert jobs.reading.forgotten == frozenset()
+    assert jobs.states(after_s=1000) == {"jobs": "fresh", "jobs/import": "fresh"}
+    assert jobs.keys() == []
+    assert jobs.reading.forgotten == {"apps/jobs/mail"}
+    jobs.states(after_s=60)
+    assert jobs.reading.forgotten == frozenset()
+
+
+def test_one_that_comes_back_is_followed_as_before(jobs: Jobs) -> None:
+    jobs.minutes = {"import": 1, "mail": 1}
+    jobs.states()
+    jobs.minutes = {"import": 1}
+    jobs.states(after_s=60)
+    jobs.states(after_s=8000)
+    assert jobs.keys() == ["apps/jobs/mail/vanished"]
+    jobs.minutes = {"import": 1, "mail": 1}
+    assert jobs.states(after_s=60)["jobs/mail"] == "fresh"
+    assert jobs.keys() == []
+    jobs.minutes = {"import": 1}
+    jobs.states(after_s=60)
+    jobs.states(after_s=7000)
+    assert jobs.keys() == [], "it is missing since then, not since before"
+
+
+def test_an_empty_answer_says_nothing_of_the_items(jobs: Jobs) -> None:
+    jobs.minutes = {"import": 1}
+    jobs.states()
+    jobs.minutes = {}
+    assert jobs.states(after_s=60) == {"jobs": "invalid", "jobs/import": "fresh"}
+    assert "answered HTTP 200 without an item" in text_of(jobs.reading.problems[0])
+    jobs.states(after_s=86_400 * 7)
+    assert jobs.keys() == ["apps/jobs/invalid"]
+
+
+@pytest.mark.parametrize(
+    ("each", "content", "states", "reason"),
+    [
+        pytest.param(
+            {"items": "a", "time": "@"},
+            {"a": {"x": "2026-11-20T14:00:00Z", "y": 7}},
+            {"jobs": "fresh", "jobs/x": "fresh", "jobs/y": "invalid"},
+            "but @ is a number; set `format`",
+            id="an object of times",
+        ),
+        pytest.param(
+            {"items": "a[?b]", "name": "n", "time": "b"},
+            {"a": [{"n": 7, "b": "2026-11-20T14:00:00Z"}, {"n": 8}]},
+            {"jobs": "fresh", "jobs/7": "fresh"},
+            "",
+            id="a number is a name",
+        ),
+        pytest.param(
+            {"items": "a", "name": "n", "time": "b"},
+            {"a": [{"n": "x", "b": "2026-11-20T14:00:00Z"}, {"n": "x"}, {"n": "\x07"}, {"n": True}, 7]},
+            {"jobs": "invalid", "jobs/x": "fresh"},
+            "with 5 items, 3 without a valid name and 1 with a name that occurs before",
+            id="names",
+        ),
+        pytest.param(
+            {"items": "a", "name": "n", "time": "b"},
+            {"a": [{"n": "x"}]},
+            {"jobs": "invalid", "jobs/x": "invalid"},
+            "with items, but none with a readable time",
+            id="no time",
+        ),
+        pytest.param({"items": "a", "time": "b"}, {"a": 7}, {"jobs": "invalid"}, "in a", id="no list"),
+        pytest.param({"items": "a", "time": "b"}, {"b": 7}, {"jobs": "invalid"}, "without a", id="nothing"),
+    ],
+)
+def test_what_is_wrong_with_items_is_said(
+    tmp_path: Path, each: dict[str, Any], content: object, states: dict[str, str], reason: str
+) -> None:
+    jobs = Jobs(tmp_path, each)
+    jobs.content = content
+    assert jobs.states() == states
+    assert reason in " ".join(text_of(problem) for problem in jobs.reading.problems)
+    jobs.close()
+
+
+def test_many_items_cost_one_request_and_little_else(jobs: Jobs) -> None:
+    jobs.minutes = {f"job {number}": 1 for number in range(5000)}
+    jobs.states()
+    began = time.process_time()
+    assert len(jobs.states(after_s=60)) == 5001
+    assert time.process_time() - began < 3
+    assert len(jobs.rounds.server.heads) == 2

@@ -232,7 +232,7 @@ def _acknowledged_text(alert: Alert, around: Surroundings) -> str:
 def _unwatched_text(alert: Alert, around: Surroundings) -> str:
     """Return a text with the key: its own text would say that it is open, and how to mute it."""
     since = _wording(alert, around).shown(At(alert.since))
-    return f"no longer watched: {alert.key}, open since {since}; it was removed from the config"
+    return f"no longer watched: {alert.key}, open since {since}; it was removed"
 
 
 def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
@@ -240,7 +240,9 @@ def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
     worst = min(alike, key=_rank)
     poller, *subject, what = key_segments(worst.alert.key)
     total, kind = around.watched(poller, what), around.kind_of(worst.alert.key)
-    of = f" of {total}" if total is not None and total >= len(alike) else ""
+    # Items of an answer have a segment more. Nobody knows how many there are.
+    has_items = any(len(key_segments(each.alert.key)) > 3 for each in alike)
+    of = f" of {total}" if total is not None and total >= len(alike) and not has_items else ""
     names = listed(
         [
             name_of(each.key, each.fields, kind, _wording(each, around))

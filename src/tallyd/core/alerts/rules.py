@@ -206,14 +206,16 @@ def acknowledge(alert: Alert, *, by: str, why: str, now: datetime) -> Alert:
 
 
 def closed_by_reading(poller: str, job: str, evaluates: frozenset[str]) -> Callable[[str], bool]:
-    """Return the test for keys that a good reading of a job may resolve: its `evaluates`, and its runs."""
+    """Return the test for keys that a good reading of a job may resolve: its `evaluates`, and its runs.
+
+    A subject may be of several segments.
+    """
 
     def may_resolve(key: str) -> bool:
-        segments = key_segments(key)
-        if len(segments) != 3 or segments[0] != poller:
+        first, *subject, what = key_segments(key)
+        if first != poller or not subject:
             return False
-        _, subject, what = segments
-        return what in evaluates or (subject == job and what in RUN_WHATS)
+        return what in evaluates or (subject == [job] and what in RUN_WHATS)
 
     return may_resolve
 

@@ -59,6 +59,17 @@ UNREACHABLE = AlertKind(
     many="targets unreachable",
     subject="target",
 )
+VANISHED = AlertKind(
+    key="<poller>/<target>/vanished",
+    severity="warning",
+    text="{target}: no longer in the answer since {since}[; last computed {computed}]. "
+    "tallyd forgets it in a day." + _MUTE,
+    over="{target}: in the answer again, or forgotten",
+    ends="an answer with it, or a day",
+    short="vanished",
+    many="targets that vanished from an answer",
+    subject="target",
+)
 UNSTORED = AlertKind(
     key="<poller>/database/unstored",
     severity="error",
@@ -76,7 +87,10 @@ TARGET_KINDS: Final[dict[State, AlertKind]] = {
     "unreachable": UNREACHABLE,
 }
 DATABASE: Final = "database"
-KINDS: Final = (*TARGET_KINDS.values(), UNSTORED)
+KINDS: Final = (*TARGET_KINDS.values(), VANISHED, UNSTORED)
+
+VANISHED_FOR_S: Final = 86400.0
+"""How long that is a problem. Then the item is forgotten."""
 
 UNSTORED_AFTER_S: Final = 60.0
 """How long checks wait in memory before it is a problem: a database may restart."""
@@ -89,7 +103,7 @@ def problem_of(target: Target, trouble: Trouble, poller: str, last: datetime | N
     lag_s, skew_s = seen.lag_s or 0.0, taken_off(seen.skew_s)
     return TARGET_KINDS[trouble.state].problem(
         poller,
-        target.name,
+        *target.segments,
         since=trouble.since,
         target=target.name,
         age=Age(seen.at - timedelta(seconds=lag_s)),
@@ -102,6 +116,13 @@ def problem_of(target: Target, trouble: Trouble, poller: str, last: datetime | N
         fast=Span(-skew_s) if skew_s < 0 else None,
         slow=Span(skew_s) if skew_s > 0 else None,
         zone=seen.guessed_zone,
+    )
+
+
+def vanished_problem(target: Target, since: datetime, poller: str, last: datetime | None) -> Problem:
+    """Return the problem of an item that answers no longer have since then."""
+    return VANISHED.problem(
+        poller, *target.segments, since=since, target=target.name, computed=At(last) if last else None
     )
 
 

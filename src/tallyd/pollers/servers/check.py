@@ -1,16 +1,18 @@
-"""One check of one target: its source is asked, and the time that it says becomes a state."""
+"""One check: the source of a target is asked, and each time that it says becomes a state."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from datetime import datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, TypeAlias
 
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.json_reply import Unreadable
 from tallyd.pollers.servers.computed_time import UnreadableTimeError, has_offset, read_time
-from tallyd.pollers.servers.freshness import CheckResult, check_result_of, taken_off
+from tallyd.pollers.servers.freshness import CheckResult, State, check_result_of, taken_off
+from tallyd.pollers.servers.sources.items import Items
 from tallyd.pollers.servers.sources.source import Answer
 from tallyd.pollers.servers.target_settings import Target
 
@@ -20,10 +22,14 @@ def begin(target: Target, tools: Toolbox) -> Future[Any]:
     return target.source.begin(tools, target.timeout_s)
 
 
-def result_of(
-    target: Target, asked: Future[Any], *, now: datetime, zone: tzinfo, stale_at: datetime | None
-) -> CheckResult:
-    """Return the result of a check that has ended; see `read_time` for `stale_at`.
+StaleAt: TypeAlias = Callable[[str], datetime | None]
+"""Returns at which time the data of a target is known to be stale; see `read_time`."""
+
+
+def results_of(
+    target: Target, asked: Future[Any], *, now: datetime, zone: tzinfo, stale_at: StaleAt
+) -> dict[str, CheckResult]:
+    """Return the result of a check that has ended, by the name of the target; also those of its items.
 
     `zone` is for times without one, if the target has no zone. Raises `Stopped`. Everything that the target
     does is a state.
@@ -32,24 +38,44 @@ def result_of(
     if isinstance(failure, SourceError):
         # With a 2xx status, the body is unusable.
         is_answered = failure.status is not None and 200 <= failure.status < 300
-        return CheckResult(at=now, state="invalid" if is_answered else "unreachable", reason=failure.text)
+        state: State = "invalid" if is_answered else "unreachable"
+        return {target.name: CheckResult(at=now, state=state, reason=failure.text)}
     reply = asked.result()
     answer = target.source.answer(reply)
     try:
-        value = target.source.value(reply)
+        if target.each is None:
+            value = target.source.value(reply)
+            return {target.name: _evaluated(target, answer, value, zone=zone, stale_at=stale_at)}
+        items = target.each.items_of(reply)
     except Unreadable as error:
-        return _invalid(answer, f"{answer.whence} {error}")
-    return evaluated(target, answer, value, zone=zone, stale_at=stale_at)
+        return {target.name: _invalid(answer, f"{answer.whence} {error}")}
+    found = {
+        item.name: _evaluated(item, answer, value, zone=zone, stale_at=stale_at)
+        for item, value in ((target.item(name), value) for name, value in items.times.items())
+    }
+    return {target.name: _of_all(answer, items, found.values()), **found}
 
 
-def evaluated(
-    target: Target, answer: Answer, value: object, *, zone: tzinfo, stale_at: datetime | None
+def _of_all(answer: Answer, items: Items, results: Collection[CheckResult]) -> CheckResult:
+    """Return the result of a target with items: that of the newest, if nothing is wrong with the list."""
+    dated = (each for each in results if each.computed_at)
+    newest = max(dated, key=lambda each: each.computed_at or each.at, default=None)
+    if items.fault or newest is None:
+        missing = "with items, but none with a readable time" if results else "without an item"
+        return _invalid(answer, f"{answer.whence} {items.fault or missing}")
+    return newest
+
+
+def _evaluated(
+    target: Target, answer: Answer, value: object, *, zone: tzinfo, stale_at: StaleAt
 ) -> CheckResult:
     """Return the result of an answer with this time, as of the moment when it was given."""
+    if isinstance(value, Unreadable):
+        return _invalid(answer, f"{answer.whence} {value}")
     by_server = answer.at - timedelta(seconds=taken_off(answer.skew_s))
     try:
         computed_at = read_time(
-            value, target.form, zone=target.zone or zone, now=by_server, stale_at=stale_at
+            value, target.form, zone=target.zone or zone, now=by_server, stale_at=stale_at(target.name)
         )
         is_guessed = target.zone is None and not has_offset(value, target.form)
     except UnreadableTimeError as error:

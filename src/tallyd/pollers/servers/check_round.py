@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeAlias
@@ -12,11 +12,12 @@ from typing import Final, TypeAlias
 from tallyd.contract.lags import HourCount, Hours, StoreOutcome, held, hour_of
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import Stopped
+from tallyd.core.naming import problem_key
 from tallyd.core.reading import Problem, Reading, Slot
 from tallyd.core.schedule.hours import any_held
-from tallyd.pollers.servers.alert_kinds import problem_of, unstored
-from tallyd.pollers.servers.check import begin, result_of
-from tallyd.pollers.servers.freshness import TROUBLES, CheckResult, Step, follow, passed, unseen
+from tallyd.pollers.servers.alert_kinds import VANISHED_FOR_S, problem_of, unstored, vanished_problem
+from tallyd.pollers.servers.check import begin, results_of
+from tallyd.pollers.servers.freshness import TROUBLES, CheckResult, State, Step, follow, passed, unseen
 from tallyd.pollers.servers.out_facts import facts_of, lag_row, log_fields, summary_of
 from tallyd.pollers.servers.settings import ServersSettings
 from tallyd.pollers.servers.target_memory import KEPT, TargetMemory, memory_of
@@ -42,6 +43,9 @@ short."""
 STOOD_STILL_S: Final = 5.0
 """There is a look every half second. After this time without one, this process or machine stood still."""
 
+_OF_ANSWERS: Final[frozenset[State]] = frozenset({"unreachable", "invalid"})
+"""The only problems of a target with items. Each of those says itself how old its data is."""
+
 Steps: TypeAlias = "list[tuple[Target, Step]]"
 
 
@@ -54,7 +58,7 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
     """
     del slot
     tools.kept[KEPT] = memory = memory_of(tools.kept, tools.memory)
-    have_left = memory.keep_only(settings.targets)
+    have_left = memory.keep_only(settings.with_items(memory.known))
     results = check_all(settings, tools, memory)
     return (reading_of(settings, results, memory, tools, have_left=have_left),)
 
@@ -72,9 +76,11 @@ def reading_of(
     `have_left`: a target has left the config since the last round.
     """
     steps = _steps(settings, memory, results)
+    forgotten = _forgotten(settings, memory, results, tools)
+    have_left = have_left or bool(forgotten)
     if not tools.is_by_hand:
         _log(steps, memory, tools)
-        _say_left(len(settings.checked) - len(steps), memory, tools)
+        _say_left(sum(target.name not in results for target in settings.checked), memory, tools)
     # A reload may have changed the interval: the time since the last round was that of either.
     hours = _hours(steps, memory, max(settings.every, memory.every_s))
     memory.every_s = settings.every
@@ -95,7 +101,8 @@ def reading_of(
         taken_at=taken_at,
         facts=facts,
         latest=latest,
-        problems=(*stored, *_problems(known, tools)),
+        problems=(*stored, *_problems(known, memory, tools)),
+        forgotten=frozenset(problem_key(tools.poller, *name.split("/", 1)) for name in forgotten),
         memory=memory.to_store() if is_written else None,
         skew_s=_skew(step.result for _, step in steps),
         summary=summary_of(named, tools.zone) if tools.is_by_hand else None,
@@ -160,9 +167,7 @@ def _checked(
 
     pace = _pace(settings, len(targets), is_by_hand=tools.is_by_hand)
     for target, asked in checked(targets, partial(begin, tools=tools), pace, look=look):
-        before = memory.known.get(target.name)
-        stale_at = before.computed_at if before and before.is_stale else None
-        found[target.name] = result_of(target, asked, now=tools.now(), zone=tools.zone, stale_at=stale_at)
+        found |= results_of(target, asked, now=tools.now(), zone=tools.zone, stale_at=memory.stale_at)
         tools.alive()
     return found
 
@@ -181,7 +186,7 @@ def _pace(settings: ServersSettings, count: int, *, is_by_hand: bool) -> Pace:
 def _steps(settings: ServersSettings, memory: TargetMemory, results: Mapping[str, CheckResult]) -> Steps:
     return [
         (target, follow(memory.known.get(target.name), results[target.name]))
-        for target in settings.checked
+        for target in settings.with_items(results)
         if target.name in results
     ]
 
@@ -192,7 +197,7 @@ def _with_those_left(settings: ServersSettings, memory: TargetMemory, steps: Ste
     known = memory.known
     return [
         (target, found.get(target.name) or unseen(known[target.name]))
-        for target in settings.checked
+        for target in settings.with_items(known)
         if target.name in known
     ]
 
@@ -207,14 +212,36 @@ def _skew(results: Iterable[CheckResult]) -> float | None:
     return min((result.skew_s for result in results if result.skew_s is not None), key=abs, default=None)
 
 
-def _problems(steps: Steps, tools: Toolbox) -> tuple[Problem, ...]:
+def _forgotten(
+    settings: ServersSettings, memory: TargetMemory, results: Mapping[str, CheckResult], tools: Toolbox
+) -> Set[str]:
+    """Note which items are missing in an answer. Forget, and return, those that raised an alert a day ago."""
+    for target in settings.checked:
+        if target.each is not None:
+            memory.miss(target, results.keys(), tools.now())
+    forgotten = {
+        target.name
+        for target in settings.with_items(memory.missing)
+        if target.missing_since(memory.missing, tools.now(), VANISHED_FOR_S)
+    }
+    memory.forget(forgotten)
+    return forgotten
+
+
+def _problems(steps: Steps, memory: TargetMemory, tools: Toolbox) -> tuple[Problem, ...]:
     """Return the problems of targets. One that begins outside of the active hours waits for them."""
     now, zone = tools.now(), tools.zone
-    return tuple(
+    vanished = (
+        vanished_problem(target, since, tools.poller, step.known.computed_at)
+        for target, step in steps
+        if target.is_notified and (since := target.missing_since(memory.missing, now))
+    )
+    return tuple(vanished) + tuple(
         problem_of(target, trouble, tools.poller, step.known.computed_at, zone)
         for target, step in steps
         if target.is_notified
         for trouble in step.known.troubles
+        if target.each is None or trouble.state in _OF_ANSWERS
         if not target.active or any_held(target.active, trouble.since, now, zone)
     )
 

@@ -26,7 +26,7 @@ from tallyd.core.states import Timeline
 from tallyd.core.stored import LastReading
 from tallyd.core.texts import clock, listed, shortened, span
 from tallyd.core.timeline import SHARES, borders_of
-from tallyd.pollers.servers.alert_kinds import DATABASE, KINDS, TARGET_KINDS, UNSTORED
+from tallyd.pollers.servers.alert_kinds import DATABASE, KINDS, TARGET_KINDS, UNSTORED, VANISHED
 from tallyd.pollers.servers.board import (
     choices_of,
     no_checks,
@@ -72,7 +72,7 @@ class ServersPoller(ServersSettings):
         """Return the targets that send alerts."""
         notified = frozenset(target.name for target in self.checked if target.is_notified)
         return {
-            **{kind.what: notified for kind in TARGET_KINDS.values()},
+            **{kind.what: notified for kind in (*TARGET_KINDS.values(), VANISHED)},
             UNSTORED.what: frozenset({DATABASE}),
         }
 
@@ -91,8 +91,8 @@ class ServersPoller(ServersSettings):
 
     def view(self, subject: str, what: str) -> Mapping[str, str]:
         """Return the target that a problem is of: its view shows the plot of its lag."""
-        is_of_target = any(kind.what == what for kind in TARGET_KINDS.values()) and subject in self.targets
-        return {"target": subject} if is_of_target else {}
+        is_of_target = what in {kind.what for kind in (*TARGET_KINDS.values(), VANISHED)}
+        return {"target": subject} if is_of_target and self.target(subject) else {}
 
     def jobs(self) -> tuple[Job, ...]:
         """Return the one job, `check`: a run is a round."""
@@ -125,7 +125,7 @@ class ServersPoller(ServersSettings):
                 None,
                 is_fine=result.lag_s is not None,
             )
-            for target in self.checked
+            for target in self.with_items(results)
             for result in (results[target.name],)
         )
 
@@ -150,7 +150,7 @@ class ServersPoller(ServersSettings):
         # Outside the daemon, only what the last file said is known: its data may be newer by now, not older.
         written_at = None if memory.checked_at else memory.written_at
         board = now_board(
-            self.checked,
+            self.with_items(dict(memory.known)),
             dict(memory.known),
             written_at or past.now,
             past.zone,
@@ -202,7 +202,7 @@ class ServersPoller(ServersSettings):
         except RecordsError as error:
             trouble = error.text
         return one_board(
-            next((each for each in self.checked if each.name == subject), None),
+            self.target(subject),
             known,
             past.now if memory.checked_at else memory.written_at or past.now,
             past.zone,
@@ -253,7 +253,7 @@ class ServersPoller(ServersSettings):
         span = (borders[0], borders[-1]) if borders else asked.span(past.zone)
         and_before = past.records.server_hours(span[0] - HOUR, span[1], servers=(target,))
         hours = [hour for hour in and_before if hour[1] >= seen_text(span[0])]
-        if not hours and target not in self.targets:
+        if not hours and self.target(target) is None:
             raise AskedError(self._no_target(past, asked, target))
         by = asked.by or ("hour" if span[1] - span[0] <= timedelta(hours=25) else "day")
         limits_s = {each.name: each.limits.stale_after_s for each in self.checked if not each.due}
@@ -282,7 +282,8 @@ class ServersPoller(ServersSettings):
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Return how old the data of each target is, and may be. Raises `StateError`."""
         known = dict(self._memory(past).known)
-        return metrics_of(past.poller, self.checked, known, past.now, past.zone, last=self.last(past))
+        targets = self.with_items(known)
+        return metrics_of(past.poller, targets, known, past.now, past.zone, last=self.last(past))
 
     @classmethod
     def options(cls) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -97,6 +98,25 @@ class ServersSettings(Poller):
         return tuple(
             merged(name, own, self.defaults, every_s=self.every) for name, own in self.targets.items()
         )
+
+    def with_items(self, names: Iterable[str]) -> tuple[Target, ...]:
+        """Return the targets to check, each followed by its items among these names of targets."""
+        items: dict[str, list[str]] = {}
+        for name in names:
+            target, slash, item = name.partition("/")
+            if slash:
+                items.setdefault(target, []).append(item)
+        if not items:
+            return self.checked
+        return tuple(
+            each
+            for target in self.checked
+            for each in (target, *map(target.item, items.get(target.name, ()) if target.each else ()))
+        )
+
+    def target(self, name: str) -> Target | None:
+        """Return the target or item with a name; None: the config has none."""
+        return next((each for each in self.with_items((name,)) if each.name == name), None)
 
 
 def _name_fault(name: str) -> str | None:

@@ -7,7 +7,7 @@ counts several new times as one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tallyd.core.reading import Facts
 from tallyd.pollers.servers.freshness import CheckResult, Known, Step
+from tallyd.pollers.servers.target_settings import Target
 
 KEPT: Final = "memory"
 """The key under which a running job keeps its `TargetMemory`."""
@@ -45,7 +46,8 @@ class TargetMemory:
     `written_at` is when the last file was written, `checked_at` when this process last checked each target.
     `counted` is the last span of time whose seconds this process has counted for each target.
     `began_at` is when the last round began, `every_s` its interval; `is_behind`: it did not check all
-    targets. `unstored_since` is since when the database stores nothing.
+    targets. `unstored_since` is since when the database stores nothing. `missing` is since when each item is
+    missing that the answers of its target no longer have.
     """
 
     known: dict[str, Known] = field(default_factory=dict)
@@ -57,14 +59,37 @@ class TargetMemory:
     every_s: float = 0.0
     is_behind: bool = False
     unstored_since: datetime | None = None
+    missing: dict[str, datetime] = field(default_factory=dict)
 
-    def keep_only(self, names: Collection[str]) -> bool:
+    def keep_only(self, targets: Iterable[Target]) -> bool:
         """Forget targets that are no longer in the config; return whether there were any."""
-        gone = self.known.keys() - set(names)
-        for mine in (self.known, self.tallies, self.checked_at, self.counted):
-            for name in gone & mine.keys():
+        return self.forget(self.known.keys() - {target.name for target in targets})
+
+    def forget(self, names: Set[str]) -> bool:
+        """Forget targets; return whether there were any."""
+        for mine in (self.known, self.tallies, self.checked_at, self.counted, self.missing):
+            for name in names & mine.keys():
                 del mine[name]
-        return bool(gone)
+        return bool(names)
+
+    def stale_at(self, name: str) -> datetime | None:
+        """Return the time of a target's data if that is known to be stale."""
+        known = self.known.get(name)
+        return known.computed_at if known and known.is_stale else None
+
+    def miss(self, target: Target, found: Collection[str], at: datetime) -> None:
+        """Note since when items are missing in the answers of a target, which now has those `found`.
+
+        An answer without any item says nothing: perhaps its server has just started.
+        """
+        first = f"{target.name}/"
+        if not any(name.startswith(first) for name in found):
+            return
+        for name in self.known:
+            if name in found:
+                self.missing.pop(name, None)
+            elif name.startswith(first):
+                self.missing[name] = min(self.missing.get(name, at), at)
 
     def take(self, steps: Sequence[tuple[str, Step]]) -> None:
         """Store the results of a round."""
@@ -94,7 +119,7 @@ class TargetMemory:
     def to_store(self) -> Facts:
         """Return what must survive a restart."""
         facts: Facts = _form().dump_python(
-            _Remembered(self.written_at, self.known), mode="json", exclude_defaults=True
+            _Remembered(self.written_at, self.known, self.missing), mode="json", exclude_defaults=True
         )
         return facts
 
@@ -103,6 +128,7 @@ class TargetMemory:
 class _Remembered:
     written_at: datetime | None = None
     targets: dict[str, Known] = field(default_factory=dict)
+    missing: dict[str, datetime] = field(default_factory=dict)
 
 
 @cache
@@ -117,7 +143,7 @@ def read_target_memory(memory: Facts) -> TargetMemory:
         found = _form().validate_python(memory)
     except ValidationError:
         return TargetMemory()
-    return TargetMemory(known=found.targets, written_at=found.written_at)
+    return TargetMemory(known=found.targets, written_at=found.written_at, missing=found.missing)
 
 
 def memory_of(kept: Mapping[str, object], stored: Callable[[], Facts]) -> TargetMemory:

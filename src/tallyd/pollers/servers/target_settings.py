@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
@@ -25,6 +26,7 @@ from tallyd.pollers.servers.sources.extraction import (
 )
 from tallyd.pollers.servers.sources.file import FileSource
 from tallyd.pollers.servers.sources.http import HttpSource
+from tallyd.pollers.servers.sources.items import Each
 from tallyd.pollers.servers.sources.source import Source
 from tallyd.pollers.servers.sources.sql import SqlSource
 from tallyd.settings.alerting import HoursSettings
@@ -51,7 +53,11 @@ _FORMS = ("iso", "epoch", "epoch_ms")
 _TRIED = datetime(2026, 11, 20, 12, 59, tzinfo=UTC)
 _KINDS = ("url", "file", "sql")
 _OF_REPLIES = frozenset({"field", "header", "text", *RequestKeys.model_fields})
-_USELESS = {"file": _OF_REPLIES | {"format", "timezone"}, "sql": _OF_REPLIES}
+_USELESS = {
+    "file": _OF_REPLIES | {"format", "timezone", "each"},
+    "sql": _OF_REPLIES | {"each"},
+    "each": frozenset({"field", "header", "text"}),
+}
 _LONGEST_FIELD = 200
 
 
@@ -129,10 +135,13 @@ class DueSettings(Strict):
     )
 
 
+_FieldText = Annotated[str, Field(min_length=1, max_length=_LONGEST_FIELD), AfterValidator(_field)]
+
+
 class TargetKeys(RequestKeys):
     """Settings of one target, or in `defaults` of all targets."""
 
-    field: Annotated[str, Field(min_length=1, max_length=_LONGEST_FIELD), AfterValidator(_field)] = Field(
+    field: _FieldText = Field(
         "computed_time",
         description="Field of the JSON reply with the time when its data was computed. `data.time` is a "
         "field inside another; a number is an index in a list, from 0. With brackets or other signs it is "
@@ -217,6 +226,24 @@ class SqlSettings(Strict):
     )
 
 
+class EachSettings(Strict):
+    """One answer with many targets: their names and times."""
+
+    items: _FieldText = Field(
+        description="The list or object in the JSON reply, written like `field`: `jobs`, `data.jobs[]`."
+    )
+    name: _FieldText | None = Field(
+        None, description="Name of an item, in it. Default: its key, if the items are those of an object."
+    )
+    time: _FieldText = Field(
+        description="Time when the data of an item was computed, in it. `@` is the item itself."
+    )
+    forget_after: Duration = Field(
+        Seconds(7 * 86400),
+        description="An item that is missing for this long raises one alert. A day later it is forgotten.",
+    )
+
+
 class TargetSettings(TargetKeys):
     """One target whose age of data is checked. For keys that it leaves out, `defaults` counts.
 
@@ -230,6 +257,9 @@ class TargetSettings(TargetKeys):
         "tells how old the data is.",
     )
     sql: SqlSettings | None = Field(None, description="Database to ask.")
+    each: EachSettings | None = Field(
+        None, description="The reply of `url` has many targets, instead of one time: `TARGET/NAME` for each."
+    )
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -237,11 +267,10 @@ class TargetSettings(TargetKeys):
         if len(written) != 1:
             there_are = f"has {listed([f'`{key}`' for key in written])}" if written else "has no `url`"
             raise wrong(f"{there_are}; write one of {', '.join(f'`{key}`' for key in _KINDS)}")
-        useless = self.model_fields_set & _USELESS.get(written[0], frozenset())
+        kind = "each" if self.each and written[0] == "url" else written[0]
+        useless = self.model_fields_set & _USELESS.get(kind, frozenset())
         if useless:
-            raise wrong_each(
-                [((key,), f"has no effect with `{written[0]}`; remove it") for key in sorted(useless)]
-            )
+            raise wrong_each([((key,), f"has no effect with `{kind}`; remove it") for key in sorted(useless)])
         return self
 
 
@@ -249,7 +278,8 @@ class TargetSettings(TargetKeys):
 class Target:
     """A target to check. `zone` None: that of the poller.
 
-    `remind_every_s` counts only with `has_reminder`. `timeout_s` is the limit of one check.
+    `remind_every_s` counts only with `has_reminder`. `timeout_s` is the limit of one check. With `each`, its
+    answer has items, which are targets too (see `item`): one that is missing may be so for `forget_after_s`.
     """
 
     name: str
@@ -265,6 +295,27 @@ class Target:
     is_notified: bool
     is_logged: bool
     timeout_s: float
+    each: Each | None = None
+    forget_after_s: float | None = None
+
+    def item(self, name: str) -> Target:
+        """Return the target of one of its items."""
+        forget_after_s = self.each.forget_after_s if self.each else None
+        return replace(self, name=f"{self.name}/{name}", each=None, forget_after_s=forget_after_s)
+
+    def missing_since(
+        self, missing: Mapping[str, datetime], now: datetime, more_s: float = 0.0
+    ) -> datetime | None:
+        """Return since when it is missing in answers, if that is `more_s` longer than it may; else None."""
+        since = missing.get(self.name)
+        if since is None or self.forget_after_s is None:
+            return None
+        return since if (now - since).total_seconds() >= self.forget_after_s + more_s else None
+
+    @property
+    def segments(self) -> list[str]:
+        """Its part of the keys of problems: an item is below the target whose answer has it."""
+        return self.name.split("/", 1)
 
     def limits_at(self, now: datetime, zone: tzinfo) -> Limits:
         """Return how old its data may be at an instant; `zone` is that of the poller."""
@@ -298,6 +349,16 @@ def merged(name: str, own: TargetSettings, defaults: TargetKeys, *, every_s: flo
         is_notified=keys_of("notify").notify,
         is_logged=keys_of("log_changes").log_changes,
         timeout_s=keys_of("timeout").timeout or min(10.0, every_s / 5),
+        each=_each(own.each) if own.each else None,
+    )
+
+
+def _each(written: EachSettings) -> Each:
+    return Each(
+        JsonField(written.items),
+        JsonField(written.name) if written.name else None,
+        JsonField(written.time),
+        written.forget_after,
     )
 
 
@@ -306,7 +367,8 @@ def _source(own: TargetSettings, defaults: TargetKeys) -> Source[Any]:
         return FileSource(own.file)
     if own.sql is not None:
         return SqlSource(own.sql.url, own.sql.query)
-    return http_source(own, defaults, own.url or "", _extraction(own if _places(own) else defaults))
+    place = JsonField(own.each.time) if own.each else _extraction(own if _places(own) else defaults)
+    return http_source(own, defaults, own.url or "", place)
 
 
 def _extraction(keys: TargetKeys) -> Extraction:
