@@ -234,7 +234,7 @@ class FakePast:
             for each in self.happened
             if each.since < until
             and (each.ended_at is None or each.ended_at > since)
-            and subject in ("", each.subject)
+            and subject in ("", each.subject, each.subject.partition("/")[0])
         ]
         return sorted(found, key=lambda each: each.since, reverse=True)[:most]
 

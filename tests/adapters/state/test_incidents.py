@@ -246,6 +246,8 @@ def test_a_poller_and_a_subject_are_found_by_whole_segments(state: State) -> Non
     assert keys("apps") == [odd, "apps/main/failed", KEY, "apps/mainly/stale"]
     assert keys("apps", "main") == ["apps/main/failed", KEY]
     assert keys("apps", "PROD / main") == [odd]
+    put(state, "apps/main/import/stale", 2, 3)
+    assert keys("apps", "main") == ["apps/main/import/stale", "apps/main/failed", KEY], "also of its items"
     assert keys("tallyd") == ["tallyd/out"]
     assert keys("app") == []
     assert state.incidents.pollers() == ("apps", "apps-2", "tallyd")

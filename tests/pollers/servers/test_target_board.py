@@ -258,6 +258,20 @@ def test_what_stops_all_checks_is_an_incident_of_every_target(subject: str) -> N
     assert list(own.incidents_about("PROD", past, NOW - DAY, NOW)) == []
 
 
+def test_an_item_has_its_incidents_and_those_of_its_answer() -> None:
+    keys = ("apps/Jobs/import/stale", "apps/Jobs/mail/stale", "apps/Jobs/unreachable")
+    happened = [
+        Incident(
+            key=key, text="", since=NOW - HOUR, raised_at=NOW - HOUR, severities=((NOW - HOUR, "error"),)
+        )
+        for key in keys
+    ]
+    past = replace(past_of(()), happened=happened)
+    found = poller().incidents_about("Jobs/import", past, NOW - DAY, NOW)
+    assert {each.key for each in found} == {"apps/Jobs/import/stale", "apps/Jobs/unreachable"}
+    assert len(poller().incidents_about("Jobs", past, NOW - DAY, NOW)) == 3
+
+
 def test_the_span_that_has_just_begun_is_no_gap() -> None:
     checks = every_minute(NOW - 3 * HOUR, NOW - 20 * MINUTE, "fresh")
     for minutes, last in ((1, NOW - 20 * MINUTE), (30, NOW + 10 * MINUTE)):

@@ -106,7 +106,7 @@ def _where(
     end, began, key = ("+", "+", "") if subject else ("+", "", "+") if newest else ("", "+", "+")
     where, values = f"{end}{_END}>? AND {began}since<?", [instant_text(since), instant_text(until)]
     if poller:
-        prefix = problem_key(poller, *subject.split("/", 1)) if subject else problem_key(poller)
+        prefix = problem_key(poller, subject) if subject else problem_key(poller)
         where += f" AND {key}key>? AND {key}key<?"
         values += [f"{prefix}/", f"{prefix}0"]  # 0 is the character after the slash
     return where, [*values]

@@ -14,6 +14,7 @@ from tallyd.contract.passages import seen_text
 from tallyd.contract.poller import Found
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.alerts.incidents import Incident
 from tallyd.core.errors import RecordsError
 from tallyd.core.panels import Board, Metric, StateTimeline, Table
 from tallyd.core.periods import By
@@ -184,6 +185,20 @@ class ServersPoller(ServersSettings):
     def shared_subjects(self) -> frozenset[str]:
         """Return where a problem keeps every target from being checked, or its checks from being stored."""
         return frozenset({CHECK, DATABASE}) - self.targets.keys()
+
+    def incidents_about(
+        self, subject: str, past: Past, since: datetime, until: datetime, *, most: int | None = None
+    ) -> Sequence[Incident]:
+        """Return the incidents about a target. Those of an item are also those of its answer, not of others.
+
+        Raises `StateError`.
+        """
+        target, slash, _ = subject.partition("/")
+        if not slash:
+            return super().incidents_about(subject, past, since, until, most=most)
+        about = {subject, target, *self.shared_subjects()}
+        found = super().incidents_about(target, past, since, until)
+        return [each for each in found if each.subject in about][:most]
 
     def subject_board(self, past: Past, subject: str) -> Board:
         """Return how one target is now. Raises `StateError`."""
