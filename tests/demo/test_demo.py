@@ -200,7 +200,7 @@ def test_ctrl_c_ends_it_with_a_summary_and_leaves_no_process(
 
 def test_killed_it_leaves_no_process(start: Callable[..., Running]) -> None:
     demo = start(*DEMO)
-    demo.wait_for("an outage:")
+    demo.wait_for("Simulate an outage")
     wait_until(lambda: len(demo.children()) == 1)
     children = demo.children()
     demo.process.kill()
@@ -221,7 +221,7 @@ def test_when_the_daemon_dies_it_ends_with_a_reason(start: Callable[..., Running
     demo = start(*DEMO)
     wait_until(lambda: len(demo.children()) == 1)
     (daemon,) = demo.children()
-    demo.wait_for("an outage:")
+    demo.wait_for("Simulate an outage")
     os.kill(daemon, signal.SIGKILL)
 
     assert demo.ended(within_s=15) == 1

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import Any
@@ -20,7 +21,7 @@ from tallyd.demo.child import Child
 from tallyd.demo.folder import REPORT_EVERY, DemoError, DemoFolder
 from tallyd.demo.signals import asked_to_end
 from tallyd.demo.timetable import Pace, Times, zone_of_demo
-from tallyd.demo.world import cameras, chat, divera, servers, upstream
+from tallyd.demo.world.http_server import Part
 from tallyd.presentation.invocation import program_here
 from tallyd.presentation.terminal import complain, say
 
@@ -87,8 +88,8 @@ class Show:
         self._began_s = time.monotonic()
         self._write_config(now)
 
-    def introduce(self) -> None:
-        """Print what happens and what to try."""
+    def introduce(self, parts: Sequence[Part]) -> None:
+        """Print what happens, and how to use the parts of the world."""
         at, every = self._base_url, f"every {self._times.pace.every_s} seconds"
         say(f"The real daemon watches a small invented world until Ctrl-C. It counts people {every}, ingests")
         say(
@@ -98,19 +99,8 @@ class Show:
         say("Problems come and end by themselves: a silent camera, stale data, and Divera down for a while.")
         say(f"  the page:      http://{self._page}/   (metrics: /metrics)")
         say(f"  the daemon:    {program_here()} --config {self._folder.config} run")
-        say(f"  the people:    {at}{divera.USERS}?accesskey={divera.KEY}")
-        say(f"  the cameras:   {self._folder.inbox}/")
-        say(f"  the servers:   {at}{servers.APPS}fresh, {at}{servers.APPS}changing, ...")
-        say(f"  the upstream:  {at}{upstream.CONTROL}   (reports it accepted)")
-        say(f"  the chat:      {at}{chat.CONTROL}   (messages also appear here)")
-        say(f"""  an outage:     curl -d '{{"mode": "down"}}' {at}{divera.CONTROL}   (end it: "ok")""")
-        for control, mode, over in (
-            (cameras.CONTROL, "quiet", "fine"),
-            (servers.CONTROL, "stale", "fresh"),
-            (upstream.CONTROL, "refusing", "ok"),
-            (chat.CONTROL, "down", "ok"),
-        ):
-            say(f"""                 curl -d '{{"mode": "{mode}"}}' {at}{control}   (end it: "{over}")""")
+        for part in parts:
+            say("\n".join(part.about(at)))
         say()
 
     def watch(self, daemon: Child, until_s: float | None) -> None:

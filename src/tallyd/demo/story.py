@@ -74,7 +74,7 @@ def _play(folder: DemoFolder, port: int, until_s: float | None, pace: Pace) -> i
         with started(
             "-m", "tallyd", "--config", str(folder.config), "run", end_within_s=ENDS_WITHIN_S
         ) as daemon:
-            show.introduce()
+            show.introduce(parts)
             show.watch(daemon, until_s)
             show.finish(daemon)
     return show.sum_up()
