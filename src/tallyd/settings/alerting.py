@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Set
 from typing import Annotated
 from urllib.parse import unquote
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from tallyd.core.addresses import HOW_TO_ESCAPE, is_ambiguous
 from tallyd.core.alerts.alert_kind import AlertKind
@@ -89,9 +89,22 @@ class HoursSettings(Strict):
         "open in it.",
     )
 
+    days_off: bool = Field(
+        False,
+        description="With `calendar`: the hours start only on its days off. Whole days that are off are from "
+        "00:00 to 00:00.",
+    )
+
+    @field_validator("days_off")
+    @classmethod
+    def _has_calendar(cls, days_off: bool, info: ValidationInfo) -> bool:
+        if days_off and "calendar" in info.data and info.data["calendar"] is None:
+            raise wrong("needs `calendar`, which says what days are off")
+        return days_off
+
     @property
     def hours(self) -> Hours:
-        return Hours(self.days, self.start, self.end, self.calendar)
+        return Hours(self.days, self.start, self.end, self.calendar, self.days_off)
 
 
 Text = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEXT)]

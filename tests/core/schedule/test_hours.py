@@ -31,7 +31,9 @@ def local(text: str) -> datetime:
 FROM_FRIDAY_AT_9 = hours("09:00", "09:00", frozenset({4}))
 
 SUNDAY = DateRange(date(2026, 11, 22), date(2026, 11, 22))
-ON_WORKDAYS = Hours(EVERY_DAY, time(22), time(6, 30), Calendar("works", WEEKDAYS, open=(SUNDAY,)))
+WORKS = Calendar("works", WEEKDAYS, open=(SUNDAY,))
+ON_WORKDAYS = Hours(EVERY_DAY, time(22), time(6, 30), WORKS)
+ON_DAYS_OFF = Hours(EVERY_DAY, time(0), time(0), WORKS, on_days_off=True)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,9 @@ ON_WORKDAYS = Hours(EVERY_DAY, time(22), time(6, 30), Calendar("works", WEEKDAYS
         pytest.param(ON_WORKDAYS, "2026-11-22 05:00", False, id="from a day off"),
         pytest.param(ON_WORKDAYS, "2026-11-22 23:00", True, id="open on a Sunday"),
         pytest.param(replace(ON_WORKDAYS, days=WEEKDAYS), "2026-11-22 23:00", False, id="both must hold"),
+        pytest.param(ON_DAYS_OFF, "2026-11-20 23:59", False, id="an open day"),
+        pytest.param(ON_DAYS_OFF, "2026-11-21 00:00", True, id="a day off"),
+        pytest.param(ON_DAYS_OFF, "2026-11-22 12:00", False, id="open on a Sunday, so not off"),
         pytest.param(hours("08:00", "18:00", frozenset()), "2026-11-20 12:00", False, id="on no day"),
     ],
 )

@@ -14,17 +14,20 @@ class Hours:
     """From `start` to `end`, without `end` itself. They begin on `days` (0 is Monday).
 
     An `end` before `start` lies on the next day. If both are equal, it is a whole day. With a calendar, they
-    begin only on its open days.
+    begin only on its open days, or, with `on_days_off`, only on the others.
     """
 
     days: frozenset[int]
     start: time
     end: time
     calendar: Calendar | None = None
+    on_days_off: bool = False
 
     def begin_on(self, day: date) -> bool:
         """Whether they begin on a local day."""
-        return day.weekday() in self.days and (self.calendar is None or self.calendar.is_open(day))
+        if day.weekday() not in self.days:
+            return False
+        return self.calendar is None or self.calendar.is_open(day) != self.on_days_off
 
     def hold(self, local: datetime) -> bool:
         """Whether a local time is inside, by the wall clock: an hour that occurs twice counts twice."""
