@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from tallyd.contract.inbox import Waiting
 from tallyd.contract.passages import Rows, ToIngest, seconds_of
@@ -23,6 +23,7 @@ LARGE_BYTES = 16 * 1024 * 1024
 """A larger file is read twice: once to check it, and once to store it."""
 MOST_WEIGHT = 100_000
 """Most rows in memory, some 25 MiB; each minute counts as three rows. A file with more counts as large."""
+Hash: TypeAlias = "hashlib._Hash"
 TOO_LARGE = "is larger than max_bytes"
 TOO_OLD = "its newest record is older than"
 
@@ -31,15 +32,15 @@ TOO_OLD = "its newest record is older than"
 class Reader:
     """How to read files.
 
-    `chunks` yields the content of a file. `oldest_days`: a file whose newest record is older is rejected.
-    `leaves` says whether a file that is cut short stays for its writer to finish.
+    `chunks` yields the content of a file and adds it to a hash. `oldest_days`: a file whose newest record is
+    older is rejected. `leaves` says whether a file that is cut short stays for its writer to finish.
     """
 
     decoder: RecordDecoder
     skips_bad: bool
     max_bytes: int
     oldest_days: int
-    chunks: Callable[[Waiting], Iterator[bytes]]
+    chunks: Callable[[Waiting, Hash], Iterator[bytes]]
     leaves: Callable[[Waiting, datetime], bool]
 
 
@@ -92,7 +93,7 @@ def parse(waiting: Waiting, reader: Reader, now: datetime) -> Parsed | None:
         return _too_large(waiting, reader.max_bytes, now)
     reading = Reading(reader.decoder, now, skips_bad=reader.skips_bad)
     digest = hashlib.sha256()
-    chunks = _hashed(reader.chunks(waiting), digest)
+    chunks = reader.chunks(waiting, digest)
     rows: list[Rows] | None
     try:
         if waiting.size <= SMALL_BYTES:
@@ -163,15 +164,9 @@ def _read_again(waiting: Waiting, sha256: str, reader: Reader, now: datetime) ->
     """
     digest = hashlib.sha256()
     reading = Reading(reader.decoder, now, skips_bad=reader.skips_bad)
-    yield from reading.rows(_hashed(reader.chunks(waiting), digest))
+    yield from reading.rows(reader.chunks(waiting, digest))
     if digest.hexdigest() != sha256:
         raise InboxError(f"{waiting.name} changed while it was read")
-
-
-def _hashed(chunks: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
-    for chunk in chunks:
-        digest.update(chunk)
-        yield chunk
 
 
 def _rows(reading: Reading, chunks: Iterable[bytes], *, most: int) -> list[Rows] | None:

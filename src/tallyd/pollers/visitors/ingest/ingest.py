@@ -19,6 +19,7 @@ from tallyd.core.errors import InboxError, RecordsError, Stopped
 from tallyd.pollers.visitors.ingest.file_parser import (
     LARGE_BYTES,
     MOST_WEIGHT,
+    Hash,
     Parsed,
     Reader,
     parse,
@@ -162,18 +163,13 @@ class Taking:
         Raises `RecordsError`; then all its files stay in the inbox.
         """
         files = [one for one in self._group.files if self._inbox.is_unchanged(one.waiting)]
-        to_store = [one for one in files if not one.is_empty]
-        now = self._tools.now()
-        outcomes = self._records.ingest(
-            [one.file for one in to_store],
-            now=now,
-            keep_rows=self._tools.keep_days > 0,
-        )
+        to_store = [one.file for one in files if not one.is_empty]
+        now, keep_rows = self._tools.now(), self._tools.keep_days > 0
+        outcomes = iter(self._records.ingest(to_store, now=now, keep_rows=keep_rows))
         self._group = _Group()
-        outcome_of = iter(outcomes)
         for one in files:
             self._tools.alive()
-            outcome: Outcome = "done" if one.is_empty else next(outcome_of)
+            outcome: Outcome = "done" if one.is_empty else next(outcomes)
             self._count(one, outcome, now)
             self._move(one, outcome)
 
@@ -218,12 +214,13 @@ class Taking:
     def _bytes_of(self, waiting: Waiting) -> int:
         return waiting.size if waiting.size <= self._settings.max_bytes else 0
 
-    def _chunks(self, waiting: Waiting) -> Iterator[bytes]:
-        """Yield the content of a file, and show progress. Raises `Stopped` if tallyd stops."""
+    def _chunks(self, waiting: Waiting, digest: Hash) -> Iterator[bytes]:
+        """Yield the content of a file, hash it, and show progress. Raises `Stopped` if tallyd stops."""
         for chunk in self._inbox.chunks(waiting):
             if self._tools.stop():
                 raise Stopped
             self._tools.alive()
+            digest.update(chunk)
             self._bytes += len(chunk)
             self._tools.show_progress(min(self._bytes, self._all_bytes), self._all_bytes)
             yield chunk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -45,7 +46,7 @@ class Tally:
     records: int = 0
     skipped: int = 0
     rejected_files: list[Json] = field(default_factory=list)
-    sources: dict[str, OfSource] = field(default_factory=dict)
+    sources: defaultdict[str, OfSource] = field(default_factory=lambda: defaultdict(OfSource))
     failed: dict[str, str] = field(default_factory=dict)
     database: str | None = None
 
@@ -56,14 +57,14 @@ class Tally:
 
     def good(self, source: str) -> None:
         """Note that a file of a source had records and was valid."""
-        found = self.sources.setdefault(source, OfSource())
+        found = self.sources[source]
         found.good += 1
         found.ends_good = True
 
     def bad(self, source: str, name: str, reason: str, ahead: timedelta | None, at: datetime) -> None:
         """Note that a file of a source was rejected."""
         self.rejected += 1
-        found = self.sources.setdefault(source, OfSource())
+        found = self.sources[source]
         found.ahead = ahead if found.ahead or not found.rejected else None
         found.rejected += 1
         found.first_at = found.first_at or at
