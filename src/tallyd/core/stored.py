@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from typing import Literal, TypeAlias
 
-from tallyd.core.reading import Facts, OutboxMessage
+from tallyd.core.naming import local_text
+from tallyd.core.reading import Facts, Json, OutboxMessage
 
 RowState: TypeAlias = Literal["waiting", "sent", "parked"]
 
@@ -76,3 +77,15 @@ class OutboxRow:
     def key(self) -> tuple[date, str]:
         """The day and the upstream's name: the key of its outcome."""
         return (self.message.day, self.message.ssid)
+
+    def json(self, zone: tzinfo) -> dict[str, Json]:
+        """Return the report as `status --json` and the API show it."""
+        return {
+            "poller": self.poller,
+            "ssid": self.message.ssid,
+            "day": self.message.day.isoformat(),
+            "state": self.state,
+            "tries": self.tries,
+            "answer": self.answer,
+            "sent_at": local_text(self.sent_at, zone) if self.sent_at else None,
+        }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import find_state, utc_now
@@ -20,7 +19,6 @@ from tallyd.core.out_document import problem_json
 from tallyd.core.panels import Board
 from tallyd.core.reading import Json
 from tallyd.core.schedule.timetable import Every
-from tallyd.core.stored import OutboxRow
 from tallyd.core.texts import span
 from tallyd.presentation.boards import BoardPrinter, board_json
 from tallyd.presentation.terminal import complain, say, show_json, show_table
@@ -155,21 +153,8 @@ def _json(found: Status) -> dict[str, Json]:
         "waiting": [_problem_json(found, alert) for alert in found.alerts if alert.is_waiting],
         "mutes": [mute_json(mute, zone) for mute in found.mutes],
         "unwritten": found.unwritten,
-        "reports": [_report_json(row, zone) for row in found.reports],
+        "reports": [{**row.json(zone), "slot_at": local_text(row.slot_at, zone)} for row in found.reports],
         "now": {each.poller: board_json(each.board, each.zone) for each in found.boards},
-    }
-
-
-def _report_json(row: OutboxRow, zone: ZoneInfo) -> Json:
-    return {
-        "poller": row.poller,
-        "ssid": row.message.ssid,
-        "day": row.message.day.isoformat(),
-        "slot_at": local_text(row.slot_at, zone),
-        "state": row.state,
-        "tries": row.tries,
-        "answer": row.answer,
-        "sent_at": local_text(row.sent_at, zone) if row.sent_at else None,
     }
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from random import Random
 from typing import Final
 
 from tallyd.contract.lags import HourCount, Hours, LagRow, hour_of
 from tallyd.contract.poller import Poller
 from tallyd.core.schedule.due_times import near
 from tallyd.demo.past.month import Month, Span
-from tallyd.demo.world.crowd import SEED
+from tallyd.demo.world.chance import drawn_for
 from tallyd.demo.world.http_server import HOST
 from tallyd.demo.world.servers import STEP_S, ran_at
 from tallyd.pollers.servers.freshness import CheckResult, Known, check_result_of, follow
@@ -123,7 +122,7 @@ class Ages:
         month = self._month
         on_s = (end - begin).total_seconds() - month.tallyd_is_off.shared_s(begin, end)
         checks = int(on_s / self.settings.every)
-        chance = Random(f"{SEED}/ages/{name}/{hour_of(begin)}")  # noqa: S311 # not for secrets
+        chance = drawn_for("ages", name, hour_of(begin))
         lag_s = round(STEP_S * chance.uniform(0.8, 1.3), 3)
         stale, lost = month.stage_is_stale, month.batch_is_unreachable
         if name == _STAGE and (stale_s := stale.shared_s(begin, end)):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from random import Random
 
+from tallyd.demo.world.chance import drawn_for
 from tallyd.demo.world.people import (
     AWAY,
     LEAVE,
@@ -14,7 +14,6 @@ from tallyd.demo.world.people import (
     ON_LEAVE,
     OUT,
     READY,
-    SEED,
     WITHOUT_STATUS,
     Member,
     Status,
@@ -30,8 +29,8 @@ _STEADY = 0.7
 
 def statuses_at(local: datetime, *, is_alarm: bool = False) -> Mapping[Member, Status | None]:
     """Return everybody's status at a local time, the same for that hour for ever."""
-    hour = Random(f"{SEED}/strength/{local:%Y-%m-%dT%H}")  # noqa: S311 # not for secrets
-    quarter = Random(f"{SEED}/strength/{local:%Y-%m-%d}/{local.hour // 6}")  # noqa: S311 # not for secrets
+    hour = drawn_for("strength", f"{local:%Y-%m-%dT%H}")
+    quarter = drawn_for("strength", local.date(), local.hour // 6)
     likely = _likely(local)
     found: dict[Member, Status | None] = {}
     for member in MEMBERS:

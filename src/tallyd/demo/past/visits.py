@@ -12,7 +12,8 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from tallyd.contract.passages import Count, seen_text
-from tallyd.demo.world.crowd import HOSTS, SEED
+from tallyd.demo.world.chance import drawn_for
+from tallyd.demo.world.crowd import HOSTS
 
 STEP = timedelta(minutes=5)
 """Everybody of five minutes passes in the first one of them. Each alone: five times as many rows."""
@@ -34,7 +35,7 @@ def visits_of(
     day: date, zone: ZoneInfo, *, is_open: Callable[[str, datetime], bool] = lambda _host, _at: True
 ) -> Minutes:
     """Return the counts of a local day by host and minute. `is_open` says which gates let people pass."""
-    chance = Random(f"{SEED}/visits/{day}")  # noqa: S311 # not for secrets
+    chance = drawn_for("visits", day)
     begin = datetime.combine(day, _OPENS, zone).astimezone(UTC)
     coming = _coming(day, chance)
     leaving = _leaving(coming)

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from math import pi, sin
-from random import Random
 from typing import Literal, TypeAlias
 
-SEED = "tallyd"
+from tallyd.demo.world.chance import chance
+
 HOSTS = ("12", "23", "24", "32")
 LABELS = {"12": "Gate 12", "23": "Tunnel", "24": "Bridge", "32": "Gate 32"}
 QUIET_HOST = "24"
@@ -69,7 +69,7 @@ def _at(second: int, host: str) -> Iterator[Passage]:
 
 def _gate(number: int, way: int, second: int) -> str:
     open_ones = [host for host in HOSTS if not is_quiet(host, second)]
-    return open_ones[int(_chance("gate", number, way) * len(open_ones))]
+    return open_ones[int(chance("gate", number, way) * len(open_ones))]
 
 
 @lru_cache(maxsize=1024)
@@ -83,14 +83,9 @@ def _coming(second: int) -> tuple[_Visitor, ...]:
         _Visitor(
             number,
             second,
-            second + SHORTEST_STAY_S + int(_chance("stay", number) * (LONGEST_STAY_S - SHORTEST_STAY_S)),
-            turns_round=_chance("turns", number) < _TURNS_ROUND,
+            second + SHORTEST_STAY_S + int(chance("stay", number) * (LONGEST_STAY_S - SHORTEST_STAY_S)),
+            turns_round=chance("turns", number) < _TURNS_ROUND,
         )
         for number in numbers
-        if _chance("comes", number) < likely
+        if chance("comes", number) < likely
     )
-
-
-def _chance(*what: object) -> float:
-    """Return a number from 0 to 1 that belongs to `what` for ever."""
-    return Random("/".join(str(part) for part in (SEED, *what))).random()  # noqa: S311 # not for secrets

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from random import Random
 
-SEED = "tallyd"
+from tallyd.demo.world.chance import chance
+
 ALARM_EVERY_S = 60
 ALARM_BEGINS_S = 15
 ALARM_LASTS_S = 20
@@ -99,12 +99,12 @@ def status_of(member: Member, elapsed_s: float) -> Status | None:
         return None
     if member.number == ON_LEAVE:
         return LEAVE
-    hold_s = _SHORTEST_HOLD_S + int(_chance(member.number) * (_LONGEST_HOLD_S - _SHORTEST_HOLD_S))
+    hold_s = _SHORTEST_HOLD_S + int(chance(member.number) * (_LONGEST_HOLD_S - _SHORTEST_HOLD_S))
     turn = int((elapsed_s + member.number) // hold_s)
-    status = _drawn(_chance(member.number, turn))
+    status = _drawn(chance(member.number, turn))
     alarm, into_alarm_s = divmod(elapsed_s - ALARM_BEGINS_S, ALARM_EVERY_S)
     is_called = status is READY and elapsed_s >= ALARM_BEGINS_S and into_alarm_s < ALARM_LASTS_S
-    if is_called and _chance(member.number, "alarm", int(alarm)) < _ANSWERS_ALARM:
+    if is_called and chance(member.number, "alarm", int(alarm)) < _ANSWERS_ALARM:
         return OUT
     return status
 
@@ -114,10 +114,5 @@ def counts_at(elapsed_s: float) -> Counter[Status | None]:
     return Counter(status_of(member, elapsed_s) for member in MEMBERS)
 
 
-def _drawn(chance: float) -> Status:
-    return READY if chance < 0.55 else LIMITED if chance < 0.75 else AWAY
-
-
-def _chance(*what: object) -> float:
-    """Return a number from 0 to 1 that belongs to `what` for ever."""
-    return Random("/".join(str(part) for part in (SEED, *what))).random()  # noqa: S311 # not for secrets
+def _drawn(number: float) -> Status:
+    return READY if number < 0.55 else LIMITED if number < 0.75 else AWAY

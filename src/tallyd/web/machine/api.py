@@ -91,15 +91,7 @@ def status(context: Context, asked: Mapping[str, str]) -> Json:
         "states": timeline_json(context.own_states().timeline, config.zone),
         "jobs": [_job(context, task, now) for task in tasks_of(config)],
         "reports": [
-            {
-                "poller": row.poller,
-                "ssid": row.message.ssid,
-                "day": row.message.day.isoformat(),
-                "state": row.state,
-                "tries": row.tries,
-                "answer": row.answer,
-                "sent_at": local_text(row.sent_at, config.zone) if row.sent_at else None,
-            }
+            row.json(config.zone)
             for poller in sorted(context.state.outbox.pollers())
             for row in context.state.outbox.all(poller)[:MOST]
         ],
