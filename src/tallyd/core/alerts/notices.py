@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
-from typing import Literal
+from typing import Literal, TypeVar
 
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert, Rules
@@ -20,6 +20,7 @@ from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.hours import Hours, any_hold
 
+T = TypeVar("T")
 News = Literal["begins", "escalated", "acknowledged", "reminder", "over", "unwatched"]
 
 
@@ -95,7 +96,7 @@ class AlertPolicy:
 
     def remind_every_s_of(self, key: str) -> float | None:
         """Return the reminder interval of an open problem in seconds; None: no reminder."""
-        return self.reminders.get(key_segments(key)[1], self.remind_every_s)
+        return _of_subject(self.reminders, key, self.remind_every_s)
 
 
 @dataclass(frozen=True)
@@ -194,8 +195,14 @@ def _lacks_only_that(alert: Alert, notified: Notified | None) -> bool:
     return alert.acknowledged.version == alert.version == notified.version + 1
 
 
+def _of_subject(found: Mapping[str, T], key: str, default: T) -> T:
+    """Return the value of the subject of a key. A subject may be an item of another: `jobs/invoices`."""
+    subject = key_segments(key)[1]
+    return found.get(subject, found.get(subject.partition("/")[0], default))
+
+
 def _is_active(alert: Alert, alert_policy: AlertPolicy, now: datetime) -> bool:
-    active = alert_policy.active.get(key_segments(alert.key)[1])
+    active = _of_subject(alert_policy.active, alert.key, None)
     return active is None or any_hold(active, now.astimezone(alert_policy.zone))
 
 
