@@ -17,7 +17,7 @@ from tallyd.config.secrets import SecretFiles
 from tallyd.pollers.servers.poller import ServersPoller
 from tallyd.pollers.servers.sources.extraction import JsonField
 from tallyd.pollers.servers.sources.http import HttpSource
-from tallyd.pollers.servers.target_settings import Target
+from tallyd.pollers.servers.target import Target
 
 URL = "https://app.example/version"
 

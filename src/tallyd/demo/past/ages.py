@@ -16,7 +16,7 @@ from tallyd.demo.world.servers import STEP_S, ran_at
 from tallyd.pollers.servers.freshness import CheckResult, Known, check_result_of, follow
 from tallyd.pollers.servers.out_facts import lag_row
 from tallyd.pollers.servers.settings import ServersSettings
-from tallyd.pollers.servers.target_settings import Target
+from tallyd.pollers.servers.target import Target
 
 WRITE_EVERY_S: Final = 6 * 3600
 _HOUR: Final = timedelta(hours=1)

@@ -24,7 +24,7 @@ from tallyd.pollers.servers.checks_table import (
 )
 from tallyd.pollers.servers.freshness import BY_SERIOUSNESS, STATES, Known
 from tallyd.pollers.servers.lag_history import Checks
-from tallyd.pollers.servers.target_settings import Target
+from tallyd.pollers.servers.target import Target
 
 MOST_BARS: Final = 50
 MOST_CHOICES: Final = 200

@@ -14,7 +14,7 @@ from tallyd.pollers.servers.computed_time import UnreadableTimeError, has_offset
 from tallyd.pollers.servers.freshness import CheckResult, State, check_result_of, taken_off
 from tallyd.pollers.servers.sources.items import Items
 from tallyd.pollers.servers.sources.source import Answer
-from tallyd.pollers.servers.target_settings import Target
+from tallyd.pollers.servers.target import Target
 
 
 def begin(target: Target, tools: Toolbox) -> Future[Any]:

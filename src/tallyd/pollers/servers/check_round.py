@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeAlias
@@ -20,8 +20,8 @@ from tallyd.pollers.servers.check import begin, results_of
 from tallyd.pollers.servers.freshness import TROUBLES, CheckResult, State, Step, follow, passed, unseen
 from tallyd.pollers.servers.out_facts import facts_of, lag_row, log_fields, summary_of
 from tallyd.pollers.servers.settings import ServersSettings
+from tallyd.pollers.servers.target import Target
 from tallyd.pollers.servers.target_memory import KEPT, TargetMemory, memory_of
-from tallyd.pollers.servers.target_settings import Target
 from tallyd.pollers.servers.worker_pool import Pace, checked
 
 log = logging.getLogger("tallyd")
@@ -76,7 +76,11 @@ def reading_of(
     `have_left`: a target has left the config since the last round.
     """
     steps = _steps(settings, memory, results)
-    forgotten = _forgotten(settings, memory, results, tools)
+    for target in settings.checked:
+        if target.each is not None:
+            memory.miss(target, results.keys(), tools.now())
+    missing = settings.with_items(memory.missing)
+    forgotten = memory.forget_missing(missing, tools.now(), after_s=VANISHED_FOR_S)
     have_left = have_left or bool(forgotten)
     if not tools.is_by_hand:
         _log(steps, memory, tools)
@@ -210,22 +214,6 @@ def _is_due(written_at: datetime | None, now: datetime, every_s: float) -> bool:
 def _skew(results: Iterable[CheckResult]) -> float | None:
     """Return the smallest difference of our clock: if one server agrees, our clock is not suspect."""
     return min((result.skew_s for result in results if result.skew_s is not None), key=abs, default=None)
-
-
-def _forgotten(
-    settings: ServersSettings, memory: TargetMemory, results: Mapping[str, CheckResult], tools: Toolbox
-) -> Set[str]:
-    """Note which items are missing in an answer. Forget, and return, those that raised an alert a day ago."""
-    for target in settings.checked:
-        if target.each is not None:
-            memory.miss(target, results.keys(), tools.now())
-    forgotten = {
-        target.name
-        for target in settings.with_items(memory.missing)
-        if target.missing_since(memory.missing, tools.now(), VANISHED_FOR_S)
-    }
-    memory.forget(forgotten)
-    return forgotten
 
 
 def _problems(steps: Steps, memory: TargetMemory, tools: Toolbox) -> tuple[Problem, ...]:

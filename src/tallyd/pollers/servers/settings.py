@@ -10,13 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from tallyd.contract.poller import Poller
 from tallyd.core.texts import UNPRINTABLE
-from tallyd.pollers.servers.target_settings import (
-    Target,
-    TargetKeys,
-    TargetSettings,
-    fault_of,
-    merged,
-)
+from tallyd.pollers.servers.target import Target, fault_of, merged
+from tallyd.pollers.servers.target_settings import TargetKeys, TargetSettings
 from tallyd.settings.secrets import named_files
 from tallyd.settings.types import Duration, FolderPath, Seconds, within, wrong, wrong_each
 

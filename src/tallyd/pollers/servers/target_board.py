@@ -41,7 +41,7 @@ from tallyd.pollers.servers.checks_table import (
 )
 from tallyd.pollers.servers.freshness import Known
 from tallyd.pollers.servers.lag_history import Change, Checks, Hour, Steps
-from tallyd.pollers.servers.target_settings import Target
+from tallyd.pollers.servers.target import Target
 
 MOST_LIMITS: Final = 10
 """A chart with a lag above this many limits shows it up to `SHOWN_LIMITS`."""

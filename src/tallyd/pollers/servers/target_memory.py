@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tallyd.core.reading import Facts
 from tallyd.pollers.servers.freshness import CheckResult, Known, Step
-from tallyd.pollers.servers.target_settings import Target
+from tallyd.pollers.servers.target import Target
 
 KEPT: Final = "memory"
 """The key under which a running job keeps its `TargetMemory`."""
@@ -71,6 +71,12 @@ class TargetMemory:
             for name in names & mine.keys():
                 del mine[name]
         return bool(names)
+
+    def forget_missing(self, targets: Iterable[Target], now: datetime, *, after_s: float) -> Set[str]:
+        """Forget those of the targets that are missing for `after_s` longer than they may; return them."""
+        forgotten = {each.name for each in targets if each.missing_since(self.missing, now, after_s)}
+        self.forget(forgotten)
+        return forgotten
 
     def stale_at(self, name: str) -> datetime | None:
         """Return the time of a target's data if that is known to be stale."""
