@@ -126,6 +126,7 @@ class Daemon:
                 self._look(job_state)
         self._begin_woken()
         if self._store.alerts.is_news.is_set() or self._store.state.was_changed_elsewhere():
+            self._safely("own problems", self._evaluate_itself)  # one may be the cause of others
             self._notify()
 
     def idle_s(self) -> float:

@@ -453,6 +453,41 @@ def test_an_acknowledgement_is_notified_and_ends_the_reminders(tmp_path: Path, c
         ]
 
 
+@pytest.mark.parametrize("depends", [True, False], ids=["by default", "not if the config says so"])
+def test_while_no_other_machine_answers_that_is_one_message(
+    tmp_path: Path, clock: FakeClock, depends: bool
+) -> None:
+    source = Source()
+    poller = minutely(source)
+    poller.machines = {(name, "below"): f"{name}.example" for name in ("gate", "door", "yard", "roof")}
+    with clock, World(tmp_path, clock, poller, top=top(depends=depends)) as world:
+        world.run(minutes=1)
+        source.below = ["gate", "door", "yard", "roof"]
+        world.run(minutes=5)
+        (message,) = world.chats.texts()
+        if not depends:
+            assert message == "[box] one: 4 subjects below: door, gate, roof and yard"
+            return
+        assert message == (
+            "[box] no other machine answers since 08:01: 4 targets on 4 hosts. "
+            "Check the network of this machine. Messages about single targets wait until one answers."
+        )
+        source.below = ["yard"]
+        world.run(minutes=2)
+        (_, over) = world.chats.texts()
+        assert over.split("\n") == [
+            "[box] 1 problem, 1 resolved:",
+            "- one: too few on yard",
+            "- the network works again since 08:06, after 5 min.",
+        ]
+        source.below = []
+        world.run(minutes=2)
+        (end,) = world.chats.texts()[2:]
+        assert end.startswith("[box] one: enough on yard since 08:0")
+        assert world.state.alerts.all() == {}
+        assert world.state.notifications.notified() == {}
+
+
 def test_what_stays_open_goes_to_a_further_channel_with_how_to_acknowledge_it(
     tmp_path: Path, clock: FakeClock
 ) -> None:

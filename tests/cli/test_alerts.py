@@ -16,10 +16,11 @@ from tallyd.cli.actions.mutes import ack, mute, unmute
 from tallyd.cli.views.alerts import alerts
 from tallyd.config.active_file import write_active
 from tallyd.config.model import load
-from tallyd.core.alerts.daemon_alerts import DAMAGED, OUT
+from tallyd.core.alerts.daemon_alerts import DAMAGED, NETWORK, OUT
 from tallyd.core.alerts.notices import Notified
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.errors import ConfigError
+from tallyd.pollers.servers.alert_kinds import UNREACHABLE
 
 NOW = datetime.now(UTC) - timedelta(minutes=5)
 Said = Callable[[], tuple[str, str]]
@@ -134,6 +135,26 @@ def test_it_says_when_a_further_channel_will_be_notified(config: Path, said: Sai
     assert ack(config, "tallyd/out", why="") == 0
     said()
     assert shown() == {}
+
+
+def test_a_target_that_waits_for_the_network_says_so(config: Path, said: Said) -> None:
+    content = json.loads(config.read_text())
+    targets = {name: {"url": f"https://{name}.example/", "stale_after": "1h"} for name in ("a", "b")}
+    content["pollers"] = {"apps": {"kind": "servers", "targets": targets}}
+    config.write_text(json.dumps(content))
+    problems = (
+        NETWORK.problem("tallyd", since=NOW, targets=2, hosts=2),
+        UNREACHABLE.problem("apps", "a", since=NOW, target="a", reason="timed out"),
+    )
+    with closing(State(config.parent / "state" / "state.db")) as state:
+        state.alerts.evaluate(Observations(named=problems, may_resolve=lambda _key: False, now=NOW))
+    alerts(config, most=100, as_json=False)
+    (line,) = (line for line in said()[0].splitlines() if line.startswith("apps/a/unreachable "))
+    assert line.endswith("waits for tallyd/network")
+    alerts(config, most=100, as_json=True)
+    waits = {each["key"]: each["waits_for"] for each in json.loads(said()[0])["alerts"]}
+    assert waits["apps/a/unreachable"] == "tallyd/network"
+    assert waits["tallyd/network"] is None
 
 
 @pytest.mark.parametrize(

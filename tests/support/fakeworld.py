@@ -98,12 +98,16 @@ class FakePoller:
     out: OutOverride | None = None
     alerts: AlertSettings | None = None
     watches: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    machines: Mapping[tuple[str, str], str] = field(default_factory=dict)
     runs: list[Slot] = field(default_factory=list)
     kind: ClassVar[str] = "fake"
     needs_records: ClassVar[bool] = False
 
     def default_keep_days(self) -> int | None:
         return None
+
+    def hosts(self) -> Mapping[tuple[str, str], str]:
+        return self.machines
 
     def reminders(self) -> Mapping[str, float | None]:
         return {}

@@ -20,7 +20,8 @@ from tallyd.adapters.background import BackgroundTask
 from tallyd.alerting.channel import Channel
 from tallyd.alerting.surroundings import surroundings_of
 from tallyd.config.model import Config
-from tallyd.core.alerts.daemon_alerts import UNDELIVERED
+from tallyd.core.alerts.daemon_alerts import NETWORK, UNDELIVERED
+from tallyd.core.alerts.dependencies import is_consequence, is_held, network_down
 from tallyd.core.alerts.message import Message, message_of
 from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.notices import (
@@ -49,13 +50,17 @@ Deliver: TypeAlias = Callable[[str, Message], None]
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """The alerts, notifications and mutes at the time of one look."""
+    """The alerts, notifications and mutes at the time of one look.
+
+    `network` is the alert that no other machine answers, if it is there and not muted.
+    """
 
     alerts: Mapping[str, Alert]
     notified: Mapping[tuple[str, str], Notified]
     mutes: Sequence[Mute]
     now: datetime
     muted: Mapping[str, Mute] = field(default_factory=dict)
+    network: Alert | None = None
 
 
 class Notifier:
@@ -109,9 +114,11 @@ class Notifier:
         self._forget(snapshot)
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return the problems of channels that accept no messages."""
+        """Return the problems of channels that accept no messages, and that of the network."""
         found = (channel.problem(name) for name, channel in self._channels.items())
-        return tuple(problem for problem in found if problem is not None)
+        hosts = self._config.hosts if self._config else {}
+        network = network_down(hosts, self._store.alerts.alerts()) if hosts else ()
+        return (*(problem for problem in found if problem is not None), *network)
 
     def may_still_be(self, key: str) -> bool:
         """Whether the key is about a channel that has not accepted a message since."""
@@ -134,23 +141,15 @@ class Notifier:
         alerts, mutes = store.alerts(), store.mutes()
         found = ((key, mute_of(key, mutes, now=now)) for key in alerts) if mutes else ()
         muted = {key: mute for key, mute in found if mute is not None}
-        return _Snapshot(alerts=alerts, notified=store.notified(), mutes=mutes, now=now, muted=muted)
+        network = None if NETWORK.key in muted else alerts.get(NETWORK.key)
+        return _Snapshot(
+            alerts=alerts, notified=store.notified(), mutes=mutes, now=now, muted=muted, network=network
+        )
 
     def _begin(self, config: Config, name: str, channel: Channel, snapshot: _Snapshot) -> None:
-        notices = [
-            notice
-            for alert in snapshot.alerts.values()
-            if (
-                notice := notice_for(
-                    alert,
-                    name,
-                    snapshot.notified.get((name, alert.key)),
-                    self._alert_policy(alert.key),
-                    is_muted=alert.key in snapshot.muted,
-                    now=snapshot.now,
-                )
-            )
-        ]
+        cause = self._cause_known_to(name, snapshot)
+        found = (self._notice(alert, name, cause, snapshot) for alert in snapshot.alerts.values())
+        notices = [notice for notice in found if notice is not None]
         mutes = [
             mute_notice
             for mute in snapshot.mutes
@@ -165,6 +164,18 @@ class Notifier:
         if message is None:
             return
         channel.deliveries.begin(partial(self._notify, name, channel, message, notices, mutes))
+
+    def _notice(self, alert: Alert, name: str, cause: Alert | None, snapshot: _Snapshot) -> Notice | None:
+        """Return the notice about an alert for a channel that knows the `cause`; None: none, or not now."""
+        notified = snapshot.notified.get((name, alert.key))
+        waits = self._is_dependent(alert) and is_held(alert, notified, cause)
+        is_muted = waits or alert.key in snapshot.muted
+        policy = self._alert_policy(alert.key)
+        return notice_for(alert, name, notified, policy, is_muted=is_muted, now=snapshot.now)
+
+    def _is_dependent(self, alert: Alert) -> bool:
+        """Whether an alert may be a consequence of the network that is down."""
+        return self._config is not None and alert.key in self._config.hosts
 
     def _recipients(self, alert: Alert, snapshot: _Snapshot) -> set[str]:
         """Return the channels that are notified of an alert now."""
@@ -187,6 +198,17 @@ class Notifier:
         ]
         channels = {each for name in names or [OWN] for each in self._alert_policy(name).channels}
         return channels & self._channels.keys()
+
+    def _cause_known_to(self, name: str, snapshot: _Snapshot) -> Alert | None:
+        """Return the alert of the network if this channel is notified of it: else it would hear nothing."""
+        cause = snapshot.network
+        return cause if cause and name in self._recipients(cause, snapshot) else None
+
+    def _is_suppressed(self, alert: Alert, snapshot: _Snapshot) -> bool:
+        """Whether nobody needs to hear of an alert that has ended."""
+        if is_suppressed(alert, snapshot.muted.get(alert.key)):
+            return True
+        return self._is_dependent(alert) and is_consequence(alert, snapshot.network)
 
     def _alert_policy(self, key: str) -> AlertPolicy:
         """Return the alert policy of a key. For a poller that has left the config: that of tallyd itself."""
@@ -245,14 +267,13 @@ class Notifier:
         log.log(level, "notice not accepted, will retry", extra=fields)
 
     def _suppress(self, snapshot: _Snapshot) -> None:
-        """Note alerts that began and ended under a mute as notified, so that no channel gets them later."""
+        """Note alerts that are suppressed as notified, so that no channel gets them later."""
         suppressed = {
             (name, alert.key): Notified(alert.version, snapshot.now, is_open=False)
             for alert in snapshot.alerts.values()
+            if self._is_suppressed(alert, snapshot)
             for name in self._recipients(alert, snapshot)
-            if is_to_be_suppressed(
-                alert, snapshot.notified.get((name, alert.key)), snapshot.muted.get(alert.key)
-            )
+            if is_to_be_suppressed(alert, snapshot.notified.get((name, alert.key)))
         }
         if suppressed:
             self._store.alerts.mark(suppressed)
@@ -266,7 +287,7 @@ class Notifier:
         busy = {name for name, channel in self._channels.items() if channel.deliveries.is_running}
 
         def is_notified(alert: Alert) -> bool:
-            suppressed = is_suppressed(alert, snapshot.muted.get(alert.key))
+            suppressed = self._is_suppressed(alert, snapshot)
             recipients = self._recipients(alert, snapshot)
             return (
                 not alert.bad

@@ -24,12 +24,12 @@ from tallyd.config.problems import place_of, problems_of
 from tallyd.config.secrets import SecretFiles
 from tallyd.config.settings import Settings
 from tallyd.core.alerts.alert_kind import AlertKind
-from tallyd.core.alerts.daemon_alerts import OWN_KINDS
+from tallyd.core.alerts.daemon_alerts import NETWORK, OWN_KINDS
 from tallyd.core.alerts.notices import AlertPolicy, Escalation, OwnText
 from tallyd.core.alerts.rules import Rules
 from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.core.errors import ConfigError, ConfigProblem
-from tallyd.core.naming import key_segments
+from tallyd.core.naming import key_segments, problem_key
 from tallyd.retry import Policy
 from tallyd.settings.alerting import AlertSettings
 from tallyd.settings.calendars import calendars_in
@@ -130,8 +130,32 @@ class Config:
         """Return the policy for tallyd's own problems; they do not count readings."""
         return replace(_alert_policy(self.settings.alerts, self.zone, self.tallyd), rules=Rules())
 
+    @cached_property
+    def hosts(self) -> Mapping[str, str]:
+        """The other machines, by the keys of the alerts that wait while the network is down."""
+        return {
+            problem_key(name, *segments): host
+            for name, poller in self.settings.pollers.items()
+            if self.effective(name).alert_policy.depends
+            for segments, host in poller.hosts().items()
+        }
+
+    @property
+    def _network_policy(self) -> AlertPolicy:
+        """The policy for the problem that no other machine answers: whoever waits for others hears of it."""
+        own = self.own_alert_policy
+        names = dict.fromkeys(key_segments(key)[0] for key in self.hosts)
+        policies = (own, *(self.effective(name).alert_policy for name in names))
+        return replace(
+            own,
+            channels=tuple(dict.fromkeys(channel for each in policies for channel in each.channels)),
+            escalate=tuple(dict.fromkeys(step for each in policies for step in each.escalate)),
+        )
+
     def alert_policy_of(self, key: str) -> AlertPolicy:
         """Return the policy for a key. A poller that is gone has the policy of tallyd's own problems."""
+        if key == NETWORK.key:
+            return self._network_policy
         poller = key_segments(key)[0]
         return (
             self.effective(poller).alert_policy if poller in self.settings.pollers else self.own_alert_policy
@@ -185,6 +209,7 @@ def _alert_policy(alerts: AlertSettings, zone: ZoneInfo, tallyd: str) -> AlertPo
         channels=tuple(dict.fromkeys(alerts.channels)),
         rules=Rules(alerts.raise_after, alerts.resolve_after),
         remind_every_s=alerts.remind_every,
+        depends=alerts.depends,
         escalate=tuple(Escalation(each.after, each.channels) for each in alerts.escalate),
         quiet=tuple(each.hours for each in alerts.quiet_hours),
         zone=zone,

@@ -82,6 +82,12 @@ class Poller(PollerSettings):
         del poller
         return None
 
+    def hosts(self) -> Mapping[tuple[str, str], str]:
+        """Return the other machines that it asks, each by the subject and the last segment of the key of the
+        problem that it does not answer.
+        """
+        return {}
+
     def reminders(self) -> Mapping[str, float | None]:
         """Return the reminder interval in seconds of each subject that has its own; None: no reminder."""
         return {}

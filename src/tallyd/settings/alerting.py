@@ -159,6 +159,11 @@ class AlertSettings(Strict):
         description="Further channels to notify of an alert that is still open and that nobody has "
         "acknowledged (`tallyd ack`).",
     )
+    depends: bool = Field(
+        True,
+        description="Hold back alerts about targets that do not answer while no target on any other machine "
+        "does (`tallyd/network`).",
+    )
     quiet_hours: Annotated[tuple[HoursSettings, ...], BeforeValidator(as_tuple)] = Field(
         (), description="Hours in which warnings wait; errors do not. Afterwards one message gives the state."
     )

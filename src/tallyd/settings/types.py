@@ -234,6 +234,11 @@ def is_loopback(url: str) -> bool:
     return bool(_LOOPBACK.fullmatch(urlsplit(url).hostname or ""))
 
 
+def other_host(url: str) -> str:
+    """Return the name of the host of a URL; empty if it is this machine, or none."""
+    return "" if is_loopback(url) else urlsplit(url).hostname or ""
+
+
 def is_secret_name(name: str) -> bool:
     """Whether a query parameter of that name usually carries a secret (`accesskey`, `api_key`, `token`).
 

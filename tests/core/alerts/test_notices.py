@@ -19,6 +19,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tallyd.adapters.state import State
+from tallyd.core.alerts.daemon_alerts import NETWORK
+from tallyd.core.alerts.dependencies import is_consequence, is_held, network_down
 from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.notices import (
     AlertPolicy,
@@ -97,12 +99,14 @@ class Player:
         down: Iterable[str] = (),
         quiet: bool = False,
         muted: bool = False,
+        network: bool = False,
         lasts: timedelta = STEP,
     ) -> list[Heard]:
         """Take one reading of each key and look once; return what was heard."""
         self.now += lasts
         for key, letter in readings.items():
             self._read(key, letter)
+        self._find_network(is_down=network)
         alert_policy = AlertPolicy(
             channels=self.channels,
             escalate=self.escalate,
@@ -162,10 +166,30 @@ class Player:
         for gone in evaluation.gone:
             del self.alerts[gone]
 
+    def _find_network(self, *, is_down: bool) -> None:
+        """Find that the network is down; both keys depend on it."""
+        found = (NETWORK.problem("tallyd", since=self.now),) if is_down else ()
+        observations = Observations(named=found, may_resolve=NETWORK.key.__eq__, now=self.now)
+        evaluation = evaluate(self.alerts, observations)
+        self.raised += [
+            (alert.key, self.lives.get(alert.key, 0), alert.version) for alert in evaluation.raised
+        ]
+        self.closings.update(alert.key for alert in evaluation.closed)
+        self.alerts |= {alert.key: alert for alert in evaluation.changed}
+
+    def _is_suppressed(self, alert: Alert, mutes: tuple[Mute, ...]) -> bool:
+        is_dependent = alert.key != NETWORK.key and is_consequence(alert, self.alerts.get(NETWORK.key))
+        return is_dependent or is_suppressed(alert, mute_of(alert.key, mutes, now=self.now))
+
     def _notify(self, channel: str, alert_policy: AlertPolicy, mutes: tuple[Mute, ...]) -> None:
+        cause = self.alerts.get(NETWORK.key)
+        if cause and channel not in self._recipients(cause, alert_policy):
+            cause = None
         for key, alert in self.alerts.items():
             is_muted = mute_of(key, mutes, now=self.now) is not None
             notified = self.notified.get((channel, key))
+            if key != NETWORK.key and is_held(alert, notified, cause):
+                is_muted = True
             notice = notice_for(alert, channel, notified, alert_policy, is_muted=is_muted, now=self.now)
             if notice is not None:
                 self.heard.append(Heard(channel, notice, self.now, self.lives.get(key, 0)))
@@ -173,15 +197,17 @@ class Player:
 
     def _suppress(self, alert_policy: AlertPolicy, mutes: tuple[Mute, ...]) -> None:
         for key, alert in self.alerts.items():
-            mute = mute_of(key, mutes, now=self.now)
+            if not self._is_suppressed(alert, mutes):
+                continue
             for channel in self._recipients(alert, alert_policy):
-                if is_to_be_suppressed(alert, self.notified.get((channel, key)), mute):
+                if is_to_be_suppressed(alert, self.notified.get((channel, key))):
                     self.notified[channel, key] = Notified(alert.version, self.now, is_open=False)
                     self.suppressed.add((channel, key, self.lives.get(key, 0), alert.version))
 
     def _forget(self, alert_policy: AlertPolicy, mutes: tuple[Mute, ...]) -> None:
+        suppressed_keys = {key for key, alert in self.alerts.items() if self._is_suppressed(alert, mutes)}
         for key, alert in list(self.alerts.items()):
-            suppressed = is_suppressed(alert, mute_of(key, mutes, now=self.now))
+            suppressed = key in suppressed_keys
             heard = [self.notified.get((channel, key)) for channel in self._recipients(alert, alert_policy)]
             if alert.over_at is None or alert.bad:
                 continue
@@ -222,8 +248,12 @@ def played(
             down=(channel,) if "down" in on else (),
             quiet="quiet" in on,
             muted="muted" in on,
+            network="network" in on,
         )
-        letters += "".join(each.letter for each in heard if each.channel == channel) or "."
+        letters += (
+            "".join(each.letter for each in heard if each.channel == channel and each.notice.alert.key == KEY)
+            or "."
+        )
         if restarts:
             player.restart()
     return letters
@@ -346,6 +376,58 @@ def test_a_reminder_waits_for_the_active_hours_of_its_subject(hour: int, news: s
         alert = Alert(key=key, text="bad", since=begun, raised_at=begun, version=1)
         found = notice_for(alert, "ops", notified, alert_policy, is_muted=False, now=now)
         assert (found and found.news) == expected
+
+
+@RESTARTS
+@pytest.mark.parametrize(
+    ("readings", "network", "notified"),
+    [
+        pytest.param("BBBB", "nn  ", "..r.", id="still open at its end"),
+        pytest.param("BBGG", "nnn ", "....", id="ends while the network is down"),
+        pytest.param("BBGG", "nn  ", "....", id="ends together with it"),
+        pytest.param("BBBG", "nn  ", "..rR", id="ends after it"),
+        pytest.param("BGBG", "nnnn", "....", id="comes and goes twice"),
+        pytest.param("BBGG", " nnn", "r.R.", id="known before: its end is never held"),
+        pytest.param("BBBB", " nn ", "r..m", id="known before: no reminder meanwhile"),
+        pytest.param("BGBB", " nn ", "rR.r", id="known before, and it begins again"),
+        pytest.param("BUB-", "nn  ", "..r.", id="no longer watched"),
+        pytest.param("BKBG", "nn  ", "..rR", id="acknowledged meanwhile"),
+    ],
+)
+def test_while_the_network_is_down_nothing_is_said_of_single_machines(
+    readings: str, network: str, notified: str, restarts: bool
+) -> None:
+    player = Player(remind_every_s=2 * 3600)
+    assert played(player, readings, {"network": network}, restarts=restarts) == notified
+
+
+HOSTS = {"apps/A/unreachable": "a.example", "apps/B/unreachable": "b.example"}
+
+
+def open_alert(key: str, *, hours: int = 0, **changes: object) -> Alert:
+    at = START + hours * STEP
+    return replace(Alert(key=key, text="bad", since=at, raised_at=at, version=1), **changes)  # type: ignore[arg-type] # any
+
+
+@pytest.mark.parametrize(
+    ("hosts", "changes", "is_down"),
+    [
+        pytest.param(HOSTS, {}, True, id="all of two"),
+        pytest.param({}, {}, False, id="of none"),
+        pytest.param({**HOSTS, "apps/B/unreachable": "a.example"}, {}, False, id="one machine"),
+        pytest.param({**HOSTS, "apps/C/unreachable": "c.example"}, {}, False, id="one answers"),
+        pytest.param(HOSTS, {"fields": {"answered": "500"}}, False, id="an error is an answer"),
+        pytest.param(HOSTS, {"over_at": START + 2 * STEP}, False, id="one answers again"),
+        pytest.param(HOSTS, {"raised_at": None}, False, id="one is not yet an alert"),
+    ],
+)
+def test_the_network_is_down_if_no_other_machine_answers(
+    hosts: dict[str, str], changes: dict[str, object], is_down: bool
+) -> None:
+    first, second = HOSTS
+    alerts = {first: open_alert(first), second: open_alert(second, hours=1, **changes)}
+    found = network_down(hosts, alerts)
+    assert [(each.key, each.since) for each in found] == [("tallyd/network", START + STEP)][:is_down]
 
 
 CHIEF = (Escalation(2 * 3600, ("chief",)), Escalation(4 * 3600, ("chief", "mayor")))

@@ -1,4 +1,4 @@
-"""Random histories of readings, acknowledgements, outages of channels, quiet hours, mutes and restarts."""
+"""Random histories of readings, acknowledgements, outages, quiet hours, mutes and restarts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.alerts.test_notices import KEY, OTHER, Heard, Player
+from tallyd.core.alerts.daemon_alerts import NETWORK
 from tallyd.core.alerts.notices import Escalation
 from tallyd.core.alerts.rules import Alert, Rules
 
@@ -27,6 +28,7 @@ class Hour:
     down: frozenset[str]
     quiet: bool
     muted: bool
+    network: bool
     restart: bool
     lasts: timedelta
 
@@ -38,6 +40,7 @@ hours = st.builds(
     down=st.frozensets(st.sampled_from((*CHANNELS, CHIEF))),
     quiet=st.booleans(),
     muted=st.booleans(),
+    network=st.booleans(),
     restart=st.integers(0, 7).map(lambda number: number == 0),
     lasts=st.sampled_from([timedelta(minutes=5), timedelta(hours=1), timedelta(hours=10)]),
 )
@@ -54,10 +57,22 @@ players = st.builds(
 )
 
 
+def take(player: Player, hour: Hour) -> list[Heard]:
+    """Take one step; return what was heard."""
+    return player.step(
+        hour.readings,
+        down=hour.down,
+        quiet=hour.quiet,
+        muted=hour.muted,
+        network=hour.network,
+        lasts=hour.lasts,
+    )
+
+
 def play(player: Player, history: list[Hour]) -> None:
     """Play a history, then a day in which nothing is found and nothing holds anything back."""
     for hour in history:
-        player.step(hour.readings, down=hour.down, quiet=hour.quiet, muted=hour.muted, lasts=hour.lasts)
+        take(player, hour)
         if hour.restart:
             player.restart()
     player.step({}, lasts=timedelta(days=1))
@@ -149,9 +164,7 @@ def test_the_further_channel_knows_what_stays_open_and_nobody_works_on_and_no_ot
     player: Player, history: list[Hour]
 ) -> None:
     for hour in history:
-        heard = player.step(
-            hour.readings, down=hour.down, quiet=hour.quiet, muted=hour.muted, lasts=hour.lasts
-        )
+        heard = take(player, hour)
         if hour.restart:
             player.restart()
         for each in heard:
@@ -159,12 +172,9 @@ def test_the_further_channel_knows_what_stays_open_and_nobody_works_on_and_no_ot
             if each.notice.news == "escalated":
                 assert each.channel == CHIEF
                 assert is_long_open(alert, each.at)
-        if CHIEF in hour.down or hour.muted:
-            continue
         for alert in player.alerts.values():
-            is_held_back = hour.quiet and alert.severity == "warning"
-            if alert.is_open and not is_held_back and is_long_open(alert, player.now):
-                assert player.notified[CHIEF, alert.key].version == alert.version
+            if alert.is_open and is_long_open(alert, player.now):
+                assert is_known(player, CHIEF, alert, hour)
     play_to_the_end(player, [])
     begun: set[tuple[str, int]] = set()
     for each in player.heard:
@@ -172,6 +182,37 @@ def test_the_further_channel_knows_what_stays_open_and_nobody_works_on_and_no_ot
             name = each.notice.alert.key, each.life
             assert name in begun or each.notice.news == "escalated"
             begun.add(name)
+
+
+@given(player=players, history=st.lists(hours, max_size=30))
+def test_no_open_alert_is_without_a_hearer_and_no_end_is_held(player: Player, history: list[Hour]) -> None:
+    for hour in history:
+        known_before = {name for name, each in player.notified.items() if each.is_open}
+        heard = take(player, hour)
+        ended = {(each.channel, each.notice.alert.key) for each in heard if is_end(each)}
+        for alert in player.alerts.values():
+            for channel in CHANNELS:
+                if alert.is_open:
+                    assert is_known(player, channel, alert, hour)
+                elif alert.over_at is not None and (channel, alert.key) in known_before:
+                    is_free = channel not in hour.down and not is_held_back(alert, hour)
+                    assert not is_free or (channel, alert.key) in ended
+
+
+def is_held_back(alert: Alert, hour: Hour) -> bool:
+    is_muted = hour.muted and alert.key != NETWORK.key
+    return is_muted or (hour.quiet and alert.severity == "warning")
+
+
+def is_known(player: Player, channel: str, alert: Alert, hour: Hour) -> bool:
+    """Whether a channel knows an alert, or its cause, unless it cannot or must not."""
+    if channel in hour.down or is_held_back(alert, hour):
+        return True
+    notified = player.notified.get((channel, alert.key))
+    if notified is not None and notified.version == alert.version:
+        return True
+    cause, of_cause = player.alerts.get(NETWORK.key), player.notified.get((channel, NETWORK.key))
+    return bool(cause and cause.is_open and of_cause and of_cause.version == cause.version)
 
 
 def is_long_open(alert: Alert, now: datetime) -> bool:
@@ -191,7 +232,7 @@ def test_the_version_of_a_key_grows_with_each_begin_and_end_and_never_shrinks(
 ) -> None:
     before: dict[tuple[str, int], Alert] = {}
     for hour in history:
-        player.step(hour.readings, down=hour.down, quiet=hour.quiet, muted=hour.muted, lasts=hour.lasts)
+        take(player, hour)
         for key, alert in player.alerts.items():
             name = (key, player.lives.get(key, 0))
             was = before.get(name)

@@ -148,6 +148,24 @@ def test_the_time_is_in_one_place_and_that_of_the_target_goes_before_the_default
     assert one_target({"text": "(.)", "header": None}, defaults=defaults).source.named == "the text found"
 
 
+def test_it_names_the_other_machines_that_it_asks(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql+psycopg://me:secret@db.example/shop")
+    targets = {
+        "PROD": {"url": "https://app.example:8443/version"},
+        "TEST": {"url": "https://app.example/test"},
+        "HERE": {"url": "http://127.0.0.1:5000/version"},
+        "QUIET": {"url": "https://quiet.example/", "notify": False},
+        "FILE": {"file": "/srv/*.csv"},
+        "SHOP": {"sql": {"url": "file:url", "query": "SELECT 1"}},
+        "LITE": {"sql": {"url": "sqlite:////srv/app.db", "query": "SELECT 1"}},
+    }
+    assert read(folder=tmp_path, targets=targets).hosts() == {
+        ("PROD", "unreachable"): "app.example",
+        ("TEST", "unreachable"): "app.example",
+        ("SHOP", "unreachable"): "db.example",
+    }
+
+
 def test_who_asks_goes_before_the_defaults() -> None:
     def sent(own: dict[str, Any], defaults: dict[str, Any]) -> dict[str, str]:
         headers = request_of(one_target(own, defaults=defaults)).headers

@@ -14,6 +14,7 @@ from tallyd.cli.shared import Place, find_state, utc_now
 from tallyd.config.model import Config
 from tallyd.config.reload import read_note
 from tallyd.core.alerts.acknowledgement import acknowledgement_json
+from tallyd.core.alerts.daemon_alerts import NETWORK
 from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.notices import AlertPolicy, Notified
 from tallyd.core.alerts.rules import Alert
@@ -52,6 +53,7 @@ class _Picture:
     zone: tzinfo
     found: tuple[Alert, ...]
     standing: int
+    is_network_down: bool
     notified: Mapping[tuple[str, str], Notified]
     mutes: tuple[Mute, ...]
     now: datetime
@@ -67,6 +69,10 @@ class _Picture:
         """Return the wording of an alert's text now."""
         mute = mute_of(alert.key, self.mutes, now=self.now)
         return self.alert_policy_of(alert.key).wording(self.now, is_muted=mute is not None)
+
+    def waits_for_network(self, alert: Alert) -> bool:
+        """Whether nobody is notified of an alert while the network is down."""
+        return self.is_network_down and self.config is not None and alert.key in self.config.hosts
 
     def up_to_date(self, alert: Alert) -> dict[str, Notified]:
         """Return the channels that have received the current version of the alert."""
@@ -97,6 +103,7 @@ def alerts(path: Path, *, most: int, as_json: bool) -> int:
                 zone=zone_of(place, state),
                 found=state.alerts.standing(most=None if as_json else most),
                 standing=sum(map(len, state.alerts.standing_keys())),
+                is_network_down=NETWORK.key in state.alerts.standing_keys()[0],
                 notified=state.notifications.notified(),
                 mutes=tuple(mute for mute in state.notifications.mutes() if mute.is_in_force(now)),
                 now=now,
@@ -169,6 +176,8 @@ def _notified_text(alert: Alert, picture: _Picture) -> str:
     )
     heard = picture.up_to_date(alert)
     ack = alert.acknowledged
+    if picture.waits_for_network(alert):
+        return f"waits for {NETWORK.key}"
     parts = [f"acknowledged {ack.text(alert_policy.zone, now=picture.now)}"] if ack else []
     parts += [f"muted until {clock(mute.until, alert_policy.zone, now=picture.now)}"] if mute else []
     parts += [f"{name} {clock(each.at, alert_policy.zone, now=picture.now)}" for name, each in heard.items()]
@@ -188,6 +197,7 @@ def _alert_json(alert: Alert, picture: _Picture) -> dict[str, Json]:
         **problem_json(alert, picture.wording(alert)),
         "notified": {name: local_text(each.at, alert_policy.zone) for name, each in heard.items()},
         "not_told": [name for name in alert_policy.channels if name not in heard],
+        "waits_for": NETWORK.key if picture.waits_for_network(alert) else None,
         "escalates_at": {
             name: local_text(at, alert_policy.zone) for name, at in _escalates_at(alert, picture).items()
         },

@@ -98,7 +98,17 @@ UNDELIVERED = AlertKind(
     short="messages not accepted",
     many="channels that do not accept messages",
 )
-OWN_KINDS = (CLOCK, CONFIG, STATE, DAMAGED, OUT, LOG, WEB, PART_CRASHED, UNDELIVERED)
+NETWORK = AlertKind(
+    key="tallyd/network",
+    severity="error",
+    text="no other machine answers since {since}: {targets} targets on {hosts} hosts. Check the network of "
+    "this machine. Messages about single targets wait until one answers.",
+    over="the network works again",
+    ends="a target on another machine answers",
+    short="no other machine answers",
+    many="networks",
+)
+OWN_KINDS = (CLOCK, NETWORK, CONFIG, STATE, DAMAGED, OUT, LOG, WEB, PART_CRASHED, UNDELIVERED)
 """The kinds for the daemon itself."""
 
 

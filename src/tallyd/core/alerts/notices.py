@@ -53,6 +53,7 @@ class Escalation:
 class AlertPolicy:
     """How the notices about problems of one poller, or of tallyd itself, are sent.
 
+    `depends`: nobody is notified that another machine does not answer while none does (`dependencies.py`).
     `remind_every_s` None: no reminder. `reminders` holds different intervals, by the subject of a key, and
     `active` the only hours in which reminders are sent. `texts` are those of the config, by `what`.
     `tallyd` is the command as a person calls it.
@@ -61,6 +62,7 @@ class AlertPolicy:
     channels: tuple[str, ...] = ()
     rules: Rules = field(default_factory=Rules)
     escalate: tuple[Escalation, ...] = ()
+    depends: bool = True
     remind_every_s: float | None = None
     reminders: Mapping[str, float | None] = field(default_factory=dict)
     active: Mapping[str, tuple[Hours, ...]] = field(default_factory=dict)
@@ -161,7 +163,8 @@ def notice_for(
 def is_settled(alert: Alert, notified: Notified | None, *, is_suppressed: bool) -> bool:
     """Whether a channel needs no more notice about a resolved alert, so that it may be deleted.
 
-    A problem that began and ended during a mute (`is_suppressed`) is not sent afterwards: somebody knew.
+    A problem that began and ended during a mute, or while its cause was open (`is_suppressed`), is not sent
+    afterwards: somebody knew.
     """
     if notified is not None and notified.version == alert.version:
         return True
@@ -174,14 +177,14 @@ def is_suppressed(alert: Alert, mute: Mute | None) -> bool:
     return mute is not None and alert.raised_at is not None and alert.raised_at >= mute.since
 
 
-def is_to_be_suppressed(alert: Alert, notified: Notified | None, mute: Mute | None) -> bool:
-    """Whether a suppressed end must be noted as sent, so that it is not sent after the mute.
+def is_to_be_suppressed(alert: Alert, notified: Notified | None) -> bool:
+    """Whether the end of an alert that is suppressed must be noted as sent, so that it is not sent later.
 
-    This is so if a channel knows an earlier end of the key, and the alert is kept for another channel.
+    The alert may be kept for another channel, longer than the reason why it is suppressed.
     """
-    if alert.over_at is None or notified is None or notified.is_open or notified.version == alert.version:
+    if alert.over_at is None:
         return False
-    return is_suppressed(alert, mute)
+    return notified is None or not (notified.is_open or notified.version == alert.version)
 
 
 def _is_held_back(alert: Alert, alert_policy: AlertPolicy, now: datetime) -> bool:

@@ -39,7 +39,8 @@ def results_of(
         # With a 2xx status, the body is unusable.
         is_answered = failure.status is not None and 200 <= failure.status < 300
         state: State = "invalid" if is_answered else "unreachable"
-        return {target.name: CheckResult(at=now, state=state, reason=failure.text)}
+        answered = str(failure.status or "")
+        return {target.name: CheckResult(at=now, state=state, reason=failure.text, answered=answered)}
     reply = asked.result()
     answer = target.source.answer(reply)
     try:

@@ -27,7 +27,14 @@ from tallyd.core.states import Timeline
 from tallyd.core.stored import LastReading
 from tallyd.core.texts import clock, listed, shortened, span
 from tallyd.core.timeline import SHARES, borders_of
-from tallyd.pollers.servers.alert_kinds import DATABASE, KINDS, TARGET_KINDS, UNSTORED, VANISHED
+from tallyd.pollers.servers.alert_kinds import (
+    DATABASE,
+    KINDS,
+    TARGET_KINDS,
+    UNREACHABLE,
+    UNSTORED,
+    VANISHED,
+)
 from tallyd.pollers.servers.board import (
     choices_of,
     no_checks,
@@ -75,6 +82,15 @@ class ServersPoller(ServersSettings):
         return {
             **{kind.what: notified for kind in (*TARGET_KINDS.values(), VANISHED)},
             UNSTORED.what: frozenset({DATABASE}),
+        }
+
+    def hosts(self) -> Mapping[tuple[str, str], str]:
+        """Return the hosts of the targets that send alerts, but for this machine."""
+        what = UNREACHABLE.what
+        return {
+            (target.name, what): target.source.host
+            for target in self.checked
+            if target.is_notified and target.source.host
         }
 
     def reminders(self) -> Mapping[str, float | None]:

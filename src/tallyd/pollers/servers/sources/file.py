@@ -23,6 +23,11 @@ class FileSource:
         return self.pattern
 
     @property
+    def host(self) -> str:
+        """Empty: a file is on this machine, as far as tallyd knows."""
+        return ""
+
+    @property
     def named(self) -> str:
         """What holds the time."""
         return "its time"

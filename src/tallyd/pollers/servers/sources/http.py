@@ -15,6 +15,7 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.pollers.servers.sources.extraction import Extraction
 from tallyd.pollers.servers.sources.source import Answer, took
 from tallyd.settings.secrets import Secret
+from tallyd.settings.types import other_host
 
 # A cache in between would answer with old data, which is not the fault of the server.
 _HEADERS: Final = {"Accept": "application/json, */*;q=0.5", "Cache-Control": "no-cache"}
@@ -41,6 +42,11 @@ class HttpSource:
     def address(self) -> str:
         """The URL without its query: the name of a parameter does not always tell that it is a secret."""
         return urlsplit(self.url)._replace(query="").geturl()
+
+    @property
+    def host(self) -> str:
+        """The host in the URL; empty if it is this machine."""
+        return other_host(self.url)
 
     @property
     def named(self) -> str:

@@ -37,6 +37,11 @@ class Source(Protocol[R]):
         ...
 
     @property
+    def host(self) -> str:
+        """The other machine that is asked; empty if it is this one, or only a file."""
+        ...
+
+    @property
     def named(self) -> str:
         """What holds the time, as the config calls it: `data.time`, `header Last-Modified`."""
         ...

@@ -12,6 +12,7 @@ from tallyd.core.addresses import host_of
 from tallyd.core.json_reply import Unreadable
 from tallyd.pollers.servers.sources.source import Answer, took
 from tallyd.settings.secrets import Secret
+from tallyd.settings.types import other_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class SqlSource:
         if scheme.startswith("sqlite"):
             return f"sqlite://{rest}"
         return f"{scheme.partition('+')[0]}://{host_of(self.url.reveal())}"
+
+    @property
+    def host(self) -> str:
+        """The host in the URL; empty if it is this machine, or a file."""
+        return other_host(self.url.reveal())
 
     @property
     def named(self) -> str:
