@@ -383,7 +383,7 @@ EXAMPLE_ENVIRON = {
 def test_the_example_loads_and_shows_every_key() -> None:
     text = (ROOT / "config.example.json").read_text("utf-8")
     config = load(ROOT / "config.example.json", environ=EXAMPLE_ENVIRON)
-    assert len(config.settings.pollers) == 4
+    assert len(config.settings.pollers) == 5
     assert json.loads(text)["$schema"] == "./docs/config.schema.json"
     # A key that names a file which must be there is shown as a comment.
     shown = text.replace('"//', '"')

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from support.rows import Passage, readable
 from tallyd.contract.passages import IN, instant_of, read_seen, seconds_of
+from tallyd.pollers.visitors.ingest.bad_records import MOST_NAMED, BadRecordsError
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.minute_counts import MOST_MINUTES
-from tallyd.pollers.visitors.ingest.record_parser import MOST_NAMED, BadRecordsError, Reading
+from tallyd.pollers.visitors.ingest.record_parser import Reading
 from tallyd.pollers.visitors.ingest.shape import Shape
 from tallyd.pollers.visitors.ingest.typed_records import RecordDecoder
 

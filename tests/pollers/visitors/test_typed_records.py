@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallyd.contract.passages import Row
+from tallyd.pollers.visitors.ingest.bad_records import BadRecordsError
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
-from tallyd.pollers.visitors.ingest.record_parser import BadRecordsError, Reading
+from tallyd.pollers.visitors.ingest.record_parser import Reading
 from tallyd.pollers.visitors.ingest.shape import Shape
 from tallyd.pollers.visitors.ingest.typed_records import RecordDecoder
 

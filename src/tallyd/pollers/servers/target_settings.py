@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from tallyd.core.json_query import compiled
 from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.core.texts import listed
 from tallyd.pollers.servers.request_settings import RequestKeys, header_name
@@ -48,10 +49,8 @@ _LONGEST_FIELD = 200
 
 def _field(written: str) -> str:
     if is_query(written):
-        import jmespath  # noqa: PLC0415 # few configs need it
-
         try:
-            jmespath.compile(written)
+            compiled(written)
         except ValueError:
             raise wrong("is not JMESPath, such as jobs[0].finished_at; see jmespath.org") from None
         return written

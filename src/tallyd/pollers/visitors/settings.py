@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from tallyd.contract.poller import Poller
+from tallyd.core.json_query import compiled
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.visitors.ingest.shape import DIGITS
 from tallyd.pollers.visitors.inside import MIDNIGHT
@@ -53,6 +54,15 @@ def _whole_minute(at: time) -> time:
     return at
 
 
+def _query(written: str) -> str:
+    try:
+        if written:
+            compiled(written)
+    except ValueError:
+        raise wrong("is not JMESPath, such as data or logics[].records[]; see jmespath.org") from None
+    return written
+
+
 SourceName = Annotated[str, AfterValidator(_source_name)]
 Direction = Annotated[int | str, BeforeValidator(_direction)]
 Names = Annotated[tuple[SourceName, ...], BeforeValidator(as_tuple)]
@@ -67,6 +77,20 @@ class FieldNames(Strict):
     frame: str | None = Field(
         "frameNumber", description="Field with the number of the picture; null: no such field."
     )
+
+
+class IntervalFields(Strict):
+    """Where a file has its intervals, and the names of their fields."""
+
+    items: Annotated[str, AfterValidator(_query)] = Field(
+        "",
+        description="JMESPath of the list of intervals in the JSON, such as `data`. Default: the file is the "
+        "list.",
+    )
+    start: str = Field("start", min_length=1, description="Field with the beginning, in `time_format`.")
+    end: str = Field("end", min_length=1, description="Field with the end, in `time_format`.")
+    n_in: str = Field("in", alias="in", min_length=1, description="Field with how many came in.")
+    n_out: str = Field("out", alias="out", min_length=1, description="Field with how many went out.")
 
 
 class DirectionValues(Strict):
@@ -128,7 +152,13 @@ class VisitorsSettings(Poller):
         Seconds(2), description="Ingest a file when nobody has written to it for this time."
     )
     max_bytes: int = Field(2**30, ge=1, le=2**40, description="Reject a larger file.")
-    fields: FieldNames = Field(FieldNames(), description="The names of a record's fields.")
+    records: Literal["passages", "intervals"] = Field(
+        "passages", description="What a record is: a person who walked, or how many walked between two times."
+    )
+    fields: FieldNames = Field(FieldNames(), description="The names of a passage's fields.")
+    intervals: IntervalFields = Field(
+        IntervalFields(), description="Where intervals are, and the names of their fields."
+    )
     directions: DirectionValues = Field(
         DirectionValues(), description="Which value means in and which means out."
     )
@@ -161,10 +191,20 @@ class VisitorsSettings(Poller):
         None, description="The report to an upstream; null: only store and count files."
     )
 
+    @field_validator("fields", "directions", "intervals")
+    @classmethod
+    def _is_of_use(cls, keys: Strict, info: ValidationInfo) -> Strict:
+        records = info.data.get("records", "passages")
+        is_of_use = (records == "intervals") == (info.field_name == "intervals")
+        if not is_of_use and keys != type(keys)():
+            raise wrong(f'is not used with "records": "{records}"')
+        return keys
+
     @field_validator("time_format")
     @classmethod
     def _is_format(cls, written: str) -> str:
-        check_form(written, datetime(2026, 11, 20, 12, 59))  # noqa: DTZ001 # any time, of any zone
+        # Without a zone `%Z` has no text: the names of zones are not unique.
+        check_form(written, datetime(2026, 11, 20, 12, 59, tzinfo=UTC if "%z" in written else None))
         return written
 
     @field_validator("groups")

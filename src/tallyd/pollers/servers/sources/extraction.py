@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from tallyd.contract.http import Reply
+from tallyd.core.json_query import search
 from tallyd.core.json_reply import Unreadable, parse
 from tallyd.core.texts import shortened, visible
-
-if TYPE_CHECKING:
-    from jmespath.parser import ParsedResult
 
 MOST_VALUES: Final = 30_000
 """Most values of JSON in one reply: many may arrive at the same time."""
 _QUERY: Final = re.compile(r"[][(){}|*?&@'\"`]")
 """A `field` with one of these characters is JMESPath."""
-_FAILURES: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What a JMESPath expression may raise for values that it was not made for."""
 
 
 class Extraction(Protocol):
@@ -52,21 +47,10 @@ class JsonField:
 
     def of(self, content: object) -> object:
         """Return the value of the field in parsed JSON. Raises `Unreadable`."""
-        return self._found(content) if self._query is not None else self._named_one(content)
-
-    @cached_property
-    def _query(self) -> ParsedResult | None:
-        if not is_query(self.written):
-            return None
-        import jmespath  # noqa: PLC0415 # few configs need it
-
-        return jmespath.compile(self.written)
+        return self._found(content) if is_query(self.written) else self._named_one(content)
 
     def _found(self, content: object) -> object:
-        try:
-            found = self._query.search(content) if self._query else None
-        except _FAILURES:  # their texts hold values of the reply
-            found = None
+        found = search(self.written, content)
         if found is None:
             raise Unreadable(f"without a value for {visible(self.named)}")
         return found

@@ -6,16 +6,15 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from tallyd.contract.inbox import Waiting
-from tallyd.contract.passages import Rows, ToIngest, seconds_of
+from tallyd.contract.passages import Content, Rows, ToIngest, seconds_of
 from tallyd.core.errors import InboxError
 from tallyd.core.reading import Json
 from tallyd.core.texts import span
+from tallyd.pollers.visitors.ingest.bad_records import BadRecordsError, Broken
 from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RejectedError
-from tallyd.pollers.visitors.ingest.record_parser import BadRecordsError, Broken, Reading
-from tallyd.pollers.visitors.ingest.typed_records import RecordDecoder
 
 SMALL_BYTES = 256 * 1024
 """A file up to this size is read and decoded in one piece."""
@@ -28,16 +27,31 @@ TOO_LARGE = "is larger than max_bytes"
 TOO_OLD = "its newest record is older than"
 
 
+class Pass(Protocol):
+    """One pass over the records of a file. Raises `RejectedError`. At its end, `content` is complete."""
+
+    def whole(self, data: bytes) -> list[Rows]:
+        """Return the rows of a file that is in memory."""
+        ...
+
+    def rows(self, chunks: Iterable[bytes]) -> Iterable[Rows]:
+        """Return the rows in batches; it raises what `chunks` raises."""
+        ...
+
+    @property
+    def content(self) -> Content: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reader:
     """How to read files.
 
-    `chunks` yields the content of a file and adds it to a hash. `oldest_days`: a file whose newest record is
-    older is rejected. `leaves` says whether a file that is cut short stays for its writer to finish.
+    `begin` begins a pass over the records of a file; its argument is the time now. `chunks` yields the
+    content of a file and adds it to a hash. `oldest_days`: a file whose newest record is older is rejected.
+    `leaves` says whether a file that is cut short stays for its writer to finish.
     """
 
-    decoder: RecordDecoder
-    skips_bad: bool
+    begin: Callable[[datetime], Pass]
     max_bytes: int
     oldest_days: int
     chunks: Callable[[Waiting, Hash], Iterator[bytes]]
@@ -91,7 +105,7 @@ def parse(waiting: Waiting, reader: Reader, now: datetime) -> Parsed | None:
     """Read a file to its end; None: its writer has not finished it. Raises `InboxError`."""
     if waiting.size > reader.max_bytes:
         return _too_large(waiting, reader.max_bytes, now)
-    reading = Reading(reader.decoder, now, skips_bad=reader.skips_bad)
+    reading = reader.begin(now)
     digest = hashlib.sha256()
     chunks = reader.chunks(waiting, digest)
     rows: list[Rows] | None
@@ -163,13 +177,13 @@ def _read_again(waiting: Waiting, sha256: str, reader: Reader, now: datetime) ->
     It takes the same `now`, so that the result about times ahead is the same.
     """
     digest = hashlib.sha256()
-    reading = Reading(reader.decoder, now, skips_bad=reader.skips_bad)
+    reading = reader.begin(now)
     yield from reading.rows(reader.chunks(waiting, digest))
     if digest.hexdigest() != sha256:
         raise InboxError(f"{waiting.name} changed while it was read")
 
 
-def _rows(reading: Reading, chunks: Iterable[bytes], *, most: int) -> list[Rows] | None:
+def _rows(reading: Pass, chunks: Iterable[bytes], *, most: int) -> list[Rows] | None:
     """Read all records; return them if there are at most `most`, else None."""
     kept: list[Rows] | None = []
     left = most

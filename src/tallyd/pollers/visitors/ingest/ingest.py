@@ -7,7 +7,7 @@ order would lose the file.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,15 +21,14 @@ from tallyd.pollers.visitors.ingest.file_parser import (
     MOST_WEIGHT,
     Hash,
     Parsed,
+    Pass,
     Reader,
     parse,
     refused,
 )
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.partial_files import Unfinished
-from tallyd.pollers.visitors.ingest.shape import Shape
 from tallyd.pollers.visitors.ingest.sweep_counts import Tally
-from tallyd.pollers.visitors.ingest.typed_records import RecordDecoder
 from tallyd.pollers.visitors.settings import VisitorsSettings
 
 log = logging.getLogger("tallyd")
@@ -68,21 +67,27 @@ class Taking:
     """
 
     def __init__(
-        self, settings: VisitorsSettings, tools: Toolbox, inbox: Inbox, records: Records, shape: Shape
+        self,
+        settings: VisitorsSettings,
+        tools: Toolbox,
+        inbox: Inbox,
+        records: Records,
+        begin: Callable[[datetime], Pass],
     ) -> None:
         self.tally = Tally()
         self._settings, self._tools = settings, tools
         self._inbox, self._records = inbox, records
         self._unfinished = _unfinished(tools)
         self._reader = Reader(
-            decoder=RecordDecoder(shape),
-            skips_bad=settings.on_bad_record == "skip-record",
+            begin=begin,
             max_bytes=settings.max_bytes,
             oldest_days=tools.keep_days or 90,
             chunks=self._chunks,
             leaves=self._unfinished.leave,
         )
         self._whose = {"poller": tools.poller, "job": "sweep"}
+        # An interval has no persons.
+        self._keeps_rows = tools.keep_days > 0 and settings.records == "passages"
         self._group = _Group()
         self._bytes = self._all_bytes = 0
 
@@ -164,7 +169,7 @@ class Taking:
         """
         files = [one for one in self._group.files if self._inbox.is_unchanged(one.waiting)]
         to_store = [one.file for one in files if not one.is_empty]
-        now, keep_rows = self._tools.now(), self._tools.keep_days > 0
+        now, keep_rows = self._tools.now(), self._keeps_rows
         outcomes = iter(self._records.ingest(to_store, now=now, keep_rows=keep_rows))
         self._group = _Group()
         for one in files:

@@ -73,6 +73,15 @@ class Minutes:
         for minute in self.counts.keys() & found.keys():
             found[minute] = added(found[minute], self.counts[minute])
         self.counts.update(found)
+        self._check_count()
+
+    def add_interval(self, start: int, end: int, n_in: int, n_out: int) -> None:
+        """Count people who walked between two instants. Raises `RejectedError` as `add` does."""
+        minute, count = start - start % 60, (n_in, n_out, 0, start, end - 1)
+        self.counts[minute] = added(self.counts[minute], count) if minute in self.counts else count
+        self._check_count()
+
+    def _check_count(self) -> None:
         if len(self.counts) > MOST_MINUTES:
             raise RejectedError(
                 f"contains passages of over {MOST_MINUTES} different minutes; split it into days or weeks"

@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from tallyd.contract.passages import Content, Row, Rows
-from tallyd.core.texts import listed
-from tallyd.pollers.visitors.ingest.json_stream import Elements, RejectedError, pieces
+from tallyd.pollers.visitors.ingest.bad_records import (
+    BadRecordError,
+    BadRecords,
+    BadRecordsError,
+    Broken,
+    fault,
+)
+from tallyd.pollers.visitors.ingest.json_stream import Elements, pieces
 from tallyd.pollers.visitors.ingest.minute_counts import FROM_AHEAD, BadTimeError, Minutes
 from tallyd.pollers.visitors.ingest.shape import LARGEST_ID
 from tallyd.pollers.visitors.ingest.typed_records import RecordDecoder
-
-MOST_NAMED = 10
-"""Most bad records that a reason names; a file may have only bad records."""
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A rule that records broke: the numbers of the first few of them, and their count."""
-
-    rule: str
-    records: tuple[int, ...]
-    count: int
-
-
-class BadRecordsError(RejectedError):
-    """A file with bad records.
-
-    `ahead` is set if their only fault is that they are ahead of now: how far the newest is ahead.
-    """
-
-    def __init__(self, broken: Sequence[Broken], ahead: timedelta | None) -> None:
-        super().__init__("; ".join(map(_described, broken)))
-        self.broken = tuple(broken)
-        self.ahead = ahead
-
-
-class _BadRecordError(Exception):
-    """One bad record; the text is the rule that it broke."""
 
 
 class Reading:
@@ -54,8 +31,7 @@ class Reading:
         self._decoder = decoder
         self._skips_bad = skips_bad
         self._minutes = Minutes(decoder.shape, now)
-        self._bad: dict[str, list[int]] = {}
-        self._bad_counts: dict[str, int] = {}
+        self._bad = BadRecords()
         self._read = 0
         self._records = 0
 
@@ -77,23 +53,22 @@ class Reading:
             if rows:
                 yield self._counted(rows)
         # If all records are bad, none is skipped: that is not a sign of life, but a host with a fault.
-        if self._bad and not (self._skips_bad and self._records):
-            ahead = self._minutes.ahead if set(self._bad) == {FROM_AHEAD} else None
+        if self._bad.count and not (self._skips_bad and self._records):
+            ahead = self._minutes.ahead if self._bad.rules == {FROM_AHEAD} else None
             raise BadRecordsError(self.broken, ahead)
 
     @property
     def content(self) -> Content:
         """Return the content of the file, without its rows."""
-        skipped = sum(self._bad_counts.values())
         minutes = self._minutes
-        return Content(records=self._records, minutes=minutes.counts, span=minutes.span, skipped=skipped)
+        return Content(
+            records=self._records, minutes=minutes.counts, span=minutes.span, skipped=self._bad.count
+        )
 
     @property
     def broken(self) -> tuple[Broken, ...]:
         """Return the rules that records broke so far."""
-        return tuple(
-            Broken(rule, tuple(numbers), self._bad_counts[rule]) for rule, numbers in self._bad.items()
-        )
+        return self._bad.broken
 
     def _counted(self, rows: Rows) -> Rows:
         self._minutes.add(rows.seen_at, rows.ways)
@@ -119,44 +94,25 @@ class Reading:
             self._read += 1
             try:
                 rows.append(self._row(record))
-            except (_BadRecordError, BadTimeError) as error:
-                self._note_bad(str(error))
+            except (BadRecordError, BadTimeError) as error:
+                self._bad.note(str(error), self._read)
         return Rows.of(rows)
 
     def _row(self, record: Any) -> Row:
-        """Return the row of one record. Raises `_BadRecordError`, `BadTimeError`."""
+        """Return the row of one record. Raises `BadRecordError`, `BadTimeError`."""
         shape = self._decoder.shape
         if type(record) is not dict:
-            raise _BadRecordError("is not an object")
+            raise BadRecordError("is not an object")
         person, way = record.get(shape.person), record.get(shape.direction)
         # Not isinstance: true is not a number here.
         if type(person) is not int or not 0 <= person <= LARGEST_ID:
-            raise _fault(record, shape.person, "a whole number from 0 to 2^63 - 1")
+            raise fault(record, shape.person, "a whole number from 0 to 2^63 - 1")
         if type(way) is not int and (type(way) is not str or type(shape.way_in) is not str):
-            raise _fault(record, shape.direction, "a direction")
+            raise fault(record, shape.direction, "a direction")
         frame = record.get(shape.frame) if shape.frame else None
         if frame is not None and (type(frame) is not int or abs(frame) > LARGEST_ID):
-            raise _fault(record, shape.frame or "", "a whole number")
+            raise fault(record, shape.frame or "", "a whole number")
         time = record.get(shape.time)
         if type(time) is not str:
-            raise _fault(record, shape.time, "a time in quotes")
+            raise fault(record, shape.time, "a time in quotes")
         return (person, self._decoder.way(way), self._minutes.instant(time), frame)
-
-    def _note_bad(self, rule: str) -> None:
-        self._bad_counts[rule] = self._bad_counts.get(rule, 0) + 1
-        named = self._bad.setdefault(rule, [])
-        if len(named) < MOST_NAMED:
-            named.append(self._read)
-
-
-def _fault(record: dict[str, Any], name: str, wanted: str) -> _BadRecordError:
-    """Return what is wrong with a field. It has the name, which is from the config, and not the value."""
-    return _BadRecordError(f"{name} is not {wanted}" if name in record else f"{name} is missing")
-
-
-def _described(broken: Broken) -> str:
-    """Return `records 5 and 6: inOut is missing`, without any value."""
-    more = broken.count - len(broken.records)
-    names = [str(number) for number in broken.records] + ([f"{more} more"] if more else [])
-    noun = "record" if broken.count == 1 else "records"
-    return f"{noun} {listed(names, most=MOST_NAMED + 1)}: {broken.rule}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from datetime import tzinfo
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+from functools import partial
 
 from tallyd.contract.inbox import Look
 from tallyd.contract.passages import LedgerRow
@@ -14,9 +16,13 @@ from tallyd.core.reading import Reading, Slot
 from tallyd.pollers.visitors.alerts.memory import SAVED_EVERY, Remembered, read_memory, to_remember
 from tallyd.pollers.visitors.alerts.problems import Run, evaluate
 from tallyd.pollers.visitors.alerts.rejections import MOST_ASKED
+from tallyd.pollers.visitors.ingest.file_parser import Pass
 from tallyd.pollers.visitors.ingest.ingest import Taking
+from tallyd.pollers.visitors.ingest.interval_parser import IntervalReading
+from tallyd.pollers.visitors.ingest.record_parser import Reading as PassageReading
 from tallyd.pollers.visitors.ingest.shape import Shape
 from tallyd.pollers.visitors.ingest.sweep_counts import Tally
+from tallyd.pollers.visitors.ingest.typed_records import RecordDecoder
 from tallyd.pollers.visitors.settings import VisitorsSettings
 
 log = logging.getLogger("tallyd")
@@ -36,7 +42,7 @@ def sweep(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Readi
     look = inbox.look()
     stored = tools.memory()
     known = read_memory(stored, looked_at)
-    taking = Taking(settings, tools, inbox, records, shape_of(settings, tools.zone))
+    taking = Taking(settings, tools, inbox, records, _pass_of(settings, tools.zone))
     tally = taking.tally
     if known.database is None or _answers(records, tally):
         taking.all(look.waiting)
@@ -124,7 +130,15 @@ def _tell(tally: Tally, known: Remembered, poller: str) -> None:
         log.info("files are ingested again", extra=whose)
 
 
-def shape_of(settings: VisitorsSettings, zone: tzinfo) -> Shape:
+def _pass_of(settings: VisitorsSettings, zone: tzinfo) -> Callable[[datetime], Pass]:
+    """Return what begins a pass over a file of a poller."""
+    shape, skips_bad = _shape_of(settings, zone), settings.on_bad_record == "skip-record"
+    if settings.records == "passages":
+        return partial(PassageReading, RecordDecoder(shape), skips_bad=skips_bad)
+    return partial(IntervalReading, settings.intervals, shape, skips_bad=skips_bad)
+
+
+def _shape_of(settings: VisitorsSettings, zone: tzinfo) -> Shape:
     """Return the format of a poller's records."""
     fields, directions = settings.fields, settings.directions
     return Shape(

@@ -1,0 +1,127 @@
+"""Parses a file of intervals: how many walked in and out between two times, as counting devices export it.
+
+An interval counts at the minute in which it begins. It has no persons, so a file has no rows. The form of a
+file is that of the device; `items` (JMESPath) finds the intervals in it, and without it the file is the list.
+What devices send, by their own documents and by programs that read it:
+
+- The 3D people counters of Axis export `{"data": [{"start", "end", "in", "out"}]}`, with times such as
+  `2020-06-23 00:00:00` (VAPIX, "P8815-2 3D people counter API").
+- The sensors of Xovis push `{"logics_data": {"logics": [{"records": [{"from", "to", "counts": [{"name": "fw",
+  "value": 3}, ...]}]}]}}` (version 5.0 of their data push).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from tallyd.contract.passages import Content, Rows
+from tallyd.core.json_query import search
+from tallyd.core.json_reply import Unreadable, parse
+from tallyd.pollers.visitors.ingest.bad_records import (
+    BadRecordError,
+    BadRecords,
+    BadRecordsError,
+    Broken,
+    fault,
+)
+from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RejectedError
+from tallyd.pollers.visitors.ingest.minute_counts import FROM_AHEAD, BadTimeError, Minutes
+from tallyd.pollers.visitors.ingest.shape import Shape
+from tallyd.pollers.visitors.settings import IntervalFields
+
+MOST_BYTES: Final = 8 * 1024 * 1024
+"""A longer file is rejected. It would be a month of minutes of one device, many times over."""
+MOST_PEOPLE: Final = 1_000_000
+"""In one interval. More is no count, but a counter that never starts again."""
+LONGEST_S: Final = 86_400
+
+
+class IntervalReading:
+    """One pass over a file's intervals. After it, `content` is complete.
+
+    `times` has the format and the zone of times, `now` is aware. `skips_bad` as for passages.
+    """
+
+    def __init__(
+        self, fields: IntervalFields, times: Shape, now: datetime, *, skips_bad: bool = False
+    ) -> None:
+        self._fields = fields
+        self._skips_bad = skips_bad
+        self._minutes = Minutes(times, now)
+        self._bad = BadRecords()
+        self._records = 0
+
+    def whole(self, data: bytes) -> list[Rows]:
+        """Read a file that is in memory, and return no rows. Raises `RejectedError`."""
+        for number, record in enumerate(self._items(data), start=1):
+            try:
+                self._count(record)
+            except (BadRecordError, BadTimeError) as error:
+                self._bad.note(str(error), number)
+            else:
+                self._records += 1
+        if self._bad.count and not (self._skips_bad and self._records):
+            ahead = self._minutes.ahead if self._bad.rules == {FROM_AHEAD} else None
+            raise BadRecordsError(self.broken, ahead)
+        return []
+
+    def rows(self, chunks: Iterable[bytes]) -> list[Rows]:
+        """Read a file that comes in pieces, and return no rows. Raises `RejectedError`."""
+        data = bytearray()
+        for chunk in chunks:
+            data += chunk
+            if len(data) > MOST_BYTES:
+                raise RejectedError(f"has intervals in more than {MOST_BYTES >> 20} MiB; split it")
+        return self.whole(bytes(data))
+
+    @property
+    def content(self) -> Content:
+        """Return the content of the file."""
+        minutes = self._minutes
+        return Content(
+            records=self._records, minutes=minutes.counts, span=minutes.span, skipped=self._bad.count
+        )
+
+    @property
+    def broken(self) -> tuple[Broken, ...]:
+        """Return the rules that intervals broke."""
+        return self._bad.broken
+
+    def _items(self, data: bytes) -> list[Any]:
+        try:
+            found = parse(data)
+        except Unreadable as error:
+            # Its writer may not have finished it: JSON that ends too early is not valid.
+            raise CutShortError(f"is a file {error}") from None
+        if self._fields.items:
+            found = search(self._fields.items, found)
+        if not isinstance(found, list):
+            raise RejectedError(f"has no list of intervals at {self._fields.items or 'its root'}")
+        return found
+
+    def _count(self, record: Any) -> None:
+        """Add one interval. Raises `BadRecordError`, `BadTimeError`, `RejectedError`."""
+        if type(record) is not dict:
+            raise BadRecordError("is not an object")
+        n_in, n_out = (self._people(record, name) for name in (self._fields.n_in, self._fields.n_out))
+        start, end = (self._instant(record, name) for name in (self._fields.start, self._fields.end))
+        if not start < end <= start + LONGEST_S:
+            raise BadRecordError(
+                f"{self._fields.end} is not after {self._fields.start}, or more than a day after it"
+            )
+        self._minutes.add_interval(start, end, n_in, n_out)
+
+    def _people(self, record: dict[str, Any], name: str) -> int:
+        number = record.get(name)
+        # Not isinstance: true is not a number here.
+        if type(number) is not int or not 0 <= number <= MOST_PEOPLE:
+            raise fault(record, name, f"a whole number from 0 to {MOST_PEOPLE:,}")
+        return number
+
+    def _instant(self, record: dict[str, Any], name: str) -> int:
+        time = record.get(name)
+        if type(time) is not str:
+            raise fault(record, name, "a time in quotes")
+        return self._minutes.instant(time)
