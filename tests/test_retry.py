@@ -34,7 +34,7 @@ class Tries:
     clock_s: float = 1000.0
     tries: int = 0
     waits: list[float] = field(default_factory=list)
-    told: list[tuple[int, str, float]] = field(default_factory=list)
+    heard: list[tuple[int, str, float]] = field(default_factory=list)
 
     def __call__(self) -> str:
         self.tries += 1
@@ -52,7 +52,7 @@ class Tries:
         return False
 
     def on_wait(self, tries: int, failure: SourceError, wait_s: float) -> None:
-        self.told.append((tries, failure.text, wait_s))
+        self.heard.append((tries, failure.text, wait_s))
 
     def retrying(
         self, policy: Policy | None = None, *, jitter: Callable[[], float] = lambda: 0.0
@@ -76,7 +76,7 @@ def test_a_transient_failure_is_tried_again_until_it_works() -> None:
     tries = Tries([DOWN, DOWN, "an answer"])
     assert tries.retrying()(tries) == "an answer"
     assert tries.waits == [15.0, 30.0]
-    assert tries.told == [(1, DOWN.text, 15.0), (2, DOWN.text, 30.0)]
+    assert tries.heard == [(1, DOWN.text, 15.0), (2, DOWN.text, 30.0)]
 
 
 @pytest.mark.parametrize(
@@ -247,4 +247,4 @@ def test_each_call_has_its_own_attempts_and_its_own_total_limit() -> None:
         with pytest.raises(SourceError):
             retrying(tries)
     assert tries.tries == 6
-    assert [told[0] for told in tries.told] == [1, 2, 1, 2]
+    assert [heard[0] for heard in tries.heard] == [1, 2, 1, 2]

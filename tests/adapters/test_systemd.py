@@ -57,10 +57,12 @@ def systemd(request: pytest.FixtureRequest, folder: Path) -> Iterator[FakeSystem
 
 
 SAYINGS = [
-    pytest.param(lambda told: told.ready("3 pollers"), {"READY": "1", "STATUS": "3 pollers"}, id="ready"),
-    pytest.param(lambda told: told.status("next 12:00"), {"STATUS": "next 12:00"}, id="status"),
-    pytest.param(lambda told: told.stopping(), {"STOPPING": "1"}, id="stopping"),
-    pytest.param(lambda told: told.watchdog(), {"WATCHDOG": "1"}, id="watchdog"),
+    pytest.param(
+        lambda manager: manager.ready("3 pollers"), {"READY": "1", "STATUS": "3 pollers"}, id="ready"
+    ),
+    pytest.param(lambda manager: manager.status("next 12:00"), {"STATUS": "next 12:00"}, id="status"),
+    pytest.param(lambda manager: manager.stopping(), {"STOPPING": "1"}, id="stopping"),
+    pytest.param(lambda manager: manager.watchdog(), {"WATCHDOG": "1"}, id="watchdog"),
 ]
 
 

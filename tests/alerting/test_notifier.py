@@ -322,9 +322,9 @@ def test_a_run_that_ends_after_its_subject_was_removed_says_nothing_of_it(
         gate.set()
         assert world.daemon.wait(10)
         world.run(minutes=5)
-        told = [text for text in world.chats.texts() if "gate" in text]
+        texts = [text for text in world.chats.texts() if "gate" in text]
         over = "[box] no longer watched: one/gate/below, open since 08:00; it was removed"
-        assert told == (["[box] one: too few on gate", over] if is_open else [])
+        assert texts == (["[box] one: too few on gate", over] if is_open else [])
 
 
 def test_a_new_channel_gets_the_open_alerts_and_a_removed_one_gets_nothing_more(
@@ -341,7 +341,7 @@ def test_a_new_channel_gets_the_open_alerts_and_a_removed_one_gets_nothing_more(
         source.below = []
         world.run(minutes=2)
         assert len(world.chats.texts(PHONE)) == 2
-        assert len(world.chats.texts()) == 2, "it was told that it began, so it is told that it is over"
+        assert len(world.chats.texts()) == 2, "it was notified of the begin, so also of the end"
         source.below = ["gate"]
         world.run(minutes=2)
         assert len(world.chats.texts()) == 2

@@ -131,20 +131,20 @@ def main() -> int:
     asked = parser.parse_args()
     every, times = (SHORT_EVERY, SHORT_RANDOM) if asked.short else (asked.every, asked.random)
     root = Path(tempfile.mkdtemp(prefix="tallyd-kill-"))
-    results, as_told = [], True
+    results, as_expected = [], True
     for part in Campaign(root, every=every, times=times, workers=asked.workers).parts():
         if asked.only and part.name not in asked.only:
             continue
-        result, is_as_told = _result(part, quiet=asked.json)
+        result, is_as_expected = _result(part, quiet=asked.json)
         results.append(result)
-        as_told &= is_as_told
+        as_expected &= is_as_expected
     if asked.json:
         print(json.dumps(results, indent=1))
-    if as_told:
+    if as_expected:
         shutil.rmtree(root)
     else:
         print(f"not as it must be; what was found is kept in {root}", file=sys.stderr)
-    return 0 if as_told else 1
+    return 0 if as_expected else 1
 
 
 def _result(part: Part, *, quiet: bool) -> tuple[dict[str, object], bool]:

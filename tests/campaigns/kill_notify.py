@@ -2,8 +2,8 @@
 
     python tests/campaigns/kill_notify.py [--every 1] [--workers 2]
 
-The daemon, its HTTP server, the chat's webhook and state.db are real. Each thing that is to be told must be
-heard once or twice, and never again once it was noted. Exit status 1 where it was not.
+The daemon, its HTTP server, the chat's webhook and state.db are real. A chat must hear of each thing
+once or twice, and never again once it was noted. Exit status 1 where it was not.
 """
 
 from __future__ import annotations

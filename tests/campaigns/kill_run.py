@@ -168,11 +168,15 @@ def _set_aside(site: Site) -> list[Violation]:
     """The damaged file is kept as it was, and the problem is open."""
     quarantined = [path.read_bytes() for path in site.database.parent.glob("state.db.damaged-*Z")]
     with closing(sqlite3.connect(site.database)) as db:
-        told = db.execute("SELECT count(*) FROM alert WHERE key='tallyd/damaged'").fetchone() == (1,)
+        is_notified = db.execute("SELECT count(*) FROM alert WHERE key='tallyd/damaged'").fetchone() == (1,)
     broken = (
         [] if quarantined == [GARBAGE] else [Violation("lost", f"{len(quarantined)} damaged files are kept")]
     )
-    return broken if told else [*broken, Violation("wrong", "nobody is told that state.db was damaged")]
+    return (
+        broken
+        if is_notified
+        else [*broken, Violation("wrong", "nobody is notified that state.db was damaged")]
+    )
 
 
 def main() -> int:
@@ -183,21 +187,21 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     asked = parser.parse_args()
     root = Path(tempfile.mkdtemp(prefix="tallyd-kill-"))
-    results, as_told = [], True
+    results, as_expected = [], True
     with divera_server() as server:
         for part in Campaign(root, server, every=asked.every, workers=asked.workers).parts():
             if asked.only and part.name not in asked.only:
                 continue
             result = _result(part, quiet=asked.json)
             results.append(result)
-            as_told &= bool(result["broken"]) == part.must_break
+            as_expected &= bool(result["broken"]) == part.must_break
     if asked.json:
         print(json.dumps(results, indent=1))
-    if as_told:
+    if as_expected:
         shutil.rmtree(root)
     else:
         print(f"not as it must be; what was found is kept in {root}", file=sys.stderr)
-    return 0 if as_told else 1
+    return 0 if as_expected else 1
 
 
 def _result(part: Part, *, quiet: bool) -> dict[str, object]:

@@ -28,7 +28,7 @@ Said = Callable[[], tuple[str, str]]
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A config with two channels whose state.db has two alerts; `ops` was told of the first one."""
+    """A config with two channels whose state.db has two alerts; `ops` was notified of the first one."""
     path = tmp_path / "config.json"
     content = {
         "timezone": "UTC",

@@ -131,7 +131,7 @@ class TestNothingFound:
 
 class TestFound:
     @pytest.mark.parametrize(
-        ("place", "text", "told"),
+        ("place", "text", "shown"),
         [
             pytest.param(
                 "out/divera/2026-11/x.json",
@@ -155,12 +155,12 @@ class TestFound:
         ],
     )
     def test_it_is_named_by_field_and_place(
-        self, folder: Path, capsys: pytest.CaptureFixture[str], place: str, text: str, told: str
+        self, folder: Path, capsys: pytest.CaptureFixture[str], place: str, text: str, shown: str
     ) -> None:
         write(folder / place, text)
         status, output = run(folder, capsys)
         assert status == 1
-        assert "found: " + told.format(folder / place) in output or told in output
+        assert "found: " + shown.format(folder / place) in output or shown in output
         assert "1 of them found, in 1 place" in output
 
     @pytest.mark.parametrize(

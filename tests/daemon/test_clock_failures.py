@@ -162,10 +162,12 @@ def test_a_source_that_asks_for_an_hour_gets_it_and_is_counted_then_if_the_catch
     poller = leaving_alone(source, catch_up_s=7200.0)
     with FakeClock(at("2026-11-20 13:59:58")) as clock, World(tmp_path, clock, poller, top=top()) as world:
         world.run(minutes=30)
-        told = "one: no reading for Fri 08:00: example.org answered HTTP 429. "
-        told += "No retry before 09:00. Retrying until 10:00."
-        assert text_of(world.problems()[FAILED], now=world.clock.now(), zone=NEW_YORK) == told
-        assert [told in text for text in world.chats.texts()] == [True], "an hour is too long to keep silent"
+        message = "one: no reading for Fri 08:00: example.org answered HTTP 429. "
+        message += "No retry before 09:00. Retrying until 10:00."
+        assert text_of(world.problems()[FAILED], now=world.clock.now(), zone=NEW_YORK) == message
+        assert [message in text for text in world.chats.texts()] == [True], (
+            "an hour is too long to keep silent"
+        )
         world.restart(off_s=60)
         world.run(minutes=28)
         assert source.asked == ["13:00:00"], "nor does a restart shorten it"

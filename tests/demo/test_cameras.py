@@ -91,11 +91,11 @@ def test_many_files_hold_nobody() -> None:
 def test_the_files_of_a_cycle_tell_of_everybody_though_a_host_falls_quiet_in_it() -> None:
     end_s = 2 * CYCLE_S + len(HOSTS)
     whole = [drop for drop in coming("cycle", end_s) if drop.fault is None]
-    told = Counter(record["ID"] for drop in whole for record in json.loads(content(drop, CLOCK)))
+    records = Counter(record["ID"] for drop in whole for record in json.loads(content(drop, CLOCK)))
     last = {drop.host: drop.second for drop in whole}
 
     passed = [passage for host in HOSTS for passage in passages(host, 0, last[host])]
-    assert told == Counter(passage.track for passage in passed)
+    assert records == Counter(passage.track for passage in passed)
 
 
 def test_one_host_falls_quiet_and_comes_again() -> None:

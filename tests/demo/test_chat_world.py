@@ -22,8 +22,8 @@ class World:
     """The chat with a clock that moves on by a second with each message."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
-        self.chat = Chat(tell=self.told.append, now=self._now)
+        self.texts: list[str] = []
+        self.chat = Chat(tell=self.texts.append, now=self._now)
         self.base_url = ""
         self._seconds = 0
 
@@ -60,7 +60,7 @@ def test_what_is_sent_is_kept_with_its_time_and_passed_on(world: World) -> None:
         {"at": "2026-11-20T08:00:01.000+00:00", "text": "Größe\nzwei"},
         {"at": "2026-11-20T08:00:02.000+00:00", "text": "second*"},
     ]
-    assert world.told == ["Größe\nzwei", "second*"]
+    assert world.texts == ["Größe\nzwei", "second*"]
 
 
 def test_a_form_with_a_payload_is_read_too(world: World) -> None:

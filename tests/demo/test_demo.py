@@ -258,11 +258,11 @@ def test_further_times_are_written_and_the_daemon_takes_them(start: Callable[...
 def test_an_outage_played_by_hand_is_notified_once_as_is_its_end(
     start: Callable[..., Running],
 ) -> None:
-    # A run that fails takes 3 s: the next slot has not to wait for it, which would be told too.
+    # A run that fails takes 3 s: the next slot has not to wait for it, which would be notified too.
     demo = start(*paced(Pace(every_s=5), lasts_s=76))
     control = demo.wait_for(r"http://127\.0\.0\.1:\d+/world/divera")[0]
     demo.wait_for(A_READING)
-    for mode, logged, told in (
+    for mode, logged, message in (
         ("down", "problem begins key=divera/count/failed", BEGINS),
         ("ok", "problem resolved key=divera/count/failed", ENDS),
     ):
@@ -270,7 +270,7 @@ def test_an_outage_played_by_hand_is_notified_once_as_is_its_end(
         with urllib.request.urlopen(control, data=body) as answer:
             assert answer.status == 200
         demo.wait_for(logged)
-        demo.wait_for(told)
+        demo.wait_for(message)
     readings = len(re.findall(A_READING, demo.said))
     wait_until(lambda: len(re.findall(A_READING, demo.said)) > readings + 2)
     os.killpg(demo.process.pid, signal.SIGINT)

@@ -56,7 +56,7 @@ class Site:
         self.service.replies["/room"] = Reply(body=json.dumps({"temperature": degrees}).encode())
 
     @property
-    def told(self) -> list[str]:
+    def messages(self) -> list[str]:
         return [posted.json["text"] for posted in self.service.at(HOOK)]
 
     def ask(self, path: str) -> str:
@@ -119,13 +119,13 @@ def test_the_daemon_counts_it_and_tells_when_it_is_too_hot_and_when_no_more(
     assert (content["kind"], content["temperature"], content["problems"]) == ("thermometer", 21.5, [])
 
     site.is_now(31.25)
-    # On a busy machine a slot may be missed, which is told, too.
-    wait_until(lambda: "room: 31.25 °C, above 30 °C" in " ".join(site.told), what="a message")
+    # On a busy machine a slot may be missed, and people are notified of that, too.
+    wait_until(lambda: "room: 31.25 °C, above 30 °C" in " ".join(site.messages), what="a message")
     assert "room/temperature/too-hot" in site.run("alerts")
 
     site.is_now(20)
     over = "room: not above 30 °C any more"
-    wait_until(lambda: over in " ".join(site.told), what="the message that it is over")
+    wait_until(lambda: over in " ".join(site.messages), what="the message that it is over")
     assert daemon.end() == 0
 
 

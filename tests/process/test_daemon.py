@@ -1,4 +1,4 @@
-"""The daemon as a process: signals, reload, what systemd is told, two of them, and `once` beside it."""
+"""The daemon as a process: signals, reload, what systemd hears, two of them, and `once` beside it."""
 
 from __future__ import annotations
 

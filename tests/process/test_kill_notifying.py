@@ -1,4 +1,4 @@
-"""The real daemon is killed with SIGKILL while it tells people; nothing that is to be told is lost.
+"""The real daemon is killed with SIGKILL while it notifies people; no notification is lost.
 
 The short form of campaigns/kill_notify.py, which does it at every system call.
 """

@@ -1,6 +1,6 @@
 """Disks, databases and folders go wrong under visitors' files: nothing is lost, nothing counted twice.
 
-Each is a story of its own on the real process, told by what lies there in the end: rows, minute counts,
+Each is a story of its own on the real process, judged by what lies there in the end: rows, minute counts,
 ledger and stored files are compared with what was dropped.
 """
 
@@ -81,11 +81,11 @@ def test_while_postgresql_is_away_files_wait_one_alert_tells_it_and_it_mends_its
         park.run()
         server.stop()
         park.drop("12/b.json", passages("125902"))
-        told = []
+        found = []
         for _ in range(11):
-            told.append(keys(park.run().problems))
+            found.append(keys(park.run().problems))
             park.clocks.forward(60)
-        assert told == [[]] + [["park/database/unreachable"]] * 10
+        assert found == [[]] + [["park/database/unreachable"]] * 10
         server.start()
         reading = park.run()
         assert (reading.problems, "unreachable" in (reading.evaluates or ())) == ((), True)

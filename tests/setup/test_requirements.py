@@ -77,11 +77,11 @@ def test_every_locked_file_has_its_hash(lock: str) -> None:
 def test_no_address_and_no_path_stands_in_a_lock(lock: str) -> None:
     """Where packages come from is the business of the machine that installs them."""
     for number, line in enumerate((_ROOT / lock).read_text(encoding="utf-8").splitlines(), start=1):
-        told = f"{lock}:{number}: {line.strip()}"
-        assert "://" not in line, told
-        assert not re.match(r"\s*-", re.sub(r"^\s+--hash=.*", "", line)), f"{told}: an option of pip"
-        assert not re.search(r"(^|[\s=])(/|~|\.\.?/)", line), f"{told}: a path"
-        assert not re.search(r"\b[\w-]+\.(com|dev|io|net|org)\b", line), f"{told}: a host"
+        place = f"{lock}:{number}: {line.strip()}"
+        assert "://" not in line, place
+        assert not re.match(r"\s*-", re.sub(r"^\s+--hash=.*", "", line)), f"{place}: an option of pip"
+        assert not re.search(r"(^|[\s=])(/|~|\.\.?/)", line), f"{place}: a path"
+        assert not re.search(r"\b[\w-]+\.(com|dev|io|net|org)\b", line), f"{place}: a host"
 
 
 def test_both_locks_name_the_same_versions() -> None:

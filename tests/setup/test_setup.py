@@ -379,7 +379,7 @@ def test_the_venv_is_made_once_kept_while_it_fits_and_made_anew_when_it_does_not
 
 # ---- install --ask
 
-# What root does is told instead of done; what is asked gets its answers at once.
+# What root does is printed instead of done; what is asked gets its answers at once.
 _AS_ROOT = """
 set -eu
 user=tallyd lib=/var/lib/tallyd
@@ -581,9 +581,9 @@ def test_on_a_terminal_it_says_which_config_it_uses(tallyd: Tallyd, tmp_path: Pa
         check=False,
     )
     os.close(theirs)
-    told = os.read(ours, 1000).decode()
+    output = os.read(ours, 1000).decode()
     os.close(ours)
-    assert told == f"tallyd: config {tmp_path}/etc/config.json\r\n"
+    assert output == f"tallyd: config {tmp_path}/etc/config.json\r\n"
     assert not tallyd("check").stderr
 
 

@@ -58,10 +58,10 @@ def test_it_is_hardened(unit_text: str, tmp_path: Path) -> None:
     _needs_systemd_analyze()
     unit = tmp_path / "tallyd.service"
     unit.write_text(unit_text, encoding="utf-8")
-    told = _analyze("security", "--offline=yes", str(unit))
-    score = re.search(r"Overall exposure level for tallyd\.service: (\d+\.\d+)", told)
-    assert score, told
-    assert float(score[1]) <= _WORST_SCORE, told
+    output = _analyze("security", "--offline=yes", str(unit))
+    score = re.search(r"Overall exposure level for tallyd\.service: (\d+\.\d+)", output)
+    assert score, output
+    assert float(score[1]) <= _WORST_SCORE, output
 
 
 def test_a_wrong_config_or_command_line_is_not_tried_again(service: dict[str, str]) -> None:

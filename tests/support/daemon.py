@@ -74,7 +74,7 @@ class Daemon:
             )
 
     def heard(self, text: str) -> bool:
-        """Whether systemd would have been told `text` by now."""
+        """Whether systemd has heard `text` by now."""
         while True:
             try:
                 self.notices.append(self._notify.recv(65536).decode())
@@ -106,7 +106,7 @@ class Daemon:
             self.kill()
 
     def close(self) -> None:
-        """Stop listening to what systemd would be told."""
+        """Stop listening to what systemd would hear."""
         self._notify.close()
 
     def kill(self) -> None:

@@ -1,8 +1,8 @@
-"""Kills the daemon at a system call while it counts and tells, starts it again, and says what people heard.
+"""Kills the daemon at a system call as it counts and notifies, starts it again, and says what people heard.
 
-Of each thing that is to be told, a chat must hear once, or twice where the kill came between its answer and
+A chat must hear of each thing once, or twice where the kill came between its answer and
 the note of it; never not at all, and never again once all is noted. Each incident must be the one of its
-alert, and say who was told.
+alert, and say who was notified.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Heard:
     def violations(self) -> list[str]:
         """Return what is wrong with it."""
         found = [f"{what}: heard {times} times" for what, times in self.times.items() if not 1 <= times <= 2]
-        found += [f"{self.more} more messages after all was told"] if self.more else []
+        found += [f"{self.more} more messages after all was notified"] if self.more else []
         return [*found, *self.incidents]
 
     def __str__(self) -> str:
@@ -63,19 +63,19 @@ class Notifying:
         return [posted.json["text"] for posted in self.chat.at(self.hook)]
 
     def at_rest(self, site: Site) -> Callable[[], bool]:
-        """Return what says that the runs have ended and everything is told and noted."""
+        """Return what says that the runs have ended and everything is notified and noted."""
         runs_ended = rest(site)
         return lambda: runs_ended() and _all_notified(site.database)
 
 
 def begin(folder: Path, client: Client, chat: WebService) -> Notifying:
-    """A site whose next start finds a slot missed and a key refused: two things to tell."""
+    """A site whose next start finds a slot missed and a key refused: two things to notify."""
     client.status = 403
     return Notifying(_with_chat(prepare(folder, client), chat), chat, _hook(folder), (MISSED, REFUSED))
 
 
 def end(folder: Path, client: Client, chat: WebService) -> Notifying:
-    """A site whose next start ends what was told: a reading comes, and that it works again is to be told."""
+    """A site whose next start ends a notified alert: a reading comes, and the chat must hear of it."""
     site = _with_chat(prepare(folder, client), chat)
     run = Run(poller=POLLER, job="count", due_at=site.past, now=site.past, next_at=None)
     problem = failed_for_good(run, "timed out", attempts=1)
@@ -104,15 +104,15 @@ def kill(notifying: Notifying, number: int) -> Heard:
 
 
 def _wrong_incidents(notifying: Notifying) -> tuple[str, ...]:
-    """Return what is wrong with the incidents: each says what the chat was told of its last news."""
+    """Return what is wrong with the incidents: each says what the chat heard of its last news."""
     with closing(sqlite3.connect(f"file:{notifying.site.database}?mode=ro", uri=True)) as db:
         broken = map(str, incident_violations(db))
-        untold = db.execute(
+        unsaid = db.execute(
             "SELECT key FROM incident WHERE NOT EXISTS (SELECT 1 FROM incident_notice AS notice"
             " WHERE notice.key=incident.key AND notice.raised_at=incident.raised_at"
             " AND news=iif(ended_at IS NULL, 'begins', 'over'))"
         )
-        return (*broken, *(f"the incident of {key} does not say who was told" for (key,) in untold))
+        return (*broken, *(f"the incident of {key} does not say who was notified" for (key,) in unsaid))
 
 
 def _start_until_notified(notifying: Notifying) -> None:
@@ -140,10 +140,10 @@ def _with_chat(site: Site, chat: WebService) -> Site:
 def _all_notified(database: Path) -> bool:
     """Whether every alert that is or was open is known to the chat as it is now; one that is over is gone."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        untold = db.execute(
+        unsaid = db.execute(
             "SELECT count(*) FROM alert LEFT JOIN notified"
             " ON notified.key=alert.key AND version=body ->> 'version'"
             " WHERE body ->> 'raised_at' IS NOT NULL"
             " AND (notified.key IS NULL OR body ->> 'over_at' IS NOT NULL)"
         )
-        return bool(untold.fetchone() == (0,))
+        return bool(unsaid.fetchone() == (0,))

@@ -106,7 +106,7 @@ class Park:
 
     def days(self, due: str) -> list[tuple[str, bool, int]]:
         """Return of each reading of a slot its day, whether it is final, and how many came."""
-        return [told(reading) for reading in self.report(due)]
+        return [day_of(reading) for reading in self.report(due)]
 
 
 def facts_of(reading: Reading) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def facts_of(reading: Reading) -> dict[str, Any]:
     return dict(reading.facts)
 
 
-def told(reading: Reading) -> tuple[str, bool, int]:
+def day_of(reading: Reading) -> tuple[str, bool, int]:
     """Return a reading's day, whether it is final, and how many came."""
     facts = facts_of(reading)
     return facts["day"], facts.get("final", False), facts["counts"]["in"]

@@ -284,7 +284,7 @@ BROKEN: dict[str, Script] = {
     "Content-Length and chunks": once(
         answer(b"5\r\nhello\r\n0\r\n\r\n", Content_Length="5", Transfer_Encoding="chunked")
     ),
-    "a coding whose end is not told": once(answer(b"hello", Transfer_Encoding="identity")),
+    "a coding without a known end": once(answer(b"hello", Transfer_Encoding="identity")),
     "chunks that break off": once(answer(b"5\r\nhello\r\n", Transfer_Encoding="chunked")),
     "chunk cut in the middle": once(answer(b"50\r\nhello", Transfer_Encoding="chunked")),
     "chunks without an end": once(answer(b"5\r\nhello\r\n0\r\n", Transfer_Encoding="chunked")),

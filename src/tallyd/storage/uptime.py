@@ -1,4 +1,4 @@
-"""Notes in state.db when tallyd was on, so that a gap in the data can be told from a good time."""
+"""Notes in state.db when tallyd was on, so that a gap in the data can be distinguished from a good time."""
 
 from __future__ import annotations
 

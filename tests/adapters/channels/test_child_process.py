@@ -26,7 +26,7 @@ MESSAGE = Message(subject="subject", text="private text", tone="info")
 URL_SECRET, PROXY_SECRET = "Tok3nInTheUrl", "proxy-passw0rd"
 
 
-def told(*code: str, timeout_s: float = 10) -> str:
+def failure_of(*code: str, timeout_s: float = 10) -> str:
     """Return what is raised when the child runs `code` instead of its own."""
     command = [sys.executable, "-S", "-c", textwrap.dedent("\n".join(code))]
     with pytest.raises(DeliveryError) as caught:
@@ -82,7 +82,7 @@ def is_running(pid: int) -> bool:
     ids=["garbage", "nothing", "deep", "list", "status", "killed", "abort", "endless", "no reason"],
 )
 def test_whatever_the_child_does_ends_as_a_failed_delivery(code: str, text: str) -> None:
-    assert told(code).endswith(text)
+    assert failure_of(code).endswith(text)
 
 
 def test_a_child_that_never_ends_is_killed_with_all_that_it_started() -> None:
@@ -93,7 +93,7 @@ def test_a_child_that_never_ends_is_killed_with_all_that_it_started() -> None:
         time.sleep(60)
     """
     began = time.monotonic()
-    assert told(script, timeout_s=0.5) == "timed out after 0.5 s"
+    assert failure_of(script, timeout_s=0.5) == "timed out after 0.5 s"
     assert time.monotonic() - began < 20
     # It is killed at once. The system decides when it leaves the list of processes.
     wait_until(lambda: not any(b"1234.5678" in command for command in commands()), within_s=5)
@@ -118,7 +118,7 @@ def test_a_child_that_can_not_be_started_is_a_failed_delivery() -> None:
 def test_descriptors_are_all_closed_again() -> None:
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 # iterdir holds one itself
     for _ in range(3):
-        told("print('x')")
+        failure_of("print('x')")
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 # iterdir holds one itself
 
 

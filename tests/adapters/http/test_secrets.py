@@ -118,10 +118,10 @@ def assert_silent(text: str) -> None:
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS.keys())
 def test_no_failure_shows_the_key(client: HttpClient, logged: Callable[[], str], script: Script) -> None:
     with serving(script) as server:
-        told = shown(client, server.url)
-        assert server.host in told  # or this test looks at the wrong thing
+        text = shown(client, server.url)
+        assert server.host in text  # or this test looks at the wrong thing
         assert b"c4n4ry" in server.heads[0]
-    assert_silent(told + logged())
+    assert_silent(text + logged())
 
 
 def test_a_connection_that_fails_does_not_show_the_key(client: HttpClient, logged: Callable[[], str]) -> None:

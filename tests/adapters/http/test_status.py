@@ -37,7 +37,7 @@ def refused(client: HttpClient, url: str) -> SourceError:
     [
         pytest.param("Fri, 20 Nov 2026 07:59:30 GMT", 30.0, id="we are ahead"),
         pytest.param("Fri, 20 Nov 2026 09:01:00 +0100", -60.0, id="we are behind, another zone"),
-        pytest.param("Fri, 20 Nov 2026 08:00:00 -0000", 0.0, id="zone not told"),
+        pytest.param("Fri, 20 Nov 2026 08:00:00 -0000", 0.0, id="no zone"),
         pytest.param("soon", None, id="no date"),
         pytest.param("Fri, 99 Nov 2026 08:00:00 GMT", None, id="no such day"),
         pytest.param("Fri, 20 Nov 99999 08:00:00 GMT", None, id="no such year"),

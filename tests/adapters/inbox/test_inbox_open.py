@@ -161,7 +161,7 @@ def test_an_unusable_file_is_reported_and_tried_again_after_a_minute_or_a_change
     assert site.folder.look().waiting == ()
     site.clocks.forward(1)
     look = site.folder.look()
-    assert (names(look), list(look.untakable)) == (["a.json"], ["a.json"]), "told until it works"
+    assert (names(look), list(look.untakable)) == (["a.json"], ["a.json"]), "reported until it works"
     with pytest.raises(InboxError):
         site.read(site.only())
     assert site.folder.look().waiting == ()

@@ -199,7 +199,7 @@ def test_a_link_or_a_file_in_place_of_our_folder_is_rejected(
     look = site.folder.look()
     assert look.waiting == (), "not read again at each look"
     assert look.untakable["12/a.json"] == caught.value.text
-    assert (".tallyd" in look.untakable) == (place == ".tallyd"), "told before a file is read"
+    assert (".tallyd" in look.untakable) == (place == ".tallyd"), "reported before a file is read"
 
 
 def test_a_link_in_place_of_the_folder_of_a_rejected_source_is_an_error(site: Site, tmp_path: Path) -> None:

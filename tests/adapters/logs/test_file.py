@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "log" / "tallyd.log"
 
 
-class Told:
+class Listener:
     """Collects the calls of `on_failure` and `on_recovered` in order."""
 
     def __init__(self) -> None:
@@ -146,13 +146,13 @@ def replaced(path: Path) -> None:
     ],
 )
 def test_a_file_that_somebody_moved_away_is_created_again(path: Path, change: Callable[[Path], None]) -> None:
-    told = Told()
-    with logging_to(path, on_failure=told.failed):
+    heard = Listener()
+    with logging_to(path, on_failure=heard.failed):
         OWN.info("one")
         change(path)
         OWN.info("two")
     assert events_of(path) == ["two"]
-    assert told.texts == []
+    assert heard.texts == []
 
 
 def test_a_line_torn_by_a_power_cut_does_not_spoil_the_next_one(path: Path) -> None:
@@ -190,20 +190,20 @@ WAYS_TO_FAIL = [
 def test_an_unwritable_file_is_reported_once_and_recovers_without_a_restart(
     path: Path, fail: Callable[[Path], Callable[[], None]], reason: str
 ) -> None:
-    told = Told()
+    heard = Listener()
     stream = StringIO()
     mend = fail(path)
-    with logging_to(path, stream=stream, on_failure=told.failed, on_recovered=told.recovered) as logs:
+    with logging_to(path, stream=stream, on_failure=heard.failed, on_recovered=heard.recovered) as logs:
         OWN.info("one")
         OWN.info("two")
-        (text,) = told.texts
+        (text,) = heard.texts
         assert text == logs.failure
         assert text.startswith(f"{path} cannot be written: {reason}; log lines go to stderr only. ")
         mend()
         OWN.info("three")
         OWN.info("four")
         assert not logs.failure
-    assert told.texts == [text, "recovered"]
+    assert heard.texts == [text, "recovered"]
     assert events_of(path) == ["log file is written again", "three", "four"]
     gap = lines_of(path)[0]
     assert (gap["level"], gap["missing_lines"], gap["why"]) == ("WARNING", 2, text)
@@ -217,11 +217,11 @@ def test_an_unwritable_file_is_reported_once_and_recovers_without_a_restart(
 def test_a_file_that_failed_is_tried_again_without_a_line(
     path: Path, fail: Callable[[Path], Callable[[], None]], reason: str
 ) -> None:
-    told = Told()
+    heard = Listener()
     mend = fail(path)
-    with logging_to(path, on_failure=told.failed, on_recovered=told.recovered) as logs:
+    with logging_to(path, on_failure=heard.failed, on_recovered=heard.recovered) as logs:
         logs.try_again()
-        assert told.texts == []
+        assert heard.texts == []
         OWN.info("one")
         logs.try_again()
         assert logs.failure is not None
@@ -229,51 +229,51 @@ def test_a_file_that_failed_is_tried_again_without_a_line(
         mend()
         logs.try_again()
         assert not logs.failure
-    assert told.texts[1:] == ["recovered"]
+    assert heard.texts[1:] == ["recovered"]
     assert events_of(path)[0] == "log file is written again"
     assert lines_of(path)[0]["missing_lines"] == 1
 
 
 def test_another_reason_is_reported_again(path: Path) -> None:
-    told = Told()
+    heard = Listener()
     mend = full_disk(path)
-    with logging_to(path, on_failure=told.failed):
+    with logging_to(path, on_failure=heard.failed):
         OWN.info("one")
         mend()
         path.mkdir()
         OWN.info("two")
-    assert [text.split(": ")[1].split(";")[0] for text in told.texts] == [
+    assert [text.split(": ")[1].split(";")[0] for text in heard.texts] == [
         "No space left on device",
         "Is a directory",
     ]
 
 
 def test_a_line_that_fits_in_half_leaves_no_half_behind(path: Path) -> None:
-    told = Told()
-    with logging_to(path, on_failure=told.failed, on_recovered=told.recovered):
+    heard = Listener()
+    with logging_to(path, on_failure=heard.failed, on_recovered=heard.recovered):
         OWN.info("one")
         with room_for(path.stat().st_size + 40):
             OWN.info("two")
         assert events_of(path) == ["one"]
         OWN.info("three")
     assert events_of(path) == ["one", "log file is written again", "three"]
-    assert "File too large" in told.texts[0]
+    assert "File too large" in heard.texts[0]
 
 
 def test_a_file_that_cannot_be_rotated_grows_instead_of_losing_lines(path: Path) -> None:
-    told = Told()
+    heard = Listener()
     obstacle = path.with_name("tallyd.log.1")
     (obstacle / "kept").mkdir(parents=True)
-    with logging_to(path, on_failure=told.failed, on_recovered=told.recovered) as logs:
+    with logging_to(path, on_failure=heard.failed, on_recovered=heard.recovered) as logs:
         logs.reconfigure(file=LogFile(path=path, max_bytes=150, backups=1))
         for number in range(3):
             OWN.info(f"line {number}")
         assert events_of(path) == ["line 0", "line 1", "line 2"]
-        assert told.texts == [logs.failure]
-        assert told.texts[0].startswith(f"{path} cannot be rotated: Is a directory; it grows past its size.")
+        assert heard.texts == [logs.failure]
+        assert heard.texts[0].startswith(f"{path} cannot be rotated: Is a directory; it grows past its size.")
         shutil.rmtree(obstacle)
         OWN.info("line 3")
-    assert told.texts[1:] == ["recovered"]
+    assert heard.texts[1:] == ["recovered"]
     assert events_of(obstacle) == ["line 0", "line 1", "line 2"]
     assert events_of(path) == ["line 3"]
 

@@ -23,7 +23,7 @@ def shown(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)) + repr(error)
 
 
-def expect_nothing_told(text: str, url: str) -> None:
+def expect_no_secret(text: str, url: str) -> None:
     for secret in (PASSWORD, ESCAPED, str(PERSON), SOURCE, url):
         assert secret not in text
 
@@ -41,8 +41,8 @@ def test_a_value_that_a_database_does_not_take_is_not_shown(
     with pytest.raises((RecordsError, OverflowError)) as caught:
         records.ingest([file], now=NOW, keep_rows=True)
 
-    expect_nothing_told(shown(caught.value), site.url)
-    expect_nothing_told(caplog.text, site.url)
+    expect_no_secret(shown(caught.value), site.url)
+    expect_no_secret(caplog.text, site.url)
     assert records.counts(*DAY) == {}
 
 
@@ -64,8 +64,8 @@ def test_a_unique_violation_shows_no_value(site: Site, caplog: pytest.LogCapture
     with pytest.raises(RecordsError) as caught:
         twice()
 
-    expect_nothing_told(shown(caught.value), site.url)
-    expect_nothing_told(caplog.text, site.url)
+    expect_no_secret(shown(caught.value), site.url)
+    expect_no_secret(caplog.text, site.url)
 
 
 def test_ordinary_work_logs_nothing(site: Site, caplog: pytest.LogCaptureFixture) -> None:
@@ -95,5 +95,5 @@ def test_a_lost_connection_logs_nothing(served: Site, caplog: pytest.LogCaptureF
     with pytest.raises(RecordsError) as caught:
         records.ingest([visitor_file("a", IN, source=SOURCE, read=ended)], now=NOW, keep_rows=True)
 
-    expect_nothing_told(shown(caught.value), served.url)
+    expect_no_secret(shown(caught.value), served.url)
     assert caplog.text == ""

@@ -177,7 +177,7 @@ def test_an_alert_that_is_raised_again_while_it_is_being_forgotten_stays(state: 
     assert state.notifications.notified() == {("ops", KEY): Notified(2, AT)}
 
 
-# -- what was told -------------------------------------------------------------------------------------------
+# -- what was notified ---------------------------------------------------------------------------------------
 
 
 def test_the_last_notification_is_stored_by_channel_and_key(state: State) -> None:
@@ -263,7 +263,7 @@ IDLE: dict[str, Callable[[State], object]] = {
     "no channel is gone": lambda state: state.notifications.forget_channels(frozenset({"ops"})),
     "no mute is over": lambda state: state.notifications.forget_mutes(frozenset(), versions={}),
     "not muted": lambda state: state.notifications.unmute("nothing", now=AT, by=""),
-    "nobody was told": lambda state: state.notifications.mark({}),
+    "nobody was notified": lambda state: state.notifications.mark({}),
     "looked at": lambda state: (state.alerts.all(), state.alerts.open(), state.notifications.notified()),
 }
 

@@ -121,7 +121,7 @@ def test_one_thing_is_one_line_with_the_name_in_front() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "missing", "text", "tone"),
+    ("given", "missing", "text", "tone"),
     [
         pytest.param(notice(text="bad"), 0, "bad", "error", id="begins"),
         pytest.param(notice(text="bad", severity="warning"), 0, "bad", "warning", id="warns"),
@@ -156,7 +156,7 @@ def test_one_thing_is_one_line_with_the_name_in_front() -> None:
             0,
             "divera: working again since Thu 12:00, after 5 min.",
             "over",
-            id="told a day after its end",
+            id="notified a day after its end",
         ),
         pytest.param(
             notice(news="over", since=NOW + timedelta(hours=1)),
@@ -171,7 +171,7 @@ def test_one_thing_is_one_line_with_the_name_in_front() -> None:
             "divera: working again since 12:00, after 4 h; 1 reading missing (08:00). "
             "It was: divera: no reading: timed out.",
             "over",
-            id="over before it could be told",
+            id="over before it could be notified",
         ),
         pytest.param(
             notice(news="unwatched", text="bad"),
@@ -182,9 +182,9 @@ def test_one_thing_is_one_line_with_the_name_in_front() -> None:
         ),
     ],
 )
-def test_each_news_has_its_words(told: Notice, missing: int, text: str, tone: Tone) -> None:
+def test_each_news_has_its_words(given: Notice, missing: int, text: str, tone: Tone) -> None:
     slots = [SINCE + timedelta(hours=number) for number in range(missing)]
-    found = message(told, surroundings=around(missing=slots))
+    found = message(given, surroundings=around(missing=slots))
     assert (found.text, found.tone) == (f"[box] {text}", tone)
 
 
@@ -258,8 +258,8 @@ OWN = {"unreachable": OwnText("{target} antwortet nicht", "{target} antwortet se
 
 def target_of(number: int, news: News) -> Notice:
     own, fields = OWN["unreachable"], {"target": f"Ziel {number}"}
-    told = notice("apps", f"{number}", "unreachable", news=news, text=own.text, fields=fields)
-    return replace(told, alert=replace(told.alert, over=own.over or ""))
+    given = notice("apps", f"{number}", "unreachable", news=news, text=own.text, fields=fields)
+    return replace(given, alert=replace(given.alert, over=own.over or ""))
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ AGING: dict[str, Any] = {"text": "PROD: data {age} old", "fields": {"age": Age(N
 
 
 @pytest.mark.parametrize(
-    ("told", "text"),
+    ("given", "text"),
     [
         (notice(**AGING), "PROD: data 1 h 30 min old"),
         (notice(**AGING, news="reminder"), "still, after 4 h: PROD: data 1 h 30 min old"),
@@ -306,10 +306,10 @@ AGING: dict[str, Any] = {"text": "PROD: data {age} old", "fields": {"age": Age(N
             "divera: working again since 11:00, after 3 h. It was: PROD: data 30 min old",
         ),
     ],
-    ids=["begins", "reminder", "over before it could be told"],
+    ids=["begins", "reminder", "over before it could be notified"],
 )
-def test_an_age_is_that_at_the_time_of_telling_or_of_the_end(told: Notice, text: str) -> None:
-    assert message(told).text == f"[box] {text}"
+def test_an_age_is_that_at_the_time_of_telling_or_of_the_end(given: Notice, text: str) -> None:
+    assert message(given).text == f"[box] {text}"
 
 
 def test_three_of_a_kind_have_a_line_each() -> None:
@@ -382,7 +382,7 @@ MUTE = Mute(pattern="divera/*", since=NOW, until=NOW + timedelta(hours=2), why="
 
 
 @pytest.mark.parametrize(
-    ("told", "text"),
+    ("given", "text"),
     [
         pytest.param(MuteNotice(MUTE, "muted"), "muted until 14:00 by anna: divera/* (moved)", id="muted"),
         pytest.param(
@@ -400,8 +400,8 @@ MUTE = Mute(pattern="divera/*", since=NOW, until=NOW + timedelta(hours=2), why="
         ),
     ],
 )
-def test_a_mute_is_shown_with_who_until_when_and_why(told: MuteNotice, text: str) -> None:
-    found = message_of((), (told,), around())
+def test_a_mute_is_shown_with_who_until_when_and_why(given: MuteNotice, text: str) -> None:
+    found = message_of((), (given,), around())
     assert found is not None
     assert (found.text, found.tone) == (f"[box] {text}", "info")
 
@@ -442,8 +442,8 @@ def test_a_message_is_never_long_and_leaves_out_exactly_as_many_as_it_says(
     left = re.fullmatch(r"\.\.\. and (\d+) more. See all: tallyd alerts", lines[-1])
     shown = lines[1:-1] if left else lines[1:]
     counts = [re.match(r"- (?:apps|zoo): (\d+) ", line) for line in shown]
-    told = sum(int(found[1]) if found else 1 for found in counts)
-    assert told + (int(left[1]) if left else 0) == count
+    counted = sum(int(found[1]) if found else 1 for found in counts)
+    assert counted + (int(left[1]) if left else 0) == count
 
 
 def test_most_serious_is_never_what_is_left_out() -> None:

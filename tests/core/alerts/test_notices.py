@@ -1,6 +1,6 @@
-"""Sequences of readings, and what a channel is told: each reading is one step of an hour, and one look.
+"""Sequences of readings, and what a channel hears: each reading is one step of an hour, and one look.
 
-Readings: G good, B bad (an error), W bad (a warning), A bad and to be told at once, f a try that failed and
+Readings: G good, B bad (an error), W bad (a warning), A bad and urgent, f a try that failed and
 is done again, U no longer configured, - none, K none, but somebody acknowledges what is open. Notices: r
 begins, e escalated, k acknowledged, m reminder, R over, L over before it could be sent, u no longer watched,
 . nothing.
@@ -269,7 +269,7 @@ RESTARTS = pytest.mark.parametrize("restarts", [False, True], ids=["one life", "
         pytest.param(1, 1, "GBBBG", ".r..R", id="once at its begin, once at its end"),
         pytest.param(1, 1, "BGBGBG", "rRrRrR", id="each time anew"),
         pytest.param(2, 2, "BBGBGG", ".r...R", id="two and two"),
-        pytest.param(2, 2, "BGBGBGBG", "........", id="flapping is not told"),
+        pytest.param(2, 2, "BGBGBGBG", "........", id="flapping is not notified"),
         pytest.param(2, 2, "BBGBGBGBGBB", ".r.........", id="nor is flapping while it is open"),
         pytest.param(3, 1, "BBGBBBG", ".....rR", id="three in a row"),
         pytest.param(1, 3, "BGGBGGG", "r.....R", id="three good ones in a row"),
@@ -286,7 +286,7 @@ RESTARTS = pytest.mark.parametrize("restarts", [False, True], ids=["one life", "
         pytest.param(3, 1, "WBW", "..r", id="severities wait together"),
         pytest.param(1, 9, "BU", "ru", id="no longer configured"),
         pytest.param(1, 9, "BGU", "r.u", id="no longer configured, while good"),
-        pytest.param(2, 1, "BU-", "...", id="no longer configured, never told"),
+        pytest.param(2, 1, "BU-", "...", id="no longer configured, never notified"),
         pytest.param(1, 1, "BUB", "rur", id="configured again"),
         pytest.param(1, 1, "GU", "..", id="no longer configured, never bad"),
     ],
@@ -346,7 +346,7 @@ def test_an_acknowledged_alert_sends_no_reminder_and_its_end(
         pytest.param("BGB-G", " d   ", "r.r.R", id="ended and began"),
         pytest.param("WB-G", "dd  ", "..rR", id="grew worse"),
         pytest.param("WBG-", " dd ", "r..R", id="grew worse and went"),
-        pytest.param("BU--", "dd  ", "....", id="no longer configured, never told"),
+        pytest.param("BU--", "dd  ", "....", id="no longer configured, never notified"),
         pytest.param("BU--", " d  ", "r.u.", id="no longer configured"),
     ],
 )
@@ -495,10 +495,10 @@ def test_quiet_hours_hold_warnings_back(readings: str, quiet: str, notified: str
         pytest.param("BG--", "mmm ", "....", id="came and went"),
         pytest.param("BGBG-", "mmmm ", ".....", id="came and went twice"),
         pytest.param("BBBG", "mm  ", "..rR", id="open at its end"),
-        pytest.param("BBBB", " mm ", "r...", id="told before, open at its end"),
-        pytest.param("BBG--", " mmm ", "r...R", id="told before, over while muted"),
-        pytest.param("BGB-", " mm ", "r..r", id="told before, over and raised while muted"),
-        pytest.param("BU--", " mm ", "r..u", id="told before, no longer configured"),
+        pytest.param("BBBB", " mm ", "r...", id="notified before, open at its end"),
+        pytest.param("BBG--", " mmm ", "r...R", id="notified before, over while muted"),
+        pytest.param("BGB-", " mm ", "r..r", id="notified before, over and raised while muted"),
+        pytest.param("BU--", " mm ", "r..u", id="notified before, no longer configured"),
         pytest.param("WBB", "m  ", ".r.", id="worse at its end"),
     ],
 )
@@ -553,7 +553,7 @@ def test_a_channel_that_is_down_delays_no_other() -> None:
     assert player.alerts == {}, "nothing is kept that everybody knows"
 
 
-@pytest.mark.parametrize("hours", [-9000, 9000], ids=["told at a time that lies far ahead", "years ago"])
+@pytest.mark.parametrize("hours", [-9000, 9000], ids=["notified at a time that lies far ahead", "years ago"])
 def test_a_reminder_does_not_wait_for_a_clock_that_was_wrong(hours: int) -> None:
     player = Player(remind_every_s=12 * 3600)
     player.step({KEY: "B"})
@@ -624,13 +624,13 @@ AGAIN = replace(MUTE, version=3)
         pytest.param(MUTE, NO_ONE, 0, "muted", id="begins"),
         pytest.param(MUTE, OPS_KNOWS, 1, None, id="is known"),
         pytest.param(MUTE, OPS_KNOWS, 3, None, id="ran out"),
-        pytest.param(MUTE, NO_ONE, 3, None, id="ran out before it could be told"),
+        pytest.param(MUTE, NO_ONE, 3, None, id="ran out before it could be notified"),
         pytest.param(UNMUTED, OPS_KNOWS, 1, "unmuted", id="was ended"),
-        pytest.param(UNMUTED, OPS_KNOWS, 9, "unmuted", id="was ended, told late"),
-        pytest.param(UNMUTED, NO_ONE, 1, None, id="was ended before it could be told"),
+        pytest.param(UNMUTED, OPS_KNOWS, 9, "unmuted", id="was ended, notified late"),
+        pytest.param(UNMUTED, NO_ONE, 1, None, id="was ended before it could be notified"),
         pytest.param(AGAIN, Notified(2, START), 1, "muted", id="begins anew"),
         pytest.param(AGAIN, Notified(2, START), 3, None, id="began anew and ran out"),
-        pytest.param(AGAIN, OPS_KNOWS, 1, "muted", id="begins anew, the end was not told"),
+        pytest.param(AGAIN, OPS_KNOWS, 1, "muted", id="begins anew, the end was not notified"),
     ],
 )
 def test_a_mute_is_notified_when_it_begins_and_when_it_is_ended(

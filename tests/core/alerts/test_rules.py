@@ -1,4 +1,4 @@
-"""Which problems are raised, go on and end: one look after the other, without anybody being told."""
+"""Which problems are raised, go on and end: one look after the other, without any notification."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_what_is_over_and_not_forgotten_is_raised_anew_under_a_higher_version() 
     over = alerts.known[KEY]
     (standing,) = alerts.look(3, problem(3)).standing
     assert standing.since == at(3), "not since the trouble that is over"
-    assert alerts.known[KEY].over_at == over.over_at, "its end may still have to be told"
+    assert alerts.known[KEY].over_at == over.over_at, "its end may still have to be notified"
     (raised,) = alerts.look(4, problem(4)).raised
     assert raised.version > over.version
     assert (raised.since, raised.raised_at, raised.over_at) == (at(3), at(4), None)

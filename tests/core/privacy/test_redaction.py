@@ -96,7 +96,7 @@ def test_a_mixture_of_escapes_is_found(secret: str, before: str, after: str, dat
         html.escape,
         lambda char: repr(char.encode())[2:-1],
     ]
-    assume("\\" not in secret)  # which of two backslashes is whose can't be told in a mixture
+    assume("\\" not in secret)  # which of two backslashes is whose is not known in a mixture
     mixed = "".join(data.draw(st.sampled_from(spellings))(char) for char in secret)
     assert mixed not in Redactor([secret]).redact(before + mixed + after)
 

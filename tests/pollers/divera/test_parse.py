@@ -214,8 +214,8 @@ def monitor_of(statuses: int, *, qualifications: int = 0) -> dict[str, Any]:
 
 
 def names_of(statuses: int) -> dict[str, Any]:
-    told = {str(number): {"name": f"Status {number}"} for number in range(1, statuses + 1)}
-    return pull({"1": entry(5)}, statuses=told)
+    names = {str(number): {"name": f"Status {number}"} for number in range(1, statuses + 1)}
+    return pull({"1": entry(5)}, statuses=names)
 
 
 MONITOR_KEYS: dict[str, Any] = {"source": "monitor", "qualifications": True, "fetch_status_names": True}

@@ -130,13 +130,13 @@ def test_whatever_is_answered_there_is_a_reading_or_a_source_error(
     http = FakeHttp(answer(first), answer(second))
     (job,) = KINDS[kind].jobs()
     reading: Reading | None = None
-    told = ""
+    message = ""
     try:
         (reading,) = job.run(slot(), toolbox(http))
     except SourceError as error:
-        told = error.text
-    assert CANARY not in told
-    assert KEY not in told
+        message = error.text
+    assert CANARY not in message
+    assert KEY not in message
     if reading is not None:
         # What is written must be writable: no half characters, nothing but JSON.
         json.dumps(reading.facts, allow_nan=False, ensure_ascii=False).encode()
@@ -150,12 +150,12 @@ def test_whatever_is_answered_there_is_a_reading_or_a_source_error(
 def test_whatever_is_answered_there_are_personal_texts_or_a_source_error(kind: str, body: bytes) -> None:
     http = FakeHttp(answer(body), answer(body))
     found: list[tuple[str, str]] = []
-    told = ""
+    message = ""
     try:
         found = list(KINDS[kind].personal_texts(toolbox(http)))
     except SourceError as error:
-        told = error.text
-    assert CANARY not in told
+        message = error.text
+    assert CANARY not in message
     assert all(len(value) >= 4 for _, value in found)
 
 

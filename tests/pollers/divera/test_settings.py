@@ -1,4 +1,4 @@
-"""What a config may say about a Divera poller: one mistake each, and what is told of it."""
+"""What a config may say about a Divera poller: one mistake each, and its message."""
 
 from __future__ import annotations
 
@@ -107,11 +107,11 @@ def test_urls_that_are_taken(url: str, address: str) -> None:
     ],
 )
 def test_a_key_in_the_url_is_rejected_and_not_shown(url: str, text: str) -> None:
-    ((place, told),) = problems(url=url)
+    ((place, message),) = problems(url=url)
     assert place == "url"
-    assert text in told
-    assert "accesskey" in told
-    assert KEY not in told
+    assert text in message
+    assert "accesskey" in message
+    assert KEY not in message
 
 
 @pytest.mark.parametrize(
@@ -226,9 +226,9 @@ def test_a_key_in_the_url_is_rejected_and_not_shown(url: str, text: str) -> None
     ],
 )
 def test_each_mistake_is_named_at_its_place(keys: dict[str, Any], place: str, text: str) -> None:
-    ((found, told),) = problems(**keys)
+    ((found, message),) = problems(**keys)
     assert found == place
-    assert text in told
+    assert text in message
 
 
 def test_a_minimum_as_high_as_what_is_hidden_tells_nothing_more() -> None:

@@ -1,4 +1,4 @@
-"""Rounds of checks against real HTTP servers: what becomes of an answer, what is written, told and kept."""
+"""Rounds of checks against real HTTP servers: what becomes of an answer, and who is notified."""
 
 from __future__ import annotations
 
@@ -554,15 +554,15 @@ def test_a_target_that_left_is_out_of_the_files_with_the_next_round(tmp_path: Pa
         assert rounds.round(after_s=60).facts is None
 
 
-# -- what people are told ------------------------------------------------------------------------------------
+# -- what people hear of it ----------------------------------------------------------------------------------
 
 
 def test_each_trouble_has_its_text(tmp_path: Path) -> None:
     def page(connection: Connection, path: str) -> None:
         if path == "/GONE":
             connection.reset()
-        told = "soon" if path == "/BAD" else (NOW + timedelta(minutes=6)).replace(tzinfo=None).isoformat()
-        connection.send(answer(json.dumps({"computed_time": told}).encode()))
+        text = "soon" if path == "/BAD" else (NOW + timedelta(minutes=6)).replace(tzinfo=None).isoformat()
+        connection.send(answer(json.dumps({"computed_time": text}).encode()))
 
     with apps(page, tmp_path) as rounds:
         rounds.targets = {"UTC": {}, "GONE": {}, "BAD": {}}
@@ -650,11 +650,11 @@ def test_a_target_without_notify_raises_no_alert(tmp_path: Path) -> None:
 def test_a_stale_target_that_falls_silent_is_still_stale(tmp_path: Path) -> None:
     pages = Clockwork(PROD=20)
     with apps(pages, tmp_path, "PROD") as rounds:
-        told = [keys_of(rounds.round())]
+        found = [keys_of(rounds.round())]
         for minutes in (None, -2):
             pages.minutes["PROD"] = minutes
-            told.append(keys_of(rounds.round(after_s=60)))
-    assert told == [["apps/PROD/stale"], ["apps/PROD/stale", "apps/PROD/unreachable"], []]
+            found.append(keys_of(rounds.round(after_s=60)))
+    assert found == [["apps/PROD/stale"], ["apps/PROD/stale", "apps/PROD/unreachable"], []]
 
 
 def test_how_often_a_target_is_notified_again_is_its_own(tmp_path: Path) -> None:
@@ -808,8 +808,8 @@ def test_a_database_that_takes_nothing_is_notified_once_it_lasts(
 ) -> None:
     (tmp_path / "records.db").mkdir()
     with apps(Clockwork(PROD=0), tmp_path, "PROD", stores=True) as rounds:
-        told = [keys_of(rounds.round(after_s=30)) for _ in range(4)]
-        assert told == [[], [], ["apps/database/unstored"], ["apps/database/unstored"]]
+        found = [keys_of(rounds.round(after_s=30)) for _ in range(4)]
+        assert found == [[], [], ["apps/database/unstored"], ["apps/database/unstored"]]
         (problem,) = rounds.round(after_s=30).problems
         assert text_of(problem).startswith("apps: checks have not been stored since 15:00:30: SQLite (")
         (tmp_path / "records.db").rmdir()

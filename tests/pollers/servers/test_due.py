@@ -60,7 +60,7 @@ class Operator:
         self.tools: Toolbox = toolbox(FakeHttp(), poller="apps", zone=zone)
 
     def hears(self, at: datetime, computed_at: datetime | None) -> tuple[Problem, ...]:
-        """Return the problems of a round in which the target told this time; None: it did not answer."""
+        """Return the problems of a round in which the target gave this time; None: it did not answer."""
         (target,) = self.settings.checked
         result = CheckResult(at=at, state="unreachable", reason="no answer")
         if computed_at is not None:
@@ -99,17 +99,17 @@ def test_each_missed_due_time_of_a_year_is_notified_within_a_round_and_none_on_a
         at - timedelta(minutes=chance.randint(1, 360)) for at in due if at < due[3] or chance.random() < 0.8
     ]
     missed = {at for before, at in pairwise(due) if not any(before < each <= at for each in ran)}
-    operator, told, was_told = Operator(poller(due=DUE), zone), set(), False
+    operator, notified, was_notified = Operator(poller(due=DUE), zone), set(), False
     for at in rounds(zone):
         problems = operator.hears(at, max(each for each in ran if each <= at))
         last = max(each for each in due if each <= at)
-        if problems and not was_told:
+        if problems and not was_notified:
             assert is_open(at.astimezone(zone).date())
         if at - last < EVERY:
             assert bool(problems) == (last in missed)
-            told |= {last} if problems else set()
-        was_told = bool(problems)
-    assert told == missed
+            notified |= {last} if problems else set()
+        was_notified = bool(problems)
+    assert notified == missed
     assert len(missed) > 20
 
 
@@ -117,15 +117,15 @@ def test_each_missed_due_time_of_a_year_is_notified_within_a_round_and_none_on_a
 def test_over_a_year_a_problem_is_notified_in_the_active_hours_or_not_at_all(name: str) -> None:
     zone, chance = ZoneInfo(name), Random(name)
     hours = {"days": ["mon-sat"], "from": "20:00", "to": "04:00", "calendar": "works"}
-    operator, was_told, was_away = Operator(poller(active=[hours]), zone), False, False
+    operator, was_notified, was_away = Operator(poller(active=[hours]), zone), False, False
     for at in rounds(zone):
         local = at.astimezone(zone)
         begun_on = local.date() - timedelta(days=local.hour < 4)
         is_active = (local.hour >= 20 or local.hour < 4) and is_open(begun_on)
         is_away = chance.random() < (0.9 if was_away else 0.1)
-        is_told = bool(operator.hears(at, None if is_away else at))
-        assert is_told == (is_away and (is_active or (was_told and was_away)))
-        was_told, was_away = is_told, is_away
+        is_notified = bool(operator.hears(at, None if is_away else at))
+        assert is_notified == (is_away and (is_active or (was_notified and was_away)))
+        was_notified, was_away = is_notified, is_away
 
 
 def test_the_age_between_due_times_makes_no_difference() -> None:
@@ -166,6 +166,6 @@ def test_a_clock_that_is_wrong_there_is_taken_off() -> None:
     (target,) = poller(due=DUE).checked
     now = datetime(2026, 12, 9, 6, 0, tzinfo=BERLIN)
     limits = target.limits_at(now, BERLIN)
-    told = datetime(2026, 12, 8, 5, 58, tzinfo=BERLIN)  # by a clock that is five minutes slow
-    assert check_result_of(told, now=now, skew_s=0.0, limits=limits).state == "stale"
-    assert check_result_of(told, now=now, skew_s=300.0, limits=limits).state == "fresh"
+    computed = datetime(2026, 12, 8, 5, 58, tzinfo=BERLIN)  # by a clock that is five minutes slow
+    assert check_result_of(computed, now=now, skew_s=0.0, limits=limits).state == "stale"
+    assert check_result_of(computed, now=now, skew_s=300.0, limits=limits).state == "fresh"

@@ -464,36 +464,36 @@ class TestCorrections:
         assert sources_of(board)[2][-4:] == (UNKNOWN, UNKNOWN, 7, 7)
 
     def test_the_past_has_each_correction_and_the_sum_of_each_period(self) -> None:
-        told = self.past(
+        corrected = self.past(
             ("12", "2026-11-19T12:30", 40), ("12", "2026-11-20T09:30", 7), ("23", "2026-11-20T09:31", 0)
         )
-        found = numbers(poller().past_board(told, asked()))
+        found = numbers(poller().past_board(corrected, asked()))
         assert [(row["hour"], row["inside"], row["most_inside"], row["corrected"]) for row in found] == [
             ("08:00", 3, 4, 0),
             ("09:00", 7, 7, 6),
             ("10:00", 9, 9, 0),
         ]
-        days = poller().past_board(told, asked("2026-11-19", "2026-11-20", by="month"))
+        days = poller().past_board(corrected, asked("2026-11-19", "2026-11-20", by="month"))
         assert [row["corrected"] for row in numbers(days)] == [-4]
         assert table(days, "corrections").rows[:2] == (
             (instant("2026-11-19T12:30"), "12", 50, 40, -10, "anna", "counted at the gates"),
             (instant("2026-11-20T09:30"), "12", 1, 7, 6, "anna", "counted at the gates"),
         )
-        of_one = poller().past_board(told, asked(options={"source": "23"}))
+        of_one = poller().past_board(corrected, asked(options={"source": "23"}))
         assert [row[1] for row in table(of_one, "corrections").rows] == ["23"]
         assert [row["inside"] for row in numbers(of_one)] == [0]
 
     def test_an_hour_with_a_correction_is_shown_although_nobody_counted_in_it(self) -> None:
-        told = replace(self.past(("12", "2026-11-20T06:30", 7)), was_on=())
-        first = numbers(poller().past_board(told, asked()))[0]
+        corrected = replace(self.past(("12", "2026-11-20T06:30", 7)), was_on=())
+        first = numbers(poller().past_board(corrected, asked()))[0]
         assert [first[key] for key in ("hour", "in", "corrected")] == ["06:00", UNKNOWN, 7]
 
     def test_without_a_correction_there_is_no_column_for_it(self) -> None:
         assert "corrected" not in numbers(poller().past_board(past(*ROWS), asked()))[0]
 
     def test_metrics_say_how_many_people_the_counts_were_off(self) -> None:
-        told = self.past(("12", "2026-11-20T09:30", 7))
-        samples = {each.name: each.samples for each in poller().metrics(told)}
+        corrected = self.past(("12", "2026-11-20T09:30", 7))
+        samples = {each.name: each.samples for each in poller().metrics(corrected)}
         assert samples["tallyd_visitors_corrected"][:1] == [(("park", "12"), 6)]
         assert samples["tallyd_visitors_inside"][:1] == [(("park", "12"), 7)]
         assert samples["tallyd_visitors_inside_all"] == [(("park",), 9)]

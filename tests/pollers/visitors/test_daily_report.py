@@ -156,7 +156,7 @@ def test_a_name_without_a_record_is_skipped_by_itself() -> None:
     ("keys", "is_empty", "state", "objects", "messages"),
     [
         pytest.param({}, True, "skipped", None, 0, id="nobody yet"),
-        pytest.param({"when_empty": "zeros"}, True, "queued", 3, 1, id="nobody yet, and that is told"),
+        pytest.param({"when_empty": "zeros"}, True, "queued", 3, 1, id="nobody yet, and the report says so"),
         pytest.param({"send": False}, False, "off", 3, 0, id="beside an old system"),
         pytest.param({"send": False}, True, "off", None, 0, id="beside an old system, nobody yet"),
         pytest.param({"url": None}, False, "off", 3, 0, id="a name, but no address"),

@@ -154,9 +154,9 @@ def test_after_a_correction_that_many_are_inside_whatever_was_counted_until_then
         return "12", seen, Count(n_in, n_out, 0, seen, seen)
 
     rows = [row(0, before, left), row(9, 0, 0), row(10, after, 0)]
-    told = correction(START + timedelta(minutes=10), said)
+    newest = correction(START + timedelta(minutes=10), said)
     first = correction(START + timedelta(minutes=5), 3)
-    for corrected in ([told], [first, told]):
+    for corrected in ([newest], [first, newest]):
         records = FakeRecords(rows=rows, corrected=corrected)
         (day,) = read_day(
             records, START.date(), at=START + timedelta(minutes=11), resets=Resets(UTC)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.park import Park, facts_of, settings, told
+from support.park import Park, day_of, facts_of, settings
 from tallyd.core.schedule.days import day_span
 from tallyd.pollers.visitors.report.reported_days import Ledger, ledger_of
 
@@ -22,7 +22,7 @@ def test_at_midnight_the_old_day_ends_and_the_new_one_begins() -> None:
     park.passes("12", "2026-11-21T00:00:00", times=2)
     assert park.days("2026-11-20T23:55") == [("2026-11-20", False, 1)]
     old, new = park.report("2026-11-21T00:00")
-    assert [told(old), told(new)] == [("2026-11-20", True, 1), ("2026-11-21", False, 2)]
+    assert [day_of(old), day_of(new)] == [("2026-11-20", True, 1), ("2026-11-21", False, 2)]
     assert (old.part, new.part) == ("2026-11-20", None)
     assert facts_of(old)["window"]["to"] == "2026-11-21T00:00:00+01:00"
     assert [message.day for message in old.outbox] == [date(2026, 11, 20)]
@@ -41,7 +41,7 @@ def test_an_empty_day_has_a_last_report_in_its_file_and_sends_nothing() -> None:
     park = Park(settings())
     park.report("2026-11-20T23:55")
     old, _ = park.report("2026-11-21T00:00")
-    assert told(old) == ("2026-11-20", True, 0)
+    assert day_of(old) == ("2026-11-20", True, 0)
     assert facts_of(old)["report"]["state"] == "skipped"
     assert old.outbox == ()
 
@@ -114,9 +114,9 @@ def test_a_report_that_was_not_stored_is_made_again() -> None:
     park = Park(settings())
     park.report("2026-11-20T23:55")
     before = park.memory
-    first = [told(each) for each in park.report("2026-11-21T00:00")]
+    first = [day_of(each) for each in park.report("2026-11-21T00:00")]
     park.memory = before  # killed before the commit
-    assert [told(each) for each in park.report("2026-11-21T00:00")] == first
+    assert [day_of(each) for each in park.report("2026-11-21T00:00")] == first
 
 
 def test_memory_is_set_with_the_last_reading_alone() -> None:

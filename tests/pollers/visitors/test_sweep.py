@@ -141,9 +141,9 @@ def test_a_bad_file_is_rejected_with_a_row_and_a_reason_and_no_value(
     assert (written["size"], written["name"]) == (len(content), "12/bad.json")
     (row,) = park.records.ledger(rejected=True, most=9)
     assert (row.reason, row.sha256, row.records) == (written["reason"], written["sha256"], None)
-    told = quarantined["bad.json.reason.json"].decode() + caplog.text
-    assert "secret" not in told
-    assert "Traceback" not in told
+    output = quarantined["bad.json.reason.json"].decode() + caplog.text
+    assert "secret" not in output
+    assert "Traceback" not in output
     assert [one.__dict__["reason"] for one in caplog.records if one.msg == "file rejected"] == [row.reason]
 
 

@@ -115,7 +115,7 @@ def test_two_sweeps_at_once_on_one_inbox_count_each_file_once(park: Park, tmp_pa
             both.wait()
             for _ in range(3):
                 one.run()
-        except BaseException as error:  # told to the test
+        except BaseException as error:  # the test raises it
             failures.append(error)
 
     threads = [threading.Thread(target=work, args=(one,)) for one in (park, other)]

@@ -90,7 +90,7 @@ def test_while_the_database_is_away_files_wait_and_it_is_a_problem_after_a_minut
         "this is fixed. Check the database, its disk and the network. Test it with: tallyd check --online"
     )
     assert found.since == park.clocks.at.replace(minute=0)
-    assert len(caplog.records) == 1, "told once"
+    assert len(caplog.records) == 1, "logged once"
     shaky.is_away = False
     reading = park.run()
     assert park.files(reading) == {"done": 1}

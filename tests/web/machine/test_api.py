@@ -150,16 +150,16 @@ def test_readings_of_a_period(url: str, parameters: dict[str, str], days: list[s
 
 def test_pages_follow_each_other_and_nothing_is_lost_or_shown_twice(web: Web, url: str) -> None:
     Past(web.folder, poller="other").taken("2026-11-19T20:00", {"1": 1})  # of the instant of another one
-    told: list[tuple[str, str]] = []
+    seen: list[tuple[str, str]] = []
     begin: str | None = "2026-11-01"
     while begin is not None:
         page = asked(f"{url}/readings", limit="1", from_=begin)
         assert page["readings"]
-        told += [(each["poller"], each["at"]) for each in page["readings"]]
+        seen += [(each["poller"], each["at"]) for each in page["readings"]]
         begin = page["next_from"]
-        assert len(told) < 10
-    assert told == [(each["poller"], each["at"]) for each in asked(f"{url}/readings")["readings"]]
-    assert len(told) == 4
+        assert len(seen) < 10
+    assert seen == [(each["poller"], each["at"]) for each in asked(f"{url}/readings")["readings"]]
+    assert len(seen) == 4
 
 
 def test_large_readings_come_a_few_at_a_time_and_none_is_left_out(
@@ -168,15 +168,15 @@ def test_large_readings_come_a_few_at_a_time_and_none_is_left_out(
     whole = asked(f"{url}/readings", limit="1000")
     assert len(whole["readings"]) == 3
     monkeypatch.setattr(api, "MOST_CHARS", 10)  # less than one has
-    told: list[object] = []
+    seen: list[object] = []
     begin: str | None = "2026-11-01"
     while begin is not None:
         page = asked(f"{url}/readings", limit="1000", from_=begin)
         assert len(page["readings"]) <= 2
-        told += page["readings"]
+        seen += page["readings"]
         begin = page["next_from"]
-        assert len(told) < 10
-    assert told == whole["readings"]
+        assert len(seen) < 10
+    assert seen == whole["readings"]
 
 
 @pytest.mark.parametrize(
@@ -222,5 +222,5 @@ def test_the_docs_name_every_key_of_every_answer(web: Web, url: str) -> None:
     status, alerts = asked(f"{url}/status"), asked(f"{url}/alerts")
     readings = asked(f"{url}/readings")
     answers = (status, status["jobs"][0], alerts, alerts["open"][0], readings, readings["readings"][0])
-    told = {key for answer in answers for key in answer} - {"readings"}  # which the address itself names
-    assert {key for key in told if f"`{key}`" not in docs} == set()
+    seen = {key for answer in answers for key in answer} - {"readings"}  # which the address itself names
+    assert {key for key in seen if f"`{key}`" not in docs} == set()

@@ -182,11 +182,11 @@ def test_the_docs_list_every_metric_and_no_other(web: Web) -> None:
     web.runs.note(("divera", "count"), "taken", took_s=0.2, late_s=0.4)
     with web.context() as context:
         families = list(text_string_to_metric_families(exposition(context).decode()))
-    told = {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
-    told = {name for name in told if name.startswith("tallyd_")}
-    told.add(number_metric("", None).name)  # of kinds without metrics of their own
+    exported = {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
+    exported = {name for name in exported if name.startswith("tallyd_")}
+    exported.add(number_metric("", None).name)  # of kinds without metrics of their own
     docs = Path(__file__).parents[3] / "docs"
-    assert set(re.findall(r"^\| `(tallyd_\w+)", (docs / "metrics.md").read_text(), re.MULTILINE)) == told
+    assert set(re.findall(r"^\| `(tallyd_\w+)", (docs / "metrics.md").read_text(), re.MULTILINE)) == exported
 
 
 def test_the_alert_rules_pass_promtool_and_use_metrics_that_exist() -> None:
