@@ -35,7 +35,7 @@ _ALSO = ("alembic.command", "concurrent.futures.thread", "rich.table", "uvicorn.
 
 
 @cache
-def _server() -> ForkServerContext:
+def server() -> ForkServerContext:
     modules = [each.name for each in pkgutil.walk_packages(tallyd.__path__, "tallyd.")]
     context = multiprocessing.get_context("forkserver")
     # An import of the migrations runs them, and that of a __main__ the program.
@@ -60,7 +60,7 @@ class Process:
         self.args = words
         streams = (str(stdin), str(stdout), str(stderr))
         folder = str(cwd or Path.cwd())
-        self._process = _server().Process(
+        self._process = server().Process(
             target=_run, args=(words, folder, dict(env or os.environ), streams, own_terminal), daemon=True
         )
         self._process.start()

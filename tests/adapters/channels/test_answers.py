@@ -15,6 +15,7 @@ import trustme
 
 from support.chatservers import Reply, WebService, tunnel_to, web_service
 from support.rawserver import serving
+from support.warm_channels import warm_channels
 from tallyd.adapters.channels.answers import objection
 from tallyd.adapters.channels.errors import MOST_BYTES
 from tallyd.adapters.channels.sender import Channels
@@ -140,7 +141,7 @@ def test_a_page_with_http_200_is_a_failure_with_its_reason_and_sent_once(
     web.posted.clear()
     web.replies |= dict.fromkeys(("/", path), Reply(200, PAGE))
     with pytest.raises(DeliveryError) as caught:
-        Channels(timeout_s=20, proxy=None, redact=str).deliver(url.format(host=web.host), MESSAGE)
+        warm_channels().deliver(url.format(host=web.host), MESSAGE)
     assert caught.value.text == f"{web.host}: HTTP 200 {IS_PAGE}"
     assert len(web.posted) == 1
 
@@ -153,7 +154,7 @@ def test_at_most_a_mebibyte_of_an_answer_is_read(status: int, packed: bool, web:
         if packed:
             body, headers = gzip.compress(body), {"Content-Encoding": "gzip"}
         web.replies["/hook"] = Reply(status, body, headers)
-        Channels(timeout_s=20, proxy=None, redact=str).deliver(f"json://{web.host}/hook", MESSAGE)
+        warm_channels().deliver(f"json://{web.host}/hook", MESSAGE)
 
     with pytest.raises(DeliveryError) as caught:
         delivered(64 * 2**20 if packed else MOST_BYTES + 1)
@@ -169,10 +170,10 @@ def test_of_a_long_message_no_piece_follows_one_that_was_not_taken(web: WebServi
     web.replies[HOOK] = Reply(200, b'{"success": false, "error": "no such room"}')
     long = Message(subject="", text="line\n" * 2000, tone="info")
     with pytest.raises(DeliveryError, match=r": HTTP 200 with a refusal \(no such room\)$"):
-        Channels(timeout_s=20, proxy=None, redact=str).deliver(f"http://{web.host}{HOOK}", long)
+        warm_channels().deliver(f"http://{web.host}{HOOK}", long)
     assert len(web.posted) == 1
     web.replies[HOOK] = Reply()
-    Channels(timeout_s=20, proxy=None, redact=str).deliver(f"http://{web.host}{HOOK}", long)
+    warm_channels().deliver(f"http://{web.host}{HOOK}", long)
     assert len(web.posted) > 2
 
 
@@ -186,7 +187,7 @@ def test_telegram_must_say_that_it_is_ok(monkeypatch: pytest.MonkeyPatch) -> Non
         serving(tunnel_to(api.port)) as proxy,
     ):
         monkeypatch.setenv("SSL_CERT_FILE", str(Path(ca_file)))
-        channels = Channels(timeout_s=20, proxy=proxy.url, redact=str)
+        channels = warm_channels(proxy=proxy.url)
         for body, said in (
             (PAGE, IS_PAGE),
             (b'{"ok": false, "description": "Bad Request: chat not found"}', "(Bad Request: chat not found)"),

@@ -20,6 +20,7 @@ import trustme
 from support.chatservers import Mail, MailServer, WebService, mail_server, tunnel_to, web_service
 from support.chattexts import NASTY, shown_by_rocketchat
 from support.rawserver import RawServer, always, answer, serving
+from support.warm_channels import warm_channels
 from tallyd.adapters.channels.sender import Channels
 from tallyd.core.alerts.message import Message
 
@@ -43,7 +44,7 @@ def mail() -> Iterator[MailServer]:
 
 @pytest.fixture
 def channels() -> Channels:
-    return Channels(timeout_s=20, proxy=None, redact=str)
+    return warm_channels()
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,8 @@ def opened(mail: Mail) -> email.message.EmailMessage:
     return email.message_from_bytes(mail.data, policy=email.policy.default)
 
 
-def test_json_gets_the_text_as_it_is(channels: Channels, web: WebService) -> None:
+def test_json_gets_the_text_as_it_is_from_a_child_that_starts_anew(web: WebService) -> None:
+    channels = Channels(timeout_s=20, proxy=None, redact=str)
     channels.deliver(f"json://{web.host}/nasty?format=markdown&overflow=truncate", MESSAGE)
     (posted,) = web.at("/nasty")
     assert posted.json["message"] == NASTY
@@ -117,7 +119,7 @@ def test_telegram_gets_html_in_which_every_character_is_shown(
 ) -> None:
     api, ca_file, proxy = telegram
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
-    channels = Channels(timeout_s=20, proxy=proxy.url, redact=str)
+    channels = warm_channels(proxy=proxy.url)
     channels.deliver(f"{TELEGRAM}?format=markdown&preview=yes&image=yes", MESSAGE)
     (posted,) = api.at(f"/bot{BOT}/sendMessage")
     assert posted.json["parse_mode"] == "HTML"
@@ -135,7 +137,7 @@ def test_a_long_text_arrives_whole_everywhere(
 ) -> None:
     api, ca_file, proxy = telegram
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
-    channels = Channels(timeout_s=30, proxy=proxy.url, redact=str)
+    channels = warm_channels(proxy=proxy.url)
     api.posted.clear()
     mail.mails.clear()
     message = replace(MESSAGE, text=LONG)
@@ -159,7 +161,7 @@ def test_a_long_text_arrives_whole_everywhere(
 
 def test_the_proxy_is_used_only_for_other_hosts(web: WebService) -> None:
     with serving(always(answer(b"{}"))) as proxy:
-        channels = Channels(timeout_s=20, proxy=proxy.url, redact=str)
+        channels = warm_channels(proxy=proxy.url)
         channels.deliver("json://chat.example/by-proxy", MESSAGE)
         channels.deliver(f"json://{web.host}/direct", MESSAGE)
     assert [head.split(b"\r\n")[0] for head in proxy.heads] == [b"POST http://chat.example/by-proxy HTTP/1.1"]
@@ -222,7 +224,7 @@ def test_a_link_is_the_last_line_everywhere_and_is_never_escaped(
 ) -> None:
     api, ca_file, proxy = telegram
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
-    channels = Channels(timeout_s=30, proxy=proxy.url, redact=str)
+    channels = warm_channels(proxy=proxy.url)
     api.posted.clear()
     mail.mails.clear()
     message = replace(MESSAGE, link=LINK)
@@ -271,7 +273,7 @@ def test_characters_that_take_more_room_at_telegram_arrive_whole_and_within_its_
 ) -> None:
     api, ca_file, proxy = telegram
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
-    channels = Channels(timeout_s=30, proxy=proxy.url, redact=str)
+    channels = warm_channels(proxy=proxy.url)
     api.posted.clear()
     channels.deliver(TELEGRAM, replace(MESSAGE, text=text, link=LINK))
     posted = [each.json["text"] for each in api.posted]

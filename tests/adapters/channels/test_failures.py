@@ -17,6 +17,7 @@ import trustme
 
 from support.chatservers import MailServer, Reply, WebService, mail_server, web_service
 from support.rawserver import SLOW, Connection, Script, always, answer, serving
+from support.warm_channels import warm_channels
 from tallyd.adapters.channels.sender import Channels
 from tallyd.core.alerts.message import Message
 from tallyd.core.errors import DeliveryError, Stopped
@@ -51,7 +52,7 @@ def replying(data: bytes) -> Script:
 
 def failures(urls: list[str], *, timeout_s: float = 20) -> list[str]:
     """Deliver to all at once and return what was raised. Nothing but `redact` knows the secrets."""
-    channels = Channels(timeout_s=timeout_s, proxy=None, redact=str)
+    channels = warm_channels(timeout_s=timeout_s)
 
     def failure(url: str) -> str:
         with pytest.raises(DeliveryError) as caught:
@@ -153,10 +154,10 @@ def test_a_server_that_hangs_or_drips_is_left_at_the_deadline() -> None:
     with ExitStack() as stack:
         servers = [stack.enter_context(serving(SLOW[name])) for name in names]
         began = time.monotonic()
-        texts = failures([f"json://{server.host}/x" for server in servers], timeout_s=6)
+        texts = failures([f"json://{server.host}/x" for server in servers], timeout_s=3)
         assert time.monotonic() - began < 30
         assert all(server.connections for server in servers)
-    assert texts == ["timed out after 6 s"] * 4
+    assert texts == ["timed out after 3 s"] * 4
 
 
 def endless(connection: Connection) -> None:
@@ -209,7 +210,7 @@ def test_abort_ends_deliveries_of_other_threads_at_once() -> None:
 
 def test_all_that_comes_back_is_redacted_and_visible(web: WebService) -> None:
     web.replies["/redacted"] = Reply(400, b'{"error": "no s3cretT0ken here \\u001b[31m\\n"}')
-    channels = Channels(timeout_s=20, proxy=None, redact=Redactor(["s3cretT0ken"]).redact)
+    channels = warm_channels(redact=Redactor(["s3cretT0ken"]).redact)
     with pytest.raises(DeliveryError) as caught:
         channels.deliver(f"json://{web.host}/redacted", MESSAGE)
     assert caught.value.text == f"{web.host}: HTTP 400 (no *** here \\x1b[31m\\n)"

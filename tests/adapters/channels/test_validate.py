@@ -12,6 +12,7 @@ import trustme
 
 from support.chatservers import Reply, WebService, mail_server, web_service
 from support.rawserver import always, answer, once, serving
+from support.warm_channels import warm_channels
 from tallyd.adapters.channels.sender import Channels
 from tallyd.core.errors import DeliveryError
 
@@ -46,7 +47,7 @@ VALIDATED = {
 
 @pytest.fixture
 def channels() -> Channels:
-    return Channels(timeout_s=20, proxy=None, redact=str)
+    return warm_channels()
 
 
 def test_each_url_is_validated_without_being_repeated(channels: Channels) -> None:
@@ -94,7 +95,7 @@ def test_a_mail_server_is_tried_by_its_greeting(channels: Channels) -> None:
 
 
 def test_a_probe_says_if_only_sending_can_test_a_channel(channels: Channels) -> None:
-    by_proxy = Channels(timeout_s=20, proxy="http://127.0.0.1:9", redact=str)
+    by_proxy = warm_channels(proxy="http://127.0.0.1:9")
     expected = "through the proxy it can only be tested by sending: {tallyd} notify NAME"
     assert by_proxy.probe("jsons://hook.example/x") == expected
     assert channels.probe("syslog://") == "Syslog can only be tested by sending: {tallyd} notify NAME"
