@@ -139,6 +139,16 @@ def test_what_is_wrong_with_files_and_databases_is_said(target: dict[str, Any], 
     assert "Zq7" not in said
 
 
+def test_the_url_of_a_file_is_no_secret_and_that_of_a_server_is_one(tmp_path: Path) -> None:
+    reader = SecretFiles(tmp_path, {})
+    urls = ["sqlite:////srv/app.db", "postgresql+psycopg://me:Zq7-x@db.example/app"]
+    targets = {url[:6]: {"sql": {"url": url, "query": "SELECT 1"}} for url in urls}
+    text = json.dumps({"kind": "servers", "targets": targets})
+    found = ServersPoller.model_validate_json(text, context={"secrets": reader})
+    assert reader.plain == {urls[1]}
+    assert [target.source.address for target in found.checked] == [urls[0], "postgresql://db.example"]
+
+
 def test_the_time_is_in_one_place_and_that_of_the_target_goes_before_the_defaults() -> None:
     (said,) = faults(targets={"PROD": {"url": URL, "header": "Age", "text": "(.)"}})
     assert said == "targets.PROD: has `header` and `text`; keep one: the time is in one place"

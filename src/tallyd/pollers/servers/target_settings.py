@@ -17,6 +17,7 @@ from tallyd.pollers.servers.sources.extraction import (
 )
 from tallyd.settings.alerting import HoursSettings
 from tallyd.settings.calendars import CalendarByName
+from tallyd.settings.headers import Plain
 from tallyd.settings.secrets import Secret
 from tallyd.settings.top import check_database
 from tallyd.settings.types import (
@@ -89,6 +90,12 @@ def _file(written: str) -> str:
     if not written.startswith("/"):
         raise wrong("must be an absolute path, such as /srv/export/*.csv")
     return written
+
+
+def _plain_file(written: object) -> object:
+    """Make the URL of a file no secret: it has no password."""
+    is_file = isinstance(written, str) and written.startswith("sqlite:") and written.isprintable()
+    return Plain(str(written)) if is_file else written
 
 
 def _check_sql_url(url: str) -> None:
@@ -199,7 +206,9 @@ def places(keys: TargetKeys) -> tuple[str, ...]:
 class SqlSettings(Strict):
     """A query that returns one value: when the data of a database is from."""
 
-    url: Annotated[Secret, AfterValidator(lambda url: url.check(_check_sql_url))] = Field(
+    url: Annotated[
+        Secret, BeforeValidator(_plain_file), AfterValidator(lambda url: url.check(_check_sql_url))
+    ] = Field(
         description="URL for SQLAlchemy, as that of the top-level `database`; `sqlite:////PATH` with an "
         "absolute path. A secret, because it may hold a password."
     )
