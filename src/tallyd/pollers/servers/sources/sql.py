@@ -5,10 +5,10 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import dataclass
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 from tallyd.contract.reads import QueryResult
 from tallyd.contract.toolbox import Toolbox
-from tallyd.core.addresses import host_of
 from tallyd.core.json_reply import Unreadable
 from tallyd.pollers.servers.sources.source import Answer, took
 from tallyd.settings.secrets import Secret
@@ -25,10 +25,12 @@ class SqlSource:
     @property
     def address(self) -> str:
         """The kind of database and its host, or its file: the rest of the URL may be a secret."""
-        scheme, _, rest = self.url.reveal().partition("://")
-        if scheme.startswith("sqlite"):
-            return f"sqlite://{rest}"
-        return f"{scheme.partition('+')[0]}://{host_of(self.url.reveal())}"
+        url = self.url.reveal()
+        if url.startswith("sqlite"):
+            return url
+        parts = urlsplit(url)
+        host = parts.hostname or "localhost"
+        return f"{parts.scheme.partition('+')[0]}://{f'[{host}]' if ':' in host else host}"
 
     @property
     def host(self) -> str:
