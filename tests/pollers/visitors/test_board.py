@@ -417,6 +417,10 @@ class TestReset:
             ("05:00", 3, 3, 3),
         ]
 
+    def test_in_the_running_hour_the_reset_is_not_yet_done(self) -> None:
+        found = numbers(poller(reset_at="10:45").past_board(past(*ROWS), asked()))
+        assert (found[-1]["hour"], found[-1]["inside"]) == ("10:00", 53)
+
     def test_a_source_has_only_its_own_evening(self) -> None:
         board = poller(reset_at="04:00").past_board(past(*self.ROWS), asked(options={"source": "12"}))
         assert [row["inside"] for row in numbers(board)] == [5, 5, 5, 0, 3]

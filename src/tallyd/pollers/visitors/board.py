@@ -176,7 +176,7 @@ class VisitorsBoards:
         `beside` is what one day is compared with. Raises `AskedError` if there is no such source.
         """
         by = asked.by or "hour"
-        level = Level(Resets(self.zone, self.settings.reset_at), adjusted)
+        level = Level(Resets(self.zone, self.settings.reset_at), adjusted, now=self.now)
         for minute, count in before:
             level.add(minute, count.n_in, count.n_out)
         days = [day for minutes in parts for day in days_of(minutes, zone=self.zone, level=level)]

@@ -152,12 +152,16 @@ def _balance(count: Count) -> int:
 class Level:
     """Who is inside from minute to minute. `adjusted` has the corrections, oldest first.
 
-    `most` is how many there were at most since the last `begin`.
+    It goes no further than `now`: a reset later in the running hour is not yet done. `most` is how many there
+    were at most since the last `begin`.
     """
 
-    def __init__(self, resets: Resets, adjusted: Sequence[Adjustment] = ()) -> None:
+    def __init__(
+        self, resets: Resets, adjusted: Sequence[Adjustment] = (), *, now: datetime | None = None
+    ) -> None:
         self._resets = resets
         self._steps = [(seen_text(each.correction.at), each.size) for each in adjusted]
+        self._now = seen_text(now) if now else ""
         self._done = 0
         self._balance = 0
         self._until = ""
@@ -175,6 +179,7 @@ class Level:
 
     def go_to(self, minute: str) -> None:
         """Go on to a minute (text, UTC), which is not before the one of the last call."""
+        minute = min(minute, self._now) if self._now else minute
         while self._done < len(self._steps) and self._steps[self._done][0] <= minute:
             at, size = self._steps[self._done]
             self._done += 1
