@@ -139,22 +139,24 @@ def test_it_says_when_a_further_channel_will_be_notified(config: Path, said: Sai
 
 def test_a_target_that_waits_for_the_network_says_so(config: Path, said: Said) -> None:
     content = json.loads(config.read_text())
-    targets = {name: {"url": f"https://{name}.example/", "stale_after": "1h"} for name in ("a", "b")}
+    targets = {name: {"url": f"https://{name}.example/", "stale_after": "1h"} for name in ("HERE", "TEST")}
     content["pollers"] = {"apps": {"kind": "servers", "targets": targets}}
     config.write_text(json.dumps(content))
     problems = (
         NETWORK.problem("tallyd", since=NOW, targets=2, hosts=2),
-        UNREACHABLE.problem("apps", "a", since=NOW, target="a", reason="timed out"),
+        *(UNREACHABLE.problem("apps", each, since=NOW, target=each, reason="timed out") for each in targets),
     )
     with closing(State(config.parent / "state" / "state.db")) as state:
         state.alerts.evaluate(Observations(named=problems, may_resolve=lambda _key: False, now=NOW))
     alerts(config, most=100, as_json=False)
-    (line,) = (line for line in said()[0].splitlines() if line.startswith("apps/a/unreachable "))
+    (line,) = (line for line in said()[0].splitlines() if line.startswith("apps/HERE/unreachable "))
     assert line.endswith("waits for tallyd/network")
     alerts(config, most=100, as_json=True)
     waits = {each["key"]: each["waits_for"] for each in json.loads(said()[0])["alerts"]}
-    assert waits["apps/a/unreachable"] == "tallyd/network"
+    assert waits["apps/HERE/unreachable"] == "tallyd/network"
     assert waits["tallyd/network"] is None
+    assert ack(config, "apps/HERE/unreachible", why="") == 1
+    assert 'did you mean "apps/HERE/unreachable"?' in said()[1]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ of that time, not every step.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from tallyd.config.model import Config
 from tallyd.core.alerts.daemon_alerts import NETWORK, UNDELIVERED
 from tallyd.core.alerts.dependencies import is_consequence, is_held, network_down
 from tallyd.core.alerts.message import Message, message_of
-from tallyd.core.alerts.mutes import Mute, mute_of
+from tallyd.core.alerts.mutes import Mute, may_meet, mute_of
 from tallyd.core.alerts.notices import (
     AlertPolicy,
     MuteNotice,
@@ -190,11 +189,10 @@ class Notifier:
         """Return the channels of the pollers that a mute may match; if it matches none, tallyd's own."""
         if self._config is None:
             return set()
-        plain = re.split(r"[*?]", mute.pattern, maxsplit=1)[0]  # every key that it matches begins with this
         names = [
             name
             for name in (*self._config.settings.pollers, OWN)
-            if plain.startswith(f"{name}/") or (plain != mute.pattern and f"{name}/".startswith(plain))
+            if may_meet(mute.pattern, f"{name}/*") or may_meet(mute.pattern, f"{name}/*/*")
         ]
         channels = {each for name in names or [OWN] for each in self._alert_policy(name).channels}
         return channels & self._channels.keys()
