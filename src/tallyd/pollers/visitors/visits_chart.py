@@ -1,0 +1,83 @@
+"""The visits of some days: a row for each period, their chart, and what a reader must know of the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC
+from typing import Final
+
+from tallyd.core.panels import Cell, Chart, Column, Gap, Shape, Table
+from tallyd.core.periods import BEGIN, By, axis_of, labels_of, period_columns
+from tallyd.pollers.visitors.beside import Known
+from tallyd.pollers.visitors.corrections import CORRECTED
+from tallyd.pollers.visitors.visits import Day, Visits
+
+WITHIN_DAY: Final = ("hour", "day")
+WAYS = tuple(Column(key=key, heading=key, unit="number", is_vital=True) for key in ("in", "out", "inside"))
+OTHER = Column(key="other", heading="other", unit="number")
+_NUMBERS = (
+    Column(key="days", heading="days", unit="number"),
+    *WAYS,
+    Column(key="most_inside", heading="most inside", unit="number"),
+    OTHER,
+    CORRECTED,
+)
+
+
+def said(days: Sequence[Day], *, is_one_day: bool) -> str:
+    """Return the sums: `27 in, 20 out on 2 days with records`."""
+    if not days:
+        return "no records"
+    hours = [hour for day in days for hour in day]
+    sums = f"{sum(hour.n_in for hour in hours)} in, {sum(hour.n_out for hour in hours)} out"
+    if is_one_day:
+        return sums
+    return f"{sums} on {'1 day' if len(days) == 1 else f'{len(days)} days'} with records"
+
+
+def notes(found: Sequence[Visits], by: By, known: Known, *, inside: str) -> Iterator[str]:
+    """Yield what a reader must know of the numbers."""
+    off = sum(not known.is_known(each) for each in found)
+    if off:
+        hours = "1 hour without records is" if off == 1 else f"{off} hours without records are"
+        yield f"{hours} not known: tallyd was off, or no file came."
+    if found and by in WITHIN_DAY:
+        yield f"Inside: {inside}."
+
+
+def visits_chart(found: Sequence[Visits], by: By, known: Known, *, nothing: str) -> Chart:
+    """Return a row for each period: bars of who came and left, and for hours, who was inside at their end."""
+    is_within_day = by in WITHIN_DAY
+    without = {"days" if is_within_day else "inside"}
+    if not any(each.corrected for each in found):
+        without.add(CORRECTED.key)
+    numbers = [each for each in _NUMBERS if each.key not in without]
+    series: dict[str, Shape] = {"in": "bars", "out": "bars"}
+    if by == "hour":  # at the end of a day, next to nobody is inside
+        series["inside"] = "dots"
+    table = Table(
+        key="visits",
+        title=f"Visitors by {by}",
+        columns=(*period_columns(by), *numbers),
+        rows=tuple(_row(each, by, numbers, known) for each in found),
+        nothing=nothing,
+        is_newest_last=by != "weekday",
+    )
+    return Chart(table=table, x=axis_of(by), series=series, nothing=nothing)
+
+
+def _row(visits: Visits, by: By, numbers: Iterable[Column], known: Known) -> tuple[Cell, ...]:
+    cells: Mapping[str, Cell] = {
+        "days": visits.days,
+        "in": visits.n_in,
+        "out": visits.n_out,
+        "inside": visits.inside,
+        "most_inside": visits.most_inside,
+        "other": visits.n_other,
+        CORRECTED.key: visits.corrected,
+    }
+    is_known = known.is_known(visits)
+    numbered = (cells[each.key] if is_known or each == CORRECTED else Gap.UNKNOWN for each in numbers)
+    # In UTC: of an hour that comes twice, the two local times would be equal.
+    begin = (visits.begin.astimezone(UTC),) if axis_of(by) == BEGIN else ()
+    return (*begin, *labels_of(visits.begin, by=by).values(), *numbered)
