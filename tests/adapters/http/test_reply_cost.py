@@ -6,15 +6,12 @@ A real server sends each answer. A separate process asks for it, so that its mem
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
+from support import warm
 from support.rawserver import Connection, answer, serving
 from support.reply_cost import READERS
 from tallyd.adapters.http.client import MOST_BYTES
@@ -93,13 +90,8 @@ def cost(body: bytes, reader: str) -> Cost:
         connection.send(answer(body))
 
     with serving(script) as server:
-        done = subprocess.run(
-            [sys.executable, "-m", "support.reply_cost", server.url, reader],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-            capture_output=True,
-            check=True,
-            timeout=100,
-        )
+        done = warm.run("-m", "support.reply_cost", server.url, reader)
+    assert done.returncode == 0, done.stderr
     return Cost(**json.loads(done.stdout))
 
 
