@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from support import warm
 from support.daemon import wait_until
 from tallyd.config.model import load
 from tallyd.demo.folder import MARKER, DemoFolder
@@ -26,7 +26,7 @@ from tallyd.demo.timetable import Pace
 from tallyd.demo.world.chat import HOOK
 from tallyd.demo.world.divera import KEY
 
-DEMO = (sys.executable, "-m", "tallyd", "demo")
+DEMO = ("-m", "tallyd", "demo")
 
 A_READING = r"25 people: Einsatzbereit \d+"
 EVENTS_END_WITHIN_S = 95
@@ -35,34 +35,25 @@ ENDS = r"(?m)^(?:chat:|     ) .*divera: working again since "
 
 
 def paced(pace: Pace, *, lasts_s: float = 60) -> tuple[str, ...]:
-    """Return a demo of another pace as a command."""
+    """Return the words of a demo of another pace."""
     script = "import sys; from tallyd.demo.story import play; from tallyd.demo.timetable import Pace; "
-    return (sys.executable, "-c", f"{script}sys.exit(play(port=0, lasts_s={lasts_s}, pace={pace}))")
+    return ("-c", f"{script}sys.exit(play(port=0, lasts_s={lasts_s}, pace={pace}))")
 
 
 class Running:
-    """A demo under way; `said` grows while it runs."""
+    """A demo under way."""
 
-    def __init__(self, folder: Path, *command: str) -> None:
+    def __init__(self, folder: Path, *words: str) -> None:
         self.folder = folder / "demo-data"
         self.began_s, self.began_at = time.monotonic(), datetime.now(UTC)
-        self.process = subprocess.Popen(
-            command,
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self.said = ""
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._output = folder / "output.txt"
+        output = str(self._output)
+        self.process = warm.Process(*words, cwd=folder, stdout=output, stderr=output, own_terminal=True)
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as stream:
-            for line in stream:
-                self.said += line
+    @property
+    def said(self) -> str:
+        """What it printed by now."""
+        return self._output.read_text("utf-8") if self._output.exists() else ""
 
     def wait_for(self, pattern: str, *, within_s: float = 30) -> re.Match[str]:
         wait_until(
@@ -78,9 +69,7 @@ class Running:
         return [file for file in found if _due_at(file) > self.began_at]
 
     def ended(self, *, within_s: float) -> int:
-        status = self.process.wait(within_s)
-        self._reader.join(timeout=5)
-        return status
+        return self.process.wait(within_s)
 
     def children(self) -> list[int]:
         """Return the pids of its processes: of the daemon, once that has begun."""
@@ -109,8 +98,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Start demos in an empty folder; whatever still runs at the end is killed."""
     running: list[Running] = []
 
-    def begin(*command: str) -> Running:
-        running.append(Running(tmp_path, *command))
+    def begin(*words: str) -> Running:
+        running.append(Running(tmp_path, *words))
         return running[-1]
 
     yield begin
@@ -181,14 +170,11 @@ def test_a_camera_falls_silent_a_server_goes_stale_divera_goes_down_and_all_come
         assert sorted(path.name for path in (tmp_path / "demo-data").rglob("*")) == [MARKER, "inbox"]
 
 
-@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_it_with_a_summary_and_leaves_no_process(
-    start: Callable[..., Running], asked: signal.Signals
-) -> None:
+def test_ctrl_c_ends_it_with_a_summary_and_leaves_no_process(start: Callable[..., Running]) -> None:
     demo = start(*DEMO)
     demo.wait_for(A_READING)
     children = demo.children()
-    os.killpg(demo.process.pid, asked)
+    os.killpg(demo.process.pid, signal.SIGINT)
     status = demo.ended(within_s=30)
 
     assert status == 0, demo.said
@@ -312,7 +298,7 @@ def test_the_world_alone_says_what_can_be_asked_of_it(start: Callable[..., Runni
     assert loaded.settings.pollers.keys() == {"divera", "visitors", "servers"}
     assert loaded.inboxes == {"visitors": tmp_path / "demo-data" / "inbox"}
     wait_until(lambda: any((tmp_path / "demo-data" / "inbox").rglob("*.json")))
-    os.killpg(world.process.pid, signal.SIGINT)
+    os.killpg(world.process.pid, signal.SIGTERM)  # it is held like Ctrl-C, there and in the demo
     assert world.ended(within_s=5) == 0
     assert "Traceback" not in world.said
 

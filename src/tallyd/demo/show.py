@@ -170,7 +170,6 @@ class Show:
 
     def _show_status(self) -> None:
         say(f"\n{program_here()} --config {self._folder.config} status")
-        sys.stdout.flush()
         command = [sys.executable, "-P", "-m", "tallyd", "--config", str(self._folder.config), "status"]
         try:
             subprocess.run(command, check=False, timeout=_STATUS_WITHIN_S)  # noqa: S603 # our own command

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -30,7 +32,7 @@ _BACK_WITHIN_S = 50.0
 
 def serve_alone(*, port: int, lasts_s: float | None) -> int:
     """Serve the small world in the foreground, and print how to use it. Returns the exit status."""
-    hold_signals()
+    _prepare()
     folder, zone = DemoFolder(FOLDER), zone_of_demo(datetime.now(UTC))
     parts = parts_of(folder.inbox, zone, lambda message: say(shown(message)))
     try:
@@ -51,7 +53,7 @@ def serve_alone(*, port: int, lasts_s: float | None) -> int:
 
 def play(*, port: int, lasts_s: float | None, pace: Pace | None = None) -> int:
     """Run the daemon against the small world, show what it does, sum up. Returns the exit status."""
-    hold_signals()
+    _prepare()
     until_s = None if lasts_s is None else time.monotonic() + lasts_s
     folder = DemoFolder(FOLDER)
     try:
@@ -78,6 +80,13 @@ def _play(folder: DemoFolder, port: int, until_s: float | None, pace: Pace) -> i
             show.watch(daemon, until_s)
             show.finish(daemon)
     return show.sum_up()
+
+
+def _prepare() -> None:
+    """Hold the signals that end it, and let a pipe have each line as it comes (`tallyd demo | tee FILE`)."""
+    hold_signals()
+    if isinstance(sys.stdout, TextIOWrapper):  # None if it is closed
+        sys.stdout.reconfigure(line_buffering=True)
 
 
 @contextmanager
