@@ -183,9 +183,9 @@ class TestAsCsv:
 
     def test_an_interval_has_its_bounds_and_a_number_only_if_it_is_exact(self) -> None:
         columns = (Column(key="share", heading="share", unit="share"),)
-        table = replace(TABLE, columns=columns, rows=((Interval(0.5, 0.75),), (Interval(1.0, 1.0),)))
+        table = replace(TABLE, columns=columns, rows=((Interval(0.506375, 0.587931),), (Interval(1.0, 1.0),)))
         assert self.lines(chapter("unit", table)) == [
-            *("share,share least,share most", ",0.5,0.75", "1.0,1.0,1.0"),
+            *("share,share least,share most", ",0.5063,0.588", "1.0,1.0,1.0"),
         ]
 
     def test_several_pollers_share_one_line_of_headings(self) -> None:

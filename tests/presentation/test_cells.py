@@ -124,10 +124,10 @@ FINE, LATE, STALE = State("fine", "fresh"), State("warning", "late"), State("err
             id="mean-of-durations",
         ),
         pytest.param(
-            Interval(5 / 7, 7 / 8),
+            Interval(0.506375, 0.587931),
             "share",
-            "71.43% to 87.50%",
-            {"min": 0.7143, "max": 0.875},
+            "between 50.63% and 58.80%",
+            {"min": 0.5063, "max": 0.588},
             None,
             id="share-between-bounds",
         ),

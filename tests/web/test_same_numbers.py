@@ -34,7 +34,7 @@ from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 
 TWO_DAYS = {"from": "2026-11-19", "to": "2026-11-20"}
-FOR_PROGRAMS = {"at", "begin", "origin", "taken_at"}
+FOR_PROGRAMS = {"id", "at", "begin", "origin", "taken_at"}
 """What only programs see of a table: instants, and where a reading comes from."""
 ASKED = [
     ("divera", {}),
@@ -203,7 +203,7 @@ def text_of(key: str, value: object) -> str:
 def interval_of(key: str, low: float, high: float) -> str:
     """Return a share between bounds as a table has it, or in the narrow cell of a heatmap."""
     if key == "share":
-        return f"{low:.2%}" if low == high else f"{low:.2%} to {high:.2%}"
+        return f"{low:.2%}" if low == high else f"between {low:.2%} and {high:.2%}"
     return f"{low:.0%}" if low == high else f"{math.floor(low * 100)}\u2013{math.ceil(high * 100)}%"
 
 

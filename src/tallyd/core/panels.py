@@ -40,7 +40,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Interval:
-    """A number of which only the bounds are known, both included. If they are equal, it is exact."""
+    """A share from 0 to 1 of which only the bounds are known, both included. Equal: exact."""
 
     low: float
     high: float

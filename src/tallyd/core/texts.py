@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
@@ -125,3 +126,17 @@ def rounded_share(share: float) -> float:
 def share_text(share: float) -> str:
     """Return a share in percent: `98.06%`. Only nothing is `0.00%`, and only all of it is `100.00%`."""
     return f"{rounded_share(share):.2%}"
+
+
+def rounded_bounds(low: float, high: float) -> tuple[float, float]:
+    """Return the bounds of a share with four digits, never narrower; those of an exact share stay equal."""
+    if low == high:
+        return rounded_share(low), rounded_share(high)
+    return math.floor(low * 1e4 + _NOISE) / 1e4, math.ceil(high * 1e4 - _NOISE) / 1e4
+
+
+def bounds_text(low: float, high: float) -> str:
+    """Return the bounds of a share in percent: `between 50.63% and 58.80%`, or `98.06%` if it is exact."""
+    if low == high:
+        return share_text(low)
+    return "between {:.2%} and {:.2%}".format(*rounded_bounds(low, high))

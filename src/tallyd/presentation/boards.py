@@ -23,6 +23,7 @@ from tallyd.core.panels import (
     tables_of,
 )
 from tallyd.core.reading import Json
+from tallyd.core.texts import rounded_bounds
 from tallyd.presentation.cells import NOT_KNOWN, amounts_text, csv_of, json_of, text_of
 from tallyd.presentation.csv_text import CsvCell, csv_text
 from tallyd.presentation.terminal import say, show_prose, show_table
@@ -258,4 +259,6 @@ def _has_spreads(key: str, tables: Sequence[tuple[str, Table, ZoneInfo]]) -> boo
 
 
 def _split(cell: Cell) -> tuple[Cell, Cell, Cell]:
-    return (cell, cell.low, cell.high) if isinstance(cell, Spread | Interval) else (cell, None, None)
+    if isinstance(cell, Interval):
+        return (cell, *rounded_bounds(cell.low, cell.high))
+    return (cell, cell.low, cell.high) if isinstance(cell, Spread) else (cell, None, None)

@@ -12,10 +12,12 @@ from tallyd.core.panels import Cell, Gap, Interval, Spread, Unit
 from tallyd.core.reading import Json
 from tallyd.core.states import NO_DATA, Level, State, StateSpan, Timeline
 from tallyd.core.texts import (
+    bounds_text,
     clock,
     comes_twice,
     dated,
     number_text,
+    rounded_bounds,
     rounded_share,
     share_text,
     span,
@@ -66,8 +68,7 @@ def amounts_text(timeline: Timeline) -> str:
 def _text_of_range(cell: Spread | Interval, unit: Unit) -> str:
     if isinstance(cell, Spread):
         return "{} ({})".format(*spread_texts(cell, unit))
-    low, high = _number(cell.low, unit), _number(cell.high, unit)
-    return low if cell.low == cell.high else f"{low} to {high}"
+    return bounds_text(cell.low, cell.high)
 
 
 def spread_texts(cell: Spread, unit: Unit) -> tuple[str, str]:
@@ -82,7 +83,8 @@ def percent_text(share: Interval) -> str:
 
     Only nothing is `0%`, and only all of it is `100%`.
     """
-    low, high = math.floor(share.low * 100), math.ceil(share.high * 100)
+    bounds = rounded_bounds(share.low, share.high)
+    low, high = math.floor(round(bounds[0] * 100, 2)), math.ceil(round(bounds[1] * 100, 2))
     if share.low == share.high:
         exact = min(max(round(share.low * 100), 1), 99) if 0 < share.low < 1 else low
         return f"{exact}%"
@@ -107,16 +109,17 @@ def json_of(cell: Cell, unit: Unit, zone: tzinfo) -> Json | object:
     if isinstance(cell, datetime):
         return local_text(cell, zone)
     if isinstance(cell, Spread | Interval):
-        return _json_of_range(cell, unit)
+        return _json_of_range(cell)
     if isinstance(cell, Timeline):
         return timeline_json(cell, zone)
     return _rounded(cell, unit) if isinstance(cell, float) else cell
 
 
-def _json_of_range(cell: Spread | Interval, unit: Unit) -> Json:
+def _json_of_range(cell: Spread | Interval) -> Json:
     if isinstance(cell, Spread):
         return {"mean": cell.mean, "min": cell.low, "max": cell.high, "known": cell.known}
-    return {"min": _rounded(cell.low, unit), "max": _rounded(cell.high, unit)}
+    low, high = rounded_bounds(cell.low, cell.high)
+    return {"min": low, "max": high}
 
 
 def timeline_json(timeline: Timeline, zone: tzinfo) -> Json:

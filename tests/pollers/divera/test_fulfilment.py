@@ -17,7 +17,7 @@ from tallyd.core.history import Entry, missed_slot
 from tallyd.core.panels import Board, Gap, Heatmap, Interval, Table
 from tallyd.core.periods import By
 from tallyd.core.states import State
-from tallyd.pollers.divera.board import entry_of
+from tallyd.pollers.divera.board import entry_of, names_of
 from tallyd.pollers.divera.fulfilment import Fulfilment, Verdict, WeakHours, judged, verdict, weakest
 from tallyd.pollers.divera.fulfilment_board import (
     RequirementSlots,
@@ -262,6 +262,7 @@ def test_the_report_says_the_bounds_the_unknown_slots_and_the_weakest_hours() ->
     assert summary.rows == (
         (
             "Engine",
+            "Engine",
             Interval(3 / 9, 5 / 9),
             *(9, 3, 4, 2),
             "Tue 09:00 to 12:00: between 25.00% and 50.00%, Tue 12:00 to 24:00: between 25.00% and 50.00%",
@@ -304,6 +305,25 @@ def test_one_requirement_alone_can_be_asked_for() -> None:
         board(slots, group="8")
 
 
+def test_two_requirements_with_one_name_have_a_row_each() -> None:
+    named, unnamed = requirement("2", name="Ready"), requirement("1")
+    shown = names_of([named, unnamed], {"1": "Ready"})
+    assert shown == {"Ready": "Ready", "1": "Ready (1)"}
+    slots = {"Ready": judged(unnamed, TUESDAYS[:2], BERLIN), "1": judged(unnamed, TUESDAYS[2:4], BERLIN)}
+    found = [RequirementSlots(id=each, name=shown[each], slots=slots[each]) for each in slots]
+    day = date(2026, 11, 3)
+    asked = Asked(first=day, last=day, by="month", options={"fulfilment": "yes"})
+    timetable = [entry.at.astimezone(BERLIN) for entry in TUESDAYS]
+    by_month, summary, *_ = fulfilment_board(found, timetable, asked).panels
+    assert isinstance(by_month, Table)
+    assert isinstance(summary, Table)
+    for table in (by_month, summary):
+        assert list(zip(table.cells("id"), table.cells("requirement"), table.cells("met"), strict=True)) == [
+            ("Ready", "Ready", 0),
+            ("1", "Ready (1)", 2),
+        ]
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [({"fulfilment": "yes"}, r"the config has none \(at_least\)"), ({"fulfilment": "1"}, "must be yes")],
@@ -325,10 +345,10 @@ def test_the_newest_reading_has_a_row_for_each_requirement() -> None:
     (table,) = with_requirements(Board(), entry, needed, {"1": "Ready"}, BERLIN).panels
     assert isinstance(table, Table)
     assert table.rows == (
-        ("Ready", 4, 4, State("fine", "met")),
-        ("Engine", 3, 6, State("warning", "below")),
-        ("Ready + 2", Gap.HIDDEN, 9, State("unknown", "not known")),
-        ("By day", 4, 6, State("fine", "outside its hours")),
+        ("1", "Ready", 4, 4, State("fine", "met")),
+        ("Engine", "Engine", 3, 6, State("warning", "below")),
+        ("1+2", "Ready + 2", Gap.HIDDEN, 9, State("unknown", "not known")),
+        ("By day", "By day", 4, 6, State("fine", "outside its hours")),
     )
     assert with_requirements(Board(), entry, [], {}, BERLIN) == Board()
 
@@ -345,7 +365,7 @@ def test_beside_the_numbers_there_is_a_row_for_each_judged_requirement() -> None
     (summary,), (heatmap,) = shown.panels, shown.details
     assert isinstance(summary, Table)
     assert isinstance(heatmap, Heatmap)
-    assert [row[0] for row in summary.rows] == ["Engine"]
+    assert summary.cells("id") == ("Engine",)
     assert heatmap.table.title == "Engine: share met by weekday and time of day"
     assert with_fulfilment(Board(), found, some_days, "").details == (), "no weekday comes twice"
     assert with_fulfilment(Board(), [], timetable, "") == Board()

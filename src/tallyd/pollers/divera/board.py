@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -87,7 +88,8 @@ def chosen_group(
     not in `statuses`.
     """
     names = {each.id: each.label for each in statuses}
-    offered = {each.id: group_of(each, names) for each in requirements}
+    shown = names_of(requirements, names)
+    offered = {each.id: group_of(each, shown[each.id]) for each in requirements}
     offered |= {each: Group((each,), names[each]) for each in names if each not in offered}
     if not offered:
         return None, ()
@@ -97,19 +99,26 @@ def chosen_group(
     return chosen or next(iter(offered.values())), (choice,) if len(values) > 1 else ()
 
 
-def group_of(requirement: Requirement, names: Mapping[str, str]) -> Group:
-    """Return the people whom a requirement counts. `names` are those of statuses, by id."""
+def group_of(requirement: Requirement, name: str) -> Group:
+    """Return the people whom a requirement counts. `name` is for people."""
     return Group(
         requirement.statuses,
-        name_of(requirement, names),
+        name,
         Limit("minimum", requirement.count),
         requirement.qualification,
     )
 
 
-def name_of(requirement: Requirement, names: Mapping[str, str]) -> str:
-    """Return the name of a requirement for people. `names` are those of statuses, by id."""
-    return requirement.name or _name(requirement.statuses, names, requirement.qualification)
+def names_of(requirements: Iterable[Requirement], names: Mapping[str, str]) -> dict[str, str]:
+    """Return names of requirements for people, by id. `names` are those of statuses, by id.
+
+    Where two would be the same, the id follows: a status may be called like a requirement.
+    """
+    found = {each.id: each.name or _name(each.statuses, names, each.qualification) for each in requirements}
+    often = Counter(found.values())
+    return {
+        each: f"{name} ({each})" if often[name] > 1 and name != each else name for each, name in found.items()
+    }
 
 
 def _sum_of(written: str, names: Mapping[str, str], requirements: Sequence[Requirement]) -> Group | None:

@@ -9,13 +9,13 @@ from typing import Final
 
 from tallyd.contract.board import Asked, AskedError
 from tallyd.core.history import Entry
-from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Heatmap, Interval, Table
+from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Heatmap, Table
 from tallyd.core.periods import LABELS, By, labels_of, order_of, period_cells, period_columns
 from tallyd.core.schedule.timetable import WEEKDAYS
 from tallyd.core.states import State
-from tallyd.core.texts import share_text, visible
+from tallyd.core.texts import bounds_text, visible
 from tallyd.core.weekly import weekly_table
-from tallyd.pollers.divera.board import GROUP, group_of
+from tallyd.pollers.divera.board import GROUP, group_of, names_of
 from tallyd.pollers.divera.fulfilment import Fulfilment, Judged, Verdict, WeakHours, verdict, weakest
 from tallyd.pollers.divera.requirement import Requirement
 
@@ -23,7 +23,10 @@ FULFILMENT: Final = "fulfilment"
 """The option that shows fulfilment instead of the numbers."""
 _YES: Final = "yes"
 _WAYS: Final = Choice(option=FULFILMENT, label="Show", values=(("", "Numbers"), (_YES, "Fulfilment")))
-_REQUIREMENT: Final = Column(key="requirement", heading="requirement", is_vital=True)
+_REQUIREMENT: Final = (
+    Column(key="id", heading="id", is_for_programs=True),
+    Column(key="requirement", heading="requirement", is_vital=True),
+)
 _COUNTS: Final = (
     Column(key="share", heading="share met", unit="share", is_vital=True),
     *(Column(key=key, heading=key, unit="number") for key in ("slots", "met", "below", "unknown")),
@@ -56,18 +59,19 @@ def with_requirements(
     """Return the board of a reading with a row for each requirement. `names` are those of statuses, by id."""
     if not requirements:
         return board
-    groups = [group_of(each, names) for each in requirements]
+    shown = names_of(requirements, names)
+    groups = [group_of(each, shown[each.id]) for each in requirements]
     table = Table(
         key="requirements",
         title="Requirements",
         columns=(
-            _REQUIREMENT,
+            *_REQUIREMENT,
             Column(key="people", heading="people", unit="number", is_vital=True),
             Column(key="minimum", heading="minimum", unit="number", is_vital=True),
             Column(key="state", heading="state", is_vital=True),
         ),
         rows=tuple(
-            (group.name, group.count(entry), each.count, _state(each, entry, zone))
+            (each.id, group.name, group.count(entry), each.count, _state(each, entry, zone))
             for each, group in zip(requirements, groups, strict=True)
         ),
     )
@@ -134,20 +138,22 @@ def _summary(found: Iterable[RequirementSlots], timetable: Sequence[datetime]) -
     return Table(
         key="requirements",
         title="How often requirements were met",
-        columns=(_REQUIREMENT, *_COUNTS, Column(key="weakest", heading="weakest hours", is_note=True)),
+        columns=(*_REQUIREMENT, *_COUNTS, Column(key="weakest", heading="weakest hours", is_note=True)),
         rows=tuple(
-            (each.name, *_cells(each.fulfilment), _hours(weakest(each.slots, timetable))) for each in found
+            (each.id, each.name, *_cells(each.fulfilment), _hours(weakest(each.slots, timetable)))
+            for each in found
         ),
     )
 
 
-def _by(by: By, found: Iterable[RequirementSlots]) -> Table:
+def _by(by: By, found: Sequence[RequirementSlots]) -> Table:
     """Return a row for each period and requirement, in order of time, then as in the config."""
+    names = {each.id: each.name for each in found}
     periods: dict[tuple[str, ...], dict[str, list[Judged]]] = {}
     for each in found:
         for slot in each.slots:
             labels = tuple(labels_of(slot.local, by=by).values())
-            periods.setdefault(labels, {}).setdefault(each.name, []).append(slot)
+            periods.setdefault(labels, {}).setdefault(each.id, []).append(slot)
     ordered = sorted(
         periods,
         key=lambda labels: (
@@ -159,11 +165,11 @@ def _by(by: By, found: Iterable[RequirementSlots]) -> Table:
     return Table(
         key="fulfilment",
         title=f"How often requirements were met, by {by}",
-        columns=(*period_columns(by), _REQUIREMENT, *_COUNTS),
+        columns=(*period_columns(by), *_REQUIREMENT, *_COUNTS),
         rows=tuple(
-            (*period_cells(slots[0].local, by=by), name, *_cells(_fulfilment(slots)))
+            (*period_cells(slots[0].local, by=by), each, names[each], *_cells(_fulfilment(slots)))
             for labels in ordered
-            for name, slots in periods[labels].items()
+            for each, slots in periods[labels].items()
         ),
         nothing=_NOTHING,
         is_newest_last=True,
@@ -202,19 +208,18 @@ def _cells(found: Fulfilment) -> tuple[Cell, ...]:
 
 
 def _said(found: Fulfilment) -> str:
-    """Return `83.33% of 12 slots`, or `between 71.15% and 88.46%, 9 of 52 slots unknown`."""
+    """Return `83.33% of 12 slots`, or `between 71.15% and 88.47%, 9 of 52 slots unknown`."""
     if isinstance(found.share, Gap):
         return f"not known, all {found.slots} slots unknown" if found.slots else "no slot in its hours"
+    share = bounds_text(found.share.low, found.share.high)
     if not found.unknown:
-        return f"{_between(found.share)} of {found.slots} slots"
-    return f"{_between(found.share)}, {found.unknown} of {found.slots} slots unknown"
-
-
-def _between(share: Interval) -> str:
-    low, high = share_text(share.low), share_text(share.high)
-    return low if share.low == share.high else f"between {low} and {high}"
+        return f"{share} of {found.slots} slots"
+    return f"{share}, {found.unknown} of {found.slots} slots unknown"
 
 
 def _hours(weak: Iterable[WeakHours]) -> str:
     """Return `Tue 09:00 to 12:00: 41.00%, Sat 20:00 to 24:00: between 50.00% and 60.00%`."""
-    return ", ".join(f"{each.weekday} {each.begin} to {each.end}: {_between(each.share)}" for each in weak)
+    return ", ".join(
+        f"{each.weekday} {each.begin} to {each.end}: {bounds_text(each.share.low, each.share.high)}"
+        for each in weak
+    )

@@ -56,7 +56,7 @@ def requirement_metrics(
     for each in requirements:
         if entry is None or not each.applies(entry.at.astimezone(zone)):
             continue
-        count, found = group_of(each, {}).count(entry), verdict(each, entry)
+        count, found = group_of(each, each.id).count(entry), verdict(each, entry)
         if not isinstance(count, Gap):
             people.samples.append(((poller, each.id), count))
         if found != "unknown":

@@ -22,7 +22,7 @@ from tallyd.core.panels import Board, Metric, StateTimeline
 from tallyd.core.questions import Question, words
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
 from tallyd.core.schedule.timetable import At
-from tallyd.pollers.divera.board import GROUP, chosen_group, entry_of, name_of
+from tallyd.pollers.divera.board import GROUP, chosen_group, entry_of, names_of
 from tallyd.pollers.divera.client import Answer, ask, is_users_url, pull_params, pull_url_of
 from tallyd.pollers.divera.counting import hide_qualifications, hide_small
 from tallyd.pollers.divera.fulfilment import judged
@@ -193,8 +193,9 @@ class DiveraPoller(DiveraSettings):
         columns = statuses(entries, self.status_names)
         names = {each.id: each.label for each in columns}
         timetable = [entry.at.astimezone(past.zone) for entry in entries if entry.origin != "once"]
+        shown = names_of(self.at_least, names)
         judged_ones = [
-            RequirementSlots(id=each.id, name=name_of(each, names), slots=judged(each, entries, past.zone))
+            RequirementSlots(id=each.id, name=shown[each.id], slots=judged(each, entries, past.zone))
             for each in self.at_least
         ]
         if asked.value(FULFILMENT):
