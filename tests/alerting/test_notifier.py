@@ -430,6 +430,33 @@ def test_a_mute_is_notified_holds_everything_back_and_ends_with_the_current_stat
         assert world.state.notifications.mutes() == ()
 
 
+def test_a_subject_may_have_channels_of_its_own(tmp_path: Path, clock: FakeClock) -> None:
+    source = Source(below=["gate", "door"])
+    poller = replace(minutely(source), own_channels={"gate": ("phone",), "lift": ()})
+    with clock, World(tmp_path, clock, poller, top=top()) as world:
+        now = clock.now()
+        for pattern in ("one/gate/*", "one/do*/below", "one/lift/below", "one/door/below"):
+            world.state.notifications.mute(
+                pattern, since=now, until=now + timedelta(minutes=3), why="", by="ada"
+            )
+        world.run(minutes=2)
+        (of_gate,), (of_others,) = world.chats.texts(PHONE), world.chats.texts()
+        assert ("one/gate/*" in of_gate, "one/do*/below" in of_gate, "one/door" in of_gate) == (
+            True,
+            True,
+            False,
+        )
+        assert "one/gate/*" not in of_others
+        assert "lift" not in of_gate + of_others
+        world.run(minutes=3)
+        assert world.chats.texts(PHONE)[1:] == ["[box] one: too few on gate"]
+        assert world.chats.texts()[1:] == ["[box] one: too few on door"]
+        source.below = []
+        world.run(minutes=2)
+        assert world.chats.texts(PHONE)[2].startswith("[box] one: enough on gate")
+        assert world.chats.texts()[2].startswith("[box] one: enough on door")
+
+
 def test_an_acknowledgement_is_notified_and_ends_the_reminders(tmp_path: Path, clock: FakeClock) -> None:
     source = Source(below=["gate"])
     with clock, World(tmp_path, clock, minutely(source), top=top("ops", "phone", remind_every="5m")) as world:

@@ -119,6 +119,36 @@ def test_out_files_of_servers_are_kept_ninety_days_unless_the_config_says_how_lo
     assert {name: config.effective(name).keep_days for name in kept} == kept
 
 
+def test_who_waits_for_the_network_hears_of_it_also_with_channels_of_a_group(tmp_path: Path) -> None:
+    content = {
+        "channels": {name: f"json://{name}.example/x" for name in ("ops", "shop", "boss")},
+        "alerts": {"channels": ["ops"]},
+        "pollers": {
+            "apps": {
+                "kind": "servers",
+                "groups": {"shop": {"channels": ["shop"]}},
+                "targets": {
+                    "A%B": {"url": "http://a.example/", "group": "shop"},
+                    "C": {"url": "http://c.example/", "channels": []},
+                    "D": {"url": "http://d.example/", "channels": ["boss"], "notify": False},
+                },
+            }
+        },
+    }
+    config = _load(tmp_path, content)
+    asked = (
+        "apps/A%25B/stale",
+        "apps/A%25B/item/stale",
+        "apps/C/stale",
+        "apps/check/failed",
+        "apps",
+        "gone/x/y",
+    )
+    channels = [config.alert_policy_of(key).channels for key in asked]
+    assert channels == [("shop",), ("shop",), (), ("ops",), ("ops",), ("ops",)]
+    assert config.alert_policy_of("tallyd/network").channels == ("ops", "shop")
+
+
 def test_a_secret_file_is_read_beside_the_config_and_loses_one_newline(tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "key").write_text(KEY + "\n")

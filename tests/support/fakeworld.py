@@ -39,11 +39,11 @@ from tallyd.contract.poller import Found
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.message import Message
+from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.errors import DeliveryError
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.reading import Reading, Slot
-from tallyd.core.schedule.hours import Hours
 from tallyd.core.schedule.timetable import At, Every
 from tallyd.core.stored import StoredReading
 from tallyd.daemon import Daemon, Dependencies
@@ -99,6 +99,7 @@ class FakePoller:
     alerts: AlertSettings | None = None
     watches: Mapping[str, frozenset[str]] = field(default_factory=dict)
     machines: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    own_channels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     runs: list[Slot] = field(default_factory=list)
     kind: ClassVar[str] = "fake"
     needs_records: ClassVar[bool] = False
@@ -109,11 +110,8 @@ class FakePoller:
     def hosts(self) -> Mapping[tuple[str, str], str]:
         return self.machines
 
-    def reminders(self) -> Mapping[str, float | None]:
-        return {}
-
-    def active_hours(self) -> Mapping[str, tuple[Hours, ...]]:
-        return {}
+    def own_policies(self, whole: AlertPolicy) -> Mapping[str, AlertPolicy]:
+        return {subject: replace(whole, channels=names) for subject, names in self.own_channels.items()}
 
     def inbox_needed(self, poller: str) -> InboxNeeded | None:
         return None

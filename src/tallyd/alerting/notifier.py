@@ -22,7 +22,7 @@ from tallyd.config.model import Config
 from tallyd.core.alerts.daemon_alerts import NETWORK, UNDELIVERED
 from tallyd.core.alerts.dependencies import is_consequence, is_held, network_down
 from tallyd.core.alerts.message import Message, message_of
-from tallyd.core.alerts.mutes import Mute, may_meet, mute_of
+from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.notices import (
     AlertPolicy,
     MuteNotice,
@@ -186,16 +186,10 @@ class Notifier:
         }
 
     def _recipients_of_mute(self, mute: Mute) -> set[str]:
-        """Return the channels of the pollers that a mute may match; if it matches none, tallyd's own."""
+        """Return the channels that are notified of a mute."""
         if self._config is None:
             return set()
-        names = [
-            name
-            for name in (*self._config.settings.pollers, OWN)
-            if may_meet(mute.pattern, f"{name}/*") or may_meet(mute.pattern, f"{name}/*/*")
-        ]
-        channels = {each for name in names or [OWN] for each in self._alert_policy(name).channels}
-        return channels & self._channels.keys()
+        return self._config.channels_of_pattern(mute.pattern) & self._channels.keys()
 
     def _cause_known_to(self, name: str, snapshot: _Snapshot) -> Alert | None:
         """Return the alert of the network if this channel is notified of it: else it would hear nothing."""

@@ -25,8 +25,9 @@ from tallyd.config.secrets import SecretFiles
 from tallyd.config.settings import Settings
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.daemon_alerts import NETWORK, OWN_KINDS
+from tallyd.core.alerts.mutes import may_meet
 from tallyd.core.alerts.notices import AlertPolicy, Escalation, OwnText
-from tallyd.core.alerts.rules import Rules
+from tallyd.core.alerts.rules import OWN, Rules
 from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.naming import key_segments, problem_key
@@ -44,12 +45,16 @@ S = TypeVar("S", bound=Strict)
 
 @dataclass(frozen=True, kw_only=True)
 class Effective:
-    """The settings of one poller after its own keys were merged over the top of the file."""
+    """The settings of one poller after its own keys were merged over the top of the file.
+
+    `own_policies` are the alert policies of the subjects that have their own.
+    """
 
     zone: ZoneInfo
     policy: Policy
     keep_days: int | None
     alert_policy: AlertPolicy
+    own_policies: Mapping[str, AlertPolicy]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,12 +123,14 @@ class Config:
         # Texts are not merged: those at the top are for tallyd's own problems.
         alerts = _merged(self.settings.alerts.model_copy(update={"texts": {}}), poller.alerts)
         zone = poller.timezone or self.zone
-        alert_policy = replace(
-            _alert_policy(alerts, zone, self.tallyd),
-            reminders=poller.reminders(),
-            active=poller.active_hours(),
+        alert_policy = _alert_policy(alerts, zone, self.tallyd)
+        return Effective(
+            zone=zone,
+            policy=_policy(retry),
+            keep_days=keep_days,
+            alert_policy=alert_policy,
+            own_policies=poller.own_policies(alert_policy),
         )
-        return Effective(zone=zone, policy=_policy(retry), keep_days=keep_days, alert_policy=alert_policy)
 
     @property
     def own_alert_policy(self) -> AlertPolicy:
@@ -140,12 +147,11 @@ class Config:
             for segments, host in poller.hosts().items()
         }
 
-    @property
+    @cached_property
     def _network_policy(self) -> AlertPolicy:
         """The policy for the problem that no other machine answers: whoever waits for others hears of it."""
         own = self.own_alert_policy
-        names = dict.fromkeys(key_segments(key)[0] for key in self.hosts)
-        policies = (own, *(self.effective(name).alert_policy for name in names))
+        policies = (own, *(self.alert_policy_of(key) for key in self.hosts))
         return replace(
             own,
             channels=tuple(dict.fromkeys(channel for each in policies for channel in each.channels)),
@@ -156,10 +162,30 @@ class Config:
         """Return the policy for a key. A poller that is gone has the policy of tallyd's own problems."""
         if key == NETWORK.key:
             return self._network_policy
-        poller = key_segments(key)[0]
-        return (
-            self.effective(poller).alert_policy if poller in self.settings.pollers else self.own_alert_policy
-        )
+        poller, *others = key_segments(key)
+        if poller not in self.settings.pollers:
+            return self.own_alert_policy
+        effective = self.effective(poller)
+        return effective.own_policies.get(others[0] if others else "", effective.alert_policy)
+
+    def channels_of_pattern(self, pattern: str) -> set[str]:
+        """Return the channels that a mute concerns: those of the keys that it may match.
+
+        If the subject of its pattern has a wildcard, those of all subjects of the poller.
+        """
+        found: list[AlertPolicy] = []
+        for name in self.settings.pollers:
+            if not (may_meet(pattern, f"{name}/*") or may_meet(pattern, f"{name}/*/*")):
+                continue
+            poller, _, rest = pattern.partition("/")
+            if poller == name and not {"*", "?"} & set(rest.partition("/")[0]):
+                found.append(self.alert_policy_of(pattern))
+            else:
+                effective = self.effective(name)
+                found += [effective.alert_policy, *effective.own_policies.values()]
+        if not found or may_meet(pattern, f"{OWN}/*") or may_meet(pattern, f"{OWN}/*/*"):
+            found.append(self.own_alert_policy)
+        return {channel for policy in found for channel in policy.channels}
 
     def kind_of(self, key: str) -> AlertKind | None:
         """Return the kind of a problem; None if the config has none with that name."""

@@ -22,6 +22,7 @@ from tallyd.contract.job import Job
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.incident_states import incident_shares, incident_timeline
 from tallyd.core.alerts.incidents import Incident
+from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.history import Entry, Group, missed_slot, reading_of_numbers
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.panels import Board, Choice, Metric, StateTimeline, Table
@@ -29,7 +30,6 @@ from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json
 from tallyd.core.readings_board import newest_board, number_metric, readings_board
-from tallyd.core.schedule.hours import Hours
 from tallyd.core.states import Timeline
 from tallyd.core.stored import LastReading, StoredReading
 from tallyd.core.timeline import SHARES, borders_of
@@ -88,12 +88,9 @@ class Poller(PollerSettings):
         """
         return {}
 
-    def reminders(self) -> Mapping[str, float | None]:
-        """Return the reminder interval in seconds of each subject that has its own; None: no reminder."""
-        return {}
-
-    def active_hours(self) -> Mapping[str, tuple[Hours, ...]]:
-        """Return the hours in which reminders are sent, of each subject that has its own."""
+    def own_policies(self, whole: AlertPolicy) -> Mapping[str, AlertPolicy]:
+        """Return the alert policy of each subject whose policy is not that of the poller as a `whole`."""
+        del whole
         return {}
 
     @classmethod

@@ -22,6 +22,7 @@ from support.apps import BERLIN, NOW, Page, Rounds, app, http_date, version
 from support.rawserver import Connection, answer, serving
 from support.wording import over_of, text_of
 from tallyd.contract.lags import HourCount
+from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.errors import Stopped
 from tallyd.core.reading import Facts, Reading, Slot
 from tallyd.pollers.servers import check_round as rounding
@@ -614,6 +615,13 @@ def test_names_are_quoted_where_they_are_to_be_typed(tmp_path: Path) -> None:
     assert """tallyd mute 'apps/it'"'"'s a %2A gate/unreachable' --for""" in text_of(problem)
 
 
+def test_a_problem_has_the_severity_of_its_target(tmp_path: Path) -> None:
+    with apps(Clockwork(A=None, B=20), tmp_path) as rounds:
+        rounds.targets = {"A": {"severity": "warning"}, "B": {"severity": "error"}}
+        found = {problem.key: problem.severity for problem in rounds.round().problems}
+    assert found == {"apps/A/unreachable": "warning", "apps/B/stale": "error"}
+
+
 def test_a_trouble_stays_as_it_is_stored_while_its_age_grows(tmp_path: Path) -> None:
     with apps(Clockwork(PROD=20), tmp_path, "PROD") as rounds:
         problems = [rounds.round(after_s=60).problems[0] for _ in range(30)]
@@ -657,12 +665,18 @@ def test_a_stale_target_that_falls_silent_is_still_stale(tmp_path: Path) -> None
     assert found == [["apps/PROD/stale"], ["apps/PROD/stale", "apps/PROD/unreachable"], []]
 
 
+def reminders(rounds: Rounds) -> dict[str, float | None]:
+    """Return the reminder interval of each target that has a policy of its own."""
+    policies = rounds.poller().own_policies(AlertPolicy(remind_every_s=86400.0))
+    return {name: policy.remind_every_s for name, policy in policies.items()}
+
+
 def test_how_often_a_target_is_notified_again_is_its_own(tmp_path: Path) -> None:
     with apps(Clockwork(), tmp_path) as rounds:
         rounds.targets = {"A": {"remind_every": "5m"}, "B": {}, "C": {"remind_every": None}}
-        assert rounds.poller().reminders() == {"A": 300.0, "C": None}
+        assert reminders(rounds) == {"A": 300.0, "C": None}
         rounds.keys["defaults"] = {"remind_every": "1h"}
-        assert rounds.poller().reminders() == {"A": 300.0, "B": 3600.0, "C": None}
+        assert reminders(rounds) == {"A": 300.0, "B": 3600.0, "C": None}
 
 
 # -- the log -------------------------------------------------------------------------------------------------

@@ -14,12 +14,14 @@ from pydantic import ValidationError
 
 from tallyd.config.problems import problems_of
 from tallyd.config.secrets import SecretFiles
+from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.pollers.servers.poller import ServersPoller
 from tallyd.pollers.servers.sources.extraction import JsonField
 from tallyd.pollers.servers.sources.http import HttpSource
 from tallyd.pollers.servers.target import Target
 
 URL = "https://app.example/version"
+OF_SHOPS = {"B": {"url": URL, "group": "shops"}}
 
 
 def read(*, folder: Path | None = None, **keys: Any) -> ServersPoller:
@@ -328,6 +330,28 @@ def test_what_is_wrong_with_a_target_is_said_at_its_place(
     assert fault in said
 
 
+def test_what_a_target_sets_goes_before_its_group_and_that_before_the_poller() -> None:
+    groups = {"shop": {"channels": ["shop"], "severity": "warning"}, "intern": {}}
+    targets: dict[str, dict[str, object]] = {
+        "A": {"group": "shop"},
+        "B": {"group": "shop", "channels": [], "severity": "error", "tags": []},
+        "C": {},
+    }
+    found = read(
+        groups=groups,
+        defaults={"group": "intern", "tags": ["java"]},
+        targets={name: {"url": URL, **own} for name, own in targets.items()},
+    )
+    assert [(each.group, each.tags, each.channels, each.severity) for each in found.checked] == [
+        ("shop", ("java",), ("shop",), "warning"),
+        ("shop", (), (), "error"),
+        ("intern", ("java",), None, None),
+    ]
+    ops = AlertPolicy(channels=("ops",))
+    policies = found.own_policies(ops)
+    assert {name: policy.channels for name, policy in policies.items()} == {"A": ("shop",), "B": ()}
+
+
 @pytest.mark.parametrize(
     ("keys", "fault"),
     [
@@ -349,6 +373,33 @@ def test_what_is_wrong_with_a_target_is_said_at_its_place(
         pytest.param({"workers": 1000}, "workers: must be 256 or less", id="too many"),
         pytest.param({"write_every": "1s"}, "write_every: must be at least 1 minute", id="too often"),
         pytest.param({"defaults": {"url": URL}}, "defaults.url: unknown key", id="an address for all"),
+        pytest.param(
+            {"groups": {"shop": {}}, "targets": {"A": {"url": URL, "group": "shop"}, **OF_SHOPS}},
+            'targets.B.group: is no group in `groups`; did you mean "shop"?',
+            id="a group without an entry",
+        ),
+        pytest.param(
+            {
+                "groups": {"shop": {}},
+                "defaults": {"group": "intern"},
+                "targets": {"A": {"url": URL, "group": "shop"}},
+            },
+            "defaults.group: is no group in `groups`",
+            id="the group of all has no entry",
+        ),
+        pytest.param(
+            {"groups": {"shops": {}, "shop": {}}, "targets": OF_SHOPS},
+            'groups.shop: is the group of no target; did you mean "shops"?',
+            id="a group without a target",
+        ),
+        pytest.param({"defaults": {"group": " x"}}, "defaults.group: must be a text without", id="spaces"),
+        pytest.param({"defaults": {"tags": [""]}}, "defaults.tags[0]: must", id="an empty tag"),
+        pytest.param({"defaults": {"channels": []}}, "defaults.channels: unknown key", id="channels of all"),
+        pytest.param(
+            {"targets": {"A": {"url": URL, "severity": "fatal"}}},
+            "targets.A.severity: must be",
+            id="no such severity",
+        ),
         pytest.param(
             {"defaults": {"late_after": "10m"}, "targets": {"A": {"url": URL, "stale_after": "5m"}}},
             "targets.A.late_after: is longer than `stale_after`",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
-from typing import Literal, TypeVar
+from typing import Literal
 
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert, Rules
@@ -20,7 +20,6 @@ from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.hours import Hours, any_hold
 
-T = TypeVar("T")
 News = Literal["begins", "escalated", "acknowledged", "reminder", "over", "unwatched"]
 
 
@@ -51,12 +50,11 @@ class Escalation:
 
 @dataclass(frozen=True, kw_only=True)
 class AlertPolicy:
-    """How the notices about problems of one poller, or of tallyd itself, are sent.
+    """How the notices about problems of one poller, of one subject, or of tallyd itself, are sent.
 
     `depends`: nobody is notified that another machine does not answer while none does (`dependencies.py`).
-    `remind_every_s` None: no reminder. `reminders` holds different intervals, by the subject of a key, and
-    `active` the only hours in which reminders are sent. `texts` are those of the config, by `what`.
-    `tallyd` is the command as a person calls it.
+    `remind_every_s` None: no reminder. `active` are the only hours in which reminders are sent; (): always.
+    `texts` are those of the config, by `what`. `tallyd` is the command as a person calls it.
     """
 
     channels: tuple[str, ...] = ()
@@ -64,8 +62,7 @@ class AlertPolicy:
     escalate: tuple[Escalation, ...] = ()
     depends: bool = True
     remind_every_s: float | None = None
-    reminders: Mapping[str, float | None] = field(default_factory=dict)
-    active: Mapping[str, tuple[Hours, ...]] = field(default_factory=dict)
+    active: tuple[Hours, ...] = ()
     quiet: tuple[Hours, ...] = ()
     zone: tzinfo = UTC
     texts: Mapping[str, OwnText] = field(default_factory=dict)
@@ -96,10 +93,6 @@ class AlertPolicy:
             now=now, zone=self.zone, tallyd=self.tallyd, ended_at=ended_at, advises_mute=not is_muted
         )
 
-    def remind_every_s_of(self, key: str) -> float | None:
-        """Return the reminder interval of an open problem in seconds; None: no reminder."""
-        return _of_subject(self.reminders, key, self.remind_every_s)
-
 
 @dataclass(frozen=True)
 class Notice:
@@ -127,7 +120,7 @@ def is_recipient(
         return False
     if notified is not None and notified.is_open:
         return True
-    if alert.acknowledged is not None or not _is_active(alert, alert_policy, now):
+    if alert.acknowledged is not None or not _is_active(alert_policy, now):
         return False
     # A time far ahead also counts: the clock was wrong then. Too early is better than never.
     return abs((now - alert.raised_at).total_seconds()) >= after_s
@@ -198,24 +191,17 @@ def _lacks_only_that(alert: Alert, notified: Notified | None) -> bool:
     return alert.acknowledged.version == alert.version == notified.version + 1
 
 
-def _of_subject(found: Mapping[str, T], key: str, default: T) -> T:
-    """Return the value of the subject of a key. A subject may be an item of another: `jobs/invoices`."""
-    subject = key_segments(key)[1]
-    return found.get(subject, found.get(subject.partition("/")[0], default))
-
-
-def _is_active(alert: Alert, alert_policy: AlertPolicy, now: datetime) -> bool:
-    active = _of_subject(alert_policy.active, alert.key, None)
-    return active is None or any_hold(active, now.astimezone(alert_policy.zone))
+def _is_active(alert_policy: AlertPolicy, now: datetime) -> bool:
+    return not alert_policy.active or any_hold(alert_policy.active, now.astimezone(alert_policy.zone))
 
 
 def _is_reminder_due(
     alert: Alert, notified: Notified | None, alert_policy: AlertPolicy, now: datetime
 ) -> bool:
-    every_s = alert_policy.remind_every_s_of(alert.key)
+    every_s = alert_policy.remind_every_s
     if notified is None or every_s is None or alert.acknowledged is not None:
         return False
-    if not _is_active(alert, alert_policy, now):
+    if not _is_active(alert_policy, now):
         return False
     # A time far ahead is also due: the clock was wrong then, perhaps by years. A little ahead does not count.
     return abs((now - notified.at).total_seconds()) >= every_s

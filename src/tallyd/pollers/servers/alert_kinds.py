@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
@@ -101,7 +102,7 @@ def problem_of(target: Target, trouble: Trouble, poller: str, last: datetime | N
     seen = trouble.seen
     computed_at = seen.computed_at or last
     lag_s, skew_s = seen.lag_s or 0.0, taken_off(seen.skew_s)
-    return TARGET_KINDS[trouble.state].problem(
+    return _kind_of(target, TARGET_KINDS[trouble.state]).problem(
         poller,
         *target.segments,
         since=trouble.since,
@@ -121,9 +122,14 @@ def problem_of(target: Target, trouble: Trouble, poller: str, last: datetime | N
 
 def vanished_problem(target: Target, since: datetime, poller: str, last: datetime | None) -> Problem:
     """Return the problem of an item that answers no longer have since then."""
-    return VANISHED.problem(
+    return _kind_of(target, VANISHED).problem(
         poller, *target.segments, since=since, target=target.name, computed=At(last) if last else None
     )
+
+
+def _kind_of(target: Target, kind: AlertKind) -> AlertKind:
+    """Return a kind with the severity that the config gives the target, if it gives one."""
+    return replace(kind, severity=target.severity or kind.severity)
 
 
 def unstored(outcome: StoreOutcome, *, since: datetime, now: datetime, poller: str) -> Problem | None:

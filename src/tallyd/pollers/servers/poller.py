@@ -15,13 +15,13 @@ from tallyd.contract.poller import Found
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.incidents import Incident
+from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.errors import RecordsError
 from tallyd.core.panels import Board, Metric, StateTimeline, Table
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json
 from tallyd.core.schedule.days import day_of
-from tallyd.core.schedule.hours import Hours
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.states import Timeline
 from tallyd.core.stored import LastReading
@@ -93,13 +93,10 @@ class ServersPoller(ServersSettings):
             if target.is_notified and target.source.host
         }
 
-    def reminders(self) -> Mapping[str, float | None]:
-        """Return the reminder interval of each target that has its own, in seconds; None: no reminder."""
-        return {target.name: target.remind_every_s for target in self.checked if target.has_reminder}
-
-    def active_hours(self) -> Mapping[str, tuple[Hours, ...]]:
-        """Return the active hours of each target that has some."""
-        return {target.name: target.active for target in self.checked if target.active}
+    def own_policies(self, whole: AlertPolicy) -> Mapping[str, AlertPolicy]:
+        """Return the alert policy of each target that has its own; an item has that of its target."""
+        found = ((target.name, target.policy(whole)) for target in self.checked)
+        return {name: policy for name, policy in found if policy is not whole}
 
     def due_times(self, now: datetime, zone: tzinfo) -> tuple[tuple[str, datetime], ...]:
         """Return when new data of each target with `due` must be there next."""

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from tallyd.contract.poller import Poller
 from tallyd.core.texts import UNPRINTABLE
+from tallyd.pollers.servers.group_settings import GroupSettings, Label
 from tallyd.pollers.servers.target import Target, fault_of, merged
-from tallyd.pollers.servers.target_settings import TargetKeys, TargetSettings
+from tallyd.pollers.servers.target_settings import (
+    TargetKeys,
+    TargetSettings,
+)
 from tallyd.settings.secrets import named_files
-from tallyd.settings.types import Duration, FolderPath, Seconds, within, wrong, wrong_each
+from tallyd.settings.types import Duration, FolderPath, Seconds, did_you_mean, within, wrong, wrong_each
 
 LONGEST_NAME = 200
 
@@ -60,6 +64,11 @@ class ServersSettings(Poller):
     defaults: TargetKeys = Field(
         TargetKeys(), description="Keys for every target that does not set them itself."
     )
+    groups: dict[Label, GroupSettings] = Field(
+        {},
+        description="Settings of groups, by the name that targets have in `group`. If it has any, it must "
+        "have every group.",
+    )
     targets_file: FolderPath | None = Field(
         None,
         description="File with more targets: a JSON object like `targets`. Relative to the config file. "
@@ -80,18 +89,45 @@ class ServersSettings(Poller):
         every_s, defaults = info.data.get("every"), info.data.get("defaults")
         if every_s is not None and defaults is not None:
             for name, own in targets.items():
-                fault = fault_of(merged(name, own, defaults, every_s=every_s), own, every_s=every_s)
+                target = merged(name, own, defaults, every_s=every_s, groups={})
+                fault = fault_of(target, own, every_s=every_s)
                 if fault:
                     problems.append(((name, fault[0]), fault[1]))  # type: ignore[arg-type] # of any length
         if problems:
             raise wrong_each(problems)
         return targets
 
+    @model_validator(mode="after")
+    def _has_groups(self) -> Self:
+        """Check that groups have targets, and that, if there are groups, those of targets are among them."""
+        named: list[tuple[tuple[str, ...], str]] = [
+            (("targets", name, "group"), own.group) for name, own in self.targets.items() if own.group
+        ]
+        if self.defaults.group:
+            named.append((("defaults", "group"), self.defaults.group))
+        found = tuple({group for _, group in named})
+        problems: list[tuple[tuple[str, ...], str]] = [
+            (("groups", group), f"is the group of no target{did_you_mean(group, found)}")
+            for group in self.groups
+            if group not in found
+        ]
+        if self.groups:
+            known = tuple(self.groups)
+            problems += [
+                (where, f"is no group in `groups`{did_you_mean(group, known)}")
+                for where, group in named
+                if group not in known
+            ]
+        if problems:
+            raise wrong_each(problems)
+        return self
+
     @cached_property
     def checked(self) -> tuple[Target, ...]:
         """The targets to check, in the order of the config."""
         return tuple(
-            merged(name, own, self.defaults, every_s=self.every) for name, own in self.targets.items()
+            merged(name, own, self.defaults, every_s=self.every, groups=self.groups)
+            for name, own in self.targets.items()
         )
 
     def with_items(self, names: Iterable[str]) -> tuple[Target, ...]:

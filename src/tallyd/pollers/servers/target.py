@@ -9,9 +9,12 @@ from datetime import datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tallyd.core.alerts.notices import AlertPolicy
+from tallyd.core.reading import Severity
 from tallyd.core.schedule.due_times import DueTime, near
 from tallyd.core.schedule.hours import Hours
 from tallyd.pollers.servers.freshness import Limits, limits_if_due
+from tallyd.pollers.servers.group_settings import GroupSettings
 from tallyd.pollers.servers.request_settings import fault_of_request, http_source
 from tallyd.pollers.servers.sources.extraction import Extraction, JsonField, ReplyHeader, TextMatch
 from tallyd.pollers.servers.sources.file import FileSource
@@ -19,13 +22,19 @@ from tallyd.pollers.servers.sources.http import HttpSource
 from tallyd.pollers.servers.sources.items import Each
 from tallyd.pollers.servers.sources.source import Source
 from tallyd.pollers.servers.sources.sql import SqlSource
-from tallyd.pollers.servers.target_settings import EachSettings, TargetKeys, TargetSettings, places
+from tallyd.pollers.servers.target_settings import (
+    EachSettings,
+    TargetKeys,
+    TargetSettings,
+    places,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """A target to check. `zone` None: that of the poller.
 
+    `group` empty: none. `channels`, `severity` None: those of the poller, and of each kind of problem.
     `remind_every_s` counts only with `has_reminder`. `timeout_s` is the limit of one check. With `each`, its
     answer has items, which are targets too (see `item`): one that is missing may be so for `forget_after_s`.
     """
@@ -43,6 +52,10 @@ class Target:
     is_notified: bool
     is_logged: bool
     timeout_s: float
+    group: str
+    tags: tuple[str, ...]
+    channels: tuple[str, ...] | None
+    severity: Severity | None
     each: Each | None = None
     forget_after_s: float | None = None
 
@@ -60,6 +73,17 @@ class Target:
             return None
         return since if (now - since).total_seconds() >= self.forget_after_s + more_s else None
 
+    def policy(self, whole: AlertPolicy) -> AlertPolicy:
+        """Return its alert policy, given that of the poller."""
+        changes: dict[str, Any] = {}
+        if self.channels is not None:
+            changes["channels"] = self.channels
+        if self.has_reminder:
+            changes["remind_every_s"] = self.remind_every_s
+        if self.active:
+            changes["active"] = self.active
+        return replace(whole, **changes) if changes else whole
+
     @property
     def segments(self) -> list[str]:
         """Its part of the keys of problems: an item is below the target whose answer has it."""
@@ -74,15 +98,23 @@ class Target:
         return near(self.due, now, zone).next if self.due else None
 
 
-def merged(name: str, own: TargetSettings, defaults: TargetKeys, *, every_s: float) -> Target:
-    """Return a target with its own keys merged over the defaults."""
+def merged(
+    name: str,
+    own: TargetSettings,
+    defaults: TargetKeys,
+    *,
+    every_s: float,
+    groups: Mapping[str, GroupSettings],
+) -> Target:
+    """Return a target with its own keys merged over those of its group and the defaults."""
 
     def keys_of(key: str) -> TargetKeys:
         return own if key in own.model_fields_set else defaults
 
     stale_after_s = keys_of("stale_after").stale_after
     late_after_s = keys_of("late_after").late_after
-    reminding = keys_of("remind_every")
+    reminding, group = keys_of("remind_every"), keys_of("group").group or ""
+    of_group = groups.get(group, GroupSettings())
     return Target(
         name=name,
         source=_source(own, defaults),
@@ -97,6 +129,10 @@ def merged(name: str, own: TargetSettings, defaults: TargetKeys, *, every_s: flo
         is_notified=keys_of("notify").notify,
         is_logged=keys_of("log_changes").log_changes,
         timeout_s=keys_of("timeout").timeout or min(10.0, every_s / 5),
+        group=group,
+        tags=keys_of("tags").tags,
+        channels=of_group.channels if own.channels is None else own.channels,
+        severity=own.severity or of_group.severity,
         each=_each(own.each) if own.each else None,
     )
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from tallyd.core.json_query import compiled
 from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.core.texts import listed
+from tallyd.pollers.servers.group_settings import AlertKeys, Label
 from tallyd.pollers.servers.request_settings import RequestKeys, header_name
 from tallyd.pollers.servers.sources.extraction import (
     is_query,
@@ -132,6 +133,13 @@ _FieldText = Annotated[str, Field(min_length=1, max_length=_LONGEST_FIELD), Afte
 class TargetKeys(RequestKeys):
     """Settings of one target, or in `defaults` of all targets."""
 
+    group: Label | None = Field(
+        None, description="Group of the target, to show and report only the targets of a group."
+    )
+    tags: Annotated[tuple[Label, ...], BeforeValidator(as_tuple)] = Field(
+        (), description="Words about the target, shown beside it and in the metrics."
+    )
+
     field: _FieldText = Field(
         "computed_time",
         description="Field of the JSON reply with the time when its data was computed. `data.time` is a "
@@ -237,7 +245,7 @@ class EachSettings(Strict):
     )
 
 
-class TargetSettings(TargetKeys):
+class TargetSettings(TargetKeys, AlertKeys):
     """One target whose age of data is checked. For keys that it leaves out, `defaults` counts.
 
     It has one of `url`, `file` and `sql`.
