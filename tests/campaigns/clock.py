@@ -19,27 +19,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 from zoneinfo import ZoneInfo
 
-from support.ledger import Ledger, expected_slots, times
+from support.ledger import ZONES, Ledger, expected_slots, times
 from tallyd.core.schedule.timetable import At
 
-ZONES = (
-    "Africa/Cairo",
-    "Africa/Casablanca",
-    "America/Asuncion",
-    "America/New_York",
-    "America/Nuuk",
-    "America/Sao_Paulo",
-    "America/St_Johns",
-    "Antarctica/Troll",
-    "Asia/Kathmandu",
-    "Asia/Kolkata",
-    "Asia/Tehran",
-    "Australia/Lord_Howe",
-    "Europe/Berlin",
-    "Europe/Dublin",
-    "Pacific/Apia",
-    "Pacific/Chatham",
-)
 TIMES = times("00:00", "00:30", "01:45", "02:15", "02:30", "03:00", "03:30", "08:00", "23:30")
 
 

@@ -16,6 +16,25 @@ from tallyd.core.schedule.timetable import At, Every, Missed, Pending, Plan, due
 
 DAY = timedelta(days=1)
 STEP = timedelta(minutes=15)
+ZONES = (
+    "Africa/Cairo",
+    "Africa/Casablanca",
+    "America/Asuncion",
+    "America/New_York",
+    "America/Nuuk",
+    "America/Sao_Paulo",
+    "America/St_Johns",
+    "Antarctica/Troll",
+    "Asia/Kathmandu",
+    "Asia/Kolkata",
+    "Asia/Tehran",
+    "Australia/Lord_Howe",
+    "Europe/Berlin",
+    "Europe/Dublin",
+    "Pacific/Apia",
+    "Pacific/Chatham",
+)
+"""Zones whose clocks change in every way: by an hour or less, at odd hours, rarely, or never."""
 
 
 @dataclass

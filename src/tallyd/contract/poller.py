@@ -9,31 +9,22 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Protocol, Self, cast, get_args, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from tallyd.contract.board import Asked, AskedError, Past
+from tallyd.contract.board import AskedError
 from tallyd.contract.corrections import CorrectableRecords, Correction
 from tallyd.contract.job import Job
+from tallyd.contract.poller_boards import PollerBoards
 from tallyd.contract.toolbox import Toolbox
-from tallyd.core.alerts.incident_states import incident_shares, incident_timeline
-from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.notices import AlertPolicy
-from tallyd.core.history import Entry, Group, missed_slot, reading_of_numbers
 from tallyd.core.inbox_spec import InboxNeeded
-from tallyd.core.panels import Board, Choice, Metric, StateTimeline, Table
-from tallyd.core.periods import By
 from tallyd.core.questions import Question
-from tallyd.core.reading import Facts, Json
-from tallyd.core.readings_board import newest_board, number_metric, readings_board
-from tallyd.core.states import Timeline
-from tallyd.core.stored import LastReading, StoredReading
-from tallyd.core.timeline import SHARES, borders_of
-from tallyd.settings.pollers import PollerSettings
+from tallyd.core.reading import Json
 
 
 @dataclass(frozen=True)
@@ -49,13 +40,19 @@ class Found:
     is_fine: bool = True
 
 
-class Poller(PollerSettings):
+class Poller(PollerBoards):
     """One kind of poller: its settings, its jobs, its parsing. `config/kinds.py` lists the kinds.
 
-    A kind has `kind`, `jobs()` and `probe()`; everything else has a default.
+    A kind has `kind`, `jobs()` and `probe()`; everything else has a default. `poller_boards.py` says what
+    people are shown of it.
     """
 
     kind: str = Field(description="What kind of poller this is.")
+
+    @classmethod
+    def former(cls) -> Self:
+        """Return a poller that has left the config, as far as boards need it: only defaults."""
+        return cast("Self", cls.model_construct(kind=get_args(cls.model_fields["kind"].annotation)[0]))
 
     @abstractmethod
     def jobs(self) -> tuple[Job, ...]:
@@ -128,176 +125,6 @@ class Poller(PollerSettings):
         """
         del subject, what
         return {}
-
-    # -- what people are shown: by default, every number of its readings ----------------------------------
-
-    @classmethod
-    def entry(cls, at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
-        """Return a reading as tables show it, by the content of its out file.
-
-        `at` is the time of the slot; outside the timetable it is `taken_at`.
-        """
-        return reading_of_numbers(at, taken_at=taken_at, body=body)
-
-    def column_names(self) -> Mapping[str, str]:
-        """Return the names that the config gives to the numbers of its readings, by their id."""
-        return {}
-
-    def last_label(self) -> str:
-        """Return what `last` is called."""
-        return "Last reading"
-
-    def last(self, past: Past) -> LastReading | None:
-        """Return when its source was last read. Raises `StateError`."""
-        return past.last_taken()
-
-    def now_board(self, past: Past) -> Board:
-        """Return how things are now. Raises `StateError`; says itself if the database cannot be read."""
-        entry = self.last_entry(past)
-        return self.newest_board(entry) if entry else Board()
-
-    def past_board(self, past: Past, asked: Asked) -> Board:
-        """Return the days that were asked for. Raises `AskedError`, `StateError`, `RecordsError`."""
-        return self.readings_board(self.entries(past, asked), past, asked)
-
-    def entries(self, past: Past, asked: Asked) -> tuple[Entry, ...]:
-        """Return the readings of the days that were asked for. Raises `AskedError`, `StateError`."""
-        since, until = asked.span(past.zone)
-        # One more than is wanted tells that there are more, and costs little.
-        most = None if asked.most_rows is None else asked.most_rows + 1
-        rows = past.readings(since, until, most=most)
-        asked.check_rows(len(rows))
-        return tuple(map(self._entry, rows))
-
-    def readings_board(
-        self,
-        entries: Sequence[Entry],
-        past: Past,
-        asked: Asked,
-        *,
-        group: Group | None = None,
-        choices: tuple[Choice, ...] = (),
-    ) -> Board:
-        """Return the board of readings; `group` and `choices` as in `core.readings_board`."""
-        _, until = asked.span(past.zone)
-        board = readings_board(
-            entries,
-            self.column_names(),
-            by=asked.by,
-            zone=past.zone,
-            next_at=past.next_at if past.next_at is None or past.next_at < until else None,
-            group=group,
-            choices=choices,
-        )
-        return replace(board, said=asked.whole_days + board.said)
-
-    def metrics(self, past: Past) -> Iterable[Metric]:
-        """Return its metrics. Raises `StateError` and `RecordsError`, after those that need neither."""
-        entry = self.last_entry(past, in_timetable=True)
-        return (number_metric(past.poller, entry),)
-
-    @classmethod
-    def options(cls) -> tuple[str, ...]:
-        """Return the options of `past_board` beside the days: of `source`, `group`, `target`."""
-        return ()
-
-    @classmethod
-    def default_days(cls, by: By | None) -> int:
-        """Return how many days are shown, today included, if nobody asked for others."""
-        del by
-        return 30
-
-    @classmethod
-    def subject_option(cls) -> str:
-        """Return the option whose values have a view of their own; empty: none has."""
-        return ""
-
-    def subject_label(self, subject: str) -> str:
-        """Return what people call a value of `subject_option`: `Gate 12 (12)`."""
-        return subject
-
-    def subject_board(self, past: Past, subject: str) -> Board:
-        """Return how one value of `subject_option` is now. Raises `StateError`.
-
-        A stat `state` says it. A stat `name` is its name in the config, if it has one beside its id.
-        """
-        del subject
-        return self.now_board(past)
-
-    def shared_subjects(self) -> frozenset[str]:
-        """Return the subjects of problems that concern every value of `subject_option`, such as an inbox."""
-        return frozenset()
-
-    def incidents_about(
-        self, subject: str, past: Past, since: datetime, until: datetime, *, most: int | None = None
-    ) -> Sequence[Incident]:
-        """Return the incidents about a subject and those that concern every subject, as `Past.incidents`.
-
-        Empty: all incidents of the poller. Raises `StateError`.
-        """
-        subjects = {subject, *self.shared_subjects()} if subject else {""}
-        found = [each for one in subjects for each in past.incidents(since, until, subject=one, most=most)]
-        return sorted(found, key=lambda each: each.since, reverse=True)[:most]
-
-    def shares(self, past: Past, subject: str) -> Table:
-        """Return for what share of some ranges a subject, or the poller, was well, by its incidents.
-
-        Raises `StateError`, `RecordsError`.
-        """
-        since = borders_of(SHARES[-1], now=past.now, zone=past.zone)[0]
-        incidents = self.incidents_about(subject, past, since, past.now)
-        uptime = past.uptime(since, past.now)
-        return incident_shares(incidents, uptime, now=past.now, zone=past.zone)
-
-    def states(self, past: Past, asked: Asked) -> StateTimeline | None:
-        """Return how it was over time, by its incidents; None: its past board says that itself.
-
-        If a subject is asked for, only incidents that concern it count. Raises `StateError`.
-        """
-        borders = asked.borders(now=past.now, zone=past.zone)
-        subject = asked.value(self.subject_option())
-        timeline = Timeline(())
-        if borders:
-            span = borders[0], borders[-1]
-            incidents = self.incidents_about(subject, past, *span)
-            timeline = incident_timeline(incidents, past.uptime(*span), borders)
-        return StateTimeline(
-            key="states",
-            title=f"State of {self.subject_label(subject) if subject else past.poller}"
-            f"{', last 24 hours' if asked.range == '24h' else ''}",
-            timeline=timeline,
-            nothing="These days have not come yet.",
-        )
-
-    def reading_board(self, content: Facts) -> Board:
-        """Return one reading as `tallyd once` shows it, by the content of its out file."""
-        at = datetime.fromisoformat(str(content["taken_at"]))
-        return self.newest_board(self.entry(at, taken_at=at, body=content))
-
-    def newest_board(self, entry: Entry) -> Board:
-        """Return the numbers of one reading."""
-        return newest_board(entry, self.column_names())
-
-    def summary_board(self, summary: Facts) -> Board:
-        """Return the summary of a run as `tallyd once` shows it (`Reading.summary`)."""
-        del summary
-        return Board()
-
-    @classmethod
-    def former(cls) -> Self:
-        """Return a poller that has left the config, as far as boards need it: only defaults."""
-        return cast("Self", cls.model_construct(kind=get_args(cls.model_fields["kind"].annotation)[0]))
-
-    def last_entry(self, past: Past, *, in_timetable: bool = False) -> Entry | None:
-        """Return the newest reading. Raises `StateError`."""
-        newest = past.last_reading(in_timetable=in_timetable)
-        return self._entry(newest) if newest else None
-
-    def _entry(self, row: StoredReading) -> Entry:
-        at = row.due_at or row.taken_at
-        if row.body is None:
-            return missed_slot(at, reason=row.reason)
-        return self.entry(at, taken_at=row.taken_at, body=row.body)
 
     # -- for a person who writes a config ------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import ssl
 import sys
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -115,12 +114,6 @@ def test_a_web_page_or_a_refusal_is_a_failure_for_any_service(body: bytes) -> No
 
 def test_of_a_service_that_is_always_at_one_host_apprise_has_the_last_word() -> None:
     assert objection(answer(PAGE), "Pushover", is_own_host=False) is None
-
-
-@pytest.fixture(scope="module")
-def web() -> Iterator[WebService]:
-    with web_service() as service:
-        yield service
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from support.chatservers import Mail, MailServer, WebService, mail_server, tunnel_to, web_service
+from support.chatservers import Mail, MailServer, WebService, tunnel_to, web_service
 from support.chattexts import NASTY, shown_by_rocketchat
 from support.rawserver import RawServer, always, answer, serving
 from support.warm_channels import warm_channels
@@ -28,18 +28,6 @@ MESSAGE = Message(subject="Größe 中文 *fehlt* <b>", text=NASTY, tone="warnin
 LONG = "".join(f"line {number}: *Größe* & 中文 😀\n" for number in range(400)).strip()[:10_000].strip()
 BOT = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 TELEGRAM = f"tgram://{BOT}/-1001234567"
-
-
-@pytest.fixture(scope="module")
-def web() -> Iterator[WebService]:
-    with web_service() as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def mail() -> Iterator[MailServer]:
-    with mail_server() as server:
-        yield server
 
 
 @pytest.fixture

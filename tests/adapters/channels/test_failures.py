@@ -8,14 +8,13 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 import trustme
 
-from support.chatservers import MailServer, Reply, WebService, mail_server, web_service
+from support.chatservers import MailServer, Reply, WebService
 from support.rawserver import SLOW, Connection, Script, always, answer, serving
 from support.warm_channels import warm_channels
 from tallyd.adapters.channels.sender import Channels
@@ -25,18 +24,6 @@ from tallyd.core.privacy.redaction import Redactor
 
 MESSAGE = Message(subject="subject", text="text", tone="info")
 TOKEN = "Tok3nTok3nTok3n"
-
-
-@pytest.fixture(scope="module")
-def web() -> Iterator[WebService]:
-    with web_service() as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def mail() -> Iterator[MailServer]:
-    with mail_server() as server:
-        yield server
 
 
 def replying(data: bytes) -> Script:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tallyd.adapters.state import State, StateDamagedError
+from adapters.state.damage import expect_damage
+from tallyd.adapters.state import State
 from tallyd.core.alerts.incident_states import incident_timeline
 from tallyd.core.alerts.incidents import Incident, IncidentNotice
 from tallyd.core.alerts.notices import Notified
@@ -28,12 +27,6 @@ HOUR = timedelta(hours=1)
 MINUTE = HOUR / 60
 ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 KEY = "apps/main/stale"
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    with closing(State(tmp_path / "state.db")) as state:
-        yield state
 
 
 def stale(text: str = "bad", key: str = KEY, **more: object) -> Problem:
@@ -320,11 +313,7 @@ def test_the_check_finds_what_the_daemon_could_not_go_on_with(spoil: str, state:
     look(state, 0, stale())
     state.notifications.mark({}, {((KEY, AT), "ops", "begins"): AT})
     state.uptime.note({AT: AT})
-    state.check()
-    with closing(sqlite3.connect(state.path, isolation_level=None)) as other:
-        other.execute(spoil)
-    with pytest.raises(StateDamagedError, match="is damaged"):
-        state.check()
+    expect_damage(state, spoil)
 
 
 QUERIES = {

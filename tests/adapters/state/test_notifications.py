@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.adapters.state import State, StateDamagedError
+from adapters.state.damage import expect_damage
+from tallyd.adapters.state import State
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.notices import Notified
 from tallyd.core.alerts.rules import Alert, Observations, Rules
@@ -35,13 +35,6 @@ OPEN = Alert(
 )
 OVER = replace(OPEN, version=2, over_at=AT + HOUR)
 WAITING = Alert(key=OTHER, severity="warning", text="few", over="", since=AT, bad=2, bad_since=AT)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    state = State(tmp_path / "state.db")
-    yield state
-    state.close()
 
 
 def reopened(state: State) -> State:
@@ -298,8 +291,4 @@ def test_the_check_finds_an_invalid_time(statement: str, state: State) -> None:
     state.alerts.put(OVER)
     state.notifications.mark({("ops", KEY): Notified(1, AT)})
     muted(state)
-    state.check()
-    with closing(sqlite3.connect(state.path, isolation_level=None)) as other:
-        other.execute(statement)
-    with pytest.raises(StateDamagedError, match="is damaged"):
-        state.check()
+    expect_damage(state, statement)

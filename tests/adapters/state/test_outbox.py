@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from tallyd.adapters.state import JobRef, OutFile, Recorded, State, StateDamagedError
+from adapters.state.damage import expect_damage
+from tallyd.adapters.state import JobRef, OutFile, Recorded, State
 from tallyd.core.alerts.rules import Observations, closed_by_reading
 from tallyd.core.out_document import Heading
 from tallyd.core.reading import Facts, Json, OutboxMessage, Problem, Reading, Slot
@@ -19,13 +18,6 @@ from tallyd.core.stored import OutboxRow
 WHOSE = JobRef(poller="park", kind="visitors", job="report")
 AT = datetime(2026, 11, 20, 13, 5, tzinfo=UTC)
 TODAY, YESTERDAY = date(2026, 11, 20), date(2026, 11, 19)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    state = State(tmp_path / "state.db")
-    yield state
-    state.close()
 
 
 def later(minutes: float) -> datetime:
@@ -289,8 +281,4 @@ def test_what_became_of_a_report_is_noted_only_while_its_out_file_is_not_written
 )
 def test_rows_that_make_no_sense_are_damage(state: State, statement: str) -> None:
     record(state, reading(message()))
-    state.check()
-    with closing(sqlite3.connect(state.path, isolation_level=None)) as other:
-        other.execute(statement)
-    with pytest.raises(StateDamagedError, match="is damaged"):
-        state.check()
+    expect_damage(state, statement)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,13 +33,6 @@ from tallyd.core.stored import LastReading
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 WHOSE = JobRef(poller="divera", kind="divera", job="count")
 NOTHING_SAID = Observations(named=(), may_resolve=lambda _key: False, now=AT)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    state = State(tmp_path / "state.db")
-    yield state
-    state.close()
 
 
 def _record(

@@ -18,27 +18,10 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.ledger import Ledger, expected_slots
+from support.ledger import ZONES, Ledger, expected_slots
 from tallyd.core.reading import Slot
 from tallyd.core.schedule.timetable import NOT_STARTED, At, Every, marks_of, next_slots, open_slots, slots
 
-ZONES = (
-    "Africa/Cairo",
-    "Africa/Casablanca",
-    "America/Asuncion",
-    "America/New_York",
-    "America/Nuuk",
-    "America/Sao_Paulo",
-    "America/St_Johns",
-    "Antarctica/Troll",
-    "Asia/Kathmandu",
-    "Asia/Tehran",
-    "Australia/Lord_Howe",
-    "Europe/Berlin",
-    "Europe/Dublin",
-    "Pacific/Apia",
-    "Pacific/Chatham",
-)
 PAUSE_S = 180.0
 LIVES = 20 * int(os.environ.get("TALLYD_TEST_LONG", "1"))
 GRID = Every(7200.0, grid=True)
