@@ -18,19 +18,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from tallyd.adapters.clock import Clock
-from tallyd.adapters.state import StateError
-from tallyd.alerting.daemon_keys import is_about_daemon
 from tallyd.alerting.heartbeat import Heartbeat, is_well
 from tallyd.alerting.notifier import Notifier
 from tallyd.config.jobs import tasks_of
 from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfig
-from tallyd.core.alerts.daemon_alerts import CLOCK, PART_CRASHED, WEB
-from tallyd.core.alerts.rules import OWN, unwatched
 from tallyd.core.reading import Problem, Slot
 from tallyd.core.schedule.timetable import Every
-from tallyd.core.texts import clock as clock_text
 from tallyd.core.uptime import BEAT_EVERY_S
+from tallyd.daemon_health import DaemonHealth
 from tallyd.outbox.worker import OutboxWorker
 from tallyd.runs.job_state import JobState, JobStates
 from tallyd.runs.runner import Runner
@@ -85,7 +81,16 @@ class Daemon:
         )
         self._runner = dependencies.runner(dependencies.active_config.config)
         self._jobs = JobStates()
-        self._crashes: dict[str, Problem] = {}
+        self.health = DaemonHealth(
+            dependencies.store,
+            self._jobs,
+            dependencies.active_config,
+            dependencies.clock,
+            notifier=dependencies.notifier,
+            outbox_worker=dependencies.outbox_worker,
+            troubles=dependencies.troubles,
+        )
+        self._safely = self.health.safely
         self._planner = Planner(dependencies.store, now=self._now)
         self._uptime = Uptime(dependencies.store.state, now=self._now)
         self._retention = Retention(
@@ -126,7 +131,7 @@ class Daemon:
                 self._look(job_state)
         self._begin_woken()
         if self._store.alerts.is_news.is_set() or self._store.state.was_changed_elsewhere():
-            self._safely("own problems", self._evaluate_itself)  # one may be the cause of others
+            self._safely("own problems", self.health.evaluate)  # one may be the cause of others
             self._notify()
 
     def idle_s(self) -> float:
@@ -166,10 +171,10 @@ class Daemon:
             self._safely("out files", lambda: self._store.write_unwritten(tasks, running=running))
             self._safely("note", lambda: self._deps.active_config.note(self._store.state, tasks))
             self._safely("sending", self._deps.outbox_worker.look)
-        self._safely("own problems", self._evaluate_itself)
+        self._safely("own problems", self.health.evaluate)
         self._look_at_jobs()
         self._notify()
-        self._deps.show_status(self.status())
+        self._deps.show_status(self.health.status())
 
     def _look_at_jobs(self) -> None:
         for job_state in self._jobs:
@@ -179,21 +184,6 @@ class Daemon:
         """Notify people of changes. Without state.db this works from memory."""
         self._store.alerts.is_news.clear()
         self._safely("notifying", self._deps.notifier.look)
-
-    def _safely(self, part: str, act: Callable[[], object]) -> None:
-        """Do one part of a tick. A failure of state.db, or a bug, ends only this part."""
-        try:
-            act()
-        except StateError as error:
-            self._store.note_trouble(error)
-        except Exception as error:
-            if part not in self._crashes:  # a part runs every half minute; one line in the log is enough
-                log.exception("part of the daemon crashed", extra={"part": part})
-                kind = type(error).__name__  # its text may hold anything
-                problem = PART_CRASHED.problem(OWN, part, since=self._now(), part=part, reason=kind)
-                self._crashes[part] = problem
-        else:
-            self._crashes.pop(part, None)
 
     def _look(self, job_state: JobState) -> None:
         self._safely(f"look at {' '.join(job_state.task.name)}", lambda: self._look_closely(job_state))
@@ -241,7 +231,7 @@ class Daemon:
         self._deps.on_config(config)
         self._store.alerts.alert_policy_of = config.alert_policy_of
         self._store.clock_check.forget_others(config.settings.pollers)
-        self._crashes.clear()  # the next look notes what still fails
+        self.health.forget_crashes()  # the next look notes what still fails
         self._deps.notifier.apply_config(config)
         self._deps.outbox_worker.apply_config(config, self._runner.http_tools)
         self._jobs.replace(tasks_of(config))
@@ -254,7 +244,8 @@ class Daemon:
                 Entry.every("uptime", BEAT_EVERY_S, self._note_uptime),
             )
         )
-        self._resolve_unwatched()
+        self._safely("unwatched", self.health.resolve_unwatched)
+        self._safely("forgotten jobs", lambda: self._store.state.slots.forget_others(self._jobs.names()))
 
     def _beats(self, config: Config) -> list[Entry]:
         """Return the scheduler entry of the heartbeat, if the config has one."""
@@ -289,40 +280,7 @@ class Daemon:
         else:
             self._begin(job_state, Slot(None, self._now()), None)
 
-    def _resolve_unwatched(self) -> None:
-        """Resolve the alerts that nothing in this config can find any more."""
-        tasks = self._jobs.tasks()
-        jobs = [(task.poller, task.job.name, task.job.evaluates) for task in tasks]
-        is_unwatched = unwatched(jobs, {task.poller: task.source.watched() for task in tasks})
-
-        def is_gone(key: str) -> bool:
-            return is_unwatched(key) and not self._deps.outbox_worker.watches(key)
-
-        def may_resolve(key: str) -> bool:
-            no_source = key == CLOCK.key and not jobs  # no source to compare the clock with
-            no_page = key == WEB.key and self._deps.active_config.config.settings.web is None
-            return is_gone(key) or no_source or no_page or self._deps.notifier.is_gone(key)
-
-        self._safely("unwatched", lambda: self._store.watch_only(is_gone, may_resolve))
-        self._safely("forgotten jobs", lambda: self._store.state.slots.forget_others(self._jobs.names()))
-
-    # -- the daemon's own health -------------------------------------------------------------------------
-
-    def _evaluate_itself(self) -> None:
-        """Raise and resolve the alerts about the daemon itself."""
-        named = [*self._deps.troubles(), *self._deps.notifier.problems(), *self._crashes.values()]
-        named += self._deps.outbox_worker.problems()
-        named += self._jobs.overdue(monotonic_s=self._deps.clock.monotonic())
-        rejected = self._deps.active_config.problem()
-        if rejected is not None:
-            named.append(rejected)
-        self._store.evaluate(tuple(named), may_resolve=self._may_resolve)
-
-    def _may_resolve(self, key: str) -> bool:
-        """Whether an alert ends if none of the daemon's own problems has its key now."""
-        return (
-            is_about_daemon(key) and not self._deps.notifier.may_still_be(key)
-        ) or self._deps.outbox_worker.watches(key)
+    # -- the clock, and old data -------------------------------------------------------------------------
 
     def _clock_jumped(self, by_s: float) -> None:
         log.warning("clock jumped", extra={"by_s": round(by_s, 1)})
@@ -333,18 +291,3 @@ class Daemon:
 
     def _prune(self) -> None:
         self._retention.prune(self._deps.active_config.config, self._jobs.tasks())
-
-    def status(self) -> str:
-        """Return the state and the next run in one line."""
-        now, parts = self._now(), []
-        if self._store.state_trouble:
-            parts.append(f"cannot use state.db: {self._store.state_trouble}; readings are held in memory")
-        coming = [(at, job_state.task) for job_state in self._jobs if (at := job_state.task.next_at(now))]
-        if coming:
-            at, task = min(coming, key=lambda pair: pair[0])
-            parts.append(f"next: {task.poller} {task.job.name} {clock_text(at, task.zone, now=now)}")
-        elif not self._jobs.tasks():
-            parts.append("no poller is configured; add one to the config, tallyd reloads it automatically")
-        if self._deps.active_config.rejected:
-            parts.append(f"the config on disk was rejected ({self._deps.active_config.config.tallyd} check)")
-        return "; ".join(parts)

@@ -32,7 +32,7 @@ _DOUBTED = "doubted"
 """The first and the last time at which tallyd ran with a clock that is not trusted yet."""
 
 Safely = Callable[[str, Callable[[], object]], None]
-"""Does one part of a tick and handles its errors (`Daemon._safely`)."""
+"""Does one part of a tick and handles its errors (`DaemonHealth.safely`)."""
 
 
 class Retention:
