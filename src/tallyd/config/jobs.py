@@ -51,6 +51,7 @@ class Task:
         now: datetime,
         may_resolve: Callable[[str], bool] = lambda _key: False,
         counts: bool = True,
+        outside_hours: frozenset[str] = frozenset(),
     ) -> Observations:
         """Return what a run of this job found, with the texts of the config."""
         return Observations(
@@ -59,6 +60,7 @@ class Task:
             now=now,
             rules=self.alert_policy.rules,
             counts=counts,
+            outside_hours=outside_hours,
         )
 
     def with_attempts(self, attempts: int | None) -> Task:

@@ -46,6 +46,7 @@ def observations_of(task: Task, slot: Slot, readings: Sequence[Reading], *, now:
         tuple(problem for each in readings for problem in each.problems),
         now=slot.stands_for(readings[-1].taken_at if readings else now),
         may_resolve=closed_by_reading(*task.name, frozenset().union(*evaluated)),
+        outside_hours=frozenset().union(*(each.outside_hours for each in readings)),
     )
 
 

@@ -31,7 +31,7 @@ from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.notices import AlertPolicy, MuteNotice, News, Notice, OwnText
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.values import Age, Fields
-from tallyd.core.alerts.wording import ENDING, REMINDING
+from tallyd.core.alerts.wording import ENDING, OUTSIDE_HOURS, REMINDING, UNWATCHED
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import Severity
 from tallyd.core.texts import UNPRINTABLE
@@ -90,7 +90,7 @@ def notice(
         key=key,
         severity=severity,
         text=REMINDING + ("{key} is bad" if text is None else text),
-        over=over + ENDING,
+        over=UNWATCHED if news == "unwatched" else over + ENDING,
         fields=fields or {},
         since=since,
         raised_at=since,
@@ -99,6 +99,10 @@ def notice(
         version=2 if is_over else 1,
     )
     return Notice(alert, news, is_late=is_late)
+
+
+def outside_its_hours(given: Notice) -> Notice:
+    return replace(given, alert=replace(given.alert, over=OUTSIDE_HOURS))
 
 
 def message(*notices: Notice, surroundings: Surroundings | None = None) -> Message:
@@ -179,6 +183,13 @@ def test_one_thing_is_one_line_with_the_name_in_front() -> None:
             "no longer watched: divera/count/failed, open since 08:00; it was removed",
             "info",
             id="unwatched",
+        ),
+        pytest.param(
+            outside_its_hours(notice(news="unwatched", text="divera: 4 people on 7.[ Mute: {mute}]")),
+            0,
+            "outside its hours since 12:00, after 4 h: divera: 4 people on 7.",
+            "info",
+            id="outside-its-hours",
         ),
     ],
 )

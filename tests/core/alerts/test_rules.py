@@ -19,6 +19,7 @@ from tallyd.core.alerts.rules import (
     lasted_s,
     unwatched,
 )
+from tallyd.core.alerts.wording import OUTSIDE_HOURS
 from tallyd.core.reading import Problem, Severity
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
@@ -45,7 +46,12 @@ class KnownAlerts:
         self.known: dict[str, Alert] = {}
 
     def look(
-        self, minutes: int, *named: Problem, counts: bool = True, is_unwatched: bool = False
+        self,
+        minutes: int,
+        *named: Problem,
+        counts: bool = True,
+        is_unwatched: bool = False,
+        outside_hours: bool = False,
     ) -> Evaluation:
         return self.take(
             Observations(
@@ -55,6 +61,7 @@ class KnownAlerts:
                 rules=self.rules,
                 counts=counts,
                 is_unwatched=is_unwatched,
+                outside_hours=frozenset({KEY} if outside_hours else ()),
             )
         )
 
@@ -188,6 +195,29 @@ def test_what_is_not_asked_for_any_more_ends_at_once() -> None:
     (closed,) = alerts.look(1, is_unwatched=True).closed
     assert closed.is_unwatched
     assert closed.over_at == at(1)
+
+
+def test_outside_its_hours_it_ends_at_once_and_without_a_word_that_it_is_good() -> None:
+    alerts = KnownAlerts(Rules(resolve_after=9))
+    alerts.look(0, problem(0))
+    (closed,) = alerts.look(1, outside_hours=True).closed
+    assert (closed.over, closed.is_unwatched, closed.over_at) == (OUTSIDE_HOURS, True, at(1))
+    assert not alerts.look(2, outside_hours=True).changed
+    (raised,) = alerts.look(3, problem(3)).raised
+    assert (raised.over, raised.is_unwatched) == ("good 3", False)
+
+
+def test_looks_outside_its_hours_say_nothing_about_readings_in_a_row() -> None:
+    alerts = KnownAlerts(Rules(raise_after=2))
+    alerts.look(0, problem(0))
+    for minutes in (1, 2):
+        assert not alerts.look(minutes, outside_hours=True).changed
+    (raised,) = alerts.look(3, problem(3)).raised
+    assert (raised.since, raised.raised_at) == (at(0), at(3))
+    alerts.look(4)
+    alerts.look(5, problem(5))
+    alerts.look(6, outside_hours=True)
+    assert alerts.look(7, problem(7)).raised, "after an end too"
 
 
 def test_what_is_over_and_not_forgotten_is_raised_anew_under_a_higher_version() -> None:

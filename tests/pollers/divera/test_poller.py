@@ -270,7 +270,8 @@ class TestMinimums:
         (reading,) = job.run(Slot("x", due_at), toolbox(FakeHttp(json_answer(users(7)))))
         assert [text_of(each) for each in reading.problems] == texts
         for problem in reading.problems:
-            assert over_of(problem) == "divera: 7: enough people again, or outside its hours"
+            assert over_of(problem) == "divera: 7: enough people again"
+        assert reading.outside_hours == (frozenset() if texts else {"divera/7/below"})
 
     def test_the_pollers_name_stands_in_key_and_text(self) -> None:
         poller = divera(at_least=[{"statuses": ["7"], "count": 2}])

@@ -655,6 +655,18 @@ def test_a_target_without_notify_raises_no_alert(tmp_path: Path) -> None:
         assert rounds.poller().watched()["unreachable"] == frozenset()
 
 
+def test_hours_that_a_reload_closes_say_that_a_stale_target_is_not_judged(tmp_path: Path) -> None:
+    with apps(Clockwork(PROD=20), tmp_path, "PROD") as rounds:
+        hours = {"from": "00:00", "to": "00:00"}
+        for days, problems, outside in (
+            (["mon-sun"], ["apps/PROD/stale"], frozenset()),
+            (["sun"], [], {"apps/PROD/stale"}),  # it is a Friday
+        ):
+            rounds.targets = {"PROD": {"active": [{"days": days, **hours}]}}
+            reading = rounds.round(after_s=60)
+            assert (keys_of(reading), reading.outside_hours) == (problems, outside)
+
+
 def test_a_stale_target_that_falls_silent_is_still_stale(tmp_path: Path) -> None:
     pages = Clockwork(PROD=20)
     with apps(pages, tmp_path, "PROD") as rounds:

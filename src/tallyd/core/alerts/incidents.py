@@ -37,7 +37,8 @@ class Incident(Problem):
 
     `since` is when the problem began, `raised_at` when it became an alert, `ended_at` when it was resolved
     (None: it is open). `severities` are all that it had, each since when, in their order; the first one also
-    counts before that. `is_unwatched`: it ended because the config does not ask for it any more. `muted_by`
+    counts before that. `is_unwatched`: it ended because the config does not ask for it any more, or not at
+    that hour. `muted_by`
     is who muted it last, empty if nobody knows who; None: nobody did. `acknowledged` says who worked on it.
     `notices` are sorted by time.
     """

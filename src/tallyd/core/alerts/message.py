@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Final, Literal
@@ -187,7 +187,7 @@ def _line(notice: Notice, around: Surroundings) -> _Line:
         "acknowledged": lambda: _acknowledged_text(alert, around),
         "reminder": lambda: said(alert, wording, lasted=_lasted(alert, around)),
         "over": lambda: _over_text(notice, around),
-        "unwatched": lambda: _unwatched_text(alert, around),
+        "unwatched": lambda: _over_text(notice, around),
     }
     return _Line(_rank(notice), _tone(notice), alert.since, texts[notice.news]())
 
@@ -210,7 +210,7 @@ def _over_text(notice: Notice, around: Surroundings) -> str:
         ended=At(alert.over_at or around.now),
         lasted=_lasted(alert, around),
         missing=several(At(at) for at in around.missing(alert)),
-        was=said(alert, wording) if notice.is_late else "",
+        was=said(alert, replace(wording, advises_mute=False)) if notice.is_late or alert.is_unwatched else "",
     )
 
 
@@ -227,12 +227,6 @@ def _acknowledged_text(alert: Alert, around: Surroundings) -> str:
     wording = around.alert_policy_of(alert.key).wording(around.now, is_muted=True)
     who = alert.acknowledged.text(wording.zone, now=around.now) if alert.acknowledged else ""
     return f"acknowledged {who}: {said(alert, wording)}"
-
-
-def _unwatched_text(alert: Alert, around: Surroundings) -> str:
-    """Return a text with the key: its own text would say that it is open, and how to mute it."""
-    since = _wording(alert, around).shown(At(alert.since))
-    return f"no longer watched: {alert.key}, open since {since}; it was removed"
 
 
 def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:

@@ -13,6 +13,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from tallyd.core.alerts.acknowledgement import Acknowledgement
+from tallyd.core.alerts.wording import OUTSIDE_HOURS, UNWATCHED
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem
 
@@ -36,10 +37,11 @@ class Alert(Problem):
 
     `since` is when the problem began, `raised_at` when it was raised (None: waiting), `over_at` the first of
     the good readings that resolved it (None: not resolved). `is_unwatched`: it ended because the config does
-    not ask for it any more. `severity_since` is when its severity last changed (None: never). `bad` and
-    `good` count readings in a row, `bad_since` and `good_since` say since when. `degree` is how bad it was at
-    worst; when it grows, channels are notified again. `is_at_worst`: the text is that of a reading with this
-    degree. `acknowledged` says who works on it; the next time that the key is raised, nobody does.
+    not ask for it any more, or not at that hour; `over` says which. `severity_since` is when its severity
+    last changed (None: never). `bad` and `good` count readings in a row, `bad_since` and `good_since` say
+    since when. `degree` is how bad it was at worst; when it grows, channels are notified again.
+    `is_at_worst`: the text is that of a reading with this degree. `acknowledged` says who works on it; the
+    next time that the key is raised, nobody does.
     """
 
     severity_since: datetime | None = None
@@ -70,6 +72,8 @@ class Observations:
 
     `counts` false: the look is not a reading (the run will be repeated). It raises only problems with
     `at_once`. `is_unwatched`: keys that may be resolved end at once, because nobody asks for them any more.
+    `outside_hours` are keys that nobody asks for at this hour: they end at once if they are open, and the
+    look says nothing about readings in a row.
     """
 
     named: tuple[Problem, ...]
@@ -78,6 +82,7 @@ class Observations:
     rules: Rules = Rules()
     counts: bool = True
     is_unwatched: bool = False
+    outside_hours: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -181,21 +186,27 @@ def _degree(problem: Problem) -> int:
 
 def _better(alert: Alert, observations: Observations) -> Alert | None:
     """Return the alert of a key that could have been named and was not; None: delete it."""
+    is_outside_hours = alert.key in observations.outside_hours
+    if is_outside_hours and not alert.is_open:
+        return alert
     if alert.is_waiting:
         return None
     if alert.over_at is not None:
         return replace(alert, bad=0, bad_since=None)
+    if observations.is_unwatched or is_outside_hours:
+        return replace(
+            _ended(alert, observations.now),
+            over=OUTSIDE_HOURS if is_outside_hours else UNWATCHED,
+            is_unwatched=True,
+        )
     good, good_since = alert.good + 1, alert.good_since or observations.now
-    if not observations.is_unwatched and good < observations.rules.resolve_after:
+    if good < observations.rules.resolve_after:
         return replace(alert, good=good, good_since=good_since)
-    return replace(
-        alert,
-        good=0,
-        good_since=None,
-        over_at=observations.now if observations.is_unwatched else good_since,
-        is_unwatched=observations.is_unwatched,
-        version=alert.version + 1,
-    )
+    return _ended(alert, good_since)
+
+
+def _ended(alert: Alert, at: datetime) -> Alert:
+    return replace(alert, good=0, good_since=None, over_at=at, version=alert.version + 1)
 
 
 def acknowledge(alert: Alert, *, by: str, why: str, now: datetime) -> Alert:

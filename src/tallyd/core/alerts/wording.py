@@ -16,13 +16,19 @@ ENDING: Final = (
 )
 """Suffix of the text of an end that does not say itself since when."""
 
+UNWATCHED: Final = "no longer watched: {key}, open since {since}; it was removed"
+"""Text of the end of a problem that the config does not ask for any more."""
+OUTSIDE_HOURS: Final = "outside its hours since {ended}, after {lasted}: {was}"
+"""Text of the end of a problem that the config does not ask for at this hour."""
+
 ALWAYS: Final = frozenset({"key", "since", "tallyd", "mute"})
 """The placeholders of every text: its key, quoted for a shell; since when; `tallyd` as a person calls it; the
 command that mutes it, empty if it is muted."""
 OF_TEXT: Final = ALWAYS | {"lasted"}
 """... of the text of a problem. `lasted` is only there in a reminder."""
 OF_OVER: Final = ALWAYS | {"lasted", "ended", "missing", "was"}
-"""... of the text of an end. `was` is the text of the problem, if nobody was notified of it."""
+"""... of the text of an end. `was` is the text of the problem, if nobody was notified of it, or
+if its end was not judged."""
 
 
 def said(problem: Problem, wording: Wording, **more: Value) -> str:

@@ -18,6 +18,7 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.errors import SourceError
 from tallyd.core.history import Entry, statuses
+from tallyd.core.naming import problem_key
 from tallyd.core.panels import Board, Metric, StateTimeline
 from tallyd.core.questions import Question, words
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
@@ -37,7 +38,7 @@ from tallyd.pollers.divera.metrics import people_metrics, requirement_metrics
 from tallyd.pollers.divera.parse import Tally, read_monitor, read_names, read_users
 from tallyd.pollers.divera.personal_data import texts_of_pull, texts_of_users
 from tallyd.pollers.divera.questions import QUESTIONS, TIMES
-from tallyd.pollers.divera.requirement import BELOW, STATUS_ID
+from tallyd.pollers.divera.requirement import BELOW, STATUS_ID, Requirement
 from tallyd.pollers.divera.settings import DiveraSettings
 from tallyd.pollers.divera.vehicles import found_vehicles, with_vehicles, with_vehicles_now
 
@@ -75,32 +76,41 @@ class DiveraPoller(DiveraSettings):
         fetched = self._fetched_names(tools, tally)
         names = {**(fetched or self._remembered_names(tools)), **self.status_names}
         taken_at = tools.now()
+        local = (taken_at if slot.key is None else slot.due_at).astimezone(tools.zone)
+        applying = [each for each in self.at_least if each.applies(local)]
+        others = [each for each in self.at_least if each not in applying]
         return (
             Reading(
                 taken_at=taken_at,
                 facts=self._facts(tally, names),
-                problems=self._problems(slot, tally, names, tools, taken_at),
+                problems=self._problems(applying, tally, names, tools, since=slot.stands_for(taken_at)),
+                outside_hours=frozenset(problem_key(tools.poller, each.id, BELOW.what) for each in others),
                 memory={"names": dict(fetched)} if fetched else None,
                 skew_s=answer.skew_s,
             ),
         )
 
     def _problems(
-        self, slot: Slot, tally: Tally, names: Mapping[str, str], tools: Toolbox, taken_at: datetime
+        self,
+        applying: Iterable[Requirement],
+        tally: Tally,
+        names: Mapping[str, str],
+        tools: Toolbox,
+        *,
+        since: datetime,
     ) -> tuple[Problem, ...]:
-        """Return a problem for each requirement that applies to the slot and is not met."""
-        local = (taken_at if slot.key is None else slot.due_at).astimezone(tools.zone)
+        """Return a problem for each requirement that applies and is not met."""
         return tuple(
             each.problem(
                 tools.poller,
                 found,
                 names,
-                since=slot.stands_for(taken_at),
+                since=since,
                 shown=tally.counts if self.source == "monitor" else each.statuses,
                 is_hidden=self.hide_below is not None,
             )
-            for each in self.at_least
-            if each.applies(local) and (found := each.found(tally.counts, tally.qualifications)) < each.count
+            for each in applying
+            if (found := each.found(tally.counts, tally.qualifications)) < each.count
         )
 
     def _ask(self, tools: Toolbox) -> Answer[Tally]:

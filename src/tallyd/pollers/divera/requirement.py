@@ -47,8 +47,8 @@ BELOW = AlertKind(
     text="{poller}: [{name}: ][{people:# person|# people}][fewer than {too_few} people]"
     "[ with qualification {qualification}] on {statuses}[, minimum {at_least}]"
     "[; the monitor in Divera does not show {unshown}, so nobody is counted there]",
-    over="{poller}: {requirement}: enough people again[{hours:, or outside its hours}]",
-    ends="a reading with enough people, or one outside its hours (`when`)",
+    over="{poller}: {requirement}: enough people again",
+    ends="a reading with enough people; it also ends outside its hours (`when`)",
     short="below the minimum",
     many="minimum strengths not reached",
     subject="requirement",
@@ -132,7 +132,6 @@ class Requirement(Strict):
             requirement=self.name or statuses,
             statuses=statuses,
             qualification=self.qualification,
-            hours=len(self.when) or None,
             unshown=several(each for each in self.statuses if each not in shown),
             **numbers,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeAlias
@@ -17,7 +17,16 @@ from tallyd.core.reading import Problem, Reading, Slot
 from tallyd.core.schedule.hours import any_held
 from tallyd.pollers.servers.alert_kinds import VANISHED_FOR_S, problem_of, unstored, vanished_problem
 from tallyd.pollers.servers.check import begin, results_of
-from tallyd.pollers.servers.freshness import TROUBLES, CheckResult, State, Step, follow, passed, unseen
+from tallyd.pollers.servers.freshness import (
+    TROUBLES,
+    CheckResult,
+    State,
+    Step,
+    Trouble,
+    follow,
+    passed,
+    unseen,
+)
 from tallyd.pollers.servers.out_facts import facts_of, lag_row, log_fields, summary_of
 from tallyd.pollers.servers.settings import ServersSettings
 from tallyd.pollers.servers.target import Target
@@ -106,6 +115,11 @@ def reading_of(
         facts=facts,
         latest=latest,
         problems=(*stored, *_problems(known, memory, tools)),
+        outside_hours=frozenset(
+            problem_key(tools.poller, *target.segments, trouble.state)
+            for target, _, trouble in _troubles(known)
+            if not _is_inside_hours(target, trouble, tools)
+        ),
         forgotten=frozenset(problem_key(tools.poller, *name.split("/", 1)) for name in forgotten),
         memory=memory.to_store() if is_written else None,
         skew_s=_skew(step.result for _, step in steps),
@@ -218,20 +232,28 @@ def _skew(results: Iterable[CheckResult]) -> float | None:
 
 def _problems(steps: Steps, memory: TargetMemory, tools: Toolbox) -> tuple[Problem, ...]:
     """Return the problems of targets. One that begins outside of the active hours waits for them."""
-    now, zone = tools.now(), tools.zone
+    now = tools.now()
     vanished = (
         vanished_problem(target, since, tools.poller, step.known.computed_at)
         for target, step in steps
         if target.is_notified and (since := target.missing_since(memory.missing, now))
     )
     return tuple(vanished) + tuple(
-        problem_of(target, trouble, tools.poller, step.known.computed_at, zone)
-        for target, step in steps
-        if target.is_notified
-        for trouble in step.known.troubles
-        if target.each is None or trouble.state in _OF_ANSWERS
-        if not target.active or any_held(target.active, trouble.since, now, zone)
+        problem_of(target, trouble, tools.poller, step.known.computed_at, tools.zone)
+        for target, step, trouble in _troubles(steps)
+        if _is_inside_hours(target, trouble, tools)
     )
+
+
+def _troubles(steps: Steps) -> Iterator[tuple[Target, Step, Trouble]]:
+    for target, step in steps:
+        for trouble in step.known.troubles if target.is_notified else ():
+            if target.each is None or trouble.state in _OF_ANSWERS:
+                yield target, step, trouble
+
+
+def _is_inside_hours(target: Target, trouble: Trouble, tools: Toolbox) -> bool:
+    return not target.active or any_held(target.active, trouble.since, tools.now(), tools.zone)
 
 
 # -- the database --------------------------------------------------------------------------------------------
