@@ -119,21 +119,20 @@ def test_without_anything_to_migrate_no_process_is_started(
     site.database.prepare()
 
 
-def test_a_newer_database_is_rejected_and_not_changed_here_and_by_the_process_itself(
-    empty_url: str, site: Site
-) -> None:
-    own = Site(site.kind, empty_url, Database(empty_url), site.server)
-    own.database.prepare()
-    with own.database.access.writing() as connection:
-        connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num='9999'")
+def test_a_newer_database_is_rejected_and_not_changed_here_and_by_the_process_itself(site: Site) -> None:
+    def set_revision(revision: str) -> None:
+        with site.database.access.writing() as connection:
+            connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num='{revision}'")
 
-    with pytest.raises(RecordsTooNewError, match="newer tallyd"):
-        own.database.prepare()
-    with pytest.raises(RecordsTooNewError, match="newer tallyd"):
-        bring_up_to_date(empty_url, "here")
-
-    assert own.database.revision() == "9999"
-    own.database.close()
+    set_revision("9999")
+    try:
+        with pytest.raises(RecordsTooNewError, match="newer tallyd"):
+            site.database.prepare()
+        with pytest.raises(RecordsTooNewError, match="newer tallyd"):
+            bring_up_to_date(site.url, "here")
+        assert site.database.revision() == "9999"
+    finally:
+        set_revision(REVISION)
 
 
 def test_two_processes_that_migrate_at_once_both_succeed(empty_url: str) -> None:

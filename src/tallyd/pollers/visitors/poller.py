@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from tallyd.contract.board import Asked, Past
@@ -30,26 +27,23 @@ from tallyd.core.stored import LastReading
 from tallyd.core.texts import clock
 from tallyd.pollers.visitors.alerts.alert_kinds import DATABASE, EVALUATES, INBOX, KINDS, NO_FILES, REJECTED
 from tallyd.pollers.visitors.alerts.memory import read_memory
-from tallyd.pollers.visitors.beside import WEEK, Beside, counted_spans
 from tallyd.pollers.visitors.board import GROUP, SOURCE, VisitorsBoards
 from tallyd.pollers.visitors.corrections import correct
-from tallyd.pollers.visitors.inside import DayCount, Resets, adjustments, read_day
+from tallyd.pollers.visitors.inside import DayCount, Resets, read_day
 from tallyd.pollers.visitors.metrics import age_metric, today_metrics
 from tallyd.pollers.visitors.once_board import reading_board, summary_board
+from tallyd.pollers.visitors.past_days import past_board
 from tallyd.pollers.visitors.questions import QUESTIONS
 from tallyd.pollers.visitors.report.daily_report import report
 from tallyd.pollers.visitors.report.post import deliver
 from tallyd.pollers.visitors.report.report_table import MOST_REPORTS, reports_table
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
 from tallyd.pollers.visitors.source_board import last_day, source_board
-from tallyd.pollers.visitors.visits import Minute
 
 _SWEEP_LIMIT_S = 300.0
 """Without progress: a group of files shows it, and each batch of a large one."""
 _REPORT_LIMIT_S = 120.0
 _REPORTS_BACK = timedelta(days=2)
-MOST_OF_MONTH: Final = 20
-"""Sources. The month of more takes seconds to read."""
 
 
 class VisitorsPoller(VisitorsSettings):
@@ -213,36 +207,7 @@ class VisitorsPoller(VisitorsSettings):
 
     def past_board(self, past: Past, asked: Asked) -> Board:
         """Return who came, left and was inside on the days that were asked for."""
-        records, boards = past.records, self._boards(past)
-        sources = boards.chosen(asked)
-        # One day at a time: ten years have five million minutes.
-        days = (records.minutes(*day.span(past.zone), sources=sources) for day in _days(asked, past))
-        since, until = asked.span(past.zone)
-        seen = records.counts(since, until).keys()
-        resets = Resets(past.zone, self.reset_at)
-        reset = resets.until(since)
-        before = records.minutes(reset, since, sources=sources) if reset < since else ()
-        adjusted = [
-            each
-            for each in adjustments(records, since, until, resets=resets)
-            if sources is None or each.correction.source in sources
-        ]
-        span = since - WEEK, until
-        # Of several sources, one that is silent does not matter: the others are counted.
-        own = tuple(self.sources if sources is None else sources)
-        incidents = self.incidents_about(own[0] if len(own) == 1 else INBOX, past, *span)
-        counted = counted_spans(past.uptime(*span), incidents, now=past.now)
-        board = partial(boards.past, days, seen, asked, counted=counted, before=before, adjusted=adjusted)
-        if asked.first != asked.last or asked.by not in (None, "hour"):
-            return board()
-        beside = Beside(
-            day=asked.first,
-            now=past.now,
-            zone=past.zone,
-            week_before=records.minutes(*day_span(asked.first - WEEK, past.zone), sources=sources),
-            month=_month(asked.first, past, sources) if len(seen) <= MOST_OF_MONTH else (),
-        )
-        return board(beside=beside)
+        return past_board(self, self._boards(past), past, asked)
 
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Yield the age of each source's newest file, then today's counts."""
@@ -319,18 +284,3 @@ def _arrivals(past: Past) -> Mapping[str, datetime]:
     """Return when the newest file of each source came, from memory or as last stored."""
     kept = past.kept("sweep").get("arrivals")
     return kept if isinstance(kept, Mapping) else read_memory(past.memory("sweep"), past.now).arrivals
-
-
-def _month(day: date, past: Past, sources: Collection[str] | None) -> Sequence[Minute]:
-    """Return the minutes of the month of a day. Raises `RecordsError`."""
-    last = day.replace(day=monthrange(day.year, day.month)[1])
-    span = day_span(day.replace(day=1), past.zone)[0], day_span(last, past.zone)[1]
-    return past.records.minutes(*span, sources=sources)
-
-
-def _days(asked: Asked, past: Past) -> Iterator[Asked]:
-    """Yield the days that were asked for, one at a time. There are no records of later than tomorrow."""
-    first, last = asked.first, min(asked.last, day_of(past.now, past.zone) + timedelta(days=1))
-    for number in range((last - first).days + 1):
-        day = first + timedelta(days=number)
-        yield replace(asked, first=day, last=day)
