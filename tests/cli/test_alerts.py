@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import typer
 
 from tallyd.adapters.state import State
 from tallyd.cli.actions.mutes import ack, mute, unmute
 from tallyd.cli.views.alerts import alerts
+from tallyd.cli.views.past_alerts import Wanted, past_alerts
 from tallyd.config.active_file import write_active
 from tallyd.config.model import load
 from tallyd.core.alerts.daemon_alerts import DAMAGED, NETWORK, OUT
@@ -157,6 +159,41 @@ def test_a_target_that_waits_for_the_network_says_so(config: Path, said: Said) -
     assert waits["tallyd/network"] is None
     assert ack(config, "apps/HERE/unreachible", why="") == 1
     assert 'did you mean "apps/HERE/unreachable"?' in said()[1]
+
+
+def test_of_a_group_only_the_alerts_about_its_targets_are_shown(config: Path, said: Said) -> None:
+    content = json.loads(config.read_text())
+    of_shop = {"url": "https://shop.example/", "group": "shop", "stale_after": "1h"}
+    content["pollers"] = {
+        "apps": {
+            "kind": "servers",
+            "targets": {"SHOP": of_shop, "TILL": of_shop, "TEST": {**of_shop, "group": "test"}},
+        }
+    }
+    config.write_text(json.dumps(content))
+    subjects = (("SHOP",), ("SHOP", "import"), ("TILL",), ("TEST",))
+    problems = tuple(
+        UNREACHABLE.problem("apps", *each, since=NOW, target="/".join(each), reason="timed out")
+        for each in subjects
+    )
+    with closing(State(config.parent / "state" / "state.db")) as state:
+        state.alerts.evaluate(Observations(named=problems, may_resolve=lambda _key: False, now=NOW))
+    alerts(config, group="shop", most=1, as_json=True)
+    keys = {each["key"] for each in json.loads(said()[0])["alerts"]}
+    assert keys == {"apps/SHOP/unreachable", "apps/SHOP/import/unreachable", "apps/TILL/unreachable"}
+    alerts(config, group="shop", most=1, as_json=False)
+    out = said()[0]
+    assert "2 more not shown" in out
+    assert "alerts --group shop --most 3" in out
+    assert "TEST" not in out
+    assert past_alerts(config, Wanted(group="test")) == 0
+    past = said()[0]
+    assert "TEST" in past
+    assert "SHOP" not in past
+    with pytest.raises(typer.Exit) as ended:
+        alerts(config, group="shopp", most=1, as_json=False)
+    assert ended.value.exit_code == 2
+    assert 'there is no group "shopp" in the config; did you mean "shop"?' in said()[1]
 
 
 @pytest.mark.parametrize(

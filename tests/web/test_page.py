@@ -245,6 +245,30 @@ def test_times_are_of_the_pollers_own_zone(tmp_path: Path) -> None:
     )
 
 
+def test_of_a_group_only_its_targets_and_their_alerts_are_shown(tmp_path: Path) -> None:
+    web = Web(tmp_path)
+    content = json.loads(json.dumps(CONFIG))
+    content["pollers"]["apps"]["targets"]["TEST"]["group"] = "shop & till"
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    web.config = load(tmp_path / "config.json", environ={})
+    web.alerts = {
+        **alert("apps/TEST/unreachable", "TEST is away"),
+        **alert("apps/PROD\\/stale", "PROD is old"),
+    }
+    whole = get(web, "/poller/apps").text
+    (link,) = {
+        each["href"] for tag, each in tags_of(whole) if tag == "a" and "group=" in (each.get("href") or "")
+    }
+    text = text_of(get(web, f"/poller/apps{link}").text)
+    assert "TEST is away" in text
+    assert "PROD is old" not in text
+    assert "Unreachable 1" in text
+    assert "Stale" not in text
+    chosen = [each["value"] for tag, each in tags_of(whole) if tag == "option" and each.get("value")]
+    assert "shop & till" in chosen
+    assert "there is no group" in text_of(get(web, "/poller/apps?group=x").text)
+
+
 # -- problems -----------------------------------------------------------------------------------------------
 
 

@@ -46,8 +46,8 @@ def report(
         typer.Option(
             "--group",
             metavar="G",
-            help="Visitors: only this group of sources. Divera: a requirement by its name, or statuses to "
-            "add up, such as 50101+50102.",
+            help="Visitors, servers: only this group of sources or targets. Divera: a requirement by its "
+            "name, or statuses to add up, such as 50101+50102.",
         ),
     ] = "",
     target: Annotated[str, typer.Option("--target", metavar="T", help="Servers: only this target.")] = "",
@@ -154,6 +154,10 @@ def alerts(
         str,
         typer.Option("--poller", metavar="P", help="With --past: only this poller; tallyd: tallyd itself."),
     ] = "",
+    group: Annotated[
+        str,
+        typer.Option("--group", metavar="G", help="Only alerts about this group of targets or sources."),
+    ] = "",
     shape: Annotated[
         PlainFormat | None, typer.Option("--format", help="With --past: output format. Default: table.")
     ] = None,
@@ -173,11 +177,11 @@ def alerts(
         others = [option for option, given in asked.items() if given]
         if others:
             context.fail(f"{', '.join(others)}: only with --past")
-        raise typer.Exit(command(context.obj, most=most, as_json=as_json))
+        raise typer.Exit(command(context.obj, group=group, most=most, as_json=as_json))
     chosen = shape or ("json" if as_json else "table")
     if as_json and chosen != "json":
         context.fail(f"--json is JSON; leave out --json or --format {chosen}")
-    wanted = Wanted(start=start, end=end, poller=poller, shape=chosen)
+    wanted = Wanted(start=start, end=end, poller=poller, group=group, shape=chosen)
     raise typer.Exit(past_alerts(context.obj, wanted))
 
 

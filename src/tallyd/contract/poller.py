@@ -90,6 +90,10 @@ class Poller(PollerBoards):
         del whole
         return {}
 
+    def group_members(self) -> Mapping[str, frozenset[str]]:
+        """Return the subjects of each group that can be asked for."""
+        return {}
+
     @classmethod
     def default_keep_days(cls) -> int | None:
         """Return how many days its out files are kept if the config does not say; None: for ever."""

@@ -38,11 +38,16 @@ def views_of(incidents: Iterable[Incident], config: Config, *, now: datetime) ->
 def last_incidents_of(poller: Poller, past: Past, asked: Asked, config: Config) -> tuple[IncidentView, ...]:
     """Return the last incidents up to the last of the days that were asked for.
 
-    If a subject was chosen, only those that concern it. Raises `StateError`.
+    If a subject or a group was chosen, only those that concern it. Raises `StateError`.
     """
     until, subject = asked.span(past.zone)[1], asked.value(poller.subject_option())
     since = until - timedelta(days=LAST_DAYS)
-    found = poller.incidents_about(subject, past, since, until, most=MOST_LAST)
+    members = poller.group_members().get(asked.value("group"))
+    most = MOST_LAST if members is None else None
+    found = poller.incidents_about(subject, past, since, until, most=most)
+    if members is not None:
+        about = members | poller.shared_subjects()
+        found = [each for each in found if each.subject.partition("/")[0] in about][:MOST_LAST]
     return views_of(found, config, now=past.now)
 
 
@@ -83,15 +88,16 @@ class AskedIncidents:
         )
         return cls(days=days, poller=poller, zone=zone, pollers=known)
 
-    def why_nothing(self, state: State, *, now: datetime) -> str:
-        """Return why there is no incident on these days. Raises `StateError`."""
+    def why_nothing(self, state: State, *, now: datetime, group: str = "") -> str:
+        """Return why there is no incident (of a group) on these days. Raises `StateError`."""
         first, last = self.days.first, self.days.last
         days = f"from {first} to {last}" if first < last else f"on {first}"
         since, until = self.days.span(self.zone)
         known = state.uptime.between(since, min(until, now), now=now)
         if not known:
             return f"Nothing is known of incidents {days}: tallyd did not run then, or they were deleted."
-        nothing = f"No incident{f' of {self.poller}' if self.poller else ''} {days}."
+        whose = group or self.poller
+        nothing = f"No incident{f' of {whose}' if whose else ''} {days}."
         if known[0][0] - since < _KNOWN_FROM:
             return nothing
         return f"{nothing} Nothing is known of before {clock(known[0][0], self.zone, now=now)}."

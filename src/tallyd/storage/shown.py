@@ -48,10 +48,15 @@ class Shown:
             self._bug(past.poller, error)
             return past.last_taken()
 
-    def now(self, poller: Poller, past: Past, subject: str = "") -> Board:
-        """Return how things are now, or how one subject is. What can't be shown is a trouble of the board."""
+    def now(self, poller: Poller, past: Past, subject: str = "", group: str = "") -> Board:
+        """Return how things are now, or how one subject or a group is.
+
+        What can't be shown is a trouble of the board.
+        """
         try:
-            return poller.subject_board(past, subject) if subject else poller.now_board(past)
+            if subject:
+                return poller.subject_board(past, subject)
+            return poller.group_board(past, group) if group else poller.now_board(past)
         except StateError:
             raise
         except RecordsError as error:

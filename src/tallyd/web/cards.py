@@ -88,14 +88,16 @@ class Cards:
                 self._alerts.setdefault(key_segments(alert.key)[0], []).append(alert)
 
     def card(self, name: str, view: View, subject: str = "") -> Card:
-        """Return a configured poller or one subject of it, to be shown by a view."""
+        """Return a configured poller or one subject of it, to be shown by a view, which may be of a group."""
         poller, past = self._config.settings.pollers[name], self._pasts[name]
         plain_s = [
             job.when.interval_s for job in poller.jobs() if isinstance(job.when, Every) and not job.when.grid
         ]
-        board = self._context.shown.now(poller, past, subject)
+        group = view.options.get("group", "")
+        board = self._context.shown.now(poller, past, subject, group)
         named = {stat.key: stat for stat in board.stats if stat.key in ("name", "state")} if subject else {}
-        subjects = frozenset({subject, *poller.shared_subjects()}) if subject else frozenset()
+        about = {subject} if subject else poller.group_members().get(group, frozenset())
+        subjects = about | poller.shared_subjects() if about else frozenset()
         return Card(
             poller=name,
             subject=subject,

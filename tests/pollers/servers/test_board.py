@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -232,11 +233,14 @@ def shown(
     last: date = TODAY,
     by: By | None = None,
     target: str = "",
+    group: str = "",
 ) -> Board:
     """Return the board of some days; without `first` those that are shown if nobody asks for others."""
     first = first or last - timedelta(days=settings.default_days(by) - 1)
     past = FakePast(poller="apps", now=NOW, held=FakeRecords(hours=hours, lags=lags))
-    return settings.past_board(past, Asked(first=first, last=last, by=by, options={"target": target}))
+    return settings.past_board(
+        past, Asked(first=first, last=last, by=by, options={"target": target, "group": group})
+    )
 
 
 def test_a_week_has_a_row_for_each_target_with_bars_the_least_within_its_limit_first() -> None:
@@ -307,6 +311,82 @@ def test_the_choice_has_the_targets_of_the_config_and_those_that_have_left_it() 
         "target",
         (("", "All targets"), ("PROD", "PROD"), ("TEST", "TEST"), ("GONE", "GONE")),
     )
+
+
+OF_GROUPS = ServersPoller.model_validate_json(
+    json.dumps(
+        {
+            "kind": "servers",
+            "targets": {
+                "PROD": {"url": "http://127.0.0.1:9/", "group": "shop", "tags": ["java", "team blue"]},
+                "JOBS": {
+                    "url": "http://127.0.0.1:9/",
+                    "group": "jobs",
+                    "each": {"items": "jobs", "name": "name", "time": "at"},
+                },
+                "TEST": {"url": "http://127.0.0.1:9/"},
+            },
+        }
+    )
+)
+HOURS_OF_ITEMS = (*HOURS, ("JOBS/import", "2026-11-20 08:00:00", minutely(60, 60, 0, 9.0)))
+
+
+@pytest.mark.parametrize("by", [None, "hour", "day"])
+def test_a_group_has_its_targets_and_their_items_alone(by: By | None) -> None:
+    board = shown(OF_GROUPS, hours=HOURS_OF_ITEMS, by=by, group="jobs")
+    assert {*table_of(board).cells("target")} == {"JOBS/import"}
+    assert board.said.startswith("jobs: 1 target, 60 checks, ")
+    assert [(choice.option, [value for value, _ in choice.values]) for choice in board.choices] == [
+        ("group", ["", "shop", "jobs"]),
+        ("target", ["", "JOBS", "JOBS/import"]),
+    ]
+    one = shown(OF_GROUPS, hours=HOURS_OF_ITEMS, by=by, group="jobs", target="JOBS/import")
+    assert one.said.startswith("60 checks")
+    past = FakePast(poller="apps", now=NOW)
+    asked = Asked(first=TODAY, last=TODAY, options={"group": "jobs"})
+    assert OF_GROUPS.states(past, asked) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked", "why"),
+    [
+        pytest.param(
+            OF_GROUPS, {"group": "shopp"}, 'no group "shopp" in the config; did you mean "shop"?', id="near"
+        ),
+        pytest.param(OF_GROUPS, {"group": "x"}, "; there is: shop, jobs", id="far"),
+        pytest.param(poller("PROD"), {"group": "x"}, "; no target has one", id="none"),
+        pytest.param(
+            OF_GROUPS,
+            {"group": "jobs", "target": "PROD"},
+            '"PROD" is not in the group "jobs"',
+            id="of another",
+        ),
+    ],
+)
+def test_a_group_that_does_not_fit_says_why(settings: ServersPoller, asked: dict[str, str], why: str) -> None:
+    with pytest.raises(AskedError, match=re.escape(why)):
+        settings.past_board(FakePast(poller="apps", now=NOW), Asked(first=TODAY, last=TODAY, options=asked))
+
+
+def test_of_a_group_the_targets_are_shown_as_they_are_now() -> None:
+    found = {name: known("fresh") for name in ("PROD", "JOBS", "JOBS/import", "TEST")}
+    table = table_of(OF_GROUPS.now_board(past_of(found)))
+    assert [*zip(table.cells("target"), table.cells("group"), table.cells("tags"), strict=True)] == [
+        ("JOBS", "jobs", ""),
+        ("JOBS/import", "jobs", ""),
+        ("PROD", "shop", "java, team blue"),
+        ("TEST", "", ""),
+    ]
+    board = OF_GROUPS.group_board(past_of(found), "jobs")
+    assert table_of(board).cells("target") == ("JOBS", "JOBS/import")
+    assert stats_of(board) == {"fresh": 2}
+    metrics = {each.name: each for each in OF_GROUPS.metrics(past_of(found))}
+    assert dict(metrics["tallyd_target_info"].samples) == {
+        ("apps", "PROD", "shop", ",java,team blue,"): 1,
+        ("apps", "JOBS", "jobs", ""): 1,
+        ("apps", "JOBS/import", "jobs", ""): 1,
+    }
 
 
 @pytest.mark.parametrize(("targets", "choices"), [(MOST_CHOICES, 1), (MOST_CHOICES + 1, 0)])
@@ -482,7 +562,7 @@ def test_of_one_target_only_its_own_hours_are_read_and_once() -> None:
 
 
 def test_the_options_and_the_days_if_nobody_asks() -> None:
-    assert ServersPoller.options() == ("target",)
+    assert ServersPoller.options() == ("group", "target")
     assert {by: ServersPoller.default_days(by) for by in (None, "hour", "day", "year")} == {
         None: 7,
         "hour": 1,
@@ -532,6 +612,7 @@ def test_metrics_are_how_old_each_target_is_now() -> None:
         "tallyd_target_limit_seconds": ("poller", "target"),
         "tallyd_target_due_timestamp_seconds": ("poller", "target"),
         "tallyd_target_fresh": ("poller", "target"),
+        "tallyd_target_info": ("poller", "target", "group", "tags"),
         "tallyd_targets": ("poller", "state"),
         "tallyd_targets_unnamed": ("poller",),
         "tallyd_last_check_timestamp_seconds": ("poller",),

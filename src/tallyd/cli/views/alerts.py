@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from shlex import quote
 from zoneinfo import ZoneInfo
+
+import typer
 
 from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import Place, find_state, utc_now
@@ -20,13 +23,14 @@ from tallyd.core.alerts.notices import AlertPolicy, Notified
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.values import At, Wording
 from tallyd.core.alerts.wording import said
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
-from tallyd.core.naming import local_text
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
+from tallyd.core.naming import key_segments, local_text
 from tallyd.core.out_document import problem_json
 from tallyd.core.reading import Json
-from tallyd.core.texts import clock
+from tallyd.core.texts import clock, visible
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain, say, show_json, show_table
+from tallyd.settings.types import did_you_mean
 
 
 def open_state(place: Place) -> State:
@@ -47,12 +51,13 @@ def zone_of(place: Place, state: State) -> ZoneInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class _Picture:
-    """The first alerts, how many there are, and what is known about each."""
+    """The first alerts (of a group), how many there are, and what is known about each."""
 
     config: Config | None
     zone: tzinfo
     found: tuple[Alert, ...]
     standing: int
+    group: str
     is_network_down: bool
     notified: Mapping[tuple[str, str], Notified]
     mutes: tuple[Mute, ...]
@@ -90,19 +95,45 @@ def place_of(path: Path) -> Place:
     return place
 
 
-def alerts(path: Path, *, most: int, as_json: bool) -> int:
+def members_of(place: Place, group: str) -> Callable[[str], bool]:
+    """Return whether a key is about a group of targets or sources; `group` empty: any key is.
+
+    Ends the command with status 2 if no poller has such a group.
+    """
+    if not group:
+        return lambda _key: True
+    pollers = place.config.settings.pollers if place.config else {}
+    known = {name: poller.group_members() for name, poller in pollers.items()}
+    names = tuple(dict.fromkeys(each for groups in known.values() for each in groups))
+    if group not in names:
+        there_are = f"; there is: {', '.join(names)}" if names else "; no poller has one"
+        hint = did_you_mean(group, names) or there_are
+        complain(f'tallyd: there is no group "{visible(group)}" in the config{hint}')
+        raise typer.Exit(EXIT_USAGE)
+    members = {(poller, each) for poller, groups in known.items() for each in groups.get(group, ())}
+    return lambda key: key_segments(key)[:2] in members
+
+
+def alerts(path: Path, *, group: str = "", most: int, as_json: bool) -> int:
     """Show the open alerts (in text at most `most`), the notified channels, and the mutes.
 
-    Returns the exit status.
+    `group` empty: all. Returns the exit status.
     """
     place, now = place_of(path), utc_now()
+    is_member = members_of(place, group)
     try:
         with closing(open_state(place)) as state:
+            standing = sum(map(len, state.alerts.standing_keys()))
+            found = state.alerts.standing(most=None if as_json or group else most)
+            if group:
+                found = tuple(alert for alert in found if is_member(alert.key))
+                standing, found = len(found), found if as_json else found[:most]
             picture = _Picture(
                 config=place.config,
                 zone=zone_of(place, state),
-                found=state.alerts.standing(most=None if as_json else most),
-                standing=sum(map(len, state.alerts.standing_keys())),
+                found=found,
+                standing=standing,
+                group=group,
                 is_network_down=NETWORK.key in state.alerts.standing_keys()[0],
                 notified=state.notifications.notified(),
                 mutes=tuple(mute for mute in state.notifications.mutes() if mute.is_in_force(now)),
@@ -144,16 +175,17 @@ def _show(picture: _Picture) -> None:
         if alert.is_waiting:
             text = said(alert, picture.wording(alert))
             say(f"not yet an alert: {text} [{alert.key}]", style="quiet")
-    say_left_out(picture.standing, shown=len(picture.found))
+    say_left_out(picture.standing, shown=len(picture.found), group=picture.group)
     for mute in picture.mutes:
         say(mute_text(mute, picture.zone, picture.now), style="quiet")
 
 
-def say_left_out(count: int, *, shown: int) -> None:
-    """Say how many of `count` alerts are not shown, and how to see them; nothing if all are."""
+def say_left_out(count: int, *, shown: int, group: str = "") -> None:
+    """Say how many of `count` alerts (of a group) are not shown, and how to see them; nothing if all are."""
     if count > shown:
+        options = f"{f'--group {quote(group)} ' if group else ''}--most {count}"
         say(
-            f"{count - shown:,} more not shown. To see all {count:,}: {{tallyd}} alerts --most {count}",
+            f"{count - shown:,} more not shown. To see all {count:,}: {{tallyd}} alerts {options}",
             style="quiet",
         )
 

@@ -15,7 +15,7 @@ import typer
 
 from tallyd.adapters.state import StateError
 from tallyd.cli.shared import Place, say_days, utc_now
-from tallyd.cli.views.alerts import no_state, open_state, place_of, zone_of
+from tallyd.cli.views.alerts import members_of, no_state, open_state, place_of, zone_of
 from tallyd.contract.board import AskedError
 from tallyd.core.alerts.incident_view import IncidentView, incident_json, incident_table
 from tallyd.core.alerts.incidents import Incident
@@ -35,6 +35,7 @@ class Wanted:
     start: str = ""
     end: str = ""
     poller: str = ""
+    group: str = ""
     shape: str = "table"
 
 
@@ -44,6 +45,7 @@ def past_alerts(path: Path, wanted: Wanted) -> int:
     Ends the command with status 2 for options that make no sense.
     """
     place, now = place_of(path), utc_now()
+    is_member = members_of(place, wanted.group)
     try:
         with closing(open_state(place)) as state:
             asked = AskedIncidents.read(
@@ -56,7 +58,8 @@ def past_alerts(path: Path, wanted: Wanted) -> int:
                 now=now,
             )
             found = state.incidents.between(*asked.days.span(asked.zone), poller=wanted.poller)
-            nothing = asked.why_nothing(state, now=now)
+            found = tuple(each for each in found if is_member(each.key))
+            nothing = asked.why_nothing(state, now=now, group=wanted.group)
     except AskedError as error:
         _usage(str(error))
     except (StateError, FileNotFoundError) as error:

@@ -143,7 +143,7 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
         first=asked.first,
         last=asked.last,
         board=replace(board, details=(*board.details, incidents)),
-        now=filled(shown.now(source, past, subject)) if has_now or subject else None,
+        now=filled(shown.now(source, past, subject, asked.value("group"))) if has_now or subject else None,
         key=wanted.table,
     )
     keys = [table.key for table in chapter.tables]

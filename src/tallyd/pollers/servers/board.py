@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Final
 
+from tallyd.contract.board import AskedError
 from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Stat, Table
 from tallyd.core.periods import By, period_columns
 from tallyd.core.reading import Facts
 from tallyd.core.states import Timeline
-from tallyd.core.texts import span
+from tallyd.core.texts import span, visible
 from tallyd.core.timeline import with_last_day
 from tallyd.pollers.servers.checks_table import (
     NUMBERS,
@@ -25,11 +26,15 @@ from tallyd.pollers.servers.checks_table import (
 from tallyd.pollers.servers.freshness import BY_SERIOUSNESS, STATES, Known
 from tallyd.pollers.servers.lag_history import Checks
 from tallyd.pollers.servers.target import Target
+from tallyd.settings.types import did_you_mean
 
+GROUP: Final = "group"
 MOST_BARS: Final = 50
 MOST_CHOICES: Final = 200
 _NAMES: Final = {"unchecked": "Not checked yet"}
 _DUE: Final = Column(key="next_due", heading="next due", unit="instant")
+_GROUP: Final = Column(key="group", heading="group", option=GROUP)
+_TAGS: Final = Column(key="tags", heading="tags")
 _TARGET: Final = Column(key="target", heading="target", option="target", is_subject=True, is_vital=True)
 
 
@@ -57,7 +62,13 @@ def now_board(
         lag_s = None if one.state == "fresh" else lag_s_of(one, now)
         return BY_SERIOUSNESS.index(one.state), -(lag_s or 0.0), target.name
 
-    is_any_due = any(target.due for target in targets)
+    further: list[tuple[Column, Callable[[Target], Cell]]] = []
+    if any(target.due for target in targets):
+        further.append((_DUE, lambda target: target.next_due(now, zone)))
+    if any(target.group for target in targets):
+        further.append((_GROUP, lambda target: target.group))
+    if any(target.tags for target in targets):
+        further.append((_TAGS, lambda target: ", ".join(target.tags)))
     counts = Counter(known[target.name].state if target.name in known else "unchecked" for target in targets)
     table = Table(
         key="targets",
@@ -69,10 +80,10 @@ def now_board(
             Column(key="lag_s", heading="lag now", unit="seconds", is_vital=True),
             Column(key="limit_s", heading="limit", unit="seconds"),
             Column(key="computed_time", heading="last computed", unit="instant"),
-            *((_DUE,) if is_any_due else ()),
+            *(column for column, _ in further),
         ),
         rows=tuple(
-            _row(target, known.get(target.name), now) + ((target.next_due(now, zone),) if is_any_due else ())
+            (*_row(target, known.get(target.name), now), *(cell(target) for _, cell in further))
             for target in sorted(targets, key=place)
         ),
         nothing="No target is configured.",
@@ -140,11 +151,18 @@ def _summary_row(target: Facts) -> tuple[Cell, ...]:
 
 
 def past_board(
-    checks: Sequence[Checks], *, by: By | None, passed_s: float, nothing: str, choices: tuple[Choice, ...]
+    checks: Sequence[Checks],
+    *,
+    by: By | None,
+    passed_s: float,
+    nothing: str,
+    group: str,
+    choices: tuple[Choice, ...],
 ) -> Board:
     """Return for how much of the time each target was within its limit, as bars if there are few of them.
 
-    `passed_s` is how much of the days has passed. `nothing` says why there are no checks.
+    `passed_s` is how much of the days has passed. `nothing` says why there are no checks. Without a `group`,
+    these are all targets.
     """
     targets = len({each.target for each in checks})
     named = "" if not targets else "1 target, " if targets == 1 else f"{targets} targets, "
@@ -158,7 +176,7 @@ def past_board(
     is_drawn = by is None and len(checks) <= MOST_BARS
     return Board(
         panels=(bars_of(table, x="target") if is_drawn else table,),
-        said=named + said_of(checks, passed_s * targets),
+        said=(f"{group}: " if group else "") + named + said_of(checks, passed_s * targets),
         choices=choices,
     )
 
@@ -168,9 +186,22 @@ def no_checks(every_s: float | None) -> str:
     return "No checks in these days." + (f" Targets are checked every {span(every_s)}." if every_s else "")
 
 
-def choices_of(targets: Sequence[str]) -> tuple[Choice, ...]:
-    """Return the choice of a target, if they are few enough for a list."""
-    if len(targets) > MOST_CHOICES:
-        return ()
-    values = tuple((target, target) for target in targets)
-    return (Choice(option="target", label="Target", values=(("", "All targets"), *values)),)
+def choices_of(targets: Sequence[str], groups: Sequence[str]) -> tuple[Choice, ...]:
+    """Return the choices of a group and of a target, each if they are few enough for a list."""
+    found = ((GROUP, "Group", groups), ("target", "Target", targets))
+    return tuple(
+        Choice(option=option, label=label, values=(("", f"All {option}s"), *((name, name) for name in names)))
+        for option, label, names in found
+        if (names or option == "target") and len(names) <= MOST_CHOICES
+    )
+
+
+def chosen_targets(members: Mapping[str, Collection[str]], group: str, target: str) -> Sequence[str]:
+    """Return the targets of a group. Raises `AskedError` if there is none, or a `target` is of another."""
+    if group not in members:
+        known = f"; there is: {', '.join(map(visible, members))}" if members else "; no target has one"
+        hint = did_you_mean(group, tuple(members)) or known
+        raise AskedError(f'there is no group "{visible(group)}" in the config{hint}')
+    if target and target.partition("/")[0] not in members[group]:
+        raise AskedError(f'"{visible(target)}" is not in the group "{group}"; leave out one of them')
+    return sorted(members[group])

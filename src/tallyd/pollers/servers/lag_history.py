@@ -68,22 +68,27 @@ class Checks:
 
 
 def read_hours(
-    records: PastRecords, asked: Asked, zone: ZoneInfo, *, targets: Collection[str]
+    records: PastRecords, asked: Asked, zone: ZoneInfo, *, targets: Collection[str], has_others: bool = True
 ) -> Iterator[Hour]:
-    """Yield the checks of all targets in the days asked for, in spans no longer than the periods asked for.
+    """Yield the checks of these targets in the days asked for, in spans no longer than the periods asked for.
 
-    One day at a time: ten thousand targets have a quarter of a million hours a day. `targets` are those of
-    the config; others are found while reading. Raises `RecordsError`, and `AskedError` as soon as all of them
-    have more rows than are wanted.
+    One day at a time: ten thousand targets have a quarter of a million hours a day. Items of the targets are
+    found while reading and, if it `has_others`, targets that have left the config. Raises `RecordsError`, and
+    `AskedError` as soon as all of them have more rows than are wanted.
     """
+    wanted = frozenset(targets)
     if asked.by is None:
-        yield from _sums(records, *asked.span(zone))
+        for hour in _sums(records, *asked.span(zone)):
+            if has_others or hour[0].partition("/")[0] in wanted:
+                yield hour
         return
     known, rows_each = set(targets), periods(asked, asked.by)
     asked.check_rows(len(known) * rows_each)
     for number in range((asked.last - asked.first).days + 1):
         span = day_span(asked.first + number * _DAY, zone)
         hours = records.server_hours(*span) if asked.by == "hour" else [*_sums(records, *span)]
+        if not has_others:
+            hours = [hour for hour in hours if hour[0].partition("/")[0] in wanted]
         known.update(target for target, _, _ in hours)
         asked.check_rows(len(known) * rows_each)
         yield from hours

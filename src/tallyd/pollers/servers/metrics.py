@@ -52,6 +52,11 @@ def metrics_of(
     fresh = Metric(
         name="tallyd_target_fresh", help="1 where a target's data is fresh, else 0.", labels=of_target
     )
+    info = Metric(
+        name="tallyd_target_info",
+        help="Always 1, of targets that have them: the group, and the tags with commas around them.",
+        labels=("poller", "target", "group", "tags"),
+    )
     states = Metric(name="tallyd_targets", help="Targets by state.", labels=("poller", "state"))
     unnamed = Metric(
         name="tallyd_targets_unnamed",
@@ -70,10 +75,13 @@ def metrics_of(
     unnamed.samples.append(((poller,), max(0, len(found) - MOST_NAMED)))
     for target, one in found[:MOST_NAMED]:
         labels = (poller, target.name)
+        if target.group or target.tags:
+            tags = f",{','.join(target.tags)}," if target.tags else ""
+            info.samples.append(((poller, target.name, target.group, tags), 1))
         limit.samples.append((labels, target.limits_at(now, zone).stale_after_s))
         fresh.samples.append((labels, int(one.state == "fresh")))
         if (due_at := target.next_due(now, zone)) is not None:
             due.samples.append((labels, due_at.timestamp()))
         if (lag_s := lag_s_of(one, now)) is not None:
             lag.samples.append((labels, lag_s))
-    return (lag, limit, due, fresh, states, unnamed, checked)
+    return (lag, limit, due, fresh, info, states, unnamed, checked)

@@ -17,7 +17,7 @@ from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Metric, StateTimeline, Table
+from tallyd.core.panels import Board, Choice, Metric, StateTimeline, Table
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json
@@ -36,7 +36,9 @@ from tallyd.pollers.servers.alert_kinds import (
     VANISHED,
 )
 from tallyd.pollers.servers.board import (
+    GROUP,
     choices_of,
+    chosen_targets,
     no_checks,
     now_board,
     past_board,
@@ -97,6 +99,14 @@ class ServersPoller(ServersSettings):
         """Return the alert policy of each target that has its own; an item has that of its target."""
         found = ((target.name, target.policy(whole)) for target in self.checked)
         return {name: policy for name, policy in found if policy is not whole}
+
+    def group_members(self) -> Mapping[str, frozenset[str]]:
+        """Return the targets of each group; the items of an answer belong to its target."""
+        found: dict[str, set[str]] = {}
+        for target in self.checked:
+            if target.group:
+                found.setdefault(target.group, set()).add(target.name)
+        return {group: frozenset(names) for group, names in found.items()}
 
     def due_times(self, now: datetime, zone: tzinfo) -> tuple[tuple[str, datetime], ...]:
         """Return when new data of each target with `due` must be there next."""
@@ -160,11 +170,15 @@ class ServersPoller(ServersSettings):
 
     def now_board(self, past: Past) -> Board:
         """Return the state of each target. Raises `StateError`."""
+        return self.group_board(past, "")
+
+    def group_board(self, past: Past, group: str) -> Board:
+        """Return the state of each target of a group; empty: of all. Raises `StateError`."""
         memory = self._memory(past)
         # Outside the daemon, only what the last file said is known: its data may be newer by now, not older.
         written_at = None if memory.checked_at else memory.written_at
         board = now_board(
-            self.with_items(dict(memory.known)),
+            [each for each in self.with_items(dict(memory.known)) if group in ("", each.group)],
             dict(memory.known),
             written_at or past.now,
             past.zone,
@@ -241,8 +255,8 @@ class ServersPoller(ServersSettings):
         )
 
     def states(self, past: Past, asked: Asked) -> StateTimeline | None:
-        """Return how the poller was; the past of one target has its states by its checks."""
-        return None if asked.value("target") else super().states(past, asked)
+        """Return how the poller was, not a group; the past of one target has its states by its checks."""
+        return None if asked.value("target") or asked.value(GROUP) else super().states(past, asked)
 
     def shares(self, past: Past, subject: str) -> Table:
         """Return for what share of the time a target was within its limit; of all, as other kinds.
@@ -260,23 +274,35 @@ class ServersPoller(ServersSettings):
         return past.records.server_hours(since, past.now, servers=(target,))
 
     def past_board(self, past: Past, asked: Asked) -> Board:
-        """Return the checks of all targets, or of one. Raises `AskedError`, `RecordsError`."""
-        target = asked.options.get("target", "")
+        """Return the checks of all targets, of a group, or of one. Raises `AskedError`, `RecordsError`."""
+        target, group = asked.value("target"), asked.value(GROUP)
+        targets = chosen_targets(self.group_members(), group, target) if group else self.targets
         is_going_on = bool(self.targets) and past.now < asked.span(past.zone)[1]
         nothing = no_checks(self.every if is_going_on else None)
         if target:
-            return self._target_board(past, asked, target, nothing)
+            return self._target_board(past, asked, target, nothing, self._choices(targets, target))
         # There are no checks of later than tomorrow, and each day is a question to the database.
         tomorrow = day_of(past.now, past.zone) + timedelta(days=1)
         known = replace(asked, last=max(asked.first, min(asked.last, tomorrow)))
         days = known.span(past.zone)
-        hours = read_hours(past.records, known, past.zone, targets=self.targets)
+        hours = read_hours(past.records, known, past.zone, targets=targets, has_others=not group)
         checks = checks_of(hours, days, zone=past.zone, by=asked.by, now=past.now)
-        names = tuple(dict.fromkeys((*self.targets, *(each.target for each in checks))))
-        passed = passed_s(*days, past.now)
-        return past_board(checks, by=asked.by, passed_s=passed, nothing=nothing, choices=choices_of(names))
+        return past_board(
+            checks,
+            by=asked.by,
+            passed_s=passed_s(*days, past.now),
+            nothing=nothing,
+            group=group,
+            choices=self._choices(targets, *(each.target for each in checks)),
+        )
 
-    def _target_board(self, past: Past, asked: Asked, target: str, nothing: str) -> Board:
+    def _choices(self, targets: Iterable[str], *others: str) -> tuple[Choice, ...]:
+        """Return the choice of a group, if there are any, and of a target among these."""
+        return choices_of(tuple(dict.fromkeys((*targets, *others))), tuple(self.group_members()))
+
+    def _target_board(
+        self, past: Past, asked: Asked, target: str, nothing: str, choices: tuple[Choice, ...]
+    ) -> Board:
         borders = asked.borders(now=past.now, zone=past.zone)
         span = (borders[0], borders[-1]) if borders else asked.span(past.zone)
         and_before = past.records.server_hours(span[0] - HOUR, span[1], servers=(target,))
@@ -299,7 +325,7 @@ class ServersPoller(ServersSettings):
             passed_s=passed_s(*span, past.now),
             stale_after_s=limits_s.get(target),
             nothing=nothing,
-            choices=choices_of(tuple(dict.fromkeys((*self.targets, target)))),
+            choices=choices,
         )
 
     def _no_target(self, past: Past, asked: Asked, target: str) -> str:
@@ -315,8 +341,8 @@ class ServersPoller(ServersSettings):
 
     @classmethod
     def options(cls) -> tuple[str, ...]:
-        """Return that one target can be asked for."""
-        return ("target",)
+        """Return that a group or one target can be asked for."""
+        return (GROUP, "target")
 
     @classmethod
     def default_days(cls, by: By | None) -> int:

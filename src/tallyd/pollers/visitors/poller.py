@@ -174,6 +174,10 @@ class VisitorsPoller(VisitorsSettings):
         newest = max(_arrivals(past).values(), default=None)
         return LastReading(newest) if newest else None
 
+    def group_members(self) -> Mapping[str, frozenset[str]]:
+        """Return the sources of each group."""
+        return {group: frozenset(sources) for group, sources in self.groups.items()}
+
     def now_board(self, past: Past) -> Board:
         """Return today's counts, its sources, and the last reports."""
         counts: Mapping[str, DayCount] = {}
