@@ -56,6 +56,49 @@ def _due_config() -> dict[str, object]:
     }
 
 
+@time_machine.travel("2026-12-11T12:00:00+01:00", tick=False)
+def test_days_and_hours_that_never_come_are_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    never = {"from": "08:00", "to": "17:00", "calendar": "works", "days": ["sat"]}
+    content = {
+        "calendars": {"gone": {"closed": ["0001-01-01..9999-12-31"]}, "works": {"days": ["mon-fri"]}},
+        "pollers": {
+            "apps": {
+                "kind": "servers",
+                "targets": {
+                    "A 1": {
+                        "url": "http://127.0.0.1:9/",
+                        "due": [{"by": "06:00", "calendar": "gone"}],
+                        "active": [never],
+                    },
+                    "B": {"url": "http://127.0.0.1:9/", "due": [{"by": "06:00", "calendar": "works"}]},
+                },
+            },
+            "park": {"kind": "visitors", "inbox": "in", "no_files": {"active": [never]}},
+            "unit": {
+                "kind": "divera",
+                "accesskey": "abcdefgh1234",
+                "at": ["08:00", "20:00"],
+                "at_least": [
+                    {"statuses": ["1"], "count": 1},
+                    {"statuses": ["2"], "count": 1, "when": [{"from": "09:00", "to": "09:30"}]},
+                ],
+            },
+        },
+    }
+    (tmp_path / "in").mkdir()
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    assert check(tmp_path / "config.json", online=False) == 0
+    notes = [line for line in capsys.readouterr().out.splitlines() if "in the next 400 days" in line]
+    hours = "these hours never begin in the next 400 days"
+    assert notes == [
+        "Note: calendars.gone: no day is open in the next 400 days",
+        'Note: pollers.apps.targets."A 1".due: nothing is due in the next 400 days',
+        f'Note: pollers.apps.targets."A 1".active: {hours}',
+        f"Note: pollers.park.no_files.active: {hours}",
+        "Note: pollers.unit.at_least[1].when: no slot of `at` lies in these hours in the next 400 days",
+    ]
+
+
 @pytest.mark.parametrize(("now", "is_noted"), [("2025-12-31", False), ("2026-01-01", True)])
 def test_holidays_that_the_library_knows_only_for_this_year_are_noted(
     now: str, is_noted: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -126,7 +126,9 @@ def _day(written: str) -> date:
         found = date.fromisoformat(written) if _DAY.fullmatch(written) else None
     except ValueError:
         found = None
-    if found is None or found.year not in _YEARS:
+    if found is not None and found.year not in _YEARS:
+        raise AskedError(f"{written} is not between {_YEARS[0]}-01-01 and {_YEARS[-1]}-12-31")
+    if found is None:
         raise AskedError(f'there is no day "{written}"; write it as YYYY-MM-DD, such as 2026-11-20')
     return found
 

@@ -107,6 +107,13 @@ class Poller(PollerBoards):
         del beside
         return ()
 
+    def vain(self, now: datetime, zone: tzinfo) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Return the places of settings that will have no effect in the days to come, each with the reason:
+        hours that never begin. For the notes of `check`.
+        """
+        del now, zone
+        return ()
+
     def correct(
         self, poller: str, correction: Correction, records: CorrectableRecords, zone: ZoneInfo
     ) -> str:

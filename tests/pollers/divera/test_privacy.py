@@ -226,6 +226,23 @@ class TestPersonalTexts:
         content["data"]["cluster"]["consumer"] = []
         assert personal(divera(source="monitor"), content) == {NOTE: "monitor.2.all.note"}
 
+    def test_names_and_notes_of_vehicles_are_found_but_not_that_of_the_config(self) -> None:
+        ours = {
+            "name": "Florian Muster 44",
+            "shortname": "HLF 20",
+            "fmsstatus_note": NOTE,
+            "opta": "MST1",
+        }
+        content = pull(MONITOR, vehicles={"501": ours})
+        content["data"]["cluster"]["consumer"] = []
+        crew = {"name": "HLF 20 by day", "statuses": ["7"], "count": 6}
+        found = personal(divera(source="monitor", at_least=[crew]), content)
+        assert found == {
+            "Florian Muster 44": "cluster.vehicle.name",
+            NOTE: "cluster.vehicle.fmsstatus_note",
+            "MST1": "cluster.vehicle.opta",
+        }
+
     def test_where_names_of_statuses_are_fetched_that_answer_is_looked_at_too(self) -> None:
         content = pull(statuses=STATUSES)
         content["data"]["cluster"]["consumer"] = {"5": {"stdformat_name": "C. Kanarienvogel"}}

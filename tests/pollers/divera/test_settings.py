@@ -196,6 +196,18 @@ def test_a_key_in_the_url_is_rejected_and_not_shown(url: str, text: str) -> None
             id="requirement-of-the-same-name",
         ),
         pytest.param(
+            {"at_least": [{"name": each, "statuses": ["7"], "count": 2} for each in ("J\xf6", "Jo\u0308")]},
+            "at_least",
+            "is the name of two entries; change one",
+            id="requirement-of-a-name-that-looks-the-same",
+        ),
+        pytest.param(
+            {"at_least": [{"name": "8+none", "statuses": ["7"], "count": 2}]},
+            "at_least.0.name",
+            "is a status id, or a sum of them",
+            id="requirement-with-the-id-of-another",
+        ),
+        pytest.param(
             {"at_least": [{"name": "a/b", "statuses": ["7"], "count": 2}]},
             "at_least.0.name",
             "without `/`",
@@ -217,9 +229,9 @@ def test_a_key_in_the_url_is_rejected_and_not_shown(url: str, text: str) -> None
         pytest.param({"hide_below": -1}, "hide_below", "must be 3 or more", id="hide-below-nothing"),
         pytest.param({"hide_below": True}, "hide_below", "valid integer", id="hide-below-true"),
         pytest.param(
-            {"hide_below": 5, "at_least": [{"statuses": ["7"], "count": 4}]},
+            {"hide_below": 5, "at_least": [{"statuses": [f"{n}"], "count": n} for n in (5, 4, 6, 2)]},
             "hide_below",
-            "so a warning would reveal what is hidden",
+            "reveal what is hidden; raise to at least 5: at_least[1] (4) and at_least[3] (2)",
             id="minimum-below-the-hidden",
         ),
         pytest.param({"acceskey": "x"}, "acceskey", "not permitted", id="unknown-key"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, tzinfo
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from tallyd.config.model import Config
 from tallyd.config.problems import place_of
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, ConfigError, DeliveryError, RecordsError, SourceError
 from tallyd.core.privacy.redaction import Redactor
-from tallyd.core.schedule.calendar import Calendar
+from tallyd.core.schedule.calendar import NEAR_DAYS, Calendar
 from tallyd.core.schedule.timetable import WEEKDAYS, next_slots
 from tallyd.core.texts import offset_if_twice
 from tallyd.presentation.terminal import complain, say, show_table
@@ -41,7 +42,12 @@ def check(path: Path, *, online: bool) -> int:
     _show_due_times(config, now)
     calendars = [each.named(name) for name, each in config.settings.calendars.items()]
     _show_days_off(calendars, today=now.astimezone(config.zone).date())
-    notes = (*config.notes, *_holiday_notes(calendars, now), *folder_notes(config), *_running_notes(config))
+    notes = (
+        *config.notes,
+        *_notes_of_days(config, calendars, now),
+        *folder_notes(config),
+        *_running_notes(config),
+    )
     for note in notes:
         say(f"Note: {note}", style="warning")
     if not online:
@@ -93,15 +99,20 @@ def _show_days_off(calendars: list[Calendar], *, today: date) -> None:
         show_table(("calendar", "day", ""), rows)
 
 
-def _holiday_notes(calendars: list[Calendar], now: datetime) -> list[str]:
-    """Return the calendars whose holidays are not known until the end of the next year."""
-    last_years = {each: each.holidays.last_year() for each in calendars if each.holidays}
-    return [
-        f"{place_of(('calendars', calendar.name))}.holidays: the installed library covers no year after "
-        f"{year}; add later holidays to `closed`, or upgrade"
-        for calendar, year in last_years.items()
-        if year <= now.year
-    ]
+def _notes_of_days(config: Config, calendars: list[Calendar], now: datetime) -> Iterator[str]:
+    """Yield what days will never come: open ones, those of hours, holidays after the next year."""
+    for calendar in calendars:
+        place = place_of(("calendars", calendar.name))
+        if not calendar.ever_opens(now.astimezone(config.zone).date()):
+            yield f"{place}: no day is open in the next {NEAR_DAYS} days"
+        if calendar.holidays and (year := calendar.holidays.last_year()) <= now.year:
+            yield (
+                f"{place}.holidays: the installed library covers no year after {year}; "
+                "add later holidays to `closed`, or upgrade"
+            )
+    for name, poller in config.settings.pollers.items():
+        for where, why in poller.vain(now, config.effective(name).zone):
+            yield f"{place_of(('pollers', name, *where))}: {why}"
 
 
 def _running_notes(config: Config) -> list[str]:

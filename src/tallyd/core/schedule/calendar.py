@@ -10,6 +10,8 @@ from functools import lru_cache
 from tallyd.core.schedule.timetable import EVERY_DAY
 
 _DAYS_AHEAD = 2 * 366
+NEAR_DAYS = 400
+"""A day so far ahead is never looked for: a calendar may have no open day for months, or none at all."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ def _of_year(country: str, subdivision: str | None, year: int) -> Mapping[date, 
 
     # Without a language, the library would use that of the environment.
     return dict(country_holidays(country, subdivision, years=year, expand=False, language="en_US"))
+
+
+def days_from(first: date) -> Iterator[date]:
+    """Yield `NEAR_DAYS` days."""
+    return (first + timedelta(days=ahead) for ahead in range(NEAR_DAYS))
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,10 @@ class Calendar:
             return "closed"
         holiday = self.holidays.on(day) if self.holidays else None
         return holiday or (None if day.weekday() in self.days else f"{day:%A}")
+
+    def ever_opens(self, first: date) -> bool:
+        """Whether a day is open within `NEAR_DAYS`."""
+        return any(map(self.is_open, days_from(first)))
 
     def exceptions(self, first: date) -> Iterator[tuple[date, str]]:
         """Yield each exception to `days` in the next two years, and why it is off, or `open`."""

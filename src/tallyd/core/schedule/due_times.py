@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 
-from tallyd.core.schedule.calendar import Calendar
+from tallyd.core.schedule.calendar import NEAR_DAYS, Calendar
 
 _DAY = timedelta(days=1)
-_MOST_DAYS = 400
-"""How far a due time may be away: a calendar may have no open day for months."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def _around(due: tuple[DueTime, ...], day: date, zone: tzinfo) -> tuple[datetime
     for direction, least in ((-1, 2), (1, 1)):
         beyond: set[datetime] = set()
         number = 2
-        while len(beyond) < least and number < _MOST_DAYS:
+        while len(beyond) < least and number < NEAR_DAYS:
             beyond |= of(direction * number)
             number += 1
         # The next day may belong between them, again because of a gap over midnight.

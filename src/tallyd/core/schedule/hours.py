@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from tallyd.core.schedule.calendar import Calendar
+from tallyd.core.schedule.calendar import NEAR_DAYS, Calendar, days_from
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,14 @@ class Hours:
 def any_hold(hours: Iterable[Hours], local: datetime) -> bool:
     """Whether a local time is inside any of the hours; without hours: no."""
     return any(each.hold(local) for each in hours)
+
+
+def never_begins(hours: Iterable[Hours], first: date) -> str:
+    """Return the text that hours begin on none of the days to come; empty if one does, or without hours."""
+    hours = tuple(hours)
+    if not hours or any(each.begin_on(day) for day in days_from(first) for each in hours):
+        return ""
+    return f"these hours never begin in the next {NEAR_DAYS} days"
 
 
 def any_held(hours: Iterable[Hours], since: datetime, until: datetime, zone: tzinfo) -> bool:

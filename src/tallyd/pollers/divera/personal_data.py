@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator
 
 from tallyd.pollers.divera.parse import as_object, people_of, read_answer
 
-_PERSONAL = re.compile(r"(?i)name|mail|phone|tel|mobil|fax|addres|adres|street|stra(ss|ß)e|city|note|notiz")
+_PERSONAL = re.compile(
+    r"(?i)name|mail|phone|tel|mobil|fax|addres|adres|street|stra(ss|ß)e|city|note|notiz|opta|issi"
+)
 _NOT_OF_A_PERSON = re.compile(r"(?i)(status|cluster|group|qualification)[\w.]*name")
 """Names of statuses, units, groups and qualifications may be in a person's row. They are not personal."""
 _SHORTEST = 4
@@ -27,11 +29,13 @@ def texts_of_users(body: bytes) -> Found:
 def texts_of_pull(body: bytes) -> Found:
     """Return (field, value) of the personal texts in /api/v2/pull/all; each value once. Raises `Unreadable`.
 
-    They are in everybody's entry, and in the monitors that list people with their notes.
+    They are in everybody's entry, in the monitors that list people with their notes, and in vehicles: their
+    names, notes, and names in the radio network.
     """
     data = as_object(read_answer(body).get("data"))
     monitor = as_object(data.get("monitor"))
-    people: list[tuple[str, object]] = [("cluster.consumer", as_object(data.get("cluster")).get("consumer"))]
+    cluster = as_object(data.get("cluster"))
+    people = [(f"cluster.{part}", cluster.get(part)) for part in ("consumer", "vehicle")]
     people += [(f"monitor.{number}", monitor.get(number)) for number in ("2", "3")]
     return _each_once(people)
 

@@ -280,8 +280,15 @@ class DiveraPoller(DiveraSettings):
         """
         key, pull = self.accesskey, pull_params(tools.now(), cluster=True)
         if self.source == "monitor":
-            return ask(tools, self.address, key, pull, read=texts_of_pull).value
-        found = ask(tools, self.address, key, {}, read=texts_of_users).value
-        if self.fetch_status_names:
-            found += ask(tools, pull_url_of(self.address), key, pull, read=texts_of_pull).value
-        return tuple(dict.fromkeys(found))
+            found = ask(tools, self.address, key, pull, read=texts_of_pull).value
+        else:
+            found = ask(tools, self.address, key, {}, read=texts_of_users).value
+            if self.fetch_status_names:
+                found += ask(tools, pull_url_of(self.address), key, pull, read=texts_of_pull).value
+        # A requirement may be called like the vehicle that it is for.
+        names = " ".join(each.name for each in self.at_least if each.name)
+        return tuple(
+            (field, value)
+            for field, value in dict.fromkeys(found)
+            if not (field.startswith("cluster.vehicle") and value in names)
+        )

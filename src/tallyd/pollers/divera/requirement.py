@@ -6,6 +6,7 @@ import re
 from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Annotated
+from unicodedata import normalize
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
 
@@ -38,7 +39,9 @@ def _qualification(written: str) -> str:
 def _name(written: str) -> str:
     if not written.strip() or "/" in written or UNPRINTABLE.search(written):
         raise wrong("must be a name without `/` and control characters")
-    return written.strip()
+    if all(STATUS_ID.fullmatch(part) for part in written.strip().split("+")):
+        raise wrong("is a status id, or a sum of them, which names a requirement without a name; remove it")
+    return normalize("NFC", written.strip())
 
 
 BELOW = AlertKind(

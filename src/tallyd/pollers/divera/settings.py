@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from datetime import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime, time, tzinfo
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -13,8 +13,9 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from tallyd.contract.poller import Poller
 from tallyd.core.addresses import host_of
 from tallyd.core.history import NO_STATUS
+from tallyd.core.schedule.calendar import NEAR_DAYS, days_from
 from tallyd.core.schedule.timetable import EVERY_DAY
-from tallyd.core.texts import visible
+from tallyd.core.texts import listed, visible
 from tallyd.pollers.divera.client import PULL_URL, USERS_URL, is_pull_url, is_users_url
 from tallyd.pollers.divera.requirement import STATUS_ID, Requirement
 from tallyd.settings.secrets import Secret
@@ -191,10 +192,15 @@ class DiveraSettings(Poller):
                 "must be 3 or more: with 1 there is nothing to hide, and with 2 a null could only mean 1"
             )
         at_least: tuple[Requirement, ...] = info.data.get("at_least", ())
-        if any(each.count < hide_below for each in at_least):
+        lower = [
+            f"at_least[{place}] ({each.count})"
+            for place, each in enumerate(at_least)
+            if each.count < hide_below
+        ]
+        if lower:
             raise wrong(
                 "is higher than a count in at_least, so a warning would reveal what is hidden; "
-                "raise that count to at least hide_below"
+                f"raise to at least {hide_below}: {listed(lower)}"
             )
         return hide_below
 
@@ -208,6 +214,14 @@ class DiveraSettings(Poller):
             for name, other in beside.items()
             if isinstance(other, DiveraSettings) and self._is_of_unit(other) and self._hides_more_than(other)
         )
+
+    def vain(self, now: datetime, zone: tzinfo) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Return the requirements that apply to no slot."""
+        days = [day for day in days_from(now.astimezone(zone).date()) if day.weekday() in self.days]
+        for place, each in enumerate(self.at_least):
+            if not any(each.applies(datetime.combine(day, at)) for day in days for at in self.at):
+                why = f"no slot of `at` lies in these hours in the next {NEAR_DAYS} days"
+                yield ("at_least", place, "when"), why
 
     def _is_of_unit(self, other: DiveraSettings) -> bool:
         is_known = self.accesskey.is_known and other.accesskey.is_known

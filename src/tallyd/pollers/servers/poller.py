@@ -21,7 +21,9 @@ from tallyd.core.panels import Board, Choice, Metric, StateTimeline, Table
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json
+from tallyd.core.schedule.calendar import NEAR_DAYS
 from tallyd.core.schedule.days import day_of
+from tallyd.core.schedule.hours import never_begins
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.states import Timeline
 from tallyd.core.stored import LastReading
@@ -112,6 +114,15 @@ class ServersPoller(ServersSettings):
         """Return when new data of each target with `due` must be there next."""
         found = ((target.name, target.next_due(now, zone)) for target in self.checked)
         return tuple((name, at) for name, at in found if at is not None)
+
+    def vain(self, now: datetime, zone: tzinfo) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Return the targets for which no data is ever due, or whose hours never begin."""
+        for target in self.checked:
+            place = ("targets", target.name)
+            if target.due and target.next_due(now, zone) is None:
+                yield (*place, "due"), f"nothing is due in the next {NEAR_DAYS} days"
+            if why := never_begins(target.active, now.astimezone(zone).date()):
+                yield (*place, "active"), why
 
     def view(self, subject: str, what: str) -> Mapping[str, str]:
         """Return the target that a problem is of: its view shows the plot of its lag."""

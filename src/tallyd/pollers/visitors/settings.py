@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, time, tzinfo
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from tallyd.contract.poller import Poller
 from tallyd.core.json_query import compiled
+from tallyd.core.schedule.hours import never_begins
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.visitors.ingest.shape import DIGITS
 from tallyd.pollers.visitors.inside import MIDNIGHT
@@ -248,6 +249,12 @@ class VisitorsSettings(Poller):
         """Return a source with its name for people, if it has one: `Gate 12 (12)`."""
         label = self.label_of(subject)
         return f"{label} ({subject})" if label else subject
+
+    def vain(self, now: datetime, zone: tzinfo) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Return the hours of `no_files` if they never begin."""
+        active = self.no_files.active if self.no_files else ()
+        why = never_begins((each.hours for each in active), now.astimezone(zone).date())
+        return ((("no_files", "active"), why),) if why else ()
 
     def notes(self, beside: Mapping[str, Poller]) -> tuple[str, ...]:
         """Return notes for `check` about a config that has no mistake."""
