@@ -374,7 +374,7 @@ def test_what_a_target_sets_goes_before_its_group_and_that_before_the_poller() -
         pytest.param({"write_every": "1s"}, "write_every: must be at least 1 minute", id="too often"),
         pytest.param({"defaults": {"url": URL}}, "defaults.url: unknown key", id="an address for all"),
         pytest.param(
-            {"groups": {"shop": {}}, "targets": {"A": {"url": URL, "group": "shop"}, **OF_SHOPS}},
+            {"groups": {"shop": {}}, "targets": OF_SHOPS},
             'targets.B.group: is no group in `groups`; did you mean "shop"?',
             id="a group without an entry",
         ),

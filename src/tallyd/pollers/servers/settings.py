@@ -105,19 +105,18 @@ class ServersSettings(Poller):
         ]
         if self.defaults.group:
             named.append((("defaults", "group"), self.defaults.group))
-        found = tuple({group for _, group in named})
+        known, found = tuple(self.groups), tuple({group for _, group in named})
         problems: list[tuple[tuple[str, ...], str]] = [
+            (where, f"is no group in `groups`{did_you_mean(group, known)}")
+            for where, group in named
+            if known and group not in known
+        ]
+        # If both are wrong, it is one mistake.
+        problems = problems or [
             (("groups", group), f"is the group of no target{did_you_mean(group, found)}")
-            for group in self.groups
+            for group in known
             if group not in found
         ]
-        if self.groups:
-            known = tuple(self.groups)
-            problems += [
-                (where, f"is no group in `groups`{did_you_mean(group, known)}")
-                for where, group in named
-                if group not in known
-            ]
         if problems:
             raise wrong_each(problems)
         return self
