@@ -206,7 +206,7 @@ def test_fulfilment_is_a_csv_of_each_requirement_by_month(
     assert run(past.folder, **asked) == 0
     said = capsys.readouterr().out
     assert "Engine: between 50.00% and 75.00%, 1 of 4 slots unknown" in said
-    assert "Sun 08:00 to 24:00: 0.00%" in said
+    assert "Sun 08:00 to 24:00: 0.00% of 1 slot" in said
     assert "State of" not in said
 
 

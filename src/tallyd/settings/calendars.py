@@ -25,6 +25,9 @@ from tallyd.core.texts import shortened
 from tallyd.settings.types import Days, Strict, as_tuple, did_you_mean, wrong
 
 CALENDAR_NAME = r"^[a-z0-9][a-z0-9_-]*$"
+_LONGEST_CODE = 3
+_OTHER_NAMES = {"UK": "GB", "Deutschland": "DE", "Österreich": "AT", "Schweiz": "CH"}
+"""What people write for a country that the library knows by another name."""
 _DATES = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.\.(\d{4}-\d{2}-\d{2}))?", re.ASCII)
 
 
@@ -83,11 +86,14 @@ class HolidaysSettings(Strict):
         from holidays.registry import COUNTRIES  # noqa: PLC0415
 
         if country not in list_supported_countries(include_aliases=False):
-            words = {
+            words = _OTHER_NAMES | {
                 word: code
                 for name, (_, code, long_code, *_) in COUNTRIES.items()
-                for word in (name.replace("_", " ").title(), code, long_code)
+                for word in (code, long_code, name.replace("_", " ").title())
             }
+            first, _, rest = country.partition("-")
+            if rest and words.get(first) == first:
+                raise wrong(f'has a subdivision in it; write "country": "{first}", "subdivision": "{rest}"')
             raise wrong(f"unknown country; write its code in ISO 3166, such as DE{_near(country, words)}")
         return country
 
@@ -114,13 +120,16 @@ class HolidaysSettings(Strict):
 def _near(written: str, words: Mapping[str, str]) -> str:
     """Return the codes that somebody may have meant, as the end of a sentence.
 
-    `words` are codes and names, each with its code.
+    `words` are codes and names, each with its code; the last name of a code is shown beside it. A short word
+    is a code: it is only near to itself in other letters.
     """
-    folded = {word.casefold(): word for word in words}
-    key = written.casefold()
-    near = [folded[each] for each in ([key] if key in folded else get_close_matches(key, folded))]
-    shown = {words[word]: f'"{words[word]}"' + f" ({word})" * (len(word) > 3) for word in near}
-    return f"; did you mean {' or '.join(shown.values())}?" if shown else ""
+    codes = {word.casefold(): code for word, code in words.items()}
+    names = {code: f" ({word})" for word, code in words.items() if len(word) > _LONGEST_CODE}
+    key, cutoff = written.casefold(), 0.75 if len(written) > _LONGEST_CODE else 1.0
+    found = [key] if key in codes else get_close_matches(key, codes, cutoff=cutoff)
+    near = dict.fromkeys(codes[each] for each in found)
+    shown = " or ".join(f'"{code}"{names.get(code, "")}' for code in near)
+    return f"; did you mean {shown}?" if shown else ""
 
 
 class CalendarSettings(Strict):

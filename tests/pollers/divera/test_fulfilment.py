@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -28,6 +28,7 @@ from tallyd.pollers.divera.fulfilment_board import (
 from tallyd.pollers.divera.requirement import Requirement
 
 MONDAY = datetime(2026, 11, 2, 12, tzinfo=BERLIN)
+AT = tuple(map(time, (2, 8, 9, 12, 20)))
 WORK = [{"days": ["mon-fri"], "from": "06:00", "to": "18:00"}]
 
 
@@ -114,7 +115,7 @@ def test_only_slots_of_the_timetable_within_its_hours_are_judged() -> None:
         slot("2026-11-20T08:00", None),
         slot("2026-11-21T08:00", {"1": 1}),
     ]
-    found = judged(requirement("1", when=WORK), entries, BERLIN)
+    found = judged(requirement("1", when=WORK), entries, AT, BERLIN)
     assert [(f"{each.local:%H:%M}", each.verdict) for each in found] == [
         ("06:00", "met"),
         ("08:00", "unknown"),
@@ -177,7 +178,7 @@ def test_over_a_year_the_true_share_lies_within_and_is_exact_where_nothing_is_hi
     stored, true = invented_year(seed)
     keys: dict[str, Any] = {"qualification": "9"} if is_qualified else {}
     needed = requirement("1", "2", count=count, when=WORK if is_by_day else [], **keys)
-    slots = judged(needed, stored, BERLIN)
+    slots = judged(needed, stored, AT, BERLIN)
     expected = []
     for each in true:
         if is_by_day and (each["local"].weekday() > 4 or not 6 <= each["local"].hour < 18):
@@ -201,7 +202,7 @@ def test_over_a_year_the_true_share_lies_within_and_is_exact_where_nothing_is_hi
 @given(st.integers(0, 10**6), st.sampled_from(["hour", "day", "weekday", "week", "month", "year"]))
 def test_each_judged_slot_is_in_one_row_of_any_period_and_in_one_cell_of_the_week(seed: int, by: By) -> None:
     stored, _ = invented_year(seed, days=40)
-    slots = judged(requirement("1", "2"), stored, BERLIN)
+    slots = judged(requirement("1", "2"), stored, AT, BERLIN)
     table, heatmap = (
         each.table if isinstance(each, Heatmap) else each
         for each in board(slots, by=by).panels
@@ -244,17 +245,28 @@ TUESDAYS = [
 
 
 def test_the_weakest_hours_last_until_the_next_slot_of_their_day() -> None:
-    slots = judged(requirement("1"), TUESDAYS[::2], BERLIN)  # of 09:00, and one on a Wednesday
+    slots = judged(requirement("1"), TUESDAYS[::2], AT, BERLIN)  # of 09:00, and one on a Wednesday
     timetable = [entry.at.astimezone(BERLIN) for entry in TUESDAYS]
-    assert weakest(slots, timetable) == (WeakHours("Tue", "09:00", "12:00", Interval(0.25, 0.5)),)
-    assert [each.end for each in weakest(judged(requirement("1"), TUESDAYS, BERLIN), timetable)] == [
+    assert weakest(slots, timetable) == (WeakHours("Tue", "09:00", "12:00", Interval(0.25, 0.5), 4),)
+    assert [each.end for each in weakest(judged(requirement("1"), TUESDAYS, AT, BERLIN), timetable)] == [
         "12:00",
         "24:00",
     ]
 
 
+def test_a_slot_that_clocks_move_has_the_name_of_its_time_in_the_timetable() -> None:
+    nights = [  # on the last Sunday of March there is no 02:00: that slot is at 03:00
+        slot(f"2026-{day}T02:00", {"1": people}) for day, people in (("03-22", 9), ("03-29", 1), ("04-05", 9))
+    ]
+    days = [slot(f"2026-{day}T08:00", {"1": 9}) for day in ("03-22", "03-29", "04-05")]
+    slots = judged(requirement("1"), [*nights, *days], AT, BERLIN)
+    (weak,) = weakest(slots, [each.local for each in slots])
+    assert (weak.begin, weak.end, weak.slots) == ("02:00", "08:00", 3)
+    assert f"{judged(requirement('1'), nights, (), BERLIN)[1].local:%H:%M}" == "03:00", "not in the timetable"
+
+
 def test_the_report_says_the_bounds_the_unknown_slots_and_the_weakest_hours() -> None:
-    found = board(judged(requirement("1"), TUESDAYS, BERLIN))
+    found = board(judged(requirement("1"), TUESDAYS, AT, BERLIN))
     assert found.said == "Engine: between 33.33% and 55.56%, 2 of 9 slots unknown"
     summary, heatmap = found.panels
     assert isinstance(summary, Table)
@@ -265,7 +277,10 @@ def test_the_report_says_the_bounds_the_unknown_slots_and_the_weakest_hours() ->
             "Engine",
             Interval(3 / 9, 5 / 9),
             *(9, 3, 4, 2),
-            "Tue 09:00 to 12:00: between 25.00% and 50.00%, Tue 12:00 to 24:00: between 25.00% and 50.00%",
+            ", ".join(
+                f"Tue {hours}: between 25.00% and 50.00% of 4 slots"
+                for hours in ("09:00 to 12:00", "12:00 to 24:00")
+            ),
         ),
     )
     assert heatmap.table.rows == (
@@ -283,7 +298,7 @@ def test_the_report_says_the_bounds_the_unknown_slots_and_the_weakest_hours() ->
     ],
 )
 def test_a_share_in_words(entries: Sequence[Entry], said: str) -> None:
-    assert board(judged(requirement("1"), entries, BERLIN)).said == said
+    assert board(judged(requirement("1"), entries, AT, BERLIN)).said == said
 
 
 def test_an_hour_that_comes_twice_is_two_rows_in_order_of_time() -> None:
@@ -292,14 +307,14 @@ def test_an_hour_that_comes_twice_is_two_rows_in_order_of_time() -> None:
         entry_of(at, taken_at=at, body={"source": "monitor", "counts": {"1": people}})
         for at, people in ((begin + timedelta(minutes=30), 9), (begin + timedelta(minutes=60), 1))
     ]
-    table = board(judged(requirement("1"), entries, BERLIN), by="hour").panels[0]
+    table = board(judged(requirement("1"), entries, AT, BERLIN), by="hour").panels[0]
     assert isinstance(table, Table)
     assert table.cells("hour") == ("02:00 UTC+02:00", "02:00 UTC+01:00")
     assert table.cells("met") == (1, 0)
 
 
 def test_one_requirement_alone_can_be_asked_for() -> None:
-    slots = judged(requirement("1"), TUESDAYS, BERLIN)
+    slots = judged(requirement("1"), TUESDAYS, AT, BERLIN)
     assert board(slots, group="7").said == "Ready: no slot in its hours"
     with pytest.raises(AskedError, match=r'^there is no requirement "8"; there is: Engine, 7$'):
         board(slots, group="8")
@@ -309,7 +324,10 @@ def test_two_requirements_with_one_name_have_a_row_each() -> None:
     named, unnamed = requirement("2", name="Ready"), requirement("1")
     shown = names_of([named, unnamed], {"1": "Ready"})
     assert shown == {"Ready": "Ready", "1": "Ready (1)"}
-    slots = {"Ready": judged(unnamed, TUESDAYS[:2], BERLIN), "1": judged(unnamed, TUESDAYS[2:4], BERLIN)}
+    slots = {
+        "Ready": judged(unnamed, TUESDAYS[:2], AT, BERLIN),
+        "1": judged(unnamed, TUESDAYS[2:4], AT, BERLIN),
+    }
     found = [RequirementSlots(id=each, name=shown[each], slots=slots[each]) for each in slots]
     day = date(2026, 11, 3)
     asked = Asked(first=day, last=day, by="month", options={"fulfilment": "yes"})
@@ -354,7 +372,7 @@ def test_the_newest_reading_has_a_row_for_each_requirement() -> None:
 
 
 def test_beside_the_numbers_there_is_a_row_for_each_judged_requirement() -> None:
-    slots = judged(requirement("1"), TUESDAYS, BERLIN)
+    slots = judged(requirement("1"), TUESDAYS, AT, BERLIN)
     some_days = [each.local for each in slots]
     timetable = [*some_days, *(MONDAY + timedelta(days=day) for day in range(8))]
     found = [

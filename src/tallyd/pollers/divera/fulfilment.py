@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, time, tzinfo
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
@@ -69,6 +69,7 @@ class WeakHours:
     begin: str
     end: str
     share: Interval
+    slots: int
 
 
 def verdict(requirement: Requirement, entry: Entry) -> Verdict:
@@ -92,12 +93,23 @@ def _bounds(requirement: Requirement, entry: Entry, status: str) -> tuple[float,
     return 0, math.inf if isinstance(people, Gap) else people
 
 
-def judged(requirement: Requirement, entries: Iterable[Entry], zone: tzinfo) -> tuple[Judged, ...]:
-    """Return the slots at which a requirement applied. A reading outside the timetable is none."""
+def slot_local(at: datetime, times: Collection[time], zone: tzinfo) -> datetime:
+    """Return the local time of a slot as it stands among `times`: 02:30 also on the day that has no 02:30."""
+    local = at.astimezone(zone)
+    if local.time() in times:
+        return local
+    written = (datetime.combine(local.date(), each, zone) for each in times)
+    return next((each for each in written if each.astimezone(UTC) == at), local)
+
+
+def judged(
+    requirement: Requirement, entries: Iterable[Entry], times: Collection[time], zone: tzinfo
+) -> tuple[Judged, ...]:
+    """Return the slots at which a requirement applied. A reading outside the timetable `times` is none."""
     return tuple(
-        Judged(local, verdict(requirement, entry))
+        Judged(slot_local(entry.at, times, zone), verdict(requirement, entry))
         for entry in entries
-        if entry.origin != "once" and requirement.applies(local := entry.at.astimezone(zone))
+        if entry.origin != "once" and requirement.applies(entry.at.astimezone(zone))
     )
 
 
@@ -115,7 +127,7 @@ def weakest(
         by_hours.setdefault((weekday(slot.local), name(slot.local)), []).append(slot.verdict)
     ends = _ends((weekday(local), name(local)) for local in timetable)
     found = [
-        WeakHours(day, begin, ends[day, begin], share)
+        WeakHours(day, begin, ends[day, begin], share, len(verdicts))
         for (day, begin), verdicts in by_hours.items()
         if isinstance(share := Fulfilment.of(verdicts).share, Interval) and share.high < 1
     ]

@@ -218,8 +218,9 @@ def _said(found: Fulfilment) -> str:
 
 
 def _hours(weak: Iterable[WeakHours]) -> str:
-    """Return `Tue 09:00 to 12:00: 41.00%, Sat 20:00 to 24:00: between 50.00% and 60.00%`."""
+    """Return `Tue 09:00 to 12:00: 41.00% of 52 slots, Sat 20:00 to 24:00: 50.00% of 1 slot`."""
     return ", ".join(
-        f"{each.weekday} {each.begin} to {each.end}: {bounds_text(each.share.low, each.share.high)}"
+        f"{each.weekday} {each.begin} to {each.end}: "
+        f"{bounds_text(each.share.low, each.share.high)} of {each.slots} slot{'s' if each.slots > 1 else ''}"
         for each in weak
     )

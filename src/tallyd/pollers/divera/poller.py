@@ -26,7 +26,7 @@ from tallyd.core.schedule.timetable import At
 from tallyd.pollers.divera.board import GROUP, chosen_group, entry_of, names_of
 from tallyd.pollers.divera.client import Answer, ask, is_users_url, pull_params, pull_url_of
 from tallyd.pollers.divera.counting import hide_qualifications, hide_small
-from tallyd.pollers.divera.fulfilment import judged
+from tallyd.pollers.divera.fulfilment import judged, slot_local
 from tallyd.pollers.divera.fulfilment_board import (
     FULFILMENT,
     RequirementSlots,
@@ -202,10 +202,11 @@ class DiveraPoller(DiveraSettings):
         entries = self.entries(past, asked)
         columns = statuses(entries, self.status_names)
         names = {each.id: each.label for each in columns}
-        timetable = [entry.at.astimezone(past.zone) for entry in entries if entry.origin != "once"]
+        times = self.at if self.at_least else ()  # one that has left the config has neither
+        timetable = [slot_local(entry.at, times, past.zone) for entry in entries if entry.origin != "once"]
         shown = names_of(self.at_least, names)
         judged_ones = [
-            RequirementSlots(id=each.id, name=shown[each.id], slots=judged(each, entries, past.zone))
+            RequirementSlots(id=each.id, name=shown[each.id], slots=judged(each, entries, times, past.zone))
             for each in self.at_least
         ]
         if asked.value(FULFILMENT):
