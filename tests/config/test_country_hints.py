@@ -26,4 +26,5 @@ from tallyd.settings.calendars import HolidaysSettings
 def test_what_was_meant_is_named_and_nothing_else(country: str, subdivision: str | None, hint: str) -> None:
     with pytest.raises(ValidationError) as found:
         HolidaysSettings.model_validate_json(json.dumps({"country": country, "subdivision": subdivision}))
-    assert [error["msg"] for error in found.value.errors()][0].endswith(hint)
+    (error,) = found.value.errors()
+    assert error["msg"].endswith(hint)
