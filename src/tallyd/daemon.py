@@ -11,13 +11,14 @@ readings are held in memory.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from concurrent.futures import wait as futures_wait
 from dataclasses import dataclass
 from typing import Any
 
 from tallyd.adapters.clock import Clock
+from tallyd.alerting.daemon_health import DaemonHealth
 from tallyd.alerting.heartbeat import Heartbeat, is_well
 from tallyd.alerting.notifier import Notifier
 from tallyd.config.jobs import tasks_of
@@ -25,8 +26,8 @@ from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfig
 from tallyd.core.reading import Problem, Slot
 from tallyd.core.schedule.timetable import Every
+from tallyd.core.texts import clock as clock_text
 from tallyd.core.uptime import BEAT_EVERY_S
-from tallyd.daemon_health import DaemonHealth
 from tallyd.outbox.worker import OutboxWorker
 from tallyd.runs.job_state import JobState, JobStates
 from tallyd.runs.runner import Runner
@@ -81,16 +82,15 @@ class Daemon:
         )
         self._runner = dependencies.runner(dependencies.active_config.config)
         self._jobs = JobStates()
-        self.health = DaemonHealth(
+        self._health = DaemonHealth(
             dependencies.store,
-            self._jobs,
             dependencies.active_config,
             dependencies.clock,
-            notifier=dependencies.notifier,
-            outbox_worker=dependencies.outbox_worker,
-            troubles=dependencies.troubles,
+            dependencies.notifier,
+            found=self._problems,
+            is_about_report=dependencies.outbox_worker.watches,
         )
-        self._safely = self.health.safely
+        self._safely = self._health.safely
         self._planner = Planner(dependencies.store, now=self._now)
         self._uptime = Uptime(dependencies.store.state, now=self._now)
         self._retention = Retention(
@@ -131,7 +131,7 @@ class Daemon:
                 self._look(job_state)
         self._begin_woken()
         if self._store.alerts.is_news.is_set() or self._store.state.was_changed_elsewhere():
-            self._safely("own problems", self.health.evaluate)  # one may be the cause of others
+            self._safely("own problems", self._health.evaluate)  # one may be the cause of others
             self._notify()
 
     def idle_s(self) -> float:
@@ -171,10 +171,10 @@ class Daemon:
             self._safely("out files", lambda: self._store.write_unwritten(tasks, running=running))
             self._safely("note", lambda: self._deps.active_config.note(self._store.state, tasks))
             self._safely("sending", self._deps.outbox_worker.look)
-        self._safely("own problems", self.health.evaluate)
+        self._safely("own problems", self._health.evaluate)
         self._look_at_jobs()
         self._notify()
-        self._deps.show_status(self.health.status())
+        self._deps.show_status(self.status())
 
     def _look_at_jobs(self) -> None:
         for job_state in self._jobs:
@@ -184,6 +184,27 @@ class Daemon:
         """Notify people of changes. Without state.db this works from memory."""
         self._store.alerts.is_news.clear()
         self._safely("notifying", self._deps.notifier.look)
+
+    def _problems(self) -> Iterable[Problem]:
+        """Return what is wrong with other parts of the process."""
+        overdue = self._jobs.overdue(monotonic_s=self._deps.clock.monotonic())
+        return *self._deps.troubles(), *self._deps.outbox_worker.problems(), *overdue
+
+    def status(self) -> str:
+        """Return the state and the next run in one line."""
+        now, parts = self._now(), []
+        active_config = self._deps.active_config
+        if self._store.state_trouble:
+            parts.append(f"cannot use state.db: {self._store.state_trouble}; readings are held in memory")
+        coming = [(at, job_state.task) for job_state in self._jobs if (at := job_state.task.next_at(now))]
+        if coming:
+            at, task = min(coming, key=lambda pair: pair[0])
+            parts.append(f"next: {task.poller} {task.job.name} {clock_text(at, task.zone, now=now)}")
+        elif not self._jobs.tasks():
+            parts.append("no poller is configured; add one to the config, tallyd reloads it automatically")
+        if active_config.rejected:
+            parts.append(f"the config on disk was rejected ({active_config.config.tallyd} check)")
+        return "; ".join(parts)
 
     def _look(self, job_state: JobState) -> None:
         self._safely(f"look at {' '.join(job_state.task.name)}", lambda: self._look_closely(job_state))
@@ -231,7 +252,7 @@ class Daemon:
         self._deps.on_config(config)
         self._store.alerts.alert_policy_of = config.alert_policy_of
         self._store.clock_check.forget_others(config.settings.pollers)
-        self.health.forget_crashes()  # the next look notes what still fails
+        self._health.forget_crashes()  # the next look notes what still fails
         self._deps.notifier.apply_config(config)
         self._deps.outbox_worker.apply_config(config, self._runner.http_tools)
         self._jobs.replace(tasks_of(config))
@@ -244,7 +265,7 @@ class Daemon:
                 Entry.every("uptime", BEAT_EVERY_S, self._note_uptime),
             )
         )
-        self._safely("unwatched", self.health.resolve_unwatched)
+        self._safely("unwatched", lambda: self._health.resolve_unwatched(self._jobs.tasks()))
         self._safely("forgotten jobs", lambda: self._store.state.slots.forget_others(self._jobs.names()))
 
     def _beats(self, config: Config) -> list[Entry]:

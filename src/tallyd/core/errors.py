@@ -1,6 +1,6 @@
 """The expected failures: the config is wrong, something outside failed, or tallyd was asked to stop.
 
-Any other exception is a bug. It is caught in one place, in daemon_health.py.
+Any other exception is a bug. It is caught in one place, in `alerting/daemon_health.py`.
 """
 
 from __future__ import annotations

@@ -201,7 +201,7 @@ class Process:
         try:
             daemon.start()
             log.info("tallyd started", extra={"config": str(self._config.path), "pid": os.getpid()})
-            self._service_manager.ready(daemon.health.status())
+            self._service_manager.ready(daemon.status())
             # Earlier, /healthz would report that tallyd is not healthy.
             self._web = Served(
                 self._config, store, kept=self._kept, runs=self._stats, now=utc_now, restart=self._restart
@@ -223,7 +223,7 @@ class Process:
                 self._service_manager.reloading()
             daemon.tick(reload=reload)
             if reload:
-                self._service_manager.ready(daemon.health.status())
+                self._service_manager.ready(daemon.status())
             if feed_every_s is not None and self._clock.monotonic() - fed_s >= feed_every_s:
                 fed_s = self._clock.monotonic()
                 if store.state.answers():

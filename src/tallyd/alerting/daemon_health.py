@@ -1,21 +1,19 @@
-"""What is wrong with the daemon itself, and which alerts nothing can find any more."""
+"""The alerts about the daemon itself, and those that nothing in the config can find any more."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from tallyd.adapters.clock import Clock
 from tallyd.adapters.state import StateError
 from tallyd.alerting.daemon_keys import is_about_daemon
 from tallyd.alerting.notifier import Notifier
+from tallyd.config.jobs import Task
 from tallyd.config.reload import ActiveConfig
 from tallyd.core.alerts.daemon_alerts import CLOCK, PART_CRASHED, WEB
 from tallyd.core.alerts.rules import OWN, unwatched
 from tallyd.core.reading import Problem
-from tallyd.core.texts import clock as clock_text
-from tallyd.outbox.worker import OutboxWorker
-from tallyd.runs.job_state import JobStates
 from tallyd.storage.store import Store
 
 log = logging.getLogger("tallyd")
@@ -24,22 +22,22 @@ log = logging.getLogger("tallyd")
 class DaemonHealth:
     """Raises and resolves the alerts about the daemon itself. Only the scheduler thread uses it.
 
-    `troubles` returns the problems of other parts of the process.
+    `found` returns the problems of other parts of the process. `is_about_report` says whether a key is about
+    a report that the outbox still holds.
     """
 
     def __init__(
         self,
         store: Store,
-        jobs: JobStates,
         active_config: ActiveConfig,
         clock: Clock,
-        *,
         notifier: Notifier,
-        outbox_worker: OutboxWorker,
-        troubles: Callable[[], tuple[Problem, ...]],
+        *,
+        found: Callable[[], Iterable[Problem]],
+        is_about_report: Callable[[str], bool],
     ) -> None:
-        self._store, self._jobs, self._active_config, self._clock = store, jobs, active_config, clock
-        self._notifier, self._outbox_worker, self._troubles = notifier, outbox_worker, troubles
+        self._store, self._active_config, self._clock = store, active_config, clock
+        self._notifier, self._found, self._is_about_report = notifier, found, is_about_report
         self._crashes: dict[str, Problem] = {}
 
     def safely(self, part: str, act: Callable[[], object]) -> None:
@@ -63,22 +61,22 @@ class DaemonHealth:
 
     def evaluate(self) -> None:
         """Raise and resolve the alerts about the daemon itself. Raises `StateError`."""
-        named = [*self._troubles(), *self._notifier.problems(), *self._crashes.values()]
-        named += self._outbox_worker.problems()
-        named += self._jobs.overdue(monotonic_s=self._clock.monotonic())
+        named = [*self._found(), *self._notifier.problems(), *self._crashes.values()]
         rejected = self._active_config.problem()
         if rejected is not None:
             named.append(rejected)
         self._store.evaluate(tuple(named), may_resolve=self._may_resolve)
 
-    def resolve_unwatched(self) -> None:
-        """Resolve the alerts that nothing in this config can find any more. Raises `StateError`."""
-        tasks = self._jobs.tasks()
+    def resolve_unwatched(self, tasks: Sequence[Task]) -> None:
+        """Resolve the alerts that none of these jobs, of the active config, can find any more.
+
+        Raises `StateError`.
+        """
         jobs = [(task.poller, task.job.name, task.job.evaluates) for task in tasks]
         is_unwatched = unwatched(jobs, {task.poller: task.source.watched() for task in tasks})
 
         def is_gone(key: str) -> bool:
-            return is_unwatched(key) and not self._outbox_worker.watches(key)
+            return is_unwatched(key) and not self._is_about_report(key)
 
         def may_resolve(key: str) -> bool:
             no_source = key == CLOCK.key and not jobs  # no source to compare the clock with
@@ -87,22 +85,7 @@ class DaemonHealth:
 
         self._store.watch_only(is_gone, may_resolve)
 
-    def status(self) -> str:
-        """Return the state and the next run in one line."""
-        now, parts = self._clock.now(), []
-        if self._store.state_trouble:
-            parts.append(f"cannot use state.db: {self._store.state_trouble}; readings are held in memory")
-        coming = [(at, job_state.task) for job_state in self._jobs if (at := job_state.task.next_at(now))]
-        if coming:
-            at, task = min(coming, key=lambda pair: pair[0])
-            parts.append(f"next: {task.poller} {task.job.name} {clock_text(at, task.zone, now=now)}")
-        elif not self._jobs.tasks():
-            parts.append("no poller is configured; add one to the config, tallyd reloads it automatically")
-        if self._active_config.rejected:
-            parts.append(f"the config on disk was rejected ({self._active_config.config.tallyd} check)")
-        return "; ".join(parts)
-
     def _may_resolve(self, key: str) -> bool:
         """Whether an alert ends if none of the daemon's own problems has its key now."""
         is_own = is_about_daemon(key) and not self._notifier.may_still_be(key)
-        return is_own or self._outbox_worker.watches(key)
+        return is_own or self._is_about_report(key)
