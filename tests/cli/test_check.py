@@ -10,6 +10,10 @@ import pytest
 import time_machine
 
 from tallyd.cli.config.check import check
+from tallyd.cli.config.found import show_found
+from tallyd.config.jobs import tasks_of
+from tallyd.config.model import load
+from tallyd.contract.poller import Found
 
 PAGE = Path(__file__).parents[2] / "docs" / "calendars.md"
 
@@ -115,3 +119,16 @@ def test_holidays_that_the_library_knows_only_for_this_year_are_noted(
         "add later holidays to `closed`, or upgrade"
     )
     assert notes == [expected] * is_noted
+
+
+def test_only_a_count_that_is_hidden_is_called_hidden(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    poller = {"kind": "divera", "accesskey": "abcdefgh1234", "at": ["08:00"]}
+    (tmp_path / "config.json").write_text(json.dumps({"pollers": {"unit": poller}}))
+    config = load(tmp_path / "config.json", environ={})
+    found = (Found("7", None, None), Found("vehicles", "this key may not see them", None, is_fine=False))
+    assert not show_found(config, tasks_of(config)[0], found)
+    _, hidden, unseen = capsys.readouterr().out.strip().splitlines()
+    assert hidden.split() == ["7", "hidden"]
+    assert unseen.split()[-1] == "them"

@@ -228,7 +228,8 @@ def test_every_number_of_the_page_is_in_the_report_and_the_other_way_round(
     found = report_of(web, poller, query, capsys)
     for part in ("now", "past"):
         shown, board = Shown(page, part), found[part]
-        tables = {key: table for key, table in board["tables"].items() if table["rows"]}
+        found_tables = board["tables"].items()
+        tables = {key.replace(" ", "-"): table for key, table in found_tables if table["rows"]}  # as an `id`
         stats = {key: plain(text_of(key, value)) for key, value in board["stats"].items()}
         heading = [stats.pop(key) for key in ("name", "state") if key in stats]
         assert all(each in unescape(page) for each in heading)

@@ -38,6 +38,7 @@ def weekly_table(
     title: str,
     key: str = "weekly",
     unit: Unit = "number",
+    nothing: str = "",
 ) -> Table:
     """Return the values at local times by weekday and time of day; `cell` is made of those of one cell.
 
@@ -61,6 +62,7 @@ def weekly_table(
             (time, *(cell(cells[time, day]) if (time, day) in cells else None for day in shown))
             for time in sorted({time for time, _ in cells})
         ),
+        nothing=nothing,
     )
 
 

@@ -315,7 +315,12 @@ def test_an_hour_that_comes_twice_is_two_rows_in_order_of_time() -> None:
 
 def test_one_requirement_alone_can_be_asked_for() -> None:
     slots = judged(requirement("1"), TUESDAYS, AT, BERLIN)
-    assert board(slots, group="7").said == "Ready: no slot in its hours"
+    found = board(slots, group="7")
+    assert found.said == "Ready: no slot in its hours"
+    empty = found.panels[-1]
+    assert isinstance(empty, Heatmap)
+    assert (empty.table.key, empty.table.rows) == ("weekly_share:7", ())
+    assert empty.table.nothing == "No slot of these days lies in the hours of a requirement."
     with pytest.raises(AskedError, match=r'^there is no requirement "8"; there is: Engine, 7$'):
         board(slots, group="8")
 

@@ -53,11 +53,17 @@ def show_found(config: Config, task: Task, found: tuple[Found, ...]) -> bool:
     else:
         say(f"{task.poller}: the source answers", style="fine")
     headings = task.source.found_headings()
-    rows = [(one.id, one.name, "hidden" if one.count is None else str(one.count)) for one in found]
+    rows = [(one.id, one.name, _count(one)) for one in found]
     if rows:
         cells = [row[: len(headings)] for row in rows]
         show_table(headings, cells, right=frozenset({2}), prose=frozenset({1}))
     return not bad
+
+
+def _count(one: Found) -> str:
+    if one.count is None:
+        return "hidden" if one.is_fine else ""
+    return str(one.count)
 
 
 def show_learned(config: Config, task: Task, found: tuple[Found, ...]) -> None:

@@ -184,14 +184,14 @@ def _weekly(found: Iterable[RequirementSlots]) -> tuple[Heatmap, ...]:
                 ((slot.local, slot.verdict) for slot in each.slots),
                 _share,
                 title=f"{each.name}: share met by weekday and time of day",
-                key=f"weekly_share_{number}",
+                key=f"weekly_share:{each.id}",
                 unit="share",
+                nothing=_NOTHING,
             ),
             note="Share of the slots at which the requirement was met. Two numbers: between these, because "
             "some slots are not known.",
         )
-        for number, each in enumerate(found, start=1)
-        if each.slots
+        for each in found
     )
 
 
