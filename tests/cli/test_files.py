@@ -77,7 +77,7 @@ def test_files_lists_the_ledger_newest_first(gates: Gates) -> None:
     }
     table = gates.tallyd("files").stdout
     assert "visitors: 3 files" in table
-    assert "ID is not a whole number" in table
+    assert '"ID" is not a whole number' in table
 
 
 def test_a_rejected_file_is_shown_moved_back_and_ingested_after_a_fix(gates: Gates) -> None:

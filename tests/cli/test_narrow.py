@@ -170,4 +170,4 @@ def test_names_of_double_width_stand_in_line_and_a_share_is_shown_beside_a_long_
 def test_a_reason_stands_below_its_file(folder: Folder) -> None:
     _, _, file, reason, _ = folder.shown(*COMMANDS["refused files"]).splitlines()
     assert file.endswith(f"  東門/{LONG_FILE}  14 B")
-    assert reason == "    reason: record 1: ID is not a whole number from 0 to 2^63 - 1"
+    assert reason == '    reason: record 1: "ID" is not a whole number from 0 to 2^63 - 1'

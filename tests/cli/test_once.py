@@ -36,7 +36,7 @@ def test_visitors_are_shown_by_source_and_rejected_files_with_their_reason(tmp_p
         r"Files rejected +1",
         r"Records +3",
         r"Rejected files",
-        r"23 +23/bad\.json +record 1: ID is not a whole number .*",
+        r'23 +23/bad\.json +record 1: "ID" is not a whole number .*',
         r"\d{4}-\d\d-\d\d",
         r"Inside +1",
         r"12 +Gate 12 +2 +1 +1 +0",

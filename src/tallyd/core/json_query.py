@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
 
-_FAILURES: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+FAILURES: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What an expression may raise for values that it was not made for."""
 
 
@@ -24,5 +24,5 @@ def search(expression: str, content: object) -> object:
     """Return what an expression finds in parsed JSON; None: nothing."""
     try:
         return compiled(expression).search(content)
-    except _FAILURES:  # their texts hold values of the content
+    except FAILURES:  # their texts hold values of the content
         return None

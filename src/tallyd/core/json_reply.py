@@ -28,17 +28,22 @@ class Unreadable(Exception):  # noqa: N818 # the name describes the reply: "rais
     """An unusable reply. The text follows "HOST answered HTTP 200", and never holds a value."""
 
 
+class TooMany(Unreadable):
+    """JSON with too many values."""
+
+
 def parse(body: bytes, *, most_values: int = MOST_VALUES) -> object:
     """Return the value of a JSON body (UTF-8, may have a byte order mark). NaN and Infinity are not JSON.
 
-    Raises `Unreadable`, also for more than `most_values` values or `MOST_NESTED` levels.
+    Raises `TooMany` for more than `most_values` values, and `Unreadable`, also for more than `MOST_NESTED`
+    levels.
     """
     begin = body[:100].lstrip(b"\xef\xbb\xbf \t\r\n")
     if begin.startswith(b"<") or not body.strip():
         raise Unreadable(f"without JSON ({'a web page' if begin else 'an empty body'})")
     structure = _structure(body, most_values)
     if structure is None or sum(structure.count(mark) for mark in (b",", b"[", b"{")) > most_values:
-        raise Unreadable(f"with JSON that has more than {most_values:,} values")
+        raise TooMany(f"with JSON that has more than {most_values:,} values")
     if max(accumulate(map(_STEP.__getitem__, structure)), default=0) > MOST_NESTED:
         raise Unreadable(f"with JSON that is nested more than {MOST_NESTED} levels deep")
     value = _loaded(body)

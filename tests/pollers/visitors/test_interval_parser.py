@@ -78,23 +78,17 @@ def test_an_interval_counts_at_the_minute_in_which_it_begins() -> None:
 @pytest.mark.parametrize(
     ("changed", "rule"),
     [
-        pytest.param({"in": True}, "in is not a whole number from 0 to 1,000,000", id="truth"),
-        pytest.param({"in": -1}, "in is not a whole number from 0 to 1,000,000", id="below zero"),
+        pytest.param({"in": True}, '"in" is not a whole number from 0 to 1,000,000', id="truth"),
+        pytest.param({"in": -1}, '"in" is not a whole number from 0 to 1,000,000', id="below zero"),
         pytest.param(
-            {"out": MOST_PEOPLE + 1}, "out is not a whole number from 0 to 1,000,000", id="a counter"
+            {"out": MOST_PEOPLE + 1}, '"out" is not a whole number from 0 to 1,000,000', id="a counter"
         ),
-        pytest.param({"out": "1"}, "out is not a whole number from 0 to 1,000,000", id="text"),
-        pytest.param({"start": 1}, "start is not a time in quotes", id="no time"),
+        pytest.param({"out": "1"}, '"out" is not a whole number from 0 to 1,000,000', id="text"),
+        pytest.param({"start": 1}, '"start" is not a time in quotes', id="no time"),
         pytest.param({"end": "09:01"}, "time does not match time_format", id="another form"),
+        pytest.param({"end": "2026-11-20 09:00:00"}, '"end" is not after "start"', id="no length"),
         pytest.param(
-            {"end": "2026-11-20 09:00:00"},
-            "end is not after start, or more than a day after it",
-            id="no length",
-        ),
-        pytest.param(
-            {"start": "2026-11-18 09:00:00"},
-            "end is not after start, or more than a day after it",
-            id="two days",
+            {"start": "2026-11-18 09:00:00"}, '"end" is more than a day after "start"', id="two days"
         ),
         pytest.param(
             {"end": "2026-11-20 14:00:00"},
@@ -124,7 +118,7 @@ def test_a_bad_interval_is_named_by_its_rule_and_never_by_its_value(
         pytest.param(b'{"rows": []}', "has no list of intervals at data", False, id="another root"),
         pytest.param(b'{"data": {}}', "has no list of intervals at data", False, id="no list"),
         pytest.param(b'{"data": [1]}', "record 1: is not an object", False, id="no object"),
-        pytest.param(b'{"data": [{}]}', "record 1: in is missing", False, id="no field"),
+        pytest.param(b'{"data": [{}]}', 'record 1: "in" is missing', False, id="no field"),
     ],
 )
 def test_a_file_without_intervals_is_rejected(
@@ -134,6 +128,47 @@ def test_a_file_without_intervals_is_rejected(
         reading(items="data").whole(content)
     assert str(caught.value) == reason
     assert isinstance(caught.value, CutShortError) == may_go_on
+
+
+@pytest.mark.parametrize(
+    ("items", "content", "reason"),
+    [
+        pytest.param("a[].b[]", {"a": [{"x": []}]}, "record 1: is missing, or null", id="no inner list"),
+        pytest.param("a[].b[]", {"x": []}, "has no list of intervals at a[].b[]", id="no outer list"),
+        pytest.param("a[].b[]", {"a": [{"b": []}, {"x": []}]}, "record 1: is missing", id="in one of two"),
+        pytest.param("a.*.b[]", {"a": {"x": {}}}, "record 1: is missing, or null", id="in an object"),
+        pytest.param("a[]", {"a": [interval(), None]}, "record 2: is missing, or null", id="a null"),
+        pytest.param("a[?x]", {"a": [interval()]}, "has no list of intervals at a[?x]", id="a wrong filter"),
+        pytest.param(
+            "a[].{start: start, end: end, in: c[?n=='in'].v | [0], out: out}",
+            {"a": [interval(c=[])]},
+            'record 1: "in" is not a whole number',
+            id="no counter of that name",
+        ),
+    ],
+)
+def test_a_wrong_query_never_makes_a_file_look_empty(items: str, content: object, reason: str) -> None:
+    with pytest.raises(RejectedError, match=re.escape(reason)):
+        reading(items=items).whole(json.dumps(content).encode())
+
+
+@pytest.mark.parametrize("content", [{"a": [{"b": []}, {"b": []}]}, {"a": []}], ids=["inner", "outer"])
+def test_a_list_that_is_there_and_empty_is_a_sign_of_life(content: object) -> None:
+    found = reading(items="a[].b[]")
+    assert found.whole(json.dumps(content).encode()) == []
+    assert found.content.records == 0
+
+
+def test_an_hour_that_comes_twice_ends_after_it_began() -> None:
+    record = {"start": "2026-10-25 02:59:00", "end": "2026-10-25 02:00:00", "in": 3, "out": 1}
+    begin = seconds_of(read_seen("2026-10-25 00:59:00"))
+    assert counted(reading(), record) == {begin: (3, 1, 0, begin, begin + 59)}
+
+
+def test_a_file_of_too_many_values_is_to_be_split() -> None:
+    with pytest.raises(RejectedError, match="more than 250,000 values; split it") as caught:
+        reading().whole(json.dumps([0] * 250_001).encode())
+    assert not isinstance(caught.value, CutShortError)
 
 
 def test_a_very_long_file_is_rejected_before_it_is_in_memory() -> None:

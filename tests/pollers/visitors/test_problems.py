@@ -328,7 +328,7 @@ def test_what_could_not_be_read_goes_on_through_a_restart_although_it_is_retried
 
 # ---- refused -----------------------------------------------------------------------------------------------
 
-MISSING = "record 1: inOut is missing"
+MISSING = 'record 1: "inOut" is missing'
 
 
 def rejected(now: datetime, *names: str, ahead_s: float | None = None, reason: str = MISSING) -> Tally:

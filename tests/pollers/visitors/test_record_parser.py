@@ -61,18 +61,18 @@ def test_an_empty_list_holds_nothing() -> None:
 @pytest.mark.parametrize(
     ("changed", "rule"),
     [
-        pytest.param({"ID": True}, "ID is not a whole number", id="true is not 1"),
-        pytest.param({"ID": "7"}, "ID is not a whole number", id="a number in quotes"),
-        pytest.param({"ID": 7.0}, "ID is not a whole number", id="a number with a point"),
-        pytest.param({"ID": -1}, "ID is not a whole number", id="below zero"),
-        pytest.param({"ID": 2**63}, "ID is not a whole number", id="too large for a database"),
-        pytest.param({"ID": None}, "ID is not a whole number", id="null"),
-        pytest.param({"inOut": False}, "inOut is not a direction", id="false is not 0"),
-        pytest.param({"inOut": "in"}, "inOut is not a direction", id="a word where numbers are"),
-        pytest.param({"inOut": [0]}, "inOut is not a direction", id="a list"),
-        pytest.param({"frameNumber": "3"}, "frameNumber is not a whole number", id="a frame in quotes"),
-        pytest.param({"frameNumber": 2**63}, "frameNumber is not a whole number", id="a huge frame"),
-        pytest.param({"time": 20261120125907}, "time is not a time in quotes", id="a time without quotes"),
+        pytest.param({"ID": True}, '"ID" is not a whole number', id="true is not 1"),
+        pytest.param({"ID": "7"}, '"ID" is not a whole number', id="a number in quotes"),
+        pytest.param({"ID": 7.0}, '"ID" is not a whole number', id="a number with a point"),
+        pytest.param({"ID": -1}, '"ID" is not a whole number', id="below zero"),
+        pytest.param({"ID": 2**63}, '"ID" is not a whole number', id="too large for a database"),
+        pytest.param({"ID": None}, '"ID" is not a whole number', id="null"),
+        pytest.param({"inOut": False}, '"inOut" is not a direction', id="false is not 0"),
+        pytest.param({"inOut": "in"}, '"inOut" is not a direction', id="a word where numbers are"),
+        pytest.param({"inOut": [0]}, '"inOut" is not a direction', id="a list"),
+        pytest.param({"frameNumber": "3"}, '"frameNumber" is not a whole number', id="a frame in quotes"),
+        pytest.param({"frameNumber": 2**63}, '"frameNumber" is not a whole number', id="a huge frame"),
+        pytest.param({"time": 20261120125907}, '"time" is not a time in quotes', id="a time without quotes"),
         pytest.param({"time": "2026112012590"}, "does not match time_format", id="a digit too few"),
         pytest.param({"time": "202611201259077"}, "does not match time_format", id="a digit too many"),
         pytest.param({"time": "20261120125960"}, "does not match time_format", id="second 60"),
@@ -112,7 +112,7 @@ def test_a_record_that_breaks_a_rule_is_named_with_the_rule_and_no_value(
 def test_a_field_that_is_missing_is_named(name: str) -> None:
     short = record()
     del short[name]
-    with pytest.raises(RejectedError, match=f"^record 1: {name} is missing$"):
+    with pytest.raises(RejectedError, match=f'^record 1: "{name}" is missing$'):
         read([short])
 
 
@@ -193,7 +193,7 @@ def test_minutes_are_counted_as_a_plain_count_does(seconds: list[tuple[int, int]
 
 
 def test_a_file_in_which_nothing_is_right_is_rejected_though_bad_records_are_left_out() -> None:
-    with pytest.raises(BadRecordsError, match="ID is not"):
+    with pytest.raises(BadRecordsError, match='"ID" is not'):
         read([record(ID=True), record(ID="7")], skips_bad=True)
 
 

@@ -56,6 +56,14 @@ def test_what_a_park_writes_is_taken() -> None:
         pytest.param({"sources": {"x" * 201: {}}}, "is longer than 200 bytes", id="a long source"),
         pytest.param({"source": "a\nb"}, "control characters", id="a line break"),
         pytest.param({"directions": {"in": 1}}, "is the same as `in`", id="in is out"),
+        pytest.param(
+            {"records": "intervals", "intervals": {"out": "in"}},
+            "is the same as `in`",
+            id="one field for both",
+        ),
+        pytest.param(
+            {"records": "intervals", "intervals": {"start": "end"}}, "is the same as `start`", id="no length"
+        ),
         pytest.param({"directions": {"in": "in"}}, "must be a number if `in` is one", id="text and number"),
         pytest.param({"time_format": "at noon"}, "is not a format with a full date and time", id="no form"),
         pytest.param(

@@ -106,11 +106,11 @@ BAD = [
     pytest.param(b'[{"ID": Infinity}]', "NaN or Infinity", id="Infinity"),
     pytest.param(b"[" + b"9" * 5000 + b"]", "a number that is too long", id="a huge number"),
     pytest.param(b'[{"ID": 1e999}]', "a number that is too large", id="a number past all floats"),
-    pytest.param(json.dumps([record(ID=2**63)]).encode(), "record 1: ID is not", id="past 2^63"),
+    pytest.param(json.dumps([record(ID=2**63)]).encode(), 'record 1: "ID" is not', id="past 2^63"),
     pytest.param(b"[" * 100_000, "is nested too deeply", id="deep"),
     pytest.param(b'[{"ID": 1, "ID": 1}]', "a key occurs twice", id="a key twice"),
-    pytest.param(json.dumps([record(ID=True)]).encode(), "record 1: ID is not", id="true"),
-    pytest.param(json.dumps([record(inOut="0")]).encode(), "record 1: inOut is not", id="a wrong type"),
+    pytest.param(json.dumps([record(ID=True)]).encode(), 'record 1: "ID" is not', id="true"),
+    pytest.param(json.dumps([record(inOut="0")]).encode(), 'record 1: "inOut" is not', id="a wrong type"),
     pytest.param(b'[{"ID": "\\ud800"}]', "half a character", id="a lone surrogate"),
     pytest.param(b'[{"ID": "\\u0000"}]', "a NUL character", id="NUL, escaped"),
     pytest.param(b'[{"ID": "\0"}]', "is invalid JSON", id="NUL"),
@@ -153,7 +153,7 @@ def test_a_reason_names_records_and_rules(park: Park) -> None:
     written = json.loads(park.quarantined("rejected", "12")["a.json.reason.json"])
     assert written["records"] == [
         {"rule": "is not an object", "records": [2, 4], "count": 2},
-        {"rule": "ID is not a whole number from 0 to 2^63 - 1", "records": [3], "count": 1},
+        {"rule": '"ID" is not a whole number from 0 to 2^63 - 1', "records": [3], "count": 1},
     ]
 
 

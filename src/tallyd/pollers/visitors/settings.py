@@ -93,6 +93,14 @@ class IntervalFields(Strict):
     n_in: str = Field("in", alias="in", min_length=1, description="Field with how many came in.")
     n_out: str = Field("out", alias="out", min_length=1, description="Field with how many went out.")
 
+    @field_validator("end", "n_out")
+    @classmethod
+    def _differs(cls, field: str, info: ValidationInfo) -> str:
+        other, key = ("start", "start") if info.field_name == "end" else ("n_in", "in")
+        if field == info.data.get(other):
+            raise wrong(f"is the same as `{key}`")
+        return field
+
 
 class DirectionValues(Strict):
     """Values of a record's direction. Every other value counts as `other`.

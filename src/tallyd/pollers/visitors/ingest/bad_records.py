@@ -71,11 +71,11 @@ class BadRecords:
 
 def fault(record: dict[str, Any], name: str, wanted: str) -> BadRecordError:
     """Return what is wrong with a field. It has the name, which is from the config, and not the value."""
-    return BadRecordError(f"{name} is not {wanted}" if name in record else f"{name} is missing")
+    return BadRecordError(f'"{name}" is not {wanted}' if name in record else f'"{name}" is missing')
 
 
 def _described(broken: Broken) -> str:
-    """Return `records 5 and 6: inOut is missing`, without any value."""
+    """Return `records 5 and 6: "inOut" is missing`, without any value."""
     more = broken.count - len(broken.records)
     names = [str(number) for number in broken.records] + ([f"{more} more"] if more else [])
     noun = "record" if broken.count == 1 else "records"

@@ -17,8 +17,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from tallyd.contract.passages import Content, Rows
-from tallyd.core.json_query import search
-from tallyd.core.json_reply import Unreadable, parse
+from tallyd.core.json_reply import TooMany, Unreadable, parse
 from tallyd.pollers.visitors.ingest.bad_records import (
     BadRecordError,
     BadRecords,
@@ -92,11 +91,16 @@ class IntervalReading:
     def _items(self, data: bytes) -> list[Any]:
         try:
             found = parse(data)
+        except TooMany as error:
+            raise RejectedError(f"is a file {error}; split it") from None
         except Unreadable as error:
             # Its writer may not have finished it: JSON that ends too early is not valid.
             raise CutShortError(f"is a file {error}") from None
         if self._fields.items:
-            found = search(self._fields.items, found)
+            # Imported here: JMESPath takes 10 ms, and only such a config needs it.
+            from tallyd.core.json_items import items_at  # noqa: PLC0415 # see above
+
+            found = items_at(self._fields.items, found)
         if not isinstance(found, list):
             raise RejectedError(f"has no list of intervals at {self._fields.items or 'its root'}")
         return found
@@ -104,13 +108,15 @@ class IntervalReading:
     def _count(self, record: Any) -> None:
         """Add one interval. Raises `BadRecordError`, `BadTimeError`, `RejectedError`."""
         if type(record) is not dict:
-            raise BadRecordError("is not an object")
+            raise BadRecordError("is missing, or null" if record is None else "is not an object")
         n_in, n_out = (self._people(record, name) for name in (self._fields.n_in, self._fields.n_out))
         start, end = (self._instant(record, name) for name in (self._fields.start, self._fields.end))
-        if not start < end <= start + LONGEST_S:
-            raise BadRecordError(
-                f"{self._fields.end} is not after {self._fields.start}, or more than a day after it"
-            )
+        if end <= start:  # in the night in which clocks go back, a time comes twice
+            end = self._minutes.instant(record[self._fields.end], fold=1)
+        if end <= start:
+            raise BadRecordError(f'"{self._fields.end}" is not after "{self._fields.start}"')
+        if end > start + LONGEST_S:
+            raise BadRecordError(f'"{self._fields.end}" is more than a day after "{self._fields.start}"')
         self._minutes.add_interval(start, end, n_in, n_out)
 
     def _people(self, record: dict[str, Any], name: str) -> int:

@@ -48,15 +48,18 @@ class Minutes:
         """Return how far the newest time that was rejected for being ahead is ahead of now."""
         return None if self._newest_ahead is None else instant_of(self._newest_ahead) - self._now
 
-    def instant(self, time: str) -> int:
-        """Return a time as an instant. Raises `BadTimeError`."""
+    def instant(self, time: str, fold: int = 0) -> int:
+        """Return a time as an instant. Raises `BadTimeError`.
+
+        Of a local time that comes twice, it is the first; with `fold` 1, the second.
+        """
         if self._shape.time_format == DIGITS:
             second = _SECONDS.get(time[12:])
             if second is None:
                 raise BadTimeError(_OTHER_FORM)
-            seen_at = _minute(time[:12], self._shape.zone) + second
+            seen_at = _minute(time[:12], self._shape.zone, fold) + second
         else:
-            seen_at = _instant(time, self._shape.time_format, self._shape.zone)
+            seen_at = _instant(time, self._shape.time_format, self._shape.zone, fold)
         if seen_at > self._limit:
             self._newest_ahead = max(self._newest_ahead or seen_at, seen_at)
             raise BadTimeError(FROM_AHEAD)
@@ -89,7 +92,7 @@ class Minutes:
 
 
 @lru_cache(maxsize=4096)
-def _minute(digits: str, zone: tzinfo) -> int:
+def _minute(digits: str, zone: tzinfo, fold: int) -> int:
     """Return a minute of twelve digits as an instant. Raises `BadTimeError`.
 
     The result is that of `strptime`, which needs many times as long. Files share minutes.
@@ -101,23 +104,23 @@ def _minute(digits: str, zone: tzinfo) -> int:
         written = datetime.fromisoformat(f"{digits[:8]}T{digits[8:]}")
     except ValueError:
         raise BadTimeError(_OTHER_FORM) from None
-    return seconds_of(_in_zone(written, zone))
+    return seconds_of(_in_zone(written, zone, fold))
 
 
 @lru_cache(maxsize=4096)
-def _instant(time: str, time_format: str, zone: tzinfo) -> int:
+def _instant(time: str, time_format: str, zone: tzinfo, fold: int) -> int:
     try:
         written = datetime.strptime(time, time_format)  # noqa: DTZ007 # of the zone below
     except ValueError:
         raise BadTimeError(_OTHER_FORM) from None
-    return seconds_of(_in_zone(written, zone))
+    return seconds_of(_in_zone(written, zone, fold))
 
 
-def _in_zone(written: datetime, zone: tzinfo) -> datetime:
+def _in_zone(written: datetime, zone: tzinfo, fold: int) -> datetime:
     try:
         if written.tzinfo is not None:
             return written.astimezone(UTC)
-        at = written.replace(tzinfo=zone).astimezone(UTC)
+        at = written.replace(tzinfo=zone, fold=fold).astimezone(UTC)
         was_there = at.astimezone(zone).replace(tzinfo=None) == written
     except OverflowError:  # the first or the last day of all
         raise BadTimeError(_OTHER_FORM) from None
