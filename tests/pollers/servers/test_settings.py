@@ -290,6 +290,9 @@ def test_other_parameters_are_accepted(name: str) -> None:
         pytest.param({"field": "jobs[0"}, "PROD.field: is not JMESPath", id="half of JMESPath"),
         pytest.param({"header": "a b"}, 'PROD.header: "a b" is not a header name', id="no header"),
         pytest.param({"text": "(a"}, "PROD.text: is not a regular expression", id="half an expression"),
+        pytest.param(
+            {"text": "(?<=at )(.+)"}, "PROD.text: is not a regular expression of RE2", id="look-around"
+        ),
         pytest.param({"text": "a(b)(c)"}, "PROD.text: must have exactly one group", id="two groups"),
         pytest.param({"file": "/a/*"}, "PROD: has `url` and `file`; write one of", id="two sources"),
         pytest.param({"method": "PUT"}, "PROD.method: must be one of", id="a method that changes"),

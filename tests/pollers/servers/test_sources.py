@@ -21,7 +21,9 @@ from support.apps import NOW, Rounds, app, http_date
 from support.rawserver import Connection, RawServer, answer, serving
 from support.wording import text_of
 from tallyd.core.alerts.rules import unwatched
+from tallyd.core.json_reply import Unreadable
 from tallyd.pollers.servers.freshness import STATES
+from tallyd.pollers.servers.sources.extraction import JsonField, ReplyHeader, TextMatch
 from tallyd.pollers.servers.target_memory import memory_of
 
 CANARY = "canary-8f3a-secret"
@@ -301,7 +303,6 @@ def test_ten_thousand_are_checked_in_no_time(subject: Subject, tmp_path: Path) -
 def test_ten_thousand_values_are_found_in_no_time() -> None:
     """A round of every target of a large site must leave time for the others."""
     from support.toolbox import answer as reply_of
-    from tallyd.pollers.servers.sources.extraction import JsonField, ReplyHeader, TextMatch
 
     reply = reply_of(b'{"jobs": [{"at": "2026-11-20T14:00:00Z"}]}')
     reply = type(reply)(**{**vars(reply), "headers": {"last-modified": "x"}})
@@ -309,12 +310,22 @@ def test_ten_thousand_values_are_found_in_no_time() -> None:
         JsonField("jobs.0.at"),
         JsonField("max(jobs[].at)"),
         ReplyHeader("Last-Modified"),
-        TextMatch(re.compile('"at": "(.*?)"')),
+        TextMatch('"at": "(.*?)"'),
     )
     began = time.process_time()
     for way in ways:
         for _ in range(10_000):
             way.value(reply)
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("pattern", ["<built>(.+?)</built>", "((<|b|u|i|l|t|>)+)+$x"])
+def test_no_reply_makes_a_text_slow(pattern: str) -> None:
+    from support.toolbox import answer as reply_of
+
+    began = time.process_time()
+    with pytest.raises(Unreadable):
+        TextMatch(pattern).value(reply_of(b"<built>" * 140_000))
     assert time.process_time() - began < 5
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
@@ -158,7 +157,7 @@ def _source(own: TargetSettings, defaults: TargetKeys) -> Source[Any]:
 def _extraction(keys: TargetKeys) -> Extraction:
     if keys.header is not None:
         return ReplyHeader(keys.header)
-    return JsonField(keys.field) if keys.text is None else TextMatch(re.compile(keys.text, re.MULTILINE))
+    return JsonField(keys.field) if keys.text is None else TextMatch(keys.text)
 
 
 def fault_of(target: Target, own: TargetSettings, *, every_s: float) -> tuple[str, str] | None:

@@ -13,9 +13,7 @@ from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.core.texts import listed
 from tallyd.pollers.servers.group_settings import AlertKeys, Label
 from tallyd.pollers.servers.request_settings import RequestKeys, header_name
-from tallyd.pollers.servers.sources.extraction import (
-    is_query,
-)
+from tallyd.pollers.servers.sources.extraction import is_query, text_pattern
 from tallyd.settings.alerting import HoursSettings
 from tallyd.settings.calendars import CalendarByName
 from tallyd.settings.headers import Plain
@@ -107,9 +105,12 @@ def _check_sql_url(url: str) -> None:
 
 def _pattern(written: str) -> str:
     try:
-        groups = re.compile(written).groups
-    except (re.error, RecursionError, OverflowError):
-        raise wrong("is not a regular expression") from None
+        groups = text_pattern(written).groups
+    except ValueError:
+        raise wrong(
+            "is not a regular expression of RE2, which has no look-around (?=x), no back reference \\1 and "
+            "no repetition above {1000}; see github.com/google/re2/wiki/Syntax"
+        ) from None
     if groups != 1:
         raise wrong("must have exactly one group in parentheses, around the time")
     return written
@@ -151,8 +152,8 @@ class TargetKeys(RequestKeys):
     )
     text: Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_pattern)] | None = Field(
         None,
-        description="Regular expression whose one group finds that time in the reply's text, instead of "
-        "`field`: `updated: (.+)`.",
+        description="Regular expression (RE2) whose one group finds that time in the reply's text, instead "
+        "of `field`: `updated: (.+)`.",
     )
     format: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_format)] = Field(
         "iso",

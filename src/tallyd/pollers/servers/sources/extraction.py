@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final, Protocol
+from functools import lru_cache
+from typing import Any, Final, Protocol
 
 from tallyd.contract.http import Reply
 from tallyd.core.json_query import search
@@ -91,11 +92,28 @@ class ReplyHeader:
         return found
 
 
+@lru_cache(maxsize=1024)
+def text_pattern(written: str) -> Any:
+    """Return a regular expression of RE2 in the form that searches. Raises ValueError if it is none.
+
+    RE2 takes time in proportion to the length of a reply. `re` goes back and tries again: some replies would
+    hold up the whole process for minutes. It is imported only where a config uses it.
+    """
+    import re2  # noqa: PLC0415 # see above
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(f"(?m){written}", options)
+    except re2.error:
+        raise ValueError("no regular expression of RE2") from None
+
+
 @dataclass(frozen=True)
 class TextMatch:
     """What the one group of a regular expression matches in the body, as UTF-8."""
 
-    pattern: re.Pattern[str]
+    pattern: str
 
     @property
     def named(self) -> str:
@@ -104,7 +122,7 @@ class TextMatch:
 
     def value(self, reply: Reply) -> object:
         """Return what the group matches at its first place. Raises `Unreadable`."""
-        found = self.pattern.search(reply.body.decode(errors="replace"))
+        found = text_pattern(self.pattern).search(reply.body.decode(errors="replace"))
         if found is None or found[1] is None:
             raise Unreadable("without a match of `text`")
         return found[1]
