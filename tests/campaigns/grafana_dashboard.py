@@ -194,6 +194,17 @@ def rows() -> Sequence[Row]:
                     width=8,
                     queries=[Query(_of("tallyd_people_all", 'poller=~"$divera"'), "people")],
                 ),
+                Panel(
+                    title="People for each requirement",
+                    width=16,
+                    queries=[Query(_of("tallyd_requirement_people", 'poller=~"$divera"'), "{{requirement}}")],
+                ),
+                Panel(
+                    title="Requirements met",
+                    kind="stat",
+                    width=8,
+                    queries=[Query(_of("tallyd_requirement_met", 'poller=~"$divera"'), "{{requirement}}")],
+                ),
             ),
         ),
         Row(
