@@ -9,7 +9,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Interval, Spread, Stat, StateTimeline, Table
+from tallyd.core.panels import (
+    Board,
+    Cell,
+    Chart,
+    Column,
+    Gap,
+    Heatmap,
+    Interval,
+    Spread,
+    Stat,
+    StateTimeline,
+    Table,
+)
 from tallyd.core.states import State, StateSpan, Timeline
 from tallyd.presentation.boards import BoardPrinter, Chapter, board_json, chapters_csv, period_text
 
@@ -87,6 +99,15 @@ class TestOnATerminal:
             "A note.",
             "A trouble.",
         ]
+
+    def test_shares_of_a_heatmap_are_in_whole_percent_as_on_the_page(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        days = tuple(Column(key=day, heading=day, unit="share") for day in ("Mon", "Tue"))
+        row = ("08:00", Interval(0.506375, 0.587931), Interval(0.5, 0.5))
+        table = replace(TABLE, columns=(COLUMNS[1], *days), rows=(row,))
+        *_, shown = printed(capsys, Board(panels=(Heatmap(table=table),)))
+        assert shown.split() == ["08:00", "50\u201359%", "50%"]
 
     def test_stats_are_one_table_and_each_other_table_has_its_title(
         self, capsys: pytest.CaptureFixture[str]

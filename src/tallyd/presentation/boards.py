@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 from typing import Final, cast
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from tallyd.core.panels import (
     Board,
     Cell,
     Column,
+    Heatmap,
     Interval,
     Panel,
     Spread,
@@ -24,7 +25,7 @@ from tallyd.core.panels import (
 )
 from tallyd.core.reading import Json
 from tallyd.core.texts import rounded_bounds
-from tallyd.presentation.cells import NOT_KNOWN, amounts_text, csv_of, json_of, text_of
+from tallyd.presentation.cells import NOT_KNOWN, amounts_text, csv_of, json_of, percent_text, text_of
 from tallyd.presentation.csv_text import CsvCell, csv_text
 from tallyd.presentation.terminal import say, show_prose, show_table
 
@@ -93,7 +94,7 @@ class BoardPrinter:
         stats = [panel for panel in panels if isinstance(panel, Stat)]
         shown: dict[str, Table | StateTimeline] = {}  # several charts may show one table
         for panel in panels:
-            for table in tables_of([panel]):
+            for table in tables_of([_with_whole_percents(panel) if isinstance(panel, Heatmap) else panel]):
                 if table.rows or table.nothing:
                     shown.setdefault(table.key, panel if isinstance(panel, StateTimeline) else table)
         if stats:
@@ -156,6 +157,15 @@ class BoardPrinter:
 
     def _text(self, cell: Cell, unit: Unit) -> str:
         return text_of(cell, unit, zone=self.zone, now=self.now)
+
+
+def _with_whole_percents(shown: Heatmap) -> Heatmap:
+    """Return a heatmap with shares as the page has them: seven columns must fit into one line."""
+    rows = tuple(
+        tuple(percent_text(cell) if isinstance(cell, Interval) else cell for cell in row)
+        for row in shown.table.rows
+    )
+    return replace(shown, table=replace(shown.table, rows=rows))
 
 
 # -- as JSON ------------------------------------------------------------------------------------------------
