@@ -1,11 +1,11 @@
 """THE MAIN FLOW. Start reading here.
 
-About once a second there is a tick, all on one thread. The scheduler says which jobs to look at
-(`scheduling/scheduler.py`). A look at a job compares its timetable with state.db
-(`core/schedule/timetable.py`) and submits at most one run to the executor. The run has five steps: claim,
-fetch, commit, deliver, write (`runs/runner.py`, `storage/store.py`). Everything that must be remembered is in
-state.db, so a tick, a look or a run may be repeated, or end anywhere. Only while state.db cannot be used,
-readings are held in memory.
+About once a second there is a tick. Ticks are on one thread, runs on those of the executor. The scheduler
+says which jobs to look at (`scheduling/scheduler.py`). A look at a job compares its timetable with state.db
+(`scheduling/planner.py`) and submits at most one run. The run has five steps: claim, fetch, commit, deliver,
+write (`runs/runner.py`, `storage/store.py`). Everything that must be remembered is in state.db, so a tick, a
+look or a run may be repeated, or end anywhere. Only while state.db cannot be used, readings are held in
+memory.
 """
 
 from __future__ import annotations
@@ -207,9 +207,9 @@ class Daemon:
         return "; ".join(parts)
 
     def _look(self, job_state: JobState) -> None:
-        self._safely(f"look at {' '.join(job_state.task.name)}", lambda: self._look_closely(job_state))
+        self._safely(f"look at {' '.join(job_state.task.name)}", lambda: self._begin_what_is_due(job_state))
 
-    def _look_closely(self, job_state: JobState) -> None:
+    def _begin_what_is_due(self, job_state: JobState) -> None:
         """Find out what is due for one job, and begin it. Raises `StateError`."""
         # Ask before the plan: a run that ends in between changes what is stored.
         was_running = job_state.is_running

@@ -108,7 +108,7 @@ def test_what_a_stop_finds_in_memory_is_stored_and_written_before_the_end(tmp_pa
         reading = Reading(taken_at=slot.due_at, facts={"total": 1})
         with closing(sqlite3.connect(world.state.path)) as other:
             other.execute("ALTER TABLE reading RENAME TO away")  # so that nothing can be stored
-            (result,) = world.store.commit(world.task, slot, [reading], in_timetable=True)
+            (result,) = world.store.commit(world.task, slot, [reading], by_daemon=True)
             other.execute("ALTER TABLE away RENAME TO reading")
         assert not result.is_stored
         world.daemon.finish()

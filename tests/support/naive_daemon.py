@@ -33,10 +33,10 @@ class FileFirst(Store):
     """Writes the out file, then stores the reading: killed in between, it writes another one."""
 
     def commit(
-        self, task: Task, slot: Slot, readings: Sequence[Reading], *, in_timetable: bool
+        self, task: Task, slot: Slot, readings: Sequence[Reading], *, by_daemon: bool
     ) -> tuple[StoreResult, ...]:
         (reading,) = readings
-        heading = heading_of(task, slot, reading, in_timetable=in_timetable)
+        heading = heading_of(task, slot, reading, by_daemon=by_daemon)
         names = (numbered(out_stem(slot.due_at, task.zone), number) for number in count(1))
         mine = next(name for name in names if not self.out.exists(task.poller, name))
         content = document(heading, reading.facts or {}, reading.problems)

@@ -111,4 +111,4 @@ def take(store: Store, task: Task, at: datetime, total: int) -> None:
     (due,) = slots(task.job.when, task.zone, after=at - timedelta(seconds=1), until=at)
     facts: Facts = {"source": "users", "total": total, "counts": {str(STATUS_ID): total}, "names": {}}
     readings = [Reading(taken_at=at, facts=facts)]
-    store.write(task, store.commit(task, Slot(due.key, due.at), readings, in_timetable=True), {})
+    store.write(task, store.commit(task, Slot(due.key, due.at), readings, by_daemon=True), {})

@@ -1,4 +1,4 @@
-"""The values that cross between a poller and the daemon: Slot, Reading, Problem."""
+"""The values that cross between a poller and the daemon: Slot, Reading, Problem, OutboxMessage."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class OutboxMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What one run of a job found.
+    """What one run of a job found at `taken_at` (aware), and the `problems` that are true then.
 
     `facts` are the kind's own keys of the out file (only JSON values); None: there is nothing to write.
     `latest` are those that differ in `latest.json`, if the out file has only what changed. `part`

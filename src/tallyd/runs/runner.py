@@ -1,6 +1,6 @@
 """One run of a job: claim, fetch, commit, deliver, write. The order of the steps protects the counts.
 
-No count is stored twice, and none is lost silently, wherever the process dies: see `Runner._run`.
+No count is stored twice, and none is lost silently, wherever the process dies: see `Runner._five_steps`.
 """
 
 from __future__ import annotations
@@ -98,31 +98,33 @@ class Runner:
             return replace(tools, wake=partial(self.wake, *task.name))
         return replace(tools, wake=by_hand.wake, show_progress=by_hand.show_progress, is_by_hand=True)
 
-    def _run(
+    def _five_steps(
         self, task: Task, slot: Slot, watermark: str | None, progress: Progress, by_hand: ByHand | None = None
     ) -> tuple[StoreResult, ...]:
-        """Run a job once: five steps, and the process may be killed after each of them.
+        """Claim, fetch, commit, deliver, write: the process may be killed between these calls, or in one.
 
-        Killed after the claim: the slot is run again, a limited number of times. During the fetch no
-        transaction is open. After the commit the counts exist, and the slot is never run again. Killed during
-        the delivery: a report may be sent twice, which is harmless. Killed before the write: the next look
-        finds the file missing and writes it under its reserved name.
+        Killed after the claim or during the fetch: the slot runs again while it is within `catch_up`, at most
+        three times; else it is recorded as missed. No transaction is open during the fetch. The commit stores
+        the readings and reserves the names of their files. From then on the counts exist, and the slot never
+        runs again. Killed during the delivery: a report may be sent twice, which is harmless, since it holds
+        the sums of the day. Killed before or during the write: the next start writes the same file.
 
         Raises what the job raises: `SourceError`, `RecordsError`, `Stopped`.
         """
         self.store.claim(task, slot, watermark)
         tools = self._tools(task, progress, by_hand)
-        committed = self.store.commit(task, slot, task.job.run(slot, tools), in_timetable=by_hand is None)
+        readings = task.job.run(slot, tools)
+        committed = self.store.commit(task, slot, readings, by_daemon=by_hand is None)
         outcomes = self.deliver(task, outbox_of(committed), tools)
         return self.store.write(task, committed, outcomes)
 
     def run(self, task: Task, slot: Slot, watermark: str | None, progress: Progress) -> Ended:
-        """Run a job once within the timetable. Raises nothing: every failure is handled here."""
+        """Run a job as the daemon does. Raises nothing: every failure is handled here."""
         begun_s = self.monotonic()
         ended: Ended = "crashed"
         try:
             with self._locked(task):
-                ended = self._run_in_timetable(task, slot, watermark, progress)
+                ended = self._run_and_note(task, slot, watermark, progress)
         except LockedError as error:
             ended = "locked"
             # `tallyd once` is running this job. The slot is still due at the next look.
@@ -140,10 +142,10 @@ class Runner:
     def missed_slots(self) -> MissedSlots:
         return MissedSlots(store=self.store, now=self.now)
 
-    def _run_in_timetable(self, task: Task, slot: Slot, watermark: str | None, progress: Progress) -> Ended:
+    def _run_and_note(self, task: Task, slot: Slot, watermark: str | None, progress: Progress) -> Ended:
         """Run the job and handle expected failures. An exception that gets out is a bug."""
         try:
-            results = self._run(task, slot, watermark, progress)
+            results = self._five_steps(task, slot, watermark, progress)
         except Stopped:
             self.missed_slots.release(task, slot)
             return "stopped"
@@ -175,7 +177,7 @@ class Runner:
             woken.set()
             while woken.is_set():
                 woken.clear()
-                results += self._run(task, Slot(None, self.now()), None, self.progress(), by_hand)
+                results += self._five_steps(task, Slot(None, self.now()), None, self.progress(), by_hand)
         return tuple(results)
 
     @contextmanager

@@ -59,21 +59,21 @@ class Store:
             self.note_trouble(error)
 
     def commit(
-        self, task: Task, slot: Slot, readings: Sequence[Reading], *, in_timetable: bool
+        self, task: Task, slot: Slot, readings: Sequence[Reading], *, by_daemon: bool
     ) -> tuple[StoreResult, ...]:
         """Commit the readings of one run with their observations, or hold them in memory.
 
-        `in_timetable` is false for `once`, which changes no alert and no memory. A problem of something that
+        `by_daemon` is false for `once`, which changes no alert and no memory. A problem of something that
         the config no longer has is no problem: it was removed while the job was running.
         """
         with self._judging:
-            return self._commit_run(task, slot, readings, in_timetable=in_timetable)
+            return self._commit_run(task, slot, readings, by_daemon=by_daemon)
 
     def _commit_run(
-        self, task: Task, slot: Slot, readings: Sequence[Reading], *, in_timetable: bool
+        self, task: Task, slot: Slot, readings: Sequence[Reading], *, by_daemon: bool
     ) -> tuple[StoreResult, ...]:
         observations = None
-        if in_timetable:
+        if by_daemon:
             forgotten = tuple(f"{start}/" for each in readings for start in each.forgotten)
             if forgotten:
                 self.evaluate((), may_resolve=lambda key: key.startswith(forgotten), is_unwatched=True)
@@ -85,8 +85,7 @@ class Store:
         has_file = any(each.facts is not None for each in readings)
         others = beside(task, readings, self.alerts.alerts().values()) if has_file else ()
         headed = [
-            (each, heading_of(task, slot, each, in_timetable=in_timetable, beside=others))
-            for each in readings
+            (each, heading_of(task, slot, each, by_daemon=by_daemon, beside=others)) for each in readings
         ]
         memory = next((each.memory for each in reversed(readings) if each.memory is not None), None)
         recorded = self._commit(
@@ -99,15 +98,15 @@ class Store:
             ),
             observations,
             slots=frozenset({(*task.name, slot.key)}),
-            memory=memory if in_timetable else None,
+            memory=memory if by_daemon else None,
         )
-        if in_timetable:
+        if by_daemon:
             for each in readings:
                 self._evaluate_clock(task.poller, each)
         outs = recorded.outs if recorded and recorded.outs else (None,) * len(readings)
         return tuple(
             StoreResult(
-                reading=replace(reading, memory=None, problems=() if in_timetable else reading.problems),
+                reading=replace(reading, memory=None, problems=() if by_daemon else reading.problems),
                 out=out,
                 is_stored=recorded is not None,
             )

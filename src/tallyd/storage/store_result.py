@@ -72,16 +72,16 @@ def beside(task: Task, readings: Sequence[Reading], alerts: Iterable[Alert]) -> 
 
 
 def heading_of(
-    task: Task, slot: Slot, reading: Reading, *, in_timetable: bool, beside: tuple[Problem, ...] = ()
+    task: Task, slot: Slot, reading: Reading, *, by_daemon: bool, beside: tuple[Problem, ...] = ()
 ) -> Heading:
     """Return the heading of a reading's out file."""
-    due_at = slot.due_at if in_timetable else None
+    due_at = slot.due_at if by_daemon else None
     # A run of a plain interval is due when it begins, so a slow run is not late.
     is_late = slot.key is not None and (reading.taken_at - slot.due_at).total_seconds() > LATE_AFTER_S
     return Heading(
         poller=task.poller,
         kind=task.source.kind,
-        origin="once" if not in_timetable else "late" if is_late else "live",
+        origin="once" if not by_daemon else "late" if is_late else "live",
         due_at=due_at,
         taken_at=reading.taken_at,
         zone=task.zone,

@@ -110,7 +110,7 @@ def _show(shown: _Shown, task: Task, readings: Sequence[Reading]) -> str | None:
     """Show what a task gave; return why it could not do all that it should, None: it could."""
     for reading in readings:
         if reading.facts is not None:
-            heading = heading_of(task, Slot(None, reading.taken_at), reading, in_timetable=False)
+            heading = heading_of(task, Slot(None, reading.taken_at), reading, by_daemon=False)
             problems = [task.alert_policy.worded(problem) for problem in reading.problems]
             content = document(heading, reading.facts, problems)
             shown.add(content, partial(task.source.reading_board, content), task)

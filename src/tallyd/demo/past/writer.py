@@ -169,7 +169,7 @@ class _Past:
             (message.day, message.ssid): Outcome("sent", OK) for each in readings for message in each.outbox
         }
         readings = tuple(reported(each, accepted) for each in readings)
-        committed = self._store.commit(task, slot, readings, in_timetable=True)
+        committed = self._store.commit(task, slot, readings, by_daemon=True)
         if outbox_of(committed):
             for row in self._state.outbox.waiting(task.poller):
                 self._state.outbox.note_sent(row, at=self._at, answer=OK)

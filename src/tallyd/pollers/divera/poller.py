@@ -287,9 +287,9 @@ class DiveraPoller(DiveraSettings):
             if self.fetch_status_names:
                 found += ask(tools, pull_url_of(self.address), key, pull, read=texts_of_pull).value
         # A requirement may be called like the vehicle that it is for.
-        names = " ".join(each.name for each in self.at_least if each.name)
+        names = [each.name for each in self.at_least if each.name]
         return tuple(
             (field, value)
             for field, value in dict.fromkeys(found)
-            if not (field.startswith("cluster.vehicle") and value in names)
+            if not (field.startswith("cluster.vehicle") and any(value in name for name in names))
         )
