@@ -14,6 +14,7 @@ from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, Killed, World, daily, disk_refuses, one_person
 from support.outages import DOWN, ONE_TRY, OPS, PHONE, REFUSED, Source, minutely, top
 from tallyd.contract.toolbox import Toolbox
+from tallyd.core.alerts.daemon_alerts import NETWORK
 from tallyd.core.reading import Reading, Slot
 from tallyd.settings.alerting import AlertSettings, TextSettings
 
@@ -513,6 +514,30 @@ def test_while_no_other_machine_answers_that_is_one_message(
         assert end.startswith("[box] one: enough on yard since 08:0")
         assert world.state.alerts.all() == {}
         assert world.state.notifications.notified() == {}
+
+
+def test_a_muted_network_still_holds_the_messages_about_single_targets(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    source = Source()
+    poller = minutely(source)
+    poller.machines = {(name, "below"): f"{name}.example" for name in ("gate", "yard")}
+    with clock, World(tmp_path, clock, poller, top=top()) as world:
+        world.state.notifications.mute(
+            NETWORK.key, since=clock.now(), until=clock.now() + timedelta(hours=1), why="", by="ada"
+        )
+        world.run(minutes=2)
+        source.below = ["gate", "yard"]
+        world.run(minutes=5)
+        assert world.chats.texts() == ["[box] muted until 08:59:58 by ada: tallyd/network"]
+        source.below = ["yard"]
+        world.run(minutes=2)
+        assert world.chats.texts()[1:] == ["[box] one: too few on yard"]
+        source.below = []
+        world.run(hours=2, least_s=60)
+        assert [text.partition(" since ")[0] for text in world.chats.texts()[2:]] == [
+            "[box] one: enough on yard"
+        ]
 
 
 def test_what_stays_open_goes_to_a_further_channel_with_how_to_acknowledge_it(

@@ -147,6 +147,8 @@ def test_who_waits_for_the_network_hears_of_it_also_with_channels_of_a_group(tmp
     channels = [config.alert_policy_of(key).channels for key in asked]
     assert channels == [("shop",), ("shop",), (), ("ops",), ("ops",), ("ops",)]
     assert config.alert_policy_of("tallyd/network").channels == ("ops", "shop")
+    assert config.channels_of_pattern("tallyd/network") == {"ops", "shop"}
+    assert config.channels_of_pattern("tallyd/config") == {"ops"}
 
 
 def test_a_secret_file_is_read_beside_the_config_and_loses_one_newline(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ Deliver: TypeAlias = Callable[[str, Message], None]
 class _Snapshot:
     """The alerts, notifications and mutes at the time of one look.
 
-    `network` is the alert that no other machine answers, if it is there and not muted.
+    `network` is the alert that no other machine answers. If it is muted, others wait for it all the same.
     """
 
     alerts: Mapping[str, Alert]
@@ -115,9 +115,17 @@ class Notifier:
     def problems(self) -> tuple[Problem, ...]:
         """Return the problems of channels that accept no messages, and that of the network."""
         found = (channel.problem(name) for name, channel in self._channels.items())
-        hosts = self._config.hosts if self._config else {}
-        network = network_down(hosts, self._store.alerts.alerts()) if hosts else ()
-        return (*(problem for problem in found if problem is not None), *network)
+        return (*(problem for problem in found if problem is not None), *self._network_problems())
+
+    def _network_problems(self) -> tuple[Problem, ...]:
+        config, now = self._config, self._now()
+        if config is None or not config.hosts:
+            return ()
+
+        def is_active(key: str) -> bool:
+            return config.alert_policy_of(key).is_active(now)
+
+        return network_down(config.hosts, self._store.alerts.alerts(), is_active=is_active)
 
     def may_still_be(self, key: str) -> bool:
         """Whether the key is about a channel that has not accepted a message since."""
@@ -140,9 +148,13 @@ class Notifier:
         alerts, mutes = store.alerts(), store.mutes()
         found = ((key, mute_of(key, mutes, now=now)) for key in alerts) if mutes else ()
         muted = {key: mute for key, mute in found if mute is not None}
-        network = None if NETWORK.key in muted else alerts.get(NETWORK.key)
         return _Snapshot(
-            alerts=alerts, notified=store.notified(), mutes=mutes, now=now, muted=muted, network=network
+            alerts=alerts,
+            notified=store.notified(),
+            mutes=mutes,
+            now=now,
+            muted=muted,
+            network=alerts.get(NETWORK.key),
         )
 
     def _begin(self, config: Config, name: str, channel: Channel, snapshot: _Snapshot) -> None:

@@ -183,7 +183,9 @@ class Config:
             else:
                 effective = self.effective(name)
                 found += [effective.alert_policy, *effective.own_policies.values()]
-        if not found or may_meet(pattern, f"{OWN}/*") or may_meet(pattern, f"{OWN}/*/*"):
+        if may_meet(pattern, NETWORK.key):
+            found.append(self._network_policy)
+        elif not found or may_meet(pattern, f"{OWN}/*") or may_meet(pattern, f"{OWN}/*/*"):
             found.append(self.own_alert_policy)
         return {channel for policy in found for channel in policy.channels}
 

@@ -398,6 +398,7 @@ def test_while_the_network_is_down_nothing_is_said_of_single_machines(
 
 
 HOSTS = {"apps/A/unreachable": "a.example", "apps/B/unreachable": "b.example"}
+ASLEEP = {"apps/asleep/unreachable": "c.example"}
 
 
 def open_alert(key: str, *, hours: int = 0, **changes: object) -> Alert:
@@ -414,7 +415,10 @@ def open_alert(key: str, *, hours: int = 0, **changes: object) -> Alert:
         pytest.param({**HOSTS, "apps/C/unreachable": "c.example"}, {}, False, id="one answers"),
         pytest.param(HOSTS, {"fields": {"answered": "500"}}, False, id="an error is an answer"),
         pytest.param(HOSTS, {"over_at": START + 2 * STEP}, False, id="one answers again"),
-        pytest.param(HOSTS, {"raised_at": None}, False, id="one is not yet an alert"),
+        pytest.param(HOSTS, {"raised_at": None, "bad": 1}, True, id="one is not yet an alert"),
+        pytest.param(HOSTS, {"raised_at": None}, False, id="one has no reading that counts"),
+        pytest.param({**HOSTS, **ASLEEP}, {}, True, id="one is outside its hours"),
+        pytest.param({"apps/A/unreachable": "a", **ASLEEP}, {}, False, id="only one is known"),
     ],
 )
 def test_the_network_is_down_if_no_other_machine_answers(
@@ -422,8 +426,13 @@ def test_the_network_is_down_if_no_other_machine_answers(
 ) -> None:
     first, second = HOSTS
     alerts = {first: open_alert(first), second: open_alert(second, hours=1, **changes)}
-    found = network_down(hosts, alerts)
+    found = network_down(hosts, alerts, is_active=lambda key: "asleep" not in key)
     assert [(each.key, each.since) for each in found] == [("tallyd/network", START + STEP)][:is_down]
+
+
+def test_while_nothing_is_an_alert_yet_the_network_is_not_down() -> None:
+    alerts = {key: open_alert(key, raised_at=None, bad=1) for key in HOSTS}
+    assert network_down(HOSTS, alerts, is_active=lambda _key: True) == ()
 
 
 CHIEF = (Escalation(2 * 3600, ("chief",)), Escalation(4 * 3600, ("chief", "mayor")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tallyd.core.alerts.daemon_alerts import NETWORK
 from tallyd.core.alerts.notices import Notified
@@ -10,20 +10,29 @@ from tallyd.core.alerts.rules import OWN, Alert
 from tallyd.core.reading import Problem
 
 
-def network_down(hosts: Mapping[str, str], alerts: Mapping[str, Alert]) -> tuple[Problem, ...]:
+def network_down(
+    hosts: Mapping[str, str], alerts: Mapping[str, Alert], *, is_active: Callable[[str], bool]
+) -> tuple[Problem, ...]:
     """Return the problem that no other machine answers, if there are two or more; else nothing.
 
-    `hosts` are the machines by the keys of the problems that they do not answer. A problem with the field
-    `answered` is not one of the network: an error is an answer, too.
+    `hosts` are the machines by the keys of the problems that they do not answer. A problem may still wait for
+    more readings, but one must be an alert. Nobody knows whether a machine answers outside its hours
+    (`is_active` of its key false). A problem with the field `answered` is not one of the network: an error is
+    an answer, too.
     """
-    found = [alerts.get(key) for key in hosts]
-    silent = [each for each in found if each is not None and each.is_open and not each.fields.get("answered")]
-    machines = len({*hosts.values()})
-    if machines < 2 or len(silent) < len(hosts):
+    silent: dict[str, Alert] = {}
+    for key in hosts:
+        alert = alerts.get(key)
+        if alert is not None and (alert.is_open or alert.bad) and not alert.fields.get("answered"):
+            silent[key] = alert
+        elif is_active(key):
+            return ()
+    machines = len({hosts[key] for key in silent})
+    if machines < 2 or not any(each.is_open for each in silent.values()):
         return ()
     # Since the last one fell silent: those before it may have a reason of their own.
-    since = max(each.since for each in silent)
-    return (NETWORK.problem(OWN, since=since, targets=len(hosts), hosts=machines),)
+    since = max(each.began for each in silent.values())
+    return (NETWORK.problem(OWN, since=since, targets=len(silent), hosts=machines),)
 
 
 def is_held(alert: Alert, notified: Notified | None, cause: Alert | None) -> bool:

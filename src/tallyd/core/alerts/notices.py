@@ -75,6 +75,10 @@ class AlertPolicy:
         found = {channel: step.after_s for step in steps for channel in step.channels}
         return {channel: after_s for channel, after_s in found.items() if channel not in self.channels}
 
+    def is_active(self, now: datetime) -> bool:
+        """Whether it is within the `active` hours."""
+        return not self.active or any_hold(self.active, now.astimezone(self.zone))
+
     def own_text(self, key: str) -> OwnText:
         """Return the templates of the config for a problem."""
         return self.texts.get(key_segments(key)[-1], OwnText())
@@ -120,7 +124,7 @@ def is_recipient(
         return False
     if notified is not None and notified.is_open:
         return True
-    if alert.acknowledged is not None or not _is_active(alert_policy, now):
+    if alert.acknowledged is not None or not alert_policy.is_active(now):
         return False
     # A time far ahead also counts: the clock was wrong then. Too early is better than never.
     return abs((now - alert.raised_at).total_seconds()) >= after_s
@@ -191,17 +195,13 @@ def _lacks_only_that(alert: Alert, notified: Notified | None) -> bool:
     return alert.acknowledged.version == alert.version == notified.version + 1
 
 
-def _is_active(alert_policy: AlertPolicy, now: datetime) -> bool:
-    return not alert_policy.active or any_hold(alert_policy.active, now.astimezone(alert_policy.zone))
-
-
 def _is_reminder_due(
     alert: Alert, notified: Notified | None, alert_policy: AlertPolicy, now: datetime
 ) -> bool:
     every_s = alert_policy.remind_every_s
     if notified is None or every_s is None or alert.acknowledged is not None:
         return False
-    if not _is_active(alert_policy, now):
+    if not alert_policy.is_active(now):
         return False
     # A time far ahead is also due: the clock was wrong then, perhaps by years. A little ahead does not count.
     return abs((now - notified.at).total_seconds()) >= every_s

@@ -65,6 +65,11 @@ class Alert(Problem):
     def is_waiting(self) -> bool:
         return self.raised_at is None
 
+    @property
+    def began(self) -> datetime:
+        """When the problem began; of one that counts readings, the first of those."""
+        return self.since if self.is_open or self.bad_since is None else self.bad_since
+
 
 @dataclass(frozen=True, kw_only=True)
 class Observations:
@@ -121,7 +126,7 @@ def evaluate(known: Mapping[str, Alert], observations: Observations) -> Evaluati
     )
     return Evaluation(
         standing=tuple(
-            replace(problem, since=min(problem.since, _began(after[key]))) for key, problem in named.items()
+            replace(problem, since=min(problem.since, after[key].began)) for key, problem in named.items()
         ),
         changed=changed,
         gone=tuple(key for key, alert in better.items() if alert is None),
@@ -132,10 +137,6 @@ def evaluate(known: Mapping[str, Alert], observations: Observations) -> Evaluati
 
 def _version(known: Mapping[str, Alert], alert: Alert) -> int:
     return known[alert.key].version if alert.key in known else 0
-
-
-def _began(alert: Alert) -> datetime:
-    return alert.since if alert.is_open or alert.bad_since is None else alert.bad_since
 
 
 def _worse(alert: Alert | None, problem: Problem, observations: Observations) -> Alert:
