@@ -464,9 +464,10 @@ def test_an_acknowledgement_is_notified_and_ends_the_reminders(tmp_path: Path, c
         world.run(minutes=7)
         (known,) = world.state.alerts.acknowledge("one/*", by="anna", why="on my way", now=clock.now())
         assert known.acknowledged is not None
+        world.state.alerts.acknowledge("one/*", by="anna", why="on site", now=clock.now())
         world.run(minutes=20)
         assert world.chats.texts()[2:] == [
-            "[box] acknowledged by anna 08:06:58 (on my way): one: too few on gate"
+            "[box] acknowledged by anna 08:06:58 (on site): one: too few on gate"
         ]
         source.below = []
         world.run(minutes=2)
@@ -562,7 +563,7 @@ def test_what_stays_open_goes_to_a_further_channel_with_how_to_acknowledge_it(
         source.below = []
         world.run(minutes=2)
         assert [text.partition(": door")[0] for text in world.chats.texts(PHONE)[3:]] == [
-            "[box] acknowledged: one: 9 subjects below",
+            "[box] acknowledged by anna 09:03:58: one: 9 subjects below",
             "[box] resolved: one: 9 subjects below",
         ]
 

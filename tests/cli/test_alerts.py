@@ -111,12 +111,14 @@ def test_an_open_alert_is_acknowledged_once_and_shows_who_works_on_it(config: Pa
     assert "Acknowledged until it is resolved: tallyd/damaged." in out
     assert "Already acknowledged by " in out
     assert "(disk is ordered): tallyd/out" in out
+    assert ack(config, "tallyd/damaged", why="is copied") == 0
+    assert "Acknowledged until it is resolved: tallyd/damaged." in said()[0]
     alerts(config, most=100, as_json=False)
     (line,) = (line for line in said()[0].splitlines() if line.startswith("tallyd/out "))
     assert "acknowledged by " in line
     alerts(config, most=100, as_json=True)
     shown = {each["key"]: each["acknowledged"] for each in json.loads(said()[0])["alerts"]}
-    assert [shown["tallyd/out"]["why"], shown["tallyd/damaged"]["why"]] == ["disk is ordered", ""]
+    assert [shown["tallyd/out"]["why"], shown["tallyd/damaged"]["why"]] == ["disk is ordered", "is copied"]
     assert shown["tallyd/out"]["by"] == shown["tallyd/damaged"]["by"] != ""
 
 
@@ -158,7 +160,13 @@ def test_a_target_that_waits_for_the_network_says_so(config: Path, said: Said) -
     assert waits["apps/HERE/unreachable"] == "tallyd/network"
     assert waits["tallyd/network"] is None
     assert ack(config, "apps/HERE/unreachible", why="") == 1
-    assert 'did you mean "apps/HERE/unreachable"?' in said()[1]
+    assert 'did you mean "apps/HERE/unreachable"?; open are: apps/HERE/unreachable, ' in said()[1]
+    assert ack(config, "apps/nope/unreachable", why="") == 1
+    assert "apps/nope/unreachable is not open; open are: apps/HERE/unreachable, " in said()[1]
+    assert mute(config, "apps/*", lasts="1h", why="") == 0
+    said()
+    assert ack(config, "apps/HERE/*", why="") == 0
+    assert "apps/HERE/unreachable. It is muted, so nobody is notified." in said()[0]
 
 
 def test_of_a_group_only_the_alerts_about_its_targets_are_shown(config: Path, said: Said) -> None:
@@ -199,8 +207,8 @@ def test_of_a_group_only_the_alerts_about_its_targets_are_shown(config: Path, sa
 @pytest.mark.parametrize(
     ("asked", "status", "expected"),
     [
-        (("tallyd/uot", ""), 1, 'no open alert is tallyd/uot; did you mean "tallyd/out"?'),
-        (("divera/*", ""), 1, "no open alert is divera/*; open are: tallyd/damaged and tallyd/out"),
+        (("tallyd/uot", ""), 1, 'tallyd/uot is not open; did you mean "tallyd/out"?'),
+        (("divera/*", ""), 1, "divera/* is not open; open are: tallyd/damaged and tallyd/out"),
         (("a\nb", ""), 2, "KEY must be the key of an alert"),
         (("tallyd/out", "two\nlines"), 2, "--why must be one line"),
     ],

@@ -76,13 +76,13 @@ class Alerts:
     def acknowledge(self, pattern: str, *, by: str, why: str, now: datetime) -> tuple[Alert, ...]:
         """Acknowledge the open alerts that match a pattern. Return all of them, as they are now.
 
-        One that was acknowledged before stays as it is.
+        One that was acknowledged before stays as it is, unless there is a new reason.
         """
         with self._file.transaction() as db:
             found = [each for each in self.open() if matches(pattern, each.key)]
-            new = [acknowledge(each, by=by, why=why, now=now) for each in found if each.acknowledged is None]
-            _store(db, new)
-        return (*new, *(each for each in found if each.acknowledged is not None))
+            after = tuple(acknowledge(each, by=by, why=why, now=now) for each in found)
+            _store(db, [each for each, before in zip(after, found, strict=True) if each is not before])
+        return after
 
     def forget(self, is_settled: Callable[[Alert], bool]) -> None:
         """Delete resolved alerts that are settled, and their notifications."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import MOST_WHY_CHARS, Place, utc_now, who
 from tallyd.cli.views.alerts import no_state, open_state, place_of, zone_of
 from tallyd.config.alert_keys import possible_keys
-from tallyd.core.alerts.mutes import may_meet, near_keys
+from tallyd.core.alerts.mutes import matches, may_meet, mute_of, near_keys
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
 from tallyd.core.texts import UNPRINTABLE, clock, listed, shortened
 from tallyd.presentation.terminal import complain, say
@@ -85,23 +86,39 @@ def ack(path: Path, pattern: str, *, why: str) -> int:
     try:
         with closing(open_state(place)) as state:
             found = state.alerts.acknowledge(pattern, by=who(), why=why, now=now)
+            mutes = state.notifications.mutes()
             open_keys = sorted(state.alerts.standing_keys()[0])
             zone = zone_of(place, state)
     except (StateError, FileNotFoundError) as error:
         return no_state(error)
     if not found:
-        known = f"; open are: {listed(open_keys)}" if open_keys else "; no alert is open"
-        hint = did_you_mean(pattern, near_keys(pattern, open_keys)) or known
-        complain(f"tallyd: no open alert is {shortened(pattern, 100)}{hint}")
+        complain(f"tallyd: {shortened(pattern, 100)} is not open{_what_is_open(pattern, open_keys)}")
         return EXIT_PROBLEM
     done = [each for each in found if each.acknowledged and each.acknowledged.at == now]
-    if done:
-        keys = listed([each.key for each in done])
-        say(f"Acknowledged until it is resolved: {keys}.{_who_is_notified(place)}")
+    muted = [each for each in done if mute_of(each.key, mutes, now=now)]
+    notified = [each for each in done if each not in muted]
+    for some, then in ((notified, _who_is_notified(place)), (muted, " It is muted, so nobody is notified.")):
+        if some:
+            say(f"Acknowledged until it is resolved: {listed([each.key for each in some])}.{then}")
     for each in found:
         if each.acknowledged and each not in done:
             say(f"Already acknowledged {each.acknowledged.text(zone, now=now)}: {each.key}", style="quiet")
     return EXIT_OK
+
+
+def _what_is_open(pattern: str, keys: Sequence[str]) -> str:
+    """Return what a person may have meant who acknowledged what is not open, and what is open."""
+    if not keys:
+        return "; no alert is open"
+    meant = (each for each in near_keys(pattern, keys) if any(matches(each, key) for key in keys))
+    near = tuple(each for each in meant if _is_near(pattern.split("/"), each.split("/")))
+    return f"{did_you_mean(pattern, near)}; open are: {listed(keys)}"
+
+
+def _is_near(written: Sequence[str], segments: Sequence[str]) -> bool:
+    """Whether each segment is similar: as a whole, two keys of one poller and one problem always are."""
+    pairs = zip(written, segments, strict=False)
+    return len(written) == len(segments) and all(did_you_mean(one, (other,)) for one, other in pairs)
 
 
 def _why_not(pattern: str, why: str) -> str | None:

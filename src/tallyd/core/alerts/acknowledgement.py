@@ -15,12 +15,14 @@ class Acknowledgement:
     """Who works on an alert, since when, and why it is not resolved yet.
 
     `by` is empty if nobody knows, `why` if nobody said. `version` is the version that the alert got by it.
+    `times` counts those that replaced each other while nothing else about the alert changed.
     """
 
     at: datetime
     by: str
     why: str
     version: int
+    times: int = 1
 
     def text(self, zone: tzinfo, *, now: datetime) -> str:
         """Return `by anna 08:10 (disk is ordered)`, for a reader at `now`."""

@@ -140,7 +140,8 @@ def _lines(notices: Sequence[Notice], around: Surroundings) -> list[_Line]:
 
     def group(notice: Notice) -> tuple[str, ...]:
         segments = key_segments(notice.alert.key)
-        return (notice.news, segments[0], "run" if _is_end_of_run(notice) else segments[-1])
+        who = _who_works_on(notice.alert, around) if notice.news == "acknowledged" else ""
+        return (notice.news, segments[0], "run" if _is_end_of_run(notice) else segments[-1], who)
 
     found: list[_Line] = []
     for _, members in groupby(sorted(_without_doubles(notices), key=group), key=group):
@@ -218,15 +219,19 @@ def _how_to_acknowledge(alert: Alert, around: Surroundings, pattern: str = "") -
     """Return who works on an alert; of one that is escalated else, how to say so. `pattern`: of several."""
     policy = around.alert_policy_of(alert.key)
     if alert.acknowledged is not None:
-        return f" [acknowledged {alert.acknowledged.text(policy.zone, now=around.now)}]"
+        return f" [acknowledged {_who_works_on(alert, around)}]"
     return f" Acknowledge: {policy.tallyd} ack {shlex.quote(pattern or alert.key)}" if policy.escalate else ""
 
 
 def _acknowledged_text(alert: Alert, around: Surroundings) -> str:
     """Return `acknowledged by anna 08:10 (disk is ordered): PROD: data 17 min old`."""
     wording = around.alert_policy_of(alert.key).wording(around.now, is_muted=True)
-    who = alert.acknowledged.text(wording.zone, now=around.now) if alert.acknowledged else ""
-    return f"acknowledged {who}: {said(alert, wording)}"
+    return f"acknowledged {_who_works_on(alert, around)}: {said(alert, wording)}"
+
+
+def _who_works_on(alert: Alert, around: Surroundings) -> str:
+    zone = around.alert_policy_of(alert.key).zone
+    return alert.acknowledged.text(zone, now=around.now) if alert.acknowledged else ""
 
 
 def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
@@ -249,7 +254,7 @@ def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
     before = {
         "begins": "",
         "escalated": "still: ",
-        "acknowledged": "acknowledged: ",
+        "acknowledged": f"acknowledged {_who_works_on(worst.alert, around)}: ",
         "reminder": "still: ",
         "over": "resolved: ",
         "unwatched": "no longer watched: ",

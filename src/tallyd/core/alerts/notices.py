@@ -192,7 +192,8 @@ def _lacks_only_that(alert: Alert, notified: Notified | None) -> bool:
     """Whether a channel knows all of an alert but that somebody acknowledged it."""
     if alert.acknowledged is None or notified is None:
         return False
-    return alert.acknowledged.version == alert.version == notified.version + 1
+    ack = alert.acknowledged
+    return ack.version == alert.version and alert.version - notified.version <= ack.times
 
 
 def _is_reminder_due(

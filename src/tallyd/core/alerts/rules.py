@@ -211,9 +211,12 @@ def _ended(alert: Alert, at: datetime) -> Alert:
 
 
 def acknowledge(alert: Alert, *, by: str, why: str, now: datetime) -> Alert:
-    """Return an open alert, acknowledged until it is resolved."""
-    version = alert.version + 1
-    found = Acknowledgement(at=now, by=by, why=why, version=version)
+    """Return an open alert, acknowledged until it is resolved. A new reason replaces the one before."""
+    version, last = alert.version + 1, alert.acknowledged
+    if last is not None and why in ("", last.why):
+        return alert
+    times = last.times + 1 if last is not None and last.version == alert.version else 1
+    found = Acknowledgement(at=now, by=by, why=why, version=version, times=times)
     return replace(alert, acknowledged=found, version=version)
 
 
