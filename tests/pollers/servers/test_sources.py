@@ -24,7 +24,7 @@ from tallyd.core.alerts.rules import unwatched
 from tallyd.core.json_reply import Unreadable
 from tallyd.pollers.servers.freshness import STATES
 from tallyd.pollers.servers.sources.extraction import JsonField, ReplyHeader, TextMatch
-from tallyd.pollers.servers.target_memory import memory_of
+from tallyd.pollers.servers.target_memory import MOST_ITEMS, memory_of
 
 CANARY = "canary-8f3a-secret"
 
@@ -426,6 +426,8 @@ def test_one_that_vanishes_raises_one_alert_and_is_forgotten_a_day_later(jobs: J
     jobs.minutes = {"import": 1}
     vanished_at = jobs.rounds.now + timedelta(seconds=60)
     assert jobs.states(after_s=60)["jobs/mail"] == "stale", "nobody knows"
+    assert jobs.reading.facts is None, "no state has changed"
+    jobs.rounds.restart()
     jobs.states(after_s=7100)
     assert jobs.keys() == ["apps/jobs/mail/stale"]
     jobs.rounds.restart()
@@ -456,6 +458,22 @@ def test_one_that_comes_back_is_followed_as_before(jobs: Jobs) -> None:
     jobs.states(after_s=60)
     jobs.states(after_s=7000)
     assert jobs.keys() == [], "it is missing since then, not since before"
+
+
+def test_names_that_are_new_each_time_have_a_limit(jobs: Jobs) -> None:
+    jobs.minutes = {"import": 1, "run 1": 1}
+    jobs.states()
+    known = memory_of(jobs.rounds.kept, dict).known
+    known |= {f"jobs/run {number}": known["jobs/run 1"] for number in range(1, MOST_ITEMS - 1)}
+    jobs.minutes = {"import": 20, "run a": 1, "run b": 1}
+    states = jobs.states(after_s=60)
+    assert len(states) == MOST_ITEMS + 1
+    assert (states["jobs"], states["jobs/import"], states["jobs/run a"]) == ("invalid", "stale", "fresh")
+    assert "more than 10,000 items; are the names new each time?" in text_of(jobs.reading.problems[0])
+    jobs.minutes = {"export": 1}
+    assert jobs.states(after_s=60)["jobs"] == "invalid"
+    assert jobs.states(after_s=100_000) == {"jobs": "invalid"}, "all of them are forgotten"
+    assert jobs.states(after_s=60) == {"jobs": "fresh", "jobs/export": "fresh"}
 
 
 def test_an_empty_answer_says_nothing_of_the_items(jobs: Jobs) -> None:

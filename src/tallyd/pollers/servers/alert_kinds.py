@@ -65,7 +65,7 @@ VANISHED = AlertKind(
     severity="warning",
     text="{target}: no longer in the answer since {since}[; last computed {computed}]. "
     "tallyd forgets it in a day." + _MUTE,
-    over="{target}: in the answer again, or forgotten",
+    over="{target}: in the answer again",
     ends="an answer with it, or a day",
     short="vanished",
     many="targets that vanished from an answer",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from concurrent.futures import Future
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, TypeAlias
+from typing import Any
 
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
@@ -15,6 +15,7 @@ from tallyd.pollers.servers.freshness import CheckResult, State, check_result_of
 from tallyd.pollers.servers.sources.items import Items
 from tallyd.pollers.servers.sources.source import Answer
 from tallyd.pollers.servers.target import Target
+from tallyd.pollers.servers.target_memory import MOST_ITEMS, TargetMemory
 
 
 def begin(target: Target, tools: Toolbox) -> Future[Any]:
@@ -22,12 +23,8 @@ def begin(target: Target, tools: Toolbox) -> Future[Any]:
     return target.source.begin(tools, target.timeout_s)
 
 
-StaleAt: TypeAlias = Callable[[str], datetime | None]
-"""Returns at which time the data of a target is known to be stale; see `read_time`."""
-
-
 def results_of(
-    target: Target, asked: Future[Any], *, now: datetime, zone: tzinfo, stale_at: StaleAt
+    target: Target, asked: Future[Any], *, now: datetime, zone: tzinfo, memory: TargetMemory
 ) -> dict[str, CheckResult]:
     """Return the result of a check that has ended, by the name of the target; also those of its items.
 
@@ -46,13 +43,18 @@ def results_of(
     try:
         if target.each is None:
             value = target.source.value(reply)
-            return {target.name: _evaluated(target, answer, value, zone=zone, stale_at=stale_at)}
+            return {target.name: _evaluated(target, answer, value, zone=zone, memory=memory)}
         items = target.each.items_of(reply)
     except Unreadable as error:
         return {target.name: _invalid(answer, f"{answer.whence} {error}")}
+    values = [(target.item(name), value) for name, value in items.times.items()]
+    followed = memory.note_items(target, [item.name for item, _ in values], answer.at)
+    if len(followed) < len(values):
+        items = Items(fault=f"with more than {MOST_ITEMS:,} items; are the names new each time?")
     found = {
-        item.name: _evaluated(item, answer, value, zone=zone, stale_at=stale_at)
-        for item, value in ((target.item(name), value) for name, value in items.times.items())
+        item.name: _evaluated(item, answer, value, zone=zone, memory=memory)
+        for item, value in values
+        if item.name in followed
     }
     return {target.name: _of_all(answer, items, found.values()), **found}
 
@@ -68,7 +70,7 @@ def _of_all(answer: Answer, items: Items, results: Collection[CheckResult]) -> C
 
 
 def _evaluated(
-    target: Target, answer: Answer, value: object, *, zone: tzinfo, stale_at: StaleAt
+    target: Target, answer: Answer, value: object, *, zone: tzinfo, memory: TargetMemory
 ) -> CheckResult:
     """Return the result of an answer with this time, as of the moment when it was given."""
     if isinstance(value, Unreadable):
@@ -76,7 +78,7 @@ def _evaluated(
     by_server = answer.at - timedelta(seconds=taken_off(answer.skew_s))
     try:
         computed_at = read_time(
-            value, target.form, zone=target.zone or zone, now=by_server, stale_at=stale_at(target.name)
+            value, target.form, zone=target.zone or zone, now=by_server, stale_at=memory.stale_at(target.name)
         )
         is_guessed = target.zone is None and not has_offset(value, target.form)
     except UnreadableTimeError as error:

@@ -85,9 +85,6 @@ def reading_of(
     `have_left`: a target has left the config since the last round.
     """
     steps = _steps(settings, memory, results)
-    for target in settings.checked:
-        if target.each is not None:
-            memory.miss(target, results.keys(), tools.now())
     missing = settings.with_items(memory.missing)
     forgotten = memory.forget_missing(missing, tools.now(), after_s=VANISHED_FOR_S)
     have_left = have_left or bool(forgotten)
@@ -121,7 +118,7 @@ def reading_of(
             if not _is_inside_hours(target, trouble, tools)
         ),
         forgotten=frozenset(problem_key(tools.poller, *name.split("/", 1)) for name in forgotten),
-        memory=memory.to_store() if is_written else None,
+        memory=memory.to_store() if is_written or memory.has_unstored else None,
         skew_s=_skew(step.result for _, step in steps),
         summary=summary_of(named, tools.zone) if tools.is_by_hand else None,
     )
@@ -185,7 +182,7 @@ def _checked(
 
     pace = _pace(settings, len(targets), is_by_hand=tools.is_by_hand)
     for target, asked in checked(targets, partial(begin, tools=tools), pace, look=look):
-        found |= results_of(target, asked, now=tools.now(), zone=tools.zone, stale_at=memory.stale_at)
+        found |= results_of(target, asked, now=tools.now(), zone=tools.zone, memory=memory)
         tools.alive()
     return found
 

@@ -1,13 +1,13 @@
 """What a servers poller knows from round to round, and what it remembers over a restart.
 
 It is stored with each out file, and there is one after each change of a state but that between fresh and
-late. So a restart loses no other state and no other `since`. It loses the counts for the next file, and
-counts several new times as one.
+late. It is also stored after each change of `missing`. So a restart loses no other state and no other
+`since`. It loses the counts for the next file, and counts several new times as one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -21,6 +21,9 @@ from tallyd.pollers.servers.target import Target
 
 KEPT: Final = "memory"
 """The key under which a running job keeps its `TargetMemory`."""
+MOST_ITEMS: Final = 10_000
+"""Most items of one target, including those that are missing. Names that are new in each answer, such as
+those of runs, would be more and more."""
 
 
 @dataclass(slots=True)
@@ -47,7 +50,7 @@ class TargetMemory:
     `counted` is the last span of time whose seconds this process has counted for each target.
     `began_at` is when the last round began, `every_s` its interval; `is_behind`: it did not check all
     targets. `unstored_since` is since when the database stores nothing. `missing` is since when each item is
-    missing that the answers of its target no longer have.
+    missing that the answers of its target no longer have; `has_unstored`: this has changed and is not stored.
     """
 
     known: dict[str, Known] = field(default_factory=dict)
@@ -60,6 +63,7 @@ class TargetMemory:
     is_behind: bool = False
     unstored_since: datetime | None = None
     missing: dict[str, datetime] = field(default_factory=dict)
+    has_unstored: bool = False
 
     def keep_only(self, targets: Iterable[Target]) -> bool:
         """Forget targets that are no longer in the config; return whether there were any."""
@@ -83,19 +87,25 @@ class TargetMemory:
         known = self.known.get(name)
         return known.computed_at if known and known.is_stale else None
 
-    def miss(self, target: Target, found: Collection[str], at: datetime) -> None:
-        """Note since when items are missing in the answers of a target, which now has those `found`.
+    def note_items(self, target: Target, items: Sequence[str], at: datetime) -> Set[str]:
+        """Note which items an answer no longer has; return those of its `items` that are followed.
 
-        An answer without any item says nothing: perhaps its server has just started.
+        These are all that are known, and new ones up to `MOST_ITEMS`. An answer without any item says
+        nothing: perhaps its server has just started.
         """
+        if not items:
+            return frozenset()
         first = f"{target.name}/"
-        if not any(name.startswith(first) for name in found):
-            return
-        for name in self.known:
-            if name in found:
-                self.missing.pop(name, None)
-            elif name.startswith(first):
-                self.missing[name] = min(self.missing.get(name, at), at)
+        known = {name for name in self.known if name.startswith(first)}
+        new = [name for name in items if name not in known]
+        back = self.missing.keys() & set(items)
+        gone = known.difference(items)
+        self.has_unstored = self.has_unstored or bool(back or gone - self.missing.keys())
+        for name in back:
+            del self.missing[name]
+        for name in gone:
+            self.missing[name] = min(self.missing.get(name, at), at)
+        return set(items).difference(new[max(MOST_ITEMS - len(known), 0) :])
 
     def take(self, steps: Sequence[tuple[str, Step]]) -> None:
         """Store the results of a round."""
@@ -124,6 +134,7 @@ class TargetMemory:
 
     def to_store(self) -> Facts:
         """Return what must survive a restart."""
+        self.has_unstored = False
         facts: Facts = _form().dump_python(
             _Remembered(self.written_at, self.known, self.missing), mode="json", exclude_defaults=True
         )
