@@ -97,6 +97,14 @@ def find_state(path: Path) -> Place:
     return Place(config.state_dir, config, None)
 
 
+def has_not_run(config: Config) -> str:
+    """Return why there is no state.db, and the cure."""
+    return (
+        f"{config.state_dir / 'state.db'} is missing: tallyd has not run with {config.path} yet, or the file "
+        "was deleted. Start tallyd"
+    )
+
+
 def tasks_named(config: Config, poller: str, job: str | None = None) -> tuple[Task, ...]:
     """Return the poller's jobs, or one of them; ends the command with status 2 if there is none."""
     pollers = tuple(config.settings.pollers)

@@ -124,7 +124,7 @@ def correct(
     poller: PollerName,
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Source that was counted by hand.")],
     inside: Annotated[
-        int, typer.Option("--inside", metavar="N", min=0, max=10**9, help="How many are inside.")
+        int, typer.Option("--inside", metavar="N", min=0, max=1_000_000, help="How many are inside.")
     ],
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Reason, shown beside the correction.")],
     at: Annotated[

@@ -113,6 +113,12 @@ class TestReset:
             "corrected": 0,
         }
 
+    def test_the_upstream_is_sent_the_fall_to_zero_though_it_wants_nothing_of_an_empty_day(self) -> None:
+        park = self.bar()
+        sent = [park.report(f"2026-11-21T{at}")[-1].outbox for at in ("03:55", "04:00")]
+        assert [each.body[0]["TagValue"] for (each,) in sent] == ["7", "0"]  # type: ignore[index,call-overload] # a list of three objects
+        assert park.report("2026-11-22T00:05")[-1].outbox == (), "of the next day nothing was sent"
+
     def test_before_the_reset_a_camera_with_a_fast_clock_counts_for_the_time_after_it(self) -> None:
         park = self.bar()
         park.passes("12", "2026-11-21T04:01", times=3)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import UTC, datetime, time
+from datetime import MAXYEAR, UTC, datetime, time
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.records.database import Database
-from tallyd.cli.shared import MOST_WHY_CHARS, load_config, tasks_named, utc_now, who
+from tallyd.cli.shared import MOST_WHY_CHARS, has_not_run, load_config, tasks_named, utc_now, who
 from tallyd.contract.board import AskedError
 from tallyd.contract.corrections import Correction
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, RecordsError
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.presentation.terminal import complain, say
+
+_FIRST_YEAR: Final = 2000
+"""Nobody corrects counts of before."""
 
 
 def correct(path: Path, poller: str, source: str, *, inside: int, at: str, why: str) -> int:
@@ -29,6 +33,9 @@ def correct(path: Path, poller: str, source: str, *, inside: int, at: str, why: 
     if not why.strip() or UNPRINTABLE.search(why) or len(why) > MOST_WHY_CHARS:
         complain(f"tallyd: --why must be one line of 1 to {MOST_WHY_CHARS} characters")
         return EXIT_USAGE
+    if not (config.state_dir / "state.db").exists():
+        complain(has_not_run(config))
+        return EXIT_PROBLEM
     correction = Correction(source=source, at=minute, inside=inside, why=why, by=who(), noted_at=now)
     try:
         with closing(Database(config.database_url, prepares=True)) as database:
@@ -45,13 +52,16 @@ def correct(path: Path, poller: str, source: str, *, inside: int, at: str, why: 
 
 def _minute(written: str, now: datetime, zone: ZoneInfo) -> datetime:
     """Return the minute that a person wrote; nothing: now. Raises `AskedError`."""
+    no_time = AskedError(f"{written} is not a time of today, HH:MM, nor YYYY-MM-DDTHH:MM")
     try:
         if len(written) == len("HH:MM"):
             local = datetime.combine(now.astimezone(zone).date(), time.fromisoformat(written))
         else:
             local = datetime.fromisoformat(written) if written else now
     except ValueError:
-        raise AskedError("must be a time of today, HH:MM, or YYYY-MM-DDTHH:MM") from None
+        raise no_time from None
+    if not _FIRST_YEAR <= local.year < MAXYEAR:  # the last hours of all have no instant in some zones
+        raise no_time
     found = (local if local.tzinfo else local.replace(tzinfo=zone)).astimezone(UTC)
     if found > now:
         raise AskedError(f"{written} is in the future; for an earlier day, write YYYY-MM-DDTHH:MM")

@@ -17,7 +17,7 @@ import typer
 
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State, StateError
-from tallyd.cli.shared import load_config, say_days, utc_now
+from tallyd.cli.shared import has_not_run, load_config, say_days, utc_now
 from tallyd.config.model import Config
 from tallyd.config.settings import BY_KIND
 from tallyd.contract.board import Asked, AskedError
@@ -66,10 +66,7 @@ def report(path: Path, wanted: Wanted) -> int:
     config, now = load_config(path, lenient=True), utc_now()
     database = config.state_dir / "state.db"
     if not database.exists():
-        complain(
-            f"{database} is missing: tallyd has not run with {config.path} yet, or the file was deleted. "
-            "Start tallyd: then the report has what the database of records holds"
-        )
+        complain(f"{has_not_run(config)}: then the report has what the database of records holds")
         return EXIT_PROBLEM
     try:
         with closing(State(database)) as state, closing(RecordsReader(config.database_url)) as reader:

@@ -16,6 +16,8 @@ from tallyd.pollers.visitors.settings import VisitorsSettings
 from tallyd.settings.types import did_you_mean
 
 CORRECTED: Final = Column(key="corrected", heading="corrected", unit="number")
+LATELY: Final = timedelta(days=7)
+"""A source that is not in the config, but was counted within this time, can be corrected."""
 _MINUTE: Final = timedelta(minutes=1)
 _COLUMNS: Final = (
     Column(key="at", heading="at", unit="instant", is_vital=True),
@@ -42,12 +44,10 @@ def correct(
     resets, at, now = Resets(zone, settings.reset_at), correction.at, correction.noted_at
     source = correction.source
     counted = read_day(records, day_of(at, zone), at=at, resets=resets)
-    known = tuple(dict.fromkeys([*settings.sources, settings.source or poller, *sorted(counted)]))
+    lately = records.counts(now - LATELY, now)
+    known = (*settings.sources, settings.source or poller, *sorted({*counted, *lately}))
     if source not in known:
-        hint = did_you_mean(source, known) or f"; there is: {', '.join(map(visible, known))}"
-        raise AskedError(
-            f'{poller} has no source "{visible(source)}", and none of that name was counted{hint}'
-        )
+        raise AskedError(_unknown(settings, poller, source, tuple(dict.fromkeys(known))))
     records.correct(correction)
     (made,) = (
         each
@@ -61,6 +61,17 @@ def correct(
         f"Inside now: {today[source].inside if source in today else 0}; "
         f"all sources together: {together(today.values()).inside}."
     )
+
+
+def _unknown(settings: VisitorsSettings, poller: str, name: str, known: tuple[str, ...]) -> str:
+    """Return what to write instead of a name that is no source."""
+    if name in settings.groups:
+        return f"{visible(name)} is a group; correct one of its sources: {', '.join(settings.groups[name])}"
+    labelled = [source for source in settings.sources if settings.label_of(source) == name]
+    if labelled:
+        return f"{visible(name)} is the label of a source; write its name: {', '.join(labelled)}"
+    hint = did_you_mean(name, known) or f"; there is: {', '.join(map(visible, known))}"
+    return f'{poller} has no source "{visible(name)}", and none of that name was counted lately{hint}'
 
 
 def corrections_table(found: Iterable[Adjustment]) -> tuple[Table, ...]:

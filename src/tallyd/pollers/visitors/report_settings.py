@@ -172,7 +172,7 @@ class ReportSettings(Strict):
     when_empty: Literal["skip", "zeros"] = Field(
         "skip",
         description="While a day has no records and nobody is inside: send no report, or one with zeros from "
-        "midnight on.",
+        "midnight on. After a report of that day was sent, reports go on either way.",
     )
     correct_within: Annotated[Duration, AfterValidator(within(1.0, MOST_CORRECTED_S))] = Field(
         Seconds(86400),

@@ -5,7 +5,7 @@ The numbers come only from the minute counts, so the cost does not depend on the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -37,12 +37,15 @@ def report(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Read
     for day in past:
         counts = made.counts(day)
         if ledger.wants(day, counts):
-            ledger = ledger.noted(day, counts, is_final=True)
-            readings.append(made.reading(day, counts))
+            messages = made.messages(day, counts, ledger.ssids(day))
+            ledger = ledger.noted(day, counts, (each.ssid for each in messages), is_final=True)
+            readings.append(made.reading(day, counts, messages))
     counts = made.counts(today)
-    ledger = ledger.noted(today, counts, is_final=False).kept((*past, today))
+    messages = made.messages(today, counts, ledger.ssids(today))
+    ledger = ledger.noted(today, counts, (each.ssid for each in messages), is_final=False)
     # The memory is in the last reading: if that is not stored, the next run makes all of them again.
-    return (*readings, made.reading(today, counts, memory=ledger.memory()))
+    memory = ledger.kept((*past, today)).memory()
+    return (*readings, made.reading(today, counts, messages, memory=memory))
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,15 @@ class _Made:
         except RecordsError as error:
             raise SourceError(error.text, transient=True) from None
 
-    def reading(self, day: date, counts: Mapping[str, DayCount], *, memory: Facts | None = None) -> Reading:
+    def reading(
+        self,
+        day: date,
+        counts: Mapping[str, DayCount],
+        messages: tuple[OutboxMessage, ...],
+        *,
+        memory: Facts | None = None,
+    ) -> Reading:
         is_final = day != self.today
-        messages = tuple(self._messages(day, counts))
         facts: dict[str, Json] = {"day": day.isoformat()}
         if is_final:
             facts["final"] = True
@@ -94,11 +103,19 @@ class _Made:
             memory=memory,
         )
 
-    def _messages(self, day: date, counts: Mapping[str, DayCount]) -> Iterator[OutboxMessage]:
-        """Yield the messages for the upstream, posted or not.
+    def messages(
+        self, day: date, counts: Mapping[str, DayCount], known: Collection[str]
+    ) -> tuple[OutboxMessage, ...]:
+        """Return the messages for the upstream, posted or not. `known` are its names with one of that day.
 
-        With `skip` there is none without a record of that day while nobody is inside.
+        With `skip` there is none without a record of that day while nobody is inside. But who was sent that
+        somebody was inside, is also sent that nobody is.
         """
+        return tuple(self._messages(day, counts, known))
+
+    def _messages(
+        self, day: date, counts: Mapping[str, DayCount], known: Collection[str]
+    ) -> Iterator[OutboxMessage]:
         report = self.report
         form = Form(
             zone=self.tools.zone,
@@ -109,7 +126,7 @@ class _Made:
         )
         for ssid, members in _sources_by_ssid(self.settings):
             count = together(counts.values() if members is None else _of(counts, members))
-            if count.has_records or count.inside or report.when_empty == "zeros":
+            if count.has_records or count.inside or ssid in known or report.when_empty == "zeros":
                 yield OutboxMessage(ssid=ssid, day=day, body=body(ssid, count, form, day=day, due_at=self.at))
 
     def _report_json(self, messages: tuple[OutboxMessage, ...]) -> Json:

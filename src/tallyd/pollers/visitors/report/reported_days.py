@@ -26,10 +26,14 @@ LAST_WITHIN: Final = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Reported:
-    """What was last reported about a day: a mark of its counts, and whether the day was over then."""
+    """What was last reported about a day: a mark of its counts, and whether the day was over then.
+
+    `ssids` are the upstream's names that ever had a report of that day.
+    """
 
     mark: str
     is_final: bool
+    ssids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +43,17 @@ class Ledger:
     since: date | None = None
     days: Mapping[date, Reported] = field(default_factory=dict)
 
-    def noted(self, day: date, counts: Mapping[str, DayCount], *, is_final: bool) -> Ledger:
-        """Return the ledger after the report of a day."""
+    def noted(
+        self, day: date, counts: Mapping[str, DayCount], ssids: Iterable[str], *, is_final: bool
+    ) -> Ledger:
+        """Return the ledger after the report of a day, which had messages for these names."""
         since = day if self.since is None else min(self.since, day)
-        return Ledger(since=since, days={**self.days, day: Reported(mark_of(counts), is_final)})
+        reported = Reported(mark_of(counts), is_final, tuple(sorted({*self.ssids(day), *ssids})))
+        return Ledger(since=since, days={**self.days, day: reported})
+
+    def ssids(self, day: date) -> tuple[str, ...]:
+        """Return the upstream's names that had a report of a day."""
+        return self.days[day].ssids if day in self.days else ()
 
     def kept(self, days: Iterable[date]) -> Ledger:
         """Return the ledger with only these days."""
