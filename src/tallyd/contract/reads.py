@@ -10,10 +10,11 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class NewestFile:
-    """The newest of the files that match a pattern. `modified_at` None: none matches."""
+    """The newest of the files that match a pattern. `modified_at` None: there is none; `failure` says why."""
 
     read_at: datetime
     modified_at: datetime | None
+    failure: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,8 @@ class QueryResult:
 class Reads(Protocol):
     """Reads with a deadline; an error has no URL, no value and no secret. Both raise `Stopped`.
 
-    A future has its answer, a `SourceError` or `Stopped`.
+    A future has its answer, a `SourceError` or `Stopped`. The same read is under way once: who asks for it
+    meanwhile gets the same answer.
     """
 
     def newest_file(self, pattern: str, *, timeout_s: float) -> Future[NewestFile]:

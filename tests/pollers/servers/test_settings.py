@@ -122,14 +122,29 @@ def test_a_target_goes_before_the_defaults_key_by_key() -> None:
         ),
         pytest.param({"sql": {"query": "SELECT 1"}}, "PROD.sql.url: is missing", id="no database"),
         pytest.param({"sql": {"url": "sqlite:////a"}}, "PROD.sql.query: is missing", id="no query"),
-        pytest.param(
-            {"sql": {"url": "sqlite:///a", "query": "x"}}, "by its absolute path", id="a relative database"
+        *(
+            pytest.param(
+                {"sql": {"url": "sqlite:////a", "query": query}}, "sql.query: must be a SELECT", id=query[:30]
+            )
+            for query in (
+                "delete from t",
+                "/* SELECT */ -- SELECT\n (drop table t)",
+                "/**/" * 2400,
+                "/* SELECT 1",
+            )
         ),
         pytest.param(
-            {"sql": {"url": "oracle://Zq7-x@h", "query": "x"}}, "sql.url: must be sqlite", id="another kind"
+            {"sql": {"url": "sqlite:///a", "query": "SELECT 1"}},
+            "by its absolute path",
+            id="a relative database",
         ),
         pytest.param(
-            {"sql": {"url": "sqlite:////a", "query": "x"}, "timeout": "1h"},
+            {"sql": {"url": "oracle://Zq7-x@h", "query": "SELECT 1"}},
+            "sql.url: must be sqlite",
+            id="another kind",
+        ),
+        pytest.param(
+            {"sql": {"url": "sqlite:////a", "query": "SELECT 1"}, "timeout": "1h"},
             "PROD.timeout: is longer than a fifth of `every`",
             id="a long timeout",
         ),

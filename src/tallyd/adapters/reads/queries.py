@@ -20,6 +20,7 @@ from tallyd.adapters.records.errors import (
     LOST,
     NO_TABLES,
     SLOW,
+    SYNTAX,
     reason_of,
 )
 from tallyd.core.errors import RecordsError, SourceError
@@ -31,7 +32,8 @@ MOST_ROWS: Final = 2
 _AWAY: Final = (LOST, SLOW, HELD, CROWDED, ENDING)
 """What says nothing about the query."""
 _NOT_OURS: Final = {
-    NO_TABLES: "it does not know a table or column of the query, or cannot read the query",
+    NO_TABLES: "it does not know a table or column of the query, or cannot run it",
+    SYNTAX: "it cannot read the query; write one SELECT, in the SQL of this database",
     CANT_OPEN: "the file is missing or can't be opened",
 }
 _STEPS: Final = 10_000
@@ -59,6 +61,11 @@ class Databases:
             except RecordsError as error:
                 raise SourceError(error.text, transient=False) from None
             return self._engines[key]
+
+    def place_of(self, url: str, *, timeout_s: float) -> str:
+        """Return the name for messages, as far as it is known."""
+        _, place = self._engines.get((url, timeout_s), (None, "the database"))
+        return place
 
     def close(self) -> None:
         """Close the connections that are not in use. A further call does nothing."""

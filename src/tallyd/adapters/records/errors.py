@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from tallyd.core.errors import RecordsError
 
+SYNTAX: Final = "it cannot read the statement"
 LOST: Final = "the connection was lost, or could not be made"
 NO_TABLES: Final = "its tables are not as tallyd made them; restart tallyd, which updates them"
 CANT_OPEN: Final = "the file is missing or can't be opened; restore it, or restart for a new one"
@@ -53,6 +54,7 @@ _POSTGRESQL: Final = MappingProxyType(
         "3D000": _NO_DATABASE,
         "40P01": HELD,
         "42501": _RIGHTS,
+        "42601": SYNTAX,
         "42703": NO_TABLES,
         "42P01": NO_TABLES,
         "53100": _FULL,
@@ -73,6 +75,7 @@ _MYSQL: Final = MappingProxyType(
         1049: _NO_DATABASE,
         1053: ENDING,
         1054: NO_TABLES,
+        1064: SYNTAX,
         1114: _FULL,
         1142: _RIGHTS,
         1146: NO_TABLES,
@@ -88,6 +91,10 @@ _MYSQL: Final = MappingProxyType(
         3024: SLOW,
     }
 )
+_UNREADABLE: Final = re.compile(
+    r"syntax error$|^incomplete input$|^unrecognized token|one statement at a time"
+)
+"""SQLite has no number for these."""
 _CONNECTING: Final = (
     # libpq and PyMySQL distinguish these only by the text.
     ("password|authentication|no pg_hba.conf", _LOGIN),
@@ -132,6 +139,8 @@ def reason_of(error: BaseException) -> str:
 
 
 def _sqlite_reason(error: sqlite3.Error) -> str:
+    if _UNREADABLE.search(str(error)):
+        return SYNTAX
     name = getattr(error, "sqlite_errorname", None)
     if name is None:
         return "the file is damaged, or was closed"

@@ -45,6 +45,9 @@ _USELESS = {
     "each": frozenset({"field", "header", "text"}),
 }
 _LONGEST_FIELD = 200
+_FIRST_WORD = re.compile(r"(?>[\s(]|--[^\n]*|/\*(?s:.*?)\*/|#[^\n]*)*+(\w+)")
+"""After comments and parentheses. It does not go back: a query may have thousands of comments."""
+_QUERIES = ("SELECT", "WITH", "VALUES", "TABLE")
 
 
 def _field(written: str) -> str:
@@ -101,6 +104,13 @@ def _check_sql_url(url: str) -> None:
     check_database(url)
     if url.startswith("sqlite") and not url.startswith("sqlite:////"):
         raise wrong("must name a file by its absolute path: sqlite:////PATH")
+
+
+def _query(written: str) -> str:
+    first = _FIRST_WORD.match(written)
+    if first is None or first[1].upper() not in _QUERIES:
+        raise wrong("must be a SELECT, which may begin with WITH; nothing else can run")
+    return written
 
 
 def _pattern(written: str) -> str:
@@ -221,9 +231,7 @@ class SqlSettings(Strict):
         description="URL for SQLAlchemy, as that of the top-level `database`; `sqlite:////PATH` with an "
         "absolute path. A secret, because it may hold a password."
     )
-    query: str = Field(
-        min_length=1,
-        max_length=10_000,
+    query: Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_query)] = Field(
         description="Query that returns one row with one column. It runs in a read-only transaction.",
     )
 

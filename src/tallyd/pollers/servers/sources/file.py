@@ -43,5 +43,5 @@ class FileSource:
     def value(self, reply: NewestFile) -> object:
         """Return when the newest file was last changed. Raises `Unreadable`."""
         if reply.modified_at is None:
-            raise Unreadable("matches no file")
+            raise Unreadable(reply.failure)
         return reply.modified_at
