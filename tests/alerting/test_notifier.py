@@ -551,14 +551,14 @@ def test_what_stays_open_goes_to_a_further_channel_with_how_to_acknowledge_it(
         assert world.chats.texts(PHONE) == []
         world.run(minutes=3)
         assert world.chats.texts(PHONE) == [
-            "[box] still, after 30 min 28 s: one: too few on gate Acknowledge: tallyd ack one/gate/below"
+            "[box] still, after 30 min 28 s: one: too few on gate\nAcknowledge: tallyd ack one/gate/below"
         ]
         source.below = [f"door {number}" for number in range(9)]
         world.run(minutes=32)
         (over, many) = world.chats.texts(PHONE)[1:]
         assert over.startswith("[box] one: enough on gate since 08:3")
         assert many.startswith("[box] still: one: 9 subjects below: door 0, ")
-        assert many.endswith(" and 4 more. Acknowledge: tallyd ack 'one/*/below'")
+        assert many.endswith(" and 4 more\nAcknowledge: tallyd ack 'one/*/below'")
         world.state.alerts.acknowledge("one/*/below", by="anna", why="", now=clock.now())
         source.below = []
         world.run(minutes=2)

@@ -14,9 +14,11 @@ from tallyd.core.naming import (
     instant_text,
     is_out_name,
     key_segments,
+    key_to_copy,
     local_text,
     numbered,
     out_stem,
+    pasted_key,
     problem_key,
     read_instant,
 )
@@ -52,6 +54,17 @@ def test_a_segment_of_a_key_keeps_everything_but_what_has_a_meaning(
 @given(segments=SEGMENTS)
 def test_a_key_gives_its_segments_back(segments: list[str]) -> None:
     assert key_segments(problem_key(*segments)) == tuple(segments)
+
+
+@given(segments=SEGMENTS)
+def test_a_key_that_was_copied_from_a_message_is_that_key(segments: list[str]) -> None:
+    key = problem_key(*segments)
+    assert not set(key_to_copy(key)) & set("@#<|\\")
+    assert pasted_key(key_to_copy(key)) == pasted_key(key) == key
+
+
+def test_a_pattern_stays_one() -> None:
+    assert pasted_key("apps/%40a*/%2A?/100%/%2fx") == "apps/@a*/%2A?/100%/%2Fx"
 
 
 @given(one=SEGMENTS, other=SEGMENTS)

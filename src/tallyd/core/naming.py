@@ -8,6 +8,8 @@ from urllib.parse import quote, unquote
 
 _OUT_NAME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}[+-]\d{4}(?:-(?:[2-9]|[1-9]\d+))?\.json", re.ASCII)
 _UNSAFE = re.compile(r"[/%*?\[\]\x00-\x1f\x7f]")  # the separator, the escape, what a mute pattern uses
+_MARKUP = re.compile(r"[@#<|\\]")  # a chat reads a mention, a link or a spoiler
+_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
 
@@ -26,6 +28,20 @@ def key_segments(key: str) -> tuple[str, ...]:
     if "%" not in key:  # nearly always, and a look at ten thousand alerts reads ten thousand keys
         return tuple(key.split("/"))
     return tuple(unquote(segment) for segment in key.split("/"))
+
+
+def key_to_copy(key: str) -> str:
+    """Return a key for a command in a message: no chat changes it, and `pasted_key` undoes it.
+
+    >>> key_to_copy("apps/@all/stale")
+    'apps/%40all/stale'
+    """
+    return _MARKUP.sub(lambda found: quote(found[0], safe=""), key)
+
+
+def pasted_key(written: str) -> str:
+    """Return the key or the pattern that a person gave, with no more percent-encoding than keys have."""
+    return _ESCAPES.sub(lambda found: problem_key(unquote(found[0])), written)
 
 
 def out_stem(at: datetime, zone: tzinfo) -> str:

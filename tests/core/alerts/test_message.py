@@ -28,8 +28,8 @@ from tallyd.core.alerts.message import (
     trial,
 )
 from tallyd.core.alerts.mutes import Mute
-from tallyd.core.alerts.notices import AlertPolicy, MuteNotice, News, Notice, OwnText
-from tallyd.core.alerts.rules import Alert
+from tallyd.core.alerts.notices import AlertPolicy, Escalation, MuteNotice, News, Notice, OwnText
+from tallyd.core.alerts.rules import Alert, acknowledge
 from tallyd.core.alerts.values import Age, Fields
 from tallyd.core.alerts.wording import ENDING, OUTSIDE_HOURS, REMINDING, UNWATCHED
 from tallyd.core.naming import problem_key
@@ -48,12 +48,13 @@ def around(
     missing: Sequence[datetime] = (),
     watched: int | None = None,
     has_page: bool = False,
+    escalate: tuple[Escalation, ...] = (),
     texts: Mapping[str, OwnText] | None = None,
 ) -> Surroundings:
     return Surroundings(
         name=name,
         now=NOW,
-        alert_policy_of=lambda _key: AlertPolicy(zone=BERLIN, texts=texts or {}),
+        alert_policy_of=lambda _key: AlertPolicy(zone=BERLIN, texts=texts or {}, escalate=escalate),
         kind_of=lambda key: UNREACHABLE if key.endswith("/unreachable") else None,
         watched=lambda _poller, _what: watched,
         missing=lambda _alert: missing,
@@ -262,6 +263,45 @@ def test_more_than_three_of_a_kind_share_a_line(
 ) -> None:
     found = message(*unreachable(count, news), surroundings=around(watched=watched))
     assert found.text == f"[box] {text}"
+
+
+TO_CHIEF = around(escalate=(Escalation(60, ("chief",)),))
+WITH_MUTE = "down.[ Mute: {mute}]"
+
+
+def test_each_command_has_a_line_of_its_own_and_a_key_that_can_be_copied() -> None:
+    bad = [notice("apps", name, "unreachable", text=WITH_MUTE) for name in ("@all", "B")]
+    assert message(*bad, surroundings=TO_CHIEF).text.split("\n")[1:] == [
+        "- down. Mute: tallyd mute apps/%40all/unreachable --for 2h",
+        "  Acknowledge: tallyd ack apps/%40all/unreachable",
+        "- down. Mute: tallyd mute apps/B/unreachable --for 2h",
+        "  Acknowledge: tallyd ack apps/B/unreachable",
+    ]
+
+
+def test_a_shared_line_names_the_commands_for_all_of_them() -> None:
+    bad = [notice("apps", name, "unreachable", text=WITH_MUTE) for name in "ABCD"]
+    found = message(*bad, surroundings=TO_CHIEF)
+    assert found.text.split("\n") == [
+        "[box] apps: 4 targets unreachable: A, B, C and D",
+        "Mute: tallyd mute 'apps/*/unreachable' --for 2h",
+        "Acknowledge: tallyd ack 'apps/*/unreachable'",
+    ]
+    assert found.subject == "[box] apps: 4 targets unreachable: A, B, C and D"
+
+
+def test_those_who_are_acknowledged_together_share_a_line_with_who_and_why() -> None:
+    def acknowledged(given: Notice, why: str) -> Notice:
+        return replace(given, alert=acknowledge(given.alert, by="anna", why=why, now=SINCE))
+
+    bad = unreachable(9, "acknowledged")
+    texts = message(
+        *(acknowledged(each, "disk") for each in bad[:4]), *(acknowledged(each, "") for each in bad[4:])
+    ).text.split("\n")
+    assert texts[1:] == [
+        "- acknowledged by anna 08:00 (disk): apps: 4 targets unreachable: A, B, C and D",
+        "- acknowledged by anna 08:00: apps: 5 targets unreachable: E, F, G, H and I",
+    ]
 
 
 OWN = {"unreachable": OwnText("{target} antwortet nicht", "{target} antwortet seit {ended}")}

@@ -16,6 +16,7 @@ from tallyd.cli.views.alerts import no_state, open_state, place_of, zone_of
 from tallyd.config.alert_keys import possible_keys
 from tallyd.core.alerts.mutes import matches, may_meet, mute_of, near_keys
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
+from tallyd.core.naming import pasted_key
 from tallyd.core.texts import UNPRINTABLE, clock, listed, shortened
 from tallyd.presentation.terminal import complain, say
 from tallyd.settings.types import did_you_mean, parse_duration
@@ -37,7 +38,7 @@ def mute(path: Path, pattern: str, *, lasts: str, why: str, even_if_unknown: boo
     if wrong:
         complain(f"tallyd: {wrong}")
         return EXIT_USAGE
-    place, now = place_of(path), utc_now()
+    pattern, place, now = pasted_key(pattern), place_of(path), utc_now()
     until = now + timedelta(seconds=lasts_s)
     try:
         with closing(open_state(place)) as state:
@@ -61,7 +62,7 @@ def mute(path: Path, pattern: str, *, lasts: str, why: str, even_if_unknown: boo
 
 def unmute(path: Path, pattern: str) -> int:
     """End a mute; return the exit status, 1 if there is no such mute."""
-    place, now = place_of(path), utc_now()
+    pattern, place, now = pasted_key(pattern), place_of(path), utc_now()
     try:
         with closing(open_state(place)) as state:
             was_muted = state.notifications.unmute(pattern, now=now, by=who())
@@ -82,7 +83,7 @@ def ack(path: Path, pattern: str, *, why: str) -> int:
     if wrong:
         complain(f"tallyd: {wrong}")
         return EXIT_USAGE
-    place, now = place_of(path), utc_now()
+    pattern, place, now = pasted_key(pattern), place_of(path), utc_now()
     try:
         with closing(open_state(place)) as state:
             found = state.alerts.acknowledge(pattern, by=who(), why=why, now=now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,6 +9,7 @@ from itertools import groupby
 from typing import Final, Literal
 
 from tallyd.core.alerts.alert_kind import AlertKind, name_of
+from tallyd.core.alerts.commands import commands_below
 from tallyd.core.alerts.notices import AlertPolicy, MuteNotice, News, Notice
 from tallyd.core.alerts.rules import OWN, RUN_WHATS, Alert, lasted_s
 from tallyd.core.alerts.values import At, Span, Wording, several
@@ -70,6 +70,14 @@ class _Line:
     since: datetime
     text: str
     count: int = 1
+    commands: tuple[str, ...] = ()
+    """What a person may run, each on a line of its own below the text."""
+
+    def shown(self, indent: str = "") -> str:
+        """Return the lines of the message."""
+        # Half a command may do something else than the whole.
+        commands = (each for each in self.commands if len(each) <= MOST_LINE_CHARS)
+        return f"\n{indent}".join((shortened(self.text, MOST_LINE_CHARS), *commands))
 
 
 def message_of(
@@ -83,16 +91,14 @@ def message_of(
     link = around.link([*(each.alert.key for each in notices), *(each.mute.pattern for each in mutes)])
     lines.sort(key=lambda line: (line.rank, line.since, line.text))
     prefix = f"[{shortened(around.name, 60)}] "
-    texts = [shortened(line.text, MOST_LINE_CHARS) for line in lines]
     if len(lines) == 1:
-        whole = prefix + texts[0]
-        return Message(
-            subject=shortened(whole, MOST_SUBJECT_CHARS), text=whole, tone=lines[0].tone, link=link
-        )
+        (line,) = lines
+        subject = shortened(prefix + line.text, MOST_SUBJECT_CHARS)
+        return Message(subject=subject, text=prefix + line.shown(), tone=line.tone, link=link)
     heading = prefix + _heading(lines)
     subject = shortened(heading, MOST_SUBJECT_CHARS)
     tallyd = around.alert_policy_of(OWN).tallyd
-    text = _joined(heading, texts, lines, tallyd)
+    text = _joined(heading, lines, tallyd)
     return Message(subject=subject, text=text, tone=lines[0].tone, link=link)
 
 
@@ -103,13 +109,14 @@ def trial(name: str, text: str | None) -> Message:
     return Message(subject=shortened(whole, MOST_SUBJECT_CHARS), text=whole, tone="info")
 
 
-def _joined(heading: str, texts: Sequence[str], lines: Sequence[_Line], tallyd: str) -> str:
+def _joined(heading: str, lines: Sequence[_Line], tallyd: str) -> str:
     """Return the heading and as many lines as fit, and say how many are left out."""
     shown, used = [f"{heading}:"], len(heading)
-    for number, text in enumerate(texts):
+    for number, line in enumerate(lines):
+        text = line.shown(indent="  ")
         used += len(text) + 3
         if used > MOST_CHARS:
-            left = sum(line.count for line in lines[number:])
+            left = sum(each.count for each in lines[number:])
             shown.append(f"... and {left} more. See all: {tallyd} alerts")
             break
         shown.append(f"- {text}")
@@ -179,18 +186,23 @@ def _has_own_text(notice: Notice, around: Surroundings) -> bool:
 
 def _line(notice: Notice, around: Surroundings) -> _Line:
     alert = notice.alert
-    wording = _wording(alert, around)
+    wording, who = _wording(alert, around), _who_works_on(alert, around)
+    note = f" [acknowledged {who}]" if who else ""
     texts = {
-        "begins": lambda: said(alert, wording) + _how_to_acknowledge(alert, around),
-        "escalated": lambda: (
-            said(alert, wording, lasted=_lasted(alert, around)) + _how_to_acknowledge(alert, around)
-        ),
-        "acknowledged": lambda: _acknowledged_text(alert, around),
+        "begins": lambda: said(alert, wording) + note,
+        "escalated": lambda: said(alert, wording, lasted=_lasted(alert, around)) + note,
+        "acknowledged": lambda: f"acknowledged {who}: {said(alert, replace(wording, advises_mute=False))}",
         "reminder": lambda: said(alert, wording, lasted=_lasted(alert, around)),
         "over": lambda: _over_text(notice, around),
         "unwatched": lambda: _over_text(notice, around),
     }
-    return _Line(_rank(notice), _tone(notice), alert.since, texts[notice.news]())
+    return _Line(
+        _rank(notice),
+        _tone(notice),
+        alert.since,
+        texts[notice.news](),
+        commands=commands_below(notice, around.alert_policy_of(alert.key)),
+    )
 
 
 def _wording(alert: Alert, around: Surroundings) -> Wording:
@@ -215,21 +227,8 @@ def _over_text(notice: Notice, around: Surroundings) -> str:
     )
 
 
-def _how_to_acknowledge(alert: Alert, around: Surroundings, pattern: str = "") -> str:
-    """Return who works on an alert; of one that is escalated else, how to say so. `pattern`: of several."""
-    policy = around.alert_policy_of(alert.key)
-    if alert.acknowledged is not None:
-        return f" [acknowledged {_who_works_on(alert, around)}]"
-    return f" Acknowledge: {policy.tallyd} ack {shlex.quote(pattern or alert.key)}" if policy.escalate else ""
-
-
-def _acknowledged_text(alert: Alert, around: Surroundings) -> str:
-    """Return `acknowledged by anna 08:10 (disk is ordered): PROD: data 17 min old`."""
-    wording = around.alert_policy_of(alert.key).wording(around.now, is_muted=True)
-    return f"acknowledged {_who_works_on(alert, around)}: {said(alert, wording)}"
-
-
 def _who_works_on(alert: Alert, around: Surroundings) -> str:
+    """Return `by anna 08:10 (disk is ordered)`; empty if nobody does."""
     zone = around.alert_policy_of(alert.key).zone
     return alert.acknowledged.text(zone, now=around.now) if alert.acknowledged else ""
 
@@ -259,10 +258,13 @@ def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
         "over": "resolved: ",
         "unwatched": "no longer watched: ",
     }
-    if worst.news == "escalated":
-        text += "." + _how_to_acknowledge(worst.alert, around, f"{poller}/*/{what}")
     return _Line(
-        _rank(worst), _tone(worst), alike[0].alert.since, before[worst.news] + text, count=len(alike)
+        _rank(worst),
+        _tone(worst),
+        alike[0].alert.since,
+        before[worst.news] + text,
+        count=len(alike),
+        commands=commands_below(worst, around.alert_policy_of(worst.alert.key), f"{poller}/*/{what}"),
     )
 
 

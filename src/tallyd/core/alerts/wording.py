@@ -7,6 +7,7 @@ from typing import Final
 
 from tallyd.core.alerts.templates import read_template
 from tallyd.core.alerts.values import At, Value, Wording
+from tallyd.core.naming import key_to_copy
 from tallyd.core.reading import Problem
 
 REMINDING: Final = "[still, after {lasted}: ]"
@@ -22,7 +23,7 @@ OUTSIDE_HOURS: Final = "outside its hours since {ended}, after {lasted}: {was}"
 """Text of the end of a problem that the config does not ask for at this hour."""
 
 ALWAYS: Final = frozenset({"key", "since", "tallyd", "mute"})
-"""The placeholders of every text: its key, quoted for a shell; since when; `tallyd` as a person calls it; the
+"""The placeholders of every text: its key, quoted for a command; since when; `tallyd` as people call it; the
 command that mutes it, empty if it is muted."""
 OF_TEXT: Final = ALWAYS | {"lasted"}
 """... of the text of a problem. `lasted` is only there in a reminder."""
@@ -41,14 +42,19 @@ def said_of_end(problem: Problem, wording: Wording, **more: Value) -> str:
     return _filled(problem.over, problem, wording, more)
 
 
+def mute_command(tallyd: str, key: str) -> str:
+    """Return the command that mutes a key or a pattern, which is quoted for a shell."""
+    return f"{tallyd} mute {key} --for 2h"
+
+
 def _filled(text: str, problem: Problem, wording: Wording, more: dict[str, Value]) -> str:
-    key = shlex.quote(problem.key)
+    key = shlex.quote(key_to_copy(problem.key))
     values = {
         **problem.fields,
         "key": key,
         "since": At(problem.since),
         "tallyd": wording.tallyd,
-        "mute": f"{wording.tallyd} mute {key} --for 2h" if wording.advises_mute else "",
+        "mute": mute_command(wording.tallyd, key) if wording.advises_mute else "",
         **more,
     }
     return read_template(text).filled(values, wording.shown)
