@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,23 +52,35 @@ def test_a_run_begins_with_an_empty_folder(root: Path) -> None:
 
 
 def test_what_the_demo_did_not_write_stays(root: Path, tmp_path: Path) -> None:
-    put(root, MARKER, *WRITTEN_BY_A_RUN, "notes.txt", "mine/out/latest.json")
+    mine = ("notes.txt", "my-config.json.bak", "config.json.old", "mine/out/latest.json")
+    put(root, MARKER, *WRITTEN_BY_A_RUN, *mine)
     put(tmp_path, "elsewhere/latest.json")
     (root / "out" / "link").symlink_to(tmp_path / "elsewhere")
 
     with DemoFolder(root).taken():
-        assert in_folder(root) == {MARKER, "inbox", "notes.txt", "mine", "mine/out", "mine/out/latest.json"}
+        assert in_folder(root) == {MARKER, "inbox", "mine", "mine/out", *mine}
     assert (tmp_path / "elsewhere/latest.json").exists()
 
 
-def test_a_link_in_the_place_of_a_folder_is_rejected(root: Path, tmp_path: Path) -> None:
-    put(root, MARKER)
-    put(tmp_path, "elsewhere/latest.json")
-    (root / "out").symlink_to(tmp_path / "elsewhere")
+@pytest.mark.parametrize(
+    ("name", "make", "what"),
+    [
+        pytest.param("out", lambda path: path.symlink_to(path.parent.parent), "a link", id="a link"),
+        pytest.param("state", lambda path: path.symlink_to("nowhere"), "a link", id="a link to nothing"),
+        pytest.param("log", Path.touch, "not a folder", id="a file"),
+        pytest.param("config.json", Path.mkdir, "a folder", id="a folder"),
+    ],
+)
+def test_something_else_in_the_place_of_its_own_is_named_before_anything_changes(
+    root: Path, name: str, make: Callable[[Path], None], what: str
+) -> None:
+    put(root, MARKER, *(written for written in WRITTEN_BY_A_RUN if written.split("/")[0] != name))
+    make(root / name)
+    before = in_folder(root)
 
-    with pytest.raises(DemoError, match="cannot use"), DemoFolder(root).taken():
+    with pytest.raises(DemoError, match=rf"{name} is {what}.*move it away"), DemoFolder(root).taken():
         pass
-    assert (tmp_path / "elsewhere/latest.json").exists()
+    assert in_folder(root) == before
 
 
 def test_a_folder_that_the_demo_did_not_make_is_rejected_untouched(root: Path) -> None:
@@ -92,17 +105,6 @@ def test_a_file_in_the_folders_place_is_rejected(root: Path) -> None:
     with pytest.raises(DemoError, match="cannot use"), DemoFolder(root).taken():
         pass
     assert root.read_text() == "mine"
-
-
-def test_a_config_that_cannot_be_removed_is_named(root: Path) -> None:
-    (root / "config.json" / "mine").mkdir(parents=True)
-    (root / MARKER).touch()
-
-    with (
-        pytest.raises(DemoError, match=r"cannot use .*config\.json.*is a directory"),
-        DemoFolder(root).taken(),
-    ):
-        pass
 
 
 def test_two_demos_do_not_share_a_folder(root: Path) -> None:

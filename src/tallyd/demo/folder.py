@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,9 @@ MARKER = ".made-by-tallyd-demo"
 """The demo clears only a folder with this file. It is also the lock: one demo in a folder at a time."""
 
 _OWN_FOLDERS = ("inbox", "log", "out", "state")
-_OWN_FILES = "*config.json*"
+_TEMPORARY = ".config.json.tmp"
+_OWN_FILES = ("config.json", _TEMPORARY, ".config.json.active", "..config.json.active.[0-9]*.tmp")
+"""The config, and what the daemon writes beside it; the last one is left if the daemon was killed."""
 _TIMES_A_LINE = 12
 _PAST_REPORT_EVERY = "3h"
 
@@ -68,7 +71,7 @@ class DemoFolder:
         `cameras_zone` is the zone of the times in the cameras' files; None: `zone`. `page` is the address and
         port of the page; None: no page. Raises `DemoError`.
         """
-        temporary = self.root / ".config.json.tmp"
+        temporary = self.root / _TEMPORARY
         with self._usable():
             temporary.touch(mode=0o600)
             temporary.write_text(
@@ -113,13 +116,29 @@ class DemoFolder:
                 f"{self.root}/ already exists and was not created by the demo, so nothing was changed; "
                 "move it away, or run the demo in another folder"
             )
+        for path in self._own_folders():
+            if path.is_symlink() or not path.is_dir():
+                raise _in_the_way(path, "a link" if path.is_symlink() else "not a folder")
+        for path in self._own_files():
+            if path.is_dir():
+                raise _in_the_way(path, "a folder")
 
     def _clear(self) -> None:
-        for path in self.root.glob(_OWN_FILES):
+        """Remove what a run writes. `_check` has seen all of it before the first one goes."""
+        for path in self._own_files():
             path.unlink()
-        for name in _OWN_FOLDERS:
-            if (self.root / name).exists():
-                shutil.rmtree(self.root / name)  # refuses a link
+        for path in self._own_folders():
+            shutil.rmtree(path)
+
+    def _own_folders(self) -> list[Path]:
+        return [path for name in _OWN_FOLDERS if os.path.lexists(path := self.root / name)]
+
+    def _own_files(self) -> list[Path]:
+        return [path for name in _OWN_FILES for path in self.root.glob(name)]
+
+
+def _in_the_way(path: Path, what: str) -> DemoError:
+    return DemoError(f"{path} is {what}, so nothing was changed; move it away, then run the demo again")
 
 
 def _config_text(
