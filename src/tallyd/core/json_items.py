@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jmespath.visitor import TreeInterpreter
 
-from tallyd.core.json_query import FAILURES, compiled
+from tallyd.core.json_query import applying, compiled
 
 if TYPE_CHECKING:
     from jmespath.visitor import _TreeNode as Node
@@ -23,12 +23,11 @@ def items_at(expression: str, content: object) -> list[Any] | None:
 
     JMESPath drops every null: `rows[].cells[]` would be an empty list if `cells` is missing. Here a null
     stays in the list. A list of which a filter keeps nothing counts as none: the filter may be wrong.
+    Raises `InapplicableError`.
     """
     interpreter = _DropsNothing()
-    try:
+    with applying():
         found = interpreter.visit(compiled(expression).parsed, content)
-    except FAILURES:  # their texts hold values of the content
-        return None
     is_list = isinstance(found, list) and (found or not interpreter.has_filtered)
     return found if is_list else None
 

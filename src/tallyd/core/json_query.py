@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
 
-FAILURES: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+_FAILURES: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What an expression may raise for values that it was not made for."""
+_KINDS: Final = {
+    "string": "a text",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+    "str": "a list with a text",
+    "int": "a list with a number",
+    "float": "a list with a number",
+    "bool": "a list with true or false",
+    "list": "a list with a list",
+    "dict": "a list with an object",
+    "NoneType": "a list with null",
+}
+"""What a function got, by the type in its error: that of JMESPath; that of Python if it is inside a list."""
+
+
+class InapplicableError(Exception):
+    """An expression was not made for such values. The text says what a function got, never a value."""
 
 
 @lru_cache(maxsize=1024)
@@ -21,8 +43,20 @@ def compiled(expression: str) -> ParsedResult:
 
 
 def search(expression: str, content: object) -> object:
-    """Return what an expression finds in parsed JSON; None: nothing."""
-    try:
+    """Return what an expression finds in parsed JSON; None: nothing. Raises `InapplicableError`."""
+    with applying():
         return compiled(expression).search(content)
-    except FAILURES:  # their texts hold values of the content
-        return None
+
+
+@contextmanager
+def applying() -> Iterator[None]:
+    """Turn what an expression raises into `InapplicableError`."""
+    from jmespath.exceptions import JMESPathTypeError  # noqa: PLC0415 # see above
+
+    try:
+        yield
+    except JMESPathTypeError as error:  # the texts of these errors hold values
+        got = _KINDS.get(error.actual_type, "something else")
+        raise InapplicableError(f"{error.function_name}() got {got}") from None
+    except _FAILURES:
+        raise InapplicableError("values of another form") from None

@@ -303,6 +303,21 @@ def test_other_parameters_are_accepted(name: str) -> None:
             id="no such certificate",
         ),
         pytest.param({"field": "jobs[0"}, "PROD.field: is not JMESPath", id="half of JMESPath"),
+        pytest.param(
+            {"field": "jobs[?starts_wth(a, 'b')]"},
+            'PROD.field: calls starts_wth(), which is no function of JMESPath; did you mean "starts_with"?',
+            id="no function",
+        ),
+        pytest.param(
+            {"url": URL, "each": {"items": "keys(a, b)", "time": "b"}},
+            "PROD.each.items: calls keys() with 2; it has 1 argument",
+            id="an argument too many",
+        ),
+        pytest.param(
+            {"field": "a[0:1] | [merge()]"},
+            "PROD.field: calls merge() with 0; it has at least 1 argument",
+            id="no argument",
+        ),
         pytest.param({"header": "a b"}, 'PROD.header: "a b" is not a header name', id="no header"),
         pytest.param({"text": "(a"}, "PROD.text: is not a regular expression", id="half an expression"),
         pytest.param(

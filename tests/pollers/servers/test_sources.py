@@ -93,7 +93,11 @@ def text(at: datetime | None) -> bytes:
 
 SERVERS: dict[str, tuple[Callable[[datetime | None], bytes], dict[str, Any], str]] = {
     "field": (field, {}, "but computed_time is null"),
-    "jmespath": (query, {"field": "max(jobs[].at)", "format": "epoch"}, "without a value for max(jobs[].at)"),
+    "jmespath": (
+        query,
+        {"field": "max(jobs[].at)", "format": "epoch"},
+        "cannot be applied: max() got a list with a number",
+    ),
     "header": (header, {"header": "last-modified"}, "but header last-modified is no time of ISO 8601"),
     "text": (text, {"text": r"^updated: (.*)$"}, "but the text found is no time of ISO 8601"),
 }
@@ -228,8 +232,12 @@ def test_what_a_person_sees_of_it_has_no_secret(subject: Subject) -> None:
     ("keys", "body", "reason"),
     [
         pytest.param({"field": "jobs[?ok].at | [0]"}, b'{"jobs": []}', "without a value for", id="no job"),
-        pytest.param({"field": "max(a)"}, b'{"a": "x"}', "without a value for max(a)", id="no list"),
-        pytest.param({"field": "abs(a[0])"}, b'{"a": [[]]}', "without a value for", id="no number"),
+        pytest.param(
+            {"field": "max(a)"}, b'{"a": "x"}', "max(a) cannot be applied: max() got a text", id="no list"
+        ),
+        pytest.param(
+            {"field": "abs(a[0])"}, b'{"a": [[]]}', "cannot be applied: abs() got a list", id="no number"
+        ),
         pytest.param({"field": "a[0].b"}, b'{"a": [{"b": {}}]}', "is an object, no time", id="an object"),
         pytest.param({"field": "a[0]"}, b"<html>", "without JSON (a web page)", id="a page"),
         pytest.param({"header": "X-Built"}, b"{}", "answered HTTP 200 without header X-Built", id="none"),

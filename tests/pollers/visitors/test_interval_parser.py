@@ -138,6 +138,12 @@ def test_a_file_without_intervals_is_rejected(
         pytest.param("a[].b[]", {"a": [{"b": []}, {"x": []}]}, "record 1: is missing", id="in one of two"),
         pytest.param("a.*.b[]", {"a": {"x": {}}}, "record 1: is missing, or null", id="in an object"),
         pytest.param("a[]", {"a": [interval(), None]}, "record 2: is missing, or null", id="a null"),
+        pytest.param(
+            "sort_by(a, &b)[]",
+            {"a": [{"b": 1}, {"b": "x"}]},
+            "intervals.items cannot be applied to this file: sort_by() got a text",
+            id="a function for other values",
+        ),
         pytest.param("a[?x]", {"a": [interval()]}, "has no list of intervals at a[?x]", id="a wrong filter"),
         pytest.param(
             "a[].{start: start, end: end, in: c[?n=='in'].v | [0], out: out}",

@@ -8,7 +8,6 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from tallyd.core.json_query import compiled
 from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.core.texts import listed
 from tallyd.pollers.servers.group_settings import AlertKeys, Label
@@ -17,6 +16,7 @@ from tallyd.pollers.servers.sources.extraction import is_query, text_pattern
 from tallyd.settings.alerting import HoursSettings
 from tallyd.settings.calendars import CalendarByName
 from tallyd.settings.headers import Plain
+from tallyd.settings.queries import check_query
 from tallyd.settings.secrets import Secret
 from tallyd.settings.top import check_database
 from tallyd.settings.types import (
@@ -52,11 +52,7 @@ _QUERIES = ("SELECT", "WITH", "VALUES", "TABLE")
 
 def _field(written: str) -> str:
     if is_query(written):
-        try:
-            compiled(written)
-        except ValueError:
-            raise wrong("is not JMESPath, such as jobs[0].finished_at; see jmespath.org") from None
-        return written
+        return check_query(written, example="jobs[0].finished_at")
     names = written.split(".")
     if names[0] == "$":
         raise wrong('begins with "$"; write only the names of the fields, such as "data.time"')

@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from tallyd.contract.poller import Poller
-from tallyd.core.json_query import compiled
 from tallyd.core.schedule.hours import never_begins
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.visitors.ingest.shape import DIGITS
 from tallyd.pollers.visitors.inside import MIDNIGHT
 from tallyd.pollers.visitors.report_settings import ReportSettings, Text, check_form
 from tallyd.settings.alerting import HoursSettings
+from tallyd.settings.queries import check_query
 from tallyd.settings.types import (
     Duration,
     FolderPath,
@@ -56,12 +56,7 @@ def _whole_minute(at: time) -> time:
 
 
 def _query(written: str) -> str:
-    try:
-        if written:
-            compiled(written)
-    except ValueError:
-        raise wrong("is not JMESPath, such as data or logics[].records[]; see jmespath.org") from None
-    return written
+    return check_query(written, example="data or logics[].records[]") if written else written
 
 
 SourceName = Annotated[str, AfterValidator(_source_name)]

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from tallyd.contract.http import Reply
-from tallyd.core.json_query import search
+from tallyd.core.json_query import InapplicableError, search
 from tallyd.core.json_reply import Unreadable, parse
 from tallyd.core.texts import shortened, visible
 
@@ -51,7 +51,11 @@ class JsonField:
         return self._found(content) if is_query(self.written) else self._named_one(content)
 
     def _found(self, content: object) -> object:
-        found = search(self.written, content)
+        try:
+            found = search(self.written, content)
+        except InapplicableError as error:
+            named = visible(self.named)
+            raise Unreadable(f"with JSON to which {named} cannot be applied: {error}") from None
         if found is None:
             raise Unreadable(f"without a value for {visible(self.named)}")
         return found

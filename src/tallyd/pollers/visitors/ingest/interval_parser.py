@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from tallyd.contract.passages import Content, Rows
+from tallyd.core.json_query import InapplicableError
 from tallyd.core.json_reply import TooMany, Unreadable, parse
 from tallyd.pollers.visitors.ingest.bad_records import (
     BadRecordError,
@@ -100,7 +101,10 @@ class IntervalReading:
             # Imported here: JMESPath takes 10 ms, and only such a config needs it.
             from tallyd.core.json_items import items_at  # noqa: PLC0415 # see above
 
-            found = items_at(self._fields.items, found)
+            try:
+                found = items_at(self._fields.items, found)
+            except InapplicableError as error:
+                raise RejectedError(f"intervals.items cannot be applied to this file: {error}") from None
         if not isinstance(found, list):
             raise RejectedError(f"has no list of intervals at {self._fields.items or 'its root'}")
         return found
