@@ -50,7 +50,7 @@ def test_reports_have_it(gates: Gates) -> None:
     asked = ("--from", "2026-11-20", "--to", "2026-11-20", "--format", "json")
     done = gates.tallyd("report", "--poller", "visitors", *asked)
     assert done.returncode == 0, done.stderr
-    assert '"corrected": 5' in json.dumps(json.loads(done.stdout))
+    assert '"corrections": 5' in json.dumps(json.loads(done.stdout))
     listed = gates.tallyd("report", "--poller", "visitors", *asked[:4], "--table", "corrections")
     assert "counted" in listed.stdout
 
@@ -76,7 +76,7 @@ def test_what_cannot_be_is_rejected_and_nothing_is_stored(
     assert corrected(gates, source, **keys) == 2  # type: ignore[arg-type] # texts
     assert complaint in " ".join(capsys.readouterr().err.split())
     done = gates.tallyd("report", "--poller", "visitors", "--from", "2026-11-20", "--format", "json")
-    assert "corrected" not in done.stdout
+    assert 'corrections"' not in done.stdout
 
 
 def test_a_source_that_was_counted_lately_is_corrected_before_its_first_file_of_the_day(gates: Gates) -> None:

@@ -473,7 +473,7 @@ def test_of_a_source_without_records_no_zero_is_shown_but_why(web: Web) -> None:
     text = text_of(get(web, "/poller/park?source=23").text)
     assert "2026-11-20 (Europe/Berlin): 23: no records" in text
     assert "No records of today yet." in text
-    numbers = " ".join(f"{way} today {UNKNOWN}" for way in ("In", "Out", "Inside"))
+    numbers = " ".join(f"{name} {UNKNOWN}" for name in ("In today", "Out today", "Inside now"))
     assert f"23 no file yet Now {numbers} Last file {UNKNOWN}" in text
     whole = text_of(get(web, "/poller/park").text)
     assert f"23 no file yet {UNKNOWN} {UNKNOWN} {UNKNOWN}" in whole

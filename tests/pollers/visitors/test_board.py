@@ -467,19 +467,25 @@ class TestCorrections:
     def test_a_source_that_was_only_counted_by_hand_has_no_counts(self) -> None:
         board = poller().now_board(self.past(("24", "2026-11-20T09:30", 7)))
         assert sources_of(board)[2][-4:] == (UNKNOWN, UNKNOWN, 7, 7)
+        assert NO_FILE in sources_of(board)[2]
+
+    def test_a_source_says_since_when_it_was_corrected(self) -> None:
+        board = poller().subject_board(self.past(("12", "2026-11-20T09:30", 7)), "12")
+        shown = {each.name: each.value for each in board.stats}
+        assert (shown["In today"], shown["Inside now"], shown["Corrected since the reset"]) == (3, 7, 6)
 
     def test_the_past_has_each_correction_and_the_sum_of_each_period(self) -> None:
         corrected = self.past(
             ("12", "2026-11-19T12:30", 40), ("12", "2026-11-20T09:30", 7), ("23", "2026-11-20T09:31", 0)
         )
         found = numbers(poller().past_board(corrected, asked()))
-        assert [(row["hour"], row["inside"], row["most_inside"], row["corrected"]) for row in found] == [
+        assert [(row["hour"], row["inside"], row["most_inside"], row["corrections"]) for row in found] == [
             ("08:00", 3, 4, 0),
             ("09:00", 7, 7, 6),
             ("10:00", 9, 9, 0),
         ]
         days = poller().past_board(corrected, asked("2026-11-19", "2026-11-20", by="month"))
-        assert [row["corrected"] for row in numbers(days)] == [-4]
+        assert [row["corrections"] for row in numbers(days)] == [-4]
         assert table(days, "corrections").rows[:2] == (
             (instant("2026-11-19T12:30"), "12", 50, 40, -10, "anna", "counted at the gates"),
             (instant("2026-11-20T09:30"), "12", 1, 7, 6, "anna", "counted at the gates"),
@@ -491,10 +497,24 @@ class TestCorrections:
     def test_an_hour_with_a_correction_is_shown_although_nobody_counted_in_it(self) -> None:
         corrected = replace(self.past(("12", "2026-11-20T06:30", 7)), was_on=())
         first = numbers(poller().past_board(corrected, asked()))[0]
-        assert [first[key] for key in ("hour", "in", "corrected")] == ["06:00", UNKNOWN, 7]
+        assert [first[key] for key in ("hour", "in", "corrections")] == ["06:00", UNKNOWN, 7]
+
+    def test_a_day_with_only_a_correction_is_in_the_report(self) -> None:
+        corrected = replace(self.past(("12", "2026-11-18T09:30", 7)), was_on=())
+        asked_for = asked("2026-11-18", "2026-11-18")
+        board = poller().past_board(corrected, replace(asked_for, options={"source": "12"}))
+        (hour,) = numbers(board)
+        assert (hour["in"], hour["inside"], hour["corrections"]) == (UNKNOWN, 7, 7)
+        days = poller().past_board(corrected, asked("2026-11-18", "2026-11-20", by="day"))
+        first, *others = numbers(days)
+        assert (first["in"], first["inside"], first["corrections"]) == (UNKNOWN, 7, 7)
+        assert [row["corrections"] for row in others] == [0, 0]
+        assert days.said.endswith("on 2 days with records")
+        (month,) = numbers(poller().past_board(corrected, asked("2026-11-18", "2026-11-20", by="month")))
+        assert (month["days"], month["corrections"]) == (2, 7)
 
     def test_without_a_correction_there_is_no_column_for_it(self) -> None:
-        assert "corrected" not in numbers(poller().past_board(past(*ROWS), asked()))[0]
+        assert "corrections" not in numbers(poller().past_board(past(*ROWS), asked()))[0]
 
     def test_metrics_say_how_many_people_the_counts_were_off(self) -> None:
         corrected = self.past(("12", "2026-11-20T09:30", 7))

@@ -102,6 +102,7 @@ def test_anything_is_taken_as_json_takes_it_or_refused(data: bytes) -> None:
         pytest.param(b'[{"a": "\xff"}]', "is not UTF-8", id="latin-1"),
         pytest.param('[{"a": "ä"}]'.encode("utf-16"), "is UTF-16", id="UTF-16"),
         pytest.param('[{"a": "ä"}]'.encode("utf-16-be"), "is UTF-16", id="UTF-16 without a mark"),
+        pytest.param(bytes(8), "begins with zero bytes", id="never written"),
         pytest.param('[{"a": "ä"}]'.encode("utf-32"), "is UTF-16 or UTF-32", id="UTF-32"),
     ],
 )

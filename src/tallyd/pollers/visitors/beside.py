@@ -52,9 +52,12 @@ class Known:
     counted: Sequence[TimeSpan]
 
     def is_known(self, hour: Visits) -> bool:
-        """Whether its numbers are known: it has records, or files were counted in nearly all of it so far."""
-        if hour.has_records:
-            return True
+        """Whether its numbers are known: it has records, or files were counted in nearly all of it so far.
+
+        Days without records are not.
+        """
+        if hour.has_records or not hour.days:
+            return hour.has_records
         begin = hour.begin.astimezone(UTC)  # in local time, an hour later can be two hours later
         end = min(begin + _HOUR, self.now)
         first = bisect_right(self.counted, begin, key=lambda span: span[1])

@@ -23,7 +23,7 @@ from tallyd.pollers.visitors.beside import Beside, Known
 from tallyd.pollers.visitors.corrections import CORRECTED, corrections_table
 from tallyd.pollers.visitors.inside import MIDNIGHT, Adjustment, DayCount, Level, Resets, together
 from tallyd.pollers.visitors.settings import VisitorsSettings
-from tallyd.pollers.visitors.visits import Minute, days_of, put_together
+from tallyd.pollers.visitors.visits import Minute, days_of, has_records, put_together
 from tallyd.pollers.visitors.visits_chart import WAYS, notes, said, visits_chart
 from tallyd.settings.types import did_you_mean
 
@@ -110,7 +110,7 @@ class VisitorsBoards:
         for source in self._sources(counts):
             last = self.arrivals.get(source)
             own = [counts[source]] if source in counts else []
-            unseen = _NOT_KNOWN if own else _NO_FILE
+            unseen = _NOT_KNOWN if together(own).has_records else _NO_FILE
             state = _SILENT if source in silent else _DELIVERS if last else unseen
             rows.append(
                 (source, self.settings.label_of(source), state, last, *_ways(own), *_corrected(own, ways))
@@ -160,15 +160,16 @@ class VisitorsBoards:
     ) -> Board:
         """Return the board of some days, with the sources that were `seen` in them.
 
-        `parts` are the minutes of the `chosen` sources, whole days at a time, oldest first; those `before`
-        them and the corrections (`adjusted`) are since the last reset. `counted` is when files were counted;
-        `beside` is what one day is compared with. Raises `AskedError` if there is no such source.
+        `parts` are the minutes of the `chosen` sources and of corrections, whole days at a time; those
+        `before` them and the corrections (`adjusted`) are since the last reset. `counted` is when files were
+        counted; `beside` is what one day is compared with. Raises `AskedError` if there is no such source.
         """
         by = asked.by or "hour"
         level = Level(Resets(self.zone, self.settings.reset_at), adjusted, now=self.now)
         for minute, count in before:
             level.add(minute, count.n_in, count.n_out)
         days = [day for minutes in parts for day in days_of(minutes, zone=self.zone, level=level)]
+        with_records = [day for day in days if has_records(day)]
         sources = self._checked_sources(seen, asked)
         visits = put_together(days, by=by)
         asked.check_rows(len(visits))
@@ -176,9 +177,9 @@ class VisitorsBoards:
         board = Board(
             panels=(visits_chart(visits, by, known, nothing=self._nothing(asked)),),
             said=asked.whole_days
-            + f"{self._what(asked)}: {said(days, is_one_day=asked.first == asked.last)}",
+            + f"{self._what(asked)}: {said(with_records, is_one_day=asked.first == asked.last)}",
             notes=(
-                *self._days_without_records(len(days), asked),
+                *self._days_without_records(len(with_records), asked),
                 *notes(visits, by, known, inside=self._inside()),
             ),
             choices=self._choices(sources),
@@ -186,7 +187,7 @@ class VisitorsBoards:
                 each for each in adjusted if each.correction.at >= asked.span(self.zone)[0]
             ),
         )
-        return beside.added(board, days[0] if days else (), known) if beside else board
+        return beside.added(board, with_records[0] if with_records else (), known) if beside else board
 
     def chosen(self, asked: Asked) -> Collection[str] | None:
         """Return the sources that are asked for; None: all. Raises `AskedError`."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Final
 
 from tallyd.contract.board import Asked, Past
+from tallyd.contract.passages import seen_text
 from tallyd.core.panels import Board
 from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.uptime import TimeSpan
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX
 from tallyd.pollers.visitors.beside import WEEK, Beside, counted_spans
 from tallyd.pollers.visitors.board import VisitorsBoards
-from tallyd.pollers.visitors.inside import Resets, adjustments
+from tallyd.pollers.visitors.inside import NOBODY, Adjustment, Resets, adjustments
 from tallyd.pollers.visitors.settings import VisitorsSettings
 from tallyd.pollers.visitors.visits import Minute
 
@@ -28,10 +29,7 @@ def past_board(poller: VisitorsSettings, boards: VisitorsBoards, past: Past, ask
     """Return who came, left and was inside. Raises `AskedError`, `StateError`, `RecordsError`."""
     records = past.records
     sources = boards.chosen(asked)
-    # One day at a time: ten years have five million minutes.
-    days = (records.minutes(*day.span(past.zone), sources=sources) for day in _days(asked, past))
     since, until = asked.span(past.zone)
-    seen = records.counts(since, until).keys()
     resets = Resets(past.zone, poller.reset_at)
     reset = resets.until(since)
     before = records.minutes(reset, since, sources=sources) if reset < since else ()
@@ -40,6 +38,12 @@ def past_board(poller: VisitorsSettings, boards: VisitorsBoards, past: Past, ask
         for each in adjustments(records, since, until, resets=resets)
         if sources is None or each.correction.source in sources
     ]
+    # One day at a time: ten years have five million minutes.
+    days = (
+        _with(adjusted, records.minutes(*span, sources=sources), *span)
+        for span in (day.span(past.zone) for day in _days(asked, past))
+    )
+    seen = records.counts(since, until).keys() | {each.correction.source for each in adjusted}
     counted = _counted(poller, past, sources, since - WEEK, until)
     board = partial(boards.past, days, seen, asked, counted=counted, before=before, adjusted=adjusted)
     if asked.first != asked.last or asked.by not in (None, "hour"):
@@ -52,6 +56,17 @@ def past_board(poller: VisitorsSettings, boards: VisitorsBoards, past: Past, ask
         month=_month(asked.first, past, sources) if len(seen) <= MOST_OF_MONTH else (),
     )
     return board(beside=beside)
+
+
+def _with(
+    adjusted: Iterable[Adjustment], minutes: Sequence[Minute], since: datetime, until: datetime
+) -> Sequence[Minute]:
+    """Return minutes with those of the corrections between them, so that a day with a correction is shown."""
+    own = [each for each in adjusted if each.size and since <= each.correction.at < until]
+    if not own:
+        return minutes
+    corrected = [(seen_text(each.correction.at), NOBODY) for each in own]
+    return sorted([*minutes, *corrected], key=lambda minute: minute[0])
 
 
 def _counted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from tallyd.contract.board import Past
 from tallyd.core.alerts.incident_states import incident_timeline
@@ -11,6 +12,13 @@ from tallyd.core.alerts.incidents import Incident
 from tallyd.core.panels import Board, Gap, Stat, Table, tables_of
 from tallyd.core.states import Timeline
 from tallyd.core.timeline import borders_of
+
+_NAMES: Final = {
+    "in": "In today",
+    "out": "Out today",
+    "inside": "Inside now",
+    "corrected": "Corrected since the reset",
+}
 
 
 def last_day(past: Past, shared: Collection[str], sources: Collection[str]) -> Mapping[str, Timeline]:
@@ -38,9 +46,7 @@ def source_board(today: Board, source: str, shares: Table) -> Board:
     stats = [
         Stat(
             key=column.key,
-            name=f"{column.heading.capitalize()} today"
-            if column.unit == "number"
-            else column.heading.capitalize(),
+            name=_NAMES.get(column.key, column.heading.capitalize()),
             value=Gap.UNKNOWN if cell is None else cell,
             unit=column.unit,
         )

@@ -16,12 +16,12 @@ from typing import Final, TypeAlias, TypeVar
 from tallyd.contract.passages import Count, read_seen, seen_text
 from tallyd.core.periods import By, labels_of
 from tallyd.core.schedule.days import day_of, day_span
-from tallyd.pollers.visitors.inside import Level, Resets
+from tallyd.pollers.visitors.inside import NOBODY, Level, Resets
 
 Minute: TypeAlias = "tuple[str, Count]"
 """The first second of a minute (UTC), and the count of all sources together."""
-_Row: TypeAlias = "tuple[str, int, int, int]"
-"""A minute, and how many came, left and went another way."""
+_Row: TypeAlias = "tuple[str, int, int, int, bool]"
+"""A minute, how many came, left and went another way, and whether it has a record."""
 T = TypeVar("T")
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
@@ -35,8 +35,8 @@ class Visits:
     `begin` is its first instant in local time; of several days, that of the first one with records. `days` is
     the number of days with records. `inside` is how many people were inside at its end, or are now;
     None for several days. `most_inside` is how many there were at most.
-    `corrected` is the sum of the corrections in that time. `has_records` is false for an hour
-    in which nobody was counted.
+    `corrections` is the sum of those in that time. `has_records` is false for an hour
+    in which nobody was counted; for days, if `days` is 0.
     """
 
     begin: datetime
@@ -46,7 +46,7 @@ class Visits:
     n_other: int
     inside: int | None
     most_inside: int
-    corrected: int
+    corrections: int
     has_records: bool = True
 
 
@@ -55,18 +55,23 @@ Day: TypeAlias = "tuple[Visits, ...]"
 
 
 def days_of(minutes: Sequence[Minute], *, zone: tzinfo, level: Level | None = None) -> Iterator[Day]:
-    """Yield the days that have records, in order. The minutes are in order.
+    """Yield the days of the minutes, in order. The minutes are in order; that of a correction is `NOBODY`.
 
     `level` says who is inside before the first minute; None: people are counted from each midnight on.
     """
     inside = level or Level(Resets(zone))
-    rows = [(minute, count.n_in, count.n_out, count.n_other) for minute, count in minutes]
+    rows = [(minute, count.n_in, count.n_out, count.n_other, count != NOBODY) for minute, count in minutes]
     at = 0
     while at < len(rows):
         day = day_of(read_seen(rows[at][0]), zone)
         end = _place(rows, day_span(day, zone)[1])
         yield _hours(rows[at:end], day, zone, inside)
         at = end
+
+
+def has_records(day: Day) -> bool:
+    """Whether anybody, or nobody, was counted on a day."""
+    return any(hour.has_records for hour in day)
 
 
 def put_together(days: Iterable[Day], *, by: By) -> tuple[Visits, ...]:
@@ -100,7 +105,7 @@ def _clock(label: str) -> str:
 
 
 def _busy(day: Day) -> Sequence[Visits]:
-    return _between(day, lambda hour: hour.has_records or hour.corrected != 0)
+    return _between(day, lambda hour: hour.has_records or hour.corrections != 0)
 
 
 def _between(items: Sequence[T], is_wanted: Callable[[T], bool]) -> Sequence[T]:
@@ -111,15 +116,17 @@ def _between(items: Sequence[T], is_wanted: Callable[[T], bool]) -> Sequence[T]:
 
 def _sum(days: Sequence[Day]) -> Visits:
     hours = [hour for day in days for hour in day]
+    with_records = sum(map(has_records, days))
     return Visits(
         begin=hours[0].begin,
-        days=len(days),
+        days=with_records,
         n_in=sum(hour.n_in for hour in hours),
         n_out=sum(hour.n_out for hour in hours),
         n_other=sum(hour.n_other for hour in hours),
         inside=hours[-1].inside if len(days) == 1 else None,
         most_inside=max(hour.most_inside for hour in hours),
-        corrected=sum(hour.corrected for hour in hours),
+        corrections=sum(hour.corrections for hour in hours),
+        has_records=with_records > 0,
     )
 
 
@@ -136,7 +143,7 @@ def _hours(rows: Sequence[_Row], day: date, zone: tzinfo, level: Level) -> Day:
     for begin, end in zip(begins, [*begins[1:], day_span(day, zone)[1]], strict=True):
         after = _place(rows, end)
         level.begin(seen_text(begin))
-        for minute, n_in, n_out, _ in rows[at:after]:
+        for minute, n_in, n_out, *_ in rows[at:after]:
             level.add(minute, n_in, n_out)
         level.go_to(seen_text(end - _MINUTE))  # a reset at the end belongs to the next hour
         found.append(
@@ -148,8 +155,8 @@ def _hours(rows: Sequence[_Row], day: date, zone: tzinfo, level: Level) -> Day:
                 n_other=sum(row[3] for row in rows[at:after]),
                 inside=level.inside,
                 most_inside=level.most,
-                corrected=level.corrected(begin, end),
-                has_records=after > at,
+                corrections=level.corrected(begin, end),
+                has_records=any(row[4] for row in rows[at:after]),
             )
         )
         at = after

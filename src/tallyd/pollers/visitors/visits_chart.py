@@ -9,18 +9,19 @@ from typing import Final
 from tallyd.core.panels import Cell, Chart, Column, Gap, Shape, Table
 from tallyd.core.periods import BEGIN, By, axis_of, labels_of, period_columns
 from tallyd.pollers.visitors.beside import Known
-from tallyd.pollers.visitors.corrections import CORRECTED
 from tallyd.pollers.visitors.visits import Day, Visits
 
 WITHIN_DAY: Final = ("hour", "day")
 WAYS = tuple(Column(key=key, heading=key, unit="number", is_vital=True) for key in ("in", "out", "inside"))
 OTHER = Column(key="other", heading="other", unit="number")
+CORRECTIONS = Column(key="corrections", heading="corrections", unit="number")
+"""The sum of those made in a period. `corrected` is the sum of those since the last reset."""
 _NUMBERS = (
     Column(key="days", heading="days", unit="number"),
     *WAYS,
     Column(key="most_inside", heading="most inside", unit="number"),
     OTHER,
-    CORRECTED,
+    CORRECTIONS,
 )
 
 
@@ -37,7 +38,7 @@ def said(days: Sequence[Day], *, is_one_day: bool) -> str:
 
 def notes(found: Sequence[Visits], by: By, known: Known, *, inside: str) -> Iterator[str]:
     """Yield what a reader must know of the numbers."""
-    off = sum(not known.is_known(each) for each in found)
+    off = sum(not known.is_known(each) for each in found) if by == "hour" else 0
     if off:
         hours = "1 hour without records is" if off == 1 else f"{off} hours without records are"
         yield f"{hours} not known: tallyd was off, or no file came."
@@ -49,8 +50,8 @@ def visits_chart(found: Sequence[Visits], by: By, known: Known, *, nothing: str)
     """Return a row for each period: bars of who came and left, and for hours, who was inside at their end."""
     is_within_day = by in WITHIN_DAY
     without = {"days" if is_within_day else "inside"}
-    if not any(each.corrected for each in found):
-        without.add(CORRECTED.key)
+    if not any(each.corrections for each in found):
+        without.add(CORRECTIONS.key)
     numbers = [each for each in _NUMBERS if each.key not in without]
     series: dict[str, Shape] = {"in": "bars", "out": "bars"}
     if by == "hour":  # at the end of a day, next to nobody is inside
@@ -74,10 +75,11 @@ def _row(visits: Visits, by: By, numbers: Iterable[Column], known: Known) -> tup
         "inside": visits.inside,
         "most_inside": visits.most_inside,
         "other": visits.n_other,
-        CORRECTED.key: visits.corrected,
+        CORRECTIONS.key: visits.corrections,
     }
     is_known = known.is_known(visits)
-    numbered = (cells[each.key] if is_known or each == CORRECTED else Gap.UNKNOWN for each in numbers)
+    by_hand = {CORRECTIONS.key, *(("inside", "most_inside") if visits.corrections else ())}
+    numbered = (cells[each.key] if is_known or each.key in by_hand else Gap.UNKNOWN for each in numbers)
     # In UTC: of an hour that comes twice, the two local times would be equal.
     begin = (visits.begin.astimezone(UTC),) if axis_of(by) == BEGIN else ()
     return (*begin, *labels_of(visits.begin, by=by).values(), *numbered)

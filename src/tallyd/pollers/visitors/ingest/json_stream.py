@@ -40,11 +40,14 @@ class CutShortError(RejectedError):
 def pieces(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
     """Yield a file in pieces, and whether each is the last. Most end after a record.
 
-    A file of one chunk is one piece. A byte order mark is left out. Raises `RejectedError` for UTF-16.
+    A file of one chunk is one piece. A byte order mark is left out. Raises `RejectedError` for UTF-16,
+    and for zero bytes, which a machine leaves that loses power.
     """
     left, held = iter(chunks), b""
     while len(held) < 4 and (chunk := next(left, b"")):
         held += chunk  # a mark may come in pieces
+    if held.startswith(b"\0\0\0\0"):
+        raise RejectedError("begins with zero bytes: its content was never written")
     if held.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in held[:4]:
         raise RejectedError("is UTF-16 or UTF-32; it must be UTF-8")
     held = held.removeprefix(codecs.BOM_UTF8)
