@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from support.outages import DOWN, ONE_TRY, OPS, PHONE, REFUSED, Source, minutely
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.daemon_alerts import NETWORK
 from tallyd.core.reading import Reading, Slot
+from tallyd.core.schedule.hours import Hours
 from tallyd.settings.alerting import AlertSettings, TextSettings
 
 Make = Callable[..., World]
@@ -515,6 +516,21 @@ def test_while_no_other_machine_answers_that_is_one_message(
         assert end.startswith("[box] one: enough on yard since 08:0")
         assert world.state.alerts.all() == {}
         assert world.state.notifications.notified() == {}
+
+
+def test_a_target_outside_its_hours_does_not_hide_that_no_other_machine_answers(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    source = Source()
+    poller = minutely(source)
+    poller.machines = {(name, "below"): f"{name}.example" for name in ("gate", "door", "shop")}
+    poller.own_hours = {"shop": (Hours(frozenset(range(7)), time(9), time(18)),)}
+    with clock, World(tmp_path, clock, poller, top=top()) as world:
+        world.run(minutes=1)
+        source.below = ["gate", "door"]
+        world.run(minutes=5)
+        (message,) = world.chats.texts()
+        assert message.startswith("[box] no other machine answers since 08:01: 2 targets on 2 hosts.")
 
 
 def test_a_muted_network_still_holds_the_messages_about_single_targets(

@@ -44,6 +44,7 @@ from tallyd.core.alerts.rules import Alert
 from tallyd.core.errors import DeliveryError
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.reading import Reading, Slot
+from tallyd.core.schedule.hours import Hours
 from tallyd.core.schedule.timetable import At, Every
 from tallyd.core.stored import StoredReading
 from tallyd.daemon import Daemon, Dependencies
@@ -100,6 +101,7 @@ class FakePoller:
     watches: Mapping[str, frozenset[str]] = field(default_factory=dict)
     machines: Mapping[tuple[str, str], str] = field(default_factory=dict)
     own_channels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    own_hours: Mapping[str, tuple[Hours, ...]] = field(default_factory=dict)
     runs: list[Slot] = field(default_factory=list)
     kind: ClassVar[str] = "fake"
     needs_records: ClassVar[bool] = False
@@ -111,7 +113,10 @@ class FakePoller:
         return self.machines
 
     def own_policies(self, whole: AlertPolicy) -> Mapping[str, AlertPolicy]:
-        return {subject: replace(whole, channels=names) for subject, names in self.own_channels.items()}
+        return {
+            **{subject: replace(whole, channels=names) for subject, names in self.own_channels.items()},
+            **{subject: replace(whole, active=hours) for subject, hours in self.own_hours.items()},
+        }
 
     def inbox_needed(self, poller: str) -> InboxNeeded | None:
         return None
