@@ -166,7 +166,7 @@ def test_a_target_that_waits_for_the_network_says_so(config: Path, said: Said) -
     assert mute(config, "apps/*", lasts="1h", why="") == 0
     said()
     assert ack(config, "apps/HERE/*", why="") == 0
-    assert "apps/HERE/unreachable. It is muted, so nobody is notified." in said()[0]
+    assert "apps/HERE/unreachable. Muted: nobody is notified before the mute ends." in said()[0]
 
 
 def test_of_a_group_only_the_alerts_about_its_targets_are_shown(config: Path, said: Said) -> None:

@@ -98,7 +98,10 @@ def ack(path: Path, pattern: str, *, why: str) -> int:
     done = [each for each in found if each.acknowledged and each.acknowledged.at == now]
     muted = [each for each in done if mute_of(each.key, mutes, now=now)]
     notified = [each for each in done if each not in muted]
-    for some, then in ((notified, _who_is_notified(place)), (muted, " It is muted, so nobody is notified.")):
+    for some, then in (
+        (notified, _who_is_notified(place)),
+        (muted, " Muted: nobody is notified before the mute ends."),
+    ):
         if some:
             say(f"Acknowledged until it is resolved: {listed([each.key for each in some])}.{then}")
     for each in found:
