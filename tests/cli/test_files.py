@@ -97,7 +97,7 @@ def test_a_rejected_file_is_shown_moved_back_and_ingested_after_a_fix(gates: Gat
     [
         pytest.param(["replay"], 2, "name the files", id="nothing named"),
         pytest.param(["replay", "--all", "x"], 2, "name the files", id="all and one"),
-        pytest.param(["replay", "23/nonesuch.json"], 1, "not among the rejected files", id="unknown file"),
+        pytest.param(["replay", "23/nonesuch.json"], 1, "write SOURCE/NAME, as", id="unknown file"),
         pytest.param(["files", "--poller", "visitor"], 2, 'did you mean "visitors"', id="misspelt poller"),
         pytest.param(["replay", "--all", "--poller", "x"], 2, "these do: visitors", id="unknown poller"),
     ],

@@ -85,8 +85,12 @@ def test_replay_of_what_is_not_there_moves_nothing(site: Site) -> None:
     _rejected(site, "12/a.json")
     with pytest.raises(InboxError, match=r"not among the rejected files: 12/b\.json"):
         site.folder.replay(["12/a.json", "12/b.json"])
+    with pytest.raises(InboxError, match=r"did you mean 12/a\.json\?"):
+        site.folder.replay([".tallyd/rejected/12/a.json"])
     with pytest.raises(InboxError, match="not among"):
         site.folder.replay(["../../etc/passwd"])
+    with pytest.raises(InboxError, match=r"did you mean 12/a\.json\?"):
+        site.folder.replay([".tallyd/rejected/12/a.json"])
     with pytest.raises(InboxError, match="not among"):
         site.folder.replay(["12/a.json"], source="24")
     assert len(site.folder.rejected_files()) == 1

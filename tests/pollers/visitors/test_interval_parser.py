@@ -133,11 +133,17 @@ def test_a_file_without_intervals_is_rejected(
 @pytest.mark.parametrize(
     ("items", "content", "reason"),
     [
-        pytest.param("a[].b[]", {"a": [{"x": []}]}, "record 1: is missing, or null", id="no inner list"),
+        pytest.param(
+            "a[].b[]", {"a": [{"x": []}]}, "record 1: is null, or there is nothing at a", id="no inner list"
+        ),
         pytest.param("a[].b[]", {"x": []}, "has no list of intervals at a[].b[]", id="no outer list"),
-        pytest.param("a[].b[]", {"a": [{"b": []}, {"x": []}]}, "record 1: is missing", id="in one of two"),
-        pytest.param("a.*.b[]", {"a": {"x": {}}}, "record 1: is missing, or null", id="in an object"),
-        pytest.param("a[]", {"a": [interval(), None]}, "record 2: is missing, or null", id="a null"),
+        pytest.param("a[].b[]", {"a": [{"b": []}, {"x": []}]}, "record 1: is null", id="in one of two"),
+        pytest.param(
+            "a.*.b[]", {"a": {"x": {}}}, "record 1: is null, or there is nothing at a", id="in an object"
+        ),
+        pytest.param(
+            "a[]", {"a": [interval(), None]}, "record 2: is null, or there is nothing at a", id="a null"
+        ),
         pytest.param(
             "sort_by(a, &b)[]",
             {"a": [{"b": 1}, {"b": "x"}]},

@@ -21,7 +21,7 @@ from tallyd.adapters.inbox.rename import put_back
 from tallyd.contract.inbox import instant
 from tallyd.core.errors import InboxError
 from tallyd.core.reading import Json
-from tallyd.core.texts import visible
+from tallyd.core.texts import listed, visible
 
 _MOST_REASON_BYTES = 1 << 20
 
@@ -87,7 +87,14 @@ class RejectedFiles:
         if names != "all":
             unknown = set(names) - {one.path for one in files}
             if unknown:
-                raise InboxError(f"not among the rejected files: {visible(', '.join(sorted(unknown)))}")
+                ends = {one.name for one in files} & {name.rpartition("/")[2] for name in unknown}
+                near = listed([visible(one.path) for one in files if one.name in ends])
+                form = (
+                    f"did you mean {near}?" if near else "write SOURCE/NAME, as `files --rejected` lists them"
+                )
+                raise InboxError(
+                    f"not among the rejected files: {visible(', '.join(sorted(unknown)))}; {form}"
+                )
             files = [one for one in files if one.path in names]
         if not files:
             return ()

@@ -111,8 +111,11 @@ class IntervalReading:
 
     def _count(self, record: Any) -> None:
         """Add one interval. Raises `BadRecordError`, `BadTimeError`, `RejectedError`."""
+        if record is None:
+            where = f", or there is nothing at {self._fields.items}" if self._fields.items else ""
+            raise BadRecordError(f"is null{where}")
         if type(record) is not dict:
-            raise BadRecordError("is missing, or null" if record is None else "is not an object")
+            raise BadRecordError("is not an object")
         n_in, n_out = (self._people(record, name) for name in (self._fields.n_in, self._fields.n_out))
         start, end = (self._instant(record, name) for name in (self._fields.start, self._fields.end))
         if end <= start:  # in the night in which clocks go back, a time comes twice
