@@ -28,7 +28,7 @@ from tallyd.core.naming import problem_key
 from tallyd.demo.world import cameras, crowd, servers
 from tallyd.pollers.servers.freshness import Known
 from tallyd.pollers.servers.freshness import State as FreshnessState
-from tallyd.pollers.servers.target_memory import TargetMemory
+from tallyd.pollers.servers.rounds.target_memory import TargetMemory
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 

@@ -25,7 +25,7 @@ from tallyd.config.model import Config, load
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
 from tallyd.pollers.servers.freshness import Known
-from tallyd.pollers.servers.target_memory import TargetMemory
+from tallyd.pollers.servers.rounds.target_memory import TargetMemory
 from tallyd.runs.stats import RunStats
 from tallyd.settings.web import WebSettings
 from tallyd.web.context import Context

@@ -23,7 +23,7 @@ from tallyd.contract.lags import LagRow
 from tallyd.contract.passages import seen_text
 from tallyd.core.alerts.rules import Alert
 from tallyd.pollers.servers.freshness import Known, State
-from tallyd.pollers.servers.target_memory import TargetMemory
+from tallyd.pollers.servers.rounds.target_memory import TargetMemory
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 from tallyd.web.machine.metrics import exposition

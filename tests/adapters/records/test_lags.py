@@ -18,9 +18,9 @@ from adapters.records.relay import Relay
 from adapters.records.sites import Site
 from support.past import minutely
 from tallyd.adapters.records.database import Database
+from tallyd.adapters.records.engine.transactions import Access
 from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.adapters.records.server_checks import CheckStore
-from tallyd.adapters.records.transactions import Access
 from tallyd.contract.lags import HourCount, LagRow, StoreOutcome
 from tallyd.core.errors import RecordsError
 

@@ -20,11 +20,11 @@ from tallyd.core.periods import By
 from tallyd.core.reading import Facts
 from tallyd.core.states import State, Timeline
 from tallyd.core.stored import LastReading, StoredReading
-from tallyd.pollers.servers.board import MOST_BARS, MOST_CHOICES
+from tallyd.pollers.servers.boards.board import MOST_BARS, MOST_CHOICES
+from tallyd.pollers.servers.boards.metrics import MOST_NAMED
 from tallyd.pollers.servers.freshness import Known
-from tallyd.pollers.servers.metrics import MOST_NAMED
 from tallyd.pollers.servers.poller import ServersPoller
-from tallyd.pollers.servers.target_memory import TargetMemory
+from tallyd.pollers.servers.rounds.target_memory import TargetMemory
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 20)

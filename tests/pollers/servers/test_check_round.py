@@ -25,10 +25,10 @@ from tallyd.contract.lags import HourCount
 from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.errors import Stopped
 from tallyd.core.reading import Facts, Reading, Slot
-from tallyd.pollers.servers import check_round as rounding
-from tallyd.pollers.servers.check_round import check_all
 from tallyd.pollers.servers.freshness import STATES, State
-from tallyd.pollers.servers.target_memory import TargetMemory, memory_of
+from tallyd.pollers.servers.rounds import check_round as rounding
+from tallyd.pollers.servers.rounds.check_round import check_all
+from tallyd.pollers.servers.rounds.target_memory import TargetMemory, memory_of
 
 
 @contextlib.contextmanager

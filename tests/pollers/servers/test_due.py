@@ -17,10 +17,10 @@ from support.toolbox import FakeHttp, toolbox
 from support.wording import text_of
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.reading import Problem
-from tallyd.pollers.servers.check_round import reading_of
 from tallyd.pollers.servers.freshness import CheckResult, check_result_of
 from tallyd.pollers.servers.poller import ServersPoller
-from tallyd.pollers.servers.target_memory import TargetMemory
+from tallyd.pollers.servers.rounds.check_round import reading_of
+from tallyd.pollers.servers.rounds.target_memory import TargetMemory
 from tallyd.settings.calendars import calendars_in
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -18,8 +18,7 @@ from tallyd.contract.lags import HourCount, LagRow, hour_of
 from tallyd.contract.passages import read_seen, seen_text
 from tallyd.core.periods import LABELS, By
 from tallyd.core.schedule.days import day_span
-from tallyd.pollers.servers.freshness import CheckResult, Known, Limits, check_result_of, follow
-from tallyd.pollers.servers.lag_history import (
+from tallyd.pollers.servers.boards.lag_history import (
     HOUR,
     MOST_CHANGES,
     Hour,
@@ -30,7 +29,8 @@ from tallyd.pollers.servers.lag_history import (
     read_steps,
     step_of,
 )
-from tallyd.pollers.servers.out_facts import lag_row
+from tallyd.pollers.servers.freshness import CheckResult, Known, Limits, check_result_of, follow
+from tallyd.pollers.servers.rounds.out_facts import lag_row
 
 QUARTER = timedelta(minutes=15)
 DAY = date(2026, 11, 20)

@@ -18,7 +18,7 @@ from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.pollers.servers.poller import ServersPoller
 from tallyd.pollers.servers.sources.extraction import JsonField
 from tallyd.pollers.servers.sources.http import HttpSource
-from tallyd.pollers.servers.target import Target
+from tallyd.pollers.servers.targets.target import Target
 
 URL = "https://app.example/version"
 OF_SHOPS = {"B": {"url": URL, "group": "shops"}}

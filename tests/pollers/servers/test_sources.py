@@ -23,8 +23,8 @@ from support.wording import text_of
 from tallyd.core.alerts.rules import unwatched
 from tallyd.core.json_reply import Unreadable
 from tallyd.pollers.servers.freshness import STATES
+from tallyd.pollers.servers.rounds.target_memory import MOST_ITEMS, memory_of
 from tallyd.pollers.servers.sources.extraction import JsonField, ReplyHeader, TextMatch
-from tallyd.pollers.servers.target_memory import MOST_ITEMS, memory_of
 
 CANARY = "canary-8f3a-secret"
 

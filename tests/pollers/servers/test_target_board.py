@@ -21,7 +21,7 @@ from tallyd.core.states import State
 from tallyd.core.timeline import Range, borders_of
 from tallyd.pollers.servers.freshness import Known
 from tallyd.pollers.servers.poller import ServersPoller
-from tallyd.pollers.servers.target_memory import TargetMemory
+from tallyd.pollers.servers.rounds.target_memory import TargetMemory
 
 NOW = datetime(2026, 11, 20, 13, 20, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallyd.core.errors import Stopped
-from tallyd.pollers.servers.worker_pool import PATIENCE_S, TICK_S, Ended, Pace, checked
+from tallyd.pollers.servers.rounds.worker_pool import PATIENCE_S, TICK_S, Ended, Pace, checked
 
 
 @dataclass

@@ -23,8 +23,8 @@ from tallyd.core.periods import By
 from tallyd.core.reading import Facts, Json, OutboxMessage
 from tallyd.core.states import State
 from tallyd.core.stored import LastReading, OutboxRow, RowState, StoredReading
-from tallyd.pollers.visitors.metrics import MOST_NAMED
-from tallyd.pollers.visitors.past_days import MOST_OF_MONTH
+from tallyd.pollers.visitors.boards.metrics import MOST_NAMED
+from tallyd.pollers.visitors.boards.past_days import MOST_OF_MONTH
 from tallyd.pollers.visitors.poller import VisitorsPoller
 from tallyd.pollers.visitors.report.report_table import MOST_REPORTS
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tallyd.contract.passages import Count, seen_text
 from tallyd.core.periods import By, labels_of
 from tallyd.core.schedule.days import day_span
-from tallyd.pollers.visitors.visits import (
+from tallyd.pollers.visitors.boards.visits import (
     Day,
     Minute,
     Visits,

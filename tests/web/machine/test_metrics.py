@@ -21,7 +21,7 @@ from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert, acknowledge
 from tallyd.core.readings_board import number_metric
 from tallyd.pollers.servers.freshness import Known
-from tallyd.pollers.servers.target_memory import TargetMemory
+from tallyd.pollers.servers.rounds.target_memory import TargetMemory
 from tallyd.web.machine.metrics import exposition, routes
 
 Samples = dict[tuple[str, tuple[str, ...]], float]

@@ -11,8 +11,8 @@ from typing import Final, TypeAlias
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from tallyd.adapters.records.engines import engine_of
-from tallyd.adapters.records.errors import (
+from tallyd.adapters.records.engine.engines import engine_of
+from tallyd.adapters.records.engine.errors import (
     CANT_OPEN,
     CROWDED,
     ENDING,

@@ -13,9 +13,9 @@ from typing import Final
 
 from sqlalchemy import inspect
 
-from tallyd.adapters.records.engines import create_file, folder_of
+from tallyd.adapters.records.engine.engines import create_file, folder_of
+from tallyd.adapters.records.engine.transactions import Access
 from tallyd.adapters.records.tables import REVISION, VERSION_TABLE
-from tallyd.adapters.records.transactions import Access
 from tallyd.core.errors import RecordsError
 from tallyd.migrations.sqlite import STATEMENTS
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from sqlalchemy import inspect, text
 
 from tallyd.adapters.records.create_sqlite import make_file
-from tallyd.adapters.records.engines import PATIENCE_S, lacks_file
+from tallyd.adapters.records.engine.engines import PATIENCE_S, lacks_file
+from tallyd.adapters.records.engine.transactions import Access
 from tallyd.adapters.records.migration import RecordsTooNewError, bring_up_to_date
 from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.adapters.records.server_checks import CheckStore
 from tallyd.adapters.records.tables import KNOWN_REVISIONS, REVISION, VERSION_TABLE
-from tallyd.adapters.records.transactions import Access
 from tallyd.core.errors import RecordsError
 
 

@@ -20,9 +20,9 @@ from sqlalchemy import Connection, inspect, text
 
 from tallyd.adapters.child_process import forbid_core_dumps
 from tallyd.adapters.records.create_sqlite import WAIT_S, hold_file
+from tallyd.adapters.records.engine.transactions import Access
 from tallyd.adapters.records.migration import RecordsTooNewError
 from tallyd.adapters.records.tables import VERSION_TABLE
-from tallyd.adapters.records.transactions import Access
 from tallyd.core.errors import RecordsError
 
 

@@ -11,12 +11,12 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, delete, func, 
 from sqlalchemy.exc import DBAPIError
 
 from tallyd.adapters.records.bulk_insert import add_rows
-from tallyd.adapters.records.errors import explained, is_conflict
+from tallyd.adapters.records.engine.errors import explained, is_conflict
+from tallyd.adapters.records.engine.transactions import Access
 from tallyd.adapters.records.ingest import in_ledger, plan, write_counts, write_ledger
 from tallyd.adapters.records.retention import forget_files, forget_passages
 from tallyd.adapters.records.server_checks import CheckStore, forget_lags, read_hours, read_lags, sum_hours
 from tallyd.adapters.records.tables import INGESTED_FILE, INSIDE_CORRECTION, PASSAGE_MINUTE
-from tallyd.adapters.records.transactions import Access
 from tallyd.contract.corrections import Correction
 from tallyd.contract.lags import HourCount, Hours, LagRow, StoreOutcome
 from tallyd.contract.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, read_seen, seen_text

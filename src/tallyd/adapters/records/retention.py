@@ -8,8 +8,8 @@ from typing import Final
 
 from sqlalchemy import Connection, TextClause, TextualSelect, bindparam, delete, select, text, update
 
+from tallyd.adapters.records.engine.transactions import Access
 from tallyd.adapters.records.tables import INGESTED_FILE, WholeSeconds
-from tallyd.adapters.records.transactions import Access
 
 _ROWS: Final = 1000
 _FILES: Final = 100

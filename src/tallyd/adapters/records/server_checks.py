@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from tallyd.adapters.records.engine.transactions import Access
 from tallyd.adapters.records.tables import SERVER_HOUR, SERVER_LAG
-from tallyd.adapters.records.transactions import Access
 from tallyd.contract.lags import MOST_WAITING, TARGET_STATES, HourCount, Hours, LagRow, StoreOutcome, hour_of
 from tallyd.contract.passages import read_seen, seen_text
 from tallyd.core.errors import RecordsError

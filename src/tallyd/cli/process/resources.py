@@ -187,7 +187,7 @@ def database_problems(config: Config) -> tuple[ConfigProblem, ...]:
     is_needed = any(poller.needs_records for poller in config.settings.pollers.values())
     if not is_needed or not config.settings.database.url.is_known:
         return ()
-    from tallyd.adapters.records.engines import PATIENCE_S, engine_of  # noqa: PLC0415 # see above
+    from tallyd.adapters.records.engine.engines import PATIENCE_S, engine_of  # noqa: PLC0415 # see above
 
     try:
         engine_of(config.database_url, patience_s=PATIENCE_S)

@@ -14,9 +14,9 @@ from tallyd.demo.world.chance import drawn_for
 from tallyd.demo.world.http_server import HOST
 from tallyd.demo.world.servers import STEP_S, ran_at
 from tallyd.pollers.servers.freshness import CheckResult, Known, check_result_of, follow
-from tallyd.pollers.servers.out_facts import lag_row
+from tallyd.pollers.servers.rounds.out_facts import lag_row
 from tallyd.pollers.servers.settings import ServersSettings
-from tallyd.pollers.servers.target import Target
+from tallyd.pollers.servers.targets.target import Target
 
 WRITE_EVERY_S: Final = 6 * 3600
 _HOUR: Final = timedelta(hours=1)

@@ -34,8 +34,8 @@ from tallyd.demo.past.visits import Minutes, cut, totals, visits_of
 from tallyd.demo.world.crowd import HOSTS, QUIET_HOST
 from tallyd.demo.world.http_server import HOST
 from tallyd.demo.world.upstream import OK
-from tallyd.pollers.servers.check_round import reading_of
-from tallyd.pollers.servers.target_memory import TargetMemory
+from tallyd.pollers.servers.rounds.check_round import reading_of
+from tallyd.pollers.servers.rounds.target_memory import TargetMemory
 from tallyd.pollers.visitors.alerts.memory import Quiet
 from tallyd.pollers.visitors.alerts.silent_sources import no_files
 from tallyd.pollers.visitors.settings import VisitorsSettings

@@ -12,7 +12,7 @@ from tallyd.core.alerts.values import Age, At, Span
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.due_times import near
 from tallyd.pollers.servers.freshness import State, Trouble, taken_off
-from tallyd.pollers.servers.target import Target
+from tallyd.pollers.servers.targets.target import Target
 
 _MUTE: Final = "[ Mute: {mute}]"
 

@@ -37,7 +37,7 @@ from tallyd.pollers.servers.alert_kinds import (
     UNSTORED,
     VANISHED,
 )
-from tallyd.pollers.servers.board import (
+from tallyd.pollers.servers.boards.board import (
     GROUP,
     choices_of,
     chosen_targets,
@@ -47,9 +47,7 @@ from tallyd.pollers.servers.board import (
     reading_board,
     summary_board,
 )
-from tallyd.pollers.servers.check_round import check_all, round_of
-from tallyd.pollers.servers.freshness import CheckResult
-from tallyd.pollers.servers.lag_history import (
+from tallyd.pollers.servers.boards.lag_history import (
     HOUR,
     Change,
     Hour,
@@ -59,11 +57,13 @@ from tallyd.pollers.servers.lag_history import (
     read_hours,
     read_steps,
 )
-from tallyd.pollers.servers.metrics import metrics_of
+from tallyd.pollers.servers.boards.metrics import metrics_of
+from tallyd.pollers.servers.boards.target_board import one_board, shares_of, target_board, timeline_of
+from tallyd.pollers.servers.freshness import CheckResult
 from tallyd.pollers.servers.questions import QUESTIONS
+from tallyd.pollers.servers.rounds.check_round import check_all, round_of
+from tallyd.pollers.servers.rounds.target_memory import TargetMemory, memory_of
 from tallyd.pollers.servers.settings import ServersSettings
-from tallyd.pollers.servers.target_board import one_board, shares_of, target_board, timeline_of
-from tallyd.pollers.servers.target_memory import TargetMemory, memory_of
 
 CHECK: Final = "check"
 """The one job."""

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from tallyd.contract.poller import Poller
 from tallyd.core.texts import UNPRINTABLE
-from tallyd.pollers.servers.group_settings import GroupSettings, Label
-from tallyd.pollers.servers.target import Target, fault_of, merged
-from tallyd.pollers.servers.target_settings import (
+from tallyd.pollers.servers.targets.group_settings import GroupSettings, Label
+from tallyd.pollers.servers.targets.target import Target, fault_of, merged
+from tallyd.pollers.servers.targets.target_settings import (
     TargetKeys,
     TargetSettings,
 )

@@ -27,18 +27,18 @@ from tallyd.core.stored import LastReading
 from tallyd.core.texts import clock
 from tallyd.pollers.visitors.alerts.alert_kinds import DATABASE, EVALUATES, INBOX, KINDS, NO_FILES, REJECTED
 from tallyd.pollers.visitors.alerts.memory import read_memory
-from tallyd.pollers.visitors.board import GROUP, SOURCE, VisitorsBoards
+from tallyd.pollers.visitors.boards.board import GROUP, SOURCE, VisitorsBoards
+from tallyd.pollers.visitors.boards.metrics import age_metric, today_metrics
+from tallyd.pollers.visitors.boards.once_board import reading_board, summary_board
+from tallyd.pollers.visitors.boards.past_days import past_board
+from tallyd.pollers.visitors.boards.source_board import last_day, source_board
 from tallyd.pollers.visitors.corrections import correct
 from tallyd.pollers.visitors.inside import DayCount, Resets, read_day
-from tallyd.pollers.visitors.metrics import age_metric, today_metrics
-from tallyd.pollers.visitors.once_board import reading_board, summary_board
-from tallyd.pollers.visitors.past_days import past_board
 from tallyd.pollers.visitors.questions import QUESTIONS
 from tallyd.pollers.visitors.report.daily_report import report
 from tallyd.pollers.visitors.report.post import deliver
 from tallyd.pollers.visitors.report.report_table import MOST_REPORTS, reports_table
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
-from tallyd.pollers.visitors.source_board import last_day, source_board
 
 _SWEEP_LIMIT_S = 300.0
 """Without progress: a group of files shows it, and each batch of a large one."""

@@ -12,8 +12,8 @@ from tallyd.contract.lags import HourCount
 from tallyd.core.panels import Cell, Chart, Column, Gap, Shape, Table
 from tallyd.core.states import NO_DATA_SHARE, Level, State
 from tallyd.core.texts import share_text
+from tallyd.pollers.servers.boards.lag_history import Checks
 from tallyd.pollers.servers.freshness import Known
-from tallyd.pollers.servers.lag_history import Checks
 
 _LEVELS: Final[Mapping[str, Level]] = {
     "fresh": "fine",

@@ -14,7 +14,7 @@ from tallyd.core.reading import Facts
 from tallyd.core.states import Timeline
 from tallyd.core.texts import span, visible
 from tallyd.core.timeline import with_last_day
-from tallyd.pollers.servers.checks_table import (
+from tallyd.pollers.servers.boards.checks_table import (
     NUMBERS,
     SHOWN,
     UNCHECKED,
@@ -23,9 +23,9 @@ from tallyd.pollers.servers.checks_table import (
     lag_s_of,
     said_of,
 )
+from tallyd.pollers.servers.boards.lag_history import Checks
 from tallyd.pollers.servers.freshness import BY_SERIOUSNESS, STATES, Known
-from tallyd.pollers.servers.lag_history import Checks
-from tallyd.pollers.servers.target import Target
+from tallyd.pollers.servers.targets.target import Target
 from tallyd.settings.types import did_you_mean
 
 GROUP: Final = "group"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tallyd.core.panels import Board, Column, Stat, Table
-from tallyd.pollers.visitors.board import GROUP_COLUMN, NAME_COLUMN, SOURCE_COLUMN
-from tallyd.pollers.visitors.visits_chart import OTHER, WAYS
+from tallyd.pollers.visitors.boards.board import GROUP_COLUMN, NAME_COLUMN, SOURCE_COLUMN
+from tallyd.pollers.visitors.boards.visits_chart import OTHER, WAYS
 
 _FILES = {
     "done": "ingested",

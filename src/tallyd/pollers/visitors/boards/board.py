@@ -19,12 +19,12 @@ from tallyd.core.texts import clock, visible
 from tallyd.core.timeline import with_last_day
 from tallyd.core.uptime import TimeSpan
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX, INBOX_GONE, NO_FILES
-from tallyd.pollers.visitors.beside import Beside, Known
+from tallyd.pollers.visitors.boards.beside import Beside, Known
+from tallyd.pollers.visitors.boards.visits import Minute, days_of, has_records, put_together
+from tallyd.pollers.visitors.boards.visits_chart import WAYS, notes, said, visits_chart
 from tallyd.pollers.visitors.corrections import CORRECTED, corrections_table
 from tallyd.pollers.visitors.inside import MIDNIGHT, Adjustment, DayCount, Level, Resets, together
 from tallyd.pollers.visitors.settings import VisitorsSettings
-from tallyd.pollers.visitors.visits import Minute, days_of, has_records, put_together
-from tallyd.pollers.visitors.visits_chart import WAYS, notes, said, visits_chart
 from tallyd.settings.types import did_you_mean
 
 SOURCE, GROUP = "source", "group"

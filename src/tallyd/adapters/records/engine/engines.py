@@ -165,7 +165,7 @@ def _postgresql(url: URL, patience_s: float, reads_only: bool) -> tuple[Engine, 
 
 
 def _bound(engine: Engine, place: str, patience_s: float, reads_only: bool) -> None:
-    from tallyd.adapters.records.bounded import BoundedConnection  # noqa: PLC0415 # needs psycopg
+    from tallyd.adapters.records.engine.bounded import BoundedConnection  # noqa: PLC0415 # needs psycopg
 
     def connect(_dialect: object, _record: object, args: list[Any], options: dict[str, Any]) -> object:
         connection = BoundedConnection.connect(*args, **options)

@@ -9,9 +9,9 @@ from typing import Final
 
 from tallyd.core.panels import Metric
 from tallyd.core.stored import LastReading
-from tallyd.pollers.servers.checks_table import lag_s_of
+from tallyd.pollers.servers.boards.checks_table import lag_s_of
 from tallyd.pollers.servers.freshness import STATES, Known
-from tallyd.pollers.servers.target import Target
+from tallyd.pollers.servers.targets.target import Target
 
 MOST_NAMED: Final = 1000
 """How many targets have metrics of their own, the first in the order of the config; sums are of all.

@@ -12,7 +12,7 @@ from tallyd.contract.passages import seen_text
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Facts, Json
 from tallyd.pollers.servers.freshness import BY_SERIOUSNESS, STATES, CheckResult, Known, Step
-from tallyd.pollers.servers.target_memory import Tally
+from tallyd.pollers.servers.rounds.target_memory import Tally
 
 Named: TypeAlias = "Sequence[tuple[str, Step]]"
 

@@ -13,15 +13,15 @@ from tallyd.core.reading import Severity
 from tallyd.core.schedule.due_times import DueTime, near
 from tallyd.core.schedule.hours import Hours
 from tallyd.pollers.servers.freshness import Limits, limits_if_due
-from tallyd.pollers.servers.group_settings import GroupSettings
-from tallyd.pollers.servers.request_settings import fault_of_request, http_source
 from tallyd.pollers.servers.sources.extraction import Extraction, JsonField, ReplyHeader, TextMatch
 from tallyd.pollers.servers.sources.file import FileSource
 from tallyd.pollers.servers.sources.http import HttpSource
 from tallyd.pollers.servers.sources.items import Each
 from tallyd.pollers.servers.sources.source import Source
 from tallyd.pollers.servers.sources.sql import SqlSource
-from tallyd.pollers.servers.target_settings import (
+from tallyd.pollers.servers.targets.group_settings import GroupSettings
+from tallyd.pollers.servers.targets.request_settings import fault_of_request, http_source
+from tallyd.pollers.servers.targets.target_settings import (
     EachSettings,
     TargetKeys,
     TargetSettings,

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.core.texts import listed
-from tallyd.pollers.servers.group_settings import AlertKeys, Label
-from tallyd.pollers.servers.request_settings import RequestKeys, header_name
 from tallyd.pollers.servers.sources.extraction import is_query, text_pattern
+from tallyd.pollers.servers.targets.group_settings import AlertKeys, Label
+from tallyd.pollers.servers.targets.request_settings import RequestKeys, header_name
 from tallyd.settings.alerting import HoursSettings
 from tallyd.settings.calendars import CalendarByName
 from tallyd.settings.headers import Plain

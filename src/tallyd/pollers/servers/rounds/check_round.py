@@ -16,7 +16,6 @@ from tallyd.core.naming import problem_key
 from tallyd.core.reading import Problem, Reading, Slot
 from tallyd.core.schedule.hours import any_held
 from tallyd.pollers.servers.alert_kinds import VANISHED_FOR_S, problem_of, unstored, vanished_problem
-from tallyd.pollers.servers.check import begin, results_of
 from tallyd.pollers.servers.freshness import (
     TROUBLES,
     CheckResult,
@@ -27,11 +26,12 @@ from tallyd.pollers.servers.freshness import (
     passed,
     unseen,
 )
-from tallyd.pollers.servers.out_facts import facts_of, lag_row, log_fields, summary_of
+from tallyd.pollers.servers.rounds.check import begin, results_of
+from tallyd.pollers.servers.rounds.out_facts import facts_of, lag_row, log_fields, summary_of
+from tallyd.pollers.servers.rounds.target_memory import KEPT, TargetMemory, memory_of
+from tallyd.pollers.servers.rounds.worker_pool import Pace, checked
 from tallyd.pollers.servers.settings import ServersSettings
-from tallyd.pollers.servers.target import Target
-from tallyd.pollers.servers.target_memory import KEPT, TargetMemory, memory_of
-from tallyd.pollers.servers.worker_pool import Pace, checked
+from tallyd.pollers.servers.targets.target import Target
 
 log = logging.getLogger("tallyd")
 

@@ -12,10 +12,10 @@ from tallyd.core.errors import SourceError
 from tallyd.core.json_reply import Unreadable
 from tallyd.pollers.servers.computed_time import UnreadableTimeError, has_offset, read_time
 from tallyd.pollers.servers.freshness import CheckResult, State, check_result_of, taken_off
+from tallyd.pollers.servers.rounds.target_memory import MOST_ITEMS, TargetMemory
 from tallyd.pollers.servers.sources.items import Items
 from tallyd.pollers.servers.sources.source import Answer
-from tallyd.pollers.servers.target import Target
-from tallyd.pollers.servers.target_memory import MOST_ITEMS, TargetMemory
+from tallyd.pollers.servers.targets.target import Target
 
 
 def begin(target: Target, tools: Toolbox) -> Future[Any]:

@@ -11,8 +11,8 @@ from typing import Final
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from tallyd.adapters.records.engines import PATIENCE_S, engine_of, folder_of, for_writing
-from tallyd.adapters.records.errors import explained
+from tallyd.adapters.records.engine.engines import PATIENCE_S, engine_of, folder_of, for_writing
+from tallyd.adapters.records.engine.errors import explained
 from tallyd.core.errors import RecordsError
 
 QUEUE_S: Final = 30.0

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tallyd.core.reading import Facts
 from tallyd.pollers.servers.freshness import CheckResult, Known, Step
-from tallyd.pollers.servers.target import Target
+from tallyd.pollers.servers.targets.target import Target
 
 KEPT: Final = "memory"
 """The key under which a running job keeps its `TargetMemory`."""

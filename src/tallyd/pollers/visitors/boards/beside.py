@@ -18,7 +18,7 @@ from tallyd.core.texts import offset_if_twice
 from tallyd.core.timeline import states_of
 from tallyd.core.uptime import TimeSpan
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX_GONE, NO_FILES
-from tallyd.pollers.visitors.visits import Day, Minute, Visits, days_of, put_together, side_by_side
+from tallyd.pollers.visitors.boards.visits import Day, Minute, Visits, days_of, put_together, side_by_side
 
 WEEK: Final = timedelta(days=7)
 _HOUR: Final = timedelta(hours=1)

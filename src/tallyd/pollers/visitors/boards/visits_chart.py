@@ -8,8 +8,8 @@ from typing import Final
 
 from tallyd.core.panels import Cell, Chart, Column, Gap, Shape, Table
 from tallyd.core.periods import BEGIN, By, axis_of, labels_of, period_columns
-from tallyd.pollers.visitors.beside import Known
-from tallyd.pollers.visitors.visits import Day, Visits
+from tallyd.pollers.visitors.boards.beside import Known
+from tallyd.pollers.visitors.boards.visits import Day, Visits
 
 WITHIN_DAY: Final = ("hour", "day")
 WAYS = tuple(Column(key=key, heading=key, unit="number", is_vital=True) for key in ("in", "out", "inside"))

@@ -28,7 +28,7 @@ from tallyd.core.periods import By, axis_of, period_columns
 from tallyd.core.states import Timeline
 from tallyd.core.texts import span
 from tallyd.core.timeline import gathered, shares_table
-from tallyd.pollers.servers.checks_table import (
+from tallyd.pollers.servers.boards.checks_table import (
     NUMBERS,
     SHOWN,
     UNCHECKED,
@@ -39,9 +39,9 @@ from tallyd.pollers.servers.checks_table import (
     said_of,
     total_of,
 )
+from tallyd.pollers.servers.boards.lag_history import Change, Checks, Hour, Steps
 from tallyd.pollers.servers.freshness import Known
-from tallyd.pollers.servers.lag_history import Change, Checks, Hour, Steps
-from tallyd.pollers.servers.target import Target
+from tallyd.pollers.servers.targets.target import Target
 
 MOST_LIMITS: Final = 10
 """A chart with a lag above this many limits shows it up to `SHOWN_LIMITS`."""

@@ -15,11 +15,11 @@ from tallyd.core.panels import Board
 from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.uptime import TimeSpan
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX
-from tallyd.pollers.visitors.beside import WEEK, Beside, counted_spans
-from tallyd.pollers.visitors.board import VisitorsBoards
+from tallyd.pollers.visitors.boards.beside import WEEK, Beside, counted_spans
+from tallyd.pollers.visitors.boards.board import VisitorsBoards
+from tallyd.pollers.visitors.boards.visits import Minute
 from tallyd.pollers.visitors.inside import NOBODY, Adjustment, Resets, adjustments
 from tallyd.pollers.visitors.settings import VisitorsSettings
-from tallyd.pollers.visitors.visits import Minute
 
 MOST_OF_MONTH: Final = 20
 """Sources. The month of more takes seconds to read."""
