@@ -52,9 +52,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(parts=st.lists(PARTS | st.sampled_from(["f.csv", "q"]), min_size=1, max_size=5))
 def test_a_pattern_means_what_it_means_elsewhere(tree: Path, parts: list[str]) -> None:
     pattern = f"{tree}/{'/'.join(parts)}"
-    files = [path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]  # noqa: PTH113,PTH207
-    if os.path.isdir(fixed_folder(pattern)):  # noqa: PTH112
-        assert found(pattern) == max((os.path.getmtime(path) for path in files), default=None)  # noqa: PTH204
+    files = [path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]  # noqa: PTH113,PTH207 # glob is what it is compared with
+    if os.path.isdir(fixed_folder(pattern)):  # noqa: PTH112 # as glob
+        assert found(pattern) == max((os.path.getmtime(path) for path in files), default=None)  # noqa: PTH204 # as glob
 
 
 def test_links_that_lead_in_circles_cost_nothing(tmp_path: Path) -> None:
