@@ -19,6 +19,8 @@ from tallyd.core.reading import Facts
 from tallyd.pollers.servers.freshness import CheckResult, Known, Step
 from tallyd.pollers.servers.targets.target import Target
 
+CHECK: Final = "check"
+"""The one job of a servers poller."""
 KEPT: Final = "memory"
 """The key under which a running job keeps its `TargetMemory`."""
 MOST_ITEMS: Final = 10_000
