@@ -12,6 +12,7 @@ from tallyd.alerting.notifier import Notifier
 from tallyd.config.jobs import Task
 from tallyd.config.reload import ActiveConfig
 from tallyd.core.alerts.daemon_alerts import CLOCK, PART_CRASHED, WEB
+from tallyd.core.alerts.dependencies import network_down
 from tallyd.core.alerts.rules import OWN, unwatched
 from tallyd.core.reading import Problem
 from tallyd.storage.store import Store
@@ -61,11 +62,22 @@ class DaemonHealth:
 
     def evaluate(self) -> None:
         """Raise and resolve the alerts about the daemon itself. Raises `StateError`."""
-        named = [*self._found(), *self._notifier.problems(), *self._crashes.values()]
+        named = [*self._found(), *self._notifier.problems(), *self._network(), *self._crashes.values()]
         rejected = self._active_config.problem()
         if rejected is not None:
             named.append(rejected)
         self._store.evaluate(tuple(named), may_resolve=self._may_resolve)
+
+    def _network(self) -> tuple[Problem, ...]:
+        """Return the problem that no other machine answers, if so."""
+        config, now = self._active_config.config, self._clock.now()
+        if not config.hosts:
+            return ()
+
+        def is_active(key: str) -> bool:
+            return config.alert_policy_of(key).is_active(now)
+
+        return network_down(config.hosts, self._store.alerts.alerts(), is_active=is_active)
 
     def resolve_unwatched(self, tasks: Sequence[Task]) -> None:
         """Resolve the alerts that none of these jobs, of the active config, can find any more.

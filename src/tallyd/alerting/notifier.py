@@ -20,7 +20,7 @@ from tallyd.alerting.channel import Channel
 from tallyd.alerting.surroundings import surroundings_of
 from tallyd.config.model import Config
 from tallyd.core.alerts.daemon_alerts import NETWORK, UNDELIVERED
-from tallyd.core.alerts.dependencies import is_consequence, is_held, network_down
+from tallyd.core.alerts.dependencies import is_consequence, is_held
 from tallyd.core.alerts.message import Message, message_of
 from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.notices import (
@@ -113,19 +113,9 @@ class Notifier:
         self._forget(snapshot)
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return the problems of channels that accept no messages, and that of the network."""
+        """Return the problems of channels that accept no messages."""
         found = (channel.problem(name) for name, channel in self._channels.items())
-        return (*(problem for problem in found if problem is not None), *self._network_problems())
-
-    def _network_problems(self) -> tuple[Problem, ...]:
-        config, now = self._config, self._now()
-        if config is None or not config.hosts:
-            return ()
-
-        def is_active(key: str) -> bool:
-            return config.alert_policy_of(key).is_active(now)
-
-        return network_down(config.hosts, self._store.alerts.alerts(), is_active=is_active)
+        return tuple(problem for problem in found if problem is not None)
 
     def may_still_be(self, key: str) -> bool:
         """Whether the key is about a channel that has not accepted a message since."""

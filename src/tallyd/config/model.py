@@ -35,9 +35,7 @@ from tallyd.retry import Policy
 from tallyd.settings.alerting import AlertSettings
 from tallyd.settings.calendars import calendars_in
 from tallyd.settings.pollers import RetrySettings
-from tallyd.settings.top import (
-    holds_password,
-)
+from tallyd.settings.top import holds_password
 from tallyd.settings.types import Strict
 
 S = TypeVar("S", bound=Strict)

@@ -618,3 +618,12 @@ def test_a_message_has_one_link_however_many_problems_and_its_text_does_not_hold
     assert two.link == "apps/* apps/PROD/stale"
     without = message_of([notice("apps", "PROD", "stale")], [], around())
     assert without == replace(one, link="")
+
+
+def test_those_outside_their_hours_share_no_line_with_those_that_were_removed() -> None:
+    ended = unreachable(9, "unwatched")
+    found = message(*map(outside_its_hours, ended[:4]), *ended[4:])
+    assert sorted(found.text.split("\n")[1:]) == [
+        "- no longer watched: apps: 5 targets unreachable: E, F, G, H and I",
+        "- outside their hours: apps: 4 targets unreachable: A, B, C and D",
+    ]

@@ -238,6 +238,19 @@ def test_the_limit_can_be_seen_in_the_chart_of_a_lag(largest_s: float, top: floa
     assert (chart.top, chart.title) == (top, title)
 
 
+def test_the_chart_of_an_item_has_the_limit_of_its_target() -> None:
+    jobs = {"url": "http://127.0.0.1:9/", "stale_after": "15m"}
+    each = {"items": "jobs", "name": "name", "time": "at"}
+    own = ServersPoller.model_validate_json(
+        json.dumps({"kind": "servers", "targets": {"Jobs": {**jobs, "each": each}}})
+    )
+    records = FakeRecords(hours=[("Jobs/import", seen_text(NOW - HOUR), HourCount(60, 5.0))])
+    asked = Asked(first=NOW.date() - 6 * DAY, last=NOW.date(), options={"target": "Jobs/import"})
+    chart = own.past_board(FakePast(poller="apps", now=NOW, held=records), asked).panels[1]
+    assert isinstance(chart, Chart)
+    assert chart.limit == Limit("stale above", 900.0)
+
+
 @pytest.mark.parametrize("subject", ["check", "database"])
 def test_what_stops_all_checks_is_an_incident_of_every_target(subject: str) -> None:
     began = NOW - HOUR

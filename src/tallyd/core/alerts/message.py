@@ -13,7 +13,7 @@ from tallyd.core.alerts.commands import commands_below
 from tallyd.core.alerts.notices import AlertPolicy, MuteNotice, News, Notice
 from tallyd.core.alerts.rules import OWN, RUN_WHATS, Alert, lasted_s
 from tallyd.core.alerts.values import At, Span, Wording, several
-from tallyd.core.alerts.wording import said, said_of_end
+from tallyd.core.alerts.wording import OUTSIDE_HOURS, said, said_of_end
 from tallyd.core.naming import key_segments
 from tallyd.core.texts import clock, listed, shortened
 
@@ -147,8 +147,8 @@ def _lines(notices: Sequence[Notice], around: Surroundings) -> list[_Line]:
 
     def group(notice: Notice) -> tuple[str, ...]:
         segments = key_segments(notice.alert.key)
-        who = _who_works_on(notice.alert, around) if notice.news == "acknowledged" else ""
-        return (notice.news, segments[0], "run" if _is_end_of_run(notice) else segments[-1], who)
+        what = "run" if _is_end_of_run(notice) else segments[-1]
+        return (notice.news, segments[0], what, _beginning(notice, around))
 
     found: list[_Line] = []
     for _, members in groupby(sorted(_without_doubles(notices), key=group), key=group):
@@ -250,22 +250,27 @@ def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
     text = f"{len(alike)}{of} {kind.many if kind else 'problems'}: {names}"
     if subject and poller != OWN:
         text = f"{poller}: {text}"
-    before = {
-        "begins": "",
-        "escalated": "still: ",
-        "acknowledged": f"acknowledged {_who_works_on(worst.alert, around)}: ",
-        "reminder": "still: ",
-        "over": "resolved: ",
-        "unwatched": "no longer watched: ",
-    }
     return _Line(
         _rank(worst),
         _tone(worst),
         alike[0].alert.since,
-        before[worst.news] + text,
+        _beginning(worst, around) + text,
         count=len(alike),
         commands=commands_below(worst, around.alert_policy_of(worst.alert.key), f"{poller}/*/{what}"),
     )
+
+
+def _beginning(notice: Notice, around: Surroundings) -> str:
+    """Return how a line of many such notices begins."""
+    is_outside_hours = notice.alert.over == OUTSIDE_HOURS
+    return {
+        "begins": "",
+        "escalated": "still: ",
+        "acknowledged": f"acknowledged {_who_works_on(notice.alert, around)}: ",
+        "reminder": "still: ",
+        "over": "resolved: ",
+        "unwatched": "outside their hours: " if is_outside_hours else "no longer watched: ",
+    }[notice.news]
 
 
 def _mute_line(notice: MuteNotice, around: Surroundings) -> _Line:

@@ -10,6 +10,7 @@ import json
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import ClassVar
@@ -28,7 +29,7 @@ HOST = "127.0.0.1"
 _IDLE_S = 60
 
 
-class Part:
+class Part(ABC):
     """One part of the outside world, such as the Divera API. `mode` is how it behaves now.
 
     `elapsed` gives the seconds since the world began.
@@ -48,9 +49,9 @@ class Part:
         """Return its addresses; no two parts share one."""
         return [Route(self.control, self._control, methods=["GET", "POST"])]
 
+    @abstractmethod
     def about(self, base_url: str) -> tuple[str, ...]:
         """Return lines for a person: what this part is, and how to use it. Call it while the part runs."""
-        raise NotImplementedError
 
     def running(self) -> AbstractContextManager[object]:
         """Run what this part does on its own until the block ends; most parts only answer. Raises OSError."""

@@ -12,10 +12,7 @@ from tallyd.contract.poller import Poller
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.servers.targets.group_settings import GroupSettings, Label
 from tallyd.pollers.servers.targets.target import Target, fault_of, merged
-from tallyd.pollers.servers.targets.target_settings import (
-    TargetKeys,
-    TargetSettings,
-)
+from tallyd.pollers.servers.targets.target_settings import TargetKeys, TargetSettings
 from tallyd.settings.secrets import named_files
 from tallyd.settings.types import Duration, FolderPath, Seconds, did_you_mean, within, wrong, wrong_each
 

@@ -2,5 +2,6 @@
 
 Start with `poller.py`; `settings.py` is the config. `ingest/` stores files in the database (`sweep.py` is the
 main flow, `file_parser.py` and `record_parser.py` read a file), `alerts/` finds problems, such as a silent
-source, and `report/` makes the report of each day and posts it.
+source, `report/` makes the report of each day and posts it, and `boards/` has what people see. `inside.py`
+has the rule of who is inside.
 """

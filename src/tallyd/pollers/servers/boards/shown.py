@@ -205,10 +205,10 @@ class ServersShown(ServersSettings):
         span = (borders[0], borders[-1]) if borders else asked.span(past.zone)
         and_before = past.records.server_hours(span[0] - HOUR, span[1], servers=(target,))
         hours = [hour for hour in and_before if hour[1] >= seen_text(span[0])]
-        if not hours and self.target(target) is None:
+        found = self.target(target)
+        if not hours and found is None:
             raise AskedError(self._no_target(past, asked, target))
         by = asked.by or ("hour" if span[1] - span[0] <= timedelta(hours=25) else "day")
-        limits_s = {each.name: each.limits.stale_after_s for each in self.checked if not each.due}
         steps = None
         if asked.by is None:
             steps = read_steps(
@@ -221,7 +221,7 @@ class ServersShown(ServersSettings):
             target=target,
             by=by,
             passed_s=passed_s(*span, past.now),
-            stale_after_s=limits_s.get(target),
+            stale_after_s=found.limits.stale_after_s if found and not found.due else None,
             nothing=nothing,
             choices=choices,
         )

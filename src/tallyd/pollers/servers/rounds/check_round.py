@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeAlias
 
-from tallyd.contract.lags import HourCount, Hours, StoreOutcome, held, hour_of
+from tallyd.contract.lags import HourCount, Hours, held, hour_of
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import Stopped
 from tallyd.core.naming import problem_key
@@ -17,25 +16,20 @@ from tallyd.core.reading import Problem, Reading, Slot
 from tallyd.core.schedule.hours import any_held
 from tallyd.pollers.servers.alert_kinds import VANISHED_FOR_S, problem_of, unstored, vanished_problem
 from tallyd.pollers.servers.freshness import (
-    TROUBLES,
     CheckResult,
     State,
     Step,
     Trouble,
     follow,
-    passed,
     unseen,
 )
 from tallyd.pollers.servers.rounds.check import begin, results_of
-from tallyd.pollers.servers.rounds.out_facts import facts_of, lag_row, log_fields, summary_of
+from tallyd.pollers.servers.rounds.out_facts import facts_of, lag_row, summary_of
+from tallyd.pollers.servers.rounds.round_log import log_steps, say_left, say_stored
 from tallyd.pollers.servers.rounds.target_memory import KEPT, TargetMemory, memory_of
 from tallyd.pollers.servers.rounds.worker_pool import Pace, checked
 from tallyd.pollers.servers.settings import ServersSettings
 from tallyd.pollers.servers.targets.target import Target
-
-log = logging.getLogger("tallyd")
-
-OTHER_DATA = "target has other data"
 
 SPREAD: Final = 0.5
 """The largest share of `every` over which checks are spread. A fifth is for the last ones to time out, and
@@ -89,8 +83,8 @@ def reading_of(
     forgotten = memory.forget_missing(missing, tools.now(), after_s=VANISHED_FOR_S)
     have_left = have_left or bool(forgotten)
     if not tools.is_by_hand:
-        _log(steps, memory, tools)
-        _say_left(sum(target.name not in results for target in settings.checked), memory, tools)
+        log_steps(steps, memory, tools)
+        say_left(sum(target.name not in results for target in settings.checked), memory, tools)
     # A reload may have changed the interval: the time since the last round was that of either.
     hours = _hours(steps, memory, max(settings.every, memory.every_s))
     memory.every_s = settings.every
@@ -268,7 +262,7 @@ def _store(
         if tools.keep_days and target.is_recorded and step.is_new
     ]
     outcome = tools.records.note_checks(rows, hours)
-    _say(outcome, memory, tools)
+    say_stored(outcome, memory, tools)
     if outcome.trouble is None:
         memory.unstored_since = None
         return ()
@@ -296,52 +290,3 @@ def _hours(steps: Steps, memory: TargetMemory, every_s: float) -> Hours:
             key = hour, target.name
             found[key] = found[key] + count if key in found else count
     return found
-
-
-def _say(outcome: StoreOutcome, memory: TargetMemory, tools: Toolbox) -> None:
-    fields = {"poller": tools.poller, "job": "check", "dropped": outcome.dropped}
-    if outcome.trouble is None and memory.unstored_since is not None:
-        log.warning("checks are stored again", extra=fields)
-    elif outcome.trouble is not None and memory.unstored_since is None:
-        fields |= {"waiting": outcome.waiting}
-        log.warning(
-            "checks cannot be stored, they wait in memory", extra={**fields, "reason": outcome.trouble}
-        )
-
-
-# -- the log -------------------------------------------------------------------------------------------------
-
-
-def _log(steps: Sequence[tuple[Target, Step]], memory: TargetMemory, tools: Toolbox) -> None:
-    for target, step in steps:
-        event = _event(target, step, memory)
-        if event is None:
-            continue
-        fields = {"poller": tools.poller, "job": "check", **log_fields(target.name, step, tools.zone)}
-        log.log(_level(event, step), event, extra=fields)
-
-
-def _level(event: str, step: Step) -> int:
-    """Return the level of a line. A new time is normal."""
-    if event == OTHER_DATA:
-        return logging.DEBUG
-    return logging.WARNING if step.known.state in TROUBLES else logging.INFO
-
-
-def _say_left(count: int, memory: TargetMemory, tools: Toolbox) -> None:
-    if memory.is_behind != bool(count):
-        memory.is_behind = bool(count)
-        event = "not all targets could be checked" if count else "all targets are checked again"
-        fields = {"poller": tools.poller, "job": "check", "left": count}
-        log.log(logging.WARNING if count else logging.INFO, event, extra=fields)
-
-
-def _event(target: Target, step: Step, memory: TargetMemory) -> str | None:
-    """Return the log event of a check; None: no line."""
-    if step.is_change:
-        return "target changed"
-    if step.known.state != "fresh":
-        before = memory.checked_at.get(target.name, step.result.at - timedelta(microseconds=1))
-        if passed(step.known.since, before, step.result.at, target.remind_every_s):
-            return "target still not fresh"
-    return OTHER_DATA if step.is_new_time and target.is_logged else None
