@@ -166,9 +166,13 @@ prepare_venv() {
         say "Creating .venv with Python $(version_of "$python")."
         "$python" -m venv "$venv" || die "$python could not create a venv; see above"
     fi
-    # An unchanged lock needs no pip. Neither do changed sources: they are used in place.
+    # An unchanged lock needs no pip. Neither do changed sources: they are used in place. Only the catalogs of
+    # messages are compiled.
     wanted=$(cat "$here/$1" "$here/pyproject.toml" | sha256sum)
-    [ "$(cat "$venv/installed-$1" 2>/dev/null)" != "$wanted" ] || return 0
+    if [ "$(cat "$venv/installed-$1" 2>/dev/null)" = "$wanted" ]; then
+        "$venv/bin/python" "$here/hatch_build.py"
+        return
+    fi
     fill_venv "$venv" "$here/$1" -e
     printf '%s\n' "$wanted" >"$venv/installed-$1"
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import runpy
 import signal
 from collections.abc import Iterator, Sequence
 
@@ -26,6 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.load_profile("slow" if _is_slow(config) else "quick")
+    if not hasattr(config, "workerinput"):  # once, not in each worker
+        runpy.run_path(str(config.rootpath / "hatch_build.py"))["compile_catalogs"]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:

@@ -24,9 +24,9 @@ from tallyd.alerting.notifier import Notifier
 from tallyd.config.jobs import tasks_of
 from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfig
+from tallyd.core.language.formats import clock as clock_text
 from tallyd.core.reading import Problem, Slot
 from tallyd.core.schedule.timetable import Every
-from tallyd.core.texts import clock as clock_text
 from tallyd.core.uptime import BEAT_EVERY_S
 from tallyd.outbox.worker import OutboxWorker
 from tallyd.runs.job_state import JobState, JobStates

@@ -10,19 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.texts import (
+from tallyd.core.language.formats import (
     clock,
     comes_twice,
     dated,
-    listed,
     number_text,
     offset_text,
     rounded_share,
     share_text,
-    shortened,
     span,
-    visible,
 )
+from tallyd.core.texts import listed, shortened, visible
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ANY_TEXT = st.text(st.characters())  # lone surrogates as well

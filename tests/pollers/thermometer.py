@@ -14,9 +14,9 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.errors import SourceError
 from tallyd.core.json_reply import Unreadable, parse
+from tallyd.core.language.formats import number_text
 from tallyd.core.reading import Json, Reading, Slot
 from tallyd.core.schedule.timetable import Every
-from tallyd.core.texts import number_text
 from tallyd.settings.types import Duration, Seconds, Url
 
 TOO_HOT = AlertKind(

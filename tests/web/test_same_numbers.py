@@ -26,9 +26,9 @@ from tallyd.adapters.state import JobRef, State
 from tallyd.cli.views.report import Wanted, report
 from tallyd.contract.lags import LagRow
 from tallyd.core.alerts.rules import Observations
+from tallyd.core.language.formats import number_text, span
 from tallyd.core.out_document import Heading
 from tallyd.core.reading import Reading, Slot
-from tallyd.core.texts import number_text, span
 from tallyd.presentation.html.view import ROWS_A_PAGE
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Literal, TypeAlias, TypeVar
 
+from tallyd.core.language.formats import comes_twice, offset_text, span
 from tallyd.core.out_document import facts_of
 from tallyd.core.panels import Gap, Limit, Spread
 from tallyd.core.reading import Facts
-from tallyd.core.texts import comes_twice, offset_text, span, visible
+from tallyd.core.texts import visible
 
 T = TypeVar("T")
 Value: TypeAlias = int | float | Gap

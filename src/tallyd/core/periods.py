@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Literal, TypeAlias
 
+from tallyd.core.language.formats import offset_if_twice
 from tallyd.core.panels import Cell, Column
 from tallyd.core.schedule.timetable import WEEKDAYS
-from tallyd.core.texts import offset_if_twice
 
 By: TypeAlias = Literal["hour", "day", "weekday", "week", "month", "year"]
 LABELS: Mapping[By, tuple[str, ...]] = {

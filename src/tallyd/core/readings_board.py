@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from tallyd.core.history import Entry, Group, Status, statuses, why_no_number
+from tallyd.core.language.formats import dated
 from tallyd.core.panels import Board, Choice, Gap, Metric, Stat
 from tallyd.core.periods import By
 from tallyd.core.readings_tables import Readings, hidden_of, key_of
-from tallyd.core.texts import dated
 
 _HIDDEN_FROM_MEANS = "Hidden counts are left out of the means, so the means are too high."
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.history import NO_STATUS
-from tallyd.core.texts import span
+from tallyd.core.language.formats import span
 from tallyd.demo.child import Child
 from tallyd.demo.folder import REPORT_EVERY, DemoError, DemoFolder
 from tallyd.demo.signals import asked_to_end

@@ -8,6 +8,7 @@ from datetime import date, datetime, tzinfo
 from typing import Final, cast
 from zoneinfo import ZoneInfo
 
+from tallyd.core.language.formats import rounded_bounds
 from tallyd.core.panels import (
     Board,
     Cell,
@@ -24,7 +25,6 @@ from tallyd.core.panels import (
     tables_of,
 )
 from tallyd.core.reading import Json
-from tallyd.core.texts import rounded_bounds
 from tallyd.presentation.cells import NOT_KNOWN, amounts_text, csv_of, json_of, percent_text, text_of
 from tallyd.presentation.csv_text import CsvCell, csv_text
 from tallyd.presentation.terminal import say, show_prose, show_table

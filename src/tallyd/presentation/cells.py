@@ -7,12 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Final
 
-from tallyd.core.naming import local_text
-from tallyd.core.panels import Cell, Gap, Interval, Spread, Unit
-from tallyd.core.reading import Json
-from tallyd.core.states import NO_DATA, Level, State, StateSpan, Timeline
-from tallyd.core.texts import (
-    bounds_text,
+from tallyd.core.language.formats import (
     clock,
     comes_twice,
     dated,
@@ -21,8 +16,12 @@ from tallyd.core.texts import (
     rounded_share,
     share_text,
     span,
-    visible,
 )
+from tallyd.core.naming import local_text
+from tallyd.core.panels import Cell, Gap, Interval, Spread, Unit
+from tallyd.core.reading import Json
+from tallyd.core.states import NO_DATA, Level, State, StateSpan, Timeline
+from tallyd.core.texts import bounds_text, visible
 from tallyd.presentation.csv_text import CsvCell
 
 NOT_KNOWN = object()

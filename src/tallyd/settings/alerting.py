@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from tallyd.core.addresses import HOW_TO_ESCAPE, is_ambiguous
 from tallyd.core.alerts.alert_kind import AlertKind
-from tallyd.core.alerts.templates import TemplateError, read_template
 from tallyd.core.alerts.wording import OF_OVER, OF_TEXT
+from tallyd.core.language.templates import TemplateError, read_template
 from tallyd.core.schedule.hours import Hours
 from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.settings.calendars import CalendarByName

@@ -15,8 +15,8 @@ from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incident_view import IncidentView
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.rules import OWN
+from tallyd.core.language.formats import clock
 from tallyd.core.schedule.days import day_of
-from tallyd.core.texts import clock
 from tallyd.settings.types import did_you_mean
 
 DEFAULT_DAYS: Final = 30

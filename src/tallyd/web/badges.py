@@ -14,9 +14,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tallyd.contract.board import AskedError
+from tallyd.core.language.formats import rounded_share, share_text
 from tallyd.core.panels import Board, Cell, Column, Gap, tables_of
 from tallyd.core.states import NO_DATA_SHARE, Level, State
-from tallyd.core.texts import rounded_share, share_text, shortened, visible
+from tallyd.core.texts import shortened, visible
 from tallyd.core.timeline import Range, range_name
 from tallyd.web.cards import Cards
 from tallyd.web.context import Context

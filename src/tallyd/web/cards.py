@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Final
 
 from tallyd.core.alerts.rules import OWN, Alert
+from tallyd.core.language.formats import span
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Stat
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.states import Level, State
 from tallyd.core.stored import LastReading
-from tallyd.core.texts import span
 from tallyd.presentation.html.view import View
 from tallyd.web.alert_lines import AlertLine, alert_lines
 from tallyd.web.context import Context

@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 
 from tallyd.contract.board import AskedError
 from tallyd.core.alerts.incident_view import IncidentView, incident_table
+from tallyd.core.language.formats import clock, span
 from tallyd.core.naming import instant_text
 from tallyd.core.panels import Table
 from tallyd.core.reading import Severity
 from tallyd.core.schedule.days import day_of
-from tallyd.core.texts import clock, span
 from tallyd.storage.incidents import DEFAULT_DAYS, MOST_LAST, AskedIncidents, views_of
 from tallyd.web.context import Context
 

@@ -14,8 +14,8 @@ from tallyd.config.kinds import KINDS as POLLERS
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.daemon_alerts import OWN_KINDS
 from tallyd.core.alerts.run_alerts import RUN_KINDS
-from tallyd.core.alerts.templates import read_template
 from tallyd.core.alerts.wording import ALWAYS
+from tallyd.core.language.templates import read_template
 from tallyd.core.naming import key_segments
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)

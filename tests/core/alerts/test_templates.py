@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.alerts.templates import TemplateError, read_template
 from tallyd.core.alerts.values import Several, Value, Wording
+from tallyd.core.language.templates import TemplateError, read_template
 
 PLAIN = st.text(st.characters(exclude_characters="[]{}"))
 FIELDS: Mapping[str, Value] = {

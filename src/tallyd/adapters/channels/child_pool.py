@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tallyd.adapters.child_process import environment, in_memory
 from tallyd.core.errors import DeliveryError, Stopped
-from tallyd.core.texts import span
+from tallyd.core.language.formats import span
 
 CHILD = (sys.executable, "-P", "-m", "tallyd.adapters.channels.child_main")
 MOST_BYTES = 256 * 1024

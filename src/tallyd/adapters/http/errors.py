@@ -14,7 +14,7 @@ from typing import Final
 
 from tallyd.adapters.http.ca_store import StoreUnreadable
 from tallyd.core.errors import SourceError
-from tallyd.core.texts import span
+from tallyd.core.language.formats import span
 
 BROKEN_OFF: Final = " ended in the middle of its answer"
 

@@ -13,7 +13,7 @@ from tallyd.adapters.event_loop import EventLoop, in_thread
 from tallyd.adapters.reads.files import fixed_folder, newest_of
 from tallyd.contract.reads import NewestFile, QueryResult
 from tallyd.core.errors import SourceError, Stopped
-from tallyd.core.texts import span
+from tallyd.core.language.formats import span
 
 if TYPE_CHECKING:
     from tallyd.adapters.reads.queries import Databases

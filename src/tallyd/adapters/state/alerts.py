@@ -13,7 +13,7 @@ from tallyd.adapters.state.connection import StateDamagedError, StateFile, Uncha
 from tallyd.adapters.state.notifications import known_mutes
 from tallyd.core.alerts.mutes import matches
 from tallyd.core.alerts.rules import Alert, Evaluation, Observations, acknowledge, evaluate
-from tallyd.core.alerts.templates import read_template
+from tallyd.core.language.templates import read_template
 
 _ALERT: TypeAdapter[Alert] = TypeAdapter(Alert)
 

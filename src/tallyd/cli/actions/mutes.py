@@ -16,8 +16,9 @@ from tallyd.cli.views.alerts import no_state, open_state, place_of, zone_of
 from tallyd.config.alert_keys import possible_keys
 from tallyd.core.alerts.mutes import matches, may_meet, mute_of, near_keys
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
+from tallyd.core.language.formats import clock
 from tallyd.core.naming import pasted_key
-from tallyd.core.texts import UNPRINTABLE, clock, listed, shortened
+from tallyd.core.texts import UNPRINTABLE, listed, shortened
 from tallyd.presentation.terminal import complain, say
 from tallyd.settings.types import did_you_mean, parse_duration
 

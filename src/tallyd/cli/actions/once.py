@@ -17,10 +17,10 @@ from tallyd.cli.shared import load_config, tasks_named, utc_now
 from tallyd.config.jobs import Task
 from tallyd.config.model import Config
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError, SourceError
+from tallyd.core.language.formats import span
 from tallyd.core.out_document import document
 from tallyd.core.panels import Board
 from tallyd.core.reading import Facts, Json, Reading, Slot
-from tallyd.core.texts import span
 from tallyd.presentation.boards import BoardPrinter
 from tallyd.presentation.terminal import complain, progress_shown, say, show_json
 from tallyd.runs.runner import Runner

@@ -17,10 +17,10 @@ from tallyd.config.jobs import tasks_of
 from tallyd.config.model import Config
 from tallyd.config.problems import place_of
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, ConfigError, DeliveryError, RecordsError, SourceError
+from tallyd.core.language.formats import offset_if_twice
 from tallyd.core.privacy.redaction import Redactor
 from tallyd.core.schedule.calendar import NEAR_DAYS, Calendar
 from tallyd.core.schedule.timetable import WEEKDAYS, next_slots
-from tallyd.core.texts import offset_if_twice
 from tallyd.presentation.terminal import complain, say, show_table
 
 RUNS_SHOWN = 3

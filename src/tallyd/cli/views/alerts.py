@@ -24,10 +24,11 @@ from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.values import At, Wording
 from tallyd.core.alerts.wording import said
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
+from tallyd.core.language.formats import clock
 from tallyd.core.naming import key_segments, local_text
 from tallyd.core.out_document import problem_json
 from tallyd.core.reading import Json
-from tallyd.core.texts import clock, visible
+from tallyd.core.texts import visible
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain, say, show_json, show_table
 from tallyd.settings.types import did_you_mean

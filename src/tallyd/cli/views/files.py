@@ -19,9 +19,9 @@ from tallyd.config.model import Config
 from tallyd.contract.passages import LedgerRow
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, InboxError, RecordsError
 from tallyd.core.inbox_spec import InboxNeeded
+from tallyd.core.language.formats import clock, size_text
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Json
-from tallyd.core.texts import clock, size_text
 from tallyd.presentation.terminal import complain, progress_shown, say, show_json, show_table
 from tallyd.settings.types import did_you_mean
 

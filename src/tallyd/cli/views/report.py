@@ -24,10 +24,11 @@ from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incident_view import last_incidents
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, RecordsError
+from tallyd.core.language.formats import dated
 from tallyd.core.panels import Board, Panel, filled
 from tallyd.core.reading import Json
 from tallyd.core.schedule.days import day_of
-from tallyd.core.texts import dated, listed
+from tallyd.core.texts import listed
 from tallyd.presentation.boards import BoardPrinter, Chapter, board_json, chapters_csv, period_text
 from tallyd.presentation.terminal import complain, say, show_json
 from tallyd.settings.types import did_you_mean

@@ -14,12 +14,12 @@ from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.wording import said
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
+from tallyd.core.language.formats import span
 from tallyd.core.naming import local_text
 from tallyd.core.out_document import problem_json
 from tallyd.core.panels import Board
 from tallyd.core.reading import Json
 from tallyd.core.schedule.timetable import Every
-from tallyd.core.texts import span
 from tallyd.presentation.boards import BoardPrinter, board_json
 from tallyd.presentation.terminal import complain, say, show_json, show_table
 

@@ -21,10 +21,10 @@ from tallyd.config.reload import ActiveConfigNote, JobNote, read_note
 from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.values import Wording
+from tallyd.core.language.formats import clock
 from tallyd.core.panels import Board
 from tallyd.core.schedule.timetable import next_slots, slots
 from tallyd.core.stored import OutboxRow, StoredReading
-from tallyd.core.texts import clock
 from tallyd.presentation.invocation import called_here
 from tallyd.storage.past import past_of
 from tallyd.storage.shown import Shown

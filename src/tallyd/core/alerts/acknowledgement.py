@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from tallyd.core.language.formats import clock
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Json
-from tallyd.core.texts import clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
 
-from tallyd.core.alerts.templates import read_template
 from tallyd.core.alerts.values import Fields, Value, Wording
 from tallyd.core.alerts.wording import ENDING, REMINDING
+from tallyd.core.language.templates import read_template
 from tallyd.core.naming import key_segments, problem_key
 from tallyd.core.reading import Problem, Severity
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 
 from tallyd.core.alerts.notices import AlertPolicy, Notice
-from tallyd.core.alerts.templates import read_template
 from tallyd.core.alerts.wording import mute_command
+from tallyd.core.language.templates import read_template
 from tallyd.core.naming import key_to_copy
 
 

@@ -12,12 +12,13 @@ from tallyd.core.alerts.alert_kind import AlertKind, name_of
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.notices import AlertPolicy, News
 from tallyd.core.alerts.wording import said
+from tallyd.core.language.formats import clock
 from tallyd.core.naming import key_segments, local_text
 from tallyd.core.out_document import problem_json
 from tallyd.core.panels import Column, Table
 from tallyd.core.reading import Json
 from tallyd.core.states import State
-from tallyd.core.texts import clock, listed
+from tallyd.core.texts import listed
 
 _NEWS: Final[dict[News, str]] = {
     "begins": "began",

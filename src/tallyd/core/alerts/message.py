@@ -14,8 +14,9 @@ from tallyd.core.alerts.notices import AlertPolicy, MuteNotice, News, Notice
 from tallyd.core.alerts.rules import OWN, RUN_WHATS, Alert, lasted_s
 from tallyd.core.alerts.values import At, Span, Wording, several
 from tallyd.core.alerts.wording import OUTSIDE_HOURS, said, said_of_end
+from tallyd.core.language.formats import clock
 from tallyd.core.naming import key_segments
-from tallyd.core.texts import clock, listed, shortened
+from tallyd.core.texts import listed, shortened
 
 Tone = Literal["error", "warning", "over", "info"]
 

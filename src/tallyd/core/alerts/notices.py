@@ -13,9 +13,9 @@ from typing import Literal
 
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert, Rules
-from tallyd.core.alerts.templates import read_template
 from tallyd.core.alerts.values import Wording
 from tallyd.core.alerts.wording import REMINDING
+from tallyd.core.language.templates import read_template
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.hours import Hours, any_hold

@@ -8,49 +8,58 @@ from datetime import datetime, timedelta
 
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.values import MOST_LISTED, At, Several, Span, Value
+from tallyd.core.language.messages import mark
 from tallyd.core.reading import Problem
 
 FAILED = AlertKind(
     key="<poller>/<job>/failed",
     severity="error",
-    text="{poller}: no reading[ for {slot}]: {reason}[ ({attempts} attempts until {until})]."
-    "[ No retry before {no_retry_before}.][ Retrying until {again_until}.][ Next slot {next_slot}.]"
-    "{lost: Recorded as missing, not zero.}",
-    over="{poller}: working again",
-    ends="the next reading",
-    short="no reading",
-    many="jobs without a reading",
+    text=mark(
+        "{poller}: no reading[ for {slot}]: {reason}[ ({attempts} attempts until {until})]."
+        "[ No retry before {no_retry_before}.][ Retrying until {again_until}.][ Next slot {next_slot}.]"
+        "{lost: Recorded as missing, not zero.}"
+    ),
+    over=mark("{poller}: working again"),
+    ends=mark("the next reading"),
+    short=mark("no reading"),
+    many=mark("jobs without a reading"),
 )
 MISSED = AlertKind(
     key="<poller>/<job>/missed",
     severity="warning",
-    text="{poller}: no {slots:reading|readings} for {slots}[ and perhaps more since {older_since}]: {reason}."
-    "[ Next slot {next_slot}.] Recorded as missing, not zero.",
-    over="{poller}: working again",
-    ends="the next reading",
-    short="reading missed",
-    many="jobs with missed slots",
+    text=mark(
+        "{poller}: no {slots:reading|readings} for {slots}[ and perhaps more since {older_since}]: {reason}."
+        "[ Next slot {next_slot}.] Recorded as missing, not zero."
+    ),
+    over=mark("{poller}: working again"),
+    ends=mark("the next reading"),
+    short=mark("reading missed"),
+    many=mark("jobs with missed slots"),
 )
 CRASHED = AlertKind(
     key="<poller>/<job>/crashed",
     severity="error",
-    text="{poller}: no reading[ for {slot}]: tallyd itself failed ({reason}). "
-    "The log has the traceback; please report it.[ Next slot {next_slot}.]",
-    over="{poller}: working again",
-    ends="the next reading",
-    short="tallyd itself failed",
-    many="jobs that crashed",
+    text=mark(
+        "{poller}: no reading[ for {slot}]: tallyd itself failed ({reason}). "
+        "The log has the traceback; please report it.[ Next slot {next_slot}.]"
+    ),
+    over=mark("{poller}: working again"),
+    ends=mark("the next reading"),
+    short=mark("tallyd itself failed"),
+    many=mark("jobs that crashed"),
     at_once=True,
 )
 OVERDUE = AlertKind(
     key="<poller>/<job>/overdue",
     severity="error",
-    text="{poller}: {job}, started at {since}, has made no progress for over {limit}. "
-    "Other jobs continue. If this does not end, restart tallyd.",
-    over="{poller}: {job} is no longer stuck",
-    ends="the run makes progress again, or ends",
-    short="stuck",
-    many="stuck jobs",
+    text=mark(
+        "{poller}: {job}, started at {since}, has made no progress for over {limit}. "
+        "Other jobs continue. If this does not end, restart tallyd."
+    ),
+    over=mark("{poller}: {job} is no longer stuck"),
+    ends=mark("the run makes progress again, or ends"),
+    short=mark("stuck"),
+    many=mark("stuck jobs"),
     at_once=True,
 )
 RUN_KINDS = (FAILED, MISSED, CRASHED, OVERDUE)
@@ -58,13 +67,15 @@ RUN_KINDS = (FAILED, MISSED, CRASHED, OVERDUE)
 UNSENT = AlertKind(
     key="<poller>/<ssid>/unsent",
     severity="error",
-    text="report {slot}[ for {ssid}] [not accepted: {answer}][not delivered: {reason}]."
-    "[ No retry before {no_retry_before}.] Counting goes on; the newest report is retried."
-    "{answer: Is this machine's address still unlocked?}",
-    over="reports[ for {ssid}] are accepted again",
-    ends="the upstream accepts a report of that name",
-    short="reports not accepted",
-    many="names whose reports are not accepted",
+    text=mark(
+        "report {slot}[ for {ssid}] [not accepted: {answer}][not delivered: {reason}]."
+        "[ No retry before {no_retry_before}.] Counting goes on; the newest report is retried."
+        "{answer: Is this machine's address still unlocked?}"
+    ),
+    over=mark("reports[ for {ssid}] are accepted again"),
+    ends=mark("the upstream accepts a report of that name"),
+    short=mark("reports not accepted"),
+    many=mark("names whose reports are not accepted"),
     subject="ssid",
     at_once=True,
 )

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TypeAlias
 
-from tallyd.core.texts import clock, listed, span, visible
+from tallyd.core.language.formats import clock, number_text, span
+from tallyd.core.language.languages import language
+from tallyd.core.language.messages import translated
+from tallyd.core.texts import listed, visible
 
 MOST_LISTED = 5
 
@@ -44,8 +47,7 @@ class Several:
     items: tuple[str | At, ...]
     more: int = 0
 
-    @property
-    def count(self) -> int:
+    def __len__(self) -> int:
         return len(self.items) + self.more
 
 
@@ -77,9 +79,9 @@ class Wording:
         """Return a value as text on one line; empty only for an empty text or list."""
         match value:
             case str():
-                return visible(value.replace("{tallyd}", self.tallyd))
+                return visible(translated(value).replace("{tallyd}", self.tallyd))
             case int():
-                return f"{value:,}"
+                return f"{value:,}" if language() == "en" else number_text(value)
             case At(at, has_day):
                 return clock(at, self.zone, now=self.now, has_day=has_day)
             case Age(since):

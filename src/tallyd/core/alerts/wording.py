@@ -5,21 +5,22 @@ from __future__ import annotations
 import shlex
 from typing import Final
 
-from tallyd.core.alerts.templates import read_template
 from tallyd.core.alerts.values import At, Value, Wording
+from tallyd.core.language.messages import mark, translation
+from tallyd.core.language.templates import read_template
 from tallyd.core.naming import key_to_copy
 from tallyd.core.reading import Problem
 
-REMINDING: Final = "[still, after {lasted}: ]"
+REMINDING: Final = mark("[still, after {lasted}: ]")
 """Prefix of a text that does not say itself that it is a reminder."""
-ENDING: Final = (
+ENDING: Final = mark(
     " since {ended}, after {lasted}[; {missing:# reading|# readings} missing ({missing})].[ It was: {was}]"
 )
 """Suffix of the text of an end that does not say itself since when."""
 
-UNWATCHED: Final = "no longer watched: {key}, open since {since}; it was removed"
+UNWATCHED: Final = mark("no longer watched: {key}, open since {since}; it was removed")
 """Text of the end of a problem that the config does not ask for any more."""
-OUTSIDE_HOURS: Final = "outside its hours since {ended}, after {lasted}: {was}"
+OUTSIDE_HOURS: Final = mark("outside its hours since {ended}, after {lasted}: {was}")
 """Text of the end of a problem that the config does not ask for at this hour."""
 
 ALWAYS: Final = frozenset({"key", "since", "tallyd", "mute"})
@@ -57,4 +58,12 @@ def _filled(text: str, problem: Problem, wording: Wording, more: dict[str, Value
         "mute": mute_command(wording.tallyd, key) if wording.advises_mute else "",
         **more,
     }
-    return read_template(text).filled(values, wording.shown)
+    return read_template(_translation(text)).filled(values, wording.shown)
+
+
+def _translation(text: str) -> str:
+    """Return a text of tallyd in the reader's language; one from the config as it is."""
+    before = REMINDING if text.startswith(REMINDING) else ""
+    after = ENDING if text.endswith(ENDING) else ""
+    itself = text[len(before) : len(text) - len(after)]
+    return translation(before) + translation(itself) + translation(after)

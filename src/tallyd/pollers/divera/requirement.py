@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, fie
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.values import Value, several
 from tallyd.core.history import NO_STATUS
+from tallyd.core.language.messages import mark
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.hours import any_hold
 from tallyd.core.texts import UNPRINTABLE
@@ -47,13 +48,15 @@ def _name(written: str) -> str:
 BELOW = AlertKind(
     key="<poller>/<requirement>/below",
     severity="warning",
-    text="{poller}: [{name}: ][{people:# person|# people}][fewer than {too_few} people]"
-    "[ with qualification {qualification}] on {statuses}[, minimum {at_least}]"
-    "[; the monitor in Divera does not show {unshown}, so nobody is counted there]",
-    over="{poller}: {requirement}: enough people again",
-    ends="a reading with enough people; it also ends outside its hours (`when`)",
-    short="below the minimum",
-    many="minimum strengths not reached",
+    text=mark(
+        "{poller}: [{name}: ][{people:# person|# people}][fewer than {too_few} people]"
+        "[ with qualification {qualification}] on {statuses}[, minimum {at_least}]"
+        "[; the monitor in Divera does not show {unshown}, so nobody is counted there]"
+    ),
+    over=mark("{poller}: {requirement}: enough people again"),
+    ends=mark("a reading with enough people; it also ends outside its hours (`when`)"),
+    short=mark("below the minimum"),
+    many=mark("minimum strengths not reached"),
     subject="requirement",
 )
 

@@ -9,77 +9,84 @@ from typing import Final
 from tallyd.contract.lags import StoreOutcome
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.values import Age, At, Span
+from tallyd.core.language.messages import mark
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.due_times import near
 from tallyd.pollers.servers.freshness import State, Trouble, taken_off
 from tallyd.pollers.servers.targets.target import Target
 
-_MUTE: Final = "[ Mute: {mute}]"
-
 STALE = AlertKind(
     key="<poller>/<target>/stale",
     severity="warning",
-    text="{target}: data {age} old[ (limit {limit})][, new data was due {due}], last computed {computed}"
-    "[; server answers ({answered})]"
-    "[; its time has no zone and was read as {zone}]." + _MUTE,
-    over="{target}: no longer stale",
-    ends="a check that finds newer data",
-    short="stale",
-    many="targets stale",
+    text=mark(
+        "{target}: data {age} old[ (limit {limit})][, new data was due {due}], last computed {computed}"
+        "[; server answers ({answered})]"
+        "[; its time has no zone and was read as {zone}].[ Mute: {mute}]"
+    ),
+    over=mark("{target}: no longer stale"),
+    ends=mark("a check that finds newer data"),
+    short=mark("stale"),
+    many=mark("targets stale"),
     subject="target",
 )
 FUTURE = AlertKind(
     key="<poller>/<target>/future",
     severity="warning",
-    text="{target}: data computed {ahead} ahead of now[, after correcting its clock, which is {fast} fast]"
-    "[, after correcting its clock, which is {slow} slow][; its time has no zone and was read as {zone}]. "
-    "Check the clock and the time zone there." + _MUTE,
-    over="{target}: no longer in the future",
-    ends="a check that finds a time that is not ahead of now",
-    short="data from the future",
-    many="targets in the future",
+    text=mark(
+        "{target}: data computed {ahead} ahead of now[, after correcting its clock, which is {fast} fast]"
+        "[, after correcting its clock, which is {slow} slow][; its time has no zone and was read as {zone}]."
+        " Check the clock and the time zone there.[ Mute: {mute}]"
+    ),
+    over=mark("{target}: no longer in the future"),
+    ends=mark("a check that finds a time that is not ahead of now"),
+    short=mark("data from the future"),
+    many=mark("targets in the future"),
     subject="target",
 )
 INVALID = AlertKind(
     key="<poller>/<target>/invalid",
     severity="error",
-    text="{target}: no valid time in its answer: {reason}[; last computed {computed}]." + _MUTE,
-    over="{target}: answers with a time again",
-    ends="a reply with a readable time",
-    short="invalid answer",
-    many="targets with an invalid answer",
+    text=mark("{target}: no valid time in its answer: {reason}[; last computed {computed}].[ Mute: {mute}]"),
+    over=mark("{target}: answers with a time again"),
+    ends=mark("a reply with a readable time"),
+    short=mark("invalid answer"),
+    many=mark("targets with an invalid answer"),
     subject="target",
 )
 UNREACHABLE = AlertKind(
     key="<poller>/<target>/unreachable",
     severity="error",
-    text="{target}: unreachable: {reason}[; last computed {computed}]." + _MUTE,
-    over="{target}: answers again",
-    ends="a 2xx reply",
-    short="unreachable",
-    many="targets unreachable",
+    text=mark("{target}: unreachable: {reason}[; last computed {computed}].[ Mute: {mute}]"),
+    over=mark("{target}: answers again"),
+    ends=mark("a 2xx reply"),
+    short=mark("unreachable"),
+    many=mark("targets unreachable"),
     subject="target",
 )
 VANISHED = AlertKind(
     key="<poller>/<target>/vanished",
     severity="warning",
-    text="{target}: no longer in the answer since {since}[; last computed {computed}]. "
-    "tallyd forgets it in a day." + _MUTE,
-    over="{target}: in the answer again",
-    ends="an answer with it, or a day",
-    short="vanished",
-    many="targets that vanished from an answer",
+    text=mark(
+        "{target}: no longer in the answer since {since}[; last computed {computed}]. "
+        "tallyd forgets it in a day.[ Mute: {mute}]"
+    ),
+    over=mark("{target}: in the answer again"),
+    ends=mark("an answer with it, or a day"),
+    short=mark("vanished"),
+    many=mark("targets that vanished from an answer"),
     subject="target",
 )
 UNSTORED = AlertKind(
     key="<poller>/database/unstored",
     severity="error",
-    text="{poller}: checks have not been stored since {since}: {reason}. Checking goes on"
-    "[; the newest rows wait in memory, but {most} or more are lost].",
-    over="{poller}: checks are stored again",
-    ends="the database stores the waiting rows",
-    short="checks not stored",
-    many="pollers that cannot store their checks",
+    text=mark(
+        "{poller}: checks have not been stored since {since}: {reason}. Checking goes on"
+        "[; the newest rows wait in memory, but {most} or more are lost]."
+    ),
+    over=mark("{poller}: checks are stored again"),
+    ends=mark("the database stores the waiting rows"),
+    short=mark("checks not stored"),
+    many=mark("pollers that cannot store their checks"),
 )
 TARGET_KINDS: Final[dict[State, AlertKind]] = {
     "stale": STALE,

@@ -11,12 +11,12 @@ from tallyd.contract.poller import Found
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.notices import AlertPolicy
+from tallyd.core.language.formats import span
 from tallyd.core.questions import Question
 from tallyd.core.reading import Json
 from tallyd.core.schedule.calendar import NEAR_DAYS
 from tallyd.core.schedule.hours import never_begins
 from tallyd.core.schedule.timetable import Every
-from tallyd.core.texts import span
 from tallyd.pollers.servers.alert_kinds import (
     DATABASE,
     KINDS,

@@ -8,9 +8,10 @@ from typing import Final
 
 from tallyd.contract.board import AskedError
 from tallyd.contract.corrections import CorrectableRecords, Correction
+from tallyd.core.language.formats import clock
 from tallyd.core.panels import Column, Table
 from tallyd.core.schedule.days import day_of
-from tallyd.core.texts import clock, visible
+from tallyd.core.texts import visible
 from tallyd.pollers.visitors.inside import Adjustment, Resets, adjustments, read_day, together
 from tallyd.pollers.visitors.settings import VisitorsSettings
 from tallyd.settings.types import did_you_mean

@@ -17,6 +17,7 @@ from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.run_alerts import UNSENT
 from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.inbox_spec import InboxNeeded
+from tallyd.core.language.formats import clock
 from tallyd.core.panels import Board, Metric, Table
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
@@ -24,7 +25,6 @@ from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
 from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.stored import LastReading
-from tallyd.core.texts import clock
 from tallyd.pollers.visitors.alerts.alert_kinds import DATABASE, EVALUATES, INBOX, KINDS, NO_FILES, REJECTED
 from tallyd.pollers.visitors.alerts.memory import read_memory
 from tallyd.pollers.visitors.boards.board import GROUP, SOURCE, VisitorsBoards

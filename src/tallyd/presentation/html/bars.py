@@ -11,8 +11,9 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 
+from tallyd.core.language.formats import span
 from tallyd.core.states import NO_DATA, Level, State, StateSpan, Timeline
-from tallyd.core.texts import span, visible
+from tallyd.core.texts import visible
 from tallyd.presentation.cells import amounts_text
 
 HEIGHT: Final = 8

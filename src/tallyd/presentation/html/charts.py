@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Final, TypeAlias
 
+from tallyd.core.language.formats import rounded_share
 from tallyd.core.panels import Cell, Chart, Spread, Unit
 from tallyd.core.reading import Json
-from tallyd.core.texts import rounded_share, visible
+from tallyd.core.texts import visible
 from tallyd.presentation.cells import text_of
 
 MOST_BARS: Final = 2000

@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from tallyd.contract.board import AskedError
+from tallyd.core.language.formats import span
 from tallyd.core.naming import local_text
 from tallyd.core.panels import Cell, Chart, Column, Heatmap, Interval, Spread, Table, Unit
 from tallyd.core.reading import Json
 from tallyd.core.states import WORST_FIRST, State, Timeline
-from tallyd.core.texts import span, visible
+from tallyd.core.texts import visible
 from tallyd.presentation.cells import amounts_text, percent_text, spread_texts, text_of
 from tallyd.presentation.html.bars import Bars, bars_of
 from tallyd.presentation.html.charts import chart_json

@@ -8,11 +8,12 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from tallyd.contract.board import AskedError
+from tallyd.core.language.formats import span
 from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Stat, Table
 from tallyd.core.periods import By, period_columns
 from tallyd.core.reading import Facts
 from tallyd.core.states import Timeline
-from tallyd.core.texts import span, visible
+from tallyd.core.texts import visible
 from tallyd.core.timeline import with_last_day
 from tallyd.pollers.servers.boards.checks_table import (
     NUMBERS,

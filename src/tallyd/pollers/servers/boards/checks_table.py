@@ -9,9 +9,9 @@ from operator import add
 from typing import Final
 
 from tallyd.contract.lags import HourCount
+from tallyd.core.language.formats import share_text
 from tallyd.core.panels import Cell, Chart, Column, Gap, Shape, Table
 from tallyd.core.states import NO_DATA_SHARE, Level, State
-from tallyd.core.texts import share_text
 from tallyd.pollers.servers.boards.lag_history import Checks
 from tallyd.pollers.servers.freshness import Known
 

@@ -12,13 +12,14 @@ from tallyd.contract.board import Asked, AskedError, Past
 from tallyd.contract.passages import seen_text
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.errors import RecordsError
+from tallyd.core.language.formats import clock
 from tallyd.core.panels import Board, Choice, Metric, StateTimeline, Table
 from tallyd.core.periods import By
 from tallyd.core.reading import Facts
 from tallyd.core.schedule.days import day_of
 from tallyd.core.states import Timeline
 from tallyd.core.stored import LastReading
-from tallyd.core.texts import clock, listed, shortened
+from tallyd.core.texts import listed, shortened
 from tallyd.core.timeline import SHARES, borders_of
 from tallyd.pollers.servers.alert_kinds import DATABASE
 from tallyd.pollers.servers.boards.board import (

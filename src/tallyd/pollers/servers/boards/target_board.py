@@ -11,6 +11,7 @@ from typing import Final
 
 from tallyd.contract.lags import HourCount
 from tallyd.contract.passages import read_seen, seen_text
+from tallyd.core.language.formats import span
 from tallyd.core.panels import (
     Board,
     Cell,
@@ -26,7 +27,6 @@ from tallyd.core.panels import (
 )
 from tallyd.core.periods import By, axis_of, period_columns
 from tallyd.core.states import Timeline
-from tallyd.core.texts import span
 from tallyd.core.timeline import gathered, shares_table
 from tallyd.pollers.servers.boards.checks_table import (
     NUMBERS,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from tallyd.contract.toolbox import Toolbox
-from tallyd.core.texts import span
+from tallyd.core.language.formats import span
 
 R = TypeVar("R")
 

@@ -11,10 +11,10 @@ from typing import Final
 from tallyd.contract.passages import seen_text
 from tallyd.core.alerts.incident_states import STATES
 from tallyd.core.alerts.incidents import Incident
+from tallyd.core.language.formats import offset_if_twice
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Stat, Table
 from tallyd.core.periods import axis_of, period_cells, period_columns, weekday
-from tallyd.core.texts import offset_if_twice
 from tallyd.core.timeline import states_of
 from tallyd.core.uptime import TimeSpan
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX_GONE, NO_FILES

@@ -11,11 +11,12 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from tallyd.contract.board import Asked, AskedError
+from tallyd.core.language.formats import clock
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Stat, Table, unreadable
 from tallyd.core.schedule.days import day_of
 from tallyd.core.states import State, Timeline
-from tallyd.core.texts import clock, visible
+from tallyd.core.texts import visible
 from tallyd.core.timeline import with_last_day
 from tallyd.core.uptime import TimeSpan
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX, INBOX_GONE, NO_FILES

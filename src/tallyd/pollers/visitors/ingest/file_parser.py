@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol, TypeAlias
 from tallyd.contract.inbox import Waiting
 from tallyd.contract.passages import Content, Rows, ToIngest, seconds_of
 from tallyd.core.errors import InboxError
+from tallyd.core.language.formats import span
 from tallyd.core.reading import Json
-from tallyd.core.texts import span
 from tallyd.pollers.visitors.ingest.bad_records import BadRecordsError, Broken
 from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RejectedError
 

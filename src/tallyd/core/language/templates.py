@@ -1,18 +1,17 @@
 """Texts with placeholders: a value replaces `{slot}`, and `[ for {slot}]` disappears if there is no slot.
 
 `{files:# file|# files}` chooses words by a number, which replaces `#`. A doubled bracket or brace means the
-character itself. Sections do not nest.
+character itself. Sections do not nest. All messages of tallyd, their translations and the texts in the config
+have this form.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
-
-from tallyd.core.alerts.values import Several, Value
+from typing import Any, TypeAlias
 
 _PIECE = re.compile(r"\{\{|\}\}|\[\[|\]\]|\{[^{}\[\]]*\}|[\[\]{}]|[^\[\]{}]+")
 
@@ -28,11 +27,11 @@ class Hole:
     name: str
     forms: tuple[str, ...] = ()
 
-    def filled(self, value: Value | None, shown: Callable[[Value], str]) -> str:
+    def filled(self, value: object, shown: Callable[[Any], str]) -> str:
         text = "" if value is None else shown(value)
         if not self.forms or not text or value is None:
             return text
-        number = value.count if isinstance(value, Several) else value
+        number = len(value) if isinstance(value, Sized) and not isinstance(value, str) else value
         form = self.forms[0] if number == 1 else self.forms[-1]
         return form.replace("#", shown(number))
 
@@ -61,7 +60,7 @@ class Template:
             part.name for section in self.sections for part in section.parts if isinstance(part, Hole)
         )
 
-    def filled(self, values: Mapping[str, Value], shown: Callable[[Value], str] = str) -> str:
+    def filled(self, values: Mapping[str, object], shown: Callable[[Any], str] = str) -> str:
         """Return the text. A placeholder without a value, or with an empty one, is empty.
 
         `shown` makes text of a value.
@@ -69,14 +68,16 @@ class Template:
         return "".join(_filled(section, values, shown) for section in self.sections)
 
 
-def _filled(section: Section, values: Mapping[str, Value], shown: Callable[[Value], str]) -> str:
-    texts = []
+def _filled(section: Section, values: Mapping[str, object], shown: Callable[[Any], str]) -> str:
+    filled = ""
     for part in section.parts:
         text = part.filled(values.get(part.name), shown) if isinstance(part, Hole) else part
         if section.is_optional and isinstance(part, Hole) and not text:
             return ""
-        texts.append(text)
-    return "".join(texts)
+        # The full stop of an abbreviation (`17 Min.`) also ends the sentence.
+        is_doubled = text.startswith(".") and not text.startswith("..") and filled.endswith(".")
+        filled += text[is_doubled:]
+    return filled
 
 
 @lru_cache(maxsize=1000)

@@ -1,0 +1,144 @@
+"""Messages in the reader's language, by gettext catalogs.
+
+Three kinds of text:
+
+- `tr`: somebody reads it now. A constant that is translated later is marked with `mark`.
+- `english`: it is stored or logged, and somebody may read it later (why a run failed). It stays English.
+- `translated`: shows such a stored text to a reader, who may have another language.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from gettext import GNUTranslations, NullTranslations
+from importlib.resources import files
+from typing import Final, Literal, TypeAlias
+
+from tallyd.core.language.formats import number_text, span, span_of
+from tallyd.core.language.languages import Language, language
+from tallyd.core.language.templates import Hole, Section, read_template
+
+Domain: TypeAlias = Literal["tallyd", "stored"]
+"""A catalog: what is said now, and what was stored in English."""
+
+
+def tr(message: str, **values: object) -> str:
+    """Return a message in the reader's language. `message` is a constant, in the form of `templates.py`.
+
+    A value is a text, or a number, which the reader's language writes. A port or a year is a text.
+    """
+    return _filled(translation(message), values)
+
+
+def mark(message: str) -> str:
+    """Return a constant as it is: the catalogs have it, and `tr` or `translation` is called with it later."""
+    return message
+
+
+def english(message: str, **values: object) -> str:
+    """Return a message in English, for the log and for what is stored. `translated` shows it to readers."""
+    return read_template(message).filled(values, str)
+
+
+def translation(message: str) -> str:
+    """Return the message in the reader's language, its placeholders still in it; unknown ones as they are."""
+    wanted = language()
+    return message if wanted == "en" else _in_catalog(message, "tallyd", wanted)
+
+
+def translated(text: str) -> str:
+    """Return a text that `english` or `mark` made, in the reader's language; any other text as it is."""
+    wanted = language()
+    return text if wanted == "en" else of_stored(text, wanted)
+
+
+def _filled(message: str, values: Mapping[str, object]) -> str:
+    return read_template(message).filled(values, _shown)
+
+
+def _shown(value: object) -> str:
+    return number_text(value) if isinstance(value, int | float) else str(value)
+
+
+# -- catalogs ------------------------------------------------------------------------------------------------
+
+
+@lru_cache
+def catalog(domain: Domain, wanted: Language) -> NullTranslations:
+    """Return the catalog of a language, compiled when the package was built."""
+    file = (
+        files("tallyd.core.language") / "locale" / wanted.replace("-", "_") / "LC_MESSAGES" / f"{domain}.mo"
+    )
+    with file.open("rb") as content:
+        return GNUTranslations(content)
+
+
+def _in_catalog(message: str, domain: Domain, wanted: Language) -> str:
+    # The empty message is the header of the catalog.
+    return catalog(domain, wanted).gettext(message) if message else message
+
+
+# -- stored texts --------------------------------------------------------------------------------------------
+
+_NUMBER: Final = r"-?\d+(?:\.\d+)?"
+
+
+@lru_cache(maxsize=4096)
+def of_stored(text: str, wanted: Language) -> str:
+    """Find the message that a text was made of, and fill its translation with the same values."""
+    for domain in ("stored", "tallyd"):
+        found = _in_catalog(text, domain, wanted)
+        if found != text:
+            return _filled(found, {})
+    for pattern, message in known_patterns(wanted):
+        if match := pattern.fullmatch(text):
+            values = {name.partition("__")[0]: value for name, value in match.groupdict().items() if value}
+            shown = {name: _value(value, wanted) for name, value in values.items()}
+            return _filled(_in_catalog(message, "stored", wanted), shown)
+    return text
+
+
+def _value(text: str, wanted: Language) -> object:
+    """Return a value of a stored text as the reader's language writes it."""
+    if re.fullmatch(_NUMBER, text):
+        return float(text) if "." in text else int(text)
+    seconds = span_of(text)
+    return of_stored(text, wanted) if seconds is None else span(seconds)
+
+
+@lru_cache
+def known_patterns(wanted: Language) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return how texts with placeholders look in English, those with the most words of their own first."""
+    known = (message for message in catalog("stored", wanted)._catalog if "{" in message)  # type: ignore[attr-defined]
+    return tuple((_pattern(each), each) for each in sorted(known, key=_words_of_its_own, reverse=True))
+
+
+def _words_of_its_own(message: str) -> int:
+    return len(re.sub(r"\{[^{}]*\}", "", message))
+
+
+def _pattern(message: str) -> re.Pattern[str]:
+    names: dict[str, int] = {}
+
+    def group(name: str, content: str) -> str:
+        names[name] = names.get(name, 0) + 1
+        return f"(?P<{name}__{names[name]}>{content})"
+
+    def of_hole(hole: Hole) -> str:
+        if not hole.forms:
+            return group(hole.name, ".+?")
+        forms = (
+            re.escape(form).replace(r"\#", "#").replace("#", group(hole.name, _NUMBER), 1)
+            for form in hole.forms
+        )
+        return f"(?:{'|'.join(forms)})"
+
+    def of_section(section: Section) -> str:
+        parts = "".join(
+            of_hole(part) if isinstance(part, Hole) else re.escape(part) for part in section.parts
+        )
+        return f"(?:{parts})?" if section.is_optional else parts
+
+    return re.compile("".join(map(of_section, read_template(message).sections)), re.DOTALL)
