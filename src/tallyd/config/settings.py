@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, field_validator
 from tallyd.config.kinds import KINDS
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.daemon_alerts import OWN_KINDS
+from tallyd.core.language.languages import Language
 from tallyd.settings.alerting import AlertSettings, ChannelName, ChannelUrl, check_texts
 from tallyd.settings.calendars import CALENDAR_NAME, CalendarSettings
 from tallyd.settings.pollers import RetrySettings
@@ -52,6 +53,11 @@ class Settings(Strict):
     )
     timezone: Zone | None = Field(
         None, description="Time zone of all times of day, such as `Europe/Berlin`. Default: that of the host."
+    )
+    language: Language = Field(
+        "en",
+        description="Language of notices, reports and commands: `en`, `de` or `zh-TW`. The page "
+        "prefers that of the browser. The log, JSON and config errors are English.",
     )
     data_dir: FolderPath = Field(
         ".",

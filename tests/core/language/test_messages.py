@@ -13,6 +13,7 @@ def test_without_a_reader_everything_is_english() -> None:
     assert language() == "en"
     assert tr("{files:# file|# files} in {folder}", files=1, folder="in") == "1 file in in"
     assert tr("[[literal]]") == "[literal]"
+    assert tr("run: {tallyd} check") == english("run: {tallyd} check") == "run: {tallyd} check"
 
 
 def test_a_message_is_read_in_the_language_of_its_reader(use_translations: Use) -> None:

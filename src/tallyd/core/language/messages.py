@@ -39,7 +39,7 @@ def mark(message: str) -> str:
 
 def english(message: str, **values: object) -> str:
     """Return a message in English, for the log and for what is stored. `translated` shows it to readers."""
-    return read_template(message).filled(values, str)
+    return read_template(message).filled(_TALLYD | values, str)
 
 
 def translation(message: str) -> str:
@@ -55,7 +55,11 @@ def translated(text: str) -> str:
 
 
 def _filled(message: str, values: Mapping[str, object]) -> str:
-    return read_template(message).filled(values, _shown)
+    return read_template(message).filled({**_TALLYD, **values}, _shown)
+
+
+_TALLYD: Final = {"tallyd": "{tallyd}"}
+"""Who shows a text replaces this placeholder by the command as it is called there."""
 
 
 def _shown(value: object) -> str:
