@@ -7,25 +7,27 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from tallyd.core.language.messages import english, mark
+
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
 
 _FAILURES: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What an expression may raise for values that it was not made for."""
 _KINDS: Final = {
-    "string": "a text",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "an object",
+    "string": mark("a text"),
+    "number": mark("a number"),
+    "boolean": mark("true or false"),
+    "array": mark("a list"),
+    "object": mark("an object"),
     "null": "null",
-    "str": "a list with a text",
-    "int": "a list with a number",
-    "float": "a list with a number",
-    "bool": "a list with true or false",
-    "list": "a list with a list",
-    "dict": "a list with an object",
-    "NoneType": "a list with null",
+    "str": mark("a list with a text"),
+    "int": mark("a list with a number"),
+    "float": mark("a list with a number"),
+    "bool": mark("a list with true or false"),
+    "list": mark("a list with a list"),
+    "dict": mark("a list with an object"),
+    "NoneType": mark("a list with null"),
 }
 """What a function got, by the type in its error: that of JMESPath; that of Python if it is inside a list."""
 
@@ -56,7 +58,8 @@ def applying() -> Iterator[None]:
     try:
         yield
     except JMESPathTypeError as error:  # the texts of these errors hold values
-        got = _KINDS.get(error.actual_type, "something else")
-        raise InapplicableError(f"{error.function_name}() got {got}") from None
+        got = _KINDS.get(error.actual_type, mark("something else"))
+        why = english("{function}() got {kind}", function=error.function_name, kind=got)
+        raise InapplicableError(why) from None
     except _FAILURES:
-        raise InapplicableError("values of another form") from None
+        raise InapplicableError(mark("values of another form")) from None

@@ -12,6 +12,8 @@ import math
 from itertools import accumulate
 from typing import Final, NoReturn
 
+from tallyd.core.language.messages import english, mark
+
 MOST_VALUES: Final = 250_000
 """Most values in one reply. A person in Divera's list has about forty values."""
 MOST_NESTED: Final = 100
@@ -40,15 +42,15 @@ def parse(body: bytes, *, most_values: int = MOST_VALUES) -> object:
     """
     begin = body[:100].lstrip(b"\xef\xbb\xbf \t\r\n")
     if begin.startswith(b"<") or not body.strip():
-        raise Unreadable(f"without JSON ({'a web page' if begin else 'an empty body'})")
+        raise Unreadable(mark("without JSON (a web page)") if begin else mark("without JSON (an empty body)"))
     structure = _structure(body, most_values)
     if structure is None or sum(structure.count(mark) for mark in (b",", b"[", b"{")) > most_values:
-        raise TooMany(f"with JSON that has more than {most_values:,} values")
+        raise TooMany(english("with JSON that has more than {most} values", most=f"{most_values:,}"))
     if max(accumulate(map(_STEP.__getitem__, structure)), default=0) > MOST_NESTED:
-        raise Unreadable(f"with JSON that is nested more than {MOST_NESTED} levels deep")
+        raise Unreadable(english("with JSON that is nested more than {most} levels deep", most=MOST_NESTED))
     value = _loaded(body)
     if value is _NOT_JSON:
-        raise Unreadable("without valid JSON")
+        raise Unreadable(mark("without valid JSON"))
     return value
 
 

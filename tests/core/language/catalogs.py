@@ -17,7 +17,10 @@ from babel.messages.pofile import read_po, write_po
 
 SOURCE: Final = Path(__file__).parents[3] / "src" / "tallyd"
 LOCALE: Final = SOURCE / "core" / "language" / "locale"
-KEYWORDS: Final[dict[str, tuple[str, ...]]] = {"tallyd": ("tr", "mark"), "stored": ("english",)}
+KEYWORDS: Final[dict[str, tuple[str, ...]]] = {
+    "tallyd": ("tr", "mark"),
+    "stored": ("english", "mark_english"),
+}
 """The functions whose first argument is a message of the domain."""
 HEADER: Final = r"""# CONTRIBUTING.md says how to change this file.
 msgid ""

@@ -6,7 +6,7 @@ import pytest
 
 from core.language.conftest import Use
 from tallyd.core.language.languages import language, language_for, reading_in
-from tallyd.core.language.messages import english, mark, tr, translated, translation
+from tallyd.core.language.messages import english, mark, mark_english, tr, translated, translation
 
 
 def test_without_a_reader_everything_is_english() -> None:
@@ -33,11 +33,19 @@ def test_a_constant_is_translated_when_it_is_read(use_translations: Use) -> None
     assert translation(word) == word
 
 
+def test_a_constant_that_is_filled_later_stays_english() -> None:
+    message = mark_english("{host} sent too many headers")
+    assert english(message, host="a.example") == "a.example sent too many headers"
+
+
 STORED = {
     "{host}: {why}": "{host}: {why}",
     "no answer within {limit}": "keine Antwort innerhalb von {limit}",
     "{host} answers with status {status}[ ({said})]": "{host} antwortet mit Status {status}[ ({said})]",
     "{files:# file is|# files are} too large": "{files:# Datei ist|# Dateien sind} zu groß",
+    "more than {values} values, said process {pid} to {host}:{port}": (
+        "mehr als {values} Werte, sagte Prozess {pid} zu {host}:{port}"
+    ),
     "tallyd was stopped during the run": "tallyd wurde währenddessen beendet",
 }
 
@@ -58,6 +66,16 @@ STORED = {
             "a antwortet mit Status 503 (no (more))",
         ),
         (english("{files:# file is|# files are} too large", files=1), "1 Datei ist zu groß"),
+        (
+            english(
+                "more than {values} values, said process {pid} to {host}:{port}",
+                values=f"{250_000:,}",
+                pid=12345,
+                host="007",
+                port=8080,
+            ),
+            "mehr als 250.000 Werte, sagte Prozess 12345 zu 007:8080",
+        ),
         (english("{files:# file is|# files are} too large", files=12), "12 Dateien sind zu groß"),
         (
             english(

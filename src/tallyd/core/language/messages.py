@@ -4,6 +4,7 @@ Three kinds of text:
 
 - `tr`: somebody reads it now. A constant that is translated later is marked with `mark`.
 - `english`: it is stored or logged, and somebody may read it later (why a run failed). It stays English.
+  A constant that is filled later is marked with `mark_english`.
 - `translated`: shows such a stored text to a reader, who may have another language.
 """
 
@@ -37,8 +38,17 @@ def mark(message: str) -> str:
     return message
 
 
+def mark_english(message: str) -> str:
+    """Return a constant as it is: the catalogs have it, and `english` is called with it later."""
+    return message
+
+
 def english(message: str, **values: object) -> str:
-    """Return a message in English, for the log and for what is stored. `translated` shows it to readers."""
+    """Return a message in English, for the log and for what is stored. `translated` shows it to readers.
+
+    A number in it is shown as the reader's language writes it, unless the name of its placeholder says that
+    it is no amount: `{status}`, `{port}`, `{pid}`, `{code}`, or any `{..._id}`.
+    """
     return read_template(message).filled(_TALLYD | values, str)
 
 
@@ -86,7 +96,9 @@ def _in_catalog(message: str, domain: Domain, wanted: Language) -> str:
 
 # -- stored texts --------------------------------------------------------------------------------------------
 
-_NUMBER: Final = r"-?\d+(?:\.\d+)?"
+_NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:,\d{3})*(?:\.\d+)?"
+_NO_AMOUNT: Final = re.compile(r"status|port|pid|code|.*_id")
+"""Names of placeholders whose numbers are names."""
 
 
 @lru_cache(maxsize=4096)
@@ -99,15 +111,18 @@ def of_stored(text: str, wanted: Language) -> str:
     for pattern, message in known_patterns(wanted):
         if match := pattern.fullmatch(text):
             values = {name.partition("__")[0]: value for name, value in match.groupdict().items() if value}
-            shown = {name: _value(value, wanted) for name, value in values.items()}
+            shown = {name: _value(name, value, wanted) for name, value in values.items()}
             return _filled(_in_catalog(message, "stored", wanted), shown)
     return text
 
 
-def _value(text: str, wanted: Language) -> object:
+def _value(name: str, text: str, wanted: Language) -> object:
     """Return a value of a stored text as the reader's language writes it."""
     if re.fullmatch(_NUMBER, text):
-        return float(text) if "." in text else int(text)
+        if _NO_AMOUNT.fullmatch(name):
+            return text
+        plain = text.replace(",", "")
+        return float(plain) if "." in plain else int(plain)
     seconds = span_of(text)
     return of_stored(text, wanted) if seconds is None else span(seconds)
 

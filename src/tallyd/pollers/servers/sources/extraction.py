@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from tallyd.contract.http import Reply
 from tallyd.core.json_query import InapplicableError, search
 from tallyd.core.json_reply import Unreadable, parse
+from tallyd.core.language.messages import english, mark
 from tallyd.core.texts import shortened, visible
 
 MOST_VALUES: Final = 30_000
@@ -54,10 +55,12 @@ class JsonField:
         try:
             found = search(self.written, content)
         except InapplicableError as error:
-            named = visible(self.named)
-            raise Unreadable(f"with JSON to which {named} cannot be applied: {error}") from None
+            why = english(
+                "with JSON to which {field} cannot be applied: {why}", field=visible(self.named), why=error
+            )
+            raise Unreadable(why) from None
         if found is None:
-            raise Unreadable(f"without a value for {visible(self.named)}")
+            raise Unreadable(english("without a value for {field}", field=visible(self.named)))
         return found
 
     def _named_one(self, content: object) -> object:
@@ -68,7 +71,8 @@ class JsonField:
             elif isinstance(content, list) and name.isdecimal() and int(name) < len(content):
                 content = content[int(name)]
             else:
-                raise Unreadable(f"without {visible('.'.join(names[: number + 1]))}")
+                missing = visible(".".join(names[: number + 1]))
+                raise Unreadable(english("without {field}", field=missing))
         return content
 
 
@@ -86,13 +90,13 @@ class ReplyHeader:
     @property
     def named(self) -> str:
         """The header, for messages."""
-        return f"header {self.name}"
+        return english("header {name}", name=self.name)
 
     def value(self, reply: Reply) -> object:
         """Return the value of the header. Raises `Unreadable`."""
         found = reply.headers.get(self.name.lower())
         if found is None:
-            raise Unreadable(f"without {self.named}")
+            raise Unreadable(english("without {field}", field=self.named))
         return found
 
 
@@ -122,11 +126,11 @@ class TextMatch:
     @property
     def named(self) -> str:
         """What was found, for messages."""
-        return "the text found"
+        return mark("the text found")
 
     def value(self, reply: Reply) -> object:
         """Return what the group matches at its first place. Raises `Unreadable`."""
         found = text_pattern(self.pattern).search(reply.body.decode(errors="replace"))
         if found is None or found[1] is None:
-            raise Unreadable("without a match of `text`")
+            raise Unreadable(mark("without a match of `text`"))
         return found[1]

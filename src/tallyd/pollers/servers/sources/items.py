@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tallyd.contract.http import Reply
 from tallyd.core.json_reply import Unreadable, parse
+from tallyd.core.language.messages import english
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.servers.sources.extraction import MOST_VALUES, JsonField
 
@@ -44,7 +45,7 @@ class Each:
         elif isinstance(found, list):
             pairs = [(self._name_of(item), item) for item in found]
         else:
-            raise Unreadable(f"without a list or an object in {self.items.named}")
+            raise Unreadable(english("without a list or an object in {field}", field=self.items.named))
         times: dict[str, object | Unreadable] = {}
         nameless = twice = 0
         for name, item in pairs:
@@ -54,9 +55,7 @@ class Each:
                 twice += 1
             else:
                 times[name] = self._time_of(item)
-        faults = [f"{nameless} without a valid name"] if nameless else []
-        faults += [f"{twice} with a name that occurs before"] if twice else []
-        return Items(times, f"with {len(pairs)} items, {' and '.join(faults)}" if faults else "")
+        return Items(times, _fault(len(pairs), nameless=nameless, twice=twice))
 
     def _name_of(self, item: object) -> str | None:
         """Return the name of an item; None: it has none that people can read."""
@@ -75,3 +74,18 @@ class Each:
             return self.time.of(item)
         except Unreadable as missing:
             return missing
+
+
+def _fault(items: int, *, nameless: int, twice: int) -> str:
+    if nameless and twice:
+        return english(
+            "with {items} items, {nameless} without a valid name and {twice} with a name that occurs before",
+            items=items,
+            nameless=nameless,
+            twice=twice,
+        )
+    if nameless:
+        return english("with {items} items, {nameless} without a valid name", items=items, nameless=nameless)
+    if twice:
+        return english("with {items} items, {twice} with a name that occurs before", items=items, twice=twice)
+    return ""

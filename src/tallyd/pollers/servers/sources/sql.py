@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from tallyd.contract.reads import QueryResult
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.json_reply import Unreadable
+from tallyd.core.language.messages import english, mark
 from tallyd.pollers.servers.sources.source import Answer, took
 from tallyd.settings.secrets import Secret
 from tallyd.settings.types import other_host
@@ -40,7 +41,7 @@ class SqlSource:
     @property
     def named(self) -> str:
         """What holds the time."""
-        return "the value"
+        return mark("the value")
 
     def begin(self, tools: Toolbox, timeout_s: float) -> Future[QueryResult]:
         """Send the query. Raises `Stopped`."""
@@ -53,11 +54,11 @@ class SqlSource:
     def value(self, reply: QueryResult) -> object:
         """Return the one value. Raises `Unreadable`."""
         if reply.failure:
-            raise Unreadable(f"without a result: {reply.failure}")
+            raise Unreadable(english("without a result: {why}", why=reply.failure))
         if len(reply.rows) != 1:
-            raise Unreadable("with more than one row" if reply.rows else "without a row")
+            raise Unreadable(mark("with more than one row") if reply.rows else mark("without a row"))
         (row,) = reply.rows
         if len(row) != 1:
-            raise Unreadable(f"with {len(row)} columns; one is needed")
+            raise Unreadable(english("with {columns} columns; one is needed", columns=len(row)))
         value = row[0]
         return float(value) if isinstance(value, Decimal) else value
